@@ -1,0 +1,60 @@
+// Builds the project twice from one source tree:
+//   build/  every .ts file of src/, test/ and bench/ on its own, for tests and benches (no bundling, source maps)
+//   dist/   what ships: one minified bundle per entry point, without node_modules
+// esbuild only strips types; `npm run typecheck` is what checks them.
+import { chmod, readdir, rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+
+const common = {
+  platform: 'node',
+  target: 'node20.19',
+  format: 'esm',
+  sourcemap: true,
+  logLevel: 'warning',
+};
+
+/** All TypeScript files below `directory`, as paths relative to the project. */
+async function sources(directory) {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`);
+}
+
+export async function buildForTests() {
+  const entryPoints = (await Promise.all(['src', 'test', 'bench'].map(sources))).flat();
+  await rm('build', { recursive: true, force: true });
+  await build({ ...common, entryPoints, outdir: 'build', outbase: '.' });
+}
+
+/**
+ * grpc-js and piscina are CommonJS: inside an ES module bundle they need a `require` of their own.
+ * The two entry points stay apart because a worker thread must load nothing but the hot path.
+ */
+const BUNDLE_ENTRIES = { sidecert: 'src/cli/main.ts', worker: 'src/hotpath/worker.ts' };
+
+export async function buildForShipping() {
+  await rm('dist', { recursive: true, force: true });
+  await build({
+    ...common,
+    entryPoints: BUNDLE_ENTRIES,
+    outdir: 'dist',
+    bundle: true,
+    splitting: true,
+    minify: true,
+    sourcemap: false,
+    legalComments: 'none',
+    chunkNames: 'chunk-[hash]',
+    banner: {
+      js: "import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);",
+    },
+  });
+  await chmod('dist/sidecert.js', 0o755);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await Promise.all([buildForTests(), buildForShipping()]);
+}

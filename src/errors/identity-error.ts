@@ -1,0 +1,32 @@
+import type { ErrorCode } from './error-codes.js';
+
+/**
+ * The one error that crosses a room's border. `code` is stable; `message` is lower case, names the value and
+ * what was expected, and never holds a key, a token or a whole CSR.
+ */
+export class IdentityError extends Error {
+  override readonly name = 'IdentityError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** The code of `error`, or `ERR_INTERNAL` for anything that is not an {@link IdentityError}. */
+export function errorCodeOf(error: unknown): ErrorCode {
+  return error instanceof IdentityError ? error.code : 'ERR_INTERNAL';
+}
+
+/**
+ * `error` itself when it already is an {@link IdentityError}, else a new one with `code`, whose message adds
+ * `what` in front of the original text and which keeps the original as `cause`.
+ */
+export function wrapError(code: ErrorCode, what: string, error: unknown): IdentityError {
+  if (error instanceof IdentityError) return error;
+  const detail = error instanceof Error ? error.message : String(error);
+  return new IdentityError(code, `${what}: ${detail}`, { cause: error });
+}

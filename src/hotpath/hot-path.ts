@@ -1,0 +1,102 @@
+import type { KeyType } from './key-type.js';
+import type { Signer } from './signer.js';
+
+/**
+ * The three costly operations of the system, off the event loop.
+ *
+ * Each rejects with an IdentityError, and only with the codes that its doc names or one of
+ * `ERR_HOTPATH_OVERLOADED` (queue full, nothing was started), `ERR_HOTPATH_DEADLINE` (took too long),
+ * `ERR_HOTPATH_FAILED` (the thread died) and `ERR_HOTPATH_CLOSED`.
+ */
+export interface HotPath {
+  /**
+   * Makes a key pair and a CSR for it.
+   * @throws `ERR_SPIFFE_ID_INVALID`, `ERR_KEY_TYPE_UNSUPPORTED`.
+   */
+  prepare(request: PrepareRequest): Promise<PreparedKey>;
+
+  /**
+   * Proves that an issued chain is what was asked for and serialises it, with its key, for Envoy.
+   * @throws `ERR_SVID_MALFORMED`, `ERR_SVID_KEY_MISMATCH`, `ERR_SVID_IDENTITY_MISMATCH`, `ERR_SVID_NOT_VALID_NOW`,
+   *   `ERR_SVID_UNTRUSTED`, `ERR_BUNDLE_INVALID`.
+   */
+  seal(request: SealRequest): Promise<SealedSvid>;
+
+  /**
+   * Checks a CSR and signs a leaf for its public key. The identity comes from the request, never from the CSR.
+   * @throws `ERR_CSR_INVALID`, `ERR_KEY_TYPE_UNSUPPORTED`, `ERR_SIGNER_INVALID`.
+   */
+  issue(request: IssueRequest): Promise<IssuedLeaf>;
+
+  /** Ends all threads. Work still queued rejects with `ERR_HOTPATH_CLOSED`. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+export interface PrepareRequest {
+  readonly spiffeId: string;
+  readonly keyType: KeyType;
+}
+
+/** A fresh key and the request for its certificate. The caller owns `privateKey` and wipes it. */
+export interface PreparedKey {
+  /** PKCS#8 DER in memory of its own (not a slice of a pool). */
+  readonly privateKey: Buffer;
+  /** PEM `CERTIFICATE REQUEST`: subject O="", one critical URI SAN. (reference: Istio A36; RFC 2986) */
+  readonly csrPem: Buffer;
+}
+
+export interface SealRequest {
+  /** PKCS#8 DER; read, never kept. */
+  readonly privateKey: Buffer;
+  /** PEM, leaf first, then intermediates. */
+  readonly chainPem: Buffer;
+  /** PEM of the trust bundle that peers will verify the chain with. */
+  readonly bundlePem: Buffer;
+  /** The only URI SAN that the leaf may have. */
+  readonly spiffeId: string;
+  /** Epoch milliseconds. */
+  readonly nowMs: number;
+  /** The leaf must stay valid for at least this long after `nowMs`. */
+  readonly minLifeMs: number;
+}
+
+/**
+ * An SVID as bytes for Envoy. Both bodies are a serialised `tls.v3.Secret` without its `name` (field 1), so that
+ * one body serves every name; protobuf fields may come in any order.
+ */
+export interface SealedSvid {
+  /** `Secret{tls_certificate}`: chain and PKCS#8 key, both PEM in `inline_bytes`. Holds the private key: wipe it. */
+  readonly certificateBody: Buffer;
+  /** `Secret{validation_context}`: the bundle in `trusted_ca`, one PEM block per certificate. */
+  readonly bundleBody: Buffer;
+  /** Lower-case hex without separators, as `openssl x509 -serial` in lower case. */
+  readonly serial: string;
+  /** Epoch milliseconds. */
+  readonly notBeforeMs: number;
+  /** Epoch milliseconds. */
+  readonly notAfterMs: number;
+}
+
+export interface IssueRequest {
+  /** PEM `CERTIFICATE REQUEST` from an untrusted peer. */
+  readonly csrPem: Buffer;
+  readonly signer: Signer;
+  /**
+   * The subject alternative names of the leaf: text that starts with `spiffe://` becomes a URI, an IP address an IP,
+   * all else a DNS name. (reference: Istio C20)
+   */
+  readonly subjectAltNames: readonly string[];
+  /** Epoch milliseconds; whole seconds count. */
+  readonly notBeforeMs: number;
+  /** Epoch milliseconds; whole seconds count. */
+  readonly notAfterMs: number;
+}
+
+export interface IssuedLeaf {
+  /** PEM, ending in a newline. */
+  readonly leafPem: Buffer;
+  /** Lower-case hex: 128 random bits. */
+  readonly serial: string;
+  /** The one URI SAN that the CSR asked for, if it asked for exactly one: only ever a log field. */
+  readonly requestedUri: string | undefined;
+}

@@ -1,0 +1,35 @@
+/** Who turns a CSR into a certificate: `ca-client` over the network. Declared beside its use. */
+export interface CertificateIssuer {
+  /**
+   * Asks for a certificate. Resolves with what the CA answered, unchecked beyond its outer form.
+   *
+   * Rejects with an IdentityError: `ERR_CA_UNAVAILABLE`, `ERR_CA_DEADLINE`, `ERR_CA_OVERLOADED` (worth another
+   * try), `ERR_CA_REFUSED_TOKEN` (worth another try with another token), `ERR_CA_REJECTED_CSR`,
+   * `ERR_CA_RESPONSE_INVALID`, `ERR_CA_ROOT_INVALID`, a token's `ERR_TOKEN_*`, or `ERR_CANCELLED` by `signal`.
+   */
+  issue(request: CertificateRequest): Promise<CertificateAnswer>;
+}
+
+export interface CertificateRequest {
+  readonly csrPem: Buffer;
+  readonly ttlMs: number;
+  /** Read again for each attempt: the kubelet replaces the token under us. */
+  readonly token: TokenSource;
+  readonly signal: AbortSignal;
+}
+
+/** Where a service-account JWT comes from: the pod's file, or a stream's metadata. */
+export interface TokenSource {
+  /**
+   * The token as it stands now, without white space around it. The caller wipes the buffer after use.
+   * @throws IdentityError `ERR_TOKEN_MISSING`, `ERR_TOKEN_MALFORMED`, `ERR_TOKEN_EXPIRED`.
+   */
+  read(): Promise<Buffer>;
+}
+
+export interface CertificateAnswer {
+  /** PEM: the leaf, then the intermediates; no root. */
+  readonly chainPem: Buffer;
+  /** PEM: the trust bundle. */
+  readonly bundlePem: Buffer;
+}

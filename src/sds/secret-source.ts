@@ -1,0 +1,50 @@
+/**
+ * What the SDS server needs from whoever holds the secrets. Declared here, beside its use; `app` plugs it in.
+ */
+export interface SecretSource {
+  /**
+   * Opens the view of one stream. Decides who the caller is: the promise rejects with an IdentityError when it may
+   * not be served, and the stream then ends with that error's status.
+   *
+   * Called once per stream, before any of its requests is answered. `signal` aborts when the stream has gone.
+   */
+  open(caller: StreamCaller, signal: AbortSignal): Promise<SecretView>;
+}
+
+/** What is known of who opened a stream. Node id and metadata are never identity, so they are not here. */
+export interface StreamCaller {
+  /** The values of the `authorization` metadata, as they came. */
+  readonly authorization: readonly string[];
+  /** A number for logs: which connection of this process. */
+  readonly connection: number;
+}
+
+/** The secrets of one caller, as they change. */
+export interface SecretView {
+  /**
+   * The newest content of a resource name, or `undefined`: unknown, not ours, or not there yet. The caller cannot
+   * tell which; a name that is absent now may come later.
+   */
+  secret(name: string): ServedSecret | undefined;
+  /**
+   * Calls `changed` after each change of any secret of this view, with the names that changed, until `close`.
+   * The view calls `end` when the stream has to start anew (its token has expired, say).
+   */
+  subscribe(events: SecretViewEvents): void;
+  /** Ends the subscription. Safe to call twice. */
+  close(): void;
+}
+
+export interface SecretViewEvents {
+  changed(names: readonly string[]): void;
+  /** Asks for the stream's end: with OK when there is no `reason`, so that Envoy comes back at once. */
+  end(reason?: Error): void;
+}
+
+/** One version of one secret. The same object for every stream that it goes to, so that its bytes are made once. */
+export interface ServedSecret {
+  /** Content hash: equal content has an equal version, in every process. */
+  readonly version: string;
+  /** A serialised `tls.v3.Secret` without its `name`. */
+  readonly body: Buffer;
+}

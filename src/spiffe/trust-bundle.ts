@@ -1,0 +1,89 @@
+import { X509Certificate } from 'node:crypto';
+import { IdentityError } from '../errors/index.js';
+
+const BEGIN = '-----BEGIN CERTIFICATE-----';
+const END = '-----END CERTIFICATE-----';
+
+/** A bundle is a handful of roots; a megabyte is far above any real one and bounds what a peer can make us parse. */
+const MAX_BUNDLE_BYTES = 1024 * 1024;
+
+/**
+ * The CA certificates of one trust domain. Never empty, never two of the same certificate, and compared by DER:
+ * order, white space and comments between the PEM blocks do not count. (SPIFFE Trust Domain and Bundle §4)
+ */
+export class TrustBundle {
+  private constructor(private readonly certificates: ReadonlyMap<string, X509Certificate>) {}
+
+  /**
+   * Reads one or more PEM certificates.
+   * @throws IdentityError `ERR_BUNDLE_INVALID`: none in the text, one does not parse, one is no CA certificate, or
+   *   the text is longer than a megabyte.
+   */
+  static parsePem(pem: Buffer): TrustBundle {
+    if (pem.length > MAX_BUNDLE_BYTES) {
+      throw new IdentityError(
+        'ERR_BUNDLE_INVALID',
+        `trust bundle: got ${pem.length} bytes, expected at most ${MAX_BUNDLE_BYTES}`,
+      );
+    }
+    const certificates = new Map<string, X509Certificate>();
+    for (const block of pemBlocks(pem.toString('latin1'))) {
+      const certificate = parseCertificate(block, certificates.size + 1);
+      certificates.set(certificate.fingerprint256, certificate);
+    }
+    if (certificates.size === 0) {
+      throw new IdentityError('ERR_BUNDLE_INVALID', 'trust bundle: got no PEM certificate, expected at least one');
+    }
+    return new TrustBundle(certificates);
+  }
+
+  get size(): number {
+    return this.certificates.size;
+  }
+
+  /** The certificates in the order in which they were first met. */
+  list(): X509Certificate[] {
+    return [...this.certificates.values()];
+  }
+
+  /** One PEM block per certificate, each ending in a newline; comments of the source are gone. */
+  toPem(): Buffer {
+    return Buffer.from(this.list().map(String).join(''), 'latin1');
+  }
+
+  /** True when both hold the same certificates, in whatever order. */
+  equals(other: TrustBundle): boolean {
+    return this.size === other.size && [...this.certificates.keys()].every((key) => other.certificates.has(key));
+  }
+}
+
+function* pemBlocks(text: string): Generator<string> {
+  for (let at = text.indexOf(BEGIN); at >= 0; ) {
+    const end = text.indexOf(END, at);
+    if (end < 0) {
+      throw new IdentityError('ERR_BUNDLE_INVALID', `trust bundle: got ${BEGIN} without its end, expected ${END}`);
+    }
+    yield text.slice(at, end + END.length);
+    at = text.indexOf(BEGIN, end);
+  }
+}
+
+function parseCertificate(block: string, position: number): X509Certificate {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(block);
+  } catch (cause) {
+    throw new IdentityError(
+      'ERR_BUNDLE_INVALID',
+      `trust bundle: certificate ${position} does not parse, expected an X.509 certificate in PEM`,
+      { cause },
+    );
+  }
+  if (!certificate.ca) {
+    throw new IdentityError(
+      'ERR_BUNDLE_INVALID',
+      `trust bundle: certificate ${position} is not a CA certificate, expected basicConstraints CA:TRUE`,
+    );
+  }
+  return certificate;
+}

@@ -1,0 +1,41 @@
+/** Names of all log fields. One name per thing, so that a search in the logs finds all of it. */
+export const Field = {
+  address: 'address',
+  attempt: 'attempt',
+  bundleSize: 'bundle_size',
+  caller: 'caller',
+  clusterId: 'cluster_id',
+  code: 'code',
+  connection: 'connection',
+  connections: 'connections',
+  csrIdentity: 'csr_identity',
+  detail: 'detail',
+  durationMs: 'duration_ms',
+  error: 'error',
+  exitCode: 'exit_code',
+  keyType: 'key_type',
+  mode: 'mode',
+  nextAttemptMs: 'next_attempt_ms',
+  nodeId: 'node_id',
+  notAfter: 'not_after',
+  notBefore: 'not_before',
+  path: 'path',
+  pid: 'pid',
+  reason: 'reason',
+  resourceName: 'resource_name',
+  rotateAt: 'rotate_at',
+  serial: 'serial',
+  signal: 'signal',
+  spiffeId: 'spiffe_id',
+  stream: 'stream',
+  streams: 'streams',
+  tokenAgeMs: 'token_age_ms',
+  tokenExpiry: 'token_expiry',
+  ttlMs: 'ttl_ms',
+  version: 'version',
+} as const;
+
+type FieldName = (typeof Field)[keyof typeof Field];
+
+/** Values of one log line; an `undefined` is left out. */
+export type LogFields = Partial<Record<FieldName, string | number | boolean | undefined>>;

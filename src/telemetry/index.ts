@@ -1,0 +1,7 @@
+/**
+ * telemetry: what an operator sees of us. The logger interface that every room takes, its JSON sink, and the names
+ * of the fields.
+ */
+export { Field, type LogFields } from './fields.js';
+export { createJsonLogger, type JsonLoggerOptions } from './json-logger.js';
+export { LOG_LEVELS, type Logger, type LogLevel, silentLogger } from './logger.js';
