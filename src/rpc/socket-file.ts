@@ -1,0 +1,115 @@
+import { chmod, lstat, mkdir, mkdtemp, rename, rm, stat, unlink } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import { IdentityError } from '../errors/index.js';
+
+/** Linux keeps a socket's path in `sun_path`, 108 bytes with the closing zero; libuv cuts a longer one without a word. */
+const MAX_PATH_BYTES = 107;
+
+/** The parent of a socket that we make ourselves: our group may reach the socket, nobody else. */
+const PARENT_MODE = 0o750;
+
+/** What a stat tells of a file, for telling it from another at the same path. */
+export interface FileIdentity {
+  readonly dev: number;
+  readonly ino: number;
+}
+
+/**
+ * Makes sure that a socket may be put at `path`: creates the parent directory, refuses what must not be replaced.
+ * @throws IdentityError `ERR_SOCKET_INVALID`: the path is too long, its directory is open to everybody, or something
+ *   that is no socket is there; `ERR_SOCKET_IN_USE`: somebody answers on it.
+ */
+export async function claimSocketPath(path: string): Promise<void> {
+  checkLength(path);
+  await checkParent(dirname(path));
+  const existing = await lstat(path).catch(ifMissing);
+  if (existing === undefined) return;
+  if (!existing.isSocket()) throw invalid(path, `got ${kindOf(existing)}, expected a socket or nothing`);
+  if (await answers(path)) {
+    throw new IdentityError('ERR_SOCKET_IN_USE', `socket ${path}: another process answers on it`);
+  }
+}
+
+/**
+ * Runs `bind` with a path inside a fresh private directory (0700) beside `path`, gives the new socket its final `mode`
+ * there, and only then renames it into place: at no time can anybody reach it with wrong permissions.
+ * @returns what the file is known by from now on.
+ */
+export async function publishSocket(
+  path: string,
+  mode: number,
+  bind: (temporaryPath: string) => Promise<void>,
+): Promise<FileIdentity> {
+  const privateDirectory = await mkdtemp(join(dirname(path), '.'));
+  try {
+    const temporaryPath = join(privateDirectory, 's');
+    await bind(temporaryPath);
+    await chmod(temporaryPath, mode);
+    const { dev, ino } = await lstat(temporaryPath);
+    await rename(temporaryPath, path);
+    return { dev, ino };
+  } finally {
+    await rm(privateDirectory, { recursive: true, force: true });
+  }
+}
+
+/** Removes the socket at `path` if it is still the file `ours`, and not one that somebody else has put there since. */
+export async function removeSocket(path: string, ours: FileIdentity): Promise<void> {
+  const now = await lstat(path).catch(ifMissing);
+  if (now === undefined || now.ino !== ours.ino || now.dev !== ours.dev) return;
+  await unlink(path).catch(ifMissing);
+}
+
+/** The path we bind first is longer than `path` when the name is short: `/.XXXXXX/s` after the directory. */
+function checkLength(path: string): void {
+  const needed = Math.max(Buffer.byteLength(path), Buffer.byteLength(join(dirname(path), '.XXXXXX', 's')));
+  if (path === '' || path.includes('\0')) throw invalid(path, 'got no usable path, expected a file path');
+  if (needed > MAX_PATH_BYTES) {
+    throw invalid(
+      path,
+      `got a path that needs ${needed} bytes, expected at most ${MAX_PATH_BYTES} (use a shorter directory)`,
+    );
+  }
+}
+
+async function checkParent(directory: string): Promise<void> {
+  const parent = await mkdir(directory, { recursive: true, mode: PARENT_MODE })
+    .then(() => stat(directory))
+    .catch((cause: unknown) => {
+      throw new IdentityError('ERR_SOCKET_INVALID', `socket directory ${directory} cannot be used`, { cause });
+    });
+  const isOpenToAll = (parent.mode & 0o002) !== 0 && (parent.mode & 0o1000) === 0;
+  if (isOpenToAll)
+    throw invalid(directory, 'got a directory that everybody may write to, expected o-w or the sticky bit');
+}
+
+/** Whether a process listens: also when its backlog is full (EAGAIN). */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(false);
+      else if (error.code === 'EAGAIN') resolve(true);
+      else reject(invalid(path, `cannot tell whether it is in use (${error.code})`, error));
+    });
+  });
+}
+
+function ifMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}
+
+function kindOf(file: { isSymbolicLink(): boolean; isDirectory(): boolean; isFile(): boolean }): string {
+  if (file.isSymbolicLink()) return 'a symbolic link';
+  if (file.isDirectory()) return 'a directory';
+  return file.isFile() ? 'a regular file' : 'a special file';
+}
+
+function invalid(path: string, problem: string, cause?: unknown): IdentityError {
+  return new IdentityError('ERR_SOCKET_INVALID', `socket ${path}: ${problem}`, { cause });
+}

@@ -1,0 +1,181 @@
+import { chmod, lstat, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { listenUnix, type UnixListenerOptions } from '../../src/rpc/index.js';
+import { silentLogger } from '../../src/telemetry/index.js';
+import { shortDir } from '../support/short-dir.js';
+
+async function listen(t: Test, path: string, options: Partial<UnixListenerOptions> = {}) {
+  const sockets: Socket[] = [];
+  const onSocket = (socket: Socket) => sockets.push(socket);
+  const listener = await listenUnix({ path, mode: 0o660, backlog: 4096, onSocket, logger: silentLogger, ...options });
+  t.teardown(async () => {
+    await listener.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return { listener, sockets };
+}
+
+function connected(t: Test, path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => resolve(socket));
+    socket.once('error', reject);
+    t.teardown(() => socket.destroy());
+  });
+}
+
+/** Resolves when the listener has handed on `count` sockets. */
+async function handedOn(sockets: readonly Socket[], count: number): Promise<readonly Socket[]> {
+  while (sockets.length < count) await new Promise(setImmediate);
+  return sockets;
+}
+
+/** A socket file that nobody answers on, as a killed process leaves it. */
+async function leaveStaleSocket(path: string): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(`${path}.bound`, resolve));
+  // Closing removes the file under the name that it was bound by; the renamed one stays behind.
+  await rename(`${path}.bound`, path);
+  await new Promise((resolve) => server.close(resolve));
+}
+
+t.test('the socket has its mode, its missing directory is made, and nothing else is left beside it', async (t) => {
+  const path = join(shortDir(t), 'made', 'sds.sock');
+  const { listener } = await listen(t, path, { mode: 0o620 });
+  t.equal((await lstat(path)).mode & 0o777, 0o620);
+  t.equal((await lstat(join(path, '..'))).mode & 0o027, 0, 'no write for the group, nothing for others');
+  t.same(await readdir(join(path, '..')), ['sds.sock']);
+  t.equal(listener.address, path);
+});
+
+t.test('a connection is handed on paused, with every byte it sent before', async (t) => {
+  const path = join(shortDir(t), 's.sock');
+  const { sockets } = await listen(t, path);
+  const client = await connected(t, path);
+  await new Promise((resolve) => client.write('hello', resolve));
+  const [socket] = await handedOn(sockets, 1);
+  t.equal(socket?.readableFlowing, false);
+  const received = new Promise((resolve) => socket?.once('data', resolve).resume());
+  t.equal(String(await received), 'hello');
+});
+
+t.test('a stale socket is replaced', async (t) => {
+  const path = join(shortDir(t), 's.sock');
+  await leaveStaleSocket(path);
+  await t.rejects(connected(t, path), { code: 'ECONNREFUSED' });
+  await listen(t, path);
+  await connected(t, path);
+});
+
+t.test('a live socket is refused and goes on being served', async (t) => {
+  const path = join(shortDir(t), 's.sock');
+  await listen(t, path);
+  await t.rejects(listen(t, path), { code: 'ERR_SOCKET_IN_USE' });
+  await connected(t, path);
+});
+
+t.test('what is no socket is refused and left as it is', async (t) => {
+  const directory = shortDir(t);
+  await writeFile(join(directory, 'file'), 'precious');
+  await mkdir(join(directory, 'directory'));
+  await leaveStaleSocket(join(directory, 'stale'));
+  await symlink(join(directory, 'stale'), join(directory, 'link'));
+  for (const name of ['file', 'directory', 'link']) {
+    await t.rejects(listen(t, join(directory, name)), { code: 'ERR_SOCKET_INVALID' }, name);
+  }
+  t.equal(await readFile(join(directory, 'file'), 'utf8'), 'precious');
+  t.same((await readdir(directory)).sort(), ['directory', 'file', 'link', 'stale']);
+});
+
+t.test('a path that the kernel would cut is refused', async (t) => {
+  const directory = shortDir(t);
+  const cases = [
+    { name: 'long file name', path: join(directory, 'x'.repeat(120)) },
+    { name: 'short name in a directory too long for the private one', path: join('/', 'd'.repeat(100), 's') },
+    { name: 'empty', path: '' },
+    { name: 'abstract', path: '\0abstract' },
+  ];
+  for (const { name, path } of cases) await t.rejects(listen(t, path), { code: 'ERR_SOCKET_INVALID' }, name);
+});
+
+t.test('a relative path of any depth within the limit works', async (t) => {
+  const before = process.cwd();
+  process.chdir(shortDir(t));
+  t.teardown(() => process.chdir(before));
+  const { listener } = await listen(t, 'x'.repeat(107));
+  await connected(t, 'x'.repeat(107));
+  await listener.close();
+  t.same(await readdir('.'), []);
+});
+
+t.test('a directory that everybody may write to is refused unless it is sticky', async (t) => {
+  const directory = join(shortDir(t), 'open');
+  await mkdir(directory);
+  await chmod(directory, 0o777);
+  await t.rejects(listen(t, join(directory, 's')), { code: 'ERR_SOCKET_INVALID' });
+  await chmod(directory, 0o1777);
+  await listen(t, join(directory, 's'));
+});
+
+t.test('close removes the socket, can be repeated, and leaves handed-on connections alone', async (t) => {
+  const path = join(shortDir(t), 's.sock');
+  const { listener, sockets } = await listen(t, path, {
+    onSocket: (socket) => {
+      sockets.push(socket);
+      socket.pipe(socket);
+    },
+  });
+  const client = await connected(t, path);
+  const echo = () => new Promise((resolve) => client.once('data', resolve).write('x'));
+  await echo();
+  await Promise.all([listener.close(), listener.close()]);
+  await t.rejects(connected(t, path), { code: 'ENOENT' });
+  await echo();
+});
+
+t.test('a socket that somebody else has put in place of ours is not removed', async (t) => {
+  const path = join(shortDir(t), 's.sock');
+  const { listener } = await listen(t, path);
+  await leaveStaleSocket(`${path}.other`);
+  await rename(`${path}.other`, path);
+  await listener.close();
+  t.ok((await lstat(path)).isSocket());
+});
+
+t.test('a peer that goes away before it is handed on does no harm', async (t) => {
+  const path = join(shortDir(t), 's.sock');
+  const { sockets } = await listen(t, path);
+  const gone = await connected(t, path);
+  gone.destroy();
+  await connected(t, path);
+  t.equal((await handedOn(sockets, 2)).length, 2);
+});
+
+t.test('an attach that throws costs its own connection only, and is logged', async (t) => {
+  const path = join(shortDir(t), 's.sock');
+  const messages: string[] = [];
+  const { sockets } = await listen(t, path, {
+    logger: { ...silentLogger, error: (message) => messages.push(message) },
+    onSocket: (socket) => {
+      if (sockets.push(socket) === 1) throw new Error('first');
+    },
+  });
+  const first = await connected(t, path);
+  await new Promise((resolve) => first.once('close', resolve).resume());
+  await connected(t, path);
+  t.same(messages, ['connection could not be attached']);
+});
+
+t.test('2000 simultaneous connects: none is refused, each is handed on', async (t) => {
+  const path = join(shortDir(t), 's.sock');
+  const { sockets } = await listen(t, path);
+  const clients = await Promise.all(Array.from({ length: 2000 }, () => connected(t, path)));
+  t.equal((await handedOn(sockets, clients.length)).length, 2000);
+});
+
+t.test('a directory that cannot be made is told with its cause', async (t) => {
+  const file = join(shortDir(t), 'file');
+  await writeFile(file, '');
+  await t.rejects(listen(t, join(file, 'below', 's')), { code: 'ERR_SOCKET_INVALID', cause: { code: 'ENOTDIR' } });
+});
