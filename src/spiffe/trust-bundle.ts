@@ -1,8 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
-
-const BEGIN = '-----BEGIN CERTIFICATE-----';
-const END = '-----END CERTIFICATE-----';
+import { pemCertificates } from './pem-certificates.js';
 
 /** A bundle is a handful of roots; a megabyte is far above any real one and bounds what a peer can make us parse. */
 const MAX_BUNDLE_BYTES = 1024 * 1024;
@@ -27,7 +25,7 @@ export class TrustBundle {
       );
     }
     const certificates = new Map<string, X509Certificate>();
-    for (const block of pemBlocks(pem.toString('latin1'))) {
+    for (const block of pemCertificates(pem.toString('latin1'))) {
       const certificate = parseCertificate(block, certificates.size + 1);
       certificates.set(certificate.fingerprint256, certificate);
     }
@@ -54,17 +52,6 @@ export class TrustBundle {
   /** True when both hold the same certificates, in whatever order. */
   equals(other: TrustBundle): boolean {
     return this.size === other.size && [...this.certificates.keys()].every((key) => other.certificates.has(key));
-  }
-}
-
-function* pemBlocks(text: string): Generator<string> {
-  for (let at = text.indexOf(BEGIN); at >= 0; ) {
-    const end = text.indexOf(END, at);
-    if (end < 0) {
-      throw new IdentityError('ERR_BUNDLE_INVALID', `trust bundle: got ${BEGIN} without its end, expected ${END}`);
-    }
-    yield text.slice(at, end + END.length);
-    at = text.indexOf(BEGIN, end);
   }
 }
 
