@@ -16,11 +16,11 @@ const common = {
   logLevel: 'warning',
 };
 
-/** All TypeScript files below `directory`, as paths relative to the project. */
+/** All source files below `directory`, the generated .js of src/rpc/gen among them, as paths relative to the project. */
 async function sources(directory) {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
   return entries
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && /(?<!\.d)\.ts$|\.js$/.test(entry.name))
     .map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`);
 }
 
