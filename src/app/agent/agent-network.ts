@@ -1,0 +1,80 @@
+/** The parts of an agent that load gRPC: kept apart so that they load while the first key is being made. */
+import { createCaClient } from '../../ca-client/index.js';
+import type { AgentConfig, HostPort } from '../../config/index.js';
+import type { CertificateIssuer } from '../../identity/index.js';
+import { createGrpcServer, healthService, listenUnix } from '../../rpc/index.js';
+import { createSdsServer, type SecretSource } from '../../sds/index.js';
+import type { AppContext } from '../running-app.js';
+import { VERSION } from '../version.js';
+
+/** Linux refuses a Unix connect at once when the queue is full; thousands of Envoys may come back together. */
+const SOCKET_BACKLOG = 4096;
+
+/** Envoy and agent share a group, and nobody else may ask for the key. */
+const SOCKET_MODE = 0o660;
+
+/** The first request of a real Envoy is 50 to 60 kB, its node; nothing we answer to is near a megabyte. */
+const MAX_REQUEST_BYTES = 1024 * 1024;
+
+/** As Istio's agent: a gateway opens a stream for each of its secrets on one connection. */
+const MAX_STREAMS_PER_CONNECTION = 100_000;
+
+/** Of the 5 s that a shutdown may take. */
+const DRAIN_MS = 2000;
+
+/** The client of the CA. Dials at its first call. */
+export function connectCa(
+  config: AgentConfig,
+  { logger, now, random }: AppContext,
+): CertificateIssuer & { close(): void } {
+  return createCaClient({
+    address: addressText(config.caAddress),
+    rootFile: config.caRootFile,
+    ...(config.caServerName !== undefined && { serverName: config.caServerName }),
+    clusterId: config.clusterId,
+    logger,
+    now,
+    random,
+  });
+}
+
+export interface EnvoyListenerOptions {
+  readonly context: AppContext;
+  readonly source: SecretSource;
+  readonly isServing: () => boolean;
+}
+
+/** Opens the socket that Envoy asks on. Closing it refuses new connections first, then ends streams with OK, then the rest. */
+export async function listenForEnvoy(
+  config: AgentConfig,
+  options: EnvoyListenerOptions,
+): Promise<{ close(): Promise<void> }> {
+  const { logger, now } = options.context;
+  const grpcServer = createGrpcServer({
+    logger,
+    maxReceiveBytes: MAX_REQUEST_BYTES,
+    maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
+  });
+  const sds = createSdsServer({ source: options.source, logger, now, controlPlaneIdentifier: `sidecert/${VERSION}` });
+  grpcServer.addService(sds.definition, sds.implementation);
+  const health = healthService(options.isServing);
+  grpcServer.addService(health.definition, health.implementation);
+  const listener = await listenUnix({
+    path: config.socket,
+    mode: SOCKET_MODE,
+    backlog: SOCKET_BACKLOG,
+    onSocket: (socket) => grpcServer.attach(socket),
+    logger,
+  });
+  return {
+    async close() {
+      await listener.close();
+      sds.endAllStreams();
+      await grpcServer.close(DRAIN_MS);
+    },
+  };
+}
+
+function addressText({ host, port }: HostPort): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,41 @@
+/**
+ * app: the composition roots. Each builds its graph of rooms, starts it, and stops it in reverse order. Every part is
+ * loaded when it is first started: an agent never loads the CA, and neither loads the YAML of a bootstrap.
+ */
+import type { AgentConfig, BootstrapConfig, CitadelConfig, HealthConfig } from '../config/index.js';
+import type { AppContext, RunningApp } from './running-app.js';
+
+export type { AppContext, RunningApp } from './running-app.js';
+export { VERSION } from './version.js';
+
+/**
+ * Starts an agent; resolves when its socket takes connections.
+ * @throws IdentityError `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`, `ERR_LISTEN_FAILED`.
+ */
+export async function startAgent(config: AgentConfig, context: AppContext): Promise<RunningApp> {
+  const agent = await import('./agent/start-agent.js');
+  return agent.startAgent(config, context);
+}
+
+/**
+ * Starts a Citadel; resolves when it takes connections.
+ * @throws IdentityError `ERR_SIGNER_INVALID`, `ERR_BUNDLE_INVALID`, `ERR_JWKS_INVALID`, `ERR_LISTEN_FAILED`.
+ */
+export async function startCitadel(config: CitadelConfig, context: AppContext): Promise<RunningApp> {
+  const citadel = await import('./citadel/start-citadel.js');
+  return citadel.startCitadel(config, context);
+}
+
+/** The text of an Envoy bootstrap (YAML). */
+export async function renderBootstrap(config: BootstrapConfig): Promise<string> {
+  const bootstrap = await import('./bootstrap/render-bootstrap.js');
+  return bootstrap.renderBootstrap(config);
+}
+
+/**
+ * Asks an agent or a Citadel whether it is serving. `detail` says what came back, for people.
+ */
+export async function checkHealth(config: HealthConfig): Promise<{ isServing: boolean; detail: string }> {
+  const health = await import('./health/check-health.js');
+  return health.checkHealth(config);
+}

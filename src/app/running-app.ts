@@ -1,0 +1,49 @@
+import type { Logger } from '../telemetry/index.js';
+
+/** What a composition root takes from the process around it. */
+export interface AppContext {
+  readonly logger: Logger;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/** A started agent or Citadel. */
+export interface RunningApp {
+  /** Where it listens: a path, or `host:port` with the real port. */
+  readonly address: string;
+  /** Ends streams and calls cleanly, then everything else. Safe to call twice; resolves when nothing is left running. */
+  close(): Promise<void>;
+}
+
+/**
+ * Puts what has been started onto a stack and ends it in reverse order. When one end fails the others still come, and
+ * the first failure is thrown at the end.
+ */
+export class Teardown {
+  readonly #ends: (() => void | Promise<void>)[] = [];
+  #ending: Promise<void> | undefined;
+
+  add(end: () => void | Promise<void>): void {
+    this.#ends.push(end);
+  }
+
+  /** Safe to call twice. */
+  run(): Promise<void> {
+    this.#ending ??= this.#runAll();
+    return this.#ending;
+  }
+
+  async #runAll(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const end of this.#ends.reverse()) {
+      try {
+        await end();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+}

@@ -1,0 +1,38 @@
+import { checkHealth, renderBootstrap, startAgent, startCitadel } from '../app/index.js';
+import type { AgentConfig, BootstrapConfig, CitadelConfig, DemoConfig, HealthConfig } from '../config/index.js';
+import { Exit, print, printError } from './process.js';
+import { serve } from './serve.js';
+
+export function runAgent(config: AgentConfig): Promise<number> {
+  return serve(config.logLevel, (context) => startAgent(config, context));
+}
+
+export function runCitadel(config: CitadelConfig): Promise<number> {
+  return serve(config.logLevel, (context) => startCitadel(config, context));
+}
+
+export async function runBootstrap(config: BootstrapConfig): Promise<number> {
+  print(await renderBootstrap(config));
+  return Exit.ok;
+}
+
+export async function runHealth(config: HealthConfig): Promise<number> {
+  const { isServing, detail } = await checkHealth(config);
+  (isServing ? print : printError)(`${detail}\n`);
+  return isServing ? Exit.ok : Exit.failed;
+}
+
+/** Loaded only here: no other command needs the demo. */
+export async function runDemoCommand({ once }: DemoConfig): Promise<number> {
+  const { runDemo } = await import('../demo/index.js');
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  return runDemo({
+    once,
+    envoyPath: process.env['ENVOY_PATH'],
+    sidecertCommand: [process.execPath, process.argv[1] ?? ''],
+    out: (line) => print(`${line}\n`),
+    isTerminal: process.stdout.isTTY,
+    signal: stop.signal,
+  });
+}

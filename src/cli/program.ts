@@ -1,0 +1,76 @@
+import { VERSION } from '../app/index.js';
+import {
+  COMMANDS,
+  type CommandName,
+  type CommandSpec,
+  type ConfigOf,
+  commandHelp,
+  overview,
+  readConfig,
+  type Schema,
+} from '../config/index.js';
+import { IdentityError } from '../errors/index.js';
+import { runAgent, runBootstrap, runCitadel, runDemoCommand, runHealth } from './commands.js';
+import { configSources, Exit, print, printError } from './process.js';
+
+/**
+ * Runs one command line to its end and resolves with the exit code: 0 well, 1 failed, 2 not understood.
+ */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  switch (name) {
+    case 'agent':
+      return run('agent', COMMANDS.agent, rest, runAgent);
+    case 'citadel':
+      return run('citadel', COMMANDS.citadel, rest, runCitadel);
+    case 'bootstrap':
+      return run('bootstrap', COMMANDS.bootstrap, rest, runBootstrap);
+    case 'demo':
+      return run('demo', COMMANDS.demo, rest, runDemoCommand);
+    case 'health':
+      return run('health', COMMANDS.health, rest, runHealth);
+    case 'version':
+    case '--version':
+      print(`sidecert ${VERSION} (node ${process.versions.node}, openssl ${process.versions.openssl})\n`);
+      return Exit.ok;
+    case 'help':
+    case '--help':
+    case '-h':
+      print(overview());
+      return Exit.ok;
+    default:
+      printError(
+        `sidecert: got ${name === undefined ? 'no command' : JSON.stringify(name)}, expected one of ${[...Object.keys(COMMANDS), 'version', 'help'].join(', ')}\n`,
+      );
+      return Exit.usage;
+  }
+}
+
+async function run<S extends Schema>(
+  name: CommandName,
+  command: CommandSpec<S>,
+  args: readonly string[],
+  action: (config: ConfigOf<S>) => Promise<number>,
+): Promise<number> {
+  const result = readConfig(command, configSources(args));
+  switch (result.kind) {
+    case 'help':
+      print(commandHelp(name));
+      return Exit.ok;
+    case 'invalid':
+      for (const problem of result.problems) printError(`sidecert ${name}: ${problem}\n`);
+      printError(`sidecert ${name} --help tells what can be set\n`);
+      return Exit.usage;
+    case 'ok':
+      return action(result.config).catch((error: unknown) => failed(name, error));
+    default:
+      return result satisfies never;
+  }
+}
+
+/** An error that we know speaks for itself; of any other the stack is what helps. */
+function failed(name: string, error: unknown): number {
+  if (error instanceof IdentityError) printError(`sidecert ${name}: ${error.code}: ${error.message}\n`);
+  else printError(`sidecert ${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return Exit.failed;
+}

@@ -1,0 +1,52 @@
+import type { AppContext, RunningApp } from '../app/index.js';
+import { createJsonLogger, Field, type Logger, type LogLevel } from '../telemetry/index.js';
+import { Exit, printError } from './process.js';
+
+/** What a shutdown may take, so that the process has gone before Kubernetes or a user loses patience. */
+const SHUTDOWN_LIMIT_MS = 4500;
+
+/**
+ * Runs a long-lived command: starts it, waits for SIGTERM or SIGINT, ends it cleanly. Resolves with the exit code.
+ * A second signal, or a shutdown that takes longer than 4.5 s, ends the process at once.
+ */
+export async function serve(logLevel: LogLevel, start: (context: AppContext) => Promise<RunningApp>): Promise<number> {
+  const logger = createJsonLogger({ level: logLevel, write: printError, now: Date.now });
+  surviveNothing(logger);
+  const stopped = firstSignal();
+  const app = await start({ logger, now: Date.now, random: Math.random });
+  const signal = await stopped;
+  logger.info('shutting down', { [Field.signal]: signal });
+  const limit = setTimeout(() => {
+    logger.error('shutdown took too long', { [Field.durationMs]: SHUTDOWN_LIMIT_MS });
+    process.exit(Exit.failed);
+  }, SHUTDOWN_LIMIT_MS);
+  await app.close();
+  clearTimeout(limit);
+  logger.info('stopped');
+  return Exit.ok;
+}
+
+function firstSignal(): Promise<string> {
+  // SIGUSR1 would open Node's inspector on loopback, which a pod shares with its application: it must do nothing.
+  process.on('SIGUSR1', () => {});
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        resolve(signal);
+        process.once(signal, () => process.exit(Exit.failed));
+      });
+    }
+  });
+}
+
+/** After an error that nobody caught the state is unknown: say so in the log, and let the supervisor start us anew. */
+function surviveNothing(logger: Logger): void {
+  const end = (error: unknown): void => {
+    logger.error('unexpected error, ending', {
+      [Field.error]: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+    process.exit(Exit.failed);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}

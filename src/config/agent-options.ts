@@ -1,0 +1,64 @@
+import {
+  durationMs,
+  existingFile,
+  hostPort,
+  kubernetesName,
+  oneOf,
+  path,
+  serverName,
+  socketPath,
+  text,
+  trustDomain,
+} from './kinds.js';
+import { LOG_LEVEL } from './log-level.js';
+import { type ConfigOf, optional, required, withDefault } from './option.js';
+
+/** `sidecert agent`. The default paths are those that Istio's sidecar injection mounts. */
+export const AGENT_OPTIONS = {
+  socket: withDefault(socketPath, '/var/run/secrets/workload-spiffe-uds/socket', {
+    flag: 'socket',
+    description: 'Unix socket on which Envoy asks for its secrets (made with mode 0660)',
+  }),
+  caAddress: required(hostPort, {
+    flag: 'ca-address',
+    description: 'the CA: Citadel, istiod or any that speaks its protocol',
+  }),
+  caRootFile: withDefault(existingFile, '/var/run/secrets/istio/root-cert.pem', {
+    flag: 'ca-root',
+    description: 'PEM roots that the certificate of the CA server must chain to; read again after a failed call',
+  }),
+  caServerName: optional(serverName, {
+    flag: 'ca-server-name',
+    description: 'name to expect in the certificate of the CA server, when it is not the host of --ca-address',
+  }),
+  clusterId: withDefault(text, 'Kubernetes', {
+    flag: 'cluster-id',
+    description: 'cluster that the token is from, as the CA knows it',
+  }),
+  tokenSource: withDefault(oneOf(['file', 'stream']), 'file', {
+    flag: 'token-source',
+    description: 'whose JWT goes to the CA: that of --token-file, or the one in the metadata of each stream of Envoy',
+  }),
+  tokenFile: withDefault(path, '/var/run/secrets/tokens/istio-token', {
+    flag: 'token-file',
+    description:
+      'service-account JWT with the audience of the CA; read again for each call (only with --token-source file)',
+  }),
+  namespace: required(kubernetesName, { flag: 'namespace', description: 'Kubernetes namespace of the workload' }),
+  serviceAccount: required(kubernetesName, { flag: 'service-account', description: 'service account of the workload' }),
+  trustDomain: withDefault(trustDomain, 'cluster.local', {
+    flag: 'trust-domain',
+    description: 'trust domain of the workload',
+  }),
+  ttlMs: withDefault(durationMs, '24h', {
+    flag: 'ttl',
+    description: 'life of the certificates to ask for; renewed at half of it',
+  }),
+  keyType: withDefault(oneOf(['ec-p256', 'ec-p384', 'rsa-2048', 'rsa-3072', 'rsa-4096']), 'ec-p256', {
+    flag: 'key-type',
+    description: 'kind of the private key, new for each certificate',
+  }),
+  logLevel: LOG_LEVEL,
+};
+
+export type AgentConfig = ConfigOf<typeof AGENT_OPTIONS>;

@@ -1,0 +1,112 @@
+import { SpiffeId } from '../spiffe/index.js';
+import {
+  durationMs,
+  type HostPort,
+  hostPort,
+  type Kind,
+  kubernetesName,
+  oneOf,
+  path,
+  socketPath,
+  text,
+  trustDomain,
+} from './kinds.js';
+import { type ConfigOf, listOf, optional, required, withDefault } from './option.js';
+
+/** Whom the inbound listener lets in, by the URI SAN of the peer. */
+export interface SanMatcher {
+  readonly kind: 'exact' | 'prefix';
+  readonly value: string;
+}
+
+/** A peer that the outbound listener reaches under its name. */
+export interface Upstream {
+  readonly name: string;
+  readonly address: HostPort;
+  readonly spiffeId: SpiffeId;
+}
+
+const SPIFFE_PREFIX = /^spiffe:\/\/[a-z0-9._-]+\/[A-Za-z0-9._/-]*$/;
+
+const sanMatcher: Kind<SanMatcher> = {
+  placeholder: 'SPIFFE-ID|PREFIX*',
+  expected: 'a SPIFFE ID, or the beginning of one, at least its trust domain and a slash, with a * at its end',
+  parse(value) {
+    if (value.endsWith('*')) {
+      const prefix = value.slice(0, -1);
+      return SPIFFE_PREFIX.test(prefix) ? { kind: 'prefix', value: prefix } : undefined;
+    }
+    return spiffeIdOf(value) === undefined ? undefined : { kind: 'exact', value };
+  },
+};
+
+const upstream: Kind<Upstream> = {
+  placeholder: 'NAME=HOST:PORT=SPIFFE-ID',
+  expected: 'NAME=HOST:PORT=SPIFFE-ID such as httpbin.foo=10.0.0.7:15006=spiffe://cluster.local/ns/foo/sa/httpbin',
+  parse(value, files) {
+    const [name = '', addressText = '', idText = '', ...rest] = value.split('=');
+    const address = hostPort.parse(addressText, files);
+    const spiffeId = spiffeIdOf(idText);
+    const isName = kubernetesName.parse(name, files) !== undefined;
+    if (!isName || address === undefined || spiffeId === undefined || rest.length > 0) return undefined;
+    return { name, address, spiffeId };
+  },
+};
+
+/** `sidecert bootstrap`. */
+export const BOOTSTRAP_OPTIONS = {
+  socket: withDefault(socketPath, '/var/run/secrets/workload-spiffe-uds/socket', {
+    flag: 'socket',
+    description: 'Unix socket of the agent',
+  }),
+  tokenSource: withDefault(oneOf(['file', 'stream']), 'file', {
+    flag: 'token-source',
+    description: 'as for the agent: with stream, Envoy passes the JWT of --token-file in the metadata of each stream',
+  }),
+  tokenFile: withDefault(path, '/var/run/secrets/tokens/istio-token', {
+    flag: 'token-file',
+    description: 'file with the JWT and no newline after it (only with --token-source stream)',
+  }),
+  namespace: required(kubernetesName, { flag: 'namespace', description: 'Kubernetes namespace of the workload' }),
+  serviceAccount: required(kubernetesName, { flag: 'service-account', description: 'service account of the workload' }),
+  trustDomain: withDefault(trustDomain, 'cluster.local', {
+    flag: 'trust-domain',
+    description: 'trust domain of the workload',
+  }),
+  nodeId: optional(text, {
+    flag: 'node-id',
+    description: 'node id of the Envoy; by default SERVICE-ACCOUNT.NAMESPACE',
+  }),
+  admin: withDefault(hostPort, '127.0.0.1:15000', {
+    flag: 'admin',
+    description: 'address of the admin pages of Envoy: keep it on loopback',
+  }),
+  inbound: optional(hostPort, { flag: 'inbound', description: 'address to take mutual TLS on; needs --app' }),
+  app: optional(hostPort, { flag: 'app', description: 'address of the local application behind --inbound' }),
+  allow: listOf(sanMatcher, [], {
+    flag: 'allow',
+    description: 'who may call --inbound; may be repeated. By default everybody of the trust domain',
+  }),
+  outbound: optional(hostPort, {
+    flag: 'outbound',
+    description: 'address on which the local application calls its upstreams in plain HTTP; needs --upstream',
+  }),
+  upstreams: listOf(upstream, [], {
+    flag: 'upstream',
+    description: 'a peer, called over mutual TLS when the Host header is NAME; may be repeated',
+  }),
+  initialFetchTimeoutMs: withDefault(durationMs, '15s', {
+    flag: 'initial-fetch-timeout',
+    description: 'how long a listener or cluster of Envoy waits for its first secret before it opens without one',
+  }),
+};
+
+export type BootstrapConfig = ConfigOf<typeof BOOTSTRAP_OPTIONS>;
+
+function spiffeIdOf(value: string): SpiffeId | undefined {
+  try {
+    return SpiffeId.parse(value);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,48 @@
+import { durationMs, existingFile, hostPort, path, serverName, text, trustDomain } from './kinds.js';
+import { LOG_LEVEL } from './log-level.js';
+import { type ConfigOf, listOf, optional, required, withDefault } from './option.js';
+
+/** `sidecert citadel`. */
+export const CITADEL_OPTIONS = {
+  listen: withDefault(hostPort, '0.0.0.0:15012', {
+    flag: 'listen',
+    description: 'address of the TLS gRPC server; port 0 takes a free one',
+  }),
+  caDirectory: optional(path, {
+    flag: 'ca-dir',
+    description:
+      'directory with ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem; an empty or missing one gets a fresh P-256 root. Without it the root lives in memory and ends with the process',
+  }),
+  trustDomain: withDefault(trustDomain, 'cluster.local', {
+    flag: 'trust-domain',
+    description: 'trust domain of all issued identities',
+  }),
+  jwksFile: required(existingFile, {
+    flag: 'jwks',
+    description: 'JSON Web Key Set that service-account tokens are verified with; read again when it changes',
+  }),
+  tokenIssuer: required(text, { flag: 'token-issuer', description: 'issuer (iss) that tokens must have' }),
+  tokenAudiences: listOf(text, ['istio-ca'], {
+    flag: 'token-audience',
+    description: 'audience (aud) of which a token must have one',
+  }),
+  rootCertOut: optional(path, {
+    flag: 'root-cert-out',
+    description: 'file to write the root certificates to, for the --ca-root of agents',
+  }),
+  serverNames: listOf(serverName, ['istiod.istio-system.svc', 'localhost', '127.0.0.1', '::1'], {
+    flag: 'server-name',
+    description: 'DNS name or IP address for the certificate of the server itself',
+  }),
+  defaultTtlMs: withDefault(durationMs, '24h', {
+    flag: 'default-ttl',
+    description: 'life of a certificate when the request asks for none',
+  }),
+  maxTtlMs: withDefault(durationMs, '2160h', {
+    flag: 'max-ttl',
+    description: 'a request for a longer life is refused',
+  }),
+  logLevel: LOG_LEVEL,
+};
+
+export type CitadelConfig = ConfigOf<typeof CITADEL_OPTIONS>;

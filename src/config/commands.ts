@@ -1,0 +1,91 @@
+import { AGENT_OPTIONS, type AgentConfig } from './agent-options.js';
+import { BOOTSTRAP_OPTIONS, type BootstrapConfig } from './bootstrap-options.js';
+import { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
+import { DEMO_OPTIONS } from './demo-options.js';
+import { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
+import type { FileFacts } from './kinds.js';
+import type { ConfigOf, Schema } from './option.js';
+
+/** One command of the program: what it is for and what can be set. */
+export interface CommandSpec<S extends Schema = Schema> {
+  readonly summary: string;
+  readonly schema: S;
+  readonly example: string;
+  /** What no single setting shows: settings that need one another. One text per problem. */
+  check?(config: ConfigOf<S>, files: FileFacts): readonly string[];
+}
+
+/** All commands that take settings, in the order of the help. */
+export const COMMANDS = {
+  agent: {
+    summary: 'serve one workload its identity: the SDS server that Envoy asks',
+    schema: AGENT_OPTIONS,
+    example:
+      'sidecert agent --socket ./sds.sock --ca-address localhost:15012 --ca-root root-cert.pem --token-file token --namespace foo --service-account sleep',
+    check: checkAgent,
+  },
+  citadel: {
+    summary: 'be the CA: verify service-account tokens and issue certificates',
+    schema: CITADEL_OPTIONS,
+    example:
+      'sidecert citadel --ca-dir ./ca --jwks jwks.json --token-issuer https://kubernetes.default.svc.cluster.local',
+    check: checkCitadel,
+  },
+  bootstrap: {
+    summary: 'print an Envoy bootstrap (YAML) for a workload behind an agent',
+    schema: BOOTSTRAP_OPTIONS,
+    example:
+      'sidecert bootstrap --socket ./sds.sock --namespace foo --service-account httpbin --inbound 0.0.0.0:15006 --app 127.0.0.1:8080',
+    check: checkBootstrap,
+  },
+  demo: {
+    summary: 'play the whole way on this machine: Citadel, agents, Envoys, mutual TLS and rotation',
+    schema: DEMO_OPTIONS,
+    example: 'sidecert demo --once',
+  },
+  health: {
+    summary: 'ask an agent or a Citadel whether it is serving: exit code 0 when it is, 1 when not',
+    schema: HEALTH_OPTIONS,
+    example: 'sidecert health --socket ./sds.sock',
+    check: checkHealth,
+  },
+} as const satisfies Readonly<Record<string, CommandSpec>>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+function checkAgent(config: AgentConfig, files: FileFacts): string[] {
+  if (config.tokenSource !== 'file' || files.isReadableFile(config.tokenFile)) return [];
+  return [`--token-file: got ${JSON.stringify(config.tokenFile)}, expected a readable file`];
+}
+
+function checkCitadel(config: CitadelConfig): string[] {
+  if (config.defaultTtlMs <= config.maxTtlMs) return [];
+  return [`--default-ttl: got ${config.defaultTtlMs} ms, expected at most the ${config.maxTtlMs} ms of --max-ttl`];
+}
+
+function checkBootstrap(config: BootstrapConfig): string[] {
+  const problems: string[] = [];
+  const expectBoth = (flag: string, isGiven: boolean, partner: string, isPartnerGiven: boolean): void => {
+    if (isGiven && !isPartnerGiven) problems.push(`--${partner}: got nothing, expected it together with --${flag}`);
+  };
+  const { inbound, app, outbound, upstreams, allow } = config;
+  expectBoth('inbound', inbound !== undefined, 'app', app !== undefined);
+  expectBoth('app', app !== undefined, 'inbound', inbound !== undefined);
+  expectBoth('allow', allow.length > 0, 'inbound', inbound !== undefined);
+  expectBoth('outbound', outbound !== undefined, 'upstream', upstreams.length > 0);
+  expectBoth('upstream', upstreams.length > 0, 'outbound', outbound !== undefined);
+  if (inbound === undefined && outbound === undefined) {
+    problems.push('--inbound, --outbound: got neither, expected at least one of them');
+  }
+  return problems;
+}
+
+function checkHealth({ socket, address, caRootFile }: HealthConfig): string[] {
+  if ((socket === undefined) === (address === undefined)) {
+    return ['--socket, --address: got both or neither, expected exactly one of them'];
+  }
+  if (address !== undefined && caRootFile === undefined) {
+    return ['--ca-root: got nothing, expected it together with --address'];
+  }
+  return [];
+}

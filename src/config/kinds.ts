@@ -1,0 +1,130 @@
+import { isIP } from 'node:net';
+import { SpiffeId, TrustDomain } from '../spiffe/index.js';
+import { parseDurationMs } from './duration.js';
+
+/** What a kind may ask about the machine. */
+export interface FileFacts {
+  isReadableFile(path: string): boolean;
+}
+
+/** One kind of value: how it is called in the help, what is expected, and its parser. */
+export interface Kind<T> {
+  /** Stands for the value in the help: `HOST:PORT`. */
+  readonly placeholder: string;
+  /** Completes "got X, expected …". */
+  readonly expected: string;
+  /** The value, or `undefined` when `text` is none of this kind. */
+  parse(text: string, files: FileFacts): T | undefined;
+}
+
+/** A network address. IPv6 addresses are written in brackets: `[::1]:15012`. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** RFC 1123 §2.1: letters, digits, dashes and dots; underscores are seen in the wild. */
+const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$/;
+
+/** RFC 1123 label, as Kubernetes names namespaces; service accounts may have dots. */
+const KUBERNETES_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+/** sockaddr_un holds 108 bytes with the closing zero. (unix(7)) */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+export const hostPort: Kind<HostPort> = {
+  placeholder: 'HOST:PORT',
+  expected: 'HOST:PORT with a port from 0 to 65535, an IPv6 address in brackets',
+  parse(text) {
+    const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+    if (match === null) return undefined;
+    const [, ipv6, name, digits] = match;
+    const host = ipv6 ?? name ?? '';
+    const port = Number(digits);
+    const isHost = ipv6 === undefined ? isIP(host) === 4 || HOST_NAME.test(host) : isIP(host) === 6;
+    return isHost && port <= 65535 ? { host, port } : undefined;
+  },
+};
+
+export const socketPath: Kind<string> = {
+  placeholder: 'PATH',
+  expected: `a path of 1 to ${MAX_SOCKET_PATH_BYTES} bytes for a Unix socket`,
+  parse: (text) => (text !== '' && Buffer.byteLength(text) <= MAX_SOCKET_PATH_BYTES ? text : undefined),
+};
+
+export const existingFile: Kind<string> = {
+  placeholder: 'FILE',
+  expected: 'a readable file',
+  parse: (text, files) => (text !== '' && files.isReadableFile(text) ? text : undefined),
+};
+
+/** A path that need not exist yet. */
+export const path: Kind<string> = {
+  placeholder: 'PATH',
+  expected: 'a path',
+  parse: (text) => (text !== '' && !text.includes('\0') ? text : undefined),
+};
+
+export const durationMs: Kind<number> = {
+  placeholder: 'DURATION',
+  expected: 'a duration above zero such as 24h, 1h30m, 90s or 500ms',
+  parse(text) {
+    const milliseconds = parseDurationMs(text);
+    return milliseconds !== undefined && milliseconds > 0 ? milliseconds : undefined;
+  },
+};
+
+export const trustDomain: Kind<TrustDomain> = {
+  placeholder: 'NAME',
+  expected: 'a trust domain of a-z, 0-9, ".", "-" and "_" such as cluster.local',
+  parse: (text) => orUndefined(() => TrustDomain.parse(text)),
+};
+
+export const spiffeId: Kind<SpiffeId> = {
+  placeholder: 'SPIFFE-ID',
+  expected: 'a SPIFFE ID such as spiffe://cluster.local/ns/foo/sa/sleep',
+  parse: (text) => orUndefined(() => SpiffeId.parse(text)),
+};
+
+export const kubernetesName: Kind<string> = {
+  placeholder: 'NAME',
+  expected: 'a Kubernetes name of a-z, 0-9, "-" and "."',
+  parse: (text) => (KUBERNETES_NAME.test(text) ? text : undefined),
+};
+
+/** A DNS name or an IP address, as it stands in a server's certificate. */
+export const serverName: Kind<string> = {
+  placeholder: 'NAME',
+  expected: 'a DNS name or an IP address',
+  parse: (text) => (isIP(text) !== 0 || HOST_NAME.test(text) ? text : undefined),
+};
+
+/** Printable text without white space around it. */
+export const text: Kind<string> = {
+  placeholder: 'TEXT',
+  expected: 'printable text',
+  parse: (value) => (/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value) ? value : undefined),
+};
+
+export const boolean: Kind<boolean> = {
+  placeholder: '',
+  expected: 'true or false',
+  parse: (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
+};
+
+/** One of a closed list. */
+export function oneOf<const T extends string>(values: readonly T[]): Kind<T> {
+  return {
+    placeholder: values.join('|'),
+    expected: `one of ${values.join(', ')}`,
+    parse: (value) => values.find((known) => known === value),
+  };
+}
+
+function orUndefined<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,62 @@
+import type { Kind } from './kinds.js';
+
+/** One setting: a flag, an environment variable and a key of the JSON file, all three by the same name. */
+export interface OptionSpec<T> {
+  /** Without its dashes: `ca-address`. */
+  readonly flag: string;
+  readonly description: string;
+  readonly kind: Kind<unknown>;
+  /** As the user would write it; `undefined` when there is none. */
+  readonly default: string | readonly string[] | undefined;
+  readonly shape: 'required' | 'optional' | 'list' | 'switch';
+  /** Never set: carries the type of the value, for {@link ConfigOf}. */
+  readonly value?: T;
+}
+
+/** The settings of one command, in the order of its help. */
+export type Schema = Readonly<Record<string, OptionSpec<unknown>>>;
+
+/** The validated settings of a schema. */
+export type ConfigOf<S extends Schema> = {
+  readonly [K in keyof S]: S[K] extends OptionSpec<infer T> ? T : never;
+};
+
+interface Text {
+  readonly flag: string;
+  readonly description: string;
+}
+
+/** A setting that must be given. */
+export function required<T>(kind: Kind<T>, text: Text): OptionSpec<T> {
+  return { ...text, kind, default: undefined, shape: 'required' };
+}
+
+/** A setting that may be left out. */
+export function optional<T>(kind: Kind<T>, text: Text): OptionSpec<T | undefined> {
+  return { ...text, kind, default: undefined, shape: 'optional' };
+}
+
+/** A setting with a default, written as the user would write it. */
+export function withDefault<T>(kind: Kind<T>, value: string, text: Text): OptionSpec<T> {
+  return { ...text, kind, default: value, shape: 'optional' };
+}
+
+/** A setting that may be given several times; in the environment, separated by commas. */
+export function listOf<T>(kind: Kind<T>, values: readonly string[], text: Text): OptionSpec<readonly T[]> {
+  return { ...text, kind, default: values, shape: 'list' };
+}
+
+/** A flag without a value: present or not. In the environment and the file `true` or `false`. */
+export function switchOf(kind: Kind<boolean>, text: Text): OptionSpec<boolean> {
+  return { ...text, kind, default: 'false', shape: 'switch' };
+}
+
+/** `ca-address` as an environment variable: `SIDECERT_CA_ADDRESS`. */
+export function environmentName(flag: string): string {
+  return `SIDECERT_${flag.toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** `ca-address` as a key of the JSON file: `caAddress`. */
+export function configKey(flag: string): string {
+  return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,175 @@
+import { parseArgs } from 'node:util';
+import type { CommandSpec } from './commands.js';
+import type { FileFacts } from './kinds.js';
+import { type ConfigOf, configKey, environmentName, type OptionSpec, type Schema } from './option.js';
+
+/** Where settings come from, strongest first: flags, environment, the file that `--config` names, defaults. */
+export interface ConfigSources {
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly files: FileFacts & {
+    /** Throws when it cannot be read. */
+    readText(path: string): string;
+  };
+}
+
+/** One thing that is wrong, as `where: got X, expected Y`. */
+export type ConfigProblem = string;
+
+export type ConfigResult<S extends Schema> =
+  | { readonly kind: 'ok'; readonly config: ConfigOf<S> }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'invalid'; readonly problems: readonly ConfigProblem[] };
+
+/** A setting as it was written, and where. */
+interface Written {
+  readonly where: string;
+  readonly texts: readonly string[];
+}
+
+/** A value is repeated in the complaint about it, but not without end. */
+const MAX_QUOTED_CHARS = 120;
+
+/** Reads all settings of one command in one pass. All problems are reported, not just the first. */
+export function readConfig<S extends Schema>(command: CommandSpec<S>, sources: ConfigSources): ConfigResult<S> {
+  const { schema, check } = command;
+  const problems: ConfigProblem[] = [];
+  const flags = readFlags(schema, sources.args, problems);
+  if (flags.help) return { kind: 'help' };
+  const file = readFile(schema, flags.configPath ?? sources.environment[environmentName('config')], sources, problems);
+  const config: Record<string, unknown> = {};
+  for (const [key, option] of Object.entries(schema)) {
+    const written = flags.written.get(option.flag) ?? fromEnvironment(option, sources) ?? file.get(option.flag);
+    config[key] = settingOf(option, written, sources.files, problems);
+  }
+  // Every key of the schema has its value now, unless there is a problem.
+  const complete = Object.freeze(config) as ConfigOf<S>;
+  if (problems.length === 0) problems.push(...(check?.(complete, sources.files) ?? []));
+  return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'ok', config: complete };
+}
+
+function settingOf(option: OptionSpec<unknown>, written: Written | undefined, files: FileFacts, problems: string[]) {
+  const texts = written?.texts ?? [option.default ?? []].flat();
+  if (texts.length === 0 && option.shape === 'required') {
+    problems.push(`--${option.flag}: got nothing, expected ${option.kind.expected}`);
+  }
+  const values = texts.map((text) => {
+    const value = option.kind.parse(text, files);
+    if (value === undefined) {
+      problems.push(
+        `${written?.where ?? `--${option.flag} (default)`}: got ${quoted(text)}, expected ${option.kind.expected}`,
+      );
+    }
+    return value;
+  });
+  return option.shape === 'list' ? Object.freeze(values) : values[0];
+}
+
+function readFlags(schema: Schema, args: readonly string[], problems: string[]) {
+  const written = new Map<string, Written>();
+  let help = false;
+  let configPath: string | undefined;
+  const known = new Map(Object.values(schema).map((option) => [option.flag, option]));
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries([
+      ...[...known.values()].map(({ flag, shape }) => [flag, { type: shape === 'switch' ? 'boolean' : 'string' }]),
+      ['config', { type: 'string' }],
+      ['help', { type: 'boolean', short: 'h' }],
+    ]),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  for (const token of tokens) {
+    if (token.kind === 'positional') problems.push(`argument: got ${quoted(token.value)}, expected flags only`);
+    if (token.kind !== 'option') continue;
+    const where = token.rawName;
+    const option = known.get(token.name);
+    if (token.name === 'help') help = true;
+    else if (token.name !== 'config' && option === undefined) {
+      problems.push(`${where}: got an unknown flag, expected one of those that --help lists`);
+    } else {
+      const text = textOf(token, option?.shape === 'switch', problems);
+      if (text === undefined) continue;
+      if (option === undefined) configPath = text;
+      else addFlag(option, where, text, written, problems);
+    }
+  }
+  return { written, help, configPath };
+}
+
+interface OptionToken {
+  readonly rawName: string;
+  readonly value: string | undefined;
+  readonly inlineValue: boolean | undefined;
+}
+
+function textOf(
+  { rawName, value, inlineValue }: OptionToken,
+  isSwitch: boolean,
+  problems: string[],
+): string | undefined {
+  if (isSwitch) return value ?? 'true';
+  // `--socket --ttl 1h`: a value that looks like a flag is a value that was forgotten; `--socket=--x` says it on purpose.
+  if (value !== undefined && (inlineValue === true || !value.startsWith('--'))) return value;
+  problems.push(`${rawName}: got no value, expected one after it`);
+  return undefined;
+}
+
+function addFlag(
+  option: OptionSpec<unknown>,
+  where: string,
+  text: string,
+  written: Map<string, Written>,
+  problems: string[],
+) {
+  const earlier = written.get(option.flag);
+  if (earlier !== undefined && option.shape !== 'list') {
+    problems.push(`${where}: got it twice, expected it once`);
+  }
+  written.set(option.flag, { where, texts: [...(earlier?.texts ?? []), text] });
+}
+
+function fromEnvironment(option: OptionSpec<unknown>, { environment }: ConfigSources): Written | undefined {
+  const name = environmentName(option.flag);
+  const text = environment[name];
+  // An empty variable counts as unset: that is how manifests and compose files leave one out.
+  if (text === undefined || text === '') return undefined;
+  return { where: name, texts: option.shape === 'list' ? text.split(',').map((part) => part.trim()) : [text] };
+}
+
+function readFile(schema: Schema, path: string | undefined, sources: ConfigSources, problems: string[]) {
+  const written = new Map<string, Written>();
+  if (path === undefined || path === '') return written;
+  const settings = parseFile(path, sources, problems);
+  const known = new Map(Object.values(schema).map((option) => [configKey(option.flag), option]));
+  for (const [key, value] of Object.entries(settings)) {
+    const option = known.get(key);
+    const where = `${path} ${key}`;
+    if (option === undefined) {
+      problems.push(`${where}: got an unknown key, expected one of ${[...known.keys()].join(', ')}`);
+      continue;
+    }
+    const texts = option.shape === 'list' && Array.isArray(value) ? value : [value];
+    const expected = option.shape === 'switch' ? 'boolean' : 'string';
+    if (texts.every((text) => typeof text === expected)) written.set(option.flag, { where, texts: texts.map(String) });
+    else problems.push(`${where}: got ${quoted(JSON.stringify(value))}, expected a JSON ${expected}`);
+  }
+  return written;
+}
+
+function parseFile(path: string, sources: ConfigSources, problems: string[]): object {
+  try {
+    const settings: unknown = JSON.parse(sources.files.readText(path));
+    if (typeof settings === 'object' && settings !== null && !Array.isArray(settings)) return settings;
+  } catch {
+    // Falls through to the same complaint: the text of a JSON error quotes the file.
+  }
+  problems.push(`--config: got ${quoted(path)}, expected a readable file with one JSON object`);
+  return {};
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length <= MAX_QUOTED_CHARS ? text : `${text.slice(0, MAX_QUOTED_CHARS)}…`);
+}

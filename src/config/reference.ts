@@ -1,0 +1,45 @@
+import { COMMANDS, type CommandSpec } from './commands.js';
+import { optionNotes } from './help.js';
+import { configKey, environmentName, type OptionSpec } from './option.js';
+
+const HEADER = `# Configuration reference
+
+Made from the schemas in \`src/config\` by \`npm run docs\`; a test holds it against them.
+
+Each setting is a flag, an environment variable and a key of the JSON file that \`--config FILE\` (or \`SIDECERT_CONFIG\`)
+names; the first that is set wins, in this order. Unknown flags and keys, wrong values and missing files are refused at
+start, all at once, with exit code 2. Durations are written as in Go: \`24h\`, \`1h30m\`, \`90s\`, \`500ms\`. Settings that may
+be repeated are separated by commas in the environment and are arrays in the file.
+
+[config-full.json](config-full.json) holds every key of every command.
+`;
+
+/** The text of `docs/configuration.md`. */
+export function configurationReference(): string {
+  const sections = Object.entries(COMMANDS).map(([name, spec]: [string, CommandSpec]) => {
+    const rows = Object.values(spec.schema).map(row);
+    return [
+      `## \`sidecert ${name}\``,
+      '',
+      `${spec.summary[0]?.toUpperCase()}${spec.summary.slice(1)}.`,
+      '',
+      '| Flag | Environment | Key | Value | Meaning |',
+      '|---|---|---|---|---|',
+      ...rows,
+      '',
+    ].join('\n');
+  });
+  return [HEADER, ...sections].join('\n');
+}
+
+function row(option: OptionSpec<unknown>): string {
+  const notes = optionNotes(option);
+  const cells = [
+    `\`--${option.flag}\``,
+    `\`${environmentName(option.flag)}\``,
+    `\`${configKey(option.flag)}\``,
+    option.shape === 'switch' ? '`true`, `false`' : `\`${option.kind.placeholder.replaceAll('|', '\\|')}\``,
+    `${option.description.replaceAll('|', '\\|')}${notes === '' ? '' : ` (${notes.replaceAll('|', '\\|')})`}`,
+  ];
+  return `| ${cells.join(' | ')} |`;
+}

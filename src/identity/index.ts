@@ -1,0 +1,16 @@
+/**
+ * identity: *what* a workload holds. Makes a key, has it certified, proves the answer, publishes it, and does so again
+ * in time; whatever fails, the last good SVID stays until its end.
+ */
+export type {
+  CertificateAnswer,
+  CertificateIssuer,
+  CertificateRequest,
+  TokenSource,
+} from './certificate-issuer.js';
+export { createFileTokenSource } from './file-token-source.js';
+export type { HeldSvid } from './held-svid.js';
+export { SecretContent } from './secret-content.js';
+export { parseServiceAccountToken, type TokenClaims } from './service-account-token.js';
+export { TokenGate, type TokenGateOptions } from './token-gate.js';
+export { type SvidChange, WorkloadIdentity, type WorkloadIdentityOptions } from './workload-identity.js';
