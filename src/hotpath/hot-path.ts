@@ -6,7 +6,7 @@ import type { Signer } from './signer.js';
  *
  * Each rejects with an IdentityError, and only with the codes that its doc names or one of
  * `ERR_HOTPATH_OVERLOADED` (queue full, nothing was started), `ERR_HOTPATH_DEADLINE` (took too long),
- * `ERR_HOTPATH_FAILED` (the thread died) and `ERR_HOTPATH_CLOSED`.
+ * `ERR_HOTPATH_FAILED` (the thread died), `ERR_HOTPATH_CLOSED` and `ERR_INTERNAL` (an argument of a wrong type).
  */
 export interface HotPath {
   /**
@@ -18,13 +18,13 @@ export interface HotPath {
   /**
    * Proves that an issued chain is what was asked for and serialises it, with its key, for Envoy.
    * @throws `ERR_SVID_MALFORMED`, `ERR_SVID_KEY_MISMATCH`, `ERR_SVID_IDENTITY_MISMATCH`, `ERR_SVID_NOT_VALID_NOW`,
-   *   `ERR_SVID_UNTRUSTED`, `ERR_BUNDLE_INVALID`.
+   *   `ERR_SVID_UNTRUSTED`, `ERR_BUNDLE_INVALID`, `ERR_SPIFFE_ID_INVALID`.
    */
   seal(request: SealRequest): Promise<SealedSvid>;
 
   /**
    * Checks a CSR and signs a leaf for its public key. The identity comes from the request, never from the CSR.
-   * @throws `ERR_CSR_INVALID`, `ERR_KEY_TYPE_UNSUPPORTED`, `ERR_SIGNER_INVALID`.
+   * @throws `ERR_CSR_INVALID`, `ERR_KEY_TYPE_UNSUPPORTED`, `ERR_SIGNER_INVALID`, `ERR_SPIFFE_ID_INVALID`.
    */
   issue(request: IssueRequest): Promise<IssuedLeaf>;
 

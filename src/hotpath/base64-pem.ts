@@ -1,0 +1,69 @@
+/**
+ * PEM (RFC 7468) from Buffer to Buffer. Private keys pass through here, and a string can neither be wiped nor be kept
+ * off the heap's copies: so base64 goes by table, straight into the target.
+ */
+
+/** RFC 7468 §2: 64 characters on each line but the last, so 48 octets of DER. */
+const LINE_OCTETS = 48;
+
+const NEWLINE = 0x0a;
+const PAD = 0x3d;
+
+/** The code of each of the 64 characters. (RFC 4648 §4) */
+const ALPHABET = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', 'latin1');
+
+export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'PRIVATE KEY';
+
+/** How many bytes {@link writePem} writes for DER of this length. */
+export function pemLength(label: PemLabel, derLength: number): number {
+  const lines = Math.ceil(derLength / LINE_OCTETS);
+  return beginLine(label).length + endLine(label).length + Math.ceil(derLength / 3) * 4 + lines;
+}
+
+/** Writes one PEM block, ending in a newline, at `offset`; returns the offset behind it. */
+export function writePem(target: Buffer, offset: number, label: PemLabel, der: Buffer): number {
+  let at = offset + target.write(beginLine(label), offset, 'latin1');
+  for (let from = 0; from < der.length; from += LINE_OCTETS) {
+    at = writeBase64(target, at, der.subarray(from, from + LINE_OCTETS));
+    target[at++] = NEWLINE;
+  }
+  return at + target.write(endLine(label), at, 'latin1');
+}
+
+/** One PEM block in memory of its own, which may be transferred to another thread or wiped. */
+export function encodePem(label: PemLabel, der: Buffer): Buffer {
+  const pem = Buffer.allocUnsafeSlow(pemLength(label, der.length));
+  writePem(pem, 0, label, der);
+  return pem;
+}
+
+function writeBase64(target: Buffer, offset: number, octets: Buffer): number {
+  const whole = octets.length - (octets.length % 3);
+  let at = offset;
+  for (let from = 0; from < whole; from += 3) {
+    at = writeSextets(target, at, octets.readUIntBE(from, 3), 4);
+  }
+  if (octets.length - whole === 1) {
+    at = writeSextets(target, at, octets.readUInt8(whole) << 16, 2);
+    target[at++] = PAD;
+    target[at++] = PAD;
+  } else if (octets.length - whole === 2) {
+    at = writeSextets(target, at, octets.readUInt16BE(whole) << 8, 3);
+    target[at++] = PAD;
+  }
+  return at;
+}
+
+/** The first `count` of the four characters that stand for 24 bits. */
+function writeSextets(target: Buffer, offset: number, bits: number, count: number): number {
+  for (let i = 0; i < count; i++) target[offset + i] = ALPHABET.readUInt8((bits >>> (18 - 6 * i)) & 0x3f);
+  return offset + count;
+}
+
+function beginLine(label: PemLabel): string {
+  return `-----BEGIN ${label}-----\n`;
+}
+
+function endLine(label: PemLabel): string {
+  return `-----END ${label}-----\n`;
+}

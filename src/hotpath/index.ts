@@ -1,0 +1,17 @@
+/**
+ * hotpath: the three costly operations, off the event loop: `prepare` (key pair and CSR), `seal` (check an issued chain
+ * and serialise it for Envoy) and `issue` (check a CSR and sign a leaf). Behind one interface, in a pool of threads.
+ */
+export type {
+  HotPath,
+  IssuedLeaf,
+  IssueRequest,
+  PreparedKey,
+  PrepareRequest,
+  SealedSvid,
+  SealRequest,
+} from './hot-path.js';
+export { KEY_TYPES, type KeyType } from './key-type.js';
+export { createPooledHotPath, type PooledHotPathOptions } from './pool.js';
+export { makeSelfSignedRoot, type SelfSignedRoot, type SelfSignedRootOptions } from './root-certificate.js';
+export { Signer, type SignerMaterial } from './signer.js';

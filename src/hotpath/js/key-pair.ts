@@ -1,0 +1,42 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { IdentityError } from '../../errors/index.js';
+import type { KeyType } from '../key-type.js';
+
+/** @throws IdentityError `ERR_KEY_TYPE_UNSUPPORTED`. */
+export function generateKeyPair(keyType: KeyType): { privateKey: KeyObject; publicKey: KeyObject } {
+  switch (keyType) {
+    case 'ec-p256':
+      return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    case 'ec-p384':
+      return generateKeyPairSync('ec', { namedCurve: 'P-384' });
+    case 'rsa-2048':
+      return generateKeyPairSync('rsa', { modulusLength: 2048 });
+    case 'rsa-3072':
+      return generateKeyPairSync('rsa', { modulusLength: 3072 });
+    case 'rsa-4096':
+      return generateKeyPairSync('rsa', { modulusLength: 4096 });
+    default:
+      throw unsupported(keyType);
+  }
+}
+
+/** `never`: a new KeyType without its case does not compile; at run time, JS may still pass anything. */
+function unsupported(keyType: never): IdentityError {
+  return new IdentityError(
+    'ERR_KEY_TYPE_UNSUPPORTED',
+    `key type: got ${JSON.stringify(keyType)}, expected ec-p256, ec-p384, rsa-2048, rsa-3072 or rsa-4096`,
+  );
+}
+
+/**
+ * PKCS#8 DER in an ArrayBuffer of exactly its size, as Node 20 makes it; should Node ever export into a pool, the copy
+ * there is wiped.
+ */
+export function exportPrivateKey(key: KeyObject): Buffer {
+  const bytes = key.export({ type: 'pkcs8', format: 'der' });
+  if (bytes.buffer.byteLength === bytes.length) return bytes;
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(own);
+  bytes.fill(0);
+  return own;
+}

@@ -1,0 +1,108 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { IdentityError } from '../../errors/index.js';
+import { SpiffeId, TrustBundle } from '../../spiffe/index.js';
+import { encodePem } from '../base64-pem.js';
+import type { SealedSvid, SealRequest } from '../hot-path.js';
+import { readPem } from '../pem-reader.js';
+import { encodeBundleSecret, encodeCertificateSecret } from '../secret-codec.js';
+import { checkChain } from './chain-check.js';
+import { checkValidAt, validityOf } from './validity.js';
+
+/** Four RSA-8192 certificates in PEM are 20 kB; the TLS record layer is not the place for more than this. */
+const MAX_CHAIN_BYTES = 128 * 1024;
+
+/** Leaf and intermediates: real hierarchies have one to three. OpenSSL's verifier stops at 100. */
+const MAX_CHAIN_CERTIFICATES = 10;
+
+/**
+ * Proves that an issued chain is what was asked for, then serialises it. See {@link HotPath.seal}. The order goes from
+ * what concerns us alone (form, key, identity, time) to what takes signatures (chain), so that the first refusal is the
+ * most telling one.
+ */
+export function seal(request: SealRequest): SealedSvid {
+  const [leaf, ...intermediates] = parseChain(request.chainPem);
+  checkKey(leaf, request.privateKey);
+  checkIdentity(leaf, request.spiffeId);
+  checkNotCa(leaf);
+  checkValidAt(leaf, 'leaf', request);
+  const bundle = TrustBundle.parsePem(request.bundlePem);
+  checkChain([leaf, ...intermediates], bundle.list(), request.nowMs);
+  // One block per certificate, made anew from DER: nothing of the CA's own text reaches Envoy.
+  const chainPem = Buffer.concat([leaf, ...intermediates].map((link) => encodePem('CERTIFICATE', link.raw)));
+  return {
+    certificateBody: encodeCertificateSecret(chainPem, request.privateKey),
+    bundleBody: encodeBundleSecret(bundle.toPem()),
+    serial: leaf.serialNumber.toLowerCase(),
+    ...validityOf(leaf),
+  };
+}
+
+function parseChain(chainPem: Buffer): [X509Certificate, ...X509Certificate[]] {
+  const blocks = readPem(chainPem, {
+    what: 'certificate chain',
+    code: 'ERR_SVID_MALFORMED',
+    maxBytes: MAX_CHAIN_BYTES,
+    maxBlocks: MAX_CHAIN_CERTIFICATES,
+  });
+  const [leaf, ...intermediates] = blocks.map(({ label, der }, index) => parseCertificate(label, der, index + 1));
+  if (leaf === undefined) throw malformed(1, 'none', 'a leaf certificate');
+  return [leaf, ...intermediates];
+}
+
+function parseCertificate(label: string, der: Buffer, position: number): X509Certificate {
+  if (label !== 'CERTIFICATE') throw malformed(position, `a PEM block ${label}`, 'CERTIFICATE');
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(der);
+  } catch (cause) {
+    throw malformed(position, 'bytes that do not parse', 'an X.509 certificate', cause);
+  }
+  // OpenSSL ignores what follows the certificate.
+  if (certificate.raw.length !== der.length) throw malformed(position, 'bytes behind its end', 'one certificate');
+  return certificate;
+}
+
+function malformed(position: number, got: string, expected: string, cause?: unknown): IdentityError {
+  const message = `certificate ${position} of the chain: got ${got}, expected ${expected}`;
+  return new IdentityError('ERR_SVID_MALFORMED', message, { cause });
+}
+
+function checkKey(leaf: X509Certificate, privateKey: Buffer): void {
+  if (!leaf.checkPrivateKey(parseKey(privateKey))) {
+    throw new IdentityError(
+      'ERR_SVID_KEY_MISMATCH',
+      `leaf ${leaf.serialNumber.toLowerCase()}: got another public key, expected that of our private key`,
+    );
+  }
+}
+
+/** The cause is left out on purpose: an error text about a private key is nobody's business. */
+function parseKey(pkcs8: Buffer): KeyObject {
+  try {
+    return createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
+  } catch {
+    throw new IdentityError('ERR_SVID_KEY_MISMATCH', 'private key does not parse, expected PKCS#8 DER');
+  }
+}
+
+/**
+ * The leaf must have exactly one subject alternative name. Node's text form is safe to compare with: it joins names by
+ * ", " and quotes any that holds a comma or quote, and a parsed SPIFFE ID has neither, so no other set of names has
+ * this spelling. A second SAN extension, of which Node would show only the first, makes OpenSSL refuse the chain.
+ */
+function checkIdentity(leaf: X509Certificate, spiffeId: string): void {
+  const expected = `URI:${SpiffeId.parse(spiffeId).toString()}`;
+  if (leaf.subjectAltName === expected) return;
+  const got = leaf.subjectAltName === undefined ? 'none' : JSON.stringify(leaf.subjectAltName.slice(0, 300));
+  throw new IdentityError(
+    'ERR_SVID_IDENTITY_MISMATCH',
+    `leaf subject alternative names: got ${got}, expected only ${expected}`,
+  );
+}
+
+/** X509-SVID §4.1: a leaf must not be able to sign others. */
+function checkNotCa(leaf: X509Certificate): void {
+  if (leaf.ca) {
+    throw new IdentityError('ERR_SVID_MALFORMED', 'leaf: got a CA certificate, expected basicConstraints CA:FALSE');
+  }
+}
