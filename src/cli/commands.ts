@@ -29,7 +29,7 @@ export async function runDemoCommand({ once }: DemoConfig): Promise<number> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   return runDemo({
     once,
-    envoyPath: process.env['ENVOY_PATH'],
+    envoyPath: process.env.ENVOY_PATH,
     sidecertCommand: [process.execPath, process.argv[1] ?? ''],
     out: (line) => print(`${line}\n`),
     isTerminal: process.stdout.isTTY,

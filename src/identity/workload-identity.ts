@@ -86,8 +86,7 @@ export class WorkloadIdentity {
    * @throws IdentityError whatever `prepare`, the issuer or `seal` throws.
    */
   async issueWith(token: TokenSource): Promise<void> {
-    await this.#untilIdle();
-    await this.#issueAlone(token);
+    await this.#inTurn(() => this.#issue(token));
   }
 
   /** Ends the CSR in flight and all timers. Held secrets stay readable for streams that are still open. */
@@ -97,15 +96,12 @@ export class WorkloadIdentity {
     await this.#inFlight?.catch(() => {});
   }
 
-  async #renew(): Promise<void> {
-    await this.#untilIdle();
-    if (this.#closing.signal.aborted || !this.#isDue()) return;
-    this.#step({ kind: 'begun' });
-    try {
-      await this.#issueAlone(this.options.token);
-    } catch (error) {
-      if (!this.#closing.signal.aborted) this.#renewalFailed(error);
-    }
+  #renew(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#closing.signal.aborted || !this.#isDue()) return;
+      this.#step({ kind: 'begun' });
+      await this.#issue(this.options.token).catch((error: unknown) => this.#renewalFailed(error));
+    });
   }
 
   /** False when a caller's token has brought a new SVID while the renewal stood in line. */
@@ -114,20 +110,21 @@ export class WorkloadIdentity {
     return activity.kind === 'dormant' || (activity.kind === 'waiting' && activity.untilMs <= this.options.now());
   }
 
-  /** Several may wait; the first to wake takes the turn, which the others see. */
-  async #untilIdle(): Promise<void> {
+  /** Runs `task` after whatever is in flight. Several may wait: the first to wake takes the turn before any other looks. */
+  async #inTurn(task: () => Promise<void>): Promise<void> {
     while (this.#inFlight !== undefined) await this.#inFlight.catch(() => {});
-  }
-
-  async #issueAlone(token: TokenSource): Promise<void> {
-    if (this.#closing.signal.aborted) throw new IdentityError('ERR_CANCELLED', 'the agent is shutting down');
-    const startedAtMs = this.options.now();
-    this.#inFlight = this.#obtain(token).then((sealed) => this.#publish(sealed, startedAtMs));
+    this.#inFlight = task();
     try {
       await this.#inFlight;
     } finally {
       this.#inFlight = undefined;
     }
+  }
+
+  async #issue(token: TokenSource): Promise<void> {
+    if (this.#closing.signal.aborted) throw new IdentityError('ERR_CANCELLED', 'the agent is shutting down');
+    const startedAtMs = this.options.now();
+    this.#publish(await this.#obtain(token), startedAtMs);
   }
 
   /** One way from a new key to a proven SVID. The key is wiped here: from now on it lives in the sealed bytes alone. */
@@ -167,6 +164,7 @@ export class WorkloadIdentity {
   }
 
   #renewalFailed(error: unknown): void {
+    if (this.#closing.signal.aborted) return;
     this.#step({ kind: 'failed', nowMs: this.options.now(), draw: this.options.random() });
     this.#logFailure(error);
     for (const listener of this.#failureListeners) listener(error);

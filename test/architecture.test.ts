@@ -1,0 +1,97 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+/** build/test/ → the project. */
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const SRC = join(ROOT, 'src');
+
+const EVERYWHERE = ['errors', 'spiffe'];
+
+/** docs/architecture.md holds the same table in words. A new arrow here is a decision: write an ADR for it. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  errors: [],
+  spiffe: ['errors'],
+  telemetry: EVERYWHERE,
+  hotpath: [...EVERYWHERE, 'telemetry'],
+  rotation: EVERYWHERE,
+  'ca-client': [...EVERYWHERE, 'rpc', 'telemetry'],
+  citadel: [...EVERYWHERE, 'hotpath', 'rotation', 'rpc', 'telemetry'],
+  identity: [...EVERYWHERE, 'hotpath', 'rotation', 'telemetry'],
+  sds: [...EVERYWHERE, 'rpc', 'telemetry'],
+  rpc: [...EVERYWHERE, 'platform', 'telemetry'],
+  config: EVERYWHERE,
+  app: [
+    ...EVERYWHERE,
+    ...['telemetry', 'hotpath', 'platform', 'rotation', 'ca-client', 'citadel', 'identity', 'sds', 'rpc', 'config'],
+  ],
+  demo: [...EVERYWHERE, 'app', 'config', 'telemetry'],
+  cli: [...EVERYWHERE, 'app', 'fleet', 'demo', 'config', 'telemetry'],
+};
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Every relative import of every source file, static or dynamic, as paths below src/. */
+async function readImports(): Promise<Import[]> {
+  const entries = await readdir(SRC, { recursive: true });
+  const files = entries.filter((name) => name.endsWith('.ts') && !name.startsWith(join('rpc', 'gen')));
+  const found = await Promise.all(
+    files.map(async (from) => {
+      const text = await readFile(join(SRC, from), 'utf8');
+      return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map(([, target = '']) => ({
+        from,
+        to: relative(SRC, resolve(SRC, dirname(from), target)),
+      }));
+    }),
+  );
+  return found.flat();
+}
+
+const roomOf = (path: string): string => path.split('/')[0] ?? '';
+
+t.test('every room is in the table, and every row of the table is a room', async (t) => {
+  const entries = await readdir(SRC, { withFileTypes: true });
+  const rooms = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  t.strictSame(rooms.sort(), Object.keys(MAY_IMPORT).sort());
+});
+
+t.test('rooms import only along the arrows of the table', async (t) => {
+  const imports = await readImports();
+  t.ok(imports.length > 100, 'imports are found at all');
+  const wrong = imports
+    .filter(({ from, to }) => roomOf(from) !== roomOf(to) && !MAY_IMPORT[roomOf(from)]?.includes(roomOf(to)))
+    .map(({ from, to }) => `${from} -> ${to}`);
+  t.strictSame(wrong, []);
+});
+
+t.test('a room is entered by its index alone', async (t) => {
+  const wrong = (await readImports())
+    .filter(({ from, to }) => roomOf(from) !== roomOf(to) && to !== join(roomOf(to), 'index.js'))
+    .map(({ from, to }) => `${from} -> ${to}`);
+  t.strictSame(wrong, []);
+});
+
+t.test('no two rooms import one another, not even by way of others', async (t) => {
+  const cycles: string[] = [];
+  const visit = (room: string, path: readonly string[]): void => {
+    if (path.includes(room)) cycles.push([...path.slice(path.indexOf(room)), room].join(' -> '));
+    else for (const next of MAY_IMPORT[room] ?? []) visit(next, [...path, room]);
+  };
+  visit('cli', []);
+  t.strictSame(cycles, []);
+});
+
+t.test('nothing but the command line reads the environment or ends the process', async (t) => {
+  const entries = await readdir(SRC, { recursive: true });
+  const files = entries.filter((name) => name.endsWith('.ts') && !['cli', 'demo'].includes(roomOf(name)));
+  const wrong: string[] = [];
+  for (const file of files) {
+    const text = await readFile(join(SRC, file), 'utf8');
+    if (/process\.(env|exit)\b/.test(text) && !file.includes('rpc/gen')) wrong.push(file);
+  }
+  t.strictSame(wrong, []);
+});

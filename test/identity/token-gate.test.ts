@@ -1,0 +1,210 @@
+import t, { type Test } from 'tap';
+import { createPooledHotPath } from '../../src/hotpath/index.js';
+import { TokenGate, WorkloadIdentity } from '../../src/identity/index.js';
+import { TimerWheel } from '../../src/rotation/index.js';
+import { SpiffeId } from '../../src/spiffe/index.js';
+import { silentLogger } from '../../src/telemetry/index.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { InProcessCa } from '../support/in-process-ca.js';
+
+const TTL_MS = 3600_000;
+const forever = new AbortController().signal;
+
+const hotPath = createPooledHotPath({
+  threads: { min: 1, max: 1 },
+  idleTimeoutMs: 1000,
+  maxQueue: 64,
+  taskTimeoutMs: 20_000,
+});
+t.teardown(() => hotPath.close());
+
+function setUp(t: Test) {
+  const clock = new FakeClock(Date.now());
+  const timers = new TimerWheel(clock);
+  const ca = new InProcessCa(hotPath, clock.now);
+  const gate = new TokenGate({ timers, now: clock.now, random: () => 0.5 });
+  const identity = new WorkloadIdentity({
+    spiffeId: SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep'),
+    keyType: 'ec-p256',
+    ttlMs: TTL_MS,
+    token: gate,
+    issuer: ca,
+    hotPath,
+    timers,
+    now: clock.now,
+    random: () => 0.5,
+    logger: silentLogger,
+  });
+  gate.guard(identity);
+  t.teardown(async () => {
+    await identity.close();
+    timers.close();
+  });
+  const token = (name: string, lifeMs = 12 * 3600_000): Buffer => {
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const claims = {
+      sub: 'system:serviceaccount:foo:sleep',
+      jti: name,
+      exp: Math.floor((clock.now() + lifeMs) / 1000),
+    };
+    return Buffer.from(`${part({ alg: 'RS256' })}.${part(claims)}.c2lnbmF0dXJl`);
+  };
+  return { clock, ca, gate, identity, token };
+}
+
+t.test('two streams with the same token cost one CSR, and a third costs none', async (t) => {
+  const { ca, gate, identity, token } = setUp(t);
+  const same = token('a');
+  await Promise.all([gate.admit(same, forever), gate.admit(Buffer.from(same), forever)]);
+  await gate.admit(Buffer.from(same), forever);
+  t.equal(ca.tokens.length, 1);
+  t.ok(identity.hasValidSvid());
+});
+
+t.test('a cached SVID goes to no stream whose own token the CA has not accepted', async (t) => {
+  const { ca, gate, token } = setUp(t);
+  await gate.admit(token('good'), forever);
+  ca.fault = 'ERR_CA_REFUSED_TOKEN';
+  await t.rejects(gate.admit(token('bad'), forever), { code: 'ERR_CA_REFUSED_TOKEN' });
+  t.equal(ca.tokens.length, 2, 'the other token was put before the CA');
+});
+
+t.test('a good token of another workload is refused', async (t) => {
+  const { ca, gate, identity, token } = setUp(t);
+  ca.identityOf = () => 'spiffe://cluster.local/ns/foo/sa/httpbin';
+  await t.rejects(gate.admit(token('of httpbin'), forever), { code: 'ERR_TOKEN_REFUSED' });
+  t.notOk(identity.hasValidSvid());
+});
+
+t.test('a refused token that comes back at once is refused from memory, later it gets another chance', async (t) => {
+  const { ca, clock, gate, token } = setUp(t);
+  const bad = token('bad');
+  ca.fault = 'ERR_CA_REFUSED_TOKEN';
+  for (let attempt = 0; attempt < 50; attempt += 1) {
+    await t.rejects(gate.admit(Buffer.from(bad), forever), { code: 'ERR_CA_REFUSED_TOKEN' });
+  }
+  t.equal(ca.tokens.length, 1);
+  clock.advance(6000);
+  ca.fault = 'none';
+  await gate.admit(Buffer.from(bad), forever);
+  t.equal(ca.tokens.length, 2);
+});
+
+t.test('while the CA is away a new token waits, and passes when the CA is back', async (t) => {
+  const { ca, clock, gate, token } = setUp(t);
+  ca.fault = 'ERR_CA_UNAVAILABLE';
+  const admitted = gate.admit(token('a'), forever);
+  for (let call = 1; call <= 5; call += 1) {
+    await ca.untilCalled(call);
+    await clock.untilArmed();
+    clock.advance(1000);
+  }
+  ca.fault = 'none';
+  await ca.untilCalled(6).then(() => clock.advance(1000));
+  await admitted;
+});
+
+t.test('while the CA is away a token that it has accepted before passes at once', async (t) => {
+  const { ca, gate, token } = setUp(t);
+  const known = token('a');
+  await gate.admit(known, forever);
+  ca.fault = 'ERR_CA_UNAVAILABLE';
+  await gate.admit(Buffer.from(known), forever);
+  t.equal(ca.tokens.length, 1);
+});
+
+t.test('acceptance ends with the token', async (t) => {
+  const { ca, clock, gate, token } = setUp(t);
+  const short = token('short', 600_000);
+  await gate.admit(short, forever);
+  clock.advance(601_000);
+  await t.rejects(gate.admit(Buffer.from(short), forever), { code: 'ERR_TOKEN_EXPIRED' });
+  t.equal(ca.tokens.length, 1);
+});
+
+t.test('a stream that goes away while its token waits is let go', async (t) => {
+  const { ca, gate, token } = setUp(t);
+  ca.fault = 'hang';
+  const gone = new AbortController();
+  const admitted = gate.admit(token('a'), gone.signal);
+  await ca.untilCalled(1);
+  gone.abort();
+  await t.rejects(admitted, { code: 'ERR_CANCELLED' });
+  ca.release();
+});
+
+t.test('a flood of different tokens is refused early', async (t) => {
+  const { ca, gate, token } = setUp(t);
+  ca.fault = 'hang';
+  const waiting = Array.from({ length: 32 }, (_, index) => gate.admit(token(`t${index}`), forever));
+  await t.rejects(gate.admit(token('one more'), forever), { code: 'ERR_CA_OVERLOADED' });
+  ca.release();
+  await Promise.all(waiting);
+});
+
+t.test('what is no token never reaches the CA', async (t) => {
+  const { ca, gate } = setUp(t);
+  const cases = [
+    ['', 'ERR_TOKEN_MISSING'],
+    ['abc', 'ERR_TOKEN_MALFORMED'],
+    ['a.b.', 'ERR_TOKEN_MALFORMED'],
+    ['e30.bm9qc29u.c2ln', 'ERR_TOKEN_MALFORMED'],
+    ['e30.bnVsbA.c2ln', 'ERR_TOKEN_MALFORMED'],
+    [`e30.${'A'.repeat(40_000)}.c2ln`, 'ERR_TOKEN_MALFORMED'],
+    ['e30.eyJleHAiOjF9.c2ln', 'ERR_TOKEN_EXPIRED'],
+  ] as const;
+  for (const [text, code] of cases) {
+    await t.rejects(gate.admit(Buffer.from(text), forever), { code }, JSON.stringify(text.slice(0, 20)));
+  }
+  t.equal(ca.tokens.length, 0);
+});
+
+t.test('a renewal uses the newest accepted token', async (t) => {
+  const { ca, clock, gate, identity, token } = setUp(t);
+  await gate.admit(token('old'), forever);
+  const newest = token('new');
+  await gate.admit(Buffer.from(newest), forever);
+  const renewed = new Promise<void>((resolve) => identity.onChange(() => resolve()));
+  clock.advance(TTL_MS / 2 + 1000);
+  await renewed;
+  t.equal(ca.tokens.at(-1), newest.toString());
+});
+
+t.test('a renewal whose token has ended asks the streams to start anew, once', async (t) => {
+  const { clock, gate, identity, token } = setUp(t);
+  await gate.admit(token('short', TTL_MS / 4), forever);
+  let asked = 0;
+  const stop = gate.onTokenNeeded(() => {
+    asked += 1;
+  });
+  const nextFailure = (): Promise<unknown> =>
+    new Promise((resolve) => {
+      const ignore = identity.onRenewalFailure((error) => {
+        ignore();
+        resolve(error);
+      });
+    });
+  let failure = nextFailure();
+  clock.advance(TTL_MS / 2 + 1000);
+  t.match(await failure, { code: 'ERR_TOKEN_EXPIRED' });
+  t.equal(asked, 1);
+  t.ok(identity.hasValidSvid(), 'what is held is served on');
+  failure = nextFailure();
+  clock.advance(30_000);
+  t.match(await failure, { code: 'ERR_TOKEN_MISSING' });
+  t.equal(asked, 1);
+  stop();
+  await gate.admit(token('fresh'), forever);
+  t.ok(identity.hasValidSvid());
+});
+
+t.test('a token that the CA no longer accepts loses its pass', async (t) => {
+  const { ca, clock, gate, identity, token } = setUp(t);
+  const revoked = token('revoked');
+  await gate.admit(Buffer.from(revoked), forever);
+  ca.fault = 'ERR_CA_REFUSED_TOKEN';
+  const failed = new Promise((resolve) => identity.onRenewalFailure(resolve));
+  clock.advance(TTL_MS / 2 + 1000);
+  await failed;
+  await t.rejects(gate.admit(Buffer.from(revoked), forever), { code: 'ERR_CA_REFUSED_TOKEN' });
+});

@@ -1,0 +1,243 @@
+import { X509Certificate } from 'node:crypto';
+import { inspect } from 'node:util';
+import t, { type Test } from 'tap';
+import { createPooledHotPath } from '../../src/hotpath/index.js';
+import { type SvidChange, WorkloadIdentity } from '../../src/identity/index.js';
+import { TimerWheel } from '../../src/rotation/index.js';
+import { envoy } from '../../src/rpc/index.js';
+import { SpiffeId } from '../../src/spiffe/index.js';
+import { createJsonLogger } from '../../src/telemetry/index.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { InProcessCa } from '../support/in-process-ca.js';
+
+const { Secret } = envoy.extensions.transport_sockets.tls.v3;
+
+const ID = SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep');
+const TTL_MS = 3600_000;
+
+const hotPath = createPooledHotPath({
+  threads: { min: 1, max: 1 },
+  idleTimeoutMs: 1000,
+  maxQueue: 64,
+  taskTimeoutMs: 20_000,
+});
+t.teardown(() => hotPath.close());
+
+function setUp(t: Test) {
+  const clock = new FakeClock(Date.now());
+  const timers = new TimerWheel(clock);
+  const ca = new InProcessCa(hotPath, clock.now);
+  const lines: string[] = [];
+  const changes: SvidChange[] = [];
+  const identity = new WorkloadIdentity({
+    spiffeId: ID,
+    keyType: 'ec-p256',
+    ttlMs: TTL_MS,
+    token: { read: async () => Buffer.from('pod-token') },
+    issuer: ca,
+    hotPath,
+    timers,
+    now: clock.now,
+    random: () => 0.5,
+    logger: createJsonLogger({ level: 'debug', write: (line) => lines.push(line), now: clock.now }),
+  });
+  identity.onChange((change) => changes.push(change));
+  t.teardown(async () => {
+    await identity.close();
+    timers.close();
+  });
+  const nextChange = (): Promise<SvidChange> =>
+    new Promise((resolve) => {
+      const stop = identity.onChange((change) => {
+        stop();
+        resolve(change);
+      });
+    });
+  const nextFailure = (): Promise<unknown> =>
+    new Promise((resolve) => {
+      const stop = identity.onRenewalFailure((error) => {
+        stop();
+        resolve(error);
+      });
+    });
+  const issued = async (): Promise<void> => {
+    const change = nextChange();
+    identity.start();
+    await change;
+  };
+  return { clock, ca, identity, lines, changes, nextChange, nextFailure, issued };
+}
+
+function leafOf(identity: WorkloadIdentity): X509Certificate {
+  const body = identity.certificate()?.body ?? Buffer.alloc(0);
+  return new X509Certificate(Buffer.from(Secret.decode(body).tlsCertificate?.certificateChain?.inlineBytes ?? []));
+}
+
+t.test('the first SVID comes at the start, before anybody asks', async (t) => {
+  const { identity, ca, changes, issued } = setUp(t);
+  t.equal(identity.certificate(), undefined);
+  t.equal(identity.hasValidSvid(), false);
+  await issued();
+  t.equal(leafOf(identity).subjectAltName, `URI:${ID}`);
+  const bundle = Secret.decode(identity.bundle()?.body ?? Buffer.alloc(0));
+  t.equal(Buffer.from(bundle.validationContext?.trustedCa?.inlineBytes ?? []).toString(), ca.rootPem.toString());
+  t.strictSame(changes, [{ certificate: true, bundle: true }]);
+  t.strictSame(ca.tokens, ['pod-token']);
+});
+
+t.test('at half of its life it is replaced by one with another key, and the bundle is left alone', async (t) => {
+  const { identity, clock, nextChange, issued, lines } = setUp(t);
+  await issued();
+  const [first, bundle] = [leafOf(identity), identity.bundle()];
+  const change = nextChange();
+  clock.advance(TTL_MS / 2 + 1000);
+  t.strictSame(await change, { certificate: true, bundle: false });
+  const second = leafOf(identity);
+  t.not(second.serialNumber, first.serialNumber);
+  t.notOk(second.publicKey.equals(first.publicKey), 'the key is new');
+  t.equal(identity.bundle(), bundle, 'the same object: nobody takes it for a change');
+  t.match(
+    lines.map((line) => JSON.parse(line).msg),
+    ['svid issued', 'svid rotated'],
+  );
+});
+
+t.test('another root in the answer is a change of the bundle', async (t) => {
+  const { identity, ca, clock, nextChange, issued } = setUp(t);
+  await issued();
+  ca.replaceRoot();
+  const change = nextChange();
+  clock.advance(TTL_MS / 2 + 1000);
+  t.strictSame(await change, { certificate: true, bundle: true });
+  t.ok(leafOf(identity).verify(new X509Certificate(ca.rootPem).publicKey));
+});
+
+t.test('while the CA is away the last SVID is served to its end, and not a moment longer', async (t) => {
+  const { identity, ca, clock, nextFailure, nextChange, issued } = setUp(t);
+  await issued();
+  const serial = leafOf(identity).serialNumber;
+  ca.fault = 'ERR_CA_UNAVAILABLE';
+  let failure = nextFailure();
+  clock.advance(TTL_MS / 2 + 1000);
+  while (clock.now() < Date.parse(leafOf(identity).validTo) - 35_000) {
+    t.match(await failure, { code: 'ERR_CA_UNAVAILABLE' });
+    failure = nextFailure();
+    t.equal(leafOf(identity).serialNumber, serial);
+    clock.advance(30_000);
+  }
+  await failure;
+  failure = nextFailure();
+  clock.advance(60_000);
+  await failure;
+  t.equal(identity.certificate(), undefined, 'an ended leaf is not served');
+  t.not(identity.bundle(), undefined, 'the bundle still is');
+  const change = nextChange();
+  ca.fault = 'none';
+  clock.advance(1000);
+  await change;
+  t.equal(identity.hasValidSvid(), true, 'within a second of the return of the CA');
+});
+
+t.test('an hour of outage costs no storm of calls and few lines', async (t) => {
+  const { ca, clock, identity, nextFailure, lines } = setUp(t);
+  ca.fault = 'ERR_CA_UNAVAILABLE';
+  let failure = nextFailure();
+  identity.start();
+  for (let second = 0; second < 200; second += 1) {
+    await failure;
+    failure = nextFailure();
+    clock.advance(1000);
+  }
+  t.ok(ca.tokens.length <= 201, `${ca.tokens.length} calls in 200 s`);
+  const loud = lines.filter((line) => !line.includes('"level":"debug"'));
+  t.ok(loud.length < 12, `${loud.length} lines`);
+  t.equal(JSON.parse(loud[0] ?? '').level, 'error', 'without an SVID a person must act');
+});
+
+t.test('a failed renewal is a warning as long as there is a valid SVID', async (t) => {
+  const { ca, clock, nextFailure, issued, lines } = setUp(t);
+  await issued();
+  ca.fault = 'ERR_CA_DEADLINE';
+  const failure = nextFailure();
+  clock.advance(TTL_MS / 2 + 1000);
+  await failure;
+  t.match(JSON.parse(lines.at(-1) ?? ''), { level: 'warn', msg: 'svid renewal failed', code: 'ERR_CA_DEADLINE' });
+});
+
+t.test('an answer for another identity is refused, and what is held stays', async (t) => {
+  const { identity, ca, clock, nextFailure, issued } = setUp(t);
+  await issued();
+  const held = identity.certificate();
+  ca.identityOf = () => 'spiffe://cluster.local/ns/foo/sa/somebody-else';
+  const failure = nextFailure();
+  clock.advance(TTL_MS / 2 + 1000);
+  t.match(await failure, { code: 'ERR_SVID_IDENTITY_MISMATCH' });
+  t.equal(identity.certificate(), held);
+});
+
+t.test('one CSR is in flight however many callers wait', async (t) => {
+  const { identity, ca } = setUp(t);
+  const tokens = Array.from({ length: 20 }, (_, index) => ({ read: async () => Buffer.from(`token-${index}`) }));
+  await Promise.all(tokens.map((token) => identity.issueWith(token)));
+  t.equal(ca.maxInFlight, 1);
+  t.equal(ca.tokens.length, 20);
+});
+
+t.test('a renewal that stood in line behind a caller is not done twice', async (t) => {
+  const { identity, ca, clock, issued, nextChange } = setUp(t);
+  await issued();
+  ca.fault = 'hang';
+  const byCaller = identity.issueWith({ read: async () => Buffer.from('stream-token') });
+  await ca.untilCalled(2);
+  clock.advance(TTL_MS / 2 + 1000);
+  const change = nextChange();
+  ca.release();
+  await Promise.all([byCaller, change]);
+  t.strictSame(ca.tokens, ['pod-token', 'stream-token']);
+});
+
+t.test('a failed attempt of a caller neither harms the SVID nor brings its renewal forward', async (t) => {
+  const { identity, ca, clock, issued } = setUp(t);
+  await issued();
+  const held = identity.certificate();
+  ca.fault = 'ERR_CA_REFUSED_TOKEN';
+  await t.rejects(identity.issueWith({ read: async () => Buffer.from('bad') }), { code: 'ERR_CA_REFUSED_TOKEN' });
+  t.equal(identity.certificate(), held);
+  clock.advance(TTL_MS / 4);
+  t.equal(ca.tokens.length, 2, 'nothing was tried again');
+});
+
+t.test('a clock that jumps past the renewal is noticed within half a minute', async (t) => {
+  const { clock, issued, nextChange } = setUp(t);
+  await issued();
+  clock.jump(TTL_MS / 2 + 1000);
+  const change = nextChange();
+  clock.advance(30_000);
+  await change;
+});
+
+t.test('close ends the CSR in flight and plans no other', async (t) => {
+  const { identity, ca, clock } = setUp(t);
+  ca.fault = 'hang';
+  identity.start();
+  await ca.untilCalled(1);
+  await identity.close();
+  t.equal(clock.armed, 0);
+  await t.rejects(identity.issueWith({ read: async () => Buffer.from('x') }), { code: 'ERR_CANCELLED' });
+});
+
+t.test('what holds a key shows it to nobody', async (t) => {
+  const { identity, issued, lines } = setUp(t);
+  await issued();
+  const shown = `${JSON.stringify(identity.certificate())}${inspect(identity.certificate(), { depth: 9 })}${lines.join('')}`;
+  t.notMatch(shown, /PRIVATE KEY|LS0tLS/);
+  t.match(shown, /\[redacted secret\]/);
+});
+
+t.test('a replaced content can be wiped', async (t) => {
+  const { identity, issued } = setUp(t);
+  await issued();
+  const content = identity.certificate();
+  content?.wipe();
+  t.ok(content?.body.every((byte) => byte === 0));
+});
