@@ -1,0 +1,80 @@
+import { access, readFile } from 'node:fs/promises';
+import { excerpt, run, SetupError } from './run.mjs';
+import { hashOf, isStamped, writeStamp } from './stamp.mjs';
+
+const PACKAGES_STAMP = 'node_modules/.sidecert-stamp';
+const TAP_STAMP = '.tap/.sidecert-stamp';
+const BUILD_STAMP = 'build/.sidecert-stamp';
+
+/** What npm prints when it is the network or the registry that failed. */
+const REGISTRY_TROUBLE = /ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ERR_SOCKET_TIMEOUT|E40[134]|E50\d/;
+
+/** Fails unless the running Node.js is at least the one that package.json asks for. */
+export async function checkNode() {
+  const { engines } = JSON.parse(await readFile('package.json', 'utf8'));
+  const wanted = engines.node.replace(/^\D+/, '').split('.').map(Number);
+  const running = process.versions.node.split('.').map(Number);
+  const difference = wanted.map((part, index) => running[index] - part).find((part) => part !== 0) ?? 0;
+  if (difference < 0) {
+    throw new SetupError(`Node.js: got ${process.versions.node}, expected ${engines.node}; install a newer Node.js`);
+  }
+}
+
+/** The three steps of set-up that only depend on files of this project: `{ title, isDone(), work() }` each, in order. */
+export const STEPS = [
+  {
+    title: 'installing npm packages',
+    isDone: async () => isStamped(PACKAGES_STAMP, await packagesHash()),
+    async work() {
+      const { code, output } = await npm('ci', '--no-audit', '--no-fund', '--loglevel=error');
+      if (code !== 0) throw new SetupError(`${reasonOfNpm(output)}:\n${excerpt(output)}`);
+      await writeStamp(PACKAGES_STAMP, await packagesHash());
+    },
+  },
+  {
+    // .taprc removes a plugin, so tap makes a runner of its own; without it the very first run would find no tests.
+    title: 'preparing the test runner',
+    isDone: async () => (await exists('.tap/plugins')) && (await isStamped(TAP_STAMP, await tapHash())),
+    async work() {
+      const { code, output } = await run(process.execPath, ['node_modules/tap/dist/esm/run.mjs', 'build']);
+      if (code !== 0) throw new SetupError(`tap could not build its runner:\n${excerpt(output)}`);
+      await writeStamp(TAP_STAMP, await tapHash());
+    },
+  },
+  {
+    title: 'building',
+    isDone: async () => (await exists('dist/sidecert.js')) && (await isStamped(BUILD_STAMP, await buildHash())),
+    async work() {
+      const hash = await buildHash();
+      const { code, output } = await run(process.execPath, ['scripts/build.mjs']);
+      if (code !== 0) throw new SetupError(`the build failed:\n${excerpt(output)}`);
+      await writeStamp(BUILD_STAMP, hash);
+    },
+  },
+];
+
+/** The Node.js version counts too: packages with native parts are installed for one. */
+const packagesHash = async () => `${await hashOf(['package-lock.json'])} ${process.version}`;
+const tapHash = () => hashOf(['.taprc', 'package-lock.json']);
+const buildHash = () => hashOf(['src', 'test', 'bench', 'scripts/build.mjs', 'package-lock.json']);
+
+/** npm itself when it started us, so that its version and settings stay the same; else the one on the PATH. */
+function npm(...args) {
+  const script = process.env.npm_execpath;
+  return script?.endsWith('npm-cli.js') ? run(process.execPath, [script, ...args]) : run('npm', args);
+}
+
+function reasonOfNpm(output) {
+  if (/ENOENT/.test(output) && /spawn npm/.test(output)) return 'npm is missing on the PATH; it comes with Node.js';
+  if (REGISTRY_TROUBLE.test(output)) {
+    return 'npm could not get the packages from its registry; check the network, or `npm config get registry`';
+  }
+  return 'npm ci failed';
+}
+
+async function exists(path) {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,30 @@
+import { spawn } from 'node:child_process';
+
+/** How much of a failed command's output is shown: npm says the reason first, Python and esbuild say it last. */
+const HEAD_LINES = 8;
+const TAIL_LINES = 8;
+
+/** What a user can act on: printed without a stack, and the exit code becomes 1. */
+export class SetupError extends Error {}
+
+/**
+ * Runs a command to its end and resolves with `{ code, output }`: its exit code (127 when it could not be started) and
+ * what it wrote to stdout and stderr together. Its input is closed.
+ */
+export function run(command, args, { cwd, env = process.env } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const chunks = [];
+    child.stdout.on('data', (chunk) => chunks.push(chunk));
+    child.stderr.on('data', (chunk) => chunks.push(chunk));
+    child.on('error', (error) => resolve({ code: 127, output: error.message }));
+    child.on('close', (code) => resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString('utf8') }));
+  });
+}
+
+/** The first and the last lines of `output`. */
+export function excerpt(output) {
+  const lines = output.trimEnd().split('\n');
+  if (lines.length <= HEAD_LINES + TAIL_LINES) return lines.join('\n');
+  return [...lines.slice(0, HEAD_LINES), '...', ...lines.slice(-TAIL_LINES)].join('\n');
+}
