@@ -7,6 +7,8 @@ export interface AppContext {
   readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
+  /** The flags that this Node was started with. */
+  readonly nodeFlags: readonly string[];
 }
 
 /** A started agent or Citadel. */

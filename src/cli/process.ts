@@ -24,6 +24,11 @@ export function configSources(args: readonly string[]): ConfigSources {
   };
 }
 
+/** The flags that this Node runs with, from its command line and from `NODE_OPTIONS`. */
+export function nodeFlags(): readonly string[] {
+  return [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)];
+}
+
 function isReadableFile(path: string): boolean {
   try {
     accessSync(path, constants.R_OK);

@@ -1,6 +1,6 @@
 import type { AppContext, RunningApp } from '../app/index.js';
 import { createJsonLogger, Field, type Logger, type LogLevel } from '../telemetry/index.js';
-import { Exit, printError } from './process.js';
+import { Exit, nodeFlags, printError } from './process.js';
 
 /** What a shutdown may take, so that the process has gone before Kubernetes or a user loses patience. */
 const SHUTDOWN_LIMIT_MS = 4500;
@@ -13,7 +13,7 @@ export async function serve(logLevel: LogLevel, start: (context: AppContext) => 
   const logger = createJsonLogger({ level: logLevel, write: printError, now: Date.now });
   surviveNothing(logger);
   const stopped = firstSignal();
-  const app = await start({ logger, now: Date.now, random: Math.random });
+  const app = await start({ logger, now: Date.now, random: Math.random, nodeFlags: nodeFlags() });
   const signal = await stopped;
   logger.info('shutting down', { [Field.signal]: signal });
   const limit = setTimeout(() => {
@@ -27,8 +27,6 @@ export async function serve(logLevel: LogLevel, start: (context: AppContext) => 
 }
 
 function firstSignal(): Promise<string> {
-  // SIGUSR1 would open Node's inspector on loopback, which a pod shares with its application: it must do nothing.
-  process.on('SIGUSR1', () => {});
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {

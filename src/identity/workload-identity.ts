@@ -161,6 +161,8 @@ export class WorkloadIdentity {
     });
     const change = { certificate: true, bundle: previous?.bundle !== held.bundle };
     for (const listener of this.#listeners) listener(change);
+    // Who serves it copies the body into each message, so nobody needs the old key any more.
+    previous?.certificate.wipe();
   }
 
   #renewalFailed(error: unknown): void {

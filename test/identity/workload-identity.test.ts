@@ -234,10 +234,15 @@ t.test('what holds a key shows it to nobody', async (t) => {
   t.match(shown, /\[redacted secret\]/);
 });
 
-t.test('a replaced content can be wiped', async (t) => {
-  const { identity, issued } = setUp(t);
+t.test('the old key is wiped as soon as the new one is published', async (t) => {
+  const { identity, clock, issued, nextChange } = setUp(t);
   await issued();
-  const content = identity.certificate();
-  content?.wipe();
-  t.ok(content?.body.every((byte) => byte === 0));
+  const old = identity.certificate();
+  t.ok(old?.body.includes('PRIVATE KEY'));
+  const change = nextChange();
+  clock.advance(TTL_MS / 2 + 1000);
+  await change;
+  await new Promise(setImmediate);
+  t.ok(old?.body.every((byte) => byte === 0));
+  t.ok(identity.certificate()?.body.includes('PRIVATE KEY'));
 });

@@ -3,7 +3,7 @@ import { createCaClient } from '../../ca-client/index.js';
 import type { AgentConfig, HostPort } from '../../config/index.js';
 import type { CertificateIssuer } from '../../identity/index.js';
 import { createGrpcServer, healthService, listenUnix } from '../../rpc/index.js';
-import { createSdsServer, type SecretSource } from '../../sds/index.js';
+import { createSdsServer, MAX_REQUEST_BYTES, type SecretSource } from '../../sds/index.js';
 import type { AppContext } from '../running-app.js';
 import { VERSION } from '../version.js';
 
@@ -12,9 +12,6 @@ const SOCKET_BACKLOG = 4096;
 
 /** Envoy and agent share a group, and nobody else may ask for the key. */
 const SOCKET_MODE = 0o660;
-
-/** The first request of a real Envoy is 50 to 60 kB, its node; nothing we answer to is near a megabyte. */
-const MAX_REQUEST_BYTES = 1024 * 1024;
 
 /** As Istio's agent: a gateway opens a stream for each of its secrets on one connection. */
 const MAX_STREAMS_PER_CONNECTION = 100_000;
@@ -55,8 +52,13 @@ export async function listenForEnvoy(
     maxReceiveBytes: MAX_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
   });
-  const sds = createSdsServer({ source: options.source, logger, now, controlPlaneIdentifier: `sidecert/${VERSION}` });
-  grpcServer.addService(sds.definition, sds.implementation);
+  const sds = createSdsServer({
+    grpcServer,
+    source: options.source,
+    logger,
+    controlPlaneIdentifier: `sidecert/${VERSION}`,
+    now,
+  });
   const health = healthService(options.isServing);
   grpcServer.addService(health.definition, health.implementation);
   const listener = await listenUnix({

@@ -1,6 +1,7 @@
 import type { AgentConfig } from '../../config/index.js';
 import { createPooledHotPath } from '../../hotpath/index.js';
 import { createFileTokenSource, TokenGate, WorkloadIdentity } from '../../identity/index.js';
+import { closeDebugDoors } from '../../platform/index.js';
 import { systemClock, TimerWheel } from '../../rotation/index.js';
 import { SpiffeId } from '../../spiffe/index.js';
 import { Field } from '../../telemetry/index.js';
@@ -19,7 +20,8 @@ const SIDECAR_POOL = { threads: { min: 0, max: 1 }, idleTimeoutMs: 1000, maxQueu
  * The order is that of a fast start: the first key is being made in its thread while gRPC is still being loaded.
  */
 export async function startAgent(config: AgentConfig, context: AppContext): Promise<RunningApp> {
-  const { logger, now, random } = context;
+  const { logger, now, random, nodeFlags } = context;
+  closeDebugDoors({ nodeFlags, onSignal: (signal, listener) => process.on(signal, listener) });
   const teardown = new Teardown();
   try {
     const hotPath = createPooledHotPath({ ...SIDECAR_POOL, logger });

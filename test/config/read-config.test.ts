@@ -1,0 +1,248 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import {
+  COMMANDS,
+  type CommandName,
+  type CommandSpec,
+  type ConfigSources,
+  commandHelp,
+  configKey,
+  configurationReference,
+  environmentName,
+  overview,
+  readConfig,
+} from '../../src/config/index.js';
+
+const DOCS = fileURLToPath(new URL('../../../docs', import.meta.url));
+const NAMES = Object.keys(COMMANDS) as CommandName[];
+
+/** Every file exists, and `settings` is what each of them holds. */
+function sources(args: string[], environment: Record<string, string> = {}, settings?: string): ConfigSources {
+  return {
+    args,
+    environment,
+    files: {
+      isReadableFile: (path) => !path.includes('missing'),
+      readText: () => {
+        if (settings === undefined) throw new Error('ENOENT');
+        return settings;
+      },
+    },
+  };
+}
+
+const MINIMUM = ['--ca-address', 'localhost:15012', '--namespace', 'foo', '--service-account', 'sleep'];
+
+function agentProblems(args: string[], environment?: Record<string, string>, settings?: string): readonly string[] {
+  const result = readConfig(COMMANDS.agent, sources([...MINIMUM, ...args], environment, settings));
+  return result.kind === 'invalid' ? result.problems : [];
+}
+
+function agentConfig(args: string[], environment?: Record<string, string>, settings?: string) {
+  const result = readConfig(COMMANDS.agent, sources([...MINIMUM, ...args], environment, settings));
+  if (result.kind !== 'ok') throw new Error(JSON.stringify(result));
+  return result.config;
+}
+
+t.test('an agent needs three settings; the rest has the defaults of Istio', async (t) => {
+  const config = agentConfig([]);
+  t.match(config, {
+    socket: '/var/run/secrets/workload-spiffe-uds/socket',
+    caAddress: { host: 'localhost', port: 15012 },
+    caRootFile: '/var/run/secrets/istio/root-cert.pem',
+    tokenFile: '/var/run/secrets/tokens/istio-token',
+    tokenSource: 'file',
+    ttlMs: 24 * 3600_000,
+    keyType: 'ec-p256',
+  });
+  t.equal(config.trustDomain.name, 'cluster.local');
+  t.ok(Object.isFrozen(config));
+});
+
+t.test('a flag wins over the environment, that over the file, and that over the default', async (t) => {
+  const file = JSON.stringify({ ttl: '3h' });
+  const args = ['--config', 'c.json'];
+  t.equal(agentConfig([...args, '--ttl', '1h'], { SIDECERT_TTL: '2h' }, file).ttlMs, 3600_000);
+  t.equal(agentConfig(args, { SIDECERT_TTL: '2h' }, file).ttlMs, 2 * 3600_000);
+  t.equal(agentConfig(args, { SIDECERT_TTL: '' }, file).ttlMs, 3 * 3600_000);
+  t.equal(agentConfig([], { SIDECERT_CONFIG: 'c.json' }, file).ttlMs, 3 * 3600_000);
+  t.equal(agentConfig([]).ttlMs, 24 * 3600_000);
+});
+
+t.test('all problems are told at once, each with where, what it got and what was expected', async (t) => {
+  const result = readConfig(
+    COMMANDS.agent,
+    sources(['--ttl', '5 parsecs', '--socket', '', '--nope', '--ca-address=x', 'stray', '--key-type=dsa'], {
+      SIDECERT_LOG_LEVEL: 'loud',
+    }),
+  );
+  t.strictSame(result.kind === 'invalid' ? [...result.problems].sort() : result, [
+    '--ca-address: got "x", expected HOST:PORT with a port from 0 to 65535, an IPv6 address in brackets',
+    '--key-type: got "dsa", expected one of ec-p256, ec-p384, rsa-2048, rsa-3072, rsa-4096',
+    '--namespace: got nothing, expected a Kubernetes name of a-z, 0-9, "-" and "."',
+    '--nope: got an unknown flag, expected one of those that --help lists',
+    '--service-account: got nothing, expected a Kubernetes name of a-z, 0-9, "-" and "."',
+    '--socket: got "", expected a path of 1 to 107 bytes for a Unix socket',
+    '--ttl: got "5 parsecs", expected a duration above zero such as 24h, 1h30m, 90s or 500ms',
+    'SIDECERT_LOG_LEVEL: got "loud", expected one of debug, info, warn, error',
+    'argument: got "stray", expected flags only',
+  ]);
+});
+
+const wrong = [
+  { args: ['--socket'], problem: /^--socket: got no value/ },
+  { args: ['--ttl', '--socket=x'], problem: /^--ttl: got no value/ },
+  { args: ['--ttl=1h', '--ttl=2h'], problem: /^--ttl: got it twice/ },
+  { args: ['--ttl=0s'], problem: /^--ttl: got "0s"/ },
+  { args: ['--ttl=-1h'], problem: /^--ttl: got "-1h"/ },
+  { args: ['--ttl=1'], problem: /^--ttl: got "1"/ },
+  { args: [`--socket=${'x'.repeat(108)}`], problem: /^--socket: got "x+", expected a path of 1 to 107 bytes/ },
+  { args: ['--trust-domain=Cluster'], problem: /^--trust-domain: got "Cluster"/ },
+  { args: ['--ca-root=missing.pem'], problem: /^--ca-root: got "missing.pem", expected a readable file/ },
+  { args: ['--token-file=missing'], problem: /^--token-file: got "missing", expected a readable file/ },
+  { args: ['--ca-server-name=a b'], problem: /^--ca-server-name/ },
+  { args: ['--config=c.json'], problem: /^--config: got "c.json", expected a readable file with one JSON object/ },
+  { args: [`--ttl=${'9'.repeat(5000)}`], problem: /^--ttl: got "9{120}…", expected/ },
+];
+for (const { args, problem } of wrong) {
+  t.test(`${args.join(' ').slice(0, 60)} is refused`, async (t) => {
+    t.ok(
+      agentProblems(args).some((text) => problem.test(text)),
+      agentProblems(args).join('; '),
+    );
+  });
+}
+
+t.test('the token file is needed only where the agent reads it', async (t) => {
+  t.strictSame(agentProblems(['--token-file=missing', '--token-source=stream']), []);
+});
+
+t.test('addresses may be names, IPv4 and, in brackets, IPv6', async (t) => {
+  const address = (text: string) => agentConfig([`--ca-address=${text}`].concat()).caAddress;
+  const last = (text: string) => {
+    const result = readConfig(COMMANDS.citadel, sources(['--jwks=j', '--token-issuer=i', `--listen=${text}`]));
+    return result.kind === 'ok' ? result.config.listen : undefined;
+  };
+  t.strictSame(last('[::1]:15012'), { host: '::1', port: 15012 });
+  t.strictSame(last('127.0.0.1:0'), { host: '127.0.0.1', port: 0 });
+  t.strictSame(last('istiod.istio-system.svc:15012'), { host: 'istiod.istio-system.svc', port: 15012 });
+  for (const text of ['::1:15012', 'a:65536', 'a', ':1', 'a b:1', '[a]:1', 'a:1:2'])
+    t.equal(last(text), undefined, text);
+  t.throws(() => address('a:1'), 'a second --ca-address is refused');
+});
+
+t.test('a setting that may be repeated is a list everywhere', async (t) => {
+  const base = ['--jwks=j', '--token-issuer=i'];
+  const audiences = (args: string[], environment = {}, settings?: string) => {
+    const result = readConfig(COMMANDS.citadel, sources([...base, ...args], environment, settings));
+    return result.kind === 'ok' ? result.config.tokenAudiences : result;
+  };
+  t.strictSame(audiences([]), ['istio-ca']);
+  t.strictSame(audiences(['--token-audience=a', '--token-audience', 'b']), ['a', 'b']);
+  t.strictSame(audiences([], { SIDECERT_TOKEN_AUDIENCE: 'a, b' }), ['a', 'b']);
+  t.strictSame(audiences(['--config=c'], {}, '{"tokenAudience":["a","b"]}'), ['a', 'b']);
+});
+
+t.test('nothing in the file is coerced, and unknown keys are errors', async (t) => {
+  const problems = agentProblems(['--config=c.json'], {}, '{"ttl":5,"nope":true,"socket":"s"}');
+  t.strictSame(problems.length, 2);
+  t.match(problems[0], 'c.json ttl: got "5", expected a JSON string');
+  t.match(problems[1], 'c.json nope: got an unknown key, expected one of socket, caAddress,');
+  t.match(agentProblems(['--config=c.json'], {}, '[]'), [/^--config: got/]);
+  const demo = readConfig(COMMANDS.demo, sources(['--config=c'], {}, '{"once":true}'));
+  t.match(demo, { kind: 'ok', config: { once: true } });
+});
+
+t.test('durations are written as in Go', async (t) => {
+  const ttl = (text: string): number => agentConfig([`--ttl=${text}`]).ttlMs;
+  t.equal(ttl('24h'), 86_400_000);
+  t.equal(ttl('1h30m'), 5_400_000);
+  t.equal(ttl('1.5s'), 1500);
+  t.equal(ttl('100ms'), 100);
+});
+
+t.test('settings that need one another are told apart', async (t) => {
+  const problems = (name: 'bootstrap' | 'health' | 'citadel', args: string[]) => {
+    const result = readConfig(COMMANDS[name] as CommandSpec, sources(args));
+    return result.kind === 'invalid' ? result.problems : [];
+  };
+  const workload = ['--namespace=foo', '--service-account=sleep'];
+  t.match(problems('bootstrap', workload), [/^--inbound, --outbound: got neither/]);
+  t.match(problems('bootstrap', [...workload, '--inbound=0.0.0.0:1']), [/^--app: got nothing/]);
+  t.match(problems('bootstrap', [...workload, '--outbound=127.0.0.1:1']), [/^--upstream: got nothing/]);
+  t.match(problems('health', []), [/^--socket, --address/]);
+  t.match(problems('health', ['--address=a:1']), [/^--ca-root: got nothing/]);
+  t.match(problems('citadel', ['--jwks=j', '--token-issuer=i', '--max-ttl=1h']), [/^--default-ttl: got/]);
+});
+
+t.test('upstreams and matchers are parsed to their parts', async (t) => {
+  const result = readConfig(
+    COMMANDS.bootstrap,
+    sources([
+      ...[
+        '--namespace=foo',
+        '--service-account=sleep',
+        '--outbound=127.0.0.1:1',
+        '--inbound=0.0.0.0:2',
+        '--app=127.0.0.1:3',
+      ],
+      ...['--upstream=httpbin.foo=127.0.0.1:4=spiffe://cluster.local/ns/foo/sa/httpbin'],
+      ...['--allow=spiffe://cluster.local/ns/foo/*', '--allow=spiffe://cluster.local/ns/bar/sa/sleep'],
+    ]),
+  );
+  if (result.kind !== 'ok') throw new Error(JSON.stringify(result));
+  t.match(result.config.upstreams[0], { name: 'httpbin.foo', address: { host: '127.0.0.1', port: 4 } });
+  t.equal(`${result.config.upstreams[0]?.spiffeId}`, 'spiffe://cluster.local/ns/foo/sa/httpbin');
+  t.strictSame(result.config.allow, [
+    { kind: 'prefix', value: 'spiffe://cluster.local/ns/foo/' },
+    { kind: 'exact', value: 'spiffe://cluster.local/ns/bar/sa/sleep' },
+  ]);
+  for (const bad of [
+    '--allow=*',
+    '--allow=spiffe://*',
+    '--allow=spiffe://td*',
+    '--upstream=a=b',
+    '--upstream=a=b:1=c',
+  ]) {
+    const refused = readConfig(COMMANDS.bootstrap, sources([...'--namespace=a --service-account=b'.split(' '), bad]));
+    t.equal(refused.kind, 'invalid', bad);
+  }
+});
+
+for (const name of NAMES) {
+  t.test(`the help of ${name} names every flag and its environment variable`, async (t) => {
+    const help = commandHelp(name);
+    const command: CommandSpec = COMMANDS[name];
+    for (const { flag } of Object.values(command.schema)) {
+      t.ok(help.includes(`--${flag} `) || help.includes(`--${flag}\n`), flag);
+      t.ok(help.includes(environmentName(flag)), environmentName(flag));
+    }
+    t.equal(
+      readConfig(command, sources(['--nonsense', '--help'])).kind,
+      'help',
+      'help is given whatever else is wrong',
+    );
+    t.ok(overview().includes(name));
+  });
+}
+
+t.test('docs/configuration.md is what the schemas say', async (t) => {
+  t.equal(readFileSync(`${DOCS}/configuration.md`, 'utf8'), configurationReference(), 'run "npm run docs"');
+});
+
+t.test('docs/config-full.json holds every key of every command, and each command accepts its part', async (t) => {
+  const full = JSON.parse(readFileSync(`${DOCS}/config-full.json`, 'utf8'));
+  t.strictSame(Object.keys(full), NAMES);
+  for (const name of NAMES) {
+    const command: CommandSpec = COMMANDS[name];
+    t.strictSame(
+      Object.keys(full[name]),
+      Object.values(command.schema).map(({ flag }) => configKey(flag)),
+      name,
+    );
+    // The two ways of asking for health exclude each other, so no one call can use every key.
+    if (name === 'health') delete full.health.socket;
+    t.match(readConfig(command, sources(['--config=c'], {}, JSON.stringify(full[name]))), { kind: 'ok' }, name);
+  }
+});
