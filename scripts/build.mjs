@@ -2,7 +2,7 @@
 //   build/  every .ts file of src/, test/ and bench/ on its own, for tests and benches (no bundling, source maps)
 //   dist/   what ships: one minified bundle per entry point, without node_modules
 // esbuild only strips types; `npm run typecheck` is what checks them.
-import { chmod, readdir, rm } from 'node:fs/promises';
+import { chmod, readdir, readFile, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -31,10 +31,27 @@ export async function buildForTests() {
 }
 
 /**
- * grpc-js and piscina are CommonJS: inside an ES module bundle they need a `require` of their own.
- * The two entry points stay apart because a worker thread must load nothing but the hot path.
+ * The entry points stay apart because a worker thread must load nothing but the hot path. Piscina starts each thread
+ * with a file of its own, which then loads ours; all three in one build, so that both sides share Piscina's symbols.
  */
-const BUNDLE_ENTRIES = { sidecert: 'src/cli/main.ts', worker: 'src/hotpath/worker.ts' };
+const BUNDLE_ENTRIES = {
+  sidecert: 'src/cli/main.ts',
+  worker: 'src/hotpath/worker.ts',
+  'piscina/worker': 'node_modules/piscina/dist/worker.js',
+};
+
+/** Piscina looks for its thread file beside its own module, where a bundle has ours: point it to `dist/piscina/`. */
+const piscinaThreadFile = {
+  name: 'piscina-thread-file',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/piscina\/dist\/index\.js$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8');
+      const contents = source.replace("(__dirname, 'worker.js')", "($directory, 'piscina/worker.js')");
+      if (contents === source) throw new Error(`${path}: the path of the thread file is no longer where it was`);
+      return { contents };
+    });
+  },
+};
 
 export async function buildForShipping() {
   await rm('dist', { recursive: true, force: true });
@@ -48,8 +65,14 @@ export async function buildForShipping() {
     sourcemap: false,
     legalComments: 'none',
     chunkNames: 'chunk-[hash]',
+    plugins: [piscinaThreadFile],
+    // Only for Piscina's `niceIncrement`, which we do not use.
+    external: ['@napi-rs/nice'],
+    // grpc-js and piscina are CommonJS: inside an ES module they need a `require` of their own.
     banner: {
-      js: "import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);",
+      js:
+        "import{createRequire as $createRequire}from'node:module';" +
+        'const require=$createRequire(import.meta.url),$directory=import.meta.dirname;',
     },
   });
   await chmod('dist/sidecert.js', 0o755);

@@ -27,11 +27,6 @@ export class BatchQueue {
     this.jobs.push(job);
   }
 
-  /** Puts jobs back that were taken, in front: they are the oldest. */
-  putBack(jobs: readonly Job[]): void {
-    this.jobs = [...jobs, ...this.jobs];
-  }
-
   /** True when the job was still waiting. */
   remove(job: Job): boolean {
     const at = this.jobs.indexOf(job);

@@ -24,6 +24,8 @@ export interface PooledHotPathOptions {
   /** How long one request may take, from call to answer, its wait included. */
   readonly taskTimeoutMs: number;
   readonly logger?: Logger;
+  /** The module that the threads run, which must answer as `worker.ts` does. Tests put a faulty one here. */
+  readonly workerUrl?: URL;
 }
 
 /**
@@ -57,7 +59,7 @@ class PooledHotPath implements HotPath {
     this.logger = options.logger ?? silentLogger;
     this.piscina = new Piscina({
       // Beside this file in build/, and beside the bundle in dist/.
-      filename: new URL('./worker.js', import.meta.url).href,
+      filename: (options.workerUrl ?? new URL('./worker.js', import.meta.url)).href,
       minThreads: options.threads.min,
       maxThreads: options.threads.max,
       idleTimeout: options.idleTimeoutMs,
@@ -166,17 +168,19 @@ class PooledHotPath implements HotPath {
     this.dispatch();
   }
 
-  /** A job that waits is just dropped. One that runs takes its thread with it; its companions get another thread. */
+  /** A job that waits is just dropped. One that runs takes its thread with it, and so the rest of its batch. */
   private onDeadline(late: Job): void {
-    late.reject(deadlineError(late.op, this.options.taskTimeoutMs));
+    const error = deadlineError(late.op, this.options.taskTimeoutMs);
+    late.reject(error);
     if (this.queue.remove(late)) return;
     const batch = [...this.running].find(({ jobs }) => jobs.includes(late));
     if (batch === undefined) return;
-    this.logger.error('hot path thread hangs, replacing it', { [Field.code]: 'ERR_HOTPATH_DEADLINE' });
+    this.logger.error('hot path thread hangs, replacing it', { [Field.code]: error.code });
     this.running.delete(batch);
+    for (const job of batch.jobs) job.reject(error);
     this.endThreadOf(batch);
-    this.queue.putBack(batch.jobs.filter((job) => job !== late));
-    this.dispatch();
+    // Not at once: what waits has often come together with the late one, and then ends in this same turn.
+    setImmediate(() => this.dispatch());
   }
 
   private endThreadOf(batch: Batch): void {

@@ -5,12 +5,20 @@ import { openssl } from './pki.js';
 t.test('elements are spelled as X.690 says', async (t) => {
   const cases = [
     { name: 'zero', got: der.unsignedInteger(Buffer.from([0, 0])), want: '020100' },
-    { name: 'a number with its high bit set gets a sign octet', got: der.unsignedInteger(Buffer.from([0x80])), want: '02020080' },
+    {
+      name: 'a number with its high bit set gets a sign octet',
+      got: der.unsignedInteger(Buffer.from([0x80])),
+      want: '02020080',
+    },
     { name: 'leading zeros go', got: der.unsignedInteger(Buffer.from([0, 0, 0x7f])), want: '02017f' },
     { name: 'no octets at all are zero', got: der.unsignedInteger(Buffer.alloc(0)), want: '020100' },
     { name: 'true', got: der.booleanTrue(), want: '0101ff' },
     { name: 'null', got: der.nothing(), want: '0500' },
-    { name: 'OID with arcs of several octets', got: der.objectIdentifier('1.2.840.113549.1.1.11'), want: '06092a864886f70d01010b' },
+    {
+      name: 'OID with arcs of several octets',
+      got: der.objectIdentifier('1.2.840.113549.1.1.11'),
+      want: '06092a864886f70d01010b',
+    },
     { name: 'bit string with unused bits', got: der.bitString(Buffer.from([0xa0]), 5), want: '030205a0' },
     { name: 'empty printable string', got: der.printableString(''), want: '1300' },
     { name: 'empty sequence', got: der.sequence(), want: '3000' },

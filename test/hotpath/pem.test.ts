@@ -49,5 +49,10 @@ t.test('reading', async (t) => {
     ['bits behind the last octet', block.replace('YWJj', 'YR==')],
     ['a header', block.replace('YWJj', 'Proc-Type: 4,ENCRYPTED\n\nYWJj')],
   ] as const;
-  for (const [name, text] of refused) t.equal(codeOf(() => read(text)), 'ERR_CSR_INVALID', `refuses ${name}`);
+  for (const [name, text] of refused)
+    t.equal(
+      codeOf(() => read(text)),
+      'ERR_CSR_INVALID',
+      `refuses ${name}`,
+    );
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { type BinaryLike, generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
 import { errorCodeOf } from '../../src/errors/index.js';
 import { encodePem } from '../../src/hotpath/base64-pem.js';
 import * as der from '../../src/hotpath/der-writer.js';
@@ -100,10 +100,7 @@ export async function rejectionCode(promise: Promise<unknown>): Promise<string> 
 }
 
 /** A signed CSR of any shape. */
-export function signedCsr(
-  keys: KeyPair,
-  { hash = 'sha256', algorithm, attributes = [] }: CsrShape = {},
-): Buffer {
+export function signedCsr(keys: KeyPair, { hash = 'sha256', algorithm, attributes = [] }: CsrShape = {}): Buffer {
   const publicKeyInfo = keys.publicKey.export({ type: 'spki', format: 'der' });
   const toBeSigned = der.sequence(
     der.unsignedInteger(Buffer.from([0])),
@@ -126,6 +123,6 @@ export function csrPem(csrDer: Buffer): Buffer {
 }
 
 /** The octets of the first PEM block, by Node's own base64. */
-export function derOf(text: BinaryLike): Buffer {
-  return Buffer.from(String(text).replace(/-----[A-Z ]+-----/g, ''), 'base64');
+export function derOf(text: Buffer): Buffer {
+  return Buffer.from(/-----BEGIN [A-Z ]+-----([^-]*)-----END/.exec(String(text))?.[1] ?? '', 'base64');
 }

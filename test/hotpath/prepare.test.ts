@@ -45,6 +45,12 @@ t.test('the key fills memory of its own, and no two are alike', async (t) => {
 
 t.test('what it cannot make is refused', async (t) => {
   const keyType = 'ed25519' as KeyType;
-  t.equal(codeOf(() => prepare({ spiffeId: SLEEP, keyType })), 'ERR_KEY_TYPE_UNSUPPORTED');
-  t.equal(codeOf(() => prepare({ spiffeId: 'https://x', keyType: 'ec-p256' })), 'ERR_SPIFFE_ID_INVALID');
+  t.equal(
+    codeOf(() => prepare({ spiffeId: SLEEP, keyType })),
+    'ERR_KEY_TYPE_UNSUPPORTED',
+  );
+  t.equal(
+    codeOf(() => prepare({ spiffeId: 'https://x', keyType: 'ec-p256' })),
+    'ERR_SPIFFE_ID_INVALID',
+  );
 });

@@ -40,7 +40,7 @@ function checkAnchored(
 ): void {
   const issuers = anchors.filter((anchor) => isIssuedBy(last, anchor));
   if (issuers.length === 0) {
-    const issuer = JSON.stringify(last.issuer.slice(0, 200));
+    const issuer = JSON.stringify(last.issuer?.slice(0, 200));
     throw untrusted(position, `issuer ${issuer}`, `one of the ${anchors.length} certificates of the bundle`);
   }
   if (!issuers.some((issuer) => isValidAt(issuer, nowMs))) {

@@ -37,10 +37,19 @@ const LIMITS = { maxDepth: 16, maxNodes: 2000, maxContentLength: 64 * 1024, pars
  * signed as they are. @throws DerError
  */
 export function readDer(bytes: Buffer): DerElement {
-  const { offset, result } = bytes.length === 0 ? { offset: -1, result: undefined } : fromBER(bytes, LIMITS);
-  if (offset === -1 || result === undefined) throw new DerError('bytes that are no ASN.1');
+  const { offset, result } = parse(bytes);
+  if (offset === -1) throw new DerError('bytes that are no ASN.1');
   if (offset !== bytes.length) throw new DerError('bytes behind the end of the element');
   return strict(result);
+}
+
+/** asn1js says -1 for most that is malformed, but throws for some, such as a BMPString of odd length. */
+function parse(bytes: Buffer): ReturnType<typeof fromBER> {
+  try {
+    return fromBER(bytes, LIMITS);
+  } catch (cause) {
+    throw new DerError('bytes that are no ASN.1', { cause });
+  }
 }
 
 function strict(block: AsnType): DerElement {

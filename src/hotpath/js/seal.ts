@@ -93,7 +93,8 @@ function parseKey(pkcs8: Buffer): KeyObject {
 function checkIdentity(leaf: X509Certificate, spiffeId: string): void {
   const expected = `URI:${SpiffeId.parse(spiffeId).toString()}`;
   if (leaf.subjectAltName === expected) return;
-  const got = leaf.subjectAltName === undefined ? 'none' : JSON.stringify(leaf.subjectAltName.slice(0, 300));
+  // The types say undefined, but Node gives null for an extension that OpenSSL cannot read.
+  const got = leaf.subjectAltName ? JSON.stringify(leaf.subjectAltName.slice(0, 300)) : 'none';
   throw new IdentityError(
     'ERR_SVID_IDENTITY_MISMATCH',
     `leaf subject alternative names: got ${got}, expected only ${expected}`,
