@@ -41,7 +41,8 @@ export async function publishSocket(
   mode: number,
   bind: (temporaryPath: string) => Promise<void>,
 ): Promise<FileIdentity> {
-  const privateDirectory = await mkdtemp(join(dirname(path), '.'));
+  // Not by join, which would take the dot away and put the directory beside the parent.
+  const privateDirectory = await mkdtemp(`${dirname(path)}/.`);
   try {
     const temporaryPath = join(privateDirectory, 's');
     await bind(temporaryPath);

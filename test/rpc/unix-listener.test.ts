@@ -1,8 +1,9 @@
 import { chmod, lstat, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { listenUnix, type UnixListenerOptions } from '../../src/rpc/index.js';
+import { publishSocket } from '../../src/rpc/socket-file.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { shortDir } from '../support/short-dir.js';
 
@@ -47,6 +48,20 @@ t.test('the socket has its mode, its missing directory is made, and nothing else
   t.equal((await lstat(join(path, '..'))).mode & 0o027, 0, 'no write for the group, nothing for others');
   t.same(await readdir(join(path, '..')), ['sds.sock']);
   t.equal(listener.address, path);
+});
+
+t.test('the socket is bound in a private directory beside its path, out of reach until it has its mode', async (t) => {
+  const directory = shortDir(t);
+  const server = createServer();
+  t.teardown(() => server.close());
+  await publishSocket(join(directory, 's.sock'), 0o600, async (temporaryPath) => {
+    const privateDirectory = dirname(temporaryPath);
+    t.equal(dirname(privateDirectory), directory);
+    t.equal((await lstat(privateDirectory)).mode & 0o777, 0o700);
+    await new Promise<void>((resolve) => server.listen(temporaryPath, resolve));
+    t.notOk((await readdir(directory)).includes('s.sock'));
+  });
+  t.same(await readdir(directory), ['s.sock']);
 });
 
 t.test('a connection is handed on paused, with every byte it sent before', async (t) => {
