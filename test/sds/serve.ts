@@ -1,0 +1,45 @@
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { createGrpcServer, listenUnix } from '../../src/rpc/index.js';
+import { createSdsServer, MAX_REQUEST_BYTES } from '../../src/sds/index.js';
+import { type LogFields, type Logger, silentLogger } from '../../src/telemetry/index.js';
+import { FakeSecretSource } from '../support/fake-secret-source.js';
+import { openSdsClient } from '../support/sds-client.js';
+import { shortDir } from '../support/short-dir.js';
+
+export interface LoggedLine {
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+/** An SDS server on a Unix socket, with what it warned of, a clock and a ticker that the test moves. */
+export async function serveSds(t: Test) {
+  const source = new FakeSecretSource();
+  const warnings: LoggedLine[] = [];
+  const logger: Logger = { ...silentLogger, warn: (message, fields = {}) => warnings.push({ message, fields }) };
+  const clock = { nowMs: 1_000_000, tick: (): void => {} };
+  const grpcServer = createGrpcServer({ logger: silentLogger, maxReceiveBytes: MAX_REQUEST_BYTES });
+  const sds = createSdsServer({
+    grpcServer,
+    source,
+    logger,
+    controlPlaneIdentifier: 'sidecert-test',
+    now: () => clock.nowMs,
+    every: (_periodMs, act) => {
+      clock.tick = act;
+      return () => {
+        clock.tick = () => {};
+      };
+    },
+  });
+  const path = join(shortDir(t), 's.sock');
+  const onSocket = (socket: Socket) => grpcServer.attach(socket);
+  const listener = await listenUnix({ path, mode: 0o600, backlog: 4096, onSocket, logger: silentLogger });
+  t.teardown(async () => {
+    await listener.close();
+    sds.endAllStreams();
+    await grpcServer.close(0);
+  });
+  return { path, source, sds, warnings, clock, grpcServer, connect: () => openSdsClient(t, path) };
+}

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { envoy } from '../../src/rpc/index.js';
+import type { SecretSource, SecretView, SecretViewEvents, ServedSecret, StreamCaller } from '../../src/sds/index.js';
+
+const { Secret } = envoy.extensions.transport_sockets.tls.v3;
+
+/** A bundle secret that holds `text`; equal text has an equal version. */
+export function textSecret(text: string): ServedSecret {
+  const body = Buffer.from(
+    Secret.encode({ validationContext: { trustedCa: { inlineBytes: Buffer.from(text) } } }).finish(),
+  );
+  return { body, version: createHash('sha256').update(body).digest('hex').slice(0, 16) };
+}
+
+/** One set of secrets for everybody, changed by the test. */
+export class FakeSecretSource implements SecretSource {
+  readonly #secrets = new Map<string, ServedSecret>();
+  readonly #subscribers = new Set<SecretViewEvents>();
+  /** Who opened a stream, in order. */
+  readonly callers: StreamCaller[] = [];
+  readonly signals: AbortSignal[] = [];
+  /** Decides over each caller; lets everybody in by default. */
+  admit: (caller: StreamCaller) => Promise<void> = async () => {};
+  openViews = 0;
+
+  async open(caller: StreamCaller, signal: AbortSignal): Promise<SecretView> {
+    this.callers.push(caller);
+    this.signals.push(signal);
+    await this.admit(caller);
+    this.openViews += 1;
+    let events: SecretViewEvents | undefined;
+    let isOpen = true;
+    return {
+      secret: (name) => this.#secrets.get(name),
+      subscribe: (given) => {
+        events = given;
+        this.#subscribers.add(given);
+      },
+      close: () => {
+        if (!isOpen) return;
+        isOpen = false;
+        this.openViews -= 1;
+        if (events !== undefined) this.#subscribers.delete(events);
+      },
+    };
+  }
+
+  /** Sets the secrets of several names at once, each to a text, or to nothing, and tells all views. */
+  set(texts: Readonly<Record<string, string | undefined>>): void {
+    for (const [name, text] of Object.entries(texts)) {
+      if (text === undefined) this.#secrets.delete(name);
+      else this.#secrets.set(name, textSecret(text));
+    }
+    const names = Object.keys(texts);
+    for (const subscriber of [...this.#subscribers]) subscriber.changed(names);
+  }
+
+  /** Lets go of what it remembers of callers. */
+  forget(): void {
+    this.callers.length = 0;
+    this.signals.length = 0;
+  }
+
+  /** Asks all streams to end. */
+  end(reason?: Error): void {
+    for (const subscriber of [...this.#subscribers]) subscriber.end(reason);
+  }
+}
