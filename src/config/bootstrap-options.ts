@@ -99,6 +99,11 @@ export const BOOTSTRAP_OPTIONS = {
     flag: 'initial-fetch-timeout',
     description: 'how long a listener or cluster of Envoy waits for its first secret before it opens without one',
   }),
+  maxConnectionAgeMs: withDefault(durationMs, '1h', {
+    flag: 'max-connection-age',
+    description:
+      'when a connection to an upstream is replaced, so that both sides prove themselves with their newest certificate',
+  }),
 };
 
 export type BootstrapConfig = ConfigOf<typeof BOOTSTRAP_OPTIONS>;

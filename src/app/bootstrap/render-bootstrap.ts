@@ -1,0 +1,43 @@
+import { stringify } from 'yaml';
+import type { BootstrapConfig } from '../../config/index.js';
+import { envoyBootstrap } from './envoy-bootstrap.js';
+import type { AllowedSan, InboundProxy, OutboundProxy, TokenPassing, WorkloadProxy } from './workload-proxy.js';
+
+/** The text of `sidecert bootstrap`: YAML that `envoy -c` takes. */
+export function renderBootstrap(config: BootstrapConfig): string {
+  // Long values (paths, SPIFFE IDs) stay on their line, and equal parts are written out: no anchors to follow.
+  return stringify(envoyBootstrap(workloadProxyOf(config)), { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+function workloadProxyOf(config: BootstrapConfig): WorkloadProxy {
+  const service = `${config.serviceAccount}.${config.namespace}`;
+  return {
+    nodeId: config.nodeId ?? service,
+    cluster: service,
+    socketPath: config.socket,
+    tokenPassing: tokenPassingOf(config),
+    admin: config.admin,
+    inbound: inboundOf(config),
+    outbound: outboundOf(config),
+    initialFetchTimeoutMs: config.initialFetchTimeoutMs,
+    maxConnectionAgeMs: config.maxConnectionAgeMs,
+  };
+}
+
+function tokenPassingOf({ tokenSource, tokenFile }: BootstrapConfig): TokenPassing {
+  return tokenSource === 'stream' ? { kind: 'stream', tokenFile } : { kind: 'file' };
+}
+
+function inboundOf({ inbound, app, allow, trustDomain }: BootstrapConfig): InboundProxy | undefined {
+  if (inbound === undefined || app === undefined) return undefined;
+  const everybody: AllowedSan = { kind: 'prefix', value: `spiffe://${trustDomain.name}/` };
+  return { address: inbound, app, allowedSans: allow.length > 0 ? allow : [everybody] };
+}
+
+function outboundOf({ outbound, upstreams }: BootstrapConfig): OutboundProxy | undefined {
+  if (outbound === undefined || upstreams.length === 0) return undefined;
+  return {
+    address: outbound,
+    upstreams: upstreams.map(({ name, address, spiffeId }) => ({ name, address, spiffeId: spiffeId.toString() })),
+  };
+}

@@ -1,0 +1,49 @@
+/** Where an Envoy listens or connects: a network address or a Unix socket. */
+export type EnvoyAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** Whom an inbound listener lets in, by the URI SAN of the peer. */
+export interface AllowedSan {
+  readonly kind: 'exact' | 'prefix';
+  readonly value: string;
+}
+
+/** How the workload's JWT reaches the agent: not at all, or in the metadata of each stream that Envoy opens. */
+export type TokenPassing = { readonly kind: 'file' } | { readonly kind: 'stream'; readonly tokenFile: string };
+
+/** Takes mutual TLS from `allowedSans` and passes the requests to the local application. */
+export interface InboundProxy {
+  readonly address: EnvoyAddress;
+  readonly app: EnvoyAddress;
+  /** At least one: without a matcher everybody with a certificate of the trust bundle is let in. */
+  readonly allowedSans: readonly AllowedSan[];
+}
+
+/** Takes plain HTTP from the local application and calls, over mutual TLS, the upstream that the Host header names. */
+export interface OutboundProxy {
+  readonly address: EnvoyAddress;
+  readonly upstreams: readonly UpstreamPeer[];
+}
+
+export interface UpstreamPeer {
+  /** Host header, SNI and name of the cluster. */
+  readonly name: string;
+  readonly address: EnvoyAddress;
+  /** The one identity that the peer must prove. */
+  readonly spiffeId: string;
+}
+
+/** All that makes one sidecar's Envoy different from another's. */
+export interface WorkloadProxy {
+  readonly nodeId: string;
+  readonly cluster: string;
+  /** The agent's Unix socket. */
+  readonly socketPath: string;
+  readonly tokenPassing: TokenPassing;
+  readonly admin: EnvoyAddress;
+  readonly inbound: InboundProxy | undefined;
+  readonly outbound: OutboundProxy | undefined;
+  /** How long a listener or cluster waits for its first secret before it opens without one. */
+  readonly initialFetchTimeoutMs: number;
+  /** When a connection to an upstream is replaced, so that both sides prove themselves anew. */
+  readonly maxConnectionAgeMs: number;
+}
