@@ -1,0 +1,36 @@
+import t from 'tap';
+import { Broadcast } from '../../src/sds/broadcast.js';
+
+/** One turn of the event loop. */
+const turn = () => new Promise(setImmediate);
+
+t.test('pushes go out in order, a hundred a turn', async (t) => {
+  const broadcast = new Broadcast();
+  const pushed: number[] = [];
+  for (let number = 0; number < 250; number += 1) broadcast.add({ push: () => pushed.push(number) });
+  t.equal(pushed.length, 0, 'nothing before the caller is done');
+  const counts: number[] = [];
+  for (let turns = 0; turns < 4; turns += 1) {
+    await turn();
+    counts.push(pushed.length);
+  }
+  t.same(counts, [100, 200, 250, 250]);
+  t.same(
+    pushed,
+    Array.from({ length: 250 }, (_, number) => number),
+  );
+});
+
+t.test('a target added while others are pushed has its turn', async (t) => {
+  const broadcast = new Broadcast();
+  const pushed: string[] = [];
+  const second = { push: () => pushed.push('second') };
+  const push = () => {
+    pushed.push('first');
+    broadcast.add(second);
+  };
+  broadcast.add({ push });
+  await turn();
+  await turn();
+  t.same(pushed, ['first', 'second']);
+});
