@@ -1,0 +1,81 @@
+import { type ServiceError, status } from '@grpc/grpc-js';
+import { type ErrorCode, IdentityError } from '../errors/index.js';
+
+/** What a failed attempt means, and whether the same call is worth another one at once. */
+export interface CaFailure {
+  readonly error: IdentityError;
+  readonly isTransient: boolean;
+  /** The CA is there and only busy: a new connection would cost it a handshake and help nobody. */
+  readonly isConnectionGood: boolean;
+}
+
+/**
+ * Reads the status of a failed call. The transient ones are those that pilot-agent tries again (reference: Istio A66).
+ * A refused token is not: the next attempt waits until the caller has another one. `ca` names the CA and the roots
+ * it was verified with.
+ */
+export function readFailure(failure: ServiceError, ca: string): CaFailure {
+  const code = codeOf(failure.code);
+  const name = status[failure.code] ?? failure.code;
+  const reason = explain(failure.details);
+  return {
+    error: new IdentityError(code, `${ca}: got ${name}: ${reason}`, { cause: failure }),
+    isTransient: TRANSIENT.has(failure.code),
+    isConnectionGood: failure.code === status.RESOURCE_EXHAUSTED,
+  };
+}
+
+/** True for what grpc-js rejects a call with. */
+export function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'details' in error;
+}
+
+const TRANSIENT: ReadonlySet<status> = new Set([
+  status.CANCELLED,
+  status.DEADLINE_EXCEEDED,
+  status.RESOURCE_EXHAUSTED,
+  status.ABORTED,
+  status.INTERNAL,
+  status.UNAVAILABLE,
+]);
+
+function codeOf(code: status): ErrorCode {
+  switch (code) {
+    case status.UNAUTHENTICATED:
+    case status.PERMISSION_DENIED:
+      return 'ERR_CA_REFUSED_TOKEN';
+    case status.INVALID_ARGUMENT:
+      return 'ERR_CA_REJECTED_CSR';
+    case status.DEADLINE_EXCEEDED:
+      return 'ERR_CA_DEADLINE';
+    case status.RESOURCE_EXHAUSTED:
+      return 'ERR_CA_OVERLOADED';
+    case status.UNIMPLEMENTED:
+      return 'ERR_CA_RESPONSE_INVALID';
+    default:
+      return 'ERR_CA_UNAVAILABLE';
+  }
+}
+
+/** A status text comes from the network; this much of it explains any failure. */
+const MAX_DETAILS_CHARS = 300;
+
+/**
+ * What an operator has to do, in front of OpenSSL's and Node's words for it. grpc-js hands on a failed handshake as
+ * text alone. Nothing is decided by this text, it is only read by people; a test with real handshakes pins the words.
+ */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [
+    /self-signed certificate|unable to verify the first certificate|unable to get (local )?issuer certificate/,
+    "the root does not verify the CA's certificate",
+  ],
+  [/certificate has expired/, "the CA's certificate has expired"],
+  [/certificate is not yet valid/, "the CA's certificate is not yet valid: compare the clocks"],
+  [/does not match certificate's altnames/, "the CA's certificate is for another name"],
+];
+
+function explain(details: string): string {
+  const text = details.slice(0, MAX_DETAILS_CHARS);
+  const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1];
+  return advice === undefined ? text : `${advice} (${text})`;
+}
