@@ -4,12 +4,13 @@ import { openChannel, type RpcChannel } from '../rpc/index.js';
 import { TrustBundle } from '../spiffe/index.js';
 
 /** The roots that the CA's own certificate must lead to. A file is read again for each new connection. */
-export type CaRoot = { readonly file: string } | { readonly pem: Buffer };
+export type CaRoot = { readonly rootFile: string } | { readonly rootPem: Buffer };
 
-export interface CaConnectionOptions {
+export type CaConnectionOptions = CaAddress & CaRoot;
+
+export interface CaAddress {
   /** `host:port`, an IPv6 address in brackets. */
   readonly address: string;
-  readonly root: CaRoot;
   /** The name in the CA's certificate, when it is not the host of `address`. */
   readonly serverName?: string;
 }
@@ -82,8 +83,8 @@ export class CaConnection {
 
   async #dial(): Promise<SharedChannel> {
     try {
-      const { address, serverName, root } = this.options;
-      const rootPem = await readRoot(root);
+      const { address, serverName } = this.options;
+      const rootPem = await readRoot(this.options);
       const named = serverName === undefined ? {} : { serverName };
       const channel = openChannel({ tls: { address, rootPem, ...named } });
       const shared: SharedChannel = { channel, users: 0, isRetired: false };
@@ -99,10 +100,10 @@ export class CaConnection {
 }
 
 async function readRoot(root: CaRoot): Promise<Buffer> {
-  if ('pem' in root) return parseRoot(root.pem, 'CA root');
-  const what = `CA root file ${root.file}`;
+  if ('rootPem' in root) return parseRoot(root.rootPem, 'CA root');
+  const what = `CA root file ${root.rootFile}`;
   try {
-    return parseRoot(await readFile(root.file), what);
+    return parseRoot(await readFile(root.rootFile), what);
   } catch (error) {
     throw wrapError('ERR_CA_ROOT_INVALID', what, error);
   }

@@ -1,0 +1,177 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { IdentityError, wrapError } from '../errors/index.js';
+import { Field, type Logger } from '../telemetry/index.js';
+import { cutAnswer } from './answer-form.js';
+import { backOffMs, MAX_ATTEMPTS } from './back-off.js';
+import { CREATE_CERTIFICATE, decodeCertificateResponse, encodeCertificateRequest } from './ca-codec.js';
+import { CaConnection, type CaConnectionOptions } from './ca-connection.js';
+import { type CaFailure, isServiceError, readFailure } from './ca-failure.js';
+
+export type CaClientOptions = CaConnectionOptions & CaCallOptions;
+
+interface CaCallOptions {
+  /** Goes with each call as `clusterid`, also when empty. istiod refuses ids that it does not know. (reference: Istio 3.1, 3) */
+  readonly clusterId: string;
+  /** For one attempt. */
+  readonly deadlineMs?: number;
+  /** For one call with all its attempts and the waits between them. */
+  readonly budgetMs?: number;
+  readonly logger: Logger;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+export interface CaRequest {
+  readonly csrPem: Buffer;
+  readonly ttlMs: number;
+  /** Asked again for each attempt; the buffer is wiped after use. */
+  readonly token: { read(): Promise<Buffer> };
+  readonly signal: AbortSignal;
+}
+
+export interface CaAnswer {
+  /** PEM: the leaf, then the intermediates; no root. */
+  readonly chainPem: Buffer;
+  /** PEM: the trust bundle. */
+  readonly bundlePem: Buffer;
+}
+
+/** A client of one CA. Nothing is dialled before the first call. */
+export interface CaClient {
+  /**
+   * Asks for a certificate; a passing failure is tried again, at most five times within the budget.
+   *
+   * Rejects with an IdentityError: `ERR_CA_UNAVAILABLE`, `ERR_CA_DEADLINE`, `ERR_CA_OVERLOADED`,
+   * `ERR_CA_REFUSED_TOKEN`, `ERR_CA_REJECTED_CSR`, `ERR_CA_RESPONSE_INVALID`, `ERR_CA_ROOT_INVALID`, what
+   * `token.read()` rejects with, or `ERR_CANCELLED` by the signal or by {@link close}.
+   */
+  issue(request: CaRequest): Promise<CaAnswer>;
+  /** Ends the connection and cancels the calls under way. Safe to call twice. */
+  close(): void;
+}
+
+/** A CA answers within milliseconds; one that takes longer than this is better asked on a new connection. */
+const DEFAULT_DEADLINE_MS = 5000;
+
+/** Two whole attempts. Whoever needs a certificate for longer asks again, with its own, longer back-off. */
+const DEFAULT_BUDGET_MS = 10_000;
+
+/** What may stand in a header: a token with anything else in it would be quoted by grpc-js's error. (gRPC over HTTP/2, "ASCII-Value") */
+const HEADER_TEXT = /^[\x20-\x7e]*$/;
+
+/**
+ * Makes a client.
+ * @throws IdentityError `ERR_CONFIG_INVALID`: the cluster id cannot stand in a header.
+ */
+export function createCaClient(options: CaClientOptions): CaClient {
+  if (!HEADER_TEXT.test(options.clusterId)) {
+    throw new IdentityError(
+      'ERR_CONFIG_INVALID',
+      `cluster id: got ${JSON.stringify(options.clusterId)}, expected printable ASCII`,
+    );
+  }
+  const connection = new CaConnection(options);
+  const underWay = new Set<AbortController>();
+  return {
+    async issue(request) {
+      const stop = new AbortController();
+      const abort = (): void => stop.abort();
+      if (request.signal.aborted) abort();
+      request.signal.addEventListener('abort', abort, { once: true });
+      underWay.add(stop);
+      try {
+        return await issueWithRetries(connection, options, { ...request, signal: stop.signal });
+      } finally {
+        underWay.delete(stop);
+        request.signal.removeEventListener('abort', abort);
+      }
+    },
+    close() {
+      for (const stop of underWay) stop.abort();
+      connection.close();
+    },
+  };
+}
+
+async function issueWithRetries(
+  connection: CaConnection,
+  options: CaClientOptions,
+  request: CaRequest,
+): Promise<CaAnswer> {
+  const endMs = options.now() + (options.budgetMs ?? DEFAULT_BUDGET_MS);
+  for (let attempt = 1; ; attempt += 1) {
+    const deadlineMs = Math.min(endMs, options.now() + (options.deadlineMs ?? DEFAULT_DEADLINE_MS));
+    const outcome = await attemptOnce(connection, options, request, deadlineMs);
+    if ('chainPem' in outcome) return outcome;
+    const waitMs = backOffMs(attempt, options.random());
+    const isLast = attempt === MAX_ATTEMPTS || options.now() + waitMs >= endMs;
+    if (!outcome.isTransient || isLast) throw outcome.error;
+    options.logger.debug('ca request failed, trying again', {
+      [Field.attempt]: attempt,
+      [Field.nextAttemptMs]: waitMs,
+      [Field.code]: outcome.error.code,
+      [Field.error]: outcome.error.message,
+    });
+    await pause(waitMs, request.signal);
+  }
+}
+
+/** One call on the shared connection. Resolves with a failure when the CA or the way to it failed; rejects for all else. */
+async function attemptOnce(
+  connection: CaConnection,
+  options: CaClientOptions,
+  request: CaRequest,
+  deadlineMs: number,
+): Promise<CaAnswer | CaFailure> {
+  throwIfCancelled(request.signal);
+  const metadata = { authorization: bearer(await request.token.read()), clusterid: options.clusterId };
+  const lease = await connection.lease();
+  let isBroken = false;
+  try {
+    throwIfCancelled(request.signal);
+    const bytes = encodeCertificateRequest(request.csrPem, request.ttlMs);
+    const call = { metadata, deadlineMs, signal: request.signal };
+    return cutAnswer(decodeCertificateResponse(await lease.channel.unary(CREATE_CERTIFICATE, bytes, call)));
+  } catch (error) {
+    throwIfCancelled(request.signal);
+    isBroken = true;
+    if (!isServiceError(error)) throw wrapError('ERR_INTERNAL', 'asking the CA', error);
+    const failure = readFailure(error, describe(options));
+    isBroken = !failure.isConnectionGood;
+    return failure;
+  } finally {
+    connection.release(lease, isBroken);
+  }
+}
+
+/** The header's text. The buffer is wiped; the string cannot be, and lives until the garbage collector comes. */
+function bearer(token: Buffer): string {
+  const text = token.toString('latin1');
+  token.fill(0);
+  if (text === '') throw new IdentityError('ERR_TOKEN_MISSING', 'token is empty, expected a JWT');
+  if (!HEADER_TEXT.test(text)) {
+    throw new IdentityError('ERR_TOKEN_MALFORMED', 'token has characters that no header may have, expected a JWT');
+  }
+  return `Bearer ${text}`;
+}
+
+/** The CA and the roots it was verified with, for a message that says where to look. */
+function describe(options: CaClientOptions): string {
+  const named = options.serverName === undefined ? '' : ` (as ${options.serverName})`;
+  const root = 'rootFile' in options ? `, root file ${options.rootFile}` : '';
+  return `CA ${options.address}${named}${root}`;
+}
+
+async function pause(waitMs: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(waitMs, undefined, { signal });
+  } catch {
+    throwIfCancelled(signal);
+  }
+}
+
+function throwIfCancelled(signal: AbortSignal): void {
+  if (signal.aborted) throw new IdentityError('ERR_CANCELLED', 'the request for a certificate was cancelled');
+}
