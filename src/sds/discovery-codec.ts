@@ -89,7 +89,8 @@ export class ResponseEncoder {
   /** The response that holds `secrets`, of which there is at least one: Envoy takes an empty one for success. */
   encode(secrets: readonly NamedSecret[], nonce: string): Buffer {
     if (secrets.length === 0) throw new IdentityError('ERR_INTERNAL', 'response: got no secret, expected at least one');
-    const parts = secrets.flatMap(({ name, secret }) => [this.#headOf(name, secret), secret.body]);
+    const parts: Uint8Array[] = [];
+    for (const { name, secret } of secrets) parts.push(this.#headOf(name, secret), secret.body);
     parts.push(this.#common, DiscoveryResponse.encode({ versionInfo: versionOf(secrets), nonce }).finish());
     return joined(parts);
   }

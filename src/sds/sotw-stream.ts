@@ -1,10 +1,10 @@
-import { errorCodeOf } from '../errors/index.js';
 import { type RawBidiCall, toStatusObject } from '../rpc/index.js';
-import { Field, type Logger } from '../telemetry/index.js';
+import type { Logger } from '../telemetry/index.js';
 import type { Broadcast, PushTarget } from './broadcast.js';
-import { type DecodedRequest, decodeRequest, type ResponseEncoder } from './discovery-codec.js';
-import type { SecretSource, SecretView, StreamCaller } from './secret-source.js';
-import { NEW_SUBSCRIPTION, onChanged, onRequest, onSent, onTime, toSend, type Verdict } from './subscription.js';
+import { decodeRequest, type ResponseEncoder } from './discovery-codec.js';
+import type { SecretSource, SecretView, ServedSecret, StreamCaller } from './secret-source.js';
+import { StreamLog } from './stream-log.js';
+import { NEW_SUBSCRIPTION, onChanged, onRequest, onSent, onTime, toSend } from './subscription.js';
 
 /** What all streams of a server share. */
 export interface StreamContext {
@@ -35,9 +35,11 @@ export class SotwStream implements PushTarget {
   readonly #origin: StreamOrigin;
   readonly #onGone: (stream: SotwStream) => void;
   readonly #abort = new AbortController();
+  readonly #log: StreamLog;
+  /** One closure a stream, not one a push. */
+  readonly #secretOf = (name: string): ServedSecret | undefined => this.#view?.secret(name);
   #view: SecretView | undefined;
   #subscription = NEW_SUBSCRIPTION;
-  #nodeId = '';
   #sentCount = 0;
   #isQueued = false;
   #isOver = false;
@@ -51,6 +53,7 @@ export class SotwStream implements PushTarget {
     this.#context = context;
     this.#origin = origin;
     this.#onGone = onGone;
+    this.#log = new StreamLog(context.logger, { connection: origin.caller.connection, stream: origin.stream });
     // grpc-js says so after every end of a call, a clean one too.
     call.on('cancelled', () => this.#release());
     // Until the caller is known nothing is read: what it sends meanwhile stays within the flow-control window.
@@ -60,21 +63,10 @@ export class SotwStream implements PushTarget {
     );
   }
 
-  /** Sends what is due, if the protocol allows it now. */
+  /** Sends what is due, when the broadcast comes to this stream. */
   push(): void {
     this.#isQueued = false;
-    const view = this.#view;
-    if (view === undefined || this.#isOver) return;
-    try {
-      const secrets = toSend(this.#subscription, (name) => view.secret(name));
-      if (secrets.length === 0) return;
-      this.#sentCount += 1;
-      const nonce = `${this.#origin.noncePrefix}-${this.#sentCount}`;
-      this.#call.write(this.#context.encoder.encode(secrets, nonce));
-      this.#subscription = onSent(this.#subscription, { nonce, secrets, nowMs: this.#context.now() });
-    } catch (error) {
-      this.end(error);
-    }
+    this.#send();
   }
 
   /** Looks after a response that nobody answers. */
@@ -82,11 +74,8 @@ export class SotwStream implements PushTarget {
     const { next, verdict } = onTime(this.#subscription, nowMs);
     this.#subscription = next;
     if (verdict === 'fine') return;
-    this.#log(
-      'warn',
-      verdict === 'late' ? 'sds response is not answered' : 'sds stream given up: response never answered',
-    );
-    if (verdict === 'late') this.push();
+    this.#log.unanswered(verdict);
+    if (verdict === 'late') this.#send();
     // OK, so that an Envoy that lost our message comes back at once.
     else this.end();
   }
@@ -97,7 +86,7 @@ export class SotwStream implements PushTarget {
     if (error === undefined) {
       this.#call.end();
     } else {
-      this.#log('debug', 'sds stream ended', { [Field.code]: errorCodeOf(error), [Field.error]: String(error) });
+      this.#log.failed(error);
       this.#call.emit('error', toStatusObject(error));
     }
     this.#release();
@@ -121,15 +110,29 @@ export class SotwStream implements PushTarget {
     if (this.#isOver) return;
     try {
       const request = decodeRequest(bytes);
-      if (this.#nodeId === '') this.#nodeId = request.nodeId;
       const { next, verdict } = onRequest(this.#subscription, request);
       this.#subscription = next;
-      this.#logRequest(request, verdict);
+      this.#log.request(request, verdict, this.#context.now());
     } catch (error) {
       this.end(error);
       return;
     }
-    this.push();
+    this.#send();
+  }
+
+  /** Sends what is due, if the protocol allows it now. */
+  #send(): void {
+    if (this.#isOver) return;
+    try {
+      const secrets = toSend(this.#subscription, this.#secretOf);
+      if (secrets.length === 0) return;
+      this.#sentCount += 1;
+      const nonce = `${this.#origin.noncePrefix}-${this.#sentCount}`;
+      this.#call.write(this.#context.encoder.encode(secrets, nonce));
+      this.#subscription = onSent(this.#subscription, { nonce, secrets, nowMs: this.#context.now() });
+    } catch (error) {
+      this.end(error);
+    }
   }
 
   #changed(names: readonly string[]): void {
@@ -149,38 +152,5 @@ export class SotwStream implements PushTarget {
     // What still comes in is thrown away: unread, it would use up the window of the other streams of the connection.
     this.#call.resume();
     this.#onGone(this);
-  }
-
-  #logRequest(request: DecodedRequest, verdict: Verdict): void {
-    const fields = { [Field.resourceName]: request.names.join(' '), [Field.version]: request.version };
-    switch (verdict.kind) {
-      case 'nack': {
-        const { versions } = verdict.answered;
-        const rejected = {
-          [Field.resourceName]: [...versions.keys()].join(' '),
-          [Field.version]: [...versions.values()].join(' '),
-        };
-        this.#log('warn', 'sds secret rejected by its proxy', { ...rejected, [Field.reason]: verdict.reason });
-        return;
-      }
-      case 'ack': {
-        const durationMs = this.#context.now() - verdict.answered.sentAtMs;
-        this.#log('debug', 'sds response accepted', { ...fields, [Field.durationMs]: durationMs });
-        return;
-      }
-      case 'initial':
-      case 'stale':
-      case 'idle':
-        this.#log('debug', 'sds request', { ...fields, [Field.detail]: verdict.kind });
-        return;
-      default:
-        verdict satisfies never;
-    }
-  }
-
-  #log(level: 'debug' | 'warn', message: string, fields: Parameters<Logger['warn']>[1] = {}): void {
-    const { caller, stream } = this.#origin;
-    const who = { [Field.connection]: caller.connection, [Field.stream]: stream, [Field.nodeId]: this.#nodeId };
-    this.#context.logger[level](message, { ...who, ...fields });
   }
 }
