@@ -1,0 +1,51 @@
+# One image for the agent and for Citadel: Node.js, the libraries it links, the bundle. No shell, no package manager.
+#
+#   docker build --tag sidecert .
+#   docker run --read-only --cap-drop ALL --security-opt no-new-privileges sidecert citadel --help
+#
+# It writes nothing below its own root: the agent's socket, and Citadel's --ca-dir and --root-cert-out, belong in volumes
+# that user 65532 may write to. For a build that must be repeatable bit by bit, pass the base with its digest:
+# --build-arg BUILD_IMAGE=node:20.20.2-bookworm-slim@sha256:...
+
+ARG BUILD_IMAGE=node:20.20.2-bookworm-slim
+
+FROM ${BUILD_IMAGE} AS build
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+WORKDIR /build
+COPY package.json package-lock.json .npmrc ./
+# No install scripts: nothing that is needed to make the bundle has one that matters.
+RUN npm ci --ignore-scripts
+COPY scripts/build.mjs scripts/
+COPY src src
+RUN node scripts/build.mjs
+
+# The final root. Node.js is executable but not readable for the user that runs it (mode 0111): Linux then keeps the
+# process from being dumped or traced by others of the same user, so there are no core files and nobody reads keys
+# through /proc/PID/mem. (execve(2), "would_dump" in fs/exec.c; it needs fs.suid_dumpable = 0, the default)
+RUN mkdir -p /image/usr/local/bin /image/opt/sidecert \
+    && install -m 0111 "$(command -v node)" /image/usr/local/bin/node \
+    && for library in $(ldd "$(command -v node)" | grep -o '/[^ ]*'); do cp -L --parents "${library}" /image; done \
+    && cp -R dist/. package.json /image/opt/sidecert/
+COPY LICENSE /image/opt/sidecert/
+
+FROM scratch
+ARG VERSION=0.1.0
+LABEL org.opencontainers.image.title="sidecert" \
+      org.opencontainers.image.description="Workload identity for Envoy through SDS: an agent and a Citadel-compatible CA" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /image/ /
+USER 65532:65532
+STOPSIGNAL SIGTERM
+
+# The one place that both `agent` and `health` take the socket from.
+ENV SIDECERT_SOCKET=/var/run/secrets/workload-spiffe-uds/socket
+
+# For Citadel point it elsewhere, with settings of the container:
+#   SIDECERT_SOCKET=  SIDECERT_ADDRESS=localhost:15012  SIDECERT_CA_ROOT=(the file of --root-cert-out)
+# Kubernetes ignores HEALTHCHECK and has gRPC probes of its own for Citadel; for the agent, exec this same command.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
+    CMD ["/usr/local/bin/node", "/opt/sidecert/sidecert.js", "health"]
+
+ENTRYPOINT ["/usr/local/bin/node", "/opt/sidecert/sidecert.js"]
+CMD ["help"]
