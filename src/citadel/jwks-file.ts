@@ -1,0 +1,114 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
+import { IdentityError } from '../errors/index.js';
+import { Field, type Logger } from '../telemetry/index.js';
+
+/** Finds the key for a token's header in one state of the file. */
+export type KeyFinder = ReturnType<typeof createLocalJWKSet>;
+
+export interface JwksFileOptions {
+  readonly path: string;
+  readonly logger: Logger;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** A key set holds a handful of keys of less than a kilobyte. */
+const MAX_JWKS_BYTES = 256 * 1024;
+
+/** How often the file is looked at, at most: whoever sends tokens with made-up key ids must not make us read. */
+const MIN_LOOK_INTERVAL_MS = 1000;
+
+/**
+ * The JSON Web Key Set of a file (RFC 7517 §5), read again when the file has changed. A state that cannot be read, say
+ * because it is half written, does not replace a good one.
+ */
+export class JwksFile {
+  #finder: KeyFinder;
+  #mark: string;
+  #lookedAtMs: number;
+  #looking: Promise<void> | undefined;
+
+  private constructor(
+    private readonly options: JwksFileOptions,
+    first: ReadKeys,
+  ) {
+    this.#finder = first.finder;
+    this.#mark = first.mark;
+    this.#lookedAtMs = options.now();
+  }
+
+  /** @throws IdentityError `ERR_JWKS_INVALID`. */
+  static async open(options: JwksFileOptions): Promise<JwksFile> {
+    return new JwksFile(options, await readKeys(options.path));
+  }
+
+  /** The newest keys, by a look at the file if the last is a second ago. */
+  async keys(): Promise<KeyFinder> {
+    // The distance, not the order: a clock that was set back must not keep us from looking.
+    if (Math.abs(this.options.now() - this.#lookedAtMs) >= MIN_LOOK_INTERVAL_MS) {
+      this.#looking ??= this.#look().finally(() => {
+        this.#looking = undefined;
+      });
+    }
+    await this.#looking;
+    return this.#finder;
+  }
+
+  async #look(): Promise<void> {
+    const { path, now, logger } = this.options;
+    this.#lookedAtMs = now();
+    try {
+      const read = await readKeys(path, this.#mark);
+      if (read === undefined) return;
+      this.#finder = read.finder;
+      this.#mark = read.mark;
+      logger.info('token keys reloaded', { [Field.path]: path });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.warn('token keys could not be reloaded, the old ones stay', { [Field.path]: path, [Field.error]: reason });
+    }
+  }
+}
+
+interface ReadKeys {
+  readonly finder: KeyFinder;
+  /** Tells this state of the file from the next. */
+  readonly mark: string;
+}
+
+/** Reads the file, unless it still is in the state of `knownMark`. */
+async function readKeys(path: string): Promise<ReadKeys>;
+async function readKeys(path: string, knownMark: string): Promise<ReadKeys | undefined>;
+async function readKeys(path: string, knownMark?: string): Promise<ReadKeys | undefined> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path);
+    const { ino, size, mtimeMs, ctimeMs } = await file.stat();
+    const mark = [ino, size, mtimeMs, ctimeMs].join(' ');
+    if (mark === knownMark) return undefined;
+    if (size > MAX_JWKS_BYTES) throw new RangeError(`got ${size} bytes, expected at most ${MAX_JWKS_BYTES}`);
+    return { mark, finder: createLocalJWKSet(parseKeySet(await file.readFile('utf8'))) };
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new IdentityError('ERR_JWKS_INVALID', `JWKS file ${path}: ${detail}`, { cause });
+  } finally {
+    await file?.close();
+  }
+}
+
+/** Keeps public asymmetric keys only: a shared secret could sign what it verifies. */
+function parseKeySet(text: string): JSONWebKeySet {
+  const set: unknown = JSON.parse(text);
+  if (typeof set !== 'object' || set === null || !('keys' in set) || !Array.isArray(set.keys)) {
+    throw new TypeError('got no key set, expected a JSON object with an array "keys"');
+  }
+  const keys = set.keys.filter(isPublicKey);
+  if (keys.length === 0) throw new TypeError('got no public key, expected at least one of type RSA, EC or OKP');
+  return { keys };
+}
+
+function isPublicKey(key: unknown): key is JSONWebKeySet['keys'][number] {
+  if (typeof key !== 'object' || key === null || !('kty' in key)) return false;
+  return (key.kty === 'RSA' || key.kty === 'EC' || key.kty === 'OKP') && !('d' in key);
+}

@@ -1,0 +1,62 @@
+import { IdentityError } from '../errors/index.js';
+import { SpiffeId, type TrustDomain } from '../spiffe/index.js';
+import type { AuthenticatedWorkload } from './authenticator.js';
+
+/** The claims of a token whose signature has been verified; still, nobody has looked at their types. */
+export interface VerifiedClaims {
+  readonly sub?: unknown;
+  readonly exp?: unknown;
+  /** Private claims of Kubernetes: what the token is bound to. */
+  readonly 'kubernetes.io'?: unknown;
+}
+
+/** Namespaces are DNS labels, at most 63 characters. (RFC 1123; Kubernetes, "Object Names and IDs") */
+const NAMESPACE = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Service accounts are DNS subdomains, at most 253 characters. */
+const SERVICE_ACCOUNT = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+
+/**
+ * Says which workload verified claims name. `sub` must be exactly `system:serviceaccount:<namespace>:<account>`, and
+ * the `kubernetes.io` claims, if there are any, must not say something else.
+ * @throws IdentityError `ERR_TOKEN_REFUSED`.
+ */
+export function readWorkload(claims: VerifiedClaims, trustDomain: TrustDomain): AuthenticatedWorkload {
+  const { namespace, serviceAccount } = parseSubject(claims.sub);
+  const bound = record(claims['kubernetes.io']);
+  agree('kubernetes.io/namespace', bound.namespace, namespace);
+  agree('kubernetes.io/serviceaccount/name', record(bound.serviceaccount).name, serviceAccount);
+  const podName = record(bound.pod).name;
+  return {
+    spiffeId: SpiffeId.forServiceAccount(trustDomain, namespace, serviceAccount),
+    podName: typeof podName === 'string' ? podName : undefined,
+    tokenExpiresAtMs: typeof claims.exp === 'number' ? claims.exp * 1000 : 0,
+  };
+}
+
+function parseSubject(subject: unknown): { namespace: string; serviceAccount: string } {
+  const parts = typeof subject === 'string' ? subject.split(':') : [];
+  const [system, kind, namespace = '', serviceAccount = ''] = parts;
+  const isServiceAccount = parts.length === 4 && system === 'system' && kind === 'serviceaccount';
+  if (!isServiceAccount || !NAMESPACE.test(namespace) || !SERVICE_ACCOUNT.test(serviceAccount)) {
+    throw refused('sub', subject, 'system:serviceaccount:<namespace>:<service account>');
+  }
+  return { namespace, serviceAccount };
+}
+
+function agree(claim: string, value: unknown, expected: string): void {
+  if (value !== undefined && value !== expected) throw refused(claim, value, `${expected}, as in sub`);
+}
+
+function refused(claim: string, value: unknown, expected: string): IdentityError {
+  return new IdentityError('ERR_TOKEN_REFUSED', `token claim ${claim}: got ${quoted(value)}, expected ${expected}`);
+}
+
+/** A claim's value as a message may show it. */
+export function quoted(value: unknown): string {
+  return (JSON.stringify(value) ?? 'nothing').slice(0, 200);
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}

@@ -1,0 +1,108 @@
+import { X509Certificate } from 'node:crypto';
+import { IdentityError } from '../errors/index.js';
+import { makeSelfSignedRoot, Signer } from '../hotpath/index.js';
+import { pemCertificates, TrustBundle, type TrustDomain } from '../spiffe/index.js';
+import { Field, type Logger } from '../telemetry/index.js';
+import { type AuthorityFiles, readAuthorityFiles, writeAuthorityFiles } from './authority-directory.js';
+import { BACKDATING_MS } from './issuing-policy.js';
+import { findSigningPath } from './signing-path.js';
+
+/** What leaves are signed with, and what goes out beside them. Loaded whole and verified; never changes. */
+export interface SigningAuthority {
+  readonly signer: Signer;
+  /** PEM, one certificate each, ending in a newline: what peers need between leaf and root. Empty for a root that signs itself. */
+  readonly intermediatesPem: readonly string[];
+  /** The roots that workloads trust. */
+  readonly bundle: TrustBundle;
+  /** Epoch milliseconds: the earliest end of the signing certificate and of those above it. */
+  readonly notAfterMs: number;
+}
+
+export interface SigningAuthorityOptions {
+  /** Where key and certificates are, or will be; left out, they live in memory and end with the process. */
+  readonly directory?: string;
+  /** The organization in a fresh root. */
+  readonly trustDomain: TrustDomain;
+  readonly logger: Logger;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** As Istio's own root; a fresh one is for trials and small meshes, which outlive any shorter one. (reference: Istio C26) */
+const ROOT_LIFE_MS = 10 * 365 * 24 * 3_600_000;
+
+/**
+ * Opens the signing authority: from the four files of the directory; if it has none of them, a fresh P-256 root,
+ * which it writes there.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: some of the files are missing, cannot be read or written, do not parse or
+ *   do not belong together; `ERR_BUNDLE_INVALID`: the roots.
+ */
+export async function openSigningAuthority(options: SigningAuthorityOptions): Promise<SigningAuthority> {
+  const { directory, now, logger } = options;
+  const found = directory === undefined ? undefined : await readAuthorityFiles(directory);
+  const files = found ?? freshRoot(options);
+  if (directory !== undefined && found === undefined) await writeAuthorityFiles(directory, files);
+  const authority = loadAuthority(files, now());
+  files.caKey.fill(0);
+  const { serialNumber } = authority.signer.certificate;
+  logger.info(found === undefined ? 'signing authority created' : 'signing authority loaded', {
+    [Field.path]: directory,
+    [Field.serial]: serialNumber.toLowerCase(),
+    [Field.notAfter]: new Date(authority.notAfterMs).toISOString(),
+    [Field.bundleSize]: authority.bundle.size,
+  });
+  return authority;
+}
+
+/** Verifies that the parts make one working authority. (reference: Istio C24) */
+function loadAuthority(files: AuthorityFiles, nowMs: number): SigningAuthority {
+  const signer = Signer.load(files.caCert, files.caKey);
+  const bundle = TrustBundle.parsePem(files.rootCert);
+  const chain = pemCertificates(files.certChain.toString('latin1')).map(parseChainCertificate);
+  const path = findSigningPath(signer.certificate, chain, bundle.list(), nowMs);
+  return {
+    signer,
+    intermediatesPem: intermediatesOf(signer.certificate, chain).map(String),
+    bundle,
+    notAfterMs: Math.min(...path.map(({ validTo }) => Date.parse(validTo))),
+  };
+}
+
+/**
+ * The configured chain in its order, without self-signed certificates: peers hold the roots. The signing certificate
+ * is in front even when the file leaves it out, for without it no peer can verify a leaf.
+ */
+function intermediatesOf(signer: X509Certificate, chain: readonly X509Certificate[]): readonly X509Certificate[] {
+  const hasSigner = chain.some(({ fingerprint256 }) => fingerprint256 === signer.fingerprint256);
+  const whole = hasSigner ? chain : [signer, ...chain];
+  return whole.filter((certificate) => !certificate.checkIssued(certificate));
+}
+
+function parseChainCertificate(pem: string, index: number): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch (cause) {
+    throw new IdentityError(
+      'ERR_SIGNER_INVALID',
+      `cert-chain.pem: certificate ${index + 1} does not parse, expected an X.509 certificate in PEM`,
+      { cause },
+    );
+  }
+}
+
+/** An empty chain, as Istio has for its own root: the answer to a CSR is then leaf and root, nothing between. (reference: Istio C8, C27) */
+function freshRoot({ trustDomain, now }: SigningAuthorityOptions): AuthorityFiles {
+  const nowMs = now();
+  const root = makeSelfSignedRoot({
+    keyType: 'ec-p256',
+    organization: trustDomain.name,
+    notBeforeMs: nowMs - BACKDATING_MS,
+    notAfterMs: nowMs + ROOT_LIFE_MS,
+  });
+  return {
+    caCert: root.certificatePem,
+    caKey: root.privateKeyPem,
+    certChain: Buffer.alloc(0),
+    rootCert: root.certificatePem,
+  };
+}

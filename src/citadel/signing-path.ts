@@ -1,0 +1,60 @@
+import type { X509Certificate } from 'node:crypto';
+import { IdentityError } from '../errors/index.js';
+
+/** Longer paths do not occur, and each step may try all candidates. */
+const MAX_PATH_LENGTH = 8;
+
+/**
+ * The certificates from `signer` (first) to a root (last) by which peers will verify our leaves. Pure.
+ * Each is a CA, valid at `nowMs` and signed by the next; the last is one of `roots`. (RFC 5280 §6.1; reference: Istio C24)
+ * @throws IdentityError `ERR_SIGNER_INVALID` when there is no such path.
+ */
+export function findSigningPath(
+  signer: X509Certificate,
+  intermediates: readonly X509Certificate[],
+  roots: readonly X509Certificate[],
+  nowMs: number,
+): readonly X509Certificate[] {
+  const path = isUsable(signer, nowMs) ? extend([signer], intermediates, roots, nowMs) : undefined;
+  if (path !== undefined) return path;
+  throw new IdentityError(
+    'ERR_SIGNER_INVALID',
+    `signing certificate ${quotedName(signer)}, valid ${signer.validFrom} to ${signer.validTo}: ` +
+      `no valid path leads through ${intermediates.length} intermediates to one of ${roots.length} roots`,
+  );
+}
+
+function extend(
+  path: readonly X509Certificate[],
+  intermediates: readonly X509Certificate[],
+  roots: readonly X509Certificate[],
+  nowMs: number,
+): readonly X509Certificate[] | undefined {
+  const last = path.at(-1);
+  if (last === undefined || path.length > MAX_PATH_LENGTH) return undefined;
+  if (isOneOf(last, roots)) return path;
+  const root = roots.find((candidate) => isUsable(candidate, nowMs) && isIssuedBy(last, candidate));
+  if (root !== undefined) return [...path, root];
+  for (const candidate of intermediates) {
+    if (isOneOf(candidate, path) || !isUsable(candidate, nowMs) || !isIssuedBy(last, candidate)) continue;
+    const whole = extend([...path, candidate], intermediates, roots, nowMs);
+    if (whole !== undefined) return whole;
+  }
+  return undefined;
+}
+
+function isUsable(certificate: X509Certificate, nowMs: number): boolean {
+  return certificate.ca && Date.parse(certificate.validFrom) <= nowMs && nowMs < Date.parse(certificate.validTo);
+}
+
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+function isOneOf(certificate: X509Certificate, others: readonly X509Certificate[]): boolean {
+  return others.some((other) => other.fingerprint256 === certificate.fingerprint256);
+}
+
+function quotedName(certificate: X509Certificate): string {
+  return JSON.stringify(certificate.subject.replaceAll('\n', ', '));
+}
