@@ -1,4 +1,4 @@
-import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose';
+import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { IdentityError } from '../errors/index.js';
 import type { TrustDomain } from '../spiffe/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
@@ -67,18 +67,29 @@ async function verify(
   file: JwksFile,
   { issuer, audiences, now }: JwksAuthenticatorOptions,
 ): Promise<JWTPayload> {
+  const rules = {
+    issuer,
+    audience: [...audiences],
+    algorithms: ALGORITHMS,
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    currentDate: new Date(now()),
+    requiredClaims: ['exp'],
+  };
   try {
-    const { payload } = await jwtVerify(token, await file.keys(), {
-      issuer,
-      audience: [...audiences],
-      algorithms: ALGORITHMS,
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
-      currentDate: new Date(now()),
-      requiredClaims: ['exp'],
-    });
-    return payload;
+    return await verifyByFile(token, file, rules);
   } catch (error) {
     throw reasonOf(error, header, { iss: issuer, aud: `one of ${audiences.join(', ')}` }, now());
+  }
+}
+
+async function verifyByFile(token: string, file: JwksFile, rules: JWTVerifyOptions): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, await file.keys(), rules)).payload;
+  } catch (error) {
+    if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+    const newer = await file.keysForUnknownId();
+    if (newer === undefined) throw error;
+    return (await jwtVerify(token, newer, rules)).payload;
   }
 }
 

@@ -27,6 +27,7 @@ export class JwksFile {
   #finder: KeyFinder;
   #mark: string;
   #lookedAtMs: number;
+  #lookedForUnknownAtMs = 0;
   #looking: Promise<void> | undefined;
 
   private constructor(
@@ -45,14 +46,31 @@ export class JwksFile {
 
   /** The newest keys, by a look at the file if the last is a second ago. */
   async keys(): Promise<KeyFinder> {
-    // The distance, not the order: a clock that was set back must not keep us from looking.
-    if (Math.abs(this.options.now() - this.#lookedAtMs) >= MIN_LOOK_INTERVAL_MS) {
-      this.#looking ??= this.#look().finally(() => {
-        this.#looking = undefined;
-      });
-    }
-    await this.#looking;
+    if (this.#isSecondAgo(this.#lookedAtMs)) await this.#lookOnce();
     return this.#finder;
+  }
+
+  /**
+   * The keys after another look, for a token with a key id that {@link keys} did not have: it may be newer than our last
+   * look. `undefined` when there was one for this reason less than a second ago.
+   */
+  async keysForUnknownId(): Promise<KeyFinder | undefined> {
+    if (!this.#isSecondAgo(this.#lookedForUnknownAtMs)) return undefined;
+    this.#lookedForUnknownAtMs = this.options.now();
+    await this.#lookOnce();
+    return this.#finder;
+  }
+
+  /** The distance, not the order: a clock that was set back must not keep us from looking. */
+  #isSecondAgo(timeMs: number): boolean {
+    return Math.abs(this.options.now() - timeMs) >= MIN_LOOK_INTERVAL_MS;
+  }
+
+  #lookOnce(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
   }
 
   async #look(): Promise<void> {

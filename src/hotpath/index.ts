@@ -2,6 +2,7 @@
  * hotpath: the three costly operations, off the event loop: `prepare` (key pair and CSR), `seal` (check an issued chain
  * and serialise it for Envoy) and `issue` (check a CSR and sign a leaf). Behind one interface, in a pool of threads.
  */
+export { encodePem } from './base64-pem.js';
 export type {
   HotPath,
   IssuedLeaf,

@@ -1,0 +1,58 @@
+import type { HotPath } from '../hotpath/index.js';
+import { Field, type Logger } from '../telemetry/index.js';
+import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
+import type { CertificateRequest } from './certificate-codec.js';
+import { decideValidity, type TtlLimits } from './issuing-policy.js';
+import type { SigningAuthority } from './signing-authority.js';
+
+/** What issuing takes. */
+export interface IssuanceOptions {
+  readonly authenticator: Authenticator;
+  readonly hotPath: Pick<HotPath, 'issue'>;
+  readonly authority: SigningAuthority;
+  readonly ttlLimits: TtlLimits;
+  readonly logger: Logger;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** Who asks, as far as the log is concerned. */
+export interface CallerTrace {
+  readonly connection: number;
+  readonly clusterId: string;
+}
+
+/**
+ * Issues a leaf for the workload that the token names, whatever the CSR says of itself.
+ * @returns the elements of the answer: the leaf; each intermediate; the whole bundle as one. (reference: Istio C8)
+ * @throws IdentityError the codes of {@link HotPath.issue} and {@link decideValidity}.
+ */
+export async function issueLeaf(
+  options: IssuanceOptions,
+  workload: AuthenticatedWorkload,
+  request: CertificateRequest,
+  caller: CallerTrace,
+): Promise<string[]> {
+  const { authority, hotPath, ttlLimits, now, logger } = options;
+  const validity = decideValidity(request.validitySeconds, ttlLimits, authority.notAfterMs, now());
+  const spiffeId = workload.spiffeId.toString();
+  const { leafPem, serial, requestedUri } = await hotPath.issue({
+    csrPem: request.csrPem,
+    signer: authority.signer,
+    subjectAltNames: [spiffeId],
+    notBeforeMs: validity.notBeforeMs,
+    notAfterMs: validity.notAfterMs,
+  });
+  const trace = { [Field.spiffeId]: spiffeId, [Field.serial]: serial, [Field.connection]: caller.connection };
+  if (requestedUri !== undefined && requestedUri !== spiffeId) {
+    logger.warn('csr asks for another identity than its token has', { ...trace, [Field.csrIdentity]: requestedUri });
+  }
+  logger.info('certificate issued', {
+    ...trace,
+    [Field.notAfter]: new Date(validity.notAfterMs).toISOString(),
+    [Field.ttlMs]: validity.ttlMs,
+    [Field.caller]: workload.podName,
+    [Field.clusterId]: caller.clusterId,
+  });
+  return [leafPem.toString('latin1'), ...authority.intermediatesPem, authority.bundle.toPem().toString('latin1')];
+}
