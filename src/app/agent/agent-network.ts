@@ -1,9 +1,10 @@
 /** The parts of an agent that load gRPC: kept apart so that they load while the first key is being made. */
 import { createCaClient } from '../../ca-client/index.js';
-import type { AgentConfig, HostPort } from '../../config/index.js';
+import type { AgentConfig } from '../../config/index.js';
 import type { CertificateIssuer } from '../../identity/index.js';
 import { createGrpcServer, healthService, listenUnix } from '../../rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES, type SecretSource } from '../../sds/index.js';
+import { addressText } from '../address-text.js';
 import type { AppContext } from '../running-app.js';
 import { VERSION } from '../version.js';
 
@@ -26,7 +27,7 @@ export function connectCa(
 ): CertificateIssuer & { close(): void } {
   return createCaClient({
     address: addressText(config.caAddress),
-    rootFile: config.caRootFile,
+    root: { file: config.caRootFile },
     ...(config.caServerName !== undefined && { serverName: config.caServerName }),
     clusterId: config.clusterId,
     logger,
@@ -75,8 +76,4 @@ export async function listenForEnvoy(
       await grpcServer.close(DRAIN_MS);
     },
   };
-}
-
-function addressText({ host, port }: HostPort): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

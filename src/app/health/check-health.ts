@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { status } from '@grpc/grpc-js';
 import type { HealthConfig } from '../../config/index.js';
 import { type ChannelTarget, grpcMessages, openChannel } from '../../rpc/index.js';
+import { addressText } from '../address-text.js';
 
 const { HealthCheckRequest, HealthCheckResponse } = grpcMessages.health.v1;
 
@@ -27,9 +28,8 @@ async function targetOf(config: HealthConfig): Promise<ChannelTarget> {
   const { socket, address, caRootFile, serverName } = config;
   if (socket !== undefined) return { unix: socket };
   if (address === undefined || caRootFile === undefined) throw new TypeError('health: neither socket nor address');
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
   const rootPem = await readFile(caRootFile);
-  return { tls: { address: `${host}:${address.port}`, rootPem, ...(serverName !== undefined && { serverName }) } };
+  return { tls: { address: addressText(address), rootPem, ...(serverName !== undefined && { serverName }) } };
 }
 
 function describe(error: unknown): string {

@@ -1,0 +1,107 @@
+import { availableParallelism } from 'node:os';
+import {
+  createCertificateService,
+  createJwksAuthenticator,
+  createServingCertificate,
+  MAX_CERTIFICATE_REQUEST_BYTES,
+  openSigningAuthority,
+} from '../../citadel/index.js';
+import type { CitadelConfig } from '../../config/index.js';
+import { createPooledHotPath } from '../../hotpath/index.js';
+import { closeDebugDoors } from '../../platform/index.js';
+import { createGrpcServer, healthService, listenTls } from '../../rpc/index.js';
+import { Field } from '../../telemetry/index.js';
+import { type AppContext, type RunningApp, Teardown } from '../running-app.js';
+import { writeRootCertificates } from './root-certificate-file.js';
+
+/** The event loop needs a core of its own; signing takes the others. */
+const SIGNING_THREADS = Math.max(1, availableParallelism() - 1);
+
+/** Above the 256 requests that the service has in flight at most, so that the service is who refuses. */
+const MAX_QUEUE = 512;
+
+/** The service gives a request 5 s; a thread that hangs is replaced no later. */
+const TASK_TIMEOUT_MS = 5000;
+
+const TCP_BACKLOG = 4096;
+
+/** A handshake takes milliseconds; a peer that stalls must not hold a connection for long. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** An agent has one call at a time on its connection; a proxy in between may have many. */
+const MAX_STREAMS_PER_CONNECTION = 1000;
+
+/** Of the 5 s that a shutdown may take. */
+const DRAIN_MS = 2000;
+
+/** Builds and starts a Citadel: authority, authenticator, signing threads, TLS listener. */
+export async function startCitadel(config: CitadelConfig, context: AppContext): Promise<RunningApp> {
+  closeDebugDoors({ nodeFlags: context.nodeFlags, onSignal: (signal, listener) => process.on(signal, listener) });
+  const teardown = new Teardown();
+  try {
+    const address = await start(config, context, teardown);
+    context.logger.info('citadel ready', { [Field.address]: address });
+    return { address, close: () => teardown.run() };
+  } catch (error) {
+    await teardown.run().catch(() => {});
+    throw error;
+  }
+}
+
+async function start(config: CitadelConfig, context: AppContext, teardown: Teardown): Promise<string> {
+  const { logger, now, random } = context;
+  const { trustDomain, caDirectory } = config;
+  const authority = await openSigningAuthority({
+    ...(caDirectory !== undefined && { directory: caDirectory }),
+    trustDomain,
+    logger,
+    now,
+  });
+  const authenticator = await createJwksAuthenticator({
+    path: config.jwksFile,
+    issuer: config.tokenIssuer,
+    audiences: config.tokenAudiences,
+    trustDomain,
+    logger,
+    now,
+  });
+  const hotPath = createPooledHotPath({
+    threads: { min: SIGNING_THREADS, max: SIGNING_THREADS },
+    idleTimeoutMs: 0,
+    maxQueue: MAX_QUEUE,
+    taskTimeoutMs: TASK_TIMEOUT_MS,
+    logger,
+  });
+  teardown.add(() => hotPath.close());
+  const serving = await createServingCertificate({
+    ...{ hotPath, authority, trustDomain, random, logger },
+    serverNames: config.serverNames,
+  });
+  teardown.add(() => serving.close());
+
+  const grpcServer = createGrpcServer({
+    logger,
+    maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES,
+    maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
+  });
+  const ttlLimits = { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs };
+  const services = [
+    createCertificateService({ authenticator, hotPath, authority, ttlLimits, logger, now }),
+    healthService(() => now() < authority.notAfterMs),
+  ];
+  for (const { definition, implementation } of services) grpcServer.addService(definition, implementation);
+  teardown.add(() => grpcServer.close(DRAIN_MS));
+
+  if (config.rootCertOut !== undefined) await writeRootCertificates(config.rootCertOut, authority.bundle);
+  const listener = await listenTls({
+    ...config.listen,
+    backlog: TCP_BACKLOG,
+    certificate: serving.current,
+    onSocket: (socket) => grpcServer.attach(socket),
+    handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+    logger,
+  });
+  serving.keepFresh(listener);
+  teardown.add(() => listener.close());
+  return listener.address;
+}
