@@ -66,7 +66,7 @@ const MAX_DETAILS_CHARS = 300;
  */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [
-    /self-signed certificate|unable to verify the first certificate|unable to get (local )?issuer certificate/,
+    /self-signed certificate|certificate signature failure|unable to verify the first certificate|unable to get (local )?issuer certificate/,
     "the root does not verify the CA's certificate",
   ],
   [/certificate has expired/, "the CA's certificate has expired"],

@@ -1,0 +1,181 @@
+import {
+  type Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  type status,
+} from '@grpc/grpc-js';
+import type { Test } from 'tap';
+import { istio, rawMethod } from '../../src/rpc/index.js';
+import { TestCa } from './test-ca.js';
+
+const { IstioCertificateRequest, IstioCertificateResponse } = istio.v1.auth;
+
+/** What the CA does with a call. */
+export type Fault =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'reject'; readonly code: status; readonly details?: string }
+  /** Never answers. */
+  | { readonly kind: 'hang' }
+  /** Answers these elements, whatever was asked. */
+  | { readonly kind: 'elements'; readonly elements: readonly string[] }
+  /** Certifies another key than that of the CSR. */
+  | { readonly kind: 'wrong-key' }
+  /** Answers bytes that are no message. */
+  | { readonly kind: 'garbage-bytes' }
+  /** Issues after so many milliseconds. */
+  | { readonly kind: 'slow'; readonly delayMs: number };
+
+/** One call as the CA saw it. */
+export interface SeenCall {
+  readonly authorization: string;
+  readonly clusterId: readonly string[];
+  readonly csr: string;
+  readonly validitySeconds: number;
+  readonly certSigner: string | null | undefined;
+  /** The peer's address and port: another one is another connection. */
+  readonly peer: string;
+}
+
+type Answer = sendUnaryData<Buffer>;
+type Call = ServerUnaryCall<Buffer, Buffer>;
+
+interface FakeCaOptions {
+  readonly host?: string;
+  /** 0 for any free one. */
+  readonly port?: number;
+  /** Signs leaves, and the server's own certificate; of its chain the root is in the bundle. */
+  readonly root?: TestCa;
+  readonly serverCertificate?: { certPem: Buffer; keyPem: Buffer };
+}
+
+/** A CA on a real TLS port that issues for whatever token, and misbehaves on demand. */
+export class FakeCaServer {
+  /** For the calls to come that {@link faults} has nothing for. */
+  fault: Fault = { kind: 'none' };
+  /** For the next calls, one each. */
+  readonly faults: Fault[] = [];
+  readonly calls: SeenCall[] = [];
+  /** The identity that the CA sees in a token. */
+  identityOf: (authorization: string) => string = () => 'spiffe://cluster.local/ns/foo/sa/sleep';
+  cancelled = 0;
+  #waiters: (() => void)[] = [];
+
+  private constructor(
+    readonly root: TestCa,
+    readonly intermediate: TestCa,
+    private readonly server: Server,
+  ) {}
+
+  /** Listens; closed at the end of the test. */
+  static async start(t: Test, options: FakeCaOptions = {}): Promise<FakeCaServer & { address: string }> {
+    const root = options.root ?? TestCa.root();
+    const server = new Server({ 'grpc.enable_channelz': 0 });
+    const fake = new FakeCaServer(root, root.intermediate(), server);
+    const definition = rawMethod('/istio.v1.auth.IstioCertificateService/CreateCertificate', 'unary');
+    server.addService(
+      { CreateCertificate: definition },
+      { CreateCertificate: (call: Call, answer: Answer) => fake.#serve(call, answer) },
+    );
+    const { certPem, keyPem } = options.serverCertificate ?? root.server();
+    const credentials = ServerCredentials.createSsl(null, [{ cert_chain: certPem, private_key: keyPem }]);
+    const host = options.host ?? '127.0.0.1';
+    const port = await new Promise<number>((resolve, reject) => {
+      server.bindAsync(`${host}:${options.port ?? 0}`, credentials, (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      );
+    });
+    t.teardown(() => fake.stop());
+    return Object.assign(fake, { address: `${host}:${port}` });
+  }
+
+  get rootPem(): Buffer {
+    return this.root.certificatePem;
+  }
+
+  /** Cuts all connections off and frees the port. */
+  stop(): void {
+    this.server.forceShutdown();
+  }
+
+  /** Resolves when `count` calls have come in all. */
+  async untilCalled(count: number): Promise<void> {
+    while (this.calls.length < count) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
+
+  /** Resolves when `count` calls have been cancelled by their callers. */
+  async untilCancelled(count: number): Promise<void> {
+    while (this.cancelled < count) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
+
+  #serve(call: Call, answer: Answer): void {
+    call.once('cancelled', () => {
+      this.cancelled += 1;
+      this.#wake();
+    });
+    const seen = seenCall(call);
+    this.calls.push(seen);
+    this.#wake();
+    const fault = this.faults.shift() ?? this.fault;
+    switch (fault.kind) {
+      case 'none':
+        answer(null, this.#issued(seen, { csrPem: seen.csr }));
+        return;
+      case 'reject':
+        answer({ code: fault.code, details: fault.details ?? 'fault of the test' });
+        return;
+      case 'hang':
+        return;
+      case 'elements':
+        answer(null, encoded(fault.elements));
+        return;
+      case 'wrong-key':
+        answer(null, this.#issued(seen, TestCa.root().keys));
+        return;
+      case 'garbage-bytes':
+        answer(null, Buffer.from([0x0a, 0xff]));
+        return;
+      case 'slow':
+        setTimeout(() => answer(null, this.#issued(seen, { csrPem: seen.csr })), fault.delayMs);
+        return;
+      default:
+        fault satisfies never;
+    }
+  }
+
+  #issued(seen: SeenCall, key: Parameters<TestCa['leaf']>[0]): Buffer {
+    const leaf = this.intermediate.leaf(key, {
+      uris: [this.identityOf(seen.authorization)],
+      notBeforeMs: Date.now() - 120_000,
+      notAfterMs: Date.now() + (seen.validitySeconds || 86_400) * 1000,
+    });
+    return encoded([leaf, this.intermediate.certificatePem, this.rootPem].map(String));
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
+  }
+}
+
+function seenCall(call: Call): SeenCall {
+  const { csr, validityDuration, metadata } = IstioCertificateRequest.decode(call.request);
+  return {
+    authorization: values(call.metadata, 'authorization').join(', '),
+    clusterId: values(call.metadata, 'clusterid'),
+    csr,
+    validitySeconds: Number(validityDuration),
+    certSigner: metadata?.fields?.CertSigner?.stringValue,
+    peer: call.getPeer(),
+  };
+}
+
+function values(metadata: Metadata, key: string): string[] {
+  return metadata.get(key).map(String);
+}
+
+function encoded(certChain: readonly string[]): Buffer {
+  return Buffer.from(IstioCertificateResponse.encode({ certChain: [...certChain] }).finish());
+}

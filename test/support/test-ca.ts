@@ -1,0 +1,87 @@
+import { execFileSync } from 'node:child_process';
+import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto';
+import * as der from '../../src/hotpath/der-writer.js';
+import { GENERAL_NAME, subjectAltName, uriName } from '../../src/hotpath/extensions.js';
+import { certificate, ecKeys, type KeyPair, pem } from '../hotpath/pki.js';
+
+const HOUR_MS = 3_600_000;
+
+interface Life {
+  readonly notBeforeMs?: number;
+  readonly notAfterMs?: number;
+}
+
+interface LeafShape extends Life {
+  readonly uris?: readonly string[];
+  readonly dnsNames?: readonly string[];
+  /** IPv4 or IPv6 as octets. */
+  readonly ipAddresses?: readonly (readonly number[])[];
+}
+
+export const LOOPBACK_V4 = [127, 0, 0, 1] as const;
+export const LOOPBACK_V6 = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1] as const;
+
+/** Roots, intermediates and leaves of any shape, valid around the real clock, made without the code under test. */
+export class TestCa {
+  private constructor(
+    readonly subject: string,
+    readonly keys: KeyPair,
+    readonly certificate: X509Certificate,
+  ) {}
+
+  static root(subject = 'test root', life: Life = {}): TestCa {
+    const keys = ecKeys();
+    return new TestCa(subject, keys, certificate({ keys, subject, isCa: true, ...within(life) }));
+  }
+
+  intermediate(subject = 'test intermediate', life: Life = {}): TestCa {
+    const keys = ecKeys();
+    return new TestCa(subject, keys, certificate({ keys, subject, issuer: this, isCa: true, ...within(life) }));
+  }
+
+  get certificatePem(): Buffer {
+    return pem(this.certificate);
+  }
+
+  get privateKeyPem(): Buffer {
+    return privateKeyPem(this.keys);
+  }
+
+  /** A TLS server's certificate and key; by default for `localhost`, 127.0.0.1 and ::1. */
+  server(shape: LeafShape = {}): { certPem: Buffer; keyPem: Buffer } {
+    const keys = ecKeys();
+    const names = { dnsNames: ['localhost'], ipAddresses: [LOOPBACK_V4, LOOPBACK_V6] };
+    return { certPem: this.leaf(keys, { ...names, ...shape }), keyPem: privateKeyPem(keys) };
+  }
+
+  /** A leaf for a key pair, or for the key of a CSR, whose signature openssl checks. */
+  leaf(forWhom: KeyPair | { readonly csrPem: Buffer | string }, shape: LeafShape = {}): Buffer {
+    const publicKey = 'csrPem' in forWhom ? csrPublicKey(forWhom.csrPem) : forWhom.publicKey;
+    const { uris = [], dnsNames = [], ipAddresses = [], ...life } = shape;
+    const names = [
+      ...uris.map(uriName),
+      ...dnsNames.map((name) => der.contextPrimitive(GENERAL_NAME.dns, Buffer.from(name))),
+      ...ipAddresses.map((octets) => der.contextPrimitive(GENERAL_NAME.ip, Buffer.from(octets))),
+    ];
+    const more = names.length === 0 ? [] : [subjectAltName(...names)];
+    // Only the public half of the subject's key is ever used: the issuer signs.
+    const keys = { publicKey, privateKey: this.keys.privateKey };
+    return pem(certificate({ keys, subject: '', issuer: this, more, ...within(life) }));
+  }
+}
+
+function within({ notBeforeMs = Date.now() - HOUR_MS, notAfterMs = Date.now() + HOUR_MS }: Life): Required<Life> {
+  return { notBeforeMs, notAfterMs };
+}
+
+function privateKeyPem(keys: KeyPair): Buffer {
+  return Buffer.from(keys.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+}
+
+function csrPublicKey(csrPem: Buffer | string): KeyObject {
+  const publicPem = execFileSync('openssl', ['req', '-verify', '-noout', '-pubkey'], {
+    input: csrPem,
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  return createPublicKey(publicPem);
+}
