@@ -13,6 +13,7 @@ export type {
   SealRequest,
 } from './hot-path.js';
 export { KEY_TYPES, type KeyType } from './key-type.js';
+export { createLoneHotPath } from './lone-hot-path.js';
 export { createPooledHotPath, type PooledHotPathOptions } from './pool.js';
 export { makeSelfSignedRoot, type SelfSignedRoot, type SelfSignedRootOptions } from './root-certificate.js';
 export { Signer, type SignerMaterial } from './signer.js';

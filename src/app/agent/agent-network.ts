@@ -27,7 +27,7 @@ export function connectCa(
 ): CertificateIssuer & { close(): void } {
   return createCaClient({
     address: addressText(config.caAddress),
-    root: { file: config.caRootFile },
+    rootFile: config.caRootFile,
     ...(config.caServerName !== undefined && { serverName: config.caServerName }),
     clusterId: config.clusterId,
     logger,

@@ -1,5 +1,5 @@
 import type { AgentConfig } from '../../config/index.js';
-import { createPooledHotPath } from '../../hotpath/index.js';
+import { createLoneHotPath } from '../../hotpath/index.js';
 import { createFileTokenSource, TokenGate, WorkloadIdentity } from '../../identity/index.js';
 import { closeDebugDoors } from '../../platform/index.js';
 import { systemClock, TimerWheel } from '../../rotation/index.js';
@@ -24,7 +24,7 @@ export async function startAgent(config: AgentConfig, context: AppContext): Prom
   closeDebugDoors({ nodeFlags, onSignal: (signal, listener) => process.on(signal, listener) });
   const teardown = new Teardown();
   try {
-    const hotPath = createPooledHotPath({ ...SIDECAR_POOL, logger });
+    const hotPath = createLoneHotPath({ ...SIDECAR_POOL, logger });
     teardown.add(() => hotPath.close());
     const timers = new TimerWheel(systemClock);
     teardown.add(() => timers.close());

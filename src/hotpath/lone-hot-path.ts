@@ -1,0 +1,50 @@
+import { errorCodeOf, IdentityError } from '../errors/index.js';
+import type { HotPath } from './hot-path.js';
+import type { Operation, Operations } from './implementation.js';
+import { prepare } from './js/prepare.js';
+import { seal } from './js/seal.js';
+import type { PooledHotPathOptions } from './pool.js';
+import { readItem } from './worker-protocol.js';
+
+/**
+ * The hot path of a lone workload, which works for 2 ms every few hours: EC keys and proofs on the caller's own thread,
+ * the pool only for what would block it (RSA keys take 100 to 200 ms, signing a CA's leaves is a stream of work).
+ *
+ * A thread costs 30 to 50 ms to start, when the first secret is being waited for, and about 8 MB while it lives: see
+ * docs/performance.md. The pool is loaded when it is first needed. The caller closes it.
+ */
+export function createLoneHotPath(options: PooledHotPathOptions): HotPath {
+  let pool: Promise<HotPath> | undefined;
+  let isClosed = false;
+  const pooled = (): Promise<HotPath> => {
+    pool ??= import('./pool.js').then(({ createPooledHotPath }) => createPooledHotPath(options));
+    return pool;
+  };
+  const here = <O extends Operation>(op: O, operate: (item: Operations[O]['item']) => Operations[O]['value'], item: unknown) => {
+    if (isClosed) throw new IdentityError('ERR_HOTPATH_CLOSED', 'hot path is closed');
+    try {
+      return operate(readItem[op](item));
+    } catch (error) {
+      if (error instanceof IdentityError) throw error;
+      // A foreign error is a bug of ours, and what its text holds is not known: only its class goes out.
+      throw new IdentityError(errorCodeOf(error), `${op} threw ${Object(error).constructor?.name}`);
+    }
+  };
+  return {
+    async prepare(request) {
+      if (`${request?.keyType}`.startsWith('rsa') && !isClosed) return (await pooled()).prepare(request);
+      return here('prepare', prepare, request);
+    },
+    async seal(request) {
+      return here('seal', seal, request);
+    },
+    async issue(request) {
+      if (isClosed) throw new IdentityError('ERR_HOTPATH_CLOSED', 'hot path is closed');
+      return (await pooled()).issue(request);
+    },
+    async close() {
+      isClosed = true;
+      await (await pool)?.close();
+    },
+  };
+}
