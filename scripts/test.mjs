@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { HOW_TO_GET_ENVOY, NO_ENVOY } from './setup/envoy.mjs';
-import { totalsOf } from './setup/tap-totals.mjs';
+import { PlainFilter, totalsOf } from './setup/tap-totals.mjs';
 import { runScript, setUp } from './setup.mjs';
 
 /** Files at once. More only makes tests with real processes wait for each other on a small machine. */
@@ -27,15 +28,29 @@ await runScript(async () => {
   }
 });
 
+/** On a terminal tap draws; elsewhere its raw output is printed as far as it is worth reading. */
 function runTap(outputFile, args, envoyPath) {
+  const isTerminal = process.stdout.isTTY === true;
   const files = args.some((arg) => !arg.startsWith('-')) ? [] : ['build/test/**/*.test.js'];
-  const flags = [`--jobs=${JOBS}`, '--reporter=terse', `--output-file=${outputFile}`, '--allow-incomplete-coverage'];
+  const flags = [
+    `--jobs=${JOBS}`,
+    `--reporter=${isTerminal ? 'terse' : 'tap'}`,
+    `--output-file=${outputFile}`,
+    // Coverage is a lamp: it is printed, and does not decide.
+    '--allow-incomplete-coverage',
+  ];
   const tap = spawn(process.execPath, ['node_modules/tap/dist/esm/run.mjs', 'run', ...flags, ...args, ...files], {
     env: { ...process.env, ENVOY_PATH: envoyPath },
-    stdio: 'inherit',
+    stdio: ['inherit', isTerminal ? 'inherit' : 'pipe', 'inherit'],
   });
+  const filter = new PlainFilter();
+  if (tap.stdout !== null) {
+    createInterface({ input: tap.stdout }).on('line', (line) => {
+      if (filter.keeps(line)) console.log(line);
+    });
+  }
   return new Promise((resolve, reject) => {
     tap.on('error', reject);
-    tap.on('exit', (code) => resolve(code ?? 1));
+    tap.on('close', (code) => resolve(code ?? 1));
   });
 }

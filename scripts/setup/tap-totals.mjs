@@ -43,3 +43,20 @@ function verdictOf([, , outcome, , directive], subtest) {
   if (outcome === 'not ok') return subtest.failed === 0 ? 'failed' : undefined;
   return subtest.tests === 0 ? 'passed' : undefined;
 }
+
+/** Decides line by line what of tap's raw output is worth reading: files, failures with their diagnostics, and tables. */
+export class PlainFilter {
+  #isFailure = false;
+  #isYaml = false;
+
+  keeps(line) {
+    if (/^ *---$/.test(line)) this.#isYaml = true;
+    if (this.#isYaml) {
+      if (/^ *\.\.\.$/.test(line)) this.#isYaml = false;
+      return this.#isFailure;
+    }
+    this.#isFailure = /^ *not ok /.test(line);
+    if (this.#isFailure) return true;
+    return /^\S/.test(line) && !/^(TAP version|1\.\.\d|# Subtest)/.test(line);
+  }
+}

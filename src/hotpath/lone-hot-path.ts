@@ -20,7 +20,11 @@ export function createLoneHotPath(options: PooledHotPathOptions): HotPath {
     pool ??= import('./pool.js').then(({ createPooledHotPath }) => createPooledHotPath(options));
     return pool;
   };
-  const here = <O extends Operation>(op: O, operate: (item: Operations[O]['item']) => Operations[O]['value'], item: unknown) => {
+  const here = <O extends Operation>(
+    op: O,
+    operate: (item: Operations[O]['item']) => Operations[O]['value'],
+    item: unknown,
+  ) => {
     if (isClosed) throw new IdentityError('ERR_HOTPATH_CLOSED', 'hot path is closed');
     try {
       return operate(readItem[op](item));

@@ -1,0 +1,156 @@
+// How long after its start does an agent serve its first secret, and how much memory does it hold then?
+//
+// Starts a Citadel once, then agents one after another, each a fresh process of dist/sidecert.js. The clock runs from
+// the spawn to the first byte of a `default` secret over the Unix socket, CSR and all.
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:http2';
+import { createConnection } from 'node:net';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { envoy } from '../src/rpc/index.js';
+
+const { DiscoveryRequest } = envoy.service.discovery.v3;
+const TYPE_URL = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
+const ISSUER = 'https://kubernetes.default.svc.cluster.local';
+const RUNS = process.argv.includes('--smoke') ? 1 : 15;
+/** Long enough for the idle thread of the pool to end and for the garbage collector to have run. */
+const SETTLE_MS = process.argv.includes('--smoke') ? 100 : 3000;
+
+const directory = mkdtempSync(join(tmpdir(), 'sc-'));
+const file = (name: string): string => join(directory, name);
+const sidecert = (...args: string[]) =>
+  spawn(process.execPath, ['dist/sidecert.js', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+
+/** A DiscoveryRequest for `default` in a gRPC frame. */
+function firstRequest(): Buffer {
+  const message = DiscoveryRequest.encode({
+    typeUrl: TYPE_URL,
+    resourceNames: ['default'],
+    node: { id: 'bench' },
+  }).finish();
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+/** Resolves when `default` has come over the socket, connecting as early as the socket lets it. */
+async function firstSecret(socketPath: string): Promise<void> {
+  for (;;) {
+    const socket = createConnection(socketPath);
+    const connected = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true));
+      socket.once('error', () => resolve(false));
+    });
+    if (!connected) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      continue;
+    }
+    const session = connect('http://localhost', { createConnection: () => socket });
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    stream.write(firstRequest());
+    const [bytes] = (await once(stream, 'data')) as [Buffer];
+    if (!bytes.includes('CERTIFICATE')) throw new Error('the first answer holds no certificate');
+    session.destroy();
+    return;
+  }
+}
+
+function memoryKb(pid: number): { rss: number; anonymous: number } {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(rollup)?.[1]);
+  return { rss: field('Rss'), anonymous: field('Anonymous') };
+}
+
+async function measureAgent(run: number, caAddress: string) {
+  const socketPath = file(`s${run}`);
+  const startedAt = performance.now();
+  const agent = sidecert(
+    ...['agent', '--socket', socketPath, '--ca-address', caAddress, '--ca-root', file('root.pem')],
+    ...['--token-file', file('token'), '--namespace', 'foo', '--service-account', 'sleep', '--log-level', 'error'],
+  );
+  agent.stderr.pipe(process.stderr);
+  await firstSecret(socketPath);
+  const milliseconds = performance.now() - startedAt;
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  const memory = memoryKb(agent.pid ?? 0);
+  agent.kill('SIGTERM');
+  await once(agent, 'exit');
+  return { milliseconds, ...memory };
+}
+
+async function writeToken(): Promise<void> {
+  const { privateKey, publicKey } = await generateKeyPair('RS256');
+  writeFileSync(
+    file('jwks.json'),
+    JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'RS256' }] }),
+  );
+  const token = await new SignJWT({ sub: 'system:serviceaccount:foo:sleep' })
+    .setProtectedHeader({ alg: 'RS256', kid: 'k' })
+    .setIssuer(ISSUER)
+    .setAudience('istio-ca')
+    .setIssuedAt()
+    .setExpirationTime('1h')
+    .sign(privateKey);
+  writeFileSync(file('token'), token);
+}
+
+const quantile = (values: number[], q: number): number =>
+  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * q))] ?? Number.NaN;
+
+function row(name: string, values: number[], unit: string): string {
+  const [min, median, max] = [0, 0.5, 1].map((q) => quantile(values, q).toFixed(1));
+  return `${name.padEnd(34)} ${median} ${unit} (min ${min}, max ${max})`;
+}
+
+try {
+  await writeToken();
+  const citadel = sidecert(
+    ...['citadel', '--listen', '127.0.0.1:0', '--jwks', file('jwks.json'), '--token-issuer', ISSUER],
+    ...['--root-cert-out', file('root.pem')],
+  );
+  let log = '';
+  citadel.stderr.on('data', (text) => {
+    log += text;
+  });
+  while (!(existsSync(file('root.pem')) && /"address":"[^"]+"/.test(log))) await new Promise((r) => setTimeout(r, 10));
+  const caAddress = /"address":"([^"]+)"/.exec(log)?.[1] ?? '';
+  const results = [];
+  for (let run = 0; run < RUNS; run += 1) results.push(await measureAgent(run, caAddress));
+  citadel.kill('SIGTERM');
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  console.log(
+    `commit ${commit}, node ${process.versions.node}, ${cpus()[0]?.model} x${availableParallelism()}, ${RUNS} runs`,
+  );
+  console.log(
+    row(
+      'process start to first secret',
+      results.map((r) => r.milliseconds),
+      'ms',
+    ),
+  );
+  console.log(
+    row(
+      `RSS ${SETTLE_MS} ms later`,
+      results.map((r) => r.rss / 1024),
+      'MB',
+    ),
+  );
+  console.log(
+    row(
+      '  of it anonymous',
+      results.map((r) => r.anonymous / 1024),
+      'MB',
+    ),
+  );
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}

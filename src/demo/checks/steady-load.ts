@@ -1,0 +1,49 @@
+import type { HttpClient } from '../kubernetes/http-client.js';
+
+export interface LoadResult {
+  readonly sent: number;
+  /** What went wrong: a status other than 200, or an error. */
+  readonly failures: readonly string[];
+}
+
+/** Sends a request every so many milliseconds, whatever became of those before, until `stop`. */
+export class SteadyLoad {
+  readonly #failures: string[] = [];
+  readonly #pending = new Set<Promise<void>>();
+  readonly #timer: NodeJS.Timeout;
+  #sent = 0;
+
+  constructor(
+    private readonly http: HttpClient,
+    private readonly server: string,
+    requestsPerSecond: number,
+  ) {
+    this.#timer = setInterval(() => this.#send(), 1000 / requestsPerSecond);
+  }
+
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Sends no more, and resolves when all answers are there. */
+  async stop(): Promise<LoadResult> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#pending);
+    return { sent: this.#sent, failures: this.#failures };
+  }
+
+  #send(): void {
+    this.#sent += 1;
+    const request = this.#get().finally(() => this.#pending.delete(request));
+    this.#pending.add(request);
+  }
+
+  async #get(): Promise<void> {
+    try {
+      const { status } = await this.http.get(this.server, '/status/200');
+      if (status !== 200) this.#failures.push(`status ${status}`);
+    } catch (error) {
+      this.#failures.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+}

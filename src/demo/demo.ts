@@ -1,0 +1,93 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DemoCluster } from './demo-cluster.js';
+import { freePorts } from './free-ports.js';
+import { PORTS_NEEDED, planDemo, type WorkloadPlan } from './plan.js';
+import { Progress } from './progress.js';
+import type { Rotation } from './rotation-line.js';
+import { Story } from './story.js';
+import { commandsToTry } from './things-to-try.js';
+
+/**
+ * Life of the certificates while somebody watches: "about a minute", so a rotation every half minute per workload.
+ * With `--once` nobody wants to wait for that: 20 s make a rotation after 9 to 11 s.
+ */
+const TTL_SECONDS = { watched: 60, once: 20 };
+
+/** ENVOY_PATH says with this word that there is to be no Envoy. */
+const NO_ENVOY = 'none';
+
+export interface DemoOptions {
+  /** End after the checks. */
+  readonly once: boolean;
+  /** A real Envoy; without it, or with `none`, our stand-in takes its place. */
+  readonly envoyPath: string | undefined;
+  /** How to run `sidecert`: program and leading arguments. */
+  readonly sidecertCommand: readonly string[];
+  /** Takes one line. */
+  readonly out: (line: string) => void;
+  readonly isTerminal: boolean;
+  /** Ends the demo. */
+  readonly signal: AbortSignal;
+  /** Draws on the terminal without ending the line; without it there is no spinner. */
+  readonly draw?: (text: string) => void;
+}
+
+/**
+ * Plays service-to-service mutual TLS with certificates from SDS on this machine. Resolves with the exit code: 0 when all
+ * checks held, 1 when one failed or something did not start. All processes and files that it made are gone by then.
+ */
+export async function runDemo(options: DemoOptions): Promise<number> {
+  const { out, signal, once, sidecertCommand } = options;
+  const envoyPath = options.envoyPath === NO_ENVOY || options.envoyPath === '' ? undefined : options.envoyPath;
+  const progress = new Progress({ out, draw: options.isTerminal ? options.draw : undefined, now: Date.now });
+  const directory = await mkdtemp(join(tmpdir(), 'sidecert-'));
+  const cluster = new DemoCluster({
+    directory,
+    plan: planDemo(directory, await freePorts(PORTS_NEEDED)),
+    envoyPath,
+    sidecertCommand,
+    ttlSeconds: once ? TTL_SECONDS.once : TTL_SECONDS.watched,
+    onTrouble: (line) => progress.line(`!     ${line}`),
+    onRotation: (workload, rotation) => progress.line(rotationLine(workload, rotation)),
+    now: Date.now,
+  });
+  const story = new Story({ cluster, progress, signal, isReal: envoyPath !== undefined });
+  try {
+    await story.play();
+    if (!once && !signal.aborted) {
+      for (const line of commandsToTry(cluster.plan, envoyPath !== undefined)) progress.line(line);
+      await aborted(signal);
+    }
+  } catch (error) {
+    if (!signal.aborted) progress.line(`FAIL  ${explain(error)}`);
+    return signal.aborted ? INTERRUPTED : 1;
+  } finally {
+    await progress.step('ending everything', () => story.close());
+    await rm(directory, { recursive: true, force: true });
+  }
+  if (story.failed.length === 0) return 0;
+  progress.line(`failed: ${story.failed.join(', ')}`);
+  return 1;
+}
+
+/** 128 + SIGINT: what a shell reports of a program that Ctrl-C has ended before it was done. */
+const INTERRUPTED = 130;
+
+function rotationLine({ name }: WorkloadPlan, { isRenewal, serial, notAfter }: Rotation): string {
+  const verb = isRenewal ? 'rotated' : 'issued';
+  return `      ${name} ${verb}: serial ${serial.slice(0, 8)}…, valid until ${notAfter.slice(11, 19)} UTC`;
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}\n      ${error.cause.message}` : error.message;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

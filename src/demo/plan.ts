@@ -1,0 +1,180 @@
+import { join } from 'node:path';
+import type { HostPort } from '../config/index.js';
+import { SpiffeId, TrustDomain } from '../spiffe/index.js';
+
+export const TRUST_DOMAIN = 'cluster.local';
+
+export type TokenSource = 'file' | 'stream';
+
+/** One pod: an app, its agent and what they have on disk. */
+export interface WorkloadPlan {
+  /** `sleep.foo`: what requests and messages call it. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly spiffeId: string;
+  readonly tokenSource: TokenSource;
+  readonly directory: string;
+  readonly socketPath: string;
+  readonly tokenDirectory: string;
+  readonly tokenFile: string;
+}
+
+/** One sidecar. Its ports are on loopback. */
+export interface SidecarPlan {
+  readonly name: string;
+  readonly workload: WorkloadPlan;
+  readonly adminPort: number;
+  /** Where peers call it; the app is behind it. */
+  readonly inbound: { readonly port: number; readonly appPort: number; readonly allow: readonly string[] } | undefined;
+  /** Where the app calls its peers. */
+  readonly outbound: { readonly port: number; readonly upstreams: readonly UpstreamPlan[] } | undefined;
+}
+
+export interface UpstreamPlan {
+  readonly name: string;
+  readonly port: number;
+  readonly spiffeId: string;
+}
+
+/** Everything that is decided before anything starts. */
+export interface DemoPlan {
+  readonly citadelPort: number;
+  readonly workloads: readonly WorkloadPlan[];
+  readonly sidecars: readonly SidecarPlan[];
+  /** The requests of the matrix, in the order in which they are printed. */
+  readonly clients: readonly SidecarPlan[];
+  readonly servers: readonly SidecarPlan[];
+  /** A second sidecar of httpbin.foo that lets only foo/sleep in. */
+  readonly restricted: SidecarPlan;
+}
+
+/** Ports that {@link planDemo} draws. */
+export const PORTS_NEEDED = 15;
+
+/** The namespaces of the story, and how their agents come by the token. */
+const NAMESPACES: readonly (readonly [string, TokenSource])[] = [
+  ['foo', 'stream'],
+  ['bar', 'file'],
+];
+
+/** A connection between sidecars lives this long in the demo, so that new certificates are seen in new handshakes. */
+const MAX_CONNECTION_AGE = '2s';
+
+/**
+ * Lays out the story of four workloads. Pure: `ports` are free ones, at least {@link PORTS_NEEDED}; `directory` is the
+ * demo's own.
+ */
+export function planDemo(directory: string, ports: readonly number[]): DemoPlan {
+  const free = [...ports];
+  const port = (): number => {
+    const next = free.shift();
+    if (next === undefined) throw new RangeError(`demo plan: got ${ports.length} ports, expected ${PORTS_NEEDED}`);
+    return next;
+  };
+  const sleeps = NAMESPACES.map(([namespace, source]) => planWorkload(directory, namespace, 'sleep', source));
+  const httpbins = NAMESPACES.map(([namespace, source]) => planWorkload(directory, namespace, 'httpbin', source));
+  const servers = httpbins.map((workload) => planServer(workload, workload.name, port(), port(), port(), []));
+  const [first] = servers;
+  const caller = sleeps[0];
+  if (first?.inbound === undefined || caller === undefined) throw new RangeError('demo plan: no namespaces');
+  const restrictedName = `restricted.${first.workload.namespace}`;
+  const restricted = planServer(first.workload, restrictedName, port(), port(), first.inbound.appPort, [
+    caller.spiffeId,
+  ]);
+  const upstreams = [...servers, restricted].map(({ name, workload, inbound }) => ({
+    name,
+    port: inbound?.port ?? 0,
+    spiffeId: workload.spiffeId,
+  }));
+  const clients = sleeps.map((workload) => ({
+    name: workload.name,
+    workload,
+    adminPort: port(),
+    inbound: undefined,
+    outbound: { port: port(), upstreams },
+  }));
+  return {
+    citadelPort: port(),
+    workloads: [...sleeps, ...httpbins],
+    sidecars: [...clients, ...servers, restricted],
+    clients,
+    servers,
+    restricted,
+  };
+}
+
+function planWorkload(root: string, namespace: string, serviceAccount: string, tokenSource: TokenSource): WorkloadPlan {
+  const name = `${serviceAccount}.${namespace}`;
+  const directory = join(root, 'workloads', name);
+  const tokenDirectory = join(directory, 'tokens');
+  return {
+    name,
+    namespace,
+    serviceAccount,
+    spiffeId: SpiffeId.forServiceAccount(TrustDomain.parse(TRUST_DOMAIN), namespace, serviceAccount).toString(),
+    tokenSource,
+    directory,
+    socketPath: join(directory, 'sds.sock'),
+    tokenDirectory,
+    tokenFile: join(tokenDirectory, 'istio-token'),
+  };
+}
+
+function planServer(
+  workload: WorkloadPlan,
+  name: string,
+  adminPort: number,
+  port: number,
+  appPort: number,
+  allow: readonly string[],
+): SidecarPlan {
+  return { name, workload, adminPort, inbound: { port, appPort, allow }, outbound: undefined };
+}
+
+/** The arguments of `sidecert bootstrap` for this sidecar. */
+export function bootstrapArgs({ name, workload, adminPort, inbound, outbound }: SidecarPlan): string[] {
+  return [
+    ...['--node-id', name, ...identityArgs(workload)],
+    ...['--admin', `127.0.0.1:${adminPort}`, '--max-connection-age', MAX_CONNECTION_AGE],
+    ...(inbound === undefined
+      ? []
+      : ['--inbound', `127.0.0.1:${inbound.port}`, '--app', `127.0.0.1:${inbound.appPort}`]),
+    ...(inbound?.allow ?? []).flatMap((spiffeId) => ['--allow', spiffeId]),
+    ...(outbound === undefined ? [] : ['--outbound', `127.0.0.1:${outbound.port}`]),
+    ...(outbound?.upstreams ?? []).flatMap((peer) => [
+      '--upstream',
+      `${peer.name}=127.0.0.1:${peer.port}=${peer.spiffeId}`,
+    ]),
+  ];
+}
+
+export interface AgentArgs {
+  readonly caAddress: HostPort;
+  readonly caRootFile: string;
+  readonly ttlSeconds: number;
+}
+
+/** The arguments of `sidecert agent` for this workload. */
+export function agentArgs(workload: WorkloadPlan, { caAddress, caRootFile, ttlSeconds }: AgentArgs): string[] {
+  return [
+    ...identityArgs(workload),
+    ...['--ca-address', `${caAddress.host}:${caAddress.port}`, '--ca-root', caRootFile],
+    ...['--ttl', `${ttlSeconds}s`, '--key-type', 'ec-p256'],
+  ];
+}
+
+/** What agent and Envoy must be told alike. */
+function identityArgs(workload: WorkloadPlan): string[] {
+  return [
+    ...['--socket', workload.socketPath, '--token-source', workload.tokenSource, '--token-file', workload.tokenFile],
+    ...[
+      '--namespace',
+      workload.namespace,
+      '--service-account',
+      workload.serviceAccount,
+      '--trust-domain',
+      TRUST_DOMAIN,
+    ],
+  ];
+}

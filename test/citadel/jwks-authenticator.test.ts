@@ -1,0 +1,337 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { type Authenticator, createJwksAuthenticator } from '../../src/citadel/index.js';
+import { IdentityError } from '../../src/errors/index.js';
+import { TrustDomain } from '../../src/spiffe/index.js';
+import { silentLogger } from '../../src/telemetry/index.js';
+import { rejectionCode } from '../hotpath/pki.js';
+import { shortDir } from '../support/short-dir.js';
+import { TokenIssuer } from '../support/test-tokens.js';
+
+const issuer = new TokenIssuer();
+const seconds = (): number => Math.floor(Date.now() / 1000);
+
+interface Setup {
+  readonly path: string;
+  readonly authenticator: Authenticator;
+  /** Puts a new state of the key file in place, as the kubelet does. */
+  publish(content: string): void;
+  /** Lets time pass for the authenticator alone. */
+  advance(milliseconds: number): void;
+  readonly logged: string[];
+}
+
+async function setup(t: Test, keys: unknown = issuer.jwks): Promise<Setup> {
+  const path = join(shortDir(t), 'jwks.json');
+  writeFileSync(path, JSON.stringify(keys));
+  const logged: string[] = [];
+  const log = (message: string): void => void logged.push(message);
+  let offsetMs = 0;
+  const authenticator = await createJwksAuthenticator({
+    path,
+    issuer: issuer.issuer,
+    audiences: ['istio-ca', 'second'],
+    trustDomain: TrustDomain.parse('cluster.local'),
+    logger: { ...silentLogger, info: log, warn: log },
+    now: () => Date.now() + offsetMs,
+  });
+  return {
+    ...{ path, authenticator, logged },
+    publish(content) {
+      writeFileSync(`${path}.new`, content);
+      renameSync(`${path}.new`, path);
+    },
+    advance(milliseconds) {
+      offsetMs += milliseconds;
+    },
+  };
+}
+
+t.test('a good token names its workload', async (t) => {
+  const { authenticator } = await setup(t);
+  const workload = await authenticator.authenticate(await issuer.token('foo', 'sleep', { exp: 4_000_000_000 }));
+  t.equal(workload.spiffeId.toString(), 'spiffe://cluster.local/ns/foo/sa/sleep');
+  t.match(workload, { podName: 'sleep-7d4b', tokenExpiresAtMs: 4_000_000_000_000 });
+});
+
+for (const alg of ['RS256', 'ES256', 'EdDSA'] as const) {
+  t.test(`${alg} is verified`, async (t) => {
+    const signing = new TokenIssuer({ alg });
+    const { authenticator } = await setup(t, signing.jwks);
+    t.equal(await rejectionCode(authenticator.authenticate(await signing.token())), 'none');
+  });
+}
+
+const accepted = [
+  { name: 'aud as a text', changes: { aud: 'istio-ca' } },
+  { name: 'one of several aud', changes: { aud: ['other', 'second'] } },
+  { name: 'no kubernetes.io claims', changes: { 'kubernetes.io': undefined } },
+  { name: 'an exp that has just passed, within the clock tolerance', changes: { exp: seconds() - 2 } },
+  {
+    name: 'a service account with dots',
+    changes: { sub: 'system:serviceaccount:foo:a.b-c', 'kubernetes.io': undefined },
+  },
+];
+
+for (const { name, changes } of accepted) {
+  t.test(`a token with ${name} is accepted`, async (t) => {
+    const { authenticator } = await setup(t);
+    t.equal(await rejectionCode(authenticator.authenticate(await issuer.token('foo', 'sleep', changes))), 'none');
+  });
+}
+
+const noBinding = { 'kubernetes.io': undefined };
+const wrongClaims = [
+  { name: 'has ended', changes: { exp: seconds() - 60 }, want: 'ERR_TOKEN_EXPIRED', says: /ended 6\d s ago/ },
+  { name: 'never ends', changes: { exp: undefined }, want: 'ERR_TOKEN_REFUSED', says: /claim exp/ },
+  { name: 'ends at a text', changes: { exp: 'never' }, want: 'ERR_TOKEN_REFUSED', says: /claim exp/ },
+  { name: 'is not yet valid', changes: { nbf: seconds() + 60 }, want: 'ERR_TOKEN_REFUSED', says: /claim nbf/ },
+  {
+    name: 'is for another audience',
+    changes: { aud: 'vault' },
+    want: 'ERR_TOKEN_REFUSED',
+    says: /claim aud: got "vault", expected one of istio-ca, second/,
+  },
+  { name: 'is for other audiences', changes: { aud: ['a', 'b'] }, want: 'ERR_TOKEN_REFUSED', says: /got \["a","b"\]/ },
+  { name: 'is for no audience', changes: { aud: [] }, want: 'ERR_TOKEN_REFUSED', says: /claim aud/ },
+  { name: 'has no audience', changes: { aud: undefined }, want: 'ERR_TOKEN_REFUSED', says: /claim aud: got nothing/ },
+  {
+    name: 'is of another issuer',
+    changes: { iss: 'https://evil.example' },
+    want: 'ERR_TOKEN_REFUSED',
+    says: /claim iss: got "https:\/\/evil.example", expected https:\/\/kubernetes/,
+  },
+  { name: 'has no subject', changes: { sub: undefined }, want: 'ERR_TOKEN_REFUSED', says: /claim sub: got nothing/ },
+  { name: 'has a number for a subject', changes: { sub: 7 }, want: 'ERR_TOKEN_REFUSED', says: /claim sub: got 7/ },
+  ...[
+    'system:serviceaccount',
+    'system:serviceaccount:',
+    'system:serviceaccount:foo',
+    'system:serviceaccount:foo:',
+    'system:serviceaccount::sleep',
+    'system:serviceaccount:foo:sleep:more',
+    'system:serviceaccounts:foo:sleep',
+    'system:node:foo:sleep',
+    'system:serviceaccount:foo/ns/bar:sleep',
+    'system:serviceaccount:..:sleep',
+    'system:serviceaccount:foo:..',
+    'system:serviceaccount:Foo:sleep',
+    'system:serviceaccount:foo.bar:sleep',
+    `system:serviceaccount:${'a'.repeat(64)}:sleep`,
+    'alice',
+    '',
+  ].map((sub) => ({
+    name: `has the subject "${sub.slice(0, 50)}"`,
+    changes: { sub, ...noBinding },
+    want: 'ERR_TOKEN_REFUSED',
+    says: /claim sub/,
+  })),
+  {
+    name: 'is bound to another namespace than its subject',
+    changes: { 'kubernetes.io': { namespace: 'bar', serviceaccount: { name: 'sleep' } } },
+    want: 'ERR_TOKEN_REFUSED',
+    says: /kubernetes.io\/namespace: got "bar", expected foo/,
+  },
+  {
+    name: 'is bound to another service account than its subject',
+    changes: { 'kubernetes.io': { namespace: 'foo', serviceaccount: { name: 'admin' } } },
+    want: 'ERR_TOKEN_REFUSED',
+    says: /got "admin", expected sleep/,
+  },
+];
+
+for (const { name, changes, want, says } of wrongClaims) {
+  t.test(`a token that ${name} is refused as ${want}`, async (t) => {
+    const { authenticator } = await setup(t);
+    const token = await issuer.token('foo', 'sleep', changes);
+    await refusesWithout(t, authenticator, token, want, says);
+  });
+}
+
+const encode = (part: unknown): string => Buffer.from(JSON.stringify(part)).toString('base64url');
+const unsigned = (header: unknown): string => `${encode(header)}.${encode(issuer.claims())}`;
+
+/** The classic confusion: the public key, which everybody has, as the secret of an HMAC. */
+function hmacByPublicKey(): string {
+  const content = unsigned({ alg: 'HS256', kid: issuer.kid });
+  const secret = issuer.publicKey.export({ type: 'spki', format: 'pem' });
+  return `${content}.${createHmac('sha256', secret).update(content).digest('base64url')}`;
+}
+
+async function tampered(): Promise<string> {
+  const [header, , signature] = (await issuer.token('foo', 'sleep')).split('.');
+  return `${header}.${encode(issuer.claims('foo', 'admin'))}.${signature}`;
+}
+
+const wrongForms: { name: string; token: () => string | Promise<string>; want: string; says: RegExp }[] = [
+  {
+    name: 'without a signature (none)',
+    token: () => `${unsigned({ alg: 'none' })}.`,
+    want: 'ERR_TOKEN_REFUSED',
+    says: /algorithm: got "none"/,
+  },
+  {
+    name: 'signed by HS256 with the public key',
+    token: hmacByPublicKey,
+    want: 'ERR_TOKEN_REFUSED',
+    says: /algorithm: got "HS256"/,
+  },
+  {
+    name: 'without an algorithm',
+    token: () => `${unsigned({ kid: 'key-1' })}.AAAA`,
+    want: 'ERR_TOKEN_REFUSED',
+    says: /got nothing/,
+  },
+  {
+    name: 'with changed claims',
+    token: tampered,
+    want: 'ERR_TOKEN_REFUSED',
+    says: /signature does not verify by key "key-1"/,
+  },
+  {
+    name: 'signed by another key under a known id',
+    token: () => new TokenIssuer().token(),
+    want: 'ERR_TOKEN_REFUSED',
+    says: /signature does not verify/,
+  },
+  {
+    name: 'with an unknown key id',
+    token: () => new TokenIssuer({ kid: 'key-9' }).token(),
+    want: 'ERR_TOKEN_REFUSED',
+    says: /key: got id "key-9" with ES256/,
+  },
+  {
+    name: 'with a known key id and an algorithm of another key type',
+    token: () => new TokenIssuer({ alg: 'RS256' }).token(),
+    want: 'ERR_TOKEN_REFUSED',
+    says: /got id "key-1" with RS256/,
+  },
+  {
+    name: 'with a critical header that nobody knows',
+    token: () => `${unsigned({ alg: 'ES256', kid: 'key-1', crit: ['x'], x: 1 })}.AAAA`,
+    want: 'ERR_TOKEN_MALFORMED',
+    says: /x/,
+  },
+  { name: 'of no parts', token: () => '', want: 'ERR_TOKEN_MALFORMED', says: /no header/ },
+  { name: 'of garbage', token: () => 'garbage', want: 'ERR_TOKEN_MALFORMED', says: /no header/ },
+  { name: 'of garbage parts', token: () => 'a.b.c', want: 'ERR_TOKEN_MALFORMED', says: /no header/ },
+  {
+    name: 'of five parts (encrypted)',
+    token: () => `${encode({ alg: 'RSA-OAEP', enc: 'A256GCM' })}.a.b.c.d`,
+    want: 'ERR_TOKEN_REFUSED',
+    says: /RSA-OAEP/,
+  },
+  {
+    name: 'with a payload that is no JSON',
+    token: () => issuerSigns('not json'),
+    want: 'ERR_TOKEN_MALFORMED',
+    says: /malformed/,
+  },
+  {
+    name: 'of a megabyte',
+    token: () => `${unsigned({ alg: 'ES256' })}.${randomBytes(786_432).toString('base64url')}`,
+    want: 'ERR_TOKEN_MALFORMED',
+    says: /characters, expected at most 24576/,
+  },
+];
+
+/** A good signature over a bad payload is not needed to see that the payload is not looked at first. */
+function issuerSigns(payload: string): string {
+  return `${encode({ alg: 'ES256', kid: 'key-1' })}.${Buffer.from(payload).toString('base64url')}.`;
+}
+
+for (const { name, token, want, says } of wrongForms) {
+  t.test(`a token ${name} is refused as ${want}`, async (t) => {
+    const { authenticator } = await setup(t);
+    await refusesWithout(t, authenticator, await token(), want, says);
+  });
+}
+
+/** Refuses, says why, and quotes no part of the token. */
+async function refusesWithout(t: Test, authenticator: Authenticator, token: string, want: string, says: RegExp) {
+  const error = await authenticator.authenticate(token).catch((reason: unknown) => reason);
+  t.ok(error instanceof IdentityError, String(error));
+  t.match(error, { code: want, message: says });
+  const parts = token.split('.').filter((part) => part.length > 20);
+  t.notOk(
+    parts.some((part) => String(error).includes(part)),
+    'the token is not quoted',
+  );
+}
+
+t.test('a key that is new in the file is taken at once, when the first token with it comes', async (t) => {
+  const { authenticator, publish } = await setup(t);
+  const next = new TokenIssuer({ kid: 'key-2' });
+  publish(JSON.stringify({ keys: [...issuer.jwks.keys, ...next.jwks.keys] }));
+  t.equal(await rejectionCode(authenticator.authenticate(await next.token())), 'none');
+  t.equal(await rejectionCode(authenticator.authenticate(await issuer.token())), 'none');
+});
+
+t.test('a key that is gone from the file is refused a second later', async (t) => {
+  const { authenticator, publish, advance } = await setup(t);
+  publish(JSON.stringify(new TokenIssuer({ kid: 'key-2' }).jwks));
+  advance(1000);
+  t.equal(await rejectionCode(authenticator.authenticate(await issuer.token())), 'ERR_TOKEN_REFUSED');
+});
+
+t.test('unknown key ids make us read the file once a second at most', async (t) => {
+  const { authenticator, publish, advance } = await setup(t);
+  const next = new TokenIssuer({ kid: 'key-2' });
+  t.equal(await rejectionCode(authenticator.authenticate(await next.token())), 'ERR_TOKEN_REFUSED');
+  publish(JSON.stringify(next.jwks));
+  t.equal(
+    await rejectionCode(authenticator.authenticate(await next.token())),
+    'ERR_TOKEN_REFUSED',
+    'not read again yet',
+  );
+  advance(1000);
+  t.equal(await rejectionCode(authenticator.authenticate(await next.token())), 'none');
+});
+
+for (const content of ['', '{"keys":', '{"keys":[]}', '[]']) {
+  t.test(`a file that becomes "${content}" does not replace good keys`, async (t) => {
+    const { authenticator, publish, advance, logged } = await setup(t);
+    publish(content);
+    advance(1000);
+    t.equal(await rejectionCode(authenticator.authenticate(await issuer.token())), 'none');
+    t.same(logged, ['token keys could not be reloaded, the old ones stay']);
+  });
+}
+
+t.test('a clock that is set back does not keep us from reading', async (t) => {
+  const { authenticator, publish, advance } = await setup(t);
+  const next = new TokenIssuer({ kid: 'key-2' });
+  publish(JSON.stringify(next.jwks));
+  advance(-3_600_000);
+  t.equal(await rejectionCode(authenticator.authenticate(await next.token('foo', 'sleep', { nbf: 0 }))), 'none');
+});
+
+const badFiles = [
+  { name: 'no JSON', content: '-----BEGIN' },
+  { name: 'no keys', content: '{"keys":[]}' },
+  { name: 'no list of keys', content: '{"keys":{}}' },
+  { name: 'a shared secret alone', content: '{"keys":[{"kty":"oct","k":"AAAA"}]}' },
+  { name: 'a private key alone', content: '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}]}' },
+  { name: 'more than 256 kB', content: `{"keys":[]${' '.repeat(262_144)}}` },
+];
+
+for (const { name, content } of badFiles) {
+  t.test(`a start with a key file of ${name} fails, naming the file`, async (t) => {
+    const path = join(shortDir(t), 'jwks.json');
+    writeFileSync(path, content);
+    await t.rejects(open(path), { code: 'ERR_JWKS_INVALID', message: path });
+  });
+}
+
+t.test('a start without a key file fails, naming it', async (t) => {
+  await t.rejects(open('/nowhere/jwks.json'), { code: 'ERR_JWKS_INVALID', message: '/nowhere/jwks.json' });
+});
+
+function open(path: string): Promise<Authenticator> {
+  return createJwksAuthenticator({
+    ...{ path, issuer: issuer.issuer, audiences: ['istio-ca'], logger: silentLogger, now: Date.now },
+    trustDomain: TrustDomain.parse('cluster.local'),
+  });
+}

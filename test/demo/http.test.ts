@@ -1,0 +1,39 @@
+import t from 'tap';
+import { freePorts } from '../../src/demo/free-ports.js';
+import { startHttpbin } from '../../src/demo/kubernetes/http-app.js';
+import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
+
+const cases = [
+  { path: '/ip', status: 200, body: /"origin": "127\.0\.0\.1"/ },
+  { path: '/headers', status: 200, body: /"host": "httpbin\.foo"/ },
+  { path: '/status/418', status: 418, body: /^$/ },
+  { path: '/status/99', status: 404, body: /^$/ },
+  { path: '/elsewhere', status: 404, body: /^$/ },
+] as const;
+
+t.test('httpbin answers the paths that the demo needs', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const app = await startHttpbin(port);
+  const client = new HttpClient(port);
+  t.teardown(async () => {
+    client.close();
+    await app.close();
+  });
+  for (const { path, status, body } of cases) {
+    const answer = await client.get('httpbin.foo', path);
+    t.equal(answer.status, status, path);
+    t.match(answer.body, body, path);
+  }
+});
+
+t.test('a request that nobody answers is an error', async (t) => {
+  const [port = 0] = await freePorts(1);
+  const client = new HttpClient(port);
+  t.teardown(() => client.close());
+  await t.rejects(client.get('httpbin.foo', '/ip'), { code: 'ECONNREFUSED' });
+});
+
+t.test('ports are drawn without a repetition', async (t) => {
+  const ports = await freePorts(20);
+  t.equal(new Set(ports).size, 20);
+});

@@ -1,0 +1,74 @@
+import t from 'tap';
+import { readBootstrapConfig } from '../../src/demo/bootstrap-config.js';
+import { bootstrapArgs, PORTS_NEEDED, planDemo } from '../../src/demo/plan.js';
+import { readRotation } from '../../src/demo/rotation-line.js';
+import { commandsToTry } from '../../src/demo/things-to-try.js';
+
+const ports = Array.from({ length: PORTS_NEEDED }, (_, index) => 20_000 + index);
+const plan = planDemo('/tmp/demo', ports);
+
+t.test('the story has four workloads and a sidecar more, each with ports of its own', async (t) => {
+  t.strictSame(
+    plan.workloads.map(({ name }) => name),
+    ['sleep.foo', 'sleep.bar', 'httpbin.foo', 'httpbin.bar'],
+  );
+  t.strictSame(
+    plan.sidecars.map(({ name }) => name),
+    ['sleep.foo', 'sleep.bar', 'httpbin.foo', 'httpbin.bar', 'restricted.foo'],
+  );
+  const used = plan.sidecars.flatMap(({ adminPort, inbound, outbound }) => [adminPort, inbound?.port, outbound?.port]);
+  const drawn = [plan.citadelPort, ...used.filter((port) => port !== undefined)];
+  t.equal(new Set(drawn).size, drawn.length);
+});
+
+t.test('the pods of foo pass their token in each stream, those of bar leave it to the agent', async (t) => {
+  t.strictSame(
+    plan.workloads.map(({ name, tokenSource }) => `${name} ${tokenSource}`),
+    ['sleep.foo stream', 'sleep.bar file', 'httpbin.foo stream', 'httpbin.bar file'],
+  );
+});
+
+t.test('sidecert bootstrap accepts the arguments of every sidecar', async (t) => {
+  for (const sidecar of plan.sidecars) {
+    const config = readBootstrapConfig(bootstrapArgs(sidecar));
+    t.equal(config.socket, sidecar.workload.socketPath);
+    t.equal(config.nodeId, sidecar.name);
+    t.equal(config.upstreams.length, sidecar.outbound === undefined ? 0 : 3);
+  }
+});
+
+t.test('the restricted sidecar lets only sleep.foo in', async (t) => {
+  t.strictSame(plan.restricted.inbound?.allow, ['spiffe://cluster.local/ns/foo/sa/sleep']);
+});
+
+t.test('too few ports are refused, and wrong arguments too', async (t) => {
+  t.throws(() => planDemo('/tmp/demo', [1, 2]), { message: 'demo plan: got 2 ports, expected 15' });
+  t.throws(() => readBootstrapConfig(['--nonsense']), /refused/);
+});
+
+t.test('the things to try name the addresses that are there', async (t) => {
+  const text = commandsToTry(plan, true).join('\n');
+  for (const { adminPort } of plan.sidecars) t.match(text, `127.0.0.1:${adminPort}/certs`);
+  for (const { outbound } of plan.clients) t.match(text, `127.0.0.1:${outbound?.port}/headers`);
+  t.notMatch(commandsToTry(plan, false).join('\n'), 'admin', 'a stand-in has no admin pages');
+});
+
+const lines = [
+  {
+    name: 'a first certificate',
+    line: '{"msg":"svid issued","serial":"0a","not_after":"2026-01-01T00:00:00Z"}',
+    want: { isRenewal: false, serial: '0a', notAfter: '2026-01-01T00:00:00Z' },
+  },
+  {
+    name: 'a rotation',
+    line: '{"msg":"svid rotated","serial":"0b","not_after":"2026-01-01T00:00:00Z"}',
+    want: { isRenewal: true, serial: '0b', notAfter: '2026-01-01T00:00:00Z' },
+  },
+  { name: 'another message', line: '{"msg":"svid renewal failed","serial":"0b"}', want: undefined },
+  { name: 'a message without its fields', line: '{"msg":"svid rotated"}', want: undefined },
+  { name: 'text that is no JSON', line: 'oops "svid rotated"', want: undefined },
+  { name: 'JSON that is no object', line: '"svid rotated"', want: undefined },
+] as const;
+for (const { name, line, want } of lines) {
+  t.test(`${name} in an agent's log is read for what it is`, async (t) => t.strictSame(readRotation(line), want));
+}
