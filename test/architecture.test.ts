@@ -26,7 +26,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...EVERYWHERE,
     ...['telemetry', 'hotpath', 'platform', 'rotation', 'ca-client', 'citadel', 'identity', 'sds', 'rpc', 'config'],
   ],
-  demo: [...EVERYWHERE, 'app', 'config', 'telemetry'],
+  demo: [...EVERYWHERE, 'app', 'config', 'rpc', 'telemetry'],
   cli: [...EVERYWHERE, 'app', 'fleet', 'demo', 'config', 'telemetry'],
 };
 

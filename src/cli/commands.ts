@@ -26,12 +26,13 @@ export async function runHealth(config: HealthConfig): Promise<number> {
 export async function runDemoCommand({ once }: DemoConfig): Promise<number> {
   const { runDemo } = await import('../demo/index.js');
   const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   return runDemo({
     once,
     envoyPath: process.env.ENVOY_PATH,
     sidecertCommand: [process.execPath, process.argv[1] ?? ''],
     out: (line) => print(`${line}\n`),
+    draw: print,
     isTerminal: process.stdout.isTTY,
     signal: stop.signal,
   });
