@@ -15,6 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   spiffe: ['errors'],
   telemetry: EVERYWHERE,
   hotpath: [...EVERYWHERE, 'telemetry'],
+  platform: [...EVERYWHERE, 'telemetry'],
   rotation: EVERYWHERE,
   'ca-client': [...EVERYWHERE, 'rpc', 'telemetry'],
   citadel: [...EVERYWHERE, 'hotpath', 'rotation', 'rpc', 'telemetry'],

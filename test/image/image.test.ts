@@ -17,6 +17,7 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** A build installs all packages anew: 20 to 40 s on two cores. Far above it, so that only a hang meets it. */
 const BUILD_LIMIT_MS = 300_000;
+t.setTimeout(BUILD_LIMIT_MS);
 
 const dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8');
 const stages = stagesOf(dockerfile);
