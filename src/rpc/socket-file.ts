@@ -17,18 +17,20 @@ export interface FileIdentity {
 
 /**
  * Makes sure that a socket may be put at `path`: creates the parent directory, refuses what must not be replaced.
- * @throws IdentityError `ERR_SOCKET_INVALID`: the path is too long, its directory is open to everybody, or something
- *   that is no socket is there; `ERR_SOCKET_IN_USE`: somebody answers on it.
+ * @returns whether everybody may put another socket in its place: worth a warning.
+ * @throws IdentityError `ERR_SOCKET_INVALID`: the path is too long, its directory cannot be used, or something that is
+ *   no socket is there; `ERR_SOCKET_IN_USE`: somebody answers on it.
  */
-export async function claimSocketPath(path: string): Promise<void> {
+export async function claimSocketPath(path: string): Promise<{ isOpenToAll: boolean }> {
   checkLength(path);
-  await checkParent(dirname(path));
+  const isOpenToAll = await isParentOpenToAll(dirname(path));
   const existing = await lstat(path).catch(ifMissing);
-  if (existing === undefined) return;
+  if (existing === undefined) return { isOpenToAll };
   if (!existing.isSocket()) throw invalid(path, `got ${kindOf(existing)}, expected a socket or nothing`);
   if (await answers(path)) {
     throw new IdentityError('ERR_SOCKET_IN_USE', `socket ${path}: another process answers on it`);
   }
+  return { isOpenToAll };
 }
 
 /**
@@ -74,15 +76,17 @@ function checkLength(path: string): void {
   }
 }
 
-async function checkParent(directory: string): Promise<void> {
+/**
+ * World-writable and not sticky. Not refused: the kubelet makes every emptyDir so (0777), and there only the containers
+ * of the pod that mount it can reach it.
+ */
+async function isParentOpenToAll(directory: string): Promise<boolean> {
   const parent = await mkdir(directory, { recursive: true, mode: PARENT_MODE })
     .then(() => stat(directory))
     .catch((cause: unknown) => {
       throw new IdentityError('ERR_SOCKET_INVALID', `socket directory ${directory} cannot be used`, { cause });
     });
-  const isOpenToAll = (parent.mode & 0o002) !== 0 && (parent.mode & 0o1000) === 0;
-  if (isOpenToAll)
-    throw invalid(directory, 'got a directory that everybody may write to, expected o-w or the sticky bit');
+  return (parent.mode & 0o002) !== 0 && (parent.mode & 0o1000) === 0;
 }
 
 /** Whether a process listens: also when its backlog is full (EAGAIN). */

@@ -32,7 +32,9 @@ export async function listenUnix({ path, mode, backlog, onSocket, logger }: Unix
   const queue = new SocketQueue(onSocket, logger);
   const server = createServer({ pauseOnConnect: true }, (socket) => queue.push(socket));
   try {
-    await claimSocketPath(path);
+    const { isOpenToAll } = await claimSocketPath(path);
+    if (isOpenToAll)
+      logger.warn('everybody may replace the socket: its directory is world-writable', { [Field.path]: path });
     const file = await publishSocket(path, mode, (temporaryPath) =>
       listening(server, { path: temporaryPath, backlog }),
     );

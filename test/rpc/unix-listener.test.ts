@@ -124,14 +124,30 @@ t.test('a relative path of any depth within the limit works', async (t) => {
   t.same(await readdir('.'), []);
 });
 
-t.test('a directory that everybody may write to is refused unless it is sticky', async (t) => {
-  const directory = join(shortDir(t), 'open');
-  await mkdir(directory);
-  await chmod(directory, 0o777);
-  await t.rejects(listen(t, join(directory, 's')), { code: 'ERR_SOCKET_INVALID' });
-  await chmod(directory, 0o1777);
-  await listen(t, join(directory, 's'));
-});
+t.test(
+  'a directory that everybody may write to, as the kubelet makes them, is warned of unless it is sticky',
+  async (t) => {
+    const directory = join(shortDir(t), 'open');
+    await mkdir(directory);
+    const warningsWith = async (mode: number): Promise<number> => {
+      await chmod(directory, mode);
+      let warnings = 0;
+      const logger = {
+        ...silentLogger,
+        warn() {
+          warnings += 1;
+        },
+      };
+      const path = join(directory, 's');
+      const listener = await listenUnix({ path, mode: 0o660, backlog: 16, onSocket: () => {}, logger });
+      await listener.close();
+      return warnings;
+    };
+    t.equal(await warningsWith(0o777), 1);
+    t.equal(await warningsWith(0o1777), 0);
+    t.equal(await warningsWith(0o750), 0);
+  },
+);
 
 t.test('close removes the socket, can be repeated, and leaves handed-on connections alone', async (t) => {
   const path = join(shortDir(t), 's.sock');
