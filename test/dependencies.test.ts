@@ -1,0 +1,15 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+/** build/test/ → the project. */
+const read = (path: string): Promise<string> =>
+  readFile(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
+
+t.test('every dependency is pinned, and has its line with version and reason', async (t) => {
+  const { dependencies, devDependencies } = JSON.parse(await read('package.json'));
+  const wanted: Record<string, string> = { ...dependencies, ...devDependencies };
+  for (const [name, version] of Object.entries(wanted)) t.match(version, /^\d+\.\d+\.\d+$/, name);
+  const rows = [...(await read('docs/dependencies.md')).matchAll(/^\| `([^`]+)` \| (\S+) \| \S.*\|$/gm)];
+  t.strictSame(Object.fromEntries(rows.map(([, name, version]) => [name, version])), wanted);
+});
