@@ -11,46 +11,57 @@ import { runScript, setUp } from './setup.mjs';
 /** Files at once. More only makes tests with real processes wait for each other on a small machine. */
 const JOBS = 2;
 
+const TAP = 'node_modules/tap/dist/esm/run.mjs';
+
 await runScript(async () => {
   const { envoyPath } = await setUp();
   if (envoyPath === undefined && process.env.ALLOW_NO_ENVOY !== '1') {
     console.error(`no Envoy: the end-to-end tests will fail; ALLOW_NO_ENVOY=1 skips them.\n${HOW_TO_GET_ENVOY}`);
   }
+  const { code, tap } = await runTap(process.argv.slice(2), envoyPath ?? NO_ENVOY);
+  const { passed, failed, skipped } = totalsOf(tap);
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  process.exitCode = passed + failed + skipped === 0 ? 1 : code;
+});
+
+/** Runs tap; resolves with its exit code and its raw output. On a terminal it draws, elsewhere plain lines are printed. */
+async function runTap(args, envoyPath) {
+  const files = args.some((arg) => !arg.startsWith('-')) ? [] : ['build/test/**/*.test.js'];
+  // Coverage is a lamp: it is printed, and does not decide.
+  const common = ['run', `--jobs=${JOBS}`, '--allow-incomplete-coverage', ...args, ...files];
+  const env = { ...process.env, ENVOY_PATH: envoyPath };
+  return process.stdout.isTTY === true ? runDrawn(common, env) : runPlain(common, env);
+}
+
+async function runDrawn(args, env) {
   const directory = await mkdtemp(join(tmpdir(), 'sidecert-tap-'));
   try {
     const output = join(directory, 'output.tap');
-    process.exitCode = await runTap(output, process.argv.slice(2), envoyPath ?? NO_ENVOY);
-    const { passed, failed, skipped } = totalsOf(await readFile(output, 'utf8').catch(() => ''));
-    console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
-    if (passed + failed + skipped === 0) process.exitCode ||= 1;
+    const tap = spawn(process.execPath, [TAP, ...args, '--reporter=terse', `--output-file=${output}`], {
+      env,
+      stdio: 'inherit',
+    });
+    const code = await endOf(tap);
+    return { code, tap: await readFile(output, 'utf8').catch(() => '') };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-});
+}
 
-/** On a terminal tap draws; elsewhere its raw output is printed as far as it is worth reading. */
-function runTap(outputFile, args, envoyPath) {
-  const isTerminal = process.stdout.isTTY === true;
-  const files = args.some((arg) => !arg.startsWith('-')) ? [] : ['build/test/**/*.test.js'];
-  const flags = [
-    `--jobs=${JOBS}`,
-    `--reporter=${isTerminal ? 'terse' : 'tap'}`,
-    `--output-file=${outputFile}`,
-    // Coverage is a lamp: it is printed, and does not decide.
-    '--allow-incomplete-coverage',
-  ];
-  const tap = spawn(process.execPath, ['node_modules/tap/dist/esm/run.mjs', 'run', ...flags, ...args, ...files], {
-    env: { ...process.env, ENVOY_PATH: envoyPath },
-    stdio: ['inherit', isTerminal ? 'inherit' : 'pipe', 'inherit'],
-  });
+async function runPlain(args, env) {
+  const tap = spawn(process.execPath, [TAP, ...args, '--reporter=tap'], { env, stdio: ['inherit', 'pipe', 'inherit'] });
   const filter = new PlainFilter();
-  if (tap.stdout !== null) {
-    createInterface({ input: tap.stdout }).on('line', (line) => {
-      if (filter.keeps(line)) console.log(line);
-    });
-  }
+  const lines = [];
+  createInterface({ input: tap.stdout }).on('line', (line) => {
+    lines.push(line);
+    if (filter.keeps(line)) console.log(line);
+  });
+  return { code: await endOf(tap), tap: lines.join('\n') };
+}
+
+function endOf(child) {
   return new Promise((resolve, reject) => {
-    tap.on('error', reject);
-    tap.on('close', (code) => resolve(code ?? 1));
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? 1));
   });
 }

@@ -6,6 +6,7 @@ import { freePorts } from './free-ports.js';
 import { PORTS_NEEDED, planDemo, type WorkloadPlan } from './plan.js';
 import { Progress } from './progress.js';
 import type { Rotation } from './rotation-line.js';
+import { normalSerial } from './sidecars/sidecar.js';
 import { Story } from './story.js';
 import { commandsToTry } from './things-to-try.js';
 
@@ -56,6 +57,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const story = new Story({ cluster, progress, signal, isReal: envoyPath !== undefined });
   try {
     await story.play();
+    progress.line(summary(story, envoyPath !== undefined));
     if (!once && !signal.aborted) {
       for (const line of commandsToTry(cluster.plan, envoyPath !== undefined)) progress.line(line);
       await aborted(signal);
@@ -67,9 +69,13 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     await progress.step('ending everything', () => story.close());
     await rm(directory, { recursive: true, force: true });
   }
-  if (story.failed.length === 0) return 0;
-  progress.line(`failed: ${story.failed.join(', ')}`);
-  return 1;
+  return story.failed.length === 0 ? 0 : 1;
+}
+
+function summary({ held, failed }: Story, isReal: boolean): string {
+  const sidecars = isReal ? 'real Envoys' : 'stand-ins for Envoy';
+  if (failed.length === 0) return `all ${held} checks hold, with ${sidecars}`;
+  return `${failed.length} of ${held + failed.length} checks failed, with ${sidecars}: ${failed.join(', ')}`;
 }
 
 /** 128 + SIGINT: what a shell reports of a program that Ctrl-C has ended before it was done. */
@@ -77,7 +83,7 @@ const INTERRUPTED = 130;
 
 function rotationLine({ name }: WorkloadPlan, { isRenewal, serial, notAfter }: Rotation): string {
   const verb = isRenewal ? 'rotated' : 'issued';
-  return `      ${name} ${verb}: serial ${serial.slice(0, 8)}…, valid until ${notAfter.slice(11, 19)} UTC`;
+  return `      ${name} ${verb}: serial ${normalSerial(serial).slice(0, 8)}…, valid until ${notAfter.slice(11, 19)} UTC`;
 }
 
 function explain(error: unknown): string {

@@ -10,7 +10,7 @@ import type { SidecarPlan } from './plan.js';
 import type { Progress } from './progress.js';
 import { fetchSecrets } from './sidecars/secret-client.js';
 
-/** A rotation comes after half of the life; twice that means that it does not come. */
+/** A rotation comes after half of the life, 30 s at most; twice that means that it does not come. */
 const ROTATION_PATIENCE_MS = 60_000;
 
 const FETCH_PATIENCE_MS = 10_000;
@@ -29,11 +29,16 @@ export class Story {
   readonly #clients: readonly MatrixClient[];
 
   constructor(private readonly options: StoryOptions) {
-    this.#checklist = new Checklist((text) => options.progress.line(text));
+    this.#checklist = new Checklist((text) => options.progress.line(text), options.signal);
     this.#clients = options.cluster.plan.clients.map(({ name, outbound }) => ({
       name,
       http: new HttpClient(outbound?.port ?? 0),
     }));
+  }
+
+  /** How many checks have held. */
+  get held(): number {
+    return this.#checklist.held;
   }
 
   /** Titles of the checks that failed. */
@@ -94,7 +99,8 @@ export class Story {
     const [allowed, forbidden] = this.#clients;
     const { restricted } = cluster.plan;
     if (allowed === undefined || forbidden === undefined) throw new Error('the story needs two clients');
-    await this.#checklist.check(`an Envoy that lets only ${allowed.name} in refuses ${forbidden.name}`, () =>
+    const what = this.options.isReal ? 'an Envoy' : 'a stand-in';
+    await this.#checklist.check(`${what} that lets only ${allowed.name} in refuses ${forbidden.name}`, () =>
       expectSanRefused({
         sidecar: cluster.sidecar(restricted.name),
         allowed: allowed.http,

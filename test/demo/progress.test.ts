@@ -39,7 +39,7 @@ t.test('a step that fails passes its error on', async (t) => {
 
 t.test('a checklist prints evidence and reasons, and goes on after a failure', async (t) => {
   const lines: string[] = [];
-  const checklist = new Checklist((line) => lines.push(line));
+  const checklist = new Checklist((line) => lines.push(line), new AbortController().signal);
   await checklist.check('first', async () => 'seen');
   await checklist.check('second', async () => {
     throw new Error('not seen', { cause: new Error('why') });
@@ -55,4 +55,18 @@ t.test('a checklist prints evidence and reasons, and goes on after a failure', a
     'ok    fourth: seen too',
   ]);
   t.strictSame(checklist.failed, ['second', 'third']);
+  t.equal(checklist.held, 2);
+});
+
+t.test('what an interrupted demo could not judge is no failure', async (t) => {
+  const lines: string[] = [];
+  const stop = new AbortController();
+  const checklist = new Checklist((line) => lines.push(line), stop.signal);
+  const checked = checklist.check('first', async () => {
+    stop.abort();
+    throw new Error('interrupted');
+  });
+  await t.rejects(checked, { message: 'interrupted' });
+  t.strictSame(lines, []);
+  t.strictSame(checklist.failed, []);
 });

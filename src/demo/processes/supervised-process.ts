@@ -9,6 +9,9 @@ const RESTART_DELAY_MS = 500;
 /** What a process may take to end after SIGTERM. */
 const STOP_LIMIT_MS = 5000;
 
+/** After so many restarts it is not waited for any longer. */
+const HOPED_RESTARTS = 4;
+
 /** How much of its output is kept for error messages. */
 const TAIL_LINES = 20;
 
@@ -31,6 +34,7 @@ export class SupervisedProcess {
   #restart: NodeJS.Timeout | undefined;
   #stopped: Promise<void> | undefined;
   #restarts = 0;
+  readonly #givenUp = new AbortController();
 
   constructor(
     private readonly spec: ProcessSpec,
@@ -56,6 +60,11 @@ export class SupervisedProcess {
     return this.#restarts;
   }
 
+  /** Aborts when nobody need wait for it any longer: it has died several times since the start, or is being stopped. */
+  get givenUp(): AbortSignal {
+    return this.#givenUp.signal;
+  }
+
   /** The last lines of its output, for error messages. */
   get tail(): readonly string[] {
     return this.#tail;
@@ -73,6 +82,7 @@ export class SupervisedProcess {
   }
 
   async #stop(): Promise<void> {
+    this.#givenUp.abort();
     clearTimeout(this.#restart);
     const child = this.#child;
     if (child !== undefined && child.exitCode === null && child.signalCode === null) {
@@ -114,6 +124,7 @@ export class SupervisedProcess {
     this.owner.onDeath(`${this.name} died (${reason}); starting it again`);
     this.#restart = setTimeout(() => {
       this.#restarts += 1;
+      if (this.#restarts >= HOPED_RESTARTS) this.#givenUp.abort();
       this.#spawn();
     }, RESTART_DELAY_MS);
   }

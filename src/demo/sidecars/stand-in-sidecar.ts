@@ -8,6 +8,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer, request as tlsRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { BootstrapConfig } from '../../config/index.js';
 import { until } from '../polling.js';
@@ -24,6 +25,8 @@ export class StandInSidecar implements Sidecar {
   readonly #startedAtMs = Date.now();
   readonly #secretClient: SecretClient;
   readonly #servers: Server[] = [];
+  /** Who is at the other end of each connection that has been let in, as the header says it. */
+  readonly #callers = new WeakMap<Socket, string>();
   #inbound: TlsServer | undefined;
   #secrets: HeldSecrets | undefined;
   #refusedBySan = 0;
@@ -81,7 +84,8 @@ export class StandInSidecar implements Sidecar {
         { ...tlsOptions(secrets), requestCert: true, rejectUnauthorized: true },
         (incoming, answer) => this.#passToApp(incoming, answer),
       );
-      server.on('secureConnection', (socket) => this.#admit(socket));
+      // Before Node's own listener, which may have a request at hand already.
+      server.prependListener('secureConnection', (socket) => this.#admit(socket));
       this.#inbound = server.listen(inbound.port, inbound.host);
     }
     if (outbound !== undefined) {
@@ -92,7 +96,11 @@ export class StandInSidecar implements Sidecar {
 
   #admit(socket: TLSSocket): void {
     socket.on('error', () => {});
-    if (this.#isAllowed(uriSan(socket.getPeerCertificate()))) return;
+    const certificate = socket.getPeerCertificate();
+    if (this.#isAllowed(uriSan(certificate))) {
+      this.#callers.set(socket, clientCertHeader(certificate));
+      return;
+    }
     this.#refusedBySan += 1;
     socket.destroy();
   }
@@ -104,8 +112,10 @@ export class StandInSidecar implements Sidecar {
   }
 
   #passToApp(incoming: IncomingMessage, answer: ServerResponse): void {
-    const peer = incoming.socket as TLSSocket;
-    const headers = { ...incoming.headers, 'x-forwarded-client-cert': clientCertHeader(peer.getPeerCertificate()) };
+    const caller = this.#callers.get(incoming.socket);
+    // A request that was read before its connection was refused.
+    if (caller === undefined) return;
+    const headers = { ...incoming.headers, 'x-forwarded-client-cert': caller };
     const { host, port } = this.config.app ?? { host: '127.0.0.1', port: 0 };
     pass(incoming, answer, { host, port, headers }, request);
   }

@@ -1,0 +1,70 @@
+import { access, mkdir } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { TOKEN_ISSUER } from './kubernetes/token-issuer.js';
+import { TRUST_DOMAIN } from './plan.js';
+import type { ProcessSpec } from './processes/supervised-process.js';
+
+/** How to run `sidecert`: program and leading arguments. */
+export type SidecertCommand = readonly string[];
+
+/** A Citadel: where it keeps its files, and where it listens. */
+export interface CaPlace {
+  readonly name: string;
+  readonly directory: string;
+  readonly port: number;
+  readonly jwksFile: string;
+  /** Keeps its root in its directory, so that a restart does not change it; else in memory. */
+  readonly keepsRoot: boolean;
+}
+
+/** The process of a Citadel. Pure. */
+export function caProcess(
+  sidecert: SidecertCommand,
+  { name, directory, port, jwksFile, keepsRoot }: CaPlace,
+): ProcessSpec {
+  return {
+    name,
+    logFile: join(directory, 'citadel.log'),
+    ...sidecertCommand(sidecert, [
+      ...['citadel', '--listen', `127.0.0.1:${port}`, '--trust-domain', TRUST_DOMAIN],
+      ...['--jwks', jwksFile, '--token-issuer', TOKEN_ISSUER, '--root-cert-out', rootFileOf(directory)],
+      ...(keepsRoot ? ['--ca-dir', join(directory, 'ca')] : []),
+    ]),
+  };
+}
+
+/** The roots that agents verify this Citadel with. */
+export function rootFileOf(directory: string): string {
+  return join(directory, 'root-cert.pem');
+}
+
+/** Whether a Citadel has written its roots and takes connections. */
+export async function isCaUp({ directory, port }: Pick<CaPlace, 'directory' | 'port'>): Promise<boolean> {
+  await access(rootFileOf(directory));
+  return canConnect(port);
+}
+
+/** `sidecert` with these arguments. Pure. */
+export function sidecertCommand(
+  sidecert: SidecertCommand,
+  args: readonly string[],
+): { command: string; args: string[] } {
+  const [command = process.execPath, ...leading] = sidecert;
+  return { command, args: [...leading, ...args] };
+}
+
+function canConnect(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+}
+
+/** A directory that only its owner may look into. */
+export async function privateDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+}

@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import t, { type Test } from 'tap';
+import { keyMaterialIn } from '../../src/demo/checks/file-scan.js';
+import { SIDECERT } from '../support/mesh.js';
+import { realEnvoy } from '../support/real-envoy.js';
+import { shortDir } from '../support/short-dir.js';
+
+const { path: envoyPath, skip } = realEnvoy();
+
+const MATRIX = [
+  'sleep.foo to httpbin.foo: 200',
+  'sleep.foo to httpbin.bar: 200',
+  'sleep.bar to httpbin.foo: 200',
+  'sleep.bar to httpbin.bar: 200',
+];
+
+const PROMISES = [
+  /^ok {4}every client reaches every server over mutual TLS: 4 of 4/,
+  /^ok {4}httpbin\.foo saw who sleep\.foo is: .*URI=spiffe:\/\/cluster\.local\/ns\/foo\/sa\/sleep$/,
+  /^ok {4}a client without a certificate is refused: .*CERTIFICATE_REQUIRED/,
+  /^ok {4}a certificate of a foreign CA is refused: .*; the same client with a certificate of our CA: 200/,
+  /^ok {4}an? .* that lets only sleep\.foo in refuses sleep\.bar: 503/,
+  /^ok {4}no file of a workload holds a private key or certificate: \d+ files/,
+  /^ok {4}sleep\.foo and httpbin\.bar rotate under load without a failed request: \d+ requests at 50\/s, 0 failed/,
+];
+
+/** A JWT's first part is the beginning of a JSON object. */
+const TOKEN = /eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\./;
+
+interface Played {
+  readonly child: ChildProcess;
+  readonly lines: string[];
+  /** The demo's directory lies alone in it. */
+  readonly temporary: string;
+  readonly done: Promise<number | null>;
+}
+
+function play(t: Test, envoy: string, args: readonly string[] = ['--once']): Played {
+  const temporary = shortDir(t);
+  const [command = '', ...leading] = SIDECERT;
+  const env = { ...process.env, ENVOY_PATH: envoy, TMPDIR: temporary };
+  const child = spawn(command, [...leading, 'demo', ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const lines: string[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+  const done = once(child, 'close').then(([code]) => code as number | null);
+  return { child, lines, temporary, done };
+}
+
+const stages = [
+  { name: 'with real Envoys', envoy: envoyPath, skip, word: 'with real Envoys' },
+  { name: 'without an Envoy, saying so', envoy: 'none', skip: false, word: 'with stand-ins for Envoy' },
+];
+for (const { name, envoy, skip, word } of stages) {
+  t.test(`the demo keeps all its promises ${name}`, { skip, timeout: 90_000 }, async (t) => {
+    const { done, lines, temporary } = play(t, envoy);
+    t.equal(await done, 0);
+    t.strictSame(
+      lines.filter((line) => line.includes(' to httpbin.')),
+      MATRIX,
+    );
+    for (const promise of PROMISES)
+      t.ok(
+        lines.some((line) => promise.test(line)),
+        String(promise),
+      );
+    t.ok(lines.some((line) => line.endsWith(`all 7 checks hold, ${word}`)));
+    t.equal(
+      lines.some((line) => line.includes('STAND')),
+      envoy === 'none',
+      'stand-ins are labelled',
+    );
+    t.strictSame(keyMaterialIn(Buffer.from(lines.join('\n'))), []);
+    t.notMatch(lines.join('\n'), TOKEN);
+    t.strictSame(await readdir(temporary), [], 'its directory has been removed');
+  });
+}
+
+t.test('Ctrl-C ends the demo and all that it started', { timeout: 60_000 }, async (t) => {
+  const { child, done, lines, temporary } = play(t, 'none', []);
+  while (!lines.some((line) => line.startsWith('rotation under load'))) {
+    await once(child.stdout ?? child, 'data');
+    await new Promise(setImmediate);
+  }
+  child.kill('SIGINT');
+  t.equal(await done, 130);
+  t.notOk(
+    lines.some((line) => line.startsWith('FAIL')),
+    'what was interrupted has not failed',
+  );
+  t.strictSame(await readdir(temporary), []);
+});
+
+t.test('a part that does not start is named, and the exit code says so', { timeout: 60_000 }, async (t) => {
+  const { done, lines, temporary } = play(t, '/bin/false');
+  t.equal(await done, 1);
+  t.ok(lines.some((line) => /^FAIL {2}Envoy of .* did not get ready/.test(line)));
+  t.strictSame(await readdir(temporary), []);
+});

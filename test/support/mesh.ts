@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+import { DemoCluster } from '../../src/demo/demo-cluster.js';
+import { freePorts } from '../../src/demo/free-ports.js';
+import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
+import { PORTS_NEEDED, planDemo } from '../../src/demo/plan.js';
+import { until } from '../../src/demo/polling.js';
+
+/** What ships, as set-up has built it. */
+export const SIDECERT = [process.execPath, fileURLToPath(new URL('../../../dist/sidecert.js', import.meta.url))];
+
+/** Far above what anything here takes; reached only when it does not come at all. */
+export const PATIENCE_MS = 25_000;
+
+/** The demo's mesh of real processes, and how a test follows it. */
+export interface Mesh {
+  readonly cluster: DemoCluster;
+  /** Plain HTTP into the sidecar of a client. */
+  client(name: string): HttpClient;
+  /** Resolves with the serial of the next certificate of a workload that is issued after the call. */
+  nextCertificate(workload: string): Promise<string>;
+  /** Resolves when a sidecar serves something other than `serial`. */
+  servesOther(sidecar: string, serial: string): Promise<string>;
+}
+
+/** Starts all of it, and ends it with the test. */
+export async function startMesh(t: Test, options: { envoyPath: string; ttlSeconds: number }): Promise<Mesh> {
+  const directory = await mkdtemp(join(tmpdir(), 'sidecert-e2e-'));
+  const listeners = new Set<(workload: string, serial: string) => void>();
+  const cluster = new DemoCluster({
+    ...options,
+    directory,
+    plan: planDemo(directory, await freePorts(PORTS_NEEDED)),
+    sidecertCommand: SIDECERT,
+    onTrouble: () => {},
+    onRotation: ({ name }, { serial }) => {
+      for (const listener of listeners) listener(name, serial);
+    },
+    now: Date.now,
+  });
+  const clients = new Map(
+    cluster.plan.clients.map(({ name, outbound }) => [name, new HttpClient(outbound?.port ?? 0)]),
+  );
+  t.teardown(async () => {
+    for (const client of clients.values()) client.close();
+    await cluster.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  await cluster.startTokens();
+  await cluster.startCitadel();
+  await cluster.startAgents();
+  await cluster.startSidecars();
+  return {
+    cluster,
+    client(name) {
+      const client = clients.get(name);
+      if (client === undefined) throw new Error(`no client ${name}`);
+      return client;
+    },
+    nextCertificate: (workload) =>
+      new Promise((resolve) => {
+        const listener = (name: string, serial: string): void => {
+          if (name !== workload) return;
+          listeners.delete(listener);
+          resolve(serial);
+        };
+        listeners.add(listener);
+      }),
+    servesOther: (name, serial) =>
+      until(`${name} with another certificate`, AbortSignal.timeout(PATIENCE_MS), async () => {
+        const now = (await cluster.sidecar(name).status()).serial;
+        return now === serial ? undefined : now;
+      }),
+  };
+}
