@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { coverageTable } from './setup/coverage.mjs';
 import { HOW_TO_GET_ENVOY, NO_ENVOY } from './setup/envoy.mjs';
 import { PlainFilter, totalsOf } from './setup/tap-totals.mjs';
 import { runScript, setUp } from './setup.mjs';
@@ -19,6 +20,7 @@ await runScript(async () => {
     console.error(`no Envoy: the end-to-end tests will fail; ALLOW_NO_ENVOY=1 skips them.\n${HOW_TO_GET_ENVOY}`);
   }
   const { code, tap } = await runTap(process.argv.slice(2), envoyPath ?? NO_ENVOY);
+  if (!process.argv.includes('--disable-coverage')) for (const line of await coverageTable()) console.log(line);
   const { passed, failed, skipped } = totalsOf(tap);
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   process.exitCode = passed + failed + skipped === 0 ? 1 : code;
@@ -28,7 +30,8 @@ await runScript(async () => {
 async function runTap(args, envoyPath) {
   const files = args.some((arg) => !arg.startsWith('-')) ? [] : ['build/test/**/*.test.js'];
   // Coverage is a lamp: it is printed, and does not decide.
-  const common = ['run', `--jobs=${JOBS}`, '--allow-incomplete-coverage', ...args, ...files];
+  const coverage = ['--coverage-report=json-summary', '--allow-incomplete-coverage'];
+  const common = ['run', `--jobs=${JOBS}`, ...coverage, ...args, ...files];
   const env = { ...process.env, ENVOY_PATH: envoyPath };
   return process.stdout.isTTY === true ? runDrawn(common, env) : runPlain(common, env);
 }

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { keyMaterialIn } from '../../src/demo/checks/file-scan.js';
-import { SIDECERT } from '../support/mesh.js';
+import { SIDECERT, UNBUNDLED_SIDECERT } from '../support/mesh.js';
 import { realEnvoy } from '../support/real-envoy.js';
 import { shortDir } from '../support/short-dir.js';
 
@@ -38,9 +38,9 @@ interface Played {
   readonly done: Promise<number | null>;
 }
 
-function play(t: Test, envoy: string, args: readonly string[] = ['--once']): Played {
+function play(t: Test, envoy: string, { args = ['--once'], sidecert = SIDECERT } = {}): Played {
   const temporary = shortDir(t);
-  const [command = '', ...leading] = SIDECERT;
+  const [command = '', ...leading] = sidecert;
   const env = { ...process.env, ENVOY_PATH: envoy, TMPDIR: temporary };
   const child = spawn(command, [...leading, 'demo', ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
@@ -51,12 +51,18 @@ function play(t: Test, envoy: string, args: readonly string[] = ['--once']): Pla
 }
 
 const stages = [
-  { name: 'with real Envoys', envoy: envoyPath, skip, word: 'with real Envoys' },
-  { name: 'without an Envoy, saying so', envoy: 'none', skip: false, word: 'with stand-ins for Envoy' },
+  { name: 'with real Envoys', sidecert: SIDECERT, envoy: envoyPath, skip, word: 'with real Envoys' },
+  {
+    name: 'without an Envoy, saying so',
+    sidecert: UNBUNDLED_SIDECERT,
+    envoy: 'none',
+    skip: false,
+    word: 'with stand-ins for Envoy',
+  },
 ];
-for (const { name, envoy, skip, word } of stages) {
+for (const { name, sidecert, envoy, skip, word } of stages) {
   t.test(`the demo keeps all its promises ${name}`, { skip, timeout: 90_000 }, async (t) => {
-    const { done, lines, temporary } = play(t, envoy);
+    const { done, lines, temporary } = play(t, envoy, { sidecert });
     t.equal(await done, 0);
     t.strictSame(
       lines.filter((line) => line.includes(' to httpbin.')),
@@ -80,7 +86,7 @@ for (const { name, envoy, skip, word } of stages) {
 }
 
 t.test('Ctrl-C ends the demo and all that it started', { timeout: 60_000 }, async (t) => {
-  const { child, done, lines, temporary } = play(t, 'none', []);
+  const { child, done, lines, temporary } = play(t, 'none', { args: [] });
   while (!lines.some((line) => line.startsWith('rotation under load'))) {
     await once(child.stdout ?? child, 'data');
     await new Promise(setImmediate);

@@ -9,8 +9,13 @@ import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
 import { PORTS_NEEDED, planDemo } from '../../src/demo/plan.js';
 import { until } from '../../src/demo/polling.js';
 
+const program = (path: string): string[] => [process.execPath, fileURLToPath(new URL(path, import.meta.url))];
+
 /** What ships, as set-up has built it. */
-export const SIDECERT = [process.execPath, fileURLToPath(new URL('../../../dist/sidecert.js', import.meta.url))];
+export const SIDECERT = program('../../../dist/sidecert.js');
+
+/** The same before bundling, whose lines the coverage report can name. */
+export const UNBUNDLED_SIDECERT = program('../../src/cli/main.js');
 
 /** Far above what anything here takes; reached only when it does not come at all. */
 export const PATIENCE_MS = 25_000;
