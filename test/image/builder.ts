@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
 import { makeLocalBase } from './local-base.js';
 import { lastLine, run, works } from './run.js';
 
@@ -20,6 +21,8 @@ export interface Builder {
   runCommand(container: string, words: readonly string[], options?: ContainerOptions): Promise<CommandLine>;
   /** What runs `words` in a container that `runCommand` is running. */
   execCommand(container: string, words: readonly string[], options?: ContainerOptions): CommandLine;
+  /** The process to send signals to, of a command that `runCommand` gave and that runs as `pid`. */
+  signalledPid(pid: number): Promise<number>;
   /** Removes the containers and images that it made. */
   close(): Promise<void>;
 }
@@ -67,6 +70,8 @@ function engineBuilder(engine: string): Builder {
       return [engine, 'run', '--rm', ...hardening, ...named, ...flags(options), image, ...words];
     },
     execCommand: (container, words, { env = {} } = {}) => [engine, 'exec', ...flags({ env }), container, ...words],
+    // The client passes signals on.
+    signalledPid: async (pid) => pid,
     async close() {
       await run(engine, ['rmi', '--force', image]);
     },
@@ -97,11 +102,21 @@ function buildahBuilder(base: string, ownImages: readonly string[] = []): Builde
       return runIn(container, words, options);
     },
     execCommand: runIn,
+    // buildah itself would answer a signal by killing what it runs: the last of its line is the program.
+    signalledPid: lastDescendant,
     async close() {
       if (containers.length > 0) await run('buildah', ['rm', ...containers]);
       await run('buildah', ['rmi', '--force', image, ...ownImages]);
     },
   };
+}
+
+/** A child belongs to the thread that started it, and buildah has many. (proc(5), /proc/pid/task/tid/children) */
+async function lastDescendant(pid: number): Promise<number> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const children = await Promise.all(threads.map((tid) => readFile(`/proc/${pid}/task/${tid}/children`, 'utf8')));
+  const child = children.join('').trim().split(' ').at(-1) ?? '';
+  return child === '' ? pid : lastDescendant(Number(child));
 }
 
 async function mustBuild(command: string, args: readonly string[]): Promise<void> {

@@ -110,16 +110,16 @@ t.test('the image, built and run', { timeout: BUILD_LIMIT_MS }, async (t) => {
     ]);
     const address = await citadel.lineField('address');
     const citadelEnv = { SIDECERT_SOCKET: '', SIDECERT_ADDRESS: address, SIDECERT_CA_ROOT: '/state/root-cert.pem' };
-    t.match(await citadel.health(citadelEnv), { code: 0, output: /SERVING/ });
+    t.match(await citadel.health(citadelEnv), { code: 0, output: /^SERVING$/m });
 
     const agent = await start(t, builder, volumes, [
       ...['agent', '--ca-address', address, '--ca-root', '/state/root-cert.pem', '--token-file', '/state/token'],
       ...['--namespace', 'foo', '--service-account', 'sleep'],
     ]);
     await agent.lineField('serial');
-    t.match(await agent.health({}), { code: 0, output: /SERVING/ });
-    // The exit code here is the builder's, which the signal ends too; that of the program is proven in test/cli.
-    await Promise.all([agent.stop(), citadel.stop()]);
+    t.match(await agent.health({}), { code: 0, output: /^SERVING$/m });
+    t.equal((await agent.stop()).code, 0, 'the agent ends cleanly by SIGTERM');
+    t.equal((await citadel.stop()).code, 0, 'and so does Citadel');
   });
 });
 
@@ -152,8 +152,8 @@ async function start(t: Test, builder: Builder, volumes: Record<string, string>,
       const [program, ...words]: CommandLine = builder.execCommand(container, healthCheck, { env, volumes });
       return run(program, words);
     },
-    stop(): Promise<Outcome> {
-      child.kill('SIGTERM');
+    async stop(): Promise<Outcome> {
+      if (child.pid !== undefined) process.kill(await builder.signalledPid(child.pid), 'SIGTERM');
       return ended;
     },
   };
