@@ -22,7 +22,9 @@ RUN node scripts/build.mjs
 # The final root. Node.js is executable but not readable for the user that runs it (mode 0111): Linux then keeps the
 # process from being dumped or traced by others of the same user, so there are no core files and nobody reads keys
 # through /proc/PID/mem. (execve(2), "would_dump" in fs/exec.c; it needs fs.suid_dumpable = 0, the default)
-RUN mkdir -p /image/usr/local/bin /image/opt/sidecert \
+# Without nsswitch.conf the C library may ask DNS before /etc/hosts.
+RUN mkdir -p /image/etc /image/usr/local/bin /image/opt/sidecert \
+    && echo 'hosts: files dns' > /image/etc/nsswitch.conf \
     && install -m 0111 "$(command -v node)" /image/usr/local/bin/node \
     && for library in $(ldd "$(command -v node)" | grep -o '/[^ ]*'); do cp -L --parents "${library}" /image; done \
     && cp -R dist/. package.json /image/opt/sidecert/

@@ -109,7 +109,11 @@ t.test('the image, built and run', { timeout: BUILD_LIMIT_MS }, async (t) => {
       ...['--jwks', '/state/jwks.json', '--token-issuer', 'https://issuer.test'],
     ]);
     const address = await citadel.lineField('address');
-    const citadelEnv = { SIDECERT_SOCKET: '', SIDECERT_ADDRESS: address, SIDECERT_CA_ROOT: '/state/root-cert.pem' };
+    const citadelEnv = {
+      SIDECERT_SOCKET: '',
+      SIDECERT_ADDRESS: address.replace('127.0.0.1', 'localhost'),
+      SIDECERT_CA_ROOT: '/state/root-cert.pem',
+    };
     t.match(await citadel.health(citadelEnv), { code: 0, output: /^SERVING$/m });
 
     const agent = await start(t, builder, volumes, [
