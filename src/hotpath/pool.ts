@@ -36,6 +36,12 @@ export function createPooledHotPath(options: PooledHotPathOptions): HotPath {
   return new PooledHotPath(options);
 }
 
+/**
+ * What waits behind a job that is late has often come together with it, and is late itself within the next milliseconds.
+ * Given a new thread before that, it would take the thread along while that still starts.
+ */
+const COMPANIONS_MS = 10;
+
 /** Jobs that travel together. Aborting ends their thread, or takes the batch back if its thread is still starting. */
 interface Batch {
   readonly jobs: readonly Job[];
@@ -179,8 +185,7 @@ class PooledHotPath implements HotPath {
     this.running.delete(batch);
     for (const job of batch.jobs) job.reject(error);
     this.endThreadOf(batch);
-    // Not at once: what waits has often come together with the late one, and then ends in this same turn.
-    setImmediate(() => this.dispatch());
+    setTimeout(() => this.dispatch(), COMPANIONS_MS);
   }
 
   private endThreadOf(batch: Batch): void {
