@@ -1,3 +1,4 @@
+import { closeDebugDoors } from '../platform/index.js';
 import type { Logger } from '../telemetry/index.js';
 
 /** What a composition root takes from the process around it. */
@@ -47,5 +48,22 @@ export class Teardown {
       }
     }
     if (failures.length > 0) throw failures[0];
+  }
+}
+
+/**
+ * The frame of every long-lived command: closes the debugging doors before there is any key, runs `start`, which puts
+ * the ends of what it opens onto the teardown and resolves with the address, and takes all down again when it fails.
+ */
+export async function runApp(context: AppContext, start: (teardown: Teardown) => Promise<string>): Promise<RunningApp> {
+  const { nodeFlags } = context;
+  closeDebugDoors({ nodeFlags, onSignal: (signal, listener) => process.on(signal, listener) });
+  const teardown = new Teardown();
+  try {
+    const address = await start(teardown);
+    return { address, close: () => teardown.run() };
+  } catch (error) {
+    await teardown.run().catch(() => {});
+    throw error;
   }
 }

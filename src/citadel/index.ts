@@ -3,6 +3,7 @@
  * `istio.v1.auth.IstioCertificateService` as istiod does. `app` puts the parts together.
  */
 export type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
+export { writeWhole } from './authority-directory.js';
 export { MAX_CERTIFICATE_REQUEST_BYTES } from './certificate-codec.js';
 export type { IssuanceOptions } from './certificate-issuance.js';
 export { type CertificateServiceOptions, createCertificateService } from './certificate-service.js';

@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
+import { isIssuedBy } from '../hotpath/index.js';
 
 /** Longer paths do not occur, and each step may try all candidates. */
 const MAX_PATH_LENGTH = 8;
@@ -45,10 +46,6 @@ function extend(
 
 function isUsable(certificate: X509Certificate, nowMs: number): boolean {
   return certificate.ca && Date.parse(certificate.validFrom) <= nowMs && nowMs < Date.parse(certificate.validTo);
-}
-
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
 function isOneOf(certificate: X509Certificate, others: readonly X509Certificate[]): boolean {

@@ -12,6 +12,7 @@ export type {
   SealedSvid,
   SealRequest,
 } from './hot-path.js';
+export { isIssuedBy } from './issued-by.js';
 export { KEY_TYPES, type KeyType } from './key-type.js';
 export { createLoneHotPath } from './lone-hot-path.js';
 export { createPooledHotPath, type PooledHotPathOptions } from './pool.js';

@@ -1,9 +1,10 @@
-import { errorCodeOf, IdentityError } from '../errors/index.js';
+import { IdentityError } from '../errors/index.js';
 import type { HotPath } from './hot-path.js';
 import type { Operation, Operations } from './implementation.js';
 import { prepare } from './js/prepare.js';
 import { seal } from './js/seal.js';
-import type { PooledHotPathOptions } from './pool.js';
+import { operationError } from './operation-error.js';
+import { createPooledHotPath, type PooledHotPathOptions } from './pool.js';
 import { readItem } from './worker-protocol.js';
 
 /**
@@ -11,13 +12,13 @@ import { readItem } from './worker-protocol.js';
  * the pool only for what would block it (RSA keys take 100 to 200 ms, signing a CA's leaves is a stream of work).
  *
  * A thread costs 30 to 50 ms to start, when the first secret is being waited for, and about 8 MB while it lives: see
- * docs/performance.md. The pool is loaded when it is first needed. The caller closes it.
+ * docs/performance.md. The pool is made when it is first needed. The caller closes it.
  */
 export function createLoneHotPath(options: PooledHotPathOptions): HotPath {
-  let pool: Promise<HotPath> | undefined;
+  let pool: HotPath | undefined;
   let isClosed = false;
-  const pooled = (): Promise<HotPath> => {
-    pool ??= import('./pool.js').then(({ createPooledHotPath }) => createPooledHotPath(options));
+  const pooled = (): HotPath => {
+    pool ??= createPooledHotPath(options);
     return pool;
   };
   const here = <O extends Operation>(
@@ -29,14 +30,12 @@ export function createLoneHotPath(options: PooledHotPathOptions): HotPath {
     try {
       return operate(readItem[op](item));
     } catch (error) {
-      if (error instanceof IdentityError) throw error;
-      // A foreign error is a bug of ours, and what its text holds is not known: only its class goes out.
-      throw new IdentityError(errorCodeOf(error), `${op} threw ${Object(error).constructor?.name}`);
+      throw operationError(op, error);
     }
   };
   return {
     async prepare(request) {
-      if (`${request?.keyType}`.startsWith('rsa') && !isClosed) return (await pooled()).prepare(request);
+      if (`${request?.keyType}`.startsWith('rsa') && !isClosed) return pooled().prepare(request);
       return here('prepare', prepare, request);
     },
     async seal(request) {
@@ -44,11 +43,11 @@ export function createLoneHotPath(options: PooledHotPathOptions): HotPath {
     },
     async issue(request) {
       if (isClosed) throw new IdentityError('ERR_HOTPATH_CLOSED', 'hot path is closed');
-      return (await pooled()).issue(request);
+      return pooled().issue(request);
     },
     async close() {
       isClosed = true;
-      await (await pool)?.close();
+      await pool?.close();
     },
   };
 }

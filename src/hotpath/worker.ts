@@ -2,10 +2,10 @@
  * What runs in a thread of the pool. Bundled on its own, so it must import nothing but the hot path.
  */
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { errorCodeOf, IdentityError } from '../errors/index.js';
 import type { HotPathImplementation, Operation, Operations } from './implementation.js';
 import { prepare } from './js/prepare.js';
 import { seal } from './js/seal.js';
+import { operationError } from './operation-error.js';
 import { type Batch, buffersOf, type Outcome, readItem } from './worker-protocol.js';
 
 /** `issue` brings an ASN.1 library: the first CSR loads it, so that the agent's threads never pay for it. */
@@ -53,9 +53,8 @@ function outcomeOf<O extends Operation>(
   try {
     return { ok: true, value: operate(readItem[op](item)) };
   } catch (error) {
-    // A foreign error is a bug of ours, and what its text holds is not known: only its class goes out.
-    const message = error instanceof IdentityError ? error.message : `${op} threw ${Object(error).constructor?.name}`;
-    return { ok: false, code: errorCodeOf(error), message };
+    const { code, message } = operationError(op, error);
+    return { ok: false, code, message };
   } finally {
     wipeKey(item);
   }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ErrorCode } from '../errors/index.js';
-import { errorCodeOf, IdentityError } from '../errors/index.js';
+import { type ErrorCode, errorCodeOf, IdentityError } from '../errors/index.js';
 import { retryDelayMs, type TimerWheel } from '../rotation/index.js';
 import type { TokenSource } from './certificate-issuer.js';
 import { parseServiceAccountToken } from './service-account-token.js';
@@ -70,8 +69,7 @@ export class TokenGate implements TokenSource {
     if (this.#latest === undefined) {
       throw new IdentityError('ERR_TOKEN_MISSING', 'no stream has brought a token yet, expected one in its metadata');
     }
-    parseServiceAccountToken(this.#latest.token, this.options.now());
-    return Buffer.from(this.#latest.token);
+    return this.#checkedCopy(this.#latest.token);
   }
 
   /**
@@ -117,12 +115,7 @@ export class TokenGate implements TokenSource {
   }
 
   async #verify(token: Buffer): Promise<void> {
-    const source: TokenSource = {
-      read: async () => {
-        parseServiceAccountToken(token, this.options.now());
-        return Buffer.from(token);
-      },
-    };
+    const source: TokenSource = { read: async () => this.#checkedCopy(token) };
     for (let failures = 0; ; failures += 1) {
       try {
         await this.#guarded().issueWith(source);
@@ -138,6 +131,12 @@ export class TokenGate implements TokenSource {
         await this.#delay(retryDelayMs(failures, 0, this.options.random()));
       }
     }
+  }
+
+  /** A copy, because who reads a token wipes it; checked, because time has passed since it came. */
+  #checkedCopy(token: Buffer): Buffer {
+    parseServiceAccountToken(token, this.options.now());
+    return Buffer.from(token);
   }
 
   #guarded(): WorkloadIdentity {

@@ -1,13 +1,13 @@
 import { X509Certificate } from 'node:crypto';
 import { inspect } from 'node:util';
 import t, { type Test } from 'tap';
-import { createPooledHotPath } from '../../src/hotpath/index.js';
 import { type SvidChange, WorkloadIdentity } from '../../src/identity/index.js';
 import { TimerWheel } from '../../src/rotation/index.js';
 import { envoy } from '../../src/rpc/index.js';
 import { SpiffeId } from '../../src/spiffe/index.js';
 import { createJsonLogger } from '../../src/telemetry/index.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { openHotPath } from '../support/hot-path.js';
 import { InProcessCa } from '../support/in-process-ca.js';
 
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
@@ -15,13 +15,7 @@ const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 const ID = SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep');
 const TTL_MS = 3600_000;
 
-const hotPath = createPooledHotPath({
-  threads: { min: 1, max: 1 },
-  idleTimeoutMs: 1000,
-  maxQueue: 64,
-  taskTimeoutMs: 20_000,
-});
-t.teardown(() => hotPath.close());
+const hotPath = openHotPath();
 
 function setUp(t: Test) {
   const clock = new FakeClock(Date.now());

@@ -1,4 +1,4 @@
-/** The parts of an agent that load gRPC: kept apart so that they load while the first key is being made. */
+/** The parts of an agent that load gRPC: kept apart so that the first key is made while they load. */
 import { createCaClient } from '../../ca-client/index.js';
 import type { AgentConfig } from '../../config/index.js';
 import type { CertificateIssuer } from '../../identity/index.js';

@@ -1,19 +1,18 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { writeWhole } from '../../citadel/index.js';
 import { wrapError } from '../../errors/index.js';
 import type { TrustBundle } from '../../spiffe/index.js';
 
+/** Roots are public. */
+const FILE_MODE = 0o644;
+
 /**
- * Writes the roots for the agents of this machine: beside the file first, then renamed over it, so that nobody reads
- * half of it.
- * @throws IdentityError `ERR_CONFIG_INVALID` when it cannot be written.
+ * Writes the roots for the agents of this machine, whole or not at all: nobody reads half of them.
+ * @throws IdentityError `ERR_CONFIG_INVALID` when they cannot be written.
  */
 export async function writeRootCertificates(path: string, bundle: TrustBundle): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
   try {
-    await writeFile(temporary, bundle.toPem(), { mode: 0o644 });
-    await rename(temporary, path);
+    await writeWhole(path, bundle.toPem(), FILE_MODE);
   } catch (error) {
-    await rm(temporary, { force: true });
     throw wrapError('ERR_CONFIG_INVALID', `--root-cert-out ${path}`, error);
   }
 }

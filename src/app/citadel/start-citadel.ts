@@ -8,10 +8,9 @@ import {
 } from '../../citadel/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { createPooledHotPath } from '../../hotpath/index.js';
-import { closeDebugDoors } from '../../platform/index.js';
 import { createGrpcServer, healthService, listenTls } from '../../rpc/index.js';
 import { Field } from '../../telemetry/index.js';
-import { type AppContext, type RunningApp, Teardown } from '../running-app.js';
+import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { writeRootCertificates } from './root-certificate-file.js';
 
 /** The event loop needs a core of its own; signing takes the others. */
@@ -35,17 +34,12 @@ const MAX_STREAMS_PER_CONNECTION = 1000;
 const DRAIN_MS = 2000;
 
 /** Builds and starts a Citadel: authority, authenticator, signing threads, TLS listener. */
-export async function startCitadel(config: CitadelConfig, context: AppContext): Promise<RunningApp> {
-  closeDebugDoors({ nodeFlags: context.nodeFlags, onSignal: (signal, listener) => process.on(signal, listener) });
-  const teardown = new Teardown();
-  try {
+export function startCitadel(config: CitadelConfig, context: AppContext): Promise<RunningApp> {
+  return runApp(context, async (teardown) => {
     const address = await start(config, context, teardown);
     context.logger.info('citadel ready', { [Field.address]: address });
-    return { address, close: () => teardown.run() };
-  } catch (error) {
-    await teardown.run().catch(() => {});
-    throw error;
-  }
+    return address;
+  });
 }
 
 async function start(config: CitadelConfig, context: AppContext, teardown: Teardown): Promise<string> {

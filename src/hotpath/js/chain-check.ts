@@ -1,11 +1,11 @@
 import type { X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
+import { isIssuedBy } from '../issued-by.js';
 import { validityOf } from './validity.js';
 
 /**
  * Proves that each link of the chain is signed by the next, and the last by a certificate of the bundle, all valid at
- * `nowMs`. `checkIssued` compares names and key identifiers and demands keyCertSign where the issuer has a KeyUsage
- * (X509_check_issued); `ca` demands basicConstraints CA:TRUE; `verify` is the signature itself.
+ * `nowMs`; `ca` demands basicConstraints CA:TRUE.
  *
  * Path length and name constraints are not looked at: Node shows neither, and each peer's own verifier does.
  * @throws IdentityError `ERR_SVID_UNTRUSTED`.
@@ -45,15 +45,6 @@ function checkAnchored(
   }
   if (!issuers.some((issuer) => isValidAt(issuer, nowMs))) {
     throw untrusted(position, 'an issuer in the bundle that is not valid now', 'a valid one');
-  }
-}
-
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  try {
-    return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
-  } catch {
-    // OpenSSL throws for a public key of a kind that it does not know.
-    return false;
   }
 }
 

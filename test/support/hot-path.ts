@@ -1,0 +1,14 @@
+import t from 'tap';
+import { createPooledHotPath, type HotPath } from '../../src/hotpath/index.js';
+
+/** A hot path with one thread for the tests of a file, closed when they are over. */
+export function openHotPath(): HotPath {
+  const hotPath = createPooledHotPath({
+    threads: { min: 1, max: 1 },
+    idleTimeoutMs: 1000,
+    maxQueue: 64,
+    taskTimeoutMs: 20_000,
+  });
+  t.teardown(() => hotPath.close());
+  return hotPath;
+}
