@@ -83,6 +83,8 @@ export class TokenGate implements TokenSource {
     const standing = this.#standing(key);
     if (standing?.kind === 'accepted') return;
     if (standing?.kind === 'refused') throw standing.error;
+    // Before anything is begun: a verdict that nobody hears would end the process when it is a refusal.
+    if (signal.aborted) throw cancelled();
     const verdict = standing?.verdict ?? this.#put(key, token, expiresAtMs ?? Number.POSITIVE_INFINITY);
     await unlessAborted(verdict, signal);
   }
@@ -169,7 +171,6 @@ export class TokenGate implements TokenSource {
 }
 
 async function unlessAborted(verdict: Promise<void>, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) throw cancelled();
   let onAbort = (): void => {};
   const aborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => reject(cancelled());

@@ -1,22 +1,16 @@
 import t, { type Test } from 'tap';
-import { createPooledHotPath } from '../../src/hotpath/index.js';
 import { TokenGate, WorkloadIdentity } from '../../src/identity/index.js';
 import { TimerWheel } from '../../src/rotation/index.js';
 import { SpiffeId } from '../../src/spiffe/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { openHotPath } from '../support/hot-path.js';
 import { InProcessCa } from '../support/in-process-ca.js';
 
 const TTL_MS = 3600_000;
 const forever = new AbortController().signal;
 
-const hotPath = createPooledHotPath({
-  threads: { min: 1, max: 1 },
-  idleTimeoutMs: 1000,
-  maxQueue: 64,
-  taskTimeoutMs: 20_000,
-});
-t.teardown(() => hotPath.close());
+const hotPath = openHotPath();
 
 function setUp(t: Test) {
   const clock = new FakeClock(Date.now());
@@ -131,6 +125,15 @@ t.test('a stream that goes away while its token waits is let go', async (t) => {
   gone.abort();
   await t.rejects(admitted, { code: 'ERR_CANCELLED' });
   ca.release();
+});
+
+t.test('a stream that has gone already costs no CSR, and the refusal of its token goes to nobody', async (t) => {
+  const { ca, gate, token } = setUp(t);
+  ca.fault = 'ERR_CA_REFUSED_TOKEN';
+  await t.rejects(gate.admit(token('a'), AbortSignal.abort()), { code: 'ERR_CANCELLED' });
+  // A call that runs behind it in the same queue shows that nothing was put before the CA.
+  await t.rejects(gate.admit(token('b'), forever), { code: 'ERR_CA_REFUSED_TOKEN' });
+  t.equal(ca.tokens.length, 1);
 });
 
 t.test('a flood of different tokens is refused early', async (t) => {
