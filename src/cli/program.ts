@@ -10,6 +10,7 @@ import {
   type Schema,
 } from '../config/index.js';
 import { IdentityError } from '../errors/index.js';
+import { redact } from '../telemetry/index.js';
 import { runAgent, runBootstrap, runCitadel, runDemoCommand, runHealth } from './commands.js';
 import { configSources, Exit, print, printError } from './process.js';
 
@@ -40,7 +41,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       return Exit.ok;
     default:
       printError(
-        `sidecert: got ${name === undefined ? 'no command' : JSON.stringify(name)}, expected one of ${[...Object.keys(COMMANDS), 'version', 'help'].join(', ')}\n`,
+        `sidecert: got ${name === undefined ? 'no command' : JSON.stringify(redact(name))}, expected one of ${[...Object.keys(COMMANDS), 'version', 'help'].join(', ')}\n`,
       );
       return Exit.usage;
   }
@@ -58,7 +59,7 @@ async function run<S extends Schema>(
       print(commandHelp(name));
       return Exit.ok;
     case 'invalid':
-      for (const problem of result.problems) printError(`sidecert ${name}: ${problem}\n`);
+      for (const problem of result.problems) complain(name, problem);
       printError(`sidecert ${name} --help tells what can be set\n`);
       return Exit.usage;
     case 'ok':
@@ -70,7 +71,12 @@ async function run<S extends Schema>(
 
 /** An error that we know speaks for itself; of any other the stack is what helps. */
 function failed(name: string, error: unknown): number {
-  if (error instanceof IdentityError) printError(`sidecert ${name}: ${error.code}: ${error.message}\n`);
-  else printError(`sidecert ${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  if (error instanceof IdentityError) complain(name, `${error.code}: ${error.message}`);
+  else complain(name, error instanceof Error ? (error.stack ?? error.message) : String(error));
   return Exit.failed;
+}
+
+/** A value is quoted in the complaint about it, and whoever took a flag for another may have given a token or a key. */
+function complain(name: string, problem: string): void {
+  printError(`sidecert ${name}: ${redact(problem)}\n`);
 }

@@ -1,5 +1,6 @@
 import type { LogFields } from './fields.js';
 import { LOG_LEVELS, type Logger, type LogLevel } from './logger.js';
+import { redact } from './redact.js';
 
 export interface JsonLoggerOptions {
   /** The quietest level that is still written. */
@@ -9,12 +10,6 @@ export interface JsonLoggerOptions {
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
-
-/** PEM never belongs in a log. Should a foreign error text carry any, it is cut out here, as the last line of defence. */
-const PEM_BLOCK = /-----BEGIN [^-]{1,40}-----[\s\S]*?(-----END [^-]{1,40}-----|$)/g;
-
-/** A JWT: three base64url parts, the first of which is a JSON object (`{"` encodes to `eyJ`). */
-const JWT = /\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*/g;
 
 /** Longer values are cut: a peer must not be able to fill the log with one message. */
 const MAX_VALUE_CHARS = 1000;
@@ -37,6 +32,6 @@ export function createJsonLogger({ level, write, now }: JsonLoggerOptions): Logg
 }
 
 function clean(value: string): string {
-  const redacted = value.replace(PEM_BLOCK, '[redacted PEM]').replace(JWT, '[redacted token]');
+  const redacted = redact(value);
   return redacted.length <= MAX_VALUE_CHARS ? redacted : `${redacted.slice(0, MAX_VALUE_CHARS)}…`;
 }

@@ -43,6 +43,13 @@ t.test('a key or a token in a foreign error text is cut out', async (t) => {
   t.match(lines[0], /redacted PEM.*redacted token.*redacted PEM/);
 });
 
+t.test('a token that was cut short before it came is cut out, too', async (t) => {
+  const { logger, lines } = capture('debug');
+  const jwt = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl';
+  logger.warn('refused', { [Field.clusterId]: jwt.slice(0, 40), [Field.nodeId]: jwt.slice(0, 15) });
+  t.match(JSON.parse(lines[0] ?? ''), { cluster_id: '[redacted token]', node_id: '[redacted token]' });
+});
+
 t.test('a value of a megabyte does not fill the log, and a line feed does not make two lines of one', async (t) => {
   const { logger, lines } = capture('debug');
   logger.warn('nack', { [Field.reason]: `a\nb${'x'.repeat(1024 * 1024)}` });
