@@ -78,10 +78,10 @@ class CertificateService {
   }
 
   async #create(call: RawUnaryCall, caller: CallerTrace, signal: AbortSignal): Promise<Buffer> {
-    const token = bearerToken(call.metadata);
-    const request = decodeCertificateRequest(call.request);
-    const workload = await this.options.authenticator.authenticate(token);
+    const workload = await this.options.authenticator.authenticate(bearerToken(call.metadata));
     signal.throwIfAborted();
+    // After the token: whoever has no good one learns nothing about the rest of its request.
+    const request = decodeCertificateRequest(call.request);
     return encodeCertificateResponse(await issueLeaf(this.options, workload, request, caller));
   }
 

@@ -1,0 +1,37 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { shortDir } from './short-dir.js';
+import type { TestCa } from './test-ca.js';
+
+interface AuthorityParts {
+  readonly signer: TestCa;
+  /** The content of cert-chain.pem. */
+  readonly chain?: readonly TestCa[];
+  readonly roots: readonly TestCa[];
+}
+
+/** A CA directory with Istio's file names, whole and right; a file given in `changes` is other, or not there. */
+export function authorityDirectory(
+  t: Test,
+  { signer, chain = [], roots }: AuthorityParts,
+  changes: Readonly<Record<string, Buffer | string | undefined>> = {},
+): string {
+  const directory = shortDir(t);
+  const files = {
+    'ca-cert.pem': signer.certificatePem,
+    'ca-key.pem': signer.privateKeyPem,
+    'cert-chain.pem': pemOf(chain),
+    'root-cert.pem': pemOf(roots),
+    ...changes,
+  };
+  for (const [name, content] of Object.entries(files)) {
+    if (content !== undefined) writeFileSync(join(directory, name), content);
+  }
+  return directory;
+}
+
+/** These certificates, one PEM block each. */
+export function pemOf(authorities: readonly TestCa[]): Buffer {
+  return Buffer.concat(authorities.map(({ certificatePem }) => certificatePem));
+}

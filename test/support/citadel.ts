@@ -1,0 +1,70 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import {
+  type CertificateServiceOptions,
+  createCertificateService,
+  createJwksAuthenticator,
+  createServingCertificate,
+  DEFAULT_TTL_LIMITS,
+  MAX_CERTIFICATE_REQUEST_BYTES,
+  openSigningAuthority,
+} from '../../src/citadel/index.js';
+import type { HotPath } from '../../src/hotpath/index.js';
+import { createGrpcServer, listenTls } from '../../src/rpc/index.js';
+import { TrustDomain } from '../../src/spiffe/index.js';
+import { CitadelCaller } from './citadel-caller.js';
+import { RecordingLogger } from './recording-logger.js';
+import { shortDir } from './short-dir.js';
+import { TokenIssuer } from './test-tokens.js';
+
+const trustDomain = TrustDomain.parse('cluster.local');
+
+export interface TestCitadel {
+  /** A client of its own connection. */
+  readonly caller: CitadelCaller;
+  /** Signs the tokens that it accepts, for the audience `istio-ca`. */
+  readonly issuer: TokenIssuer;
+  readonly rootPem: Buffer;
+  readonly logger: RecordingLogger;
+}
+
+interface Options extends Partial<Omit<CertificateServiceOptions, 'logger'>> {
+  /** Holds the authority; else it is fresh and in memory. */
+  readonly directory?: string;
+}
+
+/** A Citadel as `app` builds it, on a real TLS port, with what a test puts in place of a part; closed after the test. */
+export async function startCitadel(t: Test, hotPath: HotPath, options: Options = {}): Promise<TestCitadel> {
+  const { directory, ...replaced } = options;
+  const logger = new RecordingLogger();
+  const issuer = new TokenIssuer();
+  const jwksFile = join(shortDir(t), 'jwks.json');
+  writeFileSync(jwksFile, JSON.stringify(issuer.jwks));
+  const common = { trustDomain, logger, now: Date.now };
+  const authority = await openSigningAuthority({ ...common, ...(directory !== undefined && { directory }) });
+  const audiences = ['istio-ca'];
+  const authenticator = await createJwksAuthenticator({
+    ...common,
+    ...{ path: jwksFile, issuer: issuer.issuer, audiences },
+  });
+  const serving = await createServingCertificate({ ...common, hotPath, authority, random: Math.random });
+  t.teardown(() => serving.close());
+  const server = createGrpcServer({ logger, maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES });
+  const { definition, implementation } = createCertificateService({
+    ...{ authenticator, hotPath, authority, ttlLimits: DEFAULT_TTL_LIMITS, logger, now: Date.now },
+    ...replaced,
+  });
+  server.addService(definition, implementation);
+  const listener = await listenTls({
+    ...{ host: '127.0.0.1', port: 0, backlog: 128, handshakeTimeoutMs: 10_000, logger },
+    certificate: serving.current,
+    onSocket: (socket) => server.attach(socket),
+  });
+  t.teardown(async () => {
+    await listener.close();
+    await server.close(0);
+  });
+  const rootPem = authority.bundle.toPem();
+  return { caller: new CitadelCaller(t, { address: listener.address, rootPem }), issuer, rootPem, logger };
+}

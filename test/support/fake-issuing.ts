@@ -1,0 +1,34 @@
+import type { HotPath, IssuedLeaf } from '../../src/hotpath/index.js';
+
+/** The `issue` half of a hot path that does as it is told. */
+export class FakeIssuing implements Pick<HotPath, 'issue'> {
+  /** How often it has been asked. */
+  calls = 0;
+  /** What the next calls fail with at once. */
+  failure: Error | undefined;
+  /** The next calls wait for {@link release}. */
+  isHeld = false;
+  readonly #held: (() => void)[] = [];
+  #waiters: (() => void)[] = [];
+
+  constructor(private readonly real: Pick<HotPath, 'issue'>) {}
+
+  async issue(request: Parameters<HotPath['issue']>[0]): Promise<IssuedLeaf> {
+    this.calls += 1;
+    for (const wake of this.#waiters.splice(0)) wake();
+    if (this.isHeld) await new Promise<void>((resolve) => this.#held.push(resolve));
+    if (this.failure !== undefined) throw this.failure;
+    return this.real.issue(request);
+  }
+
+  /** Lets all go that wait. */
+  release(): void {
+    this.isHeld = false;
+    for (const go of this.#held.splice(0)) go();
+  }
+
+  /** Resolves when it has been asked `count` times in all. */
+  async untilCalled(count: number): Promise<void> {
+    while (this.calls < count) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
+}
