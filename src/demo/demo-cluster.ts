@@ -22,6 +22,9 @@ import { type Rotation, readRotation } from './rotation-line.js';
 import type { Sidecar } from './sidecars/sidecar.js';
 import { startSidecar } from './sidecars/start-sidecar.js';
 
+/** The shortest life that a Kubernetes API server grants to a token. */
+const TOKEN_TTL_SECONDS = 600;
+
 export interface DemoClusterOptions {
   /** The demo's own directory; nothing is written elsewhere. */
   readonly directory: string;
@@ -31,6 +34,8 @@ export interface DemoClusterOptions {
   readonly sidecertCommand: SidecertCommand;
   /** The life of the workloads' certificates. */
   readonly ttlSeconds: number;
+  /** The life of the pods' tokens; that of Kubernetes unless given. */
+  readonly tokenTtlSeconds?: number;
   /** Hears of each process that died on its own, and of each token that could not be replaced. */
   readonly onTrouble: (line: string) => void;
   readonly onRotation: (workload: WorkloadPlan, rotation: Rotation) => void;
@@ -167,6 +172,7 @@ export class DemoCluster {
       volume: new ProjectedVolume(workload.tokenDirectory, 'istio-token', this.options.now),
       namespace: workload.namespace,
       serviceAccount: workload.serviceAccount,
+      ttlSeconds: this.options.tokenTtlSeconds ?? TOKEN_TTL_SECONDS,
       onError: (error) => this.options.onTrouble(`token of ${workload.name} not replaced: ${error}`),
     });
     this.#tokens.set(workload.name, token);

@@ -3,8 +3,7 @@ import { SteadyLoad } from '../../src/demo/checks/steady-load.js';
 import { servedSerial } from '../../src/demo/checks/tls-probe.js';
 import { ProjectedVolume } from '../../src/demo/kubernetes/projected-volume.js';
 import { until } from '../../src/demo/polling.js';
-import type { SupervisedProcess } from '../../src/demo/processes/supervised-process.js';
-import { PATIENCE_MS, startMesh } from '../support/mesh.js';
+import { PATIENCE_MS, says, startMesh } from '../support/mesh.js';
 import { realEnvoy } from '../support/real-envoy.js';
 
 const { path: envoyPath, skip } = realEnvoy();
@@ -15,16 +14,6 @@ const TTL_SECONDS = 8;
 const REQUESTS_PER_SECOND = 40;
 
 const patience = (): AbortSignal => AbortSignal.timeout(PATIENCE_MS);
-
-/** Waits until a process says something that it had not said before the call. */
-async function says(process: SupervisedProcess, text: string): Promise<void> {
-  const before = new Set(process.tail);
-  await until(
-    `${process.name} says ${text}`,
-    patience(),
-    async () => process.tail.some((line) => line.includes(text) && !before.has(line)) || undefined,
-  );
-}
 
 t.test('with one mesh of real Envoys', { skip, timeout: 120_000 }, async (t) => {
   const { cluster, client, nextCertificate, servesOther } = await startMesh(t, { envoyPath, ttlSeconds: TTL_SECONDS });

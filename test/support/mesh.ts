@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { DemoCluster } from '../../src/demo/demo-cluster.js';
+import { DemoCluster, type DemoClusterOptions } from '../../src/demo/demo-cluster.js';
 import { freePorts } from '../../src/demo/free-ports.js';
 import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
 import { PORTS_NEEDED, planDemo } from '../../src/demo/plan.js';
 import { until } from '../../src/demo/polling.js';
+import type { SupervisedProcess } from '../../src/demo/processes/supervised-process.js';
 
 const program = (path: string): string[] => [process.execPath, fileURLToPath(new URL(path, import.meta.url))];
 
@@ -31,8 +32,20 @@ export interface Mesh {
   servesOther(sidecar: string, serial: string): Promise<string>;
 }
 
+export type MeshOptions = Pick<DemoClusterOptions, 'ttlSeconds' | 'tokenTtlSeconds'> & { readonly envoyPath: string };
+
+/** Waits until a process says something that it had not said before the call. */
+export async function says(process: SupervisedProcess, text: string): Promise<void> {
+  const before = new Set(process.tail);
+  await until(
+    `${process.name} says ${text}`,
+    AbortSignal.timeout(PATIENCE_MS),
+    async () => process.tail.some((line) => line.includes(text) && !before.has(line)) || undefined,
+  );
+}
+
 /** Starts all of it, and ends it with the test. */
-export async function startMesh(t: Test, options: { envoyPath: string; ttlSeconds: number }): Promise<Mesh> {
+export async function startMesh(t: Test, options: MeshOptions): Promise<Mesh> {
   const directory = await mkdtemp(join(tmpdir(), 'sidecert-e2e-'));
   const listeners = new Set<(workload: string, serial: string) => void>();
   const cluster = new DemoCluster({

@@ -6,9 +6,6 @@ import type { TokenIssuer } from './token-issuer.js';
 /** The audience that Istio's CA and ours expect. */
 const AUDIENCE = 'istio-ca';
 
-/** The shortest life that a Kubernetes API server grants. */
-const TTL_SECONDS = 600;
-
 /** The kubelet replaces a token at 80 % of its life. */
 const REFRESH_RATIO = 0.8;
 
@@ -17,6 +14,7 @@ export interface PodTokenOptions {
   readonly volume: ProjectedVolume;
   readonly namespace: string;
   readonly serviceAccount: string;
+  readonly ttlSeconds: number;
   /** Hears of a refresh that failed; the next one is tried in its time. */
   readonly onError: (error: unknown) => void;
 }
@@ -33,20 +31,20 @@ export class PodToken {
     await this.refresh();
     this.#timer = setInterval(
       () => void this.refresh().catch(this.options.onError),
-      TTL_SECONDS * REFRESH_RATIO * 1000,
+      this.options.ttlSeconds * REFRESH_RATIO * 1000,
     ).unref();
   }
 
   /** Replaces the token now. */
   async refresh(): Promise<void> {
-    const { issuer, volume, namespace, serviceAccount } = this.options;
+    const { issuer, volume, namespace, serviceAccount, ttlSeconds } = this.options;
     const token = await issuer.mint({
       namespace,
       serviceAccount,
       podName: `${serviceAccount}-${this.#podUid.slice(0, 8)}`,
       podUid: this.#podUid,
       audience: AUDIENCE,
-      ttlSeconds: TTL_SECONDS,
+      ttlSeconds,
     });
     await volume.write(token);
   }
