@@ -42,8 +42,7 @@ export async function openSigningAuthority(options: SigningAuthorityOptions): Pr
   const found = directory === undefined ? undefined : await readAuthorityFiles(directory);
   const files = found ?? freshRoot(options);
   if (directory !== undefined && found === undefined) await writeAuthorityFiles(directory, files);
-  const authority = loadAuthority(files, now());
-  files.caKey.fill(0);
+  const authority = loadFrom(directory, files, now());
   const { serialNumber } = authority.signer.certificate;
   logger.info(found === undefined ? 'signing authority created' : 'signing authority loaded', {
     [Field.path]: directory,
@@ -52,6 +51,18 @@ export async function openSigningAuthority(options: SigningAuthorityOptions): Pr
     [Field.bundleSize]: authority.bundle.size,
   });
   return authority;
+}
+
+/** Wipes the key, and says in an error which directory it is about. */
+function loadFrom(directory: string | undefined, files: AuthorityFiles, nowMs: number): SigningAuthority {
+  try {
+    return loadAuthority(files, nowMs);
+  } catch (error) {
+    if (directory === undefined || !(error instanceof IdentityError)) throw error;
+    throw new IdentityError(error.code, `CA directory ${directory}: ${error.message}`, { cause: error });
+  } finally {
+    files.caKey.fill(0);
+  }
 }
 
 /** Verifies that the parts make one working authority. (reference: Istio C24) */

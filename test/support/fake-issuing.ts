@@ -4,21 +4,28 @@ import type { HotPath, IssuedLeaf } from '../../src/hotpath/index.js';
 export class FakeIssuing implements Pick<HotPath, 'issue'> {
   /** How often it has been asked. */
   calls = 0;
+  /** How many of those calls have ended, well or badly. */
+  answers = 0;
   /** What the next calls fail with at once. */
   failure: Error | undefined;
   /** The next calls wait for {@link release}. */
   isHeld = false;
   readonly #held: (() => void)[] = [];
-  #waiters: (() => void)[] = [];
+  readonly #waiters: (() => void)[] = [];
 
   constructor(private readonly real: Pick<HotPath, 'issue'>) {}
 
   async issue(request: Parameters<HotPath['issue']>[0]): Promise<IssuedLeaf> {
     this.calls += 1;
-    for (const wake of this.#waiters.splice(0)) wake();
-    if (this.isHeld) await new Promise<void>((resolve) => this.#held.push(resolve));
-    if (this.failure !== undefined) throw this.failure;
-    return this.real.issue(request);
+    this.#wake();
+    try {
+      if (this.isHeld) await new Promise<void>((resolve) => this.#held.push(resolve));
+      if (this.failure !== undefined) throw this.failure;
+      return await this.real.issue(request);
+    } finally {
+      this.answers += 1;
+      this.#wake();
+    }
   }
 
   /** Lets all go that wait. */
@@ -30,5 +37,14 @@ export class FakeIssuing implements Pick<HotPath, 'issue'> {
   /** Resolves when it has been asked `count` times in all. */
   async untilCalled(count: number): Promise<void> {
     while (this.calls < count) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
+
+  /** Resolves when `count` calls have ended in all. */
+  async untilAnswered(count: number): Promise<void> {
+    while (this.answers < count) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiters.splice(0)) wake();
   }
 }

@@ -1,0 +1,282 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { openSigningAuthority, type SigningAuthority } from '../../src/citadel/index.js';
+import { TrustDomain } from '../../src/spiffe/index.js';
+import { certificate, ecKeys, openssl, pem } from '../hotpath/pki.js';
+import { authorityDirectory, pemOf } from '../support/authority-files.js';
+import { RecordingLogger } from '../support/recording-logger.js';
+import { shortDir } from '../support/short-dir.js';
+import { TestCa } from '../support/test-ca.js';
+
+const HOUR_MS = 3_600_000;
+const NAMES = ['ca-cert.pem', 'ca-key.pem', 'cert-chain.pem', 'root-cert.pem'];
+
+function open(directory?: string, { logger = new RecordingLogger(), now = Date.now } = {}): Promise<SigningAuthority> {
+  const trustDomain = TrustDomain.parse('mesh.example');
+  return openSigningAuthority({ ...(directory !== undefined && { directory }), trustDomain, logger, now });
+}
+
+const rootDer = (authority: SigningAuthority) => authority.bundle.list().map(({ raw }) => raw.toString('hex'));
+
+const root = TestCa.root('root');
+const middle = root.intermediate('middle');
+const issuing = middle.intermediate('issuing');
+const whole = { signer: issuing, chain: [issuing, middle], roots: [root] };
+
+t.test('a complete directory is used as it is', async (t) => {
+  const directory = authorityDirectory(t, whole);
+  const before = NAMES.map((name) => readFileSync(join(directory, name), 'utf8'));
+  const logger = new RecordingLogger();
+  const authority = await open(directory, { logger });
+  t.same(authority.signer.certificate.raw, issuing.certificate.raw);
+  t.same(rootDer(authority), [root.certificate.raw.toString('hex')]);
+  t.same(
+    authority.intermediatesPem.map(String),
+    [issuing, middle].map(({ certificatePem }) => String(certificatePem)),
+  );
+  t.match(logger.lines, [
+    { level: 'info', message: 'signing authority loaded', fields: { path: directory, bundle_size: 1 } },
+  ]);
+  t.same(readdirSync(directory).sort(), NAMES, 'nothing beside them');
+  t.same(
+    NAMES.map((name) => readFileSync(join(directory, name), 'utf8')),
+    before,
+  );
+});
+
+for (const missing of NAMES) {
+  t.test(`a directory without ${missing} is refused, and nothing is made in its place`, async (t) => {
+    const directory = authorityDirectory(t, whole, { [missing]: undefined });
+    await t.rejects(open(directory), {
+      code: 'ERR_SIGNER_INVALID',
+      message: `CA directory ${directory}: ${missing} missing, expected all of ca-key.pem, ca-cert.pem, cert-chain.pem, root-cert.pem or none`,
+    });
+    t.same(
+      readdirSync(directory).sort(),
+      NAMES.filter((name) => name !== missing),
+    );
+  });
+}
+
+t.test('all that is missing is named at once', async (t) => {
+  const gone = { 'ca-key.pem': undefined, 'root-cert.pem': undefined };
+  await t.rejects(open(authorityDirectory(t, whole, gone)), { message: /: ca-key\.pem, root-cert\.pem missing/ });
+});
+
+const stranger = TestCa.root('stranger');
+const ended = { notBeforeMs: Date.now() - 2 * HOUR_MS, notAfterMs: Date.now() - HOUR_MS };
+const early = { notBeforeMs: Date.now() + HOUR_MS, notAfterMs: Date.now() + 2 * HOUR_MS };
+const endedRoot = TestCa.root('ended root', ended);
+const endedMiddle = root.intermediate('ended middle', ended);
+const noCa = ecKeys();
+const around = { notBeforeMs: Date.now() - HOUR_MS, notAfterMs: Date.now() + HOUR_MS };
+const noCaPem = pem(certificate({ keys: noCa, subject: 'no ca', issuer: namedKeys(root), ...around }));
+const belowNoCa = ecKeys();
+const belowNoCaPem = pem(
+  certificate({
+    ...{ keys: belowNoCa, subject: 'below', isCa: true },
+    issuer: { keys: noCa, subject: 'no ca' },
+    ...around,
+  }),
+);
+
+function namedKeys({ keys, certificate: { subject } }: TestCa) {
+  return { keys, subject: subject.replace('O=', '') };
+}
+
+function keyPem({ privateKey }: ReturnType<typeof ecKeys>): string {
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+const ED25519_KEY = openssl(['genpkey', '-algorithm', 'ed25519']);
+const NO_PATH = /^CA directory .+: signing certificate "O=.+", valid .+: no valid path leads through/;
+
+const broken = [
+  {
+    name: 'a key of another certificate',
+    ...{ parts: whole, changes: { 'ca-key.pem': stranger.privateKeyPem } },
+    says: /^CA directory .+: signer private key does not belong to the certificate$/,
+  },
+  {
+    name: 'a key of a kind that we do not sign with',
+    ...{ parts: whole, changes: { 'ca-key.pem': ED25519_KEY } },
+    says: /private key: got type ed25519, expected ec or rsa/,
+  },
+  { name: 'a key that is none', parts: whole, changes: { 'ca-key.pem': 'no key' }, says: /private key does not parse/ },
+  { name: 'an empty key', parts: whole, changes: { 'ca-key.pem': '' }, says: /private key does not parse/ },
+  {
+    name: 'a signing certificate that is none',
+    ...{ parts: whole, changes: { 'ca-cert.pem': 'no certificate' } },
+    says: /^CA directory .+: signer certificate does not parse/,
+  },
+  {
+    name: 'a signing certificate that is no CA',
+    ...{ parts: whole, changes: { 'ca-cert.pem': noCaPem, 'ca-key.pem': keyPem(noCa) } },
+    says: /got no CA certificate, expected basicConstraints CA:TRUE/,
+  },
+  {
+    name: 'a signing certificate that has ended',
+    parts: { signer: root.intermediate('old', ended), roots: [root] },
+    says: NO_PATH,
+  },
+  {
+    name: 'a signing certificate of tomorrow',
+    parts: { signer: root.intermediate('new', early), roots: [root] },
+    says: NO_PATH,
+  },
+  {
+    name: 'a root that has ended',
+    parts: { signer: endedRoot.intermediate('child'), roots: [endedRoot] },
+    says: NO_PATH,
+  },
+  { name: 'a self-signed root that has ended', parts: { signer: endedRoot, roots: [endedRoot] }, says: NO_PATH },
+  {
+    name: 'an intermediate that has ended',
+    ...{ parts: { signer: endedMiddle.intermediate('child'), chain: [endedMiddle], roots: [root] }, says: NO_PATH },
+  },
+  {
+    name: 'an intermediate that is no CA',
+    parts: { signer: root, roots: [root] },
+    changes: { 'ca-cert.pem': belowNoCaPem, 'ca-key.pem': keyPem(belowNoCa), 'cert-chain.pem': noCaPem },
+    says: NO_PATH,
+  },
+  { name: 'an intermediate left out', parts: { signer: issuing, chain: [issuing], roots: [root] }, says: NO_PATH },
+  { name: 'the roots of somebody else', parts: { ...whole, roots: [stranger] }, says: NO_PATH },
+  {
+    name: 'a root of the right name and another key',
+    ...{ parts: { ...whole, roots: [TestCa.root('root')] }, says: NO_PATH },
+  },
+  {
+    name: 'a chain with a block that is no certificate',
+    parts: whole,
+    changes: {
+      'cert-chain.pem': `${pemOf([issuing])}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`,
+    },
+    says: /cert-chain\.pem: certificate 2 does not parse/,
+  },
+] as const;
+
+for (const { name, parts, says, ...more } of broken) {
+  t.test(`refused: ${name}`, async (t) => {
+    const directory = authorityDirectory(t, parts, 'changes' in more ? more.changes : {});
+    await t.rejects(open(directory), { code: 'ERR_SIGNER_INVALID', message: says });
+  });
+}
+
+const badRoots = [
+  { name: 'no root', content: '', says: /^CA directory .+: trust bundle: got no PEM certificate/ },
+  { name: 'a root that is no CA', content: noCaPem, says: /is not a CA certificate/ },
+];
+
+for (const { name, content, says } of badRoots) {
+  t.test(`refused: ${name}`, async (t) => {
+    const directory = authorityDirectory(t, whole, { 'root-cert.pem': content });
+    await t.rejects(open(directory), { code: 'ERR_BUNDLE_INVALID', message: says });
+  });
+}
+
+t.test('the path may be found whatever the order of the chain, and through a cross-signed intermediate', async (t) => {
+  const shuffled = await open(authorityDirectory(t, { ...whole, chain: [middle, issuing] }));
+  t.equal(shuffled.intermediatesPem.length, 2);
+  const other = TestCa.root('other root', ended);
+  const crossed = pem(
+    certificate({ keys: middle.keys, subject: 'middle', issuer: namedKeys(other), isCa: true, ...around }),
+  );
+  const chain = Buffer.concat([pemOf([issuing]), crossed, pemOf([middle])]);
+  const directory = authorityDirectory(t, { ...whole, roots: [other, root] }, { 'cert-chain.pem': chain });
+  t.equal((await open(directory)).intermediatesPem.length, 3);
+});
+
+t.test('a signing certificate may itself be what peers trust', async (t) => {
+  const authority = await open(authorityDirectory(t, { signer: issuing, roots: [issuing] }));
+  t.equal(authority.notAfterMs, Date.parse(issuing.certificate.validTo));
+});
+
+t.test('two certificates that sign each other lead nowhere, and do so at once', async (t) => {
+  const [one, two] = [ecKeys(), ecKeys()];
+  const first = { keys: one, subject: 'one' };
+  const second = { keys: two, subject: 'two' };
+  const ofFirst = pem(certificate({ ...first, issuer: second, isCa: true, ...around }));
+  const ofSecond = pem(certificate({ ...second, issuer: first, isCa: true, ...around }));
+  const directory = authorityDirectory(t, whole, {
+    ...{ 'ca-cert.pem': ofFirst, 'ca-key.pem': keyPem(one) },
+    'cert-chain.pem': Buffer.concat([ofFirst, ofSecond]),
+  });
+  await t.rejects(open(directory), { code: 'ERR_SIGNER_INVALID', message: NO_PATH });
+});
+
+t.test('an empty directory gets a P-256 root, and a restart keeps it', async (t) => {
+  const directory = join(shortDir(t), 'made', 'here');
+  const logger = new RecordingLogger();
+  const made = await open(directory, { logger });
+  t.equal(logger.of('signing authority created').length, 1);
+  const again = await open(directory, { logger });
+  t.equal(logger.of('signing authority loaded').length, 1);
+  t.same(rootDer(again), rootDer(made));
+  t.same(again.signer.material.id, made.signer.material.id);
+  t.same([...made.intermediatesPem, ...again.intermediatesPem], []);
+});
+
+t.test('a self-made root is as openssl wants one, and its files are for nobody else', async (t) => {
+  const directory = join(shortDir(t), 'ca');
+  await open(directory);
+  const mode = (name: string) => (statSync(join(directory, name)).mode & 0o777).toString(8);
+  t.equal(mode('ca-key.pem'), '600');
+  t.equal(mode('.'), '700');
+  t.same(readdirSync(directory).sort(), NAMES, 'nothing beside them');
+  const text = openssl(['x509', '-in', join(directory, 'ca-cert.pem'), '-text', '-noout']);
+  t.match(text, /Issuer: O = mesh\.example\n/);
+  t.match(text, /Subject: O = mesh\.example\n/);
+  t.match(text, /NIST CURVE: P-256/);
+  t.match(text, /Basic Constraints: critical\s+CA:TRUE/);
+  t.match(text, /Key Usage: critical\s+Certificate Sign, CRL Sign/);
+  const rootFile = join(directory, 'root-cert.pem');
+  t.match(openssl(['verify', '-x509_strict', '-CAfile', rootFile, join(directory, 'ca-cert.pem')]), /: OK/);
+  const publicKey = openssl(['pkey', '-in', join(directory, 'ca-key.pem'), '-pubout']);
+  t.equal(publicKey, openssl(['x509', '-in', rootFile, '-pubkey', '-noout']));
+  t.equal(readFileSync(join(directory, 'cert-chain.pem'), 'utf8'), '');
+});
+
+t.test('a self-made root lives for ten years from two minutes ago', async (t) => {
+  const nowMs = Date.UTC(2026, 10, 24, 12);
+  const { signer, notAfterMs } = await open(undefined, { now: () => nowMs });
+  const tenYearsMs = 3650 * 24 * HOUR_MS;
+  t.equal(Date.parse(signer.certificate.validFrom), nowMs - 120_000);
+  t.equal(Date.parse(signer.certificate.validTo), nowMs + tenYearsMs);
+  t.equal(notAfterMs, nowMs + tenYearsMs);
+});
+
+t.test('without a directory each start has a root of its own', async (t) => {
+  t.notSame(rootDer(await open()), rootDer(await open()));
+});
+
+t.test('a directory that cannot be made or written is told, with the reason of the system', async (t) => {
+  const file = join(shortDir(t), 'file');
+  writeFileSync(file, '');
+  await t.rejects(open(join(file, 'ca')), {
+    code: 'ERR_SIGNER_INVALID',
+    message: /^CA directory .+\/file\/ca cannot be written: ENOTDIR/,
+  });
+  await t.rejects(open('/proc/self'), {
+    code: 'ERR_SIGNER_INVALID',
+    message: /^CA directory \/proc\/self cannot be written: ENOENT/,
+  });
+});
+
+t.test('a file that cannot be read is told by its path', async (t) => {
+  const directory = authorityDirectory(t, whole, { 'ca-key.pem': undefined });
+  mkdirSync(join(directory, 'ca-key.pem'));
+  await t.rejects(open(directory), { code: 'ERR_SIGNER_INVALID', message: /ca-key\.pem: EISDIR/ });
+});
+
+t.test('no log line and no error has the key', async (t) => {
+  const logger = new RecordingLogger();
+  const directory = authorityDirectory(t, whole);
+  const { signer } = await open(directory, { logger });
+  const key = readFileSync(join(directory, 'ca-key.pem'), 'utf8').split('\n')[1] ?? '';
+  t.notOk(`${logger.text}${JSON.stringify(signer)}`.includes(key));
+  writeFileSync(join(directory, 'ca-cert.pem'), stranger.certificatePem);
+  const error: unknown = await open(directory).catch((reason: unknown) => reason);
+  t.notOk(String(error instanceof Error ? error.stack : error).includes(key));
+});
