@@ -1,6 +1,6 @@
 import { checkHealth, renderBootstrap, startAgent, startCitadel } from '../app/index.js';
 import type { AgentConfig, BootstrapConfig, CitadelConfig, DemoConfig, HealthConfig } from '../config/index.js';
-import { Exit, print, printError } from './process.js';
+import { Exit, onReaderGone, print, printError } from './process.js';
 import { serve } from './serve.js';
 
 export function runAgent(config: AgentConfig): Promise<number> {
@@ -27,6 +27,7 @@ export async function runDemoCommand({ once }: DemoConfig): Promise<number> {
   const { runDemo } = await import('../demo/index.js');
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+  onReaderGone(() => stop.abort());
   return runDemo({
     once,
     envoyPath: process.env.ENVOY_PATH,

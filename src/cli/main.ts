@@ -1,5 +1,10 @@
 #!/usr/bin/env node
+import { surviveBrokenOutput } from './process.js';
 import { runProgram } from './program.js';
+
+// Deprecations are for us and not for who runs us, and as lines of text they have no place in a log of JSON.
+process.noDeprecation = true;
+surviveBrokenOutput();
 
 // Set, not called: what is still to be written to a pipe gets written. `program.ts` has closed everything by then.
 process.exitCode = await runProgram(process.argv.slice(2));

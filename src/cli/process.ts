@@ -12,6 +12,25 @@ export function printError(text: string): void {
   process.stderr.write(text);
 }
 
+/**
+ * Decides what becomes of output that cannot be written; to be called once, before there is any. Who has ceased to read
+ * knows it, and a log that nobody takes must not end an agent that serves. What stdout was to hold and does not, because
+ * the disk is full, say, is a failure.
+ */
+export function surviveBrokenOutput(): void {
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return;
+    printError(`sidecert: stdout: ${error.message}\n`);
+    process.exit(Exit.failed);
+  });
+}
+
+/** Calls `act` when nobody reads stdout any more. */
+export function onReaderGone(act: () => void): void {
+  process.stdout.on('error', act);
+}
+
 /** The only place that reads `process.env`. */
 export function configSources(args: readonly string[]): ConfigSources {
   return {

@@ -26,12 +26,15 @@ export async function serve(logLevel: LogLevel, start: (context: AppContext) => 
   return Exit.ok;
 }
 
+/** Resolves with the first of both signals; the next one, whichever it is, comes from somebody without patience. */
 function firstSignal(): Promise<string> {
   return new Promise((resolve) => {
+    let isStopping = false;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
+      process.on(signal, () => {
+        if (isStopping) process.exit(Exit.failed);
+        isStopping = true;
         resolve(signal);
-        process.once(signal, () => process.exit(Exit.failed));
       });
     }
   });

@@ -222,6 +222,12 @@ t.test(
       process.kill('SIGTERM');
       t.equal(await process.ended, 0);
     }
+    const lines = [citadel, byFile, byStream].flatMap(({ err }) => err.trimEnd().split('\n'));
+    t.strictSame(
+      lines.filter((line) => !/^\{"ts":.*\}$/.test(line)),
+      [],
+      'a log has JSON lines only',
+    );
     const said = processes.map(({ out, err }) => `${out}\n${err}`);
     for (const line of ['sds request', 'sds stream ended', 'certificate refused', 'ca request failed, trying again']) {
       t.match(said.join('\n'), line, `"${line}" was logged: the hunt saw the level of debug and the failures`);

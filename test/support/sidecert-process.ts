@@ -72,9 +72,18 @@ export class SidecertProcess {
    * that counts. @throws Error when it ends before, or takes far too long.
    */
   async says(text: string, since = 0): Promise<void> {
+    await this.#until(`say ${text}`, () => this.#err.includes(text, since));
+  }
+
+  /** The same of stdout. */
+  async prints(text: string): Promise<void> {
+    await this.#until(`print ${text}`, () => this.#out.includes(text));
+  }
+
+  async #until(what: string, isDone: () => boolean): Promise<void> {
     const limit = AbortSignal.timeout(PATIENCE_MS);
-    while (this.#err.indexOf(text, since) === -1) {
-      if (this.#isOver || limit.aborted) throw new Error(`it did not say ${text}, but:\n${this.#err.slice(since)}`);
+    while (!isDone()) {
+      if (this.#isOver || limit.aborted) throw new Error(`it did not ${what}, but:\n${this.#out}\n${this.#err}`);
       await new Promise<void>((resolve) => {
         this.#waiters.push(resolve);
         limit.addEventListener('abort', () => resolve(), { once: true });
@@ -85,4 +94,11 @@ export class SidecertProcess {
   #notify(): void {
     for (const wake of this.#waiters.splice(0)) wake();
   }
+}
+
+/** Runs the program to its end. */
+export async function runSidecert(t: Test, args: readonly string[], options: StartOptions = {}) {
+  const process = new SidecertProcess(t, args, options);
+  const code = await process.ended;
+  return { code, out: process.out, err: process.err };
 }

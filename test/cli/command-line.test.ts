@@ -1,0 +1,119 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { parse } from 'yaml';
+import { COMMANDS, type CommandSpec } from '../../src/config/index.js';
+import { environmentName } from '../../src/config/option.js';
+import { UNBUNDLED_SIDECERT as sidecert } from '../support/mesh.js';
+import { shortDir } from '../support/short-dir.js';
+import { runSidecert, SidecertProcess } from '../support/sidecert-process.js';
+import { TokenIssuer } from '../support/test-tokens.js';
+
+const run = (t: Test, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+  runSidecert(t, args, { sidecert, env });
+
+const SIDECAR = ['bootstrap', '--inbound', '127.0.0.1:15006', '--app', '127.0.0.1:8080'];
+
+t.test('the overview names every command with what it is for', async (t) => {
+  for (const args of [['--help'], ['-h'], ['help']]) {
+    const { code, out, err } = await run(t, args);
+    t.match({ code, err }, { code: 0, err: '' });
+    for (const [name, { summary }] of Object.entries(COMMANDS)) t.ok(out.includes(summary), name);
+  }
+});
+
+for (const [name, { schema, example }] of Object.entries<CommandSpec>(COMMANDS)) {
+  t.test(`the help of ${name} is complete: every flag, its variable and default, and an example`, async (t) => {
+    const { code, out, err } = await run(t, [name, '--nonsense', '--help']);
+    t.match({ code, err }, { code: 0, err: '' });
+    t.ok(out.includes(example));
+    for (const option of Object.values(schema)) {
+      const text = out.slice(out.indexOf(`  --${option.flag} `), out.length);
+      const entry = text.slice(0, text.indexOf(']'));
+      t.ok(entry.includes(option.description), option.flag);
+      t.ok(entry.includes(environmentName(option.flag)), `${option.flag}: variable`);
+      for (const value of [option.shape === 'switch' ? [] : (option.default ?? [])].flat()) {
+        t.ok(entry.includes(value), `${option.flag}: default ${value}`);
+      }
+      t.equal(entry.includes('[required'), option.shape === 'required', `${option.flag}: required or not`);
+    }
+  });
+}
+
+t.test('what is no command ends with code 2 and the list of those there are', async (t) => {
+  for (const args of [[], ['agnet'], [''], ['--verbose'], ['AGENT']]) {
+    const { code, out, err } = await run(t, args);
+    t.match({ code, out }, { code: 2, out: '' }, args.join(' '));
+    t.match(err, /^sidecert: got .*, expected one of agent, citadel, bootstrap, demo, health, version, help\n$/);
+  }
+});
+
+t.test('a value comes from the flag, else the variable, else the file, else the default', async (t) => {
+  const file = join(shortDir(t), 'config.json');
+  await writeFile(file, JSON.stringify({ namespace: 'of-file', serviceAccount: 'of-file', socket: './of-file' }));
+  const env = { SIDECERT_CONFIG: file, SIDECERT_NAMESPACE: 'of-variable', SIDECERT_SERVICE_ACCOUNT: 'of-variable' };
+  const { code, out, err } = await run(t, [...SIDECAR, '--namespace', 'of-flag'], env);
+  t.match({ code, err }, { code: 0, err: '' });
+  t.match(parse(out), { node: { id: 'of-variable.of-flag' } });
+  t.match(out, 'of-file', 'the socket');
+});
+
+t.test('all problems are named at once, wherever the value came from, with code 2', async (t) => {
+  const env = { SIDECERT_MAX_TTL: 'long', SIDECERT_LISTEN: 'nowhere' };
+  const { code, out, err } = await run(t, ['citadel', '--jwks', '/nonexistent', '--default-ttl', '-1'], env);
+  t.match({ code, out }, { code: 2, out: '' });
+  for (const name of ['SIDECERT_MAX_TTL: got "long"', 'SIDECERT_LISTEN: got "nowhere"', '--jwks: got "/nonexistent"']) {
+    t.ok(err.includes(name), name);
+  }
+  t.match(err, /--default-ttl: got/);
+  t.match(err, /--token-issuer: got nothing/);
+  t.match(err, /sidecert citadel --help tells what can be set\n$/);
+});
+
+t.test('a token or a key that is given in place of something else is not repeated', async (t) => {
+  const token = await new TokenIssuer().token();
+  const pem = '-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----';
+  for (const args of [[token], ['agent', token], ['agent', '--ca-root', token], ['health', `--ca-root=${pem}`]]) {
+    const { code, err } = await run(t, args);
+    t.equal(code, 2);
+    t.match(err, /\[redacted (token|PEM)\]/);
+    t.notMatch(err, /eyJ|MIGH/);
+  }
+});
+
+t.test('what fails after the settings were understood ends with code 1 and its error code', async (t) => {
+  const directory = shortDir(t);
+  const jwks = join(directory, 'jwks.json');
+  await writeFile(jwks, 'no JSON');
+  const citadel = ['citadel', '--listen', '127.0.0.1:0', '--jwks', jwks, '--token-issuer', 'issuer'];
+  t.match(await run(t, citadel), { code: 1, out: '', err: /\nsidecert citadel: ERR_JWKS_INVALID: JWKS file / });
+});
+
+t.test('Citadel is started, asked for its health, and stopped', async (t) => {
+  const directory = shortDir(t);
+  const [jwks, root] = [join(directory, 'jwks.json'), join(directory, 'root.pem')];
+  await writeFile(jwks, JSON.stringify(new TokenIssuer().jwks));
+  const citadel = new SidecertProcess(
+    t,
+    ['citadel', '--listen', '127.0.0.1:0', '--jwks', jwks, '--token-issuer', 'issuer', '--root-cert-out', root],
+    { sidecert },
+  );
+  await citadel.says('"citadel ready"');
+  const ready = citadel.err.split('\n').find((line) => line.includes('"citadel ready"')) ?? '{}';
+  const health = ['health', '--address', JSON.parse(ready).address, '--ca-root', root];
+  t.match(await run(t, health), { code: 0, out: 'SERVING\n', err: '' });
+  citadel.kill('SIGTERM');
+  t.equal(await citadel.ended, 0);
+  t.match(await run(t, health), { code: 1, out: '', err: /UNAVAILABLE/ });
+});
+
+t.test('output that cannot be written is a failure, with the reason', async (t) => {
+  const [command = '', ...leading] = sidecert;
+  const full = openSync('/dev/full', 'w');
+  t.teardown(() => closeSync(full));
+  const args = [...leading, ...SIDECAR, '--namespace', 'foo', '--service-account', 'sleep'];
+  const { status, stderr } = spawnSync(command, args, { stdio: ['ignore', full, 'pipe'], encoding: 'utf8' });
+  t.match({ status, stderr }, { status: 1, stderr: /^sidecert: stdout: ENOSPC: .*\n$/ });
+});
