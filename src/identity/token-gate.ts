@@ -73,7 +73,8 @@ export class TokenGate implements TokenSource {
   }
 
   /**
-   * Resolves once the CA has accepted `token`. While the CA is away it waits, trying again, until `signal` aborts.
+   * Resolves once the CA has accepted `token`. While the CA is away it waits, trying again, until `signal` aborts: the
+   * stream's own, for each wait listens to it, and Node takes more than ten listeners on one signal for a leak.
    * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CA_OVERLOADED`: too many tokens wait
    *   already; `ERR_CANCELLED`: aborted.
    */

@@ -7,6 +7,7 @@ import {
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
+import { AddressCredentials } from './address-credentials.js';
 import { passThrough } from './raw-method.js';
 
 /** Where a channel leads: TLS verified against `rootPem` only, or plain text over a Unix socket. */
@@ -83,14 +84,19 @@ function tlsClient({
     serverName === undefined
       ? {}
       : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName };
-  return new Client(dialTarget(address), credentials.createSsl(rootPem), { ...OPTIONS, ...named });
+  const peerName = serverName ?? hostOf(address);
+  const tls = isIP(peerName) === 0 ? credentials.createSsl(rootPem) : new AddressCredentials(peerName, rootPem);
+  return new Client(dialTarget(address), tls, { ...OPTIONS, ...named });
 }
 
 /** An IP address is named as such, so that no resolver is asked for it. */
 function dialTarget(address: string): string {
-  const host = address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
-  const family = isIP(host);
+  const family = isIP(hostOf(address));
   return family === 0 ? `dns:///${address}` : `ipv${family}:${address}`;
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
 }
 
 function unary(client: Client, path: string, request: Buffer, options: UnaryOptions): Promise<Buffer> {

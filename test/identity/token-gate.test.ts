@@ -1,4 +1,6 @@
+import { getEventListeners } from 'node:events';
 import t, { type Test } from 'tap';
+import { errorCodeOf } from '../../src/errors/index.js';
 import { TokenGate, WorkloadIdentity } from '../../src/identity/index.js';
 import { TimerWheel } from '../../src/rotation/index.js';
 import { SpiffeId } from '../../src/spiffe/index.js';
@@ -6,9 +8,12 @@ import { silentLogger } from '../../src/telemetry/index.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { openHotPath } from '../support/hot-path.js';
 import { InProcessCa } from '../support/in-process-ca.js';
+import { collectWarnings } from '../support/process-warnings.js';
 
 const TTL_MS = 3600_000;
-const forever = new AbortController().signal;
+
+/** What a stream of its own, which does not end, passes to the gate. As in the agent, no two share a signal. */
+const aStream = (): AbortSignal => new AbortController().signal;
 
 const hotPath = openHotPath();
 
@@ -49,24 +54,24 @@ function setUp(t: Test) {
 t.test('two streams with the same token cost one CSR, and a third costs none', async (t) => {
   const { ca, gate, identity, token } = setUp(t);
   const same = token('a');
-  await Promise.all([gate.admit(same, forever), gate.admit(Buffer.from(same), forever)]);
-  await gate.admit(Buffer.from(same), forever);
+  await Promise.all([gate.admit(same, aStream()), gate.admit(Buffer.from(same), aStream())]);
+  await gate.admit(Buffer.from(same), aStream());
   t.equal(ca.tokens.length, 1);
   t.ok(identity.hasValidSvid());
 });
 
 t.test('a cached SVID goes to no stream whose own token the CA has not accepted', async (t) => {
   const { ca, gate, token } = setUp(t);
-  await gate.admit(token('good'), forever);
+  await gate.admit(token('good'), aStream());
   ca.fault = 'ERR_CA_REFUSED_TOKEN';
-  await t.rejects(gate.admit(token('bad'), forever), { code: 'ERR_CA_REFUSED_TOKEN' });
+  await t.rejects(gate.admit(token('bad'), aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
   t.equal(ca.tokens.length, 2, 'the other token was put before the CA');
 });
 
 t.test('a good token of another workload is refused', async (t) => {
   const { ca, gate, identity, token } = setUp(t);
   ca.identityOf = () => 'spiffe://cluster.local/ns/foo/sa/httpbin';
-  await t.rejects(gate.admit(token('of httpbin'), forever), { code: 'ERR_TOKEN_REFUSED' });
+  await t.rejects(gate.admit(token('of httpbin'), aStream()), { code: 'ERR_TOKEN_REFUSED' });
   t.notOk(identity.hasValidSvid());
 });
 
@@ -75,19 +80,19 @@ t.test('a refused token that comes back at once is refused from memory, later it
   const bad = token('bad');
   ca.fault = 'ERR_CA_REFUSED_TOKEN';
   for (let attempt = 0; attempt < 50; attempt += 1) {
-    await t.rejects(gate.admit(Buffer.from(bad), forever), { code: 'ERR_CA_REFUSED_TOKEN' });
+    await t.rejects(gate.admit(Buffer.from(bad), aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
   }
   t.equal(ca.tokens.length, 1);
   clock.advance(6000);
   ca.fault = 'none';
-  await gate.admit(Buffer.from(bad), forever);
+  await gate.admit(Buffer.from(bad), aStream());
   t.equal(ca.tokens.length, 2);
 });
 
 t.test('while the CA is away a new token waits, and passes when the CA is back', async (t) => {
   const { ca, clock, gate, token } = setUp(t);
   ca.fault = 'ERR_CA_UNAVAILABLE';
-  const admitted = gate.admit(token('a'), forever);
+  const admitted = gate.admit(token('a'), aStream());
   for (let call = 1; call <= 5; call += 1) {
     await ca.untilCalled(call);
     await clock.untilArmed();
@@ -101,18 +106,18 @@ t.test('while the CA is away a new token waits, and passes when the CA is back',
 t.test('while the CA is away a token that it has accepted before passes at once', async (t) => {
   const { ca, gate, token } = setUp(t);
   const known = token('a');
-  await gate.admit(known, forever);
+  await gate.admit(known, aStream());
   ca.fault = 'ERR_CA_UNAVAILABLE';
-  await gate.admit(Buffer.from(known), forever);
+  await gate.admit(Buffer.from(known), aStream());
   t.equal(ca.tokens.length, 1);
 });
 
 t.test('acceptance ends with the token', async (t) => {
   const { ca, clock, gate, token } = setUp(t);
   const short = token('short', 600_000);
-  await gate.admit(short, forever);
+  await gate.admit(short, aStream());
   clock.advance(601_000);
-  await t.rejects(gate.admit(Buffer.from(short), forever), { code: 'ERR_TOKEN_EXPIRED' });
+  await t.rejects(gate.admit(Buffer.from(short), aStream()), { code: 'ERR_TOKEN_EXPIRED' });
   t.equal(ca.tokens.length, 1);
 });
 
@@ -132,18 +137,37 @@ t.test('a stream that has gone already costs no CSR, and the refusal of its toke
   ca.fault = 'ERR_CA_REFUSED_TOKEN';
   await t.rejects(gate.admit(token('a'), AbortSignal.abort()), { code: 'ERR_CANCELLED' });
   // A call that runs behind it in the same queue shows that nothing was put before the CA.
-  await t.rejects(gate.admit(token('b'), forever), { code: 'ERR_CA_REFUSED_TOKEN' });
+  await t.rejects(gate.admit(token('b'), aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
   t.equal(ca.tokens.length, 1);
 });
 
 t.test('a flood of different tokens is refused early', async (t) => {
   const { ca, gate, token } = setUp(t);
+  const warnings = collectWarnings(t);
   ca.fault = 'hang';
-  const waiting = Array.from({ length: 32 }, (_, index) => gate.admit(token(`t${index}`), forever));
-  await t.rejects(gate.admit(token('one more'), forever), { code: 'ERR_CA_OVERLOADED' });
+  const waiting = Array.from({ length: 32 }, (_, index) => gate.admit(token(`t${index}`), aStream()));
+  await t.rejects(gate.admit(token('one more'), aStream()), { code: 'ERR_CA_OVERLOADED' });
   ca.release();
   await Promise.all(waiting);
+  t.same(warnings, []);
 });
+
+for (const outcome of ['accepted', 'refused', 'abandoned'] as const) {
+  t.test(`a wait that ends ${outcome} leaves nothing behind on its stream`, async (t) => {
+    const { ca, gate, token } = setUp(t);
+    ca.fault = 'hang';
+    const stream = new AbortController();
+    const admitted = gate.admit(token('a'), stream.signal).catch(errorCodeOf);
+    await ca.untilCalled(1);
+    t.equal(getEventListeners(stream.signal, 'abort').length, 1);
+    if (outcome === 'abandoned') stream.abort();
+    ca.release();
+    if (outcome === 'refused') ca.fault = 'ERR_CA_REFUSED_TOKEN';
+    const code = { accepted: undefined, refused: 'ERR_CA_REFUSED_TOKEN', abandoned: 'ERR_CANCELLED' }[outcome];
+    t.equal(await admitted, code);
+    t.equal(getEventListeners(stream.signal, 'abort').length, 0);
+  });
+}
 
 t.test('what is no token never reaches the CA', async (t) => {
   const { ca, gate } = setUp(t);
@@ -157,16 +181,16 @@ t.test('what is no token never reaches the CA', async (t) => {
     ['e30.eyJleHAiOjF9.c2ln', 'ERR_TOKEN_EXPIRED'],
   ] as const;
   for (const [text, code] of cases) {
-    await t.rejects(gate.admit(Buffer.from(text), forever), { code }, JSON.stringify(text.slice(0, 20)));
+    await t.rejects(gate.admit(Buffer.from(text), aStream()), { code }, JSON.stringify(text.slice(0, 20)));
   }
   t.equal(ca.tokens.length, 0);
 });
 
 t.test('a renewal uses the newest accepted token', async (t) => {
   const { ca, clock, gate, identity, token } = setUp(t);
-  await gate.admit(token('old'), forever);
+  await gate.admit(token('old'), aStream());
   const newest = token('new');
-  await gate.admit(Buffer.from(newest), forever);
+  await gate.admit(Buffer.from(newest), aStream());
   const renewed = new Promise<void>((resolve) => identity.onChange(() => resolve()));
   clock.advance(TTL_MS / 2 + 1000);
   await renewed;
@@ -175,7 +199,7 @@ t.test('a renewal uses the newest accepted token', async (t) => {
 
 t.test('a renewal whose token has ended asks the streams to start anew, once', async (t) => {
   const { clock, gate, identity, token } = setUp(t);
-  await gate.admit(token('short', TTL_MS / 4), forever);
+  await gate.admit(token('short', TTL_MS / 4), aStream());
   let asked = 0;
   const stop = gate.onTokenNeeded(() => {
     asked += 1;
@@ -197,17 +221,17 @@ t.test('a renewal whose token has ended asks the streams to start anew, once', a
   t.match(await failure, { code: 'ERR_TOKEN_MISSING' });
   t.equal(asked, 1);
   stop();
-  await gate.admit(token('fresh'), forever);
+  await gate.admit(token('fresh'), aStream());
   t.ok(identity.hasValidSvid());
 });
 
 t.test('a token that the CA no longer accepts loses its pass', async (t) => {
   const { ca, clock, gate, identity, token } = setUp(t);
   const revoked = token('revoked');
-  await gate.admit(Buffer.from(revoked), forever);
+  await gate.admit(Buffer.from(revoked), aStream());
   ca.fault = 'ERR_CA_REFUSED_TOKEN';
   const failed = new Promise((resolve) => identity.onRenewalFailure(resolve));
   clock.advance(TTL_MS / 2 + 1000);
   await failed;
-  await t.rejects(gate.admit(Buffer.from(revoked), forever), { code: 'ERR_CA_REFUSED_TOKEN' });
+  await t.rejects(gate.admit(Buffer.from(revoked), aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
 });
