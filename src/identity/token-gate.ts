@@ -82,7 +82,11 @@ export class TokenGate implements TokenSource {
     const { expiresAtMs } = parseServiceAccountToken(token, this.options.now());
     const key = createHash('sha256').update(token).digest('hex');
     const standing = this.#standing(key);
-    if (standing?.kind === 'accepted') return;
+    if (standing?.kind === 'accepted') {
+      // After the newest was dropped this may be all that renewals can have: nothing else would bring them a token.
+      this.#latest ??= { key, token: Buffer.from(token) };
+      return;
+    }
     if (standing?.kind === 'refused') throw standing.error;
     // Before anything is begun: a verdict that nobody hears would end the process when it is a refusal.
     if (signal.aborted) throw cancelled();

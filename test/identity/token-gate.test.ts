@@ -225,6 +225,27 @@ t.test('a renewal whose token has ended asks the streams to start anew, once', a
   t.ok(identity.hasValidSvid());
 });
 
+t.test(
+  'after the newest token was refused, an older one that passes from memory is good for renewals, too',
+  async (t) => {
+    const { ca, clock, gate, identity, token } = setUp(t);
+    const older = token('older');
+    await gate.admit(Buffer.from(older), forever);
+    await gate.admit(token('newest'), forever);
+    ca.fault = 'ERR_CA_REFUSED_TOKEN';
+    const failed = new Promise((resolve) => identity.onRenewalFailure(resolve));
+    clock.advance(TTL_MS / 2 + 1000);
+    t.match(await failed, { code: 'ERR_CA_REFUSED_TOKEN' });
+    ca.fault = 'none';
+    const renewed = new Promise<'renewed'>((resolve) => identity.onChange(() => resolve('renewed')));
+    const failedAgain = new Promise((resolve) => identity.onRenewalFailure(resolve));
+    await gate.admit(Buffer.from(older), forever);
+    clock.advance(30_000);
+    t.equal(await Promise.race([renewed, failedAgain]), 'renewed');
+    t.equal(ca.tokens.at(-1), older.toString());
+  },
+);
+
 t.test('a token that the CA no longer accepts loses its pass', async (t) => {
   const { ca, clock, gate, identity, token } = setUp(t);
   const revoked = token('revoked');
