@@ -256,6 +256,29 @@ async function refusesWithout(t: Test, authenticator: Authenticator, token: stri
   );
 }
 
+t.test('a token without a key id is taken when one key can be meant, and refused when several can', async (t) => {
+  const token = await issuer.sign(issuer.claims(), { kid: undefined });
+  const alone = await setup(t);
+  t.equal(await rejectionCode(alone.authenticator.authenticate(token)), 'none');
+  const { authenticator } = await setup(t, {
+    keys: [...issuer.jwks.keys, ...new TokenIssuer({ kid: 'key-2' }).jwks.keys],
+  });
+  await t.rejects(authenticator.authenticate(token), {
+    code: 'ERR_TOKEN_REFUSED',
+    message: /got no id, and several keys of the JWKS file could be meant for ES256/,
+  });
+});
+
+t.test('a key that is none refuses its tokens only', async (t) => {
+  const broken = { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA', kid: 'broken', alg: 'ES256', use: 'sig' };
+  const { authenticator } = await setup(t, { keys: [broken, ...issuer.jwks.keys] });
+  await t.rejects(authenticator.authenticate(await issuer.sign(issuer.claims(), { kid: 'broken' })), {
+    code: 'ERR_TOKEN_REFUSED',
+    message: /could not be verified with ES256 by key "broken"/,
+  });
+  t.equal(await rejectionCode(authenticator.authenticate(await issuer.token())), 'none');
+});
+
 t.test('a key that is new in the file is taken at once, when the first token with it comes', async (t) => {
   const { authenticator, publish } = await setup(t);
   const next = new TokenIssuer({ kid: 'key-2' });
