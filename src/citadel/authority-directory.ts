@@ -43,13 +43,15 @@ export async function readAuthorityFiles(directory: string): Promise<AuthorityFi
 }
 
 /**
- * Writes the four files, each whole or not at all. Makes the directory if it is missing.
- * @throws IdentityError `ERR_SIGNER_INVALID`: the system's reason.
+ * Writes the four files. Makes the directory if it is missing. Of several processes that do so at once one succeeds.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: the system's reason, EEXIST when another has been quicker.
  */
 export async function writeAuthorityFiles(directory: string, files: AuthorityFiles): Promise<void> {
   try {
     await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
-    for (const { part, name, mode } of FILES) await writeWhole(join(directory, name), files[part], mode);
+    const [key, ...certificates] = FILES;
+    await writeNew(join(directory, key.name), files[key.part], key.mode);
+    for (const { part, name, mode } of certificates) await writeWhole(join(directory, name), files[part], mode);
   } catch (error) {
     throw wrapError('ERR_SIGNER_INVALID', `CA directory ${directory} cannot be written`, error);
   }
@@ -58,18 +60,26 @@ export async function writeAuthorityFiles(directory: string, files: AuthorityFil
 /** Writes beside the target, to the disk, then renames: whoever reads `path` sees the old state or the new one. */
 export async function writeWhole(path: string, content: Buffer, mode: number): Promise<void> {
   const temporary = `${path}.${randomUUID()}`;
+  await writeNew(temporary, content, mode);
   try {
-    const file = await open(temporary, 'wx', mode);
-    try {
-      await file.writeFile(content);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  }
+}
+
+/** Writes to the disk a file that must not be there yet; what cannot be written whole is removed. */
+async function writeNew(path: string, content: Buffer, mode: number): Promise<void> {
+  const file = await open(path, 'wx', mode);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
   }
 }
 

@@ -218,6 +218,16 @@ t.test('an empty directory gets a P-256 root, and a restart keeps it', async (t)
   t.same([...made.intermediatesPem, ...again.intermediatesPem], []);
 });
 
+t.test('of ten that start at once in an empty directory, one makes the root', async (t) => {
+  const directory = join(shortDir(t), 'ca');
+  const starts = await Promise.allSettled(Array.from({ length: 10 }, () => open(directory)));
+  const roots = starts.flatMap((start) => (start.status === 'fulfilled' ? [rootDer(start.value).join()] : []));
+  const reasons = starts.flatMap((start) => (start.status === 'rejected' ? [start.reason] : []));
+  t.same(new Set(roots), new Set([rootDer(await open(directory)).join()]));
+  for (const reason of reasons) t.match(reason, { code: 'ERR_SIGNER_INVALID' });
+  t.same(readdirSync(directory).sort(), NAMES, 'nothing beside them');
+});
+
 t.test('a self-made root is as openssl wants one, and its files are for nobody else', async (t) => {
   const directory = join(shortDir(t), 'ca');
   await open(directory);
