@@ -230,8 +230,8 @@ t.test(
   async (t) => {
     const { ca, clock, gate, identity, token } = setUp(t);
     const older = token('older');
-    await gate.admit(Buffer.from(older), forever);
-    await gate.admit(token('newest'), forever);
+    await gate.admit(Buffer.from(older), aStream());
+    await gate.admit(token('newest'), aStream());
     ca.fault = 'ERR_CA_REFUSED_TOKEN';
     const failed = new Promise((resolve) => identity.onRenewalFailure(resolve));
     clock.advance(TTL_MS / 2 + 1000);
@@ -239,7 +239,7 @@ t.test(
     ca.fault = 'none';
     const renewed = new Promise<'renewed'>((resolve) => identity.onChange(() => resolve('renewed')));
     const failedAgain = new Promise((resolve) => identity.onRenewalFailure(resolve));
-    await gate.admit(Buffer.from(older), forever);
+    await gate.admit(Buffer.from(older), aStream());
     clock.advance(30_000);
     t.equal(await Promise.race([renewed, failedAgain]), 'renewed');
     t.equal(ca.tokens.at(-1), older.toString());
