@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect } from 'node:http2';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { UNBUNDLED_SIDECERT as sidecert } from '../support/mesh.js';
@@ -9,6 +10,8 @@ import { openSdsClient } from '../support/sds-client.js';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { TestCa } from '../support/test-ca.js';
+
+const STREAM_SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets';
 
 /** An agent whose CA is away, up to its ready line. */
 async function startAgent(t: Test, { env = {}, level = 'info' } = {}) {
@@ -25,6 +28,23 @@ async function startAgent(t: Test, { env = {}, level = 'info' } = {}) {
   );
   await agent.says('"agent ready"');
   return { agent, socket };
+}
+
+/** A proxy that never ends its stream: a shutdown waits for it for two seconds. */
+async function holdOpen(t: Test, path: string): Promise<void> {
+  const session = connect('http://localhost', { createConnection: () => createConnection(path) });
+  t.teardown(() => session.destroy());
+  session.on('error', () => {});
+  await once(session, 'connect');
+  const headers = { ':method': 'POST', ':path': STREAM_SECRETS, 'content-type': 'application/grpc', te: 'trailers' };
+  session
+    .request(headers, { endStream: false })
+    .on('error', () => {})
+    .resume();
+  // Frames are answered in their order: with the answer to the ping the stream is there, too.
+  await new Promise<void>((resolve, reject) => {
+    session.ping((error) => (error ? reject(error) : resolve()));
+  });
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -52,9 +72,7 @@ for (const [first, second] of [
     `${second} after ${first} ends an agent at once, with code 1, when somebody holds its shutdown up`,
     async (t) => {
       const { agent, socket } = await startAgent(t);
-      const lingering = connect(socket);
-      t.teardown(() => lingering.destroy());
-      await once(lingering, 'data');
+      await holdOpen(t, socket);
       agent.kill(first);
       await agent.says('"shutting down"');
       agent.kill(second);
