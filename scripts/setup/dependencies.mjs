@@ -56,7 +56,8 @@ export const STEPS = [
 /** The Node.js version counts too: packages with native parts are installed for one. */
 const packagesHash = async () => `${await hashOf(['package-lock.json'])} ${process.version}`;
 const tapHash = () => hashOf(['.taprc', 'package-lock.json']);
-const buildHash = () => hashOf(['src', 'test', 'bench', 'scripts/build.mjs', 'package-lock.json']);
+const buildHash = () =>
+  hashOf(['src', 'test', 'bench', 'scripts/build.mjs', 'scripts/code-cache.mjs', 'package-lock.json']);
 
 /** npm itself when it started us, so that its version and settings stay the same; else the one on the PATH. */
 function npm(...args) {
