@@ -1,5 +1,5 @@
 // Makes everything that `npm start` and `npm test` need, and does nothing when all of it is there: npm packages, tap's
-// runner, the build, and an Envoy. Uses nothing but Node.js itself, because it runs before `npm ci`.
+// runner, the native addon, the build, and an Envoy. Uses nothing but Node.js itself, because it runs before `npm ci`.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkNode, STEPS } from './setup/dependencies.mjs';
@@ -23,7 +23,7 @@ export async function setUp({ env = process.env, progress = createProgress() } =
   const onWait = () => progress.say('set-up: waiting for another one of this project to finish');
   return withLock(join('.cache', 'setup.lock'), onWait, async () => {
     for (const step of STEPS) {
-      if (!(await step.isDone())) await progress.step(step.title, step.work);
+      if (!(await step.isDone())) await progress.step(step.title, () => step.work(progress));
     }
     return { envoyPath: isEnvoyWanted ? await getEnvoy(env, progress) : envoy.path };
   });

@@ -1,10 +1,18 @@
 import { access, readFile } from 'node:fs/promises';
+import { ADDON_FILE, ADDON_SOURCES, buildAddon, missingTools } from '../build-native.mjs';
 import { excerpt, run, SetupError } from './run.mjs';
 import { hashOf, isStamped, writeStamp } from './stamp.mjs';
 
 const PACKAGES_STAMP = 'node_modules/.sidecert-stamp';
 const TAP_STAMP = '.tap/.sidecert-stamp';
 const BUILD_STAMP = 'build/.sidecert-stamp';
+const ADDON_STAMP = 'node_modules/.sidecert-addon-stamp';
+
+/** It takes about 15 s on two cores; whoever waits for longer would rather have the fallback. */
+const ADDON_LIMIT_MS = 60_000;
+
+const NO_ADDON_MEANS =
+  'Everything works without it, in JavaScript: a key with its CSR then costs about 5 times as much CPU. To have it, install a C++ compiler, make and Python 3, and run npm run setup.';
 
 /** What npm prints when it is the network or the registry that failed. */
 const REGISTRY_TROUBLE = /ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ERR_SOCKET_TIMEOUT|E40[134]|E50\d/;
@@ -20,7 +28,7 @@ export async function checkNode() {
   }
 }
 
-/** The three steps of set-up that only depend on files of this project: `{ title, isDone(), work() }` each, in order. */
+/** The steps of set-up that only depend on files of this project: `{ title, isDone(), work(progress) }` each, in order. */
 export const STEPS = [
   {
     title: 'installing npm packages',
@@ -42,6 +50,28 @@ export const STEPS = [
     },
   },
   {
+    // Without a compiler there is no addon, and everything works with the slower JavaScript: said once, no failure.
+    title: 'compiling the native addon',
+    async isDone() {
+      const hash = await addonHash();
+      if (await exists(ADDON_FILE)) return isStamped(ADDON_STAMP, `built ${hash}`);
+      return isStamped(ADDON_STAMP, `failed ${hash}`);
+    },
+    async work(progress) {
+      const hash = await addonHash();
+      const missing = await missingTools();
+      const failure =
+        missing.length > 0
+          ? `${missing.join(', ')} not found`
+          : await buildAddon({ timeoutMs: ADDON_LIMIT_MS }).then(
+              () => '',
+              (error) => error.message,
+            );
+      if (failure !== '') progress.say(`set-up: no native addon: ${failure}\n${NO_ADDON_MEANS}`);
+      await writeStamp(ADDON_STAMP, `${failure === '' ? 'built' : 'failed'} ${hash}`);
+    },
+  },
+  {
     title: 'building',
     isDone: async () => (await exists('dist/sidecert.js')) && (await isStamped(BUILD_STAMP, await buildHash())),
     async work() {
@@ -56,8 +86,10 @@ export const STEPS = [
 /** The Node.js version counts too: packages with native parts are installed for one. */
 const packagesHash = async () => `${await hashOf(['package-lock.json'])} ${process.version}`;
 const tapHash = () => hashOf(['.taprc', 'package-lock.json']);
-const buildHash = () =>
-  hashOf(['src', 'test', 'bench', 'scripts/build.mjs', 'scripts/code-cache.mjs', 'package-lock.json']);
+const buildHash = () => hashOf(['src', 'test', 'bench', 'scripts/build.mjs', 'package-lock.json', 'prebuilds']);
+
+/** The tools count too: when a compiler comes, the addon does. */
+const addonHash = async () => `${await hashOf(ADDON_SOURCES)} ${(await missingTools()).join()}`;
 
 /** npm itself when it started us, so that its version and settings stay the same; else the one on the PATH. */
 function npm(...args) {

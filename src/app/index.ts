@@ -39,3 +39,10 @@ export async function checkHealth(config: HealthConfig): Promise<{ isServing: bo
   const health = await import('./health/check-health.js');
   return health.checkHealth(config);
 }
+
+/** Who would do the cryptography here, and why, as `--hot-path auto` decides: `native`, or `js: REASON`. */
+export async function describeHotPath(): Promise<string> {
+  const { chooseHotPath } = await import('../hotpath/index.js');
+  const { kind, reason } = chooseHotPath('auto');
+  return kind === 'native' ? kind : `${kind}: ${reason}`;
+}

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { surviveBrokenOutput } from './process.js';
 import { runProgram } from './program.js';
 
@@ -6,7 +7,4 @@ process.noDeprecation = true;
 surviveBrokenOutput();
 
 // Set, not called: what is still to be written to a pipe gets written. `program.ts` has closed everything by then.
-// Not awaited at the top: a CommonJS bundle cannot, and `runProgram` answers every failure with an exit code.
-void runProgram(process.argv.slice(2)).then((code) => {
-  process.exitCode = code;
-});
+process.exitCode = await runProgram(process.argv.slice(2));

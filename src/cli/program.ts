@@ -1,4 +1,4 @@
-import { VERSION } from '../app/index.js';
+import { describeHotPath, VERSION } from '../app/index.js';
 import {
   COMMANDS,
   type CommandName,
@@ -32,7 +32,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       return run('health', COMMANDS.health, rest, runHealth);
     case 'version':
     case '--version':
-      print(`sidecert ${VERSION} (node ${process.versions.node}, openssl ${process.versions.openssl})\n`);
+      print(await versionText());
       return Exit.ok;
     case 'help':
     case '--help':
@@ -45,6 +45,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       );
       return Exit.usage;
   }
+}
+
+async function versionText(): Promise<string> {
+  const { node, openssl } = process.versions;
+  return `sidecert ${VERSION} (node ${node}, openssl ${openssl}, hot path ${await describeHotPath()})\n`;
 }
 
 async function run<S extends Schema>(

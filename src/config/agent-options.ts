@@ -1,3 +1,4 @@
+import { HOT_PATH } from './hot-path.js';
 import {
   durationMs,
   existingFile,
@@ -58,6 +59,7 @@ export const AGENT_OPTIONS = {
     flag: 'key-type',
     description: 'kind of the private key, new for each certificate',
   }),
+  hotPath: HOT_PATH,
   logLevel: LOG_LEVEL,
 };
 

@@ -1,3 +1,4 @@
+import { HOT_PATH } from './hot-path.js';
 import { durationMs, existingFile, hostPort, path, serverName, text, trustDomain } from './kinds.js';
 import { LOG_LEVEL } from './log-level.js';
 import { type ConfigOf, listOf, optional, required, withDefault } from './option.js';
@@ -42,6 +43,7 @@ export const CITADEL_OPTIONS = {
     flag: 'max-ttl',
     description: 'a request for a longer life is refused',
   }),
+  hotPath: HOT_PATH,
   logLevel: LOG_LEVEL,
 };
 

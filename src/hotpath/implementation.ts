@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../errors/index.js';
 import type { IssuedLeaf, IssueRequest, PreparedKey, PrepareRequest, SealedSvid, SealRequest } from './hot-path.js';
 import type { SignerMaterial } from './signer.js';
 
@@ -15,11 +16,24 @@ export interface IssueItem extends Omit<IssueRequest, 'signer'> {
   readonly signer: SignerMaterial;
 }
 
+/** Who works: the addon, or `node:crypto` and JavaScript. Both give the same answers. */
+export const HOT_PATH_KINDS = ['native', 'js'] as const;
+
+export type HotPathKind = (typeof HOT_PATH_KINDS)[number];
+
+/** A posted Error would lose its class and code, so an outcome is data. */
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
+
 /**
- * The three operations as plain functions of one thread: what `js/` fulfils, and where the native addon goes.
- * Synchronous; every refusal is an IdentityError with one of the codes that {@link HotPath} names. Each Buffer in a
- * result fills an ArrayBuffer of its own, so that it can be moved to another thread.
+ * One operation over a batch, in one thread: an outcome for each item, in order. A bad item fails alone, with one of
+ * the codes that {@link HotPath} names; nothing is thrown. Synchronous. Each Buffer in a result fills an ArrayBuffer of
+ * its own, so that it can be moved to another thread.
  */
-export type HotPathImplementation = {
-  readonly [O in Operation]: (item: Operations[O]['item']) => Operations[O]['value'];
-};
+export type BatchOperation<O extends Operation> = (
+  items: readonly Operations[O]['item'][],
+) => Outcome<Operations[O]['value']>[];
+
+/** The three operations: what `js/` and `native/` fulfil. */
+export type HotPathImplementation = { readonly [O in Operation]: BatchOperation<O> };

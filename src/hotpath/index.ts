@@ -1,8 +1,12 @@
 /**
  * hotpath: the three costly operations, off the event loop: `prepare` (key pair and CSR), `seal` (check an issued chain
  * and serialise it for Envoy) and `issue` (check a CSR and sign a leaf). Behind one interface, in a pool of threads.
+ *
+ * Two implementations give the same answers: `native/`, the addon, and `js/`, by `node:crypto`. {@link chooseHotPath}
+ * decides once, at start, which one works. (docs/adr/0008-native-hot-path.md)
  */
 export { encodePem } from './base64-pem.js';
+export { chooseHotPath, HOT_PATH_MODES, type HotPathChoice, type HotPathMode } from './choose-hot-path.js';
 export type {
   HotPath,
   IssuedLeaf,
@@ -12,6 +16,7 @@ export type {
   SealedSvid,
   SealRequest,
 } from './hot-path.js';
+export type { HotPathKind } from './implementation.js';
 export { isIssuedBy } from './issued-by.js';
 export { KEY_TYPES, type KeyType } from './key-type.js';
 export { createLoneHotPath } from './lone-hot-path.js';

@@ -1,10 +1,9 @@
 import { IdentityError } from '../errors/index.js';
 import type { HotPath } from './hot-path.js';
 import type { Operation, Operations } from './implementation.js';
-import { prepare } from './js/prepare.js';
-import { seal } from './js/seal.js';
+import { loadOperation } from './operation.js';
 import { operationError } from './operation-error.js';
-import type { PooledHotPathOptions } from './pool.js';
+import { createPooledHotPath, type PooledHotPathOptions } from './pool.js';
 import { readItem } from './worker-protocol.js';
 
 /**
@@ -12,42 +11,38 @@ import { readItem } from './worker-protocol.js';
  * the pool only for what would block it (RSA keys take 100 to 200 ms, signing a CA's leaves is a stream of work).
  *
  * A thread costs 30 to 50 ms to start, when the first secret is being waited for, and about 8 MB while it lives: see
- * docs/performance.md. The pool is loaded and made when it is first needed. The caller closes it.
+ * docs/performance.md. The pool is made when it is first needed. The caller closes it.
  */
 export function createLoneHotPath(options: PooledHotPathOptions): HotPath {
-  let pool: Promise<HotPath> | undefined;
+  let pool: HotPath | undefined;
   let isClosed = false;
-  const pooled = (): Promise<HotPath> => {
-    pool ??= import('./pool.js').then(({ createPooledHotPath }) => createPooledHotPath(options));
+  const pooled = (): HotPath => {
+    pool ??= createPooledHotPath(options);
     return pool;
   };
-  const here = <O extends Operation>(
-    op: O,
-    operate: (item: Operations[O]['item']) => Operations[O]['value'],
-    item: unknown,
-  ) => {
+  const here = async <O extends Operation>(op: O, request: unknown): Promise<Operations[O]['value']> => {
     if (isClosed) throw new IdentityError('ERR_HOTPATH_CLOSED', 'hot path is closed');
-    try {
-      return operate(readItem[op](item));
-    } catch (error) {
-      throw operationError(op, error);
-    }
+    const item = readItem[op](request);
+    const operate = await loadOperation(options.kind ?? 'js', op);
+    const [outcome] = operate([item]);
+    if (outcome?.ok) return outcome.value;
+    throw outcome === undefined ? operationError(op, outcome) : new IdentityError(outcome.code, outcome.message);
   };
   return {
     async prepare(request) {
-      if (`${request?.keyType}`.startsWith('rsa') && !isClosed) return (await pooled()).prepare(request);
-      return here('prepare', prepare, request);
+      if (`${request?.keyType}`.startsWith('rsa') && !isClosed) return pooled().prepare(request);
+      return here('prepare', request);
     },
     async seal(request) {
-      return here('seal', seal, request);
+      return here('seal', request);
     },
     async issue(request) {
       if (isClosed) throw new IdentityError('ERR_HOTPATH_CLOSED', 'hot path is closed');
-      return (await pooled()).issue(request);
+      return pooled().issue(request);
     },
     async close() {
       isClosed = true;
-      await (await pool)?.close();
+      await pool?.close();
     },
   };
 }

@@ -11,10 +11,12 @@ import type {
   SealedSvid,
   SealRequest,
 } from './hot-path.js';
-import type { Operation, Operations } from './implementation.js';
-import { type Outcome, readItem, revive, toMessage } from './worker-protocol.js';
+import type { HotPathKind, Operation, Operations, Outcome } from './implementation.js';
+import { readItem, revive, toMessage } from './worker-protocol.js';
 
 export interface PooledHotPathOptions {
+  /** Who works in the threads; `js` when left out. See {@link chooseHotPath}. */
+  readonly kind?: HotPathKind;
   /** With `min` 0 the pool starts empty, and shrinks to nothing when idle: a resident thread costs about 10 MB. */
   readonly threads: { readonly min: number; readonly max: number };
   /** How long a thread above `min` may be idle before it ends. */
@@ -72,6 +74,7 @@ class PooledHotPath implements HotPath {
       // Our queue is what bounds the waiting; Piscina's holds only batches whose thread is still starting.
       maxQueue: options.threads.max,
       recordTiming: false,
+      workerData: options.kind ?? 'js',
     });
     this.piscina.on('error', (error: Error) => this.onIdleThreadFailed(error));
   }

@@ -1,4 +1,4 @@
-import { type ErrorCode, IdentityError } from '../errors/index.js';
+import { IdentityError } from '../errors/index.js';
 import type { Job } from './batch-queue.js';
 import type { PrepareRequest } from './hot-path.js';
 import type { Operation, Operations } from './implementation.js';
@@ -12,11 +12,6 @@ export interface Batch<O extends Operation = Operation> {
   readonly op: O;
   readonly items: readonly Operations[O]['item'][];
 }
-
-/** A posted Error would lose its class and code, so an outcome is data. */
-export type Outcome<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
 
 type Reader<T> = (item: unknown) => T;
 

@@ -1,31 +1,14 @@
 /**
  * What runs in a thread of the pool. Bundled on its own, so it must import nothing but the hot path.
  */
-import { move, transferableSymbol, valueSymbol } from 'piscina';
-import type { HotPathImplementation, Operation, Operations } from './implementation.js';
-import { prepare } from './js/prepare.js';
-import { seal } from './js/seal.js';
-import { operationError } from './operation-error.js';
-import { type Batch, buffersOf, type Outcome, readItem } from './worker-protocol.js';
+import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
+import { batched } from './batch.js';
+import type { HotPathKind, Operation, Operations, Outcome } from './implementation.js';
+import { loadOperation } from './operation.js';
+import { type Batch, buffersOf, readItem } from './worker-protocol.js';
 
-/** `issue` brings an ASN.1 library: the first CSR loads it, so that the agent's threads never pay for it. */
-const load: { readonly [O in Operation]: () => Promise<HotPathImplementation[O]> } = {
-  prepare: async () => prepare,
-  seal: async () => seal,
-  issue: once(async () => {
-    const [{ issue }, { SignerCache }] = await Promise.all([import('./js/issue.js'), import('./js/loaded-signer.js')]);
-    const signers = new SignerCache();
-    return (item) => issue(item, signers);
-  }),
-};
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
-}
+/** Which implementation the pool has chosen for its threads. */
+const KIND: HotPathKind = workerData === 'native' ? 'native' : 'js';
 
 /**
  * Takes a {@link Batch} and returns an {@link Outcome} for each of its items, in order: a bad item fails alone. The
@@ -41,22 +24,11 @@ async function outcomesOf<O extends Operation>(
   op: O,
   items: readonly unknown[],
 ): Promise<Outcome<Operations[O]['value']>[]> {
-  const operate = await load[op]();
-  return items.map((item) => outcomeOf(op, operate, item));
-}
-
-function outcomeOf<O extends Operation>(
-  op: O,
-  operate: HotPathImplementation[O],
-  item: unknown,
-): Outcome<Operations[O]['value']> {
   try {
-    return { ok: true, value: operate(readItem[op](item)) };
-  } catch (error) {
-    const { code, message } = operationError(op, error);
-    return { ok: false, code, message };
+    const operate = await loadOperation(KIND, op);
+    return batched(op, items, readItem[op], operate);
   } finally {
-    wipeKey(item);
+    for (const item of items) wipeKey(item);
   }
 }
 

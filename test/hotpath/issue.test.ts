@@ -6,10 +6,10 @@ import * as der from '../../src/hotpath/der-writer.js';
 import { subjectAltName, uriName } from '../../src/hotpath/extensions.js';
 import type { IssueItem } from '../../src/hotpath/implementation.js';
 import { makeSelfSignedRoot, Signer } from '../../src/hotpath/index.js';
-import { issue } from '../../src/hotpath/js/issue.js';
 import { SignerCache } from '../../src/hotpath/js/loaded-signer.js';
 import { prepare } from '../../src/hotpath/js/prepare.js';
 import { Oid } from '../../src/hotpath/oids.js';
+import { IMPLEMENTATIONS } from './implementations.js';
 import {
   certificate,
   codeOf,
@@ -48,157 +48,6 @@ function item(changes: Partial<IssueItem> = {}): IssueItem {
     ...changes,
   };
 }
-
-const issued = (changes: Partial<IssueItem> = {}) => issue(item(changes), new SignerCache());
-
-t.test('a leaf has the profile of Istio', async (t) => {
-  const { leafPem, serial, requestedUri } = issued();
-
-  const text = openssl(['x509', '-text', '-noout'], leafPem);
-  t.match(text, /Version: 3 \(0x2\)/);
-  t.match(text, /Issuer: O = cluster.local\n/);
-  t.match(text, /Subject: \n/);
-  t.match(text, /Not Before: Nov 24 11:58:00 2026 GMT\s+Not After : Nov 25 12:00:00 2026 GMT/);
-  const extensions = text.slice(text.indexOf('X509v3 extensions:'), text.lastIndexOf('    Signature Algorithm'));
-  t.equal(
-    extensions
-      .replace(/\s+/g, ' ')
-      .replace(/([0-9A-F]{2}:){19}[0-9A-F]{2}/, '<key identifier>')
-      .trim(),
-    'X509v3 extensions: X509v3 Key Usage: critical Digital Signature, Key Encipherment ' +
-      'X509v3 Extended Key Usage: TLS Web Server Authentication, TLS Web Client Authentication ' +
-      'X509v3 Basic Constraints: critical CA:FALSE ' +
-      'X509v3 Authority Key Identifier: <key identifier> ' +
-      `X509v3 Subject Alternative Name: critical URI:${SLEEP}`,
-  );
-  t.equal(openssl(['x509', '-serial', '-noout'], leafPem).trim().toLowerCase(), `serial=${serial}`);
-  t.match(serial, /^[0-9a-f]{32}$/);
-  t.equal(requestedUri, SLEEP);
-  t.equal(leafPem.buffer.byteLength, leafPem.length, 'memory of its own');
-});
-
-t.test('openssl and Node verify the leaf, and it is for the key of the CSR', async (t) => {
-  const { leafPem } = issued();
-  const leaf = new X509Certificate(leafPem);
-  t.ok(leaf.verify(signer.certificate.publicKey));
-  t.ok(leaf.checkIssued(signer.certificate));
-  t.equal(
-    leaf.publicKey.export({ type: 'spki', format: 'pem' }),
-    openssl(['req', '-pubkey', '-noout'], prepared.csrPem),
-  );
-  const dir = t.testdir({ 'root.pem': rootPem.certificatePem.toString(), 'leaf.pem': leafPem.toString() });
-  const at = ['-attime', String(NOW_MS / 1000)];
-  t.match(openssl(['verify', '-x509_strict', ...at, '-CAfile', join(dir, 'root.pem'), join(dir, 'leaf.pem')]), /: OK/);
-});
-
-t.test('no serial comes twice, and each is positive with 128 bits', async (t) => {
-  const serials = Array.from({ length: 50 }, () => new X509Certificate(issued().leafPem).serialNumber);
-  t.equal(new Set(serials).size, 50);
-  for (const serial of serials) t.match(serial, /^[0-9A-F]{32}$/);
-});
-
-t.test('dates after 2049 are told as well', async (t) => {
-  const { leafPem } = issued({ notAfterMs: Date.UTC(2050, 0, 1) });
-  t.match(openssl(['x509', '-enddate', '-noout'], leafPem), 'notAfter=Jan  1 00:00:00 2050 GMT');
-});
-
-t.test('each signer signs with its own algorithm, and names itself as issuer octet by octet', async (t) => {
-  const cases = [
-    { name: 'P-256', args: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'], want: 'ecdsa-with-SHA256' },
-    { name: 'P-384', args: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384'], want: 'ecdsa-with-SHA384' },
-    { name: 'P-521', args: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-521'], want: 'ecdsa-with-SHA512' },
-    { name: 'RSA', args: ['-newkey', 'rsa:2048'], want: 'sha256WithRSAEncryption' },
-  ];
-  for (const { name, args, want } of cases) {
-    const dir = t.testdir();
-    const [keyFile, rootFile, leafFile] = ['key', 'root', 'leaf'].map((file) => join(dir, file)) as [
-      string,
-      string,
-      string,
-    ];
-    const subject = ['-subj', '/C=DE/O=Größe, Ltd/CN=root', '-utf8', '-addext', 'keyUsage=critical,keyCertSign'];
-    openssl(['req', '-x509', '-nodes', ...args, ...subject, '-keyout', keyFile, '-out', rootFile]);
-    const certificatePem = opensslBytes(['x509', '-in', rootFile]);
-    const foreign = Signer.load(certificatePem, opensslBytes(['pkey', '-in', keyFile]));
-    const { leafPem } = issued({ signer: foreign.material, notBeforeMs: Date.now(), notAfterMs: Date.now() + HOUR_MS });
-    writeFileSync(leafFile, leafPem);
-    t.match(openssl(['verify', '-x509_strict', '-CAfile', rootFile, leafFile]), /: OK/, name);
-    t.match(openssl(['x509', '-text', '-noout'], leafPem), `Signature Algorithm: ${want}`);
-    t.equal(new X509Certificate(leafPem).issuer, foreign.certificate.subject);
-  }
-});
-
-t.test('a signer without a SubjectKeyIdentifier is named by SHA-1 of its key', async (t) => {
-  const keys = ecKeys();
-  const foreign = Signer.load(
-    pem(certificate({ keys, subject: 'bare', isCa: true })),
-    Buffer.from(keys.privateKey.export({ type: 'pkcs8', format: 'pem' })),
-  );
-  const want = openssl(['dgst', '-sha1', '-r'], keys.publicKey.export({ type: 'spki', format: 'der' }).subarray(26));
-  const text = openssl(['x509', '-text', '-noout'], issued({ signer: foreign.material }).leafPem);
-  const identifier = /Authority Key Identifier: \s+([0-9A-F:]+)/.exec(text)?.[1];
-  t.equal(identifier?.replaceAll(':', '').toLowerCase(), want.slice(0, 40));
-});
-
-t.test('names become URI, IP address or DNS name', async (t) => {
-  const cases = [
-    ['spiffe://td/ns/a/sa/b', 'URI:spiffe://td/ns/a/sa/b'],
-    ['10.1.2.3', 'IP Address:10.1.2.3'],
-    ['2001:db8::1', 'IP Address:2001:DB8:0:0:0:0:0:1'],
-    ['::', 'IP Address:0:0:0:0:0:0:0:0'],
-    ['fe80::', 'IP Address:FE80:0:0:0:0:0:0:0'],
-    ['1:2:3:4:5:6:7:8', 'IP Address:1:2:3:4:5:6:7:8'],
-    ['::ffff:10.1.2.3', 'IP Address:0:0:0:0:0:FFFF:A01:203'],
-    ['istiod.istio-system.svc', 'DNS:istiod.istio-system.svc'],
-    ['*.example.com', 'DNS:*.example.com'],
-  ] as const;
-  for (const [name, want] of cases) {
-    t.equal(new X509Certificate(issued({ subjectAltNames: [name] }).leafPem).subjectAltName, want);
-  }
-  const both = new X509Certificate(issued({ subjectAltNames: ['a.b', SLEEP] }).leafPem);
-  t.equal(both.subjectAltName, `DNS:a.b, URI:${SLEEP}`);
-  const refused = ['', 'a b', 'a,URI:x', 'a..b', 'fe80::1%eth0', 'ä.de', `${'a'.repeat(64)}.de`, 'a\0b'];
-  for (const name of refused)
-    t.equal(
-      codeOf(() => issued({ subjectAltNames: [name] })),
-      'ERR_INTERNAL',
-      name,
-    );
-  t.equal(
-    codeOf(() => issued({ subjectAltNames: ['spiffe://td/../x'] })),
-    'ERR_SPIFFE_ID_INVALID',
-  );
-});
-
-t.test('the CSRs of others are taken: of openssl, of Istio, of ztunnel', async (t) => {
-  const keyFile = join(t.testdir(), 'key');
-  writeFileSync(keyFile, opensslBytes(['genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048']));
-  const request = (...args: string[]) => opensslBytes(['req', '-new', '-key', keyFile, ...args]);
-  const san = ['-addext', `subjectAltName=URI:${SLEEP}`];
-  const cases = [
-    { name: 'subject with O empty or none, SAN not critical', csr: request('-subj', '/', ...san), uri: SLEEP },
-    { name: 'a subject that we ignore', csr: request('-subj', '/O=a/CN=b', ...san), uri: SLEEP },
-    { name: 'no extension at all', csr: request('-subj', '/CN=b'), uri: undefined },
-    { name: 'two URIs', csr: request('-subj', '/', '-addext', 'subjectAltName=URI:a:b,URI:c:d'), uri: undefined },
-    { name: 'SHA-512', csr: request('-subj', '/', '-sha512', ...san), uri: SLEEP },
-    { name: 'the old label', csr: request('-subj', '/', '-newhdr', ...san), uri: SLEEP },
-    {
-      name: 'Windows line ends',
-      csr: Buffer.from(String(request('-subj', '/')).replaceAll('\n', '\r\n')),
-      uri: undefined,
-    },
-  ];
-  for (const { name, csr, uri } of cases) t.equal(issued({ csrPem: csr }).requestedUri, uri, name);
-});
-
-t.test('a URI that would spoil a log line is not told', async (t) => {
-  const attribute = (uri: string) =>
-    der.sequence(Oid.extensionRequest, der.setOfOne(der.sequence(subjectAltName(uriName(uri)))));
-  const told = (uri: string) => issued({ csrPem: signedCsr(ecKeys(), { attributes: [attribute(uri)] }) }).requestedUri;
-  t.equal(told('spiffe://a/b'), 'spiffe://a/b');
-  t.equal(told('spiffe://a/b\nlevel=error'), undefined);
-  t.equal(told(`spiffe://a/${'b'.repeat(2048)}`), undefined);
-});
 
 const csrDer = derOf(prepared.csrPem);
 const pss = generateKeyPairSync('rsa-pss', { modulusLength: 2048 });
@@ -267,36 +116,204 @@ const refused: { name: string; code: string; csr: Buffer }[] = [
     csr: rsa({ modulusLength: 2048, publicExponent: 2 ** 32 - 5 }),
   },
 ];
-for (const { name, code, csr } of refused) {
-  t.test(`${name} is refused with ${code}`, async (t) =>
-    t.equal(
-      codeOf(() => issued({ csrPem: csr })),
-      code,
-    ),
-  );
+
+for (const implementation of IMPLEMENTATIONS) {
+  t.test(`by ${implementation.kind}`, async (t) => {
+    const issued = (changes: Partial<IssueItem> = {}) => implementation.issue(item(changes));
+
+    t.test('a leaf has the profile of Istio', async (t) => {
+      const { leafPem, serial, requestedUri } = issued();
+
+      const text = openssl(['x509', '-text', '-noout'], leafPem);
+      t.match(text, /Version: 3 \(0x2\)/);
+      t.match(text, /Issuer: O = cluster.local\n/);
+      t.match(text, /Subject: \n/);
+      t.match(text, /Not Before: Nov 24 11:58:00 2026 GMT\s+Not After : Nov 25 12:00:00 2026 GMT/);
+      const extensions = text.slice(text.indexOf('X509v3 extensions:'), text.lastIndexOf('    Signature Algorithm'));
+      t.equal(
+        extensions
+          .replace(/\s+/g, ' ')
+          .replace(/([0-9A-F]{2}:){19}[0-9A-F]{2}/, '<key identifier>')
+          .trim(),
+        'X509v3 extensions: X509v3 Key Usage: critical Digital Signature, Key Encipherment ' +
+          'X509v3 Extended Key Usage: TLS Web Server Authentication, TLS Web Client Authentication ' +
+          'X509v3 Basic Constraints: critical CA:FALSE ' +
+          'X509v3 Authority Key Identifier: <key identifier> ' +
+          `X509v3 Subject Alternative Name: critical URI:${SLEEP}`,
+      );
+      t.equal(openssl(['x509', '-serial', '-noout'], leafPem).trim().toLowerCase(), `serial=${serial}`);
+      t.match(serial, /^[0-9a-f]{32}$/);
+      t.equal(requestedUri, SLEEP);
+      t.equal(leafPem.buffer.byteLength, leafPem.length, 'memory of its own');
+    });
+
+    t.test('openssl and Node verify the leaf, and it is for the key of the CSR', async (t) => {
+      const { leafPem } = issued();
+      const leaf = new X509Certificate(leafPem);
+      t.ok(leaf.verify(signer.certificate.publicKey));
+      t.ok(leaf.checkIssued(signer.certificate));
+      t.equal(
+        leaf.publicKey.export({ type: 'spki', format: 'pem' }),
+        openssl(['req', '-pubkey', '-noout'], prepared.csrPem),
+      );
+      const dir = t.testdir({ 'root.pem': rootPem.certificatePem.toString(), 'leaf.pem': leafPem.toString() });
+      const at = ['-attime', String(NOW_MS / 1000)];
+      t.match(
+        openssl(['verify', '-x509_strict', ...at, '-CAfile', join(dir, 'root.pem'), join(dir, 'leaf.pem')]),
+        /: OK/,
+      );
+    });
+
+    t.test('no serial comes twice, and each is positive with 128 bits', async (t) => {
+      const serials = Array.from({ length: 50 }, () => new X509Certificate(issued().leafPem).serialNumber);
+      t.equal(new Set(serials).size, 50);
+      for (const serial of serials) t.match(serial, /^[0-9A-F]{32}$/);
+    });
+
+    t.test('dates after 2049 are told as well', async (t) => {
+      const { leafPem } = issued({ notAfterMs: Date.UTC(2050, 0, 1) });
+      t.match(openssl(['x509', '-enddate', '-noout'], leafPem), 'notAfter=Jan  1 00:00:00 2050 GMT');
+    });
+
+    t.test('each signer signs with its own algorithm, and names itself as issuer octet by octet', async (t) => {
+      const cases = [
+        { name: 'P-256', args: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'], want: 'ecdsa-with-SHA256' },
+        { name: 'P-384', args: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384'], want: 'ecdsa-with-SHA384' },
+        { name: 'P-521', args: ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-521'], want: 'ecdsa-with-SHA512' },
+        { name: 'RSA', args: ['-newkey', 'rsa:2048'], want: 'sha256WithRSAEncryption' },
+      ];
+      for (const { name, args, want } of cases) {
+        const dir = t.testdir();
+        const [keyFile, rootFile, leafFile] = ['key', 'root', 'leaf'].map((file) => join(dir, file)) as [
+          string,
+          string,
+          string,
+        ];
+        const subject = ['-subj', '/C=DE/O=Größe, Ltd/CN=root', '-utf8', '-addext', 'keyUsage=critical,keyCertSign'];
+        openssl(['req', '-x509', '-nodes', ...args, ...subject, '-keyout', keyFile, '-out', rootFile]);
+        const certificatePem = opensslBytes(['x509', '-in', rootFile]);
+        const foreign = Signer.load(certificatePem, opensslBytes(['pkey', '-in', keyFile]));
+        const { leafPem } = issued({
+          signer: foreign.material,
+          notBeforeMs: Date.now(),
+          notAfterMs: Date.now() + HOUR_MS,
+        });
+        writeFileSync(leafFile, leafPem);
+        t.match(openssl(['verify', '-x509_strict', '-CAfile', rootFile, leafFile]), /: OK/, name);
+        t.match(openssl(['x509', '-text', '-noout'], leafPem), `Signature Algorithm: ${want}`);
+        t.equal(new X509Certificate(leafPem).issuer, foreign.certificate.subject);
+      }
+    });
+
+    t.test('a signer without a SubjectKeyIdentifier is named by SHA-1 of its key', async (t) => {
+      const keys = ecKeys();
+      const foreign = Signer.load(
+        pem(certificate({ keys, subject: 'bare', isCa: true })),
+        Buffer.from(keys.privateKey.export({ type: 'pkcs8', format: 'pem' })),
+      );
+      const want = openssl(
+        ['dgst', '-sha1', '-r'],
+        keys.publicKey.export({ type: 'spki', format: 'der' }).subarray(26),
+      );
+      const text = openssl(['x509', '-text', '-noout'], issued({ signer: foreign.material }).leafPem);
+      const identifier = /Authority Key Identifier: \s+([0-9A-F:]+)/.exec(text)?.[1];
+      t.equal(identifier?.replaceAll(':', '').toLowerCase(), want.slice(0, 40));
+    });
+
+    t.test('names become URI, IP address or DNS name', async (t) => {
+      const cases = [
+        ['spiffe://td/ns/a/sa/b', 'URI:spiffe://td/ns/a/sa/b'],
+        ['10.1.2.3', 'IP Address:10.1.2.3'],
+        ['2001:db8::1', 'IP Address:2001:DB8:0:0:0:0:0:1'],
+        ['::', 'IP Address:0:0:0:0:0:0:0:0'],
+        ['fe80::', 'IP Address:FE80:0:0:0:0:0:0:0'],
+        ['1:2:3:4:5:6:7:8', 'IP Address:1:2:3:4:5:6:7:8'],
+        ['::ffff:10.1.2.3', 'IP Address:0:0:0:0:0:FFFF:A01:203'],
+        ['istiod.istio-system.svc', 'DNS:istiod.istio-system.svc'],
+        ['*.example.com', 'DNS:*.example.com'],
+      ] as const;
+      for (const [name, want] of cases) {
+        t.equal(new X509Certificate(issued({ subjectAltNames: [name] }).leafPem).subjectAltName, want);
+      }
+      const both = new X509Certificate(issued({ subjectAltNames: ['a.b', SLEEP] }).leafPem);
+      t.equal(both.subjectAltName, `DNS:a.b, URI:${SLEEP}`);
+      const refused = ['', 'a b', 'a,URI:x', 'a..b', 'fe80::1%eth0', 'ä.de', `${'a'.repeat(64)}.de`, 'a\0b'];
+      for (const name of refused)
+        t.equal(
+          codeOf(() => issued({ subjectAltNames: [name] })),
+          'ERR_INTERNAL',
+          name,
+        );
+      t.equal(
+        codeOf(() => issued({ subjectAltNames: ['spiffe://td/../x'] })),
+        'ERR_SPIFFE_ID_INVALID',
+      );
+    });
+
+    t.test('the CSRs of others are taken: of openssl, of Istio, of ztunnel', async (t) => {
+      const keyFile = join(t.testdir(), 'key');
+      writeFileSync(keyFile, opensslBytes(['genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048']));
+      const request = (...args: string[]) => opensslBytes(['req', '-new', '-key', keyFile, ...args]);
+      const san = ['-addext', `subjectAltName=URI:${SLEEP}`];
+      const cases = [
+        { name: 'subject with O empty or none, SAN not critical', csr: request('-subj', '/', ...san), uri: SLEEP },
+        { name: 'a subject that we ignore', csr: request('-subj', '/O=a/CN=b', ...san), uri: SLEEP },
+        { name: 'no extension at all', csr: request('-subj', '/CN=b'), uri: undefined },
+        { name: 'two URIs', csr: request('-subj', '/', '-addext', 'subjectAltName=URI:a:b,URI:c:d'), uri: undefined },
+        { name: 'SHA-512', csr: request('-subj', '/', '-sha512', ...san), uri: SLEEP },
+        { name: 'the old label', csr: request('-subj', '/', '-newhdr', ...san), uri: SLEEP },
+        {
+          name: 'Windows line ends',
+          csr: Buffer.from(String(request('-subj', '/')).replaceAll('\n', '\r\n')),
+          uri: undefined,
+        },
+      ];
+      for (const { name, csr, uri } of cases) t.equal(issued({ csrPem: csr }).requestedUri, uri, name);
+    });
+
+    t.test('a URI that would spoil a log line is not told', async (t) => {
+      const attribute = (uri: string) =>
+        der.sequence(Oid.extensionRequest, der.setOfOne(der.sequence(subjectAltName(uriName(uri)))));
+      const told = (uri: string) =>
+        issued({ csrPem: signedCsr(ecKeys(), { attributes: [attribute(uri)] }) }).requestedUri;
+      t.equal(told('spiffe://a/b'), 'spiffe://a/b');
+      t.equal(told('spiffe://a/b\nlevel=error'), undefined);
+      t.equal(told(`spiffe://a/${'b'.repeat(2048)}`), undefined);
+    });
+
+    for (const { name, code, csr } of refused) {
+      t.test(`${name} is refused with ${code}`, async (t) =>
+        t.equal(
+          codeOf(() => issued({ csrPem: csr })),
+          code,
+        ),
+      );
+    }
+
+    t.test('all algorithms that are fit for the key are taken', async (t) => {
+      const cases = [
+        ['sha256', '3.2', 11],
+        ['sha384', '3.3', 12],
+        ['sha512', '3.4', 13],
+      ] as const;
+      for (const [hash, ec, rsaArc] of cases) {
+        t.ok(issued({ csrPem: signedCsr(ecKeys('P-384'), { hash, algorithm: ecAlgorithm(ec) }) }), `ECDSA ${hash}`);
+        t.ok(issued({ csrPem: signedCsr(rsa2048, { hash, algorithm: rsaAlgorithm(rsaArc) }) }), `RSA ${hash}`);
+      }
+    });
+
+    t.test('a signer that does not load is refused', async (t) => {
+      const broken = (changes: object) =>
+        codeOf(() => issued({ signer: { ...signer.material, id: 'broken', ...changes } }));
+      t.equal(broken({ certificateDer: new SharedArrayBuffer(3) }), 'ERR_SIGNER_INVALID');
+      t.equal(broken({ privateKeyDer: new SharedArrayBuffer(3) }), 'ERR_SIGNER_INVALID');
+      const ed25519 = pkcs8(generateKeyPairSync('ed25519').privateKey);
+      const memory = new SharedArrayBuffer(ed25519.length);
+      new Uint8Array(memory).set(ed25519);
+      t.equal(broken({ privateKeyDer: memory }), 'ERR_SIGNER_INVALID');
+    });
+  });
 }
-
-t.test('all algorithms that are fit for the key are taken', async (t) => {
-  const cases = [
-    ['sha256', '3.2', 11],
-    ['sha384', '3.3', 12],
-    ['sha512', '3.4', 13],
-  ] as const;
-  for (const [hash, ec, rsaArc] of cases) {
-    t.ok(issued({ csrPem: signedCsr(ecKeys('P-384'), { hash, algorithm: ecAlgorithm(ec) }) }), `ECDSA ${hash}`);
-    t.ok(issued({ csrPem: signedCsr(rsa2048, { hash, algorithm: rsaAlgorithm(rsaArc) }) }), `RSA ${hash}`);
-  }
-});
-
-t.test('a signer that does not load is refused', async (t) => {
-  const broken = (changes: object) => codeOf(() => issued({ signer: { ...signer.material, ...changes } }));
-  t.equal(broken({ certificateDer: new SharedArrayBuffer(3) }), 'ERR_SIGNER_INVALID');
-  t.equal(broken({ privateKeyDer: new SharedArrayBuffer(3) }), 'ERR_SIGNER_INVALID');
-  const ed25519 = pkcs8(generateKeyPairSync('ed25519').privateKey);
-  const memory = new SharedArrayBuffer(ed25519.length);
-  new Uint8Array(memory).set(ed25519);
-  t.equal(broken({ privateKeyDer: memory }), 'ERR_SIGNER_INVALID');
-});
 
 t.test('a thread keeps the signers that it used last, and only a few', async (t) => {
   const signers = new SignerCache();

@@ -3,10 +3,8 @@ import t from 'tap';
 import { IdentityError } from '../../src/errors/index.js';
 import { encodePem } from '../../src/hotpath/base64-pem.js';
 import { makeSelfSignedRoot, Signer } from '../../src/hotpath/index.js';
-import { issue } from '../../src/hotpath/js/issue.js';
-import { SignerCache } from '../../src/hotpath/js/loaded-signer.js';
 import { prepare } from '../../src/hotpath/js/prepare.js';
-import { seal } from '../../src/hotpath/js/seal.js';
+import { IMPLEMENTATIONS } from './implementations.js';
 import { certificate, csrPem, derOf, ecKeys, HOUR_MS, NOW_MS, pem, pkcs8, SLEEP } from './pki.js';
 
 /** Numbers that look random and are the same in each run (mulberry32), so that a failure can be had again. */
@@ -55,71 +53,84 @@ const rootPem = makeSelfSignedRoot({
   notAfterMs: NOW_MS + HOUR_MS,
 });
 const signer = Signer.load(rootPem.certificatePem, rootPem.privateKeyPem);
-const signers = new SignerCache();
-const leafFor = (pemText: Buffer) => {
-  const names = { subjectAltNames: [SLEEP], notBeforeMs: NOW_MS, notAfterMs: NOW_MS + HOUR_MS };
-  return issue({ csrPem: pemText, signer: signer.material, ...names }, signers);
-};
-
-for (const keyType of ['ec-p256', 'rsa-2048'] as const) {
-  t.test(`no mutation of a CSR's DER is accepted (${keyType})`, async (t) => {
-    const draw = numbers(1);
-    const original = derOf(prepare({ spiffeId: SLEEP, keyType }).csrPem);
-    const accepted = Array.from({ length: 2000 }, () => mutated(original, draw))
-      .filter((der) => !der.equals(original))
-      .filter((der) => !(resultOf(() => leafFor(csrPem(der))) instanceof IdentityError));
-    t.same(
-      accepted.map((der) => der.toString('hex')),
-      [],
-    );
-  });
-}
-
-t.test('a mutation of the PEM text of a CSR is refused, or spells the same request', async (t) => {
-  const draw = numbers(2);
-  const original = prepare({ spiffeId: SLEEP, keyType: 'ec-p256' }).csrPem;
-  const accepted = Array.from({ length: 2000 }, () => mutated(original, draw)).filter(
-    (text) => !(resultOf(() => leafFor(text)) instanceof IdentityError),
-  );
-  const wrong = accepted.filter((text) => !derOf(text).equals(derOf(original)));
-  t.same(wrong.map(String), []);
-});
-
 const keys = ecKeys();
 const root = { keys: ecKeys(), subject: 'root' };
 const middle = { keys: ecKeys(), subject: 'intermediate' };
 const middleCertificate = certificate({ ...middle, issuer: root, isCa: true });
 const leaf = certificate({ keys, subject: '', issuer: middle, uris: [SLEEP] });
 const bundlePem = pem(certificate({ ...root, isCa: true }));
-const sealing = (chainPem: Buffer) =>
-  seal({ privateKey: pkcs8(keys.privateKey), chainPem, bundlePem, spiffeId: SLEEP, nowMs: NOW_MS, minLifeMs: 1 });
 
-t.test('no mutation of a certificate of the chain is accepted', async (t) => {
-  const draw = numbers(3);
-  const accepted = Array.from({ length: 3000 }, (_, i) => {
-    const [mutatedLeaf, mutatedMiddle] =
-      i % 2 ? [mutated(leaf.raw, draw), middleCertificate.raw] : [leaf.raw, mutated(middleCertificate.raw, draw)];
-    return [mutatedLeaf, mutatedMiddle];
-  })
-    .filter(([first, second]) => !(first?.equals(leaf.raw) && second?.equals(middleCertificate.raw)))
-    .filter((chain) => {
-      const chainPem = Buffer.concat(chain.map((der) => encodePem('CERTIFICATE', der)));
-      return !(resultOf(() => sealing(chainPem)) instanceof IdentityError);
+for (const implementation of IMPLEMENTATIONS) {
+  t.test(`by ${implementation.kind}`, async (t) => {
+    const leafFor = (pemText: Buffer) => {
+      const names = { subjectAltNames: [SLEEP], notBeforeMs: NOW_MS, notAfterMs: NOW_MS + HOUR_MS };
+      return implementation.issue({ csrPem: pemText, signer: signer.material, ...names });
+    };
+
+    for (const keyType of ['ec-p256', 'rsa-2048'] as const) {
+      t.test(`no mutation of a CSR's DER is accepted (${keyType})`, async (t) => {
+        const draw = numbers(1);
+        const original = derOf(prepare({ spiffeId: SLEEP, keyType }).csrPem);
+        const accepted = Array.from({ length: 2000 }, () => mutated(original, draw))
+          .filter((der) => !der.equals(original))
+          .filter((der) => !(resultOf(() => leafFor(csrPem(der))) instanceof IdentityError));
+        t.same(
+          accepted.map((der) => der.toString('hex')),
+          [],
+        );
+      });
+    }
+
+    t.test('a mutation of the PEM text of a CSR is refused, or spells the same request', async (t) => {
+      const draw = numbers(2);
+      const original = prepare({ spiffeId: SLEEP, keyType: 'ec-p256' }).csrPem;
+      const accepted = Array.from({ length: 2000 }, () => mutated(original, draw)).filter(
+        (text) => !(resultOf(() => leafFor(text)) instanceof IdentityError),
+      );
+      const wrong = accepted.filter((text) => !derOf(text).equals(derOf(original)));
+      t.same(wrong.map(String), []);
     });
-  t.same(accepted.map(String), []);
-});
 
-t.test('what is sealed out of a mutated PEM text is still the right chain', async (t) => {
-  const draw = numbers(4);
-  const right = sealing(pem(leaf, middleCertificate)).certificateBody;
-  const sealed = Array.from({ length: 2000 }, () => mutated(pem(leaf, middleCertificate), draw)).map((text) =>
-    resultOf(() => sealing(text)),
-  );
-  const wrong = sealed.filter((result) => !(result instanceof IdentityError) && !result.certificateBody.equals(right));
-  t.same(wrong, []);
-});
+    const sealing = (chainPem: Buffer) =>
+      implementation.seal({
+        privateKey: pkcs8(keys.privateKey),
+        chainPem,
+        bundlePem,
+        spiffeId: SLEEP,
+        nowMs: NOW_MS,
+        minLifeMs: 1,
+      });
 
-t.test('the unharmed originals pass, so that the refusals above mean something', async (t) => {
-  t.ok(new X509Certificate(leafFor(prepare({ spiffeId: SLEEP, keyType: 'ec-p256' }).csrPem).leafPem));
-  t.ok(sealing(pem(leaf, middleCertificate)));
-});
+    t.test('no mutation of a certificate of the chain is accepted', async (t) => {
+      const draw = numbers(3);
+      const accepted = Array.from({ length: 3000 }, (_, i) => {
+        const [mutatedLeaf, mutatedMiddle] =
+          i % 2 ? [mutated(leaf.raw, draw), middleCertificate.raw] : [leaf.raw, mutated(middleCertificate.raw, draw)];
+        return [mutatedLeaf, mutatedMiddle];
+      })
+        .filter(([first, second]) => !(first?.equals(leaf.raw) && second?.equals(middleCertificate.raw)))
+        .filter((chain) => {
+          const chainPem = Buffer.concat(chain.map((der) => encodePem('CERTIFICATE', der)));
+          return !(resultOf(() => sealing(chainPem)) instanceof IdentityError);
+        });
+      t.same(accepted.map(String), []);
+    });
+
+    t.test('what is sealed out of a mutated PEM text is still the right chain', async (t) => {
+      const draw = numbers(4);
+      const right = sealing(pem(leaf, middleCertificate)).certificateBody;
+      const sealed = Array.from({ length: 2000 }, () => mutated(pem(leaf, middleCertificate), draw)).map((text) =>
+        resultOf(() => sealing(text)),
+      );
+      const wrong = sealed.filter(
+        (result) => !(result instanceof IdentityError) && !result.certificateBody.equals(right),
+      );
+      t.same(wrong, []);
+    });
+
+    t.test('the unharmed originals pass, so that the refusals above mean something', async (t) => {
+      t.ok(new X509Certificate(leafFor(prepare({ spiffeId: SLEEP, keyType: 'ec-p256' }).csrPem).leafPem));
+      t.ok(sealing(pem(leaf, middleCertificate)));
+    });
+  });
+}

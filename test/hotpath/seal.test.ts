@@ -5,8 +5,8 @@ import t from 'tap';
 import { encodePem } from '../../src/hotpath/base64-pem.js';
 import { subjectAltName, uriName } from '../../src/hotpath/extensions.js';
 import type { SealRequest } from '../../src/hotpath/index.js';
-import { seal } from '../../src/hotpath/js/seal.js';
 import { envoy } from '../../src/rpc/gen/messages.js';
+import { IMPLEMENTATIONS } from './implementations.js';
 import { certificate, codeOf, ecKeys, HOUR_MS, NOW_MS, pem, pkcs8, SLEEP } from './pki.js';
 
 const Secret = envoy.extensions.transport_sockets.tls.v3.Secret;
@@ -35,64 +35,6 @@ function request(changes: Partial<SealRequest> = {}): SealRequest {
 function withLeaf(changes: Partial<typeof leafShape> & { isCa?: boolean; dnsNames?: string[] }): Partial<SealRequest> {
   return { chainPem: pem(certificate({ ...leafShape, ...changes }), middleCertificate) };
 }
-
-t.test('a right chain becomes the two Secrets of Envoy', async (t) => {
-  const sealed = seal(request());
-
-  const { tlsCertificate } = Secret.decode(sealed.certificateBody);
-  t.equal(String(tlsCertificate?.certificateChain?.inlineBytes), pem(leaf, middleCertificate).toString());
-  const keyPem = keys.privateKey.export({ type: 'pkcs8', format: 'pem' });
-  t.equal(String(tlsCertificate?.privateKey?.inlineBytes), keyPem);
-  t.ok(leaf.checkPrivateKey(createPrivateKey(String(tlsCertificate?.privateKey?.inlineBytes))));
-  const { validationContext } = Secret.decode(sealed.bundleBody);
-  t.equal(String(validationContext?.trustedCa?.inlineBytes), pem(rootCertificate).toString());
-  t.equal(sealed.serial, leaf.serialNumber.toLowerCase());
-  t.same([sealed.notBeforeMs, sealed.notAfterMs], [NOW_MS - HOUR_MS, NOW_MS + HOUR_MS]);
-  t.equal(sealed.certificateBody.buffer.byteLength, sealed.certificateBody.length, 'memory of its own');
-  t.equal(sealed.bundleBody.buffer.byteLength, sealed.bundleBody.length, 'memory of its own');
-});
-
-t.test('the official definitions read the same Secrets, and find nothing besides', async (t) => {
-  const types = new protobuf.Root();
-  const official = ['envoy-api', 'googleapis', 'protoc-gen-validate', 'xds'].map(
-    (name) => `@grpc/grpc-js-xds/deps/${name}`,
-  );
-  const candidates = (file: string) => [...official, 'protobufjs'].map((folder) => `node_modules/${folder}/${file}`);
-  types.resolvePath = (_, file) => candidates(file).find(existsSync) ?? file;
-  types.loadSync('envoy/extensions/transport_sockets/tls/v3/secret.proto', { keepCase: true });
-  const Official = types.lookupType('envoy.extensions.transport_sockets.tls.v3.Secret');
-  const sealed = seal(request());
-
-  const certificateBody = Official.toObject(Official.decode(sealed.certificateBody), { bytes: String });
-  const { certificate_chain, private_key } = certificateBody.tls_certificate;
-  t.same(Object.keys(certificateBody), ['tls_certificate']);
-  t.equal(Buffer.from(certificate_chain.inline_bytes, 'base64').toString(), pem(leaf, middleCertificate).toString());
-  t.match(Buffer.from(private_key.inline_bytes, 'base64').toString(), /^-----BEGIN PRIVATE KEY-----\n/);
-  const bundleBody = Official.toObject(Official.decode(sealed.bundleBody), { bytes: String });
-  t.same(Object.keys(bundleBody), ['validation_context']);
-  t.match(Buffer.from(bundleBody.validation_context.trusted_ca.inline_bytes, 'base64').toString(), /^-----BEGIN CERT/);
-});
-
-t.test('the chain that Envoy gets is written anew: no comment, no text of the CA', async (t) => {
-  const noisy = `Subject: leaf\r\n${pem(leaf)}\n\n# middle\n${pem(middleCertificate).toString().trimEnd()}`;
-  const sealed = seal(request({ chainPem: Buffer.from(noisy) }));
-  const { tlsCertificate } = Secret.decode(sealed.certificateBody);
-  t.equal(String(tlsCertificate?.certificateChain?.inlineBytes), pem(leaf, middleCertificate).toString());
-});
-
-t.test('a leaf right below the root, and a bundle of several roots, are fine', async (t) => {
-  const chainPem = pem(certificate({ ...leafShape, issuer: root }));
-  const other = certificate({ keys: ecKeys(), subject: 'root', isCa: true });
-  const sealed = seal(request({ chainPem, bundlePem: pem(other, rootCertificate) }));
-  const { validationContext } = Secret.decode(sealed.bundleBody);
-  t.equal(String(validationContext?.trustedCa?.inlineBytes), pem(other, rootCertificate).toString());
-});
-
-t.test('the ends of the validity belong to it', async (t) => {
-  t.ok(seal(request({ nowMs: NOW_MS - HOUR_MS, minLifeMs: 0 })));
-  t.ok(seal(request({ nowMs: NOW_MS + HOUR_MS, minLifeMs: 0 })));
-  t.ok(seal(request({ minLifeMs: HOUR_MS })));
-});
 
 const doubleSan = certificate({ ...leafShape, more: [subjectAltName(uriName('spiffe://cluster.local/ns/x/sa/root'))] });
 const strangerKeys = ecKeys();
@@ -199,27 +141,98 @@ const refused: { name: string; code: string; changes: Partial<SealRequest> }[] =
     changes: { bundlePem: pem(certificate({ ...root, isCa: true, ...expired })) },
   },
 ];
-for (const { name, code, changes } of refused) {
-  t.test(`${name} is refused with ${code}`, async (t) =>
-    t.equal(
-      codeOf(() => seal(request(changes))),
-      code,
-    ),
-  );
-}
 
-t.test('a refusal says what was got and expected, and nothing of the key', async (t) => {
-  const other = certificate({ ...leafShape, uris: ['spiffe://cluster.local/ns/foo/sa/other'] });
-  t.throws(() => seal(request({ chainPem: pem(other, middleCertificate) })), {
-    message: `leaf subject alternative names: got "URI:spiffe://cluster.local/ns/foo/sa/other", expected only URI:${SLEEP}`,
+for (const implementation of IMPLEMENTATIONS) {
+  t.test(`by ${implementation.kind}`, async (t) => {
+    const { seal } = implementation;
+    t.test('a right chain becomes the two Secrets of Envoy', async (t) => {
+      const sealed = seal(request());
+
+      const { tlsCertificate } = Secret.decode(sealed.certificateBody);
+      t.equal(String(tlsCertificate?.certificateChain?.inlineBytes), pem(leaf, middleCertificate).toString());
+      const keyPem = keys.privateKey.export({ type: 'pkcs8', format: 'pem' });
+      t.equal(String(tlsCertificate?.privateKey?.inlineBytes), keyPem);
+      t.ok(leaf.checkPrivateKey(createPrivateKey(String(tlsCertificate?.privateKey?.inlineBytes))));
+      const { validationContext } = Secret.decode(sealed.bundleBody);
+      t.equal(String(validationContext?.trustedCa?.inlineBytes), pem(rootCertificate).toString());
+      t.equal(sealed.serial, leaf.serialNumber.toLowerCase());
+      t.same([sealed.notBeforeMs, sealed.notAfterMs], [NOW_MS - HOUR_MS, NOW_MS + HOUR_MS]);
+      t.equal(sealed.certificateBody.buffer.byteLength, sealed.certificateBody.length, 'memory of its own');
+      t.equal(sealed.bundleBody.buffer.byteLength, sealed.bundleBody.length, 'memory of its own');
+    });
+
+    t.test('the official definitions read the same Secrets, and find nothing besides', async (t) => {
+      const types = new protobuf.Root();
+      const official = ['envoy-api', 'googleapis', 'protoc-gen-validate', 'xds'].map(
+        (name) => `@grpc/grpc-js-xds/deps/${name}`,
+      );
+      const candidates = (file: string) =>
+        [...official, 'protobufjs'].map((folder) => `node_modules/${folder}/${file}`);
+      types.resolvePath = (_, file) => candidates(file).find(existsSync) ?? file;
+      types.loadSync('envoy/extensions/transport_sockets/tls/v3/secret.proto', { keepCase: true });
+      const Official = types.lookupType('envoy.extensions.transport_sockets.tls.v3.Secret');
+      const sealed = seal(request());
+
+      const certificateBody = Official.toObject(Official.decode(sealed.certificateBody), { bytes: String });
+      const { certificate_chain, private_key } = certificateBody.tls_certificate;
+      t.same(Object.keys(certificateBody), ['tls_certificate']);
+      t.equal(
+        Buffer.from(certificate_chain.inline_bytes, 'base64').toString(),
+        pem(leaf, middleCertificate).toString(),
+      );
+      t.match(Buffer.from(private_key.inline_bytes, 'base64').toString(), /^-----BEGIN PRIVATE KEY-----\n/);
+      const bundleBody = Official.toObject(Official.decode(sealed.bundleBody), { bytes: String });
+      t.same(Object.keys(bundleBody), ['validation_context']);
+      t.match(
+        Buffer.from(bundleBody.validation_context.trusted_ca.inline_bytes, 'base64').toString(),
+        /^-----BEGIN CERT/,
+      );
+    });
+
+    t.test('the chain that Envoy gets is written anew: no comment, no text of the CA', async (t) => {
+      const noisy = `Subject: leaf\r\n${pem(leaf)}\n\n# middle\n${pem(middleCertificate).toString().trimEnd()}`;
+      const sealed = seal(request({ chainPem: Buffer.from(noisy) }));
+      const { tlsCertificate } = Secret.decode(sealed.certificateBody);
+      t.equal(String(tlsCertificate?.certificateChain?.inlineBytes), pem(leaf, middleCertificate).toString());
+    });
+
+    t.test('a leaf right below the root, and a bundle of several roots, are fine', async (t) => {
+      const chainPem = pem(certificate({ ...leafShape, issuer: root }));
+      const other = certificate({ keys: ecKeys(), subject: 'root', isCa: true });
+      const sealed = seal(request({ chainPem, bundlePem: pem(other, rootCertificate) }));
+      const { validationContext } = Secret.decode(sealed.bundleBody);
+      t.equal(String(validationContext?.trustedCa?.inlineBytes), pem(other, rootCertificate).toString());
+    });
+
+    t.test('the ends of the validity belong to it', async (t) => {
+      t.ok(seal(request({ nowMs: NOW_MS - HOUR_MS, minLifeMs: 0 })));
+      t.ok(seal(request({ nowMs: NOW_MS + HOUR_MS, minLifeMs: 0 })));
+      t.ok(seal(request({ minLifeMs: HOUR_MS })));
+    });
+
+    for (const { name, code, changes } of refused) {
+      t.test(`${name} is refused with ${code}`, async (t) =>
+        t.equal(
+          codeOf(() => seal(request(changes))),
+          code,
+        ),
+      );
+    }
+
+    t.test('a refusal says what was got and expected, and nothing of the key', async (t) => {
+      const other = certificate({ ...leafShape, uris: ['spiffe://cluster.local/ns/foo/sa/other'] });
+      t.throws(() => seal(request({ chainPem: pem(other, middleCertificate) })), {
+        message: `leaf subject alternative names: got "URI:spiffe://cluster.local/ns/foo/sa/other", expected only URI:${SLEEP}`,
+      });
+    });
+
+    t.test('sealing reads the key and leaves it as it was', async (t) => {
+      const privateKey = pkcs8(keys.privateKey);
+      seal(request({ privateKey }));
+      t.ok(privateKey.equals(pkcs8(keys.privateKey)));
+    });
   });
-});
-
-t.test('sealing reads the key and leaves it as it was', async (t) => {
-  const privateKey = pkcs8(keys.privateKey);
-  seal(request({ privateKey }));
-  t.ok(privateKey.equals(pkcs8(keys.privateKey)));
-});
+}
 
 t.test('the test certificates themselves are sound', async (t) => {
   t.ok(new X509Certificate(pem(leaf)).checkIssued(middleCertificate));

@@ -1,7 +1,8 @@
 import { transferableSymbol, valueSymbol } from 'piscina';
 import t from 'tap';
+import type { Outcome } from '../../src/hotpath/implementation.js';
 import runBatch from '../../src/hotpath/worker.js';
-import type { Batch, Outcome } from '../../src/hotpath/worker-protocol.js';
+import type { Batch } from '../../src/hotpath/worker-protocol.js';
 import { certificate, ecKeys, NOW_MS, pem, pkcs8, SLEEP } from './pki.js';
 
 interface Answer {

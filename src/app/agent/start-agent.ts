@@ -4,6 +4,7 @@ import { createFileTokenSource, TokenGate, WorkloadIdentity } from '../../identi
 import { systemClock, TimerWheel } from '../../rotation/index.js';
 import { SpiffeId } from '../../spiffe/index.js';
 import { Field } from '../../telemetry/index.js';
+import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { gatedSource, openSource } from './workload-secret-source.js';
 
@@ -28,7 +29,7 @@ export function startAgent(config: AgentConfig, context: AppContext): Promise<Ru
 
 async function start(config: AgentConfig, context: AppContext, teardown: Teardown): Promise<void> {
   const { logger, now, random } = context;
-  const hotPath = createLoneHotPath({ ...RSA_POOL, logger });
+  const hotPath = createLoneHotPath({ ...RSA_POOL, kind: chosenHotPath(config.hotPath, logger), logger });
   teardown.add(() => hotPath.close());
   const timers = new TimerWheel(systemClock);
   teardown.add(() => timers.close());

@@ -10,6 +10,7 @@ import type { CitadelConfig } from '../../config/index.js';
 import { createPooledHotPath } from '../../hotpath/index.js';
 import { createGrpcServer, healthService, listenTls } from '../../rpc/index.js';
 import { Field } from '../../telemetry/index.js';
+import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { writeRootCertificates } from './root-certificate-file.js';
 
@@ -60,6 +61,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     now,
   });
   const hotPath = createPooledHotPath({
+    kind: chosenHotPath(config.hotPath, logger),
     threads: { min: SIGNING_THREADS, max: SIGNING_THREADS },
     idleTimeoutMs: 0,
     maxQueue: MAX_QUEUE,

@@ -83,6 +83,8 @@ function supportedKey(publicKeyInfo: DerElement): KeyObject {
   if (!isEc && !RSA_ALGORITHM.equals(algorithm)) throw unsupported('another algorithm or curve');
   if (isEc && key[0] !== UNCOMPRESSED_POINT) throw unsupported('a compressed EC point');
   const publicKey = parsePublicKey(publicKeyInfo.raw);
+  // What OpenSSL forgives would otherwise go into the leaf as it is.
+  if (!publicKey.export({ type: 'spki', format: 'der' }).equals(publicKeyInfo.raw)) throw unreadableKey();
   if (!isEc) checkRsaKey(publicKey);
   return publicKey;
 }
@@ -91,8 +93,12 @@ function parsePublicKey(der: Buffer): KeyObject {
   try {
     return createPublicKey({ key: der, format: 'der', type: 'spki' });
   } catch {
-    throw invalid('a public key that does not parse', 'a SubjectPublicKeyInfo');
+    throw unreadableKey();
   }
+}
+
+function unreadableKey(): IdentityError {
+  return invalid('a public key that does not parse', 'a SubjectPublicKeyInfo');
 }
 
 function checkRsaKey(publicKey: KeyObject): void {

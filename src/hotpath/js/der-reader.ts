@@ -21,6 +21,7 @@ export const Tag = {
   bitString: 0x03,
   octetString: 0x04,
   oid: 0x06,
+  generalizedTime: 0x18,
   sequence: 0x30,
   set: 0x31,
   attributes: 0xa0,
@@ -30,6 +31,9 @@ export const Tag = {
 
 /** A certificate is 7 elements deep; asn1js would allow 100. */
 const LIMITS = { maxDepth: 16, maxNodes: 2000, maxContentLength: 64 * 1024, parseEmbedded: false, copyInput: false };
+
+/** End-of-contents, SEQUENCE and SET, without the constructed bit. (X.690 §8) */
+const UNFIT_PRIMITIVES = new Set([0x00, 0x10, 0x11]);
 
 /**
  * Reads exactly one element that fills all of `bytes`, by asn1js, and then holds it against DER: definite lengths in
@@ -61,6 +65,10 @@ function strict(block: AsnType): DerElement {
   }
   const content = raw.subarray(idLength + lengthLength);
   if (content.length !== length) throw new DerError('a length that does not match the content');
+  if (UNFIT_PRIMITIVES.has(raw.readUInt8(0))) throw new DerError('a primitive element of a type that has none');
+  if (raw[0] === Tag.generalizedTime && !/^\d{14}Z$/.test(content.toString('latin1'))) {
+    throw new DerError('a time that is no whole second');
+  }
   const children = block.idBlock.isConstructed ? childrenOf(block).map(strict) : [];
   return { tag: raw.readUInt8(0), raw, content, children };
 }

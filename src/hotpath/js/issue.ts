@@ -1,4 +1,4 @@
-import { randomBytes, sign } from 'node:crypto';
+import { sign } from 'node:crypto';
 import { encodePem } from '../base64-pem.js';
 import { bitString, contextConstructed, sequence, time, unsignedInteger } from '../der-writer.js';
 import {
@@ -8,14 +8,12 @@ import {
   serverAndClientAuth,
   subjectAltName,
 } from '../extensions.js';
+import { generalName } from '../general-names.js';
 import type { IssuedLeaf } from '../hot-path.js';
 import type { IssueItem } from '../implementation.js';
+import { newSerial } from '../serial.js';
 import { checkCsr } from './csr.js';
-import { generalName } from './general-names.js';
 import type { LoadedSigner, SignerCache } from './loaded-signer.js';
-
-/** 128 random bits, as Istio takes: twice the entropy that RFC 5280 and the CA/Browser Forum ask for. (Istio C20) */
-const SERIAL_BYTES = 16;
 
 /** Version 3 is written as 2. (RFC 5280 §4.1.2.1) */
 const V3 = contextConstructed(0, unsignedInteger(Buffer.from([2])));
@@ -23,25 +21,35 @@ const V3 = contextConstructed(0, unsignedInteger(Buffer.from([2])));
 /** X.509 wants a subject; the leaf's name is in its SAN alone. */
 const EMPTY_SUBJECT = sequence();
 
-/** Checks a CSR and signs a leaf for its key. See {@link HotPath.issue}. */
-export function issue(item: IssueItem, signers: SignerCache): IssuedLeaf {
-  const { publicKeyInfo, requestedUri } = checkCsr(item.csrPem);
+/**
+ * Checks a CSR and signs a leaf for its key. See {@link HotPath.issue}. What is our own (names, signer) is read first, so
+ * that a mistake of ours is never told as one of the peer.
+ */
+export function issue(item: IssueItem, signers: SignerCache, serial: Buffer = newSerial()): IssuedLeaf {
+  const names = item.subjectAltNames.map(generalName);
   const signer = signers.get(item.signer);
-  const serial = newSerial();
-  const toBeSigned = leafToBeSigned(item, signer, serial, publicKeyInfo);
+  const { publicKeyInfo, requestedUri } = checkCsr(item.csrPem);
+  const toBeSigned = leafToBeSigned(item, names, { signer, serial, publicKeyInfo });
   const signature = sign(signer.algorithm.hash, toBeSigned, signer.key);
   const leaf = sequence(toBeSigned, signer.algorithm.identifier, bitString(signature));
   return { leafPem: encodePem('CERTIFICATE', leaf), serial: serial.toString('hex'), requestedUri };
 }
 
+interface LeafParts {
+  readonly signer: LoadedSigner;
+  readonly serial: Buffer;
+  readonly publicKeyInfo: Buffer;
+}
+
 /** The leaf profile of Istio, extensions in its order. (reference: Istio C20, C21) */
-function leafToBeSigned(item: IssueItem, signer: LoadedSigner, serial: Buffer, publicKeyInfo: Buffer): Buffer {
+function leafToBeSigned(item: IssueItem, names: readonly Buffer[], parts: LeafParts): Buffer {
+  const { signer, serial, publicKeyInfo } = parts;
   const extensions = sequence(
     leafKeyUsage(),
     serverAndClientAuth(),
     basicConstraints(false),
     authorityKeyIdentifier(signer.keyIdentifier),
-    subjectAltName(...item.subjectAltNames.map(generalName)),
+    subjectAltName(...names),
   );
   return sequence(
     V3,
@@ -53,11 +61,4 @@ function leafToBeSigned(item: IssueItem, signer: LoadedSigner, serial: Buffer, p
     publicKeyInfo,
     contextConstructed(3, extensions),
   );
-}
-
-/** Drawn anew while the first octet is zero, so that its hex form has one length and equals what OpenSSL prints. */
-function newSerial(): Buffer {
-  let serial = randomBytes(SERIAL_BYTES);
-  while (serial[0] === 0) serial = randomBytes(SERIAL_BYTES);
-  return serial;
 }

@@ -1,6 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { IdentityError } from '../../errors/index.js';
-import type { KeyType } from '../key-type.js';
+import { type KeyType, unsupportedKeyType } from '../key-type.js';
 
 /** @throws IdentityError `ERR_KEY_TYPE_UNSUPPORTED`. */
 export function generateKeyPair(keyType: KeyType): { privateKey: KeyObject; publicKey: KeyObject } {
@@ -16,16 +15,9 @@ export function generateKeyPair(keyType: KeyType): { privateKey: KeyObject; publ
     case 'rsa-4096':
       return generateKeyPairSync('rsa', { modulusLength: 4096 });
     default:
-      throw unsupported(keyType);
+      // `never`: a new KeyType without its case does not compile; at run time, JS may still pass anything.
+      throw unsupportedKeyType(keyType satisfies never);
   }
-}
-
-/** `never`: a new KeyType without its case does not compile; at run time, JS may still pass anything. */
-function unsupported(keyType: never): IdentityError {
-  return new IdentityError(
-    'ERR_KEY_TYPE_UNSUPPORTED',
-    `key type: got ${JSON.stringify(keyType)}, expected ec-p256, ec-p384, rsa-2048, rsa-3072 or rsa-4096`,
-  );
 }
 
 /**

@@ -17,23 +17,27 @@ export function prepare({ spiffeId, keyType }: PrepareRequest): PreparedKey {
   return { privateKey: exportPrivateKey(privateKey), csrPem };
 }
 
-/**
- * CertificationRequest with the one shape that Istio's agent sends: subject O="", one critical URI SAN.
- * (RFC 2986 §4.2; reference: Istio A36)
- */
+/** CertificationRequest. (RFC 2986 §4.2) */
 function signedRequest(uri: string, privateKey: KeyObject, publicKey: KeyObject): Buffer {
+  const algorithm = signatureAlgorithmFor(privateKey);
+  if (algorithm === undefined) {
+    throw new IdentityError('ERR_KEY_TYPE_UNSUPPORTED', `key type ${privateKey.asymmetricKeyType} cannot sign a CSR`);
+  }
+  const toBeSigned = requestToBeSigned(uri, publicKey);
+  return sequence(toBeSigned, algorithm.identifier, bitString(sign(algorithm.hash, toBeSigned, privateKey)));
+}
+
+/**
+ * CertificationRequestInfo with the one shape that Istio's agent sends: subject O="", one critical URI SAN.
+ * (RFC 2986 §4.1; reference: Istio A36)
+ */
+export function requestToBeSigned(uri: string, publicKey: KeyObject): Buffer {
   const subject = sequence(setOfOne(sequence(Oid.organizationName, printableString(''))));
   const extensions = sequence(subjectAltName(uriName(uri)));
-  const toBeSigned = sequence(
+  return sequence(
     unsignedInteger(Buffer.from([0])),
     subject,
     publicKey.export({ type: 'spki', format: 'der' }),
     contextConstructed(0, sequence(Oid.extensionRequest, setOfOne(extensions))),
   );
-  const algorithm = signatureAlgorithmFor(privateKey);
-  if (algorithm === undefined) {
-    throw new IdentityError('ERR_KEY_TYPE_UNSUPPORTED', `key type ${privateKey.asymmetricKeyType} cannot sign a CSR`);
-  }
-  const signature = sign(algorithm.hash, toBeSigned, privateKey);
-  return sequence(toBeSigned, algorithm.identifier, bitString(signature));
 }

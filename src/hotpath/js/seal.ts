@@ -20,9 +20,10 @@ const MAX_CHAIN_CERTIFICATES = 10;
  * most telling one.
  */
 export function seal(request: SealRequest): SealedSvid {
+  const spiffeId = SpiffeId.parse(request.spiffeId).toString();
   const [leaf, ...intermediates] = parseChain(request.chainPem);
   checkKey(leaf, request.privateKey);
-  checkIdentity(leaf, request.spiffeId);
+  checkIdentity(leaf, spiffeId);
   checkNotCa(leaf);
   checkValidAt(leaf, 'leaf', request);
   const bundle = TrustBundle.parsePem(request.bundlePem);
@@ -91,7 +92,7 @@ function parseKey(pkcs8: Buffer): KeyObject {
  * this spelling. A second SAN extension, of which Node would show only the first, makes OpenSSL refuse the chain.
  */
 function checkIdentity(leaf: X509Certificate, spiffeId: string): void {
-  const expected = `URI:${SpiffeId.parse(spiffeId).toString()}`;
+  const expected = `URI:${spiffeId}`;
   if (leaf.subjectAltName === expected) return;
   // The types say undefined, but Node gives null for an extension that OpenSSL cannot read.
   const got = leaf.subjectAltName ? JSON.stringify(leaf.subjectAltName.slice(0, 300)) : 'none';

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
-import { IdentityError } from '../../errors/index.js';
-import { SpiffeId } from '../../spiffe/index.js';
-import { contextPrimitive } from '../der-writer.js';
-import { GENERAL_NAME, uriName } from '../extensions.js';
+import { IdentityError } from '../errors/index.js';
+import { SpiffeId } from '../spiffe/index.js';
+import { contextPrimitive } from './der-writer.js';
+import { GENERAL_NAME, uriName } from './extensions.js';
 
 /** RFC 1035 §2.3.1 with the underscore of SRV names and a leading wildcard; 253 characters in all. */
 const DNS_NAME =

@@ -1,0 +1,53 @@
+{
+  # scripts/build-native.mjs runs node-gyp on this; the result is prebuilds/PLATFORM-ARCH/sidecert.node.
+  'variables': {
+    # address and undefined, for `npm run test:asan`.
+    'sanitize%': '',
+  },
+  'targets': [
+    {
+      'target_name': 'sidecert',
+      'sources': [
+        'native/addon.cc',
+        'native/binding.cc',
+        'native/certificate.cc',
+        'native/chain.cc',
+        'native/csr.cc',
+        'native/der.cc',
+        'native/digest.cc',
+        'native/hot_path_binding.cc',
+        'native/instance.cc',
+        'native/key.cc',
+        'native/openssl_error.cc',
+        'native/pem.cc',
+        'native/platform.cc',
+        'native/platform_binding.cc',
+        'native/primitives.cc',
+        'native/primitives_binding.cc',
+        'native/seal.cc',
+        'native/signer.cc',
+      ],
+      'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+      'defines': [
+        'NAPI_VERSION=9',
+        'NAPI_DISABLE_CPP_EXCEPTIONS',
+        # The low-level calls are what this addon is for: see native/key.h.
+        'OPENSSL_SUPPRESS_DEPRECATED',
+      ],
+      'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-std=c++20'],
+      'cflags_cc': ['-std=c++17', '-O2', '-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],
+      'conditions': [
+        ['OS=="linux"', { 'ldflags': ['-Wl,-z,relro,-z,now'] }],
+        ['OS=="mac"', { 'xcode_settings': {
+          'CLANG_CXX_LANGUAGE_STANDARD': 'c++17',
+          'GCC_SYMBOLS_PRIVATE_EXTERN': 'YES',
+          'OTHER_CPLUSPLUSFLAGS': ['-Wall', '-Wextra', '-Werror'],
+        } }],
+        ['sanitize!=""', {
+          'cflags_cc': ['-fsanitize=<(sanitize)', '-fno-omit-frame-pointer', '-g'],
+          'ldflags': ['-fsanitize=<(sanitize)'],
+        }],
+      ],
+    },
+  ],
+}

@@ -1,0 +1,175 @@
+#include "chain.h"
+
+#include <openssl/pem.h>
+
+#include <algorithm>
+#include <ctime>
+#include <optional>
+#include <string_view>
+
+#include "openssl_error.h"
+#include "pem.h"
+
+namespace sidecert {
+
+namespace {
+
+// Four RSA-8192 certificates in PEM are 20 kB; the TLS record layer is not the place for more than this.
+constexpr size_t kMaxChainBytes = 128 * 1024;
+
+// Leaf and intermediates: real hierarchies have one to three. OpenSSL's verifier stops at 100.
+constexpr size_t kMaxChainCertificates = 10;
+
+// A bundle is a handful of roots; a megabyte is far above any real one.
+constexpr size_t kMaxBundleBytes = 1024 * 1024;
+
+constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
+constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
+
+std::string ofChain(size_t position) { return "certificate " + std::to_string(position) + " of the chain"; }
+
+// OpenSSL's own spelling of a certificate that it has read.
+Bytes derOf(X509* certificate) {
+  const int size = i2d_X509(certificate, nullptr);
+  if (size <= 0) return {};
+  Bytes der(static_cast<size_t>(size));
+  unsigned char* at = der.data();
+  i2d_X509(certificate, &at);
+  return der;
+}
+
+Result<Certificate> readLink(const PemBlock& block, size_t position) {
+  const auto malformed = [&](const std::string& got, const std::string& expected) {
+    return refusal(Code::svidMalformed, ofChain(position), got, expected);
+  };
+  if (block.label != "CERTIFICATE") return malformed("a PEM block " + block.label, "CERTIFICATE");
+  const unsigned char* at = block.der.data();
+  X509Ptr x509(d2i_X509(nullptr, &at, static_cast<long>(block.der.size())));
+  if (!x509) return malformed("bytes that do not parse", "an X.509 certificate");
+  Bytes der = derOf(x509.get());
+  if (der.size() != block.der.size()) return malformed("bytes behind its end", "one certificate");
+  return Certificate{std::move(x509), std::move(der)};
+}
+
+// An empty text for the passphrase that an encrypted block asks for: without it OpenSSL would ask the terminal.
+int noPassphrase(char*, int, int, void*) { return 0; }
+
+Result<Certificate> readAnchor(std::string_view block, size_t position) {
+  const std::string what = "trust bundle: certificate " + std::to_string(position);
+  const BioPtr bio(BIO_new_mem_buf(block.data(), static_cast<int>(block.size())));
+  X509Ptr x509(bio ? PEM_read_bio_X509(bio.get(), nullptr, noPassphrase, nullptr) : nullptr);
+  if (!x509) return Failure{Code::bundleInvalid, what + " does not parse, expected an X.509 certificate in PEM"};
+  if (!isCa(x509.get())) {
+    return Failure{Code::bundleInvalid, what + " is not a CA certificate, expected basicConstraints CA:TRUE"};
+  }
+  Bytes der = derOf(x509.get());
+  return Certificate{std::move(x509), std::move(der)};
+}
+
+// Nothing for a date that OpenSSL cannot read.
+std::optional<double> epochMsOf(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
+  return static_cast<double>(timegm(&parts)) * 1000;
+}
+
+// X509_check_issued compares names and key identifiers, and demands keyCertSign where the issuer has a KeyUsage.
+bool isIssuedBy(X509* certificate, X509* issuer) {
+  if (X509_check_issued(issuer, certificate) != X509_V_OK) return false;
+  EVP_PKEY* key = X509_get0_pubkey(issuer);
+  return key != nullptr && X509_verify(certificate, key) == 1;
+}
+
+Result<bool> isValidAt(X509* certificate, double nowMs) {
+  Result<Validity> validity = validityOf(certificate);
+  if (!validity.ok()) return validity.failure();
+  return validity.value().notBeforeMs <= nowMs && nowMs <= validity.value().notAfterMs;
+}
+
+Failure untrusted(size_t position, const std::string& got, const std::string& expected) {
+  return refusal(Code::svidUntrusted, ofChain(position), got, expected);
+}
+
+// `position` is that of the issuer, counted from one.
+Result<Nothing> checkLink(X509* link, X509* issuer, size_t position, double nowMs) {
+  if (!isCa(issuer)) return untrusted(position, "no CA certificate", "basicConstraints CA:TRUE");
+  Result<bool> isValid = isValidAt(issuer, nowMs);
+  if (!isValid.ok()) return isValid.failure();
+  if (!isValid.value()) return untrusted(position, "a validity that does not hold now", "to be valid now");
+  if (!isIssuedBy(link, issuer)) {
+    return untrusted(position - 1, "another issuer", "to be signed by certificate " + std::to_string(position));
+  }
+  return Nothing{};
+}
+
+Result<Nothing> checkAnchored(X509* last, size_t position, const std::vector<Certificate>& bundle, double nowMs) {
+  bool hasIssuer = false;
+  for (const Certificate& anchor : bundle) {
+    if (!isIssuedBy(last, anchor.x509.get())) continue;
+    hasIssuer = true;
+    Result<bool> isValid = isValidAt(anchor.x509.get(), nowMs);
+    if (!isValid.ok()) return isValid.failure();
+    if (isValid.value()) return Nothing{};
+  }
+  if (hasIssuer) return untrusted(position, "an issuer in the bundle that is not valid now", "a valid one");
+  return untrusted(position, "another issuer",
+                   "one of the " + std::to_string(bundle.size()) + " certificates of the bundle");
+}
+
+}  // namespace
+
+Result<std::vector<Certificate>> readChain(View chainPem) {
+  const PemLimits limits{"certificate chain", Code::svidMalformed, kMaxChainBytes, kMaxChainCertificates};
+  Result<std::vector<PemBlock>> blocks = readPem(chainPem, limits);
+  if (!blocks.ok()) return blocks.failure();
+  std::vector<Certificate> chain;
+  for (const PemBlock& block : blocks.value()) {
+    Result<Certificate> link = readLink(block, chain.size() + 1);
+    if (!link.ok()) return link.failure();
+    chain.push_back(std::move(link.value()));
+  }
+  return chain;
+}
+
+Result<std::vector<Certificate>> readBundle(View bundlePem) {
+  if (bundlePem.size > kMaxBundleBytes) {
+    return refusal(Code::bundleInvalid, "trust bundle", std::to_string(bundlePem.size) + " bytes",
+                   "at most " + std::to_string(kMaxBundleBytes));
+  }
+  const std::string_view text(reinterpret_cast<const char*>(bundlePem.data), bundlePem.size);
+  std::vector<Certificate> bundle;
+  for (size_t at = text.find(kBegin); at != std::string_view::npos;) {
+    const size_t end = text.find(kEnd, at);
+    const size_t next = end == std::string_view::npos ? text.size() : end + kEnd.size();
+    Result<Certificate> anchor = readAnchor(text.substr(at, next - at), bundle.size() + 1);
+    if (!anchor.ok()) return anchor.failure();
+    const Bytes& der = anchor.value().der;
+    const bool isKnown = std::any_of(bundle.begin(), bundle.end(), [&](const Certificate& known) { return known.der == der; });
+    if (!isKnown) bundle.push_back(std::move(anchor.value()));
+    at = text.find(kBegin, next);
+  }
+  if (bundle.empty()) return refusal(Code::bundleInvalid, "trust bundle", "no PEM certificate", "at least one");
+  return bundle;
+}
+
+Result<Validity> validityOf(X509* certificate) {
+  const std::optional<double> notBeforeMs = epochMsOf(X509_get0_notBefore(certificate));
+  const std::optional<double> notAfterMs = epochMsOf(X509_get0_notAfter(certificate));
+  if (!notBeforeMs || !notAfterMs) {
+    return refusal(Code::svidMalformed, "certificate validity", "no dates", "notBefore and notAfter");
+  }
+  return Validity{*notBeforeMs, *notAfterMs};
+}
+
+bool isCa(X509* certificate) { return X509_check_ca(certificate) == 1; }
+
+Result<Nothing> checkChain(const std::vector<Certificate>& chain, const std::vector<Certificate>& bundle,
+                           double nowMs) {
+  for (size_t i = 0; i + 1 < chain.size(); ++i) {
+    Result<Nothing> checked = checkLink(chain[i].x509.get(), chain[i + 1].x509.get(), i + 2, nowMs);
+    if (!checked.ok()) return checked;
+  }
+  return checkAnchored(chain.back().x509.get(), chain.size(), bundle, nowMs);
+}
+
+}  // namespace sidecert

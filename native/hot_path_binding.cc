@@ -1,0 +1,182 @@
+// The hot path for JavaScript. Items and results travel as tuples, which cost a fraction of objects with names; the
+// names are in src/addon/addon.ts. A failed item is [code, message], and the batch goes on.
+#include <cmath>
+
+#include "binding.h"
+#include "certificate.h"
+#include "csr.h"
+#include "openssl_error.h"
+#include "seal.h"
+
+namespace sidecert {
+
+namespace {
+
+// So that one call cannot hold its thread for long. At 30 µs an item it is 30 ms.
+constexpr uint32_t kMaxBatch = 1000;
+
+constexpr uint32_t kKeyTypes = 5;
+
+// Dates beyond the end of year 9999 have no spelling in a certificate. (RFC 5280 §4.1.2.5.2)
+constexpr double kMaxEpochMs = 253'402'300'799'999;
+
+constexpr size_t kMaxSerialOctets = 20;
+
+Napi::ArrayBuffer moved(Napi::Env env, View bytes) {
+  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes.size);
+  if (buffer.Data() != nullptr && bytes.size > 0) std::memcpy(buffer.Data(), bytes.data, bytes.size);
+  return buffer;
+}
+
+Napi::Value tuple(Napi::Env env, std::initializer_list<napi_value> values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  uint32_t index = 0;
+  for (const napi_value value : values) array.Set(index++, value);
+  return array;
+}
+
+Napi::Value failed(Napi::Env env, const Failure& failure) {
+  return tuple(env, {Napi::String::New(env, nameOf(failure.code)), Napi::String::New(env, failure.message)});
+}
+
+Failure wrongItem(const char* operation) {
+  return refusal(Code::internal, operation, "an item of another type", "what its interface says");
+}
+
+// Calls `operate` for each item of the array that is the last argument.
+template <class Operate>
+Napi::Value forEach(Napi::Env env, const Napi::Value& argument, const char* operation, Operate operate) {
+  const Napi::Array items = argument.IsArray() ? argument.As<Napi::Array>() : Napi::Array();
+  const uint32_t count = items.IsEmpty() ? 0 : items.Length();
+  if (count < 1 || count > kMaxBatch) {
+    throwFailure(env, refusal(Code::internal, operation, "a batch of another size", "1 to 1000 items"));
+    return env.Undefined();
+  }
+  Napi::Array results = Napi::Array::New(env, count);
+  for (uint32_t i = 0; i < count; ++i) {
+    const Napi::HandleScope scope(env);
+    const DrainedErrors drained;
+    const Napi::Value item = items[i];
+    results[i] = item.IsArray() ? operate(item.As<Napi::Array>()) : failed(env, wrongItem(operation));
+    // A thread that is being ended, or memory that has run out.
+    if (env.IsExceptionPending()) return env.Undefined();
+  }
+  return results;
+}
+
+Napi::Value prepareOne(Napi::Env env, const Napi::Array& item, const Curves& curves) {
+  const std::optional<double> type = numberOf(item[0U]);
+  const std::optional<std::string> uri = textOf(item[1U]);
+  if (!type || *type < 0 || *type >= kKeyTypes || !uri) return failed(env, wrongItem("prepare"));
+  Result<PreparedKey> prepared = prepare(static_cast<KeyType>(static_cast<int>(*type)), viewOf(*uri), curves);
+  if (!prepared.ok()) return failed(env, prepared.failure());
+  const PreparedKey& key = prepared.value();
+  return tuple(env, {moved(env, viewOf(key.privateKey)), moved(env, viewOf(key.csrPem))});
+}
+
+Napi::Value sealOne(Napi::Env env, const Napi::Array& item) {
+  const std::optional<View> privateKey = bytesOf(item[0U]);
+  const std::optional<View> chainPem = bytesOf(item[1U]);
+  const std::optional<View> bundlePem = bytesOf(item[2U]);
+  const std::optional<std::string> spiffeId = textOf(item[3U]);
+  const std::optional<double> nowMs = numberOf(item[4U]);
+  const std::optional<double> minLifeMs = numberOf(item[5U]);
+  if (!privateKey || !chainPem || !bundlePem || !spiffeId || !nowMs || !minLifeMs) {
+    return failed(env, wrongItem("seal"));
+  }
+  Result<SealedSvid> sealed = seal({*privateKey, *chainPem, *bundlePem, viewOf(*spiffeId), *nowMs, *minLifeMs});
+  if (!sealed.ok()) return failed(env, sealed.failure());
+  const SealedSvid& svid = sealed.value();
+  return tuple(env, {moved(env, viewOf(svid.certificateBody)), moved(env, viewOf(svid.bundleBody)),
+                     Napi::String::New(env, svid.serial), Napi::Number::New(env, svid.validity.notBeforeMs),
+                     Napi::Number::New(env, svid.validity.notAfterMs)});
+}
+
+std::optional<int64_t> secondsOf(const Napi::Value& value) {
+  const std::optional<double> ms = numberOf(value);
+  if (!ms || *ms < 0 || *ms > kMaxEpochMs) return std::nullopt;
+  return static_cast<int64_t>(std::floor(*ms / 1000));
+}
+
+Napi::Value issueOne(Napi::Env env, const Napi::Array& item, const LoadedSigner& signer, const Curves& curves) {
+  const std::optional<View> csrPem = bytesOf(item[0U]);
+  const std::optional<View> generalNames = bytesOf(item[1U]);
+  const std::optional<View> serial = bytesOf(item[2U]);
+  const std::optional<int64_t> notBefore = secondsOf(item[3U]);
+  const std::optional<int64_t> notAfter = secondsOf(item[4U]);
+  if (!csrPem || !generalNames || !serial || serial->size == 0 || serial->size > kMaxSerialOctets || !notBefore ||
+      !notAfter) {
+    return failed(env, wrongItem("issue"));
+  }
+  Result<IssuedLeaf> issued = issue({*csrPem, *generalNames, *serial, *notBefore, *notAfter}, signer, curves);
+  if (!issued.ok()) return failed(env, issued.failure());
+  const IssuedLeaf& leaf = issued.value();
+  const Napi::Value uri =
+      leaf.requestedUri ? Napi::Value(Napi::String::New(env, *leaf.requestedUri)) : env.Undefined();
+  return tuple(env, {moved(env, viewOf(leaf.pem)), uri});
+}
+
+// The curves of this thread; null, with a JavaScript error pending, when memory has run out.
+const Curves* curvesOf(Napi::Env env) {
+  const DrainedErrors drained;
+  const Curves* curves = env.GetInstanceData<Instance>()->curves();
+  if (curves == nullptr) throwFailure(env, opensslFailure("loading the curves"));
+  return curves;
+}
+
+Napi::Value prepareBatch(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Curves* curves = curvesOf(env);
+  if (curves == nullptr) return env.Undefined();
+  return forEach(env, info[0], "prepare",
+                 [&](const Napi::Array& item) { return prepareOne(env, item, *curves); });
+}
+
+Napi::Value sealBatch(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return forEach(env, info[0], "seal", [&](const Napi::Array& item) { return sealOne(env, item); });
+}
+
+Napi::Value issueBatch(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Curves* curves = curvesOf(env);
+  if (curves == nullptr) return env.Undefined();
+  const std::optional<std::string> id = textOf(info[0]);
+  const LoadedSigner* signer = id ? env.GetInstanceData<Instance>()->signer(*id) : nullptr;
+  if (signer == nullptr) {
+    throwFailure(env, refusal(Code::internal, "issue signer", "one that is not loaded", "loadSigner before"));
+    return env.Undefined();
+  }
+  return forEach(env, info[1], "issue",
+                 [&](const Napi::Array& item) { return issueOne(env, item, *signer, *curves); });
+}
+
+Napi::Value hasSigner(const Napi::CallbackInfo& info) {
+  const std::optional<std::string> id = textOf(info[0]);
+  const bool isLoaded = id && info.Env().GetInstanceData<Instance>()->signer(*id) != nullptr;
+  return Napi::Boolean::New(info.Env(), isLoaded);
+}
+
+void loadSigner(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const DrainedErrors drained;
+  const std::optional<std::string> id = textOf(info[0]);
+  const std::optional<View> certificateDer = bytesOf(info[1]);
+  const std::optional<View> privateKeyDer = bytesOf(info[2]);
+  if (!id || !certificateDer || !privateKeyDer) return throwFailure(env, wrongItem("loadSigner"));
+  Result<std::unique_ptr<LoadedSigner>> signer = LoadedSigner::load(*certificateDer, *privateKeyDer);
+  if (!signer.ok()) return throwFailure(env, signer.failure());
+  env.GetInstanceData<Instance>()->keepSigner(*id, std::move(signer.value()));
+}
+
+}  // namespace
+
+void exportHotPath(Napi::Env env, Napi::Object exports) {
+  exports["prepareBatch"] = Napi::Function::New<prepareBatch>(env, "prepareBatch");
+  exports["sealBatch"] = Napi::Function::New<sealBatch>(env, "sealBatch");
+  exports["issueBatch"] = Napi::Function::New<issueBatch>(env, "issueBatch");
+  exports["hasSigner"] = Napi::Function::New<hasSigner>(env, "hasSigner");
+  exports["loadSigner"] = Napi::Function::New<loadSigner>(env, "loadSigner");
+}
+
+}  // namespace sidecert

@@ -1,0 +1,190 @@
+#include "key.h"
+
+#include <openssl/ecdsa.h>
+#include <openssl/obj_mac.h>
+
+#include "openssl_error.h"
+
+namespace sidecert {
+
+namespace {
+
+// What nearly all keys have, and the least that is unsuspicious. (NIST SP 800-56B)
+constexpr BN_ULONG kRsaExponent = RSA_F4;
+
+constexpr uint8_t kVersion0[] = {0x02, 0x01, 0x00};
+constexpr uint8_t kVersion1[] = {0x02, 0x01, 0x01};
+constexpr uint8_t kContext1 = 0xa1;
+
+int bitsOf(KeyType type) {
+  switch (type) {
+    case KeyType::rsa3072:
+      return 3072;
+    case KeyType::rsa4096:
+      return 4096;
+    default:
+      return 2048;
+  }
+}
+
+Result<RsaPtr> generateRsa(int bits) {
+  RsaPtr key(RSA_new());
+  BignumPtr exponent(BN_new());
+  if (!key || !exponent || BN_set_word(exponent.get(), kRsaExponent) != 1 ||
+      RSA_generate_key_ex(key.get(), bits, exponent.get(), nullptr) != 1) {
+    return opensslFailure("making an RSA key");
+  }
+  return key;
+}
+
+}  // namespace
+
+std::unique_ptr<EcCurve> EcCurve::create(int nid) {
+  std::unique_ptr<EcCurve> curve(new EcCurve());
+  curve->group_.reset(EC_GROUP_new_by_curve_name(nid));
+  curve->context_.reset(BN_CTX_new());
+  curve->key_.reset(EC_KEY_new());
+  if (!curve->group_ || !curve->context_ || !curve->key_) return nullptr;
+  EC_GROUP_set_asn1_flag(curve->group_.get(), OPENSSL_EC_NAMED_CURVE);
+  if (EC_KEY_set_group(curve->key_.get(), curve->group_.get()) != 1) return nullptr;
+  curve->fieldOctets_ = static_cast<size_t>(EC_GROUP_get_degree(curve->group_.get()) + 7) / 8;
+  const bool isP256 = nid == NID_X9_62_prime256v1;
+  curve->algorithm_ = &kSignatureAlgorithms[isP256 ? 0 : 1];
+  curve->publicKeyAlgorithm_ = isP256 ? viewOf(kP256Algorithm) : viewOf(kP384Algorithm);
+  return curve;
+}
+
+bool EcCurve::setPublicKey(View octets) const {
+  return EC_KEY_oct2key(key_.get(), octets.data, octets.size, context_.get()) == 1;
+}
+
+// OpenSSL answers 0 to this use, on purpose: "Return `0` to comply with legacy behavior". (EC_KEY_new(3))
+void EcCurve::forgetPrivateKey() const { EC_KEY_set_private_key(key_.get(), nullptr); }
+
+std::unique_ptr<Curves> Curves::create() {
+  std::unique_ptr<Curves> curves(new Curves());
+  curves->p256_ = EcCurve::create(NID_X9_62_prime256v1);
+  curves->p384_ = EcCurve::create(NID_secp384r1);
+  return curves->p256_ && curves->p384_ ? std::move(curves) : nullptr;
+}
+
+Result<KeyPair> KeyPair::generate(KeyType type, const Curves& curves) {
+  KeyPair pair;
+  if (type == KeyType::ecP256 || type == KeyType::ecP384) {
+    pair.curve_ = type == KeyType::ecP256 ? &curves.p256() : &curves.p384();
+    const EcCurve& curve = *pair.curve_;
+    if (EC_KEY_generate_key(curve.key()) != 1 ||
+        EC_POINT_point2oct(curve.group(), EC_KEY_get0_public_key(curve.key()), POINT_CONVERSION_UNCOMPRESSED,
+                           pair.point_.data(), pair.point_.size(), curve.context()) != curve.pointOctets()) {
+      return opensslFailure("making an EC key");
+    }
+    return pair;
+  }
+  Result<RsaPtr> rsa = generateRsa(bitsOf(type));
+  if (!rsa.ok()) return rsa.failure();
+  pair.rsa_ = std::move(rsa.value());
+  return pair;
+}
+
+KeyPair::KeyPair(KeyPair&& other) noexcept
+    : curve_(other.curve_), rsa_(std::move(other.rsa_)), point_(other.point_) {
+  other.curve_ = nullptr;
+}
+
+// RSA_free clears the numbers.
+KeyPair::~KeyPair() {
+  if (curve_ != nullptr) curve_->forgetPrivateKey();
+}
+
+const SignatureAlgorithm& KeyPair::algorithm() const {
+  return curve_ != nullptr ? curve_->algorithm() : kSignatureAlgorithms[3];
+}
+
+Result<Nothing> KeyPair::writePublicKeyInfo(DerWriter<Bytes>& writer) const {
+  const size_t end = writer.mark();
+  if (curve_ != nullptr) {
+    writer.raw({point_.data(), curve_->pointOctets()});
+  } else {
+    Bytes key(static_cast<size_t>(i2d_RSAPublicKey(rsa_.get(), nullptr)));
+    unsigned char* at = key.data();
+    if (i2d_RSAPublicKey(rsa_.get(), &at) <= 0) return opensslFailure("writing an RSA public key");
+    writer.raw(viewOf(key));
+  }
+  writer.bitStringHeader(end);
+  writer.raw(curve_ != nullptr ? curve_->publicKeyAlgorithm() : viewOf(kRsaAlgorithm));
+  writer.header(tag::sequence, end);
+  return Nothing{};
+}
+
+Result<SecretBytes> KeyPair::privateKeyInfo() const {
+  return curve_ != nullptr ? ecPrivateKeyInfo() : rsaPrivateKeyInfo();
+}
+
+// PrivateKeyInfo around ECPrivateKey with its public key. (RFC 5208 §5; RFC 5915 §3)
+Result<SecretBytes> KeyPair::ecPrivateKeyInfo() const {
+  const size_t size = curve_->fieldOctets();
+  SecretBytes number(size);
+  if (BN_bn2binpad(EC_KEY_get0_private_key(curve_->key()), number.data(), static_cast<int>(size)) < 0) {
+    return opensslFailure("writing an EC key");
+  }
+  DerWriter<SecretBytes> writer(256);
+  writer.raw({point_.data(), curve_->pointOctets()});
+  writer.bitStringHeader(0);
+  writer.header(kContext1, 0);
+  const size_t publicEnd = writer.mark();
+  writer.raw(viewOf(number));
+  writer.header(tag::octetString, publicEnd);
+  writer.raw(viewOf(kVersion1));
+  writer.header(tag::sequence, 0);
+  writer.header(tag::octetString, 0);
+  writer.raw(curve_->publicKeyAlgorithm());
+  writer.raw(viewOf(kVersion0));
+  writer.header(tag::sequence, 0);
+  const View written = writer.written();
+  return SecretBytes(written.data, written.data + written.size);
+}
+
+// PrivateKeyInfo around RSAPrivateKey. (RFC 5208 §5; RFC 8017 §A.1.2)
+Result<SecretBytes> KeyPair::rsaPrivateKeyInfo() const {
+  SecretBytes key(static_cast<size_t>(i2d_RSAPrivateKey(rsa_.get(), nullptr)));
+  unsigned char* at = key.data();
+  if (i2d_RSAPrivateKey(rsa_.get(), &at) <= 0) return opensslFailure("writing an RSA key");
+  DerWriter<SecretBytes> writer(key.size() + 64);
+  writer.raw(viewOf(key));
+  writer.header(tag::octetString, 0);
+  writer.raw(viewOf(kRsaAlgorithm));
+  writer.raw(viewOf(kVersion0));
+  writer.header(tag::sequence, 0);
+  const View written = writer.written();
+  return SecretBytes(written.data, written.data + written.size);
+}
+
+Result<Bytes> KeyPair::sign(View message) const {
+  if (curve_ != nullptr) return signWith(curve_->key(), algorithm().hash, message);
+  return signWith(rsa_.get(), algorithm().hash, message);
+}
+
+Result<Bytes> signWith(EC_KEY* key, Hash hash, View message) {
+  const Digest digest = digestOf(hash, message);
+  Bytes signature(static_cast<size_t>(ECDSA_size(key)));
+  unsigned int size = 0;
+  if (ECDSA_sign(0, digest.octets.data(), static_cast<int>(digest.size), signature.data(), &size, key) != 1) {
+    return opensslFailure("signing");
+  }
+  signature.resize(size);
+  return signature;
+}
+
+Result<Bytes> signWith(RSA* key, Hash hash, View message) {
+  const Digest digest = digestOf(hash, message);
+  Bytes signature(static_cast<size_t>(RSA_size(key)));
+  unsigned int size = 0;
+  if (RSA_sign(nidOf(hash), digest.octets.data(), static_cast<unsigned int>(digest.size), signature.data(), &size,
+               key) != 1) {
+    return opensslFailure("signing");
+  }
+  signature.resize(size);
+  return signature;
+}
+
+}  // namespace sidecert

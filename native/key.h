@@ -1,0 +1,110 @@
+// Key pairs: made, written as PKCS#8, and signed with. By the low-level calls of OpenSSL, which its version 3 calls
+// deprecated: the EVP ones fetch provider and encoder anew for each key, which costs four times the cryptography
+// (docs/adr/0008).
+#ifndef SIDECERT_KEY_H
+#define SIDECERT_KEY_H
+
+#include <array>
+
+#include "algorithm.h"
+#include "bytes.h"
+#include "der.h"
+#include "openssl_ptr.h"
+#include "result.h"
+#include "secret_bytes.h"
+
+namespace sidecert {
+
+// In the order of KEY_TYPES in src/hotpath/key-type.ts.
+enum class KeyType { ecP256, ecP384, rsa2048, rsa3072, rsa4096 };
+
+// Prime size in octets of the largest curve that a signer may have, P-521.
+constexpr size_t kMaxFieldOctets = 66;
+
+// 0x04, x, y. (SEC 1 §2.3.3)
+constexpr size_t kMaxPointOctets = 1 + 2 * kMaxFieldOctets;
+
+// One curve with what is worth keeping between keys. For one thread.
+class EcCurve {
+ public:
+  // Nothing when memory has run out.
+  static std::unique_ptr<EcCurve> create(int nid);
+
+  size_t fieldOctets() const { return fieldOctets_; }
+  size_t pointOctets() const { return 1 + 2 * fieldOctets_; }
+  const EC_GROUP* group() const { return group_.get(); }
+  BN_CTX* context() const { return context_.get(); }
+  // The same key object for each request: to make one anew copies the whole group.
+  EC_KEY* key() const { return key_.get(); }
+  // ECDSA with the hash that is as strong as the curve. (RFC 5480 §4)
+  const SignatureAlgorithm& algorithm() const { return *algorithm_; }
+  View publicKeyAlgorithm() const { return publicKeyAlgorithm_; }
+
+  // Puts the public point that `octets` spell, which must be on the curve, into key(). False when they spell none.
+  bool setPublicKey(View octets) const;
+  // Clears and frees the private number in key().
+  void forgetPrivateKey() const;
+
+ private:
+  EcCurve() = default;
+
+  EcGroupPtr group_;
+  BnContextPtr context_;
+  EcKeyPtr key_;
+  size_t fieldOctets_ = 0;
+  const SignatureAlgorithm* algorithm_ = nullptr;
+  View publicKeyAlgorithm_;
+};
+
+// The curves that workloads' keys are on. One per environment of Node, so one per thread: no locks.
+class Curves {
+ public:
+  static std::unique_ptr<Curves> create();
+
+  const EcCurve& p256() const { return *p256_; }
+  const EcCurve& p384() const { return *p384_; }
+
+ private:
+  Curves() = default;
+
+  std::unique_ptr<EcCurve> p256_;
+  std::unique_ptr<EcCurve> p384_;
+};
+
+// A fresh key pair that signs once, its own CSR.
+class KeyPair {
+ public:
+  static Result<KeyPair> generate(KeyType type, const Curves& curves);
+
+  KeyPair(KeyPair&& other) noexcept;
+  KeyPair& operator=(KeyPair&&) = delete;
+  // The private key is forgotten.
+  ~KeyPair();
+
+  const SignatureAlgorithm& algorithm() const;
+  // Writes the SubjectPublicKeyInfo. (RFC 5280 §4.1)
+  Result<Nothing> writePublicKeyInfo(DerWriter<Bytes>& writer) const;
+  Result<SecretBytes> privateKeyInfo() const;
+  Result<Bytes> sign(View message) const;
+
+ private:
+  KeyPair() = default;
+  Result<SecretBytes> ecPrivateKeyInfo() const;
+  Result<SecretBytes> rsaPrivateKeyInfo() const;
+
+  // Exactly one of the two.
+  const EcCurve* curve_ = nullptr;
+  RsaPtr rsa_;
+  // The public point of an EC key: worked out once, because it takes a modular inversion.
+  std::array<uint8_t, kMaxPointOctets> point_{};
+};
+
+// ECDSA with the given key; the signature in DER. (RFC 3279 §2.2.3)
+Result<Bytes> signWith(EC_KEY* key, Hash hash, View message);
+
+// RSASSA-PKCS1-v1_5. (RFC 8017 §8.2)
+Result<Bytes> signWith(RSA* key, Hash hash, View message);
+
+}  // namespace sidecert
+
+#endif

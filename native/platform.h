@@ -1,0 +1,34 @@
+// What JavaScript has no way to ask of the system.
+#ifndef SIDECERT_PLATFORM_H
+#define SIDECERT_PLATFORM_H
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace sidecert {
+
+struct PeerCredentials {
+  int64_t pid;
+  int64_t uid;
+  int64_t gid;
+};
+
+// Why the system said no.
+struct SystemError {
+  // As errno(3) names it; empty where this system has no such call.
+  std::string name;
+  std::string message;
+};
+
+// Who connected, or made the pair, of a Unix socket: as it was then, and told by the kernel. (SO_PEERCRED in unix(7))
+std::variant<PeerCredentials, SystemError> peerCredentials(int descriptor);
+
+// Keeps this process from being dumped, and from being traced or read by others of its user. (PR_SET_DUMPABLE in
+// prctl(2)) Nothing when it is so.
+std::optional<SystemError> forbidDumping();
+
+}  // namespace sidecert
+
+#endif

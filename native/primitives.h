@@ -1,0 +1,17 @@
+// The bare cryptography under the hot path, in loops: the limit that the hot path is measured against.
+#ifndef SIDECERT_PRIMITIVES_H
+#define SIDECERT_PRIMITIVES_H
+
+#include "key.h"
+
+namespace sidecert {
+
+// `count` times: a P-256 key is made, and a digest signed with it. Returns seconds.
+Result<double> timeKeyAndSignature(uint32_t count, const Curves& curves);
+
+// `count` times: an ECDSA P-256 signature is verified, and a digest signed. Returns seconds.
+Result<double> timeVerificationAndSignature(uint32_t count, const Curves& curves);
+
+}  // namespace sidecert
+
+#endif

@@ -1,0 +1,35 @@
+#include "binding.h"
+#include "openssl_error.h"
+#include "primitives.h"
+
+namespace sidecert {
+
+namespace {
+
+using Loop = Result<double> (*)(uint32_t, const Curves&);
+
+template <Loop loop>
+Napi::Value timed(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const DrainedErrors drained;
+  const std::optional<double> count = numberOf(info[0]);
+  const Curves* curves = env.GetInstanceData<Instance>()->curves();
+  if (!count || *count < 1 || *count > UINT32_MAX || curves == nullptr) {
+    throwFailure(env, refusal(Code::internal, "primitives", "no count", "how often to do it"));
+    return env.Undefined();
+  }
+  Result<double> seconds = loop(static_cast<uint32_t>(*count), *curves);
+  if (seconds.ok()) return Napi::Number::New(env, seconds.value());
+  throwFailure(env, seconds.failure());
+  return env.Undefined();
+}
+
+}  // namespace
+
+void exportPrimitives(Napi::Env env, Napi::Object exports) {
+  exports["timeKeyAndSignature"] = Napi::Function::New<timed<timeKeyAndSignature>>(env, "timeKeyAndSignature");
+  exports["timeVerificationAndSignature"] =
+      Napi::Function::New<timed<timeVerificationAndSignature>>(env, "timeVerificationAndSignature");
+}
+
+}  // namespace sidecert

@@ -1,0 +1,57 @@
+/**
+ * What `native/addon.cc` exports. Synchronous, for one thread; keys and answers are moved out in memory of their own.
+ *
+ * Items and answers of a batch are tuples, because an object with names costs N-API about as much as a hash of a CSR.
+ * An item that fails is answered by its code and message, and the batch goes on; what throws is a bug of ours.
+ */
+export interface Addon {
+  /** Of 1 to 1000 items, as the other two. */
+  prepareBatch(items: readonly PrepareTuple[]): RawOutcome<[privateKey: ArrayBuffer, csrPem: ArrayBuffer]>[];
+  sealBatch(
+    items: readonly SealTuple[],
+  ): RawOutcome<
+    [certificateBody: ArrayBuffer, bundleBody: ArrayBuffer, serial: string, notBeforeMs: number, notAfterMs: number]
+  >[];
+  /** With the signer that {@link loadSigner} has loaded under this id in this thread, and {@link hasSigner} still knows. */
+  issueBatch(
+    signerId: string,
+    items: readonly IssueTuple[],
+  ): RawOutcome<[leafPem: ArrayBuffer, requestedUri: string | undefined]>[];
+  hasSigner(id: string): boolean;
+  /** Keeps the four that were used last. @throws with the code `ERR_SIGNER_INVALID`. */
+  loadSigner(id: string, certificateDer: Uint8Array, privateKeyDer: Uint8Array): void;
+
+  /** @throws with an errno name as code, or an empty one where the system has no such call. */
+  peerCredentials(descriptor: number): { readonly pid: number; readonly uid: number; readonly gid: number };
+  /** @throws as {@link peerCredentials}. */
+  forbidDumping(): void;
+
+  /** Seconds for `count` bare P-256 key generations, each with one ECDSA signature: the limit of `prepare`. */
+  timeKeyAndSignature(count: number): number;
+  /** Seconds for `count` bare ECDSA P-256 verifications, each with one signature: the limit of `issue`. */
+  timeVerificationAndSignature(count: number): number;
+}
+
+/** `keyType` is the index into `KEY_TYPES`. */
+export type PrepareTuple = readonly [keyType: number, uri: string];
+
+export type SealTuple = readonly [
+  privateKey: Uint8Array,
+  chainPem: Uint8Array,
+  bundlePem: Uint8Array,
+  spiffeId: string,
+  nowMs: number,
+  minLifeMs: number,
+];
+
+/** `generalNames` are whole GeneralNames in DER, one after the other. */
+export type IssueTuple = readonly [
+  csrPem: Uint8Array,
+  generalNames: Uint8Array,
+  serial: Uint8Array,
+  notBeforeMs: number,
+  notAfterMs: number,
+];
+
+/** A value's first part is memory, a failure's is text. */
+export type RawOutcome<T extends readonly [ArrayBuffer, ...unknown[]]> = T | [code: string, message: string];

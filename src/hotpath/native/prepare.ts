@@ -1,0 +1,27 @@
+import type { Addon, PrepareTuple } from '../../addon/index.js';
+import { SpiffeId } from '../../spiffe/index.js';
+import { batched } from '../batch.js';
+import type { PrepareRequest } from '../hot-path.js';
+import type { BatchOperation } from '../implementation.js';
+import { KEY_TYPES, unsupportedKeyType } from '../key-type.js';
+import { inSlices, outcomeOf } from './addon-answer.js';
+
+/** See {@link HotPath.prepare}. */
+export function nativePrepare(addon: Addon): BatchOperation<'prepare'> {
+  return (items) =>
+    batched('prepare', items, prepareTuple, (tuples) =>
+      inSlices(tuples, (slice) => addon.prepareBatch(slice)).map((raw) =>
+        outcomeOf(raw, ([privateKey, csrPem]) => ({
+          privateKey: Buffer.from(privateKey),
+          csrPem: Buffer.from(csrPem),
+        })),
+      ),
+    );
+}
+
+function prepareTuple({ spiffeId, keyType }: PrepareRequest): PrepareTuple {
+  const uri = SpiffeId.parse(spiffeId).toString();
+  const index = KEY_TYPES.indexOf(keyType);
+  if (index < 0) throw unsupportedKeyType(keyType);
+  return [index, uri];
+}

@@ -1,0 +1,26 @@
+import type { Addon, SealTuple } from '../../addon/index.js';
+import { SpiffeId } from '../../spiffe/index.js';
+import { batched } from '../batch.js';
+import type { SealRequest } from '../hot-path.js';
+import type { BatchOperation } from '../implementation.js';
+import { inSlices, outcomeOf } from './addon-answer.js';
+
+/** See {@link HotPath.seal}. */
+export function nativeSeal(addon: Addon): BatchOperation<'seal'> {
+  return (items) =>
+    batched('seal', items, sealTuple, (tuples) =>
+      inSlices(tuples, (slice) => addon.sealBatch(slice)).map((raw) =>
+        outcomeOf(raw, ([certificateBody, bundleBody, serial, notBeforeMs, notAfterMs]) => ({
+          certificateBody: Buffer.from(certificateBody),
+          bundleBody: Buffer.from(bundleBody),
+          serial,
+          notBeforeMs,
+          notAfterMs,
+        })),
+      ),
+    );
+}
+
+function sealTuple({ privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs }: SealRequest): SealTuple {
+  return [privateKey, chainPem, bundlePem, SpiffeId.parse(spiffeId).toString(), nowMs, minLifeMs];
+}
