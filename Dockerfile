@@ -15,7 +15,7 @@ WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 # No install scripts: nothing that is needed to make the bundle has one that matters.
 RUN npm ci --ignore-scripts
-COPY scripts/build.mjs scripts/
+COPY scripts/build.mjs scripts/code-cache.mjs scripts/
 COPY src src
 RUN node scripts/build.mjs
 

@@ -1,10 +1,11 @@
 // Builds the project twice from one source tree:
 //   build/  every .ts file of src/, test/ and bench/ on its own, for tests and benches (no bundling, source maps)
-//   dist/   what ships: one minified bundle per entry point, without node_modules
+//   dist/   what ships: minified bundles, without node_modules
 // esbuild only strips types; `npm run typecheck` is what checks them.
-import { chmod, cp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { makeCodeCache } from './code-cache.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
@@ -38,17 +39,9 @@ async function copyAddon(directory) {
   });
 }
 
-/**
- * The entry points stay apart because a worker thread must load nothing but the hot path. Piscina starts each thread
- * with a file of its own, which then loads ours; all three in one build, so that both sides share Piscina's symbols.
- */
-const BUNDLE_ENTRIES = {
-  sidecert: 'src/cli/main.ts',
-  worker: 'src/hotpath/worker.ts',
-  'piscina/worker': 'node_modules/piscina/dist/worker.js',
-};
+const shipped = { ...common, bundle: true, minify: true, sourcemap: false, legalComments: 'none', charset: 'ascii' };
 
-/** Piscina looks for its thread file beside its own module, where a bundle has ours: point it to `dist/piscina/`. */
+/** Piscina looks for its thread file beside its own module, where a bundle has ours: point it to `dist/threads/`. */
 const piscinaThreadFile = {
   name: 'piscina-thread-file',
   setup({ onLoad }) {
@@ -61,30 +54,75 @@ const piscinaThreadFile = {
   },
 };
 
+/** Leaves the composition roots of all other commands out: each is an `import()` of its own, which an agent never comes to. */
+const agentOnly = {
+  name: 'agent-only',
+  setup({ onResolve }) {
+    const isOfOthers = /\/(start-citadel|render-bootstrap|check-health)\.js$|\/demo\/index\.js$/;
+    onResolve({ filter: isOfOthers }, ({ kind, path }) =>
+      kind === 'dynamic-import' ? { path, external: true } : undefined,
+    );
+  },
+};
+
+/**
+ * What ships:
+ *   dist/sidecert.js                  the program: starts one of the two bundles (src/cli/launch.ts)
+ *   dist/agent.js, dist/commands.js   the agent, and all commands: CommonJS, for only that can have a code cache
+ *   dist/agent.cache                  V8's code of the agent (scripts/code-cache.mjs)
+ *   dist/threads/                     what runs in a thread: ES modules that load nothing but the hot path; the addon
+ */
 export async function buildForShipping() {
   await rm('dist', { recursive: true, force: true });
-  await build({
-    ...common,
-    entryPoints: BUNDLE_ENTRIES,
+  await Promise.all([bundleOf('agent', [agentOnly]), bundleOf('commands', []), launcher(), threads()]);
+  await writeFile('dist/package.json', '{"type":"commonjs"}\n');
+  await writeFile('dist/threads/package.json', '{"type":"module"}\n');
+  await copyAddon('dist/threads');
+  await chmod('dist/sidecert.js', 0o755);
+  await makeCodeCache('agent');
+}
+
+function bundleOf(name, plugins) {
+  return build({
+    ...shipped,
+    format: 'cjs',
+    entryPoints: { [name]: 'src/cli/main.ts' },
     outdir: 'dist',
-    bundle: true,
-    splitting: true,
-    minify: true,
-    sourcemap: false,
-    legalComments: 'none',
-    chunkNames: 'chunk-[hash]',
-    plugins: [piscinaThreadFile],
+    plugins: [piscinaThreadFile, ...plugins],
     // Only for Piscina's `niceIncrement`, which we do not use.
     external: ['@napi-rs/nice'],
-    // grpc-js and piscina are CommonJS: inside an ES module they need a `require` of their own.
+    // Files that a module names beside itself are those of the threads.
+    define: { 'import.meta.url': '$threads' },
+    banner: {
+      js:
+        "const $directory=require('node:path').join(__dirname,'threads')," +
+        "$threads=require('node:url').pathToFileURL($directory+'/').href;",
+    },
+  });
+}
+
+function launcher() {
+  const entryPoints = { sidecert: 'src/cli/launch.ts' };
+  return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist', banner: { js: '#!/usr/bin/env node' } });
+}
+
+/** Piscina starts each thread with a file of its own, which then loads ours: in one build, so that they share its symbols. */
+function threads() {
+  return build({
+    ...shipped,
+    entryPoints: { worker: 'src/hotpath/worker.ts', 'piscina/worker': 'node_modules/piscina/dist/worker.js' },
+    outdir: 'dist/threads',
+    splitting: true,
+    chunkNames: 'chunk-[hash]',
+    external: ['@napi-rs/nice'],
+    // Piscina is CommonJS: inside an ES module it needs a `require` of its own.
     banner: {
       js:
         "import{createRequire as $createRequire}from'node:module';" +
         'const require=$createRequire(import.meta.url),$directory=import.meta.dirname;',
     },
+    plugins: [piscinaThreadFile],
   });
-  await copyAddon('dist');
-  await chmod('dist/sidecert.js', 0o755);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

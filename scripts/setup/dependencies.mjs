@@ -86,7 +86,8 @@ export const STEPS = [
 /** The Node.js version counts too: packages with native parts are installed for one. */
 const packagesHash = async () => `${await hashOf(['package-lock.json'])} ${process.version}`;
 const tapHash = () => hashOf(['.taprc', 'package-lock.json']);
-const buildHash = () => hashOf(['src', 'test', 'bench', 'scripts/build.mjs', 'package-lock.json', 'prebuilds']);
+const buildHash = () =>
+  hashOf(['src', 'test', 'bench', 'scripts/build.mjs', 'scripts/code-cache.mjs', 'package-lock.json', 'prebuilds']);
 
 /** The tools count too: when a compiler comes, the addon does. */
 const addonHash = async () => `${await hashOf(ADDON_SOURCES)} ${(await missingTools()).join()}`;

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { surviveBrokenOutput } from './process.js';
 import { runProgram } from './program.js';
 
@@ -7,4 +6,7 @@ process.noDeprecation = true;
 surviveBrokenOutput();
 
 // Set, not called: what is still to be written to a pipe gets written. `program.ts` has closed everything by then.
-process.exitCode = await runProgram(process.argv.slice(2));
+// Not awaited at the top: a CommonJS bundle cannot, and `runProgram` answers every failure with an exit code.
+void runProgram(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
+});

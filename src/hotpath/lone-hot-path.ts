@@ -3,7 +3,7 @@ import type { HotPath } from './hot-path.js';
 import type { Operation, Operations } from './implementation.js';
 import { loadOperation } from './operation.js';
 import { operationError } from './operation-error.js';
-import { createPooledHotPath, type PooledHotPathOptions } from './pool.js';
+import type { PooledHotPathOptions } from './pool.js';
 import { readItem } from './worker-protocol.js';
 
 /**
@@ -11,13 +11,13 @@ import { readItem } from './worker-protocol.js';
  * the pool only for what would block it (RSA keys take 100 to 200 ms, signing a CA's leaves is a stream of work).
  *
  * A thread costs 30 to 50 ms to start, when the first secret is being waited for, and about 8 MB while it lives: see
- * docs/performance.md. The pool is made when it is first needed. The caller closes it.
+ * docs/performance.md. The pool is loaded and made when it is first needed. The caller closes it.
  */
 export function createLoneHotPath(options: PooledHotPathOptions): HotPath {
-  let pool: HotPath | undefined;
+  let pool: Promise<HotPath> | undefined;
   let isClosed = false;
-  const pooled = (): HotPath => {
-    pool ??= createPooledHotPath(options);
+  const pooled = (): Promise<HotPath> => {
+    pool ??= import('./pool.js').then(({ createPooledHotPath }) => createPooledHotPath(options));
     return pool;
   };
   const here = async <O extends Operation>(op: O, request: unknown): Promise<Operations[O]['value']> => {
@@ -30,7 +30,7 @@ export function createLoneHotPath(options: PooledHotPathOptions): HotPath {
   };
   return {
     async prepare(request) {
-      if (`${request?.keyType}`.startsWith('rsa') && !isClosed) return pooled().prepare(request);
+      if (`${request?.keyType}`.startsWith('rsa') && !isClosed) return (await pooled()).prepare(request);
       return here('prepare', request);
     },
     async seal(request) {
@@ -38,11 +38,11 @@ export function createLoneHotPath(options: PooledHotPathOptions): HotPath {
     },
     async issue(request) {
       if (isClosed) throw new IdentityError('ERR_HOTPATH_CLOSED', 'hot path is closed');
-      return pooled().issue(request);
+      return (await pooled()).issue(request);
     },
     async close() {
       isClosed = true;
-      await pool?.close();
+      await (await pool)?.close();
     },
   };
 }

@@ -1,0 +1,109 @@
+// Writes `dist/NAME.cache`: the code that V8 compiles of a bundle while it runs, so that the next process need not. Only
+// functions that have run are in it, so the bundle really runs: an agent, in front of a Citadel of its own, until it
+// serves its first SVID.
+import { execFile, spawn } from 'node:child_process';
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { once } from 'node:events';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import Module, { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Script } from 'node:vm';
+
+const ISSUER = 'https://code-cache.invalid';
+const PROGRAM = resolve('dist/sidecert.js');
+
+/** How long the agent may take to its first SVID: many times what it does take on a busy machine. */
+const LIMIT_MS = 30_000;
+
+/** Runs the bundle and writes its cache. Rejects with what the agent or the Citadel said when they do not come up. */
+export async function makeCodeCache(name) {
+  const directory = await mkdtemp(join(tmpdir(), 'sc-'));
+  const file = (base) => join(directory, base);
+  await writeToken(file('jwks.json'), file('token'));
+  const citadel = spawn(
+    process.execPath,
+    [
+      ...[PROGRAM, 'citadel', '--listen', '127.0.0.1:0', '--jwks', file('jwks.json'), '--token-issuer', ISSUER],
+      ...['--root-cert-out', file('root.pem')],
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  try {
+    const flags = [
+      ...['--ca-address', await addressOf(citadel), '--ca-root', file('root.pem'), '--token-file', file('token')],
+      ...['--socket', file('socket'), '--namespace', 'foo', '--service-account', 'sleep', '--log-level', 'error'],
+    ];
+    const here = fileURLToPath(import.meta.url);
+    await promisify(execFile)(process.execPath, [here, name, ...flags], { timeout: LIMIT_MS });
+  } finally {
+    citadel.kill('SIGKILL');
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function writeToken(jwksFile, tokenFile) {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  await writeFile(
+    jwksFile,
+    JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k', alg: 'ES256' }] }),
+  );
+  const nowSeconds = Math.floor(Date.now() / 1000);
+  const claims = {
+    iss: ISSUER,
+    sub: 'system:serviceaccount:foo:sleep',
+    aud: 'istio-ca',
+    iat: nowSeconds,
+    exp: nowSeconds + 600,
+  };
+  const text = [{ alg: 'ES256', kid: 'k' }, claims]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.');
+  const signature = sign('sha256', text, { key: privateKey, dsaEncoding: 'ieee-p1363' });
+  await writeFile(tokenFile, `${text}.${signature.toString('base64url')}`, { mode: 0o600 });
+}
+
+/** The address that the Citadel's log tells when it is ready. */
+async function addressOf(citadel) {
+  let said = '';
+  for await (const line of createInterface({ input: citadel.stderr })) {
+    said += `${line}\n`;
+    const address = /"address":"([^"]+)"/.exec(line)?.[1];
+    if (address !== undefined) return address;
+  }
+  throw new Error(`the Citadel for the code cache did not start:\n${said}`);
+}
+
+/** In a process of its own: runs `dist/NAME.js` as the launcher does (src/cli/launch.ts), and writes what V8 has of it then. */
+async function record(name, flags) {
+  const filename = resolve(`dist/${name}.js`);
+  const script = new Script(Module.wrap(await readFile(filename, 'latin1')), { filename });
+  process.argv = [process.execPath, filename, name, ...flags];
+  const module = { exports: {} };
+  script.runInThisContext()(module.exports, createRequire(filename), module, filename, dirname(filename));
+  await servesAnSvid(flags[flags.indexOf('--socket') + 1]);
+  await writeFile(`dist/${name}.cache`, script.createCachedData());
+  process.kill(process.pid, 'SIGTERM');
+}
+
+async function servesAnSvid(socketPath) {
+  for (;;) {
+    await sleep(20);
+    if (
+      !(await access(socketPath).then(
+        () => true,
+        () => false,
+      ))
+    )
+      continue;
+    const health = spawn(process.execPath, [PROGRAM, 'health', '--socket', socketPath], { stdio: 'ignore' });
+    const [code] = await once(health, 'exit');
+    if (code === 0) return;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await record(process.argv[2], process.argv.slice(3));

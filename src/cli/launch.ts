@@ -1,0 +1,25 @@
+/**
+ * What `dist/sidecert.js` is: starts the bundle of the command, with the code that V8 compiled of it when it was built.
+ * Compiling is half of an agent's start; a cache that another Node.js made is refused by V8, and then all is as without.
+ */
+import { readFileSync } from 'node:fs';
+import Module, { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { Script } from 'node:vm';
+
+/** The agent has a bundle of its own, without what only others need: the less text there is, the sooner it is read. */
+const name = process.argv[2] === 'agent' ? 'agent' : 'commands';
+const filename = join(__dirname, `${name}.js`);
+// Bundles are ASCII, which costs half the memory when it is read as such.
+const script = new Script(Module.wrap(readFileSync(filename, 'latin1')), { filename, ...cache() });
+const module = { exports: {} };
+script.runInThisContext()(module.exports, createRequire(filename), module, filename, __dirname);
+
+function cache(): { cachedData?: Buffer } {
+  try {
+    return { cachedData: readFileSync(join(__dirname, `${name}.cache`)) };
+  } catch {
+    // None was made, as for the commands that nobody waits for.
+    return {};
+  }
+}

@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import Module from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Script } from 'node:vm';
+import t from 'tap';
+
+const run = promisify(execFile);
+const DIST = fileURLToPath(new URL('../../../dist/', import.meta.url));
+const OTHER_V8 = 'the code of another V8';
+
+t.test('V8 takes the code cache of the agent that the build made', async (t) => {
+  const source = readFileSync(join(DIST, 'agent.js'), 'latin1');
+  const script = new Script(Module.wrap(source), { cachedData: readFileSync(join(DIST, 'agent.cache')) });
+  t.equal(script.cachedDataRejected, false);
+});
+
+const cases = [
+  { name: 'a cache that V8 refuses', spoil: (dist: string) => writeFileSync(join(dist, 'agent.cache'), OTHER_V8) },
+  { name: 'an empty cache', spoil: (dist: string) => writeFileSync(join(dist, 'agent.cache'), '') },
+  { name: 'the cache as it is', spoil: () => {} },
+];
+for (const { name, spoil } of cases) {
+  t.test(`the agent starts with ${name}`, async (t) => {
+    const dist = t.testdir();
+    cpSync(DIST, dist, { recursive: true });
+    spoil(dist);
+    const { stdout } = await run(process.execPath, [join(dist, 'sidecert.js'), 'agent', '--help']);
+    t.match(stdout, /--token-source/);
+  });
+}
