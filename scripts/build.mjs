@@ -58,7 +58,7 @@ const piscinaThreadFile = {
 const agentOnly = {
   name: 'agent-only',
   setup({ onResolve }) {
-    const isOfOthers = /\/(start-citadel|render-bootstrap|check-health)\.js$|\/demo\/index\.js$/;
+    const isOfOthers = /\/(start-citadel|render-bootstrap|check-health)\.js$|\/(demo|fleet)\/index\.js$/;
     onResolve({ filter: isOfOthers }, ({ kind, path }) =>
       kind === 'dynamic-import' ? { path, external: true } : undefined,
     );
@@ -110,7 +110,11 @@ function launcher() {
 function threads() {
   return build({
     ...shipped,
-    entryPoints: { worker: 'src/hotpath/worker.ts', 'piscina/worker': 'node_modules/piscina/dist/worker.js' },
+    entryPoints: {
+      worker: 'src/hotpath/worker.ts',
+      'piscina/worker': 'node_modules/piscina/dist/worker.js',
+      'ping-worker': 'src/fleet/ping/ping-worker.ts',
+    },
     outdir: 'dist/threads',
     splitting: true,
     chunkNames: 'chunk-[hash]',

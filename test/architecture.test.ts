@@ -28,6 +28,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...EVERYWHERE,
     ...['telemetry', 'hotpath', 'platform', 'rotation', 'ca-client', 'citadel', 'identity', 'sds', 'rpc', 'config'],
   ],
+  fleet: [...EVERYWHERE, 'hotpath', 'rpc', 'telemetry'],
   demo: [...EVERYWHERE, 'app', 'config', 'rpc', 'telemetry'],
   cli: [...EVERYWHERE, 'app', 'fleet', 'demo', 'config', 'telemetry'],
 };

@@ -1,5 +1,12 @@
 import { checkHealth, renderBootstrap, startAgent, startCitadel } from '../app/index.js';
-import type { AgentConfig, BootstrapConfig, CitadelConfig, DemoConfig, HealthConfig } from '../config/index.js';
+import type {
+  AgentConfig,
+  BootstrapConfig,
+  CitadelConfig,
+  DemoConfig,
+  FleetConfig,
+  HealthConfig,
+} from '../config/index.js';
 import { Exit, onReaderGone, print, printError } from './process.js';
 import { serve } from './serve.js';
 
@@ -20,6 +27,21 @@ export async function runHealth(config: HealthConfig): Promise<number> {
   const { isServing, detail } = await checkHealth(config);
   (isServing ? print : printError)(`${detail}\n`);
   return isServing ? Exit.ok : Exit.failed;
+}
+
+/** Loaded only here: no other command needs the fleet. */
+export async function runFleetCommand(config: FleetConfig): Promise<number> {
+  const { FleetDisplay, runFleet, textReport, writeReports } = await import('../fleet/index.js');
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
+  onReaderGone(() => stop.abort());
+  const display = new FleetDisplay((line) => print(`${line}\n`), process.stdout.isTTY ? print : undefined);
+  const surroundings = { observer: display, signal: stop.signal, now: Date.now, random: Math.random };
+  const run = await runFleet(config, surroundings);
+  display.end();
+  await writeReports(run, { json: config.jsonFile, html: config.htmlFile });
+  print(`${textReport(run.report).join('\n')}\n`);
+  return run.report.isClean ? Exit.ok : Exit.failed;
 }
 
 /** Loaded only here: no other command needs the demo. */

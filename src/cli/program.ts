@@ -11,7 +11,7 @@ import {
 } from '../config/index.js';
 import { IdentityError } from '../errors/index.js';
 import { redact } from '../telemetry/index.js';
-import { runAgent, runBootstrap, runCitadel, runDemoCommand, runHealth } from './commands.js';
+import { runAgent, runBootstrap, runCitadel, runDemoCommand, runFleetCommand, runHealth } from './commands.js';
 import { configSources, Exit, print, printError } from './process.js';
 
 /**
@@ -28,6 +28,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       return run('bootstrap', COMMANDS.bootstrap, rest, runBootstrap);
     case 'demo':
       return run('demo', COMMANDS.demo, rest, runDemoCommand);
+    case 'fleet':
+      return run('fleet', COMMANDS.fleet, rest, runFleetCommand);
     case 'health':
       return run('health', COMMANDS.health, rest, runHealth);
     case 'version':

@@ -2,6 +2,7 @@ import { AGENT_OPTIONS, type AgentConfig } from './agent-options.js';
 import { BOOTSTRAP_OPTIONS, type BootstrapConfig } from './bootstrap-options.js';
 import { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 import { DEMO_OPTIONS } from './demo-options.js';
+import { FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
 import { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
 import type { FileFacts } from './kinds.js';
 import type { ConfigOf, Schema } from './option.js';
@@ -43,6 +44,12 @@ export const COMMANDS = {
     schema: DEMO_OPTIONS,
     example: 'sidecert demo --once',
   },
+  fleet: {
+    summary: 'load an SDS server with thousands of fake Envoys, check what they get, and report',
+    schema: FLEET_OPTIONS,
+    example: 'sidecert fleet --socket ./sds.sock --envoys 5000 --rotations 3 --html fleet.html',
+    check: checkFleet,
+  },
   health: {
     summary: 'ask an agent or a Citadel whether it is serving: exit code 0 when it is, 1 when not',
     schema: HEALTH_OPTIONS,
@@ -78,6 +85,11 @@ function checkBootstrap(config: BootstrapConfig): string[] {
     problems.push('--inbound, --outbound: got neither, expected at least one of them');
   }
   return problems;
+}
+
+function checkFleet({ tokensDirectory, tokenFile }: FleetConfig): string[] {
+  if (tokensDirectory === undefined || tokenFile === undefined) return [];
+  return ['--tokens, --token-file: got both, expected at most one of them'];
 }
 
 function checkHealth({ socket, address, caRootFile }: HealthConfig): string[] {

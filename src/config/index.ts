@@ -7,6 +7,7 @@ export { BOOTSTRAP_OPTIONS, type BootstrapConfig, type SanMatcher, type Upstream
 export { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 export { COMMANDS, type CommandName, type CommandSpec } from './commands.js';
 export { DEMO_OPTIONS, type DemoConfig } from './demo-options.js';
+export { FLEET_OPTIONS, type FleetConfig, type FleetMisbehaviour } from './fleet-options.js';
 export { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
 export { commandHelp, overview } from './help.js';
 export type { HostPort } from './kinds.js';

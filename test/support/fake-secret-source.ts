@@ -55,6 +55,13 @@ export class FakeSecretSource implements SecretSource {
     for (const subscriber of [...this.#subscribers]) subscriber.changed(names);
   }
 
+  /** The same with secrets of any kind. */
+  setSecrets(secrets: Readonly<Record<string, ServedSecret>>): void {
+    for (const [name, secret] of Object.entries(secrets)) this.#secrets.set(name, secret);
+    const names = Object.keys(secrets);
+    for (const subscriber of [...this.#subscribers]) subscriber.changed(names);
+  }
+
   /** Lets go of what it remembers of callers. */
   forget(): void {
     this.callers.length = 0;

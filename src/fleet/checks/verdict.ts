@@ -1,0 +1,118 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { IdentityError } from '../../errors/index.js';
+import { isIssuedBy } from '../../hotpath/index.js';
+import { pemCertificates, SpiffeId, TrustBundle } from '../../spiffe/index.js';
+import { type ReceivedSecret, readSecret } from '../xds/secret-reader.js';
+
+/** What can be wrong with a secret. */
+export type Problem =
+  | 'not a secret'
+  | 'wrong name'
+  | 'wrong kind'
+  | 'certificate does not parse'
+  | 'key does not fit the certificate'
+  | 'not valid now'
+  | 'no SPIFFE ID'
+  | 'another identity'
+  | 'not trusted by the bundle'
+  | 'older than the last'
+  | 'bundle invalid';
+
+/** What a secret is, and what is wrong with it when looked at alone. */
+export type Verdict = { readonly name: string; readonly problems: readonly Problem[] } & (
+  | {
+      readonly kind: 'certificate';
+      readonly spiffeId: string;
+      readonly notAfterMs: number;
+      readonly chain: readonly X509Certificate[];
+    }
+  | { readonly kind: 'bundle'; readonly bundle: TrustBundle | undefined }
+  | { readonly kind: 'other' }
+);
+
+/** Looks at one resource, whose octets are a whole `Any`. Pure but for the time. */
+export function judge(any: Buffer, nowMs: number): Verdict {
+  let secret: ReceivedSecret;
+  try {
+    secret = readSecret(any);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { kind: 'other', name: '', problems: ['not a secret'] };
+  }
+  switch (secret.kind) {
+    case 'certificate':
+      return judgeCertificate(secret.name, secret.chainPem, secret.keyPem, nowMs);
+    case 'bundle':
+      return judgeBundle(secret.name, secret.bundlePem);
+    case 'other':
+      return { kind: 'other', name: secret.name, problems: ['wrong kind'] };
+    default:
+      return secret satisfies never;
+  }
+}
+
+/** True when each certificate is signed by the next one, and the last by the bundle. */
+export function isTrusted(chain: readonly X509Certificate[], bundle: TrustBundle): boolean {
+  const last = chain.at(-1);
+  if (last === undefined) return false;
+  const roots = bundle.list();
+  const isLinked = chain.every((certificate, index) => {
+    const issuer = chain[index + 1];
+    return issuer === undefined || isIssuedBy(certificate, issuer);
+  });
+  return isLinked && roots.some((root) => isIssuedBy(last, root) || root.raw.equals(last.raw));
+}
+
+function judgeCertificate(name: string, chainPem: Buffer, keyPem: Buffer, nowMs: number): Verdict {
+  const chain = parseChain(chainPem);
+  const [leaf] = chain;
+  if (leaf === undefined) {
+    const problems: Problem[] = ['certificate does not parse'];
+    return { kind: 'certificate', name, problems, spiffeId: '', notAfterMs: 0, chain };
+  }
+  const problems: Problem[] = [];
+  const notAfterMs = Date.parse(leaf.validTo);
+  const spiffeId = spiffeIdOf(leaf);
+  if (!fits(leaf, keyPem)) problems.push('key does not fit the certificate');
+  if (Date.parse(leaf.validFrom) > nowMs || notAfterMs <= nowMs) problems.push('not valid now');
+  if (spiffeId === '') problems.push('no SPIFFE ID');
+  return { kind: 'certificate', name, problems, spiffeId, notAfterMs, chain };
+}
+
+function judgeBundle(name: string, pem: Buffer): Verdict {
+  try {
+    return { kind: 'bundle', name, problems: [], bundle: TrustBundle.parsePem(pem) };
+  } catch (error) {
+    if (!(error instanceof IdentityError)) throw error;
+    return { kind: 'bundle', name, problems: ['bundle invalid'], bundle: undefined };
+  }
+}
+
+/** The certificates in their order; none when one of them does not parse. */
+function parseChain(pem: Buffer): X509Certificate[] {
+  try {
+    return pemCertificates(pem.toString('latin1')).map((block) => new X509Certificate(block));
+  } catch {
+    return [];
+  }
+}
+
+function fits(leaf: X509Certificate, keyPem: Buffer): boolean {
+  try {
+    return leaf.checkPrivateKey(createPrivateKey(keyPem));
+  } catch {
+    return false;
+  }
+}
+
+/** The only URI name, when it is a SPIFFE ID; else empty. (X509-SVID §2: exactly one URI SAN) */
+function spiffeIdOf(leaf: X509Certificate): string {
+  const uris = (leaf.subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:'));
+  const [uri = ''] = uris;
+  if (uris.length !== 1) return '';
+  try {
+    return SpiffeId.parse(uri.slice('URI:'.length)).toString();
+  } catch {
+    return '';
+  }
+}

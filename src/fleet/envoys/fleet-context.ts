@@ -1,0 +1,26 @@
+import type { Inspection } from '../checks/inspection.js';
+import type { ContentMemory } from '../checks/received-content.js';
+import type { Recorder } from '../measure/recorder.js';
+import type { NodeFiller, RequestWriter } from '../xds/requests.js';
+import type { ResponseReader } from '../xds/response-reader.js';
+import type { EnvoyStream } from './envoy-stream.js';
+import type { RetryQueue } from './retry-queue.js';
+
+/** How an Envoy behaves: `slow` reads and answers once a second, `nack` rejects everything, `silent` never answers. */
+export type Behaviour = 'good' | 'slow' | 'nack' | 'silent';
+
+/** What all Envoys of a fleet share. */
+export interface FleetContext {
+  readonly socketPath: string;
+  readonly readBuffer: Buffer;
+  readonly writers: ReadonlyMap<string, RequestWriter>;
+  readonly filler: NodeFiller;
+  readonly firstRequestBytes: number;
+  readonly reader: ResponseReader;
+  readonly contents: ContentMemory;
+  readonly inspection: Inspection;
+  readonly recorder: Recorder;
+  readonly retries: RetryQueue;
+  /** Slow streams that hold an answer back; emptied once a second. */
+  readonly sleepers: EnvoyStream[];
+}

@@ -1,0 +1,238 @@
+import { Inspection } from './checks/inspection.js';
+import { ContentMemory } from './checks/received-content.js';
+import type { EnvoyStream } from './envoys/envoy-stream.js';
+import { FakeEnvoy } from './envoys/fake-envoy.js';
+import type { Behaviour, FleetContext } from './envoys/fleet-context.js';
+import { RetryQueue } from './envoys/retry-queue.js';
+import type { FleetObserver, FleetOptions, FleetState } from './fleet-options.js';
+import { encodeHeaderBlock } from './http2/hpack.js';
+import { LoopDelay } from './measure/loop-delay.js';
+import { Recorder } from './measure/recorder.js';
+import { PingProbe } from './ping/ping-probe.js';
+import { spiffePathOf } from './tokens.js';
+import { NodeFiller, RequestWriter } from './xds/requests.js';
+import { ResponseReader } from './xds/response-reader.js';
+
+/** The one timer of a fleet. */
+const TICK_MS = 20;
+const PROGRESS_MS = 200;
+const SLOW_MS = 1000;
+
+/** What libuv reads at most at once. */
+const READ_BUFFER_BYTES = 65_536;
+
+/** Checks wait until nothing has come for this long, and then take so much of a tick. */
+const QUIET_MS = 60;
+const CHECK_BUDGET_MS = 10;
+
+/** After the last rotation, for what it brings with it: its last ACKs on their way, a bundle beside a certificate. */
+const LINGER_MS = 200;
+
+const DEFAULT_ROTATIONS = 5;
+const PING = { connections: 8, periodMs: 2, reportPeriodMs: 100 };
+
+/** Why a run ended. */
+export type FleetOutcome = 'done' | 'timeout' | 'stopped';
+
+/** Thousands of fake Envoys against one socket. Once `done` has resolved, all is closed, and its notes are complete. */
+export class Fleet {
+  readonly recorder: Recorder;
+  readonly inspection: Inspection;
+  readonly loopDelay = new LoopDelay();
+  readonly startedAtMs = performance.now();
+  readonly ping: PingProbe;
+  readonly done: Promise<FleetOutcome>;
+  readonly rotationsWanted: number;
+  readonly #envoys: FakeEnvoy[];
+  readonly #retries: RetryQueue;
+  readonly #sleepers: EnvoyStream[] = [];
+  readonly #timer: NodeJS.Timeout;
+  #finish: (outcome: FleetOutcome) => void = () => {};
+  #started = 0;
+  #churnDue = 0;
+  #lastTickAtMs = this.startedAtMs;
+  #nextProgressAtMs = this.startedAtMs;
+  #nextWakeAtMs = this.startedAtMs;
+  #rotationsTold = 0;
+  #isServedTold = false;
+  #enoughSinceMs: number | undefined;
+
+  constructor(
+    private readonly options: FleetOptions,
+    tokens: readonly string[],
+    private readonly observer: FleetObserver,
+    { random, now }: { readonly random: () => number; readonly now: () => number },
+  ) {
+    const { envoys, streams, misbehave, rotations, durationMs } = options;
+    const badEnvoys = misbehave !== undefined && misbehave.kind !== 'churn' ? Math.ceil(envoys * misbehave.share) : 0;
+    this.recorder = new Recorder(envoys, envoys - badEnvoys, streams);
+    this.inspection = new Inspection(now);
+    this.#retries = new RetryQueue(random);
+    this.rotationsWanted = rotations ?? (durationMs === undefined ? DEFAULT_ROTATIONS : Number.POSITIVE_INFINITY);
+    this.#envoys = makeEnvoys(options, tokens, badEnvoys, this.#context());
+    this.ping = new PingProbe({ socketPath: options.socket, ...PING });
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.done = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    this.#tick();
+  }
+
+  /** Ends the run; `done` resolves with `outcome`. Safe to call twice. */
+  async stop(outcome: FleetOutcome): Promise<void> {
+    clearInterval(this.#timer);
+    this.loopDelay.stop();
+    for (const envoy of this.#envoys) envoy.close();
+    await this.ping.close();
+    this.inspection.finish();
+    this.#finish(outcome);
+  }
+
+  get state(): FleetState {
+    const { recorder, options } = this;
+    const streams = recorder.measuredPerName * options.streams.length;
+    let errors = 0;
+    for (const count of recorder.errors.values()) errors += count;
+    return {
+      elapsedMs: performance.now() - this.startedAtMs,
+      started: this.#started,
+      envoys: options.envoys,
+      served: streams - recorder.unservedCount,
+      streams,
+      rotations: recorder.completeRotations,
+      pushes: recorder.pushes,
+      refusedConnects: recorder.refusedConnects,
+      errors,
+    };
+  }
+
+  #context(): FleetContext {
+    const { socket, delta, streams, firstRequestBytes } = this.options;
+    return {
+      socketPath: socket,
+      readBuffer: Buffer.alloc(READ_BUFFER_BYTES),
+      writers: new Map(streams.map((name) => [name, new RequestWriter(delta, name)])),
+      filler: new NodeFiller(),
+      firstRequestBytes,
+      reader: new ResponseReader(delta),
+      contents: new ContentMemory(),
+      inspection: this.inspection,
+      recorder: this.recorder,
+      retries: this.#retries,
+      sleepers: this.#sleepers,
+    };
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    this.#startDue(nowMs);
+    this.#retries.run(nowMs);
+    this.#churn(nowMs);
+    if (nowMs >= this.#nextWakeAtMs) {
+      this.#nextWakeAtMs = nowMs + SLOW_MS;
+      for (const stream of this.#sleepers.splice(0)) stream.wake();
+    }
+    if (nowMs - this.recorder.lastPushAtMs > QUIET_MS) this.inspection.work(CHECK_BUDGET_MS);
+    if (nowMs >= this.#nextProgressAtMs) {
+      this.#nextProgressAtMs = nowMs + PROGRESS_MS;
+      this.loopDelay.cut(nowMs - this.startedAtMs);
+      this.observer.progress(this.state);
+    }
+    this.#tell();
+    this.#lastTickAtMs = nowMs;
+    const outcome = this.#outcome(nowMs);
+    if (outcome !== undefined) void this.stop(outcome);
+  }
+
+  #startDue(nowMs: number): void {
+    const { rampMs, envoys } = this.options;
+    const share = rampMs === 0 ? 1 : Math.min(1, (nowMs - this.startedAtMs) / rampMs);
+    for (; this.#started < share * envoys; this.#started += 1) this.#envoys[this.#started]?.start();
+  }
+
+  /** Who goes next is counted through, so that all have their turn. */
+  #churn(nowMs: number): void {
+    const { misbehave } = this.options;
+    if (misbehave?.kind !== 'churn' || this.recorder.unservedCount > 0) return;
+    const before = Math.floor(this.#churnDue);
+    this.#churnDue += (misbehave.perSecond * (nowMs - this.#lastTickAtMs)) / 1000;
+    for (let turn = before; turn < Math.floor(this.#churnDue); turn += 1) {
+      this.#envoys[turn % this.#envoys.length]?.restart();
+    }
+  }
+
+  #tell(): void {
+    const { recorder, observer, startedAtMs } = this;
+    if (recorder.allServedAtMs !== undefined && !this.#isServedTold) {
+      this.#isServedTold = true;
+      const tookMs = Math.round(recorder.allServedAtMs - startedAtMs);
+      observer.milestone(`all ${this.state.streams} streams have their first secret after ${tookMs} ms`);
+    }
+    const complete = recorder.completeRotations;
+    for (; this.#rotationsTold < complete; this.#rotationsTold += 1) {
+      observer.milestone(`rotation ${this.#rotationsTold + 1} has come to all streams`);
+    }
+  }
+
+  #outcome(nowMs: number): FleetOutcome | undefined {
+    const { durationMs, timeoutMs } = this.options;
+    const { allServedAtMs, completeRotations } = this.recorder;
+    if (nowMs - this.startedAtMs >= timeoutMs) return 'timeout';
+    if (allServedAtMs === undefined) return undefined;
+    const isOver = durationMs !== undefined && nowMs - allServedAtMs >= durationMs;
+    if (isOver || completeRotations >= this.rotationsWanted) this.#enoughSinceMs ??= nowMs;
+    return this.#enoughSinceMs !== undefined && nowMs - this.#enoughSinceMs >= LINGER_MS ? 'done' : undefined;
+  }
+}
+
+function makeEnvoys(
+  options: FleetOptions,
+  tokens: readonly string[],
+  badEnvoys: number,
+  context: FleetContext,
+): FakeEnvoy[] {
+  const { envoys, streams, misbehave } = options;
+  const bad: Behaviour = misbehave === undefined || misbehave.kind === 'churn' ? 'good' : misbehave.kind;
+  const blocks = new Map<string | undefined, Buffer>();
+  return Array.from({ length: envoys }, (_, number) => {
+    const token = tokens[number % Math.max(1, tokens.length)];
+    const headerBlock = blocks.get(token) ?? callHeaders(options.delta, token);
+    blocks.set(token, headerBlock);
+    const isBad = spread(number, badEnvoys, envoys);
+    return new FakeEnvoy(
+      {
+        number,
+        behaviour: isBad ? bad : 'good',
+        headerBlock,
+        spiffePath: token === undefined ? undefined : spiffePathOf(token),
+        streamNames: streams,
+        hasBundleStream: streams.some(isBundleName),
+        isConnectionPerStream: options.connections === 'per-stream',
+      },
+      context,
+    );
+  });
+}
+
+/** True for `part` of `whole` numbers, evenly spread. */
+function spread(number: number, part: number, whole: number): boolean {
+  return Math.floor(((number + 1) * part) / whole) > Math.floor((number * part) / whole);
+}
+
+/** ROOTCA is Istio's name; a trust domain's SPIFFE ID is SPIRE's. */
+function isBundleName(name: string): boolean {
+  return name === 'ROOTCA' || name.startsWith('file-root:') || /^spiffe:\/\/[^/]+$/.test(name);
+}
+
+function callHeaders(isDelta: boolean, token: string | undefined): Buffer {
+  return encodeHeaderBlock([
+    [':method', 'POST'],
+    [':scheme', 'http'],
+    [':path', `/envoy.service.secret.v3.SecretDiscoveryService/${isDelta ? 'DeltaSecrets' : 'StreamSecrets'}`],
+    [':authority', 'localhost'],
+    ['content-type', 'application/grpc'],
+    ['te', 'trailers'],
+    ['user-agent', 'sidecert-fleet'],
+    ...(token === undefined ? [] : [['authorization', `Bearer ${token}`] as const]),
+  ]);
+}

@@ -1,0 +1,45 @@
+import { DEFAULT_MAX_FRAME_BYTES, FRAME_HEADER_BYTES } from './frames.js';
+
+/** Takes one frame; its payload is `bytes` from `start` to `end`, and only valid during the call. */
+export type FrameSink = (
+  type: number,
+  flags: number,
+  streamId: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+) => void;
+
+/** Cuts what is read from a socket into frames. Only what a read leaves incomplete is copied. */
+export class FrameReader {
+  #rest: Buffer | undefined;
+
+  constructor(private readonly sink: FrameSink) {}
+
+  /**
+   * Takes the first `length` octets of `chunk`, which may be used again after the call.
+   * @throws RangeError when a frame is longer than we allow.
+   */
+  push(chunk: Buffer, length: number): void {
+    if (this.#rest === undefined) {
+      this.#rest = this.#read(chunk, length);
+    } else {
+      const whole = Buffer.concat([this.#rest, chunk.subarray(0, length)]);
+      this.#rest = this.#read(whole, whole.length);
+    }
+  }
+
+  #read(bytes: Buffer, length: number): Buffer | undefined {
+    let at = 0;
+    while (length - at >= FRAME_HEADER_BYTES) {
+      const size = bytes.readUIntBE(at, 3);
+      if (size > DEFAULT_MAX_FRAME_BYTES) throw new RangeError(`http2: got a frame of ${size} bytes`);
+      const end = at + FRAME_HEADER_BYTES + size;
+      if (end > length) break;
+      const streamId = bytes.readUInt32BE(at + 5) & 0x7fff_ffff;
+      this.sink(bytes[at + 3] ?? 0, bytes[at + 4] ?? 0, streamId, bytes, at + FRAME_HEADER_BYTES, end);
+      at = end;
+    }
+    return at === length ? undefined : Buffer.from(bytes.subarray(at, length));
+  }
+}

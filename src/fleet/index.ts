@@ -1,0 +1,10 @@
+/**
+ * fleet: thousands of fake Envoys against any SDS socket, from one process, cheap enough not to be the bottleneck: HTTP/2
+ * frames of its own over Unix sockets (`http2/`), the few fields of SDS (`xds/`), the Envoys (`envoys/`), what they
+ * got held to what it should be (`checks/`), and what is made of it (`measure/`, `report/`).
+ */
+export { FleetDisplay } from './display.js';
+export type { FleetObserver, FleetOptions, FleetState, Misbehaviour } from './fleet-options.js';
+export type { FleetReport, RotationReport } from './report/fleet-report.js';
+export { textReport } from './report/text-report.js';
+export { type FleetRun, type FleetSurroundings, runFleet, writeReports } from './run-fleet.js';

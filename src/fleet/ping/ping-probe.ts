@@ -1,0 +1,26 @@
+import { Worker } from 'node:worker_threads';
+import type { PingOptions, PingSample, PingSamples } from './ping-protocol.js';
+
+/**
+ * Measures the round trip of HTTP/2 PINGs on quiet connections: how long the server lets others wait while it is busy
+ * with thousands of pushes.
+ */
+export class PingProbe {
+  /** In the order of the answers. */
+  readonly samples: PingSample[] = [];
+  readonly #worker: Worker;
+
+  constructor(options: PingOptions) {
+    this.#worker = new Worker(new URL('./ping-worker.js', import.meta.url), { workerData: options });
+    this.#worker.on('message', (batch: PingSamples) => {
+      for (let at = 0; at + 1 < batch.length; at += 2) {
+        this.samples.push({ answeredAtMs: (batch[at] ?? 0) - performance.timeOrigin, roundTripMs: batch[at + 1] ?? 0 });
+      }
+    });
+  }
+
+  /** Ends the thread and its connections. Safe to call twice. */
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+}

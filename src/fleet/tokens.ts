@@ -1,0 +1,69 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { IdentityError, wrapError } from '../errors/index.js';
+
+/** Files read at once: enough to be quick, few enough to leave descriptors for the Envoys. */
+const BATCH = 64;
+
+/**
+ * The tokens of a directory, one file for each Envoy, in the order of the names.
+ * @throws IdentityError `ERR_CONFIG_INVALID`: it cannot be read, or holds fewer files than there are Envoys.
+ */
+export async function readTokens(directory: string, count: number): Promise<string[]> {
+  const names = await filesOf(directory);
+  if (names.length < count) {
+    throw new IdentityError(
+      'ERR_CONFIG_INVALID',
+      `--tokens: got ${names.length} files, expected one for each of ${count} Envoys`,
+    );
+  }
+  const tokens: string[] = [];
+  for (let at = 0; at < count; at += BATCH) {
+    const batch = names.slice(at, Math.min(at + BATCH, count));
+    tokens.push(...(await Promise.all(batch.map((name) => readToken(join(directory, name))))));
+  }
+  return tokens;
+}
+
+/** @throws IdentityError `ERR_CONFIG_INVALID`: it cannot be read, or holds no printable text. */
+export async function readToken(path: string): Promise<string> {
+  let token: string;
+  try {
+    token = (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    throw wrapError('ERR_CONFIG_INVALID', 'token file', error);
+  }
+  // Only what may stand in a header. (RFC 9110 §5.5)
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new IdentityError(
+    'ERR_CONFIG_INVALID',
+    `token file ${path}: got something else than one line of printable text`,
+  );
+}
+
+/**
+ * The path of the SPIFFE ID that a Kubernetes service-account token is good for: `/ns/NAMESPACE/sa/NAME`. Nothing is
+ * verified: that is the server's task, and this is what its answer is held against. `undefined` for any other token.
+ */
+export function spiffePathOf(token: string): string | undefined {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
+    const subject = typeof claims === 'object' && claims !== null && 'sub' in claims ? String(claims.sub) : '';
+    const [, namespace, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(subject) ?? [];
+    return namespace === undefined ? undefined : `/ns/${namespace}/sa/${account}`;
+  } catch {
+    return undefined;
+  }
+}
+
+async function filesOf(directory: string): Promise<string[]> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true });
+    return entries
+      .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
+      .map(({ name }) => name)
+      .sort();
+  } catch (error) {
+    throw wrapError('ERR_CONFIG_INVALID', '--tokens', error);
+  }
+}

@@ -1,0 +1,128 @@
+import { createServer, type ServerHttp2Session, type ServerHttp2Stream, type Settings } from 'node:http2';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { type ConnectionEnd, Http2Connection } from '../../src/fleet/http2/connection.js';
+import { encodeHeaderBlock } from '../../src/fleet/http2/hpack.js';
+import { type Http2Stream, MESSAGE_ROOM_BYTES, type StreamEnd } from '../../src/fleet/http2/stream.js';
+import { shortDir } from '../support/short-dir.js';
+
+/** Node's own HTTP/2 server on a Unix socket; closed with the test. */
+export async function serveHttp2(
+  t: Test,
+  onStream: (stream: ServerHttp2Stream, headers: NodeJS.Dict<string | string[]>) => void,
+  settings: Settings = {},
+) {
+  const path = join(shortDir(t), 's');
+  const server = createServer({ settings });
+  const sessions = new Set<ServerHttp2Session>();
+  server.on('session', (session) => {
+    sessions.add(session);
+    session.on('error', () => {});
+  });
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => {});
+    onStream(stream, headers);
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  t.teardown(() => {
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+  return { path, sessions };
+}
+
+/** Ends the answer to a call as a gRPC server does. */
+export function endCall(stream: ServerHttp2Stream, trailers: Record<string, string>): void {
+  stream.on('wantTrailers', () => stream.sendTrailers(trailers));
+  if (!stream.headersSent)
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+  stream.end();
+}
+
+/** A gRPC message with its prefix. */
+export function framed(message: Buffer): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
+}
+
+/** All of the messages in what a server has read. */
+export function unframed(bytes: Buffer): Buffer[] {
+  const messages: Buffer[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 5 + bytes.readUInt32BE(at + 1);
+    messages.push(bytes.subarray(at + 5, end));
+    at = end;
+  }
+  return messages;
+}
+
+/** A message as {@link Http2Stream.send} takes it. */
+export function withRoom(message: Buffer): Buffer {
+  return Buffer.concat([Buffer.alloc(MESSAGE_ROOM_BYTES), message]);
+}
+
+/** One of the fleet's connections, with what came over it, closed with the test. */
+export async function connectRaw(t: Test, path: string) {
+  const closes: ConnectionEnd[] = [];
+  const waiters: (() => void)[] = [];
+  const wake = (): void => {
+    for (const waiter of waiters.splice(0)) waiter();
+  };
+  let pongs = 0;
+  let isConnected = false;
+  const connection = new Http2Connection(path, Buffer.alloc(1000), {
+    connected: () => {
+      isConnected = true;
+      wake();
+    },
+    ponged: () => {
+      pongs += 1;
+      wake();
+    },
+    closed: (end) => {
+      closes.push(end);
+      wake();
+    },
+  });
+  t.teardown(() => connection.close());
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await new Promise<void>((resolve) => waiters.push(resolve));
+  };
+  await until(() => isConnected || closes.length > 0);
+  return {
+    connection,
+    closes,
+    until,
+    pongs: () => pongs,
+    open(headers: readonly (readonly [string, string])[] = CALL): RawCall {
+      const messages: Buffer[] = [];
+      const ends: StreamEnd[] = [];
+      const stream = connection.open(encodeHeaderBlock(headers), {
+        message: (bytes, start, end) => {
+          messages.push(Buffer.from(bytes.subarray(start, end)));
+          wake();
+        },
+        ended: (end) => {
+          ends.push(end);
+          wake();
+        },
+      });
+      return { stream, messages, ends };
+    },
+  };
+}
+
+export interface RawCall {
+  readonly stream: Http2Stream;
+  readonly messages: Buffer[];
+  readonly ends: StreamEnd[];
+}
+
+const CALL = [
+  [':method', 'POST'],
+  [':scheme', 'http'],
+  [':path', '/a.Service/Method'],
+  [':authority', 'localhost'],
+  ['content-type', 'application/grpc'],
+] as const;
