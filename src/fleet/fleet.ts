@@ -29,7 +29,7 @@ const CHECK_BUDGET_MS = 10;
 const LINGER_MS = 200;
 
 const DEFAULT_ROTATIONS = 5;
-const PING = { connections: 8, periodMs: 2, reportPeriodMs: 100 };
+const PING = { connections: 8, periodMs: 4, reportPeriodMs: 100 };
 
 /** Why a run ended. */
 export type FleetOutcome = 'done' | 'timeout' | 'stopped';

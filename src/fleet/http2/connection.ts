@@ -48,7 +48,7 @@ export class Http2Connection implements StreamSender {
   #receiveWindow = frames.MAX_WINDOW_BYTES;
   #peerInitialWindow = frames.DEFAULT_WINDOW_BYTES;
   #peerMaxFrame = frames.DEFAULT_MAX_FRAME_BYTES;
-  #out: Buffer[] = [];
+  readonly #out: Buffer[] = [];
   #isReading = false;
   #isConnected = false;
   #goneAway: string | undefined;
@@ -132,7 +132,7 @@ export class Http2Connection implements StreamSender {
     if (length > this.#sendWindow || length > stream.sendWindow || length > this.#peerMaxFrame) return false;
     this.#sendWindow -= length;
     stream.sendWindow -= length;
-    frames.writeFrameHeader(frame, 0, { length, type: Frame.data, flags: 0, streamId: stream.id });
+    frames.writeFrameHeader(frame, Frame.data, 0, stream.id, length);
     this.#write(frame);
     return true;
   }
@@ -148,7 +148,7 @@ export class Http2Connection implements StreamSender {
       this.#sendWindow -= length;
       stream.sendWindow -= length;
       const header = Buffer.allocUnsafe(frames.FRAME_HEADER_BYTES);
-      frames.writeFrameHeader(header, 0, { length, type: Frame.data, flags: 0, streamId: stream.id });
+      frames.writeFrameHeader(header, Frame.data, 0, stream.id, length);
       this.#write(header);
       for (const part of takeBytes(stream.parts, length)) this.#write(part);
     }
@@ -181,10 +181,8 @@ export class Http2Connection implements StreamSender {
   #writeOut(): void {
     const out = this.#out;
     if (out.length === 0) return;
-    this.#out = [];
-    const [first = NOTHING] = out;
     if (out.length === 1) {
-      this.#socket.write(first);
+      this.#socket.write(out[0] ?? NOTHING);
     } else if (out.reduce((sum, part) => sum + part.length, 0) <= JOIN_LIMIT_BYTES) {
       this.#socket.write(Buffer.concat(out));
     } else {
@@ -192,6 +190,7 @@ export class Http2Connection implements StreamSender {
       for (const part of out) this.#socket.write(part);
       this.#socket.uncork();
     }
+    out.length = 0;
   }
 
   #take(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {

@@ -32,14 +32,19 @@ export class FrameReader {
   #read(bytes: Buffer, length: number): Buffer | undefined {
     let at = 0;
     while (length - at >= FRAME_HEADER_BYTES) {
-      const size = bytes.readUIntBE(at, 3);
+      const size = uint24(bytes, at);
       if (size > DEFAULT_MAX_FRAME_BYTES) throw new RangeError(`http2: got a frame of ${size} bytes`);
       const end = at + FRAME_HEADER_BYTES + size;
       if (end > length) break;
-      const streamId = bytes.readUInt32BE(at + 5) & 0x7fff_ffff;
+      const streamId = (((bytes[at + 5] ?? 0) & 0x7f) << 24) | uint24(bytes, at + 6);
       this.sink(bytes[at + 3] ?? 0, bytes[at + 4] ?? 0, streamId, bytes, at + FRAME_HEADER_BYTES, end);
       at = end;
     }
     return at === length ? undefined : Buffer.from(bytes.subarray(at, length));
   }
+}
+
+/** By hand, here and where frames are written: Buffer's own methods check much, at every frame. */
+function uint24(bytes: Buffer, at: number): number {
+  return ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
 }

@@ -37,22 +37,23 @@ export function errorName(code: number): string {
   return ERROR_NAMES[code] ?? String(code);
 }
 
-/** Writes the nine octets of a frame header into `target`. */
-export function writeFrameHeader(
-  target: Buffer,
-  at: number,
-  { length, type, flags, streamId }: { length: number; type: number; flags: number; streamId: number },
-): void {
-  target.writeUIntBE(length, at, 3);
-  target[at + 3] = type;
-  target[at + 4] = flags;
-  target.writeUInt32BE(streamId, at + 5);
+/** Writes the nine octets of a frame header to the beginning of `target`. */
+export function writeFrameHeader(target: Buffer, type: number, flags: number, streamId: number, length: number): void {
+  target[0] = length >>> 16;
+  target[1] = length >>> 8;
+  target[2] = length;
+  target[3] = type;
+  target[4] = flags;
+  target[5] = streamId >>> 24;
+  target[6] = streamId >>> 16;
+  target[7] = streamId >>> 8;
+  target[8] = streamId;
 }
 
 /** A whole frame. */
 export function encodeFrame(type: number, flags: number, streamId: number, payload: Buffer): Buffer {
   const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payload.length);
-  writeFrameHeader(frame, 0, { length: payload.length, type, flags, streamId });
+  writeFrameHeader(frame, type, flags, streamId, payload.length);
   payload.copy(frame, FRAME_HEADER_BYTES);
   return frame;
 }

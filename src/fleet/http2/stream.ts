@@ -92,7 +92,7 @@ export class Http2Stream {
     let at = start;
     while (end - at >= GRPC_PREFIX_BYTES) {
       if (bytes[at] !== 0) throw new RangeError('grpc: got a compressed message, which was not offered');
-      const length = bytes.readUInt32BE(at + 1);
+      const length = lengthAt(bytes, at + 1);
       if (length > MAX_MESSAGE_BYTES) throw new RangeError(`grpc: got a message of ${length} bytes`);
       const messageEnd = at + GRPC_PREFIX_BYTES + length;
       if (messageEnd > end) break;
@@ -105,5 +105,14 @@ export class Http2Stream {
 
 function writePrefix(target: Buffer, at: number, length: number): void {
   target[at] = 0;
-  target.writeUInt32BE(length, at + 1);
+  target[at + 1] = length >>> 24;
+  target[at + 2] = length >>> 16;
+  target[at + 3] = length >>> 8;
+  target[at + 4] = length;
+}
+
+function lengthAt(bytes: Buffer, at: number): number {
+  return (
+    (bytes[at] ?? 0) * 2 ** 24 + (((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0))
+  );
 }

@@ -52,6 +52,11 @@ export class FieldReader {
 
   /** Numbers above 2^53 lose their low bits: none that we read is one. */
   #varint(): number {
+    const first = this.#bytes[this.#at] ?? 0x80;
+    if (first < 0x80 && this.#at < this.#limit) {
+      this.#at += 1;
+      return first;
+    }
     let value = 0;
     for (let scale = 1; scale < 2 ** 64; scale *= 0x80) {
       const octet = this.#bytes[this.#at];
