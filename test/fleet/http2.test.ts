@@ -214,18 +214,6 @@ t.test('after a GOAWAY a stream that the server took goes on, and no new one is 
   t.strictSame(ends, []);
 });
 
-t.test('a call that is cancelled is reset, and its end is not told', async (t) => {
-  const reset = new Promise<number>((resolve) => {
-    void serveHttp2(t, (stream) => stream.on('close', () => resolve(stream.rstCode))).then(async ({ path }) => {
-      const client = await connectRaw(t, path);
-      const { stream, ends } = client.open();
-      stream.cancel();
-      t.strictSame(ends, []);
-    });
-  });
-  t.equal(await reset, 8);
-});
-
 t.test('a socket that nobody listens on is told as such', async (t) => {
   const client = await connectRaw(t, join(shortDir(t), 'none'));
   t.match(client.closes, [{ wasConnected: false, error: 'connect ENOENT' }]);

@@ -154,10 +154,6 @@ export class Http2Connection implements StreamSender {
     }
   }
 
-  reset(stream: Http2Stream): void {
-    if (this.#streams.delete(stream.id)) this.#write(frames.encodeReset(stream.id, 8));
-  }
-
   #read(bytes: Buffer, length: number): void {
     if (this.#isClosed) return;
     this.#isReading = true;

@@ -73,10 +73,6 @@ export function encodeWindowUpdate(streamId: number, bytes: number): Buffer {
   return encodeFrame(Frame.windowUpdate, 0, streamId, uint32(bytes));
 }
 
-export function encodeReset(streamId: number, errorCode: number): Buffer {
-  return encodeFrame(Frame.resetStream, 0, streamId, uint32(errorCode));
-}
-
 /**
  * What a client says first: no dynamic table (so that header blocks can be read without state), no push, and windows
  * that never make the server wait.

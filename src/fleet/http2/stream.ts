@@ -28,7 +28,6 @@ export interface StreamSender {
   flush(stream: Http2Stream): void;
   /** Sends a whole DATA frame, whose header is still to be written, when the windows allow it. */
   sendFrame(stream: Http2Stream, frame: Buffer): boolean;
-  reset(stream: Http2Stream): void;
 }
 
 /** One gRPC call on a connection: messages out, messages in. */
@@ -68,11 +67,6 @@ export class Http2Stream {
     );
     this.parts.push(prefix, ...parts);
     this.sender.flush(this);
-  }
-
-  /** Ends the call by RST_STREAM(CANCEL); `ended` is not called any more. */
-  cancel(): void {
-    this.sender.reset(this);
   }
 
   /**

@@ -1,6 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import type { PingOptions, PingSample, PingSamples } from './ping-protocol.js';
 
+/** An hour of them; of a longer run the youngest are kept, so that it can go on for days. */
+const MAX_SAMPLES = 1_000_000;
+
 /**
  * Measures the round trip of HTTP/2 PINGs on quiet connections: how long the server lets others wait while it is busy
  * with thousands of pushes.
@@ -16,6 +19,7 @@ export class PingProbe {
       for (let at = 0; at + 1 < batch.length; at += 2) {
         this.samples.push({ answeredAtMs: (batch[at] ?? 0) - performance.timeOrigin, roundTripMs: batch[at + 1] ?? 0 });
       }
+      if (this.samples.length > MAX_SAMPLES) this.samples.splice(0, MAX_SAMPLES / 2);
     });
   }
 
