@@ -1,3 +1,5 @@
+import { IdentityError } from '../errors/index.js';
+import { SpiffeId } from '../spiffe/index.js';
 import { HOT_PATH } from './hot-path.js';
 import {
   durationMs,
@@ -12,10 +14,17 @@ import {
   trustDomain,
 } from './kinds.js';
 import { LOG_LEVEL } from './log-level.js';
-import { type ConfigOf, optional, required, withDefault } from './option.js';
+import { type ConfigOf, onlyWith, optional, required, withDefault } from './option.js';
+
+const SIDECAR = { flag: 'mode', value: 'sidecar' };
 
 /** `sidecert agent`. The default paths are those that Istio's sidecar injection mounts. */
 export const AGENT_OPTIONS = {
+  mode: withDefault(oneOf(['sidecar', 'node']), 'sidecar', {
+    flag: 'mode',
+    description:
+      'sidecar: one workload, whose names are given here; node: any number of pods, each with the identity and the token of its streams',
+  }),
   socket: withDefault(socketPath, '/var/run/secrets/workload-spiffe-uds/socket', {
     flag: 'socket',
     description: 'Unix socket on which Envoy asks for its secrets (made with mode 0660)',
@@ -36,20 +45,32 @@ export const AGENT_OPTIONS = {
     flag: 'cluster-id',
     description: 'cluster that the token is from, as the CA knows it',
   }),
-  tokenSource: withDefault(oneOf(['file', 'stream']), 'file', {
-    flag: 'token-source',
-    description: 'whose JWT goes to the CA: that of --token-file, or the one in the metadata of each stream of Envoy',
-  }),
-  tokenFile: withDefault(path, '/var/run/secrets/tokens/istio-token', {
-    flag: 'token-file',
-    description:
-      'service-account JWT with the audience of the CA; read again for each call (only with --token-source file)',
-  }),
-  namespace: required(kubernetesName, { flag: 'namespace', description: 'Kubernetes namespace of the workload' }),
-  serviceAccount: required(kubernetesName, { flag: 'service-account', description: 'service account of the workload' }),
+  tokenSource: onlyWith(
+    SIDECAR,
+    withDefault(oneOf(['file', 'stream']), 'file', {
+      flag: 'token-source',
+      description: 'whose JWT goes to the CA: that of --token-file, or the one in the metadata of each stream of Envoy',
+    }),
+  ),
+  tokenFile: onlyWith(
+    SIDECAR,
+    withDefault(path, '/var/run/secrets/tokens/istio-token', {
+      flag: 'token-file',
+      description:
+        'service-account JWT with the audience of the CA; read again for each call (only with --token-source file)',
+    }),
+  ),
+  namespace: onlyWith(
+    SIDECAR,
+    required(kubernetesName, { flag: 'namespace', description: 'Kubernetes namespace of the workload' }),
+  ),
+  serviceAccount: onlyWith(
+    SIDECAR,
+    required(kubernetesName, { flag: 'service-account', description: 'service account of the workload' }),
+  ),
   trustDomain: withDefault(trustDomain, 'cluster.local', {
     flag: 'trust-domain',
-    description: 'trust domain of the workload',
+    description: 'trust domain of the workloads',
   }),
   ttlMs: withDefault(durationMs, '24h', {
     flag: 'ttl',
@@ -64,3 +85,20 @@ export const AGENT_OPTIONS = {
 };
 
 export type AgentConfig = ConfigOf<typeof AGENT_OPTIONS>;
+
+/** Whom an agent serves, and whose token proves it. */
+export type ServedWorkloads =
+  | { readonly kind: 'own-token'; readonly spiffeId: SpiffeId; readonly tokenFile: string }
+  | { readonly kind: 'stream-token'; readonly spiffeId: SpiffeId }
+  | { readonly kind: 'pods-of-node' };
+
+/** The settings of the mode. @throws IdentityError `ERR_CONFIG_INVALID`: not what `readConfig` lets pass. */
+export function servedWorkloads(config: AgentConfig): ServedWorkloads {
+  const { mode, tokenSource, tokenFile, namespace, serviceAccount, trustDomain } = config;
+  if (mode === 'node') return { kind: 'pods-of-node' };
+  if (namespace === undefined || serviceAccount === undefined || tokenFile === undefined) {
+    throw new IdentityError('ERR_CONFIG_INVALID', 'sidecar mode: got no namespace, service account or token file');
+  }
+  const spiffeId = SpiffeId.forServiceAccount(trustDomain, namespace, serviceAccount);
+  return tokenSource === 'stream' ? { kind: 'stream-token', spiffeId } : { kind: 'own-token', spiffeId, tokenFile };
+}

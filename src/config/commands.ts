@@ -19,7 +19,7 @@ export interface CommandSpec<S extends Schema = Schema> {
 /** All commands that take settings, in the order of the help. */
 export const COMMANDS = {
   agent: {
-    summary: 'serve one workload its identity: the SDS server that Envoy asks',
+    summary: 'serve a workload, or the pods of a node, their identity: the SDS server that Envoy asks',
     schema: AGENT_OPTIONS,
     example:
       'sidecert agent --socket ./sds.sock --ca-address localhost:15012 --ca-root root-cert.pem --token-file token --namespace foo --service-account sleep',
@@ -61,8 +61,9 @@ export const COMMANDS = {
 export type CommandName = keyof typeof COMMANDS;
 
 function checkAgent(config: AgentConfig, files: FileFacts): string[] {
-  if (config.tokenSource !== 'file' || files.isReadableFile(config.tokenFile)) return [];
-  return [`--token-file: got ${JSON.stringify(config.tokenFile)}, expected a readable file`];
+  const { tokenSource, tokenFile } = config;
+  if (tokenSource !== 'file' || tokenFile === undefined || files.isReadableFile(tokenFile)) return [];
+  return [`--token-file: got ${JSON.stringify(tokenFile)}, expected a readable file`];
 }
 
 function checkCitadel(config: CitadelConfig): string[] {

@@ -46,6 +46,7 @@ export function optionNotes(option: OptionSpec<unknown>): string {
   const defaults = [option.default ?? []].flat();
   if (defaults.length > 0 && option.shape !== 'switch') notes.push(`default: ${defaults.join(', ')}`);
   if (option.shape === 'list') notes.push('may be repeated');
+  if (option.onlyWith !== undefined) notes.push(`only with --${option.onlyWith.flag} ${option.onlyWith.value}`);
   return notes.join('; ');
 }
 

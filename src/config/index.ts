@@ -2,7 +2,7 @@
  * config: what can be set, in one schema per command: read from flags, environment and a JSON file, validated in one
  * pass, frozen. Help texts and the configuration reference are made from the same schema.
  */
-export { AGENT_OPTIONS, type AgentConfig } from './agent-options.js';
+export { AGENT_OPTIONS, type AgentConfig, type ServedWorkloads, servedWorkloads } from './agent-options.js';
 export { BOOTSTRAP_OPTIONS, type BootstrapConfig, type SanMatcher, type Upstream } from './bootstrap-options.js';
 export { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 export { COMMANDS, type CommandName, type CommandSpec } from './commands.js';

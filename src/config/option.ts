@@ -9,8 +9,16 @@ export interface OptionSpec<T> {
   /** As the user would write it; `undefined` when there is none. */
   readonly default: string | readonly string[] | undefined;
   readonly shape: 'required' | 'optional' | 'list' | 'switch';
+  /** Where it stands, the setting means nothing, and is refused, unless that other one has this value. */
+  readonly onlyWith?: Condition;
   /** Never set: carries the type of the value, for {@link ConfigOf}. */
   readonly value?: T;
+}
+
+/** A value of another setting, by its flag; that one stands earlier in the schema and has a default. */
+export interface Condition {
+  readonly flag: string;
+  readonly value: string;
 }
 
 /** The settings of one command, in the order of its help. */
@@ -49,6 +57,11 @@ export function listOf<T>(kind: Kind<T>, values: readonly string[], text: Text):
 /** A flag without a value: present or not. In the environment and the file `true` or `false`. */
 export function switchOf(kind: Kind<boolean>, text: Text): OptionSpec<boolean> {
   return { ...text, kind, default: 'false', shape: 'switch' };
+}
+
+/** A setting that there is only with a certain value of another one: `undefined` without it. */
+export function onlyWith<T>(condition: Condition, option: OptionSpec<T>): OptionSpec<T | undefined> {
+  return { ...option, onlyWith: condition };
 }
 
 /** `ca-address` as an environment variable: `SIDECERT_CA_ADDRESS`. */

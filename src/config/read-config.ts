@@ -40,12 +40,23 @@ export function readConfig<S extends Schema>(command: CommandSpec<S>, sources: C
   const config: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(schema)) {
     const written = flags.written.get(option.flag) ?? fromEnvironment(option, sources) ?? file.get(option.flag);
-    config[key] = settingOf(option, written, sources.files, problems);
+    const otherwise = conditionNotMet(option, schema, config);
+    if (otherwise === undefined) config[key] = settingOf(option, written, sources.files, problems);
+    else if (written !== undefined) problems.push(`${written.where}: got a value, expected none with ${otherwise}`);
   }
   // Every key of the schema has its value now, unless there is a problem.
   const complete = Object.freeze(config) as ConfigOf<S>;
   if (problems.length === 0) problems.push(...(check?.(complete, sources.files) ?? []));
   return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'ok', config: complete };
+}
+
+/** What another setting is, as a flag, when this one means nothing with it. */
+function conditionNotMet({ onlyWith }: OptionSpec<unknown>, schema: Schema, config: Readonly<Record<string, unknown>>) {
+  if (onlyWith === undefined) return undefined;
+  const [key = ''] = Object.entries(schema).find(([, { flag }]) => flag === onlyWith.flag) ?? [];
+  const value = config[key];
+  // A value that is wrong has its own complaint; then nothing follows from it.
+  return value === undefined || value === onlyWith.value ? undefined : `--${onlyWith.flag} ${value}`;
 }
 
 function settingOf(option: OptionSpec<unknown>, written: Written | undefined, files: FileFacts, problems: string[]) {

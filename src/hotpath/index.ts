@@ -19,6 +19,7 @@ export type {
 export type { HotPathKind } from './implementation.js';
 export { isIssuedBy } from './issued-by.js';
 export { KEY_TYPES, type KeyType } from './key-type.js';
+export { loadPooledHotPath } from './load-pooled-hot-path.js';
 export { createLoneHotPath } from './lone-hot-path.js';
 export { createPooledHotPath, type PooledHotPathOptions } from './pool.js';
 export { makeSelfSignedRoot, type SelfSignedRoot, type SelfSignedRootOptions } from './root-certificate.js';

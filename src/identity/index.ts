@@ -10,7 +10,16 @@ export type {
 } from './certificate-issuer.js';
 export { createFileTokenSource } from './file-token-source.js';
 export type { HeldSvid } from './held-svid.js';
+export type { Pod } from './pod.js';
+export { Pods, type PodsOptions } from './pods.js';
 export { SecretContent } from './secret-content.js';
 export { parseServiceAccountToken, type TokenClaims } from './service-account-token.js';
+export { SvidIssuance, type SvidIssuanceOptions } from './svid-issuance.js';
 export { TokenGate, type TokenGateOptions } from './token-gate.js';
-export { type SvidChange, WorkloadIdentity, type WorkloadIdentityOptions } from './workload-identity.js';
+export { podOfToken, type TokenPod } from './token-pod.js';
+export {
+  type IdentitySurroundings,
+  type SvidChange,
+  WorkloadIdentity,
+  type WorkloadIdentityOptions,
+} from './workload-identity.js';

@@ -1,4 +1,4 @@
-import { IdentityError } from '../errors/index.js';
+import { type ErrorCode, IdentityError } from '../errors/index.js';
 
 /** A projected token is 1 to 2 kB; 32 kB is above any that a real issuer makes and fits into HTTP/2 header limits. */
 const MAX_TOKEN_BYTES = 32 * 1024;
@@ -6,12 +6,34 @@ const MAX_TOKEN_BYTES = 32 * 1024;
 /** RFC 7515 §7.1: three base64url parts. The signature may not be empty: an unsecured JWT is no credential. */
 const COMPACT_JWS = /^[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+$/;
 
+/** What the CA or the token itself has decided: trying again with the same token gives the same answer. */
+const TOKEN_IS_NO_GOOD: ReadonlySet<ErrorCode> = new Set([
+  'ERR_CA_REFUSED_TOKEN',
+  'ERR_TOKEN_MISSING',
+  'ERR_TOKEN_MALFORMED',
+  'ERR_TOKEN_EXPIRED',
+]);
+
+/** True when only another token can help. */
+export function isTokenNoGood(code: ErrorCode): boolean {
+  return TOKEN_IS_NO_GOOD.has(code);
+}
+
 /** What a token says of itself, *unverified*: good for refusing early and for explaining, never for granting. */
 export interface TokenClaims {
   /** Epoch milliseconds; `undefined` when the token does not end. */
   readonly expiresAtMs: number | undefined;
   /** `sub`: for a service account `system:serviceaccount:<namespace>:<name>`. */
   readonly subject: string | undefined;
+  /** `kubernetes.io`: what the token is bound to, as it stands there. (Kubernetes, "Schema for service account private claims") */
+  readonly boundTo: BoundTo;
+}
+
+/** Nobody has looked at the types. */
+export interface BoundTo {
+  readonly namespace: unknown;
+  readonly serviceAccount: unknown;
+  readonly podUid: unknown;
 }
 
 /**
@@ -32,10 +54,20 @@ export function parseServiceAccountToken(token: Buffer, nowMs: number): TokenCla
     const agoSeconds = Math.round((nowMs - expiresAtMs) / 1000);
     throw new IdentityError('ERR_TOKEN_EXPIRED', `token has ended ${agoSeconds} s ago, expected one that is valid`);
   }
-  return { expiresAtMs, subject: typeof claims.sub === 'string' ? claims.sub : undefined };
+  const subject = typeof claims.sub === 'string' ? claims.sub : undefined;
+  return { expiresAtMs, subject, boundTo: boundTo(record(claims['kubernetes.io'])) };
 }
 
-function parseClaims(payload: string): { exp?: unknown; sub?: unknown } {
+function boundTo(claims: Readonly<Record<string, unknown>>): BoundTo {
+  const { namespace, serviceaccount, pod } = claims;
+  return { namespace, serviceAccount: record(serviceaccount).name, podUid: record(pod).uid };
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+function parseClaims(payload: string): { exp?: unknown; sub?: unknown; 'kubernetes.io'?: unknown } {
   let claims: unknown;
   try {
     claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));

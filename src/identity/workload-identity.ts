@@ -1,31 +1,31 @@
-import { errorCodeOf, IdentityError } from '../errors/index.js';
-import type { HotPath, KeyType, SealedSvid } from '../hotpath/index.js';
+import { errorCodeOf } from '../errors/index.js';
+import type { SealedSvid } from '../hotpath/index.js';
 import { rotateAtMs, type ScheduledCall, type TimerWheel } from '../rotation/index.js';
 import type { SpiffeId } from '../spiffe/index.js';
-import { Field, type Logger } from '../telemetry/index.js';
-import type { CertificateIssuer, TokenSource } from './certificate-issuer.js';
+import { Field, type LogFields, type Logger } from '../telemetry/index.js';
+import type { TokenSource } from './certificate-issuer.js';
 import { type HeldSvid, holdSvid } from './held-svid.js';
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
 import type { SecretContent } from './secret-content.js';
+import type { SvidIssuance } from './svid-issuance.js';
 
-/** An SVID with less life than this is as good as ended: peers would see it fail in mid-handshake. */
-const MIN_USEFUL_LIFE_MS = 2000;
-
-export interface WorkloadIdentityOptions {
-  readonly spiffeId: SpiffeId;
-  readonly keyType: KeyType;
-  /** The life to ask for; the CA may give less. */
-  readonly ttlMs: number;
-  /** The token of renewals. */
-  readonly token: TokenSource;
-  readonly issuer: CertificateIssuer;
-  readonly hotPath: Pick<HotPath, 'prepare' | 'seal'>;
+/** What all identities of an agent have in common. */
+export interface IdentitySurroundings {
+  readonly issuance: SvidIssuance;
   readonly timers: TimerWheel;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
+}
+
+export interface WorkloadIdentityOptions extends IdentitySurroundings {
+  readonly spiffeId: SpiffeId;
+  /** The token of renewals. */
+  readonly token: TokenSource;
+  /** Stands in each log line, where several workloads have one SPIFFE ID. */
+  readonly logFields?: LogFields;
 }
 
 /** Which halves of the SVID are new. */
@@ -35,13 +35,13 @@ export interface SvidChange {
 }
 
 /**
- * One workload's SVID, kept fresh. At most one CSR is in flight, however many callers wait; a failed renewal leaves
- * the held SVID alone and is tried again, densely towards its end.
+ * One workload's SVID, kept fresh. At most one renewal is under way; a failed one leaves the held SVID alone and is
+ * tried again, densely towards its end.
  */
 export class WorkloadIdentity {
   #state: Lifecycle = INITIAL_LIFECYCLE;
   #held: HeldSvid | undefined;
-  #inFlight: Promise<void> | undefined;
+  #renewal: Promise<void> | undefined;
   #timer: ScheduledCall | undefined;
   readonly #listeners = new Set<(change: SvidChange) => void>();
   readonly #failureListeners = new Set<(error: unknown) => void>();
@@ -51,7 +51,7 @@ export class WorkloadIdentity {
 
   /** Issues the first SVID now, before anybody asks, and keeps it fresh from then on. */
   start(): void {
-    void this.#renew();
+    this.#renew();
   }
 
   /** The certificate with its key: `undefined` before the first issue and after the end of the last one. */
@@ -81,79 +81,65 @@ export class WorkloadIdentity {
   }
 
   /**
-   * Issues with this very token, after whatever is in flight: how a caller's token is put before the CA. On success the
-   * new SVID is published, as after a renewal; on failure nothing has changed.
-   * @throws IdentityError whatever `prepare`, the issuer or `seal` throws.
+   * Publishes an SVID of this identity, which was asked for at `startedAtMs`, and keeps it fresh from then on: also one
+   * that was issued elsewhere, in the proof of a stream's token. Owns its bytes. After {@link close} it is only wiped.
    */
-  async issueWith(token: TokenSource): Promise<void> {
-    await this.#inTurn(() => this.#issue(token));
+  adopt(sealed: SealedSvid, startedAtMs: number): void {
+    if (this.#closing.signal.aborted) sealed.certificateBody.fill(0);
+    else this.#publish(sealed, startedAtMs);
   }
 
   /** Ends the CSR in flight and all timers. Held secrets stay readable for streams that are still open. */
   async close(): Promise<void> {
     this.#closing.abort();
     this.#timer?.cancel();
-    await this.#inFlight?.catch(() => {});
+    await this.#renewal;
   }
 
-  #renew(): Promise<void> {
-    return this.#inTurn(async () => {
-      if (this.#closing.signal.aborted || !this.#isDue()) return;
-      this.#step({ kind: 'begun' });
-      await this.#issue(this.options.token).catch((error: unknown) => this.#renewalFailed(error));
+  /** Overwrites what is held. Only after {@link close}, when no stream can ask for it any more. */
+  wipe(): void {
+    this.#held?.certificate.wipe();
+    this.#held = undefined;
+  }
+
+  #isDue(): boolean {
+    const { activity } = this.#state;
+    return !this.#closing.signal.aborted && activity.kind === 'waiting' && activity.untilMs <= this.options.now();
+  }
+
+  #renew(): void {
+    this.#renewal ??= this.#renewNow().finally(() => {
+      this.#renewal = undefined;
+      // The time of the next one may have come while this one was still under way.
+      if (this.#isDue()) this.#renew();
     });
   }
 
-  /** False when a caller's token has brought a new SVID while the renewal stood in line. */
-  #isDue(): boolean {
-    const { activity } = this.#state;
-    return activity.kind === 'dormant' || (activity.kind === 'waiting' && activity.untilMs <= this.options.now());
-  }
-
-  /** Runs `task` after whatever is in flight. Several may wait: the first to wake takes the turn before any other looks. */
-  async #inTurn(task: () => Promise<void>): Promise<void> {
-    while (this.#inFlight !== undefined) await this.#inFlight.catch(() => {});
-    this.#inFlight = task();
+  /** Never rejects. */
+  async #renewNow(): Promise<void> {
+    const { issuance, spiffeId, token, now } = this.options;
+    const { signal } = this.#closing;
+    const startedAtMs = now();
+    this.#step({ kind: 'begun' });
+    // An SVID that is adopted meanwhile plans a renewal of its own, and makes this one needless if it has not begun.
+    const isWanted = (): boolean => !signal.aborted && this.#state.activity.kind === 'issuing';
     try {
-      await this.#inFlight;
-    } finally {
-      this.#inFlight = undefined;
-    }
-  }
-
-  async #issue(token: TokenSource): Promise<void> {
-    if (this.#closing.signal.aborted) throw new IdentityError('ERR_CANCELLED', 'the agent is shutting down');
-    const startedAtMs = this.options.now();
-    this.#publish(await this.#obtain(token), startedAtMs);
-  }
-
-  /** One way from a new key to a proven SVID. The key is wiped here: from now on it lives in the sealed bytes alone. */
-  async #obtain(token: TokenSource): Promise<SealedSvid> {
-    const { spiffeId, keyType, hotPath, issuer, ttlMs, now } = this.options;
-    const prepared = await hotPath.prepare({ spiffeId: spiffeId.toString(), keyType });
-    try {
-      const answer = await issuer.issue({ csrPem: prepared.csrPem, ttlMs, token, signal: this.#closing.signal });
-      return await hotPath.seal({
-        ...answer,
-        privateKey: prepared.privateKey,
-        spiffeId: spiffeId.toString(),
-        nowMs: now(),
-        minLifeMs: MIN_USEFUL_LIFE_MS,
-      });
-    } finally {
-      prepared.privateKey.fill(0);
+      const request = { spiffeId, token, precedence: 'renewal', signal, isWanted } as const;
+      await issuance.obtain(request, (sealed) => this.adopt(sealed, startedAtMs));
+    } catch (error) {
+      if (isWanted()) this.#renewalFailed(error);
     }
   }
 
   #publish(sealed: SealedSvid, startedAtMs: number): void {
-    const { now, random, logger, spiffeId } = this.options;
+    const { now, random, logger } = this.options;
     const previous = this.#held;
     const dueMs = rotateAtMs({ ...sealed, receivedAtMs: now() }, random());
     const held = holdSvid(sealed, dueMs, previous);
     this.#held = held;
     this.#step({ kind: 'issued', notAfterMs: held.notAfterMs, rotateAtMs: held.rotateAtMs });
     logger.info(previous === undefined ? 'svid issued' : 'svid rotated', {
-      [Field.spiffeId]: spiffeId.toString(),
+      ...this.#logFields(),
       [Field.serial]: held.serial,
       [Field.notAfter]: new Date(held.notAfterMs).toISOString(),
       [Field.rotateAt]: new Date(held.rotateAtMs).toISOString(),
@@ -166,7 +152,6 @@ export class WorkloadIdentity {
   }
 
   #renewalFailed(error: unknown): void {
-    if (this.#closing.signal.aborted) return;
     this.#step({ kind: 'failed', nowMs: this.options.now(), draw: this.options.random() });
     this.#logFailure(error);
     for (const listener of this.#failureListeners) listener(error);
@@ -176,13 +161,13 @@ export class WorkloadIdentity {
     this.#state = advance(this.#state, event);
     if (this.#state.activity.kind !== 'waiting' || this.#closing.signal.aborted) return;
     this.#timer?.cancel();
-    this.#timer = this.options.timers.schedule(this.#state.activity.untilMs, () => void this.#renew());
+    this.#timer = this.options.timers.schedule(this.#state.activity.untilMs, () => this.#renew());
   }
 
   #logFailure(error: unknown): void {
-    const { logger, spiffeId } = this.options;
+    const { logger } = this.options;
     const fields = {
-      [Field.spiffeId]: spiffeId.toString(),
+      ...this.#logFields(),
       [Field.code]: errorCodeOf(error),
       [Field.error]: error instanceof Error ? error.message : String(error),
       [Field.attempt]: this.#state.failures,
@@ -191,5 +176,9 @@ export class WorkloadIdentity {
     if (!isWorthLogging(this.#state.failures)) logger.debug('svid renewal failed', fields);
     else if (this.hasValidSvid()) logger.warn('svid renewal failed', fields);
     else logger.error('no valid svid', fields);
+  }
+
+  #logFields(): LogFields {
+    return { [Field.spiffeId]: this.options.spiffeId.toString(), ...this.options.logFields };
   }
 }

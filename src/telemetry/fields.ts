@@ -17,6 +17,7 @@ export const Field = {
   nodeId: 'node_id',
   notAfter: 'not_after',
   path: 'path',
+  podUid: 'pod_uid',
   reason: 'reason',
   resourceName: 'resource_name',
   rotateAt: 'rotate_at',

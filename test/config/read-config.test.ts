@@ -118,6 +118,35 @@ t.test('the token file is needed only where the agent reads it', async (t) => {
   t.strictSame(agentProblems(['--token-file=missing', '--token-source=stream']), []);
 });
 
+const node = (args: string[], environment = {}, settings?: string) =>
+  readConfig(COMMANDS.agent, sources(['--mode=node', '--ca-address=a:1', ...args], environment, settings));
+
+t.test('in node mode an agent needs only its CA: names and tokens are those of the streams', async (t) => {
+  const result = node([]);
+  t.match(result, { kind: 'ok', config: { mode: 'node', namespace: undefined, tokenSource: undefined } });
+});
+
+t.test('in node mode, what is one workload is refused, wherever it stands', async (t) => {
+  const problems = (result: ReturnType<typeof node>) => (result.kind === 'invalid' ? result.problems : result);
+  t.strictSame(problems(node(['--namespace=a', '--service-account=b', '--token-file=c', '--token-source=stream'])), [
+    '--token-source: got a value, expected none with --mode node',
+    '--token-file: got a value, expected none with --mode node',
+    '--namespace: got a value, expected none with --mode node',
+    '--service-account: got a value, expected none with --mode node',
+  ]);
+  t.strictSame(problems(node([], { SIDECERT_NAMESPACE: 'a' })), [
+    'SIDECERT_NAMESPACE: got a value, expected none with --mode node',
+  ]);
+  t.strictSame(problems(node(['--config=c.json'], {}, '{"tokenFile":"c"}')), [
+    'c.json tokenFile: got a value, expected none with --mode node',
+  ]);
+  t.match(problems(node(['--ttl=x', '--namespace=a'])), [/^--namespace/, /^--ttl/]);
+});
+
+t.test('an unknown mode is the only complaint about it', async (t) => {
+  t.strictSame(agentProblems(['--mode=cluster']), ['--mode: got "cluster", expected one of sidecar, node']);
+});
+
 t.test('addresses may be names, IPv4 and, in brackets, IPv6', async (t) => {
   const address = (text: string) => agentConfig([`--ca-address=${text}`].concat()).caAddress;
   const last = (text: string) => {
@@ -148,7 +177,7 @@ t.test('nothing in the file is coerced, and unknown keys are errors', async (t) 
   const problems = agentProblems(['--config=c.json'], {}, '{"ttl":5,"nope":true,"socket":"s"}');
   t.strictSame(problems.length, 2);
   t.match(problems[0], 'c.json ttl: got "5", expected a JSON string');
-  t.match(problems[1], 'c.json nope: got an unknown key, expected one of socket, caAddress,');
+  t.match(problems[1], 'c.json nope: got an unknown key, expected one of mode, socket, caAddress,');
   t.match(agentProblems(['--config=c.json'], {}, '[]'), [/^--config: got/]);
   const demo = readConfig(COMMANDS.demo, sources(['--config=c'], {}, '{"once":true}'));
   t.match(demo, { kind: 'ok', config: { once: true } });

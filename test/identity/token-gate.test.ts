@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import t, { type Test } from 'tap';
 import { errorCodeOf } from '../../src/errors/index.js';
-import { TokenGate, WorkloadIdentity } from '../../src/identity/index.js';
+import { Pods, SvidIssuance, TokenGate } from '../../src/identity/index.js';
 import { TimerWheel } from '../../src/rotation/index.js';
 import { SpiffeId } from '../../src/spiffe/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
@@ -21,22 +21,16 @@ function setUp(t: Test) {
   const clock = new FakeClock(Date.now());
   const timers = new TimerWheel(clock);
   const ca = new InProcessCa(hotPath, clock.now);
-  const gate = new TokenGate({ timers, now: clock.now, random: () => 0.5 });
-  const identity = new WorkloadIdentity({
-    spiffeId: SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep'),
-    keyType: 'ec-p256',
-    ttlMs: TTL_MS,
-    token: gate,
-    issuer: ca,
-    hotPath,
-    timers,
-    now: clock.now,
-    random: () => 0.5,
-    logger: silentLogger,
+  const issuance = new SvidIssuance({
+    ...{ keyType: 'ec-p256', ttlMs: TTL_MS, issuer: ca, hotPath, maxInFlight: 1, now: clock.now },
   });
-  gate.guard(identity);
+  const surroundings = { issuance, timers, now: clock.now, random: () => 0.5, logger: silentLogger };
+  const pods = new Pods({ ...surroundings, maxPods: 1, graceMs: Number.POSITIVE_INFINITY });
+  const pod = { spiffeId: SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep'), key: '', podUid: undefined };
+  const gate = new TokenGate({ ...surroundings, pods, podOf: () => pod, maxWaiting: 32 });
   t.teardown(async () => {
-    await identity.close();
+    await gate.close();
+    await pods.close();
     timers.close();
   });
   const token = (name: string, lifeMs = 12 * 3600_000): Buffer => {
@@ -48,16 +42,16 @@ function setUp(t: Test) {
     };
     return Buffer.from(`${part({ alg: 'RS256' })}.${part(claims)}.c2lnbmF0dXJl`);
   };
-  return { clock, ca, gate, identity, token };
+  return { clock, ca, gate, pods, token };
 }
 
 t.test('two streams with the same token cost one CSR, and a third costs none', async (t) => {
-  const { ca, gate, identity, token } = setUp(t);
+  const { ca, gate, pods, token } = setUp(t);
   const same = token('a');
   await Promise.all([gate.admit(same, aStream()), gate.admit(Buffer.from(same), aStream())]);
   await gate.admit(Buffer.from(same), aStream());
   t.equal(ca.tokens.length, 1);
-  t.ok(identity.hasValidSvid());
+  t.ok(pods.hasValidSvid());
 });
 
 t.test('a cached SVID goes to no stream whose own token the CA has not accepted', async (t) => {
@@ -69,10 +63,10 @@ t.test('a cached SVID goes to no stream whose own token the CA has not accepted'
 });
 
 t.test('a good token of another workload is refused', async (t) => {
-  const { ca, gate, identity, token } = setUp(t);
+  const { ca, gate, pods, token } = setUp(t);
   ca.identityOf = () => 'spiffe://cluster.local/ns/foo/sa/httpbin';
   await t.rejects(gate.admit(token('of httpbin'), aStream()), { code: 'ERR_TOKEN_REFUSED' });
-  t.notOk(identity.hasValidSvid());
+  t.notOk(pods.hasValidSvid());
 });
 
 t.test('a refused token that comes back at once is refused from memory, later it gets another chance', async (t) => {
@@ -157,7 +151,7 @@ for (const outcome of ['accepted', 'refused', 'abandoned'] as const) {
     const { ca, gate, token } = setUp(t);
     ca.fault = 'hang';
     const stream = new AbortController();
-    const admitted = gate.admit(token('a'), stream.signal).catch(errorCodeOf);
+    const admitted = gate.admit(token('a'), stream.signal).then(() => undefined, errorCodeOf);
     await ca.untilCalled(1);
     t.equal(getEventListeners(stream.signal, 'abort').length, 1);
     if (outcome === 'abandoned') stream.abort();
@@ -187,8 +181,8 @@ t.test('what is no token never reaches the CA', async (t) => {
 });
 
 t.test('a renewal uses the newest accepted token', async (t) => {
-  const { ca, clock, gate, identity, token } = setUp(t);
-  await gate.admit(token('old'), aStream());
+  const { ca, clock, gate, token } = setUp(t);
+  const { identity } = await gate.admit(token('old'), aStream());
   const newest = token('new');
   await gate.admit(Buffer.from(newest), aStream());
   const renewed = new Promise<void>((resolve) => identity.onChange(() => resolve()));
@@ -198,10 +192,11 @@ t.test('a renewal uses the newest accepted token', async (t) => {
 });
 
 t.test('a renewal whose token has ended asks the streams to start anew, once', async (t) => {
-  const { clock, gate, identity, token } = setUp(t);
-  await gate.admit(token('short', TTL_MS / 4), aStream());
+  const { clock, gate, token } = setUp(t);
+  const pod = await gate.admit(token('short', TTL_MS / 4), aStream());
+  const { identity } = pod;
   let asked = 0;
-  const stop = gate.onTokenNeeded(() => {
+  const stop = pod.onTokenNeeded(() => {
     asked += 1;
   });
   const nextFailure = (): Promise<unknown> =>
@@ -228,9 +223,9 @@ t.test('a renewal whose token has ended asks the streams to start anew, once', a
 t.test(
   'after the newest token was refused, an older one that passes from memory is good for renewals, too',
   async (t) => {
-    const { ca, clock, gate, identity, token } = setUp(t);
+    const { ca, clock, gate, token } = setUp(t);
     const older = token('older');
-    await gate.admit(Buffer.from(older), aStream());
+    const { identity } = await gate.admit(Buffer.from(older), aStream());
     await gate.admit(token('newest'), aStream());
     ca.fault = 'ERR_CA_REFUSED_TOKEN';
     const failed = new Promise((resolve) => identity.onRenewalFailure(resolve));
@@ -247,9 +242,9 @@ t.test(
 );
 
 t.test('a token that the CA no longer accepts loses its pass', async (t) => {
-  const { ca, clock, gate, identity, token } = setUp(t);
+  const { ca, clock, gate, token } = setUp(t);
   const revoked = token('revoked');
-  await gate.admit(Buffer.from(revoked), aStream());
+  const { identity } = await gate.admit(Buffer.from(revoked), aStream());
   ca.fault = 'ERR_CA_REFUSED_TOKEN';
   const failed = new Promise((resolve) => identity.onRenewalFailure(resolve));
   clock.advance(TTL_MS / 2 + 1000);

@@ -26,6 +26,8 @@ export interface TestCitadel {
   /** Signs the tokens that it accepts, for the audience `istio-ca`. */
   readonly issuer: TokenIssuer;
   readonly rootPem: Buffer;
+  /** `host:port`. */
+  readonly address: string;
   readonly logger: RecordingLogger;
 }
 
@@ -66,5 +68,6 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
     await server.close(0);
   });
   const rootPem = authority.bundle.toPem();
-  return { caller: new CitadelCaller(t, { address: listener.address, rootPem }), issuer, rootPem, logger };
+  const { address } = listener;
+  return { caller: new CitadelCaller(t, { address, rootPem }), issuer, rootPem, address, logger };
 }

@@ -1,35 +1,39 @@
-import type { AgentConfig } from '../../config/index.js';
-import { createLoneHotPath } from '../../hotpath/index.js';
-import { createFileTokenSource, TokenGate, WorkloadIdentity } from '../../identity/index.js';
+import { type AgentConfig, servedWorkloads } from '../../config/index.js';
+import { SvidIssuance } from '../../identity/index.js';
 import { systemClock, TimerWheel } from '../../rotation/index.js';
-import { SpiffeId } from '../../spiffe/index.js';
 import { Field } from '../../telemetry/index.js';
-import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
-import { gatedSource, openSource } from './workload-secret-source.js';
+import { openHotPath } from './agent-hot-path.js';
+import { serveSecrets } from './served-secrets.js';
+
+/** One CSR at a time is all that one workload can use. */
+const MAX_ISSUES_OF_SIDECAR = 1;
 
 /**
- * For RSA keys only: a lone workload's other work is done without a thread. One thread is enough for one identity, and
- * ends when its key is made. Ten seconds are far above any RSA key, and far below the time in which Envoy gives up.
+ * So many keep the CA's threads and ours busy, and are a quarter of what our Citadel lets in at once; more would only
+ * lengthen the turns of both event loops.
  */
-const RSA_POOL = { threads: { min: 0, max: 1 }, idleTimeoutMs: 1000, maxQueue: 64, taskTimeoutMs: 10_000 };
+const MAX_ISSUES_OF_NODE = 64;
 
 /**
- * Builds and starts an agent in sidecar mode: one socket, one workload, one identity.
+ * Builds and starts an agent: in sidecar mode one socket, one workload, one identity; in node mode one socket, and an
+ * identity for each pod whose token comes in.
  *
  * The order is that of a fast start: gRPC is being loaded while the first key is made.
  */
 export function startAgent(config: AgentConfig, context: AppContext): Promise<RunningApp> {
   return runApp(context, async (teardown) => {
     await start(config, context, teardown);
-    context.logger.info('agent ready', { [Field.path]: config.socket, [Field.mode]: config.tokenSource });
+    const mode = config.tokenSource ?? config.mode;
+    context.logger.info('agent ready', { [Field.path]: config.socket, [Field.mode]: mode });
     return config.socket;
   });
 }
 
 async function start(config: AgentConfig, context: AppContext, teardown: Teardown): Promise<void> {
   const { logger, now, random } = context;
-  const hotPath = createLoneHotPath({ ...RSA_POOL, kind: chosenHotPath(config.hotPath, logger), logger });
+  const served = servedWorkloads(config);
+  const hotPath = await openHotPath(config, served, logger);
   teardown.add(() => hotPath.close());
   const timers = new TimerWheel(systemClock);
   teardown.add(() => timers.close());
@@ -37,29 +41,18 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const caClient = network.then(({ connectCa }) => connectCa(config, context));
   teardown.add(async () => (await caClient).close());
 
-  const gate = config.tokenSource === 'stream' ? new TokenGate({ timers, now, random }) : undefined;
-  const identity = new WorkloadIdentity({
-    spiffeId: SpiffeId.forServiceAccount(config.trustDomain, config.namespace, config.serviceAccount),
+  const issuance = new SvidIssuance({
     keyType: config.keyType,
     ttlMs: config.ttlMs,
-    token: gate ?? createFileTokenSource(config.tokenFile, now),
     issuer: { issue: async (request) => (await caClient).issue(request) },
     hotPath,
-    timers,
+    maxInFlight: served.kind === 'pods-of-node' ? MAX_ISSUES_OF_NODE : MAX_ISSUES_OF_SIDECAR,
     now,
-    random,
-    logger,
   });
-  teardown.add(() => identity.close());
-  if (gate === undefined) identity.start();
-  else gate.guard(identity);
+  const surroundings = { issuance, timers, now, random, logger };
+  const { source, isServing } = serveSecrets(served, config.trustDomain, { surroundings, teardown });
 
   const { listenForEnvoy } = await network;
-  const listener = await listenForEnvoy(config, {
-    context,
-    source: gate === undefined ? openSource(identity) : gatedSource(identity, gate),
-    // With a valid SVID there is always its bundle.
-    isServing: () => identity.hasValidSvid(),
-  });
+  const listener = await listenForEnvoy(config, { context, source, isServing });
   teardown.add(() => listener.close());
 }

@@ -13,18 +13,25 @@ export function openSource(identity: WorkloadIdentity): SecretSource {
   return { open: async () => viewOf(identity) };
 }
 
-/** The pod's identity for those streams whose own token the CA has accepted. */
-export function gatedSource(identity: WorkloadIdentity, gate: TokenGate): SecretSource {
+/** For each stream whose own token the CA has accepted, the identity of that token's pod. */
+export function gatedSource(gate: TokenGate): SecretSource {
   return {
     async open(caller, signal) {
-      await gate.admit(bearerToken(caller), signal);
-      return viewOf(identity, gate);
+      const pod = await gate.admit(bearerToken(caller), signal);
+      return viewOf(pod.identity, { release: pod.hold(), onTokenNeeded: (end) => pod.onTokenNeeded(end) });
     },
   };
 }
 
-function viewOf(identity: WorkloadIdentity, gate?: TokenGate): SecretView {
+/** What a stream's own token brings along. */
+interface Admission {
+  release(): void;
+  onTokenNeeded(end: () => void): () => void;
+}
+
+function viewOf(identity: WorkloadIdentity, admission?: Admission): SecretView {
   const ends: (() => void)[] = [];
+  if (admission !== undefined) ends.push(() => admission.release());
   return {
     secret(name) {
       if (name === CERTIFICATE_NAME) return identity.certificate();
@@ -38,7 +45,7 @@ function viewOf(identity: WorkloadIdentity, gate?: TokenGate): SecretView {
         }),
       );
       // Ended with OK, Envoy comes back at once and reads its token file anew.
-      if (gate !== undefined) ends.push(gate.onTokenNeeded(() => events.end()));
+      if (admission !== undefined) ends.push(admission.onTokenNeeded(() => events.end()));
     },
     close() {
       for (const end of ends.splice(0)) end();

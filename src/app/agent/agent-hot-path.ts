@@ -1,0 +1,29 @@
+import { availableParallelism } from 'node:os';
+import type { AgentConfig, ServedWorkloads } from '../../config/index.js';
+import { createLoneHotPath, type HotPath, loadPooledHotPath } from '../../hotpath/index.js';
+import type { Logger } from '../../telemetry/index.js';
+import { chosenHotPath } from '../chosen-hot-path.js';
+
+/**
+ * For RSA keys only: a lone workload's other work is done without a thread. One thread is enough for one identity, and
+ * ends when its key is made. Ten seconds are far above any RSA key, and far below the time in which Envoy gives up.
+ */
+const RSA_POOL = { threads: { min: 0, max: 1 }, idleTimeoutMs: 1000, maxQueue: 64, taskTimeoutMs: 10_000 };
+
+/** The event loop needs a core of its own; keys and proofs take the others. */
+const NODE_THREADS = Math.max(1, availableParallelism() - 1);
+
+/** Far above the issues that are under way at once, which is what makes the rest wait. RSA keys of 150 ms each queue for a while. */
+const NODE_POOL = {
+  threads: { min: NODE_THREADS, max: NODE_THREADS },
+  idleTimeoutMs: 0,
+  maxQueue: 512,
+  taskTimeoutMs: 60_000,
+};
+
+/** Who makes the keys and the proofs: of one workload on the event loop itself, of a node's pods in threads. */
+export async function openHotPath(config: AgentConfig, served: ServedWorkloads, logger: Logger): Promise<HotPath> {
+  const common = { kind: chosenHotPath(config.hotPath, logger), logger };
+  if (served.kind === 'pods-of-node') return loadPooledHotPath({ ...NODE_POOL, ...common });
+  return createLoneHotPath({ ...RSA_POOL, ...common });
+}

@@ -1,0 +1,76 @@
+import type { ServedWorkloads } from '../../config/index.js';
+import {
+  createFileTokenSource,
+  type IdentitySurroundings,
+  Pods,
+  type PodsOptions,
+  podOfToken,
+  TokenGate,
+  type TokenGateOptions,
+  WorkloadIdentity,
+} from '../../identity/index.js';
+import type { SecretSource } from '../../sds/index.js';
+import type { SpiffeId, TrustDomain } from '../../spiffe/index.js';
+import type { Teardown } from '../running-app.js';
+import { gatedSource, openSource } from './workload-secret-source.js';
+
+/** What the streams of an agent get. */
+export interface ServedSecrets {
+  readonly source: SecretSource;
+  /** For the health service. */
+  readonly isServing: () => boolean;
+}
+
+/** A sidecar's tokens come one by one; each costs a CSR, and a stream that guesses must not queue thousands. */
+const SIDECAR_LIMITS = { maxWaiting: 32, maxPods: 1, graceMs: Number.POSITIVE_INFINITY };
+
+/** Above what any node runs, some 500 pods at most: the load test has thousands. A pod costs tens of kilobytes, a waiting token 2 kB. */
+const NODE_LIMITS = { maxWaiting: 8192, maxPods: 8192, graceMs: 60_000 };
+
+/** Makes the identities that an agent of this kind serves; their end is put onto the teardown. */
+export function serveSecrets(
+  served: ServedWorkloads,
+  trustDomain: TrustDomain,
+  { surroundings, teardown }: { surroundings: IdentitySurroundings; teardown: Teardown },
+): ServedSecrets {
+  switch (served.kind) {
+    case 'own-token': {
+      const token = createFileTokenSource(served.tokenFile, surroundings.now);
+      const identity = new WorkloadIdentity({ ...surroundings, spiffeId: served.spiffeId, token });
+      teardown.add(() => identity.close());
+      identity.start();
+      // With a valid SVID there is always its bundle.
+      return { source: openSource(identity), isServing: () => identity.hasValidSvid() };
+    }
+    case 'stream-token': {
+      const pods = openPods({ ...surroundings, ...SIDECAR_LIMITS }, onePod(served.spiffeId), teardown);
+      return { source: gatedSource(pods.gate), isServing: () => pods.pods.hasValidSvid() };
+    }
+    case 'pods-of-node': {
+      const podOf: TokenGateOptions['podOf'] = (claims) => podOfToken(claims, trustDomain);
+      const { gate } = openPods({ ...surroundings, ...NODE_LIMITS }, podOf, teardown);
+      // A node without pods is as it should be.
+      return { source: gatedSource(gate), isServing: () => true };
+    }
+    default:
+      return served satisfies never;
+  }
+}
+
+/** The socket is one pod's, so a token of whatever pod has to be for its identity. */
+function onePod(spiffeId: SpiffeId): TokenGateOptions['podOf'] {
+  const pod = { spiffeId, key: spiffeId.toString(), podUid: undefined };
+  return () => pod;
+}
+
+function openPods(
+  options: PodsOptions & { readonly maxWaiting: number },
+  podOf: TokenGateOptions['podOf'],
+  teardown: Teardown,
+): { pods: Pods; gate: TokenGate } {
+  const pods = new Pods(options);
+  teardown.add(() => pods.close());
+  const gate = new TokenGate({ ...options, pods, podOf });
+  teardown.add(() => gate.close());
+  return { pods, gate };
+}

@@ -1,0 +1,46 @@
+import { IdentityError } from '../errors/index.js';
+import type { TokenSource } from './certificate-issuer.js';
+import { parseServiceAccountToken } from './service-account-token.js';
+
+/** A token that the CA has accepted. */
+export interface AcceptedToken {
+  /** SHA-256. */
+  readonly hash: string;
+  readonly bytes: Buffer;
+  /** Epoch milliseconds; `Infinity` when it does not end. */
+  readonly expiresAtMs: number;
+}
+
+/** Of the accepted tokens of one workload, the one for renewals: that which ends last. */
+export class NewestToken implements TokenSource {
+  #held: AcceptedToken | undefined;
+
+  /** `now` gives epoch milliseconds. */
+  constructor(private readonly now: () => number) {}
+
+  /** Keeps a copy of an accepted token, unless it ends before the held one. Of two that end together the later one stays. */
+  offer(token: AcceptedToken): void {
+    if (this.#held !== undefined && (this.#held.hash === token.hash || this.#held.expiresAtMs > token.expiresAtMs)) {
+      return;
+    }
+    this.drop();
+    this.#held = { ...token, bytes: Buffer.from(token.bytes) };
+  }
+
+  /** A copy, because who reads a token wipes it; checked, because time has passed since it came. */
+  async read(): Promise<Buffer> {
+    if (this.#held === undefined) {
+      throw new IdentityError('ERR_TOKEN_MISSING', 'no stream has brought a token yet, expected one in its metadata');
+    }
+    parseServiceAccountToken(this.#held.bytes, this.now());
+    return Buffer.from(this.#held.bytes);
+  }
+
+  /** Wipes it. The hash of what was held, if anything was. */
+  drop(): string | undefined {
+    const hash = this.#held?.hash;
+    this.#held?.bytes.fill(0);
+    this.#held = undefined;
+    return hash;
+  }
+}

@@ -1,0 +1,89 @@
+import type { SealedSvid } from '../hotpath/index.js';
+import type { AcceptedToken } from './newest-token.js';
+import { Pod } from './pod.js';
+import type { TokenPod } from './token-pod.js';
+import type { IdentitySurroundings } from './workload-identity.js';
+
+export interface PodsOptions extends IdentitySurroundings {
+  /** Each costs a private key and its renewals: one more is refused. */
+  readonly maxPods: number;
+  /** How long a pod stays that no stream holds, so that an Envoy that starts anew finds it warm; `Infinity` for ever. */
+  readonly graceMs: number;
+}
+
+/**
+ * The served pods. One comes to be when the CA has accepted a token of it, and ends when no stream has wanted it for a
+ * while. A pod is found by the hash of an accepted token, never by what a token claims.
+ */
+export class Pods {
+  readonly #byKey = new Map<string, Pod>();
+  readonly #byToken = new Map<string, Pod>();
+  readonly #ending = new Set<Promise<void>>();
+  #isClosed = false;
+
+  constructor(private readonly options: PodsOptions) {}
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  /** How many accepted tokens are remembered. */
+  get tokenCount(): number {
+    return this.#byToken.size;
+  }
+
+  /** True when any pod has one. */
+  hasValidSvid(): boolean {
+    for (const pod of this.#byKey.values()) if (pod.identity.hasValidSvid()) return true;
+    return false;
+  }
+
+  /** The pod of a token that has been accepted before. */
+  find(hash: string, token: Buffer): Pod | undefined {
+    const pod = this.#byToken.get(hash);
+    return pod?.admits(hash, token) ? pod : undefined;
+  }
+
+  /** False when there are as many pods as may be, and this is none of them. */
+  hasRoomFor({ key }: TokenPod): boolean {
+    return !this.#isClosed && (this.#byKey.size < this.options.maxPods || this.#byKey.has(key));
+  }
+
+  /**
+   * The pod of a token that the CA has just accepted, made if it is the first; `undefined` when there is no room for it.
+   * Owns the SVID's bytes.
+   */
+  accept(of: TokenPod, token: AcceptedToken, sealed: SealedSvid, startedAtMs: number): Pod | undefined {
+    if (!this.hasRoomFor(of)) {
+      sealed.certificateBody.fill(0);
+      return undefined;
+    }
+    const pod = this.#byKey.get(of.key) ?? this.#add(of);
+    this.#byToken.set(token.hash, pod);
+    pod.accept(token, sealed, startedAtMs);
+    return pod;
+  }
+
+  /** Ends all pods. Safe to call twice. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const pod of this.#byKey.values()) this.#end(pod);
+    await Promise.all(this.#ending);
+  }
+
+  #add(of: TokenPod): Pod {
+    const pod = new Pod(of, {
+      ...this.options,
+      onPassLost: (hash) => void this.#byToken.delete(hash),
+      onAbandoned: () => this.#end(pod),
+    });
+    this.#byKey.set(of.key, pod);
+    return pod;
+  }
+
+  #end(pod: Pod): void {
+    this.#byKey.delete(pod.of.key);
+    const ending = pod.close().finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+  }
+}

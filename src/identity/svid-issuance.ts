@@ -1,0 +1,72 @@
+import { IdentityError } from '../errors/index.js';
+import type { HotPath, KeyType, SealedSvid } from '../hotpath/index.js';
+import type { SpiffeId } from '../spiffe/index.js';
+import type { CertificateIssuer, TokenSource } from './certificate-issuer.js';
+import { type Precedence, Turns } from './turns.js';
+
+/** An SVID with less life than this is as good as ended: peers would see it fail in mid-handshake. */
+const MIN_USEFUL_LIFE_MS = 2000;
+
+export interface SvidIssuanceOptions {
+  readonly keyType: KeyType;
+  /** The life to ask for; the CA may give less. */
+  readonly ttlMs: number;
+  readonly issuer: CertificateIssuer;
+  readonly hotPath: Pick<HotPath, 'prepare' | 'seal'>;
+  /** More than this wait in line, renewals before the rest: a herd must become a queue, not as many calls. */
+  readonly maxInFlight: number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+export interface SvidRequest {
+  /** The only identity that the certificate may have. */
+  readonly spiffeId: SpiffeId;
+  readonly token: TokenSource;
+  readonly precedence: Precedence;
+  readonly signal: AbortSignal;
+  /** Asked when its turn has come; nothing is begun for what nobody wants any more. */
+  readonly isWanted: () => boolean;
+}
+
+/** One way from a new key to a proven SVID, for all identities of an agent. */
+export class SvidIssuance {
+  readonly #turns: Turns;
+
+  constructor(private readonly options: SvidIssuanceOptions) {
+    this.#turns = new Turns(options.maxInFlight);
+  }
+
+  /**
+   * Makes a key, has it certified with this token, proves the answer, and gives the SVID, bytes and all, to `use`. That
+   * still belongs to the turn: who is next in line finds it done.
+   * @throws IdentityError whatever `prepare`, the issuer or `seal` throws; `ERR_CANCELLED`: no longer wanted.
+   */
+  async obtain<T>(request: SvidRequest, use: (sealed: SealedSvid) => T): Promise<T> {
+    await this.#turns.take(request.precedence, request.signal);
+    try {
+      if (!request.isWanted()) throw new IdentityError('ERR_CANCELLED', 'nobody wants the certificate any more');
+      return use(await this.#obtain(request));
+    } finally {
+      this.#turns.give();
+    }
+  }
+
+  /** The key is wiped here: from now on it lives in the sealed bytes alone. */
+  async #obtain({ spiffeId, token, signal }: SvidRequest): Promise<SealedSvid> {
+    const { keyType, hotPath, issuer, ttlMs, now } = this.options;
+    const prepared = await hotPath.prepare({ spiffeId: spiffeId.toString(), keyType });
+    try {
+      const answer = await issuer.issue({ csrPem: prepared.csrPem, ttlMs, token, signal });
+      return await hotPath.seal({
+        ...answer,
+        privateKey: prepared.privateKey,
+        spiffeId: spiffeId.toString(),
+        nowMs: now(),
+        minLifeMs: MIN_USEFUL_LIFE_MS,
+      });
+    } finally {
+      prepared.privateKey.fill(0);
+    }
+  }
+}

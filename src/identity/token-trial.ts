@@ -1,0 +1,98 @@
+import { errorCodeOf, IdentityError } from '../errors/index.js';
+import type { SealedSvid } from '../hotpath/index.js';
+import { retryDelayMs } from '../rotation/index.js';
+import type { TokenSource } from './certificate-issuer.js';
+import { isTokenNoGood, parseServiceAccountToken } from './service-account-token.js';
+import type { TokenPod } from './token-pod.js';
+import type { IdentitySurroundings } from './workload-identity.js';
+
+/**
+ * A token before the CA, with all streams that wait for the verdict. While the CA is away it goes on trying, as long as
+ * a stream waits; it ends when its turn comes and none does any more.
+ */
+export class TokenTrial {
+  readonly startedAtMs: number;
+  readonly #stop = new AbortController();
+  #waiting = 0;
+
+  constructor(
+    readonly token: Buffer,
+    readonly pod: TokenPod,
+    private readonly surroundings: IdentitySurroundings,
+  ) {
+    this.startedAtMs = surroundings.now();
+  }
+
+  /**
+   * Gives `use` the SVID that the CA has issued for the token, whose proof shows exactly the identity of its claims.
+   * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CANCELLED`: nobody waits any more.
+   */
+  async prove<T>(use: (sealed: SealedSvid) => T): Promise<T> {
+    const { issuance, random } = this.surroundings;
+    const { spiffeId } = this.pod;
+    const token: TokenSource = { read: async () => this.#checkedCopy() };
+    const isWanted = (): boolean => this.#waiting > 0;
+    const request = { spiffeId, token, precedence: 'proof', signal: this.#stop.signal, isWanted } as const;
+    for (let failures = 0; ; failures += 1) {
+      try {
+        return await issuance.obtain(request, use);
+      } catch (error) {
+        if (isFinal(error)) throw finalError(error);
+        await this.#delay(retryDelayMs(failures, 0, random()));
+      }
+    }
+  }
+
+  /** What `verdict`, of this trial, resolves with; a stream waits for it until its own `signal` aborts. */
+  async join<T>(verdict: Promise<T>, signal: AbortSignal): Promise<T> {
+    this.#waiting += 1;
+    let onAbort = (): void => {};
+    const aborted = new Promise<never>((_resolve, reject) => {
+      onAbort = () => reject(new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted'));
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+    try {
+      return await Promise.race([verdict, aborted]);
+    } finally {
+      this.#waiting -= 1;
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Ends it, whoever waits. */
+  cancel(): void {
+    this.#stop.abort();
+  }
+
+  /** A copy, because who reads a token wipes it; checked, because time has passed since it came. */
+  #checkedCopy(): Buffer {
+    parseServiceAccountToken(this.token, this.surroundings.now());
+    return Buffer.from(this.token);
+  }
+
+  #delay(delayMs: number): Promise<void> {
+    const { timers, now } = this.surroundings;
+    const { signal } = this.#stop;
+    return new Promise((resolve) => {
+      const call = timers.schedule(now() + delayMs, () => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      });
+      const onAbort = (): void => {
+        call.cancel();
+        resolve();
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+}
+
+function isFinal(error: unknown): boolean {
+  const code = errorCodeOf(error);
+  return isTokenNoGood(code) || code === 'ERR_SVID_IDENTITY_MISMATCH' || code === 'ERR_CANCELLED';
+}
+
+function finalError(error: unknown): unknown {
+  if (errorCodeOf(error) !== 'ERR_SVID_IDENTITY_MISMATCH') return error;
+  return new IdentityError('ERR_TOKEN_REFUSED', 'the CA issues another identity for this token', { cause: error });
+}

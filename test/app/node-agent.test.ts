@@ -1,0 +1,134 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
+import t, { type Test } from 'tap';
+import { startAgent } from '../../src/app/index.js';
+import { COMMANDS, readConfig } from '../../src/config/index.js';
+import { startCitadel } from '../support/citadel.js';
+import { openHotPath } from '../support/hot-path.js';
+import { RecordingLogger } from '../support/recording-logger.js';
+import { openSdsClient, type SdsClient } from '../support/sds-client.js';
+import { shortDir } from '../support/short-dir.js';
+import { TokenIssuer } from '../support/test-tokens.js';
+
+const hotPath = openHotPath();
+
+/** A Citadel and an agent in node mode, each on its real socket. */
+async function startNode(t: Test) {
+  const citadel = await startCitadel(t, hotPath);
+  const directory = shortDir(t);
+  const rootFile = join(directory, 'root.pem');
+  writeFileSync(rootFile, citadel.rootPem);
+  const result = readConfig(COMMANDS.agent, {
+    args: [
+      ...['--mode', 'node', '--socket', join(directory, 'sds.sock'), '--ca-address', citadel.address],
+      ...['--ca-root', rootFile],
+    ],
+    environment: {},
+    files: { isReadableFile: () => true, readText: () => '' },
+  });
+  if (result.kind !== 'ok') throw new Error(JSON.stringify(result));
+  const logger = new RecordingLogger();
+  const agent = await startAgent(result.config, { logger, now: Date.now, random: Math.random, nodeFlags: [] });
+  t.teardown(() => agent.close());
+  return { agent, citadel, logger };
+}
+
+/** The token of a pod as the kubelet writes it. */
+function tokenOf(issuer: TokenIssuer, serviceAccount: string, podUid: string): Promise<string> {
+  return issuer.token('foo', serviceAccount, {
+    'kubernetes.io': { namespace: 'foo', serviceaccount: { name: serviceAccount }, pod: { uid: podUid } },
+  });
+}
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+/** Asks for the certificate and reads it with the eyes of `node:crypto`. */
+async function certificateOf(stream: SdsClient) {
+  stream.request({ names: ['default'] });
+  const response = await stream.expectResponse();
+  stream.ack(response);
+  const { certificateChain, privateKey } = response.secrets[0]?.tlsCertificate ?? {};
+  const leaf = new X509Certificate(Buffer.from(certificateChain?.inlineBytes ?? []));
+  return { leaf, key: createPrivateKey(Buffer.from(privateKey?.inlineBytes ?? [])) };
+}
+
+t.test('two pods on one socket get an identity each, by the tokens of their streams', async (t) => {
+  const { agent, citadel } = await startNode(t);
+  const root = new X509Certificate(citadel.rootPem);
+  const tokens = [
+    await tokenOf(citadel.issuer, 'sleep', 'pod-1'),
+    await tokenOf(citadel.issuer, 'httpbin', 'pod-2'),
+  ] as const;
+  const [sleep, httpbin] = tokens.map((token) => openSdsClient(t, agent.address, bearer(token)));
+  if (sleep === undefined || httpbin === undefined) throw new Error('no clients');
+  const bundle = sleep.another(bearer(tokens[0]));
+  bundle.request({ names: ['ROOTCA'] });
+  const served = await Promise.all([certificateOf(sleep), certificateOf(httpbin)]);
+  t.strictSame(
+    served.map(({ leaf }) => leaf.subjectAltName),
+    ['URI:spiffe://cluster.local/ns/foo/sa/sleep', 'URI:spiffe://cluster.local/ns/foo/sa/httpbin'],
+  );
+  for (const { leaf, key } of served) {
+    t.ok(leaf.checkPrivateKey(key));
+    t.ok(leaf.verify(root.publicKey));
+  }
+  const { secrets } = await bundle.expectResponse();
+  t.equal(Buffer.from(secrets[0]?.validationContext?.trustedCa?.inlineBytes ?? []).toString(), `${citadel.rootPem}`);
+  t.equal(citadel.logger.of('certificate issued').length, 2, 'both streams of a pod cost one');
+});
+
+t.test('300 pods that come together, two streams each, cost one certificate each', async (t) => {
+  const { agent, citadel } = await startNode(t);
+  const pods = Array.from({ length: 300 }, (_, index) => ({ account: `account-${index % 30}`, uid: `pod-${index}` }));
+  const tokens = await Promise.all(pods.map(({ account, uid }) => tokenOf(citadel.issuer, account, uid)));
+  const connection = openSdsClient(t, agent.address, bearer(tokens[0] ?? ''));
+  const streams = tokens.flatMap((token) => [connection.another(bearer(token)), connection.another(bearer(token))]);
+  const served = await Promise.all(streams.map(certificateOf));
+  const names = served.map(({ leaf }) => leaf.subjectAltName);
+  t.strictSame(
+    names,
+    pods.flatMap(({ account }) => Array(2).fill(`URI:spiffe://cluster.local/ns/foo/sa/${account}`)),
+  );
+  t.ok(served.every(({ leaf, key }) => leaf.checkPrivateKey(key)));
+  t.equal(new Set(served.map(({ leaf }) => leaf.fingerprint256)).size, 300);
+  t.equal(citadel.logger.of('certificate issued').length, 300);
+});
+
+t.test('streams without a token, with one of another cluster or with a forged one are refused alike', async (t) => {
+  const { agent, citadel, logger } = await startNode(t);
+  const genuine = await tokenOf(citadel.issuer, 'sleep', 'pod-1');
+  await certificateOf(openSdsClient(t, agent.address, bearer(genuine)));
+  const [header, payload] = genuine.split('.');
+  const [, , foreignSignature] = (await tokenOf(new TokenIssuer(), 'sleep', 'pod-1')).split('.');
+  const cases = {
+    'no token': {},
+    'of another cluster': bearer(await tokenOf(new TokenIssuer(), 'sleep', 'pod-1')),
+    'same claims, signed by somebody else': bearer(`${header}.${payload}.${foreignSignature}`),
+    'bound to no pod': bearer(await citadel.issuer.token('foo', 'sleep', { 'kubernetes.io': { namespace: 'foo' } })),
+    'no JWT': bearer('nonsense'),
+    'another scheme': { authorization: 'Basic eA==' },
+  };
+  for (const [what, metadata] of Object.entries(cases)) {
+    const stream = openSdsClient(t, agent.address, metadata as Record<string, string>);
+    stream.request({ names: ['default'] });
+    t.strictSame(await stream.ended, { code: status.UNAUTHENTICATED, details: 'authentication failed' }, what);
+  }
+  t.equal(citadel.logger.of('certificate issued').length, 1);
+  t.notMatch(logger.text, payload ?? '', 'no token in the log');
+});
+
+t.test('a refused token that comes back again and again is put before the CA once', async (t) => {
+  const { agent, citadel } = await startNode(t);
+  const forged = bearer(await tokenOf(new TokenIssuer(), 'sleep', 'pod-1'));
+  const connection = openSdsClient(t, agent.address, forged);
+  connection.request({ names: ['default'] });
+  await connection.ended;
+  for (let retry = 0; retry < 20; retry += 1) {
+    const stream = connection.another(forged);
+    stream.request({ names: ['default'] });
+    t.equal((await stream.ended).code, status.UNAUTHENTICATED);
+  }
+  t.equal(citadel.logger.of('certificate refused').length, 1);
+});
