@@ -5,9 +5,10 @@
 #
 # It writes nothing below its own root: the agent's socket, and Citadel's --ca-dir and --root-cert-out, belong in volumes
 # that user 65532 may write to. For a build that must be repeatable bit by bit, pass the base with its digest:
-# --build-arg BUILD_IMAGE=node:20.20.2-bookworm-slim@sha256:...
+# --build-arg BUILD_IMAGE=node:20.20.2-bookworm@sha256:...
 
-ARG BUILD_IMAGE=node:20.20.2-bookworm-slim
+# Not the slim one: the addon wants a C++ compiler, make and Python.
+ARG BUILD_IMAGE=node:20.20.2-bookworm
 
 FROM ${BUILD_IMAGE} AS build
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
@@ -15,7 +16,10 @@ WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 # No install scripts: nothing that is needed to make the bundle has one that matters.
 RUN npm ci --ignore-scripts
-COPY scripts/build.mjs scripts/code-cache.mjs scripts/
+COPY scripts scripts
+COPY binding.gyp ./
+COPY native native
+RUN node scripts/build-native.mjs
 COPY src src
 RUN node scripts/build.mjs
 
@@ -27,7 +31,7 @@ RUN mkdir -p /image/etc /image/usr/local/bin /image/opt/sidecert \
     && echo 'hosts: files dns' > /image/etc/nsswitch.conf \
     && install -m 0111 "$(command -v node)" /image/usr/local/bin/node \
     && for library in $(ldd "$(command -v node)" | grep -o '/[^ ]*'); do cp -L --parents "${library}" /image; done \
-    && cp -R dist/. package.json /image/opt/sidecert/
+    && cp -R dist/. /image/opt/sidecert/
 COPY LICENSE /image/opt/sidecert/
 
 FROM scratch

@@ -31,6 +31,8 @@
       'defines': [
         'NAPI_VERSION=9',
         'NAPI_DISABLE_CPP_EXCEPTIONS',
+        # A thread that is being ended refuses every call, that of throwing too: this must not end the process.
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
         # The low-level calls are what this addon is for: see native/key.h.
         'OPENSSL_SUPPRESS_DEPRECATED',
       ],

@@ -232,11 +232,32 @@ Result<CheckedCsr> checkDer(View der, const Curves& curves) {
 
 }  // namespace
 
-Result<PreparedKey> prepare(KeyType type, View uri, const Curves& curves) {
-  Result<KeyPair> generated = KeyPair::generate(type, curves);
-  if (!generated.ok()) return generated.failure();
-  const KeyPair& key = generated.value();
-  DerWriter<Bytes> toBeSigned(1024 + uri.size);
+Result<Preparation> Preparation::begin(size_t p256Keys, size_t p384Keys, const Curves& curves) {
+  Result<std::vector<EcKeyNumbers>> p256 = curves.p256().generate(p256Keys);
+  if (!p256.ok()) return p256.failure();
+  Result<std::vector<EcKeyNumbers>> p384 = curves.p384().generate(p384Keys);
+  if (!p384.ok()) return p384.failure();
+  Preparation preparation(curves);
+  preparation.p256Keys_ = std::move(p256.value());
+  preparation.p384Keys_ = std::move(p384.value());
+  return preparation;
+}
+
+Result<KeyPair> Preparation::keyPair(KeyType type) {
+  if (type != KeyType::ecP256 && type != KeyType::ecP384) return KeyPair::generateRsa(type);
+  const bool isP256 = type == KeyType::ecP256;
+  std::vector<EcKeyNumbers>& keys = isP256 ? p256Keys_ : p384Keys_;
+  if (keys.empty()) return refusal(Code::internal, "prepare", "one key more", "as many as at the beginning");
+  EcKeyNumbers numbers = std::move(keys.back());
+  keys.pop_back();
+  return KeyPair::ofNumbers(std::move(numbers), isP256 ? curves_->p256() : curves_->p384());
+}
+
+Result<PreparedKey> Preparation::prepare(KeyType type, View uri) {
+  Result<KeyPair> pair = keyPair(type);
+  if (!pair.ok()) return pair.failure();
+  const KeyPair& key = pair.value();
+  DerWriter<Bytes> toBeSigned(256 + uri.size);
   Result<Nothing> written = writeToBeSigned(toBeSigned, uri, key);
   if (!written.ok()) return written.failure();
   Result<Bytes> signature = key.sign(toBeSigned.written());

@@ -15,8 +15,23 @@ struct PreparedKey {
   Bytes csrPem;
 };
 
-// Makes a key pair and a CSR for it: subject O="", one critical URI SAN. The caller has checked `uri`.
-Result<PreparedKey> prepare(KeyType type, View uri, const Curves& curves);
+// Makes key pairs and a CSR for each: subject O="", one critical URI SAN. EC keys are made ahead for a whole batch.
+class Preparation {
+ public:
+  // For a batch with so many keys of each of the two EC types.
+  static Result<Preparation> begin(size_t p256Keys, size_t p384Keys, const Curves& curves);
+
+  // The caller has checked `uri`. No more EC keys than were asked for at the beginning.
+  Result<PreparedKey> prepare(KeyType type, View uri);
+
+ private:
+  explicit Preparation(const Curves& curves) : curves_(&curves) {}
+  Result<KeyPair> keyPair(KeyType type);
+
+  const Curves* curves_;
+  std::vector<EcKeyNumbers> p256Keys_;
+  std::vector<EcKeyNumbers> p384Keys_;
+};
 
 // What of a CSR counts, once it is known to be signed by the key that it names.
 struct CheckedCsr {

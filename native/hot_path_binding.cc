@@ -57,21 +57,42 @@ Napi::Value forEach(Napi::Env env, const Napi::Value& argument, const char* oper
     const Napi::HandleScope scope(env);
     const DrainedErrors drained;
     const Napi::Value item = items[i];
+    // Empty in a thread that is being ended.
+    if (item.IsEmpty()) return env.Undefined();
     results[i] = item.IsArray() ? operate(item.As<Napi::Array>()) : failed(env, wrongItem(operation));
-    // A thread that is being ended, or memory that has run out.
+    // A getter of the caller's has thrown, or memory has run out.
     if (env.IsExceptionPending()) return env.Undefined();
   }
   return results;
 }
 
-Napi::Value prepareOne(Napi::Env env, const Napi::Array& item, const Curves& curves) {
-  const std::optional<double> type = numberOf(item[0U]);
+std::optional<KeyType> keyTypeOf(const Napi::Value& value) {
+  const std::optional<double> type = numberOf(value);
+  if (!type || *type < 0 || *type >= kKeyTypes) return std::nullopt;
+  return static_cast<KeyType>(static_cast<int>(*type));
+}
+
+Napi::Value prepareOne(Napi::Env env, const Napi::Array& item, Preparation& preparation) {
+  const std::optional<KeyType> type = keyTypeOf(item[0U]);
   const std::optional<std::string> uri = textOf(item[1U]);
-  if (!type || *type < 0 || *type >= kKeyTypes || !uri) return failed(env, wrongItem("prepare"));
-  Result<PreparedKey> prepared = prepare(static_cast<KeyType>(static_cast<int>(*type)), viewOf(*uri), curves);
+  if (!type || !uri) return failed(env, wrongItem("prepare"));
+  Result<PreparedKey> prepared = preparation.prepare(*type, viewOf(*uri));
   if (!prepared.ok()) return failed(env, prepared.failure());
   const PreparedKey& key = prepared.value();
   return tuple(env, {moved(env, viewOf(key.privateKey)), moved(env, viewOf(key.csrPem))});
+}
+
+// How many of the items, as far as they can be read, want this type.
+size_t countOf(const Napi::Value& items, KeyType type) {
+  if (!items.IsArray()) return 0;
+  const Napi::Array array = items.As<Napi::Array>();
+  size_t count = 0;
+  for (uint32_t i = 0; i < array.Length() && i < kMaxBatch; ++i) {
+    const Napi::HandleScope scope(items.Env());
+    const Napi::Value item = array[i];
+    if (item.IsArray() && keyTypeOf(item.As<Napi::Array>()[0U]) == type) ++count;
+  }
+  return count;
 }
 
 Napi::Value sealOne(Napi::Env env, const Napi::Array& item) {
@@ -128,8 +149,15 @@ Napi::Value prepareBatch(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Curves* curves = curvesOf(env);
   if (curves == nullptr) return env.Undefined();
+  const DrainedErrors drained;
+  Result<Preparation> preparation =
+      Preparation::begin(countOf(info[0], KeyType::ecP256), countOf(info[0], KeyType::ecP384), *curves);
+  if (!preparation.ok()) {
+    throwFailure(env, preparation.failure());
+    return env.Undefined();
+  }
   return forEach(env, info[0], "prepare",
-                 [&](const Napi::Array& item) { return prepareOne(env, item, *curves); });
+                 [&](const Napi::Array& item) { return prepareOne(env, item, preparation.value()); });
 }
 
 Napi::Value sealBatch(const Napi::CallbackInfo& info) {

@@ -27,16 +27,6 @@ int bitsOf(KeyType type) {
   }
 }
 
-Result<RsaPtr> generateRsa(int bits) {
-  RsaPtr key(RSA_new());
-  BignumPtr exponent(BN_new());
-  if (!key || !exponent || BN_set_word(exponent.get(), kRsaExponent) != 1 ||
-      RSA_generate_key_ex(key.get(), bits, exponent.get(), nullptr) != 1) {
-    return opensslFailure("making an RSA key");
-  }
-  return key;
-}
-
 }  // namespace
 
 std::unique_ptr<EcCurve> EcCurve::create(int nid) {
@@ -44,7 +34,10 @@ std::unique_ptr<EcCurve> EcCurve::create(int nid) {
   curve->group_.reset(EC_GROUP_new_by_curve_name(nid));
   curve->context_.reset(BN_CTX_new());
   curve->key_.reset(EC_KEY_new());
-  if (!curve->group_ || !curve->context_ || !curve->key_) return nullptr;
+  curve->x_.reset(BN_new());
+  curve->y_.reset(BN_new());
+  curve->z_.reset(BN_new());
+  if (!curve->group_ || !curve->context_ || !curve->key_ || !curve->x_ || !curve->y_ || !curve->z_) return nullptr;
   EC_GROUP_set_asn1_flag(curve->group_.get(), OPENSSL_EC_NAMED_CURVE);
   if (EC_KEY_set_group(curve->key_.get(), curve->group_.get()) != 1) return nullptr;
   curve->fieldOctets_ = static_cast<size_t>(EC_GROUP_get_degree(curve->group_.get()) + 7) / 8;
@@ -52,6 +45,46 @@ std::unique_ptr<EcCurve> EcCurve::create(int nid) {
   curve->algorithm_ = &kSignatureAlgorithms[isP256 ? 0 : 1];
   curve->publicKeyAlgorithm_ = isP256 ? viewOf(kP256Algorithm) : viewOf(kP384Algorithm);
   return curve;
+}
+
+Result<std::vector<EcKeyNumbers>> EcCurve::generate(size_t count) const {
+  std::vector<EcKeyNumbers> keys(count);
+  std::vector<EcPointPtr> points;
+  std::vector<EC_POINT*> borrowed;
+  points.reserve(count);
+  borrowed.reserve(count);
+  for (EcKeyNumbers& made : keys) {
+    if (EC_KEY_generate_key(key_.get()) != 1) return opensslFailure("making an EC key");
+    made.privateNumber.reset(BN_dup(EC_KEY_get0_private_key(key_.get())));
+    points.emplace_back(EC_POINT_dup(EC_KEY_get0_public_key(key_.get()), group_.get()));
+    if (!made.privateNumber || !points.back()) return opensslFailure("making an EC key");
+    borrowed.push_back(points.back().get());
+  }
+  forgetPrivateKey();
+  if (count > 1 && EC_POINTs_make_affine(group_.get(), count, borrowed.data(), context_.get()) != 1) {
+    return opensslFailure("making an EC key");
+  }
+  for (size_t i = 0; i < count; ++i) {
+    uint8_t* octets = keys[i].point.data();
+    if (count > 1 ? !writeAffinePoint(borrowed[i], octets) : !writePoint(borrowed[i], octets)) return opensslFailure("writing an EC public key");
+  }
+  return keys;
+}
+
+// With the inversion of this curve alone, which is faster than the one that points share.
+bool EcCurve::writePoint(const EC_POINT* point, uint8_t* octets) const {
+  return EC_POINT_point2oct(group_.get(), point, POINT_CONVERSION_UNCOMPRESSED, octets, pointOctets(),
+                            context_.get()) == pointOctets();
+}
+
+// EC_POINT_point2oct would invert z once more, though it is one: so the coordinates are read as they are.
+bool EcCurve::writeAffinePoint(const EC_POINT* point, uint8_t* octets) const {
+  const int size = static_cast<int>(fieldOctets_);
+  octets[0] = POINT_CONVERSION_UNCOMPRESSED;
+  return EC_POINT_get_Jprojective_coordinates_GFp(group_.get(), point, x_.get(), y_.get(), z_.get(),
+                                                  context_.get()) == 1 &&
+         BN_is_one(z_.get()) && BN_bn2binpad(x_.get(), octets + 1, size) == size &&
+         BN_bn2binpad(y_.get(), octets + 1 + size, size) == size;
 }
 
 bool EcCurve::setPublicKey(View octets) const {
@@ -68,26 +101,29 @@ std::unique_ptr<Curves> Curves::create() {
   return curves->p256_ && curves->p384_ ? std::move(curves) : nullptr;
 }
 
-Result<KeyPair> KeyPair::generate(KeyType type, const Curves& curves) {
+Result<KeyPair> KeyPair::ofNumbers(EcKeyNumbers numbers, const EcCurve& curve) {
   KeyPair pair;
-  if (type == KeyType::ecP256 || type == KeyType::ecP384) {
-    pair.curve_ = type == KeyType::ecP256 ? &curves.p256() : &curves.p384();
-    const EcCurve& curve = *pair.curve_;
-    if (EC_KEY_generate_key(curve.key()) != 1 ||
-        EC_POINT_point2oct(curve.group(), EC_KEY_get0_public_key(curve.key()), POINT_CONVERSION_UNCOMPRESSED,
-                           pair.point_.data(), pair.point_.size(), curve.context()) != curve.pointOctets()) {
-      return opensslFailure("making an EC key");
-    }
-    return pair;
+  pair.curve_ = &curve;
+  pair.numbers_ = std::move(numbers);
+  if (EC_KEY_set_private_key(curve.key(), pair.numbers_.privateNumber.get()) != 1) {
+    return opensslFailure("loading an EC key");
   }
-  Result<RsaPtr> rsa = generateRsa(bitsOf(type));
-  if (!rsa.ok()) return rsa.failure();
-  pair.rsa_ = std::move(rsa.value());
+  return pair;
+}
+
+Result<KeyPair> KeyPair::generateRsa(KeyType type) {
+  KeyPair pair;
+  pair.rsa_.reset(RSA_new());
+  const BignumPtr exponent(BN_new());
+  if (!pair.rsa_ || !exponent || BN_set_word(exponent.get(), kRsaExponent) != 1 ||
+      RSA_generate_key_ex(pair.rsa_.get(), bitsOf(type), exponent.get(), nullptr) != 1) {
+    return opensslFailure("making an RSA key");
+  }
   return pair;
 }
 
 KeyPair::KeyPair(KeyPair&& other) noexcept
-    : curve_(other.curve_), rsa_(std::move(other.rsa_)), point_(other.point_) {
+    : curve_(other.curve_), numbers_(std::move(other.numbers_)), rsa_(std::move(other.rsa_)) {
   other.curve_ = nullptr;
 }
 
@@ -103,7 +139,7 @@ const SignatureAlgorithm& KeyPair::algorithm() const {
 Result<Nothing> KeyPair::writePublicKeyInfo(DerWriter<Bytes>& writer) const {
   const size_t end = writer.mark();
   if (curve_ != nullptr) {
-    writer.raw({point_.data(), curve_->pointOctets()});
+    writer.raw({numbers_.point.data(), curve_->pointOctets()});
   } else {
     Bytes key(static_cast<size_t>(i2d_RSAPublicKey(rsa_.get(), nullptr)));
     unsigned char* at = key.data();
@@ -124,11 +160,11 @@ Result<SecretBytes> KeyPair::privateKeyInfo() const {
 Result<SecretBytes> KeyPair::ecPrivateKeyInfo() const {
   const size_t size = curve_->fieldOctets();
   SecretBytes number(size);
-  if (BN_bn2binpad(EC_KEY_get0_private_key(curve_->key()), number.data(), static_cast<int>(size)) < 0) {
+  if (BN_bn2binpad(numbers_.privateNumber.get(), number.data(), static_cast<int>(size)) < 0) {
     return opensslFailure("writing an EC key");
   }
   DerWriter<SecretBytes> writer(256);
-  writer.raw({point_.data(), curve_->pointOctets()});
+  writer.raw({numbers_.point.data(), curve_->pointOctets()});
   writer.bitStringHeader(0);
   writer.header(kContext1, 0);
   const size_t publicEnd = writer.mark();

@@ -5,6 +5,7 @@
 #define SIDECERT_KEY_H
 
 #include <array>
+#include <vector>
 
 #include "algorithm.h"
 #include "bytes.h"
@@ -24,6 +25,13 @@ constexpr size_t kMaxFieldOctets = 66;
 // 0x04, x, y. (SEC 1 §2.3.3)
 constexpr size_t kMaxPointOctets = 1 + 2 * kMaxFieldOctets;
 
+// A fresh EC key, not yet in an EC_KEY.
+struct EcKeyNumbers {
+  // BN_clear_free wipes it.
+  BignumPtr privateNumber;
+  std::array<uint8_t, kMaxPointOctets> point{};
+};
+
 // One curve with what is worth keeping between keys. For one thread.
 class EcCurve {
  public:
@@ -32,14 +40,15 @@ class EcCurve {
 
   size_t fieldOctets() const { return fieldOctets_; }
   size_t pointOctets() const { return 1 + 2 * fieldOctets_; }
-  const EC_GROUP* group() const { return group_.get(); }
-  BN_CTX* context() const { return context_.get(); }
   // The same key object for each request: to make one anew copies the whole group.
   EC_KEY* key() const { return key_.get(); }
   // ECDSA with the hash that is as strong as the curve. (RFC 5480 §4)
   const SignatureAlgorithm& algorithm() const { return *algorithm_; }
   View publicKeyAlgorithm() const { return publicKeyAlgorithm_; }
 
+  // Makes `count` keys. Together, because a public point leaves the multiplication in a form that takes a modular
+  // inversion to write down, a sixth of the work for a key; and many can share one. (Montgomery's trick)
+  Result<std::vector<EcKeyNumbers>> generate(size_t count) const;
   // Puts the public point that `octets` spell, which must be on the curve, into key(). False when they spell none.
   bool setPublicKey(View octets) const;
   // Clears and frees the private number in key().
@@ -47,10 +56,15 @@ class EcCurve {
 
  private:
   EcCurve() = default;
+  bool writePoint(const EC_POINT* point, uint8_t* octets) const;
+  bool writeAffinePoint(const EC_POINT* point, uint8_t* octets) const;
 
   EcGroupPtr group_;
   BnContextPtr context_;
   EcKeyPtr key_;
+  BignumPtr x_;
+  BignumPtr y_;
+  BignumPtr z_;
   size_t fieldOctets_ = 0;
   const SignatureAlgorithm* algorithm_ = nullptr;
   View publicKeyAlgorithm_;
@@ -71,10 +85,12 @@ class Curves {
   std::unique_ptr<EcCurve> p384_;
 };
 
-// A fresh key pair that signs once, its own CSR.
+// A fresh key pair that signs once, its own CSR. An EC key is in its curve's key() while this lives, so there is one at
+// a time.
 class KeyPair {
  public:
-  static Result<KeyPair> generate(KeyType type, const Curves& curves);
+  static Result<KeyPair> ofNumbers(EcKeyNumbers numbers, const EcCurve& curve);
+  static Result<KeyPair> generateRsa(KeyType type);
 
   KeyPair(KeyPair&& other) noexcept;
   KeyPair& operator=(KeyPair&&) = delete;
@@ -92,11 +108,10 @@ class KeyPair {
   Result<SecretBytes> ecPrivateKeyInfo() const;
   Result<SecretBytes> rsaPrivateKeyInfo() const;
 
-  // Exactly one of the two.
+  // Either an EC key or an RSA key.
   const EcCurve* curve_ = nullptr;
+  EcKeyNumbers numbers_;
   RsaPtr rsa_;
-  // The public point of an EC key: worked out once, because it takes a modular inversion.
-  std::array<uint8_t, kMaxPointOctets> point_{};
 };
 
 // ECDSA with the given key; the signature in DER. (RFC 3279 §2.2.3)

@@ -30,6 +30,7 @@ using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
 using BnContextPtr = std::unique_ptr<BN_CTX, FreeWith<BN_CTX_free>>;
 using EcGroupPtr = std::unique_ptr<EC_GROUP, FreeWith<EC_GROUP_free>>;
 using EcKeyPtr = std::unique_ptr<EC_KEY, FreeWith<EC_KEY_free>>;
+using EcPointPtr = std::unique_ptr<EC_POINT, FreeWith<EC_POINT_free>>;
 using EvpPkeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
 using GeneralNamesPtr = std::unique_ptr<GENERAL_NAMES, FreeWith<GENERAL_NAMES_free>>;
 using OpensslMemoryPtr = std::unique_ptr<unsigned char, FreeWith<freeMemory>>;

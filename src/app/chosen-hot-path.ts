@@ -1,9 +1,23 @@
 import { chooseHotPath, type HotPathKind, type HotPathMode } from '../hotpath/index.js';
+import { forbidDumping } from '../platform/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 
-/** Who does the cryptography of this process, said in one line of the log. @throws as {@link chooseHotPath}. */
+/**
+ * Who does the cryptography of this process, said in one line of the log. With the addon at hand the process also
+ * forbids core files and tracing of itself; `js` leaves the addon alone.
+ * @throws as {@link chooseHotPath}.
+ */
 export function chosenHotPath(mode: HotPathMode, logger: Logger): HotPathKind {
   const { kind, reason } = chooseHotPath(mode);
   logger.info('hot path chosen', { [Field.mode]: kind, [Field.reason]: reason });
+  if (kind === 'native') protectMemory(logger);
   return kind;
+}
+
+function protectMemory(logger: Logger): void {
+  try {
+    forbidDumping();
+  } catch (error) {
+    logger.warn('core files stay possible', { [Field.error]: String(error) });
+  }
 }

@@ -2,3 +2,4 @@
  * platform: what a process that holds private keys must do about itself and its machine.
  */
 export { closeDebugDoors, type DebugDoorsOptions } from './debug-doors.js';
+export { forbidDumping, type PeerAnswer, type PeerCredentials, peerCredentials } from './system-door.js';

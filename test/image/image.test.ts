@@ -83,7 +83,7 @@ t.test('the image, built and run', { timeout: BUILD_LIMIT_MS }, async (t) => {
 
   t.test('says its version', async (t) => {
     const { code, output } = await runOnce(builder, [...entrypoint, 'version']);
-    t.match(output, /^sidecert \d+\.\d+\.\d+ \(node /);
+    t.match(output, /^sidecert \d+\.\d+\.\d+ \(node .*, hot path native\)/);
     t.equal(code, 0);
   });
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { run } from './run.js';
 
-/** What the build stage runs: a shell, coreutils and friends, and the libraries that Node.js links. */
-const DEBIAN_PACKAGES = 'bash,coreutils,dash,findutils,grep,libc-bin,libstdc++6,sed';
+/** What the build stage runs: a shell, coreutils and friends, what compiles the addon, and the libraries that Node.js links. */
+const DEBIAN_PACKAGES = 'bash,coreutils,dash,findutils,g++,grep,libc-bin,libstdc++6,make,python3,sed';
 
 /** Where TLS of this machine finds its roots; the base gets a copy, because a network may have roots of its own. */
 const MACHINE_ROOTS = process.env.NODE_EXTRA_CA_CERTS;
@@ -22,6 +22,7 @@ export async function makeLocalBase(image: string): Promise<void> {
     container = await must('buildah', ['from', 'scratch']);
     await must('buildah', ['add', '--quiet', container, tree, '/']);
     await must('buildah', ['copy', '--quiet', container, process.execPath, '/usr/local/bin/node']);
+    await must('buildah', ['copy', '--quiet', container, await headersDirectory(), '/usr/local/include/node']);
     await must('buildah', ['copy', '--quiet', container, await npmDirectory(), '/usr/local/lib/node_modules/npm']);
     const settings = ['--env', 'PATH=/usr/local/bin:/usr/bin:/bin', '--env', 'HOME=/root'];
     if (MACHINE_ROOTS !== undefined) {
@@ -36,6 +37,11 @@ export async function makeLocalBase(image: string): Promise<void> {
     if (container !== '') await run('buildah', ['rm', container]);
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** The headers of the Node.js that runs this test, which the addon is compiled against. */
+async function headersDirectory(): Promise<string> {
+  return join(dirname(dirname(await realpath(process.execPath))), 'include', 'node');
 }
 
 /** npm says where it is when it has started us; else it lies beside Node.js. */
