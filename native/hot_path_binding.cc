@@ -22,16 +22,23 @@ constexpr double kMaxEpochMs = 253'402'300'799'999;
 
 constexpr size_t kMaxSerialOctets = 20;
 
-Napi::ArrayBuffer moved(Napi::Env env, View bytes) {
-  Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes.size);
-  if (buffer.Data() != nullptr && bytes.size > 0) std::memcpy(buffer.Data(), bytes.data, bytes.size);
+// The bytes in memory of JavaScript's own. Null when there is none to be had, as in a thread that is being ended: by the
+// plain call, because the methods of an empty Napi::ArrayBuffer end the process.
+napi_value moved(Napi::Env env, View bytes) {
+  void* memory = nullptr;
+  napi_value buffer = nullptr;
+  if (napi_create_arraybuffer(env, bytes.size, &memory, &buffer) != napi_ok) return nullptr;
+  if (bytes.size > 0) std::memcpy(memory, bytes.data, bytes.size);
   return buffer;
 }
 
+// Empty when one of the values is null.
 Napi::Value tuple(Napi::Env env, std::initializer_list<napi_value> values) {
   Napi::Array array = Napi::Array::New(env, values.size());
   uint32_t index = 0;
-  for (const napi_value value : values) array.Set(index++, value);
+  for (const napi_value value : values) {
+    if (value == nullptr || napi_set_element(env, array, index++, value) != napi_ok) return Napi::Value();
+  }
   return array;
 }
 
@@ -57,11 +64,11 @@ Napi::Value forEach(Napi::Env env, const Napi::Value& argument, const char* oper
     const Napi::HandleScope scope(env);
     const DrainedErrors drained;
     const Napi::Value item = items[i];
-    // Empty in a thread that is being ended.
-    if (item.IsEmpty()) return env.Undefined();
-    results[i] = item.IsArray() ? operate(item.As<Napi::Array>()) : failed(env, wrongItem(operation));
-    // A getter of the caller's has thrown, or memory has run out.
-    if (env.IsExceptionPending()) return env.Undefined();
+    if (item.IsEmpty()) return Napi::Value();
+    const Napi::Value result = item.IsArray() ? operate(item.As<Napi::Array>()) : failed(env, wrongItem(operation));
+    // A getter of the caller's has thrown, or memory has run out, or the thread is being ended.
+    if (env.IsExceptionPending() || result.IsEmpty()) return Napi::Value();
+    if (napi_set_element(env, results, i, result) != napi_ok) return Napi::Value();
   }
   return results;
 }
