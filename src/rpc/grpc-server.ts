@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { Field, type Logger } from '../telemetry/index.js';
+import { Connections } from './connections.js';
 
 /**
  * A gRPC server without a port: our own listeners hand it their sockets. grpc-js would listen by itself, but with a
@@ -36,6 +37,7 @@ export function createGrpcServer({ logger, maxReceiveBytes, maxConcurrentStreams
   });
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const connections = new Connections();
+  let connectionCount = 0;
   let closing: Promise<void> | undefined;
   return {
     addService(definition, implementation) {
@@ -46,6 +48,8 @@ export function createGrpcServer({ logger, maxReceiveBytes, maxConcurrentStreams
         socket.destroy();
         return;
       }
+      connectionCount += 1;
+      Object.defineProperty(socket, 'remoteAddress', { value: `connection-${connectionCount}` });
       connections.add(socket);
       // A socket accepted as paused has no read under way, and the HTTP/2 session waits for one without starting it.
       // Nothing is lost in between: bytes come with the next turn of the loop, when the session owns the socket.
@@ -70,36 +74,4 @@ export function createGrpcServer({ logger, maxReceiveBytes, maxConcurrentStreams
  */
 export function connectionOf(call: { getPeer(): string }): number {
   return Number(/^connection-(\d+)/.exec(call.getPeer())?.[1] ?? 0);
-}
-
-class Connections {
-  readonly #open = new Set<Socket>();
-  #count = 0;
-  #onEmpty = (): void => {};
-
-  add(socket: Socket): void {
-    this.#count += 1;
-    Object.defineProperty(socket, 'remoteAddress', { value: `connection-${this.#count}` });
-    this.#open.add(socket);
-    socket.once('close', () => {
-      this.#open.delete(socket);
-      if (this.#open.size === 0) this.#onEmpty();
-    });
-  }
-
-  /** Resolves when all are closed, with the number of those it had to destroy after `graceMs`. */
-  async drained(graceMs: number): Promise<number> {
-    let forced = 0;
-    const empty = new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-    });
-    if (this.#open.size === 0) return forced;
-    const timer = setTimeout(() => {
-      forced = this.#open.size;
-      for (const socket of this.#open) socket.destroy();
-    }, graceMs);
-    await empty;
-    clearTimeout(timer);
-    return forced;
-  }
 }

@@ -1,8 +1,13 @@
 import { type handleUnaryCall, type ServiceDefinition, status, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { FRAME_PREFIX_BYTES, type FramedCall, writeFramePrefix } from './framed-call.js';
+import type { FramedServer } from './framed-server.js';
 import { grpc } from './gen/messages.js';
 import { rawMethod } from './raw-method.js';
+import type { StatusText } from './status.js';
 
 const { HealthCheckRequest, HealthCheckResponse } = grpc.health.v1;
+
+const CHECK = '/grpc.health.v1.Health/Check';
 
 /** A service as {@link GrpcServer.addService} takes it. */
 export interface Service {
@@ -16,19 +21,43 @@ export interface Service {
  */
 export function healthService(isServing: () => boolean): Service {
   const check: handleUnaryCall<Buffer, Buffer> = (call, callback) => {
-    if (serviceName(call.request) !== '') {
-      callback({ code: status.NOT_FOUND, details: 'unknown service' });
-      return;
-    }
-    const answer = isServing()
-      ? HealthCheckResponse.ServingStatus.SERVING
-      : HealthCheckResponse.ServingStatus.NOT_SERVING;
-    callback(null, Buffer.from(HealthCheckResponse.encode({ status: answer }).finish()));
+    const answer = answerTo(call.request, isServing);
+    if (Buffer.isBuffer(answer)) callback(null, answer);
+    else callback(answer);
   };
-  return {
-    definition: { Check: rawMethod('/grpc.health.v1.Health/Check', 'unary') },
-    implementation: { Check: check },
-  };
+  return { definition: { Check: rawMethod(CHECK, 'unary') }, implementation: { Check: check } };
+}
+
+/** The same for a server of our own framing. */
+export function addHealthMethod(server: Pick<FramedServer, 'addMethod'>, isServing: () => boolean): void {
+  server.addMethod(CHECK, (call) => {
+    const parts: Buffer[] = [];
+    call.listen({
+      part(bytes, isLast) {
+        parts.push(Buffer.from(bytes));
+        if (isLast) answer(call, answerTo(Buffer.concat(parts), isServing));
+      },
+      halfClosed: () => call.end({ code: status.INVALID_ARGUMENT, details: 'got no message, expected one' }),
+      gone: () => {},
+    });
+  });
+}
+
+function answer(call: FramedCall, answer: Buffer | StatusText): void {
+  if (!Buffer.isBuffer(answer)) {
+    call.end(answer);
+    return;
+  }
+  const prefix = Buffer.alloc(FRAME_PREFIX_BYTES);
+  writeFramePrefix(prefix, answer.length);
+  call.send(prefix, answer);
+  call.end();
+}
+
+function answerTo(request: Buffer, isServing: () => boolean): Buffer | StatusText {
+  if (serviceName(request) !== '') return { code: status.NOT_FOUND, details: 'unknown service' };
+  const { SERVING, NOT_SERVING } = HealthCheckResponse.ServingStatus;
+  return Buffer.from(HealthCheckResponse.encode({ status: isServing() ? SERVING : NOT_SERVING }).finish());
 }
 
 /** The name asked for; a request that does not parse names a service that we do not have. */

@@ -2,6 +2,7 @@
  * sds: speaks Envoy's secret discovery service. `subscription.ts` decides what a stream gets and when; around it are the
  * codec, the stream, and the broadcast of a rotation. Which secrets there are, and for whom, is the {@link SecretSource}'s.
  */
-export { MAX_REQUEST_BYTES, SECRET_TYPE_URL } from './discovery-codec.js';
+export { MAX_REQUEST_BYTES } from './request-codec.js';
 export { createSdsServer, type SdsServer, type SdsServerOptions } from './sds-server.js';
 export type { SecretSource, SecretView, SecretViewEvents, ServedSecret, StreamCaller } from './secret-source.js';
+export { SECRET_TYPE_URL } from './type-url.js';

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
-import { connectionOf, type GrpcServer, type RawBidiCall, rawMethod, toStatusObject } from '../rpc/index.js';
+import { type FramedCall, type FramedServer, toStatusObject } from '../rpc/index.js';
 import type { Logger } from '../telemetry/index.js';
 import { Broadcast } from './broadcast.js';
-import { ResponseEncoder } from './discovery-codec.js';
+import { ResponseEncoder } from './response-encoder.js';
 import type { SecretSource } from './secret-source.js';
 import { SotwStream, type StreamContext } from './sotw-stream.js';
 
 export interface SdsServerOptions {
   /** Where the service is added; made with {@link MAX_REQUEST_BYTES}. */
-  readonly grpcServer: Pick<GrpcServer, 'addService'>;
+  readonly server: Pick<FramedServer, 'addMethod'>;
   readonly source: SecretSource;
   readonly logger: Logger;
   /** Says who we are in each response; Envoy shows it as `control_plane.identifier`. */
@@ -20,11 +20,11 @@ export interface SdsServerOptions {
   readonly every?: (periodMs: number, act: () => void) => () => void;
 }
 
-/** The SDS service of one gRPC server, which owns the connections. */
+/** The SDS service of one server, which owns the connections. */
 export interface SdsServer {
   /** Streams that are served now, or wait for their caller to be known. */
   readonly streamCount: number;
-  /** Ends all streams with OK, and those that are opened later with UNAVAILABLE: for the drain of the gRPC server. */
+  /** Ends all streams with OK, and those that are opened later with UNAVAILABLE: for the drain of the server. */
   endAllStreams(): void;
 }
 
@@ -36,9 +36,9 @@ const CHECK_PERIOD_MS = 5_000;
 /** 64 random bits: no stream can name a nonce of another one. */
 const NONCE_PREFIX_BYTES = 8;
 
-/** Adds the secret discovery service to a gRPC server. (envoy.service.secret.v3) */
+/** Adds the secret discovery service to a server. (envoy.service.secret.v3) */
 export function createSdsServer(options: SdsServerOptions): SdsServer {
-  const { grpcServer, source, logger, controlPlaneIdentifier, now, every = everyUnreferenced } = options;
+  const { server, source, logger, controlPlaneIdentifier, now, every = everyUnreferenced } = options;
   const encoder = new ResponseEncoder(controlPlaneIdentifier);
   const context: StreamContext = { source, encoder, broadcast: new Broadcast(), logger, now };
   const streams = new Set<SotwStream>();
@@ -56,19 +56,18 @@ export function createSdsServer(options: SdsServerOptions): SdsServer {
     stopChecks?.();
     stopChecks = undefined;
   };
-  const open = (call: RawBidiCall): void => {
+  const open = (call: FramedCall): void => {
     if (isEnding) {
-      call.emit('error', toStatusObject(new IdentityError('ERR_SVID_NOT_READY', 'shutting down')));
+      call.end(toStatusObject(new IdentityError('ERR_SVID_NOT_READY', 'shutting down')));
       return;
     }
     streamNumber += 1;
-    const authorization = call.metadata.get('authorization').map(String);
-    const caller = { authorization, connection: connectionOf(call) };
+    const caller = { authorization: call.authorization, connection: call.connection };
     const noncePrefix = randomBytes(NONCE_PREFIX_BYTES).toString('base64url');
     streams.add(new SotwStream(call, { context, origin: { caller, stream: streamNumber, noncePrefix }, onGone }));
     stopChecks ??= every(CHECK_PERIOD_MS, check);
   };
-  grpcServer.addService({ StreamSecrets: rawMethod(STREAM_SECRETS, 'bidi') }, { StreamSecrets: open });
+  server.addMethod(STREAM_SECRETS, open);
   return {
     get streamCount() {
       return streams.size;

@@ -1,7 +1,10 @@
-import { type RawBidiCall, toStatusObject } from '../rpc/index.js';
+import { IdentityError } from '../errors/index.js';
+import { type CallEvents, type FramedCall, toStatusObject } from '../rpc/index.js';
 import type { Logger } from '../telemetry/index.js';
 import type { Broadcast, PushTarget } from './broadcast.js';
-import { decodeRequest, type ResponseEncoder } from './discovery-codec.js';
+import type { DecodedRequest } from './request-codec.js';
+import { RequestReader } from './request-reader.js';
+import { encodeTail, NONCE_CHARS, type ResponseEncoder } from './response-encoder.js';
 import type { SecretSource, SecretView, ServedSecret, StreamCaller } from './secret-source.js';
 import { StreamLog } from './stream-log.js';
 import { NEW_SUBSCRIPTION, onChanged, onRequest, onSent, onTime, toSend } from './subscription.js';
@@ -25,19 +28,26 @@ export interface StreamOrigin {
   readonly noncePrefix: string;
 }
 
+/** What a stream may ask before its caller is known; Envoy asks once. */
+const MAX_EARLY_REQUESTS = 16;
+
 /**
  * One `StreamSecrets` call: carries requests to the {@link NEW_SUBSCRIPTION | subscription}, which decides, and its
  * responses back. It ends with OK when the peer has half-closed or the view asks for it, else with an error's status.
  */
-export class SotwStream implements PushTarget {
-  readonly #call: RawBidiCall;
+export class SotwStream implements PushTarget, CallEvents {
+  readonly #call: FramedCall;
   readonly #context: StreamContext;
   readonly #origin: StreamOrigin;
   readonly #onGone: (stream: SotwStream) => void;
   readonly #abort = new AbortController();
   readonly #log: StreamLog;
+  readonly #reader = new RequestReader();
   /** One closure a stream, not one a push. */
   readonly #secretOf = (name: string): ServedSecret | undefined => this.#view?.secret(name);
+  /** What was asked before the caller was known. */
+  #early: DecodedRequest[] = [];
+  #isHalfClosed = false;
   #view: SecretView | undefined;
   #subscription = NEW_SUBSCRIPTION;
   #sentCount = 0;
@@ -46,7 +56,7 @@ export class SotwStream implements PushTarget {
 
   /** Serves `call` at once; `onGone` is called when that has ended, whoever ended it. */
   constructor(
-    call: RawBidiCall,
+    call: FramedCall,
     { context, origin, onGone }: { context: StreamContext; origin: StreamOrigin; onGone: (stream: SotwStream) => void },
   ) {
     this.#call = call;
@@ -54,13 +64,30 @@ export class SotwStream implements PushTarget {
     this.#origin = origin;
     this.#onGone = onGone;
     this.#log = new StreamLog(context.logger, { connection: origin.caller.connection, stream: origin.stream });
-    // grpc-js says so after every end of a call, a clean one too.
-    call.on('cancelled', () => this.#release());
-    // Until the caller is known nothing is read: what it sends meanwhile stays within the flow-control window.
+    call.listen(this);
     context.source.open(origin.caller, this.#abort.signal).then(
       (view) => this.#serve(view),
       (error: unknown) => this.end(error),
     );
+  }
+
+  part(bytes: Buffer, isLast: boolean): void {
+    if (this.#isOver) return;
+    try {
+      const request = this.#reader.read(bytes, isLast);
+      if (request !== undefined) this.#receive(request);
+    } catch (error) {
+      this.end(error);
+    }
+  }
+
+  halfClosed(): void {
+    this.#isHalfClosed = true;
+    if (this.#view !== undefined) this.end();
+  }
+
+  gone(): void {
+    this.#release();
   }
 
   /** Sends what is due, when the broadcast comes to this stream. */
@@ -87,7 +114,7 @@ export class SotwStream implements PushTarget {
       this.#call.end();
     } else {
       this.#log.failed(error);
-      this.#call.emit('error', toStatusObject(error));
+      this.#call.end(toStatusObject(error));
     }
     this.#release();
   }
@@ -102,21 +129,25 @@ export class SotwStream implements PushTarget {
       changed: (names) => this.#changed(names),
       end: (reason) => this.end(reason),
     });
-    this.#call.on('data', (bytes: Buffer) => this.#receive(bytes));
-    this.#call.on('end', () => this.end());
+    const early = this.#early;
+    this.#early = [];
+    for (const request of early) this.#receive(request);
+    if (this.#isHalfClosed) this.end();
   }
 
-  #receive(bytes: Buffer): void {
+  #receive(request: DecodedRequest): void {
     if (this.#isOver) return;
-    try {
-      const request = decodeRequest(bytes);
-      const { next, verdict } = onRequest(this.#subscription, request);
-      this.#subscription = next;
-      this.#log.request(request, verdict, this.#context.now());
-    } catch (error) {
-      this.end(error);
+    if (this.#view === undefined) {
+      if (this.#early.length === MAX_EARLY_REQUESTS) {
+        const message = `requests before the first answer: got ${MAX_EARLY_REQUESTS + 1}, expected at most ${MAX_EARLY_REQUESTS}`;
+        throw new IdentityError('ERR_REQUEST_INVALID', message);
+      }
+      this.#early.push(request);
       return;
     }
+    const { next, verdict } = onRequest(this.#subscription, request);
+    this.#subscription = next;
+    this.#log.request(request, verdict, this.#context.now());
     this.#send();
   }
 
@@ -126,13 +157,19 @@ export class SotwStream implements PushTarget {
     try {
       const secrets = toSend(this.#subscription, this.#secretOf);
       if (secrets.length === 0) return;
-      this.#sentCount += 1;
-      const nonce = `${this.#origin.noncePrefix}-${this.#sentCount}`;
-      this.#call.write(this.#context.encoder.encode(secrets, nonce));
+      const nonce = this.#nextNonce();
+      const response = this.#context.encoder.encode(secrets);
+      this.#call.send(response.head, encodeTail(nonce), response.release);
       this.#subscription = onSent(this.#subscription, { nonce, secrets, nowMs: this.#context.now() });
     } catch (error) {
       this.end(error);
     }
+  }
+
+  #nextNonce(): string {
+    this.#sentCount += 1;
+    const { noncePrefix } = this.#origin;
+    return noncePrefix + this.#sentCount.toString(16).padStart(NONCE_CHARS - noncePrefix.length, '0');
   }
 
   #changed(names: readonly string[]): void {
@@ -148,9 +185,8 @@ export class SotwStream implements PushTarget {
     this.#abort.abort();
     this.#view?.close();
     this.#view = undefined;
+    this.#early = [];
     this.#subscription = NEW_SUBSCRIPTION;
-    // What still comes in is thrown away: unread, it would use up the window of the other streams of the connection.
-    this.#call.resume();
     this.#onGone(this);
   }
 }

@@ -1,6 +1,6 @@
 import { errorCodeOf } from '../errors/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
-import type { DecodedRequest } from './discovery-codec.js';
+import type { DecodedRequest } from './request-codec.js';
 import type { Verdict } from './subscription.js';
 
 /** What every line of a stream tells of whose it is. */

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { status } from '@grpc/grpc-js';
+import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import {
   connectionOf,
@@ -10,7 +10,6 @@ import {
   healthService,
   listenUnix,
   openChannel,
-  type RawBidiCall,
   rawMethod,
 } from '../../src/rpc/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
@@ -19,6 +18,7 @@ import { shortDir } from '../support/short-dir.js';
 const { HealthCheckRequest, HealthCheckResponse } = grpcMessages.health.v1;
 const HEALTH = '/grpc.health.v1.Health/Check';
 const ECHO = '/test.Echo/Stream';
+type RawBidiCall = ServerDuplexStream<Buffer, Buffer>;
 const soon = () => Date.now() + 10_000;
 
 async function serve(t: Test, options: { maxReceiveBytes?: number; prepare?: (server: GrpcServer) => void } = {}) {

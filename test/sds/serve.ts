@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { createGrpcServer, listenUnix } from '../../src/rpc/index.js';
+import { createFramedServer, listenUnix } from '../../src/rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES } from '../../src/sds/index.js';
 import { type LogFields, type Logger, silentLogger } from '../../src/telemetry/index.js';
 import { FakeSecretSource } from '../support/fake-secret-source.js';
@@ -19,9 +19,13 @@ export async function serveSds(t: Test) {
   const warnings: LoggedLine[] = [];
   const logger: Logger = { ...silentLogger, warn: (message, fields = {}) => warnings.push({ message, fields }) };
   const clock = { nowMs: 1_000_000, tick: (): void => {} };
-  const grpcServer = createGrpcServer({ logger: silentLogger, maxReceiveBytes: MAX_REQUEST_BYTES });
+  const server = createFramedServer({
+    logger: silentLogger,
+    maxReceiveBytes: MAX_REQUEST_BYTES,
+    maxConcurrentStreams: 100_000,
+  });
   const sds = createSdsServer({
-    grpcServer,
+    server,
     source,
     logger,
     controlPlaneIdentifier: 'sidecert-test',
@@ -34,12 +38,12 @@ export async function serveSds(t: Test) {
     },
   });
   const path = join(shortDir(t), 's.sock');
-  const onSocket = (socket: Socket) => grpcServer.attach(socket);
+  const onSocket = (socket: Socket) => server.attach(socket);
   const listener = await listenUnix({ path, mode: 0o600, backlog: 4096, onSocket, logger: silentLogger });
   t.teardown(async () => {
     await listener.close();
     sds.endAllStreams();
-    await grpcServer.close(0);
+    await server.close(0);
   });
-  return { path, source, sds, warnings, clock, grpcServer, connect: () => openSdsClient(t, path) };
+  return { path, source, sds, warnings, clock, server, connect: () => openSdsClient(t, path) };
 }

@@ -115,7 +115,7 @@ t.test('the view ends the stream: with OK so that the proxy comes back, or with 
 t.test(
   '75: for the drain all streams end with OK, later ones with UNAVAILABLE, and the server closes at once',
   async (t) => {
-    const { source, connect, sds, grpcServer } = await serveSds(t);
+    const { source, connect, sds, server } = await serveSds(t);
     source.set({ default: 'leaf' });
     const client = connect();
     const streams = [client, client.another()];
@@ -128,7 +128,7 @@ t.test(
     const late = client.another();
     t.match(await late.ended, { code: 14, details: 'shutting down' });
     t.equal(sds.streamCount, 0);
-    await grpcServer.close(60_000);
+    await server.close(60_000);
   },
 );
 

@@ -2,7 +2,7 @@
 import { createCaClient } from '../../ca-client/index.js';
 import type { AgentConfig } from '../../config/index.js';
 import type { CertificateIssuer } from '../../identity/index.js';
-import { createGrpcServer, healthService, listenUnix } from '../../rpc/index.js';
+import { addHealthMethod, createFramedServer, listenUnix } from '../../rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES, type SecretSource } from '../../sds/index.js';
 import { addressText } from '../address-text.js';
 import type { AppContext } from '../running-app.js';
@@ -48,32 +48,31 @@ export async function listenForEnvoy(
   options: EnvoyListenerOptions,
 ): Promise<{ close(): Promise<void> }> {
   const { logger, now } = options.context;
-  const grpcServer = createGrpcServer({
+  const server = createFramedServer({
     logger,
     maxReceiveBytes: MAX_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
   });
   const sds = createSdsServer({
-    grpcServer,
+    server,
     source: options.source,
     logger,
     controlPlaneIdentifier: `sidecert/${VERSION}`,
     now,
   });
-  const health = healthService(options.isServing);
-  grpcServer.addService(health.definition, health.implementation);
+  addHealthMethod(server, options.isServing);
   const listener = await listenUnix({
     path: config.socket,
     mode: SOCKET_MODE,
     backlog: SOCKET_BACKLOG,
-    onSocket: (socket) => grpcServer.attach(socket),
+    onSocket: (socket) => server.attach(socket),
     logger,
   });
   return {
     async close() {
       await listener.close();
       sds.endAllStreams();
-      await grpcServer.close(DRAIN_MS);
+      await server.close(DRAIN_MS);
     },
   };
 }

@@ -1,0 +1,90 @@
+import { isUtf8 } from 'node:buffer';
+
+/** The low three bits of a field's key. (Protocol Buffers, "Message Structure") */
+const VARINT = 0;
+const FIXED_64 = 1;
+const LENGTH_DELIMITED = 2;
+const FIXED_32 = 5;
+
+/** 64 bits in groups of seven. */
+const MAX_VARINT_BYTES = 10;
+
+/**
+ * Goes through the fields of a protobuf message without making an object of it: of thousands of requests only a few
+ * short fields matter. Every step checks its bounds. (Protocol Buffers, "Encoding")
+ */
+export class WireReader {
+  readonly #bytes: Buffer;
+  /** Where the next field begins. */
+  #at = 0;
+  /** Of the value of this field: the bytes of a length-delimited one; of all other kinds none, as we read no such. */
+  #start = 0;
+  #end = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** Goes to the next field and gives its number, 0 at the end of the message. @throws RangeError: it is no message. */
+  next(): number {
+    if (this.#at === this.#bytes.length) return 0;
+    const key = this.#varint();
+    const field = key >>> 3;
+    if (field === 0) throw new RangeError('field number 0');
+    this.#start = this.#at;
+    switch (key & 7) {
+      case VARINT:
+        this.#varint();
+        this.#start = this.#at;
+        break;
+      case FIXED_64:
+        this.#start += 8;
+        break;
+      case FIXED_32:
+        this.#start += 4;
+        break;
+      case LENGTH_DELIMITED: {
+        const length = this.#varint();
+        this.#start = this.#at;
+        this.#at += length;
+        break;
+      }
+      default:
+        throw new RangeError('unknown wire type');
+    }
+    this.#at = Math.max(this.#at, this.#start);
+    this.#end = this.#at;
+    if (this.#at > this.#bytes.length) throw new RangeError('the message ends within a field');
+    return field;
+  }
+
+  /** The value, as a part of the message's own memory. */
+  value(): Buffer {
+    return this.#bytes.subarray(this.#start, this.#end);
+  }
+
+  /** The value as text. @throws RangeError: it is not UTF-8. */
+  text(): string {
+    if (!isUtf8(this.value())) throw new RangeError('text that is not UTF-8');
+    return this.#bytes.toString('utf8', this.#start, this.#end);
+  }
+
+  /** Bytes of the value. */
+  get length(): number {
+    return this.#end - this.#start;
+  }
+
+  /** The low 32 bits of a varint: keys have no more, and a message is never as long. */
+  #varint(): number {
+    let value = 0;
+    for (let count = 0; count < MAX_VARINT_BYTES; count += 1) {
+      const byte = this.#bytes[this.#at];
+      if (byte === undefined) throw new RangeError('the message ends within a number');
+      this.#at += 1;
+      if (count < 4) value |= (byte & 0x7f) << (7 * count);
+      else if (count === 4) value |= (byte & 0x0f) << 28;
+      if (byte < 0x80) return value >>> 0;
+    }
+    throw new RangeError('a number of more than 64 bits');
+  }
+}

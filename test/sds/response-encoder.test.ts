@@ -1,0 +1,111 @@
+import t from 'tap';
+import { FRAME_PREFIX_BYTES } from '../../src/rpc/index.js';
+import { encodeTail, NONCE_CHARS, ResponseEncoder } from '../../src/sds/response-encoder.js';
+import type { NamedSecret } from '../../src/sds/subscription.js';
+import { SECRET_TYPE_URL } from '../../src/sds/type-url.js';
+import { textSecret } from '../support/fake-secret-source.js';
+import { decodeResponse } from '../support/sds-client.js';
+
+const NONCE = '0'.repeat(NONCE_CHARS);
+
+/** The whole message as it goes to a stream, without the frame's prefix. */
+function messageOf(secrets: readonly NamedSecret[], encoder = new ResponseEncoder('agent')): Buffer {
+  const frame = Buffer.concat([encoder.encode(secrets).head, encodeTail(NONCE)]);
+  return frame.subarray(FRAME_PREFIX_BYTES);
+}
+
+/** An encoder whose turns of the event loop are ended by `endTurn`. */
+function encoderWithTurns() {
+  let endTurn = (): void => {};
+  const encoder = new ResponseEncoder('agent', (act) => {
+    endTurn = act;
+  });
+  return { encoder, endTurn: () => endTurn() };
+}
+
+t.test('a response reads back as what went in, whatever the lengths of its parts', async (t) => {
+  for (const length of [0, 1, 100, 127, 128, 2_000, 16_383, 16_384, 70_000]) {
+    const secrets = ['default', 'n'.repeat(length + 1)].map((name) => ({
+      name,
+      secret: textSecret('x'.repeat(length)),
+    }));
+    const response = decodeResponse(messageOf(secrets));
+    t.same(response.names, ['default', 'n'.repeat(length + 1)]);
+    t.match(response, { typeUrl: SECRET_TYPE_URL, nonce: NONCE, controlPlane: 'agent' });
+    for (const { validationContext } of response.secrets) {
+      t.equal(validationContext?.trustedCa?.inlineBytes?.length, length);
+    }
+  }
+});
+
+t.test('the prefix of the frame tells the length of head and tail together', async (t) => {
+  const { head } = new ResponseEncoder('agent').encode([{ name: 'default', secret: textSecret('leaf') }]);
+  const length = head.length + encodeTail(NONCE).length - FRAME_PREFIX_BYTES;
+  t.same([head[0], head.readUInt32BE(1)], [0, length]);
+});
+
+t.test('one secret under two names is two resources', async (t) => {
+  const secret = textSecret('leaf');
+  const encoder = new ResponseEncoder('agent');
+  const names = ['default', 'spiffe://cluster.local/ns/foo/sa/sleep'];
+  const both = messageOf(
+    names.map((name) => ({ name, secret })),
+    encoder,
+  );
+  t.same(decodeResponse(both).names, names);
+  for (const name of names) t.same(decodeResponse(messageOf([{ name, secret }], encoder)).names, [name]);
+});
+
+t.test('the version of one secret is its own, that of several depends on all of them and on no order', async (t) => {
+  const version = (...names: readonly string[]) =>
+    decodeResponse(messageOf(names.map((name) => ({ name, secret: textSecret(name[0] ?? '') })))).version;
+  t.equal(version('a'), textSecret('a').version);
+  t.equal(version('a', 'b'), version('b', 'a'));
+  t.equal(new Set([version('a'), version('a', 'b'), version('a1', 'b'), version('a', 'b', 'c')]).size, 4);
+});
+
+t.test('an empty response cannot be made', async (t) => {
+  t.throws(() => new ResponseEncoder('agent').encode([]), { code: 'ERR_INTERNAL' });
+});
+
+t.test('streams of one turn share the memory of a response, those of the next have their own', async (t) => {
+  const { encoder, endTurn } = encoderWithTurns();
+  const named = { name: 'default', secret: textSecret('leaf') };
+  const [one, two] = [encoder.encode([named]), encoder.encode([named])];
+  t.equal(one.head, two.head);
+  t.not(encoder.encode([{ ...named, name: 'other' }]).head, one.head);
+  endTurn();
+  t.not(encoder.encode([named]).head, one.head);
+});
+
+t.test('a response is wiped when its turn is over and the last stream has written it, and not before', async (t) => {
+  const { encoder, endTurn } = encoderWithTurns();
+  const named = { name: 'default', secret: textSecret('leaf') };
+  const [one, two] = [encoder.encode([named]), encoder.encode([named])];
+  one.release();
+  endTurn();
+  t.ok(two.head.includes('leaf'));
+  two.release();
+  t.same(two.head, Buffer.alloc(two.head.length));
+  const early = encoder.encode([named]);
+  early.release();
+  t.ok(early.head.includes('leaf'), 'another stream of this turn may still take it');
+  endTurn();
+  t.notOk(early.head.includes('leaf'));
+});
+
+t.test('a response of several secrets is wiped when it is written', async (t) => {
+  const response = new ResponseEncoder('agent').encode(['a', 'b'].map((name) => ({ name, secret: textSecret(name) })));
+  response.release();
+  t.same(response.head, Buffer.alloc(response.head.length));
+});
+
+t.test('a response does not lie in the shared pool, and the body is not kept', async (t) => {
+  const { encoder, endTurn } = encoderWithTurns();
+  const secret = textSecret('leaf');
+  const { head } = encoder.encode([{ name: 'default', secret }]);
+  t.equal(head.buffer.byteLength, head.length);
+  endTurn();
+  secret.body.fill(0);
+  t.notOk(encoder.encode([{ name: 'default', secret }]).head.includes('leaf'));
+});
