@@ -122,13 +122,13 @@ export class Http2Call implements FramedCall {
       return;
     }
     stream.respond({ ...RESPONSE_HEADERS, ...trailersOf(failure) }, { endStream: true });
-    setImmediate(closeWhenSent, stream);
+    setImmediate(closeWhenSent, stream, 1);
   }
 
   /** The last of the messages is out. */
   sendTrailers(): void {
     this.#stream.sendTrailers(trailersOf(this.#status ?? OK));
-    if (!this.#stream.readableEnded) setImmediate(closeWhenSent, this.#stream);
+    if (!this.#stream.readableEnded) setImmediate(closeWhenSent, this.#stream, 1);
   }
 
   receive(chunk: Buffer): void {
@@ -203,17 +203,19 @@ function trailersOf({ code, details }: StatusText): Record<string, string> {
   return { ...trailers, 'grpc-message': message };
 }
 
-/** How soon to look again whether a peer that reads slowly has got the trailers. */
+/** Turns of the event loop in which the trailers have gone, unless the peer reads slowly; and how soon then to look again. */
+const TRAILERS_TURNS = 4;
 const TRAILERS_CHECK_MS = 1000;
 
 /**
  * Tells a peer that has not half-closed that nobody listens any more, so that the stream ends on both sides (RFC 9113
  * §8.1). Only after the trailers: a reset overtakes what is not yet sent.
  */
-function closeWhenSent(stream: ServerHttp2Stream): void {
+function closeWhenSent(stream: ServerHttp2Stream, turn: number): void {
   if (stream.destroyed || stream.closed) return;
   if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR);
-  else setTimeout(closeWhenSent, TRAILERS_CHECK_MS, stream).unref();
+  else if (turn < TRAILERS_TURNS) setImmediate(closeWhenSent, stream, turn + 1);
+  else setTimeout(closeWhenSent, TRAILERS_CHECK_MS, stream, turn).unref();
 }
 
 function onData(this: ServerHttp2Stream, chunk: Buffer): void {
