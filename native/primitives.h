@@ -6,11 +6,11 @@
 
 namespace sidecert {
 
-// `count` times: a P-256 key is made, and a digest signed with it. Returns seconds.
-Result<double> timeKeyAndSignature(uint32_t count, const Curves& curves);
+// `count` times: a key is made, and a digest signed with it. Returns seconds.
+Result<double> timeKeyAndSignature(uint32_t count, const EcCurve& curve);
 
-// `count` times: an ECDSA P-256 signature is verified, and a digest signed. Returns seconds.
-Result<double> timeVerificationAndSignature(uint32_t count, const Curves& curves);
+// `count` times: an ECDSA signature is verified, and a digest signed. Returns seconds.
+Result<double> timeVerificationAndSignature(uint32_t count, const EcCurve& curve);
 
 }  // namespace sidecert
 

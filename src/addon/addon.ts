@@ -26,10 +26,13 @@ export interface Addon {
   /** @throws as {@link peerCredentials}. */
   forbidDumping(): void;
 
-  /** Seconds for `count` bare P-256 key generations, each with one ECDSA signature: the limit of `prepare`. */
-  timeKeyAndSignature(count: number): number;
-  /** Seconds for `count` bare ECDSA P-256 verifications, each with one signature: the limit of `issue`. */
-  timeVerificationAndSignature(count: number): number;
+  /**
+   * Seconds for `count` bare EC key generations, each with one ECDSA signature: the limit of `prepare`. `keyType` is that
+   * of {@link PrepareTuple}, an EC one.
+   */
+  timeKeyAndSignature(count: number, keyType: number): number;
+  /** Seconds for `count` bare ECDSA verifications, each with one signature: the limit of `issue`. */
+  timeVerificationAndSignature(count: number, keyType: number): number;
 }
 
 /** `keyType` is the index into `KEY_TYPES`. */
