@@ -54,14 +54,23 @@ const piscinaThreadFile = {
   },
 };
 
-/** Leaves the composition roots of all other commands out: each is an `import()` of its own, which an agent never comes to. */
+/** Leaves out what only other commands need, the signing of leaves too: each is an `import()` of its own, which an agent never comes to. */
 const agentOnly = {
   name: 'agent-only',
   setup({ onResolve }) {
-    const isOfOthers = /\/(start-citadel|render-bootstrap|check-health)\.js$|\/(demo|fleet)\/index\.js$/;
+    const isOfOthers =
+      /\/(start-citadel|render-bootstrap|check-health)\.js$|\/(demo|fleet)\/index\.js$|\/js\/(issue|loaded-signer)\.js$/;
     onResolve({ filter: isOfOthers }, ({ kind, path }) =>
       kind === 'dynamic-import' ? { path, external: true } : undefined,
     );
+  },
+};
+
+/** grpc-js reads the definitions of two services with it, channelz and ORCA, when someone offers these; we never do. */
+const withoutProtoLoader = {
+  name: 'without-proto-loader',
+  setup({ onResolve }) {
+    onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ path }) => ({ path, external: true }));
   },
 };
 
@@ -88,7 +97,7 @@ function bundleOf(name, plugins) {
     format: 'cjs',
     entryPoints: { [name]: 'src/cli/main.ts' },
     outdir: 'dist',
-    plugins: [piscinaThreadFile, ...plugins],
+    plugins: [piscinaThreadFile, withoutProtoLoader, ...plugins],
     // Only for Piscina's `niceIncrement`, which we do not use.
     external: ['@napi-rs/nice'],
     // Files that a module names beside itself are those of the threads.
