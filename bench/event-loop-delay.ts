@@ -1,16 +1,13 @@
 // How late is the event loop while keys are made on it, and how late while the pool makes them?
 
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createPooledHotPath, type HotPathKind, type KeyType } from '../src/hotpath/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
+import { delaysDuring } from './harness/loop-delay.js';
 import { ask, type Case, distribution } from './harness.js';
 import { addonOrThrow, only, proveKeyAndCsr, SPIFFE_ID } from './material.js';
 
 addonOrThrow();
-
-/** The finest that Node.js has. */
-const RESOLUTION_MS = 1;
 
 /** What a node agent makes when its pods are due together, in one call as the pool would; RSA in single calls. */
 const SHAPES = [
@@ -19,20 +16,6 @@ const SHAPES = [
 ] as const;
 
 type Prepare = (keyType: KeyType, count: number) => Promise<void>;
-
-/** How late the turns of the event loop are while `work` runs, in milliseconds. */
-async function delaysDuring(work: () => Promise<void>) {
-  const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  delays.enable();
-  await work();
-  // The first turns tell of what came before them.
-  while (delays.count < 2) await nextTurn();
-  delays.disable();
-  // The histogram counts from timer to timer, its own period included.
-  const late = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS);
-  const [p50, p90, p99] = [50, 90, 99].map((percent) => late(delays.percentile(percent))) as [number, number, number];
-  return { p50, p90, p99, max: late(delays.max), count: delays.count };
-}
 
 async function onTheLoop(kind: HotPathKind): Promise<Prepare> {
   const operate = await loadOperation(kind, 'prepare');

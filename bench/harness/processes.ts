@@ -2,7 +2,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 /** All benches, in the order in which a reader of the figures wants them: files of bench/, without their ending. */
-export const BENCHES: readonly string[] = ['prepare', 'issue', 'seal', 'pool', 'event-loop-delay'];
+export const BENCHES: readonly string[] = [
+  'prepare',
+  'issue',
+  'seal',
+  'pool',
+  'event-loop-delay',
+  'codec',
+  'broadcast',
+];
 
 /** Runs a bench as the build in `directory` has it; resolves with its exit code. What it prints is shown unless `isQuiet`. */
 export async function runBench(

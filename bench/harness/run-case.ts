@@ -92,6 +92,7 @@ const sink: { value: unknown } = { value: undefined };
  */
 function sample(one: RateCase, initCount: number): Promise<{ seconds: readonly number[]; callsPerSample: number }> {
   return new Promise((resolve, reject) => {
+    let hasFailed = false;
     const call = one.isAsync
       ? (deferred: Benchmark.Deferred) => {
           Promise.resolve(one.call()).then((value) => {
@@ -100,9 +101,12 @@ function sample(one: RateCase, initCount: number): Promise<{ seconds: readonly n
           }, reject);
         }
       : () => {
+          // The package cannot be stopped within a sample, which may have a million calls to go.
+          if (hasFailed) return;
           try {
             sink.value = one.call();
           } catch (error) {
+            hasFailed = true;
             reject(error);
           }
         };

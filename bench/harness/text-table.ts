@@ -52,7 +52,8 @@ function tablesOf({ rates, distributions, ratios }: Answer): Row[][] {
   return tables;
 }
 
-function aligned(rows: readonly Row[]): string {
+/** Cells as columns, of which all but the first are aligned at their end. */
+export function aligned(rows: readonly Row[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
     .map((row) =>

@@ -5,6 +5,7 @@ import t from 'tap';
 import { type Answer, ratioOf, verdictOf } from '../../bench/harness/answer.js';
 import { chartOf } from '../../bench/harness/bar-chart.js';
 import { asyncRate, latency, rate } from '../../bench/harness/cases.js';
+import { changesOf } from '../../bench/harness/changes.js';
 import { conditionsOf } from '../../bench/harness/conditions.js';
 import { withAnswer } from '../../bench/harness/docs.js';
 import { median, percentilesOf, usualOf } from '../../bench/harness/percentiles.js';
@@ -82,6 +83,20 @@ t.test('a bench with a wrong result ends with 1 and without an answer', async (t
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   t.equal(status, 1);
   t.match(stderr, 'wrong result');
+});
+
+t.test('revisions are compared figure by figure, pair by pair, where both have it', async (t) => {
+  const half = { ...answer, rates: [{ ...rateRow('ours', [1]), perSecond: 15_000 }], distributions: [] };
+  const rows = changesOf([
+    { base: half, ours: answer },
+    { base: answer, ours: answer },
+    { base: answer, ours: half },
+  ]);
+  t.strictSame(rows, [
+    ['g, ours (rate)', '1.00', '0.50 – 2.00'],
+    ['g, theirs (rate)', '1.00', '1.00 – 1.00'],
+    ...['p50', 'p99'].map((percentile) => [`g, late (${percentile})`, '1.00', '1.00 – 1.00']),
+  ]);
 });
 
 t.test('a bench refuses a flag that it does not know, and a count of rounds that is none', async (t) => {
