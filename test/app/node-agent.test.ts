@@ -3,9 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { startAgent } from '../../src/app/index.js';
-import { COMMANDS, readConfig } from '../../src/config/index.js';
-import { startCitadel } from '../support/citadel.js';
+import { startAgent, startCitadel } from '../../src/app/index.js';
+import { COMMANDS, type CommandSpec, type ConfigOf, readConfig, type Schema } from '../../src/config/index.js';
+import { silentLogger } from '../../src/telemetry/index.js';
+import { startCitadel as startTestCitadel } from '../support/citadel.js';
 import { openHotPath } from '../support/hot-path.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { openSdsClient, type SdsClient } from '../support/sds-client.js';
@@ -15,29 +16,40 @@ import { TokenIssuer } from '../support/test-tokens.js';
 const hotPath = openHotPath();
 
 /** A Citadel and an agent in node mode, each on its real socket. */
-async function startNode(t: Test) {
-  const citadel = await startCitadel(t, hotPath);
-  const directory = shortDir(t);
-  const rootFile = join(directory, 'root.pem');
+async function startNode(t: Test, { ttl = '24h' } = {}) {
+  const citadel = await startTestCitadel(t, hotPath);
+  const rootFile = join(shortDir(t), 'root.pem');
   writeFileSync(rootFile, citadel.rootPem);
-  const result = readConfig(COMMANDS.agent, {
-    args: [
-      ...['--mode', 'node', '--socket', join(directory, 'sds.sock'), '--ca-address', citadel.address],
-      ...['--ca-root', rootFile],
-    ],
+  return { citadel, ...(await startNodeAgent(t, { caAddress: citadel.address, rootFile, ttl })) };
+}
+
+/** The agent alone. */
+async function startNodeAgent(t: Test, { caAddress, rootFile, ttl }: Record<'caAddress' | 'rootFile' | 'ttl', string>) {
+  const socket = join(shortDir(t), 'sds.sock');
+  const config = settings(COMMANDS.agent, {
+    ...{ mode: 'node', socket, 'ca-address': caAddress, 'ca-root': rootFile, ttl },
+  });
+  const logger = new RecordingLogger();
+  const agent = await startAgent(config, { logger, now: Date.now, random: Math.random, nodeFlags: [] });
+  t.teardown(() => agent.close());
+  return { agent, logger };
+}
+
+/** As from the command line. */
+function settings<S extends Schema>(command: CommandSpec<S>, flags: Readonly<Record<string, string>>): ConfigOf<S> {
+  const result = readConfig(command, {
+    args: Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
     environment: {},
     files: { isReadableFile: () => true, readText: () => '' },
   });
   if (result.kind !== 'ok') throw new Error(JSON.stringify(result));
-  const logger = new RecordingLogger();
-  const agent = await startAgent(result.config, { logger, now: Date.now, random: Math.random, nodeFlags: [] });
-  t.teardown(() => agent.close());
-  return { agent, citadel, logger };
+  return result.config;
 }
 
 /** The token of a pod as the kubelet writes it. */
-function tokenOf(issuer: TokenIssuer, serviceAccount: string, podUid: string): Promise<string> {
+function tokenOf(issuer: TokenIssuer, serviceAccount: string, podUid: string, changes = {}): Promise<string> {
   return issuer.token('foo', serviceAccount, {
+    ...changes,
     'kubernetes.io': { namespace: 'foo', serviceaccount: { name: serviceAccount }, pod: { uid: podUid } },
   });
 }
@@ -125,10 +137,54 @@ t.test('a refused token that comes back again and again is put before the CA onc
   const connection = openSdsClient(t, agent.address, forged);
   connection.request({ names: ['default'] });
   await connection.ended;
-  for (let retry = 0; retry < 20; retry += 1) {
-    const stream = connection.another(forged);
-    stream.request({ names: ['default'] });
-    t.equal((await stream.ended).code, status.UNAUTHENTICATED);
-  }
+  const retries = Array.from({ length: 20 }, () => connection.another(forged));
+  for (const stream of retries) stream.request({ names: ['default'] });
+  const ends = await Promise.all(retries.map(({ ended }) => ended));
+  t.ok(ends.every(({ code }) => code === status.UNAUTHENTICATED));
   t.equal(citadel.logger.of('certificate refused').length, 1);
+});
+
+t.test('while the CA is away a known pod is served at once, and a new one as soon as the CA is back', async (t) => {
+  const directory = shortDir(t);
+  const issuer = new TokenIssuer();
+  const [jwks, rootFile] = [join(directory, 'jwks.json'), join(directory, 'root.pem')];
+  writeFileSync(jwks, JSON.stringify(issuer.jwks));
+  const citadel = async (listen: string) => {
+    const flags = { listen, jwks, 'ca-dir': join(directory, 'ca'), 'root-cert-out': rootFile };
+    const config = settings(COMMANDS.citadel, { ...flags, 'token-issuer': issuer.issuer });
+    const context = { logger: silentLogger, now: Date.now, random: Math.random, nodeFlags: [] };
+    const running = await startCitadel(config, context);
+    t.teardown(() => running.close());
+    return running;
+  };
+  const first = await citadel('127.0.0.1:0');
+  const { agent } = await startNodeAgent(t, { caAddress: first.address, rootFile, ttl: '24h' });
+  const known = bearer(await tokenOf(issuer, 'sleep', 'pod-1'));
+  const connection = openSdsClient(t, agent.address, known);
+  const { leaf } = await certificateOf(connection);
+  await first.close();
+  const again = await certificateOf(connection.another(known));
+  t.equal(again.leaf.fingerprint256, leaf.fingerprint256);
+  const fresh = connection.another(bearer(await tokenOf(issuer, 'httpbin', 'pod-2')));
+  const served = certificateOf(fresh);
+  await fresh.expectSilence();
+  await citadel(first.address);
+  t.equal((await served).leaf.subjectAltName, 'URI:spiffe://cluster.local/ns/foo/sa/httpbin');
+});
+
+t.test('when the token of a pod has ended, its stream ends with OK, and the next token is served', async (t) => {
+  const { agent, citadel } = await startNode(t, { ttl: '10s' });
+  // Before the renewal, which comes after 4.5 s at the earliest.
+  const endsSoon = { exp: Math.floor(Date.now() / 1000) + 4 };
+  const stream = openSdsClient(t, agent.address, bearer(await tokenOf(citadel.issuer, 'sleep', 'pod-1', endsSoon)));
+  const other = stream.another(bearer(await tokenOf(citadel.issuer, 'sleep', 'pod-2')));
+  const before = await certificateOf(stream);
+  const neighbour = await certificateOf(other);
+  t.equal((await stream.ended).code, status.OK);
+  const after = await certificateOf(stream.another(bearer(await tokenOf(citadel.issuer, 'sleep', 'pod-1'))));
+  t.equal(after.leaf.subjectAltName, before.leaf.subjectAltName);
+  t.not(after.leaf.fingerprint256, before.leaf.fingerprint256);
+  const rotated = await other.expectResponse();
+  t.strictSame(rotated.names, ['default'], 'the other pod goes on');
+  t.not(neighbour.leaf.fingerprint256, before.leaf.fingerprint256);
 });
