@@ -15,7 +15,7 @@ const MAX_NAME_BYTES = 2048;
 /** Peers' texts in our logs and answers are cut here. */
 const MAX_QUOTE_CHARS = 300;
 
-/** Our own nonces have 19 bytes; an older server's may come back once. Longer ones match nothing, so they need not be kept. */
+/** Our own nonces have 27 bytes; an older server's may come back once. Longer ones match nothing, so they need not be kept. */
 const MAX_NONCE_CHARS = 256;
 
 /** Fields of `envoy.service.discovery.v3.DiscoveryRequest`. */

@@ -9,7 +9,7 @@ const { DiscoveryResponse } = envoy.service.discovery.v3;
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 
 /** Every nonce has this length, so that the length of a message is the same for all streams. */
-export const NONCE_CHARS = 19;
+export const NONCE_CHARS = 27;
 
 /** As many as a secret's own version commonly has. */
 const SET_VERSION_HEX_DIGITS = 16;

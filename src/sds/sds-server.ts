@@ -33,14 +33,16 @@ const STREAM_SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/StreamSe
 /** Unanswered responses are looked for this often: a sixth of the time after which it matters. */
 const CHECK_PERIOD_MS = 5_000;
 
-/** 64 random bits: no stream can name a nonce of another one. */
+/** 64 random bits of a server, and the number of a stream: no stream can name a nonce of another one. */
 const NONCE_PREFIX_BYTES = 8;
+const NONCE_STREAM_HEX_DIGITS = 8;
 
 /** Adds the secret discovery service to a server. (envoy.service.secret.v3) */
 export function createSdsServer(options: SdsServerOptions): SdsServer {
   const { server, source, logger, controlPlaneIdentifier, now, every = everyUnreferenced } = options;
   const encoder = new ResponseEncoder(controlPlaneIdentifier);
   const context: StreamContext = { source, encoder, broadcast: new Broadcast(), logger, now };
+  const serverPrefix = randomBytes(NONCE_PREFIX_BYTES).toString('base64url');
   const streams = new Set<SotwStream>();
   let streamNumber = 0;
   let isEnding = false;
@@ -63,7 +65,7 @@ export function createSdsServer(options: SdsServerOptions): SdsServer {
     }
     streamNumber += 1;
     const caller = { authorization: call.authorization, connection: call.connection };
-    const noncePrefix = randomBytes(NONCE_PREFIX_BYTES).toString('base64url');
+    const noncePrefix = serverPrefix + streamNumber.toString(16).padStart(NONCE_STREAM_HEX_DIGITS, '0');
     streams.add(new SotwStream(call, { context, origin: { caller, stream: streamNumber, noncePrefix }, onGone }));
     stopChecks ??= every(CHECK_PERIOD_MS, check);
   };

@@ -40,7 +40,8 @@ export class SotwStream implements PushTarget, CallEvents {
   readonly #context: StreamContext;
   readonly #origin: StreamOrigin;
   readonly #onGone: (stream: SotwStream) => void;
-  readonly #abort = new AbortController();
+  /** Until the caller is known: ends the wait for that. */
+  #opening: AbortController | undefined;
   readonly #log: StreamLog;
   readonly #reader = new RequestReader();
   /** One closure a stream, not one a push. */
@@ -65,7 +66,9 @@ export class SotwStream implements PushTarget, CallEvents {
     this.#onGone = onGone;
     this.#log = new StreamLog(context.logger, { connection: origin.caller.connection, stream: origin.stream });
     call.listen(this);
-    context.source.open(origin.caller, this.#abort.signal).then(
+    const opening = new AbortController();
+    this.#opening = opening;
+    context.source.open(origin.caller, opening.signal).then(
       (view) => this.#serve(view),
       (error: unknown) => this.end(error),
     );
@@ -120,6 +123,7 @@ export class SotwStream implements PushTarget, CallEvents {
   }
 
   #serve(view: SecretView): void {
+    this.#opening = undefined;
     if (this.#isOver) {
       view.close();
       return;
@@ -182,7 +186,8 @@ export class SotwStream implements PushTarget, CallEvents {
   #release(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#abort.abort();
+    this.#opening?.abort();
+    this.#opening = undefined;
     this.#view?.close();
     this.#view = undefined;
     this.#early = [];

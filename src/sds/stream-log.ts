@@ -9,10 +9,7 @@ interface StreamIdentity {
   readonly stream: number;
 }
 
-/**
- * The words of one stream: `warn` when a proxy refuses a secret or stays silent, `debug` for the protocol. Each line is
- * one flat literal, as it is made for every message whether the level is written or not.
- */
+/** The words of one stream: `warn` when a proxy refuses a secret or stays silent, `debug` for the protocol. */
 export class StreamLog {
   readonly #logger: Logger;
   readonly #identity: StreamIdentity;
@@ -43,6 +40,7 @@ export class StreamLog {
       case 'initial':
       case 'stale':
       case 'idle':
+        if (!this.#logger.writesDebug) return;
         this.#logger.debug('sds request', {
           [Field.connection]: this.#identity.connection,
           [Field.stream]: this.#identity.stream,

@@ -24,6 +24,7 @@ export function createJsonLogger({ level, write, now }: JsonLoggerOptions): Logg
     write(`${JSON.stringify(line)}\n`);
   };
   return {
+    writesDebug: LOG_LEVELS.indexOf('debug') >= threshold,
     debug: (message, fields) => log('debug', message, fields),
     info: (message, fields) => log('info', message, fields),
     warn: (message, fields) => log('warn', message, fields),

@@ -10,6 +10,8 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
  * `error`: a person must act. `warn`: degraded but working. `info`: life cycle and rotations. `debug`: protocol.
  */
 export interface Logger {
+  /** Whether `debug` writes anything: to be asked first where a line for each message would cost more than the message. */
+  readonly writesDebug: boolean;
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
@@ -18,6 +20,7 @@ export interface Logger {
 
 /** Says nothing. For tests, and for tools whose output is their own. */
 export const silentLogger: Logger = {
+  writesDebug: false,
   debug() {},
   info() {},
   warn() {},

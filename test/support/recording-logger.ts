@@ -8,6 +8,7 @@ export interface LoggedLine {
 
 /** Keeps what it is told, before any redaction, and lets a test wait for it. */
 export class RecordingLogger implements Logger {
+  readonly writesDebug = true;
   readonly lines: LoggedLine[] = [];
   #waiters: (() => void)[] = [];
   readonly debug = this.#keeper('debug');
