@@ -2,23 +2,28 @@
 //
 // Starts a Citadel once, then agents one after another, each a fresh process of dist/sidecert.js. The clock runs from
 // the spawn to the first byte of a `default` secret over the Unix socket, CSR and all.
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:http2';
 import { createConnection } from 'node:net';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { envoy } from '../src/rpc/index.js';
+import type { Answer } from './harness/answer.js';
+import { conditionsOf } from './harness/conditions.js';
+import { percentilesOf } from './harness/percentiles.js';
+import { invocationOf, report } from './harness.js';
 
 const { DiscoveryRequest } = envoy.service.discovery.v3;
 const TYPE_URL = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 const ISSUER = 'https://kubernetes.default.svc.cluster.local';
-const RUNS = process.argv.includes('--smoke') ? 1 : 15;
+const invocation = invocationOf(process.argv.slice(2));
+const RUNS = invocation.isSmoke ? 1 : 15;
 /** Long enough for the idle thread of the pool to end and for the garbage collector to have run. */
-const SETTLE_MS = process.argv.includes('--smoke') ? 100 : 3000;
+const SETTLE_MS = invocation.isSmoke ? 100 : 3000;
 
 const directory = mkdtempSync(join(tmpdir(), 'sc-'));
 const file = (name: string): string => join(directory, name);
@@ -113,12 +118,27 @@ async function writeToken(): Promise<void> {
   writeFileSync(file('token'), token);
 }
 
-const quantile = (values: number[], q: number): number =>
-  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * q))] ?? Number.NaN;
+type Measured = Awaited<ReturnType<typeof measureAgent>>;
 
-function row(name: string, values: number[], unit: string): string {
-  const [min, median, max] = [0, 0.5, 1].map((q) => quantile(values, q).toFixed(1));
-  return `${name.padEnd(34)} ${median} ${unit} (min ${min}, max ${max})`;
+function answerOf(results: readonly Measured[]): Answer {
+  const row = (name: string, unit: string, of: (one: Measured) => number) => ({
+    ...{ group: 'agent', name, unit },
+    ...percentilesOf(results.map(of)),
+  });
+  return {
+    name: 'agent-start',
+    question: 'How long after its start does an agent serve its first secret, and how much memory does it hold then?',
+    note: `Our own Citadel on the same machine; each agent is a fresh process. Memory is that ${SETTLE_MS} ms later.`,
+    conditions: conditionsOf(0, RUNS),
+    rates: [],
+    distributions: [
+      row('process start to first secret', 'ms', ({ milliseconds }) => milliseconds),
+      row('of it CPU time, all threads', 'ms', ({ cpu }) => cpu),
+      row('resident memory', 'MB', ({ rss }) => rss / 1024),
+      row('of it anonymous', 'MB', ({ anonymous }) => anonymous / 1024),
+    ],
+    ratios: [],
+  };
 }
 
 try {
@@ -139,38 +159,7 @@ try {
   const results = [];
   for (let run = 0; run < RUNS; run += 1) results.push(await measureAgent(run, caAddress));
   citadel.kill('SIGTERM');
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  console.log(
-    `commit ${commit}, node ${process.versions.node}, ${cpus()[0]?.model} x${availableParallelism()}, ${RUNS} runs`,
-  );
-  console.log(
-    row(
-      'process start to first secret',
-      results.map((r) => r.milliseconds),
-      'ms',
-    ),
-  );
-  console.log(
-    row(
-      '  of it CPU time, all threads',
-      results.map((r) => r.cpu),
-      'ms',
-    ),
-  );
-  console.log(
-    row(
-      `RSS ${SETTLE_MS} ms later`,
-      results.map((r) => r.rss / 1024),
-      'MB',
-    ),
-  );
-  console.log(
-    row(
-      '  of it anonymous',
-      results.map((r) => r.anonymous / 1024),
-      'MB',
-    ),
-  );
+  report(answerOf(results), invocation);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

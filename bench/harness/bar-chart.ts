@@ -20,7 +20,7 @@ interface Bar {
   readonly text: string;
 }
 
-/** One bar for each figure, those of a group on one scale. A whole SVG document. */
+/** One bar for each figure, those of a group on one scale and equal names in one colour. A whole SVG document. */
 export function chartOf({ question, rates, distributions }: Answer): string {
   const bars: Bar[] = [
     ...rates.map(({ group, name, perSecond, errorPercent }) => ({
@@ -32,6 +32,8 @@ export function chartOf({ question, rates, distributions }: Answer): string {
       text: `${number(p99)} (p50 ${number(p50)})`,
     })),
   ];
+  const names = [...new Set(bars.map(({ name }) => name))];
+  const colorOf = (name: string): string => COLORS[names.indexOf(name) % COLORS.length] ?? 'gray';
   const parts: string[] = [];
   let y = 8;
   for (const group of new Set(bars.map((bar) => bar.group))) {
@@ -39,8 +41,8 @@ export function chartOf({ question, rates, distributions }: Answer): string {
     y += HEAD;
     const ofGroup = bars.filter((bar) => bar.group === group);
     const largest = Math.max(...ofGroup.map(({ value }) => value));
-    for (const [index, bar] of ofGroup.entries()) {
-      parts.push(drawn(bar, { y, share: largest > 0 ? bar.value / largest : 0, color: COLORS[index % COLORS.length] }));
+    for (const bar of ofGroup) {
+      parts.push(drawn(bar, { y, share: largest > 0 ? bar.value / largest : 0, color: colorOf(bar.name) }));
       y += LINE;
     }
   }
@@ -51,10 +53,7 @@ ${parts.join('\n')}
 `;
 }
 
-function drawn(
-  { name, text }: Bar,
-  { y, share, color = '' }: { y: number; share: number; color?: string | undefined },
-): string {
+function drawn({ name, text }: Bar, { y, share, color }: { y: number; share: number; color: string }): string {
   const width = Math.max(1, share * (WIDTH - LABELS - VALUES)).toFixed(1);
   return [
     `<text x="${LABELS - 8}" y="${y + 11}" text-anchor="end">${escapeXml(name)}</text>`,

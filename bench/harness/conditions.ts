@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 
 /** What a figure is worth nothing without. */
@@ -15,6 +16,8 @@ export interface Conditions {
   readonly workers: number;
   /** How many processes wanted to run in the minute before: above `cores`, others took part of the machine. */
   readonly load: number;
+  /** Ran before all others of the machine (`chrt -f`), so that their load matters less. */
+  readonly isRealTime: boolean;
   readonly rounds: number;
 }
 
@@ -28,15 +31,28 @@ export function conditionsOf(workers: number, rounds: number): Conditions {
     cores: availableParallelism(),
     workers,
     load: Math.round((loadavg()[0] ?? 0) * 10) / 10,
+    isRealTime: isRealTime(),
     rounds,
   };
 }
 
 /** One line for the terminal. */
 export function conditionsLine(conditions: Conditions): string {
-  const { commit, node, openssl, cpu, cores, workers, load, rounds } = conditions;
+  const { commit, node, openssl, cpu, cores, workers, load, isRealTime, rounds } = conditions;
   const threads = workers === 0 ? 'no pool' : `${workers} worker${workers === 1 ? '' : 's'}`;
-  return `commit ${commit}, Node ${node}, OpenSSL ${openssl}, ${cpu} x${cores}, ${threads}, ${rounds} rounds, load ${load}`;
+  const machine = `${cpu} x${cores}, load ${load}${isRealTime ? ', real-time priority' : ''}`;
+  return `commit ${commit}, Node ${node}, OpenSSL ${openssl}, ${machine}, ${threads}, ${rounds} rounds`;
+}
+
+/** Field 41 of proc_pid_stat(5), counted behind the name in brackets, which is the second: 0 is the usual policy. */
+function isRealTime(): boolean {
+  try {
+    const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return Number(fields[41 - 3]) > 0;
+  } catch {
+    // Only Linux has this file.
+    return false;
+  }
 }
 
 function commit(): string {

@@ -10,6 +10,7 @@ export const BENCHES: readonly string[] = [
   'event-loop-delay',
   'codec',
   'broadcast',
+  'agent-start',
 ];
 
 /** Runs a bench as the build in `directory` has it; resolves with its exit code. What it prints is shown unless `isQuiet`. */
