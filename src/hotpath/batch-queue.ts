@@ -1,57 +1,75 @@
-import type { IdentityError } from '../errors/index.js';
-import type { Operation, Operations } from './implementation.js';
+import type { Operation } from './implementation.js';
+import type { Job } from './job.js';
 
-/** One request that waits, or that a thread works on. */
-export interface Job<O extends Operation = Operation> {
-  readonly op: O;
-  readonly item: Operations[O]['item'];
-  resolve(value: Operations[O]['value']): void;
-  reject(error: IdentityError): void;
-}
+/** RSA keys wait apart from the quick ones, which would else wait for them. */
+export const SLOW_LANE = 'prepare-rsa';
+
+/** Jobs that may travel together. */
+export type Lane = Operation | typeof SLOW_LANE;
 
 /**
- * So many P-256 operations take about as long as ten hops between threads: beyond, a batch saves nothing more, and it
- * makes the first of its items wait for the last.
+ * The jobs that wait for a thread. Within a lane they keep the order in which they came; the lanes take turns, so a
+ * thousand keys that are due do not stand before one proof. Pure: no timer, no thread.
  */
-const MAX_BATCH = 32;
+export class BatchQueue<J extends Job = Job> {
+  /** Only lanes in which somebody waits; the first is next. */
+  private readonly lanes = new Map<Lane, Set<J>>();
+  private count = 0;
 
-/** The jobs that wait for a thread, in the order in which they came. Pure: no timer, no thread. */
-export class BatchQueue {
-  private jobs: Job[] = [];
+  /** `bound`: the most that one batch of a lane may hold, at least 1. */
+  constructor(private readonly bound: (lane: Lane) => number) {}
 
   get length(): number {
-    return this.jobs.length;
+    return this.count;
   }
 
-  push(job: Job): void {
-    this.jobs.push(job);
+  push(job: J): void {
+    const lane = laneOf(job);
+    const jobs = this.lanes.get(lane) ?? new Set<J>();
+    this.lanes.set(lane, jobs.add(job));
+    this.count++;
   }
 
   /** True when the job was still waiting. */
-  remove(job: Job): boolean {
-    const at = this.jobs.indexOf(job);
-    if (at >= 0) this.jobs.splice(at, 1);
-    return at >= 0;
+  remove(job: J): boolean {
+    const lane = laneOf(job);
+    const jobs = this.lanes.get(lane);
+    if (jobs?.delete(job) !== true) return false;
+    if (jobs.size === 0) this.lanes.delete(lane);
+    this.count--;
+    return true;
   }
 
-  /**
-   * Takes the next batch for one of `freeThreads`: jobs of one operation from the front on, but no more than this
-   * thread's share. RSA keys go one by one: at 100 ms and more each, a batch of them only makes them wait.
-   */
-  take(freeThreads: number): Job[] {
-    const [first] = this.jobs;
-    if (first === undefined) return [];
-    const share = isSlow(first) ? 1 : Math.min(MAX_BATCH, Math.ceil(this.jobs.length / freeThreads));
-    const end = this.jobs.findIndex((job, at) => at >= share || job.op !== first.op || (at > 0 && isSlow(job)));
-    return this.jobs.splice(0, end < 0 ? this.jobs.length : end);
+  /** Takes the next batch for one of `freeThreads`: of one lane, and no more than this thread's share of all that waits. */
+  take(freeThreads: number): J[] {
+    const [next] = this.lanes;
+    if (next === undefined) return [];
+    const [lane, jobs] = next;
+    const batch = firstOf(jobs, Math.min(this.bound(lane), Math.ceil(this.count / freeThreads)));
+    for (const job of batch) jobs.delete(job);
+    this.count -= batch.length;
+    this.lanes.delete(lane);
+    if (jobs.size > 0) this.lanes.set(lane, jobs);
+    return batch;
   }
 
   /** Takes all of them. */
-  clear(): Job[] {
-    return this.jobs.splice(0);
+  clear(): J[] {
+    const all = [...this.lanes.values()].flatMap((jobs) => [...jobs]);
+    this.lanes.clear();
+    this.count = 0;
+    return all;
   }
 }
 
-function isSlow({ op, item }: Job): boolean {
-  return op === 'prepare' && 'keyType' in item && item.keyType.startsWith('rsa-');
+export function laneOf({ op, item }: Job): Lane {
+  return op === 'prepare' && 'keyType' in item && item.keyType.startsWith('rsa-') ? SLOW_LANE : op;
+}
+
+function firstOf<T>(all: ReadonlySet<T>, count: number): T[] {
+  const first: T[] = [];
+  for (const one of all) {
+    if (first.push(one) >= count) break;
+  }
+  return first;
 }

@@ -5,31 +5,41 @@ import type { Signer } from './signer.js';
  * The three costly operations of the system, off the event loop.
  *
  * Each rejects with an IdentityError, and only with the codes that its doc names or one of
- * `ERR_HOTPATH_OVERLOADED` (queue full, nothing was started), `ERR_HOTPATH_DEADLINE` (took too long),
- * `ERR_HOTPATH_FAILED` (the thread died), `ERR_HOTPATH_CLOSED` and `ERR_INTERNAL` (an argument of a wrong type).
+ * `ERR_HOTPATH_OVERLOADED` (queue full, nothing was started), `ERR_CANCELLED` (by the caller's signal, nothing was
+ * started), `ERR_HOTPATH_DEADLINE` (took too long), `ERR_HOTPATH_FAILED` (the thread died), `ERR_HOTPATH_CLOSED` and
+ * `ERR_INTERNAL` (an argument of a wrong type).
  */
 export interface HotPath {
   /**
    * Makes a key pair and a CSR for it.
    * @throws `ERR_SPIFFE_ID_INVALID`, `ERR_KEY_TYPE_UNSUPPORTED`.
    */
-  prepare(request: PrepareRequest): Promise<PreparedKey>;
+  prepare(request: PrepareRequest, options?: CallOptions): Promise<PreparedKey>;
 
   /**
    * Proves that an issued chain is what was asked for and serialises it, with its key, for Envoy.
    * @throws `ERR_SVID_MALFORMED`, `ERR_SVID_KEY_MISMATCH`, `ERR_SVID_IDENTITY_MISMATCH`, `ERR_SVID_NOT_VALID_NOW`,
    *   `ERR_SVID_UNTRUSTED`, `ERR_BUNDLE_INVALID`, `ERR_SPIFFE_ID_INVALID`.
    */
-  seal(request: SealRequest): Promise<SealedSvid>;
+  seal(request: SealRequest, options?: CallOptions): Promise<SealedSvid>;
 
   /**
    * Checks a CSR and signs a leaf for its public key. The identity comes from the request, never from the CSR.
    * @throws `ERR_CSR_INVALID`, `ERR_KEY_TYPE_UNSUPPORTED`, `ERR_SIGNER_INVALID`, `ERR_SPIFFE_ID_INVALID`.
    */
-  issue(request: IssueRequest): Promise<IssuedLeaf>;
+  issue(request: IssueRequest, options?: CallOptions): Promise<IssuedLeaf>;
 
   /** Ends all threads. Work still queued rejects with `ERR_HOTPATH_CLOSED`. Safe to call twice. */
   close(): Promise<void>;
+}
+
+/** How one call is to be treated. */
+export interface CallOptions {
+  /**
+   * Aborted while the request waits: it never runs, and rejects with `ERR_CANCELLED`. Once a thread has it, its result
+   * comes, for OpenSSL cannot be interrupted.
+   */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface PrepareRequest {

@@ -8,6 +8,7 @@
 export { encodePem } from './base64-pem.js';
 export { chooseHotPath, HOT_PATH_MODES, type HotPathChoice, type HotPathMode } from './choose-hot-path.js';
 export type {
+  CallOptions,
   HotPath,
   IssuedLeaf,
   IssueRequest,

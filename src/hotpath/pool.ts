@@ -1,8 +1,11 @@
-import { Piscina } from 'piscina';
 import { IdentityError } from '../errors/index.js';
-import { Field, type Logger, silentLogger } from '../telemetry/index.js';
-import { BatchQueue, type Job } from './batch-queue.js';
+import { Field, type Logger, MetricRegistry, silentLogger } from '../telemetry/index.js';
+import { AbortListeners } from './abort-listeners.js';
+import { BatchBound } from './batch-bound.js';
+import { BatchQueue, laneOf } from './batch-queue.js';
+import { Deadlines } from './deadlines.js';
 import type {
+  CallOptions,
   HotPath,
   IssuedLeaf,
   IssueRequest,
@@ -12,7 +15,10 @@ import type {
   SealRequest,
 } from './hot-path.js';
 import type { HotPathKind, Operation, Operations, Outcome } from './implementation.js';
-import { readItem, revive, toMessage } from './worker-protocol.js';
+import type { Job } from './job.js';
+import { PoolMetrics } from './pool-metrics.js';
+import { type Batch, type BatchAnswer, Threads } from './threads.js';
+import { readItem, revive } from './worker-protocol.js';
 
 export interface PooledHotPathOptions {
   /** Who works in the threads; `js` when left out. See {@link chooseHotPath}. */
@@ -26,13 +32,16 @@ export interface PooledHotPathOptions {
   /** How long one request may take, from call to answer, its wait included. */
   readonly taskTimeoutMs: number;
   readonly logger?: Logger;
+  /** Where its length, waits and losses are counted. */
+  readonly metrics?: MetricRegistry;
   /** The module that the threads run, which must answer as `worker.ts` does. Tests put a faulty one here. */
   readonly workerUrl?: URL;
 }
 
 /**
- * The hot path in a pool of threads. A lone request goes to its thread at once; what comes while all threads are busy
- * waits, and travels in batches. The caller closes it. Options are checked by `config/`.
+ * The hot path in a pool of threads. What is asked for in one turn of the event loop goes out at its end, a lone request
+ * alone, many as one batch for each thread; what comes while all threads are busy waits, and travels in batches. The
+ * caller closes it. Options are checked by `config/`.
  */
 export function createPooledHotPath(options: PooledHotPathOptions): HotPath {
   return new PooledHotPath(options);
@@ -44,51 +53,49 @@ export function createPooledHotPath(options: PooledHotPathOptions): HotPath {
  */
 const COMPANIONS_MS = 10;
 
-/** Jobs that travel together. Aborting ends their thread, or takes the batch back if its thread is still starting. */
-interface Batch {
-  readonly jobs: readonly Job[];
-  readonly abort: AbortController;
+/** A job as it waits and runs. */
+interface PooledJob extends Job {
+  readonly cameAtMs: number;
+  readonly signal: AbortSignal | undefined;
 }
 
-/**
- * Piscina's own errors have neither class nor code, and nothing here looks at their text: whatever we bring about
- * ourselves (deadline, close) is settled before Piscina hears of it, so what it still rejects with is a dead thread.
- */
 class PooledHotPath implements HotPath {
-  private readonly piscina: Piscina<unknown, unknown>;
-  private readonly queue = new BatchQueue();
-  private readonly running = new Set<Batch>();
-  /** Threads that were told to end, and have not yet: OpenSSL cannot be interrupted while it looks for primes. */
-  private readonly ending = new Set<Promise<unknown>>();
+  private readonly bound = new BatchBound();
+  private readonly queue = new BatchQueue<PooledJob>((lane) => this.bound.of(lane));
+  private readonly running = new Set<Batch<PooledJob>>();
+  /** Holds every job that has no answer yet. */
+  private readonly deadlines: Deadlines<PooledJob>;
+  private readonly signals = new AbortListeners<PooledJob>((job) => this.cancel(job));
+  private readonly threads: Threads;
   private readonly logger: Logger;
+  private readonly metrics: PoolMetrics;
+  private isHandingOut = false;
   private closing: Promise<void> | undefined;
 
   constructor(private readonly options: PooledHotPathOptions) {
     this.logger = options.logger ?? silentLogger;
-    this.piscina = new Piscina({
+    this.metrics = new PoolMetrics(options.metrics ?? new MetricRegistry());
+    this.deadlines = new Deadlines(options.taskTimeoutMs, (late) => this.onLate(late));
+    this.threads = new Threads({
+      kind: options.kind ?? 'js',
+      ...options.threads,
+      idleTimeoutMs: options.idleTimeoutMs,
       // Beside this file in build/, and beside the bundle in dist/.
-      filename: (options.workerUrl ?? new URL('./worker.js', import.meta.url)).href,
-      minThreads: options.threads.min,
-      maxThreads: options.threads.max,
-      idleTimeout: options.idleTimeoutMs,
-      // Our queue is what bounds the waiting; Piscina's holds only batches whose thread is still starting.
-      maxQueue: options.threads.max,
-      recordTiming: false,
-      workerData: options.kind ?? 'js',
+      workerUrl: options.workerUrl ?? new URL('./worker.js', import.meta.url),
+      onIdleFailure: (error, isLast) => this.onIdleThreadFailed(error, isLast),
     });
-    this.piscina.on('error', (error: Error) => this.onIdleThreadFailed(error));
   }
 
-  async prepare(request: PrepareRequest): Promise<PreparedKey> {
-    return this.submit('prepare', readItem.prepare(request));
+  async prepare(request: PrepareRequest, options?: CallOptions): Promise<PreparedKey> {
+    return this.submit('prepare', readItem.prepare(request), options);
   }
 
-  async seal(request: SealRequest): Promise<SealedSvid> {
-    return this.submit('seal', readItem.seal(request));
+  async seal(request: SealRequest, options?: CallOptions): Promise<SealedSvid> {
+    return this.submit('seal', readItem.seal(request), options);
   }
 
-  async issue(request: IssueRequest): Promise<IssuedLeaf> {
-    return this.submit('issue', readItem.issue({ ...request, signer: request?.signer?.material }));
+  async issue(request: IssueRequest, options?: CallOptions): Promise<IssuedLeaf> {
+    return this.submit('issue', readItem.issue({ ...request, signer: request?.signer?.material }), options);
   }
 
   close(): Promise<void> {
@@ -99,120 +106,162 @@ class PooledHotPath implements HotPath {
   private async end(): Promise<void> {
     const jobs = [...[...this.running].flatMap((batch) => batch.jobs), ...this.queue.clear()];
     this.running.clear();
-    for (const job of jobs) job.reject(closedError());
-    await this.piscina.destroy();
-    await Promise.allSettled(this.ending);
+    this.metrics.queueLength.set(0);
+    for (const job of jobs) this.fail(job, closedError());
+    await this.threads.close();
   }
 
-  private submit<O extends Operation>(op: O, item: Operations[O]['item']): Promise<Operations[O]['value']> {
+  private submit<O extends Operation>(
+    op: O,
+    item: Operations[O]['item'],
+    { signal }: CallOptions = {},
+  ): Promise<Operations[O]['value']> {
     if (this.closing !== undefined) return Promise.reject(closedError());
+    if (signal?.aborted) return Promise.reject(this.cancelled(op));
+    if (this.isFull()) return Promise.reject(this.overloaded());
     return new Promise((resolve, reject) => {
-      const deadline = setTimeout(() => this.onDeadline(job), this.options.taskTimeoutMs);
-      const job: Job<O> = {
-        op,
-        item,
-        resolve: (value) => {
-          clearTimeout(deadline);
-          resolve(value);
-        },
-        reject: (error) => {
-          clearTimeout(deadline);
-          reject(error);
-        },
-      };
-      this.enqueue(job);
+      const job: PooledJob & Job<O> = { op, item, resolve, reject, cameAtMs: performance.now(), signal };
+      if (signal !== undefined) this.signals.add(signal, job);
+      this.deadlines.add(job);
+      this.queue.push(job);
+      this.metrics.queueLength.set(this.queue.length);
+      this.handOutSoon();
     });
   }
 
-  /** While a thread is free the queue is empty, so a job then goes to it at once. */
-  private enqueue(job: Job): void {
-    const { maxQueue, threads } = this.options;
-    if (this.running.size >= threads.max && this.queue.length >= maxQueue) {
-      job.reject(overloadedError(maxQueue));
-    } else {
-      this.queue.push(job);
-      this.dispatch();
-    }
+  /** What came in this turn of the event loop may still wait for its end, and is not held against those who wait longer. */
+  private isFull(): boolean {
+    const freeThreads = this.options.threads.max - this.running.size;
+    return this.queue.length >= this.options.maxQueue + freeThreads;
+  }
+
+  /** At the end of this turn: an answer could not be heard before either, and what is due together travels together. */
+  private handOutSoon(): void {
+    if (this.isHandingOut || this.running.size >= this.options.threads.max) return;
+    this.isHandingOut = true;
+    setImmediate(() => {
+      this.isHandingOut = false;
+      this.handOut();
+    });
   }
 
   /** Hands out batches while there is both a job and a thread for it. */
-  private dispatch(): void {
+  private handOut(): void {
     const { max } = this.options.threads;
     while (this.running.size < max && this.queue.length > 0) this.start(this.queue.take(max - this.running.size));
+    this.metrics.queueLength.set(this.queue.length);
   }
 
-  private start(jobs: readonly Job[]): void {
-    const batch: Batch = { jobs, abort: new AbortController() };
+  private start(jobs: readonly PooledJob[]): void {
+    const [first] = jobs;
+    if (first === undefined) return;
+    const batch = { op: first.op, jobs, abort: new AbortController() };
+    const { batchSize, waitSeconds } = this.metrics.of(first.op);
+    const nowMs = performance.now();
+    batchSize.observe(jobs.length);
+    for (const job of jobs) waitSeconds.observe((nowMs - job.cameAtMs) / 1000);
     this.running.add(batch);
-    const { message, transferList } = toMessage(jobs);
-    this.piscina.run(message, { transferList, signal: batch.abort.signal }).then(
-      (outcomes) => this.onDone(batch, outcomes),
+    this.threads.run(batch).then(
+      (answer) => this.onDone(batch, answer),
       (error) => this.onThreadFailed(batch, error),
     );
   }
 
-  private onDone(batch: Batch, outcomes: unknown): void {
+  private onDone(batch: Batch<PooledJob>, { outcomes, runMs }: BatchAnswer): void {
     if (!this.running.delete(batch)) return;
-    // Our own thread answers: one outcome for each job, in order.
-    for (const [index, outcome] of (outcomes as Outcome<object>[]).entries()) settle(batch.jobs[index], outcome);
-    this.dispatch();
+    const { op, jobs } = batch;
+    this.metrics.of(op).runSeconds.observe(runMs / 1000);
+    const [first] = jobs;
+    if (first !== undefined) this.bound.learn(laneOf(first), jobs.length, runMs);
+    // The thread has work again before its answers are looked at.
+    this.handOut();
+    for (const [index, outcome] of outcomes.entries()) this.settle(jobs[index], outcome);
   }
 
-  private onThreadFailed(batch: Batch, error: unknown): void {
-    if (!this.running.delete(batch)) return;
-    this.logger.error('hot path thread failed', { [Field.error]: String(error), [Field.code]: 'ERR_HOTPATH_FAILED' });
-    for (const job of batch.jobs) job.reject(failedError(error));
-    this.dispatch();
+  private settle(job: PooledJob | undefined, outcome: Outcome<object>): void {
+    if (job === undefined) return;
+    this.finish(job);
+    if (outcome.ok) job.resolve(revive(outcome.value) as Operations[Operation]['value']);
+    else job.reject(new IdentityError(outcome.code, outcome.message));
   }
 
-  /** A thread that fails without a job. If it was the last, batches that waited for it to start would wait for ever. */
-  private onIdleThreadFailed(error: Error): void {
-    this.logger.error('hot path thread failed', { [Field.error]: String(error), [Field.code]: 'ERR_HOTPATH_FAILED' });
-    if (this.piscina.threads.length > 0) return;
+  private fail(job: PooledJob, error: IdentityError): void {
+    this.finish(job);
+    job.reject(error);
+  }
+
+  private finish(job: PooledJob): void {
+    this.deadlines.delete(job);
+    if (job.signal !== undefined) this.signals.delete(job.signal, job);
+  }
+
+  private failBatch(batch: Batch<PooledJob>, error: IdentityError): void {
+    this.running.delete(batch);
+    for (const job of batch.jobs) this.fail(job, error);
+  }
+
+  private onThreadFailed(batch: Batch<PooledJob>, error: unknown): void {
+    if (!this.running.has(batch)) return;
+    this.reportFailedThread(error);
+    this.failBatch(batch, failedError(error));
+    this.handOut();
+  }
+
+  /** If it was the last thread, batches that waited for it to start would wait for ever. */
+  private onIdleThreadFailed(error: Error, isLast: boolean): void {
+    this.reportFailedThread(error);
+    if (!isLast) return;
     for (const batch of this.running) {
-      this.running.delete(batch);
       batch.abort.abort();
-      for (const job of batch.jobs) job.reject(failedError(error));
+      this.failBatch(batch, failedError(error));
     }
-    this.dispatch();
+    this.handOut();
+  }
+
+  private reportFailedThread(error: unknown): void {
+    this.metrics.threadsFailed.add();
+    this.logger.error('hot path thread failed', { [Field.error]: String(error), [Field.code]: 'ERR_HOTPATH_FAILED' });
   }
 
   /** A job that waits is just dropped. One that runs takes its thread with it, and so the rest of its batch. */
-  private onDeadline(late: Job): void {
-    const error = deadlineError(late.op, this.options.taskTimeoutMs);
-    late.reject(error);
-    if (this.queue.remove(late)) return;
-    const batch = [...this.running].find(({ jobs }) => jobs.includes(late));
-    if (batch === undefined) return;
-    this.logger.error('hot path thread hangs, replacing it', { [Field.code]: error.code });
-    this.running.delete(batch);
-    for (const job of batch.jobs) job.reject(error);
-    this.endThreadOf(batch);
-    setTimeout(() => this.dispatch(), COMPANIONS_MS);
-  }
-
-  private endThreadOf(batch: Batch): void {
-    const before = this.piscina.threads;
-    batch.abort.abort();
-    const left = this.piscina.threads;
-    for (const thread of before.filter((one) => !left.includes(one))) {
-      const ended: Promise<unknown> = thread.terminate().finally(() => this.ending.delete(ended));
-      this.ending.add(ended);
+  private onLate(late: readonly PooledJob[]): void {
+    for (const job of late) {
+      this.queue.remove(job);
+      this.fail(job, deadlineError(job.op, this.options.taskTimeoutMs));
     }
+    this.metrics.queueLength.set(this.queue.length);
+    const isLate = new Set(late);
+    const hung = [...this.running].filter(({ jobs }) => jobs.some((job) => isLate.has(job)));
+    for (const batch of hung) {
+      const error = deadlineError(batch.op, this.options.taskTimeoutMs);
+      this.metrics.threadsHung.add();
+      this.logger.error('hot path thread hangs, replacing it', { [Field.code]: error.code });
+      this.failBatch(batch, error);
+      this.threads.endThreadOf(batch);
+    }
+    if (hung.length > 0) setTimeout(() => this.handOut(), COMPANIONS_MS);
   }
-}
 
-function settle(job: Job | undefined, outcome: Outcome<object>): void {
-  if (outcome.ok) job?.resolve(revive(outcome.value) as Operations[Operation]['value']);
-  else job?.reject(new IdentityError(outcome.code, outcome.message));
+  private cancel(job: PooledJob): void {
+    if (!this.queue.remove(job)) return;
+    this.metrics.queueLength.set(this.queue.length);
+    this.fail(job, this.cancelled(job.op));
+  }
+
+  private cancelled(op: Operation): IdentityError {
+    this.metrics.cancelled.add();
+    return new IdentityError('ERR_CANCELLED', `${op}: nobody wants it any more`);
+  }
+
+  private overloaded(): IdentityError {
+    this.metrics.refused.add();
+    const { maxQueue } = this.options;
+    return new IdentityError('ERR_HOTPATH_OVERLOADED', `hot path queue: got ${maxQueue} waiting, expected fewer`);
+  }
 }
 
 function closedError(): IdentityError {
   return new IdentityError('ERR_HOTPATH_CLOSED', 'hot path is closed');
-}
-
-function overloadedError(maxQueue: number): IdentityError {
-  return new IdentityError('ERR_HOTPATH_OVERLOADED', `hot path queue: got ${maxQueue} waiting, expected fewer`);
 }
 
 function deadlineError(op: Operation, timeoutMs: number): IdentityError {

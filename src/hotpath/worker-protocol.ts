@@ -1,7 +1,7 @@
 import { IdentityError } from '../errors/index.js';
-import type { Job } from './batch-queue.js';
 import type { PrepareRequest } from './hot-path.js';
 import type { Operation, Operations } from './implementation.js';
+import type { Job } from './job.js';
 
 /**
  * What travels between the pool and its threads. Both sides check the arguments: the pool, so that one bad request
@@ -93,7 +93,10 @@ function fieldsOf(what: string, item: unknown) {
  * The message to a thread. A private key goes as a copy in memory that is moved to the thread, which wipes it: without
  * the move, the message itself would hold the key, and nobody could wipe that.
  */
-export function toMessage(jobs: readonly Job[]): { message: Batch; transferList: ArrayBuffer[] } {
+export function toMessage({ op, jobs }: { op: Operation; jobs: readonly Job[] }): {
+  message: Batch;
+  transferList: ArrayBuffer[];
+} {
   const transferList: ArrayBuffer[] = [];
   const items = jobs.map(({ item }) => {
     if (!('privateKey' in item)) return item;
@@ -103,7 +106,7 @@ export function toMessage(jobs: readonly Job[]): { message: Batch; transferList:
     transferList.push(memory);
     return { ...item, privateKey };
   });
-  return { message: { op: jobs[0]?.op ?? 'prepare', items }, transferList };
+  return { message: { op, items }, transferList };
 }
 
 /** The same memory as a Buffer: messages between threads keep bytes, but not the class. */

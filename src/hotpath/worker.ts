@@ -15,18 +15,22 @@ const KIND: HotPathKind = workerData === 'native' ? 'native' : 'js';
  * bytes of the results are moved to the pool, not copied, so no key stays behind.
  */
 export default async function runBatch(batch: Batch): Promise<unknown> {
-  const outcomes = await outcomesOf(batch.op, batch.items);
-  const memory = outcomes.flatMap((outcome) => (outcome.ok ? buffersOf(outcome.value) : []));
-  return move({ [transferableSymbol]: memory.map(({ buffer }) => buffer), [valueSymbol]: outcomes });
+  const answer = await work(batch.op, batch.items);
+  const memory = answer.outcomes.flatMap((outcome) => (outcome.ok ? buffersOf(outcome.value) : []));
+  return move({ [transferableSymbol]: memory.map(({ buffer }) => buffer), [valueSymbol]: answer });
 }
 
-async function outcomesOf<O extends Operation>(
-  op: O,
-  items: readonly unknown[],
-): Promise<Outcome<Operations[O]['value']>[]> {
+interface Answer<O extends Operation> {
+  readonly outcomes: readonly Outcome<Operations[O]['value']>[];
+  readonly runMs: number;
+}
+
+async function work<O extends Operation>(op: O, items: readonly unknown[]): Promise<Answer<O>> {
   try {
     const operate = await loadOperation(KIND, op);
-    return batched(op, items, readItem[op], operate);
+    const startedAtMs = performance.now();
+    const outcomes = batched(op, items, readItem[op], operate);
+    return { outcomes, runMs: performance.now() - startedAtMs };
   } finally {
     for (const item of items) wipeKey(item);
   }

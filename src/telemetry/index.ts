@@ -1,8 +1,17 @@
 /**
  * telemetry: what an operator sees of us. The logger interface that every room takes, its JSON sink, the names of
- * the fields, and what is cut out of foreign text.
+ * the fields, what is cut out of foreign text, and the metrics with their names.
  */
 export { Field, type LogFields } from './fields.js';
 export { createJsonLogger, type JsonLoggerOptions } from './json-logger.js';
 export { LOG_LEVELS, type Logger, type LogLevel, silentLogger } from './logger.js';
+export { Metric, type MetricDefinition } from './metric-names.js';
+export {
+  Counter,
+  Gauge,
+  Histogram,
+  type MetricLabels,
+  MetricRegistry,
+  type MetricSeries,
+} from './metric-registry.js';
 export { redact } from './redact.js';

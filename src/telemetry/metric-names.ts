@@ -1,0 +1,66 @@
+/** Upper bounds in seconds, from a quick operation in its thread to an RSA key that waits for others. */
+const SECONDS = [0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** What every metric is called, what it says and what it counts in: the names are public, as those of log fields are. */
+export const Metric = {
+  hotPathQueueLength: {
+    kind: 'gauge',
+    name: 'sidecert_hotpath_queue_length',
+    help: 'Crypto requests that wait for a thread.',
+  },
+  hotPathWaitSeconds: {
+    kind: 'histogram',
+    name: 'sidecert_hotpath_wait_seconds',
+    help: 'Time from a crypto request to the thread that takes it.',
+    bounds: SECONDS,
+  },
+  hotPathRunSeconds: {
+    kind: 'histogram',
+    name: 'sidecert_hotpath_run_seconds',
+    help: 'Time that a thread works on a batch of crypto requests.',
+    bounds: SECONDS,
+  },
+  hotPathBatchSize: {
+    kind: 'histogram',
+    name: 'sidecert_hotpath_batch_size',
+    help: 'Crypto requests that travel to a thread together.',
+    bounds: [1, 2, 5, 10, 25, 50, 100, 150, 200, 250],
+  },
+  hotPathRefused: {
+    kind: 'counter',
+    name: 'sidecert_hotpath_refused_total',
+    help: 'Crypto requests that found the queue full.',
+  },
+  hotPathCancelled: {
+    kind: 'counter',
+    name: 'sidecert_hotpath_cancelled_total',
+    help: 'Crypto requests that were taken back before a thread had them.',
+  },
+  hotPathThreadsLost: {
+    kind: 'counter',
+    name: 'sidecert_hotpath_threads_lost_total',
+    help: 'Crypto threads that hung past the deadline of their work, or failed.',
+  },
+} as const satisfies Record<string, MetricDefinition>;
+
+export interface CounterDefinition {
+  readonly kind: 'counter';
+  readonly name: string;
+  readonly help: string;
+}
+
+export interface GaugeDefinition {
+  readonly kind: 'gauge';
+  readonly name: string;
+  readonly help: string;
+}
+
+export interface HistogramDefinition {
+  readonly kind: 'histogram';
+  readonly name: string;
+  readonly help: string;
+  /** Upper bounds of the buckets, ascending; what is above them all is counted, too. */
+  readonly bounds: readonly number[];
+}
+
+export type MetricDefinition = CounterDefinition | GaugeDefinition | HistogramDefinition;
