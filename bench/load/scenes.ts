@@ -1,0 +1,140 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TokenIssuer } from '../../src/demo/kubernetes/token-issuer.js';
+import { TOKEN_ISSUER } from '../../src/demo/kubernetes/token-issuer.js';
+import type { FleetReport } from '../../src/fleet/index.js';
+import { runFleetProcess } from './fleet-run.js';
+import type { ProcessFigures } from './monitor.js';
+import { WatchedProcess } from './watched-process.js';
+
+/** How many take part. */
+export interface Size {
+  readonly envoys: number;
+  readonly identities: number;
+  readonly rotations: number;
+}
+
+/** Where a scene is played, and by which implementation of the hot path. */
+export interface Stage {
+  readonly directory: string;
+  readonly issuer: TokenIssuer;
+  readonly hotPath: 'native' | 'js';
+  readonly size: Size;
+}
+
+/** What a scene came to: the phase in which all come, and the one in which all rotate. */
+export interface Outcome {
+  readonly report: FleetReport;
+  readonly agentAtFirst: ProcessFigures;
+  readonly citadelAtFirst: ProcessFigures;
+  readonly agentAtRotations: ProcessFigures;
+  /** Of the agent, some seconds after all Envoys have gone. */
+  readonly rssAfterMb: number;
+}
+
+/** Short enough that a run sees several rotations, long enough that they do not overlap. */
+const TTL = '12s';
+
+/** A node's identities are issued once in a scene. */
+const LONG_TTL = '1h';
+
+/** In which the agent gives memory back. */
+const AFTERMATH_MS = 5000;
+
+const TOKEN_SECONDS = 3600;
+
+/** 5 000 Envoys of one workload, two streams each, through several rotations. */
+export async function oneIdentity(stage: Stage, firstRequestBytes: number): Promise<Outcome> {
+  const { directory, issuer, size } = stage;
+  const tokenFile = join(directory, 'token');
+  await writeFile(tokenFile, await token(issuer, 'sleep', 'pod-0'), { mode: 0o600 });
+  const agentFlags = ['--namespace', 'foo', '--service-account', 'sleep', '--token-file', tokenFile, '--ttl', TTL];
+  const fleetFlags = [
+    ...['--envoys', `${size.envoys}`, '--rotations', `${size.rotations}`],
+    ...['--first-request-bytes', `${firstRequestBytes}`],
+  ];
+  return play(stage, agentFlags, fleetFlags);
+}
+
+/** 2 000 Envoys of as many pods: each with a key, a CSR, a certificate and a push of its own. */
+export async function manyIdentities(stage: Stage): Promise<Outcome> {
+  const { directory, issuer, size } = stage;
+  const tokens = join(directory, 'tokens');
+  await mkdir(tokens, { mode: 0o700 });
+  for (let pod = 0; pod < size.identities; pod += 1) {
+    const text = await token(issuer, `account-${pod}`, `pod-${pod}`);
+    await writeFile(join(tokens, `${pod}`.padStart(5, '0')), text, { mode: 0o600 });
+  }
+  const agentFlags = ['--mode', 'node', '--ttl', LONG_TTL];
+  const fleetFlags = [
+    ...['--envoys', `${size.identities}`, '--rotations', '0'],
+    ...['--first-request-bytes', '1000', '--tokens', tokens],
+  ];
+  return play(stage, agentFlags, fleetFlags);
+}
+
+async function play(stage: Stage, agentFlags: readonly string[], fleetFlags: readonly string[]): Promise<Outcome> {
+  const { directory, hotPath } = stage;
+  const file = (name: string): string => join(directory, name);
+  const socket = file('s');
+  await writeFile(file('jwks.json'), stage.issuer.jwks);
+  const common = ['--hot-path', hotPath];
+  const citadel = await WatchedProcess.start(
+    [
+      ...['citadel', '--listen', '127.0.0.1:0', '--jwks', file('jwks.json'), '--token-issuer', TOKEN_ISSUER],
+      ...['--root-cert-out', file('root.pem'), '--log-level', 'info', ...common],
+    ],
+    'citadel ready',
+  );
+  try {
+    const { process: agent } = await WatchedProcess.start(
+      [
+        ...['agent', '--socket', socket, '--ca-address', citadel.address, '--ca-root', file('root.pem')],
+        ...[...agentFlags, ...common],
+      ],
+      'agent ready',
+    );
+    try {
+      return await measure(
+        { agent, citadel: citadel.process },
+        [...fleetFlags, '--socket', socket],
+        file('fleet.json'),
+      );
+    } finally {
+      await agent.stop();
+    }
+  } finally {
+    await citadel.process.stop();
+  }
+}
+
+async function measure(
+  { agent, citadel }: { agent: WatchedProcess; citadel: WatchedProcess },
+  fleetArgs: readonly string[],
+  jsonFile: string,
+): Promise<Outcome> {
+  agent.reset();
+  citadel.reset();
+  let first: Promise<[ProcessFigures, ProcessFigures]> | undefined;
+  const report = await runFleetProcess(fleetArgs, {
+    jsonFile,
+    onAllServed: () => {
+      first = Promise.all([agent.figures(), citadel.figures()]);
+      agent.reset();
+    },
+  });
+  const agentAtRotations = await agent.figures();
+  if (first === undefined) throw new Error('the fleet: got some streams without a secret, expected all served');
+  const [agentAtFirst, citadelAtFirst] = await first;
+  await sleep(AFTERMATH_MS);
+  const { rssMb: rssAfterMb } = await agent.figures();
+  return { report, agentAtFirst, citadelAtFirst, agentAtRotations, rssAfterMb };
+}
+
+function token(issuer: TokenIssuer, serviceAccount: string, podUid: string): Promise<string> {
+  return issuer.mint({
+    ...{ namespace: 'foo', serviceAccount, podName: podUid, podUid },
+    ...{ audience: 'istio-ca', ttlSeconds: TOKEN_SECONDS },
+  });
+}
