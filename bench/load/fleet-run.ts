@@ -7,16 +7,18 @@ import type { FleetReport } from '../../src/fleet/index.js';
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/sidecert.js', import.meta.url));
 
-/** What the fleet prints when the last stream has its first secret. */
+/** What the fleet prints when the last stream has its first secret, and when a rotation has come to all of them. */
 const ALL_SERVED = /have their first secret after/;
+const ROTATED = /rotation \d+ has come to all streams/;
 
 /**
- * Runs `sidecert fleet` and resolves with its report. `onAllServed` is called when the last stream has its first secret.
+ * Runs `sidecert fleet` and resolves with its report. `onAllServed` is called when the last stream has its first secret,
+ * `onRotated` after each rotation.
  * Rejects when it does not come to a report.
  */
 export async function runFleetProcess(
   args: readonly string[],
-  { jsonFile, onAllServed }: { jsonFile: string; onAllServed: () => void },
+  { jsonFile, onAllServed, onRotated }: { jsonFile: string; onAllServed: () => void; onRotated: () => void },
 ): Promise<FleetReport> {
   const child = spawn(process.execPath, [PROGRAM, 'fleet', ...args, '--json', jsonFile], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -26,6 +28,7 @@ export async function runFleetProcess(
     createInterface({ input }).on('line', (line) => {
       said += `${line}\n`;
       if (ALL_SERVED.test(line)) onAllServed();
+      if (ROTATED.test(line)) onRotated();
     });
   }
   await once(child, 'close');

@@ -8,15 +8,16 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 export interface ProcessFigures {
   readonly delayP99Ms: number;
   readonly delayMaxMs: number;
-  /** CPU time of all threads, beyond what the process takes when nothing happens. */
-  readonly busyCpuMs: number;
+  /** CPU time of all threads. */
+  readonly cpuMs: number;
+  /** Of that what is beyond the median tenth of a second: in a phase that is mostly waiting, what the work in it took. */
+  readonly burstCpuMs: number;
   readonly rssMb: number;
 }
 
 /** Of the histogram, which counts from timer to timer, its own period included. */
 const RESOLUTION_MS = 5;
 
-/** Bins of CPU time. Most of a run is waiting, so the median bin is what a process takes for nothing. */
 const BIN_MS = 100;
 
 const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
@@ -45,7 +46,8 @@ function figures(): ProcessFigures {
   return {
     delayP99Ms: late(delays.percentile(99)),
     delayMaxMs: late(delays.max),
-    busyCpuMs: bins.reduce((sum, bin) => sum + Math.max(0, bin - idle), 0),
+    cpuMs: bins.reduce((sum, bin) => sum + bin, 0),
+    burstCpuMs: bins.reduce((sum, bin) => sum + Math.max(0, bin - idle), 0),
     rssMb: process.memoryUsage.rss() / 1024 / 1024,
   };
 }

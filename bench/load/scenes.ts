@@ -28,7 +28,8 @@ export interface Outcome {
   readonly report: FleetReport;
   readonly agentAtFirst: ProcessFigures;
   readonly citadelAtFirst: ProcessFigures;
-  readonly agentAtRotations: ProcessFigures;
+  /** `undefined` when there was none. */
+  readonly agentAtRotations: ProcessFigures | undefined;
   /** Of the agent, some seconds after all Envoys have gone. */
   readonly rssAfterMb: number;
 }
@@ -117,14 +118,19 @@ async function measure(
   agent.reset();
   citadel.reset();
   let first: Promise<[ProcessFigures, ProcessFigures]> | undefined;
+  // Read after each rotation, since what comes after the last one is the end of thousands of connections.
+  let rotations: Promise<ProcessFigures> | undefined;
   const report = await runFleetProcess(fleetArgs, {
     jsonFile,
     onAllServed: () => {
       first = Promise.all([agent.figures(), citadel.figures()]);
       agent.reset();
     },
+    onRotated: () => {
+      rotations = agent.figures();
+    },
   });
-  const agentAtRotations = await agent.figures();
+  const agentAtRotations = await rotations;
   if (first === undefined) throw new Error('the fleet: got some streams without a secret, expected all served');
   const [agentAtFirst, citadelAtFirst] = await first;
   await sleep(AFTERMATH_MS);

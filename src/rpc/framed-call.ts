@@ -47,7 +47,9 @@ const RESPONSE_HEADERS = {
   'grpc-accept-encoding': 'identity',
 } as const;
 
-const WITH_TRAILERS = { waitForTrailers: true } as const;
+/** No `date` header: nobody reads it, and it has to be made. */
+const WITH_TRAILERS = { waitForTrailers: true, sendDate: false } as const;
+const WITHOUT_TRAILERS = { endStream: true, sendDate: false } as const;
 
 const OK: StatusText = { code: status.OK, details: '' };
 
@@ -121,7 +123,7 @@ export class Http2Call implements FramedCall {
       stream.end();
       return;
     }
-    stream.respond({ ...RESPONSE_HEADERS, ...trailersOf(failure) }, { endStream: true });
+    stream.respond({ ...RESPONSE_HEADERS, ...trailersOf(failure) }, WITHOUT_TRAILERS);
     setImmediate(closeWhenSent, stream, 1);
   }
 
@@ -162,15 +164,19 @@ export class Http2Call implements FramedCall {
 
   /** Reads the prefix that begins at `at`, as far as it has come, and gives the place after it. */
   #readPrefix(chunk: Buffer, at: number): number {
-    let prefix = chunk.subarray(at, at + FRAME_PREFIX_BYTES - this.#prefix.length);
-    const end = at + prefix.length;
-    if (this.#prefix.length > 0 || prefix.length < FRAME_PREFIX_BYTES) {
-      prefix = Buffer.concat([this.#prefix, prefix]);
-      this.#prefix = prefix.length < FRAME_PREFIX_BYTES ? prefix : NOTHING;
-      if (prefix.length < FRAME_PREFIX_BYTES) return end;
+    if (this.#prefix.length === 0 && chunk.length - at >= FRAME_PREFIX_BYTES) {
+      this.#begin(chunk[at], chunk.readUInt32BE(at + 1));
+      return at + FRAME_PREFIX_BYTES;
     }
-    const length = prefix.readUInt32BE(1);
-    if (prefix[0] !== 0) {
+    const prefix = Buffer.concat([this.#prefix, chunk.subarray(at, at + FRAME_PREFIX_BYTES - this.#prefix.length)]);
+    const end = at + prefix.length - this.#prefix.length;
+    this.#prefix = prefix.length < FRAME_PREFIX_BYTES ? prefix : NOTHING;
+    if (prefix.length === FRAME_PREFIX_BYTES) this.#begin(prefix[0], prefix.readUInt32BE(1));
+    return end;
+  }
+
+  #begin(flags: number | undefined, length: number): void {
+    if (flags !== 0) {
       this.#refuse({ code: status.UNIMPLEMENTED, details: 'compressed message, expected identity encoding' });
     } else if (length > this.#maxReceiveBytes) {
       const details = `message: got ${length} bytes, expected at most ${this.#maxReceiveBytes}`;
@@ -180,7 +186,6 @@ export class Http2Call implements FramedCall {
     } else {
       this.#bytesLeft = length;
     }
-    return end;
   }
 
   /** Ends the call for the peer's fault, and tells so as if the peer had ended it. */
