@@ -21,6 +21,8 @@ const MAX_NONCE_CHARS = 256;
 /** Fields of `envoy.service.discovery.v3.DiscoveryRequest`. */
 const Field = { versionInfo: 1, node: 2, resourceNames: 3, typeUrl: 4, responseNonce: 5, errorDetail: 6 } as const;
 
+const TYPE_URL = Buffer.from(SECRET_TYPE_URL);
+
 /** Field of `envoy.config.core.v3.Node`. */
 const NODE_ID = 1;
 
@@ -68,7 +70,10 @@ export function nodeIdOf(node: Buffer): string {
 
 function read(reader: WireReader): DecodedRequest {
   const names: string[] = [];
-  let [nonce, version, nodeId, typeUrl] = ['', '', '', ''];
+  let nonce = '';
+  let version = '';
+  let nodeId = '';
+  let foreignType = '';
   let error: string | undefined;
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     switch (field) {
@@ -82,7 +87,7 @@ function read(reader: WireReader): DecodedRequest {
         addName(names, reader);
         break;
       case Field.typeUrl:
-        typeUrl = reader.text();
+        foreignType = reader.is(TYPE_URL) ? '' : reader.text();
         break;
       case Field.responseNonce:
         nonce = reader.text().slice(0, MAX_NONCE_CHARS);
@@ -93,10 +98,8 @@ function read(reader: WireReader): DecodedRequest {
     }
   }
   // Left out means ours: the method implies the type. (xDS protocol, "Resource types")
-  if (typeUrl !== '' && typeUrl !== SECRET_TYPE_URL) {
-    throw invalid(`type url: got ${quote(typeUrl)}, expected ${SECRET_TYPE_URL}`);
-  }
-  return { names: names.length === 1 ? names : [...new Set(names)], nonce, error, nodeId, version };
+  if (foreignType !== '') throw invalid(`type url: got ${quote(foreignType)}, expected ${SECRET_TYPE_URL}`);
+  return { names: names.length < 2 ? names : [...new Set(names)], nonce, error, nodeId, version };
 }
 
 function addName(names: string[], reader: WireReader): void {

@@ -122,15 +122,14 @@ export function toSend(
 ): readonly NamedSecret[] {
   const { outstanding } = sub;
   if (outstanding !== undefined && outstanding.stage !== 'late') return NOTHING;
+  // Asked at each ACK, where as a rule nothing is due: so first without making anything.
+  if (!sub.names.some((name) => isDue(sub, name, secretOf(name)))) return NOTHING;
   const available: NamedSecret[] = [];
-  let isDue = false;
   for (const name of sub.names) {
     const secret = secretOf(name);
-    if (secret === undefined) continue;
-    available.push({ name, secret });
-    isDue ||= !isKnown(sub, name, secret.version);
+    if (secret !== undefined) available.push({ name, secret });
   }
-  return isDue ? available : NOTHING;
+  return available;
 }
 
 /** After the send of what {@link toSend} gave. */
@@ -210,9 +209,15 @@ function wanting(names: readonly string[], sub: Subscription): Subscription {
   };
 }
 
-/** Whether the peer has this version, has refused it, or has it on the way. */
-function isKnown({ applied, rejected, outstanding }: Subscription, name: string, version: string): boolean {
-  return [applied, rejected, outstanding?.versions].some((versions) => versions?.get(name) === version);
+/** Whether there is content that the peer neither has, nor has refused, nor has on the way. */
+function isDue(
+  { applied, rejected, outstanding }: Subscription,
+  name: string,
+  secret: ServedSecret | undefined,
+): boolean {
+  if (secret === undefined) return false;
+  const { version } = secret;
+  return applied.get(name) !== version && rejected.get(name) !== version && outstanding?.versions.get(name) !== version;
 }
 
 function only(versions: Versions, keep: (name: string) => boolean): Versions {
@@ -224,7 +229,7 @@ function only(versions: Versions, keep: (name: string) => boolean): Versions {
 
 function merged(versions: Versions, newer: Versions): Versions {
   if (newer.size === 0) return versions;
+  for (const name of versions.keys()) if (!newer.has(name)) return new Map([...versions, ...newer]);
   // The usual case, one name a stream: the response's own map is the answer, shared and not copied.
-  if (only(versions, (name) => !newer.has(name)).size === 0) return newer;
-  return new Map([...versions, ...newer]);
+  return newer;
 }
