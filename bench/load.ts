@@ -11,8 +11,8 @@ import { conditionsLine, conditionsOf } from './harness/conditions.js';
 import { isMissed, ofCrowd, ofIdentities, ofRotations, type Row } from './load/budgets.js';
 import { manyIdentities, oneIdentity, type Size, type Stage } from './load/scenes.js';
 
-const FULL: Size = { envoys: 5000, identities: 2000, rotations: 4 };
-const SMOKE: Size = { envoys: 50, identities: 20, rotations: 2 };
+const FULL: Size = { envoys: 5000, identities: 2000, rotations: 4, ttl: '12s', aftermathMs: 5000 };
+const SMOKE: Size = { envoys: 50, identities: 20, rotations: 1, ttl: '5s', aftermathMs: 100 };
 
 /** What a real Envoy sends first, and what it would be without its list of extensions. */
 const REAL_FIRST_REQUEST_BYTES = 55_000;

@@ -13,6 +13,10 @@ export interface Size {
   readonly envoys: number;
   readonly identities: number;
   readonly rotations: number;
+  /** Of the certificates: short enough that a run sees several rotations, long enough that they do not overlap. */
+  readonly ttl: string;
+  /** How long the agent is given to give memory back. */
+  readonly aftermathMs: number;
 }
 
 /** Where a scene is played, and by which implementation of the hot path. */
@@ -34,14 +38,8 @@ export interface Outcome {
   readonly rssAfterMb: number;
 }
 
-/** Short enough that a run sees several rotations, long enough that they do not overlap. */
-const TTL = '12s';
-
 /** A node's identities are issued once in a scene. */
 const LONG_TTL = '1h';
-
-/** In which the agent gives memory back. */
-const AFTERMATH_MS = 5000;
 
 const TOKEN_SECONDS = 3600;
 
@@ -50,7 +48,7 @@ export async function oneIdentity(stage: Stage, firstRequestBytes: number): Prom
   const { directory, issuer, size } = stage;
   const tokenFile = join(directory, 'token');
   await writeFile(tokenFile, await token(issuer, 'sleep', 'pod-0'), { mode: 0o600 });
-  const agentFlags = ['--namespace', 'foo', '--service-account', 'sleep', '--token-file', tokenFile, '--ttl', TTL];
+  const agentFlags = ['--namespace', 'foo', '--service-account', 'sleep', '--token-file', tokenFile, '--ttl', size.ttl];
   const fleetFlags = [
     ...['--envoys', `${size.envoys}`, '--rotations', `${size.rotations}`],
     ...['--first-request-bytes', `${firstRequestBytes}`],
@@ -97,11 +95,7 @@ async function play(stage: Stage, agentFlags: readonly string[], fleetFlags: rea
       'agent ready',
     );
     try {
-      return await measure(
-        { agent, citadel: citadel.process },
-        [...fleetFlags, '--socket', socket],
-        file('fleet.json'),
-      );
+      return await measure({ agent, citadel: citadel.process }, [...fleetFlags, '--socket', socket], stage);
     } finally {
       await agent.stop();
     }
@@ -113,8 +107,9 @@ async function play(stage: Stage, agentFlags: readonly string[], fleetFlags: rea
 async function measure(
   { agent, citadel }: { agent: WatchedProcess; citadel: WatchedProcess },
   fleetArgs: readonly string[],
-  jsonFile: string,
+  { directory, size }: Stage,
 ): Promise<Outcome> {
+  const jsonFile = join(directory, 'fleet.json');
   agent.reset();
   citadel.reset();
   let first: Promise<[ProcessFigures, ProcessFigures]> | undefined;
@@ -133,7 +128,7 @@ async function measure(
   const agentAtRotations = await rotations;
   if (first === undefined) throw new Error('the fleet: got some streams without a secret, expected all served');
   const [agentAtFirst, citadelAtFirst] = await first;
-  await sleep(AFTERMATH_MS);
+  await sleep(size.aftermathMs);
   const { rssMb: rssAfterMb } = await agent.figures();
   return { report, agentAtFirst, citadelAtFirst, agentAtRotations, rssAfterMb };
 }

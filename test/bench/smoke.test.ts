@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import t from 'tap';
 import type { Answer } from '../../bench/harness/answer.js';
 import { BENCHES, runBench } from '../../bench/harness/processes.js';
@@ -11,7 +13,7 @@ import { shortDir } from '../support/short-dir.js';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Files of bench/ that are no bench of the harness. */
-const OTHERS = ['hot-path-soak', 'compare', 'harness', 'material', 'run-all'];
+const OTHERS = ['hot-path-soak', 'compare', 'harness', 'load', 'material', 'run-all'];
 
 t.test('every bench is in the list, and asks its question in its first line', async (t) => {
   const files = readdirSync(join(ROOT, 'bench')).filter((name) => name.endsWith('.ts'));
@@ -37,3 +39,10 @@ for (const name of BENCHES) {
     t.match(answer.conditions, { commit: String, node: process.versions.node, cores: Number });
   });
 }
+
+t.test('the load scenes run to their end, with every secret good', async (t) => {
+  const run = promisify(execFile);
+  const { stdout } = await run(process.execPath, ['build/bench/load.js', '--smoke', '--hot-path', 'js'], { cwd: ROOT });
+  t.equal(stdout.match(/refused connects +0\.0 /g)?.length, 3);
+  t.equal(stdout.match(/secrets missing or wrong +0\.0 /g)?.length, 3);
+});

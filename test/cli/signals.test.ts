@@ -1,8 +1,5 @@
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
-import { connect } from 'node:http2';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { UNBUNDLED_SIDECERT as sidecert } from '../support/mesh.js';
@@ -10,8 +7,6 @@ import { openSdsClient } from '../support/sds-client.js';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { TestCa } from '../support/test-ca.js';
-
-const STREAM_SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets';
 
 /** An agent whose CA is away, up to its ready line. */
 async function startAgent(t: Test, { env = {}, level = 'info' } = {}) {
@@ -30,21 +25,18 @@ async function startAgent(t: Test, { env = {}, level = 'info' } = {}) {
   return { agent, socket };
 }
 
-/** A proxy that never ends its stream: a shutdown waits for it for two seconds. */
-async function holdOpen(t: Test, path: string): Promise<void> {
-  const session = connect('http://localhost', { createConnection: () => createConnection(path) });
-  t.teardown(() => session.destroy());
-  session.on('error', () => {});
-  await once(session, 'connect');
-  const headers = { ':method': 'POST', ':path': STREAM_SECRETS, 'content-type': 'application/grpc', te: 'trailers' };
-  session
-    .request(headers, { endStream: false })
-    .on('error', () => {})
-    .resume();
-  // Frames are answered in their order: with the answer to the ping the stream is there, too.
-  await new Promise<void>((resolve, reject) => {
-    session.ping((error) => (error ? reject(error) : resolve()));
-  });
+/** Code for the agent, which holds its shutdown up after it has said that it begins, until there is a file at `path`. */
+function holdUntil(path: string): string {
+  const script = `
+    import { existsSync } from 'node:fs';
+    const { write } = process.stderr;
+    const wait = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    process.stderr.write = function (text, ...others) {
+      const result = write.call(this, text, ...others);
+      if (String(text).includes('shutting down')) while (!existsSync(${JSON.stringify(path)})) wait();
+      return result;
+    };`;
+  return `data:text/javascript;base64,${Buffer.from(script).toString('base64')}`;
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -71,11 +63,13 @@ for (const [first, second] of [
   t.test(
     `${second} after ${first} ends an agent at once, with code 1, when somebody holds its shutdown up`,
     async (t) => {
-      const { agent, socket } = await startAgent(t);
-      await holdOpen(t, socket);
+      const released = join(shortDir(t), 'released');
+      const env = { NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import ${holdUntil(released)}` };
+      const { agent } = await startAgent(t, { env });
       agent.kill(first);
       await agent.says('"shutting down"');
       agent.kill(second);
+      await writeFile(released, '');
       t.equal(await agent.ended, 1);
       t.notMatch(agent.err, /"stopped"/);
     },
