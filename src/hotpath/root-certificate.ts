@@ -5,7 +5,7 @@ import { bitString, contextConstructed, sequence, setOfOne, time, unsignedIntege
 import { basicConstraints, caKeyUsage, subjectKeyIdentifier } from './extensions.js';
 import { exportPrivateKey, generateKeyPair } from './js/key-pair.js';
 import { Oid } from './oids.js';
-import { signatureAlgorithmFor } from './signature-algorithm.js';
+import { signatureAlgorithmOfNew } from './signature-algorithm.js';
 
 export interface SelfSignedRootOptions {
   /** EC only: this runs on the caller's thread, where RSA generation would block for up to seconds. */
@@ -39,7 +39,7 @@ export function makeSelfSignedRoot(options: SelfSignedRootOptions): SelfSignedRo
 }
 
 function selfSigned(options: SelfSignedRootOptions, privateKey: KeyObject, publicKey: KeyObject): Buffer {
-  const algorithm = signatureAlgorithmFor(privateKey);
+  const algorithm = signatureAlgorithmOfNew(options.keyType);
   if (algorithm === undefined) {
     throw new IdentityError('ERR_KEY_TYPE_UNSUPPORTED', `key type ${options.keyType} cannot sign a certificate`);
   }

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { nothing, objectIdentifier, sequence } from './der-writer.js';
+import type { KeyType } from './key-type.js';
 
 /** A signature algorithm by its AlgorithmIdentifier. (RFC 5758 §3.2; RFC 4055 §5) */
 export interface SignatureAlgorithm {
@@ -31,5 +32,15 @@ const HASH_OF_CURVE: Readonly<Record<string, SignatureAlgorithm['hash']>> = {
 export function signatureAlgorithmFor(key: KeyObject): SignatureAlgorithm | undefined {
   const keyType = key.asymmetricKeyType;
   const hash = keyType === 'rsa' ? 'sha256' : HASH_OF_CURVE[key.asymmetricKeyDetails?.namedCurve ?? ''];
+  return algorithmOf(keyType, hash);
+}
+
+/** The same for a key that we have made ourselves, which cannot be asked: see {@link generateKeyPair}. */
+export function signatureAlgorithmOfNew(keyType: KeyType): SignatureAlgorithm | undefined {
+  if (keyType.startsWith('rsa-')) return algorithmOf('rsa', 'sha256');
+  return algorithmOf('ec', keyType === 'ec-p384' ? 'sha384' : 'sha256');
+}
+
+function algorithmOf(keyType: string | undefined, hash: string | undefined): SignatureAlgorithm | undefined {
   return SIGNATURE_ALGORITHMS.find((algorithm) => algorithm.keyType === keyType && algorithm.hash === hash);
 }

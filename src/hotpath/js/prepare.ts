@@ -5,23 +5,24 @@ import { encodePem } from '../base64-pem.js';
 import { bitString, contextConstructed, printableString, sequence, setOfOne, unsignedInteger } from '../der-writer.js';
 import { subjectAltName, uriName } from '../extensions.js';
 import type { PreparedKey, PrepareRequest } from '../hot-path.js';
+import type { KeyType } from '../key-type.js';
 import { Oid } from '../oids.js';
-import { signatureAlgorithmFor } from '../signature-algorithm.js';
-import { exportPrivateKey, generateKeyPair } from './key-pair.js';
+import { signatureAlgorithmOfNew } from '../signature-algorithm.js';
+import { exportPrivateKey, generateKeyPair, type KeyPair } from './key-pair.js';
 
 /** Makes a key pair and a CSR for it. See {@link HotPath.prepare}. */
 export function prepare({ spiffeId, keyType }: PrepareRequest): PreparedKey {
   const uri = SpiffeId.parse(spiffeId).toString();
   const { privateKey, publicKey } = generateKeyPair(keyType);
-  const csrPem = encodePem('CERTIFICATE REQUEST', signedRequest(uri, privateKey, publicKey));
+  const csrPem = encodePem('CERTIFICATE REQUEST', signedRequest(uri, keyType, { privateKey, publicKey }));
   return { privateKey: exportPrivateKey(privateKey), csrPem };
 }
 
 /** CertificationRequest. (RFC 2986 §4.2) */
-function signedRequest(uri: string, privateKey: KeyObject, publicKey: KeyObject): Buffer {
-  const algorithm = signatureAlgorithmFor(privateKey);
+function signedRequest(uri: string, keyType: KeyType, { privateKey, publicKey }: KeyPair): Buffer {
+  const algorithm = signatureAlgorithmOfNew(keyType);
   if (algorithm === undefined) {
-    throw new IdentityError('ERR_KEY_TYPE_UNSUPPORTED', `key type ${privateKey.asymmetricKeyType} cannot sign a CSR`);
+    throw new IdentityError('ERR_KEY_TYPE_UNSUPPORTED', `key type ${keyType} cannot sign a CSR`);
   }
   const toBeSigned = requestToBeSigned(uri, publicKey);
   return sequence(toBeSigned, algorithm.identifier, bitString(sign(algorithm.hash, toBeSigned, privateKey)));
