@@ -8,7 +8,7 @@ import type { FleetObserver, FleetOptions, FleetState } from './fleet-options.js
 import { encodeHeaderBlock } from './http2/hpack.js';
 import { LoopDelay } from './measure/loop-delay.js';
 import { Recorder } from './measure/recorder.js';
-import { PingProbe } from './ping/ping-probe.js';
+import type { PingProbe } from './ping/ping-probe.js';
 import { spiffePathOf } from './tokens.js';
 import { NodeFiller, RequestWriter } from './xds/requests.js';
 import { ResponseReader } from './xds/response-reader.js';
@@ -29,7 +29,6 @@ const CHECK_BUDGET_MS = 10;
 const LINGER_MS = 200;
 
 const DEFAULT_ROTATIONS = 5;
-const PING = { connections: 8, periodMs: 4, reportPeriodMs: 100 };
 
 /** Why a run ended. */
 export type FleetOutcome = 'done' | 'timeout' | 'stopped';
@@ -40,6 +39,7 @@ export class Fleet {
   readonly inspection: Inspection;
   readonly loopDelay = new LoopDelay();
   readonly startedAtMs = performance.now();
+  /** Closed with the fleet. */
   readonly ping: PingProbe;
   readonly done: Promise<FleetOutcome>;
   readonly rotationsWanted: number;
@@ -61,7 +61,7 @@ export class Fleet {
     private readonly options: FleetOptions,
     tokens: readonly string[],
     private readonly observer: FleetObserver,
-    { random, now }: { readonly random: () => number; readonly now: () => number },
+    { random, now, ping }: { readonly random: () => number; readonly now: () => number; readonly ping: PingProbe },
   ) {
     const { envoys, streams, misbehave, rotations, durationMs } = options;
     const badEnvoys = misbehave !== undefined && misbehave.kind !== 'churn' ? Math.ceil(envoys * misbehave.share) : 0;
@@ -70,7 +70,7 @@ export class Fleet {
     this.#retries = new RetryQueue(random);
     this.rotationsWanted = rotations ?? (durationMs === undefined ? DEFAULT_ROTATIONS : Number.POSITIVE_INFINITY);
     this.#envoys = makeEnvoys(options, tokens, badEnvoys, this.#context());
-    this.ping = new PingProbe({ socketPath: options.socket, ...PING });
+    this.ping = ping;
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.done = new Promise((resolve) => {
       this.#finish = resolve;

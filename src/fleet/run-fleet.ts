@@ -2,8 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { Fleet } from './fleet.js';
 import type { FleetObserver, FleetOptions } from './fleet-options.js';
 import { requireOpenFiles } from './open-file-limit.js';
+import { PingProbe } from './ping/ping-probe.js';
 import { type FleetReport, reportOf } from './report/fleet-report.js';
 import { readToken, readTokens } from './tokens.js';
+
+/** Quiet connections, and how often one of them is asked. */
+const PING = { connections: 8, periodMs: 4, reportPeriodMs: 100 };
 
 export interface FleetSurroundings {
   readonly observer: FleetObserver;
@@ -29,8 +33,11 @@ export async function runFleet(options: FleetOptions, surroundings: FleetSurroun
   const { observer, signal, now, random } = surroundings;
   requireOpenFiles(options.envoys * (options.connections === 'per-stream' ? options.streams.length : 1));
   const tokens = await tokensOf(options);
-  const fleet = new Fleet(options, tokens, observer, { now, random });
+  const ping = new PingProbe({ socketPath: options.socket, ...PING });
+  await ping.ready;
+  const fleet = new Fleet(options, tokens, observer, { now, random, ping });
   const stop = (): void => void fleet.stop('stopped');
+  if (signal.aborted) stop();
   signal.addEventListener('abort', stop, { once: true });
   const outcome = await fleet.done;
   signal.removeEventListener('abort', stop);
