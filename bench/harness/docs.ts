@@ -7,12 +7,11 @@ import { markdownOf } from './text-table.js';
 const PAGE = 'docs/performance.md';
 const CHARTS = 'docs/bench';
 
-/** Puts the answers into the page of figures, each in the place of its older one, and draws their charts. */
-export async function writeToDocs(answers: readonly Answer[]): Promise<void> {
+/** Puts an answer into the page of figures, in the place of its older one, and draws its chart. */
+export async function writeToDocs(answer: Answer): Promise<void> {
   await mkdir(CHARTS, { recursive: true });
-  for (const answer of answers) await writeFile(`${CHARTS}/${answer.name}.svg`, chartOf(answer));
-  const page = await readFile(PAGE, 'utf8');
-  await writeFile(PAGE, answers.reduce(withAnswer, page));
+  await writeFile(`${CHARTS}/${answer.name}.svg`, chartOf(answer));
+  await writeFile(PAGE, withAnswer(await readFile(PAGE, 'utf8'), answer));
 }
 
 /** The page with this answer between its marks: in the place of the older one, or at the end. */
