@@ -1,5 +1,6 @@
 import type { Operation } from './implementation.js';
 import type { Job } from './job.js';
+import { takesLong } from './key-type.js';
 
 /** RSA keys wait apart from the quick ones, which would else wait for them. */
 export const SLOW_LANE = 'prepare-rsa';
@@ -63,7 +64,7 @@ export class BatchQueue<J extends Job = Job> {
 }
 
 export function laneOf({ op, item }: Job): Lane {
-  return op === 'prepare' && 'keyType' in item && item.keyType.startsWith('rsa-') ? SLOW_LANE : op;
+  return op === 'prepare' && 'keyType' in item && takesLong(item.keyType) ? SLOW_LANE : op;
 }
 
 function firstOf<T>(all: ReadonlySet<T>, count: number): T[] {

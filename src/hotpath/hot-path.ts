@@ -40,6 +40,8 @@ export interface CallOptions {
    * comes, for OpenSSL cannot be interrupted.
    */
   readonly signal?: AbortSignal | undefined;
+  /** Nobody waits for it yet: a thread of its own makes it, which the system runs after all others. */
+  readonly isAhead?: boolean;
 }
 
 export interface PrepareRequest {

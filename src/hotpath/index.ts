@@ -19,6 +19,7 @@ export type {
 } from './hot-path.js';
 export type { HotPathKind } from './implementation.js';
 export { isIssuedBy } from './issued-by.js';
+export { KeyReserve } from './key-reserve.js';
 export { KEY_TYPES, type KeyType } from './key-type.js';
 export { loadPooledHotPath } from './load-pooled-hot-path.js';
 export { createLoneHotPath } from './lone-hot-path.js';

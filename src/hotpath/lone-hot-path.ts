@@ -1,6 +1,7 @@
 import { IdentityError } from '../errors/index.js';
 import type { HotPath } from './hot-path.js';
 import type { Operation, Operations } from './implementation.js';
+import { takesLong } from './key-type.js';
 import { loadOperation } from './operation.js';
 import { operationError } from './operation-error.js';
 import type { PooledHotPathOptions } from './pool.js';
@@ -29,16 +30,16 @@ export function createLoneHotPath(options: PooledHotPathOptions): HotPath {
     throw outcome === undefined ? operationError(op, outcome) : new IdentityError(outcome.code, outcome.message);
   };
   return {
-    async prepare(request) {
-      if (`${request?.keyType}`.startsWith('rsa') && !isClosed) return (await pooled()).prepare(request);
+    async prepare(request, options) {
+      if (takesLong(`${request?.keyType}`) && !isClosed) return (await pooled()).prepare(request, options);
       return here('prepare', request);
     },
     async seal(request) {
       return here('seal', request);
     },
-    async issue(request) {
+    async issue(request, options) {
       if (isClosed) throw new IdentityError('ERR_HOTPATH_CLOSED', 'hot path is closed');
-      return (await pooled()).issue(request);
+      return (await pooled()).issue(request, options);
     },
     async close() {
       isClosed = true;

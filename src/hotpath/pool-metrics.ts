@@ -1,6 +1,9 @@
 import { type Counter, type Gauge, type Histogram, Metric, type MetricRegistry } from '../telemetry/index.js';
 import type { Operation } from './implementation.js';
 
+/** Who waits in a pool: somebody for each of them, or nobody yet. */
+export type QueueName = 'needed' | 'ahead';
+
 /** What a pool counts. */
 export class PoolMetrics {
   readonly queueLength: Gauge;
@@ -10,16 +13,16 @@ export class PoolMetrics {
   readonly threadsFailed: Counter;
   private readonly ofOperation: Readonly<Record<Operation, OperationMetrics>>;
 
-  constructor(registry: MetricRegistry) {
-    this.queueLength = registry.gauge(Metric.hotPathQueueLength);
-    this.refused = registry.counter(Metric.hotPathRefused);
-    this.cancelled = registry.counter(Metric.hotPathCancelled);
-    this.threadsHung = registry.counter(Metric.hotPathThreadsLost, { reason: 'hung' });
-    this.threadsFailed = registry.counter(Metric.hotPathThreadsLost, { reason: 'failed' });
+  constructor(registry: MetricRegistry, queue: QueueName) {
+    this.queueLength = registry.gauge(Metric.hotPathQueueLength, { queue });
+    this.refused = registry.counter(Metric.hotPathRefused, { queue });
+    this.cancelled = registry.counter(Metric.hotPathCancelled, { queue });
+    this.threadsHung = registry.counter(Metric.hotPathThreadsLost, { queue, reason: 'hung' });
+    this.threadsFailed = registry.counter(Metric.hotPathThreadsLost, { queue, reason: 'failed' });
     const of = (operation: Operation): OperationMetrics => ({
-      waitSeconds: registry.histogram(Metric.hotPathWaitSeconds, { operation }),
-      runSeconds: registry.histogram(Metric.hotPathRunSeconds, { operation }),
-      batchSize: registry.histogram(Metric.hotPathBatchSize, { operation }),
+      waitSeconds: registry.histogram(Metric.hotPathWaitSeconds, { queue, operation }),
+      runSeconds: registry.histogram(Metric.hotPathRunSeconds, { queue, operation }),
+      batchSize: registry.histogram(Metric.hotPathBatchSize, { queue, operation }),
     });
     this.ofOperation = { prepare: of('prepare'), seal: of('seal'), issue: of('issue') };
   }

@@ -16,7 +16,7 @@ import type {
 } from './hot-path.js';
 import type { HotPathKind, Operation, Operations, Outcome } from './implementation.js';
 import type { Job } from './job.js';
-import { PoolMetrics } from './pool-metrics.js';
+import { PoolMetrics, type QueueName } from './pool-metrics.js';
 import { type Batch, type BatchAnswer, Threads } from './threads.js';
 import { readItem, revive } from './worker-protocol.js';
 
@@ -44,8 +44,41 @@ export interface PooledHotPathOptions {
  * caller closes it. Options are checked by `config/`.
  */
 export function createPooledHotPath(options: PooledHotPathOptions): HotPath {
-  return new PooledHotPath(options);
+  const needed = new PooledHotPath(options, NEEDED);
+  let ahead: HotPath | undefined;
+  let isClosed = false;
+  return {
+    prepare(request, call) {
+      if (call?.isAhead !== true || isClosed) return needed.prepare(request, call);
+      ahead ??= new PooledHotPath({ ...options, ...AHEAD_POOL }, AHEAD);
+      return ahead.prepare(request, call);
+    },
+    seal: (request, call) => needed.seal(request, call),
+    issue: (request, call) => needed.issue(request, call),
+    async close() {
+      isClosed = true;
+      await Promise.all([needed.close(), ahead?.close()]);
+    },
+  };
 }
+
+/**
+ * Keys for later have a thread of their own while there are any to make: a key under way cannot be interrupted, so in a
+ * thread of the others' somebody would wait for it. There is one for each identity at most; thousands of them may be in
+ * line for minutes, and who needs one meanwhile asks again, for now.
+ */
+const AHEAD_POOL = { threads: { min: 0, max: 1 }, idleTimeoutMs: 1000, maxQueue: 10_000, taskTimeoutMs: 3_600_000 };
+
+/** How a pool stands to the rest of the machine. */
+interface Standing {
+  readonly queue: QueueName;
+  readonly niceness: number;
+}
+
+const NEEDED: Standing = { queue: 'needed', niceness: 0 };
+
+/** Gets about a tenth of a core that is wanted by others, too. (sched(7), "The nice value") */
+const AHEAD: Standing = { queue: 'ahead', niceness: 10 };
 
 /**
  * What waits behind a job that is late has often come together with it, and is late itself within the next milliseconds.
@@ -72,12 +105,16 @@ class PooledHotPath implements HotPath {
   private isHandingOut = false;
   private closing: Promise<void> | undefined;
 
-  constructor(private readonly options: PooledHotPathOptions) {
+  constructor(
+    private readonly options: PooledHotPathOptions,
+    { queue, niceness }: Standing,
+  ) {
     this.logger = options.logger ?? silentLogger;
-    this.metrics = new PoolMetrics(options.metrics ?? new MetricRegistry());
+    this.metrics = new PoolMetrics(options.metrics ?? new MetricRegistry(), queue);
     this.deadlines = new Deadlines(options.taskTimeoutMs, (late) => this.onLate(late));
     this.threads = new Threads({
       kind: options.kind ?? 'js',
+      niceness,
       ...options.threads,
       idleTimeoutMs: options.idleTimeoutMs,
       // Beside this file in build/, and beside the bundle in dist/.

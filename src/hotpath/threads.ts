@@ -1,10 +1,12 @@
 import { Piscina } from 'piscina';
 import type { HotPathKind, Operation, Outcome } from './implementation.js';
 import type { Job } from './job.js';
-import { toMessage } from './worker-protocol.js';
+import { type ThreadSettings, toMessage } from './worker-protocol.js';
 
 export interface ThreadsOptions {
   readonly kind: HotPathKind;
+  /** Above 0, others have the cores first. (setpriority(2)) */
+  readonly niceness: number;
   readonly min: number;
   readonly max: number;
   readonly idleTimeoutMs: number;
@@ -47,7 +49,7 @@ export class Threads {
       // The caller gives no more than one batch for each thread: only those whose thread is still starting wait here.
       maxQueue: options.max,
       recordTiming: false,
-      workerData: options.kind,
+      workerData: { kind: options.kind, niceness: options.niceness } satisfies ThreadSettings,
     });
     this.piscina.on('error', (error: Error) => options.onIdleFailure(error, this.piscina.threads.length === 0));
   }

@@ -1,6 +1,6 @@
 import { IdentityError } from '../errors/index.js';
 import type { PrepareRequest } from './hot-path.js';
-import type { Operation, Operations } from './implementation.js';
+import type { HotPathKind, Operation, Operations } from './implementation.js';
 import type { Job } from './job.js';
 
 /**
@@ -11,6 +11,12 @@ import type { Job } from './job.js';
 export interface Batch<O extends Operation = Operation> {
   readonly op: O;
   readonly items: readonly Operations[O]['item'][];
+}
+
+/** What a thread is told at its start. */
+export interface ThreadSettings {
+  readonly kind: HotPathKind;
+  readonly niceness: number;
 }
 
 type Reader<T> = (item: unknown) => T;

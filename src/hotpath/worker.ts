@@ -1,14 +1,18 @@
 /**
  * What runs in a thread of the pool. Bundled on its own, so it must import nothing but the hot path.
  */
+import { setPriority } from 'node:os';
 import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
 import { batched } from './batch.js';
-import type { HotPathKind, Operation, Operations, Outcome } from './implementation.js';
+import type { Operation, Operations, Outcome } from './implementation.js';
 import { loadOperation } from './operation.js';
-import { type Batch, buffersOf, readItem } from './worker-protocol.js';
+import { type Batch, buffersOf, readItem, type ThreadSettings } from './worker-protocol.js';
 
-/** Which implementation the pool has chosen for its threads. */
-const KIND: HotPathKind = workerData === 'native' ? 'native' : 'js';
+/** What the pool has chosen for its threads; tests load this module on their own. */
+const { kind, niceness }: ThreadSettings = { kind: 'js', niceness: 0, ...workerData };
+
+// On Linux a thread has a priority of its own. Elsewhere this would be that of the whole process.
+if (niceness > 0 && process.platform === 'linux') setPriority(niceness);
 
 /**
  * Takes a {@link Batch} and returns an {@link Outcome} for each of its items, in order: a bad item fails alone. The
@@ -27,7 +31,7 @@ interface Answer<O extends Operation> {
 
 async function work<O extends Operation>(op: O, items: readonly unknown[]): Promise<Answer<O>> {
   try {
-    const operate = await loadOperation(KIND, op);
+    const operate = await loadOperation(kind, op);
     const startedAtMs = performance.now();
     const outcomes = batched(op, items, readItem[op], operate);
     return { outcomes, runMs: performance.now() - startedAtMs };

@@ -1,5 +1,5 @@
 import { IdentityError } from '../errors/index.js';
-import type { HotPath, KeyType, SealedSvid } from '../hotpath/index.js';
+import { type HotPath, KeyReserve, type KeyType, type SealedSvid } from '../hotpath/index.js';
 import type { SpiffeId } from '../spiffe/index.js';
 import type { CertificateIssuer, TokenSource } from './certificate-issuer.js';
 import { type Precedence, Turns } from './turns.js';
@@ -27,6 +27,8 @@ export interface SvidRequest {
   readonly signal: AbortSignal;
   /** Asked when its turn has come; nothing is begun for what nobody wants any more. */
   readonly isWanted: () => boolean;
+  /** Where the key comes from; left out, it is made now. */
+  readonly keys?: KeyReserve;
 }
 
 /** One way from a new key to a proven SVID, for all identities of an agent. */
@@ -52,19 +54,20 @@ export class SvidIssuance {
     }
   }
 
+  /** The keys of one identity, the next one ahead of its need. The caller closes it. */
+  keysOf(spiffeId: SpiffeId): KeyReserve {
+    const { hotPath, keyType } = this.options;
+    return new KeyReserve(hotPath, { spiffeId: spiffeId.toString(), keyType });
+  }
+
   /** The key is wiped here: from now on it lives in the sealed bytes alone. */
-  async #obtain({ spiffeId, token, signal }: SvidRequest): Promise<SealedSvid> {
-    const { keyType, hotPath, issuer, ttlMs, now } = this.options;
-    const prepared = await hotPath.prepare({ spiffeId: spiffeId.toString(), keyType });
+  async #obtain({ spiffeId, token, signal, keys = this.keysOf(spiffeId) }: SvidRequest): Promise<SealedSvid> {
+    const { hotPath, issuer, ttlMs, now } = this.options;
+    const prepared = await keys.take(signal);
     try {
       const answer = await issuer.issue({ csrPem: prepared.csrPem, ttlMs, token, signal });
-      return await hotPath.seal({
-        ...answer,
-        privateKey: prepared.privateKey,
-        spiffeId: spiffeId.toString(),
-        nowMs: now(),
-        minLifeMs: MIN_USEFUL_LIFE_MS,
-      });
+      const expected = { spiffeId: spiffeId.toString(), nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS };
+      return await hotPath.seal({ ...answer, privateKey: prepared.privateKey, ...expected }, { signal });
     } finally {
       prepared.privateKey.fill(0);
     }

@@ -1,5 +1,5 @@
 import { errorCodeOf } from '../errors/index.js';
-import type { SealedSvid } from '../hotpath/index.js';
+import type { KeyReserve, SealedSvid } from '../hotpath/index.js';
 import { rotateAtMs, type ScheduledCall, type TimerWheel } from '../rotation/index.js';
 import type { SpiffeId } from '../spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../telemetry/index.js';
@@ -47,7 +47,11 @@ export class WorkloadIdentity {
   readonly #failureListeners = new Set<(error: unknown) => void>();
   readonly #closing = new AbortController();
 
-  constructor(private readonly options: WorkloadIdentityOptions) {}
+  readonly #keys: KeyReserve;
+
+  constructor(private readonly options: WorkloadIdentityOptions) {
+    this.#keys = options.issuance.keysOf(options.spiffeId);
+  }
 
   /** Issues the first SVID now, before anybody asks, and keeps it fresh from then on. */
   start(): void {
@@ -92,6 +96,7 @@ export class WorkloadIdentity {
   /** Ends the CSR in flight and all timers. Held secrets stay readable for streams that are still open. */
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#keys.close();
     this.#timer?.cancel();
     await this.#renewal;
   }
@@ -124,7 +129,7 @@ export class WorkloadIdentity {
     // An SVID that is adopted meanwhile plans a renewal of its own, and makes this one needless if it has not begun.
     const isWanted = (): boolean => !signal.aborted && this.#state.activity.kind === 'issuing';
     try {
-      const request = { spiffeId, token, precedence: 'renewal', signal, isWanted } as const;
+      const request = { spiffeId, token, precedence: 'renewal', signal, isWanted, keys: this.#keys } as const;
       await issuance.obtain(request, (sealed) => this.adopt(sealed, startedAtMs));
     } catch (error) {
       if (isWanted()) this.#renewalFailed(error);
@@ -162,6 +167,7 @@ export class WorkloadIdentity {
     if (this.#state.activity.kind !== 'waiting' || this.#closing.signal.aborted) return;
     this.#timer?.cancel();
     this.#timer = this.options.timers.schedule(this.#state.activity.untilMs, () => this.#renew());
+    this.#keys.stock();
   }
 
   #logFailure(error: unknown): void {

@@ -1,4 +1,6 @@
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import type { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { createLoneHotPath, makeSelfSignedRoot, Signer } from '../../src/hotpath/index.js';
 
@@ -40,6 +42,26 @@ for (const keyType of ['ec-p256', 'rsa-2048'] as const) {
     await t.rejects(hotPath.seal({ ...request, spiffeId: `${ID}-x` }), { code: 'ERR_SVID_IDENTITY_MISMATCH' });
   });
 }
+
+t.test('EC keys take no thread, and that of an RSA key, ahead or not, ends when it is idle', async (t) => {
+  const threads: Worker[] = [];
+  const onWorker = (worker: Worker) => threads.push(worker);
+  process.on('worker', onWorker);
+  t.teardown(() => process.off('worker', onWorker));
+  const hotPath = lone();
+  await hotPath.prepare({ spiffeId: ID, keyType: 'ec-p256' });
+  t.equal(threads.length, 0);
+  const alive = setInterval(() => {}, 1000);
+  t.teardown(() => clearInterval(alive));
+  const rsa = { spiffeId: ID, keyType: 'rsa-2048' } as const;
+  await Promise.all([hotPath.prepare(rsa), hotPath.prepare(rsa, { isAhead: true })]);
+  t.equal(threads.length, 2);
+  await Promise.all(threads.map((thread) => thread.threadId > 0 && once(thread, 'exit')));
+  t.same(
+    threads.map(({ threadId }) => threadId),
+    [-1, -1],
+  );
+});
 
 t.test('arguments of a wrong type and unknown key types are refused by code', async (t) => {
   const hotPath = lone();

@@ -45,10 +45,11 @@ function times<T>(count: number, make: () => T): T[] {
   return Array.from({ length: count }, make);
 }
 
-const prepareLabels = { operation: 'prepare' };
+const needed = { queue: 'needed' };
+const prepareLabels = { ...needed, operation: 'prepare' };
 const batchesOf = ({ metrics }: Observed) => metrics.histogram(Metric.hotPathBatchSize, prepareLabels);
-const queueLengthOf = ({ metrics }: Observed) => metrics.gauge(Metric.hotPathQueueLength).value;
-const cancelledOf = ({ metrics }: Observed) => metrics.counter(Metric.hotPathCancelled).value;
+const queueLengthOf = ({ metrics }: Observed) => metrics.gauge(Metric.hotPathQueueLength, needed).value;
+const cancelledOf = ({ metrics }: Observed) => metrics.counter(Metric.hotPathCancelled, needed).value;
 
 for (const { kind } of IMPLEMENTATIONS) {
   t.test(`${kind}: what is asked for in one turn travels as one batch for each free thread`, async (t) => {
@@ -134,7 +135,7 @@ t.test('a pool shows how many wait, how long they waited, how long they ran and 
   await Promise.all(served);
   t.equal(queueLengthOf(observed), 0);
   const { metrics } = observed;
-  t.equal(metrics.counter(Metric.hotPathRefused).value, 1);
+  t.equal(metrics.counter(Metric.hotPathRefused, needed).value, 1);
   t.equal(metrics.histogram(Metric.hotPathWaitSeconds, prepareLabels).count, 5);
   t.equal(metrics.histogram(Metric.hotPathRunSeconds, prepareLabels).count, 1, 'of each batch');
   t.ok(metrics.histogram(Metric.hotPathRunSeconds, prepareLabels).sum > 0);
@@ -142,7 +143,7 @@ t.test('a pool shows how many wait, how long they waited, how long they ran and 
 
 t.test('threads that hang and threads that fail are counted', async (t) => {
   const { hotPath, metrics } = pool(t, { ...faulty, taskTimeoutMs: 2000 });
-  const lost = (reason: string) => metrics.counter(Metric.hotPathThreadsLost, { reason }).value;
+  const lost = (reason: string) => metrics.counter(Metric.hotPathThreadsLost, { ...needed, reason }).value;
   t.equal(await rejectionCode(hotPath.prepare({ ...P256, spiffeId: 'spiffe://td/die' })), 'ERR_HOTPATH_FAILED');
   t.same([lost('hung'), lost('failed')], [0, 1]);
   t.equal(await rejectionCode(hotPath.prepare(HANG)), 'ERR_HOTPATH_DEADLINE');
