@@ -142,7 +142,7 @@ t.test('a pool shows how many wait, how long they waited, how long they ran and 
 });
 
 t.test('threads that hang and threads that fail are counted', async (t) => {
-  const { hotPath, metrics } = pool(t, { ...faulty, taskTimeoutMs: 2000 });
+  const { hotPath, metrics } = pool(t, { ...faulty, taskTimeoutMs: 5000 });
   const lost = (reason: string) => metrics.counter(Metric.hotPathThreadsLost, { ...needed, reason }).value;
   t.equal(await rejectionCode(hotPath.prepare({ ...P256, spiffeId: 'spiffe://td/die' })), 'ERR_HOTPATH_FAILED');
   t.same([lost('hung'), lost('failed')], [0, 1]);

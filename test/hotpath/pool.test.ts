@@ -174,7 +174,7 @@ t.test('a queue of nothing still serves as many as there are threads', async (t)
 t.test('a thread that hangs is ended and replaced', async (t) => {
   const threads = threadsOf(t);
   const { errors, logger } = errorLog();
-  const hotPath = pool(t, { ...faulty, threads: { min: 0, max: 1 }, taskTimeoutMs: 2000, logger });
+  const hotPath = pool(t, { ...faulty, threads: { min: 0, max: 1 }, taskTimeoutMs: 5000, logger });
   await hotPath.prepare(P256);
   const waiting = [rejectionCode(hotPath.prepare(HANG))];
   await turn();
