@@ -25,7 +25,8 @@ export interface FramedCall {
   listen(events: CallEvents): void;
   /**
    * Sends one message: a frame of {@link framePrefix} and what belongs to it, in two pieces so that the first can be the
-   * same memory for thousands of calls. `onWritten` is called once, when that memory is no longer needed.
+   * same memory for thousands of calls. `onWritten` is called once, when that memory is no longer needed: at once, if the
+   * call is over.
    */
   send(head: Buffer, tail: Buffer, onWritten?: () => void): void;
   /** Ends the call: with OK, or with `failure`. What the peer sends from now on is thrown away. Safe to call twice. */
@@ -102,6 +103,10 @@ export class Http2Call implements FramedCall {
 
   send(head: Buffer, tail: Buffer, onWritten?: () => void): void {
     const stream = this.#stream;
+    if (this.#status !== undefined || !isOpen(stream)) {
+      onWritten?.();
+      return;
+    }
     if (!this.#hasResponded) {
       this.#hasResponded = true;
       stream.respond(RESPONSE_HEADERS, WITH_TRAILERS);
@@ -116,7 +121,7 @@ export class Http2Call implements FramedCall {
     if (this.#status !== undefined) return;
     this.#status = failure;
     const stream = this.#stream;
-    if (stream.destroyed || stream.closed) return;
+    if (!isOpen(stream)) return;
     // Unread, it would use up the window of the other calls of the connection.
     stream.resume();
     if (this.#hasResponded) {
@@ -197,6 +202,11 @@ export class Http2Call implements FramedCall {
   }
 }
 
+/** A peer may reset a stream before we hear of its beginning, and Node.js throws at whoever answers it then. */
+export function isOpen(stream: ServerHttp2Stream): boolean {
+  return !stream.destroyed && !stream.closed;
+}
+
 /** What `grpc-message` may not hold as it is. (gRPC over HTTP/2, "Status-Message") */
 const NOT_PLAIN = /[^\x20-\x24\x26-\x7e]+/g;
 
@@ -217,7 +227,7 @@ const TRAILERS_CHECK_MS = 1000;
  * §8.1). Only after the trailers: a reset overtakes what is not yet sent.
  */
 function closeWhenSent(stream: ServerHttp2Stream, turn: number): void {
-  if (stream.destroyed || stream.closed) return;
+  if (!isOpen(stream)) return;
   if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR);
   else if (turn < TRAILERS_TURNS) setImmediate(closeWhenSent, stream, turn + 1);
   else setTimeout(closeWhenSent, TRAILERS_CHECK_MS, stream, turn).unref();

@@ -9,7 +9,7 @@ import type { Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { Field, type Logger } from '../telemetry/index.js';
 import { Connections } from './connections.js';
-import { type FramedCall, Http2Call } from './framed-call.js';
+import { type FramedCall, Http2Call, isOpen } from './framed-call.js';
 
 /**
  * A gRPC server of our own framing on `node:http2`, for the many long streams of Envoys: it can send one memory to
@@ -125,6 +125,7 @@ function httpRefusal(headers: IncomingHttpHeaders): number | undefined {
 
 function refuseHttp(stream: ServerHttp2Stream, code: number): void {
   stream.on('error', ignore);
+  if (!isOpen(stream)) return;
   stream.respond({ ':status': code }, { endStream: true });
   stream.resume();
 }

@@ -34,6 +34,7 @@ async function serve(t: Test, { isServing = () => true }: { isServing?: () => bo
   };
   const calls: FramedCall[] = [];
   let gone = 0;
+  let onGone = (): void => {};
   const server = createFramedServer({ logger, maxReceiveBytes: MAX_BYTES, maxConcurrentStreams: 5000 });
   addHealthMethod(server, isServing);
   server.addMethod(ECHO, (call) => {
@@ -50,6 +51,7 @@ async function serve(t: Test, { isServing = () => true }: { isServing?: () => bo
       halfClosed: () => call.end(),
       gone: () => {
         gone += 1;
+        onGone();
       },
     });
   });
@@ -75,9 +77,13 @@ async function serve(t: Test, { isServing = () => true }: { isServing?: () => bo
     await listener.close();
     await server.close(0);
   });
+  const nextGone = (): Promise<void> =>
+    new Promise((resolve) => {
+      onGone = resolve;
+    });
   const channel = openChannel({ unix: path });
   t.teardown(() => channel.close());
-  return { path, server, listener, channel, calls, warnings, goneCount: () => gone };
+  return { path, server, listener, channel, calls, warnings, goneCount: () => gone, nextGone };
 }
 
 function send(call: FramedCall, message: Buffer, onWritten?: () => void): void {
@@ -242,6 +248,37 @@ t.test('a reset by the peer is told once', async (t) => {
   await next(other);
   t.equal(goneCount(), 1);
   other.on('error', () => {}).cancel();
+});
+
+t.test('a stream that is reset in the very packet that opened it harms nobody', async (t) => {
+  const { path, channel } = await serve(t);
+  const settings = Buffer.from('000000040000000000', 'hex');
+  // GET http / (RFC 7541, Appendix A: 2, 6 and 4), then RST_STREAM with CANCEL. (RFC 9113 §6)
+  const opened = (id: string) => `000003010400000${id}828684` + `000004030000000${id}00000008`;
+  const packet = ['1', '3', '5'].map(opened).join('');
+  const socket = connect(path);
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), settings, Buffer.from(packet, 'hex')]));
+  await new Promise((resolve) => socket.once('data', resolve));
+  const stream = channel.bidi(ECHO);
+  t.equal(await next(stream), '2');
+  stream.end();
+});
+
+t.test('an answer to a call that is over is thrown away, and its memory given back', async (t) => {
+  const { path, calls, nextGone } = await serve(t);
+  const stream = openSession(t, path).request(ECHO_HEADERS);
+  await next(stream);
+  const gone = nextGone();
+  stream.close(constants.NGHTTP2_CANCEL);
+  await gone;
+  await new Promise<void>((resolve, reject) => {
+    const [call] = calls;
+    if (call === undefined) reject(new Error('no call'));
+    else send(call, Buffer.from('late'), resolve);
+    call?.end();
+  });
 });
 
 t.test('memory that calls share is given back when the slowest reader has all of it, whole', async (t) => {
