@@ -23,6 +23,8 @@ constexpr size_t kMaxChainCertificates = 10;
 // A bundle is a handful of roots; a megabyte is far above any real one.
 constexpr size_t kMaxBundleBytes = 1024 * 1024;
 
+constexpr PemLimits kChainLimits{"certificate chain", Code::svidMalformed, kMaxChainBytes, kMaxChainCertificates};
+
 constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
 
@@ -38,13 +40,17 @@ Bytes derOf(X509* certificate) {
   return der;
 }
 
+X509Ptr parse(View der) {
+  const unsigned char* at = der.data;
+  return X509Ptr(d2i_X509(nullptr, &at, static_cast<long>(der.size)));
+}
+
 Result<Certificate> readLink(const PemBlock& block, size_t position) {
   const auto malformed = [&](const std::string& got, const std::string& expected) {
     return refusal(Code::svidMalformed, ofChain(position), got, expected);
   };
   if (block.label != "CERTIFICATE") return malformed("a PEM block " + block.label, "CERTIFICATE");
-  const unsigned char* at = block.der.data();
-  X509Ptr x509(d2i_X509(nullptr, &at, static_cast<long>(block.der.size())));
+  X509Ptr x509 = parse(viewOf(block.der));
   if (!x509) return malformed("bytes that do not parse", "an X.509 certificate");
   Bytes der = derOf(x509.get());
   if (der.size() != block.der.size()) return malformed("bytes behind its end", "one certificate");
@@ -73,17 +79,10 @@ std::optional<double> epochMsOf(const ASN1_TIME* time) {
   return static_cast<double>(timegm(&parts)) * 1000;
 }
 
-// X509_check_issued compares names and key identifiers, and demands keyCertSign where the issuer has a KeyUsage.
-bool isIssuedBy(X509* certificate, X509* issuer) {
-  if (X509_check_issued(issuer, certificate) != X509_V_OK) return false;
-  EVP_PKEY* key = X509_get0_pubkey(issuer);
-  return key != nullptr && X509_verify(certificate, key) == 1;
-}
-
 Result<bool> isValidAt(X509* certificate, double nowMs) {
   Result<Validity> validity = validityOf(certificate);
   if (!validity.ok()) return validity.failure();
-  return validity.value().notBeforeMs <= nowMs && nowMs <= validity.value().notAfterMs;
+  return validity.value().holdsAt(nowMs);
 }
 
 Failure untrusted(size_t position, const std::string& got, const std::string& expected) {
@@ -119,14 +118,26 @@ Result<Nothing> checkAnchored(X509* last, size_t position, const std::vector<Cer
 }  // namespace
 
 Result<std::vector<Certificate>> readChain(View chainPem) {
-  const PemLimits limits{"certificate chain", Code::svidMalformed, kMaxChainBytes, kMaxChainCertificates};
-  Result<std::vector<PemBlock>> blocks = readPem(chainPem, limits);
+  Result<std::vector<PemBlock>> blocks = readPem(chainPem, kChainLimits);
   if (!blocks.ok()) return blocks.failure();
   std::vector<Certificate> chain;
   for (const PemBlock& block : blocks.value()) {
     Result<Certificate> link = readLink(block, chain.size() + 1);
     if (!link.ok()) return link.failure();
     chain.push_back(std::move(link.value()));
+  }
+  return chain;
+}
+
+Result<std::vector<Bytes>> readChainDer(View chainPem) {
+  Result<std::vector<PemBlock>> blocks = readPem(chainPem, kChainLimits);
+  if (!blocks.ok()) return blocks.failure();
+  std::vector<Bytes> chain;
+  for (PemBlock& block : blocks.value()) {
+    if (block.label != "CERTIFICATE") {
+      return refusal(Code::svidMalformed, ofChain(chain.size() + 1), "a PEM block " + block.label, "CERTIFICATE");
+    }
+    chain.push_back(std::move(block.der));
   }
   return chain;
 }
@@ -161,7 +172,27 @@ Result<Validity> validityOf(X509* certificate) {
   return Validity{*notBeforeMs, *notAfterMs};
 }
 
+std::optional<double> epochMsOf(View time) {
+  const unsigned char* at = time.data;
+  const Asn1TimePtr read(d2i_ASN1_TIME(nullptr, &at, static_cast<long>(time.size)));
+  return read ? epochMsOf(read.get()) : std::nullopt;
+}
+
+std::optional<Certificate> readCertificate(View der) {
+  X509Ptr x509 = parse(der);
+  Bytes own = x509 ? derOf(x509.get()) : Bytes();
+  if (!x509 || own.size() != der.size) return std::nullopt;
+  return Certificate{std::move(x509), std::move(own)};
+}
+
 bool isCa(X509* certificate) { return X509_check_ca(certificate) == 1; }
+
+// X509_check_issued compares names and key identifiers, and demands keyCertSign where the issuer has a KeyUsage.
+bool isIssuedBy(X509* certificate, X509* issuer) {
+  if (X509_check_issued(issuer, certificate) != X509_V_OK) return false;
+  EVP_PKEY* key = X509_get0_pubkey(issuer);
+  return key != nullptr && X509_verify(certificate, key) == 1;
+}
 
 Result<Nothing> checkChain(const std::vector<Certificate>& chain, const std::vector<Certificate>& bundle,
                            double nowMs) {

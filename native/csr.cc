@@ -126,13 +126,8 @@ Result<PublicKey> readPublicKey(const DerElement& publicKeyInfo, const Curves& c
 }
 
 bool isSignedBy(const PublicKey& key, Hash hash, View message, View signature) {
-  const Digest digest = digestOf(hash, message);
-  if (key.curve != nullptr) {
-    return ECDSA_verify(0, digest.octets.data(), static_cast<int>(digest.size), signature.data,
-                        static_cast<int>(signature.size), key.curve->key()) == 1;
-  }
-  return RSA_verify(nidOf(hash), digest.octets.data(), static_cast<unsigned int>(digest.size), signature.data,
-                    static_cast<unsigned int>(signature.size), key.rsa.get()) == 1;
+  if (key.curve != nullptr) return verifyWith(key.curve->key(), hash, message, signature);
+  return verifyWith(key.rsa.get(), hash, message, signature);
 }
 
 Result<Nothing> checkSignature(const std::vector<DerElement>& request, const PublicKey& key) {

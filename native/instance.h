@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "issuers.h"
 #include "key.h"
 #include "signer.h"
 
@@ -20,6 +21,8 @@ class Instance {
   // Null when `id` was never loaded here, or has been dropped since.
   const LoadedSigner* signer(const std::string& id);
 
+  IssuersCache& issuers() { return issuers_; }
+
   // A root roll-over has two signers at a time; the one that was not used for longest is dropped beyond a few.
   void keepSigner(const std::string& id, std::unique_ptr<LoadedSigner> signer);
 
@@ -30,6 +33,7 @@ class Instance {
   };
 
   std::unique_ptr<Curves> curves_;
+  IssuersCache issuers_;
   // Last used first.
   std::list<KeptSigner> signers_;
 };

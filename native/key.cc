@@ -91,6 +91,13 @@ bool EcCurve::setPublicKey(View octets) const {
   return EC_KEY_oct2key(key_.get(), octets.data, octets.size, context_.get()) == 1;
 }
 
+bool EcCurve::isPrivateNumber(View octets) const {
+  if (octets.size != fieldOctets_) return false;
+  const BignumPtr number(BN_secure_new());
+  return number && BN_bin2bn(octets.data, static_cast<int>(octets.size), number.get()) != nullptr &&
+         !BN_is_zero(number.get()) && BN_cmp(number.get(), EC_GROUP_get0_order(group_.get())) < 0;
+}
+
 // OpenSSL answers 0 to this use, on purpose: "Return `0` to comply with legacy behavior". (EC_KEY_new(3))
 void EcCurve::forgetPrivateKey() const { EC_KEY_set_private_key(key_.get(), nullptr); }
 
@@ -221,6 +228,18 @@ Result<Bytes> signWith(RSA* key, Hash hash, View message) {
   }
   signature.resize(size);
   return signature;
+}
+
+bool verifyWith(EC_KEY* key, Hash hash, View message, View signature) {
+  const Digest digest = digestOf(hash, message);
+  return ECDSA_verify(0, digest.octets.data(), static_cast<int>(digest.size), signature.data,
+                      static_cast<int>(signature.size), key) == 1;
+}
+
+bool verifyWith(RSA* key, Hash hash, View message, View signature) {
+  const Digest digest = digestOf(hash, message);
+  return RSA_verify(nidOf(hash), digest.octets.data(), static_cast<unsigned int>(digest.size), signature.data,
+                    static_cast<unsigned int>(signature.size), key) == 1;
 }
 
 }  // namespace sidecert

@@ -51,6 +51,8 @@ class EcCurve {
   Result<std::vector<EcKeyNumbers>> generate(size_t count) const;
   // Puts the public point that `octets` spell, which must be on the curve, into key(). False when they spell none.
   bool setPublicKey(View octets) const;
+  // Whether big-endian octets of the size of the field spell a private key: from one to the order less one.
+  bool isPrivateNumber(View octets) const;
   // Clears and frees the private number in key().
   void forgetPrivateKey() const;
 
@@ -119,6 +121,10 @@ Result<Bytes> signWith(EC_KEY* key, Hash hash, View message);
 
 // RSASSA-PKCS1-v1_5. (RFC 8017 §8.2)
 Result<Bytes> signWith(RSA* key, Hash hash, View message);
+
+// Whether the key has made this signature, in the forms of signWith.
+bool verifyWith(EC_KEY* key, Hash hash, View message, View signature);
+bool verifyWith(RSA* key, Hash hash, View message, View signature);
 
 }  // namespace sidecert
 

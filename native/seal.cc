@@ -1,79 +1,15 @@
 #include "seal.h"
 
-#include <cstdio>
-
 #include "openssl_error.h"
 #include "pem.h"
+#include "secret_writer.h"
 
 namespace sidecert {
 
 namespace {
 
-// Field keys: number << 3 | 2 (length-delimited). (Protocol Buffers, "Encoding")
-constexpr uint8_t kSecretTlsCertificate = 2 << 3 | 2;
-constexpr uint8_t kSecretValidationContext = 4 << 3 | 2;
-constexpr uint8_t kTlsCertificateChain = 1 << 3 | 2;
-constexpr uint8_t kTlsPrivateKey = 2 << 3 | 2;
-constexpr uint8_t kValidationTrustedCa = 1 << 3 | 2;
-constexpr uint8_t kDataSourceInlineBytes = 2 << 3 | 2;
-
 // How much of a foreign name is told.
 constexpr size_t kMaxTold = 300;
-
-size_t varintSize(size_t value) {
-  size_t size = 1;
-  for (; value >= 0x80; value >>= 7) ++size;
-  return size;
-}
-
-// Size of key, length and content: our field numbers are below 16, so a key is one octet.
-size_t fieldSize(size_t contentSize) { return 1 + varintSize(contentSize) + contentSize; }
-
-// Size of a field that holds `DataSource{inline_bytes}`.
-size_t dataSourceSize(size_t inlineSize) { return fieldSize(fieldSize(inlineSize)); }
-
-uint8_t* writeHeader(uint8_t* target, uint8_t key, size_t size) {
-  *target++ = key;
-  for (; size >= 0x80; size >>= 7) *target++ = static_cast<uint8_t>(size | 0x80);
-  *target++ = static_cast<uint8_t>(size);
-  return target;
-}
-
-uint8_t* writeDataSourceHeader(uint8_t* target, uint8_t key, size_t inlineSize) {
-  return writeHeader(writeHeader(target, key, fieldSize(inlineSize)), kDataSourceInlineBytes, inlineSize);
-}
-
-size_t pemSizeOf(const std::vector<Certificate>& certificates) {
-  size_t size = 0;
-  for (const Certificate& certificate : certificates) size += pemSize("CERTIFICATE", certificate.der.size());
-  return size;
-}
-
-// One block per certificate, made anew from DER: nothing of the CA's own text reaches Envoy.
-uint8_t* writePemOf(uint8_t* target, const std::vector<Certificate>& certificates) {
-  for (const Certificate& one : certificates) target = writePem(target, "CERTIFICATE", viewOf(one.der));
-  return target;
-}
-
-SecretBytes certificateBody(const std::vector<Certificate>& chain, View privateKey) {
-  const size_t chainSize = pemSizeOf(chain);
-  const size_t keySize = pemSize("PRIVATE KEY", privateKey.size);
-  const size_t size = dataSourceSize(chainSize) + dataSourceSize(keySize);
-  SecretBytes body(fieldSize(size));
-  uint8_t* at = writeHeader(body.data(), kSecretTlsCertificate, size);
-  at = writePemOf(writeDataSourceHeader(at, kTlsCertificateChain, chainSize), chain);
-  writePem(writeDataSourceHeader(at, kTlsPrivateKey, keySize), "PRIVATE KEY", privateKey);
-  return body;
-}
-
-Bytes bundleBody(const std::vector<Certificate>& bundle) {
-  const size_t bundleSize = pemSizeOf(bundle);
-  const size_t size = dataSourceSize(bundleSize);
-  Bytes body(fieldSize(size));
-  uint8_t* at = writeHeader(body.data(), kSecretValidationContext, size);
-  writePemOf(writeDataSourceHeader(at, kValidationTrustedCa, bundleSize), bundle);
-  return body;
-}
 
 Result<std::string> serialOf(X509* leaf) {
   const BignumPtr number(ASN1_INTEGER_to_BN(X509_get0_serialNumber(leaf), nullptr));
@@ -137,9 +73,19 @@ Result<Validity> checkValidNow(X509* leaf, const SealRequest& request) {
                  "to hold from " + text(request.nowMs) + " for " + text(request.minLifeMs) + " ms");
 }
 
+std::string hexOf(View octets) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string hex;
+  for (size_t i = 0; i < octets.size; ++i) {
+    hex += kDigits[octets.data[i] >> 4];
+    hex += kDigits[octets.data[i] & 0xf];
+  }
+  return hex;
+}
+
 }  // namespace
 
-Result<SealedSvid> seal(const SealRequest& request) {
+Result<SealedSvid> sealAny(const SealRequest& request) {
   Result<std::vector<Certificate>> chain = readChain(request.chainPem);
   if (!chain.ok()) return chain.failure();
   X509* leaf = chain.value().front().x509.get();
@@ -158,8 +104,34 @@ Result<SealedSvid> seal(const SealRequest& request) {
   if (!trusted.ok()) return trusted.failure();
   Result<std::string> serial = serialOf(leaf);
   if (!serial.ok()) return serial.failure();
-  return SealedSvid{certificateBody(chain.value(), request.privateKey), bundleBody(bundle.value()),
-                    std::move(serial.value()), validity.value()};
+  const Bytes leafDer = std::move(chain.value().front().der);
+  chain.value().erase(chain.value().begin());
+  return SealedSvid{certificateBody(viewOf(leafDer), viewOf(pemOf(chain.value())), request.privateKey),
+                    bundleBody(bundle.value()), std::move(serial.value()), validity.value()};
+}
+
+std::optional<SealedSvid> sealPlain(const SealRequest& request, const Curves& curves, IssuersCache& cache) {
+  Result<std::vector<Bytes>> read = readChainDer(request.chainPem);
+  if (!read.ok()) return std::nullopt;
+  const std::vector<Bytes>& chain = read.value();
+  const std::optional<PlainLeaf> leaf = readPlainLeaf(viewOf(chain.front()));
+  if (!leaf || leaf->uri != request.spiffeId) return std::nullopt;
+  const auto& [notBeforeMs, notAfterMs] = leaf->validity;
+  if (notBeforeMs > request.nowMs || request.nowMs + request.minLifeMs > notAfterMs) return std::nullopt;
+  const std::optional<Bytes> publicKeyInfo = plainPublicKeyInfo(request.privateKey, curves);
+  if (!publicKeyInfo || viewOf(*publicKeyInfo) != leaf->publicKeyInfo) return std::nullopt;
+  std::vector<View> intermediates;
+  for (size_t i = 1; i < chain.size(); ++i) intermediates.push_back(viewOf(chain[i]));
+  const Issuers* issuers = cache.issuersOf(intermediates, request.bundlePem);
+  if (issuers == nullptr || !issuers->haveIssued(*leaf, request.nowMs)) return std::nullopt;
+  const View body = issuers->bundleBody();
+  return SealedSvid{certificateBody(viewOf(chain.front()), issuers->intermediatesPem(), request.privateKey),
+                    Bytes(body.data, body.data + body.size), hexOf(leaf->serial), leaf->validity};
+}
+
+Result<SealedSvid> seal(const SealRequest& request, const Curves& curves, IssuersCache& cache) {
+  std::optional<SealedSvid> sealed = sealPlain(request, curves, cache);
+  return sealed ? Result<SealedSvid>(std::move(*sealed)) : sealAny(request);
 }
 
 }  // namespace sidecert

@@ -2,7 +2,9 @@
 #ifndef SIDECERT_SEAL_H
 #define SIDECERT_SEAL_H
 
-#include "chain.h"
+#include <optional>
+
+#include "issuers.h"
 #include "secret_bytes.h"
 
 namespace sidecert {
@@ -29,9 +31,17 @@ struct SealedSvid {
   Validity validity;
 };
 
-// Proves that an issued chain is what was asked for, then serialises it. The order of the checks is that of
+// Proves that an issued chain is what was asked for, then serialises it: the plain way, or, where that says nothing, the
+// general one.
+Result<SealedSvid> seal(const SealRequest& request, const Curves& curves, IssuersCache& cache);
+
+// The general way, for chains of any shape, and the only one that refuses. The order of the checks is that of
 // src/hotpath/js/seal.ts, so that both refuse the same chain for the same reason.
-Result<SealedSvid> seal(const SealRequest& request);
+Result<SealedSvid> sealAny(const SealRequest& request);
+
+// The plain way: EC key, leaf as in plain_leaf.h, issuers that are known from the last time. It accepts nothing that
+// sealAny refuses, and says nothing of what it does not accept.
+std::optional<SealedSvid> sealPlain(const SealRequest& request, const Curves& curves, IssuersCache& cache);
 
 }  // namespace sidecert
 

@@ -12,6 +12,12 @@ export interface Addon {
   ): RawOutcome<
     [certificateBody: ArrayBuffer, bundleBody: ArrayBuffer, serial: string, notBeforeMs: number, notAfterMs: number]
   >[];
+  /**
+   * The two ways of {@link sealBatch} apart, for tests that hold one against the other: the general one, and the plain one,
+   * which takes the commonest shape alone and answers `ERR_INTERNAL` to all else.
+   */
+  sealBatchAny: Addon['sealBatch'];
+  sealBatchPlain: Addon['sealBatch'];
   /** With the signer that {@link loadSigner} has loaded under this id in this thread, and {@link hasSigner} still knows. */
   issueBatch(
     signerId: string,
