@@ -1,4 +1,4 @@
-// The leaf that our own CA and Istio's make, read without X.509 objects: d2i_X509 looks up a decoder for its public key,
+// The leaf that our own CA makes, and whatever looks like it, read without X.509 objects: d2i_X509 looks up a decoder for its public key,
 // which costs twice the verification of its signature (docs/adr/0008).
 #ifndef SIDECERT_PLAIN_LEAF_H
 #define SIDECERT_PLAIN_LEAF_H

@@ -18,7 +18,7 @@ const ISSUER = 'https://code-cache.invalid';
 const PROGRAM = resolve('dist/sidecert.js');
 
 /** How long the agent may take to its first SVID: many times what it does take on a busy machine. */
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 120_000;
 
 /** Runs the bundle and writes its cache. Rejects with what the agent or the Citadel said when they do not come up. */
 export async function makeCodeCache(name) {
