@@ -1,0 +1,47 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { shortDir } from '../support/short-dir.js';
+import { SidecertProcess } from '../support/sidecert-process.js';
+import { TestCa } from '../support/test-ca.js';
+
+const DIST = fileURLToPath(new URL('../../../dist/', import.meta.url));
+
+/** What ships, on a machine where no addon could be compiled, and the flags of an agent there. */
+function shippedWithoutAddon(t: Test) {
+  const directory = shortDir(t);
+  const dist = join(directory, 'dist');
+  cpSync(DIST, dist, { recursive: true });
+  for (const file of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
+    if (file.endsWith('.node')) rmSync(join(dist, file));
+  }
+  const root = join(directory, 'root.pem');
+  writeFileSync(root, TestCa.root().certificatePem);
+  const flags = [
+    ...['agent', '--ca-address', '127.0.0.1:1', '--ca-root', root, '--token-file', root],
+    ...['--namespace', 'foo', '--service-account', 'sleep'],
+  ];
+  return { program: join(dist, 'sidecert.js'), directory, flags };
+}
+
+t.test('native without the addon is an error at start, which says what to do', async (t) => {
+  const { program, directory, flags } = shippedWithoutAddon(t);
+  const { status, stderr } = spawnSync(process.execPath, [program, ...flags, '--hot-path', 'native', '--socket', 's'], {
+    cwd: directory,
+    encoding: 'utf8',
+  });
+  t.equal(status, 1);
+  t.match(stderr, /ERR_CONFIG_INVALID: hot path: got native, but no addon .*npm run setup.*auto or js/);
+});
+
+for (const kind of ['auto', 'js']) {
+  t.test(`${kind} without the addon starts, in JavaScript, and says so`, async (t) => {
+    const { program, directory, flags } = shippedWithoutAddon(t);
+    const args = [...flags, '--hot-path', kind, '--socket', join(directory, 's')];
+    const agent = new SidecertProcess(t, args, { sidecert: [process.execPath, program] });
+    await agent.says('"agent ready"');
+    t.match(agent.err, /"msg":"hot path chosen","mode":"js"/);
+  });
+}
