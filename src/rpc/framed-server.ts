@@ -13,7 +13,7 @@ import { type FramedCall, Http2Call, isOpen } from './framed-call.js';
 
 /**
  * A gRPC server of our own framing on `node:http2`, for the many long streams of Envoys: it can send one memory to
- * thousands of calls, sizes its windows for Envoy's first requests, and costs half of what grpc-js does (docs/adr/0010).
+ * thousands of calls, sizes its windows for Envoy's first requests, and holds half of the memory that grpc-js does (docs/adr/0010).
  * The listeners hand it their sockets.
  */
 export interface FramedServer {
