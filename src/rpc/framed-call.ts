@@ -1,4 +1,4 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import type { StatusText } from './status.js';
 
@@ -82,13 +82,13 @@ export class Http2Call implements FramedCall {
 
   constructor(
     stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
     { connection, maxReceiveBytes }: { connection: number; maxReceiveBytes: number },
   ) {
     this.#stream = stream;
     this.#maxReceiveBytes = maxReceiveBytes;
     this.connection = connection;
-    this.authorization = headers.authorization === undefined ? [] : [headers.authorization];
+    this.authorization = valuesOf('authorization', rawHeaders);
     const owned = Object.assign(stream, { [CALL]: this });
     owned.on('error', ignore);
     owned.on('close', onClose);
@@ -143,7 +143,7 @@ export class Http2Call implements FramedCall {
     while (at < chunk.length && this.#status === undefined) {
       if (this.#bytesLeft === BETWEEN) {
         at = this.#readPrefix(chunk, at);
-        if (this.#bytesLeft > 0 || this.#status !== undefined || this.#bytesLeft === BETWEEN) continue;
+        continue;
       }
       const end = Math.min(chunk.length, at + this.#bytesLeft);
       this.#bytesLeft -= end - at;
@@ -200,6 +200,11 @@ export class Http2Call implements FramedCall {
     this.#events = undefined;
     events?.gone();
   }
+}
+
+/** All values of a header, of which the object of headers may have the first only; `rawHeaders` are names and values in turn. */
+function valuesOf(name: string, rawHeaders: readonly string[]): readonly string[] {
+  return rawHeaders.filter((_value, at) => at % 2 === 1 && rawHeaders[at - 1] === name);
 }
 
 /** A peer may reset a stream before we hear of its beginning, and Node.js throws at whoever answers it then. */

@@ -84,7 +84,12 @@ class Http2FramedServer implements FramedServer {
     });
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     this.#sessions.add(session);
-    session.on('stream', (stream, headers) => this.#open(stream, headers, connection));
+    session.on(
+      'stream',
+      (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
+        this.#open(stream, { headers, rawHeaders }, connection);
+      },
+    );
     // What a peer breaks ends its own session, and `close` tells of it.
     session.on('error', ignore);
     session.on('close', () => this.#sessions.delete(session));
@@ -99,13 +104,17 @@ class Http2FramedServer implements FramedServer {
     return this.#closing;
   }
 
-  #open(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: number): void {
+  #open(
+    stream: ServerHttp2Stream,
+    { headers, rawHeaders }: { headers: IncomingHttpHeaders; rawHeaders: readonly string[] },
+    connection: number,
+  ): void {
     const refusal = httpRefusal(headers);
     if (refusal !== undefined) {
       refuseHttp(stream, refusal);
       return;
     }
-    const call = new Http2Call(stream, headers, { connection, maxReceiveBytes: this.#options.maxReceiveBytes });
+    const call = new Http2Call(stream, rawHeaders, { connection, maxReceiveBytes: this.#options.maxReceiveBytes });
     const open = this.#methods.get(headers[':path'] ?? '');
     if (open === undefined) {
       call.end({ code: status.UNIMPLEMENTED, details: 'unknown method' });

@@ -109,6 +109,12 @@ function openSession(t: Test, path: string, settings = {}): ClientHttp2Session {
   return session;
 }
 
+/** What a client says first: the preface, and SETTINGS without any. (RFC 9113 §3.4) */
+const PREFACE = Buffer.concat([
+  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  Buffer.from('000000040000000000', 'hex'),
+]);
+
 const ECHO_HEADERS = { ':method': 'POST', ':path': ECHO, 'content-type': 'application/grpc', te: 'trailers' };
 
 function next(stream: NodeJS.EventEmitter): Promise<string> {
@@ -252,18 +258,43 @@ t.test('a reset by the peer is told once', async (t) => {
 
 t.test('a stream that is reset in the very packet that opened it harms nobody', async (t) => {
   const { path, channel } = await serve(t);
-  const settings = Buffer.from('000000040000000000', 'hex');
-  // GET http / (RFC 7541, Appendix A: 2, 6 and 4), then RST_STREAM with CANCEL. (RFC 9113 §6)
-  const opened = (id: string) => `000003010400000${id}828684` + `000004030000000${id}00000008`;
+  // GET http / of the authority x (RFC 7541, Appendix A: 2, 6, 4 and 1), then RST_STREAM with CANCEL. (RFC 9113 §6)
+  const opened = (id: string) => `000006010400000${id}828684410178` + `000004030000000${id}00000008`;
   const packet = ['1', '3', '5'].map(opened).join('');
   const socket = connect(path);
   t.teardown(() => socket.destroy());
   socket.on('error', () => {});
-  socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), settings, Buffer.from(packet, 'hex')]));
+  socket.write(Buffer.concat([PREFACE, Buffer.from(packet, 'hex')]));
   await new Promise((resolve) => socket.once('data', resolve));
   const stream = channel.bidi(ECHO);
   t.equal(await next(stream), '2');
   stream.end();
+});
+
+t.test('a call knows each authorization that its peer sent, also a second one', async (t) => {
+  const { path, calls } = await serve(t);
+  const literal = (name: string, value: string) =>
+    Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name), Buffer.from([value.length]), Buffer.from(value)]);
+  const block = Buffer.concat([
+    // POST, http, and the authority x. (RFC 7541, Appendix A: 3, 6 and 1)
+    Buffer.from('8386410178', 'hex'),
+    ...[literal(':path', ECHO), literal('content-type', 'application/grpc')],
+    ...[literal('authorization', 'Bearer one'), literal('authorization', 'Bearer two')],
+  ]);
+  const head = Buffer.from('000000010400000001', 'hex');
+  head.writeUIntBE(block.length, 0, 3);
+  const socket = connect(path);
+  t.teardown(() => socket.destroy());
+  socket.write(Buffer.concat([PREFACE, head, block]));
+  const answered = framed(Buffer.from('1'));
+  let got = Buffer.alloc(0);
+  await new Promise<void>((resolve) => {
+    socket.on('data', (chunk: Buffer) => {
+      got = Buffer.concat([got, chunk]);
+      if (got.includes(answered)) resolve();
+    });
+  });
+  t.same(calls[0]?.authorization, ['Bearer one', 'Bearer two']);
 });
 
 t.test('an answer to a call that is over is thrown away, and its memory given back', async (t) => {
