@@ -2,6 +2,7 @@ import { IdentityError } from '../errors/index.js';
 import type { HotPath } from './hot-path.js';
 import type { Operation, Operations } from './implementation.js';
 import { takesLong } from './key-type.js';
+import { loadPooledHotPath } from './load-pooled-hot-path.js';
 import { loadOperation } from './operation.js';
 import { operationError } from './operation-error.js';
 import type { PooledHotPathOptions } from './pool.js';
@@ -18,7 +19,7 @@ export function createLoneHotPath(options: PooledHotPathOptions): HotPath {
   let pool: Promise<HotPath> | undefined;
   let isClosed = false;
   const pooled = (): Promise<HotPath> => {
-    pool ??= import('./pool.js').then(({ createPooledHotPath }) => createPooledHotPath(options));
+    pool ??= loadPooledHotPath(options);
     return pool;
   };
   const here = async <O extends Operation>(op: O, request: unknown): Promise<Operations[O]['value']> => {

@@ -1,6 +1,6 @@
 import { IdentityError } from '../errors/index.js';
 import type { TokenSource } from './certificate-issuer.js';
-import { parseServiceAccountToken } from './service-account-token.js';
+import { copyForUse } from './service-account-token.js';
 
 /** A token that the CA has accepted. */
 export interface AcceptedToken {
@@ -27,13 +27,11 @@ export class NewestToken implements TokenSource {
     this.#held = { ...token, bytes: Buffer.from(token.bytes) };
   }
 
-  /** A copy, because who reads a token wipes it; checked, because time has passed since it came. */
   async read(): Promise<Buffer> {
     if (this.#held === undefined) {
       throw new IdentityError('ERR_TOKEN_MISSING', 'no stream has brought a token yet, expected one in its metadata');
     }
-    parseServiceAccountToken(this.#held.bytes, this.now());
-    return Buffer.from(this.#held.bytes);
+    return copyForUse(this.#held.bytes, this.now());
   }
 
   /** Wipes it. The hash of what was held, if anything was. */

@@ -37,6 +37,15 @@ export interface BoundTo {
 }
 
 /**
+ * A copy of a held token for one use, because who reads a token wipes it; checked, because time has passed since it came.
+ * @throws IdentityError as {@link parseServiceAccountToken}.
+ */
+export function copyForUse(token: Buffer, nowMs: number): Buffer {
+  parseServiceAccountToken(token, nowMs);
+  return Buffer.from(token);
+}
+
+/**
  * Reads the claims of a JWT without verifying it. (RFC 7519 §4.1)
  * @throws IdentityError `ERR_TOKEN_MISSING` when empty; `ERR_TOKEN_MALFORMED` when it is no JWT in compact form;
  *   `ERR_TOKEN_EXPIRED` when it has ended by `nowMs`. No message quotes the token.

@@ -2,7 +2,7 @@ import { errorCodeOf, IdentityError } from '../errors/index.js';
 import type { SealedSvid } from '../hotpath/index.js';
 import { retryDelayMs } from '../rotation/index.js';
 import type { TokenSource } from './certificate-issuer.js';
-import { isTokenNoGood, parseServiceAccountToken } from './service-account-token.js';
+import { copyForUse, isTokenNoGood } from './service-account-token.js';
 import type { TokenPod } from './token-pod.js';
 import type { IdentitySurroundings } from './workload-identity.js';
 
@@ -28,9 +28,9 @@ export class TokenTrial {
    * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CANCELLED`: nobody waits any more.
    */
   async prove<T>(use: (sealed: SealedSvid) => T): Promise<T> {
-    const { issuance, random } = this.surroundings;
+    const { issuance, random, now } = this.surroundings;
     const { spiffeId } = this.pod;
-    const token: TokenSource = { read: async () => this.#checkedCopy() };
+    const token: TokenSource = { read: async () => copyForUse(this.token, now()) };
     const isWanted = (): boolean => this.#waiting > 0;
     const request = { spiffeId, token, precedence: 'proof', signal: this.#stop.signal, isWanted } as const;
     for (let failures = 0; ; failures += 1) {
@@ -62,12 +62,6 @@ export class TokenTrial {
   /** Ends it, whoever waits. */
   cancel(): void {
     this.#stop.abort();
-  }
-
-  /** A copy, because who reads a token wipes it; checked, because time has passed since it came. */
-  #checkedCopy(): Buffer {
-    parseServiceAccountToken(this.token, this.surroundings.now());
-    return Buffer.from(this.token);
   }
 
   #delay(delayMs: number): Promise<void> {
