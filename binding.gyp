@@ -29,6 +29,8 @@
         'native/seal.cc',
         'native/secret_writer.cc',
         'native/signer.cc',
+        'native/socket_hub.cc',
+        'native/socket_hub_binding.cc',
       ],
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
       'defines': [

@@ -102,6 +102,7 @@ class InProcessEnvoys {
 class InProcessCall implements FramedCall {
   readonly authorization: readonly string[] = [];
   readonly connection = 1;
+  readonly peer = undefined;
   #events: CallEvents | undefined;
 
   constructor(private readonly onPush: (call: InProcessCall, tail: Buffer) => void) {}

@@ -21,6 +21,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   sidecert::exportHotPath(env, exports);
   sidecert::exportPlatform(env, exports);
   sidecert::exportPrimitives(env, exports);
+  sidecert::exportSocketHub(env, exports);
   return exports;
 }
 

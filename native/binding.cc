@@ -29,4 +29,10 @@ void throwFailure(Napi::Env env, const Failure& failure) {
   error.ThrowAsJavaScriptException();
 }
 
+void throwSystemError(Napi::Env env, const SystemError& failure) {
+  Napi::Error error = Napi::Error::New(env, failure.message);
+  error.Set("code", failure.name);
+  error.ThrowAsJavaScriptException();
+}
+
 }  // namespace sidecert

@@ -9,6 +9,7 @@
 
 #include "bytes.h"
 #include "instance.h"
+#include "platform.h"
 #include "result.h"
 
 namespace sidecert {
@@ -16,6 +17,7 @@ namespace sidecert {
 void exportHotPath(Napi::Env env, Napi::Object exports);
 void exportPlatform(Napi::Env env, Napi::Object exports);
 void exportPrimitives(Napi::Env env, Napi::Object exports);
+void exportSocketHub(Napi::Env env, Napi::Object exports);
 
 // The bytes of a Buffer or Uint8Array, lent for the length of this call.
 std::optional<View> bytesOf(const Napi::Value& value);
@@ -27,6 +29,9 @@ std::optional<double> numberOf(const Napi::Value& value);
 
 // Throws a JavaScript error with `code`.
 void throwFailure(Napi::Env env, const Failure& failure);
+
+// Throws a JavaScript error whose `code` is the name of the errno.
+void throwSystemError(Napi::Env env, const SystemError& failure);
 
 }  // namespace sidecert
 

@@ -5,12 +5,6 @@ namespace sidecert {
 
 namespace {
 
-void throwSystemError(Napi::Env env, const SystemError& failure) {
-  Napi::Error error = Napi::Error::New(env, failure.message);
-  error.Set("code", failure.name);
-  error.ThrowAsJavaScriptException();
-}
-
 Napi::Value credentialsOf(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::optional<double> descriptor = numberOf(info[0]);

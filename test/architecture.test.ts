@@ -22,13 +22,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   citadel: [...EVERYWHERE, 'hotpath', 'rotation', 'rpc', 'telemetry'],
   identity: [...EVERYWHERE, 'hotpath', 'rotation', 'telemetry'],
   sds: [...EVERYWHERE, 'rpc', 'telemetry'],
-  rpc: [...EVERYWHERE, 'platform', 'telemetry'],
+  http2: EVERYWHERE,
+  rpc: [...EVERYWHERE, 'http2', 'platform', 'telemetry'],
   config: EVERYWHERE,
   app: [
     ...EVERYWHERE,
     ...['telemetry', 'hotpath', 'platform', 'rotation', 'ca-client', 'citadel', 'identity', 'sds', 'rpc', 'config'],
   ],
-  fleet: [...EVERYWHERE, 'hotpath', 'rpc', 'telemetry'],
+  fleet: [...EVERYWHERE, 'hotpath', 'http2', 'rpc', 'telemetry'],
   demo: [...EVERYWHERE, 'app', 'config', 'rpc', 'telemetry'],
   cli: [...EVERYWHERE, 'app', 'fleet', 'demo', 'config', 'telemetry'],
 };

@@ -32,6 +32,8 @@ export interface Addon {
   /** @throws as {@link peerCredentials}. */
   forbidDumping(): void;
 
+  readonly SocketHub: SocketHubClass;
+
   /**
    * Seconds for `count` bare EC key generations, each with one ECDSA signature: the limit of `prepare`. `keyType` is that
    * of {@link PrepareTuple}, an EC one.
@@ -64,3 +66,34 @@ export type IssueTuple = readonly [
 
 /** A value's first part is memory, a failure's is text. */
 export type RawOutcome<T extends readonly [ArrayBuffer, ...unknown[]]> = T | [code: string, message: string];
+
+/**
+ * A poll for many Unix sockets, whose numbers are called slots. `onEvents` is called from the event loop of this thread when
+ * `count` events lie in `events`, five numbers each; `native/socket_hub.h` says which. It keeps the loop alive until `close`.
+ */
+export type SocketHubClass = new (
+  arena: Uint8Array,
+  events: Int32Array,
+  scratch: Uint8Array,
+  onEvents: (count: number) => void,
+) => {
+  /** @throws with an errno name as code. */
+  listen(path: string, backlog: number): void;
+  stopListening(): void;
+  /** After the event `acceptFailed`. */
+  resumeAccepting(): void;
+  /**
+   * Sends the first bytes of `scratch`, then `shared` and `tail`, without waiting: how many bytes the system took, or an
+   * errno as a negative number.
+   */
+  send(slot: number, scratchBytes: number, shared?: Uint8Array, tail?: Uint8Array): number;
+  /** Asks for one event `writable`. */
+  awaitWritable(slot: number): void;
+  /** Shuts the sending half. */
+  finish(slot: number): void;
+  closeSocket(slot: number): void;
+  /** Takes the socket out: gives its descriptor, or -1. */
+  release(slot: number): number;
+  /** Closes the listener, all sockets, and the poll. Safe to call twice. */
+  close(): void;
+};

@@ -1,3 +1,4 @@
+import { encodeHeaderBlock } from '../http2/index.js';
 import { Inspection } from './checks/inspection.js';
 import { ContentMemory } from './checks/received-content.js';
 import type { EnvoyStream } from './envoys/envoy-stream.js';
@@ -5,7 +6,6 @@ import { FakeEnvoy } from './envoys/fake-envoy.js';
 import type { Behaviour, FleetContext } from './envoys/fleet-context.js';
 import { RetryQueue } from './envoys/retry-queue.js';
 import type { FleetObserver, FleetOptions, FleetState } from './fleet-options.js';
-import { encodeHeaderBlock } from './http2/hpack.js';
 import { LoopDelay } from './measure/loop-delay.js';
 import { Recorder } from './measure/recorder.js';
 import type { PingProbe } from './ping/ping-probe.js';

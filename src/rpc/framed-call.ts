@@ -1,5 +1,11 @@
-import { constants, type ServerHttp2Stream } from 'node:http2';
 import { status } from '@grpc/grpc-js';
+import {
+  encodeHeaderBlock,
+  type RequestHead,
+  type ServerStream,
+  type StreamEvents,
+  type WirePeer,
+} from '../http2/index.js';
 import type { StatusText } from './status.js';
 
 /** What a call tells whoever serves it. All are called from the event loop, none after `gone`. */
@@ -21,7 +27,9 @@ export interface FramedCall {
   readonly authorization: readonly string[];
   /** Which connection of its server it came by, counted from 1. */
   readonly connection: number;
-  /** Starts the reading. Until then what the peer sends stays within the flow-control window. */
+  /** Who is at the other end of that; `undefined` where nobody can tell. */
+  readonly peer: WirePeer | undefined;
+  /** Says who listens; within the function that was handed the call, for what the peer sends is not kept for later. */
   listen(events: CallEvents): void;
   /**
    * Sends one message: a frame of {@link framePrefix} and what belongs to it, in two pieces so that the first can be the
@@ -42,142 +50,128 @@ export function writeFramePrefix(frame: Buffer, length: number): void {
   frame.writeUInt32BE(length, 1);
 }
 
-const RESPONSE_HEADERS = {
-  ':status': 200,
-  'content-type': 'application/grpc',
-  'grpc-accept-encoding': 'identity',
-} as const;
+const RESPONSE_FIELDS = [
+  [':status', '200'],
+  ['content-type', 'application/grpc'],
+  ['grpc-accept-encoding', 'identity'],
+] as const;
 
-/** No `date` header: nobody reads it, and it has to be made. */
-const WITH_TRAILERS = { waitForTrailers: true, sendDate: false } as const;
-const WITHOUT_TRAILERS = { endStream: true, sendDate: false } as const;
+const RESPONSE_HEAD = encodeHeaderBlock(RESPONSE_FIELDS);
 
 const OK: StatusText = { code: status.OK, details: '' };
+
+const OK_TRAILERS = encodeHeaderBlock(trailersOf(OK));
 
 const NOTHING = Buffer.alloc(0);
 
 /** No message has begun. */
 const BETWEEN = -1;
 
-/** Where a stream of Node.js finds its call, so that its listeners are functions of all calls and not closures of each. */
-const CALL = Symbol('call');
-
-interface OwnedStream extends ServerHttp2Stream {
-  [CALL]: Http2Call;
-}
-
-/** A {@link FramedCall} on a stream of `node:http2`. */
-export class Http2Call implements FramedCall {
-  readonly connection: number;
-  readonly authorization: readonly string[];
-  readonly #stream: ServerHttp2Stream;
+/** A {@link FramedCall} on a stream of HTTP/2. */
+export class Http2Call implements FramedCall, StreamEvents {
+  readonly #stream: ServerStream;
+  readonly #fields: RequestHead['fields'];
   readonly #maxReceiveBytes: number;
   #events: CallEvents | undefined;
+  #deadline: NodeJS.Timeout | undefined;
   /** What of a prefix has come, when it came in pieces. */
   #prefix: Buffer = NOTHING;
   /** Of the message that is being received. */
   #bytesLeft = BETWEEN;
   #hasResponded = false;
-  #status: StatusText | undefined;
+  #isOver = false;
 
-  constructor(
-    stream: ServerHttp2Stream,
-    rawHeaders: readonly string[],
-    { connection, maxReceiveBytes }: { connection: number; maxReceiveBytes: number },
-  ) {
+  constructor(stream: ServerStream, head: RequestHead, maxReceiveBytes: number) {
     this.#stream = stream;
+    this.#fields = head.fields;
     this.#maxReceiveBytes = maxReceiveBytes;
-    this.connection = connection;
-    this.authorization = valuesOf('authorization', rawHeaders);
-    const owned = Object.assign(stream, { [CALL]: this });
-    owned.on('error', ignore);
-    owned.on('close', onClose);
-    owned.on('wantTrailers', onWantTrailers);
+    stream.events = this;
+  }
+
+  get authorization(): readonly string[] {
+    return valuesOf('authorization', this.#fields);
+  }
+
+  get connection(): number {
+    return this.#stream.connectionNumber;
+  }
+
+  get peer(): WirePeer | undefined {
+    return this.#stream.peer;
   }
 
   listen(events: CallEvents): void {
-    this.#events = events;
-    this.#stream.on('data', onData);
-    this.#stream.on('end', onEnd);
+    if (!this.#isOver) this.#events = events;
+  }
+
+  /** Ends the call when the caller's own deadline has passed, for the caller may be unable to tell. */
+  endAfter(milliseconds: number): void {
+    this.#deadline = setTimeout(() => {
+      this.end({ code: status.DEADLINE_EXCEEDED, details: 'deadline exceeded' });
+    }, milliseconds);
   }
 
   send(head: Buffer, tail: Buffer, onWritten?: () => void): void {
-    const stream = this.#stream;
-    if (this.#status !== undefined || !isOpen(stream)) {
+    if (this.#isOver) {
       onWritten?.();
       return;
     }
     if (!this.#hasResponded) {
       this.#hasResponded = true;
-      stream.respond(RESPONSE_HEADERS, WITH_TRAILERS);
+      this.#stream.begin(RESPONSE_HEAD);
     }
-    stream.cork();
-    stream.write(head, onWritten);
-    if (tail.length > 0) stream.write(tail);
-    stream.uncork();
+    this.#stream.send(head, tail, onWritten);
   }
 
   end(failure: StatusText = OK): void {
-    if (this.#status !== undefined) return;
-    this.#status = failure;
-    const stream = this.#stream;
-    if (!isOpen(stream)) return;
-    // Unread, it would use up the window of the other calls of the connection.
-    stream.resume();
-    if (this.#hasResponded) {
-      stream.end();
-      return;
-    }
-    stream.respond({ ...RESPONSE_HEADERS, ...trailersOf(failure) }, WITHOUT_TRAILERS);
-    setImmediate(closeWhenSent, stream, 1);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const trailers = failure === OK ? OK_TRAILERS : encodeHeaderBlock(trailersOf(failure));
+    if (this.#hasResponded) this.#stream.end(trailers);
+    else this.#stream.respond(encodeHeaderBlock([...RESPONSE_FIELDS, ...trailersOf(failure)]));
   }
 
-  /** The last of the messages is out. */
-  sendTrailers(): void {
-    this.#stream.sendTrailers(trailersOf(this.#status ?? OK));
-    if (!this.#stream.readableEnded) setImmediate(closeWhenSent, this.#stream, 1);
-  }
-
-  receive(chunk: Buffer): void {
-    let at = 0;
-    while (at < chunk.length && this.#status === undefined) {
+  data(bytes: Buffer, start: number, end: number): void {
+    let at = start;
+    while (at < end && !this.#isOver) {
       if (this.#bytesLeft === BETWEEN) {
-        at = this.#readPrefix(chunk, at);
+        at = this.#readPrefix(bytes, at, end);
         continue;
       }
-      const end = Math.min(chunk.length, at + this.#bytesLeft);
-      this.#bytesLeft -= end - at;
+      const partEnd = Math.min(end, at + this.#bytesLeft);
+      this.#bytesLeft -= partEnd - at;
       const isLast = this.#bytesLeft === 0;
       if (isLast) this.#bytesLeft = BETWEEN;
-      this.#events?.part(chunk.subarray(at, end), isLast);
-      at = end;
+      this.#events?.part(bytes.subarray(at, partEnd), isLast);
+      at = partEnd;
     }
   }
 
-  halfClose(): void {
-    if (this.#status !== undefined) return;
+  ended(): void {
+    if (this.#isOver) return;
     if (this.#bytesLeft === BETWEEN && this.#prefix.length === 0) this.#events?.halfClosed();
     else this.#refuse({ code: status.INVALID_ARGUMENT, details: 'message: got its beginning, expected all of it' });
   }
 
-  close(): void {
-    this.#status ??= OK;
+  closed(): void {
+    this.#isOver = true;
+    clearTimeout(this.#deadline);
     const events = this.#events;
     this.#events = undefined;
     events?.gone();
   }
 
   /** Reads the prefix that begins at `at`, as far as it has come, and gives the place after it. */
-  #readPrefix(chunk: Buffer, at: number): number {
-    if (this.#prefix.length === 0 && chunk.length - at >= FRAME_PREFIX_BYTES) {
-      this.#begin(chunk[at], chunk.readUInt32BE(at + 1));
+  #readPrefix(bytes: Buffer, at: number, end: number): number {
+    if (this.#prefix.length === 0 && end - at >= FRAME_PREFIX_BYTES) {
+      this.#begin(bytes[at], bytes.readUInt32BE(at + 1));
       return at + FRAME_PREFIX_BYTES;
     }
-    const prefix = Buffer.concat([this.#prefix, chunk.subarray(at, at + FRAME_PREFIX_BYTES - this.#prefix.length)]);
-    const end = at + prefix.length - this.#prefix.length;
+    const prefixEnd = Math.min(end, at + FRAME_PREFIX_BYTES - this.#prefix.length);
+    const prefix = Buffer.concat([this.#prefix, bytes.subarray(at, prefixEnd)]);
     this.#prefix = prefix.length < FRAME_PREFIX_BYTES ? prefix : NOTHING;
     if (prefix.length === FRAME_PREFIX_BYTES) this.#begin(prefix[0], prefix.readUInt32BE(1));
-    return end;
+    return prefixEnd;
   }
 
   #begin(flags: number | undefined, length: number): void {
@@ -202,57 +196,18 @@ export class Http2Call implements FramedCall {
   }
 }
 
-/** All values of a header, of which the object of headers may have the first only; `rawHeaders` are names and values in turn. */
-function valuesOf(name: string, rawHeaders: readonly string[]): readonly string[] {
-  return rawHeaders.filter((_value, at) => at % 2 === 1 && rawHeaders[at - 1] === name);
-}
-
-/** A peer may reset a stream before we hear of its beginning, and Node.js throws at whoever answers it then. */
-export function isOpen(stream: ServerHttp2Stream): boolean {
-  return !stream.destroyed && !stream.closed;
+function valuesOf(name: string, fields: RequestHead['fields']): readonly string[] {
+  return fields.filter((field) => field[0] === name).map((field) => field[1]);
 }
 
 /** What `grpc-message` may not hold as it is. (gRPC over HTTP/2, "Status-Message") */
 const NOT_PLAIN = /[^\x20-\x24\x26-\x7e]+/g;
 
-function trailersOf({ code, details }: StatusText): Record<string, string> {
-  const trailers = { 'grpc-status': String(code) };
-  if (details === '') return trailers;
+function trailersOf({ code, details }: StatusText): [name: string, value: string][] {
+  const trailers: [string, string][] = [['grpc-status', String(code)]];
   // Through a Buffer, since half a surrogate pair has no UTF-8.
-  const message = Buffer.from(details).toString().replace(NOT_PLAIN, encodeURIComponent);
-  return { ...trailers, 'grpc-message': message };
+  if (details !== '') {
+    trailers.push(['grpc-message', Buffer.from(details).toString().replace(NOT_PLAIN, encodeURIComponent)]);
+  }
+  return trailers;
 }
-
-/** Turns of the event loop in which the trailers have gone, unless the peer reads slowly; and how soon then to look again. */
-const TRAILERS_TURNS = 4;
-const TRAILERS_CHECK_MS = 1000;
-
-/**
- * Tells a peer that has not half-closed that nobody listens any more, so that the stream ends on both sides (RFC 9113
- * §8.1). Only after the trailers: a reset overtakes what is not yet sent.
- */
-function closeWhenSent(stream: ServerHttp2Stream, turn: number): void {
-  if (!isOpen(stream)) return;
-  if (stream.state.localClose === 1) stream.close(constants.NGHTTP2_NO_ERROR);
-  else if (turn < TRAILERS_TURNS) setImmediate(closeWhenSent, stream, turn + 1);
-  else setTimeout(closeWhenSent, TRAILERS_CHECK_MS, stream, turn).unref();
-}
-
-function onData(this: ServerHttp2Stream, chunk: Buffer): void {
-  (this as OwnedStream)[CALL].receive(chunk);
-}
-
-function onEnd(this: ServerHttp2Stream): void {
-  (this as OwnedStream)[CALL].halfClose();
-}
-
-function onClose(this: ServerHttp2Stream): void {
-  (this as OwnedStream)[CALL].close();
-}
-
-function onWantTrailers(this: ServerHttp2Stream): void {
-  (this as OwnedStream)[CALL].sendTrailers();
-}
-
-/** A reset by the peer; `close` tells of it. */
-function ignore(): void {}

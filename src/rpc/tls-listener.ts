@@ -2,7 +2,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { wrapError } from '../errors/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
-import { type Listener, listening, surviveAcceptErrors } from './unix-listener.js';
+import { listening, surviveAcceptErrors } from './node-accept.js';
+import type { Listener } from './unix-listener.js';
 
 export interface TlsCertificate {
   /** PEM: the server's certificate, then its intermediates. */

@@ -1,8 +1,14 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer } from 'node:net';
+import { getSystemErrorName } from 'node:util';
 import { wrapError } from '../errors/index.js';
+import { Outbox, type Wire } from '../http2/index.js';
+import { openSocketHub, type SocketHub } from '../platform/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
+import { HubWire } from './hub-wire.js';
+import { listening, surviveAcceptErrors } from './node-accept.js';
 import { claimSocketPath, publishSocket, removeSocket } from './socket-file.js';
 import { SocketQueue } from './socket-queue.js';
+import { SocketWire } from './socket-wire.js';
 
 /** A listener that we own; whoever opened it closes it. */
 export interface Listener {
@@ -19,30 +25,34 @@ export interface UnixListenerOptions {
   readonly mode: number;
   /** Connects that the kernel queues for us; above it (or above `net.core.somaxconn`) they are refused at once. */
   readonly backlog: number;
-  /** Gets each connection, paused, and owns it from then on. */
-  readonly onSocket: (socket: Socket) => void;
+  /** Who serves the sockets: the addon, which also tells who the peers are, where it is at hand; or Node.js. */
+  readonly via: 'addon' | 'node';
+  /** Gets each connection, and owns it from then on. */
+  readonly onWire: (wire: Wire) => void;
   readonly logger: Logger;
+}
+
+/** What binds a path and accepts. */
+interface Acceptor {
+  listen(path: string, backlog: number): Promise<void>;
+  /** Not awaited by anybody: connections that were handed on are not ours. */
+  close(): void;
 }
 
 /**
  * Listens on a Unix socket, however many peers connect at once. Replaces a stale socket file; on close removes its own.
  * @throws IdentityError `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`, `ERR_LISTEN_FAILED`.
  */
-export async function listenUnix({ path, mode, backlog, onSocket, logger }: UnixListenerOptions): Promise<Listener> {
-  const queue = new SocketQueue(onSocket, logger);
-  const server = createServer({ pauseOnConnect: true }, (socket) => queue.push(socket));
+export async function listenUnix(options: UnixListenerOptions): Promise<Listener> {
+  const { path, mode, backlog, logger } = options;
+  const acceptor = (options.via === 'addon' ? hubAcceptor(options) : undefined) ?? nodeAcceptor(options);
   try {
     const { isOpenToAll } = await claimSocketPath(path);
     if (isOpenToAll)
       logger.warn('everybody may replace the socket: its directory is world-writable', { [Field.path]: path });
-    const file = await publishSocket(path, mode, (temporaryPath) =>
-      listening(server, { path: temporaryPath, backlog }),
-    );
-    surviveAcceptErrors(server, logger);
+    const file = await publishSocket(path, mode, (temporaryPath) => acceptor.listen(temporaryPath, backlog));
     const stop = async (): Promise<void> => {
-      // Not awaited: the callback of close comes only when the last connection has ended, and those are not ours.
-      server.close();
-      queue.clear();
+      acceptor.close();
       await removeSocket(path, file);
     };
     let closing: Promise<void> | undefined;
@@ -54,36 +64,78 @@ export async function listenUnix({ path, mode, backlog, onSocket, logger }: Unix
       },
     };
   } catch (error) {
-    server.close();
+    acceptor.close();
     throw wrapError('ERR_LISTEN_FAILED', `socket ${path} cannot be listened on`, error);
   }
 }
 
-/** Resolves when `server` listens; rejects with the reason why it cannot. */
-export function listening(
-  server: Server,
-  where: { path: string; backlog: number } | { host: string; port: number; backlog: number },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(where, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
+function nodeAcceptor({ onWire, logger }: UnixListenerOptions): Acceptor {
+  const outbox = new Outbox();
+  const queue = new SocketQueue((socket) => onWire(new SocketWire(socket, outbox)), logger);
+  const server = createServer({ pauseOnConnect: true }, (socket) => queue.push(socket));
+  return {
+    async listen(path, backlog) {
+      await listening(server, { path, backlog });
+      surviveAcceptErrors(server, logger);
+    },
+    close() {
+      server.close();
+      queue.clear();
+    },
+  };
 }
 
-/**
- * An accept that fails (EMFILE, ENFILE, ENOBUFS) is an `error` event of the server, which would end the process if nobody heard it.
- * Said once until an accept succeeds again: the same peer comes back within milliseconds.
- */
-export function surviveAcceptErrors(server: Server, logger: Logger): void {
+/** How long nothing is accepted after an accept that failed: descriptors do not come back within a turn of the loop. */
+const ACCEPT_PAUSE_MS = 100;
+
+/** `undefined` where there is no addon, or no such thing on this system. */
+function hubAcceptor({ onWire, logger }: UnixListenerOptions): Acceptor | undefined {
+  const outbox = new Outbox();
+  const wires: (HubWire | undefined)[] = [];
+  let open = 0;
+  let isClosed = false;
   let isFailing = false;
-  server.on('error', (error) => {
-    if (!isFailing) logger.error('connection could not be accepted', { [Field.error]: error.message });
-    isFailing = true;
+  const onGone = (slot: number): void => {
+    wires[slot] = undefined;
+    open -= 1;
+    closeWhenDone();
+  };
+  const answer = openSocketHub(outbox.bytes, {
+    accepted(slot, peer) {
+      isFailing = false;
+      const wire = new HubWire({ hub: theHub(), slot, onGone }, outbox, peer);
+      wires[slot] = wire;
+      open += 1;
+      try {
+        onWire(wire);
+      } catch (error) {
+        logger.error('connection could not be attached', { [Field.error]: String(error) });
+        wire.destroy();
+      }
+    },
+    received: (slot, start, end) => wires[slot]?.received(start, end),
+    ended: (slot) => wires[slot]?.destroy(),
+    writable: (slot) => wires[slot]?.writable(),
+    acceptFailed(errno) {
+      // Said once until an accept succeeds again.
+      if (!isFailing) logger.error('connection could not be accepted', { [Field.error]: getSystemErrorName(-errno) });
+      isFailing = true;
+      setTimeout(() => theHub().resumeAccepting(), ACCEPT_PAUSE_MS);
+    },
   });
-  server.on('connection', () => {
-    isFailing = false;
-  });
+  if (answer.kind === 'unavailable') return undefined;
+  const theHub = (): SocketHub => answer.hub;
+  const closeWhenDone = (): void => {
+    if (isClosed && open === 0) theHub().close();
+  };
+  return {
+    async listen(path, backlog) {
+      theHub().listen(path, backlog);
+    },
+    close() {
+      isClosed = true;
+      theHub().stopListening();
+      closeWhenDone();
+    },
+  };
 }

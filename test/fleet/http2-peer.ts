@@ -2,8 +2,8 @@ import { createServer, type ServerHttp2Session, type ServerHttp2Stream, type Set
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { type ConnectionEnd, Http2Connection } from '../../src/fleet/http2/connection.js';
-import { encodeHeaderBlock } from '../../src/fleet/http2/hpack.js';
 import { type Http2Stream, MESSAGE_ROOM_BYTES, type StreamEnd } from '../../src/fleet/http2/stream.js';
+import { encodeHeaderBlock } from '../../src/http2/index.js';
 import { shortDir } from '../support/short-dir.js';
 
 /** Node's own HTTP/2 server on a Unix socket; closed with the test. */

@@ -25,7 +25,10 @@ const MAX_BYTES = 100_000;
 const soon = () => Date.now() + 10_000;
 
 /** A server with health and an echo, which tells the connection's number first. */
-async function serve(t: Test, { isServing = () => true }: { isServing?: () => boolean } = {}) {
+async function serve(
+  t: Test,
+  { isServing = () => true, via = 'addon' }: { isServing?: () => boolean; via?: 'addon' | 'node' } = {},
+) {
   const path = join(shortDir(t), 's.sock');
   const warnings: { message: string; fields: LogFields | undefined }[] = [];
   const logger = {
@@ -70,7 +73,8 @@ async function serve(t: Test, { isServing = () => true }: { isServing?: () => bo
     path,
     mode: 0o600,
     backlog: 4096,
-    onSocket: (socket) => server.attach(socket),
+    via,
+    onWire: (wire) => server.attach(wire),
     logger: silentLogger,
   });
   t.teardown(async () => {

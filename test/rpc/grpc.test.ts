@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
@@ -8,12 +8,12 @@ import {
   type GrpcServer,
   grpcMessages,
   healthService,
-  listenUnix,
   openChannel,
   rawMethod,
 } from '../../src/rpc/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { shortDir } from '../support/short-dir.js';
+import { listenSockets } from '../support/unix-sockets.js';
 
 const { HealthCheckRequest, HealthCheckResponse } = grpcMessages.health.v1;
 const HEALTH = '/grpc.health.v1.Health/Check';
@@ -27,13 +27,7 @@ async function serve(t: Test, options: { maxReceiveBytes?: number; prepare?: (se
   options.prepare?.(server);
   const { definition, implementation } = healthService(() => true);
   server.addService(definition, implementation);
-  const listener = await listenUnix({
-    path,
-    mode: 0o600,
-    backlog: 4096,
-    onSocket: (socket) => server.attach(socket),
-    logger: silentLogger,
-  });
+  const listener = await listenSockets(path, (socket) => server.attach(socket));
   t.teardown(async () => {
     await listener.close();
     await server.close(0);
@@ -73,8 +67,7 @@ t.test('health: serving, not serving, unknown service, garbage', async (t) => {
   const server = createGrpcServer({ logger: silentLogger, maxReceiveBytes: 1000 });
   const { definition, implementation } = healthService(() => isServing);
   server.addService(definition, implementation);
-  const onSocket = (socket: Socket) => server.attach(socket);
-  const listener = await listenUnix({ path, mode: 0o600, backlog: 16, onSocket, logger: silentLogger });
+  const listener = await listenSockets(path, (socket) => server.attach(socket));
   const channel = open(t, path);
   t.teardown(async () => {
     await listener.close();
@@ -160,8 +153,7 @@ t.test('a stream that does not end is cut off after the grace time, and that is 
   });
   addEcho()(server);
   const path = join(shortDir(t), 's.sock');
-  const onSocket = (socket: Socket) => server.attach(socket);
-  const listener = await listenUnix({ path, mode: 0o600, backlog: 16, onSocket, logger: silentLogger });
+  const listener = await listenSockets(path, (socket) => server.attach(socket));
   const stream = open(t, path).bidi(ECHO);
   await next(stream);
   const failed = new Promise<{ code: status }>((resolve) => stream.once('error', (error) => resolve(Object(error))));

@@ -2,21 +2,24 @@ import { chmod, lstat, mkdir, readdir, readFile, rename, symlink, writeFile } fr
 import { connect, createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
+import type { Wire } from '../../src/http2/index.js';
 import { listenUnix, type UnixListenerOptions } from '../../src/rpc/index.js';
 import { publishSocket } from '../../src/rpc/socket-file.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { shortDir } from '../support/short-dir.js';
 
 async function listen(t: Test, path: string, options: Partial<UnixListenerOptions> = {}) {
-  const sockets: Socket[] = [];
-  const onSocket = (socket: Socket) => sockets.push(socket);
-  const listener = await listenUnix({ path, mode: 0o660, backlog: 4096, onSocket, logger: silentLogger, ...options });
+  const wires: Wire[] = [];
+  const onWire = (wire: Wire) => wires.push(wire);
+  const listener = await listenUnix({ ...DEFAULTS, path, onWire, ...options });
   t.teardown(async () => {
     await listener.close();
-    for (const socket of sockets) socket.destroy();
+    for (const wire of wires) wire.destroy();
   });
-  return { listener, sockets };
+  return { listener, wires };
 }
+
+const DEFAULTS = { mode: 0o660, backlog: 4096, via: 'addon', logger: silentLogger } as const;
 
 function connected(t: Test, path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -26,10 +29,17 @@ function connected(t: Test, path: string): Promise<Socket> {
   });
 }
 
-/** Resolves when the listener has handed on `count` sockets. */
-async function handedOn(sockets: readonly Socket[], count: number): Promise<readonly Socket[]> {
-  while (sockets.length < count) await new Promise(setImmediate);
-  return sockets;
+/** Resolves when the listener has handed on `count` connections. */
+async function handedOn(wires: readonly Wire[], count: number): Promise<readonly Wire[]> {
+  while (wires.length < count) await new Promise(setImmediate);
+  return wires;
+}
+
+/** Resolves with the first bytes that come. */
+function firstBytes(wire: Wire): Promise<string> {
+  return new Promise((resolve) => {
+    wire.start({ received: (bytes, start, end) => resolve(bytes.toString('latin1', start, end)), closed: () => {} });
+  });
 }
 
 /** A socket file that nobody answers on, as a killed process leaves it. */
@@ -64,15 +74,76 @@ t.test('the socket is bound in a private directory beside its path, out of reach
   t.same(await readdir(directory), ['s.sock']);
 });
 
-t.test('a connection is handed on paused, with every byte it sent before', async (t) => {
+for (const via of ['addon', 'node'] as const) {
+  t.test(`via ${via}: a connection is handed on with every byte it sent before`, async (t) => {
+    const path = join(shortDir(t), 's.sock');
+    const { wires } = await listen(t, path, { via });
+    const client = await connected(t, path);
+    await new Promise((resolve) => client.write('hello', resolve));
+    const [wire] = await handedOn(wires, 1);
+    t.equal(wire && (await firstBytes(wire)), 'hello');
+  });
+
+  t.test(`via ${via}: close leaves handed-on connections alone, removes the socket, can be repeated`, async (t) => {
+    const path = join(shortDir(t), 's.sock');
+    const onWire = (wire: Wire): void => {
+      t.teardown(() => wire.destroy());
+      wire.start({
+        received: (bytes, start, end) => wire.send(0, Buffer.from(bytes.subarray(start, end))),
+        closed: () => {},
+      });
+    };
+    const { listener } = await listen(t, path, { via, onWire });
+    const client = await connected(t, path);
+    const echo = () => new Promise((resolve) => client.once('data', resolve).write('x'));
+    await echo();
+    await Promise.all([listener.close(), listener.close()]);
+    await t.rejects(connected(t, path), { code: 'ENOENT' });
+    await echo();
+  });
+
+  t.test(`via ${via}: a peer that goes away before it is handed on does no harm`, async (t) => {
+    const path = join(shortDir(t), 's.sock');
+    const { wires } = await listen(t, path, { via });
+    const gone = await connected(t, path);
+    gone.destroy();
+    await connected(t, path);
+    t.equal((await handedOn(wires, 2)).length, 2);
+  });
+
+  t.test(`via ${via}: an attach that throws costs its own connection only, and is logged`, async (t) => {
+    const path = join(shortDir(t), 's.sock');
+    const messages: string[] = [];
+    const taken: Wire[] = [];
+    await listen(t, path, {
+      via,
+      logger: { ...silentLogger, error: (message) => messages.push(message) },
+      onWire: (wire) => {
+        t.teardown(() => wire.destroy());
+        if (taken.push(wire) === 1) throw new Error('first');
+      },
+    });
+    const first = await connected(t, path);
+    await new Promise((resolve) => first.once('close', resolve).resume());
+    await connected(t, path);
+    await handedOn(taken, 2);
+    t.same(messages, ['connection could not be attached']);
+  });
+
+  t.test(`via ${via}: 4000 simultaneous connects: none is refused, each is handed on`, async (t) => {
+    const path = join(shortDir(t), 's.sock');
+    const { wires } = await listen(t, path, { via });
+    const clients = await Promise.all(Array.from({ length: 4000 }, () => connected(t, path)));
+    t.equal((await handedOn(wires, clients.length)).length, 4000);
+  });
+}
+
+t.test('the addon tells who has connected', async (t) => {
   const path = join(shortDir(t), 's.sock');
-  const { sockets } = await listen(t, path);
-  const client = await connected(t, path);
-  await new Promise((resolve) => client.write('hello', resolve));
-  const [socket] = await handedOn(sockets, 1);
-  t.equal(socket?.readableFlowing, false);
-  const received = new Promise((resolve) => socket?.once('data', resolve).resume());
-  t.equal(String(await received), 'hello');
+  const { wires } = await listen(t, path);
+  await connected(t, path);
+  const [wire] = await handedOn(wires, 1);
+  t.same(wire?.peer, { uid: process.getuid?.(), gid: process.getgid?.(), pid: process.pid });
 });
 
 t.test('a stale socket is replaced', async (t) => {
@@ -139,7 +210,7 @@ t.test(
         },
       };
       const path = join(directory, 's');
-      const listener = await listenUnix({ path, mode: 0o660, backlog: 16, onSocket: () => {}, logger });
+      const listener = await listenUnix({ ...DEFAULTS, path, onWire: () => {}, logger });
       await listener.close();
       return warnings;
     };
@@ -149,22 +220,6 @@ t.test(
   },
 );
 
-t.test('close removes the socket, can be repeated, and leaves handed-on connections alone', async (t) => {
-  const path = join(shortDir(t), 's.sock');
-  const { listener, sockets } = await listen(t, path, {
-    onSocket: (socket) => {
-      sockets.push(socket);
-      socket.pipe(socket);
-    },
-  });
-  const client = await connected(t, path);
-  const echo = () => new Promise((resolve) => client.once('data', resolve).write('x'));
-  await echo();
-  await Promise.all([listener.close(), listener.close()]);
-  await t.rejects(connected(t, path), { code: 'ENOENT' });
-  await echo();
-});
-
 t.test('a socket that somebody else has put in place of ours is not removed', async (t) => {
   const path = join(shortDir(t), 's.sock');
   const { listener } = await listen(t, path);
@@ -172,37 +227,6 @@ t.test('a socket that somebody else has put in place of ours is not removed', as
   await rename(`${path}.other`, path);
   await listener.close();
   t.ok((await lstat(path)).isSocket());
-});
-
-t.test('a peer that goes away before it is handed on does no harm', async (t) => {
-  const path = join(shortDir(t), 's.sock');
-  const { sockets } = await listen(t, path);
-  const gone = await connected(t, path);
-  gone.destroy();
-  await connected(t, path);
-  t.equal((await handedOn(sockets, 2)).length, 2);
-});
-
-t.test('an attach that throws costs its own connection only, and is logged', async (t) => {
-  const path = join(shortDir(t), 's.sock');
-  const messages: string[] = [];
-  const { sockets } = await listen(t, path, {
-    logger: { ...silentLogger, error: (message) => messages.push(message) },
-    onSocket: (socket) => {
-      if (sockets.push(socket) === 1) throw new Error('first');
-    },
-  });
-  const first = await connected(t, path);
-  await new Promise((resolve) => first.once('close', resolve).resume());
-  await connected(t, path);
-  t.same(messages, ['connection could not be attached']);
-});
-
-t.test('2000 simultaneous connects: none is refused, each is handed on', async (t) => {
-  const path = join(shortDir(t), 's.sock');
-  const { sockets } = await listen(t, path);
-  const clients = await Promise.all(Array.from({ length: 2000 }, () => connected(t, path)));
-  t.equal((await handedOn(sockets, clients.length)).length, 2000);
 });
 
 t.test('a directory that cannot be made is told with its cause', async (t) => {

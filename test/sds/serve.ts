@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import type { Wire } from '../../src/http2/index.js';
 import { createFramedServer, listenUnix } from '../../src/rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES } from '../../src/sds/index.js';
 import { type LogFields, type Logger, silentLogger } from '../../src/telemetry/index.js';
@@ -14,7 +14,7 @@ export interface LoggedLine {
 }
 
 /** An SDS server on a Unix socket, with what it warned of, a clock and a ticker that the test moves. */
-export async function serveSds(t: Test) {
+export async function serveSds(t: Test, { via = 'addon' }: { via?: 'addon' | 'node' } = {}) {
   const source = new FakeSecretSource();
   const warnings: LoggedLine[] = [];
   const logger: Logger = { ...silentLogger, warn: (message, fields = {}) => warnings.push({ message, fields }) };
@@ -38,8 +38,8 @@ export async function serveSds(t: Test) {
     },
   });
   const path = join(shortDir(t), 's.sock');
-  const onSocket = (socket: Socket) => server.attach(socket);
-  const listener = await listenUnix({ path, mode: 0o600, backlog: 4096, onSocket, logger: silentLogger });
+  const onWire = (wire: Wire) => server.attach(wire);
+  const listener = await listenUnix({ path, mode: 0o600, backlog: 4096, via, onWire, logger: silentLogger });
   t.teardown(async () => {
     await listener.close();
     sds.endAllStreams();

@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os';
-import type { AgentConfig, ServedWorkloads } from '../../config/index.js';
-import { createLoneHotPath, type HotPath, loadPooledHotPath } from '../../hotpath/index.js';
+import type { ServedWorkloads } from '../../config/index.js';
+import { createLoneHotPath, type HotPath, type HotPathKind, loadPooledHotPath } from '../../hotpath/index.js';
 import type { Logger } from '../../telemetry/index.js';
-import { chosenHotPath } from '../chosen-hot-path.js';
 
 /**
  * For RSA keys only: a lone workload's other work is done without a thread. One thread is enough for one identity, and
@@ -22,8 +21,8 @@ const NODE_POOL = {
 };
 
 /** Who makes the keys and the proofs: of one workload on the event loop itself, of a node's pods in threads. */
-export async function openHotPath(config: AgentConfig, served: ServedWorkloads, logger: Logger): Promise<HotPath> {
-  const common = { kind: chosenHotPath(config.hotPath, logger), logger };
+export async function openHotPath(kind: HotPathKind, served: ServedWorkloads, logger: Logger): Promise<HotPath> {
+  const common = { kind, logger };
   if (served.kind === 'pods-of-node') return loadPooledHotPath({ ...NODE_POOL, ...common });
   return createLoneHotPath({ ...RSA_POOL, ...common });
 }

@@ -1,6 +1,7 @@
 /** The parts of an agent that load gRPC: kept apart so that the first key is made while they load. */
 import { createCaClient } from '../../ca-client/index.js';
 import type { AgentConfig } from '../../config/index.js';
+import type { HotPathKind } from '../../hotpath/index.js';
 import type { CertificateIssuer } from '../../identity/index.js';
 import { addHealthMethod, createFramedServer, listenUnix } from '../../rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES, type SecretSource } from '../../sds/index.js';
@@ -40,6 +41,8 @@ export interface EnvoyListenerOptions {
   readonly context: AppContext;
   readonly source: SecretSource;
   readonly isServing: () => boolean;
+  /** With the addon at hand it also serves the sockets. */
+  readonly hotPath: HotPathKind;
 }
 
 /** Opens the socket that Envoy asks on. Closing it refuses new connections first, then ends streams with OK, then the rest. */
@@ -65,7 +68,8 @@ export async function listenForEnvoy(
     path: config.socket,
     mode: SOCKET_MODE,
     backlog: SOCKET_BACKLOG,
-    onSocket: (socket) => server.attach(socket),
+    via: options.hotPath === 'native' ? 'addon' : 'node',
+    onWire: (wire) => server.attach(wire),
     logger,
   });
   return {

@@ -2,6 +2,7 @@ import { type AgentConfig, servedWorkloads } from '../../config/index.js';
 import { SvidIssuance } from '../../identity/index.js';
 import { systemClock, TimerWheel } from '../../rotation/index.js';
 import { Field } from '../../telemetry/index.js';
+import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { openHotPath } from './agent-hot-path.js';
 import { serveSecrets } from './served-secrets.js';
@@ -33,7 +34,8 @@ export function startAgent(config: AgentConfig, context: AppContext): Promise<Ru
 async function start(config: AgentConfig, context: AppContext, teardown: Teardown): Promise<void> {
   const { logger, now, random } = context;
   const served = servedWorkloads(config);
-  const hotPath = await openHotPath(config, served, logger);
+  const kind = chosenHotPath(config.hotPath, logger);
+  const hotPath = await openHotPath(kind, served, logger);
   teardown.add(() => hotPath.close());
   const timers = new TimerWheel(systemClock);
   teardown.add(() => timers.close());
@@ -53,6 +55,6 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const { source, isServing } = serveSecrets(served, config.trustDomain, { surroundings, teardown });
 
   const { listenForEnvoy } = await network;
-  const listener = await listenForEnvoy(config, { context, source, isServing });
+  const listener = await listenForEnvoy(config, { context, source, isServing, hotPath: kind });
   teardown.add(() => listener.close());
 }

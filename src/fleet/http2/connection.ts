@@ -1,8 +1,8 @@
 import { connect, type Socket } from 'node:net';
+import * as frames from '../../http2/index.js';
+import { ConnectionError, Flag, Frame, HeaderBlocks, Setting } from '../../http2/index.js';
 import { FrameReader } from './frame-reader.js';
-import * as frames from './frames.js';
-import { Flag, Frame, Setting } from './frames.js';
-import { HeaderBlocks } from './header-blocks.js';
+import { encodeOpening } from './opening.js';
 import { Http2Stream, type StreamEnd, type StreamEvents, type StreamSender } from './stream.js';
 import { streamEndOf } from './stream-end.js';
 
@@ -13,7 +13,7 @@ const GIVE_BACK_BYTES = 2 ** 30;
 const JOIN_LIMIT_BYTES = 4096;
 
 const NOTHING = Buffer.alloc(0);
-const OPENING = frames.encodeOpening(frames.MAX_WINDOW_BYTES);
+const OPENING = encodeOpening(frames.MAX_WINDOW_BYTES);
 const SETTINGS_ACK = frames.encodeFrame(Frame.settings, Flag.ack, 0, NOTHING);
 const PING = frames.encodeFrame(Frame.ping, 0, 0, Buffer.from('sidecert'));
 
@@ -160,7 +160,7 @@ export class Http2Connection implements StreamSender {
     try {
       this.#frames.push(bytes, length);
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
+      if (!(error instanceof RangeError || error instanceof ConnectionError)) throw error;
       this.#end ??= { error: 'protocol', detail: error.message };
       this.#socket.destroy();
     }

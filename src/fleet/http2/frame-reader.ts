@@ -1,4 +1,4 @@
-import { DEFAULT_MAX_FRAME_BYTES, FRAME_HEADER_BYTES } from './frames.js';
+import { DEFAULT_MAX_FRAME_BYTES, FRAME_HEADER_BYTES, uint24, uint31 } from '../../http2/index.js';
 
 /** Takes one frame; its payload is `bytes` from `start` to `end`, and only valid during the call. */
 export type FrameSink = (
@@ -36,15 +36,10 @@ export class FrameReader {
       if (size > DEFAULT_MAX_FRAME_BYTES) throw new RangeError(`http2: got a frame of ${size} bytes`);
       const end = at + FRAME_HEADER_BYTES + size;
       if (end > length) break;
-      const streamId = (((bytes[at + 5] ?? 0) & 0x7f) << 24) | uint24(bytes, at + 6);
+      const streamId = uint31(bytes, at + 5);
       this.sink(bytes[at + 3] ?? 0, bytes[at + 4] ?? 0, streamId, bytes, at + FRAME_HEADER_BYTES, end);
       at = end;
     }
     return at === length ? undefined : Buffer.from(bytes.subarray(at, length));
   }
-}
-
-/** By hand, here and where frames are written: Buffer's own methods check much, at every frame. */
-function uint24(bytes: Buffer, at: number): number {
-  return ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
 }

@@ -1,4 +1,4 @@
-import { decodeHeaderBlock } from './hpack.js';
+import { HeaderDecoder } from '../../http2/index.js';
 import type { StreamEnd } from './stream.js';
 
 /** gRPC status codes. (gRPC, "Status codes and their use") */
@@ -10,7 +10,8 @@ const STATUS_NAMES = [
 
 /** What a header block says of its stream's end; `undefined` for the headers of an answer that goes on. */
 export function streamEndOf(block: Buffer, isLast: boolean): StreamEnd | undefined {
-  const headers = decodeHeaderBlock(block);
+  // Our opening asked for no table, so no block depends on another.
+  const headers = new Map(new HeaderDecoder(0).decode(block, Number.POSITIVE_INFINITY));
   const httpStatus = headers.get(':status');
   if (httpStatus !== undefined && httpStatus !== '200') return { error: `http ${httpStatus}`, detail: '' };
   if (!isLast) return undefined;

@@ -1,7 +1,10 @@
 import { decodeHuffman } from './huffman.js';
 
+/** A header field as it came. */
+export type HeaderField = readonly [name: string, value: string];
+
 /** The static table, from index 1 on. (RFC 7541 Appendix A) */
-const STATIC_TABLE: readonly (readonly [name: string, value: string])[] = [
+const STATIC_TABLE: readonly HeaderField[] = [
   [':authority', ''],
   [':method', 'GET'],
   [':method', 'POST'],
@@ -30,7 +33,7 @@ const LITERAL_NEW_NAME = 0x00;
 const NEVER_INDEXED_NEW_NAME = 0x10;
 
 /** Writes a header block of literals alone: it needs no state of the connection, so it can be made once for thousands. */
-export function encodeHeaderBlock(headers: readonly (readonly [name: string, value: string])[]): Buffer {
+export function encodeHeaderBlock(headers: readonly HeaderField[]): Buffer {
   const parts: Buffer[] = [];
   for (const [name, value] of headers) {
     const kind = name === 'authorization' ? NEVER_INDEXED_NEW_NAME : LITERAL_NEW_NAME;
@@ -55,33 +58,101 @@ function encodeInteger(value: number, prefixBits: number): number[] {
   return [...octets, rest];
 }
 
+/** What an entry costs besides its text. (RFC 7541 §4.1) */
+const ENTRY_OVERHEAD_BYTES = 32;
+
+/** What a table may hold until SETTINGS say otherwise. (RFC 9113 §6.5.2) */
+export const DEFAULT_TABLE_BYTES = 4096;
+
 /**
- * Reads a header block of a peer that was told to keep no dynamic table (SETTINGS_HEADER_TABLE_SIZE 0).
- * @throws RangeError when it does not parse, or refers to a dynamic table all the same.
+ * Reads the header blocks of one connection, in their order: the peer may refer to fields of earlier ones, in a table of
+ * the default size. (RFC 7541)
  */
-export function decodeHeaderBlock(block: Buffer): Map<string, string> {
-  const headers = new Map<string, string>();
-  const reader = new BlockReader(block);
-  while (!reader.isAtEnd) {
-    const first = reader.peek();
-    if (first >= 0x80) {
-      const [name, value] = staticEntry(reader.integer(7));
-      headers.set(name, value);
-    } else if (first >= 0x20 && first < 0x40) {
-      reader.integer(5); // A new size of the dynamic table; ours is 0. (RFC 7541 §6.3)
-    } else {
-      const index = reader.integer(first >= 0x40 ? 6 : 4);
-      const name = index === 0 ? reader.string() : staticEntry(index)[0];
-      headers.set(name, reader.string());
-    }
+export class HeaderDecoder {
+  /** Newest first. Made when a peer uses it. */
+  #table: HeaderField[] | undefined;
+  #tableBytes = 0;
+  /** What the peer said that it uses. */
+  #sizeBytes: number;
+  readonly #limitBytes: number;
+
+  /** `limitBytes` is what was agreed by SETTINGS_HEADER_TABLE_SIZE. */
+  constructor(limitBytes: number = DEFAULT_TABLE_BYTES) {
+    this.#limitBytes = limitBytes;
+    this.#sizeBytes = limitBytes;
   }
-  return headers;
+
+  /**
+   * The fields of a block, in order.
+   * @param maxListBytes above this nothing is kept, but the block is still read, for later ones may depend on it; the
+   *   result is then `undefined`. Counted as SETTINGS_MAX_HEADER_LIST_SIZE is. (RFC 9113 §6.5.2)
+   * @throws RangeError when it does not parse: nothing that follows on the connection can be read then.
+   */
+  decode(block: Buffer, maxListBytes: number): HeaderField[] | undefined {
+    const fields: HeaderField[] = [];
+    const reader = new BlockReader(block);
+    let listBytes = 0;
+    while (!reader.isAtEnd) {
+      const first = reader.peek();
+      if (first >= 0x20 && first < 0x40) {
+        if (listBytes > 0) throw new RangeError('hpack: got a table size behind a field');
+        this.#resize(reader.integer(5));
+        continue;
+      }
+      const field = this.#field(reader, first);
+      listBytes += bytesOf(field);
+      if (listBytes <= maxListBytes) fields.push(field);
+    }
+    return listBytes <= maxListBytes ? fields : undefined;
+  }
+
+  #field(reader: BlockReader, first: number): HeaderField {
+    if (first >= 0x80) return this.#entry(reader.integer(7));
+    const isKept = first >= 0x40;
+    const index = reader.integer(isKept ? 6 : 4);
+    const name = index === 0 ? reader.string() : this.#entry(index)[0];
+    const field = [name, reader.string()] as const;
+    if (isKept) this.#keep(field);
+    return field;
+  }
+
+  #entry(index: number): HeaderField {
+    const entry = STATIC_TABLE[index - 1] ?? this.#table?.[index - 1 - STATIC_TABLE.length];
+    if (entry === undefined) throw new RangeError(`hpack: got index ${index}, expected one of a table`);
+    return entry;
+  }
+
+  #keep(field: HeaderField): void {
+    const bytes = bytesOf(field);
+    this.#shrinkTo(this.#sizeBytes - bytes);
+    if (bytes > this.#sizeBytes) return;
+    this.#table ??= [];
+    this.#table.unshift(field);
+    this.#tableBytes += bytes;
+  }
+
+  #resize(bytes: number): void {
+    if (bytes > this.#limitBytes) {
+      throw new RangeError(`hpack: got a table of ${bytes} bytes, expected at most ${this.#limitBytes}`);
+    }
+    this.#sizeBytes = bytes;
+    this.#shrinkTo(bytes);
+  }
+
+  #shrinkTo(bytes: number): void {
+    const table = this.#table;
+    if (table === undefined) return;
+    while (this.#tableBytes > bytes) {
+      const oldest = table.pop();
+      if (oldest === undefined) break;
+      this.#tableBytes -= bytesOf(oldest);
+    }
+    if (table.length === 0) this.#table = undefined;
+  }
 }
 
-function staticEntry(index: number): readonly [string, string] {
-  const entry = STATIC_TABLE[index - 1];
-  if (entry === undefined) throw new RangeError(`hpack: got index ${index}, expected one of the static table`);
-  return entry;
+function bytesOf([name, value]: HeaderField): number {
+  return name.length + value.length + ENTRY_OVERHEAD_BYTES;
 }
 
 class BlockReader {

@@ -1,0 +1,251 @@
+#include "socket_hub.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#ifdef __linux__
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#endif
+
+namespace sidecert {
+
+#ifdef __linux__
+
+namespace {
+
+// In one collect. An accept costs about 10 µs with its callback in JavaScript: a turn of the loop stays within a millisecond.
+constexpr size_t kMaxAccepts = 64;
+
+// Of one socket in one collect, so that who sends much does not keep the others waiting.
+constexpr size_t kMaxReceiveBytes = 64 * 1024;
+
+// Less room than this is left to the next collect: a read for a few bytes costs as much as a full one.
+constexpr size_t kMinReceiveBytes = 4096;
+
+constexpr size_t kMaxPolled = 256;
+
+constexpr size_t kMaxPieces = 4;
+
+// What epoll calls the listener; sockets are called by their slots.
+constexpr uint64_t kListener = UINT64_MAX;
+
+SystemError systemError(const char* call) {
+  const int number = errno;
+  return {number == EADDRINUSE ? "EADDRINUSE" : number == EACCES ? "EACCES" : "EINVAL",
+          std::string(call) + ": " + std::strerror(number)};
+}
+
+}  // namespace
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  if (this != &other) {
+    if (isOpen()) ::close(number_);
+    number_ = other.release();
+  }
+  return *this;
+}
+
+Descriptor::~Descriptor() {
+  if (isOpen()) ::close(number_);
+}
+
+int Descriptor::release() { return std::exchange(number_, -1); }
+
+std::variant<std::unique_ptr<SocketHub>, SystemError> SocketHub::open() {
+  Descriptor poll(epoll_create1(EPOLL_CLOEXEC));
+  if (!poll.isOpen()) return systemError("epoll_create1");
+  return std::unique_ptr<SocketHub>(new SocketHub(std::move(poll)));
+}
+
+std::optional<SystemError> SocketHub::listen(const std::string& path, int backlog) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path || path.find('\0') != std::string::npos) {
+    return SystemError{"EINVAL", "listen: got a path that is no socket's, expected 1 to 107 bytes"};
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket.isOpen()) return systemError("socket");
+  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+  if (::bind(socket.number(), generic, sizeof address) != 0) return systemError("bind");
+  if (::listen(socket.number(), backlog) != 0) return systemError("listen");
+  if (!watch(EPOLL_CTL_ADD, socket.number(), EPOLLIN, kListener)) return systemError("epoll_ctl");
+  listener_ = std::move(socket);
+  return std::nullopt;
+}
+
+void SocketHub::stopListening() { listener_ = Descriptor(); }
+
+void SocketHub::resumeAccepting() {
+  if (listener_.isOpen()) watch(EPOLL_CTL_MOD, listener_.number(), EPOLLIN, kListener);
+}
+
+size_t SocketHub::collect(uint8_t* arena, size_t arenaBytes, SocketEvent* events, size_t maxEvents) {
+  std::array<epoll_event, kMaxPolled> polled;
+  const int limit = static_cast<int>(std::min(maxEvents, kMaxPolled));
+  const int found = epoll_wait(poll_.number(), polled.data(), limit, 0);
+  size_t count = 0;
+  size_t used = 0;
+  // Accepted last: what is served already goes first.
+  bool isAccepting = false;
+  for (int index = 0; index < found; index += 1) {
+    const epoll_event& event = polled[static_cast<size_t>(index)];
+    if (event.data.u64 == kListener) {
+      isAccepting = true;
+      continue;
+    }
+    const auto slot = static_cast<int32_t>(event.data.u64);
+    const int socket = sockets_[static_cast<size_t>(slot)].number();
+    if ((event.events & EPOLLOUT) != 0) {
+      watch(EPOLL_CTL_MOD, socket, EPOLLIN, event.data.u64);
+      events[count++] = {SocketEventKind::writable, slot, 0, 0, 0};
+      // Bytes that came, too, are found by the next call: one event a socket.
+      continue;
+    }
+    const size_t room = std::min(arenaBytes - used, kMaxReceiveBytes);
+    if (room < kMinReceiveBytes) continue;
+    const ssize_t received = ::recv(socket, arena + used, room, 0);
+    if (received > 0) {
+      const auto size = static_cast<size_t>(received);
+      events[count++] = {SocketEventKind::received, slot, static_cast<int32_t>(used), static_cast<int32_t>(size), 0};
+      used += size;
+    } else if (received == 0 || (errno != EAGAIN && errno != EINTR)) {
+      // Told once: an end stays readable for ever, and a hang-up cannot be asked not to be told.
+      const int reason = received == 0 ? 0 : errno;
+      epoll_ctl(poll_.number(), EPOLL_CTL_DEL, socket, nullptr);
+      events[count++] = {SocketEventKind::ended, slot, reason, 0, 0};
+    }
+  }
+  if (isAccepting) count += acceptAll(events + count, std::min(maxEvents - count, kMaxAccepts));
+  return count;
+}
+
+int64_t SocketHub::send(int32_t slot, const Piece* pieces, size_t count) {
+  if (!isOpen(slot)) return -EBADF;
+  std::array<iovec, kMaxPieces> parts{};
+  const size_t used = std::min(count, kMaxPieces);
+  for (size_t index = 0; index < used; index += 1) {
+    parts[index] = {const_cast<uint8_t*>(pieces[index].data), pieces[index].size};
+  }
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = used;
+  for (;;) {
+    const ssize_t sent = sendmsg(sockets_[static_cast<size_t>(slot)].number(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) return sent;
+    if (errno == EAGAIN) return 0;
+    if (errno != EINTR) return -errno;
+  }
+}
+
+void SocketHub::awaitWritable(int32_t slot) {
+  if (!isOpen(slot)) return;
+  const int socket = sockets_[static_cast<size_t>(slot)].number();
+  watch(EPOLL_CTL_MOD, socket, EPOLLIN | EPOLLOUT, static_cast<uint64_t>(slot));
+}
+
+void SocketHub::finish(int32_t slot) {
+  if (isOpen(slot)) ::shutdown(sockets_[static_cast<size_t>(slot)].number(), SHUT_WR);
+}
+
+void SocketHub::close(int32_t slot) {
+  if (isOpen(slot)) forget(slot);
+}
+
+int SocketHub::release(int32_t slot) {
+  if (!isOpen(slot)) return -1;
+  Descriptor& socket = sockets_[static_cast<size_t>(slot)];
+  epoll_ctl(poll_.number(), EPOLL_CTL_DEL, socket.number(), nullptr);
+  const int number = socket.release();
+  freeSlots_.push_back(slot);
+  return number;
+}
+
+bool SocketHub::isOpen(int32_t slot) const {
+  return slot >= 0 && static_cast<size_t>(slot) < sockets_.size() && sockets_[static_cast<size_t>(slot)].isOpen();
+}
+
+bool SocketHub::watch(int operation, int descriptor, uint32_t events, uint64_t what) const {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = what;
+  return epoll_ctl(poll_.number(), operation, descriptor, &event) == 0;
+}
+
+size_t SocketHub::acceptAll(SocketEvent* events, size_t maxEvents) {
+  size_t count = 0;
+  while (count < maxEvents) {
+    Descriptor socket(accept4(listener_.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket.isOpen()) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno == EAGAIN) return count;
+      // Out of descriptors or memory: peers wait in the backlog, and asking at once again would only spin.
+      events[count++] = {SocketEventKind::acceptFailed, -1, errno, 0, 0};
+      watch(EPOLL_CTL_MOD, listener_.number(), 0, kListener);
+      return count;
+    }
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (getsockopt(socket.number(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) continue;
+    const int number = socket.number();
+    const int32_t slot = keep(std::move(socket));
+    if (!watch(EPOLL_CTL_ADD, number, EPOLLIN, static_cast<uint64_t>(slot))) {
+      forget(slot);
+      continue;
+    }
+    events[count++] = {SocketEventKind::accepted, slot, static_cast<int32_t>(peer.uid), static_cast<int32_t>(peer.gid),
+                       peer.pid};
+  }
+  return count;
+}
+
+int32_t SocketHub::keep(Descriptor socket) {
+  if (freeSlots_.empty()) {
+    sockets_.push_back(std::move(socket));
+    return static_cast<int32_t>(sockets_.size() - 1);
+  }
+  const int32_t slot = freeSlots_.back();
+  freeSlots_.pop_back();
+  sockets_[static_cast<size_t>(slot)] = std::move(socket);
+  return slot;
+}
+
+void SocketHub::forget(int32_t slot) {
+  sockets_[static_cast<size_t>(slot)] = Descriptor();
+  freeSlots_.push_back(slot);
+}
+
+#else
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  number_ = other.release();
+  return *this;
+}
+
+Descriptor::~Descriptor() = default;
+
+int Descriptor::release() { return std::exchange(number_, -1); }
+
+std::variant<std::unique_ptr<SocketHub>, SystemError> SocketHub::open() {
+  return SystemError{"", "a socket hub is not supported here, only on Linux"};
+}
+
+std::optional<SystemError> SocketHub::listen(const std::string&, int) { return std::nullopt; }
+void SocketHub::stopListening() {}
+void SocketHub::resumeAccepting() {}
+size_t SocketHub::collect(uint8_t*, size_t, SocketEvent*, size_t) { return 0; }
+int64_t SocketHub::send(int32_t, const Piece*, size_t) { return -EBADF; }
+void SocketHub::awaitWritable(int32_t) {}
+void SocketHub::finish(int32_t) {}
+void SocketHub::close(int32_t) {}
+int SocketHub::release(int32_t) { return -1; }
+
+#endif
+
+}  // namespace sidecert

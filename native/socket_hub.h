@@ -1,0 +1,110 @@
+// Thousands of Unix stream sockets behind one descriptor: what has happened on them is collected in one call, and what is
+// to be sent goes out in one system call each, without a buffer or an object per message.
+#ifndef SIDECERT_SOCKET_HUB_H
+#define SIDECERT_SOCKET_HUB_H
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "platform.h"
+
+namespace sidecert {
+
+// Closes what it holds.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(other.release()) {}
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  ~Descriptor();
+
+  int number() const { return number_; }
+  bool isOpen() const { return number_ >= 0; }
+  // Gives it away.
+  int release();
+
+ private:
+  int number_ = -1;
+};
+
+// The numbers are those of src/addon/addon.ts.
+enum class SocketEventKind : int32_t {
+  // first: uid, second: gid, third: pid of who has connected.
+  accepted = 1,
+  // first: where in the arena, second: how many bytes.
+  received = 2,
+  // first: the errno, or 0 when the peer has sent all that it will.
+  ended = 3,
+  // There is room again for what could not be sent.
+  writable = 4,
+  // first: the errno. Nothing is accepted until resumeAccepting.
+  acceptFailed = 5,
+};
+
+struct SocketEvent {
+  SocketEventKind kind;
+  // Which socket; a number that was closed is given out again, but never within one collect.
+  int32_t slot;
+  int32_t first;
+  int32_t second;
+  int32_t third;
+};
+
+struct Piece {
+  const uint8_t* data;
+  size_t size;
+};
+
+class SocketHub {
+ public:
+  static std::variant<std::unique_ptr<SocketHub>, SystemError> open();
+
+  // Readable, for poll(2), when collect has something to tell.
+  int descriptor() const { return poll_.number(); }
+
+  // Binds `path`, which nothing is at, and listens there.
+  std::optional<SystemError> listen(const std::string& path, int backlog);
+  void stopListening();
+  void resumeAccepting();
+
+  // What has happened, at most `maxEvents`; received bytes lie in `arena` until the next call. What is left, of events or
+  // of bytes, is told by the next call: so that a turn of the caller's loop is bounded, whatever peers do.
+  size_t collect(uint8_t* arena, size_t arenaBytes, SocketEvent* events, size_t maxEvents);
+
+  // Sends the pieces one behind the other, without waiting: how many bytes went out, or an errno, negative.
+  int64_t send(int32_t slot, const Piece* pieces, size_t count);
+
+  // Asks for `writable`, once.
+  void awaitWritable(int32_t slot);
+
+  // The peer reads an end after what was sent.
+  void finish(int32_t slot);
+  void close(int32_t slot);
+
+  // Takes a socket out, for somebody else to serve it: its descriptor, or -1.
+  int release(int32_t slot);
+
+ private:
+  explicit SocketHub(Descriptor poll) : poll_(std::move(poll)) {}
+
+  bool isOpen(int32_t slot) const;
+  bool watch(int operation, int descriptor, uint32_t events, uint64_t what) const;
+  size_t acceptAll(SocketEvent* events, size_t maxEvents);
+  int32_t keep(Descriptor socket);
+  void forget(int32_t slot);
+
+  Descriptor poll_;
+  Descriptor listener_;
+  std::vector<Descriptor> sockets_;
+  std::vector<int32_t> freeSlots_;
+};
+
+}  // namespace sidecert
+
+#endif

@@ -1,0 +1,212 @@
+#include <uv.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "binding.h"
+#include "socket_hub.h"
+
+namespace sidecert {
+
+namespace {
+
+constexpr size_t kFieldsOfEvent = 5;
+
+// A hub within the event loop of its thread: as long as it is open, the loop calls `onEvents` when there are some. The
+// loop frees a handle in a turn of its own, so this outlives the JavaScript object, and ends itself.
+class PolledHub {
+ public:
+  // What belongs to JavaScript: memory that both sides use, and whom to call.
+  struct Shared {
+    Napi::Reference<Napi::Uint8Array> arena;
+    Napi::Reference<Napi::Int32Array> events;
+    Napi::Reference<Napi::Uint8Array> scratch;
+    Napi::FunctionReference onEvents;
+  };
+
+  static PolledHub* start(Napi::Env env, std::unique_ptr<SocketHub> hub, Shared shared) {
+    uv_loop_t* loop = nullptr;
+    if (napi_get_uv_event_loop(env, &loop) != napi_ok) return nullptr;
+    std::unique_ptr<PolledHub> made(new PolledHub(env, std::move(hub), std::move(shared)));
+    if (uv_poll_init(loop, &made->poll_, made->hub_->descriptor()) != 0) return nullptr;
+    // From here on it belongs to the loop, which gives it back in `closed`.
+    PolledHub* const owned = made.release();
+    owned->poll_.data = owned;
+    napi_add_async_cleanup_hook(env, endWithThread, owned, &owned->cleanup_);
+    uv_poll_start(&owned->poll_, UV_READABLE, turn);
+    return owned;
+  }
+
+  SocketHub& hub() { return *hub_; }
+  const uint8_t* scratch() const { return scratch_; }
+  size_t scratchBytes() const { return scratchBytes_; }
+
+  void end() {
+    if (std::exchange(isEnding_, true)) return;
+    uv_poll_stop(&poll_);
+    uv_close(reinterpret_cast<uv_handle_t*>(&poll_), closed);
+  }
+
+ private:
+  PolledHub(Napi::Env env, std::unique_ptr<SocketHub> hub, Shared shared)
+      : env_(env),
+        hub_(std::move(hub)),
+        shared_(std::move(shared)),
+        context_(env, "sidecert.SocketHub"),
+        arena_(shared_.arena.Value().Data()),
+        arenaBytes_(shared_.arena.Value().ByteLength()),
+        events_(shared_.events.Value().Data()),
+        maxEvents_(shared_.events.Value().ElementLength() / kFieldsOfEvent),
+        scratch_(shared_.scratch.Value().Data()),
+        scratchBytes_(shared_.scratch.Value().ByteLength()) {}
+
+  static void turn(uv_poll_t* poll, int, int) { static_cast<PolledHub*>(poll->data)->tellWhatHappened(); }
+
+  static void closed(uv_handle_t* handle) {
+    const std::unique_ptr<PolledHub> ended(static_cast<PolledHub*>(handle->data));
+    const Napi::HandleScope scope(ended->env_);
+    if (ended->cleanup_ != nullptr) napi_remove_async_cleanup_hook(ended->cleanup_);
+  }
+
+  static void endWithThread(napi_async_cleanup_hook_handle, void* owned) { static_cast<PolledHub*>(owned)->end(); }
+
+  void tellWhatHappened() {
+    static_assert(sizeof(SocketEvent) == kFieldsOfEvent * sizeof(int32_t));
+    const size_t count = hub_->collect(arena_, arenaBytes_, reinterpret_cast<SocketEvent*>(events_), maxEvents_);
+    if (count == 0) return;
+    const Napi::HandleScope scope(env_);
+    const napi_value argument = Napi::Number::New(env_, static_cast<double>(count));
+    shared_.onEvents.MakeCallback(env_.Global(), {argument}, context_);
+  }
+
+  Napi::Env env_;
+  std::unique_ptr<SocketHub> hub_;
+  Shared shared_;
+  Napi::AsyncContext context_;
+  uint8_t* arena_;
+  size_t arenaBytes_;
+  int32_t* events_;
+  size_t maxEvents_;
+  uint8_t* scratch_;
+  size_t scratchBytes_;
+  uv_poll_t poll_{};
+  napi_async_cleanup_hook_handle cleanup_ = nullptr;
+  bool isEnding_ = false;
+};
+
+int32_t slotOf(const Napi::Value& value) { return value.IsNumber() ? value.As<Napi::Number>().Int32Value() : -1; }
+
+class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
+ public:
+  static void exportTo(Napi::Env env, Napi::Object exports) {
+    exports["SocketHub"] = DefineClass(env, "SocketHub",
+                                       {
+                                           InstanceMethod<&SocketHubObject::listen>("listen"),
+                                           InstanceMethod<&SocketHubObject::stopListening>("stopListening"),
+                                           InstanceMethod<&SocketHubObject::resumeAccepting>("resumeAccepting"),
+                                           InstanceMethod<&SocketHubObject::send>("send"),
+                                           InstanceMethod<&SocketHubObject::awaitWritable>("awaitWritable"),
+                                           InstanceMethod<&SocketHubObject::finish>("finish"),
+                                           InstanceMethod<&SocketHubObject::closeSocket>("closeSocket"),
+                                           InstanceMethod<&SocketHubObject::release>("release"),
+                                           InstanceMethod<&SocketHubObject::close>("close"),
+                                       });
+  }
+
+  explicit SocketHubObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SocketHubObject>(info) {
+    const Napi::Env env = info.Env();
+    const bool areTyped = bytesOf(info[0]) && info[1].IsTypedArray() &&
+                          info[1].As<Napi::TypedArray>().TypedArrayType() == napi_int32_array && bytesOf(info[2]) &&
+                          info[3].IsFunction();
+    if (!areTyped) {
+      throwSystemError(env, {"EINVAL", "socket hub: expected an arena, events, a scratch and a function"});
+      return;
+    }
+    auto opened = SocketHub::open();
+    if (const auto* failure = std::get_if<SystemError>(&opened)) {
+      throwSystemError(env, *failure);
+      return;
+    }
+    PolledHub::Shared shared;
+    shared.arena = Napi::Persistent(info[0].As<Napi::Uint8Array>());
+    shared.events = Napi::Persistent(info[1].As<Napi::Int32Array>());
+    shared.scratch = Napi::Persistent(info[2].As<Napi::Uint8Array>());
+    shared.onEvents = Napi::Persistent(info[3].As<Napi::Function>());
+    polled_ = PolledHub::start(env, std::move(*std::get_if<0>(&opened)), std::move(shared));
+    if (polled_ == nullptr) throwSystemError(env, {"EINVAL", "socket hub: cannot be polled"});
+  }
+
+  // Nobody can close it any more.
+  ~SocketHubObject() override { end(); }
+
+ private:
+  void listen(const Napi::CallbackInfo& info) {
+    const std::optional<std::string> path = textOf(info[0]);
+    const std::optional<double> backlog = numberOf(info[1]);
+    if (polled_ == nullptr || !path || !backlog) {
+      throwSystemError(info.Env(), {"EINVAL", "listen: expected an open hub, a path and a backlog"});
+      return;
+    }
+    const std::optional<SystemError> failure = polled_->hub().listen(*path, static_cast<int>(*backlog));
+    if (failure) throwSystemError(info.Env(), *failure);
+  }
+
+  void stopListening(const Napi::CallbackInfo&) {
+    if (polled_ != nullptr) polled_->hub().stopListening();
+  }
+
+  void resumeAccepting(const Napi::CallbackInfo&) {
+    if (polled_ != nullptr) polled_->hub().resumeAccepting();
+  }
+
+  // send(slot, scratchBytes, shared?, tail?)
+  Napi::Value send(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    if (polled_ == nullptr) return Napi::Number::New(env, -EBADF);
+    const int32_t wanted = slotOf(info[1]);
+    const size_t fromScratch = wanted < 0 ? 0 : std::min(static_cast<size_t>(wanted), polled_->scratchBytes());
+    std::array<Piece, 3> pieces;
+    size_t count = 0;
+    if (fromScratch > 0) pieces[count++] = {polled_->scratch(), fromScratch};
+    for (size_t index = 2; index < 4; index += 1) {
+      const std::optional<View> bytes = bytesOf(info[index]);
+      if (bytes && bytes->size > 0) pieces[count++] = {bytes->data, bytes->size};
+    }
+    return Napi::Number::New(env, static_cast<double>(polled_->hub().send(slotOf(info[0]), pieces.data(), count)));
+  }
+
+  void awaitWritable(const Napi::CallbackInfo& info) {
+    if (polled_ != nullptr) polled_->hub().awaitWritable(slotOf(info[0]));
+  }
+
+  void finish(const Napi::CallbackInfo& info) {
+    if (polled_ != nullptr) polled_->hub().finish(slotOf(info[0]));
+  }
+
+  void closeSocket(const Napi::CallbackInfo& info) {
+    if (polled_ != nullptr) polled_->hub().close(slotOf(info[0]));
+  }
+
+  Napi::Value release(const Napi::CallbackInfo& info) {
+    const int descriptor = polled_ == nullptr ? -1 : polled_->hub().release(slotOf(info[0]));
+    return Napi::Number::New(info.Env(), descriptor);
+  }
+
+  void close(const Napi::CallbackInfo&) { end(); }
+
+  void end() {
+    PolledHub* const polled = std::exchange(polled_, nullptr);
+    if (polled != nullptr) polled->end();
+  }
+
+  PolledHub* polled_ = nullptr;
+};
+
+}  // namespace
+
+void exportSocketHub(Napi::Env env, Napi::Object exports) { SocketHubObject::exportTo(env, exports); }
+
+}  // namespace sidecert

@@ -1,0 +1,83 @@
+import { ConnectionError, ErrorCode } from './errors.js';
+import { DEFAULT_MAX_FRAME_BYTES, Flag, FRAME_HEADER_BYTES, Frame, uint24, uint31 } from './frames.js';
+
+/** Takes what {@link FrameReader} reads. */
+export interface FrameSink {
+  /** A whole frame; its payload is `bytes` from `start` to `end`, valid during the call alone. */
+  frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void;
+  /** A DATA frame without padding begins: `length` bytes of it come by {@link data}. */
+  beginData(flags: number, streamId: number, length: number): void;
+  /** The next bytes of it, valid during the call alone. */
+  data(bytes: Buffer, start: number, end: number): void;
+  /** All of it has come. */
+  endData(): void;
+}
+
+/**
+ * Cuts what is read from a connection into frames. DATA passes through in the parts in which it comes, so nothing of
+ * it is kept here; of other frames only what a read has left incomplete is. (RFC 9113 §4.1)
+ */
+export class FrameReader {
+  /** The beginning of a frame that is to be whole before it is read; `undefined` nearly always. */
+  #kept: Buffer | undefined;
+  /** How much of a DATA frame is still to come. */
+  #dataLeft = 0;
+  #isInData = false;
+
+  constructor(private readonly sink: FrameSink) {}
+
+  /** @throws ConnectionError when a frame is longer than we allow, and whatever the sink throws. */
+  push(bytes: Buffer, start: number, end: number): void {
+    const kept = this.#kept;
+    if (kept === undefined) {
+      this.#read(bytes, start, end);
+      return;
+    }
+    this.#kept = undefined;
+    const whole = Buffer.concat([kept, bytes.subarray(start, end)]);
+    this.#read(whole, 0, whole.length);
+  }
+
+  #read(bytes: Buffer, start: number, end: number): void {
+    let at = start;
+    for (;;) {
+      if (this.#isInData) {
+        at = this.#readData(bytes, at, end);
+        if (this.#isInData) return;
+      }
+      if (end - at < FRAME_HEADER_BYTES) break;
+      const length = uint24(bytes, at);
+      if (length > DEFAULT_MAX_FRAME_BYTES) {
+        throw new ConnectionError(ErrorCode.frameSizeError, `got a frame of ${length} bytes`);
+      }
+      const type = bytes[at + 3] ?? 0;
+      const flags = bytes[at + 4] ?? 0;
+      const streamId = uint31(bytes, at + 5);
+      if (type === Frame.data && (flags & Flag.padded) === 0) {
+        at += FRAME_HEADER_BYTES;
+        this.#isInData = true;
+        this.#dataLeft = length;
+        this.sink.beginData(flags, streamId, length);
+        continue;
+      }
+      const frameEnd = at + FRAME_HEADER_BYTES + length;
+      if (frameEnd > end) break;
+      this.sink.frame(type, flags, streamId, bytes, at + FRAME_HEADER_BYTES, frameEnd);
+      at = frameEnd;
+    }
+    if (at < end) this.#kept = Buffer.from(bytes.subarray(at, end));
+  }
+
+  #readData(bytes: Buffer, start: number, end: number): number {
+    const size = Math.min(this.#dataLeft, end - start);
+    if (size > 0) {
+      this.#dataLeft -= size;
+      this.sink.data(bytes, start, start + size);
+    }
+    if (this.#dataLeft === 0) {
+      this.#isInData = false;
+      this.sink.endData();
+    }
+    return start + size;
+  }
+}

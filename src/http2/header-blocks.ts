@@ -1,0 +1,63 @@
+import { ConnectionError, ErrorCode } from './errors.js';
+import { Flag, Frame } from './frames.js';
+
+/** Coded, so a list of the limit below fits in. A service-account token has 1 to 20 kB. */
+const MAX_BLOCK_BYTES = 128 * 1024;
+
+/** A block of the limit in frames of the usual size has 8; empty ones must not keep us busy for ever. */
+const MAX_CONTINUATIONS = 32;
+
+/** A header block, all its frames joined. */
+export interface HeaderBlock {
+  readonly streamId: number;
+  readonly bytes: Buffer;
+  /** Nothing of this stream follows. */
+  readonly isLast: boolean;
+}
+
+/** Joins HEADERS with the CONTINUATIONs that follow it; no other frame may come between. (RFC 9113 §6.10) */
+export class HeaderBlocks {
+  #open: { streamId: number; isLast: boolean; fragments: Buffer[]; bytes: number } | undefined;
+
+  /** A block has begun: only its CONTINUATION may come now. */
+  get isOpen(): boolean {
+    return this.#open !== undefined;
+  }
+
+  /**
+   * Takes one of the two frames; gives the block when it is whole. The block is only valid as long as `payload`.
+   * @throws ConnectionError when frames do not fit together, or are too many.
+   */
+  take(type: number, flags: number, streamId: number, payload: Buffer): HeaderBlock | undefined {
+    const isWhole = (flags & Flag.endHeaders) !== 0;
+    if (type === Frame.headers && this.#open === undefined) {
+      const fragment = withoutPadding(payload, flags);
+      const isLast = (flags & Flag.endStream) !== 0;
+      if (isWhole) return { streamId, bytes: fragment, isLast };
+      this.#open = { streamId, isLast, fragments: [Buffer.from(fragment)], bytes: fragment.length };
+      return undefined;
+    }
+    const open = this.#open;
+    if (open === undefined || open.streamId !== streamId || type === Frame.headers) {
+      throw new ConnectionError(ErrorCode.protocolError, 'got a part of a header block that fits to no other');
+    }
+    open.fragments.push(Buffer.from(payload));
+    open.bytes += payload.length;
+    if (open.bytes > MAX_BLOCK_BYTES || open.fragments.length > MAX_CONTINUATIONS) {
+      throw new ConnectionError(ErrorCode.enhanceYourCalm, `got a header block of more than ${MAX_BLOCK_BYTES} bytes`);
+    }
+    if (!isWhole) return undefined;
+    this.#open = undefined;
+    return { streamId, bytes: Buffer.concat(open.fragments), isLast: open.isLast };
+  }
+}
+
+/** RFC 9113 §6.2: the length of the padding first, then five octets of priority, padding last. */
+function withoutPadding(payload: Buffer, flags: number): Buffer {
+  const isPadded = (flags & Flag.padded) !== 0;
+  const padding = isPadded ? (payload[0] ?? 0) : 0;
+  const start = (isPadded ? 1 : 0) + (flags & Flag.priority ? 5 : 0);
+  const end = payload.length - padding;
+  if (start > end) throw new ConnectionError(ErrorCode.protocolError, 'got more padding than frame');
+  return payload.subarray(start, end);
+}

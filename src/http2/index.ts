@@ -1,0 +1,29 @@
+/**
+ * http2: HTTP/2 by hand, for connections by the thousand: frames, header blocks, and the server's half of a connection over
+ * any {@link Wire}. (RFC 9113, RFC 7541) Why not nghttp2, by figures: docs/adr/0011.
+ */
+export { ConnectionError, ErrorCode, StreamError } from './errors.js';
+export {
+  DEFAULT_MAX_FRAME_BYTES,
+  DEFAULT_WINDOW_BYTES,
+  encodeFrame,
+  encodeHeaders,
+  encodeSettings,
+  encodeWindowUpdate,
+  errorName,
+  Flag,
+  FRAME_HEADER_BYTES,
+  Frame,
+  MAX_WINDOW_BYTES,
+  PREFACE,
+  Setting,
+  uint24,
+  uint31,
+  writeFrameHeader,
+} from './frames.js';
+export { type HeaderBlock, HeaderBlocks } from './header-blocks.js';
+export { encodeHeaderBlock, HeaderDecoder, type HeaderField } from './hpack.js';
+export type { RequestHead } from './request-head.js';
+export { ServerConnection, type ServerConnectionOptions, serverOpening } from './server-connection.js';
+export type { ServerStream, StreamEvents } from './server-stream.js';
+export { Outbox, type OutboxOwner, type Wire, type WireEvents, type WirePeer } from './wire.js';

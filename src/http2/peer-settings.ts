@@ -1,0 +1,44 @@
+import { ConnectionError, ErrorCode } from './errors.js';
+import { DEFAULT_MAX_FRAME_BYTES, LARGEST_MAX_FRAME_BYTES, MAX_WINDOW_BYTES, Setting } from './frames.js';
+
+/** Those of a peer's settings that matter to who sends to it; what it did not name is `undefined`. */
+export interface PeerSettings {
+  readonly initialWindowBytes: number | undefined;
+  readonly maxFrameBytes: number | undefined;
+}
+
+const ENTRY_BYTES = 6;
+
+/**
+ * Reads the payload of a SETTINGS frame.
+ * @throws ConnectionError for a value that may not be. (RFC 9113 §6.5.2)
+ */
+export function readPeerSettings(bytes: Buffer, start: number, end: number): PeerSettings {
+  if ((end - start) % ENTRY_BYTES !== 0) throw new ConnectionError(ErrorCode.frameSizeError, 'got a part of a setting');
+  let initialWindowBytes: number | undefined;
+  let maxFrameBytes: number | undefined;
+  for (let at = start; at < end; at += ENTRY_BYTES) {
+    const value = bytes.readUInt32BE(at + 2);
+    switch (bytes.readUInt16BE(at)) {
+      case Setting.enablePush:
+        if (value > 1) throw new ConnectionError(ErrorCode.protocolError, `got ENABLE_PUSH ${value}`);
+        break;
+      case Setting.initialWindowSize:
+        if (value > MAX_WINDOW_BYTES) {
+          throw new ConnectionError(ErrorCode.flowControlError, `got INITIAL_WINDOW_SIZE ${value}`);
+        }
+        initialWindowBytes = value;
+        break;
+      case Setting.maxFrameSize:
+        if (value < DEFAULT_MAX_FRAME_BYTES || value > LARGEST_MAX_FRAME_BYTES) {
+          throw new ConnectionError(ErrorCode.protocolError, `got MAX_FRAME_SIZE ${value}`);
+        }
+        maxFrameBytes = value;
+        break;
+      default:
+        // Of no use to us, or unknown, which is to be ignored. (RFC 9113 §6.5.2)
+        break;
+    }
+  }
+  return { initialWindowBytes, maxFrameBytes };
+}

@@ -1,0 +1,59 @@
+import { ErrorCode, StreamError } from './errors.js';
+import type { HeaderField } from './hpack.js';
+
+/** What a request says before its content. */
+export interface RequestHead {
+  readonly method: string;
+  readonly path: string;
+  /** All but the pseudo-header fields, as they came. */
+  readonly fields: readonly HeaderField[];
+  /** Of `content-length`, when there is one. */
+  readonly contentBytes: number | undefined;
+}
+
+/** Lower case, and of those characters that a name may have. (RFC 9113 §8.2.1; RFC 9110 §5.6.2) */
+const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+
+/** Neither a break nor a zero inside, nor a space at an end. (RFC 9113 §8.2.1) */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
+const BAD_VALUE = /[\u0000\r\n]|^[ \t]|[ \t]$/;
+
+/** They speak of one hop, which frames do here. (RFC 9113 §8.2.2) */
+const OF_CONNECTION = new Set(['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade']);
+
+const PSEUDO = new Set([':method', ':scheme', ':path', ':authority']);
+
+/**
+ * Reads the fields of a request.
+ * @throws StreamError when it is malformed. (RFC 9113 §8.1.1)
+ */
+export function readRequestHead(streamId: number, all: readonly HeaderField[]): RequestHead {
+  const malformed = (message: string): StreamError => new StreamError(streamId, ErrorCode.protocolError, message);
+  let count = 0;
+  const pseudo = new Map<string, string>();
+  for (const [name, value] of all) {
+    if (!name.startsWith(':')) break;
+    if (!PSEUDO.has(name) || pseudo.has(name)) throw malformed('got a pseudo-header field that is unknown, or twice');
+    pseudo.set(name, value);
+    count += 1;
+  }
+  const method = pseudo.get(':method');
+  const path = pseudo.get(':path');
+  if (!method || !path || !pseudo.get(':scheme')) throw malformed('got a request without :method, :scheme or :path');
+  const fields = all.slice(count);
+  let contentBytes: number | undefined;
+  for (const [name, value] of fields) {
+    if (!FIELD_NAME.test(name) || BAD_VALUE.test(value))
+      throw malformed('got a field of characters that none may have');
+    if (OF_CONNECTION.has(name)) throw malformed('got a field that belongs to HTTP/1');
+    if (name === 'te' && value !== 'trailers') throw malformed('got a te field other than trailers');
+    if (name === 'content-length') contentBytes = /^\d{1,15}$/.test(value) ? Number(value) : -1;
+  }
+  if (contentBytes === -1) throw malformed('got a content-length that is no length');
+  return { method, path, fields, contentBytes };
+}
+
+/** Whether fields may stand behind the content of a request. (RFC 9113 §8.1) */
+export function areTrailers(all: readonly HeaderField[]): boolean {
+  return all.every(([name, value]) => FIELD_NAME.test(name) && !BAD_VALUE.test(value));
+}

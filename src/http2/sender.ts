@@ -1,0 +1,199 @@
+import { ConnectionError, ErrorCode, StreamError } from './errors.js';
+import {
+  DEFAULT_MAX_FRAME_BYTES,
+  DEFAULT_WINDOW_BYTES,
+  encodeHeaders,
+  FRAME_HEADER_BYTES,
+  Frame,
+  MAX_WINDOW_BYTES,
+  writeFrameHeader,
+  writeUint32,
+} from './frames.js';
+import type { PeerSettings } from './peer-settings.js';
+import type { ServerStream } from './server-stream.js';
+import type { OutboxOwner, Wire } from './wire.js';
+
+/** Answers to a peer's own frames that wait for it to read: an honest peer has none. */
+const MAX_ANSWERS_HELD_BYTES = 64 * 1024;
+
+/** Larger blocks than this do not go through the outbox: trailers with a long text. */
+const MAX_BLOCK_IN_OUTBOX = 1024;
+
+const NUMBER_BYTES = 4;
+
+/**
+ * What a connection sends, and what its peer lets it send. Frames are gathered in the outbox while a read is worked
+ * off, and go out with the content that follows them, or by {@link flush}. (RFC 9113 §5.2, §6.9)
+ */
+export class Sender implements OutboxOwner {
+  #window = DEFAULT_WINDOW_BYTES;
+  #initialWindow = DEFAULT_WINDOW_BYTES;
+  #maxFrame = DEFAULT_MAX_FRAME_BYTES;
+  /** Streams with content that waits for the window of the connection, or for their own. */
+  #waiting: Set<ServerStream> | undefined;
+  #answersHeldBytes = 0;
+
+  constructor(
+    private readonly wire: Wire,
+    /** Called when the last of a stream has been sent. */
+    private readonly onStreamSent: (stream: ServerStream) => void,
+  ) {}
+
+  /** What a new stream may send. */
+  get initialWindow(): number {
+    return this.#initialWindow;
+  }
+
+  flush(): void {
+    const { outbox } = this.wire;
+    outbox.claim(this, 0);
+    if (outbox.used > 0) this.wire.send(outbox.take());
+  }
+
+  /** Bytes that are a frame, or several, already. */
+  frames(bytes: Buffer): void {
+    const { outbox } = this.wire;
+    outbox.claim(this, bytes.length);
+    outbox.append(bytes);
+  }
+
+  /** A frame that the peer has brought about. @throws ConnectionError when it does not read what it asks for. */
+  answer(bytes: Buffer): void {
+    if (this.wire.backlogBytes === 0) this.#answersHeldBytes = 0;
+    else this.#answersHeldBytes += bytes.length;
+    if (this.#answersHeldBytes > MAX_ANSWERS_HELD_BYTES) {
+      throw new ConnectionError(ErrorCode.enhanceYourCalm, 'got frames to answer from a peer that does not read');
+    }
+    this.frames(bytes);
+  }
+
+  /** A frame with one number in it: RST_STREAM and WINDOW_UPDATE. */
+  numberFrame(type: number, streamId: number, value: number): void {
+    const { outbox } = this.wire;
+    outbox.claim(this, FRAME_HEADER_BYTES + NUMBER_BYTES);
+    writeFrameHeader(outbox.bytes, type, 0, streamId, NUMBER_BYTES, outbox.used);
+    writeUint32(outbox.bytes, value, outbox.used + FRAME_HEADER_BYTES);
+    outbox.used += FRAME_HEADER_BYTES + NUMBER_BYTES;
+  }
+
+  headers(streamId: number, block: Buffer, isLast: boolean): void {
+    const encoded = encodeHeaders(streamId, block, this.#maxFrame, isLast);
+    if (encoded.length <= MAX_BLOCK_IN_OUTBOX) {
+      this.frames(encoded);
+      return;
+    }
+    this.flush();
+    this.wire.send(0, encoded);
+  }
+
+  /** Sends content now, as far as the windows allow; the rest follows when they do. */
+  data(stream: ServerStream, head: Buffer, tail: Buffer, onWritten?: () => void): void {
+    const length = head.length + tail.length;
+    if (stream.queue === undefined && length <= Math.min(this.#window, stream.sendWindow, this.#maxFrame)) {
+      this.#frame(stream, length, head, tail, onWritten);
+      return;
+    }
+    stream.queue ??= [];
+    stream.queue.push({ head, tail, sent: 0, onWritten });
+    this.#pump(stream);
+  }
+
+  /** Ends a stream behind its content. */
+  trailers(stream: ServerStream, block: Buffer): void {
+    if (stream.queue !== undefined) {
+      stream.trailers = block;
+      return;
+    }
+    this.headers(stream.id, block, true);
+    this.onStreamSent(stream);
+  }
+
+  /** Gives up what of a stream still waits. */
+  forget(stream: ServerStream): void {
+    const { queue } = stream;
+    stream.queue = undefined;
+    this.#waiting?.delete(stream);
+    if (queue !== undefined) for (const { onWritten } of queue) onWritten?.();
+  }
+
+  /** @throws ConnectionError, StreamError: a window above what it may be. */
+  grow(stream: ServerStream | undefined, bytes: number): void {
+    if (stream === undefined) {
+      if (this.#window + bytes > MAX_WINDOW_BYTES) {
+        throw new ConnectionError(ErrorCode.flowControlError, 'got a window above 2^31-1');
+      }
+      this.#window += bytes;
+      this.#pumpAll();
+      return;
+    }
+    if (stream.sendWindow + bytes > MAX_WINDOW_BYTES) {
+      throw new StreamError(stream.id, ErrorCode.flowControlError, 'got a window above 2^31-1');
+    }
+    stream.sendWindow += bytes;
+    if (stream.queue !== undefined) this.#pump(stream);
+  }
+
+  /** Takes the peer's settings over, for the streams that are open too. (RFC 9113 §6.9.2) */
+  apply({ initialWindowBytes, maxFrameBytes }: PeerSettings, streams: Iterable<ServerStream>): void {
+    this.#maxFrame = maxFrameBytes ?? this.#maxFrame;
+    if (initialWindowBytes === undefined) return;
+    const change = initialWindowBytes - this.#initialWindow;
+    this.#initialWindow = initialWindowBytes;
+    for (const stream of streams) {
+      stream.sendWindow += change;
+      if (stream.sendWindow > MAX_WINDOW_BYTES) {
+        throw new ConnectionError(ErrorCode.flowControlError, 'got a window above 2^31-1');
+      }
+    }
+    this.#pumpAll();
+  }
+
+  #pumpAll(): void {
+    if (this.#waiting === undefined) return;
+    for (const stream of [...this.#waiting]) {
+      if (this.#window <= 0) return;
+      this.#pump(stream);
+    }
+  }
+
+  /** Sends what the windows allow of what waits. */
+  #pump(stream: ServerStream): void {
+    const { queue } = stream;
+    while (queue !== undefined && queue.length > 0) {
+      const [first] = queue;
+      if (first === undefined) break;
+      const left = first.head.length + first.tail.length - first.sent;
+      const length = Math.min(left, this.#window, stream.sendWindow, this.#maxFrame);
+      if (length <= 0 && left > 0) {
+        this.#waiting ??= new Set();
+        this.#waiting.add(stream);
+        return;
+      }
+      const isLast = length === left;
+      const inHead = Math.max(0, first.head.length - first.sent);
+      const head = first.head.subarray(first.head.length - inHead).subarray(0, length);
+      const tailStart = Math.max(0, first.sent - first.head.length);
+      const tail = first.tail.subarray(tailStart, tailStart + length - head.length);
+      first.sent += length;
+      if (isLast) queue.shift();
+      this.#frame(stream, length, head, tail, isLast ? first.onWritten : undefined);
+    }
+    this.#waiting?.delete(stream);
+    stream.queue = undefined;
+    const { trailers } = stream;
+    if (trailers === undefined) return;
+    this.headers(stream.id, trailers, true);
+    this.onStreamSent(stream);
+  }
+
+  /** Sends a DATA frame, behind what lies in the outbox. */
+  #frame(stream: ServerStream, length: number, head: Buffer, tail: Buffer, onWritten: (() => void) | undefined): void {
+    const { outbox } = this.wire;
+    this.#window -= length;
+    stream.sendWindow -= length;
+    outbox.claim(this, FRAME_HEADER_BYTES);
+    writeFrameHeader(outbox.bytes, Frame.data, 0, stream.id, length, outbox.used);
+    outbox.used += FRAME_HEADER_BYTES;
+    this.wire.send(outbox.take(), head, tail, onWritten);
+  }
+}

@@ -1,0 +1,91 @@
+import type { ServerConnection } from './server-connection.js';
+import type { WirePeer } from './wire.js';
+
+/** What a stream tells whoever serves its request. All are called from the event loop, none after `closed`. */
+export interface StreamEvents {
+  /** Content: `bytes` from `start` to `end`, valid during the call alone. */
+  data(bytes: Buffer, start: number, end: number): void;
+  /** The peer has sent all that it will. */
+  ended(): void;
+  /** The stream is no more, whoever ended it. Called once. */
+  closed(): void;
+}
+
+/** Content that waits for the peer's windows. */
+export interface QueuedData {
+  readonly head: Buffer;
+  readonly tail: Buffer;
+  /** How much of both has gone. */
+  sent: number;
+  readonly onWritten: (() => void) | undefined;
+}
+
+/**
+ * One request and its answer, the server's half. A record for {@link ServerConnection}, which alone changes it: of
+ * thousands there is one for each stream of each Envoy, so it holds little.
+ */
+export class ServerStream {
+  events: StreamEvents | undefined;
+  /** What we may send. */
+  sendWindow: number;
+  /** What the peer has sent and was not given back yet. */
+  receivedBytes = 0;
+  /** Of the `content-length` that was announced; below 0 when none was. */
+  contentLeft = -1;
+  /** The peer has sent all that it will. */
+  isRemoteClosed = false;
+  /** We have sent all that we will. */
+  isLocalClosed = false;
+  /** Empty nearly always, and then `undefined`. */
+  queue: QueuedData[] | undefined;
+  /** The header block to end with, when what is queued has gone. */
+  trailers: Buffer | undefined;
+
+  constructor(
+    readonly id: number,
+    private readonly connection: ServerConnection,
+    sendWindow: number,
+  ) {
+    this.sendWindow = sendWindow;
+  }
+
+  /** Which connection of its server it came by. */
+  get connectionNumber(): number {
+    return this.connection.number;
+  }
+
+  /** Who is at the other end of it; `undefined` where nobody can tell. */
+  get peer(): WirePeer | undefined {
+    return this.connection.wire.peer;
+  }
+
+  /** Begins the answer: its header block goes out with the content that is sent next. */
+  begin(block: Buffer): void {
+    this.connection.beginAnswer(this, block);
+  }
+
+  /** Answers with a header block alone. */
+  respond(block: Buffer): void {
+    this.connection.respond(this, block);
+  }
+
+  /**
+   * Sends content, in two pieces so that the first can be the same memory for thousands of streams. `onWritten` is
+   * called once, when that memory is no longer needed: at once, if the stream is no more.
+   */
+  send(head: Buffer, tail: Buffer, onWritten?: () => void): void {
+    this.connection.sendData(this, head, tail, onWritten);
+  }
+
+  /** Ends the answer, behind all content, with a header block. */
+  end(trailers: Buffer): void {
+    this.connection.endStream(this, trailers);
+  }
+
+  /** For {@link ServerConnection}: tells, once, that the stream is no more. */
+  closed(): void {
+    const { events } = this;
+    this.events = undefined;
+    events?.closed();
+  }
+}

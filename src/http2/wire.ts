@@ -1,0 +1,85 @@
+import type { Socket } from 'node:net';
+
+/** The process at the other end, as the kernel knows it. */
+export interface WirePeer {
+  readonly uid: number;
+  readonly gid: number;
+  /** As it was at the connect; 0 for a process of another pid namespace. */
+  readonly pid: number;
+}
+
+/** What a {@link Wire} tells whoever serves it. All are called from the event loop, none after `closed`. */
+export interface WireEvents {
+  /** What has come: `bytes` from `start` to `end`, valid during the call alone. */
+  received(bytes: Buffer, start: number, end: number): void;
+  /** The connection is over, whoever ended it. Called once. */
+  closed(): void;
+}
+
+/**
+ * One accepted connection, as bytes. Two kinds fulfil it: sockets of Node.js, and those of the addon, which take no object and
+ * no buffer for a message.
+ */
+export interface Wire {
+  /** Who is there; `undefined` where nobody can tell. */
+  readonly peer: WirePeer | undefined;
+  /** What all wires of a listener write their small things into, before they `send` it. */
+  readonly outbox: Outbox;
+  /** Bytes that were sent and did not fit into the kernel's buffer: the peer does not read. */
+  readonly backlogBytes: number;
+  /** Begins to read; called once, before all else. */
+  start(events: WireEvents): void;
+  /**
+   * Sends what lies in the outbox, its first `length` bytes, then `shared` and `tail`. `onWritten` is called once, when
+   * the memory of `shared` is no longer needed: as a rule before this returns, and also when the wire is closed first.
+   */
+  send(length: number, shared?: Buffer, tail?: Buffer, onWritten?: () => void): void;
+  /** Ends the connection when all that was sent has gone; what comes until then is thrown away. */
+  end(): void;
+  /** Ends it now. Safe to call twice. */
+  destroy(): void;
+  /** Gives the connection, with `unread` before what is still to come, to somebody else; no event comes after that. */
+  detach(unread: Buffer): Socket;
+}
+
+/** Whoever has put something into the outbox. */
+export interface OutboxOwner {
+  /** Sends it, for somebody else needs the room. */
+  flush(): void;
+}
+
+/** Above the frames that one read can bring about, and what begins a message. Full, it is sent. */
+const OUTBOX_BYTES = 16 * 1024;
+
+/**
+ * Where frames are written before they are sent: one for all connections of a listener, since all writing is done
+ * within a call. One connection has it at a time; who comes next makes it send first.
+ */
+export class Outbox {
+  readonly bytes = Buffer.allocUnsafeSlow(OUTBOX_BYTES);
+  used = 0;
+  #owner: OutboxOwner | undefined;
+
+  /** Makes `owner` the only one that writes, with room for `size` more bytes: at most a quarter of all. */
+  claim(owner: OutboxOwner, size: number): void {
+    if (this.#owner !== owner) {
+      if (this.used > 0) this.#owner?.flush();
+      this.#owner = owner;
+    } else if (this.used + size > OUTBOX_BYTES) {
+      owner.flush();
+    }
+  }
+
+  /** Copies what is not longer than a quarter of all, after a `claim` for it. */
+  append(bytes: Buffer): void {
+    bytes.copy(this.bytes, this.used);
+    this.used += bytes.length;
+  }
+
+  /** How much there is to send; it is empty from then on. */
+  take(): number {
+    const { used } = this;
+    this.used = 0;
+    return used;
+  }
+}

@@ -1,0 +1,91 @@
+import { type Addon, loadAddon } from '../addon/index.js';
+
+/** What a {@link SocketHub} tells. A slot is the number of a socket, and given out anew after its `close`. */
+export interface SocketHubEvents {
+  accepted(slot: number, peer: { readonly uid: number; readonly gid: number; readonly pid: number }): void;
+  /** In the arena, from `start` to `end`: until this returns. */
+  received(slot: number, start: number, end: number): void;
+  /** The peer has ended, or `errno` has. Nothing more comes of it; it is still to be closed. */
+  ended(slot: number, errno: number): void;
+  /** What was asked for by `awaitWritable`. */
+  writable(slot: number): void;
+  /** Nothing is accepted any more until `resumeAccepting`. */
+  acceptFailed(errno: number): void;
+}
+
+/**
+ * Unix sockets by the thousand, without an object of Node.js for each: one poll for all of them, one memory for all that is
+ * read, one system call for what is sent. Turns of the event loop are bounded, however many peers connect at once.
+ */
+export interface SocketHub
+  extends Pick<
+    InstanceType<Addon['SocketHub']>,
+    | 'listen'
+    | 'stopListening'
+    | 'resumeAccepting'
+    | 'send'
+    | 'awaitWritable'
+    | 'finish'
+    | 'closeSocket'
+    | 'release'
+    | 'close'
+  > {
+  /** Where `received` bytes lie. */
+  readonly arena: Buffer;
+}
+
+export type SocketHubAnswer =
+  | { readonly kind: 'open'; readonly hub: SocketHub }
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+/** What is read in a turn of the event loop: with frames of 16 kB about a millisecond of work. */
+const ARENA_BYTES = 512 * 1024;
+
+/** In a turn of the event loop; as many are polled at once. */
+const MAX_EVENTS = 256;
+
+/** Of an event in the addon's memory: kind, slot, and three numbers. */
+const EVENT_FIELDS = 5;
+
+/** The kinds of `native/socket_hub.h`. */
+const Kind = { accepted: 1, received: 2, ended: 3, writable: 4, acceptFailed: 5 } as const;
+
+/** Opens a hub; `unavailable` without the addon and on other systems than Linux. What `send` takes first lies in `scratch`. */
+export function openSocketHub(scratch: Buffer, events: SocketHubEvents): SocketHubAnswer {
+  const load = loadAddon();
+  if (load.kind === 'absent') return { kind: 'unavailable', reason: load.reason };
+  const arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
+  const happened = new Int32Array(MAX_EVENTS * EVENT_FIELDS);
+  try {
+    const hub = new load.addon.SocketHub(arena, happened, scratch, (count) => tell(events, happened, count));
+    return { kind: 'open', hub: Object.assign(hub, { arena }) };
+  } catch (error) {
+    return { kind: 'unavailable', reason: String(Object(error).message) };
+  }
+}
+
+function tell(events: SocketHubEvents, happened: Int32Array, count: number): void {
+  for (let index = 0; index < count; index += 1) {
+    const at = index * EVENT_FIELDS;
+    const slot = happened[at + 1] ?? 0;
+    const first = happened[at + 2] ?? 0;
+    const second = happened[at + 3] ?? 0;
+    switch (happened[at]) {
+      case Kind.accepted:
+        events.accepted(slot, { uid: first >>> 0, gid: second >>> 0, pid: happened[at + 4] ?? 0 });
+        break;
+      case Kind.received:
+        events.received(slot, first, first + second);
+        break;
+      case Kind.ended:
+        events.ended(slot, first);
+        break;
+      case Kind.writable:
+        events.writable(slot);
+        break;
+      case Kind.acceptFailed:
+        events.acceptFailed(first);
+        break;
+    }
+  }
+}
