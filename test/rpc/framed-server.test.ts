@@ -220,7 +220,8 @@ t.test('what is not gRPC is answered as HTTP does', async (t) => {
   const session = openSession(t, path);
   const statusOf = (headers: Record<string, string>) =>
     new Promise((resolve) => {
-      session.request(headers).once('response', (response) => resolve(response[':status']));
+      const request = session.request(headers).once('response', (response) => resolve(response[':status']));
+      request.end();
     });
   t.equal(await statusOf({ ':method': 'GET', ':path': ECHO }), constants.HTTP_STATUS_METHOD_NOT_ALLOWED);
   t.equal(
