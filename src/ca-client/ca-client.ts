@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IdentityError, wrapError } from '../errors/index.js';
+import { CallFailure } from '../rpc/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 import { cutAnswer } from './answer-form.js';
 import { backOffMs, MAX_ATTEMPTS } from './back-off.js';
 import { CREATE_CERTIFICATE, decodeCertificateResponse, encodeCertificateRequest } from './ca-codec.js';
-import { CaConnection, type CaConnectionOptions } from './ca-connection.js';
-import { type CaFailure, isServiceError, readFailure } from './ca-failure.js';
+import { CaConnection, type CaConnectionOptions, type Lease } from './ca-connection.js';
+import { type CaFailure, readFailure } from './ca-failure.js';
 
 export type CaClientOptions = CaConnectionOptions & CaCallOptions;
 
@@ -58,7 +59,7 @@ const DEFAULT_DEADLINE_MS = 5000;
 /** Two whole attempts. Whoever needs a certificate for longer asks again, with its own, longer back-off. */
 const DEFAULT_BUDGET_MS = 10_000;
 
-/** What may stand in a header: a token with anything else in it would be quoted by grpc-js's error. (gRPC over HTTP/2, "ASCII-Value") */
+/** What may stand in a header: whoever refuses another one may quote it. (gRPC over HTTP/2, "ASCII-Value") */
 const HEADER_TEXT = /^[\x20-\x7e]*$/;
 
 /**
@@ -73,76 +74,92 @@ export function createCaClient(options: CaClientOptions): CaClient {
     );
   }
   const connection = new CaConnection(options);
-  const underWay = new Set<AbortController>();
+  const closing = new AbortController();
   return {
-    async issue(request) {
-      const stop = new AbortController();
-      const abort = (): void => stop.abort();
-      if (request.signal.aborted) abort();
-      request.signal.addEventListener('abort', abort, { once: true });
-      underWay.add(stop);
-      try {
-        return await issueWithRetries(connection, options, { ...request, signal: stop.signal });
-      } finally {
-        underWay.delete(stop);
-        request.signal.removeEventListener('abort', abort);
-      }
-    },
+    issue: (request) => new CaCall(connection, options, request, closing.signal).issue(),
     close() {
-      for (const stop of underWay) stop.abort();
+      closing.abort();
       connection.close();
     },
   };
 }
 
-async function issueWithRetries(
-  connection: CaConnection,
-  options: CaClientOptions,
-  request: CaRequest,
-): Promise<CaAnswer> {
-  const endMs = options.now() + (options.budgetMs ?? DEFAULT_BUDGET_MS);
-  for (let attempt = 1; ; attempt += 1) {
-    const deadlineMs = Math.min(endMs, options.now() + (options.deadlineMs ?? DEFAULT_DEADLINE_MS));
-    const outcome = await attemptOnce(connection, options, request, deadlineMs);
-    if ('chainPem' in outcome) return outcome;
-    const waitMs = backOffMs(attempt, options.random());
-    const isLast = attempt === MAX_ATTEMPTS || options.now() + waitMs >= endMs;
-    if (!outcome.isTransient || isLast) throw outcome.error;
-    options.logger.debug('ca request failed, trying again', {
-      [Field.attempt]: attempt,
-      [Field.nextAttemptMs]: waitMs,
-      [Field.code]: outcome.error.code,
-      [Field.error]: outcome.error.message,
-    });
-    await pause(waitMs, request.signal);
-  }
-}
+/** One request for a certificate, with all its attempts. */
+class CaCall {
+  constructor(
+    private readonly connection: CaConnection,
+    private readonly options: CaClientOptions,
+    private readonly request: CaRequest,
+    private readonly closing: AbortSignal,
+  ) {}
 
-/** One call on the shared connection. Resolves with a failure when the CA or the way to it failed; rejects for all else. */
-async function attemptOnce(
-  connection: CaConnection,
-  options: CaClientOptions,
-  request: CaRequest,
-  deadlineMs: number,
-): Promise<CaAnswer | CaFailure> {
-  throwIfCancelled(request.signal);
-  const metadata = { authorization: bearer(await request.token.read()), clusterid: options.clusterId };
-  const lease = await connection.lease();
-  let isBroken = false;
-  try {
-    throwIfCancelled(request.signal);
-    const bytes = encodeCertificateRequest(request.csrPem, request.ttlMs);
-    const call = { metadata, deadlineMs, signal: request.signal };
-    return cutAnswer(decodeCertificateResponse(await lease.channel.unary(CREATE_CERTIFICATE, bytes, call)));
-  } catch (error) {
-    throwIfCancelled(request.signal);
-    isBroken = true;
-    if (!isServiceError(error)) throw wrapError('ERR_INTERNAL', 'asking the CA', error);
-    const failure = readFailure(error, describe(options));
-    isBroken = !failure.isConnectionGood;
-    return failure;
-  } finally {
-    connection.release(lease, isBroken);
+  async issue(): Promise<CaAnswer> {
+    const { now, random, logger, budgetMs = DEFAULT_BUDGET_MS, deadlineMs = DEFAULT_DEADLINE_MS } = this.options;
+    const endMs = now() + budgetMs;
+    for (let attempt = 1; ; attempt += 1) {
+      const outcome = await this.#attempt(Math.min(endMs, now() + deadlineMs));
+      if ('chainPem' in outcome) return outcome;
+      const waitMs = backOffMs(attempt, random());
+      const isLast = attempt === MAX_ATTEMPTS || now() + waitMs >= endMs;
+      if (!outcome.isTransient || isLast) throw outcome.error;
+      logger.debug('ca request failed, trying again', {
+        [Field.attempt]: attempt,
+        [Field.nextAttemptMs]: waitMs,
+        [Field.code]: outcome.error.code,
+        [Field.error]: outcome.error.message,
+      });
+      await this.#pause(waitMs);
+    }
+  }
+
+  /** One call on the shared connection. Resolves with a failure when the CA or the way to it failed; rejects for all else. */
+  async #attempt(deadlineMs: number): Promise<CaAnswer | CaFailure> {
+    const { csrPem, ttlMs, token, signal } = this.request;
+    this.#throwIfCancelled();
+    const metadata = { authorization: bearer(await token.read()), clusterid: this.options.clusterId };
+    const lease = await this.connection.lease();
+    let isBroken = false;
+    try {
+      this.#throwIfCancelled();
+      const bytes = encodeCertificateRequest(csrPem, ttlMs);
+      const call = { metadata, deadlineMs, signal };
+      return cutAnswer(decodeCertificateResponse(await lease.connection.unary(CREATE_CERTIFICATE, bytes, call)));
+    } catch (error) {
+      this.#throwIfCancelled();
+      isBroken = true;
+      if (!(error instanceof CallFailure)) throw wrapError('ERR_INTERNAL', 'asking the CA', error);
+      const failure = readFailure(error, describe(this.options));
+      isBroken = await this.#isBroken(failure, lease);
+      return failure;
+    } finally {
+      this.connection.release(lease, isBroken);
+    }
+  }
+
+  async #isBroken({ connection }: CaFailure, lease: Lease): Promise<boolean> {
+    switch (connection) {
+      case 'good':
+        return false;
+      case 'good-with-this-root':
+        return this.connection.hasRootChanged(lease);
+      case 'broken':
+        return true;
+      default:
+        return connection satisfies never;
+    }
+  }
+
+  async #pause(waitMs: number): Promise<void> {
+    try {
+      await sleep(waitMs, undefined, { signal: AbortSignal.any([this.request.signal, this.closing]) });
+    } catch {
+      this.#throwIfCancelled();
+    }
+  }
+
+  #throwIfCancelled(): void {
+    if (!this.request.signal.aborted && !this.closing.aborted) return;
+    throw new IdentityError('ERR_CANCELLED', 'the request for a certificate was cancelled');
   }
 }
 
@@ -162,16 +179,4 @@ function describe(options: CaClientOptions): string {
   const named = options.serverName === undefined ? '' : ` (as ${options.serverName})`;
   const root = 'rootFile' in options ? `, root file ${options.rootFile}` : '';
   return `CA ${options.address}${named}${root}`;
-}
-
-async function pause(waitMs: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(waitMs, undefined, { signal });
-  } catch {
-    throwIfCancelled(signal);
-  }
-}
-
-function throwIfCancelled(signal: AbortSignal): void {
-  if (signal.aborted) throw new IdentityError('ERR_CANCELLED', 'the request for a certificate was cancelled');
 }

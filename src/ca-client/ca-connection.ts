@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { IdentityError, wrapError } from '../errors/index.js';
-import { openChannel, type RpcChannel } from '../rpc/index.js';
+import { openUnaryConnection, type UnaryConnection } from '../rpc/index.js';
 import { TrustBundle } from '../spiffe/index.js';
 
 /** The roots that the CA's own certificate must lead to. A file is read again for each new connection. */
@@ -15,12 +15,14 @@ export interface CaAddress {
   readonly serverName?: string;
 }
 
-/** A right to use the shared channel; give it back by {@link CaConnection.release}. */
+/** A right to use the shared connection; give it back by {@link CaConnection.release}. */
 export interface Lease {
-  readonly channel: RpcChannel;
+  readonly connection: UnaryConnection;
 }
 
-interface SharedChannel extends Lease {
+interface SharedConnection extends Lease {
+  /** What the CA was verified with. */
+  readonly rootPem: Buffer;
   users: number;
   isRetired: boolean;
 }
@@ -30,8 +32,9 @@ interface SharedChannel extends Lease {
  * file as it stands then: that is how a changed root is picked up. (reference: Istio A67)
  */
 export class CaConnection {
-  #current: Promise<SharedChannel> | undefined;
-  readonly #open = new Set<SharedChannel>();
+  #current: SharedConnection | undefined;
+  #dialling: Promise<SharedConnection> | undefined;
+  readonly #open = new Set<SharedConnection>();
   #isClosed = false;
 
   constructor(private readonly options: CaConnectionOptions) {}
@@ -40,9 +43,9 @@ export class CaConnection {
   async lease(): Promise<Lease> {
     for (;;) {
       if (this.#isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
-      this.#current ??= this.#dial();
-      const shared = await this.#current;
-      // While we waited another call may have failed on it.
+      const shared = this.#current ?? (await this.#dialOnce());
+      // While we waited another call may have failed on it; and the CA ends connections, too.
+      if (!shared.connection.isUsable) this.#retire(shared);
       if (shared.isRetired) continue;
       shared.users += 1;
       return shared;
@@ -50,15 +53,25 @@ export class CaConnection {
   }
 
   /**
-   * Gives a lease back. With `isBroken` no later call gets this channel; it is closed when the last call on it has
+   * Gives a lease back. With `isBroken` no later call gets this connection; it is closed when the last call on it has
    * ended, for the failure of one is no reason to cut off the others.
    */
   release(lease: Lease, isBroken: boolean): void {
-    for (const shared of this.#open) {
-      if (shared !== lease) continue;
-      shared.users -= 1;
-      if (isBroken) this.#retire(shared);
-      if (shared.isRetired && shared.users === 0) this.#end(shared);
+    const shared = this.#sharedOf(lease);
+    if (shared === undefined) return;
+    shared.users -= 1;
+    if (isBroken || shared.isRetired) this.#retire(shared);
+  }
+
+  /** Whether a connection made now would be verified by other roots than this one was. */
+  async hasRootChanged(lease: Lease): Promise<boolean> {
+    const shared = this.#sharedOf(lease);
+    if (shared === undefined || 'rootPem' in this.options) return false;
+    try {
+      return !(await readRoot(this.options)).equals(shared.rootPem);
+    } catch {
+      // Half written, perhaps; a new connection could not be made with it.
+      return false;
     }
   }
 
@@ -71,31 +84,40 @@ export class CaConnection {
     }
   }
 
-  #retire(shared: SharedChannel): void {
-    if (shared.isRetired) return;
+  #sharedOf(lease: Lease): SharedConnection | undefined {
+    for (const shared of this.#open) if (shared === lease) return shared;
+    return undefined;
+  }
+
+  /** No later call gets it; it ends with the last one that has it. */
+  #retire(shared: SharedConnection): void {
     shared.isRetired = true;
-    this.#current = undefined;
+    if (this.#current === shared) this.#current = undefined;
+    if (shared.users === 0) this.#end(shared);
   }
 
-  #end(shared: SharedChannel): void {
-    if (this.#open.delete(shared)) shared.channel.close();
+  #end(shared: SharedConnection): void {
+    if (this.#open.delete(shared)) shared.connection.close();
   }
 
-  async #dial(): Promise<SharedChannel> {
-    try {
-      const { address, serverName } = this.options;
-      const rootPem = await readRoot(this.options);
-      const named = serverName === undefined ? {} : { serverName };
-      const channel = openChannel({ tls: { address, rootPem, ...named } });
-      const shared: SharedChannel = { channel, users: 0, isRetired: false };
-      this.#open.add(shared);
-      // Closed while the root was being read: the caller's loop sees it.
-      if (this.#isClosed) this.close();
-      return shared;
-    } catch (error) {
-      this.#current = undefined;
-      throw error;
-    }
+  #dialOnce(): Promise<SharedConnection> {
+    this.#dialling ??= this.#dial().finally(() => {
+      this.#dialling = undefined;
+    });
+    return this.#dialling;
+  }
+
+  async #dial(): Promise<SharedConnection> {
+    const { address, serverName } = this.options;
+    const rootPem = await readRoot(this.options);
+    // Closed while the root was being read.
+    if (this.#isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
+    const named = serverName === undefined ? {} : { serverName };
+    const connection = openUnaryConnection({ address, rootPem, ...named });
+    const shared: SharedConnection = { connection, rootPem, users: 0, isRetired: false };
+    this.#open.add(shared);
+    this.#current = shared;
+    return shared;
   }
 }
 

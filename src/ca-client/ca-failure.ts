@@ -1,33 +1,51 @@
-import { type ServiceError, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { type ErrorCode, IdentityError } from '../errors/index.js';
+import type { CallFailure } from '../rpc/index.js';
 
 /** What a failed attempt means, and whether the same call is worth another one at once. */
 export interface CaFailure {
   readonly error: IdentityError;
   readonly isTransient: boolean;
-  /** The CA is there and only busy: a new connection would cost it a handshake and help nobody. */
-  readonly isConnectionGood: boolean;
+  readonly connection: ConnectionVerdict;
 }
+
+/** What a failure says of the connection. */
+export type ConnectionVerdict =
+  /** The CA is there and only busy: a new connection would cost it a handshake and help nobody. */
+  | 'good'
+  /**
+   * The CA is there and knows no such token: as a rule the token's fault, and whoever sends forged ones must not make us
+   * shake hands for each. But it may be a CA that has been replaced, whose root the file has by now.
+   */
+  | 'good-with-this-root'
+  | 'broken';
 
 /**
  * Reads the status of a failed call. The transient ones are those that pilot-agent tries again (reference: Istio A66).
  * A refused token is not: the next attempt waits until the caller has another one. `ca` names the CA and the roots
  * it was verified with.
  */
-export function readFailure(failure: ServiceError, ca: string): CaFailure {
+export function readFailure(failure: CallFailure, ca: string): CaFailure {
   const code = codeOf(failure.code);
   const name = status[failure.code] ?? failure.code;
   const reason = explain(failure.details);
   return {
     error: new IdentityError(code, `${ca}: got ${name}: ${reason}`, { cause: failure }),
     isTransient: TRANSIENT.has(failure.code),
-    isConnectionGood: failure.code === status.RESOURCE_EXHAUSTED,
+    connection: connectionVerdict(failure.code),
   };
 }
 
-/** True for what grpc-js rejects a call with. */
-export function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'details' in error;
+function connectionVerdict(code: status): ConnectionVerdict {
+  switch (code) {
+    case status.RESOURCE_EXHAUSTED:
+      return 'good';
+    case status.UNAUTHENTICATED:
+    case status.PERMISSION_DENIED:
+      return 'good-with-this-root';
+    default:
+      return 'broken';
+  }
 }
 
 const TRANSIENT: ReadonlySet<status> = new Set([

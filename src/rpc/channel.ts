@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import {
   type ChannelOptions,
   Client,
@@ -7,13 +6,12 @@ import {
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { AddressCredentials } from './address-credentials.js';
 import { passThrough } from './raw-method.js';
 
-/** Where a channel leads: TLS verified against `rootPem` only, or plain text over a Unix socket. */
-export type ChannelTarget =
-  | { readonly tls: { readonly address: string; readonly rootPem: Buffer; readonly serverName?: string } }
-  | { readonly unix: string };
+/** Where a channel leads: plain text over a Unix socket. */
+export interface ChannelTarget {
+  readonly unix: string;
+}
 
 export interface UnaryOptions {
   readonly metadata?: Readonly<Record<string, string>>;
@@ -43,19 +41,15 @@ const OPTIONS: ChannelOptions = {
   'grpc.enable_retries': 0,
   'grpc.service_config_disable_resolution': 1,
   'grpc.enable_channelz': 0,
-  // A channel's connection is its own, so that close really ends it and a new root takes effect.
+  // A channel's connection is its own, so that close really ends it.
   'grpc.use_local_subchannel_pool': 1,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 1000,
-  // Finds a dead peer while a call waits. istiod forbids pings faster than 15 s and without a call. (reference: Istio 3.1, 8)
-  'grpc.keepalive_time_ms': 30_000,
-  'grpc.keepalive_timeout_ms': 10_000,
-  'grpc.keepalive_permit_without_calls': 0,
 };
 
 /** Opens a channel; nothing is dialled before the first call. */
 export function openChannel(target: ChannelTarget): RpcChannel {
-  const client = 'unix' in target ? unixClient(target.unix) : tlsClient(target.tls);
+  const client = unixClient(target.unix);
   return {
     unary: (path, request, options) => unary(client, path, request, options),
     bidi: (path, options) =>
@@ -69,34 +63,6 @@ function unixClient(path: string): Client {
     ...OPTIONS,
     'grpc.default_authority': 'localhost',
   });
-}
-
-function tlsClient({
-  address,
-  rootPem,
-  serverName,
-}: {
-  address: string;
-  rootPem: Buffer;
-  serverName?: string;
-}): Client {
-  const named =
-    serverName === undefined
-      ? {}
-      : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName };
-  const peerName = serverName ?? hostOf(address);
-  const tls = isIP(peerName) === 0 ? credentials.createSsl(rootPem) : new AddressCredentials(peerName, rootPem);
-  return new Client(dialTarget(address), tls, { ...OPTIONS, ...named });
-}
-
-/** An IP address is named as such, so that no resolver is asked for it. */
-function dialTarget(address: string): string {
-  const family = isIP(hostOf(address));
-  return family === 0 ? `dns:///${address}` : `ipv${family}:${address}`;
-}
-
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
 }
 
 function unary(client: Client, path: string, request: Buffer, options: UnaryOptions): Promise<Buffer> {

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { renameSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
@@ -13,6 +15,7 @@ import { shortDir } from '../support/short-dir.js';
 import { TestCa } from '../support/test-ca.js';
 
 const csrPem = signedCsr(ecKeys());
+const portOf = (address: string): number => Number(address.split(':').at(-1));
 const reject = (code: status): Fault => ({ kind: 'reject', code });
 
 function client(
@@ -117,24 +120,74 @@ for (const code of [
 }
 
 const final = [
-  { code: status.UNAUTHENTICATED, want: 'ERR_CA_REFUSED_TOKEN' },
-  { code: status.PERMISSION_DENIED, want: 'ERR_CA_REFUSED_TOKEN' },
-  { code: status.INVALID_ARGUMENT, want: 'ERR_CA_REJECTED_CSR' },
-  { code: status.UNIMPLEMENTED, want: 'ERR_CA_RESPONSE_INVALID' },
-  { code: status.UNKNOWN, want: 'ERR_CA_UNAVAILABLE' },
+  { code: status.UNAUTHENTICATED, want: 'ERR_CA_REFUSED_TOKEN', connections: 1 },
+  { code: status.PERMISSION_DENIED, want: 'ERR_CA_REFUSED_TOKEN', connections: 1 },
+  { code: status.INVALID_ARGUMENT, want: 'ERR_CA_REJECTED_CSR', connections: 2 },
+  { code: status.UNIMPLEMENTED, want: 'ERR_CA_RESPONSE_INVALID', connections: 2 },
+  { code: status.UNKNOWN, want: 'ERR_CA_UNAVAILABLE', connections: 2 },
 ] as const;
 
-for (const { code, want } of final) {
-  t.test(`${status[code]} fails at once as ${want}, and the next call has a new connection`, async (t) => {
+for (const { code, want, connections } of final) {
+  const next = connections === 1 ? 'the same connection' : 'a new connection';
+  t.test(`${status[code]} fails at once as ${want}, and the next call has ${next}`, async (t) => {
     const ca = await FakeCaServer.start(t);
     ca.faults.push(reject(code));
     const made = client(t, ca.address, ca);
     t.equal(await rejectionCode(made.issue(request())), want);
     t.equal(ca.calls.length, 1);
     await made.issue(request());
-    t.not(ca.calls[0]?.peer, ca.calls[1]?.peer);
+    t.equal(new Set(ca.calls.map(({ peer }) => peer)).size, connections);
   });
 }
+
+const rootStates = [
+  {
+    name: 'has changed',
+    content: (ca: FakeCaServer) => Buffer.concat([TestCa.root('next').certificatePem, ca.rootPem]),
+    connections: 2,
+  },
+  { name: 'is as it was', content: (ca: FakeCaServer) => ca.rootPem, connections: 1 },
+  { name: 'is half written', content: () => Buffer.from('-----BEGIN CERT'), connections: 1 },
+];
+
+for (const { name, content, connections } of rootStates) {
+  t.test(`a token refused when the root file ${name} leads to ${connections} connections in all`, async (t) => {
+    const ca = await FakeCaServer.start(t);
+    const rootFile = join(shortDir(t), 'root-cert.pem');
+    writeFileSync(rootFile, ca.rootPem);
+    const made = client(t, ca.address, { rootFile });
+    await made.issue(request());
+    writeFileSync(rootFile, content(ca));
+    ca.faults.push(reject(status.UNAUTHENTICATED));
+    t.equal(await rejectionCode(made.issue(request())), 'ERR_CA_REFUSED_TOKEN');
+    writeFileSync(rootFile, ca.rootPem);
+    await made.issue(request());
+    t.equal(new Set(ca.calls.map(({ peer }) => peer)).size, connections);
+  });
+}
+
+t.test('after the end of an idle connection the next call has a new one, without a failure in between', async (t) => {
+  const ca = await FakeCaServer.start(t);
+  const accepted: Socket[] = [];
+  const relay = createServer((socket) => {
+    accepted.push(socket);
+    const way = connect(portOf(ca.address), '127.0.0.1');
+    for (const end of [socket, way]) end.on('error', () => {});
+    socket.pipe(way).pipe(socket);
+  });
+  await once(relay.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => relay.close());
+  const failures: string[] = [];
+  const logger = { ...silentLogger, debug: (message: string) => failures.push(message) };
+  const made = client(t, `127.0.0.1:${Object(relay.address()).port}`, ca, { logger });
+  await made.issue(request());
+  // The client closes its side when it has seen this one's end.
+  const closed = accepted.map((socket) => once(socket.end(), 'close'));
+  await Promise.all(closed);
+  await made.issue(request());
+  t.equal(accepted.length, 2);
+  t.same(failures, []);
+});
 
 const lasting = [
   { code: status.UNAVAILABLE, want: 'ERR_CA_UNAVAILABLE' },

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { createGrpcServer, healthService, listenTls, openChannel, type TlsCertificate } from '../../src/rpc/index.js';
+import {
+  createGrpcServer,
+  healthService,
+  listenTls,
+  openUnaryConnection,
+  type TlsCertificate,
+} from '../../src/rpc/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { shortDir } from '../support/short-dir.js';
 
@@ -43,7 +49,7 @@ async function serve(t: Test, serverCertificate: TlsCertificate, handshakeTimeou
 }
 
 function check(t: Test, tls: { address: string; rootPem: Buffer; serverName?: string }): Promise<Buffer> {
-  const channel = openChannel({ tls });
+  const channel = openUnaryConnection(tls);
   t.teardown(() => channel.close());
   return channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: Date.now() + 10_000 });
 }

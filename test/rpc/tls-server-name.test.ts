@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { createGrpcServer, healthService, listenTls, openChannel } from '../../src/rpc/index.js';
+import { createGrpcServer, healthService, listenTls, openUnaryConnection } from '../../src/rpc/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { collectWarnings } from '../support/process-warnings.js';
 import { LOOPBACK_V4, TestCa } from '../support/test-ca.js';
@@ -37,7 +37,7 @@ interface Dial {
 }
 
 function check(t: Test, { rootPem = ca.certificatePem, ...dial }: Dial): Promise<Buffer> {
-  const channel = openChannel({ tls: { rootPem, ...dial } });
+  const channel = openUnaryConnection({ rootPem, ...dial });
   t.teardown(() => channel.close());
   return channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: Date.now() + 10_000 });
 }
@@ -108,7 +108,7 @@ t.test('no variable of the environment switches the check off', async (t) => {
 
 t.test('two calls to an address share one connection', async (t) => {
   const { names, port } = await serve(t);
-  const channel = openChannel({ tls: { rootPem: ca.certificatePem, address: `127.0.0.1:${port}` } });
+  const channel = openUnaryConnection({ rootPem: ca.certificatePem, address: `127.0.0.1:${port}` });
   t.teardown(() => channel.close());
   const call = () => channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: Date.now() + 10_000 });
   await call();
