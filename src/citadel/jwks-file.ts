@@ -1,10 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { createLocalJWKSet, type JSONWebKeySet } from 'jose';
 import { IdentityError } from '../errors/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
-
-/** Finds the key for a token's header in one state of the file. */
-export type KeyFinder = ReturnType<typeof createLocalJWKSet>;
+import { type PublicJwk, VerificationKey } from './verification-keys.js';
 
 export interface JwksFileOptions {
   readonly path: string;
@@ -24,7 +21,7 @@ const MIN_LOOK_INTERVAL_MS = 1000;
  * because it is half written, does not replace a good one.
  */
 export class JwksFile {
-  #finder: KeyFinder;
+  #keys: readonly VerificationKey[];
   #mark: string;
   #lookedAtMs: number;
   #lookedForUnknownAtMs = 0;
@@ -34,7 +31,7 @@ export class JwksFile {
     private readonly options: JwksFileOptions,
     first: ReadKeys,
   ) {
-    this.#finder = first.finder;
+    this.#keys = first.keys;
     this.#mark = first.mark;
     this.#lookedAtMs = options.now();
   }
@@ -45,20 +42,20 @@ export class JwksFile {
   }
 
   /** The newest keys, by a look at the file if the last is a second ago. */
-  async keys(): Promise<KeyFinder> {
+  async keys(): Promise<readonly VerificationKey[]> {
     if (this.#isSecondAgo(this.#lookedAtMs)) await this.#lookOnce();
-    return this.#finder;
+    return this.#keys;
   }
 
   /**
    * The keys after another look, for a token with a key id that {@link keys} did not have: it may be newer than our last
    * look. `undefined` when there was one for this reason less than a second ago.
    */
-  async keysForUnknownId(): Promise<KeyFinder | undefined> {
+  async keysForUnknownId(): Promise<readonly VerificationKey[] | undefined> {
     if (!this.#isSecondAgo(this.#lookedForUnknownAtMs)) return undefined;
     this.#lookedForUnknownAtMs = this.options.now();
     await this.#lookOnce();
-    return this.#finder;
+    return this.#keys;
   }
 
   /** The distance, not the order: a clock that was set back must not keep us from looking. */
@@ -79,7 +76,7 @@ export class JwksFile {
     try {
       const read = await readKeys(path, this.#mark);
       if (read === undefined) return;
-      this.#finder = read.finder;
+      this.#keys = read.keys;
       this.#mark = read.mark;
       logger.info('token keys reloaded', { [Field.path]: path });
     } catch (error) {
@@ -90,7 +87,7 @@ export class JwksFile {
 }
 
 interface ReadKeys {
-  readonly finder: KeyFinder;
+  readonly keys: readonly VerificationKey[];
   /** Tells this state of the file from the next. */
   readonly mark: string;
 }
@@ -106,7 +103,7 @@ async function readKeys(path: string, knownMark?: string): Promise<ReadKeys | un
     const mark = [ino, size, mtimeMs, ctimeMs].join(' ');
     if (mark === knownMark) return undefined;
     if (size > MAX_JWKS_BYTES) throw new RangeError(`got ${size} bytes, expected at most ${MAX_JWKS_BYTES}`);
-    return { mark, finder: createLocalJWKSet(parseKeySet(await file.readFile('utf8'))) };
+    return { mark, keys: parseKeySet(await file.readFile('utf8')) };
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
     throw new IdentityError('ERR_JWKS_INVALID', `JWKS file ${path}: ${detail}`, { cause });
@@ -116,17 +113,17 @@ async function readKeys(path: string, knownMark?: string): Promise<ReadKeys | un
 }
 
 /** Keeps public asymmetric keys only: a shared secret could sign what it verifies. */
-function parseKeySet(text: string): JSONWebKeySet {
+function parseKeySet(text: string): VerificationKey[] {
   const set: unknown = JSON.parse(text);
   if (typeof set !== 'object' || set === null || !('keys' in set) || !Array.isArray(set.keys)) {
     throw new TypeError('got no key set, expected a JSON object with an array "keys"');
   }
   const keys = set.keys.filter(isPublicKey);
   if (keys.length === 0) throw new TypeError('got no public key, expected at least one of type RSA, EC or OKP');
-  return { keys };
+  return keys.map((key) => new VerificationKey(key));
 }
 
-function isPublicKey(key: unknown): key is JSONWebKeySet['keys'][number] {
+function isPublicKey(key: unknown): key is PublicJwk {
   if (typeof key !== 'object' || key === null || !('kty' in key)) return false;
   return (key.kty === 'RSA' || key.kty === 'EC' || key.kty === 'OKP') && !('d' in key);
 }

@@ -1,8 +1,9 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type Authenticator, createJwksAuthenticator } from '../../src/citadel/index.js';
+import { TOKEN_ALGORITHMS } from '../../src/citadel/verification-keys.js';
 import { IdentityError } from '../../src/errors/index.js';
 import { TrustDomain } from '../../src/spiffe/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
@@ -56,7 +57,7 @@ t.test('a good token names its workload', async (t) => {
   t.match(workload, { podName: 'sleep-7d4b', tokenExpiresAtMs: 4_000_000_000_000 });
 });
 
-for (const alg of ['RS256', 'ES256', 'EdDSA'] as const) {
+for (const alg of TOKEN_ALGORITHMS) {
   t.test(`${alg} is verified`, async (t) => {
     const signing = new TokenIssuer({ alg });
     const { authenticator } = await setup(t, signing.jwks);
@@ -214,6 +215,27 @@ const wrongForms: { name: string; token: () => string | Promise<string>; want: s
     want: 'ERR_TOKEN_MALFORMED',
     says: /x/,
   },
+  {
+    name: 'with a critical header that jose knows',
+    token: () => issuer.sign(issuer.claims(), { crit: ['b64'], b64: true }),
+    want: 'ERR_TOKEN_MALFORMED',
+    says: /critical headers \["b64"\]/,
+  },
+  {
+    name: 'with a character that is no base64url behind its signature',
+    token: async () => `${await issuer.token()}=`,
+    want: 'ERR_TOKEN_MALFORMED',
+    says: /no three base64url parts/,
+  },
+  {
+    name: 'with a signature as DER has it',
+    token: () => {
+      const content = unsigned({ alg: 'ES256', kid: issuer.kid });
+      return `${content}.${issuer.signDer(content).toString('base64url')}`;
+    },
+    want: 'ERR_TOKEN_REFUSED',
+    says: /signature does not verify/,
+  },
   { name: 'of no parts', token: () => '', want: 'ERR_TOKEN_MALFORMED', says: /no header/ },
   { name: 'of garbage', token: () => 'garbage', want: 'ERR_TOKEN_MALFORMED', says: /no header/ },
   { name: 'of garbage parts', token: () => 'a.b.c', want: 'ERR_TOKEN_MALFORMED', says: /no header/ },
@@ -277,6 +299,46 @@ t.test('a key that is none refuses its tokens only', async (t) => {
     message: /could not be verified with ES256 by key "broken"/,
   });
   t.equal(await rejectionCode(authenticator.authenticate(await issuer.token())), 'none');
+});
+
+const unfit = [
+  { name: 'for another algorithm', changes: { alg: 'RS512' } },
+  { name: 'for encryption', changes: { use: 'enc' } },
+  { name: 'for other operations', changes: { alg: undefined, key_ops: ['encrypt'] } },
+  { name: 'whose operations are no list', changes: { key_ops: 'verify' } },
+];
+
+for (const { name, changes } of unfit) {
+  t.test(`a key ${name} verifies no token`, async (t) => {
+    const signing = new TokenIssuer({ alg: 'RS256' });
+    const { authenticator } = await setup(t, { keys: signing.jwks.keys.map((key) => ({ ...key, ...changes })) });
+    await t.rejects(authenticator.authenticate(await signing.token()), {
+      code: 'ERR_TOKEN_REFUSED',
+      message: /key: got id "key-1" with RS256/,
+    });
+  });
+}
+
+t.test('a key for any algorithm of its kind verifies each of them, and no other kind', async (t) => {
+  const signing = new TokenIssuer({ alg: 'RS256' });
+  const { authenticator } = await setup(t, { keys: signing.jwks.keys.map((key) => ({ ...key, alg: undefined })) });
+  for (const alg of ['RS256', 'RS512', 'PS256', 'PS384']) {
+    const token = await signing.sign(signing.claims(), { alg });
+    t.equal(await rejectionCode(authenticator.authenticate(token)), 'none', alg);
+  }
+  t.equal(await rejectionCode(authenticator.authenticate(await issuer.token())), 'ERR_TOKEN_REFUSED');
+});
+
+t.test('an RSA key of less than 2048 bits verifies no token', async (t) => {
+  const weak = generateKeyPairSync('rsa', { modulusLength: 1024 });
+  const key = { ...weak.publicKey.export({ format: 'jwk' }), kid: 'weak' };
+  const { authenticator } = await setup(t, { keys: [key] });
+  const content = `${encode({ alg: 'RS256', kid: 'weak' })}.${encode(issuer.claims())}`;
+  const signature = sign('sha256', Buffer.from(content), weak.privateKey).toString('base64url');
+  await t.rejects(authenticator.authenticate(`${content}.${signature}`), {
+    code: 'ERR_TOKEN_REFUSED',
+    message: /could not be verified with RS256 by key "weak"/,
+  });
 });
 
 t.test('a key that is new in the file is taken at once, when the first token with it comes', async (t) => {

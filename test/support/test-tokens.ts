@@ -1,10 +1,10 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { CompactSign, type JSONWebKeySet, SignJWT } from 'jose';
 
 const ISSUER = 'https://kubernetes.default.svc.cluster.local';
 
 interface IssuerOptions {
-  readonly alg?: 'RS256' | 'ES256' | 'EdDSA';
+  readonly alg?: string;
   readonly kid?: string;
   readonly issuer?: string;
 }
@@ -61,14 +61,21 @@ export class TokenIssuer {
     return new CompactSign(Buffer.from(payload)).setProtectedHeader({ alg, kid }).sign(this.#privateKey);
   }
 
+  /** An ECDSA signature in the form that JWS does not have. */
+  signDer(text: string): Buffer {
+    return sign('sha256', Buffer.from(text), this.#privateKey);
+  }
+
   /** A good token. */
   token(namespace = 'foo', serviceAccount = 'sleep', changes: Record<string, unknown> = {}): Promise<string> {
     return this.sign({ ...this.claims(namespace, serviceAccount), ...changes });
   }
 }
 
+const CURVES: Readonly<Record<string, string>> = { ES384: 'P-384', ES512: 'P-521' };
+
 function keyPair(alg: string): { privateKey: KeyObject; publicKey: KeyObject } {
-  if (alg === 'RS256') return generateKeyPairSync('rsa', { modulusLength: 2048 });
+  if (/^[RP]S/.test(alg)) return generateKeyPairSync('rsa', { modulusLength: 2048 });
   if (alg === 'EdDSA') return generateKeyPairSync('ed25519');
-  return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return generateKeyPairSync('ec', { namedCurve: CURVES[alg] ?? 'P-256' });
 }
