@@ -1,5 +1,7 @@
-import type { Metadata } from '@grpc/grpc-js';
 import { IdentityError } from '../errors/index.js';
+import type { ServedCall } from '../rpc/index.js';
+
+type Metadata = Pick<ServedCall, 'metadata'>;
 
 /** Exactly one space and a capital B, as Istio's agents send it and istiod demands it. (reference: Istio C13, 3.1) */
 const BEARER = /^Bearer ([^\s,]+)$/;
@@ -12,11 +14,11 @@ const MAX_CLUSTER_ID_CHARS = 64;
  * @throws IdentityError `ERR_TOKEN_MISSING`: no `authorization`; `ERR_TOKEN_MALFORMED`: several, or none of the form
  *   `Bearer <token>`. No message quotes it.
  */
-export function bearerToken(metadata: Metadata): string {
-  const values = metadata.get('authorization');
+export function bearerToken(call: Metadata): string {
+  const values = call.metadata('authorization');
   const [value] = values;
   if (value === undefined) throw new IdentityError('ERR_TOKEN_MISSING', 'authorization: got none, expected a token');
-  const token = values.length === 1 ? BEARER.exec(value.toString())?.[1] : undefined;
+  const token = values.length === 1 ? BEARER.exec(value)?.[1] : undefined;
   if (token === undefined) {
     throw new IdentityError(
       'ERR_TOKEN_MALFORMED',
@@ -27,7 +29,7 @@ export function bearerToken(metadata: Metadata): string {
 }
 
 /** What the caller calls its cluster, for the log: unverified. Several values count as none. (reference: Istio C13) */
-export function clusterId(metadata: Metadata): string {
-  const values = metadata.get('clusterid');
-  return values.length === 1 ? String(values[0]).slice(0, MAX_CLUSTER_ID_CHARS) : '';
+export function clusterId(call: Metadata): string {
+  const [value = '', ...others] = call.metadata('clusterid');
+  return others.length === 0 ? value.slice(0, MAX_CLUSTER_ID_CHARS) : '';
 }

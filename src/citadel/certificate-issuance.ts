@@ -22,6 +22,11 @@ export interface CallerTrace {
   readonly clusterId: string;
 }
 
+export interface Caller extends CallerTrace {
+  /** Aborted when it has gone, or has been refused: what nobody waits for is not signed. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Issues a leaf for the workload that the token names, whatever the CSR says of itself.
  * @returns the elements of the answer: the leaf; each intermediate; the whole bundle as one. (reference: Istio C8)
@@ -31,18 +36,21 @@ export async function issueLeaf(
   options: IssuanceOptions,
   workload: AuthenticatedWorkload,
   request: CertificateRequest,
-  caller: CallerTrace,
+  caller: Caller,
 ): Promise<string[]> {
   const { authority, hotPath, ttlLimits, now, logger } = options;
   const validity = decideValidity(request.validitySeconds, ttlLimits, authority.notAfterMs, now());
   const spiffeId = workload.spiffeId.toString();
-  const { leafPem, serial, requestedUri } = await hotPath.issue({
-    csrPem: request.csrPem,
-    signer: authority.signer,
-    subjectAltNames: [spiffeId],
-    notBeforeMs: validity.notBeforeMs,
-    notAfterMs: validity.notAfterMs,
-  });
+  const { leafPem, serial, requestedUri } = await hotPath.issue(
+    {
+      csrPem: request.csrPem,
+      signer: authority.signer,
+      subjectAltNames: [spiffeId],
+      notBeforeMs: validity.notBeforeMs,
+      notAfterMs: validity.notAfterMs,
+    },
+    { signal: caller.signal },
+  );
   const trace = { [Field.spiffeId]: spiffeId, [Field.serial]: serial, [Field.connection]: caller.connection };
   if (requestedUri !== undefined && requestedUri !== spiffeId) {
     logger.warn('csr asks for another identity than its token has', { ...trace, [Field.csrIdentity]: requestedUri });

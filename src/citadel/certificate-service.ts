@@ -1,6 +1,5 @@
-import type { handleUnaryCall } from '@grpc/grpc-js';
 import { errorCodeOf, IdentityError } from '../errors/index.js';
-import { connectionOf, type RawUnaryCall, rawMethod, type Service } from '../rpc/index.js';
+import type { ServedCall, UnaryServer } from '../rpc/index.js';
 import { Field } from '../telemetry/index.js';
 import { bearerToken, clusterId } from './caller-metadata.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
@@ -20,19 +19,10 @@ const DEFAULT_MAX_IN_FLIGHT = 256;
 /** The work is milliseconds: whoever waits for this long is better served by another replica. */
 const DEFAULT_REQUEST_TIMEOUT_MS = 5000;
 
-/** `istio.v1.auth.IstioCertificateService`, wire-compatible with istiod's. */
-export function createCertificateService(options: CertificateServiceOptions): Service {
+/** The one method of `istio.v1.auth.IstioCertificateService`, wire-compatible with istiod's. */
+export function addCertificateMethod(server: Pick<UnaryServer, 'addMethod'>, options: CertificateServiceOptions): void {
   const service = new CertificateService(options);
-  const createCertificate: handleUnaryCall<Buffer, Buffer> = (call, callback) => {
-    service.answer(call).then(
-      (response) => callback(null, response),
-      (error: unknown) => callback(refusalOf(error)),
-    );
-  };
-  return {
-    definition: { CreateCertificate: rawMethod('/istio.v1.auth.IstioCertificateService/CreateCertificate', 'unary') },
-    implementation: { CreateCertificate: createCertificate },
-  };
+  server.addMethod('/istio.v1.auth.IstioCertificateService/CreateCertificate', (call) => service.answer(call));
 }
 
 class CertificateService {
@@ -41,48 +31,62 @@ class CertificateService {
 
   constructor(private readonly options: CertificateServiceOptions) {}
 
-  /** The answer's bytes. Rejects when the call has failed, run out of time or been cancelled. */
-  async answer(call: RawUnaryCall): Promise<Buffer> {
-    const caller = { connection: connectionOf(call), clusterId: clusterId(call.metadata) };
-    this.#admit(caller);
-    const stop = new AbortController();
-    const timeoutMs = this.options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
-    const timer = setTimeout(() => stop.abort(tooLate(timeoutMs)), timeoutMs);
-    call.once('cancelled', () => stop.abort(new IdentityError('ERR_CANCELLED', 'the caller has gone')));
-    // The place is given back when the work has ended, not when we cease to wait for it: else it would bound nothing.
-    const work = this.#create(call, caller, stop.signal).finally(() => {
-      this.#inFlight -= 1;
-    });
-    try {
-      return await Promise.race([work, rejectionOf(stop.signal)]);
-    } catch (error) {
-      this.#logRefusal(error, caller);
-      throw error;
-    } finally {
-      clearTimeout(timer);
+  /** Answers the call, or refuses it when it has failed, run out of time or been cancelled. */
+  answer(call: ServedCall): void {
+    const caller = { connection: call.connection, clusterId: clusterId(call) };
+    const refusal = this.#admit(caller);
+    if (refusal !== undefined) {
+      call.refuse(refusalOf(refusal));
+      return;
     }
+    const stop = new AbortController();
+    const giveUp = (error: IdentityError): void => {
+      if (stop.signal.aborted) return;
+      stop.abort();
+      this.#logRefusal(error, caller);
+      call.refuse(refusalOf(error));
+    };
+    const timeoutMs = this.options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
+    const timer = setTimeout(() => giveUp(tooLate(timeoutMs)), timeoutMs);
+    call.onGone(() => giveUp(new IdentityError('ERR_CANCELLED', 'the caller has gone')));
+    void this.#create(call, caller, stop.signal)
+      .then(
+        (response) => call.answer(response),
+        (error: unknown) => {
+          // Told already.
+          if (stop.signal.aborted) return;
+          this.#logRefusal(error, caller);
+          call.refuse(refusalOf(error));
+        },
+      )
+      .finally(() => {
+        clearTimeout(timer);
+        // The place is given back when the work has ended, not when we cease to wait for it: else it would bound nothing.
+        this.#inFlight -= 1;
+      });
   }
 
-  #admit(caller: CallerTrace): void {
+  /** Takes a place, or tells why there is none. */
+  #admit(caller: CallerTrace): IdentityError | undefined {
     const limit = this.options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT;
     if (this.#inFlight < limit) {
       this.#inFlight += 1;
       this.#isOverloaded = false;
-      return;
+      return undefined;
     }
     const error = new IdentityError('ERR_CITADEL_OVERLOADED', `${limit} requests are in flight, try again later`);
     // Said once per overload: a line for each refused call would be load, too.
     if (!this.#isOverloaded) this.#logRefusal(error, caller);
     this.#isOverloaded = true;
-    throw error;
+    return error;
   }
 
-  async #create(call: RawUnaryCall, caller: CallerTrace, signal: AbortSignal): Promise<Buffer> {
-    const workload = await this.options.authenticator.authenticate(bearerToken(call.metadata));
+  async #create(call: ServedCall, caller: CallerTrace, signal: AbortSignal): Promise<Buffer> {
+    const workload = await this.options.authenticator.authenticate(bearerToken(call));
     signal.throwIfAborted();
     // After the token: whoever has no good one learns nothing about the rest of its request.
     const request = decodeCertificateRequest(call.request);
-    return encodeCertificateResponse(await issueLeaf(this.options, workload, request, caller));
+    return encodeCertificateResponse(await issueLeaf(this.options, workload, request, { ...caller, signal }));
   }
 
   #logRefusal(error: unknown, { connection, clusterId }: CallerTrace): void {
@@ -96,13 +100,6 @@ class CertificateService {
     if (code === 'ERR_CANCELLED') this.options.logger.debug('certificate request cancelled', fields);
     else this.options.logger.warn('certificate refused', fields);
   }
-}
-
-/** Never resolves. */
-function rejectionOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 function tooLate(timeoutMs: number): IdentityError {

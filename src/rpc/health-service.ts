@@ -1,31 +1,24 @@
-import { type handleUnaryCall, type ServiceDefinition, status, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { FRAME_PREFIX_BYTES, type FramedCall, writeFramePrefix } from './framed-call.js';
 import type { FramedServer } from './framed-server.js';
 import { grpc } from './gen/messages.js';
-import { rawMethod } from './raw-method.js';
 import type { StatusText } from './status.js';
+import type { UnaryServer } from './unary-server.js';
 
 const { HealthCheckRequest, HealthCheckResponse } = grpc.health.v1;
 
 const CHECK = '/grpc.health.v1.Health/Check';
 
-/** A service as {@link GrpcServer.addService} takes it. */
-export interface Service {
-  readonly definition: ServiceDefinition;
-  readonly implementation: UntypedServiceImplementation;
-}
-
 /**
  * The standard health check, unary part. It knows the server as a whole (service `''`); any other name is NOT_FOUND.
  * (gRPC Health Checking Protocol, "Service Definition")
  */
-export function healthService(isServing: () => boolean): Service {
-  const check: handleUnaryCall<Buffer, Buffer> = (call, callback) => {
+export function addUnaryHealthMethod(server: Pick<UnaryServer, 'addMethod'>, isServing: () => boolean): void {
+  server.addMethod(CHECK, (call) => {
     const answer = answerTo(call.request, isServing);
-    if (Buffer.isBuffer(answer)) callback(null, answer);
-    else callback(answer);
-  };
-  return { definition: { Check: rawMethod(CHECK, 'unary') }, implementation: { Check: check } };
+    if (Buffer.isBuffer(answer)) call.answer(answer);
+    else call.refuse(answer);
+  });
 }
 
 /** The same for a server of our own framing. */

@@ -7,10 +7,11 @@ export { type ChannelTarget, openChannel, type RpcChannel, type UnaryOptions } f
 export { type CallEvents, FRAME_PREFIX_BYTES, type FramedCall, writeFramePrefix } from './framed-call.js';
 export { createFramedServer, type FramedServer, type FramedServerOptions } from './framed-server.js';
 export { envoy, google, grpc as grpcMessages, istio } from './gen/messages.js';
-export { connectionOf, createGrpcServer, type GrpcServer, type GrpcServerOptions } from './grpc-server.js';
-export { addHealthMethod, healthService, type Service } from './health-service.js';
-export { type RawMethod, type RawUnaryCall, rawMethod } from './raw-method.js';
+export { addHealthMethod, addUnaryHealthMethod } from './health-service.js';
+export { type RawMethod, rawMethod } from './raw-method.js';
+export type { ServedCall, UnaryMethod } from './served-call.js';
 export { GRPC_STATUS, type StatusText, toStatusObject } from './status.js';
 export { listenTls, type TlsCertificate, type TlsListener, type TlsListenerOptions } from './tls-listener.js';
 export { openUnaryConnection, type UnaryConnection, type UnaryTarget } from './unary-connection.js';
+export { createUnaryServer, type UnaryServer, type UnaryServerOptions } from './unary-server.js';
 export { type Listener, listenUnix, type UnixListenerOptions } from './unix-listener.js';

@@ -1,8 +1,7 @@
-import type { MethodDefinition, ServerUnaryCall } from '@grpc/grpc-js';
+import type { MethodDefinition } from '@grpc/grpc-js';
 
 /** A method whose messages pass through grpc-js as the bytes on the wire: codecs belong to the rooms, not to the transport. */
 export type RawMethod = MethodDefinition<Buffer, Buffer>;
-export type RawUnaryCall = ServerUnaryCall<Buffer, Buffer>;
 
 /** The definition of the method at `path`, such as `/package.Service/Method`. */
 export function rawMethod(path: string, shape: 'unary' | 'bidi'): RawMethod {

@@ -77,7 +77,7 @@ t.test('a request that takes too long is answered in time; its place is free whe
   t.match(logger.of('certificate refused'), [{ fields: { code: 'ERR_CITADEL_DEADLINE' } }]);
   t.equal((await caller.call(ask)).code, status.RESOURCE_EXHAUSTED, 'the thread is busy still');
   issuing.release();
-  await logger.until('certificate issued');
+  await issuing.untilAnswered(1);
   t.not((await caller.call(ask)).code, status.RESOURCE_EXHAUSTED);
 });
 
@@ -90,9 +90,11 @@ t.test('a caller that goes away is no refusal, and its place is given back', asy
   t.equal((await cancelled).code, status.CANCELLED);
   t.match(await logger.until('certificate request cancelled'), { level: 'debug', fields: { code: 'ERR_CANCELLED' } });
   t.equal(logger.of('certificate refused').length, 0);
+  t.equal(issuing.signal?.aborted, true, 'a thread that has not begun need not begin');
   issuing.release();
-  await logger.until('certificate issued');
+  await issuing.untilAnswered(1);
   t.equal((await caller.call(ask)).code, status.OK);
+  t.equal(logger.of('certificate issued').length, 1, 'nothing was signed for the one who has gone');
 });
 
 t.test('nothing is signed for a caller that has gone while its token was looked at', async (t) => {

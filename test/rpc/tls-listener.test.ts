@@ -6,8 +6,8 @@ import { connect, type TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import {
-  createGrpcServer,
-  healthService,
+  addUnaryHealthMethod,
+  createUnaryServer,
   listenTls,
   openUnaryConnection,
   type TlsCertificate,
@@ -33,9 +33,8 @@ function certificate(t: Test): { certPem: Buffer; keyPem: Buffer } {
 }
 
 async function serve(t: Test, serverCertificate: TlsCertificate, handshakeTimeoutMs = 10_000) {
-  const server = createGrpcServer({ logger: silentLogger, maxReceiveBytes: 1000 });
-  const { definition, implementation } = healthService(() => true);
-  server.addService(definition, implementation);
+  const server = createUnaryServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 100 });
+  addUnaryHealthMethod(server, () => true);
   const listener = await listenTls({
     ...{ host: '127.0.0.1', port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs },
     certificate: serverCertificate,

@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { createGrpcServer, healthService, listenTls, openUnaryConnection } from '../../src/rpc/index.js';
+import { addUnaryHealthMethod, createUnaryServer, listenTls, openUnaryConnection } from '../../src/rpc/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { collectWarnings } from '../support/process-warnings.js';
 import { LOOPBACK_V4, TestCa } from '../support/test-ca.js';
@@ -13,9 +13,8 @@ const ca = TestCa.root();
 /** A server on a loopback address, and the server names (SNI) that its clients have sent. */
 async function serve(t: Test, certificate = ca.server(), host = '127.0.0.1') {
   const names: (string | false | null)[] = [];
-  const server = createGrpcServer({ logger: silentLogger, maxReceiveBytes: 1000 });
-  const { definition, implementation } = healthService(() => true);
-  server.addService(definition, implementation);
+  const server = createUnaryServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 100 });
+  addUnaryHealthMethod(server, () => true);
   const listener = await listenTls({
     ...{ host, port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs: 10_000, certificate },
     onSocket: (socket: TLSSocket & { servername?: string | false | null }) => {

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import {
+  addCertificateMethod,
   type CertificateServiceOptions,
-  createCertificateService,
   createJwksAuthenticator,
   createServingCertificate,
   DEFAULT_TTL_LIMITS,
@@ -11,7 +11,7 @@ import {
   openSigningAuthority,
 } from '../../src/citadel/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
-import { createGrpcServer, listenTls } from '../../src/rpc/index.js';
+import { createUnaryServer, listenTls } from '../../src/rpc/index.js';
 import { TrustDomain } from '../../src/spiffe/index.js';
 import { CitadelCaller } from './citadel-caller.js';
 import { RecordingLogger } from './recording-logger.js';
@@ -52,12 +52,12 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   });
   const serving = await createServingCertificate({ ...common, hotPath, authority, random: Math.random });
   t.teardown(() => serving.close());
-  const server = createGrpcServer({ logger, maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES });
-  const { definition, implementation } = createCertificateService({
+  const limits = { maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES, maxConcurrentStreams: 1000 };
+  const server = createUnaryServer({ logger, ...limits });
+  addCertificateMethod(server, {
     ...{ authenticator, hotPath, authority, ttlLimits: DEFAULT_TTL_LIMITS, logger, now: Date.now },
     ...replaced,
   });
-  server.addService(definition, implementation);
   const listener = await listenTls({
     ...{ host: '127.0.0.1', port: 0, backlog: 128, handshakeTimeoutMs: 10_000, logger },
     certificate: serving.current,

@@ -1,4 +1,4 @@
-import type { HotPath, IssuedLeaf } from '../../src/hotpath/index.js';
+import type { CallOptions, HotPath, IssuedLeaf } from '../../src/hotpath/index.js';
 
 /** The `issue` half of a hot path that does as it is told. */
 export class FakeIssuing implements Pick<HotPath, 'issue'> {
@@ -6,6 +6,8 @@ export class FakeIssuing implements Pick<HotPath, 'issue'> {
   calls = 0;
   /** How many of those calls have ended, well or badly. */
   answers = 0;
+  /** Of the last call: aborted when nobody wants its leaf any more. */
+  signal: AbortSignal | undefined;
   /** What the next calls fail with at once. */
   failure: Error | undefined;
   /** The next calls wait for {@link release}. */
@@ -15,13 +17,14 @@ export class FakeIssuing implements Pick<HotPath, 'issue'> {
 
   constructor(private readonly real: Pick<HotPath, 'issue'>) {}
 
-  async issue(request: Parameters<HotPath['issue']>[0]): Promise<IssuedLeaf> {
+  async issue(request: Parameters<HotPath['issue']>[0], options?: CallOptions): Promise<IssuedLeaf> {
     this.calls += 1;
+    this.signal = options?.signal;
     this.#wake();
     try {
       if (this.isHeld) await new Promise<void>((resolve) => this.#held.push(resolve));
       if (this.failure !== undefined) throw this.failure;
-      return await this.real.issue(request);
+      return await this.real.issue(request, options);
     } finally {
       this.answers += 1;
       this.#wake();

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import {
-  createCertificateService,
+  addCertificateMethod,
   createJwksAuthenticator,
   createServingCertificate,
   MAX_CERTIFICATE_REQUEST_BYTES,
@@ -8,7 +8,7 @@ import {
 } from '../../citadel/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { createPooledHotPath } from '../../hotpath/index.js';
-import { createGrpcServer, healthService, listenTls } from '../../rpc/index.js';
+import { addUnaryHealthMethod, createUnaryServer, listenTls } from '../../rpc/index.js';
 import { Field } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
@@ -75,25 +75,22 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   });
   teardown.add(() => serving.close());
 
-  const grpcServer = createGrpcServer({
+  const server = createUnaryServer({
     logger,
     maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
   });
   const ttlLimits = { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs };
-  const services = [
-    createCertificateService({ authenticator, hotPath, authority, ttlLimits, logger, now }),
-    healthService(() => now() < authority.notAfterMs),
-  ];
-  for (const { definition, implementation } of services) grpcServer.addService(definition, implementation);
-  teardown.add(() => grpcServer.close(DRAIN_MS));
+  addCertificateMethod(server, { authenticator, hotPath, authority, ttlLimits, logger, now });
+  addUnaryHealthMethod(server, () => now() < authority.notAfterMs);
+  teardown.add(() => server.close(DRAIN_MS));
 
   if (config.rootCertOut !== undefined) await writeRootCertificates(config.rootCertOut, authority.bundle);
   const listener = await listenTls({
     ...config.listen,
     backlog: TCP_BACKLOG,
     certificate: serving.current,
-    onSocket: (socket) => grpcServer.attach(socket),
+    onSocket: (socket) => server.attach(socket),
     handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
     logger,
   });
