@@ -59,7 +59,7 @@ const agentOnly = {
   name: 'agent-only',
   setup({ onResolve }) {
     const isOfOthers =
-      /\/(start-citadel|render-bootstrap|check-health)\.js$|\/(demo|fleet)\/index\.js$|\/js\/(issue|loaded-signer)\.js$/;
+      /\/(start-citadel|render-bootstrap|check-health)\.js$|\/(demo|fleet)\/index\.js$|\/js\/(issue|loaded-signer|path-length)\.js$/;
     onResolve({ filter: isOfOthers }, ({ kind, path }) =>
       kind === 'dynamic-import' ? { path, external: true } : undefined,
     );

@@ -23,37 +23,63 @@ const FILES = [
 /** Nobody but Citadel has business beside the key. */
 const DIRECTORY_MODE = 0o700;
 
+/** What a directory holds. */
+export type AuthorityState =
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'whole'; readonly files: AuthorityFiles }
+  /** Another process is writing them just now, or somebody has to look after them. */
+  | { readonly kind: 'incomplete'; readonly missing: readonly string[] };
+
 /**
- * Reads all four files; `undefined` when there is none of them, or no directory.
- * @throws IdentityError `ERR_SIGNER_INVALID`: some are there and some are missing, or one cannot be read.
+ * Reads all four files. A directory that is not there is an empty one.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: one of them cannot be read.
  */
-export async function readAuthorityFiles(directory: string): Promise<AuthorityFiles | undefined> {
+export async function readAuthorityFiles(directory: string): Promise<AuthorityState> {
   const contents = await Promise.all(FILES.map(({ name }) => readIfThere(join(directory, name))));
   const missing = FILES.filter((_, index) => contents[index] === undefined).map(({ name }) => name);
-  if (missing.length === FILES.length) return undefined;
+  if (missing.length === FILES.length) return { kind: 'empty' };
   const [caKey, caCert, certChain, rootCert] = contents;
   if (caKey === undefined || caCert === undefined || certChain === undefined || rootCert === undefined) {
     caKey?.fill(0);
-    throw new IdentityError(
-      'ERR_SIGNER_INVALID',
-      `CA directory ${directory}: ${missing.join(', ')} missing, expected all of ${FILES.map(({ name }) => name).join(', ')} or none`,
-    );
+    return { kind: 'incomplete', missing };
   }
-  return { caKey, caCert, certChain, rootCert };
+  return { kind: 'whole', files: { caKey, caCert, certChain, rootCert } };
+}
+
+/** What an operator is told of an incomplete directory. */
+export function incompleteError(directory: string, missing: readonly string[]): IdentityError {
+  const all = FILES.map(({ name }) => name).join(', ');
+  return new IdentityError(
+    'ERR_SIGNER_INVALID',
+    `CA directory ${directory}: ${missing.join(', ')} missing, expected all of ${all} or none`,
+  );
 }
 
 /**
- * Writes the four files. Makes the directory if it is missing. Of several processes that do so at once one succeeds.
- * @throws IdentityError `ERR_SIGNER_INVALID`: the system's reason, EEXIST when another has been quicker.
+ * Writes the four files. Makes the directory if it is missing. Of several processes that do so at once one succeeds; for
+ * the others it is false.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: the system's reason.
  */
-export async function writeAuthorityFiles(directory: string, files: AuthorityFiles): Promise<void> {
+export async function writeAuthorityFiles(directory: string, files: AuthorityFiles): Promise<boolean> {
   try {
     await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
     const [key, ...certificates] = FILES;
-    await writeNew(join(directory, key.name), files[key.part], key.mode);
+    if (!(await isNewlyWritten(join(directory, key.name), files[key.part], key.mode))) return false;
     for (const { part, name, mode } of certificates) await writeWhole(join(directory, name), files[part], mode);
+    return true;
   } catch (error) {
     throw wrapError('ERR_SIGNER_INVALID', `CA directory ${directory} cannot be written`, error);
+  }
+}
+
+/** False when the file is there already. */
+async function isNewlyWritten(path: string, content: Buffer, mode: number): Promise<boolean> {
+  try {
+    await writeNew(path, content, mode);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
   }
 }
 

@@ -1,11 +1,17 @@
 import { X509Certificate } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { IdentityError } from '../errors/index.js';
-import { makeSelfSignedRoot, Signer } from '../hotpath/index.js';
+import { loadPathLength, makeSelfSignedRoot, Signer } from '../hotpath/index.js';
 import { pemCertificates, TrustBundle, type TrustDomain } from '../spiffe/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
-import { type AuthorityFiles, readAuthorityFiles, writeAuthorityFiles } from './authority-directory.js';
+import {
+  type AuthorityFiles,
+  incompleteError,
+  readAuthorityFiles,
+  writeAuthorityFiles,
+} from './authority-directory.js';
 import { BACKDATING_MS } from './issuing-policy.js';
-import { findSigningPath } from './signing-path.js';
+import { findSigningPath, type PathRules } from './signing-path.js';
 
 /** What leaves are signed with, and what goes out beside them. Loaded whole and verified; never changes. */
 export interface SigningAuthority {
@@ -26,25 +32,29 @@ export interface SigningAuthorityOptions {
   readonly logger: Logger;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** Between two looks at a directory that another process may be writing. */
+  readonly lookAgainMs?: number;
 }
+
+/** Another Citadel writes its files within milliseconds; a disk that is busy takes longer to sync them. */
+const LOOK_AGAIN_MS = 100;
+const MAX_LOOKS = 20;
 
 /** As Istio's own root; a fresh one is for trials and small meshes, which outlive any shorter one. (reference: Istio C26) */
 const ROOT_LIFE_MS = 10 * 365 * 24 * 3_600_000;
 
 /**
  * Opens the signing authority: from the four files of the directory; if it has none of them, a fresh P-256 root,
- * which it writes there.
+ * which it writes there. Of several Citadels that start in one empty directory, all come to use the root of one.
  * @throws IdentityError `ERR_SIGNER_INVALID`: some of the files are missing, cannot be read or written, do not parse or
  *   do not belong together; `ERR_BUNDLE_INVALID`: the roots.
  */
 export async function openSigningAuthority(options: SigningAuthorityOptions): Promise<SigningAuthority> {
   const { directory, now, logger } = options;
-  const found = directory === undefined ? undefined : await readAuthorityFiles(directory);
-  const files = found ?? freshRoot(options);
-  if (directory !== undefined && found === undefined) await writeAuthorityFiles(directory, files);
-  const authority = loadFrom(directory, files, now());
+  const { files, isFresh } = await filesOf(options);
+  const authority = loadFrom(directory, files, { nowMs: now(), pathLengthOf: await loadPathLength() });
   const { serialNumber } = authority.signer.certificate;
-  logger.info(found === undefined ? 'signing authority created' : 'signing authority loaded', {
+  logger.info(isFresh ? 'signing authority created' : 'signing authority loaded', {
     [Field.path]: directory,
     [Field.serial]: serialNumber.toLowerCase(),
     [Field.notAfter]: new Date(authority.notAfterMs).toISOString(),
@@ -53,10 +63,28 @@ export async function openSigningAuthority(options: SigningAuthorityOptions): Pr
   return authority;
 }
 
+async function filesOf(options: SigningAuthorityOptions): Promise<{ files: AuthorityFiles; isFresh: boolean }> {
+  const { directory, lookAgainMs = LOOK_AGAIN_MS } = options;
+  if (directory === undefined) return { files: freshRoot(options), isFresh: true };
+  for (let look = 1; ; look += 1) {
+    const state = await readAuthorityFiles(directory);
+    if (state.kind === 'whole') return { files: state.files, isFresh: false };
+    if (state.kind === 'empty') {
+      const files = freshRoot(options);
+      if (await writeAuthorityFiles(directory, files)) return { files, isFresh: true };
+      files.caKey.fill(0);
+    } else if (look >= MAX_LOOKS) {
+      throw incompleteError(directory, state.missing);
+    } else {
+      await sleep(lookAgainMs);
+    }
+  }
+}
+
 /** Wipes the key, and says in an error which directory it is about. */
-function loadFrom(directory: string | undefined, files: AuthorityFiles, nowMs: number): SigningAuthority {
+function loadFrom(directory: string | undefined, files: AuthorityFiles, rules: PathRules): SigningAuthority {
   try {
-    return loadAuthority(files, nowMs);
+    return loadAuthority(files, rules);
   } catch (error) {
     if (directory === undefined || !(error instanceof IdentityError)) throw error;
     throw new IdentityError(error.code, `CA directory ${directory}: ${error.message}`, { cause: error });
@@ -66,11 +94,11 @@ function loadFrom(directory: string | undefined, files: AuthorityFiles, nowMs: n
 }
 
 /** Verifies that the parts make one working authority. (reference: Istio C24) */
-function loadAuthority(files: AuthorityFiles, nowMs: number): SigningAuthority {
+function loadAuthority(files: AuthorityFiles, rules: PathRules): SigningAuthority {
   const signer = Signer.load(files.caCert, files.caKey);
   const bundle = TrustBundle.parsePem(files.rootCert);
   const chain = pemCertificates(files.certChain.toString('latin1')).map(parseChainCertificate);
-  const path = findSigningPath(signer.certificate, chain, bundle.list(), nowMs);
+  const path = findSigningPath(signer.certificate, chain, bundle.list(), rules);
   return {
     signer,
     intermediatesPem: intermediatesOf(signer.certificate, chain).map(String),

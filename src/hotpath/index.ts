@@ -21,6 +21,7 @@ export type { HotPathKind } from './implementation.js';
 export { isIssuedBy } from './issued-by.js';
 export { KeyReserve } from './key-reserve.js';
 export { KEY_TYPES, type KeyType } from './key-type.js';
+export { loadPathLength } from './load-path-length.js';
 export { loadPooledHotPath } from './load-pooled-hot-path.js';
 export { createLoneHotPath } from './lone-hot-path.js';
 export { createPooledHotPath, type PooledHotPathOptions } from './pool.js';

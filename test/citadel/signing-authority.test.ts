@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { openSigningAuthority, type SigningAuthority } from '../../src/citadel/index.js';
 import { TrustDomain } from '../../src/spiffe/index.js';
 import { certificate, ecKeys, openssl, pem } from '../hotpath/pki.js';
@@ -14,7 +14,8 @@ const NAMES = ['ca-cert.pem', 'ca-key.pem', 'cert-chain.pem', 'root-cert.pem'];
 
 function open(directory?: string, { logger = new RecordingLogger(), now = Date.now } = {}): Promise<SigningAuthority> {
   const trustDomain = TrustDomain.parse('mesh.example');
-  return openSigningAuthority({ ...(directory !== undefined && { directory }), trustDomain, logger, now });
+  const where = directory === undefined ? {} : { directory, lookAgainMs: 1 };
+  return openSigningAuthority({ ...where, trustDomain, logger, now });
 }
 
 const rootDer = (authority: SigningAuthority) => authority.bundle.list().map(({ raw }) => raw.toString('hex'));
@@ -188,6 +189,53 @@ t.test('the path may be found whatever the order of the chain, and through a cro
   t.equal((await open(directory)).intermediatesPem.length, 3);
 });
 
+/** A root, an intermediate and a signing certificate by openssl, two of them with a limit to the CAs below. */
+function limited(t: Test, rootLimit: string, middleLimit: string): string {
+  const directory = shortDir(t);
+  const file = (name: string): string => join(directory, name);
+  const make = (name: string, constraint: string, issuer?: string): void => {
+    const by = issuer === undefined ? [] : ['-CA', file(`${issuer}.pem`), '-CAkey', file(`${issuer}.key`)];
+    openssl([
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'],
+      ...['-subj', `/O=${name}`, '-keyout', file(`${name}.key`), '-out', file(`${name}.pem`), ...by],
+      ...['-addext', `basicConstraints=critical,${constraint}`],
+    ]);
+  };
+  make('top', `CA:TRUE${rootLimit}`);
+  make('middle', `CA:TRUE${middleLimit}`, 'top');
+  make('signer', 'CA:TRUE', 'middle');
+  make('leaf', 'CA:FALSE', 'signer');
+  const read = (name: string) => readFileSync(file(name));
+  return authorityDirectory(t, whole, {
+    ...{ 'ca-cert.pem': read('signer.pem'), 'ca-key.pem': read('signer.key'), 'root-cert.pem': read('top.pem') },
+    'cert-chain.pem': Buffer.concat([read('signer.pem'), read('middle.pem')]),
+    'leaf.pem': read('leaf.pem'),
+  });
+}
+
+const limits = [
+  { root: ',pathlen:2', middle: ',pathlen:1', isPath: true },
+  { root: '', middle: ',pathlen:1', isPath: true },
+  { root: '', middle: ',pathlen:0', isPath: false },
+  { root: ',pathlen:1', middle: '', isPath: false },
+  { root: ',pathlen:0', middle: '', isPath: false },
+];
+
+for (const { root: top, middle: below, isPath } of limits) {
+  t.test(`a root${top} above an intermediate${below} ${isPath ? 'leads' : 'does not lead'} to a CA`, async (t) => {
+    const directory = limited(t, top, below);
+    const opening = open(directory);
+    if (isPath) await t.resolves(opening);
+    else await t.rejects(opening, { code: 'ERR_SIGNER_INVALID', message: NO_PATH });
+    // openssl says the same of a leaf.
+    const files = ['root-cert.pem', 'cert-chain.pem', 'leaf.pem'].map((name) => join(directory, name));
+    const [rootFile = '', chainFile = '', leafFile = ''] = files;
+    const verdict = () => openssl(['verify', '-CAfile', rootFile, '-untrusted', chainFile, leafFile]);
+    if (isPath) t.match(verdict(), /: OK/);
+    else t.throws(verdict);
+  });
+}
+
 t.test('a signing certificate may itself be what peers trust', async (t) => {
   const authority = await open(authorityDirectory(t, { signer: issuing, roots: [issuing] }));
   t.equal(authority.notAfterMs, Date.parse(issuing.certificate.validTo));
@@ -218,14 +266,22 @@ t.test('an empty directory gets a P-256 root, and a restart keeps it', async (t)
   t.same([...made.intermediatesPem, ...again.intermediatesPem], []);
 });
 
-t.test('of ten that start at once in an empty directory, one makes the root', async (t) => {
+t.test('ten that start at once in an empty directory all use the root that one of them makes', async (t) => {
   const directory = join(shortDir(t), 'ca');
-  const starts = await Promise.allSettled(Array.from({ length: 10 }, () => open(directory)));
-  const roots = starts.flatMap((start) => (start.status === 'fulfilled' ? [rootDer(start.value).join()] : []));
-  const reasons = starts.flatMap((start) => (start.status === 'rejected' ? [start.reason] : []));
-  t.same(new Set(roots), new Set([rootDer(await open(directory)).join()]));
-  for (const reason of reasons) t.match(reason, { code: 'ERR_SIGNER_INVALID' });
+  const logger = new RecordingLogger();
+  const opened = await Promise.all(Array.from({ length: 10 }, () => open(directory, { logger })));
+  t.equal(new Set(opened.map(({ signer }) => signer.material.id)).size, 1);
+  t.equal(logger.of('signing authority created').length, 1);
+  t.equal(logger.of('signing authority loaded').length, 9);
   t.same(readdirSync(directory).sort(), NAMES, 'nothing beside them');
+});
+
+t.test('a directory that another process is still writing is taken when it is whole', async (t) => {
+  const directory = authorityDirectory(t, whole, { 'root-cert.pem': undefined });
+  const opening = open(directory);
+  writeFileSync(join(directory, 'new'), root.certificatePem);
+  renameSync(join(directory, 'new'), join(directory, 'root-cert.pem'));
+  t.same((await opening).signer.certificate.raw, issuing.certificate.raw);
 });
 
 t.test('a self-made root is as openssl wants one, and its files are for nobody else', async (t) => {
