@@ -11,6 +11,7 @@ export const BENCHES: readonly string[] = [
   'codec',
   'broadcast',
   'agent-start',
+  'citadel',
 ];
 
 /** Runs a bench as the build in `directory` has it; resolves with its exit code. What it prints is shown unless `isQuiet`. */

@@ -17,7 +17,7 @@ function traced(isLater: boolean, calls: number): string {
 
 t.test('V8 waits until a function is really hot, and optimises it then', async (t) => {
   const marked = /marking .*\bhot\b/;
-  t.match(traced(false, 500), marked);
-  t.notMatch(traced(true, 500), marked);
+  t.match(traced(false, 250), marked);
+  t.notMatch(traced(true, 250), marked);
   t.match(traced(true, 100_000), marked);
 });
