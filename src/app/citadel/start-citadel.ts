@@ -8,7 +8,6 @@ import {
 } from '../../citadel/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { createPooledHotPath } from '../../hotpath/index.js';
-import { compileLater } from '../../platform/index.js';
 import { addUnaryHealthMethod, createUnaryServer, listenTls } from '../../rpc/index.js';
 import { Field } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
@@ -37,7 +36,6 @@ const DRAIN_MS = 2000;
 
 /** Builds and starts a Citadel: authority, authenticator, signing threads, TLS listener. */
 export function startCitadel(config: CitadelConfig, context: AppContext): Promise<RunningApp> {
-  compileLater();
   return runApp(context, async (teardown) => {
     const address = await start(config, context, teardown);
     context.logger.info('citadel ready', { [Field.address]: address });
