@@ -103,6 +103,7 @@ class InProcessCall implements FramedCall {
   readonly authorization: readonly string[] = [];
   readonly connection = 1;
   readonly peer = undefined;
+  readonly metadata = () => [];
   #events: CallEvents | undefined;
 
   constructor(private readonly onPush: (call: InProcessCall, tail: Buffer) => void) {}

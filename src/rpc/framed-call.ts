@@ -25,6 +25,8 @@ export interface CallEvents {
 export interface FramedCall {
   /** The values of the `authorization` metadata, as they came. */
   readonly authorization: readonly string[];
+  /** The values of any header, as they came; `name` in lower case. */
+  metadata(name: string): readonly string[];
   /** Which connection of its server it came by, counted from 1. */
   readonly connection: number;
   /** Who is at the other end of that; `undefined` where nobody can tell. */
@@ -89,7 +91,11 @@ export class Http2Call implements FramedCall, StreamEvents {
   }
 
   get authorization(): readonly string[] {
-    return valuesOf('authorization', this.#fields);
+    return this.metadata('authorization');
+  }
+
+  metadata(name: string): readonly string[] {
+    return this.#fields.filter((field) => field[0] === name).map((field) => field[1]);
   }
 
   get connection(): number {
@@ -194,10 +200,6 @@ export class Http2Call implements FramedCall, StreamEvents {
     this.#events = undefined;
     events?.gone();
   }
-}
-
-function valuesOf(name: string, fields: RequestHead['fields']): readonly string[] {
-  return fields.filter((field) => field[0] === name).map((field) => field[1]);
 }
 
 /** What `grpc-message` may not hold as it is. (gRPC over HTTP/2, "Status-Message") */
