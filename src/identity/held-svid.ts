@@ -18,9 +18,9 @@ export interface HeldSvid {
  * Makes the next SVID to hold. A bundle equal to the present one keeps its object, so nobody takes it for a change.
  */
 export function holdSvid(sealed: SealedSvid, rotateAtMs: number, previous: HeldSvid | undefined): HeldSvid {
-  const bundle = new SecretContent(sealed.bundleBody);
+  const bundle = new SecretContent('validation-context', sealed.bundleBody);
   return {
-    certificate: new SecretContent(sealed.certificateBody),
+    certificate: new SecretContent('certificate', sealed.certificateBody),
     bundle: previous?.bundle.version === bundle.version ? previous.bundle : bundle,
     serial: sealed.serial,
     notBeforeMs: sealed.notBeforeMs,

@@ -12,7 +12,7 @@ export { createFileTokenSource } from './file-token-source.js';
 export type { HeldSvid } from './held-svid.js';
 export type { Pod } from './pod.js';
 export { Pods, type PodsOptions } from './pods.js';
-export { SecretContent } from './secret-content.js';
+export { SecretContent, type SecretKind } from './secret-content.js';
 export { parseServiceAccountToken, type TokenClaims } from './service-account-token.js';
 export { SvidIssuance, type SvidIssuanceOptions } from './svid-issuance.js';
 export { TokenGate, type TokenGateOptions } from './token-gate.js';

@@ -58,6 +58,10 @@ export class WorkloadIdentity {
     this.#renew();
   }
 
+  get spiffeId(): SpiffeId {
+    return this.options.spiffeId;
+  }
+
   /** The certificate with its key: `undefined` before the first issue and after the end of the last one. */
   certificate(): SecretContent | undefined {
     return this.hasValidSvid() ? this.#held?.certificate : undefined;

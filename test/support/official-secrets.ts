@@ -40,9 +40,17 @@ export class OfficialSecrets {
     this.#root.loadSync([
       'envoy/extensions/transport_sockets/tls/v3/secret.proto',
       'envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto',
+      'envoy/service/discovery/v3/discovery.proto',
       'google/protobuf/duration.proto',
     ]);
     protobuf.parse(PROVIDER_CONFIG, this.#root);
+  }
+
+  /** The secrets of a DiscoveryResponse; its own fields may stand in any order. */
+  resources(response: Uint8Array): Record<string, unknown>[] {
+    const type = this.#root.lookupType('envoy.service.discovery.v3.DiscoveryResponse');
+    const { resources } = type.decode(response) as unknown as { resources: { value: Uint8Array }[] };
+    return resources.map(({ value }) => this.secret(value));
   }
 
   /** A `Secret`, as an object with the field names of the definitions in camel case. */

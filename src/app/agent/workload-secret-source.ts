@@ -1,24 +1,21 @@
 import { IdentityError } from '../../errors/index.js';
 import type { TokenGate, WorkloadIdentity } from '../../identity/index.js';
 import type { SecretSource, SecretView, StreamCaller } from '../../sds/index.js';
-
-/** The names under which Istio's Envoys ask for their certificate and for their trust bundle. (reference: Istio A24, A25) */
-const CERTIFICATE_NAME = 'default';
-const BUNDLE_NAME = 'ROOTCA';
+import type { SecretCatalog } from './secrets/secret-catalog.js';
 
 const BEARER = 'Bearer ';
 
 /** The pod's identity for every stream: in sidecar mode the socket belongs to one pod. */
-export function openSource(identity: WorkloadIdentity): SecretSource {
-  return { open: async () => viewOf(identity) };
+export function openSource(identity: WorkloadIdentity, catalog: SecretCatalog): SecretSource {
+  return { open: async () => viewOf(identity, catalog) };
 }
 
 /** For each stream whose own token the CA has accepted, the identity of that token's pod. */
-export function gatedSource(gate: TokenGate): SecretSource {
+export function gatedSource(gate: TokenGate, catalog: SecretCatalog): SecretSource {
   return {
     async open(caller, signal) {
       const pod = await gate.admit(bearerToken(caller), signal);
-      return viewOf(pod.identity, { release: pod.hold(), onTokenNeeded: (end) => pod.onTokenNeeded(end) });
+      return viewOf(pod.identity, catalog, { release: pod.hold(), onTokenNeeded: (end) => pod.onTokenNeeded(end) });
     },
   };
 }
@@ -29,21 +26,19 @@ interface Admission {
   onTokenNeeded(end: () => void): () => void;
 }
 
-function viewOf(identity: WorkloadIdentity, admission?: Admission): SecretView {
-  const ends: (() => void)[] = [];
+/** The workload's secrets, and the files. A name means at most one of them: the configuration has been checked for that. */
+function viewOf(identity: WorkloadIdentity, catalog: SecretCatalog, admission?: Admission): SecretView {
+  const workload = catalog.of(identity);
+  let changed = (_names: readonly string[]): void => {};
+  const files = catalog.files.openStream((name) => changed([name]));
+  const ends: (() => void)[] = [() => files.close()];
   if (admission !== undefined) ends.push(() => admission.release());
   return {
-    secret(name) {
-      if (name === CERTIFICATE_NAME) return identity.certificate();
-      if (name === BUNDLE_NAME) return identity.bundle();
-      return undefined;
-    },
+    secret: (name) => workload.secret(name) ?? files.secret(name),
+    isImpossible: (name) => !workload.mayServe(name) && !catalog.files.mayServe(name),
     subscribe(events) {
-      ends.push(
-        identity.onChange(({ certificate, bundle }) => {
-          events.changed([...(bundle ? [BUNDLE_NAME] : []), ...(certificate ? [CERTIFICATE_NAME] : [])]);
-        }),
-      );
+      changed = (names) => events.changed(names);
+      ends.push(workload.subscribe(changed));
       // Ended with OK, Envoy comes back at once and reads its token file anew.
       if (admission !== undefined) ends.push(admission.onTokenNeeded(() => events.end()));
     },
