@@ -14,7 +14,7 @@ interface Life {
   readonly notAfterMs?: number;
 }
 
-interface LeafShape extends Life {
+export interface LeafShape extends Life {
   readonly uris?: readonly string[];
   readonly dnsNames?: readonly string[];
   /** IPv4 or IPv6 as octets. */
