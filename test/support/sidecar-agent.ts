@@ -23,13 +23,16 @@ export interface SidecarAgent {
 
 interface SidecarAgentOptions {
   readonly ca?: FakeCaServer & { readonly address: string };
+  /** The service account, in the namespace `foo`; by default `sleep`. */
+  readonly serviceAccount?: string;
   /** Without their dashes; what is an array is given several times. */
   readonly flags?: Readonly<Record<string, string | readonly string[]>>;
 }
 
-/** An agent of the workload `sleep` in `foo` on its real socket, behind a CA that the test may make misbehave. */
+/** An agent of one workload on its real socket, behind a CA that the test may make misbehave. */
 export async function startSidecarAgent(t: Test, options: SidecarAgentOptions = {}): Promise<SidecarAgent> {
   const ca: FakeCaServer & { readonly address: string } = options.ca ?? (await FakeCaServer.start(t));
+  const { serviceAccount = 'sleep' } = options;
   const directory = shortDir(t);
   const [socket, root, token] = ['s', 'root.pem', 'token'].map((name) => join(directory, name)) as [
     string,
@@ -37,10 +40,10 @@ export async function startSidecarAgent(t: Test, options: SidecarAgentOptions = 
     string,
   ];
   writeFileSync(root, ca.rootPem);
-  writeFileSync(token, await new TokenIssuer().token());
+  writeFileSync(token, await new TokenIssuer().token('foo', serviceAccount));
   const flags = {
     ...{ socket, 'ca-address': ca.address, 'ca-root': root, 'token-file': token },
-    ...{ namespace: 'foo', 'service-account': 'sleep' },
+    ...{ namespace: 'foo', 'service-account': serviceAccount },
     ...options.flags,
   };
   const logger = new RecordingLogger();
