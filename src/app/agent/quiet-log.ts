@@ -23,10 +23,9 @@ export class QuietLog {
     this.logger.info(message, fields);
   }
 
-  /** Once a minute where message and fields are the same. */
-  warn(message: string, fields: LogFields): void {
+  /** Once a minute for each `cause`: by default where message and fields are the same. */
+  warn(message: string, fields: LogFields, cause = JSON.stringify([message, fields])): void {
     this.#beginPeriod();
-    const cause = JSON.stringify([message, fields]);
     if (this.#told.has(cause) || this.#told.size >= MAX_DIFFERENT) {
       this.#untold += 1;
       return;

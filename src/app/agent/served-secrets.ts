@@ -12,6 +12,7 @@ import {
 import type { SecretSource } from '../../sds/index.js';
 import type { SpiffeId, TrustDomain } from '../../spiffe/index.js';
 import type { Teardown } from '../running-app.js';
+import { QuietLog } from './quiet-log.js';
 import type { SecretCatalog } from './secrets/secret-catalog.js';
 import { gatedSource, openSource } from './workload-secret-source.js';
 
@@ -40,6 +41,7 @@ export function serveSecrets(
   served: ServedWorkloads,
   { trustDomain, catalog, surroundings, teardown }: ServingOptions,
 ): ServedSecrets {
+  const log = new QuietLog(surroundings.logger, surroundings.now);
   switch (served.kind) {
     case 'own-token': {
       const token = createFileTokenSource(served.tokenFile, surroundings.now);
@@ -51,13 +53,13 @@ export function serveSecrets(
     }
     case 'stream-token': {
       const pods = openPods({ ...surroundings, ...SIDECAR_LIMITS }, onePod(served.spiffeId), teardown);
-      return { source: gatedSource(pods.gate, catalog), isServing: () => pods.pods.hasValidSvid() };
+      return { source: gatedSource(pods.gate, catalog, log), isServing: () => pods.pods.hasValidSvid() };
     }
     case 'pods-of-node': {
       const podOf: TokenGateOptions['podOf'] = (claims) => podOfToken(claims, trustDomain);
       const { gate } = openPods({ ...surroundings, ...NODE_LIMITS }, podOf, teardown);
       // A node without pods is as it should be.
-      return { source: gatedSource(gate, catalog), isServing: () => true };
+      return { source: gatedSource(gate, catalog, log), isServing: () => true };
     }
     default:
       return served satisfies never;

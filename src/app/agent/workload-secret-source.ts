@@ -1,6 +1,8 @@
-import { IdentityError } from '../../errors/index.js';
-import type { TokenGate, WorkloadIdentity } from '../../identity/index.js';
+import { errorCodeOf, IdentityError } from '../../errors/index.js';
+import type { Pod, TokenGate, WorkloadIdentity } from '../../identity/index.js';
 import type { SecretSource, SecretView, StreamCaller } from '../../sds/index.js';
+import { Field } from '../../telemetry/index.js';
+import type { QuietLog } from './quiet-log.js';
 import type { SecretCatalog } from './secrets/secret-catalog.js';
 
 const BEARER = 'Bearer ';
@@ -11,10 +13,18 @@ export function openSource(identity: WorkloadIdentity, catalog: SecretCatalog): 
 }
 
 /** For each stream whose own token the CA has accepted, the identity of that token's pod. */
-export function gatedSource(gate: TokenGate, catalog: SecretCatalog): SecretSource {
+export function gatedSource(gate: TokenGate, catalog: SecretCatalog, log: QuietLog): SecretSource {
+  const admit = async (caller: StreamCaller, signal: AbortSignal): Promise<Pod> => {
+    try {
+      return await gate.admit(bearerToken(caller), signal);
+    } catch (error) {
+      if (errorCodeOf(error) !== 'ERR_CANCELLED') tellRefusal(log, caller, error);
+      throw error;
+    }
+  };
   return {
     async open(caller, signal) {
-      const pod = await gate.admit(bearerToken(caller), signal);
+      const pod = await admit(caller, signal);
       return viewOf(pod.identity, catalog, { release: pod.hold(), onTokenNeeded: (end) => pod.onTokenNeeded(end) });
     },
   };
@@ -46,6 +56,14 @@ function viewOf(identity: WorkloadIdentity, catalog: SecretCatalog, admission?: 
       for (const end of ends.splice(0)) end();
     },
   };
+}
+
+/** Envoy comes back ten times a second with what was refused: one line a minute for each reason and connection. */
+function tellRefusal(log: QuietLog, { connection }: StreamCaller, error: unknown): void {
+  const code = errorCodeOf(error);
+  const reason = error instanceof IdentityError ? error.message : 'internal error';
+  const fields = { [Field.connection]: connection, [Field.code]: code, [Field.error]: reason };
+  log.warn('sds stream refused', fields, `${code} ${connection}`);
 }
 
 function bearerToken({ authorization }: StreamCaller): Buffer {
