@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { ocspResponse } from '../../support/ocsp-response.js';
 import { OfficialSecrets } from '../../support/official-secrets.js';
 import type { SdsResponse } from '../../support/sds-client.js';
-import { shortDir } from '../../support/short-dir.js';
 import { startSidecarAgent } from '../../support/sidecar-agent.js';
 import { TestCa } from '../../support/test-ca.js';
 
@@ -225,24 +225,6 @@ t.test('a generic secret is the content of its file, under the configured name o
   await other.expectSilence();
   t.notMatch(logger.text, /first|second/);
 });
-
-/** An OCSP response for a leaf of `ca`, by the openssl CLI. */
-function ocspResponse(t: Test, ca: TestCa, leafPem: Buffer): Buffer {
-  const directory = shortDir(t);
-  const file = (name: string): string => join(directory, name);
-  const { serialNumber } = new X509Certificate(leafPem);
-  writeFileSync(file('leaf'), leafPem);
-  writeFileSync(file('ca'), ca.certificatePem);
-  writeFileSync(file('key'), ca.privateKeyPem);
-  writeFileSync(file('index'), `V\t301231000000Z\t\t${serialNumber}\tunknown\t/O=x\n`);
-  const openssl = (...args: string[]) => execFileSync('openssl', ['ocsp', ...args], { stdio: 'ignore' });
-  openssl('-issuer', file('ca'), '-cert', file('leaf'), '-no_nonce', '-reqout', file('request'));
-  openssl(
-    ...['-index', file('index'), '-rsigner', file('ca'), '-rkey', file('key'), '-CA', file('ca')],
-    ...['-reqin', file('request'), '-respout', file('response'), '-ndays', '1'],
-  );
-  return readFileSync(file('response'));
-}
 
 t.test('the staple beside a certificate goes with it when it is one for it, and else is left out', async (t) => {
   const { directory, ask, logger } = await start(t);
