@@ -41,7 +41,7 @@ export class ServedBundle {
     }
     if (previous.version === answer.version) return { content: this.#served, hasNewRoots: false };
     const known = this.#roots ?? { issued: rootsIn(previous), retired: [] };
-    const before = new Set(servedRoots(known).map(({ fingerprint256 }) => fingerprint256));
+    const before = fingerprints(known);
     const lastLeafEndMs = Math.max(notAfterMs, heldLeafEndMs);
     this.#issued = answer;
     this.#roots = afterAnswer(known, { issued: rootsIn(answer), nowMs, lastLeafEndMs });
@@ -52,7 +52,7 @@ export class ServedBundle {
   /** Leaves out the roots whose time has come; the content, when that has changed it. */
   dropEnded(nowMs: number): SecretContent | undefined {
     if (this.#roots === undefined) return undefined;
-    const before = new Set(servedRoots(this.#roots).map(({ fingerprint256 }) => fingerprint256));
+    const before = fingerprints(this.#roots);
     const served = this.#served;
     this.#roots = afterTime(this.#roots, nowMs);
     const content = this.#serve(before);
@@ -61,11 +61,11 @@ export class ServedBundle {
 
   /** The same roots are the same object, in whatever order the CA names them; the CA's own are its own bytes. */
   #serve(before: ReadonlySet<string>): SecretContent {
-    const { issued, retired } = this.#roots ?? { issued: [], retired: [] };
-    const all = [...issued, ...retired.map(({ certificate }) => certificate)];
+    const roots = this.#roots ?? { issued: [], retired: [] };
+    const all = servedRoots(roots);
     const isSame = all.length === before.size && all.every(({ fingerprint256 }) => before.has(fingerprint256));
     if (isSame && this.#served !== undefined) return this.#served;
-    if (retired.length === 0 && this.#issued !== undefined) this.#served = this.#issued;
+    if (roots.retired.length === 0 && this.#issued !== undefined) this.#served = this.#issued;
     else {
       const pem = Buffer.from(all.map(String).join(''), 'latin1');
       this.#served = new SecretContent('validation-context', encodeBundleSecret(pem));
@@ -77,6 +77,10 @@ export class ServedBundle {
 interface Moment {
   readonly nowMs: number;
   readonly heldLeafEndMs: number;
+}
+
+function fingerprints(roots: Roots): ReadonlySet<string> {
+  return new Set(servedRoots(roots).map(({ fingerprint256 }) => fingerprint256));
 }
 
 /** PEM blocks are found wherever they stand, so also inside the message. */

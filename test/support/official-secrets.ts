@@ -1,16 +1,6 @@
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import protobuf from 'protobufjs';
+import { officialProtos } from './official-protos.js';
 
-const require = createRequire(import.meta.url);
-const DEPS = join(dirname(require.resolve('@grpc/grpc-js-xds/package.json')), 'deps');
-const TREES: Readonly<Record<string, string>> = {
-  envoy: 'envoy-api',
-  udpa: 'xds',
-  xds: 'xds',
-  validate: 'protoc-gen-validate',
-  google: 'googleapis',
-};
 const TLS = 'envoy.extensions.transport_sockets.tls.v3';
 
 /**
@@ -29,20 +19,14 @@ const PROVIDER_CONFIG = `
 
 /** Reads with the official definitions of Envoy; unknown fields would go unnoticed, so the bytes are compared, too. */
 export class OfficialSecrets {
-  readonly #root = new protobuf.Root();
+  readonly #root = officialProtos(
+    'envoy/extensions/transport_sockets/tls/v3/secret.proto',
+    'envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto',
+    'envoy/service/discovery/v3/discovery.proto',
+    'google/protobuf/duration.proto',
+  );
 
   constructor() {
-    this.#root.resolvePath = (_origin, name) => {
-      if (name in protobuf.common) return name;
-      if (name.startsWith('google/protobuf/')) return require.resolve(`protobufjs/${name}`);
-      return join(DEPS, TREES[name.split('/')[0] ?? ''] ?? '', name);
-    };
-    this.#root.loadSync([
-      'envoy/extensions/transport_sockets/tls/v3/secret.proto',
-      'envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto',
-      'envoy/service/discovery/v3/discovery.proto',
-      'google/protobuf/duration.proto',
-    ]);
     protobuf.parse(PROVIDER_CONFIG, this.#root);
   }
 

@@ -1,8 +1,9 @@
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import type { Pod, TokenGate, WorkloadIdentity } from '../../identity/index.js';
-import type { SecretSource, SecretView, StreamCaller } from '../../sds/index.js';
+import type { SecretSource, SecretView, ServedSecret, StreamCaller } from '../../sds/index.js';
 import { Field } from '../../telemetry/index.js';
 import type { QuietLog } from './quiet-log.js';
+import type { FileSecretsOfStream } from './secrets/file-secrets.js';
 import type { SecretCatalog } from './secrets/secret-catalog.js';
 
 const BEARER = 'Bearer ';
@@ -40,11 +41,17 @@ interface Admission {
 function viewOf(identity: WorkloadIdentity, catalog: SecretCatalog, admission?: Admission): SecretView {
   const workload = catalog.of(identity);
   let changed = (_names: readonly string[]): void => {};
-  const files = catalog.files.openStream((name) => changed([name]));
-  const ends: (() => void)[] = [() => files.close()];
+  // Few streams want a file, and there are thousands of streams.
+  let files: FileSecretsOfStream | undefined;
+  const file = (name: string): ServedSecret | undefined => {
+    if (!catalog.files.mayServe(name)) return undefined;
+    files ??= catalog.files.openStream((one) => changed([one]));
+    return files.secret(name);
+  };
+  const ends: (() => void)[] = [];
   if (admission !== undefined) ends.push(() => admission.release());
   return {
-    secret: (name) => workload.secret(name) ?? files.secret(name),
+    secret: (name) => workload.secret(name) ?? file(name),
     isImpossible: (name) => !workload.mayServe(name) && !catalog.files.mayServe(name),
     subscribe(events) {
       changed = (names) => events.changed(names);
@@ -53,6 +60,7 @@ function viewOf(identity: WorkloadIdentity, catalog: SecretCatalog, admission?: 
       if (admission !== undefined) ends.push(admission.onTokenNeeded(() => events.end()));
     },
     close() {
+      files?.close();
       for (const end of ends.splice(0)) end();
     },
   };
