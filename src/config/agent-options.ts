@@ -15,8 +15,7 @@ import {
 } from './kinds.js';
 import { LOG_LEVEL } from './log-level.js';
 import { type ConfigOf, onlyWith, optional, required, withDefault } from './option.js';
-
-const SIDECAR = { flag: 'mode', value: 'sidecar' };
+import { SECRET_OPTIONS, SIDECAR } from './secret-options.js';
 
 /** `sidecert agent`. The default paths are those that Istio's sidecar injection mounts. */
 export const AGENT_OPTIONS = {
@@ -80,6 +79,7 @@ export const AGENT_OPTIONS = {
     flag: 'key-type',
     description: 'kind of the private key, new for each certificate',
   }),
+  ...SECRET_OPTIONS,
   hotPath: HOT_PATH,
   logLevel: LOG_LEVEL,
 };

@@ -1,4 +1,4 @@
-import { SpiffeId } from '../spiffe/index.js';
+import type { SpiffeId } from '../spiffe/index.js';
 import {
   durationMs,
   type HostPort,
@@ -7,17 +7,13 @@ import {
   kubernetesName,
   oneOf,
   path,
+  sanMatcher,
   socketPath,
+  spiffeId,
   text,
   trustDomain,
 } from './kinds.js';
 import { type ConfigOf, listOf, optional, required, withDefault } from './option.js';
-
-/** Whom the inbound listener lets in, by the URI SAN of the peer. */
-export interface SanMatcher {
-  readonly kind: 'exact' | 'prefix';
-  readonly value: string;
-}
 
 /** A peer that the outbound listener reaches under its name. */
 export interface Upstream {
@@ -26,30 +22,16 @@ export interface Upstream {
   readonly spiffeId: SpiffeId;
 }
 
-const SPIFFE_PREFIX = /^spiffe:\/\/[a-z0-9._-]+\/[A-Za-z0-9._/-]*$/;
-
-const sanMatcher: Kind<SanMatcher> = {
-  placeholder: 'SPIFFE-ID|PREFIX*',
-  expected: 'a SPIFFE ID, or the beginning of one, at least its trust domain and a slash, with a * at its end',
-  parse(value) {
-    if (value.endsWith('*')) {
-      const prefix = value.slice(0, -1);
-      return SPIFFE_PREFIX.test(prefix) ? { kind: 'prefix', value: prefix } : undefined;
-    }
-    return spiffeIdOf(value) === undefined ? undefined : { kind: 'exact', value };
-  },
-};
-
 const upstream: Kind<Upstream> = {
   placeholder: 'NAME=HOST:PORT=SPIFFE-ID',
   expected: 'NAME=HOST:PORT=SPIFFE-ID such as httpbin.foo=10.0.0.7:15006=spiffe://cluster.local/ns/foo/sa/httpbin',
   parse(value, files) {
     const [name = '', addressText = '', idText = '', ...rest] = value.split('=');
     const address = hostPort.parse(addressText, files);
-    const spiffeId = spiffeIdOf(idText);
+    const peer = spiffeId.parse(idText, files);
     const isName = kubernetesName.parse(name, files) !== undefined;
-    if (!isName || address === undefined || spiffeId === undefined || rest.length > 0) return undefined;
-    return { name, address, spiffeId };
+    if (!isName || address === undefined || peer === undefined || rest.length > 0) return undefined;
+    return { name, address, spiffeId: peer };
   },
 };
 
@@ -107,11 +89,3 @@ export const BOOTSTRAP_OPTIONS = {
 };
 
 export type BootstrapConfig = ConfigOf<typeof BOOTSTRAP_OPTIONS>;
-
-function spiffeIdOf(value: string): SpiffeId | undefined {
-  try {
-    return SpiffeId.parse(value);
-  } catch {
-    return undefined;
-  }
-}

@@ -6,6 +6,7 @@ import { FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
 import { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
 import type { FileFacts } from './kinds.js';
 import type { ConfigOf, Schema } from './option.js';
+import { secretProblems } from './secret-problems.js';
 
 /** One command of the program: what it is for and what can be set. */
 export interface CommandSpec<S extends Schema = Schema> {
@@ -61,7 +62,10 @@ export const COMMANDS = {
 export type CommandName = keyof typeof COMMANDS;
 
 function checkAgent(config: AgentConfig, files: FileFacts): string[] {
-  const { tokenSource, tokenFile } = config;
+  return [...checkToken(config, files), ...secretProblems(config)];
+}
+
+function checkToken({ tokenSource, tokenFile }: AgentConfig, files: FileFacts): string[] {
   if (tokenSource !== 'file' || tokenFile === undefined || files.isReadableFile(tokenFile)) return [];
   return [`--token-file: got ${JSON.stringify(tokenFile)}, expected a readable file`];
 }

@@ -3,14 +3,14 @@
  * pass, frozen. Help texts and the configuration reference are made from the same schema.
  */
 export { AGENT_OPTIONS, type AgentConfig, type ServedWorkloads, servedWorkloads } from './agent-options.js';
-export { BOOTSTRAP_OPTIONS, type BootstrapConfig, type SanMatcher, type Upstream } from './bootstrap-options.js';
+export { BOOTSTRAP_OPTIONS, type BootstrapConfig, type Upstream } from './bootstrap-options.js';
 export { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 export { COMMANDS, type CommandName, type CommandSpec } from './commands.js';
 export { DEMO_OPTIONS, type DemoConfig } from './demo-options.js';
 export { FLEET_OPTIONS, type FleetConfig, type FleetMisbehaviour } from './fleet-options.js';
 export { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
 export { commandHelp, overview } from './help.js';
-export type { HostPort } from './kinds.js';
+export type { HostPort, NamedFile, SanMatcher } from './kinds.js';
 export { type ConfigOf, configKey, environmentName, type OptionSpec, type Schema } from './option.js';
 export { type ConfigProblem, type ConfigResult, type ConfigSources, readConfig } from './read-config.js';
 export { configurationReference } from './reference.js';

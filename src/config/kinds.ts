@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isAbsolute } from 'node:path';
 import { SpiffeId, TrustDomain } from '../spiffe/index.js';
 import { parseDurationMs } from './duration.js';
 
@@ -23,8 +24,23 @@ export interface HostPort {
   readonly port: number;
 }
 
+/** Whose URI SAN is let in. */
+export interface SanMatcher {
+  readonly kind: 'exact' | 'prefix';
+  readonly value: string;
+}
+
+/** A name and the file that it stands for. */
+export interface NamedFile {
+  readonly name: string;
+  readonly file: string;
+}
+
 /** RFC 1123 §2.1: letters, digits, dashes and dots; underscores are seen in the wild. */
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$/;
+
+/** At least a trust domain and a slash: a shorter beginning would match other domains, too. */
+const SPIFFE_PREFIX = /^spiffe:\/\/[a-z0-9._-]+\/[A-Za-z0-9._/-]*$/;
 
 /** RFC 1123 label, as Kubernetes names namespaces; service accounts may have dots. */
 const KUBERNETES_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
@@ -65,6 +81,13 @@ export const path: Kind<string> = {
   parse: (text) => (text !== '' && !text.includes('\0') ? text : undefined),
 };
 
+/** A directory that need not exist yet. */
+export const absolutePath: Kind<string> = {
+  placeholder: 'DIRECTORY',
+  expected: 'an absolute path',
+  parse: (value) => (isAbsolute(value) && !value.includes('\0') ? value : undefined),
+};
+
 export const durationMs: Kind<number> = {
   placeholder: 'DURATION',
   expected: 'a duration above zero such as 24h, 1h30m, 90s or 500ms',
@@ -84,6 +107,18 @@ export const spiffeId: Kind<SpiffeId> = {
   placeholder: 'SPIFFE-ID',
   expected: 'a SPIFFE ID such as spiffe://cluster.local/ns/foo/sa/sleep',
   parse: (text) => orUndefined(() => SpiffeId.parse(text)),
+};
+
+export const sanMatcher: Kind<SanMatcher> = {
+  placeholder: 'SPIFFE-ID|PREFIX*',
+  expected: 'a SPIFFE ID, or the beginning of one, at least its trust domain and a slash, with a * at its end',
+  parse(value, files) {
+    if (value.endsWith('*')) {
+      const prefix = value.slice(0, -1);
+      return SPIFFE_PREFIX.test(prefix) ? { kind: 'prefix', value: prefix } : undefined;
+    }
+    return spiffeId.parse(value, files) === undefined ? undefined : { kind: 'exact', value };
+  },
 };
 
 export const kubernetesName: Kind<string> = {

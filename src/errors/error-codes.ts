@@ -40,6 +40,8 @@ export const ERROR_CODES = [
   'ERR_CITADEL_OVERLOADED',
   'ERR_CITADEL_DEADLINE',
   'ERR_JWKS_INVALID',
+  // app: the files of secrets
+  'ERR_SECRET_FILE_INVALID',
   // sds
   'ERR_REQUEST_INVALID',
   'ERR_SVID_NOT_READY',

@@ -26,4 +26,5 @@ export { loadPooledHotPath } from './load-pooled-hot-path.js';
 export { createLoneHotPath } from './lone-hot-path.js';
 export { createPooledHotPath, type PooledHotPathOptions } from './pool.js';
 export { makeSelfSignedRoot, type SelfSignedRoot, type SelfSignedRootOptions } from './root-certificate.js';
+export { encodeBundleSecret } from './secret-codec.js';
 export { Signer, type SignerMaterial } from './signer.js';

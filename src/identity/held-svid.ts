@@ -14,14 +14,11 @@ export interface HeldSvid {
   readonly rotateAtMs: number;
 }
 
-/**
- * Makes the next SVID to hold. A bundle equal to the present one keeps its object, so nobody takes it for a change.
- */
-export function holdSvid(sealed: SealedSvid, rotateAtMs: number, previous: HeldSvid | undefined): HeldSvid {
-  const bundle = new SecretContent(sealed.bundleBody);
+/** Makes the next SVID to hold, with the bundle that goes with it. */
+export function holdSvid(sealed: SealedSvid, bundle: SecretContent, rotateAtMs: number): HeldSvid {
   return {
-    certificate: new SecretContent(sealed.certificateBody),
-    bundle: previous?.bundle.version === bundle.version ? previous.bundle : bundle,
+    certificate: new SecretContent('certificate', sealed.certificateBody),
+    bundle,
     serial: sealed.serial,
     notBeforeMs: sealed.notBeforeMs,
     notAfterMs: sealed.notAfterMs,

@@ -2,6 +2,7 @@
  * identity: *what* a workload holds. Makes a key, has it certified, proves the answer, publishes it, and does so again
  * in time; whatever fails, the last good SVID stays until its end.
  */
+export { type BundleDelivery, DeliveryByTime, type DeliveryLimits } from './bundle-delivery.js';
 export type {
   CertificateAnswer,
   CertificateIssuer,
@@ -12,14 +13,14 @@ export { createFileTokenSource } from './file-token-source.js';
 export type { HeldSvid } from './held-svid.js';
 export type { Pod } from './pod.js';
 export { Pods, type PodsOptions } from './pods.js';
-export { SecretContent } from './secret-content.js';
+export type { SvidChange } from './published-svid.js';
+export { SecretContent, type SecretKind } from './secret-content.js';
 export { parseServiceAccountToken, type TokenClaims } from './service-account-token.js';
 export { SvidIssuance, type SvidIssuanceOptions } from './svid-issuance.js';
 export { TokenGate, type TokenGateOptions } from './token-gate.js';
 export { podOfToken, type TokenPod } from './token-pod.js';
 export {
   type IdentitySurroundings,
-  type SvidChange,
   WorkloadIdentity,
   type WorkloadIdentityOptions,
 } from './workload-identity.js';

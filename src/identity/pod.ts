@@ -32,10 +32,11 @@ export class Pod {
     readonly of: TokenPod,
     private readonly options: PodOptions,
   ) {
-    const { issuance, timers, now, random, logger } = options;
+    const { issuance, timers, delivery, now, random, logger } = options;
     this.#newest = new NewestToken(now);
     this.identity = new WorkloadIdentity({
       ...{ issuance, timers, now, random, logger },
+      ...(delivery && { delivery }),
       spiffeId: of.spiffeId,
       token: this.#newest,
       logFields: { [Field.podUid]: of.podUid },

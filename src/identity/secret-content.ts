@@ -4,6 +4,9 @@ import { inspect } from 'node:util';
 /** 16 hex digits: enough that two versions never meet, short enough to read in `sds.default.version_text`. */
 const VERSION_HEX_DIGITS = 16;
 
+/** Which field of Envoy's `Secret` a body has. */
+export type SecretKind = 'certificate' | 'validation-context' | 'session-ticket-keys' | 'generic';
+
 /**
  * One version of one secret as Envoy gets it. May hold a private key, so it shows itself to nobody: not to JSON, not
  * to `console.log`.
@@ -13,7 +16,10 @@ export class SecretContent {
   readonly version: string;
 
   /** Takes ownership of `body`: a serialised `tls.v3.Secret` without its name. */
-  constructor(readonly body: Buffer) {
+  constructor(
+    readonly kind: SecretKind,
+    readonly body: Buffer,
+  ) {
     this.version = createHash('sha256').update(body).digest('hex').slice(0, VERSION_HEX_DIGITS);
   }
 

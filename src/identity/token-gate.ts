@@ -81,6 +81,7 @@ export class TokenGate {
       const token = { hash, bytes: trial.token, expiresAtMs };
       const pod = await trial.prove((sealed) => pods.accept(trial.pod, token, sealed, trial.startedAtMs));
       if (pod === undefined) throw noRoom();
+      this.#refused.forget(hash);
       return pod;
     } catch (error) {
       const code = errorCodeOf(error);

@@ -3,9 +3,10 @@ import type { KeyReserve, SealedSvid } from '../hotpath/index.js';
 import { rotateAtMs, type ScheduledCall, type TimerWheel } from '../rotation/index.js';
 import type { SpiffeId } from '../spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../telemetry/index.js';
+import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
 import type { TokenSource } from './certificate-issuer.js';
-import { type HeldSvid, holdSvid } from './held-svid.js';
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
+import { PublishedSvid, type SvidChange } from './published-svid.js';
 import type { SecretContent } from './secret-content.js';
 import type { SvidIssuance } from './svid-issuance.js';
 
@@ -13,6 +14,8 @@ import type { SvidIssuance } from './svid-issuance.js';
 export interface IdentitySurroundings {
   readonly issuance: SvidIssuance;
   readonly timers: TimerWheel;
+  /** Who knows when a trust bundle has come everywhere; left out, only time tells. */
+  readonly delivery?: BundleDelivery;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** In [0, 1). */
@@ -28,29 +31,24 @@ export interface WorkloadIdentityOptions extends IdentitySurroundings {
   readonly logFields?: LogFields;
 }
 
-/** Which halves of the SVID are new. */
-export interface SvidChange {
-  readonly certificate: boolean;
-  readonly bundle: boolean;
-}
-
 /**
  * One workload's SVID, kept fresh. At most one renewal is under way; a failed one leaves the held SVID alone and is
  * tried again, densely towards its end.
  */
 export class WorkloadIdentity {
   #state: Lifecycle = INITIAL_LIFECYCLE;
-  #held: HeldSvid | undefined;
   #renewal: Promise<void> | undefined;
   #timer: ScheduledCall | undefined;
-  readonly #listeners = new Set<(change: SvidChange) => void>();
+  readonly #published: PublishedSvid;
   readonly #failureListeners = new Set<(error: unknown) => void>();
   readonly #closing = new AbortController();
 
   readonly #keys: KeyReserve;
 
   constructor(private readonly options: WorkloadIdentityOptions) {
+    const { timers, now, logger, delivery = new DeliveryByTime(timers, now) } = options;
     this.#keys = options.issuance.keysOf(options.spiffeId);
+    this.#published = new PublishedSvid({ timers, now, logger, delivery, logFields: this.#logFields() });
   }
 
   /** Issues the first SVID now, before anybody asks, and keeps it fresh from then on. */
@@ -58,24 +56,27 @@ export class WorkloadIdentity {
     this.#renew();
   }
 
+  get spiffeId(): SpiffeId {
+    return this.options.spiffeId;
+  }
+
   /** The certificate with its key: `undefined` before the first issue and after the end of the last one. */
   certificate(): SecretContent | undefined {
-    return this.hasValidSvid() ? this.#held?.certificate : undefined;
+    return this.hasValidSvid() ? this.#published.held?.certificate : undefined;
   }
 
   /** The trust bundle: the last good one, even when the leaf has ended. */
   bundle(): SecretContent | undefined {
-    return this.#held?.bundle;
+    return this.#published.held?.bundle;
   }
 
   hasValidSvid(): boolean {
-    return this.#held !== undefined && this.options.now() < this.#held.notAfterMs;
+    return this.#published.isValid();
   }
 
   /** Calls `listener` after each change, until the result is called. */
   onChange(listener: (change: SvidChange) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#published.onChange(listener);
   }
 
   /** Calls `listener` with the error of each renewal that failed, until the result is called. */
@@ -98,13 +99,13 @@ export class WorkloadIdentity {
     this.#closing.abort();
     this.#keys.close();
     this.#timer?.cancel();
+    this.#published.close();
     await this.#renewal;
   }
 
   /** Overwrites what is held. Only after {@link close}, when no stream can ask for it any more. */
   wipe(): void {
-    this.#held?.certificate.wipe();
-    this.#held = undefined;
+    this.#published.wipe();
   }
 
   #isDue(): boolean {
@@ -137,23 +138,10 @@ export class WorkloadIdentity {
   }
 
   #publish(sealed: SealedSvid, startedAtMs: number): void {
-    const { now, random, logger } = this.options;
-    const previous = this.#held;
+    const { now, random } = this.options;
     const dueMs = rotateAtMs({ ...sealed, receivedAtMs: now() }, random());
-    const held = holdSvid(sealed, dueMs, previous);
-    this.#held = held;
-    this.#step({ kind: 'issued', notAfterMs: held.notAfterMs, rotateAtMs: held.rotateAtMs });
-    logger.info(previous === undefined ? 'svid issued' : 'svid rotated', {
-      ...this.#logFields(),
-      [Field.serial]: held.serial,
-      [Field.notAfter]: new Date(held.notAfterMs).toISOString(),
-      [Field.rotateAt]: new Date(held.rotateAtMs).toISOString(),
-      [Field.durationMs]: now() - startedAtMs,
-    });
-    const change = { certificate: true, bundle: previous?.bundle !== held.bundle };
-    for (const listener of this.#listeners) listener(change);
-    // Who serves it copies the body into each message, so nobody needs the old key any more.
-    previous?.certificate.wipe();
+    this.#step({ kind: 'issued', notAfterMs: sealed.notAfterMs, rotateAtMs: dueMs });
+    this.#published.publish({ sealed, rotateAtMs: dueMs, startedAtMs });
   }
 
   #renewalFailed(error: unknown): void {
@@ -172,12 +160,13 @@ export class WorkloadIdentity {
 
   #logFailure(error: unknown): void {
     const { logger } = this.options;
+    const { held } = this.#published;
     const fields = {
       ...this.#logFields(),
       [Field.code]: errorCodeOf(error),
       [Field.error]: error instanceof Error ? error.message : String(error),
       [Field.attempt]: this.#state.failures,
-      ...(this.#held && { [Field.notAfter]: new Date(this.#held.notAfterMs).toISOString() }),
+      ...(held && { [Field.notAfter]: new Date(held.notAfterMs).toISOString() }),
     };
     if (!isWorthLogging(this.#state.failures)) logger.debug('svid renewal failed', fields);
     else if (this.hasValidSvid()) logger.warn('svid renewal failed', fields);

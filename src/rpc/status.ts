@@ -38,6 +38,7 @@ export const GRPC_STATUS: Record<ErrorCode, status> = {
   ERR_CITADEL_OVERLOADED: status.RESOURCE_EXHAUSTED,
   ERR_CITADEL_DEADLINE: status.DEADLINE_EXCEEDED,
   ERR_JWKS_INVALID: status.UNAVAILABLE,
+  ERR_SECRET_FILE_INVALID: status.INTERNAL,
   ERR_REQUEST_INVALID: status.INVALID_ARGUMENT,
   ERR_SVID_NOT_READY: status.UNAVAILABLE,
   ERR_SOCKET_IN_USE: status.INTERNAL,
@@ -57,12 +58,25 @@ export interface StatusText {
 const MAX_DETAILS_CHARS = 512;
 
 /**
- * What a peer gets to know of `error`. All reasons to refuse a token read alike, so that a caller cannot probe which
- * check it failed; an error that is not ours says nothing. The log has the reason.
+ * What a caller could see by looking at its own token, and an operator needs to find in Envoy's log. That Envoy's token
+ * file ends in a newline, say, never comes so far: then there is no stream at all.
+ */
+const OWN_FAULT: Partial<Record<ErrorCode, string>> = {
+  ERR_TOKEN_MISSING: 'no token came with the stream',
+  ERR_TOKEN_MALFORMED: 'what came with the stream is no bearer token',
+  ERR_TOKEN_EXPIRED: 'the token has expired',
+};
+
+/**
+ * What a peer gets to know of `error`. All reasons to refuse a token that need a verifier read alike, so that a caller
+ * cannot probe which check it failed; an error that is not ours says nothing. The log has the reason.
  */
 export function toStatusObject(error: unknown): StatusText {
   if (!(error instanceof IdentityError)) return { code: status.INTERNAL, details: 'internal error' };
   const code = GRPC_STATUS[error.code];
-  if (code === status.UNAUTHENTICATED) return { code, details: 'authentication failed' };
+  if (code === status.UNAUTHENTICATED) {
+    const reason = OWN_FAULT[error.code];
+    return { code, details: reason === undefined ? 'authentication failed' : `authentication failed: ${reason}` };
+  }
   return { code, details: error.message.slice(0, MAX_DETAILS_CHARS) };
 }

@@ -27,6 +27,11 @@ export interface SecretView {
    */
   secret(name: string): ServedSecret | undefined;
   /**
+   * True when policy says that a name can never exist for this caller, as opposed to not being there yet. Left out, no
+   * name is known to be so.
+   */
+  isImpossible?(name: string): boolean;
+  /**
    * Calls `changed` after each change of any secret of this view, with the names that changed, until `close`.
    * The view calls `end` when the stream has to start anew (its token has expired, say).
    */
@@ -47,4 +52,6 @@ export interface ServedSecret {
   readonly version: string;
   /** A serialised `tls.v3.Secret` without its `name`. */
   readonly body: Buffer;
+  /** Which field of the `Secret` the body has, where its maker says so. */
+  readonly kind?: 'certificate' | 'validation-context' | 'session-ticket-keys' | 'generic';
 }

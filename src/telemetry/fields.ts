@@ -8,6 +8,7 @@ export const Field = {
   code: 'code',
   connection: 'connection',
   connections: 'connections',
+  count: 'count',
   csrIdentity: 'csr_identity',
   detail: 'detail',
   durationMs: 'duration_ms',

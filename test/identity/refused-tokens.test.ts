@@ -1,15 +1,28 @@
 import t from 'tap';
 import { RefusedTokens } from '../../src/identity/refused-tokens.js';
 
-t.test('a refusal is remembered for five seconds', async (t) => {
+t.test('row 67: a refusal is remembered for five seconds, then for ten, and at last for a minute', async (t) => {
   let nowMs = 1000;
   const refused = new RefusedTokens(() => nowMs);
+  for (const seconds of [5, 10, 20, 40, 60, 60]) {
+    refused.add('a', new Error('refused'));
+    nowMs += seconds * 1000 - 1;
+    t.throws(() => refused.throwIfRefused('a'), /refused/, `${seconds} s`);
+    refused.throwIfRefused('b');
+    nowMs += 1;
+    refused.throwIfRefused('a');
+  }
+});
+
+t.test('a token that is accepted begins anew', async (t) => {
+  let nowMs = 0;
+  const refused = new RefusedTokens(() => nowMs);
   refused.add('a', new Error('refused'));
-  t.throws(() => refused.throwIfRefused('a'), /refused/);
-  refused.throwIfRefused('b');
   nowMs += 5000;
-  refused.throwIfRefused('a');
-  t.equal(refused.size, 0);
+  refused.forget('a');
+  refused.add('a', new Error('refused'));
+  nowMs += 5000;
+  t.doesNotThrow(() => refused.throwIfRefused('a'));
 });
 
 t.test('a flood of refusals keeps the newest four thousand, and time takes the rest', async (t) => {
@@ -19,7 +32,7 @@ t.test('a flood of refusals keeps the newest four thousand, and time takes the r
   t.equal(refused.size, 4096);
   t.throws(() => refused.throwIfRefused('9999'));
   refused.throwIfRefused('0');
-  nowMs += 5000;
+  nowMs += 65_000;
   refused.add('late', new Error('refused'));
   t.equal(refused.size, 1);
 });

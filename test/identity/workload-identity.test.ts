@@ -1,10 +1,17 @@
 import { X509Certificate } from 'node:crypto';
 import { inspect } from 'node:util';
 import t, { type Test } from 'tap';
-import { type SvidChange, SvidIssuance, WorkloadIdentity } from '../../src/identity/index.js';
+import {
+  type BundleDelivery,
+  type DeliveryLimits,
+  type SecretContent,
+  type SvidChange,
+  SvidIssuance,
+  WorkloadIdentity,
+} from '../../src/identity/index.js';
 import { TimerWheel } from '../../src/rotation/index.js';
 import { envoy } from '../../src/rpc/index.js';
-import { SpiffeId } from '../../src/spiffe/index.js';
+import { SpiffeId, TrustBundle } from '../../src/spiffe/index.js';
 import { createJsonLogger } from '../../src/telemetry/index.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { openHotPath } from '../support/hot-path.js';
@@ -24,6 +31,7 @@ function setUp(t: Test) {
   const issuance = new SvidIssuance({
     ...{ keyType: 'ec-p256', ttlMs: TTL_MS, issuer: ca, hotPath, maxInFlight: 1, now: clock.now },
   });
+  const delivery = new FakeDelivery();
   const lines: string[] = [];
   const changes: SvidChange[] = [];
   const identity = new WorkloadIdentity({
@@ -31,6 +39,7 @@ function setUp(t: Test) {
     token: { read: async () => Buffer.from('pod-token') },
     issuance,
     timers,
+    delivery,
     now: clock.now,
     random: () => 0.5,
     logger: createJsonLogger({ level: 'debug', write: (line) => lines.push(line), now: clock.now }),
@@ -67,12 +76,37 @@ function setUp(t: Test) {
       },
       (sealed) => identity.adopt(sealed, clock.now()),
     );
-  return { clock, ca, identity, lines, changes, nextChange, nextFailure, issued, elsewhere };
+  return { clock, ca, delivery, identity, lines, changes, nextChange, nextFailure, issued, elsewhere };
 }
 
 function leafOf(identity: WorkloadIdentity): X509Certificate {
   const body = identity.certificate()?.body ?? Buffer.alloc(0);
   return new X509Certificate(Buffer.from(Secret.decode(body).tlsCertificate?.certificateChain?.inlineBytes ?? []));
+}
+
+/** Fingerprints, sorted: the order of roots does not matter. */
+function rootsIn(...pems: readonly Buffer[]): string[] {
+  return TrustBundle.parsePem(Buffer.concat(pems))
+    .list()
+    .map(({ fingerprint256 }) => fingerprint256)
+    .sort();
+}
+
+function rootsOf(identity: WorkloadIdentity): string[] {
+  const { validationContext } = Secret.decode(identity.bundle()?.body ?? Buffer.alloc(0));
+  return rootsIn(Buffer.from(validationContext?.trustedCa?.inlineBytes ?? []));
+}
+
+/** Says that a bundle is everywhere when the test does. */
+class FakeDelivery implements BundleDelivery {
+  readonly asked: { bundle: SecretContent; timeoutMs: number; deliver: () => void }[] = [];
+
+  delivered(bundle: SecretContent, { timeoutMs, signal }: DeliveryLimits): Promise<void> {
+    return new Promise((resolve) => {
+      this.asked.push({ bundle, timeoutMs, deliver: resolve });
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
 }
 
 t.test('the first SVID comes at the start, before anybody asks', async (t) => {
@@ -104,15 +138,98 @@ t.test('at half of its life it is replaced by one with another key, and the bund
   );
 });
 
-t.test('another root in the answer is a change of the bundle', async (t) => {
-  const { identity, ca, clock, nextChange, issued } = setUp(t);
-  await issued();
-  ca.replaceRoot();
-  const change = nextChange();
-  clock.advance(TTL_MS / 2 + 1000);
-  t.strictSame(await change, { certificate: true, bundle: true });
-  t.ok(leafOf(identity).verify(new X509Certificate(ca.rootPem).publicKey));
-});
+t.test(
+  'row 46: a leaf of a new root follows its bundle, and the old root goes when its leaves have ended',
+  async (t) => {
+    const { identity, ca, clock, nextChange, issued, delivery } = setUp(t);
+    await issued();
+    const [oldRoot, oldLeaf] = [ca.rootPem, leafOf(identity)];
+    const oldEndMs = Date.parse(oldLeaf.validTo);
+    ca.replaceRoot();
+    const change = nextChange();
+    clock.advance(TTL_MS / 2 + 1000);
+    t.strictSame(await change, { certificate: false, bundle: true });
+    t.same(rootsOf(identity), rootsIn(ca.rootPem, oldRoot), 'the old root is still there');
+    t.equal(leafOf(identity).serialNumber, oldLeaf.serialNumber, 'the leaf is still the old one');
+    const second = nextChange();
+    const asked = delivery.asked.at(-1);
+    t.equal(asked?.bundle, identity.bundle());
+    t.equal(asked?.timeoutMs, 5000);
+    asked?.deliver();
+    t.strictSame(await second, { certificate: true, bundle: false });
+    const newLeaf = leafOf(identity);
+    t.ok(newLeaf.verify(new X509Certificate(ca.rootPem).publicKey));
+    ca.fault = 'ERR_CA_UNAVAILABLE';
+    const third = nextChange();
+    // What peers have of the old root was issued before the answer, and lives no longer than the leaf of the answer.
+    clock.advance(oldEndMs - clock.now());
+    t.same(rootsOf(identity), rootsIn(ca.rootPem, oldRoot));
+    clock.advance(Date.parse(newLeaf.validTo) - clock.now() + 1000);
+    t.strictSame(await third, { certificate: false, bundle: true });
+    t.same(rootsOf(identity), rootsIn(ca.rootPem));
+  },
+);
+
+t.test(
+  'row 46: a CA that names both roots for a while gets the same order, and nothing is pushed for another order of them',
+  async (t) => {
+    const { identity, ca, clock, nextChange, issued, delivery } = setUp(t);
+    await issued();
+    const oldRoot = ca.rootPem;
+    ca.replaceRoot();
+    ca.bundlePem = Buffer.concat([oldRoot, ca.rootPem]);
+    let change = nextChange();
+    clock.advance(TTL_MS / 2 + 1000);
+    t.strictSame(await change, { certificate: false, bundle: true });
+    const both = identity.bundle();
+    change = nextChange();
+    delivery.asked.at(-1)?.deliver();
+    t.strictSame(await change, { certificate: true, bundle: false });
+    ca.bundlePem = Buffer.concat([ca.rootPem, oldRoot]);
+    change = nextChange();
+    clock.advance(TTL_MS / 2 + 1000);
+    t.strictSame(await change, { certificate: true, bundle: false });
+    t.equal(identity.bundle(), both);
+    ca.bundlePem = undefined;
+    change = nextChange();
+    clock.advance(TTL_MS / 2 + 1000);
+    t.strictSame(await change, { certificate: true, bundle: false }, 'the CA drops it: it stays for the leaves of it');
+    t.equal(identity.bundle(), both);
+  },
+);
+
+t.test(
+  'row 46: while a leaf waits for its bundle the next one takes its place, and the end of the workload ends the wait',
+  async (t) => {
+    const { identity, ca, clock, nextChange, issued, delivery, elsewhere, changes } = setUp(t);
+    await issued();
+    const oldRoot = ca.rootPem;
+    const serial = leafOf(identity).serialNumber;
+    ca.replaceRoot();
+    const change = nextChange();
+    clock.advance(TTL_MS / 2 + 1000);
+    await change;
+    const firstRoot = ca.rootPem;
+    ca.replaceRoot();
+    await elsewhere('another token');
+    t.same(rootsOf(identity), rootsIn(ca.rootPem, oldRoot, firstRoot));
+    t.equal(leafOf(identity).serialNumber, serial);
+    delivery.asked[0]?.deliver();
+    await new Promise(setImmediate);
+    t.equal(leafOf(identity).serialNumber, serial, 'its bundle has a root more, which is waited for, too');
+    t.equal(delivery.asked.length, 2);
+    delivery.asked[1]?.deliver();
+    await new Promise(setImmediate);
+    t.ok(leafOf(identity).verify(new X509Certificate(ca.rootPem).publicKey));
+    ca.replaceRoot();
+    await elsewhere('a third token');
+    const before = changes.length;
+    await identity.close();
+    delivery.asked[2]?.deliver();
+    await new Promise(setImmediate);
+    t.equal(changes.length, before);
+  },
+);
 
 t.test('while the CA is away the last SVID is served to its end, and not a moment longer', async (t) => {
   const { identity, ca, clock, nextFailure, nextChange, issued } = setUp(t);

@@ -51,7 +51,7 @@ t.test('a refused caller gets the status of the reason, and of a token no more t
   const cases = [
     {
       error: new IdentityError('ERR_TOKEN_EXPIRED', 'expired at noon'),
-      want: { code: 16, details: 'authentication failed' },
+      want: { code: 16, details: 'authentication failed: the token has expired' },
     },
     { error: new IdentityError('ERR_CA_UNAVAILABLE', 'ca away'), want: { code: 14, details: 'ca away' } },
     { error: new Error('bug'), want: { code: 13, details: 'internal error' } },

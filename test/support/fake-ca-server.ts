@@ -8,7 +8,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Test } from 'tap';
 import { istio, rawMethod } from '../../src/rpc/index.js';
-import { TestCa } from './test-ca.js';
+import { type LeafShape, TestCa } from './test-ca.js';
 
 const { IstioCertificateRequest, IstioCertificateResponse } = istio.v1.auth;
 
@@ -22,6 +22,14 @@ export type Fault =
   | { readonly kind: 'elements'; readonly elements: readonly string[] }
   /** Certifies another key than that of the CSR. */
   | { readonly kind: 'wrong-key' }
+  /** Issues, but another leaf, by somebody else, or with other roots in its answer. */
+  | {
+      readonly kind: 'issues';
+      readonly leaf?: LeafShape;
+      readonly signer?: TestCa;
+      /** PEM, as the last element of the answer. */
+      readonly roots?: string;
+    }
   /** Answers bytes that are no message. */
   | { readonly kind: 'garbage-bytes' }
   /** Issues after so many milliseconds. */
@@ -38,6 +46,7 @@ export interface SeenCall {
   readonly peer: string;
 }
 
+type Changes = Partial<Omit<Extract<Fault, { kind: 'issues' }>, 'kind'>>;
 type Answer = sendUnaryData<Buffer>;
 type Call = ServerUnaryCall<Buffer, Buffer>;
 
@@ -133,6 +142,9 @@ export class FakeCaServer {
       case 'wrong-key':
         answer(null, this.#issued(seen, TestCa.root().keys));
         return;
+      case 'issues':
+        answer(null, this.#issued(seen, { csrPem: seen.csr }, fault));
+        return;
       case 'garbage-bytes':
         answer(null, Buffer.from([0x0a, 0xff]));
         return;
@@ -144,13 +156,15 @@ export class FakeCaServer {
     }
   }
 
-  #issued(seen: SeenCall, key: Parameters<TestCa['leaf']>[0]): Buffer {
-    const leaf = this.intermediate.leaf(key, {
+  #issued(seen: SeenCall, key: Parameters<TestCa['leaf']>[0], changes: Changes = {}): Buffer {
+    const { leaf: shape, signer = this.intermediate, roots = String(this.rootPem) } = changes;
+    const leaf = signer.leaf(key, {
       uris: [this.identityOf(seen.authorization)],
       notBeforeMs: Date.now() - 120_000,
       notAfterMs: Date.now() + (seen.validitySeconds || 86_400) * 1000,
+      ...shape,
     });
-    return encoded([leaf, this.intermediate.certificatePem, this.rootPem].map(String));
+    return encoded([...[leaf, signer.certificatePem].map(String), roots]);
   }
 
   #wake(): void {

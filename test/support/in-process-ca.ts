@@ -20,6 +20,8 @@ export class InProcessCa implements CertificateIssuer, Answering {
   maxInFlight = 0;
   #rootPem: Buffer;
   #signer: Signer;
+  /** What its answers name as the trust bundle; the signing root by itself unless the test says more. */
+  bundlePem: Buffer | undefined;
   readonly #held: (() => void)[] = [];
   readonly #waiters: (() => void)[] = [];
 
@@ -66,7 +68,7 @@ export class InProcessCa implements CertificateIssuer, Answering {
         notBeforeMs: this.now() - 120_000,
         notAfterMs: this.now() + ttlMs,
       });
-      return { chainPem: issued.leafPem, bundlePem: this.#rootPem };
+      return { chainPem: issued.leafPem, bundlePem: this.bundlePem ?? this.#rootPem };
     } finally {
       this.inFlight -= 1;
     }

@@ -1,5 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as der from '../../src/hotpath/der-writer.js';
 import { GENERAL_NAME, subjectAltName, uriName } from '../../src/hotpath/extensions.js';
 import { certificate, ecKeys, type KeyPair, pem } from '../hotpath/pki.js';
@@ -11,7 +14,7 @@ interface Life {
   readonly notAfterMs?: number;
 }
 
-interface LeafShape extends Life {
+export interface LeafShape extends Life {
   readonly uris?: readonly string[];
   readonly dnsNames?: readonly string[];
   /** IPv4 or IPv6 as octets. */
@@ -45,6 +48,33 @@ export class TestCa {
 
   get privateKeyPem(): Buffer {
     return privateKeyPem(this.keys);
+  }
+
+  /** A certificate revocation list in PEM, by openssl; with these leaves on it. */
+  revocationList(...revoked: readonly X509Certificate[]): string {
+    const directory = mkdtempSync(join(tmpdir(), 'sc-crl-'));
+    const file = (name: string, content: string | Buffer): string => {
+      writeFileSync(join(directory, name), content);
+      return join(directory, name);
+    };
+    const entries = revoked.map(
+      ({ serialNumber }) => `R\t301231000000Z\t260101000000Z\t${serialNumber}\tunknown\t/O=x\n`,
+    );
+    const database = file('index', entries.join(''));
+    const config = `[ca]\ndefault_ca=x\n[x]\ndatabase=${database}\ndefault_md=sha256\ndefault_crl_days=1\n`;
+    try {
+      const keyAndCertificate = [
+        '-keyfile',
+        file('key', this.privateKeyPem),
+        '-cert',
+        file('pem', this.certificatePem),
+      ];
+      return execFileSync('openssl', ['ca', '-config', file('cnf', config), '-gencrl', ...keyAndCertificate], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }).toString();
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   }
 
   /** A TLS server's certificate and key; by default for `localhost`, 127.0.0.1 and ::1. */

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { ServedWorkloads } from '../../config/index.js';
 import { createLoneHotPath, type HotPath, type HotPathKind, loadPooledHotPath } from '../../hotpath/index.js';
 import type { Logger } from '../../telemetry/index.js';
+import { type PrivateKeyProvider, withPrivateKeyProvider } from './secrets/secret-codec.js';
 
 /**
  * For RSA keys only: a lone workload's other work is done without a thread. One thread is enough for one identity, and
@@ -25,4 +26,21 @@ export async function openHotPath(kind: HotPathKind, served: ServedWorkloads, lo
   const common = { kind, logger };
   if (served.kind === 'pods-of-node') return loadPooledHotPath({ ...NODE_POOL, ...common });
   return createLoneHotPath({ ...RSA_POOL, ...common });
+}
+
+/** The same for a workload whose key's operations are another's in Envoy: each sealed certificate says so. */
+export function withKeysProvided(
+  hotPath: Pick<HotPath, 'prepare' | 'seal'>,
+  provider: PrivateKeyProvider | undefined,
+): Pick<HotPath, 'prepare' | 'seal'> {
+  if (provider === undefined) return hotPath;
+  return {
+    prepare: (request, options) => hotPath.prepare(request, options),
+    async seal(request, options) {
+      const sealed = await hotPath.seal(request, options);
+      const certificateBody = withPrivateKeyProvider(sealed.certificateBody, provider);
+      sealed.certificateBody.fill(0);
+      return { ...sealed, certificateBody };
+    },
+  };
 }

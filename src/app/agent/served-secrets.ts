@@ -12,6 +12,8 @@ import {
 import type { SecretSource } from '../../sds/index.js';
 import type { SpiffeId, TrustDomain } from '../../spiffe/index.js';
 import type { Teardown } from '../running-app.js';
+import { QuietLog } from './quiet-log.js';
+import type { SecretCatalog } from './secrets/secret-catalog.js';
 import { gatedSource, openSource } from './workload-secret-source.js';
 
 /** What the streams of an agent get. */
@@ -27,12 +29,19 @@ const SIDECAR_LIMITS = { maxWaiting: 32, maxPods: 1, graceMs: Number.POSITIVE_IN
 /** Above what any node runs, some 500 pods at most: the load test has thousands. A pod costs tens of kilobytes, a waiting token 2 kB. */
 const NODE_LIMITS = { maxWaiting: 8192, maxPods: 8192, graceMs: 60_000 };
 
+export interface ServingOptions {
+  readonly trustDomain: TrustDomain;
+  readonly catalog: SecretCatalog;
+  readonly surroundings: IdentitySurroundings;
+  readonly teardown: Teardown;
+}
+
 /** Makes the identities that an agent of this kind serves; their end is put onto the teardown. */
 export function serveSecrets(
   served: ServedWorkloads,
-  trustDomain: TrustDomain,
-  { surroundings, teardown }: { surroundings: IdentitySurroundings; teardown: Teardown },
+  { trustDomain, catalog, surroundings, teardown }: ServingOptions,
 ): ServedSecrets {
+  const log = new QuietLog(surroundings.logger, surroundings.now);
   switch (served.kind) {
     case 'own-token': {
       const token = createFileTokenSource(served.tokenFile, surroundings.now);
@@ -40,17 +49,17 @@ export function serveSecrets(
       teardown.add(() => identity.close());
       identity.start();
       // With a valid SVID there is always its bundle.
-      return { source: openSource(identity), isServing: () => identity.hasValidSvid() };
+      return { source: openSource(identity, catalog), isServing: () => identity.hasValidSvid() };
     }
     case 'stream-token': {
       const pods = openPods({ ...surroundings, ...SIDECAR_LIMITS }, onePod(served.spiffeId), teardown);
-      return { source: gatedSource(pods.gate), isServing: () => pods.pods.hasValidSvid() };
+      return { source: gatedSource(pods.gate, catalog, log), isServing: () => pods.pods.hasValidSvid() };
     }
     case 'pods-of-node': {
       const podOf: TokenGateOptions['podOf'] = (claims) => podOfToken(claims, trustDomain);
       const { gate } = openPods({ ...surroundings, ...NODE_LIMITS }, podOf, teardown);
       // A node without pods is as it should be.
-      return { source: gatedSource(gate), isServing: () => true };
+      return { source: gatedSource(gate, catalog, log), isServing: () => true };
     }
     default:
       return served satisfies never;

@@ -5,7 +5,8 @@ import { systemClock, TimerWheel } from '../../rotation/index.js';
 import { Field } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
-import { openHotPath } from './agent-hot-path.js';
+import { openHotPath, withKeysProvided } from './agent-hot-path.js';
+import { privateKeyProviderOf, SecretCatalog } from './secrets/secret-catalog.js';
 import { serveSecrets } from './served-secrets.js';
 
 /** One CSR at a time is all that one workload can use. */
@@ -49,12 +50,14 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
     keyType: config.keyType,
     ttlMs: config.ttlMs,
     issuer: { issue: async (request) => (await caClient).issue(request) },
-    hotPath,
+    hotPath: withKeysProvided(hotPath, privateKeyProviderOf(config)),
     maxInFlight: served.kind === 'pods-of-node' ? MAX_ISSUES_OF_NODE : MAX_ISSUES_OF_SIDECAR,
     now,
   });
   const surroundings = { issuance, timers, now, random, logger };
-  const { source, isServing } = serveSecrets(served, config.trustDomain, { surroundings, teardown });
+  const catalog = await SecretCatalog.open(config, { timers, now, logger, teardown });
+  const { trustDomain } = config;
+  const { source, isServing } = serveSecrets(served, { trustDomain, catalog, surroundings, teardown });
 
   const { listenForEnvoy } = await network;
   const listener = await listenForEnvoy(config, { context, source, isServing, hotPath: kind });

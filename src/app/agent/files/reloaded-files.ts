@@ -1,0 +1,134 @@
+import { errorCodeOf, type IdentityError } from '../../../errors/index.js';
+import { Field } from '../../../telemetry/index.js';
+import type { QuietLog } from '../quiet-log.js';
+import type { AllowedDirectories } from './allowed-directories.js';
+import type { FileWatch } from './file-watch.js';
+import { markOf, readSecretFile, type SecretFile } from './read-secret-file.js';
+
+/** What all files of an agent are read with. */
+export interface FileSurroundings {
+  readonly directories: Pick<AllowedDirectories, 'locate'>;
+  readonly watch: FileWatch;
+  readonly log: QuietLog;
+}
+
+/** Files that make one value together. */
+export interface FilesOf<T> {
+  /** What it is for, for the log. */
+  readonly what: string;
+  readonly paths: readonly string[];
+  /** May be missing: its content then is `undefined`. */
+  readonly optionalPaths?: readonly string[];
+  /**
+   * Makes the value of the contents, in the order of paths and optional paths, which are wiped afterwards. Tells
+   * `complain` what is wrong but can be left out. @throws IdentityError, which says what was expected.
+   */
+  readonly parse: (
+    contents: readonly (Buffer | undefined)[],
+    complain: (problem: IdentityError) => void,
+  ) => T | Promise<T>;
+  /** Equal values are no change. */
+  readonly isSame: (one: T, other: T) => boolean;
+  /** A value that has been replaced, or came too late. */
+  readonly discard?: (value: T) => void;
+}
+
+/**
+ * The value of some files, made anew when one of them has changed. They are read together and judged together, and what
+ * cannot be read or is refused does not replace what was good: a swap in mid-read shows as a refusal, and is read again.
+ */
+export class ReloadedFiles<T> {
+  #value: T | undefined;
+  #marks: readonly (string | undefined)[] | undefined;
+  #stopWatching: (() => void) | undefined;
+  #isClosed = false;
+
+  /** Calls `onChange` after each change of the value, the first included. */
+  constructor(
+    private readonly files: FilesOf<T>,
+    private readonly surroundings: FileSurroundings,
+    private readonly onChange: () => void,
+  ) {}
+
+  get value(): T | undefined {
+    return this.#value;
+  }
+
+  /** Reads the files for the first time, and goes on looking at them. Never rejects. */
+  async open(): Promise<void> {
+    await this.#look();
+    if (!this.#isClosed) this.#stopWatching = this.surroundings.watch.add(() => this.#look());
+  }
+
+  /** Discards the value. Safe to call twice. */
+  close(): void {
+    this.#isClosed = true;
+    this.#stopWatching?.();
+    this.#take(undefined);
+  }
+
+  async #look(): Promise<void> {
+    const { paths, optionalPaths = [] } = this.files;
+    const all = [...paths, ...optionalPaths];
+    const marks = await Promise.all(all.map(markOf));
+    if (this.#isClosed || this.#marks?.every((mark, index) => mark === marks[index])) return;
+    try {
+      await this.#read(all, marks);
+    } catch (error) {
+      this.#refused(error);
+    }
+  }
+
+  async #read(paths: readonly string[], marks: readonly (string | undefined)[]): Promise<void> {
+    const { files, surroundings } = this;
+    const read: (SecretFile | undefined)[] = [];
+    try {
+      for (const [index, path] of paths.entries()) {
+        const isLeftOut = index >= files.paths.length && marks[index] === undefined;
+        read.push(isLeftOut ? undefined : await readSecretFile(await surroundings.directories.locate(path)));
+      }
+      const contents = read.map((file) => file?.content);
+      const value = await files.parse(contents, (problem) => this.#complain(problem));
+      // Those of what was read: if a file has changed since, the next look finds another one.
+      this.#marks = read.map((file) => file?.mark);
+      this.#accept(value);
+    } finally {
+      for (const file of read) file?.content.fill(0);
+    }
+  }
+
+  #accept(value: T): void {
+    const { what, paths, isSame, discard } = this.files;
+    const known = this.#value;
+    if (this.#isClosed || (known !== undefined && isSame(known, value))) {
+      discard?.(value);
+      return;
+    }
+    this.#take(value);
+    this.surroundings.log.info('secret files read', { [Field.resourceName]: what, [Field.path]: paths.join(' ') });
+  }
+
+  #take(value: T | undefined): void {
+    const previous = this.#value;
+    this.#value = value;
+    if (value !== undefined) this.onChange();
+    if (previous !== undefined) this.files.discard?.(previous);
+  }
+
+  #refused(error: unknown): void {
+    // Whatever it was may have been the moment: it is tried again at each look.
+    this.#marks = undefined;
+    this.#complain(error);
+  }
+
+  #complain(error: unknown): void {
+    const message =
+      this.#value === undefined ? 'secret files refused' : 'secret files refused, the last good content stays';
+    this.surroundings.log.warn(message, {
+      [Field.resourceName]: this.files.what,
+      [Field.path]: this.files.paths.join(' '),
+      [Field.code]: errorCodeOf(error),
+      [Field.error]: error instanceof Error ? error.message : String(error),
+    });
+  }
+}

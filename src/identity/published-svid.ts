@@ -1,0 +1,165 @@
+import type { SealedSvid } from '../hotpath/index.js';
+import type { ScheduledCall, TimerWheel } from '../rotation/index.js';
+import { Field, type LogFields, type Logger } from '../telemetry/index.js';
+import type { BundleDelivery } from './bundle-delivery.js';
+import { type HeldSvid, holdSvid } from './held-svid.js';
+import type { SecretContent } from './secret-content.js';
+import { ServedBundle } from './served-bundle.js';
+
+/** Which halves of the SVID are new. */
+export interface SvidChange {
+  readonly certificate: boolean;
+  readonly bundle: boolean;
+}
+
+export interface PublishedSvidOptions {
+  readonly timers: TimerWheel;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  readonly logger: Logger;
+  readonly delivery: BundleDelivery;
+  /** Stands in each log line. */
+  readonly logFields: LogFields;
+}
+
+/** A proven SVID on its way to whoever wants it. */
+export interface NewSvid {
+  readonly sealed: SealedSvid;
+  /** Epoch milliseconds; drawn once. */
+  readonly rotateAtMs: number;
+  /** When it was asked for, in epoch milliseconds. */
+  readonly startedAtMs: number;
+}
+
+/**
+ * How long a new leaf waits for the bundle that has its root: ten times what the last of 5 000 streams needs. Whoever has
+ * not answered by then keeps nobody waiting any more.
+ */
+const DELIVERY_TIMEOUT_MS = 5000;
+
+/**
+ * What everybody sees of one workload's SVID, in the order that no peer is surprised by: first the bundle with old and new
+ * roots, then the leaf of a new root, and an old root goes when no leaf of it can be valid any more.
+ */
+export class PublishedSvid {
+  #held: HeldSvid | undefined;
+  /** Waits for its bundle to be everywhere. */
+  #staged: NewSvid | undefined;
+  #rootTimer: ScheduledCall | undefined;
+  readonly #bundle = new ServedBundle();
+  readonly #listeners = new Set<(change: SvidChange) => void>();
+  readonly #closing = new AbortController();
+
+  constructor(private readonly options: PublishedSvidOptions) {}
+
+  get held(): HeldSvid | undefined {
+    return this.#held;
+  }
+
+  isValid(): boolean {
+    return this.#held !== undefined && this.options.now() < this.#held.notAfterMs;
+  }
+
+  /** Calls `listener` after each change, until the result is called. */
+  onChange(listener: (change: SvidChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Owns its bytes. While one waits for its bundle, the next takes its place. */
+  publish(next: NewSvid): void {
+    const heldLeafEndMs = this.#held?.notAfterMs ?? 0;
+    const { content, hasNewRoots } = this.#bundle.take(next.sealed, { nowMs: this.options.now(), heldLeafEndMs });
+    this.#planRootEnd();
+    const isWaiting = this.#staged !== undefined;
+    if (!isWaiting && (!hasNewRoots || !this.isValid())) {
+      this.#replace(next);
+      return;
+    }
+    this.#stage(next);
+    this.#replaceBundle(content);
+    if (!isWaiting) void this.#replaceWhenDelivered(content);
+  }
+
+  /** Takes back what waits; what is held stays readable. */
+  close(): void {
+    this.#closing.abort();
+    this.#rootTimer?.cancel();
+    this.#stage(undefined);
+  }
+
+  /** Overwrites what is held. Only after {@link close}, when no stream can ask for it any more. */
+  wipe(): void {
+    this.#held?.certificate.wipe();
+    this.#held = undefined;
+  }
+
+  #stage(next: NewSvid | undefined): void {
+    this.#staged?.sealed.certificateBody.fill(0);
+    this.#staged = next;
+  }
+
+  /** Never rejects. */
+  async #replaceWhenDelivered(bundle: SecretContent): Promise<void> {
+    await this.#delivered(bundle);
+    // Meanwhile another answer may have brought further roots.
+    for (let known = bundle; this.#staged !== undefined && known !== this.#held?.bundle; ) {
+      known = this.#held?.bundle ?? known;
+      await this.#delivered(known);
+    }
+    const staged = this.#staged;
+    this.#staged = undefined;
+    if (staged !== undefined) this.#replace(staged);
+  }
+
+  /** The held leaf must not end meanwhile. */
+  #delivered(bundle: SecretContent): Promise<void> {
+    const { delivery, now } = this.options;
+    const remainingMs = Math.max(0, (this.#held?.notAfterMs ?? 0) - now());
+    const timeoutMs = Math.min(DELIVERY_TIMEOUT_MS, remainingMs / 2);
+    return delivery.delivered(bundle, { timeoutMs, signal: this.#closing.signal });
+  }
+
+  #replaceBundle(bundle: SecretContent): void {
+    if (this.#held === undefined || this.#held.bundle === bundle) return;
+    this.#held = { ...this.#held, bundle };
+    const { logger, logFields } = this.options;
+    logger.info('trust bundle changed', { ...logFields, [Field.version]: bundle.version });
+    this.#tell({ certificate: false, bundle: true });
+  }
+
+  #replace({ sealed, rotateAtMs, startedAtMs }: NewSvid): void {
+    const { now, logger, logFields } = this.options;
+    const { content } = this.#bundle;
+    if (content === undefined) return;
+    const previous = this.#held;
+    const held = holdSvid(sealed, content, rotateAtMs);
+    this.#held = held;
+    logger.info(previous === undefined ? 'svid issued' : 'svid rotated', {
+      ...logFields,
+      [Field.serial]: held.serial,
+      [Field.notAfter]: new Date(held.notAfterMs).toISOString(),
+      [Field.rotateAt]: new Date(held.rotateAtMs).toISOString(),
+      [Field.durationMs]: now() - startedAtMs,
+    });
+    this.#tell({ certificate: true, bundle: previous?.bundle !== held.bundle });
+    // Who serves it copies the body into each message, so nobody needs the old key any more.
+    previous?.certificate.wipe();
+  }
+
+  #tell(change: SvidChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+
+  #planRootEnd(): void {
+    this.#rootTimer?.cancel();
+    const { timers, now } = this.options;
+    const { nextEndMs } = this.#bundle;
+    if (nextEndMs === undefined || this.#closing.signal.aborted) return;
+    this.#rootTimer = timers.schedule(nextEndMs, () => {
+      const bundle = this.#bundle.dropEnded(now());
+      if (bundle !== undefined) this.#replaceBundle(bundle);
+      this.#planRootEnd();
+    });
+  }
+}
