@@ -1,3 +1,5 @@
+import type { SecretKind } from './secret-kind.js';
+
 /**
  * What the SDS server needs from whoever holds the secrets. Declared here, beside its use; `app` plugs it in.
  */
@@ -27,6 +29,11 @@ export interface SecretView {
    */
   secret(name: string): ServedSecret | undefined;
   /**
+   * Whether policy says that this caller can never have a secret of that name: true tells a delta client so, and lets its
+   * Envoy go on without. Left out, or false, a name may still come. It must not tell a forbidden name from an unknown one.
+   */
+  isImpossible?(name: string): boolean;
+  /**
    * Calls `changed` after each change of any secret of this view, with the names that changed, until `close`.
    * The view calls `end` when the stream has to start anew (its token has expired, say).
    */
@@ -47,4 +54,6 @@ export interface ServedSecret {
   readonly version: string;
   /** A serialised `tls.v3.Secret` without its `name`. */
   readonly body: Buffer;
+  /** What the holder means it to be. A body of another kind is not served. */
+  readonly kind?: SecretKind;
 }

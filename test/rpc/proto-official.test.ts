@@ -41,7 +41,10 @@ const PINNED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     NOT_SERVING: '2',
     SERVICE_UNKNOWN: '3',
   },
-  'grpc.health.v1.Health': { Check: 'grpc.health.v1.HealthCheckRequest -> grpc.health.v1.HealthCheckResponse' },
+  'grpc.health.v1.Health': {
+    Check: 'grpc.health.v1.HealthCheckRequest -> grpc.health.v1.HealthCheckResponse',
+    Watch: 'grpc.health.v1.HealthCheckRequest -> stream grpc.health.v1.HealthCheckResponse',
+  },
 };
 
 const ourFiles = readdirSync(OURS, { recursive: true })
