@@ -5,6 +5,7 @@
  */
 export type { LastRejection } from './rejection-book.js';
 export { MAX_REQUEST_BYTES } from './request-codec.js';
+export { type RestHandlerOptions, restHandler } from './rest/rest-handler.js';
 export { createSdsServer, type SdsServer, type SdsServerOptions } from './sds-server.js';
 export type { NameStatus, SdsStatus } from './sds-status.js';
 export type { SecretKind } from './secret-kind.js';

@@ -3,6 +3,7 @@ import { IdentityError } from '../errors/index.js';
 import { type FramedCall, type FramedServer, toStatusObject } from '../rpc/index.js';
 import { type Logger, MetricRegistry } from '../telemetry/index.js';
 import { Broadcast } from './broadcast.js';
+import { addFetchMethod } from './fetch-method.js';
 import { STREAM_METHODS, type StreamMethod } from './methods.js';
 import { NameLabels } from './name-labels.js';
 import { RejectionBook } from './rejection-book.js';
@@ -10,6 +11,7 @@ import { ResponseEncoder } from './response-encoder.js';
 import { responseLayout } from './response-layout.js';
 import { readStatus, type SdsStatus } from './sds-status.js';
 import { SdsStream, type StreamContext } from './sds-stream.js';
+import { SecretFetcher } from './secret-fetcher.js';
 import type { SecretSource } from './secret-source.js';
 import { ServedContents } from './served-contents.js';
 import { StreamLog } from './stream-log.js';
@@ -85,6 +87,8 @@ class Server implements SdsServer {
       noncePrefix: randomBytes(NONCE_PREFIX_BYTES).toString('base64url'),
       onGone: (stream) => this.#forget(stream),
     };
+    const fetcher = new SecretFetcher({ source, contents: this.#context.contents });
+    addFetchMethod(server, { fetcher, encoder: this.#context.encoders.sotw });
     for (const method of STREAM_METHODS) server.addMethod(method.path, (call) => this.#open(call, method));
   }
 

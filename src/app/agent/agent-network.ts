@@ -3,7 +3,7 @@ import { createCaClient } from '../../ca-client/index.js';
 import type { AgentConfig } from '../../config/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
 import type { CertificateIssuer } from '../../identity/index.js';
-import { addHealthMethod, createFramedServer, listenUnix } from '../../rpc/index.js';
+import { addHealthMethods, createFramedServer, listenUnix } from '../../rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES, type SecretSource } from '../../sds/index.js';
 import { addressText } from '../address-text.js';
 import type { AppContext } from '../running-app.js';
@@ -63,7 +63,7 @@ export async function listenForEnvoy(
     controlPlaneIdentifier: `sidecert/${VERSION}`,
     now,
   });
-  addHealthMethod(server, options.isServing);
+  addHealthMethods(server, options.isServing);
   const listener = await listenUnix({
     path: config.socket,
     mode: SOCKET_MODE,
