@@ -6,6 +6,9 @@ import type { SecretSource, SecretView, StreamCaller } from '../../sds/index.js'
 const CERTIFICATE_NAME = 'default';
 const BUNDLE_NAME = 'ROOTCA';
 
+/** Names that metrics and status call by their name. */
+export const CONFIGURED_NAMES: readonly string[] = [CERTIFICATE_NAME, BUNDLE_NAME];
+
 const BEARER = 'Bearer ';
 
 /** The pod's identity for every stream: in sidecar mode the socket belongs to one pod. */
