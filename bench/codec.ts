@@ -108,7 +108,7 @@ const ack = Buffer.from(
     responseNonce: nonce,
   }).finish(),
 );
-const expected = { names: ['default'], nonce };
+const expected = { names: ['default'], nonce, version };
 const ackCases = [
   rate({
     group: 'ACK',

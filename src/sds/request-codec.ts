@@ -43,9 +43,10 @@ export interface DecodedRequest extends XdsRequest {
 export interface Expected {
   readonly names: readonly string[];
   readonly nonce: string;
+  readonly version: string;
 }
 
-export const NOTHING_EXPECTED: Expected = { names: NO_NAMES, nonce: '' };
+const NOTHING_EXPECTED: Expected = { names: NO_NAMES, nonce: '', version: '' };
 
 /**
  * Reads a request; all of `node` but its id is skipped unread. One for another type has no names, however many it says.
@@ -112,7 +113,7 @@ function read(reader: WireReader, fields: RequestFields, expected: Expected): De
       hasType = reader.length > 0;
       foreignType = reader.is(TYPE_URL) ? '' : quote(reader.text());
     } else if (field === fields.version) {
-      version = quote(reader.text());
+      version = reader.isText(expected.version) ? expected.version : quote(reader.text());
     } else if (field === fields.error) {
       error = quote(messageOf(new WireReader(reader.value())));
     } else if (field === fields.node) {

@@ -5,7 +5,14 @@ import type { Content } from './contents.js';
 import { LineBudget } from './line-budget.js';
 import type { StreamMethod } from './methods.js';
 import type { RejectionBook } from './rejection-book.js';
-import { type DecodedRequest, decodeRequest, MAX_NAMES, tooManyNames, wrongType } from './request-codec.js';
+import {
+  type DecodedRequest,
+  decodeRequest,
+  type Expected,
+  MAX_NAMES,
+  tooManyNames,
+  wrongType,
+} from './request-codec.js';
 import { RequestReader } from './request-reader.js';
 import { encodeTail, NONCE_CHARS, type ResponseEncoder } from './response-encoder.js';
 import type { StandingStream } from './sds-status.js';
@@ -24,6 +31,7 @@ import {
   onTime,
   type Verdict,
 } from './subscription.js';
+import { NO_NAMES } from './wanted-names.js';
 
 /** What all streams of a server share. */
 export interface StreamContext {
@@ -202,9 +210,7 @@ export class SdsStream
     const { fields, form } = this.method;
     if (this.#reader === undefined && isLast) {
       const { names, outstanding } = this.#subscription;
-      // A delta request names only what changes, and an ACK nothing.
-      const expected = outstanding && { nonce: outstanding.nonce, names: form === 'sotw' ? names : [] };
-      return decodeRequest(bytes, fields, expected);
+      return decodeRequest(bytes, fields, outstanding && expectedAck(form, names, outstanding));
     }
     this.#reader ??= new RequestReader(fields);
     const request = this.#reader.read(bytes, isLast);
@@ -307,4 +313,11 @@ export class SdsStream
     this.#subscription = NEW_SUBSCRIPTION[this.method.form];
     this.#context.onGone(this);
   }
+}
+
+/** A delta request names only what changes, and an ACK nothing. */
+function expectedAck(form: Form, names: readonly string[], { nonce, contents }: Outstanding): Expected {
+  // Of several secrets the version is a hash over all, which is not kept.
+  const [content] = contents.size === 1 ? contents.values() : [];
+  return { nonce, version: content?.version ?? '', names: form === 'sotw' ? names : NO_NAMES };
 }

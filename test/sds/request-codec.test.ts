@@ -101,7 +101,7 @@ t.test('a first request of 60 kB gives its names and the id of its node', async 
 });
 
 t.test('an ACK that was expected is read as what was expected, without a copy', async (t) => {
-  const expected = { names: ['A', 'B'], nonce: 'nonce' };
+  const expected = { names: ['A', 'B'], nonce: 'nonce', version: 'v' };
   const read = (names: readonly string[], nonce = 'nonce') =>
     decode(encodeRequest({ names, nonce }), REQUEST_FIELDS.sotw, expected);
   t.equal(read(['A', 'B']).names, expected.names);
