@@ -83,6 +83,8 @@ export class SdsStream
   #view: SecretView | undefined;
   #subscription: (typeof NEW_SUBSCRIPTION)[Form];
   #sentCount = 0;
+  /** What the nonces of this stream begin with, once it has sent one. */
+  #noncePrefix: string | undefined;
   #lineBudget: LineBudget | undefined;
   #isHalfClosed = false;
   #isQueued = false;
@@ -294,9 +296,8 @@ export class SdsStream
 
   #nextNonce(): string {
     this.#sentCount += 1;
-    const { noncePrefix } = this.#context;
-    const start = noncePrefix + this.stream.toString(16).padStart(NONCE_STREAM_HEX_DIGITS, '0');
-    return start + this.#sentCount.toString(16).padStart(NONCE_CHARS - start.length, '0');
+    this.#noncePrefix ??= this.#context.noncePrefix + this.stream.toString(16).padStart(NONCE_STREAM_HEX_DIGITS, '0');
+    return this.#noncePrefix + this.#sentCount.toString(16).padStart(NONCE_CHARS - this.#noncePrefix.length, '0');
   }
 
   #release(): void {

@@ -36,7 +36,9 @@ export function toSend(sub: Subscription, lookup: SecretLookup): Sending | undef
   for (const name of names) {
     const found = lookup.find(name);
     if (found !== undefined && isDue(sub, name, found.content)) {
-      return form === 'sotw' ? stateOfTheWorld(sub, lookup) : { secrets: [{ name, ...found }], removed: NO_NAMES };
+      // Nearly every stream has one name, and then the whole world is that.
+      if (form === 'sotw' && names.length > 1) return stateOfTheWorld(sub, lookup);
+      return { secrets: [{ name, secret: found.secret, content: found.content }], removed: NO_NAMES };
     }
     if (form === 'delta' && found === undefined && isDue(sub, name, REMOVED) && lookup.isImpossible(name)) {
       return { secrets: NO_SECRETS, removed: [name] };
@@ -60,7 +62,9 @@ function stateOfTheWorld(sub: Subscription, lookup: SecretLookup): Sending {
   const secrets: NamedSecret[] = [];
   for (const name of sub.names) {
     const found = lookup.find(name);
-    if (found !== undefined && isOfItsKind(sub, name, found.content)) secrets.push({ name, ...found });
+    if (found !== undefined && isOfItsKind(sub, name, found.content)) {
+      secrets.push({ name, secret: found.secret, content: found.content });
+    }
   }
   return { secrets, removed: NO_NAMES };
 }

@@ -87,8 +87,12 @@ export const NEW_SUBSCRIPTION: Readonly<Record<Form, Subscription>> = { sotw: fr
 
 function fresh(form: Form): Subscription {
   return {
-    ...{ form, hasStarted: false, names: NO_NAMES, outstanding: undefined },
-    ...{ applied: NO_CONTENTS, rejected: NO_REJECTIONS },
+    form,
+    hasStarted: false,
+    names: NO_NAMES,
+    outstanding: undefined,
+    applied: NO_CONTENTS,
+    rejected: NO_REJECTIONS,
   };
 }
 
@@ -138,12 +142,18 @@ export function onSent(
   sent: Pick<Outstanding, 'nonce' | 'contents' | 'cause'> & { readonly nowMs: number },
 ): Subscription {
   const { nonce, contents, cause, nowMs } = sent;
+  const { form, hasStarted, names, applied, rejected } = sub;
   const outstanding: Outstanding = {
-    ...{ nonce, contents, cause, sentAtMs: nowMs, deadlineMs: nowMs + ANSWER_TIMEOUT_MS },
-    ...{ overtakenBy: NO_KINDS, voided: NO_NAMES },
+    nonce,
+    contents,
+    cause,
+    sentAtMs: nowMs,
+    deadlineMs: nowMs + ANSWER_TIMEOUT_MS,
     stage: sub.outstanding === undefined ? 'fresh' : 'second',
+    overtakenBy: NO_KINDS,
+    voided: NO_NAMES,
   };
-  return { ...sub, outstanding };
+  return { form, hasStarted, names, outstanding, applied, rejected };
 }
 
 /** Step 7. `late`: newer content may go out now. `dead`: never answered, the stream has to end. */
@@ -165,9 +175,11 @@ function answered(sub: Subscription, verdict: Verdict, nonce: string): Subscript
       // SotW, no nonce and nothing outstanding: a new subscriber behind the same stream, who needs all of it.
       return sub.form === 'sotw' && nonce === '' ? { ...sub, applied: NO_CONTENTS } : sub;
     case 'ack': {
-      const applied = appliedBy(sub, verdict.answered);
-      const rejected = only(sub.rejected, (name) => !applied.has(name));
-      return { ...sub, outstanding: undefined, applied: merged(sub.applied, applied), rejected };
+      const { form, hasStarted, names } = sub;
+      const newer = appliedBy(sub, verdict.answered);
+      const applied = merged(sub.applied, newer);
+      const rejected = sub.rejected.size === 0 ? sub.rejected : only(sub.rejected, (name) => !newer.has(name));
+      return { form, hasStarted, names, outstanding: undefined, applied, rejected };
     }
     case 'nack': {
       const rejected = only(rejectionsOf(verdict.answered, verdict.blames), (name) => sub.names.includes(name));
