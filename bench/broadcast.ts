@@ -45,7 +45,8 @@ class InProcessEnvoys {
   static async open(count: number): Promise<InProcessEnvoys> {
     const envoys = new InProcessEnvoys();
     const first = envoys.#untilAllHave(count);
-    const addMethod = (_path: string, open: (call: FramedCall) => void): void => {
+    const addMethod = (path: string, open: (call: FramedCall) => void): void => {
+      if (!path.endsWith('/StreamSecrets')) return;
       for (let stream = 0; stream < count; stream += 1) open(new InProcessCall(envoys.onPush));
     };
     createSdsServer({

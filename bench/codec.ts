@@ -7,8 +7,10 @@ import { loadOperation } from '../src/hotpath/operation.js';
 import { encodeCertificateSecret } from '../src/hotpath/secret-codec.js';
 import { envoy, FRAME_PREFIX_BYTES, writeFramePrefix } from '../src/rpc/index.js';
 import { decodeRequest } from '../src/sds/request-codec.js';
+import { REQUEST_FIELDS } from '../src/sds/request-fields.js';
 import { RequestReader } from '../src/sds/request-reader.js';
 import { encodeTail, NONCE_CHARS, ResponseEncoder } from '../src/sds/response-encoder.js';
+import { responseLayout } from '../src/sds/response-layout.js';
 import { SECRET_TYPE_URL } from '../src/sds/type-url.js';
 import { ask, type Case, rate } from './harness.js';
 import { only, sealRequest } from './material.js';
@@ -47,13 +49,15 @@ const secretCases = pair(
 
 /** Turns of the event loop end when we say so. */
 let endTurn = (): void => {};
-const encoder = new ResponseEncoder('bench', (act) => {
+const encoder = new ResponseEncoder(responseLayout('sotw', 'bench'), (act) => {
   endTurn = act;
 });
-const named = [{ name: 'default', secret: { version, body: certificateBody } }];
+const secret = { version, body: certificateBody };
+const content = { version, kind: 'certificate' } as const;
+const sending = { secrets: [{ name: 'default', secret, content }], removed: [] };
 
 function framedByUs(): Buffer[] {
-  const response = encoder.encode(named);
+  const response = encoder.encode(sending);
   const frame = [response.head, encodeTail(nonce)];
   response.release();
   return frame;
@@ -104,11 +108,12 @@ const ack = Buffer.from(
     responseNonce: nonce,
   }).finish(),
 );
+const expected = { names: ['default'], nonce, version };
 const ackCases = [
   rate({
     group: 'ACK',
     name: 'ours',
-    run: () => decodeRequest(ack),
+    run: () => decodeRequest(ack, REQUEST_FIELDS.sotw, expected),
     check: (read) => assert.deepEqual([read.names, read.nonce, read.version], [['default'], nonce, version]),
   }),
   rate({
@@ -128,7 +133,7 @@ const firstCases = [
     group: 'first request of 55 kB',
     name: 'ours',
     run: () => {
-      const reader = new RequestReader();
+      const reader = new RequestReader(REQUEST_FIELDS.sotw);
       return parts.map((part, index) => reader.read(part, index === parts.length - 1)).at(-1);
     },
     check: (read) => assert.deepEqual([read?.names, read?.nodeId], [['default'], 'bench']),

@@ -80,6 +80,16 @@ export const AGENT_OPTIONS = {
     description: 'kind of the private key, new for each certificate',
   }),
   ...SECRET_OPTIONS,
+  rest: withDefault(oneOf(['off', 'bundles', 'keys']), 'off', {
+    flag: 'rest',
+    description:
+      'what the socket also serves as JSON over HTTP/1.1 (POST /v3/discovery:secrets): nothing, trust bundles, or private keys, too',
+  }),
+  deltaRemovals: withDefault(oneOf(['on', 'off']), 'on', {
+    flag: 'delta-removals',
+    description:
+      'whether an Envoy that asks by delta is told of a name that it can never have, and goes on without; Envoys before 1.30 count that as rejected',
+  }),
   hotPath: HOT_PATH,
   logLevel: LOG_LEVEL,
 };

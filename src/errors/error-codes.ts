@@ -45,6 +45,7 @@ export const ERROR_CODES = [
   // sds
   'ERR_REQUEST_INVALID',
   'ERR_SVID_NOT_READY',
+  'ERR_SECRET_UNKNOWN',
   // rpc
   'ERR_SOCKET_IN_USE',
   'ERR_SOCKET_INVALID',

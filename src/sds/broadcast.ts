@@ -18,6 +18,11 @@ export class Broadcast {
   #due: PushTarget[] = [];
   #next = 0;
 
+  /** Whether anybody's turn is still to come. */
+  get isPushing(): boolean {
+    return this.#due.length > 0;
+  }
+
   /** Queues `target`, which is not queued already. */
   add(target: PushTarget): void {
     if (this.#due.length === 0) setImmediate(this.#turn);

@@ -1,19 +1,21 @@
 import { type DecodedRequest, decodeRequest, nodeIdOf, unreadable } from './request-codec.js';
-
-/** The key of `DiscoveryRequest.node`: field 2, length-delimited. */
-const NODE_KEY = 0x12;
+import type { RequestFields } from './request-fields.js';
 
 /** Of a long node this much is waited for, to read its id from: that is its first field, and quoted shorter than this. */
 const NODE_HEAD_BYTES = 512;
 
+/** The low three bits of a field's key. (Protocol Buffers, "Message Structure") */
+const LENGTH_DELIMITED = 2;
+
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Puts the requests of one stream together from the parts that they come in. The first one of a real Envoy is 50 to
+ * Puts one request together from the parts that it comes in. The first one of a real Envoy is 50 to
  * 60 kB, nearly all of it in `node`, in parts of up to 16 kB: that is thrown away as it comes, so a thousand Envoys that
  * come at once take no memory for it.
  */
 export class RequestReader {
+  readonly #fields: RequestFields;
   /** What has come of a request and is kept, in its first `#length` bytes. Grows by doubling. */
   #kept = NOTHING;
   #length = 0;
@@ -23,13 +25,15 @@ export class RequestReader {
   #skip = 0;
   #nodeId = '';
 
+  constructor(fields: RequestFields) {
+    this.#fields = fields;
+  }
+
   /**
    * Takes the next part; gives the request with its last one.
    * @throws IdentityError as {@link decodeRequest}.
    */
   read(part: Buffer, isLast: boolean): DecodedRequest | undefined {
-    const isWhole = isLast && this.#length === 0 && this.#skip === 0;
-    if (isWhole && this.#nodeId === '') return decodeRequest(part);
     const skipped = Math.min(this.#skip, part.length);
     this.#skip -= skipped;
     this.#keep(part.subarray(skipped));
@@ -39,13 +43,8 @@ export class RequestReader {
 
   #finish(): DecodedRequest {
     if (this.#skip > 0) throw unreadable(new RangeError('the message ends within its node'));
-    const request = decodeRequest(this.#kept.subarray(0, this.#length));
-    const nodeId = request.nodeId === '' ? this.#nodeId : request.nodeId;
-    this.#kept = NOTHING;
-    this.#length = 0;
-    this.#fieldAt = 0;
-    this.#nodeId = '';
-    return { ...request, nodeId };
+    const request = decodeRequest(this.#kept.subarray(0, this.#length), this.#fields);
+    return request.nodeId === '' ? { ...request, nodeId: this.#nodeId } : request;
   }
 
   #keep(bytes: Buffer): void {
@@ -61,12 +60,13 @@ export class RequestReader {
 
   /** Goes over the fields that have come whole, and takes each long node out, as soon as its head is there. */
   #throwNodesAway(): void {
+    const nodeKey = (this.#fields.node << 3) | LENGTH_DELIMITED;
     for (;;) {
       const kept = this.#kept.subarray(0, this.#length);
       const valueAt = valueOfField(kept, this.#fieldAt);
       if (valueAt === undefined) return;
       const { start, end } = valueAt;
-      if (kept[this.#fieldAt] === NODE_KEY && end - start > NODE_HEAD_BYTES) {
+      if (kept[this.#fieldAt] === nodeKey && end - start > NODE_HEAD_BYTES) {
         if (this.#length < start + NODE_HEAD_BYTES) return;
         this.#nodeId = nodeIdOf(kept.subarray(start, Math.min(end, this.#length)));
         this.#skip = Math.max(0, end - this.#length);
@@ -86,7 +86,7 @@ export class RequestReader {
  */
 function valueOfField(bytes: Buffer, at: number): { start: number; end: number } | undefined {
   const key = bytes[at];
-  if (key === undefined || key >= 0x80 || (key & 7) !== 2) return undefined;
+  if (key === undefined || key >= 0x80 || (key & 7) !== LENGTH_DELIMITED) return undefined;
   let length = 0;
   for (let index = at + 1, shift = 0; shift <= 21; index += 1, shift += 7) {
     const byte = bytes[index];

@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
-import { envoy, FRAME_PREFIX_BYTES, google, writeFramePrefix } from '../rpc/index.js';
+import { FRAME_PREFIX_BYTES, writeFramePrefix } from '../rpc/index.js';
+import { type Content, type Contents, REMOVED } from './contents.js';
+import { encodeRemoval, joined, type ResponseLayout } from './response-layout.js';
 import type { ServedSecret } from './secret-source.js';
-import type { NamedSecret } from './subscription.js';
-import { SECRET_TYPE_URL } from './type-url.js';
-
-const { DiscoveryResponse } = envoy.service.discovery.v3;
-const { Secret } = envoy.extensions.transport_sockets.tls.v3;
+import type { NamedSecret, Sending } from './sending.js';
 
 /** Every nonce has this length, so that the length of a message is the same for all streams. */
 export const NONCE_CHARS = 27;
@@ -14,15 +12,10 @@ export const NONCE_CHARS = 27;
 /** As many as a secret's own version commonly has. */
 const SET_VERSION_HEX_DIGITS = 16;
 
-/** Field 2 of a message, length-delimited: `DiscoveryResponse.resources`, and `Any.value` too. */
-const FIELD_2_BYTES = 0x12;
-
-/** `DiscoveryResponse.nonce`: field 5, length-delimited. */
+/** The nonce of a response, of either form: field 5, length-delimited. */
 const NONCE_FIELD = Buffer.from([0x2a, NONCE_CHARS]);
 
 const TAIL_BYTES = NONCE_FIELD.length + NONCE_CHARS;
-
-const ANY_TYPE = google.protobuf.Any.encode({ type_url: SECRET_TYPE_URL }).finish();
 
 /**
  * A response without its nonce, as the beginning of a gRPC frame: the same memory for every stream that it goes to. It
@@ -30,10 +23,13 @@ const ANY_TYPE = google.protobuf.Any.encode({ type_url: SECRET_TYPE_URL }).finis
  */
 export class SharedResponse {
   readonly head: Buffer;
+  /** What is in it; outlives the memory. */
+  readonly contents: Contents;
   #users = 1;
 
-  constructor(head: Buffer) {
+  constructor(head: Buffer, contents: Contents) {
     this.head = head;
+    this.contents = contents;
   }
 
   /** One more will call {@link release}. */
@@ -50,59 +46,85 @@ export class SharedResponse {
 }
 
 /**
- * Writes responses. A push to thousands of streams happens in a few turns of the event loop, so a response to one secret
- * is kept for the turn in which it was made, and each stream adds only its nonce: protobuf fields may come in any order.
+ * Writes responses. A push to thousands of streams happens in a few turns of the event loop, so a response is kept for the
+ * turn in which it was made, and each stream adds only its nonce: protobuf fields may come in any order.
  */
 export class ResponseEncoder {
-  readonly #common: Uint8Array;
+  readonly #layout: ResponseLayout;
   readonly #afterTurn: (act: () => void) => void;
   /** Of this turn: the responses with one secret, by its name. */
-  readonly #shared = new Map<ServedSecret, Map<string, SharedResponse>>();
+  readonly #ofOne = new Map<ServedSecret, Map<string, SharedResponse>>();
+  /** Of this turn: the responses with several, by names and versions. */
+  readonly #ofSets = new Map<string, SharedResponse>();
 
-  constructor(controlPlaneIdentifier: string, afterTurn: (act: () => void) => void = setImmediate) {
+  constructor(layout: ResponseLayout, afterTurn: (act: () => void) => void = setImmediate) {
+    this.#layout = layout;
     this.#afterTurn = afterTurn;
-    this.#common = DiscoveryResponse.encode({
-      typeUrl: SECRET_TYPE_URL,
-      controlPlane: { identifier: controlPlaneIdentifier },
-    }).finish();
   }
 
   /**
-   * The response that holds `secrets`, of which there is at least one: Envoy takes an empty one for success. Whoever has
-   * it calls {@link SharedResponse.release} once.
+   * The response for `sending`, to be followed by a tail. Whoever has it calls {@link SharedResponse.release} once.
+   * @throws IdentityError `ERR_INTERNAL`: there is nothing in it, which Envoy would take for success.
    */
-  encode(secrets: readonly NamedSecret[]): SharedResponse {
+  encode({ secrets, removed }: Sending): SharedResponse {
     const [first, ...others] = secrets;
-    if (first === undefined) throw new IdentityError('ERR_INTERNAL', 'response: got no secret, expected at least one');
-    return others.length === 0 ? this.#ofOne(first).use() : new SharedResponse(this.#head(secrets));
+    if (first === undefined) return this.#removal(removed);
+    if (this.#ofOne.size + this.#ofSets.size === 0) this.#afterTurn(this.#forget);
+    return (others.length === 0 ? this.#withOne(first) : this.#withSeveral(secrets)).use();
   }
 
-  #ofOne(named: NamedSecret): SharedResponse {
-    if (this.#shared.size === 0) this.#afterTurn(this.#forget);
-    let byName = this.#shared.get(named.secret);
+  /** The whole of a response that has no nonce, with its frame, and of one user. */
+  encodeWhole(secrets: readonly NamedSecret[]): SharedResponse {
+    return new SharedResponse(this.#write(secrets, 0), contentsOf(secrets));
+  }
+
+  #withOne(named: NamedSecret): SharedResponse {
+    let byName = this.#ofOne.get(named.secret);
     if (byName === undefined) {
       byName = new Map();
-      this.#shared.set(named.secret, byName);
+      this.#ofOne.set(named.secret, byName);
     }
     let response = byName.get(named.name);
     if (response === undefined) {
-      response = new SharedResponse(this.#head([named]));
+      response = new SharedResponse(this.#write([named], TAIL_BYTES), contentsOf([named]));
       byName.set(named.name, response);
     }
     return response;
   }
 
+  #withSeveral(secrets: readonly NamedSecret[]): SharedResponse {
+    const key = secrets.map(lineOf).join('\n');
+    let response = this.#ofSets.get(key);
+    if (response === undefined) {
+      response = new SharedResponse(this.#write(secrets, TAIL_BYTES), contentsOf(secrets));
+      this.#ofSets.set(key, response);
+    }
+    return response;
+  }
+
+  #removal(names: readonly string[]): SharedResponse {
+    if (names.length === 0) throw new IdentityError('ERR_INTERNAL', 'response: got nothing to tell, expected a secret');
+    const head = joined([new Uint8Array(FRAME_PREFIX_BYTES), encodeRemoval(this.#layout, names)]);
+    writeFramePrefix(head, head.length - FRAME_PREFIX_BYTES + TAIL_BYTES);
+    return new SharedResponse(head, new Map(names.map((name) => [name, REMOVED])));
+  }
+
   readonly #forget = (): void => {
-    for (const byName of this.#shared.values()) for (const response of byName.values()) response.release();
-    this.#shared.clear();
+    for (const byName of this.#ofOne.values()) for (const response of byName.values()) response.release();
+    for (const response of this.#ofSets.values()) response.release();
+    this.#ofOne.clear();
+    this.#ofSets.clear();
   };
 
-  #head(secrets: readonly NamedSecret[]): Buffer {
+  #write(secrets: readonly NamedSecret[], tailBytes: number): Buffer {
     const parts: Uint8Array[] = [new Uint8Array(FRAME_PREFIX_BYTES)];
-    for (const { name, secret } of secrets) parts.push(resourceHead(name, secret.body.length), secret.body);
-    parts.push(this.#common, DiscoveryResponse.encode({ versionInfo: versionOf(secrets) }).finish());
+    for (const { name, secret } of secrets) {
+      const { version, body } = secret;
+      parts.push(this.#layout.resourceHead({ name, version, bodyBytes: body.length }), body);
+    }
+    parts.push(this.#layout.common, this.#layout.version(versionOf(secrets)));
     const head = joined(parts);
-    writeFramePrefix(head, head.length - FRAME_PREFIX_BYTES + TAIL_BYTES);
+    writeFramePrefix(head, head.length - FRAME_PREFIX_BYTES + tailBytes);
     return head;
   }
 }
@@ -115,36 +137,18 @@ export function encodeTail(nonce: string): Buffer {
   return tail;
 }
 
-/** What comes before the body of one resource: `resources: Any { type_url, value: Secret { name, … } }`. */
-function resourceHead(name: string, bodyLength: number): Uint8Array {
-  const secretName = Secret.encode({ name }).finish();
-  const value = [FIELD_2_BYTES, ...varint(secretName.length + bodyLength)];
-  const anyLength = ANY_TYPE.length + value.length + secretName.length + bodyLength;
-  return joined([Uint8Array.of(FIELD_2_BYTES, ...varint(anyLength)), ANY_TYPE, Uint8Array.from(value), secretName]);
-}
-
-/** Base 128, least significant group first. (Protocol Buffers, "Encoding") */
-function varint(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)];
-}
-
-/** In memory of its own, not of the shared pool: slices of that are handed out again, and this may hold a key. */
-function joined(parts: readonly Uint8Array[]): Buffer {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const whole = Buffer.allocUnsafeSlow(length);
-  let end = 0;
-  for (const part of parts) {
-    whole.set(part, end);
-    end += part.length;
-  }
-  return whole;
-}
-
-/** Says what is in the response, equal for equal content whatever the order: a lone secret's own version, else a hash over all. */
-function versionOf(secrets: readonly NamedSecret[]): string {
+/** Says what is in a response, equal for equal content whatever the order: a lone secret's own version, else a hash over all. */
+export function versionOf(secrets: readonly NamedSecret[]): string {
   const [first, ...others] = secrets;
   if (first !== undefined && others.length === 0) return first.secret.version;
-  const lines = secrets.map(({ name, secret }) => JSON.stringify([name, secret.version])).sort();
+  const lines = secrets.map(lineOf).sort();
   return createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, SET_VERSION_HEX_DIGITS);
+}
+
+function lineOf({ name, secret }: NamedSecret): string {
+  return JSON.stringify([name, secret.version]);
+}
+
+function contentsOf(secrets: readonly NamedSecret[]): Contents {
+  return new Map<string, Content>(secrets.map(({ name, content }) => [name, content]));
 }

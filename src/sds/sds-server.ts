@@ -1,11 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
 import { type FramedCall, type FramedServer, toStatusObject } from '../rpc/index.js';
-import type { Logger } from '../telemetry/index.js';
+import { type Logger, MetricRegistry } from '../telemetry/index.js';
 import { Broadcast } from './broadcast.js';
+import { addFetchMethod } from './fetch-method.js';
+import { STREAM_METHODS, type StreamMethod } from './methods.js';
+import { NameLabels } from './name-labels.js';
+import { RejectionBook } from './rejection-book.js';
 import { ResponseEncoder } from './response-encoder.js';
+import { responseLayout } from './response-layout.js';
+import { readStatus, type SdsStatus } from './sds-status.js';
+import { SdsStream, type StreamContext } from './sds-stream.js';
+import { SecretFetcher } from './secret-fetcher.js';
 import type { SecretSource } from './secret-source.js';
-import { SotwStream, type StreamContext } from './sotw-stream.js';
+import { ServedContents } from './served-contents.js';
+import { StreamLog } from './stream-log.js';
+import { StreamMetrics } from './stream-metrics.js';
 
 export interface SdsServerOptions {
   /** Where the service is added; made with {@link MAX_REQUEST_BYTES}. */
@@ -18,66 +28,107 @@ export interface SdsServerOptions {
   readonly now: () => number;
   /** Calls `act` again and again, without keeping the process alive, until the function it returns is called. */
   readonly every?: (periodMs: number, act: () => void) => () => void;
+  /** Where the figures go; nowhere when left out. */
+  readonly metrics?: MetricRegistry;
+  /** Names that metrics and status call by their name; all others are one. None when left out. */
+  readonly labelledNames?: readonly string[];
+  /**
+   * Whether a delta client is told of a name that can never have a secret, so that its Envoy goes on without: true when
+   * left out. Envoys before 1.30 NACK that, which does no harm but to their statistics.
+   */
+  readonly tellsRemovals?: boolean;
 }
 
 /** The SDS service of one server, which owns the connections. */
 export interface SdsServer {
   /** Streams that are served now, or wait for their caller to be known. */
   readonly streamCount: number;
+  /** How all streams stand. Goes over each of them. */
+  status(): SdsStatus;
   /** Ends all streams with OK, and those that are opened later with UNAVAILABLE: for the drain of the server. */
   endAllStreams(): void;
 }
 
-const STREAM_SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets';
-
 /** Unanswered responses are looked for this often: a sixth of the time after which it matters. */
 const CHECK_PERIOD_MS = 5_000;
 
-/** 64 random bits of a server, and the number of a stream: no stream can name a nonce of another one. */
+/** 64 random bits of a server: its nonces cannot be guessed, and none of another server is one of them. */
 const NONCE_PREFIX_BYTES = 8;
-const NONCE_STREAM_HEX_DIGITS = 8;
 
-/** Adds the secret discovery service to a server. (envoy.service.secret.v3) */
+/** Adds the secret discovery service, and the aggregated one for secrets, to a server. */
 export function createSdsServer(options: SdsServerOptions): SdsServer {
-  const { server, source, logger, controlPlaneIdentifier, now, every = everyUnreferenced } = options;
-  const encoder = new ResponseEncoder(controlPlaneIdentifier);
-  const context: StreamContext = { source, encoder, broadcast: new Broadcast(), logger, now };
-  const serverPrefix = randomBytes(NONCE_PREFIX_BYTES).toString('base64url');
-  const streams = new Set<SotwStream>();
-  let streamNumber = 0;
-  let isEnding = false;
-  let stopChecks: (() => void) | undefined;
+  return new Server(options);
+}
 
-  const check = (): void => {
-    const nowMs = now();
-    for (const stream of streams) stream.checkTime(nowMs);
-  };
-  const onGone = (stream: SotwStream): void => {
-    streams.delete(stream);
-    if (streams.size > 0) return;
-    stopChecks?.();
-    stopChecks = undefined;
-  };
-  const open = (call: FramedCall): void => {
-    if (isEnding) {
+class Server implements SdsServer {
+  readonly #options: SdsServerOptions;
+  readonly #context: StreamContext;
+  readonly #labels: NameLabels;
+  readonly #streams = new Set<SdsStream>();
+  #streamNumber = 0;
+  #isEnding = false;
+  #stopChecks: (() => void) | undefined;
+
+  constructor(options: SdsServerOptions) {
+    const { server, source, logger, controlPlaneIdentifier, now, metrics, tellsRemovals = true } = options;
+    this.#options = options;
+    this.#labels = new NameLabels(options.labelledNames ?? []);
+    const broadcast = new Broadcast();
+    this.#context = {
+      ...{ source, broadcast, now, tellsRemovals },
+      contents: new ServedContents(logger),
+      encoders: {
+        sotw: new ResponseEncoder(responseLayout('sotw', controlPlaneIdentifier)),
+        delta: new ResponseEncoder(responseLayout('delta', controlPlaneIdentifier)),
+      },
+      log: new StreamLog(logger),
+      metrics: new StreamMetrics(metrics ?? new MetricRegistry(), this.#labels, () => broadcast.isPushing),
+      rejections: new RejectionBook(this.#labels),
+      noncePrefix: randomBytes(NONCE_PREFIX_BYTES).toString('base64url'),
+      onGone: (stream) => this.#forget(stream),
+    };
+    const fetcher = new SecretFetcher({ source, contents: this.#context.contents });
+    addFetchMethod(server, { fetcher, encoder: this.#context.encoders.sotw });
+    for (const method of STREAM_METHODS) server.addMethod(method.path, (call) => this.#open(call, method));
+  }
+
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  status(): SdsStatus {
+    return readStatus(this.#streams, { labels: this.#labels, rejections: this.#context.rejections });
+  }
+
+  endAllStreams(): void {
+    this.#isEnding = true;
+    for (const stream of this.#streams) stream.close();
+  }
+
+  #open(call: FramedCall, method: StreamMethod): void {
+    if (this.#isEnding) {
       call.end(toStatusObject(new IdentityError('ERR_SVID_NOT_READY', 'shutting down')));
       return;
     }
-    streamNumber += 1;
-    const caller = { authorization: call.authorization, connection: call.connection };
-    const noncePrefix = serverPrefix + streamNumber.toString(16).padStart(NONCE_STREAM_HEX_DIGITS, '0');
-    streams.add(new SotwStream(call, { context, origin: { caller, stream: streamNumber, noncePrefix }, onGone }));
-    stopChecks ??= every(CHECK_PERIOD_MS, check);
-  };
-  server.addMethod(STREAM_SECRETS, open);
-  return {
-    get streamCount() {
-      return streams.size;
-    },
-    endAllStreams() {
-      isEnding = true;
-      for (const stream of streams) stream.end();
-    },
+    this.#streamNumber += 1;
+    this.#context.metrics.opened(method);
+    this.#streams.add(new SdsStream(call, method, { stream: this.#streamNumber, context: this.#context }));
+    const { every = everyUnreferenced } = this.#options;
+    this.#stopChecks ??= every(CHECK_PERIOD_MS, this.#check);
+  }
+
+  #forget(stream: SdsStream): void {
+    this.#streams.delete(stream);
+    this.#context.metrics.closed(stream.method);
+    if (this.#streams.size > 0) return;
+    this.#stopChecks?.();
+    this.#stopChecks = undefined;
+  }
+
+  readonly #check = (): void => {
+    const nowMs = this.#options.now();
+    for (const stream of this.#streams) stream.checkTime(nowMs);
+    this.#context.metrics.checkTime();
   };
 }
 

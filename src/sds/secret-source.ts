@@ -1,3 +1,5 @@
+import type { SecretKind } from './secret-kind.js';
+
 /**
  * What the SDS server needs from whoever holds the secrets. Declared here, beside its use; `app` plugs it in.
  */
@@ -27,8 +29,8 @@ export interface SecretView {
    */
   secret(name: string): ServedSecret | undefined;
   /**
-   * True when policy says that a name can never exist for this caller, as opposed to not being there yet. Left out, no
-   * name is known to be so.
+   * Whether policy says that this caller can never have a secret of that name: true tells a delta client so, and lets its
+   * Envoy go on without. Left out, or false, a name may still come. It must not tell a forbidden name from an unknown one.
    */
   isImpossible?(name: string): boolean;
   /**
@@ -52,6 +54,6 @@ export interface ServedSecret {
   readonly version: string;
   /** A serialised `tls.v3.Secret` without its `name`. */
   readonly body: Buffer;
-  /** Which field of the `Secret` the body has, where its maker says so. */
-  readonly kind?: 'certificate' | 'validation-context' | 'session-ticket-keys' | 'generic';
+  /** What the holder means it to be. A body of another kind is not served. */
+  readonly kind?: SecretKind;
 }

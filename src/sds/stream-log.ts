@@ -1,78 +1,72 @@
 import { errorCodeOf } from '../errors/index.js';
-import { Field, type Logger } from '../telemetry/index.js';
+import { Field, type LogFields, type Logger } from '../telemetry/index.js';
 import type { DecodedRequest } from './request-codec.js';
 import type { Verdict } from './subscription.js';
 
-/** What every line of a stream tells of whose it is. */
-interface StreamIdentity {
+/** What every line tells of whose stream it is. */
+export interface StreamIdentity {
   readonly connection: number;
+  /** Which stream of this process. */
   readonly stream: number;
+  /** What the peer called itself first; Envoy need not say it twice. */
+  readonly nodeId: string;
 }
 
-/** The words of one stream: `warn` when a proxy refuses a secret or stays silent, `debug` for the protocol. */
+/** The words of all streams of a server: `warn` when a proxy refuses a secret or stays silent, `debug` for the protocol. */
 export class StreamLog {
   readonly #logger: Logger;
-  readonly #identity: StreamIdentity;
-  /** What the peer called itself first; Envoy need not say it twice. */
-  #nodeId = '';
 
-  constructor(logger: Logger, identity: StreamIdentity) {
+  constructor(logger: Logger) {
     this.#logger = logger;
-    this.#identity = identity;
   }
 
-  request({ names, version, nodeId }: DecodedRequest, verdict: Verdict, nowMs: number): void {
-    if (this.#nodeId === '') this.#nodeId = nodeId;
-    switch (verdict.kind) {
-      case 'nack': {
-        const { versions } = verdict.answered;
-        this.#logger.warn('sds secret rejected by its proxy', {
-          [Field.connection]: this.#identity.connection,
-          [Field.stream]: this.#identity.stream,
-          [Field.nodeId]: this.#nodeId,
-          [Field.resourceName]: [...versions.keys()].join(' '),
-          [Field.version]: [...versions.values()].join(' '),
-          [Field.reason]: verdict.reason,
-        });
-        return;
-      }
-      case 'ack':
-      case 'initial':
-      case 'stale':
-      case 'idle':
-        if (!this.#logger.writesDebug) return;
-        this.#logger.debug('sds request', {
-          [Field.connection]: this.#identity.connection,
-          [Field.stream]: this.#identity.stream,
-          [Field.nodeId]: this.#nodeId,
-          [Field.resourceName]: names.length === 1 ? names[0] : names.join(' '),
-          [Field.version]: version,
-          [Field.detail]: verdict.kind,
-          [Field.durationMs]: verdict.kind === 'ack' ? nowMs - verdict.answered.sentAtMs : undefined,
-        });
-        return;
-      default:
-        verdict satisfies never;
-    }
-  }
-
-  unanswered(verdict: 'late' | 'dead'): void {
-    const message =
-      verdict === 'late' ? 'sds response is not answered' : 'sds stream given up: response never answered';
-    this.#logger.warn(message, {
-      [Field.connection]: this.#identity.connection,
-      [Field.stream]: this.#identity.stream,
-      [Field.nodeId]: this.#nodeId,
+  /** `nack`, unless the stream has used its budget up. */
+  rejected(who: StreamIdentity, { answered, reason, blames }: Verdict & { kind: 'nack' }, withheld: number): void {
+    const { contents } = answered;
+    this.#logger.warn('sds secret rejected by its proxy', {
+      ...fieldsOf(who),
+      [Field.resourceName]: [...contents.keys()].join(' '),
+      [Field.version]: [...contents.values()].map(({ version }) => version).join(' '),
+      [Field.reason]: reason,
+      [Field.blames]: blames,
+      [Field.withheld]: withheld === 0 ? undefined : withheld,
     });
   }
 
-  failed(error: unknown): void {
+  request(who: StreamIdentity, request: DecodedRequest, verdict: Verdict, nowMs: number): void {
+    if (!this.#logger.writesDebug) return;
+    const { names, version } = request;
+    this.#logger.debug('sds request', {
+      ...fieldsOf(who),
+      [Field.resourceName]: names.length === 1 ? names[0] : names.join(' '),
+      [Field.version]: version,
+      [Field.detail]: verdict.kind,
+      [Field.durationMs]: verdict.kind === 'ack' ? nowMs - verdict.answered.sentAtMs : undefined,
+    });
+  }
+
+  /** A request on an aggregated stream for a type that we do not serve. */
+  foreign(who: StreamIdentity, typeUrl: string): void {
+    if (this.#logger.writesDebug) {
+      this.#logger.debug('sds request for another type left alone', { ...fieldsOf(who), [Field.detail]: typeUrl });
+    }
+  }
+
+  unanswered(who: StreamIdentity, verdict: 'late' | 'dead'): void {
+    const message =
+      verdict === 'late' ? 'sds response is not answered' : 'sds stream given up: response never answered';
+    this.#logger.warn(message, fieldsOf(who));
+  }
+
+  failed(who: StreamIdentity, error: unknown): void {
     this.#logger.debug('sds stream ended', {
-      [Field.connection]: this.#identity.connection,
-      [Field.stream]: this.#identity.stream,
-      [Field.nodeId]: this.#nodeId,
+      ...fieldsOf(who),
       [Field.code]: errorCodeOf(error),
       [Field.error]: String(error),
     });
   }
+}
+
+function fieldsOf({ connection, stream, nodeId }: StreamIdentity): LogFields {
+  return { [Field.connection]: connection, [Field.stream]: stream, [Field.nodeId]: nodeId };
 }

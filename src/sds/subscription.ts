@@ -1,62 +1,76 @@
-import type { ServedSecret } from './secret-source.js';
+import { type Contents, merged, only } from './contents.js';
+import { blamedKind, liftedBy, type Rejection } from './rejection.js';
+import type { SecretKind } from './secret-kind.js';
+import type { SecretLookup } from './sending.js';
+import { changing, NO_NAMES, wanting } from './wanted-names.js';
 
-/** Version by resource name. */
-export type Versions = ReadonlyMap<string, string>;
+/** State of the world, or delta. */
+export type Form = 'sotw' | 'delta';
+
+type Rejections = ReadonlyMap<string, Rejection>;
 
 /**
- * What one SotW stream wants, has and has refused. Immutable; the functions below take it from state to state, and
- * hold no clock, no I/O and no log. The seven steps of reference/sds.md 1.13.
+ * What one stream wants, has and has refused, of one type. Immutable; the functions below take it from state to state,
+ * and hold no clock, no I/O and no log. The seven steps of reference/sds.md 1.13.
  *
  * Every name in a map is also in `names`: a name that is dropped is forgotten, so when it is asked for again it is
  * sent again, even if unchanged. (Envoy may have a new listener that waits for it.)
  */
 export interface Subscription {
+  readonly form: Form;
   readonly hasStarted: boolean;
   /** Wanted, each once, in the order asked for. */
   readonly names: readonly string[];
   /** The response that has no answer yet. */
   readonly outstanding: Outstanding | undefined;
   /** ACKed. */
-  readonly applied: Versions;
-  /** NACKed; not sent again until the content changes, or that of its partner: see {@link onChanged}. */
-  readonly rejected: Versions;
+  readonly applied: Contents;
+  /** NACKed; not sent again until the content changes, or what the NACK blamed: see {@link onChanged}. */
+  readonly rejected: Rejections;
 }
 
 export interface Outstanding {
   readonly nonce: string;
-  readonly versions: Versions;
+  readonly contents: Contents;
+  /** What it was sent for: an answer to a request, or a secret that changed. */
+  readonly cause: 'request' | 'change';
   /** Epoch milliseconds. */
   readonly sentAtMs: number;
   /** Epoch milliseconds: when {@link onTime} looks at it next. */
   readonly deadlineMs: number;
   /** `late`: unanswered for too long, newer content may go after it. `second`: went after a late one. */
   readonly stage: 'fresh' | 'late' | 'second';
-  /** A partner of what it holds has changed since it was sent, so that a NACK of it may speak of the partner as it was. */
-  readonly isOvertaken: boolean;
+  /** Kinds of which another secret has changed since it was sent, so that a NACK of it may speak of that as it was. */
+  readonly overtakenBy: readonly SecretKind[];
+  /** Names in it that were dropped or asked for again since: its ACK does not speak for them. */
+  readonly voided: readonly string[];
 }
 
-/** The part of a DiscoveryRequest that the protocol decides by. */
-export interface SotwRequest {
-  /** Each once. */
+/** The part of a request that the protocol decides by. */
+export interface XdsRequest {
+  /** SotW: all that is wanted. Delta: what is wanted from now on, too. Each once. */
   readonly names: readonly string[];
+  /** Delta: what is no longer wanted. */
+  readonly unsubscribed: readonly string[];
   readonly nonce: string;
   /** Of `error_detail`; `undefined` when that field is absent. */
   readonly error: string | undefined;
 }
 
 /**
- * What a request says of our last response. `idle`: nothing was outstanding, so it only tells what is wanted.
+ * What a request says of our last response. `idle`: it says nothing of one, and only tells what is wanted.
  * (xDS protocol, "ACK and NACK"; names are a second question, see {@link onRequest})
  */
 export type Verdict =
   | { readonly kind: 'initial' | 'stale' | 'idle' }
   | { readonly kind: 'ack'; readonly answered: Outstanding }
-  | { readonly kind: 'nack'; readonly answered: Outstanding; readonly reason: string };
-
-export interface NamedSecret {
-  readonly name: string;
-  readonly secret: ServedSecret;
-}
+  | {
+      readonly kind: 'nack';
+      readonly answered: Outstanding;
+      readonly reason: string;
+      /** The kind of secret that the reason speaks of, when it says. */
+      readonly blames: SecretKind | undefined;
+    };
 
 /**
  * How long a response may go without ACK or NACK before newer content is sent all the same, and after that before the
@@ -64,92 +78,82 @@ export interface NamedSecret {
  */
 export const ANSWER_TIMEOUT_MS = 30_000;
 
-const NO_VERSIONS: Versions = new Map();
-const NOTHING: readonly NamedSecret[] = [];
+const NO_CONTENTS: Contents = new Map();
+const NO_REJECTIONS: Rejections = new Map();
+const NO_KINDS: readonly SecretKind[] = [];
 
 /** A stream on which nothing has been said. */
-export const NEW_SUBSCRIPTION: Subscription = {
-  hasStarted: false,
-  names: [],
-  outstanding: undefined,
-  applied: NO_VERSIONS,
-  rejected: NO_VERSIONS,
-};
+export const NEW_SUBSCRIPTION: Readonly<Record<Form, Subscription>> = { sotw: fresh('sotw'), delta: fresh('delta') };
+
+function fresh(form: Form): Subscription {
+  return {
+    form,
+    hasStarted: false,
+    names: NO_NAMES,
+    outstanding: undefined,
+    applied: NO_CONTENTS,
+    rejected: NO_REJECTIONS,
+  };
+}
+
+const INITIAL: Verdict = { kind: 'initial' };
+const STALE: Verdict = { kind: 'stale' };
+const IDLE: Verdict = { kind: 'idle' };
 
 /**
  * Says what a request means. A nonce belongs to its stream, so in the first request it means nothing: a reconnecting
  * Envoy may echo an old one. A NACK is known by its error alone; its version is that of an earlier response.
  */
-export function classify(sub: Subscription, request: SotwRequest): Verdict {
-  if (!sub.hasStarted) return { kind: 'initial' };
+export function classify(sub: Subscription, request: XdsRequest): Verdict {
+  if (!sub.hasStarted) return INITIAL;
   const { outstanding } = sub;
-  if (outstanding === undefined) return { kind: 'idle' };
-  if (request.nonce !== outstanding.nonce) return { kind: 'stale' };
+  if (outstanding === undefined) return IDLE;
+  if (request.nonce !== outstanding.nonce) return sub.form === 'delta' && request.nonce === '' ? IDLE : STALE;
   if (request.error === undefined) return { kind: 'ack', answered: outstanding };
-  return { kind: 'nack', answered: outstanding, reason: request.error };
+  return { kind: 'nack', answered: outstanding, reason: request.error, blames: blamedKind(request.error) };
 }
 
 /** Steps 1 to 4. The names count whatever the nonce is: else a change that crosses a push is lost for ever. */
-export function onRequest(sub: Subscription, request: SotwRequest): { next: Subscription; verdict: Verdict } {
+export function onRequest(sub: Subscription, request: XdsRequest): { next: Subscription; verdict: Verdict } {
   const verdict = classify(sub, request);
-  return { verdict, next: wanting(request.names, answered(sub, verdict, request.nonce)) };
+  const next = answered(sub, verdict, request.nonce);
+  return { verdict, next: sub.form === 'sotw' ? wanting(next, request.names) : changing(next, request) };
 }
 
 /**
- * Step 6, as far as it is state: which rejected content may be offered again. Envoy builds a TLS context from a pair of
- * secrets, and NACKs the one that came last whichever is at fault; so a change of any other name lifts a rejection once,
- * also one that is still on its way to us.
+ * Step 6, as far as it is state: which rejected content may be offered again, because what its NACK blamed has changed;
+ * also when that NACK is still on its way to us.
  */
-export function onChanged(sub: Subscription, changed: readonly string[]): Subscription {
-  const hasNewPartner = (name: string): boolean => changed.some((other) => other !== name);
+export function onChanged(sub: Subscription, changed: readonly string[], lookup: SecretLookup): Subscription {
   const { outstanding, rejected } = sub;
-  const isOvertaken = outstanding !== undefined && [...outstanding.versions.keys()].some(hasNewPartner);
-  if (!isOvertaken && rejected.size === 0) return sub;
+  if (outstanding === undefined && rejected.size === 0) return sub;
+  const isCuredBy = (own: string, kinds: readonly SecretKind[]): boolean =>
+    changed.some((name) => name !== own && includes(kinds, lookup.find(name)?.content.kind));
   return {
     ...sub,
-    outstanding: isOvertaken ? { ...outstanding, isOvertaken } : outstanding,
-    rejected: only(rejected, (name) => !hasNewPartner(name)),
+    outstanding: outstanding && overtaken(outstanding, changed, lookup),
+    rejected: only(rejected, (name, { liftedBy }) => liftedBy.length === 0 || !isCuredBy(name, liftedBy)),
   };
-}
-
-/**
- * Step 5: what to send now, or nothing. When anything is due, all that is wanted and there goes out (state of the
- * world); a name without content is parked and waits for it.
- */
-export function toSend(
-  sub: Subscription,
-  secretOf: (name: string) => ServedSecret | undefined,
-): readonly NamedSecret[] {
-  const { outstanding } = sub;
-  if (outstanding !== undefined && outstanding.stage !== 'late') return NOTHING;
-  // Asked at each ACK, where as a rule nothing is due: so first without making anything.
-  if (!sub.names.some((name) => isDue(sub, name, secretOf(name)))) return NOTHING;
-  const available: NamedSecret[] = [];
-  for (const name of sub.names) {
-    const secret = secretOf(name);
-    if (secret !== undefined) available.push({ name, secret });
-  }
-  return available;
 }
 
 /** After the send of what {@link toSend} gave. */
 export function onSent(
   sub: Subscription,
-  sent: { readonly nonce: string; readonly secrets: readonly NamedSecret[]; readonly nowMs: number },
+  sent: Pick<Outstanding, 'nonce' | 'contents' | 'cause'> & { readonly nowMs: number },
 ): Subscription {
-  const versions = new Map<string, string>();
-  for (const { name, secret } of sent.secrets) versions.set(name, secret.version);
-  const stage = sub.outstanding === undefined ? 'fresh' : 'second';
-  const deadlineMs = sent.nowMs + ANSWER_TIMEOUT_MS;
-  const outstanding = {
-    nonce: sent.nonce,
-    versions,
-    sentAtMs: sent.nowMs,
-    deadlineMs,
-    stage,
-    isOvertaken: false,
-  } as const;
-  return { ...sub, outstanding };
+  const { nonce, contents, cause, nowMs } = sent;
+  const { form, hasStarted, names, applied, rejected } = sub;
+  const outstanding: Outstanding = {
+    nonce,
+    contents,
+    cause,
+    sentAtMs: nowMs,
+    deadlineMs: nowMs + ANSWER_TIMEOUT_MS,
+    stage: sub.outstanding === undefined ? 'fresh' : 'second',
+    overtakenBy: NO_KINDS,
+    voided: NO_NAMES,
+  };
+  return { form, hasStarted, names, outstanding, applied, rejected };
 }
 
 /** Step 7. `late`: newer content may go out now. `dead`: never answered, the stream has to end. */
@@ -168,68 +172,52 @@ function answered(sub: Subscription, verdict: Verdict, nonce: string): Subscript
     case 'stale':
       return sub;
     case 'idle':
-      // No nonce and nothing outstanding: a new subscriber behind the same stream, who needs all of it.
-      return nonce === '' ? { ...sub, applied: NO_VERSIONS } : sub;
-    case 'ack':
-      return settled(sub, { applied: verdict.answered.versions, rejected: NO_VERSIONS });
-    case 'nack':
-      return settled(sub, {
-        applied: NO_VERSIONS,
-        rejected: verdict.answered.isOvertaken ? NO_VERSIONS : verdict.answered.versions,
-      });
+      // SotW, no nonce and nothing outstanding: a new subscriber behind the same stream, who needs all of it.
+      return sub.form === 'sotw' && nonce === '' ? { ...sub, applied: NO_CONTENTS } : sub;
+    case 'ack': {
+      const { form, hasStarted, names } = sub;
+      const newer = appliedBy(sub, verdict.answered);
+      const applied = merged(sub.applied, newer);
+      const rejected = sub.rejected.size === 0 ? sub.rejected : only(sub.rejected, (name) => !newer.has(name));
+      return { form, hasStarted, names, outstanding: undefined, applied, rejected };
+    }
+    case 'nack': {
+      const rejected = only(rejectionsOf(verdict.answered, verdict.blames), (name) => sub.names.includes(name));
+      return { ...sub, outstanding: undefined, rejected: merged(sub.rejected, rejected) };
+    }
     default:
       return verdict satisfies never;
   }
 }
 
-/** The outstanding response is answered; what it held moves to where the answer puts it. */
-function settled(sub: Subscription, { applied, rejected }: { applied: Versions; rejected: Versions }): Subscription {
-  return {
-    ...sub,
-    outstanding: undefined,
-    applied: merged(sub.applied, applied),
-    rejected: merged(
-      only(sub.rejected, (name) => !applied.has(name)),
-      rejected,
-    ),
-  };
+/** What an ACK speaks for: not what was refused before and went along, which Envoy takes for what it knows already. */
+function appliedBy({ rejected }: Subscription, { contents, voided }: Outstanding): Contents {
+  if (voided.length + rejected.size === 0) return contents;
+  return only(contents, (name, { version }) => !voided.includes(name) && rejected.get(name)?.version !== version);
 }
 
-function wanting(names: readonly string[], sub: Subscription): Subscription {
-  if (names.length === sub.names.length && names.every((name, index) => name === sub.names[index])) return sub;
-  const wanted = new Set(names);
-  const isWanted = (name: string): boolean => wanted.has(name);
-  const { outstanding } = sub;
-  return {
-    ...sub,
-    names,
-    outstanding: outstanding && { ...outstanding, versions: only(outstanding.versions, isWanted) },
-    applied: only(sub.applied, isWanted),
-    rejected: only(sub.rejected, isWanted),
-  };
+/** What a NACK leaves refused: not what it does not blame, when that which it may blame has changed already. */
+function rejectionsOf({ contents, overtakenBy }: Outstanding, blames: SecretKind | undefined): Rejections {
+  const rejections = new Map<string, Rejection>();
+  for (const [name, { version, kind }] of contents) {
+    const isAlone = [...contents].every(([other, content]) => other === name || content.kind !== kind);
+    const lifting = liftedBy(kind, blames, isAlone);
+    if (!lifting.some((lifted) => overtakenBy.includes(lifted))) rejections.set(name, { version, liftedBy: lifting });
+  }
+  return rejections;
 }
 
-/** Whether there is content that the peer neither has, nor has refused, nor has on the way. */
-function isDue(
-  { applied, rejected, outstanding }: Subscription,
-  name: string,
-  secret: ServedSecret | undefined,
-): boolean {
-  if (secret === undefined) return false;
-  const { version } = secret;
-  return applied.get(name) !== version && rejected.get(name) !== version && outstanding?.versions.get(name) !== version;
+function overtaken(outstanding: Outstanding, changed: readonly string[], lookup: SecretLookup): Outstanding {
+  const { contents, overtakenBy } = outstanding;
+  const kinds = new Set(overtakenBy);
+  for (const name of changed) {
+    const kind = lookup.find(name)?.content.kind;
+    // Alone in a response, a secret has no partner in itself.
+    if (kind !== undefined && (contents.size > 1 || !contents.has(name))) kinds.add(kind);
+  }
+  return kinds.size === overtakenBy.length ? outstanding : { ...outstanding, overtakenBy: [...kinds] };
 }
 
-function only(versions: Versions, keep: (name: string) => boolean): Versions {
-  if (versions.size === 0) return versions;
-  const kept = new Map<string, string>();
-  for (const [name, version] of versions) if (keep(name)) kept.set(name, version);
-  return kept.size === versions.size ? versions : kept;
-}
-
-function merged(versions: Versions, newer: Versions): Versions {
-  if (newer.size === 0) return versions;
-  for (const name of versions.keys()) if (!newer.has(name)) return new Map([...versions, ...newer]);
-  // The usual case, one name a stream: the response's own map is the answer, shared and not copied.
-  return newer;
+function includes(kinds: readonly SecretKind[], kind: SecretKind | undefined): boolean {
+  return kind !== undefined && kinds.includes(kind);
 }

@@ -17,9 +17,10 @@ export class WireReader {
   readonly #bytes: Buffer;
   /** Where the next field begins. */
   #at = 0;
-  /** Of the value of this field: the bytes of a length-delimited one; of all other kinds none, as we read no such. */
+  /** Of the value of this field: the bytes of a length-delimited one; of all other kinds none. */
   #start = 0;
   #end = 0;
+  #number = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -34,7 +35,7 @@ export class WireReader {
     this.#start = this.#at;
     switch (key & 7) {
       case VARINT:
-        this.#varint();
+        this.#number = this.#varint();
         this.#start = this.#at;
         break;
       case FIXED_64:
@@ -69,6 +70,21 @@ export class WireReader {
     if (this.#isAscii()) return this.#bytes.toString('latin1', this.#start, this.#end);
     if (!isUtf8(this.value())) throw new RangeError('text that is not UTF-8');
     return this.#bytes.toString('utf8', this.#start, this.#end);
+  }
+
+  /** The low 32 bits of the value, when it is a varint. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /** Whether the value is this text, of ASCII: without making a text of it. */
+  isText(expected: string): boolean {
+    if (this.length !== expected.length) return false;
+    for (let at = 0; at < expected.length; at += 1) {
+      const byte = this.#bytes[this.#start + at] ?? 0;
+      if (byte >= 0x80 || byte !== expected.charCodeAt(at)) return false;
+    }
+    return true;
   }
 
   /** Whether the value is these very bytes. */

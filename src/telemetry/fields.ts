@@ -2,6 +2,7 @@
 export const Field = {
   address: 'address',
   attempt: 'attempt',
+  blames: 'blames',
   bundleSize: 'bundle_size',
   caller: 'caller',
   clusterId: 'cluster_id',
@@ -28,6 +29,7 @@ export const Field = {
   stream: 'stream',
   ttlMs: 'ttl_ms',
   version: 'version',
+  withheld: 'withheld',
 } as const;
 
 type FieldName = (typeof Field)[keyof typeof Field];

@@ -41,6 +41,48 @@ export const Metric = {
     name: 'sidecert_hotpath_threads_lost_total',
     help: 'Crypto threads that hung past the deadline of their work, or failed.',
   },
+  sdsStreams: {
+    kind: 'gauge',
+    name: 'sidecert_sds_streams',
+    help: 'Open streams, by method.',
+  },
+  sdsRequests: {
+    kind: 'counter',
+    name: 'sidecert_sds_requests_total',
+    help: 'Requests on streams, by what they say of the last response.',
+  },
+  sdsResponses: {
+    kind: 'counter',
+    name: 'sidecert_sds_responses_total',
+    help: 'Secrets sent on streams, by name.',
+  },
+  sdsRejections: {
+    kind: 'counter',
+    name: 'sidecert_sds_rejections_total',
+    help: 'Secrets refused by their proxies, by name and by the kind of secret that the proxy blames.',
+  },
+  sdsUnanswered: {
+    kind: 'counter',
+    name: 'sidecert_sds_unanswered_total',
+    help: 'Responses that no proxy answered in time, by what came of it.',
+  },
+  sdsLinesWithheld: {
+    kind: 'counter',
+    name: 'sidecert_sds_log_lines_withheld_total',
+    help: 'Log lines about refused secrets that were not written, because their stream had written its share.',
+  },
+  sdsAckSeconds: {
+    kind: 'histogram',
+    name: 'sidecert_sds_ack_seconds',
+    help: 'Time from the send of a response to its ACK.',
+    bounds: SECONDS,
+  },
+  sdsRolloutSeconds: {
+    kind: 'histogram',
+    name: 'sidecert_sds_rollout_seconds',
+    help: 'Time from the first push of a new version of a secret to the last ACK of it, by name.',
+    bounds: SECONDS,
+  },
 } as const satisfies Record<string, MetricDefinition>;
 
 export interface CounterDefinition {

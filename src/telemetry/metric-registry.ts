@@ -27,6 +27,11 @@ export class Gauge {
   set(value: number): void {
     this.now = value;
   }
+
+  /** For a gauge of what comes and goes; `amount` may be negative. */
+  add(amount: number): void {
+    this.now += amount;
+  }
 }
 
 /** How often which sizes came. */

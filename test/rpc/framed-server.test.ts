@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import {
-  addHealthMethod,
+  addHealthMethods,
   createFramedServer,
   FRAME_PREFIX_BYTES,
   type FramedCall,
@@ -39,7 +39,7 @@ async function serve(
   let gone = 0;
   let onGone = (): void => {};
   const server = createFramedServer({ logger, maxReceiveBytes: MAX_BYTES, maxConcurrentStreams: 5000 });
-  addHealthMethod(server, isServing);
+  addHealthMethods(server, isServing);
   server.addMethod(ECHO, (call) => {
     calls.push(call);
     send(call, Buffer.from(String(call.connection)));

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import protobuf from 'protobufjs';
 import t from 'tap';
+import { officialPath } from '../support/official-protos.js';
 
 // Our .proto files keep of the official ones only what we use; a wrong number or type would go unnoticed as an unknown
 // field. @grpc/grpc-js-xds ships the official definitions of Envoy and Google; those of Istio and of the health check
@@ -12,17 +13,6 @@ const require = createRequire(import.meta.url);
 
 /** The folder of the project: tests run from `build/`. */
 const OURS = join(dirname(require.resolve('../../../package.json')), 'proto');
-const DEPS = join(dirname(require.resolve('@grpc/grpc-js-xds/package.json')), 'deps');
-
-/** The official tree that holds the files of a top folder. */
-const OFFICIAL_TREE: Readonly<Record<string, string>> = {
-  envoy: 'envoy-api',
-  udpa: 'xds',
-  xds: 'xds',
-  validate: 'protoc-gen-validate',
-  google: 'googleapis',
-};
-
 const PINNED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'istio.v1.auth.IstioCertificateRequest': {
     csr: '1 string',
@@ -41,18 +31,15 @@ const PINNED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     NOT_SERVING: '2',
     SERVICE_UNKNOWN: '3',
   },
-  'grpc.health.v1.Health': { Check: 'grpc.health.v1.HealthCheckRequest -> grpc.health.v1.HealthCheckResponse' },
+  'grpc.health.v1.Health': {
+    Check: 'grpc.health.v1.HealthCheckRequest -> grpc.health.v1.HealthCheckResponse',
+    Watch: 'grpc.health.v1.HealthCheckRequest -> stream grpc.health.v1.HealthCheckResponse',
+  },
 };
 
 const ourFiles = readdirSync(OURS, { recursive: true })
   .map(String)
   .filter((name) => name.endsWith('.proto'));
-
-/** Where an official file lies. `descriptor.proto` is protoc's own, and comes with protobufjs. */
-function officialPath(name: string): string {
-  if (name.startsWith('google/protobuf/')) return require.resolve(`protobufjs/${name}`);
-  return join(DEPS, OFFICIAL_TREE[name.split('/')[0] ?? ''] ?? '', name);
-}
 
 async function load(files: readonly string[], resolve: (name: string) => string): Promise<protobuf.Root> {
   const root = new protobuf.Root();

@@ -1,11 +1,15 @@
 import t from 'tap';
 import { envoy } from '../../src/rpc/index.js';
-import { decodeRequest } from '../../src/sds/request-codec.js';
+import { decodeRequest as decode } from '../../src/sds/request-codec.js';
+import { REQUEST_FIELDS } from '../../src/sds/request-fields.js';
 import { RequestReader } from '../../src/sds/request-reader.js';
+import { encodeDeltaRequest } from '../support/delta-client.js';
 import { seededRandom } from '../support/prng.js';
 import { encodeRequest } from '../support/sds-client.js';
 
 const { DiscoveryRequest } = envoy.service.discovery.v3;
+
+const decodeRequest = (bytes: Buffer) => decode(bytes, REQUEST_FIELDS.sotw);
 
 t.test('a request is read, with texts cut and on one line', async (t) => {
   const bytes = encodeRequest({
@@ -79,7 +83,7 @@ t.test('random requests are read as protobufjs reads them, in whatever pieces th
     const bytes = Buffer.concat(fields);
     const want = readByProtobufjs(bytes);
     t.match(decodeRequest(bytes), want, 'whole');
-    const reader = new RequestReader();
+    const reader = new RequestReader(REQUEST_FIELDS.sotw);
     const pieceLength = 1 + below(700);
     let got: unknown;
     for (let at = 0; at < bytes.length; at += pieceLength) {
@@ -89,16 +93,61 @@ t.test('random requests are read as protobufjs reads them, in whatever pieces th
   }
 });
 
-t.test('requests that follow one another on a stream are read each for itself', async (t) => {
-  const reader = new RequestReader();
+t.test('a first request of 60 kB gives its names and the id of its node', async (t) => {
+  const reader = new RequestReader(REQUEST_FIELDS.sotw);
   const first = Buffer.concat([nodeField('sidecar', 60_000), encodeRequest({ names: ['default'] })]);
   t.equal(reader.read(first.subarray(0, 16_000), false), undefined);
   t.match(reader.read(first.subarray(16_000), true), { nodeId: 'sidecar', names: ['default'] });
-  t.match(reader.read(encodeRequest({ names: ['ROOTCA'], nonce: '1' }), true), { nodeId: '', names: ['ROOTCA'] });
+});
+
+t.test('an ACK that was expected is read as what was expected, without a copy', async (t) => {
+  const expected = { names: ['A', 'B'], nonce: 'nonce', version: 'v' };
+  const read = (names: readonly string[], nonce = 'nonce') =>
+    decode(encodeRequest({ names, nonce }), REQUEST_FIELDS.sotw, expected);
+  t.equal(read(['A', 'B']).names, expected.names);
+  for (const names of [['A'], ['A', 'B', 'C'], ['B', 'A'], ['AA', 'B'], []]) t.same(read(names).names, names);
+  t.same(read(['A', 'B', 'A']).names, ['A', 'B']);
+  t.equal(read(['A'], 'noncf').nonce, 'noncf');
+});
+
+t.test('row 32: the wildcard names nothing', async (t) => {
+  t.same(decodeRequest(encodeRequest({ names: ['*', 'A', '*'] })).names, ['A']);
+});
+
+t.test('rows 21, 35: a request for another type is told as such, however many names it has', async (t) => {
+  const many = Array.from({ length: 5000 }, (_, index) => String(index));
+  const typeUrl = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment';
+  t.match(decodeRequest(encodeRequest({ names: many, typeUrl })), { names: [], foreignType: typeUrl });
+  t.throws(() => decodeRequest(encodeRequest({ names: many })), { code: 'ERR_REQUEST_INVALID' });
+  t.match(decodeRequest(encodeRequest({ typeUrl: '' })), { foreignType: '', hasType: false });
+});
+
+t.test('a delta request is read as protobufjs writes it, in whatever pieces it comes', async (t) => {
+  const bytes = Buffer.concat([
+    encodeDeltaRequest({ subscribe: ['A', 'B', 'A'], unsubscribe: ['C'], nonce: '7', error: 'no' }),
+    encodeDeltaRequest({ initialVersions: { A: '1', B: '2' }, nodeId: 'sidecar' }),
+  ]);
+  const want = { names: ['A', 'B'], unsubscribed: ['C'], nonce: '7', error: 'no', nodeId: 'sidecar' };
+  t.match(decode(bytes, REQUEST_FIELDS.delta), want);
+  for (let cut = 1; cut < bytes.length; cut += 1) {
+    const reader = new RequestReader(REQUEST_FIELDS.delta);
+    reader.read(bytes.subarray(0, cut), false);
+    t.match(reader.read(bytes.subarray(cut), true), want, `cut at ${cut}`);
+  }
+});
+
+t.test('the node of a first delta request, which comes before all else, is thrown away as it comes', async (t) => {
+  const reader = new RequestReader(REQUEST_FIELDS.delta);
+  // As the first field of a delta request; that of a SotW request is the second.
+  const node = nodeField('sidecar', 60_000);
+  node[0] = 0x0a;
+  const bytes = Buffer.concat([node, encodeDeltaRequest({ subscribe: ['default'] })]);
+  reader.read(bytes.subarray(0, 16_000), false);
+  t.match(reader.read(bytes.subarray(16_000), true), { nodeId: 'sidecar', names: ['default'] });
 });
 
 t.test('a node that never ends, and one that ends within the message, are told apart', async (t) => {
-  const reader = new RequestReader();
+  const reader = new RequestReader(REQUEST_FIELDS.sotw);
   const node = nodeField('sidecar', 60_000);
   reader.read(node.subarray(0, 1000), false);
   t.throws(() => reader.read(node.subarray(1000, 30_000), true), { code: 'ERR_REQUEST_INVALID' });
@@ -114,7 +163,7 @@ t.test('mutated requests are read or refused, never anything else', async (t) =>
       bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
     }
     const outcomes = [1, 2].map((pieces) => {
-      const reader = new RequestReader();
+      const reader = new RequestReader(REQUEST_FIELDS.sotw);
       const half = Math.ceil(bytes.length / pieces);
       try {
         if (pieces === 2) reader.read(bytes.subarray(0, half), false);

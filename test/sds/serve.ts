@@ -3,7 +3,8 @@ import type { Test } from 'tap';
 import type { Wire } from '../../src/http2/index.js';
 import { createFramedServer, listenUnix } from '../../src/rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES } from '../../src/sds/index.js';
-import { type LogFields, type Logger, silentLogger } from '../../src/telemetry/index.js';
+import { type LogFields, type Logger, MetricRegistry, silentLogger } from '../../src/telemetry/index.js';
+import { openDeltaClient } from '../support/delta-client.js';
 import { FakeSecretSource } from '../support/fake-secret-source.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { shortDir } from '../support/short-dir.js';
@@ -13,11 +14,23 @@ export interface LoggedLine {
   readonly fields: LogFields;
 }
 
+/** The names that metrics and status call by their name. */
+export const LABELLED = ['default', 'ROOTCA'];
+
 /** An SDS server on a Unix socket, with what it warned of, a clock and a ticker that the test moves. */
-export async function serveSds(t: Test, { via = 'addon' }: { via?: 'addon' | 'node' } = {}) {
+export async function serveSds(
+  t: Test,
+  { via = 'addon', tellsRemovals = true }: { via?: 'addon' | 'node'; tellsRemovals?: boolean } = {},
+) {
   const source = new FakeSecretSource();
   const warnings: LoggedLine[] = [];
-  const logger: Logger = { ...silentLogger, warn: (message, fields = {}) => warnings.push({ message, fields }) };
+  const errors: LoggedLine[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    warn: (message, fields = {}) => warnings.push({ message, fields }),
+    error: (message, fields = {}) => errors.push({ message, fields }),
+  };
+  const metrics = new MetricRegistry();
   const clock = { nowMs: 1_000_000, tick: (): void => {} };
   const server = createFramedServer({
     logger: silentLogger,
@@ -29,6 +42,7 @@ export async function serveSds(t: Test, { via = 'addon' }: { via?: 'addon' | 'no
     source,
     logger,
     controlPlaneIdentifier: 'sidecert-test',
+    ...{ metrics, labelledNames: LABELLED, tellsRemovals },
     now: () => clock.nowMs,
     every: (_periodMs, act) => {
       clock.tick = act;
@@ -45,5 +59,9 @@ export async function serveSds(t: Test, { via = 'addon' }: { via?: 'addon' | 'no
     sds.endAllStreams();
     await server.close(0);
   });
-  return { path, source, sds, warnings, clock, server, connect: () => openSdsClient(t, path) };
+  return {
+    ...{ path, source, sds, warnings, errors, clock, server, metrics },
+    connect: () => openSdsClient(t, path),
+    connectDelta: () => openDeltaClient(t, path),
+  };
 }

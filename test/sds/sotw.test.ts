@@ -14,7 +14,7 @@ function text(secret: {
   return Buffer.from(secret.validationContext?.trustedCa?.inlineBytes ?? []).toString();
 }
 
-t.test('1: the first request is answered with exactly the named secret', async (t) => {
+t.test('row 1: the first request is answered with exactly the named secret', async (t) => {
   const { source, connect } = await serveSds(t);
   source.set({ default: 'leaf', ROOTCA: 'bundle' });
   const client = connect();
@@ -28,7 +28,7 @@ t.test('1: the first request is answered with exactly the named secret', async (
   t.ok(response.nonce);
 });
 
-t.test('2: an ACK is never answered, not even when it comes twice', async (t) => {
+t.test('row 2: an ACK is never answered, not even when it comes twice', async (t) => {
   const { source, connect } = await serveSds(t);
   source.set({ default: 'leaf' });
   const client = connect();
@@ -39,7 +39,7 @@ t.test('2: an ACK is never answered, not even when it comes twice', async (t) =>
   await client.expectSilence();
 });
 
-t.test('3: content that has not changed is not pushed, whatever else has', async (t) => {
+t.test('row 3: content that has not changed is not pushed, whatever else has', async (t) => {
   const { source, connect } = await serveSds(t);
   source.set({ default: 'leaf', ROOTCA: 'bundle' });
   const client = connect();
@@ -49,7 +49,7 @@ t.test('3: content that has not changed is not pushed, whatever else has', async
   await client.expectSilence();
 });
 
-t.test('4, 5: a NACK is not answered, the stream stays open, and changed content is pushed at once', async (t) => {
+t.test('rows 4, 5: a NACK is not answered, the stream stays open, and changed content is pushed at once', async (t) => {
   const { source, connect, warnings } = await serveSds(t);
   source.set({ default: 'broken' });
   const client = connect();
@@ -73,7 +73,7 @@ t.test('4, 5: a NACK is not answered, the stream stays open, and changed content
   ]);
 });
 
-t.test('4: the partner of a rejected secret changes: the rejected one is offered once more', async (t) => {
+t.test('row 4: the partner of a rejected secret changes: the rejected one is offered once more', async (t) => {
   const { source, connect } = await serveSds(t);
   source.set({ default: 'broken', ROOTCA: 'bundle' });
   const client = connect();
@@ -87,21 +87,24 @@ t.test('4: the partner of a rejected secret changes: the rejected one is offered
   await client.expectSilence();
 });
 
-t.test('4: the partner has changed already when the NACK comes: the rejected one is offered once more', async (t) => {
-  const { source, connect } = await serveSds(t);
-  source.set({ default: 'broken', ROOTCA: 'bundle' });
-  const client = connect();
-  client.request({ names: ['ROOTCA'] });
-  const first = await client.expectResponse();
-  source.set({ default: 'mended' });
-  client.nack(first, 'the key of default is at fault');
-  const again = await client.expectResponse();
-  t.same(again.secrets.map(text), ['bundle']);
-  client.ack(again);
-  await client.expectSilence();
-});
+t.test(
+  'row 4: the partner has changed already when the NACK comes: the rejected one is offered once more',
+  async (t) => {
+    const { source, connect } = await serveSds(t);
+    source.set({ default: 'broken', ROOTCA: 'bundle' });
+    const client = connect();
+    client.request({ names: ['ROOTCA'] });
+    const first = await client.expectResponse();
+    source.set({ default: 'mended' });
+    client.nack(first, 'the key of default is at fault');
+    const again = await client.expectResponse();
+    t.same(again.secrets.map(text), ['bundle']);
+    client.ack(again);
+    await client.expectSilence();
+  },
+);
 
-t.test('6: a NACK is known by its error, whatever version it carries', async (t) => {
+t.test('row 6: a NACK is known by its error, whatever version it carries', async (t) => {
   for (const version of ['current', '', 'some other']) {
     const { source, connect, warnings } = await serveSds(t);
     source.set({ default: 'leaf' });
@@ -114,7 +117,7 @@ t.test('6: a NACK is known by its error, whatever version it carries', async (t)
   }
 });
 
-t.test('7: an ACK with a wrong version is an ACK', async (t) => {
+t.test('row 7: an ACK with a wrong version is an ACK', async (t) => {
   const { source, connect, warnings } = await serveSds(t);
   source.set({ default: 'leaf' });
   const client = connect();
@@ -124,21 +127,24 @@ t.test('7: an ACK with a wrong version is an ACK', async (t) => {
   t.same(warnings, []);
 });
 
-t.test('8, 9: a stale nonce is not answered, but new names in it are, after the outstanding response', async (t) => {
-  const { source, connect } = await serveSds(t);
-  source.set({ A: 'a', B: 'b' });
-  const client = connect();
-  client.request({ names: ['A'] });
-  const first = await client.expectResponse();
-  client.request({ nonce: 'old' });
-  await client.expectSilence();
-  client.request({ names: ['A', 'B'], nonce: 'old' });
-  await client.expectSilence();
-  client.ack(first);
-  t.same((await client.expectResponse()).names, ['A', 'B']);
-});
+t.test(
+  'rows 8, 9: a stale nonce is not answered, but new names in it are, after the outstanding response',
+  async (t) => {
+    const { source, connect } = await serveSds(t);
+    source.set({ A: 'a', B: 'b' });
+    const client = connect();
+    client.request({ names: ['A'] });
+    const first = await client.expectResponse();
+    client.request({ nonce: 'old' });
+    await client.expectSilence();
+    client.request({ names: ['A', 'B'], nonce: 'old' });
+    await client.expectSilence();
+    client.ack(first);
+    t.same((await client.expectResponse()).names, ['A', 'B']);
+  },
+);
 
-t.test('10: after a NACK, new names under the last good nonce count', async (t) => {
+t.test('row 10: after a NACK, new names under the last good nonce count', async (t) => {
   const { source, connect } = await serveSds(t);
   source.set({ A: 'a', B: 'b' });
   const client = connect();
@@ -151,7 +157,7 @@ t.test('10: after a NACK, new names under the last good nonce count', async (t) 
   t.same((await client.expectResponse()).names, ['A', 'B']);
 });
 
-t.test('11: the first request of a stream is answered, whatever nonce and version it echoes', async (t) => {
+t.test('row 11: the first request of a stream is answered, whatever nonce and version it echoes', async (t) => {
   const { source, connect } = await serveSds(t);
   source.set({ default: 'leaf' });
   const client = connect();
@@ -159,7 +165,7 @@ t.test('11: the first request of a stream is answered, whatever nonce and versio
   t.same((await client.expectResponse()).names, ['default']);
 });
 
-t.test('12: a name that is dropped and asked for again is sent again, though unchanged', async (t) => {
+t.test('row 12: a name that is dropped and asked for again is sent again, though unchanged', async (t) => {
   const { source, connect } = await serveSds(t);
   source.set({ A: 'a', B: 'b' });
   const client = connect();
@@ -175,7 +181,7 @@ t.test('12: a name that is dropped and asked for again is sent again, though unc
   t.same(seen, ['A', 'B', 'A', 'B', 'A', 'B']);
 });
 
-t.test('13: one response is outstanding at most; of five rotations meanwhile only the newest comes', async (t) => {
+t.test('row 13: one response is outstanding at most; of five rotations meanwhile only the newest comes', async (t) => {
   const { source, connect } = await serveSds(t);
   source.set({ default: '0' });
   const client = connect();
@@ -190,7 +196,7 @@ t.test('13: one response is outstanding at most; of five rotations meanwhile onl
   await client.expectSilence();
 });
 
-t.test('14: an unanswered response: newer content goes after it once, then the stream is ended', async (t) => {
+t.test('row 14: an unanswered response: newer content goes after it once, then the stream is ended', async (t) => {
   const { source, connect, clock, warnings, sds } = await serveSds(t);
   source.set({ default: '0' });
   const client = connect();
@@ -216,7 +222,7 @@ t.test('14: an unanswered response: newer content goes after it once, then the s
   );
 });
 
-t.test('14: the ACK of the response that came second is an ACK, that of the first is stale', async (t) => {
+t.test('row 14: the ACK of the response that came second is an ACK, that of the first is stale', async (t) => {
   const { source, connect, clock } = await serveSds(t);
   source.set({ default: '0' });
   const client = connect();
@@ -235,7 +241,7 @@ t.test('14: the ACK of the response that came second is an ACK, that of the firs
   await client.expectSilence();
 });
 
-t.test('15: a name that is not there yet is parked, and sent without another request', async (t) => {
+t.test('row 15: a name that is not there yet is parked, and sent without another request', async (t) => {
   const { source, connect } = await serveSds(t);
   const client = connect();
   client.request({ names: ['default'] });
@@ -244,7 +250,7 @@ t.test('15: a name that is not there yet is parked, and sent without another req
   t.same((await client.expectResponse()).names, ['default']);
 });
 
-t.test('16, 17: an unknown name neither ends the stream nor is answered; the others are', async (t) => {
+t.test('rows 16, 17: an unknown name neither ends the stream nor is answered; the others are', async (t) => {
   const { source, connect } = await serveSds(t);
   source.set({ default: 'leaf' });
   const client = connect();
@@ -272,7 +278,7 @@ t.test('a secret that goes away is not told; it stays with the proxy, and comes 
   t.same((await client.expectResponse()).secrets.map(text), ['renewed']);
 });
 
-t.test('19: a name given twice is one resource', async (t) => {
+t.test('row 19: a name given twice is one resource', async (t) => {
   const { source, connect } = await serveSds(t);
   source.set({ A: 'a', B: 'b' });
   const client = connect();
@@ -280,7 +286,7 @@ t.test('19: a name given twice is one resource', async (t) => {
   t.same((await client.expectResponse()).names, ['A', 'B']);
 });
 
-t.test('20: a request without node is served; the node of the first request is kept', async (t) => {
+t.test('row 20: a request without node is served; the node of the first request is kept', async (t) => {
   const { source, connect, warnings } = await serveSds(t);
   source.set({ default: 'leaf' });
   const client = connect();
@@ -292,7 +298,7 @@ t.test('20: a request without node is served; the node of the first request is k
   t.match(warnings, [{ fields: { node_id: 'late' } }]);
 });
 
-t.test('21: another type is refused, with what came and what was expected; no type means ours', async (t) => {
+t.test('row 21: another type is refused, with what came and what was expected; no type means ours', async (t) => {
   const { source, connect } = await serveSds(t);
   source.set({ default: 'leaf' });
   const client = connect();
@@ -306,7 +312,7 @@ t.test('21: another type is refused, with what came and what was expected; no ty
   t.same((await untyped.expectResponse()).names, ['default']);
 });
 
-t.test('23: unknown fields are skipped; what is no protobuf ends the stream', async (t) => {
+t.test('row 23: unknown fields are skipped; what is no protobuf ends the stream', async (t) => {
   const { source, connect } = await serveSds(t);
   source.set({ default: 'leaf' });
   const client = connect();
@@ -318,7 +324,7 @@ t.test('23: unknown fields are skipped; what is no protobuf ends the stream', as
   t.match(await broken.ended, { code: 3, details: /DiscoveryRequest/ });
 });
 
-t.test('25: the version depends on content alone', async (t) => {
+t.test('row 25: the version depends on content alone', async (t) => {
   const versions: string[] = [];
   for (const names of [
     ['A', 'B'],
@@ -334,21 +340,24 @@ t.test('25: the version depends on content alone', async (t) => {
   t.not(versions[0], textSecret('a').version);
 });
 
-t.test('26: nonces differ within a stream and between streams, and those of another stream are stale', async (t) => {
-  const { source, connect } = await serveSds(t);
-  source.set({ default: '0' });
-  const client = connect();
-  const other = client.another();
-  client.request({ names: ['default'] });
-  other.request({ names: ['default'] });
-  const [mine, theirs] = [await client.expectResponse(), await other.expectResponse()];
-  client.request({ nonce: theirs.nonce });
-  source.set({ default: '1' });
-  await client.expectSilence();
-  client.ack(mine);
-  const next = await client.expectResponse();
-  t.equal(new Set([mine.nonce, theirs.nonce, next.nonce]).size, 3);
-});
+t.test(
+  'row 26: nonces differ within a stream and between streams, and those of another stream are stale',
+  async (t) => {
+    const { source, connect } = await serveSds(t);
+    source.set({ default: '0' });
+    const client = connect();
+    const other = client.another();
+    client.request({ names: ['default'] });
+    other.request({ names: ['default'] });
+    const [mine, theirs] = [await client.expectResponse(), await other.expectResponse()];
+    client.request({ nonce: theirs.nonce });
+    source.set({ default: '1' });
+    await client.expectSilence();
+    client.ack(mine);
+    const next = await client.expectResponse();
+    t.equal(new Set([mine.nonce, theirs.nonce, next.nonce]).size, 3);
+  },
+);
 
 t.test('a first request as large as a real one, twice at once on one connection', async (t) => {
   const { source, connect } = await serveSds(t);
@@ -365,7 +374,7 @@ t.test('a first request as large as a real one, twice at once on one connection'
   t.same((await other.expectResponse()).names, ['ROOTCA']);
 });
 
-t.test('63: too large a message, too many names and too long a name end the stream', async (t) => {
+t.test('row 63: too large a message, too many names and too long a name end the stream', async (t) => {
   const { connect } = await serveSds(t);
   const client = connect();
   const cases = [

@@ -84,7 +84,7 @@ t.test('a stream that is reset while its caller is being checked: the check is a
   t.equal(source.openViews, 0);
 });
 
-t.test('24: half-close ends the stream with OK and frees it', async (t) => {
+t.test('row 24: half-close ends the stream with OK and frees it', async (t) => {
   const { source, connect, sds } = await serveSds(t);
   source.set({ default: 'leaf' });
   const client = connect();
@@ -113,7 +113,7 @@ t.test('the view ends the stream: with OK so that the proxy comes back, or with 
 });
 
 t.test(
-  '75: for the drain all streams end with OK, later ones with UNAVAILABLE, and the server closes at once',
+  'row 75: for the drain all streams end with OK, later ones with UNAVAILABLE, and the server closes at once',
   async (t) => {
     const { source, connect, sds, server } = await serveSds(t);
     source.set({ default: 'leaf' });
@@ -146,7 +146,7 @@ t.test('a source that fails ends the stream that asked, not the process', async 
   t.same(await client.ended, { code: 13, details: 'internal error' });
 });
 
-t.test('22: any authority, none, `grpc+proto` and unknown headers are served', async (t) => {
+t.test('row 22: any authority, none, `grpc+proto` and unknown headers are served', async (t) => {
   const { source, path } = await serveSds(t);
   source.set({ default: 'leaf' });
   const session = connectHttp2('http://localhost', { createConnection: () => connectSocket(path) });
@@ -174,7 +174,7 @@ t.test('22: any authority, none, `grpc+proto` and unknown headers are served', a
   }
 });
 
-t.test('24: 10 000 streams opened and closed leave nothing behind', async (t) => {
+t.test('row 24: 10 000 streams opened and closed leave nothing behind', async (t) => {
   const { source, path, sds } = await serveSds(t);
   source.set({ default: 'leaf' });
   const session = connectHttp2('http://localhost', { createConnection: () => connectSocket(path) });

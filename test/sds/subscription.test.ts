@@ -1,37 +1,74 @@
 import t from 'tap';
-import { NEW_SUBSCRIPTION, onRequest, onSent, onTime, type Subscription, toSend } from '../../src/sds/subscription.js';
-import { textSecret } from '../support/fake-secret-source.js';
+import type { Content } from '../../src/sds/contents.js';
+import type { SecretKind } from '../../src/sds/secret-kind.js';
+import { type SecretLookup, stateOf, toSend } from '../../src/sds/sending.js';
+import {
+  type Form,
+  NEW_SUBSCRIPTION,
+  onChanged,
+  onRequest,
+  onSent,
+  onTime,
+  type Subscription,
+} from '../../src/sds/subscription.js';
 
-const SECRETS = new Map([
-  ['A', textSecret('a')],
-  ['B', textSecret('b')],
-]);
-const secretOf = (name: string) => SECRETS.get(name);
+const BODY = Buffer.alloc(0);
 
-/** A stream that has asked for `names`; with `nonce`, everything available has been sent under it. */
-function asked(names: readonly string[], nonce?: string): Subscription {
-  const sub = onRequest(NEW_SUBSCRIPTION, { names, nonce: '', error: undefined }).next;
-  return nonce === undefined ? sub : onSent(sub, { nonce, secrets: toSend(sub, secretOf), nowMs: 0 });
+/** A store of contents, `kind version` by name; a name that is `impossible` can have none. */
+function storeOf(contents: Readonly<Record<string, string>>, impossible: readonly string[] = []): SecretLookup {
+  return {
+    find(name) {
+      const [kind, version] = contents[name]?.split(' ') ?? [];
+      if (version === undefined) return undefined;
+      return { secret: { version, body: BODY }, content: { version, kind: kind as SecretKind } };
+    },
+    isImpossible: (name) => impossible.includes(name),
+  };
+}
+
+const STORE = storeOf({ A: 'certificate a', B: 'certificate b' });
+
+/** What one message of a peer holds, the rest as in a request that says nothing. */
+function said(
+  sub: Subscription,
+  request: { names?: readonly string[]; unsubscribed?: readonly string[]; nonce?: string; error?: string },
+) {
+  return onRequest(sub, { names: [], unsubscribed: [], nonce: '', error: undefined, ...request });
+}
+
+/** Sends what is due, if anything, under `nonce`. */
+function sent(sub: Subscription, nonce: string, store = STORE): Subscription {
+  const sending = toSend(sub, store);
+  const contents = new Map<string, Content>();
+  for (const { name, content } of sending?.secrets ?? []) contents.set(name, content);
+  for (const name of sending?.removed ?? []) contents.set(name, { version: '', kind: undefined });
+  return sending === undefined ? sub : onSent(sub, { nonce, contents, cause: 'request', nowMs: 0 });
+}
+
+/** A SotW stream that has asked for `names`; with `nonce`, everything available has been sent under it. */
+function asked(names: readonly string[], nonce?: string, form: Form = 'sotw', store = STORE): Subscription {
+  const sub = said(NEW_SUBSCRIPTION[form], { names }).next;
+  return nonce === undefined ? sub : sent(sub, nonce, store);
 }
 
 function acked(names: readonly string[]): Subscription {
-  return onRequest(asked(names, '1'), { names, nonce: '1', error: undefined }).next;
+  return said(asked(names, '1'), { names, nonce: '1' }).next;
 }
 
-const sentNames = (sub: Subscription) => toSend(sub, secretOf).map(({ name }) => name);
+const sentNames = (sub: Subscription, store = STORE) => toSend(sub, store)?.secrets.map(({ name }) => name) ?? [];
 
 const cases = [
-  { name: 'first request', sub: NEW_SUBSCRIPTION, request: { names: ['A'] }, want: 'initial', sends: ['A'] },
+  { name: 'first request', sub: NEW_SUBSCRIPTION.sotw, request: { names: ['A'] }, want: 'initial', sends: ['A'] },
   {
     name: 'first request with an old nonce',
-    sub: NEW_SUBSCRIPTION,
+    sub: NEW_SUBSCRIPTION.sotw,
     request: { names: ['A'], nonce: '7' },
     want: 'initial',
     sends: ['A'],
   },
   {
     name: 'first request with an error',
-    sub: NEW_SUBSCRIPTION,
+    sub: NEW_SUBSCRIPTION.sotw,
     request: { names: ['A'], error: 'old' },
     want: 'initial',
     sends: ['A'],
@@ -107,7 +144,7 @@ const cases = [
 
 for (const { name, sub, request, want, sends } of cases) {
   t.test(`${name}: ${want}`, async (t) => {
-    const step = onRequest(sub, { nonce: '', error: undefined, ...request });
+    const step = said(sub, request);
     t.equal(step.verdict.kind, want);
     t.same(sentNames(step.next), sends);
   });
@@ -115,28 +152,147 @@ for (const { name, sub, request, want, sends } of cases) {
 
 t.test('a name dropped and asked for again while its response is on the way is sent again after the ACK', async (t) => {
   let sub = asked(['A', 'B'], '1');
-  for (const names of [['A'], ['A', 'B']]) sub = onRequest(sub, { names, nonce: 'old', error: undefined }).next;
+  for (const names of [['A'], ['A', 'B']]) sub = said(sub, { names, nonce: 'old' }).next;
   t.same(sentNames(sub), []);
-  sub = onRequest(sub, { names: ['A', 'B'], nonce: '1', error: undefined }).next;
+  sub = said(sub, { names: ['A', 'B'], nonce: '1' }).next;
   t.same(sentNames(sub), ['A', 'B']);
 });
 
 t.test('a secret that was away while another one changed is not sent again when it comes back unchanged', async (t) => {
-  const onlyNewA = (name: string) => (name === 'A' ? textSecret('a2') : undefined);
-  let sub = acked(['A', 'B']);
-  sub = onSent(sub, { nonce: '2', secrets: toSend(sub, onlyNewA), nowMs: 0 });
-  sub = onRequest(sub, { names: ['A', 'B'], nonce: '2', error: undefined }).next;
+  let sub = sent(acked(['A', 'B']), '2', storeOf({ A: 'certificate a2' }));
+  sub = said(sub, { names: ['A', 'B'], nonce: '2' }).next;
+  t.same(sentNames(sub, storeOf({ A: 'certificate a2', B: 'certificate b' })), []);
+});
+
+t.test('a refused secret goes along when another one changes, and the ACK does not speak for it', async (t) => {
+  const names = ['A', 'B'];
+  const good = acked(names);
+  const bad = storeOf({ A: 'certificate a', B: 'certificate bad' });
+  const refused = said(sent(good, '2', bad), { names, nonce: '2', error: 'no' }).next;
+  t.same(sentNames(refused, bad), [], 'the NACK itself is not answered');
+  const newA = storeOf({ A: 'certificate a2', B: 'certificate bad' });
+  const sub = said(sent(refused, '3', newA), { names, nonce: '3' }).next;
   t.same(
-    toSend(sub, (name) => onlyNewA(name) ?? secretOf(name)),
-    [],
+    [...sub.applied.keys()].map((name) => stateOf(sub, name, newA.find(name)?.content)),
+    ['applied', 'rejected'],
   );
+  t.same(sentNames(sub, newA), []);
+});
+
+t.test(
+  'of two of a kind that were refused together either may be the bad one: a change of one offers both',
+  async (t) => {
+    const sub = said(asked(['A', 'B'], '1'), { names: ['A', 'B'], nonce: '1', error: 'private key' }).next;
+    const mended = storeOf({ A: 'certificate a2', B: 'certificate b' });
+    const after = said(sent(onChanged(sub, ['A'], mended), '2', mended), { names: ['A', 'B'], nonce: '2' }).next;
+    t.equal(stateOf(after, 'B', mended.find('B')?.content), 'applied');
+  },
+);
+
+const PAIR = { default: 'certificate bad', ROOTCA: 'validation-context good' };
+const lifts = [
+  { own: 'ROOTCA', text: 'Failed to load private key from <inline>', changed: 'default', isLifted: true },
+  { own: 'ROOTCA', text: 'Failed to load trusted CA certificates from <inline>', changed: 'default', isLifted: false },
+  { own: 'default', text: 'Failed to load trusted CA certificates from <inline>', changed: 'ROOTCA', isLifted: true },
+  { own: 'default', text: 'Failed to load certificate chain from <inline>', changed: 'ROOTCA', isLifted: false },
+  { own: 'default', text: 'something else', changed: 'ROOTCA', isLifted: true },
+  { own: 'default', text: 'something else', changed: 'default', isLifted: false },
+] as const;
+for (const { own, text, changed, isLifted } of lifts) {
+  for (const order of ['after', 'before'] as const) {
+    t.test(`"${text}" for ${own}: a change of ${changed} ${order} it ${isLifted ? 'cures' : 'does not'}`, async (t) => {
+      const store = storeOf(PAIR);
+      let sub = asked([own], '1', 'sotw', store);
+      if (order === 'before') sub = onChanged(sub, [changed], store);
+      sub = said(sub, { names: [own], nonce: '1', error: text }).next;
+      if (order === 'after') sub = onChanged(sub, [changed], store);
+      t.same(sentNames(sub, store), isLifted ? [own] : []);
+      const again = said(sent(sub, '2', store), { names: [own], nonce: '2', error: text }).next;
+      t.same(sentNames(again, store), [], 'once');
+    });
+  }
+}
+
+t.test('row 42: a name that was answered with one kind of secret is never answered with another', async (t) => {
+  const swapped = storeOf({ A: 'validation-context a2', B: 'certificate b2' });
+  t.same(sentNames(acked(['A']), swapped), []);
+  t.same(sentNames(acked(['A', 'B']), swapped), ['B']);
+  const late = onTime(asked(['A'], '1'), 30_000).next;
+  t.same(sentNames(late, swapped), [], 'nor after one that is still on its way');
+});
+
+t.test('delta: one secret a response, each answered before the next', async (t) => {
+  let sub = asked(['A', 'B', 'C'], '1', 'delta');
+  t.same([...(sub.outstanding?.contents.keys() ?? [])], ['A']);
+  sub = sent(said(sub, { nonce: '1' }).next, '2');
+  t.same([...(sub.outstanding?.contents.keys() ?? [])], ['B']);
+  t.same(sentNames(said(sub, { nonce: '2' }).next), []);
+});
+
+const deltaCases = [
+  { name: 'an ACK', request: { nonce: '1' }, want: 'ack' },
+  { name: 'a NACK', request: { nonce: '1', error: 'no' }, want: 'nack' },
+  { name: 'a stale nonce', request: { nonce: 'old' }, want: 'stale' },
+  { name: 'no nonce', request: {}, want: 'idle' },
+] as const;
+for (const { name, request, want } of deltaCases) {
+  t.test(`row 28: delta: subscribe and unsubscribe are obeyed in a message with ${name}`, async (t) => {
+    const step = said(asked(['A'], '1', 'delta'), { ...request, names: ['B'], unsubscribed: ['A'] });
+    t.equal(step.verdict.kind, want);
+    t.same(step.next.names, ['B']);
+    const settled = want === 'ack' || want === 'nack' ? step.next : said(step.next, { nonce: '1' }).next;
+    t.same(sentNames(settled), ['B']);
+  });
+}
+
+t.test('row 27: delta: a name that is subscribed to again is sent again, after what is on its way', async (t) => {
+  const once = said(asked(['A'], '1', 'delta'), { nonce: '1' }).next;
+  t.same(sentNames(said(once, { names: ['A'] }).next), ['A']);
+  const onTheWay = said(asked(['A'], '1', 'delta'), { names: ['A'] }).next;
+  t.same(sentNames(onTheWay), []);
+  t.same(sentNames(said(onTheWay, { nonce: '1' }).next), ['A']);
+  t.same(sentNames(said(onTheWay, { nonce: '1', error: 'no' }).next), [], 'unless it was refused');
+});
+
+t.test('delta: a name in both lists of one message is wanted from then on', async (t) => {
+  const sub = said(asked(['A'], '1', 'delta'), { nonce: '1' }).next;
+  t.same(sentNames(said(sub, { names: ['A'], unsubscribed: ['A'] }).next), ['A']);
+});
+
+t.test('row 31: delta: an impossible name is told once, and is sent should it come all the same', async (t) => {
+  const store = storeOf({}, ['A']);
+  let sub = asked(['A', 'B'], '1', 'delta', store);
+  t.same([...(sub.outstanding?.contents.keys() ?? [])], ['A']);
+  for (const error of [undefined, 'no']) {
+    const settled = said(sub, { nonce: '1', ...(error === undefined ? {} : { error }) }).next;
+    t.equal(toSend(settled, store), undefined);
+    t.same(sentNames(settled, STORE), ['A']);
+  }
+  sub = asked(['A'], undefined, 'sotw', store);
+  t.equal(toSend(sub, store), undefined, 'state of the world has no words for it');
+});
+
+t.test('how a name stands', async (t) => {
+  const content = STORE.find('A')?.content;
+  const newer: Content = { version: 'a2', kind: 'certificate' };
+  const refused = said(asked(['A'], '1'), { names: ['A'], nonce: '1', error: 'no' }).next;
+  const standing = [
+    stateOf(asked(['A']), 'A', content),
+    stateOf(asked(['A'], '1'), 'A', content),
+    stateOf(acked(['A']), 'A', content),
+    stateOf(acked(['A']), 'A', newer),
+    stateOf(acked(['A']), 'A', undefined),
+    stateOf(refused, 'A', content),
+    stateOf(refused, 'A', newer),
+  ];
+  t.same(standing, ['waiting', 'unanswered', 'applied', 'waiting', 'applied', 'rejected', 'waiting']);
 });
 
 t.test('time: fine until the deadline, late once, dead when that did not help either', async (t) => {
-  const sent = asked(['A'], '1');
-  t.equal(onTime(NEW_SUBSCRIPTION, 1e12).verdict, 'fine');
-  t.equal(onTime(sent, 29_999).verdict, 'fine');
-  const late = onTime(sent, 30_000);
+  const waiting = asked(['A'], '1');
+  t.equal(onTime(NEW_SUBSCRIPTION.sotw, 1e12).verdict, 'fine');
+  t.equal(onTime(waiting, 29_999).verdict, 'fine');
+  const late = onTime(waiting, 30_000);
   t.equal(late.verdict, 'late');
   t.same(sentNames(late.next), [], 'what is on the way is not sent again');
   t.equal(onTime(late.next, 59_999).verdict, 'fine');

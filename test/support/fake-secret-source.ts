@@ -12,6 +12,15 @@ export function textSecret(text: string): ServedSecret {
   return { body, version: createHash('sha256').update(body).digest('hex').slice(0, 16) };
 }
 
+/** A certificate secret that holds `text` as its chain. */
+export function certificateSecret(text: string): ServedSecret {
+  const inlineBytes = Buffer.from(text);
+  const body = Buffer.from(
+    Secret.encode({ tlsCertificate: { certificateChain: { inlineBytes }, privateKey: { inlineBytes } } }).finish(),
+  );
+  return { body, version: createHash('sha256').update(body).digest('hex').slice(0, 16), kind: 'certificate' };
+}
+
 /** One set of secrets for everybody, changed by the test. */
 export class FakeSecretSource implements SecretSource {
   readonly #secrets = new Map<string, ServedSecret>();
@@ -21,6 +30,8 @@ export class FakeSecretSource implements SecretSource {
   readonly signals: AbortSignal[] = [];
   /** Decides over each caller; lets everybody in by default. */
   admit: (caller: StreamCaller) => Promise<void> = async () => {};
+  /** Names that can never have a secret. */
+  readonly impossible = new Set<string>();
   openViews = 0;
 
   async open(caller: StreamCaller, signal: AbortSignal): Promise<SecretView> {
@@ -32,6 +43,7 @@ export class FakeSecretSource implements SecretSource {
     let isOpen = true;
     return {
       secret: (name) => this.#secrets.get(name),
+      isImpossible: (name) => this.impossible.has(name),
       subscribe: (given) => {
         events = given;
         this.#subscribers.add(given);

@@ -1,20 +1,12 @@
-import { type ClientDuplexStream, type StatusObject, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import type { Test } from 'tap';
 import { envoy, openChannel, type RpcChannel } from '../../src/rpc/index.js';
 import { SECRET_TYPE_URL } from '../../src/sds/index.js';
+import { XdsClient } from './xds-client.js';
 
 const { DiscoveryRequest, DiscoveryResponse } = envoy.service.discovery.v3;
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 const STREAM_SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets';
-
-/** A method that no server has: its refusal is the answer to a question that costs nothing. */
-const NOWHERE = '/sidecert.test.Nowhere/Ping';
-
-/** Round trips that {@link SdsClient.expectSilence} makes: one to see the request read, the rest for the turns of a broadcast. */
-const ROUND_TRIPS = 3;
-
-/** How long an expected response may take before the test fails; never waited for otherwise. */
-const PATIENCE_MS = 60_000;
 
 export type DecodedSecret = InstanceType<typeof Secret>;
 
@@ -40,58 +32,26 @@ export interface RequestFields {
   readonly error?: string;
 }
 
-/** How a stream ended, as its server said. */
-export interface StreamEnd {
-  readonly code: status;
-  readonly details: string;
-}
-
 /**
- * A fake Envoy: one `StreamSecrets` stream on a connection of its own, which `another` opens more streams on. It answers
- * nothing by itself.
+ * A fake Envoy: one SotW stream on a connection of its own, which `another` opens more streams on. It answers nothing by
+ * itself.
  */
-export class SdsClient {
-  readonly #channel: RpcChannel;
-  readonly #stream: ClientDuplexStream<Buffer, Buffer>;
-  readonly #arrived: SdsResponse[] = [];
+export class SdsClient extends XdsClient<SdsResponse> {
   #names: readonly string[] = [];
-  #end: StreamEnd | undefined;
-  #notify = (): void => {};
-  /** Resolves when the server has ended the stream. */
-  readonly ended: Promise<StreamEnd>;
 
-  constructor(channel: RpcChannel, metadata: Record<string, string> = {}) {
-    this.#channel = channel;
-    this.#stream = channel.bidi(STREAM_SECRETS, { metadata });
-    // The status says the same, and comes for a clean end too.
-    this.#stream.on('error', () => {});
-    this.ended = new Promise((resolve) => {
-      this.#stream.on('status', ({ code, details }: StatusObject) => {
-        this.#end = { code, details };
-        this.#notify();
-        resolve(this.#end);
-      });
-    });
-    this.#stream.on('data', (bytes: Buffer) => {
-      this.#arrived.push(decodeResponse(bytes));
-      this.#notify();
-    });
+  constructor(channel: RpcChannel, metadata: Record<string, string> = {}, method = STREAM_SECRETS) {
+    super(channel, channel.bidi(method, { metadata }), decodeResponse);
   }
 
   /** A further stream on the same connection. */
-  another(metadata: Record<string, string> = {}): SdsClient {
-    return new SdsClient(this.#channel, metadata);
+  another(metadata: Record<string, string> = {}, method = STREAM_SECRETS): SdsClient {
+    return new SdsClient(this.channel, metadata, method);
   }
 
   /** Sends a request; `names` stay what they were unless given. */
   request(fields: RequestFields = {}): void {
     this.#names = fields.names ?? this.#names;
-    this.#stream.write(encodeRequest({ ...fields, names: this.#names }));
-  }
-
-  /** Sends any bytes as one message. */
-  sendRaw(message: Buffer): void {
-    this.#stream.write(message);
+    this.sendRaw(encodeRequest({ ...fields, names: this.#names }));
   }
 
   ack(response: SdsResponse, fields: RequestFields = {}): void {
@@ -101,62 +61,6 @@ export class SdsClient {
   /** Rejects a response; as Envoy does, with the version accepted before, which is empty unless given. */
   nack(response: SdsResponse, error: string, fields: RequestFields = {}): void {
     this.request({ nonce: response.nonce, error, ...fields });
-  }
-
-  /** The next response, in order of arrival. */
-  async expectResponse(): Promise<SdsResponse> {
-    while (this.#arrived.length === 0) {
-      this.#assertOpen('a response');
-      await this.#news();
-    }
-    const [response] = this.#arrived.splice(0, 1);
-    if (response === undefined) throw new Error('another reader took the response');
-    return response;
-  }
-
-  /**
-   * Proves that what was sent and changed until now gave no response, and that the stream lives: by round trips on the
-   * same connection, which the server answers after all that it had to do for this stream.
-   */
-  async expectSilence(): Promise<void> {
-    for (let trip = 0; trip < ROUND_TRIPS; trip += 1) await this.roundTrip();
-    const [response] = this.#arrived;
-    if (response !== undefined) throw new Error(`got a response with ${response.names}, expected silence`);
-    this.#assertOpen('silence');
-  }
-
-  /** Asks the server something on this connection and waits for the answer. */
-  async roundTrip(): Promise<void> {
-    const options = { deadlineMs: Date.now() + PATIENCE_MS };
-    await this.#channel.unary(NOWHERE, Buffer.alloc(0), options).catch((error: { code: status }) => {
-      if (error.code !== status.UNIMPLEMENTED) throw error;
-    });
-  }
-
-  /** Half-closes, as a client does that is done. */
-  halfClose(): void {
-    this.#stream.end();
-  }
-
-  /** Resets the stream. */
-  cancel(): void {
-    this.#stream.cancel();
-  }
-
-  #assertOpen(expected: string): void {
-    if (this.#end === undefined) return;
-    throw new Error(`stream ended with ${status[this.#end.code]} (${this.#end.details}), expected ${expected}`);
-  }
-
-  /** Resolves at the next response, or at the end of the stream. */
-  #news(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('no response came')), PATIENCE_MS);
-      this.#notify = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
 

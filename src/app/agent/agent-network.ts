@@ -3,11 +3,14 @@ import { createCaClient } from '../../ca-client/index.js';
 import type { AgentConfig } from '../../config/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
 import type { CertificateIssuer } from '../../identity/index.js';
-import { addHealthMethod, createFramedServer, listenUnix } from '../../rpc/index.js';
-import { createSdsServer, MAX_REQUEST_BYTES, type SecretSource } from '../../sds/index.js';
+import { addHealthMethods, createFramedServer, listenUnix } from '../../rpc/index.js';
+import { createSdsServer, MAX_REQUEST_BYTES, restHandler, type SdsStatus, type SecretSource } from '../../sds/index.js';
+import type { MetricRegistry } from '../../telemetry/index.js';
 import { addressText } from '../address-text.js';
 import type { AppContext } from '../running-app.js';
 import { VERSION } from '../version.js';
+import { type Http1Door, openHttp1Door } from './http1-door.js';
+import { configuredNames } from './secrets/secret-catalog.js';
 
 /** Linux refuses a Unix connect at once when the queue is full; thousands of Envoys may come back together. */
 const SOCKET_BACKLOG = 4096;
@@ -17,6 +20,9 @@ const SOCKET_MODE = 0o660;
 
 /** As Istio's agent: a gateway opens a stream for each of its secrets on one connection. */
 const MAX_STREAMS_PER_CONNECTION = 100_000;
+
+/** Envoy shows it as `control_plane.identifier`. */
+const IDENTIFIER = `sidecert/${VERSION}`;
 
 /** Of the 5 s that a shutdown may take. */
 const DRAIN_MS = 2000;
@@ -39,20 +45,28 @@ export function connectCa(
 
 export interface EnvoyListenerOptions {
   readonly context: AppContext;
+  readonly metrics: MetricRegistry;
   readonly source: SecretSource;
   readonly isServing: () => boolean;
   /** With the addon at hand it also serves the sockets. */
   readonly hotPath: HotPathKind;
 }
 
+/** The socket that Envoy asks on. */
+export interface EnvoyListener {
+  /** How the streams stand. Goes over each of them. */
+  status(): SdsStatus;
+  close(): Promise<void>;
+}
+
 /** Opens the socket that Envoy asks on. Closing it refuses new connections first, then ends streams with OK, then the rest. */
-export async function listenForEnvoy(
-  config: AgentConfig,
-  options: EnvoyListenerOptions,
-): Promise<{ close(): Promise<void> }> {
+export async function listenForEnvoy(config: AgentConfig, options: EnvoyListenerOptions): Promise<EnvoyListener> {
+  const { metrics } = options;
   const { logger, now } = options.context;
+  const http1 = openRest(config, options);
   const server = createFramedServer({
     logger,
+    ...(http1 !== undefined && { onHttp1: (socket) => http1.accept(socket) }),
     maxReceiveBytes: MAX_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
   });
@@ -60,10 +74,13 @@ export async function listenForEnvoy(
     server,
     source: options.source,
     logger,
-    controlPlaneIdentifier: `sidecert/${VERSION}`,
+    controlPlaneIdentifier: IDENTIFIER,
     now,
+    metrics,
+    labelledNames: configuredNames(config),
+    tellsRemovals: config.deltaRemovals === 'on',
   });
-  addHealthMethod(server, options.isServing);
+  addHealthMethods(server, options.isServing);
   const listener = await listenUnix({
     path: config.socket,
     mode: SOCKET_MODE,
@@ -73,10 +90,19 @@ export async function listenForEnvoy(
     logger,
   });
   return {
+    status: () => sds.status(),
     async close() {
       await listener.close();
       sds.endAllStreams();
+      http1?.close();
       await server.close(DRAIN_MS);
     },
   };
+}
+
+/** What the socket serves to HTTP/1.1: nothing, unless it is configured to. */
+function openRest({ rest }: AgentConfig, { context, source }: EnvoyListenerOptions): Http1Door | undefined {
+  if (rest === 'off') return undefined;
+  const common = { source, logger: context.logger, controlPlaneIdentifier: IDENTIFIER };
+  return openHttp1Door(restHandler({ ...common, serves: rest }));
 }

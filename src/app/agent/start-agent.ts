@@ -2,7 +2,7 @@ import { type AgentConfig, servedWorkloads } from '../../config/index.js';
 import { SvidIssuance } from '../../identity/index.js';
 import { compileLater } from '../../platform/index.js';
 import { systemClock, TimerWheel } from '../../rotation/index.js';
-import { Field } from '../../telemetry/index.js';
+import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { openHotPath, withKeysProvided } from './agent-hot-path.js';
@@ -60,6 +60,7 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const { source, isServing } = serveSecrets(served, { trustDomain, catalog, surroundings, teardown });
 
   const { listenForEnvoy } = await network;
-  const listener = await listenForEnvoy(config, { context, source, isServing, hotPath: kind });
+  const metrics = new MetricRegistry();
+  const listener = await listenForEnvoy(config, { context, metrics, source, isServing, hotPath: kind });
   teardown.add(() => listener.close());
 }

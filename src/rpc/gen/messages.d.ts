@@ -739,6 +739,300 @@ export namespace envoy {
                     /** Shape of a DiscoveryResponse. */
                     type $Shape = envoy.service.discovery.v3.DiscoveryResponse.$Properties;
                 }
+
+                /**
+                 * Properties of a DeltaDiscoveryRequest.
+                 * @deprecated Use envoy.service.discovery.v3.DeltaDiscoveryRequest.$Properties instead.
+                 */
+                interface IDeltaDiscoveryRequest extends envoy.service.discovery.v3.DeltaDiscoveryRequest.$Properties {
+                }
+
+                /** Represents a DeltaDiscoveryRequest. */
+                class DeltaDiscoveryRequest {
+
+                    /**
+                     * Constructs a new DeltaDiscoveryRequest.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: envoy.service.discovery.v3.DeltaDiscoveryRequest.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** DeltaDiscoveryRequest node. */
+                    node?: (envoy.config.core.v3.Node.$Properties|null);
+
+                    /** DeltaDiscoveryRequest typeUrl. */
+                    typeUrl: string;
+
+                    /** DeltaDiscoveryRequest resourceNamesSubscribe. */
+                    resourceNamesSubscribe: string[];
+
+                    /** DeltaDiscoveryRequest resourceNamesUnsubscribe. */
+                    resourceNamesUnsubscribe: string[];
+
+                    /** DeltaDiscoveryRequest initialResourceVersions. */
+                    initialResourceVersions: { [k: string]: string };
+
+                    /** DeltaDiscoveryRequest responseNonce. */
+                    responseNonce: string;
+
+                    /** DeltaDiscoveryRequest errorDetail. */
+                    errorDetail?: (google.rpc.Status.$Properties|null);
+
+                    /**
+                     * Creates a new DeltaDiscoveryRequest instance using the specified properties.
+                     * @param [properties] Properties to set
+                     * @returns DeltaDiscoveryRequest instance
+                     */
+                    static create(properties: envoy.service.discovery.v3.DeltaDiscoveryRequest.$Shape): envoy.service.discovery.v3.DeltaDiscoveryRequest & envoy.service.discovery.v3.DeltaDiscoveryRequest.$Shape;
+                    static create(properties?: envoy.service.discovery.v3.DeltaDiscoveryRequest.$Properties): envoy.service.discovery.v3.DeltaDiscoveryRequest;
+
+                    /**
+                     * Encodes the specified DeltaDiscoveryRequest message. Does not implicitly {@link envoy.service.discovery.v3.DeltaDiscoveryRequest.verify|verify} messages.
+                     * @param message DeltaDiscoveryRequest message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: envoy.service.discovery.v3.DeltaDiscoveryRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a DeltaDiscoveryRequest message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {envoy.service.discovery.v3.DeltaDiscoveryRequest & envoy.service.discovery.v3.DeltaDiscoveryRequest.$Shape} DeltaDiscoveryRequest
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): envoy.service.discovery.v3.DeltaDiscoveryRequest & envoy.service.discovery.v3.DeltaDiscoveryRequest.$Shape;
+
+                    /**
+                     * Gets the type url for DeltaDiscoveryRequest
+                     * @param [prefix] Custom type url prefix, defaults to `"type.googleapis.com"`
+                     * @returns The type url
+                     */
+                    static getTypeUrl(prefix?: string): string;
+                }
+
+                namespace DeltaDiscoveryRequest {
+
+                    /** Properties of a DeltaDiscoveryRequest. */
+                    interface $Properties {
+
+                        /** DeltaDiscoveryRequest node */
+                        node?: (envoy.config.core.v3.Node.$Properties|null);
+
+                        /** DeltaDiscoveryRequest typeUrl */
+                        typeUrl?: (string|null);
+
+                        /** DeltaDiscoveryRequest resourceNamesSubscribe */
+                        resourceNamesSubscribe?: (string[]|null);
+
+                        /** DeltaDiscoveryRequest resourceNamesUnsubscribe */
+                        resourceNamesUnsubscribe?: (string[]|null);
+
+                        /** DeltaDiscoveryRequest initialResourceVersions */
+                        initialResourceVersions?: ({ [k: string]: string }|null);
+
+                        /** DeltaDiscoveryRequest responseNonce */
+                        responseNonce?: (string|null);
+
+                        /** DeltaDiscoveryRequest errorDetail */
+                        errorDetail?: (google.rpc.Status.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a DeltaDiscoveryRequest. */
+                    type $Shape = envoy.service.discovery.v3.DeltaDiscoveryRequest.$Properties;
+                }
+
+                /**
+                 * Properties of a DeltaDiscoveryResponse.
+                 * @deprecated Use envoy.service.discovery.v3.DeltaDiscoveryResponse.$Properties instead.
+                 */
+                interface IDeltaDiscoveryResponse extends envoy.service.discovery.v3.DeltaDiscoveryResponse.$Properties {
+                }
+
+                /** Represents a DeltaDiscoveryResponse. */
+                class DeltaDiscoveryResponse {
+
+                    /**
+                     * Constructs a new DeltaDiscoveryResponse.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: envoy.service.discovery.v3.DeltaDiscoveryResponse.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** DeltaDiscoveryResponse systemVersionInfo. */
+                    systemVersionInfo: string;
+
+                    /** DeltaDiscoveryResponse resources. */
+                    resources: envoy.service.discovery.v3.Resource.$Properties[];
+
+                    /** DeltaDiscoveryResponse typeUrl. */
+                    typeUrl: string;
+
+                    /** DeltaDiscoveryResponse nonce. */
+                    nonce: string;
+
+                    /** DeltaDiscoveryResponse removedResources. */
+                    removedResources: string[];
+
+                    /** DeltaDiscoveryResponse controlPlane. */
+                    controlPlane?: (envoy.config.core.v3.ControlPlane.$Properties|null);
+
+                    /**
+                     * Creates a new DeltaDiscoveryResponse instance using the specified properties.
+                     * @param [properties] Properties to set
+                     * @returns DeltaDiscoveryResponse instance
+                     */
+                    static create(properties: envoy.service.discovery.v3.DeltaDiscoveryResponse.$Shape): envoy.service.discovery.v3.DeltaDiscoveryResponse & envoy.service.discovery.v3.DeltaDiscoveryResponse.$Shape;
+                    static create(properties?: envoy.service.discovery.v3.DeltaDiscoveryResponse.$Properties): envoy.service.discovery.v3.DeltaDiscoveryResponse;
+
+                    /**
+                     * Encodes the specified DeltaDiscoveryResponse message. Does not implicitly {@link envoy.service.discovery.v3.DeltaDiscoveryResponse.verify|verify} messages.
+                     * @param message DeltaDiscoveryResponse message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: envoy.service.discovery.v3.DeltaDiscoveryResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a DeltaDiscoveryResponse message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {envoy.service.discovery.v3.DeltaDiscoveryResponse & envoy.service.discovery.v3.DeltaDiscoveryResponse.$Shape} DeltaDiscoveryResponse
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): envoy.service.discovery.v3.DeltaDiscoveryResponse & envoy.service.discovery.v3.DeltaDiscoveryResponse.$Shape;
+
+                    /**
+                     * Gets the type url for DeltaDiscoveryResponse
+                     * @param [prefix] Custom type url prefix, defaults to `"type.googleapis.com"`
+                     * @returns The type url
+                     */
+                    static getTypeUrl(prefix?: string): string;
+                }
+
+                namespace DeltaDiscoveryResponse {
+
+                    /** Properties of a DeltaDiscoveryResponse. */
+                    interface $Properties {
+
+                        /** DeltaDiscoveryResponse systemVersionInfo */
+                        systemVersionInfo?: (string|null);
+
+                        /** DeltaDiscoveryResponse resources */
+                        resources?: (envoy.service.discovery.v3.Resource.$Properties[]|null);
+
+                        /** DeltaDiscoveryResponse typeUrl */
+                        typeUrl?: (string|null);
+
+                        /** DeltaDiscoveryResponse nonce */
+                        nonce?: (string|null);
+
+                        /** DeltaDiscoveryResponse removedResources */
+                        removedResources?: (string[]|null);
+
+                        /** DeltaDiscoveryResponse controlPlane */
+                        controlPlane?: (envoy.config.core.v3.ControlPlane.$Properties|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a DeltaDiscoveryResponse. */
+                    type $Shape = envoy.service.discovery.v3.DeltaDiscoveryResponse.$Properties;
+                }
+
+                /**
+                 * Properties of a Resource.
+                 * @deprecated Use envoy.service.discovery.v3.Resource.$Properties instead.
+                 */
+                interface IResource extends envoy.service.discovery.v3.Resource.$Properties {
+                }
+
+                /** Represents a Resource. */
+                class Resource {
+
+                    /**
+                     * Constructs a new Resource.
+                     * @param [properties] Properties to set
+                     */
+                    constructor(properties?: envoy.service.discovery.v3.Resource.$Properties);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+
+                    /** Resource version. */
+                    version: string;
+
+                    /** Resource resource. */
+                    resource?: (google.protobuf.Any.$Properties|null);
+
+                    /** Resource name. */
+                    name: string;
+
+                    /**
+                     * Creates a new Resource instance using the specified properties.
+                     * @param [properties] Properties to set
+                     * @returns Resource instance
+                     */
+                    static create(properties: envoy.service.discovery.v3.Resource.$Shape): envoy.service.discovery.v3.Resource & envoy.service.discovery.v3.Resource.$Shape;
+                    static create(properties?: envoy.service.discovery.v3.Resource.$Properties): envoy.service.discovery.v3.Resource;
+
+                    /**
+                     * Encodes the specified Resource message. Does not implicitly {@link envoy.service.discovery.v3.Resource.verify|verify} messages.
+                     * @param message Resource message or plain object to encode
+                     * @param [writer] Writer to encode to
+                     * @returns Writer
+                     */
+                    static encode(message: envoy.service.discovery.v3.Resource.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                    /**
+                     * Decodes a Resource message from the specified reader or buffer.
+                     * @param reader Reader or buffer to decode from
+                     * @param [length] Message length if known beforehand
+                     * @returns {envoy.service.discovery.v3.Resource & envoy.service.discovery.v3.Resource.$Shape} Resource
+                     * @throws {Error} If the payload is not a reader or valid buffer
+                     * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                     */
+                    static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): envoy.service.discovery.v3.Resource & envoy.service.discovery.v3.Resource.$Shape;
+
+                    /**
+                     * Gets the type url for Resource
+                     * @param [prefix] Custom type url prefix, defaults to `"type.googleapis.com"`
+                     * @returns The type url
+                     */
+                    static getTypeUrl(prefix?: string): string;
+                }
+
+                namespace Resource {
+
+                    /** Properties of a Resource. */
+                    interface $Properties {
+
+                        /** Resource version */
+                        version?: (string|null);
+
+                        /** Resource resource */
+                        resource?: (google.protobuf.Any.$Properties|null);
+
+                        /** Resource name */
+                        name?: (string|null);
+
+                        /** Unknown fields preserved while decoding when enabled */
+                        $unknowns?: Uint8Array[];
+                    }
+
+                    /** Shape of a Resource. */
+                    type $Shape = envoy.service.discovery.v3.Resource.$Properties;
+                }
             }
         }
 

@@ -975,6 +975,459 @@ export const envoy = $root.envoy = (() => {
                     return DiscoveryResponse;
                 })();
 
+                v3.DeltaDiscoveryRequest = (function() {
+
+                    const DeltaDiscoveryRequest = function (properties) {
+                        this.resourceNamesSubscribe = [];
+                        this.resourceNamesUnsubscribe = [];
+                        this.initialResourceVersions = {};
+                        if (properties)
+                            for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                                if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                    this[keys[i]] = properties[keys[i]];
+                    };
+
+                    DeltaDiscoveryRequest.prototype.node = null;
+                    DeltaDiscoveryRequest.prototype.typeUrl = "";
+                    DeltaDiscoveryRequest.prototype.resourceNamesSubscribe = $util.emptyArray;
+                    DeltaDiscoveryRequest.prototype.resourceNamesUnsubscribe = $util.emptyArray;
+                    DeltaDiscoveryRequest.prototype.initialResourceVersions = $util.emptyObject;
+                    DeltaDiscoveryRequest.prototype.responseNonce = "";
+                    DeltaDiscoveryRequest.prototype.errorDetail = null;
+
+                    DeltaDiscoveryRequest.create = function(properties) {
+                        return new DeltaDiscoveryRequest(properties);
+                    };
+
+                    DeltaDiscoveryRequest.encode = function (message, writer, _depth) {
+                        if (!writer)
+                            writer = $Writer.create();
+                        if (_depth === $undefined)
+                            _depth = 0;
+                        if (_depth > $util.recursionLimit)
+                            throw $Error("max depth exceeded");
+                        if (message.node != null && $Object.hasOwnProperty.call(message, "node"))
+                            $root.envoy.config.core.v3.Node.encode(message.node, writer.uint32(10).fork(), _depth + 1).ldelim();
+                        if (message.typeUrl != null && $Object.hasOwnProperty.call(message, "typeUrl") && message.typeUrl !== "")
+                            writer.uint32(18).string(message.typeUrl);
+                        if (message.resourceNamesSubscribe != null && message.resourceNamesSubscribe.length)
+                            for (let i = 0; i < message.resourceNamesSubscribe.length; ++i)
+                                writer.uint32(26).string(message.resourceNamesSubscribe[i]);
+                        if (message.resourceNamesUnsubscribe != null && message.resourceNamesUnsubscribe.length)
+                            for (let i = 0; i < message.resourceNamesUnsubscribe.length; ++i)
+                                writer.uint32(34).string(message.resourceNamesUnsubscribe[i]);
+                        if (message.initialResourceVersions != null && $Object.hasOwnProperty.call(message, "initialResourceVersions"))
+                            for (let keys = $Object.keys(message.initialResourceVersions), i = 0; i < keys.length; ++i)
+                                writer.uint32(42).fork().uint32(10).string(keys[i]).uint32(18).string(message.initialResourceVersions[keys[i]]).ldelim();
+                        if (message.responseNonce != null && $Object.hasOwnProperty.call(message, "responseNonce") && message.responseNonce !== "")
+                            writer.uint32(50).string(message.responseNonce);
+                        if (message.errorDetail != null && $Object.hasOwnProperty.call(message, "errorDetail"))
+                            $root.google.rpc.Status.encode(message.errorDetail, writer.uint32(58).fork(), _depth + 1).ldelim();
+                        if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                            for (let i = 0; i < message.$unknowns.length; ++i)
+                                writer.raw(message.$unknowns[i]);
+                        return writer;
+                    };
+
+                    DeltaDiscoveryRequest.decode = function (reader, length, _end, _depth, _target) {
+                        if (!(reader instanceof $Reader))
+                            reader = $Reader.create(reader);
+                        if (_depth === $undefined)
+                            _depth = 0;
+                        if (_depth > $Reader.recursionLimit)
+                            throw $Error("max depth exceeded");
+                        let end, message, key, value;
+                        if (length === $undefined)
+                            end = reader.len;
+                        else {
+                            end = reader.pos + length;
+                            if (end > reader.len)
+                                throw $RangeError("index out of range");
+                            length = reader.len;
+                            reader.len = end;
+                        }
+                        message = _target || new $root.envoy.service.discovery.v3.DeltaDiscoveryRequest();
+                        while (reader.pos < end) {
+                            let start = reader.pos;
+                            let tag = reader.tag();
+                            if (tag === _end) {
+                                _end = $undefined;
+                                break;
+                            }
+                            let wireType = tag & 7;
+                            switch (tag >>>= 3) {
+                            case 1: {
+                                    if (wireType !== 2)
+                                        break;
+                                    message.node = $root.envoy.config.core.v3.Node.decode(reader, reader.size(), $undefined, _depth + 1, message.node);
+                                    continue;
+                                }
+                            case 2: {
+                                    if (wireType !== 2)
+                                        break;
+                                    if ((value = reader.stringVerify()).length)
+                                        message.typeUrl = value;
+                                    else
+                                        delete message.typeUrl;
+                                    continue;
+                                }
+                            case 3: {
+                                    if (wireType !== 2)
+                                        break;
+                                    if (!(message.resourceNamesSubscribe && message.resourceNamesSubscribe.length))
+                                        message.resourceNamesSubscribe = [];
+                                    message.resourceNamesSubscribe.push(reader.stringVerify());
+                                    continue;
+                                }
+                            case 4: {
+                                    if (wireType !== 2)
+                                        break;
+                                    if (!(message.resourceNamesUnsubscribe && message.resourceNamesUnsubscribe.length))
+                                        message.resourceNamesUnsubscribe = [];
+                                    message.resourceNamesUnsubscribe.push(reader.stringVerify());
+                                    continue;
+                                }
+                            case 5: {
+                                    if (wireType !== 2)
+                                        break;
+                                    if (message.initialResourceVersions === $util.emptyObject)
+                                        message.initialResourceVersions = {};
+                                    let end2 = reader.size() + reader.pos;
+                                    if (end2 > reader.len)
+                                        throw $RangeError("index out of range");
+                                    reader.len = end2;
+                                    key = "";
+                                    value = "";
+                                    while (reader.pos < end2) {
+                                        let tag2 = reader.tag();
+                                        wireType = tag2 & 7;
+                                        switch (tag2 >>>= 3) {
+                                        case 1:
+                                            if (wireType !== 2)
+                                                break;
+                                            key = reader.stringVerify();
+                                            continue;
+                                        case 2:
+                                            if (wireType !== 2)
+                                                break;
+                                            value = reader.stringVerify();
+                                            continue;
+                                        }
+                                        reader.skipType(wireType, _depth, tag2);
+                                    }
+                                    if (reader.pos !== end2)
+                                        throw $RangeError("index out of range");
+                                    reader.len = end;
+                                    if (key === "__proto__")
+                                        $util.makeProp(message.initialResourceVersions, key);
+                                    message.initialResourceVersions[key] = value;
+                                    continue;
+                                }
+                            case 6: {
+                                    if (wireType !== 2)
+                                        break;
+                                    if ((value = reader.stringVerify()).length)
+                                        message.responseNonce = value;
+                                    else
+                                        delete message.responseNonce;
+                                    continue;
+                                }
+                            case 7: {
+                                    if (wireType !== 2)
+                                        break;
+                                    message.errorDetail = $root.google.rpc.Status.decode(reader, reader.size(), $undefined, _depth + 1, message.errorDetail);
+                                    continue;
+                                }
+                            }
+                            reader.skipType(wireType, _depth, tag);
+                            if (!reader.discardUnknown) {
+                                $util.makeProp(message, "$unknowns", false);
+                                (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                            }
+                        }
+                        if (length !== $undefined) {
+                            if (reader.pos !== end)
+                                throw $RangeError("index out of range");
+                            reader.len = length;
+                        }
+                        if (_end !== $undefined)
+                            throw $Error("missing end group");
+                        return message;
+                    };
+
+                    DeltaDiscoveryRequest.getTypeUrl = function(prefix) {
+                        if (prefix === $undefined)
+                            prefix = "type.googleapis.com";
+                        return prefix + "/envoy.service.discovery.v3.DeltaDiscoveryRequest";
+                    };
+
+                    return DeltaDiscoveryRequest;
+                })();
+
+                v3.DeltaDiscoveryResponse = (function() {
+
+                    const DeltaDiscoveryResponse = function (properties) {
+                        this.resources = [];
+                        this.removedResources = [];
+                        if (properties)
+                            for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                                if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                    this[keys[i]] = properties[keys[i]];
+                    };
+
+                    DeltaDiscoveryResponse.prototype.systemVersionInfo = "";
+                    DeltaDiscoveryResponse.prototype.resources = $util.emptyArray;
+                    DeltaDiscoveryResponse.prototype.typeUrl = "";
+                    DeltaDiscoveryResponse.prototype.nonce = "";
+                    DeltaDiscoveryResponse.prototype.removedResources = $util.emptyArray;
+                    DeltaDiscoveryResponse.prototype.controlPlane = null;
+
+                    DeltaDiscoveryResponse.create = function(properties) {
+                        return new DeltaDiscoveryResponse(properties);
+                    };
+
+                    DeltaDiscoveryResponse.encode = function (message, writer, _depth) {
+                        if (!writer)
+                            writer = $Writer.create();
+                        if (_depth === $undefined)
+                            _depth = 0;
+                        if (_depth > $util.recursionLimit)
+                            throw $Error("max depth exceeded");
+                        if (message.systemVersionInfo != null && $Object.hasOwnProperty.call(message, "systemVersionInfo") && message.systemVersionInfo !== "")
+                            writer.uint32(10).string(message.systemVersionInfo);
+                        if (message.resources != null && message.resources.length)
+                            for (let i = 0; i < message.resources.length; ++i)
+                                $root.envoy.service.discovery.v3.Resource.encode(message.resources[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+                        if (message.typeUrl != null && $Object.hasOwnProperty.call(message, "typeUrl") && message.typeUrl !== "")
+                            writer.uint32(34).string(message.typeUrl);
+                        if (message.nonce != null && $Object.hasOwnProperty.call(message, "nonce") && message.nonce !== "")
+                            writer.uint32(42).string(message.nonce);
+                        if (message.removedResources != null && message.removedResources.length)
+                            for (let i = 0; i < message.removedResources.length; ++i)
+                                writer.uint32(50).string(message.removedResources[i]);
+                        if (message.controlPlane != null && $Object.hasOwnProperty.call(message, "controlPlane"))
+                            $root.envoy.config.core.v3.ControlPlane.encode(message.controlPlane, writer.uint32(58).fork(), _depth + 1).ldelim();
+                        if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                            for (let i = 0; i < message.$unknowns.length; ++i)
+                                writer.raw(message.$unknowns[i]);
+                        return writer;
+                    };
+
+                    DeltaDiscoveryResponse.decode = function (reader, length, _end, _depth, _target) {
+                        if (!(reader instanceof $Reader))
+                            reader = $Reader.create(reader);
+                        if (_depth === $undefined)
+                            _depth = 0;
+                        if (_depth > $Reader.recursionLimit)
+                            throw $Error("max depth exceeded");
+                        let end, message, value;
+                        if (length === $undefined)
+                            end = reader.len;
+                        else {
+                            end = reader.pos + length;
+                            if (end > reader.len)
+                                throw $RangeError("index out of range");
+                            length = reader.len;
+                            reader.len = end;
+                        }
+                        message = _target || new $root.envoy.service.discovery.v3.DeltaDiscoveryResponse();
+                        while (reader.pos < end) {
+                            let start = reader.pos;
+                            let tag = reader.tag();
+                            if (tag === _end) {
+                                _end = $undefined;
+                                break;
+                            }
+                            let wireType = tag & 7;
+                            switch (tag >>>= 3) {
+                            case 1: {
+                                    if (wireType !== 2)
+                                        break;
+                                    if ((value = reader.stringVerify()).length)
+                                        message.systemVersionInfo = value;
+                                    else
+                                        delete message.systemVersionInfo;
+                                    continue;
+                                }
+                            case 2: {
+                                    if (wireType !== 2)
+                                        break;
+                                    if (!(message.resources && message.resources.length))
+                                        message.resources = [];
+                                    message.resources.push($root.envoy.service.discovery.v3.Resource.decode(reader, reader.size(), $undefined, _depth + 1));
+                                    continue;
+                                }
+                            case 4: {
+                                    if (wireType !== 2)
+                                        break;
+                                    if ((value = reader.stringVerify()).length)
+                                        message.typeUrl = value;
+                                    else
+                                        delete message.typeUrl;
+                                    continue;
+                                }
+                            case 5: {
+                                    if (wireType !== 2)
+                                        break;
+                                    if ((value = reader.stringVerify()).length)
+                                        message.nonce = value;
+                                    else
+                                        delete message.nonce;
+                                    continue;
+                                }
+                            case 6: {
+                                    if (wireType !== 2)
+                                        break;
+                                    if (!(message.removedResources && message.removedResources.length))
+                                        message.removedResources = [];
+                                    message.removedResources.push(reader.stringVerify());
+                                    continue;
+                                }
+                            case 7: {
+                                    if (wireType !== 2)
+                                        break;
+                                    message.controlPlane = $root.envoy.config.core.v3.ControlPlane.decode(reader, reader.size(), $undefined, _depth + 1, message.controlPlane);
+                                    continue;
+                                }
+                            }
+                            reader.skipType(wireType, _depth, tag);
+                            if (!reader.discardUnknown) {
+                                $util.makeProp(message, "$unknowns", false);
+                                (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                            }
+                        }
+                        if (length !== $undefined) {
+                            if (reader.pos !== end)
+                                throw $RangeError("index out of range");
+                            reader.len = length;
+                        }
+                        if (_end !== $undefined)
+                            throw $Error("missing end group");
+                        return message;
+                    };
+
+                    DeltaDiscoveryResponse.getTypeUrl = function(prefix) {
+                        if (prefix === $undefined)
+                            prefix = "type.googleapis.com";
+                        return prefix + "/envoy.service.discovery.v3.DeltaDiscoveryResponse";
+                    };
+
+                    return DeltaDiscoveryResponse;
+                })();
+
+                v3.Resource = (function() {
+
+                    const Resource = function (properties) {
+                        if (properties)
+                            for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                                if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                    this[keys[i]] = properties[keys[i]];
+                    };
+
+                    Resource.prototype.version = "";
+                    Resource.prototype.resource = null;
+                    Resource.prototype.name = "";
+
+                    Resource.create = function(properties) {
+                        return new Resource(properties);
+                    };
+
+                    Resource.encode = function (message, writer, _depth) {
+                        if (!writer)
+                            writer = $Writer.create();
+                        if (_depth === $undefined)
+                            _depth = 0;
+                        if (_depth > $util.recursionLimit)
+                            throw $Error("max depth exceeded");
+                        if (message.version != null && $Object.hasOwnProperty.call(message, "version") && message.version !== "")
+                            writer.uint32(10).string(message.version);
+                        if (message.resource != null && $Object.hasOwnProperty.call(message, "resource"))
+                            $root.google.protobuf.Any.encode(message.resource, writer.uint32(18).fork(), _depth + 1).ldelim();
+                        if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+                            writer.uint32(26).string(message.name);
+                        if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                            for (let i = 0; i < message.$unknowns.length; ++i)
+                                writer.raw(message.$unknowns[i]);
+                        return writer;
+                    };
+
+                    Resource.decode = function (reader, length, _end, _depth, _target) {
+                        if (!(reader instanceof $Reader))
+                            reader = $Reader.create(reader);
+                        if (_depth === $undefined)
+                            _depth = 0;
+                        if (_depth > $Reader.recursionLimit)
+                            throw $Error("max depth exceeded");
+                        let end, message, value;
+                        if (length === $undefined)
+                            end = reader.len;
+                        else {
+                            end = reader.pos + length;
+                            if (end > reader.len)
+                                throw $RangeError("index out of range");
+                            length = reader.len;
+                            reader.len = end;
+                        }
+                        message = _target || new $root.envoy.service.discovery.v3.Resource();
+                        while (reader.pos < end) {
+                            let start = reader.pos;
+                            let tag = reader.tag();
+                            if (tag === _end) {
+                                _end = $undefined;
+                                break;
+                            }
+                            let wireType = tag & 7;
+                            switch (tag >>>= 3) {
+                            case 1: {
+                                    if (wireType !== 2)
+                                        break;
+                                    if ((value = reader.stringVerify()).length)
+                                        message.version = value;
+                                    else
+                                        delete message.version;
+                                    continue;
+                                }
+                            case 2: {
+                                    if (wireType !== 2)
+                                        break;
+                                    message.resource = $root.google.protobuf.Any.decode(reader, reader.size(), $undefined, _depth + 1, message.resource);
+                                    continue;
+                                }
+                            case 3: {
+                                    if (wireType !== 2)
+                                        break;
+                                    if ((value = reader.stringVerify()).length)
+                                        message.name = value;
+                                    else
+                                        delete message.name;
+                                    continue;
+                                }
+                            }
+                            reader.skipType(wireType, _depth, tag);
+                            if (!reader.discardUnknown) {
+                                $util.makeProp(message, "$unknowns", false);
+                                (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                            }
+                        }
+                        if (length !== $undefined) {
+                            if (reader.pos !== end)
+                                throw $RangeError("index out of range");
+                            reader.len = length;
+                        }
+                        if (_end !== $undefined)
+                            throw $Error("missing end group");
+                        return message;
+                    };
+
+                    Resource.getTypeUrl = function(prefix) {
+                        if (prefix === $undefined)
+                            prefix = "type.googleapis.com";
+                        return prefix + "/envoy.service.discovery.v3.Resource";
+                    };
+
+                    return Resource;
+                })();
+
                 return v3;
             })();
 

@@ -71,6 +71,19 @@ export class SecretCatalog {
   }
 }
 
+/** The names that come out of the configuration, and not out of requests: metrics and status may call them. */
+export function configuredNames(config: AgentConfig): readonly string[] {
+  const { certificateNames, bundleNames, allBundlesNames, sessionTicketKeysName, genericSecrets = [] } = config;
+  const ticketKeys = sessionTicketKeysName === undefined ? [] : [sessionTicketKeysName];
+  return [
+    ...certificateNames,
+    ...bundleNames,
+    ...allBundlesNames,
+    ...ticketKeys,
+    ...genericSecrets.map(({ name }) => name),
+  ];
+}
+
 /** Who is to do the private key's operations; `undefined` for Envoy's own. */
 export function privateKeyProviderOf(config: AgentConfig): PrivateKeyProvider | undefined {
   const { privateKeyProvider: name, privateKeyPollDelayNs: pollDelayNs, privateKeyFallback: fallback } = config;

@@ -1,0 +1,69 @@
+import type { FramedCall } from './framed-call.js';
+import type { FramedServer } from './framed-server.js';
+import { framed } from './framed-unary.js';
+import { grpc } from './gen/messages.js';
+import { serviceName } from './health-request.js';
+
+const { HealthCheckResponse } = grpc.health.v1;
+const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = HealthCheckResponse.ServingStatus;
+
+const WATCH = '/grpc.health.v1.Health/Watch';
+
+/** Whether we serve is looked at this often while somebody watches; probes ask every few seconds. */
+const PERIOD_MS = 1000;
+
+const NOTHING = Buffer.alloc(0);
+
+/** Calls `act` again and again, without keeping the process alive, until the function it returns is called. */
+type Every = (periodMs: number, act: () => void) => () => void;
+
+/**
+ * The streaming part of the health check: the status at once, and each change of it. A name other than that of the whole
+ * server is SERVICE_UNKNOWN for as long as the stream lasts. (gRPC Health Checking Protocol, "Service Definition")
+ */
+export function addHealthWatch(
+  server: Pick<FramedServer, 'addMethod'>,
+  isServing: () => boolean,
+  every: Every = everyUnreferenced,
+): void {
+  const watchers = new Map<FramedCall, number>();
+  let stop: (() => void) | undefined;
+  const look = (): void => {
+    const now = isServing() ? SERVING : NOT_SERVING;
+    for (const [call, told] of watchers) if (told !== now) tell(call, now);
+  };
+  const tell = (call: FramedCall, serving: number): void => {
+    watchers.set(call, serving);
+    call.send(framed(HealthCheckResponse.encode({ status: serving }).finish()).frame, NOTHING);
+  };
+  const leave = (call: FramedCall): void => {
+    watchers.delete(call);
+    if (watchers.size > 0) return;
+    stop?.();
+    stop = undefined;
+  };
+  server.addMethod(WATCH, (call) => {
+    const parts: Buffer[] = [];
+    call.listen({
+      part(bytes, isLast) {
+        if (watchers.has(call)) return;
+        parts.push(Buffer.from(bytes));
+        if (!isLast) return;
+        if (serviceName(Buffer.concat(parts)) !== '') {
+          call.send(framed(HealthCheckResponse.encode({ status: SERVICE_UNKNOWN }).finish()).frame, NOTHING);
+          return;
+        }
+        tell(call, isServing() ? SERVING : NOT_SERVING);
+        stop ??= every(PERIOD_MS, look);
+      },
+      // A client that has only this to say may half-close, and still wants to hear.
+      halfClosed: () => {},
+      gone: () => leave(call),
+    });
+  });
+}
+
+function everyUnreferenced(periodMs: number, act: () => void): () => void {
+  const timer = setInterval(act, periodMs).unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,28 @@
+import { REQUEST_FIELDS, type RequestFields } from './request-fields.js';
+import type { Form } from './subscription.js';
+
+/** A method that streams secrets. */
+export interface StreamMethod {
+  readonly path: string;
+  readonly name: string;
+  readonly form: Form;
+  readonly fields: RequestFields;
+  /** Whether the stream may ask for other types, too, which we leave alone: someone else may be meant to see them. */
+  readonly isAggregated: boolean;
+}
+
+const SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/';
+const AGGREGATED = '/envoy.service.discovery.v3.AggregatedDiscoveryService/';
+
+export const FETCH_SECRETS = `${SECRETS}FetchSecrets`;
+
+export const STREAM_METHODS: readonly StreamMethod[] = [
+  streamMethod(SECRETS, 'StreamSecrets', 'sotw'),
+  streamMethod(SECRETS, 'DeltaSecrets', 'delta'),
+  streamMethod(AGGREGATED, 'StreamAggregatedResources', 'sotw'),
+  streamMethod(AGGREGATED, 'DeltaAggregatedResources', 'delta'),
+];
+
+function streamMethod(service: string, name: string, form: Form): StreamMethod {
+  return { path: service + name, name, form, fields: REQUEST_FIELDS[form], isAggregated: service === AGGREGATED };
+}

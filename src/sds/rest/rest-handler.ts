@@ -1,0 +1,109 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { status } from '@grpc/grpc-js';
+import { toStatusObject } from '../../rpc/index.js';
+import type { Logger } from '../../telemetry/index.js';
+import { MAX_REQUEST_BYTES } from '../request-codec.js';
+import { versionOf } from '../response-encoder.js';
+import { type After, SecretFetcher } from '../secret-fetcher.js';
+import type { SecretSource, StreamCaller } from '../secret-source.js';
+import type { NamedSecret } from '../sending.js';
+import { ServedContents } from '../served-contents.js';
+import { parsePoll, writeDiscoveryResponse } from './rest-codec.js';
+
+export interface RestHandlerOptions {
+  readonly source: SecretSource;
+  /** `bundles`: only what anybody may know. `keys`: private keys, too, to whoever may connect. */
+  readonly serves: 'bundles' | 'keys';
+  readonly logger: Logger;
+  readonly controlPlaneIdentifier: string;
+  /** A number for logs: which connection a request came by. */
+  readonly connectionOf?: (request: IncomingMessage) => number;
+  readonly after?: After;
+}
+
+/** Where Envoy polls for secrets. (envoy.service.secret.v3, `google.api.http`) */
+const PATH = '/v3/discovery:secrets';
+
+/** What HTTP calls a status of gRPC; whatever is not here is our own fault. (google.rpc.Code) */
+const HTTP_STATUS: Readonly<Partial<Record<status, number>>> = {
+  [status.INVALID_ARGUMENT]: 400,
+  [status.UNAUTHENTICATED]: 401,
+  [status.PERMISSION_DENIED]: 403,
+  [status.NOT_FOUND]: 404,
+  [status.RESOURCE_EXHAUSTED]: 429,
+  [status.UNAVAILABLE]: 503,
+  [status.DEADLINE_EXCEEDED]: 504,
+};
+
+/** The REST form of SDS, `POST /v3/discovery:secrets` with ProtoJSON both ways, as a listener of a `node:http` server. */
+export function restHandler(options: RestHandlerOptions): RequestListener {
+  const { source, serves, logger, controlPlaneIdentifier, connectionOf = () => 0, after } = options;
+  const contents = new ServedContents(logger);
+  const fetcher = new SecretFetcher({ source, contents, ...(after !== undefined && { after }) });
+
+  const poll = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await readBody(request);
+    if (body === undefined) {
+      refuse(response, 413, `body: got more than ${MAX_REQUEST_BYTES} bytes`);
+      return;
+    }
+    const { names, version } = parsePoll(body);
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const caller = { authorization: authorizationOf(request), connection: connectionOf(request) };
+    const secrets = await fetcher.fetch(names, caller, gone.signal);
+    const allowed = serves === 'keys' ? secrets : secrets.filter(isBundle);
+    if (allowed.length === 0) refuse(response, 403, 'only trust bundles are served here');
+    else if (version === versionOf(allowed)) response.writeHead(304).end();
+    else send(response, writeDiscoveryResponse(allowed, controlPlaneIdentifier));
+  };
+
+  return (request, response) => {
+    if (request.url !== PATH) return refuse(response, 404, `path: expected ${PATH}`);
+    if (request.method !== 'POST') return refuse(response.setHeader('allow', 'POST'), 405, 'method: expected POST');
+    poll(request, response).catch((error: unknown) => {
+      const { code, details } = toStatusObject(error);
+      refuse(response, HTTP_STATUS[code] ?? 500, details);
+    });
+  };
+}
+
+function isBundle({ content }: NamedSecret): boolean {
+  return content.kind === 'validation-context';
+}
+
+/** All of it, or `undefined` when it is too large; then the rest stays unread, and the connection ends with the answer. */
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of request.iterator({ destroyOnReturn: false })) {
+    length += part.length;
+    if (length > MAX_REQUEST_BYTES) return undefined;
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+/** All values, of which Node's object of headers has the first only. */
+function authorizationOf({ rawHeaders }: IncomingMessage): StreamCaller['authorization'] {
+  return rawHeaders.filter((_value, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'authorization');
+}
+
+function send(response: ServerResponse, json: Buffer): void {
+  response.once('close', () => json.fill(0));
+  response.writeHead(200, {
+    'content-type': 'application/json',
+    'content-length': json.length,
+    'cache-control': 'no-store',
+  });
+  response.end(json);
+}
+
+function refuse(response: ServerResponse, code: number, message: string): void {
+  if (response.headersSent || response.destroyed) return;
+  // Whatever of the request is still to come is not read.
+  if (code === 413) response.setHeader('connection', 'close');
+  const body = Buffer.from(JSON.stringify({ message }));
+  response.writeHead(code, { 'content-type': 'application/json', 'content-length': body.length });
+  response.end(body);
+}

@@ -1,0 +1,324 @@
+import { IdentityError } from '../errors/index.js';
+import { type CallEvents, type FramedCall, toStatusObject } from '../rpc/index.js';
+import type { Broadcast, PushTarget } from './broadcast.js';
+import type { Content } from './contents.js';
+import { LineBudget } from './line-budget.js';
+import type { StreamMethod } from './methods.js';
+import type { RejectionBook } from './rejection-book.js';
+import {
+  type DecodedRequest,
+  decodeRequest,
+  type Expected,
+  MAX_NAMES,
+  tooManyNames,
+  wrongType,
+} from './request-codec.js';
+import { RequestReader } from './request-reader.js';
+import { encodeTail, NONCE_CHARS, type ResponseEncoder } from './response-encoder.js';
+import type { StandingStream } from './sds-status.js';
+import type { SecretSource, SecretView, SecretViewEvents } from './secret-source.js';
+import { type NameState, type SecretLookup, stateOf, toSend } from './sending.js';
+import type { FoundSecret, ServedContents } from './served-contents.js';
+import type { StreamIdentity, StreamLog } from './stream-log.js';
+import type { StreamMetrics } from './stream-metrics.js';
+import {
+  type Form,
+  NEW_SUBSCRIPTION,
+  type Outstanding,
+  onChanged,
+  onRequest,
+  onSent,
+  onTime,
+  type Verdict,
+} from './subscription.js';
+import { NO_NAMES } from './wanted-names.js';
+
+/** What all streams of a server share. */
+export interface StreamContext {
+  readonly source: SecretSource;
+  readonly contents: ServedContents;
+  readonly encoders: Readonly<Record<Form, ResponseEncoder>>;
+  readonly broadcast: Broadcast;
+  readonly log: StreamLog;
+  readonly metrics: StreamMetrics;
+  readonly rejections: RejectionBook;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** What all nonces of this server begin with; not to be guessed. */
+  readonly noncePrefix: string;
+  /** Whether a delta client is told of names that can never have a secret. */
+  readonly tellsRemovals: boolean;
+  /** The stream has ended, whoever ended it. */
+  onGone(stream: SdsStream): void;
+}
+
+/** What a stream may ask before its caller is known; Envoy asks once. */
+const MAX_EARLY_REQUESTS = 16;
+
+/** A stream's number in its nonces: no stream can name a nonce of another one. */
+const NONCE_STREAM_HEX_DIGITS = 8;
+
+/**
+ * One call of a {@link StreamMethod}: carries requests to the {@link NEW_SUBSCRIPTION | subscription}, which decides, and
+ * its responses back. It ends with OK when the peer has half-closed or the view asks for it, else with an error's status.
+ *
+ * There are thousands, most of them idle: it is its own listener of call, view and broadcast, and holds nothing that can
+ * be shared or made when needed.
+ */
+export class SdsStream
+  implements PushTarget, CallEvents, SecretViewEvents, SecretLookup, StreamIdentity, StandingStream
+{
+  readonly method: StreamMethod;
+  readonly connection: number;
+  readonly stream: number;
+  nodeId = '';
+  readonly #call: FramedCall;
+  readonly #context: StreamContext;
+  /** Until the caller is known: ends the wait for that. */
+  #opening: AbortController | undefined;
+  /** While a request comes in parts. */
+  #reader: RequestReader | undefined;
+  /** What was asked before the caller was known. */
+  #early: DecodedRequest[] | undefined;
+  #view: SecretView | undefined;
+  #subscription: (typeof NEW_SUBSCRIPTION)[Form];
+  #sentCount = 0;
+  /** What the nonces of this stream begin with, once it has sent one. */
+  #noncePrefix: string | undefined;
+  #lineBudget: LineBudget | undefined;
+  #isHalfClosed = false;
+  #isQueued = false;
+  /** Its turn in a broadcast came while a response was unanswered. */
+  #isBehind = false;
+  #isOver = false;
+
+  /** Serves `call` at once; `stream` is its number in this process. */
+  constructor(call: FramedCall, method: StreamMethod, { stream, context }: { stream: number; context: StreamContext }) {
+    this.method = method;
+    this.connection = call.connection;
+    this.stream = stream;
+    this.#call = call;
+    this.#context = context;
+    this.#subscription = NEW_SUBSCRIPTION[method.form];
+    call.listen(this);
+    const opening = new AbortController();
+    this.#opening = opening;
+    const caller = { authorization: call.authorization, connection: call.connection };
+    context.source.open(caller, opening.signal).then(
+      (view) => this.#serve(view),
+      (error: unknown) => this.close(error),
+    );
+  }
+
+  part(bytes: Buffer, isLast: boolean): void {
+    if (this.#isOver) return;
+    try {
+      const request = this.#read(bytes, isLast);
+      if (request !== undefined) this.#receive(request);
+    } catch (error) {
+      this.close(error);
+    }
+  }
+
+  halfClosed(): void {
+    this.#isHalfClosed = true;
+    if (this.#view !== undefined) this.close();
+  }
+
+  gone(): void {
+    this.#release();
+  }
+
+  changed(names: readonly string[]): void {
+    if (this.#isOver) return;
+    const before = this.#subscription;
+    this.#subscription = onChanged(before, names, this);
+    if (this.#isQueued || (this.#subscription === before && !names.some((name) => before.names.includes(name)))) return;
+    this.#isQueued = true;
+    this.#context.broadcast.add(this);
+  }
+
+  /** Of the view: with OK when there is no `reason`, so that Envoy comes back at once. */
+  end(reason?: Error): void {
+    this.close(reason);
+  }
+
+  /** Sends what is due, when the broadcast comes to this stream. */
+  push(): void {
+    this.#isQueued = false;
+    this.#isBehind = this.#subscription.outstanding !== undefined;
+    this.#send('change');
+  }
+
+  find(name: string): FoundSecret | undefined {
+    return this.#context.contents.of(name, this.#view?.secret(name));
+  }
+
+  isImpossible(name: string): boolean {
+    return this.#context.tellsRemovals && this.#view?.isImpossible?.(name) === true;
+  }
+
+  eachName(visit: (name: string, state: NameState, content: Content | undefined) => void): void {
+    for (const name of this.#subscription.names) {
+      const content = this.find(name)?.content;
+      visit(name, stateOf(this.#subscription, name, content), content);
+    }
+  }
+
+  /** Looks after a response that nobody answers. */
+  checkTime(nowMs: number): void {
+    const { next, verdict } = onTime(this.#subscription, nowMs);
+    this.#subscription = next;
+    if (verdict === 'fine') return;
+    this.#context.log.unanswered(this, verdict);
+    this.#context.metrics.unanswered(verdict);
+    if (verdict === 'late') this.#send('change');
+    // OK, so that an Envoy that lost our message comes back at once.
+    else this.close();
+  }
+
+  /** Ends the call: with OK, or with the status of `error`. */
+  close(error?: unknown): void {
+    if (this.#isOver) return;
+    if (error === undefined) {
+      this.#call.end();
+    } else {
+      this.#context.log.failed(this, error);
+      this.#call.end(toStatusObject(error));
+    }
+    this.#release();
+  }
+
+  #serve(view: SecretView): void {
+    this.#opening = undefined;
+    if (this.#isOver) {
+      view.close();
+      return;
+    }
+    this.#view = view;
+    view.subscribe(this);
+    const early = this.#early;
+    this.#early = undefined;
+    try {
+      for (const request of early ?? []) this.#receive(request);
+    } catch (error) {
+      this.close(error);
+    }
+    if (this.#isHalfClosed) this.close();
+  }
+
+  /** Nearly every request comes whole: only the first one of an Envoy, with its node, does not. */
+  #read(bytes: Buffer, isLast: boolean): DecodedRequest | undefined {
+    const { fields, form } = this.method;
+    if (this.#reader === undefined && isLast) {
+      const { names, outstanding } = this.#subscription;
+      return decodeRequest(bytes, fields, outstanding && expectedAck(form, names, outstanding));
+    }
+    this.#reader ??= new RequestReader(fields);
+    const request = this.#reader.read(bytes, isLast);
+    if (isLast) this.#reader = undefined;
+    return request;
+  }
+
+  #receive(request: DecodedRequest): void {
+    if (this.#isOver) return;
+    if (this.nodeId === '') this.nodeId = request.nodeId;
+    if (this.#isForeign(request)) {
+      this.#context.metrics.request('foreign');
+      this.#context.log.foreign(this, request.foreignType);
+    } else if (this.#view === undefined) {
+      this.#wait(request);
+    } else {
+      this.#obey(request);
+    }
+  }
+
+  /** @throws IdentityError `ERR_REQUEST_INVALID`: a plain stream is for secrets, an aggregated one has to name its types. */
+  #isForeign({ foreignType, hasType }: DecodedRequest): boolean {
+    const { isAggregated } = this.method;
+    // Left out on a plain stream means ours: the method implies the type. (xDS protocol, "Resource types")
+    if (isAggregated ? !hasType : foreignType !== '') throw wrongType(foreignType);
+    return foreignType !== '';
+  }
+
+  #wait(request: DecodedRequest): void {
+    this.#early ??= [];
+    if (this.#early.length === MAX_EARLY_REQUESTS) {
+      const message = `requests before the first answer: got ${MAX_EARLY_REQUESTS + 1}, expected at most ${MAX_EARLY_REQUESTS}`;
+      throw new IdentityError('ERR_REQUEST_INVALID', message);
+    }
+    this.#early.push(request);
+  }
+
+  #obey(request: DecodedRequest): void {
+    const { next, verdict } = onRequest(this.#subscription, request);
+    if (next.names.length > MAX_NAMES) throw tooManyNames();
+    this.#subscription = next;
+    this.#record(request, verdict);
+    this.#send(this.#isBehind ? 'change' : 'request');
+  }
+
+  #record(request: DecodedRequest, verdict: Verdict): void {
+    const { log, metrics, rejections, now } = this.#context;
+    const nowMs = now();
+    metrics.request(verdict.kind);
+    log.request(this, request, verdict, nowMs);
+    if (verdict.kind === 'ack') metrics.acked(verdict.answered, nowMs);
+    if (verdict.kind !== 'nack') return;
+    metrics.rejected(verdict.answered, verdict.blames);
+    rejections.add(verdict, nowMs);
+    this.#lineBudget ??= new LineBudget(nowMs);
+    const withheld = this.#lineBudget.take(nowMs);
+    if (withheld === undefined) metrics.lineWithheld();
+    else log.rejected(this, verdict, withheld);
+  }
+
+  /** Sends what is due, if the protocol allows it now. */
+  #send(cause: Outstanding['cause']): void {
+    if (this.#isOver) return;
+    try {
+      const sending = toSend(this.#subscription, this);
+      if (sending === undefined) return;
+      const { encoders, metrics, now } = this.#context;
+      const nowMs = now();
+      const nonce = this.#nextNonce();
+      const { head, contents, release } = encoders[this.method.form].encode(sending);
+      this.#call.send(head, encodeTail(nonce), release);
+      const { outstanding } = this.#subscription;
+      if (outstanding !== undefined) metrics.settled(outstanding);
+      metrics.sent(contents, cause, nowMs);
+      this.#isBehind = false;
+      this.#subscription = onSent(this.#subscription, { nonce, contents, cause, nowMs });
+    } catch (error) {
+      this.close(error);
+    }
+  }
+
+  #nextNonce(): string {
+    this.#sentCount += 1;
+    this.#noncePrefix ??= this.#context.noncePrefix + this.stream.toString(16).padStart(NONCE_STREAM_HEX_DIGITS, '0');
+    return this.#noncePrefix + this.#sentCount.toString(16).padStart(NONCE_CHARS - this.#noncePrefix.length, '0');
+  }
+
+  #release(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#opening?.abort();
+    this.#opening = undefined;
+    this.#view?.close();
+    this.#view = undefined;
+    this.#early = undefined;
+    this.#reader = undefined;
+    const { outstanding } = this.#subscription;
+    if (outstanding !== undefined) this.#context.metrics.settled(outstanding);
+    this.#subscription = NEW_SUBSCRIPTION[this.method.form];
+    this.#context.onGone(this);
+  }
+}
+
+/** A delta request names only what changes, and an ACK nothing. */
+function expectedAck(form: Form, names: readonly string[], { nonce, contents }: Outstanding): Expected {
+  // Of several secrets the version is a hash over all, which is not kept.
+  const [content] = contents.size === 1 ? contents.values() : [];
+  return { nonce, version: content?.version ?? '', names: form === 'sotw' ? names : NO_NAMES };
+}

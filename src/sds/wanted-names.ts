@@ -1,0 +1,45 @@
+import { only } from './contents.js';
+import type { Outstanding, Subscription, XdsRequest } from './subscription.js';
+
+/** For whoever asks for nothing. */
+export const NO_NAMES: readonly string[] = [];
+
+/** SotW: `names` are all that is wanted. */
+export function wanting(sub: Subscription, names: readonly string[]): Subscription {
+  if (names.length === sub.names.length && names.every((name, index) => name === sub.names[index])) return sub;
+  const wanted = new Set(names);
+  return { ...forgetting(sub, (name) => !wanted.has(name)), names };
+}
+
+/**
+ * Delta: a name that is subscribed to is sent, whatever the client says that it has; one that is in both lists is wanted
+ * from now on, and sent.
+ */
+export function changing(sub: Subscription, { names, unsubscribed }: XdsRequest): Subscription {
+  if (names.length + unsubscribed.length === 0) return sub;
+  const dropped = new Set(unsubscribed);
+  const kept = forgetting(sub, (name) => dropped.has(name));
+  const asked = new Set(names);
+  return {
+    ...kept,
+    names: [...new Set([...sub.names.filter((name) => !dropped.has(name)), ...names])],
+    outstanding: voiding(kept.outstanding, (name) => asked.has(name)),
+    applied: only(kept.applied, (name) => !asked.has(name)),
+  };
+}
+
+function forgetting(sub: Subscription, isDropped: (name: string) => boolean): Subscription {
+  return {
+    ...sub,
+    outstanding: voiding(sub.outstanding, isDropped),
+    applied: only(sub.applied, (name) => !isDropped(name)),
+    rejected: only(sub.rejected, (name) => !isDropped(name)),
+  };
+}
+
+function voiding(outstanding: Outstanding | undefined, isVoid: (name: string) => boolean): Outstanding | undefined {
+  if (outstanding === undefined) return undefined;
+  const { contents, voided } = outstanding;
+  const more = [...contents.keys()].filter((name) => isVoid(name) && !voided.includes(name));
+  return more.length === 0 ? outstanding : { ...outstanding, voided: [...voided, ...more] };
+}

@@ -1,0 +1,77 @@
+import t from 'tap';
+import { openChannel } from '../../src/rpc/index.js';
+import { DeltaClient } from '../support/delta-client.js';
+import { SdsClient } from '../support/sds-client.js';
+import { serveSds } from './serve.js';
+
+// The numbers are the rows of the conformance checklist, reference/sds.md section 4.
+
+const STREAM = '/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources';
+const DELTA = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+const CLUSTER = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
+
+t.test('rows 21, 35: on an aggregated stream secrets are served, and other types left in peace', async (t) => {
+  const { source, path, sds, metrics } = await serveSds(t);
+  source.set({ default: 'leaf', ROOTCA: 'bundle' });
+  const channel = openChannel({ unix: path });
+  t.teardown(() => channel.close());
+  const client = new SdsClient(channel, {}, STREAM);
+  client.request({ names: [], typeUrl: CLUSTER, nodeId: 'gateway' });
+  client.request({ names: Array.from({ length: 5000 }, (_, index) => String(index)), typeUrl: CLUSTER });
+  await client.expectSilence();
+  client.request({ names: ['default', 'ROOTCA'] });
+  const response = await client.expectResponse();
+  t.same(response.names, ['default', 'ROOTCA']);
+  // A nonce of secrets says nothing of another type, nor does that type's complaint.
+  client.request({ names: [], typeUrl: CLUSTER, nonce: response.nonce, error: 'unwatched' });
+  await client.expectSilence();
+  client.ack(response, { names: ['default', 'ROOTCA'] });
+  await client.expectSilence();
+  source.set({ default: 'renewed' });
+  t.same((await client.expectResponse()).names, ['default', 'ROOTCA']);
+  t.equal(sds.streamCount, 1);
+  const foreign = metrics.series().find(({ labels }) => labels.verdict === 'foreign');
+  t.match(foreign, { metric: { value: 3 } });
+});
+
+t.test('rows 21, 35: the same on an aggregated delta stream', async (t) => {
+  const { source, path } = await serveSds(t);
+  source.set({ default: 'leaf', ROOTCA: 'bundle' });
+  const channel = openChannel({ unix: path });
+  t.teardown(() => channel.close());
+  const client = new DeltaClient(channel, DELTA);
+  client.request({ subscribe: ['*'], typeUrl: CLUSTER, nodeId: 'gateway' });
+  await client.expectSilence();
+  client.request({ subscribe: ['default', 'ROOTCA'] });
+  for (const name of ['default', 'ROOTCA']) {
+    const response = await client.expectResponse();
+    t.same(response.names, [name]);
+    client.request({ typeUrl: CLUSTER, nonce: response.nonce, unsubscribe: [name] });
+    client.ack(response);
+  }
+  await client.expectSilence();
+  source.set({ ROOTCA: 'renewed' });
+  t.same((await client.expectResponse()).names, ['ROOTCA']);
+});
+
+t.test('row 20: the node of an aggregated stream is that of its first request, of whatever type', async (t) => {
+  const { source, path, warnings } = await serveSds(t);
+  source.set({ default: 'leaf' });
+  const channel = openChannel({ unix: path });
+  t.teardown(() => channel.close());
+  const client = new SdsClient(channel, {}, STREAM);
+  client.request({ names: [], typeUrl: CLUSTER, nodeId: 'gateway' });
+  client.request({ names: ['default'] });
+  client.nack(await client.expectResponse(), 'no');
+  await client.expectSilence();
+  t.match(warnings, [{ fields: { node_id: 'gateway' } }]);
+});
+
+t.test('an aggregated request without a type is told what is missing', async (t) => {
+  const { path } = await serveSds(t);
+  const channel = openChannel({ unix: path });
+  t.teardown(() => channel.close());
+  const client = new SdsClient(channel, {}, STREAM);
+  client.request({ names: ['default'], typeUrl: '' });
+  t.match(await client.ended, { code: 3, details: /type url: got none/ });
+});
