@@ -10,5 +10,6 @@ export { connectionOf, createGrpcServer, type GrpcServer, type GrpcServerOptions
 export { addHealthMethod, healthService, type Service } from './health-service.js';
 export { type RawMethod, type RawUnaryCall, rawMethod } from './raw-method.js';
 export { GRPC_STATUS, type StatusText, toStatusObject } from './status.js';
+export { listenTcp, type TcpListenerOptions } from './tcp-listener.js';
 export { listenTls, type TlsCertificate, type TlsListener, type TlsListenerOptions } from './tls-listener.js';
 export { type Listener, listenUnix, type UnixListenerOptions } from './unix-listener.js';
