@@ -1,7 +1,7 @@
 import type { handleUnaryCall } from '@grpc/grpc-js';
-import { errorCodeOf, IdentityError } from '../errors/index.js';
+import { type ErrorCode, errorCodeOf, IdentityError } from '../errors/index.js';
 import { connectionOf, type RawUnaryCall, rawMethod, type Service } from '../rpc/index.js';
-import { Field } from '../telemetry/index.js';
+import { Field, type Gauge, Metric, MetricRegistry } from '../telemetry/index.js';
 import { bearerToken, clusterId } from './caller-metadata.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
 import { type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
@@ -12,6 +12,7 @@ export interface CertificateServiceOptions extends IssuanceOptions {
   readonly maxInFlight?: number;
   /** For one call. Istio's agents set no deadline, so the server must. (reference: Istio 3.2, 6) */
   readonly requestTimeoutMs?: number;
+  readonly metrics?: MetricRegistry;
 }
 
 /** At 3 000 certificates per second they wait less than 0.1 s; agents come back by themselves, with jitter. */
@@ -36,13 +37,29 @@ export function createCertificateService(options: CertificateServiceOptions): Se
 }
 
 class CertificateService {
-  #inFlight = 0;
+  readonly #metrics: MetricRegistry;
+  readonly #inFlight: Gauge;
   #isOverloaded = false;
 
-  constructor(private readonly options: CertificateServiceOptions) {}
+  constructor(private readonly options: CertificateServiceOptions) {
+    this.#metrics = options.metrics ?? new MetricRegistry();
+    this.#inFlight = this.#metrics.gauge(Metric.certificateRequestsInFlight);
+  }
 
   /** The answer's bytes. Rejects when the call has failed, run out of time or been cancelled. */
   async answer(call: RawUnaryCall): Promise<Buffer> {
+    const startedAtMs = performance.now();
+    try {
+      const response = await this.#answer(call);
+      this.#observe('OK', startedAtMs);
+      return response;
+    } catch (error) {
+      this.#observe(errorCodeOf(error), startedAtMs);
+      throw error;
+    }
+  }
+
+  async #answer(call: RawUnaryCall): Promise<Buffer> {
     const caller = { connection: connectionOf(call), clusterId: clusterId(call.metadata) };
     this.#admit(caller);
     const stop = new AbortController();
@@ -51,7 +68,7 @@ class CertificateService {
     call.once('cancelled', () => stop.abort(new IdentityError('ERR_CANCELLED', 'the caller has gone')));
     // The place is given back when the work has ended, not when we cease to wait for it: else it would bound nothing.
     const work = this.#create(call, caller, stop.signal).finally(() => {
-      this.#inFlight -= 1;
+      this.#inFlight.set(this.#inFlight.value - 1);
     });
     try {
       return await Promise.race([work, rejectionOf(stop.signal)]);
@@ -65,8 +82,8 @@ class CertificateService {
 
   #admit(caller: CallerTrace): void {
     const limit = this.options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT;
-    if (this.#inFlight < limit) {
-      this.#inFlight += 1;
+    if (this.#inFlight.value < limit) {
+      this.#inFlight.set(this.#inFlight.value + 1);
       this.#isOverloaded = false;
       return;
     }
@@ -83,6 +100,11 @@ class CertificateService {
     // After the token: whoever has no good one learns nothing about the rest of its request.
     const request = decodeCertificateRequest(call.request);
     return encodeCertificateResponse(await issueLeaf(this.options, workload, request, caller));
+  }
+
+  #observe(code: ErrorCode | 'OK', startedAtMs: number): void {
+    const seconds = (performance.now() - startedAtMs) / 1000;
+    this.#metrics.histogram(Metric.certificateRequestSeconds, { code }).observe(seconds);
   }
 
   #logRefusal(error: unknown, { connection, clusterId }: CallerTrace): void {

@@ -15,6 +15,7 @@ import {
 } from './kinds.js';
 import { LOG_LEVEL } from './log-level.js';
 import { type ConfigOf, onlyWith, optional, required, withDefault } from './option.js';
+import { STATUS_ADDRESS } from './status-address.js';
 
 const SIDECAR = { flag: 'mode', value: 'sidecar' };
 
@@ -81,6 +82,7 @@ export const AGENT_OPTIONS = {
     description: 'kind of the private key, new for each certificate',
   }),
   hotPath: HOT_PATH,
+  statusAddress: STATUS_ADDRESS,
   logLevel: LOG_LEVEL,
 };
 

@@ -5,6 +5,7 @@ import type { SpiffeId } from '../spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../telemetry/index.js';
 import type { TokenSource } from './certificate-issuer.js';
 import { type HeldSvid, holdSvid } from './held-svid.js';
+import { type IdentityStatus, identityStatus, type RenewalFailure } from './identity-status.js';
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
 import type { SecretContent } from './secret-content.js';
 import type { SvidIssuance } from './svid-issuance.js';
@@ -41,6 +42,7 @@ export interface SvidChange {
 export class WorkloadIdentity {
   #state: Lifecycle = INITIAL_LIFECYCLE;
   #held: HeldSvid | undefined;
+  #lastFailure: RenewalFailure | undefined;
   #renewal: Promise<void> | undefined;
   #timer: ScheduledCall | undefined;
   readonly #listeners = new Set<(change: SvidChange) => void>();
@@ -70,6 +72,11 @@ export class WorkloadIdentity {
 
   hasValidSvid(): boolean {
     return this.#held !== undefined && this.options.now() < this.#held.notAfterMs;
+  }
+
+  status(): IdentityStatus {
+    const facts = { held: this.#held, lifecycle: this.#state, lastFailure: this.#lastFailure };
+    return identityStatus(this.options.spiffeId.toString(), facts, this.options.now());
   }
 
   /** Calls `listener` after each change, until the result is called. */
@@ -157,8 +164,10 @@ export class WorkloadIdentity {
   }
 
   #renewalFailed(error: unknown): void {
-    this.#step({ kind: 'failed', nowMs: this.options.now(), draw: this.options.random() });
-    this.#logFailure(error);
+    const nowMs = this.options.now();
+    this.#lastFailure = { code: errorCodeOf(error), message: messageOf(error), atMs: nowMs };
+    this.#step({ kind: 'failed', nowMs, draw: this.options.random() });
+    this.#logFailure(this.#lastFailure);
     for (const listener of this.#failureListeners) listener(error);
   }
 
@@ -170,12 +179,12 @@ export class WorkloadIdentity {
     this.#keys.stock();
   }
 
-  #logFailure(error: unknown): void {
+  #logFailure({ code, message }: RenewalFailure): void {
     const { logger } = this.options;
     const fields = {
       ...this.#logFields(),
-      [Field.code]: errorCodeOf(error),
-      [Field.error]: error instanceof Error ? error.message : String(error),
+      [Field.code]: code,
+      [Field.error]: message,
       [Field.attempt]: this.#state.failures,
       ...(this.#held && { [Field.notAfter]: new Date(this.#held.notAfterMs).toISOString() }),
     };
@@ -187,4 +196,8 @@ export class WorkloadIdentity {
   #logFields(): LogFields {
     return { [Field.spiffeId]: this.options.spiffeId.toString(), ...this.options.logFields };
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

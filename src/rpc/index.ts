@@ -8,8 +8,8 @@ export { createFramedServer, type FramedServer, type FramedServerOptions } from 
 export { envoy, google, grpc as grpcMessages, istio } from './gen/messages.js';
 export { connectionOf, createGrpcServer, type GrpcServer, type GrpcServerOptions } from './grpc-server.js';
 export { addHealthMethod, healthService, type Service } from './health-service.js';
+export { listenPlain, type PlainListenerOptions } from './plain-listener.js';
 export { type RawMethod, type RawUnaryCall, rawMethod } from './raw-method.js';
 export { GRPC_STATUS, type StatusText, toStatusObject } from './status.js';
-export { listenTcp, type TcpListenerOptions } from './tcp-listener.js';
 export { listenTls, type TlsCertificate, type TlsListener, type TlsListenerOptions } from './tls-listener.js';
 export { type Listener, listenUnix, type UnixListenerOptions } from './unix-listener.js';

@@ -3,7 +3,7 @@ import { createServer, type TLSSocket } from 'node:tls';
 import { wrapError } from '../errors/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 import { listening, surviveAcceptErrors } from './node-accept.js';
-import { listenerAddress } from './tcp-listener.js';
+import { listenerAddress } from './plain-listener.js';
 import type { Listener } from './unix-listener.js';
 
 export interface TlsCertificate {

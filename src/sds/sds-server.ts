@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
 import { type FramedCall, type FramedServer, toStatusObject } from '../rpc/index.js';
-import type { Logger } from '../telemetry/index.js';
+import { type Logger, Metric, MetricRegistry } from '../telemetry/index.js';
 import { Broadcast } from './broadcast.js';
 import { ResponseEncoder } from './response-encoder.js';
 import type { SecretSource } from './secret-source.js';
@@ -12,6 +12,7 @@ export interface SdsServerOptions {
   readonly server: Pick<FramedServer, 'addMethod'>;
   readonly source: SecretSource;
   readonly logger: Logger;
+  readonly metrics?: MetricRegistry;
   /** Says who we are in each response; Envoy shows it as `control_plane.identifier`. */
   readonly controlPlaneIdentifier: string;
   /** Epoch milliseconds. */
@@ -41,7 +42,8 @@ const NONCE_STREAM_HEX_DIGITS = 8;
 export function createSdsServer(options: SdsServerOptions): SdsServer {
   const { server, source, logger, controlPlaneIdentifier, now, every = everyUnreferenced } = options;
   const encoder = new ResponseEncoder(controlPlaneIdentifier);
-  const context: StreamContext = { source, encoder, broadcast: new Broadcast(), logger, now };
+  const responses = (options.metrics ?? new MetricRegistry()).counter(Metric.sdsResponses);
+  const context: StreamContext = { source, encoder, broadcast: new Broadcast(), responses, logger, now };
   const serverPrefix = randomBytes(NONCE_PREFIX_BYTES).toString('base64url');
   const streams = new Set<SotwStream>();
   let streamNumber = 0;

@@ -1,6 +1,6 @@
 import { IdentityError } from '../errors/index.js';
 import { type CallEvents, type FramedCall, toStatusObject } from '../rpc/index.js';
-import type { Logger } from '../telemetry/index.js';
+import type { Counter, Logger } from '../telemetry/index.js';
 import type { Broadcast, PushTarget } from './broadcast.js';
 import type { DecodedRequest } from './request-codec.js';
 import { RequestReader } from './request-reader.js';
@@ -14,6 +14,7 @@ export interface StreamContext {
   readonly source: SecretSource;
   readonly encoder: ResponseEncoder;
   readonly broadcast: Broadcast;
+  readonly responses: Counter;
   readonly logger: Logger;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -164,6 +165,7 @@ export class SotwStream implements PushTarget, CallEvents {
       const nonce = this.#nextNonce();
       const response = this.#context.encoder.encode(secrets);
       this.#call.send(response.head, encodeTail(nonce), response.release);
+      this.#context.responses.add();
       this.#subscription = onSent(this.#subscription, { nonce, secrets, nowMs: this.#context.now() });
     } catch (error) {
       this.end(error);

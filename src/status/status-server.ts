@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Listener, listenTcp, listenUnix } from '../rpc/index.js';
+import { listenPlain } from '../rpc/index.js';
 import type { Logger } from '../telemetry/index.js';
 import { answerTo, type StatusContent } from './status-pages.js';
 
@@ -50,11 +50,9 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
     answer(request, response, content, isLoopback);
   });
   const connections = new BoundedConnections(http, connectionLimitMs);
-  const common = { backlog: BACKLOG, logger, onSocket: (socket: Socket) => connections.take(socket) };
-  const listener: Listener =
-    'host' in address
-      ? await listenTcp({ ...address, ...common })
-      : await listenUnix({ path: address.socketPath, mode: SOCKET_MODE, ...common });
+  const at = 'host' in address ? address : { path: address.socketPath, mode: SOCKET_MODE };
+  const onSocket = (socket: Socket): void => connections.take(socket);
+  const listener = await listenPlain({ at, backlog: BACKLOG, onSocket, logger });
   return {
     address: listener.address,
     async close() {

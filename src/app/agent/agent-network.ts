@@ -5,6 +5,7 @@ import type { HotPathKind } from '../../hotpath/index.js';
 import type { CertificateIssuer } from '../../identity/index.js';
 import { addHealthMethod, createFramedServer, listenUnix } from '../../rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES, type SecretSource } from '../../sds/index.js';
+import type { MetricRegistry } from '../../telemetry/index.js';
 import { addressText } from '../address-text.js';
 import type { AppContext } from '../running-app.js';
 import { VERSION } from '../version.js';
@@ -43,13 +44,18 @@ export interface EnvoyListenerOptions {
   readonly isServing: () => boolean;
   /** With the addon at hand it also serves the sockets. */
   readonly hotPath: HotPathKind;
+  readonly metrics: MetricRegistry;
+}
+
+/** The socket, and who is on it. */
+export interface EnvoyListener {
+  readonly connectionCount: number;
+  readonly streamCount: number;
+  close(): Promise<void>;
 }
 
 /** Opens the socket that Envoy asks on. Closing it refuses new connections first, then ends streams with OK, then the rest. */
-export async function listenForEnvoy(
-  config: AgentConfig,
-  options: EnvoyListenerOptions,
-): Promise<{ close(): Promise<void> }> {
+export async function listenForEnvoy(config: AgentConfig, options: EnvoyListenerOptions): Promise<EnvoyListener> {
   const { logger, now } = options.context;
   const server = createFramedServer({
     logger,
@@ -60,6 +66,7 @@ export async function listenForEnvoy(
     server,
     source: options.source,
     logger,
+    metrics: options.metrics,
     controlPlaneIdentifier: `sidecert/${VERSION}`,
     now,
   });
@@ -73,6 +80,12 @@ export async function listenForEnvoy(
     logger,
   });
   return {
+    get connectionCount() {
+      return server.connectionCount;
+    },
+    get streamCount() {
+      return sds.streamCount;
+    },
     async close() {
       await listener.close();
       sds.endAllStreams();

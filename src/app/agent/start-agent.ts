@@ -1,10 +1,13 @@
 import { type AgentConfig, servedWorkloads } from '../../config/index.js';
 import { SvidIssuance } from '../../identity/index.js';
 import { systemClock, TimerWheel } from '../../rotation/index.js';
-import { Field } from '../../telemetry/index.js';
+import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
+import { openStatusPage } from '../status-page.js';
 import { openHotPath } from './agent-hot-path.js';
+import { agentStatus } from './agent-status.js';
+import { measuredIssuer } from './measured-issuer.js';
 import { serveSecrets } from './served-secrets.js';
 
 /** One CSR at a time is all that one workload can use. */
@@ -34,8 +37,9 @@ export function startAgent(config: AgentConfig, context: AppContext): Promise<Ru
 async function start(config: AgentConfig, context: AppContext, teardown: Teardown): Promise<void> {
   const { logger, now, random } = context;
   const served = servedWorkloads(config);
-  const kind = chosenHotPath(config.hotPath, logger);
-  const hotPath = await openHotPath(kind, served, logger);
+  const metrics = new MetricRegistry();
+  const kind = chosenHotPath(config.hotPath, logger, metrics);
+  const hotPath = await openHotPath(served, { kind, logger, metrics });
   teardown.add(() => hotPath.close());
   const timers = new TimerWheel(systemClock);
   teardown.add(() => timers.close());
@@ -46,15 +50,18 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const issuance = new SvidIssuance({
     keyType: config.keyType,
     ttlMs: config.ttlMs,
-    issuer: { issue: async (request) => (await caClient).issue(request) },
+    issuer: measuredIssuer({ issue: async (request) => (await caClient).issue(request) }, metrics),
     hotPath,
     maxInFlight: served.kind === 'pods-of-node' ? MAX_ISSUES_OF_NODE : MAX_ISSUES_OF_SIDECAR,
     now,
+    metrics,
   });
   const surroundings = { issuance, timers, now, random, logger };
-  const { source, isServing } = serveSecrets(served, config.trustDomain, { surroundings, teardown });
+  const secrets = serveSecrets(served, config.trustDomain, { surroundings, teardown });
 
   const { listenForEnvoy } = await network;
-  const listener = await listenForEnvoy(config, { context, source, isServing, hotPath: kind });
+  const listener = await listenForEnvoy(config, { context, metrics, hotPath: kind, ...secrets });
   teardown.add(() => listener.close());
+  const page = agentStatus({ secrets, listener, metrics, mode: config.mode, now });
+  await openStatusPage(config.statusAddress, page, { hotPath: kind, metrics, logger, teardown });
 }
