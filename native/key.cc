@@ -12,6 +12,10 @@ namespace {
 // What nearly all keys have, and the least that is unsuspicious. (NIST SP 800-56B)
 constexpr BN_ULONG kRsaExponent = RSA_F4;
 
+// SEQUENCE of two INTEGERs, each below the order, in DER: an INTEGER has up to one octet more than its number, and headers
+// have two octets, but the outer one three. (RFC 3279 §2.2.3)
+constexpr size_t kMaxSignatureOctets = 3 + 2 * (2 + 1 + kMaxFieldOctets);
+
 constexpr uint8_t kVersion0[] = {0x02, 0x01, 0x00};
 constexpr uint8_t kVersion1[] = {0x02, 0x01, 0x01};
 constexpr uint8_t kContext1 = 0xa1;
@@ -209,13 +213,13 @@ Result<Bytes> KeyPair::sign(View message) const {
 
 Result<Bytes> signWith(EC_KEY* key, Hash hash, View message) {
   const Digest digest = digestOf(hash, message);
-  Bytes signature(static_cast<size_t>(ECDSA_size(key)));
+  // ECDSA_size would encode the curve's order anew for each key.
+  std::array<uint8_t, kMaxSignatureOctets> signature;
   unsigned int size = 0;
   if (ECDSA_sign(0, digest.octets.data(), static_cast<int>(digest.size), signature.data(), &size, key) != 1) {
     return opensslFailure("signing");
   }
-  signature.resize(size);
-  return signature;
+  return Bytes(signature.data(), signature.data() + size);
 }
 
 Result<Bytes> signWith(RSA* key, Hash hash, View message) {

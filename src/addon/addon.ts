@@ -6,7 +6,9 @@
  */
 export interface Addon {
   /** Of 1 to 1000 items, as the other two. */
-  prepareBatch(items: readonly PrepareTuple[]): RawOutcome<[privateKey: ArrayBuffer, csrPem: ArrayBuffer]>[];
+  prepareBatch(
+    items: readonly PrepareTuple[],
+  ): [csrPems: ArrayBuffer, RawOutcome<[privateKey: ArrayBuffer, csrStart: number, csrEnd: number]>[]];
   sealBatch(
     items: readonly SealTuple[],
   ): RawOutcome<

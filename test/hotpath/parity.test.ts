@@ -68,7 +68,6 @@ for (const keyType of KEY_TYPES) {
     t.same(made.privateKey, pkcs8(privateKey), 'the key is what Node would write');
     t.same(toBeSigned(made.csrPem), requestToBeSigned(SLEEP, createPublicKey(privateKey)));
     t.equal(made.privateKey.buffer.byteLength, made.privateKey.length, 'memory of its own');
-    t.equal(made.csrPem.buffer.byteLength, made.csrPem.length, 'memory of its own');
   });
 
   t.test(`each issues for the CSR of the other, key type ${keyType}`, { skip }, async (t) => {
