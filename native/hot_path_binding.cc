@@ -89,6 +89,7 @@ std::optional<KeyType> keyTypeOf(const Napi::Value& value) {
 struct PrepareItem {
   KeyType type;
   std::string uri;
+  Subject subject;
 };
 
 // The items of a batch, read once; nothing in the place of one of another type. Nothing at all when a getter of the
@@ -102,8 +103,9 @@ std::optional<std::vector<std::optional<PrepareItem>>> readPrepareItems(const Na
     if (!item.IsArray()) continue;
     const std::optional<KeyType> type = keyTypeOf(item.As<Napi::Array>()[0U]);
     std::optional<std::string> uri = textOf(item.As<Napi::Array>()[1U]);
+    const Subject subject = isTrue(item.As<Napi::Array>()[2U]) ? Subject::none : Subject::emptyOrganization;
     if (batch.Env().IsExceptionPending()) return std::nullopt;
-    if (type && uri) items[i] = PrepareItem{*type, std::move(*uri)};
+    if (type && uri) items[i] = PrepareItem{*type, std::move(*uri), subject};
   }
   return items;
 }
@@ -147,7 +149,9 @@ Napi::Value sealOne(Napi::Env env, const Napi::Array& item, Seal sealThis) {
   if (!privateKey || !chainPem || !bundlePem || !spiffeId || !nowMs || !minLifeMs) {
     return failed(env, wrongItem("seal"));
   }
-  Result<SealedSvid> sealed = sealThis({*privateKey, *chainPem, *bundlePem, viewOf(*spiffeId), *nowMs, *minLifeMs});
+  const KeyForm form = isTrue(item[6U]) ? KeyForm::traditional : KeyForm::pkcs8;
+  Result<SealedSvid> sealed =
+      sealThis({*privateKey, *chainPem, *bundlePem, viewOf(*spiffeId), *nowMs, *minLifeMs, form});
   if (!sealed.ok()) return failed(env, sealed.failure());
   const SealedSvid& svid = sealed.value();
   return tuple(env, {moved(env, viewOf(svid.certificateBody)), moved(env, viewOf(svid.bundleBody)),
@@ -208,7 +212,7 @@ Napi::Value prepareBatch(const Napi::CallbackInfo& info) {
   made.reserve(*count);
   for (const std::optional<PrepareItem>& item : *items) {
     const DrainedErrors drainedOfItem;
-    if (item) made.push_back(preparation.value().prepare(item->type, viewOf(item->uri)));
+    if (item) made.push_back(preparation.value().prepare(item->type, viewOf(item->uri), item->subject));
     else made.push_back(wrongItem("prepare"));
   }
   return preparedBatch(env, made);

@@ -211,6 +211,25 @@ Result<Bytes> KeyPair::sign(View message) const {
   return signWith(rsa_.get(), algorithm().hash, message);
 }
 
+Result<LabelledKey> traditionalKey(View privateKeyInfo) {
+  const unsigned char* at = privateKeyInfo.data;
+  const PrivateKeyInfoPtr info(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &at, static_cast<long>(privateKeyInfo.size)));
+  const EvpPkeyPtr key(info ? EVP_PKCS82PKEY(info.get()) : nullptr);
+  const EcKeyPtr ec(key && EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_EC ? EVP_PKEY_get1_EC_KEY(key.get()) : nullptr);
+  const RsaPtr rsa(key && EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_RSA ? EVP_PKEY_get1_RSA(key.get()) : nullptr);
+  // In PKCS#8 the curve stands outside of the key; here it must be inside.
+  if (ec) EC_KEY_set_enc_flags(ec.get(), 0);
+  const auto write = [&](unsigned char** target) {
+    if (ec) return i2d_ECPrivateKey(ec.get(), target);
+    return rsa ? i2d_RSAPrivateKey(rsa.get(), target) : -1;
+  };
+  const int size = write(nullptr);
+  SecretBytes der(size > 0 ? static_cast<size_t>(size) : 0);
+  unsigned char* target = der.data();
+  if (size <= 0 || write(&target) != size) return opensslFailure("writing a private key");
+  return LabelledKey{ec ? "EC PRIVATE KEY" : "RSA PRIVATE KEY", std::move(der)};
+}
+
 Result<Bytes> signWith(EC_KEY* key, Hash hash, View message) {
   const Digest digest = digestOf(hash, message);
   // ECDSA_size would encode the curve's order anew for each key.

@@ -46,7 +46,7 @@ export interface Addon {
 }
 
 /** `keyType` is the index into `KEY_TYPES`. */
-export type PrepareTuple = readonly [keyType: number, uri: string];
+export type PrepareTuple = readonly [keyType: number, uri: string, hasNoSubject?: boolean];
 
 export type SealTuple = readonly [
   privateKey: Uint8Array,
@@ -55,6 +55,7 @@ export type SealTuple = readonly [
   spiffeId: string,
   nowMs: number,
   minLifeMs: number,
+  isKeyTraditional?: boolean,
 ];
 
 /** `generalNames` are whole GeneralNames in DER, one after the other. */

@@ -55,6 +55,14 @@ for (const implementation of IMPLEMENTATIONS) {
       t.match(told, [`URI:${SLEEP}\n`, '', 'URI:spiffe://td/a\n', 'URI:spiffe://td/b\n']);
     });
 
+    t.test('a CSR without a subject has none, and the same URI', async (t) => {
+      const { csrPem } = prepare({ spiffeId: SLEEP, keyType: 'ec-p256', subject: 'none' });
+      const text = openssl(['req', '-verify', '-text', '-noout'], csrPem);
+      t.match(text, /Subject: *\n/);
+      t.match(text, `URI:${SLEEP}`);
+      t.equal(openssl(['asn1parse', '-inform', 'DER'], derOf(csrPem)).match(/organizationName/g), null);
+    });
+
     t.test('the key fills memory of its own, and no two are alike', async (t) => {
       const first = prepare({ spiffeId: SLEEP, keyType: 'ec-p256' });
       const second = prepare({ spiffeId: SLEEP, keyType: 'ec-p256' });

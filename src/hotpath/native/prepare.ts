@@ -22,9 +22,9 @@ export function nativePrepare(addon: Addon): BatchOperation<'prepare'> {
     );
 }
 
-function prepareTuple({ spiffeId, keyType }: PrepareRequest): PrepareTuple {
+function prepareTuple({ spiffeId, keyType, subject }: PrepareRequest): PrepareTuple {
   SpiffeId.parse(spiffeId);
   const index = KEY_TYPES.indexOf(keyType);
   if (index < 0) throw unsupportedKeyType(keyType);
-  return [index, spiffeId];
+  return subject === 'none' ? [index, spiffeId, true] : [index, spiffeId];
 }
