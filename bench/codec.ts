@@ -36,7 +36,7 @@ function pair<A, B>(group: string, ours: () => A, theirs: () => B, prove: (resul
 
 const secretCases = pair(
   'secret',
-  () => encodeCertificateSecret(request.chainPem, request.privateKey),
+  () => encodeCertificateSecret(request.chainPem, { label: 'PRIVATE KEY', der: request.privateKey }),
   () =>
     Secret.encode({
       tlsCertificate: {

@@ -23,6 +23,8 @@ std::optional<double> numberOf(const Napi::Value& value) {
   return std::isfinite(number) ? std::optional<double>(number) : std::nullopt;
 }
 
+bool isTrue(const Napi::Value& value) { return value.IsBoolean() && value.As<Napi::Boolean>().Value(); }
+
 void throwFailure(Napi::Env env, const Failure& failure) {
   Napi::Error error = Napi::Error::New(env, failure.message);
   error.Set("code", nameOf(failure.code));

@@ -27,6 +27,9 @@ std::optional<std::string> textOf(const Napi::Value& value);
 // A number that is neither infinite nor NaN.
 std::optional<double> numberOf(const Napi::Value& value);
 
+// Nothing but `true` is.
+bool isTrue(const Napi::Value& value);
+
 // Throws a JavaScript error with `code`.
 void throwFailure(Napi::Env env, const Failure& failure);
 

@@ -17,7 +17,9 @@ constexpr std::string_view kOldCsrLabel = "NEW CERTIFICATE REQUEST";
 
 constexpr uint8_t kVersion0[] = {0x02, 0x01, 0x00};
 // RDNSequence with one attribute: O="" as PrintableString. (reference: Istio A36)
-constexpr uint8_t kSubject[] = {0x30, 0x0b, 0x31, 0x09, 0x30, 0x07, 0x06, 0x03, 0x55, 0x04, 0x0a, 0x13, 0x00};
+constexpr uint8_t kEmptyOrganization[] = {0x30, 0x0b, 0x31, 0x09, 0x30, 0x07, 0x06, 0x03, 0x55, 0x04, 0x0a, 0x13, 0x00};
+// RDNSequence without any.
+constexpr uint8_t kNoSubject[] = {0x30, 0x00};
 // subjectAltName (2.5.29.17), critical.
 constexpr uint8_t kSubjectAltNameCritical[] = {0x06, 0x03, 0x55, 0x1d, 0x11, 0x01, 0x01, 0xff};
 constexpr uint8_t kSubjectAltNameOid[] = {0x06, 0x03, 0x55, 0x1d, 0x11};
@@ -55,7 +57,7 @@ const DerElement* childAt(const std::vector<DerElement>& elements, size_t index,
   return index < elements.size() && elements[index].tag == tag ? &elements[index] : nullptr;
 }
 
-Result<Nothing> writeToBeSigned(DerWriter<Bytes>& writer, View uri, const KeyPair& key) {
+Result<Nothing> writeToBeSigned(DerWriter<Bytes>& writer, View uri, Subject subject, const KeyPair& key) {
   writer.raw(uri);
   writer.header(tag::uriName, 0);
   writer.header(tag::sequence, 0);
@@ -69,7 +71,7 @@ Result<Nothing> writeToBeSigned(DerWriter<Bytes>& writer, View uri, const KeyPai
   writer.header(tag::context0, 0);
   Result<Nothing> written = key.writePublicKeyInfo(writer);
   if (!written.ok()) return written;
-  writer.raw(viewOf(kSubject));
+  writer.raw(subject == Subject::none ? viewOf(kNoSubject) : viewOf(kEmptyOrganization));
   writer.raw(viewOf(kVersion0));
   writer.header(tag::sequence, 0);
   return written;
@@ -248,12 +250,12 @@ Result<KeyPair> Preparation::keyPair(KeyType type) {
   return KeyPair::ofNumbers(std::move(numbers), isP256 ? curves_->p256() : curves_->p384());
 }
 
-Result<PreparedKey> Preparation::prepare(KeyType type, View uri) {
+Result<PreparedKey> Preparation::prepare(KeyType type, View uri, Subject subject) {
   Result<KeyPair> pair = keyPair(type);
   if (!pair.ok()) return pair.failure();
   const KeyPair& key = pair.value();
   DerWriter<Bytes> toBeSigned(256 + uri.size);
-  Result<Nothing> written = writeToBeSigned(toBeSigned, uri, key);
+  Result<Nothing> written = writeToBeSigned(toBeSigned, uri, subject, key);
   if (!written.ok()) return written.failure();
   Result<Bytes> signature = key.sign(toBeSigned.written());
   if (!signature.ok()) return signature.failure();

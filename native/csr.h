@@ -15,14 +15,17 @@ struct PreparedKey {
   Bytes csrPem;
 };
 
-// Makes key pairs and a CSR for each: subject O="", one critical URI SAN. EC keys are made ahead for a whole batch.
+// The subject of a CSR: one attribute O="", or no attribute.
+enum class Subject { emptyOrganization, none };
+
+// Makes key pairs and a CSR for each, with one critical URI SAN. EC keys are made ahead for a whole batch.
 class Preparation {
  public:
   // For a batch with so many keys of each of the two EC types.
   static Result<Preparation> begin(size_t p256Keys, size_t p384Keys, const Curves& curves);
 
   // The caller has checked `uri`. No more EC keys than were asked for at the beginning.
-  Result<PreparedKey> prepare(KeyType type, View uri);
+  Result<PreparedKey> prepare(KeyType type, View uri, Subject subject);
 
  private:
   explicit Preparation(const Curves& curves) : curves_(&curves) {}

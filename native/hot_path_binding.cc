@@ -1,5 +1,6 @@
 // The hot path for JavaScript. Items and results travel as tuples, which cost a fraction of objects with names; the
 // names are in src/addon/addon.ts. A failed item is [code, message], and the batch goes on.
+#include <algorithm>
 #include <cmath>
 
 #include "binding.h"
@@ -50,15 +51,21 @@ Failure wrongItem(const char* operation) {
   return refusal(Code::internal, operation, "an item of another type", "what its interface says");
 }
 
+// How many items a batch has; nothing, with a JavaScript error pending, when that is none or too many.
+std::optional<uint32_t> batchSize(Napi::Env env, const Napi::Value& batch, const char* operation) {
+  const uint32_t count = batch.IsArray() ? batch.As<Napi::Array>().Length() : 0;
+  if (count >= 1 && count <= kMaxBatch) return count;
+  throwFailure(env, refusal(Code::internal, operation, "a batch of another size", "1 to 1000 items"));
+  return std::nullopt;
+}
+
 // Calls `operate` for each item of the array that is the last argument.
 template <class Operate>
 Napi::Value forEach(Napi::Env env, const Napi::Value& argument, const char* operation, Operate operate) {
-  const Napi::Array items = argument.IsArray() ? argument.As<Napi::Array>() : Napi::Array();
-  const uint32_t count = items.IsEmpty() ? 0 : items.Length();
-  if (count < 1 || count > kMaxBatch) {
-    throwFailure(env, refusal(Code::internal, operation, "a batch of another size", "1 to 1000 items"));
-    return env.Undefined();
-  }
+  const std::optional<uint32_t> size = batchSize(env, argument, operation);
+  if (!size) return env.Undefined();
+  const Napi::Array items = argument.As<Napi::Array>();
+  const uint32_t count = *size;
   Napi::Array results = Napi::Array::New(env, count);
   for (uint32_t i = 0; i < count; ++i) {
     const Napi::HandleScope scope(env);
@@ -79,27 +86,56 @@ std::optional<KeyType> keyTypeOf(const Napi::Value& value) {
   return static_cast<KeyType>(static_cast<int>(*type));
 }
 
-Napi::Value prepareOne(Napi::Env env, const Napi::Array& item, Preparation& preparation) {
-  const std::optional<KeyType> type = keyTypeOf(item[0U]);
-  const std::optional<std::string> uri = textOf(item[1U]);
-  if (!type || !uri) return failed(env, wrongItem("prepare"));
-  Result<PreparedKey> prepared = preparation.prepare(*type, viewOf(*uri));
-  if (!prepared.ok()) return failed(env, prepared.failure());
-  const PreparedKey& key = prepared.value();
-  return tuple(env, {moved(env, viewOf(key.privateKey)), moved(env, viewOf(key.csrPem))});
+struct PrepareItem {
+  KeyType type;
+  std::string uri;
+  Subject subject;
+};
+
+// The items of a batch, read once; nothing in the place of one of another type. Nothing at all when a getter of the
+// caller's has thrown.
+std::optional<std::vector<std::optional<PrepareItem>>> readPrepareItems(const Napi::Array& batch, uint32_t count) {
+  std::vector<std::optional<PrepareItem>> items(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    const Napi::HandleScope scope(batch.Env());
+    const Napi::Value item = batch[i];
+    if (item.IsEmpty()) return std::nullopt;
+    if (!item.IsArray()) continue;
+    const std::optional<KeyType> type = keyTypeOf(item.As<Napi::Array>()[0U]);
+    std::optional<std::string> uri = textOf(item.As<Napi::Array>()[1U]);
+    const Subject subject = isTrue(item.As<Napi::Array>()[2U]) ? Subject::none : Subject::emptyOrganization;
+    if (batch.Env().IsExceptionPending()) return std::nullopt;
+    if (type && uri) items[i] = PrepareItem{*type, std::move(*uri), subject};
+  }
+  return items;
 }
 
-// How many of the items, as far as they can be read, want this type.
-size_t countOf(const Napi::Value& items, KeyType type) {
-  if (!items.IsArray()) return 0;
-  const Napi::Array array = items.As<Napi::Array>();
-  size_t count = 0;
-  for (uint32_t i = 0; i < array.Length() && i < kMaxBatch; ++i) {
-    const Napi::HandleScope scope(items.Env());
-    const Napi::Value item = array[i];
-    if (item.IsArray() && keyTypeOf(item.As<Napi::Array>()[0U]) == type) ++count;
+// What a batch of keys has come to: an answer for each item, and the memory that all CSRs share. Memory is what costs
+// most of handing something to JavaScript, and a CSR is no secret; each key gets its own.
+Napi::Value preparedBatch(Napi::Env env, std::vector<Result<PreparedKey>>& made) {
+  size_t size = 0;
+  for (Result<PreparedKey>& one : made) size += one.ok() ? one.value().csrPem.size() : 0;
+  void* memory = nullptr;
+  napi_value csrs = nullptr;
+  if (napi_create_arraybuffer(env, size, &memory, &csrs) != napi_ok) return Napi::Value();
+  Napi::Array answers = Napi::Array::New(env, made.size());
+  size_t start = 0;
+  for (uint32_t i = 0; i < made.size(); ++i) {
+    const Napi::HandleScope scope(env);
+    Napi::Value answer;
+    if (made[i].ok()) {
+      const PreparedKey& key = made[i].value();
+      const size_t end = start + key.csrPem.size();
+      std::memcpy(static_cast<uint8_t*>(memory) + start, key.csrPem.data(), key.csrPem.size());
+      answer = tuple(env, {moved(env, viewOf(key.privateKey)), Napi::Number::New(env, static_cast<double>(start)),
+                           Napi::Number::New(env, static_cast<double>(end))});
+      start = end;
+    } else {
+      answer = failed(env, made[i].failure());
+    }
+    if (answer.IsEmpty() || napi_set_element(env, answers, i, answer) != napi_ok) return Napi::Value();
   }
-  return count;
+  return tuple(env, {csrs, answers});
 }
 
 template <class Seal>
@@ -113,7 +149,9 @@ Napi::Value sealOne(Napi::Env env, const Napi::Array& item, Seal sealThis) {
   if (!privateKey || !chainPem || !bundlePem || !spiffeId || !nowMs || !minLifeMs) {
     return failed(env, wrongItem("seal"));
   }
-  Result<SealedSvid> sealed = sealThis({*privateKey, *chainPem, *bundlePem, viewOf(*spiffeId), *nowMs, *minLifeMs});
+  const KeyForm form = isTrue(item[6U]) ? KeyForm::traditional : KeyForm::pkcs8;
+  Result<SealedSvid> sealed =
+      sealThis({*privateKey, *chainPem, *bundlePem, viewOf(*spiffeId), *nowMs, *minLifeMs, form});
   if (!sealed.ok()) return failed(env, sealed.failure());
   const SealedSvid& svid = sealed.value();
   return tuple(env, {moved(env, viewOf(svid.certificateBody)), moved(env, viewOf(svid.bundleBody)),
@@ -156,16 +194,28 @@ const Curves* curvesOf(Napi::Env env) {
 Napi::Value prepareBatch(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Curves* curves = curvesOf(env);
-  if (curves == nullptr) return env.Undefined();
+  const std::optional<uint32_t> count = curves == nullptr ? std::nullopt : batchSize(env, info[0], "prepare");
+  if (!count) return env.Undefined();
+  const auto items = readPrepareItems(info[0].As<Napi::Array>(), *count);
+  if (!items) return Napi::Value();
   const DrainedErrors drained;
-  Result<Preparation> preparation =
-      Preparation::begin(countOf(info[0], KeyType::ecP256), countOf(info[0], KeyType::ecP384), *curves);
+  const auto countOf = [&](KeyType type) {
+    return static_cast<size_t>(std::count_if(items->begin(), items->end(),
+                                             [&](const auto& item) { return item && item->type == type; }));
+  };
+  Result<Preparation> preparation = Preparation::begin(countOf(KeyType::ecP256), countOf(KeyType::ecP384), *curves);
   if (!preparation.ok()) {
     throwFailure(env, preparation.failure());
     return env.Undefined();
   }
-  return forEach(env, info[0], "prepare",
-                 [&](const Napi::Array& item) { return prepareOne(env, item, preparation.value()); });
+  std::vector<Result<PreparedKey>> made;
+  made.reserve(*count);
+  for (const std::optional<PrepareItem>& item : *items) {
+    const DrainedErrors drainedOfItem;
+    if (item) made.push_back(preparation.value().prepare(item->type, viewOf(item->uri), item->subject));
+    else made.push_back(wrongItem("prepare"));
+  }
+  return preparedBatch(env, made);
 }
 
 Napi::Value sealBatch(const Napi::CallbackInfo& info) {

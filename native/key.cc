@@ -12,6 +12,10 @@ namespace {
 // What nearly all keys have, and the least that is unsuspicious. (NIST SP 800-56B)
 constexpr BN_ULONG kRsaExponent = RSA_F4;
 
+// SEQUENCE of two INTEGERs, each below the order, in DER: an INTEGER has up to one octet more than its number, and headers
+// have two octets, but the outer one three. (RFC 3279 §2.2.3)
+constexpr size_t kMaxSignatureOctets = 3 + 2 * (2 + 1 + kMaxFieldOctets);
+
 constexpr uint8_t kVersion0[] = {0x02, 0x01, 0x00};
 constexpr uint8_t kVersion1[] = {0x02, 0x01, 0x01};
 constexpr uint8_t kContext1 = 0xa1;
@@ -207,15 +211,34 @@ Result<Bytes> KeyPair::sign(View message) const {
   return signWith(rsa_.get(), algorithm().hash, message);
 }
 
+Result<LabelledKey> traditionalKey(View privateKeyInfo) {
+  const unsigned char* at = privateKeyInfo.data;
+  const PrivateKeyInfoPtr info(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &at, static_cast<long>(privateKeyInfo.size)));
+  const EvpPkeyPtr key(info ? EVP_PKCS82PKEY(info.get()) : nullptr);
+  const EcKeyPtr ec(key && EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_EC ? EVP_PKEY_get1_EC_KEY(key.get()) : nullptr);
+  const RsaPtr rsa(key && EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_RSA ? EVP_PKEY_get1_RSA(key.get()) : nullptr);
+  // In PKCS#8 the curve stands outside of the key; here it must be inside.
+  if (ec) EC_KEY_set_enc_flags(ec.get(), 0);
+  const auto write = [&](unsigned char** target) {
+    if (ec) return i2d_ECPrivateKey(ec.get(), target);
+    return rsa ? i2d_RSAPrivateKey(rsa.get(), target) : -1;
+  };
+  const int size = write(nullptr);
+  SecretBytes der(size > 0 ? static_cast<size_t>(size) : 0);
+  unsigned char* target = der.data();
+  if (size <= 0 || write(&target) != size) return opensslFailure("writing a private key");
+  return LabelledKey{ec ? "EC PRIVATE KEY" : "RSA PRIVATE KEY", std::move(der)};
+}
+
 Result<Bytes> signWith(EC_KEY* key, Hash hash, View message) {
   const Digest digest = digestOf(hash, message);
-  Bytes signature(static_cast<size_t>(ECDSA_size(key)));
+  // ECDSA_size would encode the curve's order anew for each key.
+  std::array<uint8_t, kMaxSignatureOctets> signature;
   unsigned int size = 0;
   if (ECDSA_sign(0, digest.octets.data(), static_cast<int>(digest.size), signature.data(), &size, key) != 1) {
     return opensslFailure("signing");
   }
-  signature.resize(size);
-  return signature;
+  return Bytes(signature.data(), signature.data() + size);
 }
 
 Result<Bytes> signWith(RSA* key, Hash hash, View message) {

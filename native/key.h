@@ -5,6 +5,7 @@
 #define SIDECERT_KEY_H
 
 #include <array>
+#include <string_view>
 #include <vector>
 
 #include "algorithm.h"
@@ -115,6 +116,18 @@ class KeyPair {
   EcKeyNumbers numbers_;
   RsaPtr rsa_;
 };
+
+// How a private key is written: as PKCS#8, or as SEC 1 (EC) and PKCS#1 (RSA).
+enum class KeyForm { pkcs8, traditional };
+
+// A private key in DER, and what its PEM is called.
+struct LabelledKey {
+  std::string_view label;
+  SecretBytes der;
+};
+
+// The traditional form of a key in PKCS#8. (RFC 5915 §3; RFC 8017 §A.1.2)
+Result<LabelledKey> traditionalKey(View privateKeyInfo);
 
 // ECDSA with the given key; the signature in DER. (RFC 3279 §2.2.3)
 Result<Bytes> signWith(EC_KEY* key, Hash hash, View message);

@@ -73,6 +73,16 @@ Result<Validity> checkValidNow(X509* leaf, const SealRequest& request) {
                  "to hold from " + text(request.nowMs) + " for " + text(request.minLifeMs) + " ms");
 }
 
+// The last step of both ways.
+Result<SecretBytes> bodyWithKey(View leaf, View intermediatesPem, const SealRequest& request) {
+  if (request.keyForm == KeyForm::pkcs8) {
+    return certificateBody(leaf, intermediatesPem, "PRIVATE KEY", request.privateKey);
+  }
+  Result<LabelledKey> key = traditionalKey(request.privateKey);
+  if (!key.ok()) return key.failure();
+  return certificateBody(leaf, intermediatesPem, key.value().label, viewOf(key.value().der));
+}
+
 std::string hexOf(View octets) {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string hex;
@@ -106,8 +116,10 @@ Result<SealedSvid> sealAny(const SealRequest& request) {
   if (!serial.ok()) return serial.failure();
   const Bytes leafDer = std::move(chain.value().front().der);
   chain.value().erase(chain.value().begin());
-  return SealedSvid{certificateBody(viewOf(leafDer), viewOf(pemOf(chain.value())), request.privateKey),
-                    bundleBody(bundle.value()), std::move(serial.value()), validity.value()};
+  const Bytes intermediatesPem = pemOf(chain.value());
+  Result<SecretBytes> body = bodyWithKey(viewOf(leafDer), viewOf(intermediatesPem), request);
+  if (!body.ok()) return body.failure();
+  return SealedSvid{std::move(body.value()), bundleBody(bundle.value()), std::move(serial.value()), validity.value()};
 }
 
 std::optional<SealedSvid> sealPlain(const SealRequest& request, const Curves& curves, IssuersCache& cache) {
@@ -124,9 +136,11 @@ std::optional<SealedSvid> sealPlain(const SealRequest& request, const Curves& cu
   for (size_t i = 1; i < chain.size(); ++i) intermediates.push_back(viewOf(chain[i]));
   const Issuers* issuers = cache.issuersOf(intermediates, request.bundlePem);
   if (issuers == nullptr || !issuers->haveIssued(*leaf, request.nowMs)) return std::nullopt;
-  const View body = issuers->bundleBody();
-  return SealedSvid{certificateBody(viewOf(chain.front()), issuers->intermediatesPem(), request.privateKey),
-                    Bytes(body.data, body.data + body.size), hexOf(leaf->serial), leaf->validity};
+  Result<SecretBytes> body = bodyWithKey(viewOf(chain.front()), issuers->intermediatesPem(), request);
+  if (!body.ok()) return std::nullopt;
+  const View bundle = issuers->bundleBody();
+  return SealedSvid{std::move(body.value()), Bytes(bundle.data, bundle.data + bundle.size), hexOf(leaf->serial),
+                    leaf->validity};
 }
 
 Result<SealedSvid> seal(const SealRequest& request, const Curves& curves, IssuersCache& cache) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "issuers.h"
+#include "key.h"
 #include "secret_bytes.h"
 
 namespace sidecert {
@@ -19,6 +20,8 @@ struct SealRequest {
   double nowMs;
   // The leaf must stay valid for at least this long after nowMs.
   double minLifeMs;
+  // Of the key in the sealed bytes.
+  KeyForm keyForm;
 };
 
 struct SealedSvid {

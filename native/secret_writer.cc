@@ -51,15 +51,15 @@ Bytes pemOf(const std::vector<Certificate>& certificates) {
   return pem;
 }
 
-SecretBytes certificateBody(View leaf, View intermediatesPem, View privateKey) {
+SecretBytes certificateBody(View leaf, View intermediatesPem, std::string_view keyLabel, View privateKey) {
   const size_t chainSize = pemSize("CERTIFICATE", leaf.size) + intermediatesPem.size;
-  const size_t keySize = pemSize("PRIVATE KEY", privateKey.size);
+  const size_t keySize = pemSize(keyLabel, privateKey.size);
   const size_t size = dataSourceSize(chainSize) + dataSourceSize(keySize);
   SecretBytes body(fieldSize(size));
   uint8_t* at = writeHeader(body.data(), kSecretTlsCertificate, size);
   at = writePem(writeDataSourceHeader(at, kTlsCertificateChain, chainSize), "CERTIFICATE", leaf);
   at = std::copy_n(intermediatesPem.data, intermediatesPem.size, at);
-  writePem(writeDataSourceHeader(at, kTlsPrivateKey, keySize), "PRIVATE KEY", privateKey);
+  writePem(writeDataSourceHeader(at, kTlsPrivateKey, keySize), keyLabel, privateKey);
   return body;
 }
 

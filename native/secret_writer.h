@@ -2,6 +2,7 @@
 #ifndef SIDECERT_SECRET_WRITER_H
 #define SIDECERT_SECRET_WRITER_H
 
+#include <string_view>
 #include <vector>
 
 #include "chain.h"
@@ -11,8 +12,8 @@ namespace sidecert {
 
 Bytes pemOf(const std::vector<Certificate>& certificates);
 
-// `Secret{tls_certificate}`; the leaf in DER, the key in PKCS#8.
-SecretBytes certificateBody(View leaf, View intermediatesPem, View privateKey);
+// `Secret{tls_certificate}`; leaf and key in DER, the key's label that of its form.
+SecretBytes certificateBody(View leaf, View intermediatesPem, std::string_view keyLabel, View privateKey);
 
 // `Secret{validation_context}`
 Bytes bundleBody(const std::vector<Certificate>& bundle);

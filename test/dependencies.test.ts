@@ -13,3 +13,11 @@ t.test('every dependency is pinned, and has its line with version and reason', a
   const rows = [...(await read('docs/dependencies.md')).matchAll(/^\| `([^`]+)` \| (\S+) \| \S.*\|$/gm)];
   t.strictSame(Object.fromEntries(rows.map(([, name, version]) => [name, version])), wanted);
 });
+
+t.test('every package of the lock file is known by its content', async (t) => {
+  const { packages } = JSON.parse(await read('package-lock.json'));
+  const nameless = Object.entries<{ integrity?: string; inBundle?: boolean }>(packages)
+    .filter(([path, { integrity, inBundle }]) => path !== '' && !inBundle && !integrity?.startsWith('sha512-'))
+    .map(([path]) => path);
+  t.strictSame(nameless, []);
+});

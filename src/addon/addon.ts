@@ -6,7 +6,9 @@
  */
 export interface Addon {
   /** Of 1 to 1000 items, as the other two. */
-  prepareBatch(items: readonly PrepareTuple[]): RawOutcome<[privateKey: ArrayBuffer, csrPem: ArrayBuffer]>[];
+  prepareBatch(
+    items: readonly PrepareTuple[],
+  ): [csrPems: ArrayBuffer, RawOutcome<[privateKey: ArrayBuffer, csrStart: number, csrEnd: number]>[]];
   sealBatch(
     items: readonly SealTuple[],
   ): RawOutcome<
@@ -44,7 +46,7 @@ export interface Addon {
 }
 
 /** `keyType` is the index into `KEY_TYPES`. */
-export type PrepareTuple = readonly [keyType: number, uri: string];
+export type PrepareTuple = readonly [keyType: number, uri: string, hasNoSubject?: boolean];
 
 export type SealTuple = readonly [
   privateKey: Uint8Array,
@@ -53,6 +55,7 @@ export type SealTuple = readonly [
   spiffeId: string,
   nowMs: number,
   minLifeMs: number,
+  isKeyTraditional?: boolean,
 ];
 
 /** `generalNames` are whole GeneralNames in DER, one after the other. */

@@ -1,6 +1,6 @@
-import { errorCodeOf, IdentityError } from '../errors/index.js';
+import { type ErrorCode, errorCodeOf, IdentityError } from '../errors/index.js';
 import type { ServedCall, UnaryServer } from '../rpc/index.js';
-import { Field } from '../telemetry/index.js';
+import { Field, type Gauge, Metric, MetricRegistry } from '../telemetry/index.js';
 import { bearerToken, clusterId } from './caller-metadata.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
 import { type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
@@ -11,6 +11,7 @@ export interface CertificateServiceOptions extends IssuanceOptions {
   readonly maxInFlight?: number;
   /** For one call. Istio's agents set no deadline, so the server must. (reference: Istio 3.2, 6) */
   readonly requestTimeoutMs?: number;
+  readonly metrics?: MetricRegistry;
 }
 
 /** At 3 000 certificates per second they wait less than 0.1 s; agents come back by themselves, with jitter. */
@@ -26,17 +27,26 @@ export function addCertificateMethod(server: Pick<UnaryServer, 'addMethod'>, opt
 }
 
 class CertificateService {
-  #inFlight = 0;
+  readonly #metrics: MetricRegistry;
+  readonly #inFlight: Gauge;
   #isOverloaded = false;
 
-  constructor(private readonly options: CertificateServiceOptions) {}
+  constructor(private readonly options: CertificateServiceOptions) {
+    this.#metrics = options.metrics ?? new MetricRegistry();
+    this.#inFlight = this.#metrics.gauge(Metric.certificateRequestsInFlight);
+  }
 
   /** Answers the call, or refuses it when it has failed, run out of time or been cancelled. */
   answer(call: ServedCall): void {
+    const startedAtMs = performance.now();
     const caller = { connection: call.connection, clusterId: clusterId(call) };
+    const refuse = (error: unknown): void => {
+      this.#observe(errorCodeOf(error), startedAtMs);
+      call.refuse(refusalOf(error));
+    };
     const refusal = this.#admit(caller);
     if (refusal !== undefined) {
-      call.refuse(refusalOf(refusal));
+      refuse(refusal);
       return;
     }
     const stop = new AbortController();
@@ -44,33 +54,37 @@ class CertificateService {
       if (stop.signal.aborted) return;
       stop.abort();
       this.#logRefusal(error, caller);
-      call.refuse(refusalOf(error));
+      refuse(error);
     };
     const timeoutMs = this.options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     const timer = setTimeout(() => giveUp(tooLate(timeoutMs)), timeoutMs);
     call.onGone(() => giveUp(new IdentityError('ERR_CANCELLED', 'the caller has gone')));
     void this.#create(call, caller, stop.signal)
       .then(
-        (response) => call.answer(response),
+        (response) => {
+          // Refused already; so below.
+          if (stop.signal.aborted) return;
+          this.#observe('OK', startedAtMs);
+          call.answer(response);
+        },
         (error: unknown) => {
-          // Told already.
           if (stop.signal.aborted) return;
           this.#logRefusal(error, caller);
-          call.refuse(refusalOf(error));
+          refuse(error);
         },
       )
       .finally(() => {
         clearTimeout(timer);
         // The place is given back when the work has ended, not when we cease to wait for it: else it would bound nothing.
-        this.#inFlight -= 1;
+        this.#inFlight.add(-1);
       });
   }
 
   /** Takes a place, or tells why there is none. */
   #admit(caller: CallerTrace): IdentityError | undefined {
     const limit = this.options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT;
-    if (this.#inFlight < limit) {
-      this.#inFlight += 1;
+    if (this.#inFlight.value < limit) {
+      this.#inFlight.add(1);
       this.#isOverloaded = false;
       return undefined;
     }
@@ -87,6 +101,11 @@ class CertificateService {
     // After the token: whoever has no good one learns nothing about the rest of its request.
     const request = decodeCertificateRequest(call.request);
     return encodeCertificateResponse(await issueLeaf(this.options, workload, request, { ...caller, signal }));
+  }
+
+  #observe(code: ErrorCode | 'OK', startedAtMs: number): void {
+    const seconds = (performance.now() - startedAtMs) / 1000;
+    this.#metrics.histogram(Metric.certificateRequestSeconds, { code }).observe(seconds);
   }
 
   #logRefusal(error: unknown, { connection, clusterId }: CallerTrace): void {

@@ -2,6 +2,7 @@ import { HOT_PATH } from './hot-path.js';
 import { durationMs, existingFile, hostPort, path, serverName, text, trustDomain } from './kinds.js';
 import { LOG_LEVEL } from './log-level.js';
 import { type ConfigOf, listOf, optional, required, withDefault } from './option.js';
+import { STATUS_ADDRESS } from './status-address.js';
 
 /** `sidecert citadel`. */
 export const CITADEL_OPTIONS = {
@@ -44,6 +45,7 @@ export const CITADEL_OPTIONS = {
     description: 'a request for a longer life is refused',
   }),
   hotPath: HOT_PATH,
+  statusAddress: STATUS_ADDRESS,
   logLevel: LOG_LEVEL,
 };
 

@@ -10,7 +10,7 @@ export { DEMO_OPTIONS, type DemoConfig } from './demo-options.js';
 export { FLEET_OPTIONS, type FleetConfig, type FleetMisbehaviour } from './fleet-options.js';
 export { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
 export { commandHelp, overview } from './help.js';
-export type { HostPort, NamedFile, SanMatcher } from './kinds.js';
+export type { HostPort, NamedFile, SanMatcher, StatusAddress } from './kinds.js';
 export { type ConfigOf, configKey, environmentName, type OptionSpec, type Schema } from './option.js';
 export { type ConfigProblem, type ConfigResult, type ConfigSources, readConfig } from './read-config.js';
 export { configurationReference } from './reference.js';

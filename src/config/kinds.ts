@@ -36,6 +36,9 @@ export interface NamedFile {
   readonly file: string;
 }
 
+/** Where plain HTTP is served. */
+export type StatusAddress = HostPort | { readonly socketPath: string };
+
 /** RFC 1123 §2.1: letters, digits, dashes and dots; underscores are seen in the wild. */
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$/;
 
@@ -66,6 +69,17 @@ export const socketPath: Kind<string> = {
   placeholder: 'PATH',
   expected: `a path of 1 to ${MAX_SOCKET_PATH_BYTES} bytes for a Unix socket`,
   parse: (text) => (text !== '' && Buffer.byteLength(text) <= MAX_SOCKET_PATH_BYTES ? text : undefined),
+};
+
+/** A path is told from an address by its slash: `./status.sock`. */
+export const statusAddress: Kind<StatusAddress> = {
+  placeholder: 'HOST:PORT|PATH',
+  expected: `HOST:PORT, or a path with a slash, of at most ${MAX_SOCKET_PATH_BYTES} bytes, for a Unix socket`,
+  parse(text, files) {
+    if (!text.includes('/')) return hostPort.parse(text, files);
+    const path = socketPath.parse(text, files);
+    return path === undefined ? undefined : { socketPath: path };
+  },
 };
 
 export const existingFile: Kind<string> = {

@@ -44,16 +44,31 @@ export interface CallOptions {
   readonly isAhead?: boolean;
 }
 
+/** The subject of a CSR: O="" as Istio's agents send, or none, which is what an SVID has. (reference: Istio A36; X509-SVID §2) */
+export const CSR_SUBJECTS = ['empty-organization', 'none'] as const;
+
+export type CsrSubject = (typeof CSR_SUBJECTS)[number];
+
+/**
+ * How Envoy gets a private key: as PKCS#8, or as OpenSSL wrote keys before it, `EC PRIVATE KEY` (SEC 1) and `RSA PRIVATE
+ * KEY` (PKCS#1). (RFC 5915; RFC 8017 §A.1.2)
+ */
+export const KEY_FORMS = ['pkcs8', 'traditional'] as const;
+
+export type KeyForm = (typeof KEY_FORMS)[number];
+
 export interface PrepareRequest {
   readonly spiffeId: string;
   readonly keyType: KeyType;
+  /** `empty-organization` unless given. */
+  readonly subject?: CsrSubject;
 }
 
 /** A fresh key and the request for its certificate. The caller owns `privateKey` and wipes it. */
 export interface PreparedKey {
   /** PKCS#8 DER in memory of its own (not a slice of a pool). */
   readonly privateKey: Buffer;
-  /** PEM `CERTIFICATE REQUEST`: subject O="", one critical URI SAN. (reference: Istio A36; RFC 2986) */
+  /** PEM `CERTIFICATE REQUEST`: the subject asked for, one critical URI SAN. (reference: Istio A36; RFC 2986) */
   readonly csrPem: Buffer;
 }
 
@@ -70,6 +85,8 @@ export interface SealRequest {
   readonly nowMs: number;
   /** The leaf must stay valid for at least this long after `nowMs`. */
   readonly minLifeMs: number;
+  /** `pkcs8` unless given. */
+  readonly keyForm?: KeyForm;
 }
 
 /**
@@ -77,7 +94,7 @@ export interface SealRequest {
  * one body serves every name; protobuf fields may come in any order.
  */
 export interface SealedSvid {
-  /** `Secret{tls_certificate}`: chain and PKCS#8 key, both PEM in `inline_bytes`. Holds the private key: wipe it. */
+  /** `Secret{tls_certificate}`: chain and key, both PEM in `inline_bytes`. Holds the private key: wipe it. */
   readonly certificateBody: Buffer;
   /** `Secret{validation_context}`: the bundle in `trusted_ca`, one PEM block per certificate. */
   readonly bundleBody: Buffer;

@@ -29,7 +29,7 @@ export type Outcome<T> =
 /**
  * One operation over a batch, in one thread: an outcome for each item, in order. A bad item fails alone, with one of
  * the codes that {@link HotPath} names; nothing is thrown. Synchronous. Each Buffer in a result fills an ArrayBuffer of
- * its own, so that it can be moved to another thread.
+ * its own, so that it can be moved to another thread and wiped; but CSRs, which are no secrets, may share one.
  */
 export type BatchOperation<O extends Operation> = (
   items: readonly Operations[O]['item'][],

@@ -9,9 +9,11 @@ export { encodePem } from './base64-pem.js';
 export { chooseHotPath, HOT_PATH_MODES, type HotPathChoice, type HotPathMode } from './choose-hot-path.js';
 export type {
   CallOptions,
+  CsrSubject,
   HotPath,
   IssuedLeaf,
   IssueRequest,
+  KeyForm,
   PreparedKey,
   PrepareRequest,
   SealedSvid,

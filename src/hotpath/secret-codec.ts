@@ -1,4 +1,4 @@
-import { pemLength, writePem } from './base64-pem.js';
+import { type PrivateKeyLabel, pemLength, writePem } from './base64-pem.js';
 
 /**
  * Writes the two kinds of `envoy.extensions.transport_sockets.tls.v3.Secret` that we serve, without their `name`
@@ -15,16 +15,22 @@ const KEY = {
   dataSourceInlineBytes: (2 << 3) | 2,
 } as const;
 
+/** A private key in one of its forms. */
+export interface LabelledKey {
+  readonly label: PrivateKeyLabel;
+  readonly der: Buffer;
+}
+
 /** `Secret{tls_certificate{certificate_chain, private_key}}`, in memory of its own. Holds the key: wipe it. */
-export function encodeCertificateSecret(chainPem: Buffer, privateKeyDer: Buffer): Buffer {
-  const keyLength = pemLength('PRIVATE KEY', privateKeyDer.length);
+export function encodeCertificateSecret(chainPem: Buffer, { label, der }: LabelledKey): Buffer {
+  const keyLength = pemLength(label, der.length);
   const length = dataSourceLength(chainPem.length) + dataSourceLength(keyLength);
   const secret = Buffer.allocUnsafeSlow(fieldLength(length));
   let at = writeHeader(secret, 0, KEY.secretTlsCertificate, length);
   at = writeDataSourceHeader(secret, at, KEY.tlsCertificateChain, chainPem.length);
   at += chainPem.copy(secret, at);
   at = writeDataSourceHeader(secret, at, KEY.tlsPrivateKey, keyLength);
-  writePem(secret, at, 'PRIVATE KEY', privateKeyDer);
+  writePem(secret, at, label, der);
   return secret;
 }
 

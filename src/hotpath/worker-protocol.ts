@@ -1,5 +1,5 @@
 import { IdentityError } from '../errors/index.js';
-import type { PrepareRequest } from './hot-path.js';
+import { CSR_SUBJECTS, KEY_FORMS, type PrepareRequest } from './hot-path.js';
 import type { HotPathKind, Operation, Operations } from './implementation.js';
 import type { Job } from './job.js';
 
@@ -29,7 +29,11 @@ export const readItem: { readonly [O in Operation]: Reader<Operations[O]['item']
   prepare: (item) => {
     const fields = fieldsOf('prepare', item);
     // keyType: an unknown text is the implementation's to refuse, with a code of its own.
-    return { spiffeId: fields.text('spiffeId'), keyType: fields.text('keyType') as PrepareRequest['keyType'] };
+    return {
+      spiffeId: fields.text('spiffeId'),
+      keyType: fields.text('keyType') as PrepareRequest['keyType'],
+      ...fields.choice('subject', CSR_SUBJECTS),
+    };
   },
   seal: (item) => {
     const fields = fieldsOf('seal', item);
@@ -40,6 +44,7 @@ export const readItem: { readonly [O in Operation]: Reader<Operations[O]['item']
       spiffeId: fields.text('spiffeId'),
       nowMs: fields.epochMs('nowMs'),
       minLifeMs: fields.epochMs('minLifeMs'),
+      ...fields.choice('keyForm', KEY_FORMS),
     };
   },
   issue: (item) => {
@@ -86,6 +91,13 @@ function fieldsOf(what: string, item: unknown) {
     sharedMemory: (name: string): SharedArrayBuffer => {
       const value = fields[name];
       return value instanceof SharedArrayBuffer ? value : refuse(name, 'a SharedArrayBuffer');
+    },
+    /** What may be left out, by its name, when it is there. */
+    choice: <N extends string, T extends string>(name: N, values: readonly T[]): { readonly [K in N]?: T } => {
+      const value = fields[name];
+      if (value === undefined) return {};
+      const chosen = values.find((known) => known === value) ?? refuse(name, values.join(' or '));
+      return { [name]: chosen } as { readonly [K in N]?: T };
     },
     epochMs: (name: string): number => {
       const value = fields[name];

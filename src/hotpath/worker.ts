@@ -20,8 +20,10 @@ if (niceness > 0 && process.platform === 'linux') setPriority(niceness);
  */
 export default async function runBatch(batch: Batch): Promise<unknown> {
   const answer = await work(batch.op, batch.items);
-  const memory = answer.outcomes.flatMap((outcome) => (outcome.ok ? buffersOf(outcome.value) : []));
-  return move({ [transferableSymbol]: memory.map(({ buffer }) => buffer), [valueSymbol]: answer });
+  const bytes = answer.outcomes.flatMap((outcome) => (outcome.ok ? buffersOf(outcome.value) : []));
+  // The CSRs of a batch may share their memory, which can be moved only once.
+  const memory = new Set(bytes.map(({ buffer }) => buffer));
+  return move({ [transferableSymbol]: [...memory], [valueSymbol]: answer });
 }
 
 interface Answer<O extends Operation> {

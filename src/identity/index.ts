@@ -11,8 +11,9 @@ export type {
 } from './certificate-issuer.js';
 export { createFileTokenSource } from './file-token-source.js';
 export type { HeldSvid } from './held-svid.js';
+export type { IdentityStatus, RenewalFailure } from './identity-status.js';
 export type { Pod } from './pod.js';
-export { Pods, type PodsOptions } from './pods.js';
+export { type PodStatus, Pods, type PodsOptions } from './pods.js';
 export type { SvidChange } from './published-svid.js';
 export { SecretContent, type SecretKind } from './secret-content.js';
 export { parseServiceAccountToken, type TokenClaims } from './service-account-token.js';

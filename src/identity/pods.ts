@@ -1,4 +1,5 @@
 import type { SealedSvid } from '../hotpath/index.js';
+import type { IdentityStatus } from './identity-status.js';
 import type { AcceptedToken } from './newest-token.js';
 import { Pod } from './pod.js';
 import type { TokenPod } from './token-pod.js';
@@ -9,6 +10,11 @@ export interface PodsOptions extends IdentitySurroundings {
   readonly maxPods: number;
   /** How long a pod stays that no stream holds, so that an Envoy that starts anew finds it warm; `Infinity` for ever. */
   readonly graceMs: number;
+}
+
+/** Where a pod's identity stands. */
+export interface PodStatus extends IdentityStatus {
+  readonly podUid: string | undefined;
 }
 
 /**
@@ -36,6 +42,10 @@ export class Pods {
   hasValidSvid(): boolean {
     for (const pod of this.#byKey.values()) if (pod.identity.hasValidSvid()) return true;
     return false;
+  }
+
+  statuses(): PodStatus[] {
+    return [...this.#byKey.values()].map(({ of, identity }) => ({ ...identity.status(), podUid: of.podUid }));
   }
 
   /** The pod of a token that has been accepted before. */

@@ -1,6 +1,7 @@
-import { IdentityError } from '../errors/index.js';
+import { type ErrorCode, errorCodeOf, IdentityError } from '../errors/index.js';
 import { type HotPath, KeyReserve, type KeyType, type SealedSvid } from '../hotpath/index.js';
 import type { SpiffeId } from '../spiffe/index.js';
+import { Metric, MetricRegistry } from '../telemetry/index.js';
 import type { CertificateIssuer, TokenSource } from './certificate-issuer.js';
 import { type Precedence, Turns } from './turns.js';
 
@@ -17,6 +18,7 @@ export interface SvidIssuanceOptions {
   readonly maxInFlight: number;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  readonly metrics?: MetricRegistry;
 }
 
 export interface SvidRequest {
@@ -34,9 +36,11 @@ export interface SvidRequest {
 /** One way from a new key to a proven SVID, for all identities of an agent. */
 export class SvidIssuance {
   readonly #turns: Turns;
+  readonly #metrics: MetricRegistry;
 
   constructor(private readonly options: SvidIssuanceOptions) {
     this.#turns = new Turns(options.maxInFlight);
+    this.#metrics = options.metrics ?? new MetricRegistry();
   }
 
   /**
@@ -48,7 +52,12 @@ export class SvidIssuance {
     await this.#turns.take(request.precedence, request.signal);
     try {
       if (!request.isWanted()) throw new IdentityError('ERR_CANCELLED', 'nobody wants the certificate any more');
-      return use(await this.#obtain(request));
+      const used = use(await this.#obtain(request));
+      this.#count(request, 'OK');
+      return used;
+    } catch (error) {
+      this.#count(request, errorCodeOf(error));
+      throw error;
     } finally {
       this.#turns.give();
     }
@@ -58,6 +67,10 @@ export class SvidIssuance {
   keysOf(spiffeId: SpiffeId): KeyReserve {
     const { hotPath, keyType } = this.options;
     return new KeyReserve(hotPath, { spiffeId: spiffeId.toString(), keyType });
+  }
+
+  #count({ precedence }: SvidRequest, code: ErrorCode | 'OK'): void {
+    this.#metrics.counter(Metric.svidIssues, { for: precedence, code }).add();
   }
 
   /** The key is wiped here: from now on it lives in the sealed bytes alone. */

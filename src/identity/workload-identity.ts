@@ -5,6 +5,7 @@ import type { SpiffeId } from '../spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../telemetry/index.js';
 import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
 import type { TokenSource } from './certificate-issuer.js';
+import { type IdentityStatus, identityStatus, type RenewalFailure } from './identity-status.js';
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
 import { PublishedSvid, type SvidChange } from './published-svid.js';
 import type { SecretContent } from './secret-content.js';
@@ -37,6 +38,7 @@ export interface WorkloadIdentityOptions extends IdentitySurroundings {
  */
 export class WorkloadIdentity {
   #state: Lifecycle = INITIAL_LIFECYCLE;
+  #lastFailure: RenewalFailure | undefined;
   #renewal: Promise<void> | undefined;
   #timer: ScheduledCall | undefined;
   readonly #published: PublishedSvid;
@@ -72,6 +74,11 @@ export class WorkloadIdentity {
 
   hasValidSvid(): boolean {
     return this.#published.isValid();
+  }
+
+  status(): IdentityStatus {
+    const facts = { held: this.#published.held, lifecycle: this.#state, lastFailure: this.#lastFailure };
+    return identityStatus(this.options.spiffeId.toString(), facts, this.options.now());
   }
 
   /** Calls `listener` after each change, until the result is called. */
@@ -145,8 +152,10 @@ export class WorkloadIdentity {
   }
 
   #renewalFailed(error: unknown): void {
-    this.#step({ kind: 'failed', nowMs: this.options.now(), draw: this.options.random() });
-    this.#logFailure(error);
+    const nowMs = this.options.now();
+    this.#lastFailure = { code: errorCodeOf(error), message: messageOf(error), atMs: nowMs };
+    this.#step({ kind: 'failed', nowMs, draw: this.options.random() });
+    this.#logFailure(this.#lastFailure);
     for (const listener of this.#failureListeners) listener(error);
   }
 
@@ -158,13 +167,13 @@ export class WorkloadIdentity {
     this.#keys.stock();
   }
 
-  #logFailure(error: unknown): void {
+  #logFailure({ code, message }: RenewalFailure): void {
     const { logger } = this.options;
     const { held } = this.#published;
     const fields = {
       ...this.#logFields(),
-      [Field.code]: errorCodeOf(error),
-      [Field.error]: error instanceof Error ? error.message : String(error),
+      [Field.code]: code,
+      [Field.error]: message,
       [Field.attempt]: this.#state.failures,
       ...(held && { [Field.notAfter]: new Date(held.notAfterMs).toISOString() }),
     };
@@ -176,4 +185,8 @@ export class WorkloadIdentity {
   #logFields(): LogFields {
     return { [Field.spiffeId]: this.options.spiffeId.toString(), ...this.options.logFields };
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

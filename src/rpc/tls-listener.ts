@@ -1,8 +1,9 @@
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { wrapError } from '../errors/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 import { listening, surviveAcceptErrors } from './node-accept.js';
+import { listenerAddress } from './plain-listener.js';
 import type { Listener } from './unix-listener.js';
 
 export interface TlsCertificate {
@@ -66,7 +67,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   });
   surviveAcceptErrors(server, logger);
   return {
-    address: addressText(server.address()),
+    address: listenerAddress(server),
     setCertificate(certificate) {
       attempt('tls certificate cannot be used', () => server.setSecureContext(contextOf(certificate)));
     },
@@ -105,11 +106,6 @@ function peerOf(socket: Socket): string {
 
 function contextOf({ certPem, keyPem }: TlsCertificate) {
   return { cert: certPem, key: keyPem, minVersion: 'TLSv1.2' } as const;
-}
-
-function addressText(address: AddressInfo | string | null): string {
-  if (address === null || typeof address === 'string') return String(address);
-  return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
 }
 
 function attempt<T>(what: string, act: () => T): T {

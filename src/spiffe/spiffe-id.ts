@@ -9,6 +9,9 @@ const MAX_SPIFFE_ID_BYTES = 2048;
 /** SPIFFE-ID §2.2: letters, digits, dots, dashes and underscores; percent-encoding is not allowed. */
 const PATH_SEGMENT = /^[A-Za-z0-9._-]+$/;
 
+/** A whole path of such segments, none of them `.` or `..`: told in one go, because each key that is made asks. */
+const PATH = /^(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._-]+)+$/;
+
 /**
  * The name of one workload: `spiffe://<trust domain>/<path>`. (SPIFFE-ID §2)
  *
@@ -59,7 +62,8 @@ export class SpiffeId {
 }
 
 function checkedPath(path: string, whole: string): string {
-  if (path === '') return path;
+  if (path === '' || PATH.test(path)) return path;
+  // Which segment it is, and what is wrong with it.
   for (const segment of path.slice(1).split('/')) checkSegment(segment, whole);
   return path;
 }

@@ -1,6 +1,6 @@
 /**
  * telemetry: what an operator sees of us. The logger interface that every room takes, its JSON sink, the names of
- * the fields, what is cut out of foreign text, and the metrics with their names.
+ * the fields, what is cut out of foreign text, and the metrics with their names and their text for Prometheus.
  */
 export { Field, type LogFields } from './fields.js';
 export { createJsonLogger, type JsonLoggerOptions } from './json-logger.js';
@@ -14,4 +14,5 @@ export {
   MetricRegistry,
   type MetricSeries,
 } from './metric-registry.js';
+export { PROMETHEUS_CONTENT_TYPE, prometheusText } from './prometheus-text.js';
 export { redact } from './redact.js';

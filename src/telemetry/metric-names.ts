@@ -41,6 +41,42 @@ export const Metric = {
     name: 'sidecert_hotpath_threads_lost_total',
     help: 'Crypto threads that hung past the deadline of their work, or failed.',
   },
+  hotPathInfo: {
+    kind: 'gauge',
+    name: 'sidecert_hotpath_info',
+    help: 'Who does the cryptography: 1 for the kind that was chosen at the start.',
+  },
+  buildInfo: {
+    kind: 'gauge',
+    name: 'sidecert_build_info',
+    help: 'Always 1; the labels say what is running.',
+  },
+  svidExpirySeconds: {
+    kind: 'gauge',
+    name: 'sidecert_svid_expiry_seconds',
+    help: 'Time until the first of the held SVIDs ends, negative after that; NaN without any.',
+  },
+  identities: {
+    kind: 'gauge',
+    name: 'sidecert_identities',
+    help: 'Identities by what they have: a valid SVID, one that has ended, or none yet.',
+  },
+  svidIssues: {
+    kind: 'counter',
+    name: 'sidecert_svid_issues_total',
+    help: 'Attempts to get an SVID from the CA, by what they were for and by their error code or OK.',
+  },
+  caRequestSeconds: {
+    kind: 'histogram',
+    name: 'sidecert_ca_request_seconds',
+    help: 'Time from a request to the CA to its answer, its repetitions included, by error code or OK.',
+    bounds: SECONDS,
+  },
+  sdsConnections: {
+    kind: 'gauge',
+    name: 'sidecert_sds_connections',
+    help: 'Open connections to the SDS socket.',
+  },
   sdsStreams: {
     kind: 'gauge',
     name: 'sidecert_sds_streams',
@@ -82,6 +118,42 @@ export const Metric = {
     name: 'sidecert_sds_rollout_seconds',
     help: 'Time from the first push of a new version of a secret to the last ACK of it, by name.',
     bounds: SECONDS,
+  },
+  certificateRequestSeconds: {
+    kind: 'histogram',
+    name: 'sidecert_certificate_request_seconds',
+    help: 'Time that a call for a certificate took, by its error code or OK.',
+    bounds: SECONDS,
+  },
+  certificateRequestsInFlight: {
+    kind: 'gauge',
+    name: 'sidecert_certificate_requests_in_flight',
+    help: 'Calls for a certificate that are being worked on.',
+  },
+  authorityExpirySeconds: {
+    kind: 'gauge',
+    name: 'sidecert_authority_expiry_seconds',
+    help: 'Time until the signing certificate, or one above it, ends; negative after that.',
+  },
+  eventLoopDelaySeconds: {
+    kind: 'gauge',
+    name: 'sidecert_event_loop_delay_seconds',
+    help: 'How late the event loop was, since these figures were last read.',
+  },
+  processCpuSeconds: {
+    kind: 'counter',
+    name: 'process_cpu_seconds_total',
+    help: 'CPU time of all threads.',
+  },
+  processMemoryBytes: {
+    kind: 'gauge',
+    name: 'process_resident_memory_bytes',
+    help: 'Resident memory.',
+  },
+  processStartSeconds: {
+    kind: 'gauge',
+    name: 'process_start_time_seconds',
+    help: 'When the process started, in seconds since 1970.',
   },
 } as const satisfies Record<string, MetricDefinition>;
 

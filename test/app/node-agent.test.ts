@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { startAgent, startCitadel } from '../../src/app/index.js';
-import { COMMANDS, type CommandSpec, type ConfigOf, readConfig, type Schema } from '../../src/config/index.js';
+import { COMMANDS } from '../../src/config/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { startCitadel as startTestCitadel } from '../support/citadel.js';
 import { openHotPath } from '../support/hot-path.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { openSdsClient, type SdsClient } from '../support/sds-client.js';
+import { settings } from '../support/settings.js';
 import { shortDir } from '../support/short-dir.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
@@ -33,17 +34,6 @@ async function startNodeAgent(t: Test, { caAddress, rootFile, ttl }: Record<'caA
   const agent = await startAgent(config, { logger, now: Date.now, random: Math.random, nodeFlags: [] });
   t.teardown(() => agent.close());
   return { agent, logger };
-}
-
-/** As from the command line. */
-function settings<S extends Schema>(command: CommandSpec<S>, flags: Readonly<Record<string, string>>): ConfigOf<S> {
-  const result = readConfig(command, {
-    args: Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
-    environment: {},
-    files: { isReadableFile: () => true, readText: () => '' },
-  });
-  if (result.kind !== 'ok') throw new Error(JSON.stringify(result));
-  return result.config;
 }
 
 /** The token of a pod as the kubelet writes it. */

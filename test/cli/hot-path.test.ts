@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { TestCa } from '../support/test-ca.js';
+
+const MACHINE = `${process.platform}-${process.arch}`;
 
 const DIST = fileURLToPath(new URL('../../../dist/', import.meta.url));
 
@@ -45,3 +47,16 @@ for (const kind of ['auto', 'js']) {
     t.match(agent.err, /"msg":"hot path chosen","mode":"js"/);
   });
 }
+
+t.test('of the addons for several machines the one for this is taken, and version tells who works', async (t) => {
+  const { program, directory } = shippedWithoutAddon(t);
+  const version = () => spawnSync(process.execPath, [program, 'version'], { encoding: 'utf8' }).stdout;
+  const prebuilds = join(directory, 'dist/threads/prebuilds');
+  for (const machine of ['linux-x64', 'linux-arm64', 'darwin-arm64']) {
+    mkdirSync(join(prebuilds, machine), { recursive: true });
+    if (machine !== MACHINE) writeFileSync(join(prebuilds, machine, 'sidecert.node'), 'of another machine');
+  }
+  t.match(version(), `hot path js: no addon for ${MACHINE} was built`);
+  writeFileSync(join(prebuilds, MACHINE, 'sidecert.node'), 'no library');
+  t.match(version(), 'hot path js: the addon does not load: ');
+});

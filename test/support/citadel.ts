@@ -29,6 +29,8 @@ export interface TestCitadel {
   /** `host:port`. */
   readonly address: string;
   readonly logger: RecordingLogger;
+  /** Ends it before the test does. */
+  close(): Promise<void>;
 }
 
 interface Options extends Partial<Omit<CertificateServiceOptions, 'logger'>> {
@@ -63,11 +65,12 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
     certificate: serving.current,
     onSocket: (socket) => server.attach(socket),
   });
-  t.teardown(async () => {
+  const close = async (): Promise<void> => {
     await listener.close();
     await server.close(0);
-  });
+  };
+  t.teardown(close);
   const rootPem = authority.bundle.toPem();
   const { address } = listener;
-  return { caller: new CitadelCaller(t, { address, rootPem }), issuer, rootPem, address, logger };
+  return { caller: new CitadelCaller(t, { address, rootPem }), issuer, rootPem, address, logger, close };
 }

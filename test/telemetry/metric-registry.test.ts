@@ -41,7 +41,7 @@ t.test('one name with other labels is another series, with the same ones in any 
 t.test('names follow the customs of Prometheus, and each is used once', async (t) => {
   const definitions: MetricDefinition[] = Object.values(Metric);
   for (const { kind, name, help } of definitions) {
-    t.match(name, /^sidecert_[a-z0-9]+(_[a-z0-9]+)*$/);
+    t.match(name, /^(sidecert|process)_[a-z0-9]+(_[a-z0-9]+)*$/);
     t.equal(name.endsWith('_total'), kind === 'counter', `${name}: _total is for counters`);
     t.match(help, /^[A-Z].*\.$/, `${name}: help is a sentence`);
   }

@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { ServedWorkloads } from '../../config/index.js';
-import { createLoneHotPath, type HotPath, type HotPathKind, loadPooledHotPath } from '../../hotpath/index.js';
-import type { Logger } from '../../telemetry/index.js';
+import { createLoneHotPath, type HotPath, loadPooledHotPath, type PooledHotPathOptions } from '../../hotpath/index.js';
 import { type PrivateKeyProvider, withPrivateKeyProvider } from './secrets/secret-codec.js';
 
 /**
@@ -22,8 +21,10 @@ const NODE_POOL = {
 };
 
 /** Who makes the keys and the proofs: of one workload on the event loop itself, of a node's pods in threads. */
-export async function openHotPath(kind: HotPathKind, served: ServedWorkloads, logger: Logger): Promise<HotPath> {
-  const common = { kind, logger };
+export async function openHotPath(
+  served: ServedWorkloads,
+  common: Pick<PooledHotPathOptions, 'kind' | 'logger' | 'metrics'>,
+): Promise<HotPath> {
   if (served.kind === 'pods-of-node') return loadPooledHotPath({ ...NODE_POOL, ...common });
   return createLoneHotPath({ ...RSA_POOL, ...common });
 }

@@ -54,6 +54,7 @@ export interface EnvoyListenerOptions {
 
 /** The socket that Envoy asks on. */
 export interface EnvoyListener {
+  readonly connectionCount: number;
   /** How the streams stand. Goes over each of them. */
   status(): SdsStatus;
   close(): Promise<void>;
@@ -90,6 +91,9 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     logger,
   });
   return {
+    get connectionCount() {
+      return server.connectionCount;
+    },
     status: () => sds.status(),
     async close() {
       await listener.close();

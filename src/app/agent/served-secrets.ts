@@ -2,6 +2,7 @@ import type { ServedWorkloads } from '../../config/index.js';
 import {
   createFileTokenSource,
   type IdentitySurroundings,
+  type PodStatus,
   Pods,
   type PodsOptions,
   podOfToken,
@@ -21,6 +22,8 @@ export interface ServedSecrets {
   readonly source: SecretSource;
   /** For the health service. */
   readonly isServing: () => boolean;
+  /** For the status page. */
+  readonly identities: () => readonly PodStatus[];
 }
 
 /** A sidecar's tokens come one by one; each costs a CSR, and a stream that guesses must not queue thousands. */
@@ -49,17 +52,21 @@ export function serveSecrets(
       teardown.add(() => identity.close());
       identity.start();
       // With a valid SVID there is always its bundle.
-      return { source: openSource(identity, catalog), isServing: () => identity.hasValidSvid() };
+      return {
+        source: openSource(identity, catalog),
+        isServing: () => identity.hasValidSvid(),
+        identities: () => [{ ...identity.status(), podUid: undefined }],
+      };
     }
     case 'stream-token': {
-      const pods = openPods({ ...surroundings, ...SIDECAR_LIMITS }, onePod(served.spiffeId), teardown);
-      return { source: gatedSource(pods.gate, catalog, log), isServing: () => pods.pods.hasValidSvid() };
+      const opened = openPods({ ...surroundings, ...SIDECAR_LIMITS }, onePod(served.spiffeId), teardown);
+      return { ...servedPods(opened, catalog, log), isServing: () => opened.pods.hasValidSvid() };
     }
     case 'pods-of-node': {
       const podOf: TokenGateOptions['podOf'] = (claims) => podOfToken(claims, trustDomain);
-      const { gate } = openPods({ ...surroundings, ...NODE_LIMITS }, podOf, teardown);
+      const opened = openPods({ ...surroundings, ...NODE_LIMITS }, podOf, teardown);
       // A node without pods is as it should be.
-      return { source: gatedSource(gate, catalog, log), isServing: () => true };
+      return { ...servedPods(opened, catalog, log), isServing: () => true };
     }
     default:
       return served satisfies never;
@@ -70,6 +77,14 @@ export function serveSecrets(
 function onePod(spiffeId: SpiffeId): TokenGateOptions['podOf'] {
   const pod = { spiffeId, key: spiffeId.toString(), podUid: undefined };
   return () => pod;
+}
+
+function servedPods(
+  { pods, gate }: { readonly pods: Pods; readonly gate: TokenGate },
+  catalog: SecretCatalog,
+  log: QuietLog,
+): Omit<ServedSecrets, 'isServing'> {
+  return { source: gatedSource(gate, catalog, log), identities: () => pods.statuses() };
 }
 
 function openPods(

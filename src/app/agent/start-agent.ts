@@ -5,7 +5,10 @@ import { systemClock, TimerWheel } from '../../rotation/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
+import { openStatusPage } from '../status-page.js';
 import { openHotPath, withKeysProvided } from './agent-hot-path.js';
+import { agentStatus } from './agent-status.js';
+import { measuredIssuer } from './measured-issuer.js';
 import { privateKeyProviderOf, SecretCatalog } from './secrets/secret-catalog.js';
 import { serveSecrets } from './served-secrets.js';
 
@@ -37,8 +40,9 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const { logger, now, random } = context;
   const served = servedWorkloads(config);
   if (served.kind === 'pods-of-node') compileLater();
-  const kind = chosenHotPath(config.hotPath, logger);
-  const hotPath = await openHotPath(kind, served, logger);
+  const metrics = new MetricRegistry();
+  const kind = chosenHotPath(config.hotPath, logger, metrics);
+  const hotPath = await openHotPath(served, { kind, logger, metrics });
   teardown.add(() => hotPath.close());
   const timers = new TimerWheel(systemClock);
   teardown.add(() => timers.close());
@@ -49,18 +53,20 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const issuance = new SvidIssuance({
     keyType: config.keyType,
     ttlMs: config.ttlMs,
-    issuer: { issue: async (request) => (await caClient).issue(request) },
+    issuer: measuredIssuer({ issue: async (request) => (await caClient).issue(request) }, metrics),
     hotPath: withKeysProvided(hotPath, privateKeyProviderOf(config)),
     maxInFlight: served.kind === 'pods-of-node' ? MAX_ISSUES_OF_NODE : MAX_ISSUES_OF_SIDECAR,
     now,
+    metrics,
   });
   const surroundings = { issuance, timers, now, random, logger };
   const catalog = await SecretCatalog.open(config, { timers, now, logger, teardown });
   const { trustDomain } = config;
-  const { source, isServing } = serveSecrets(served, { trustDomain, catalog, surroundings, teardown });
+  const secrets = serveSecrets(served, { trustDomain, catalog, surroundings, teardown });
 
   const { listenForEnvoy } = await network;
-  const metrics = new MetricRegistry();
-  const listener = await listenForEnvoy(config, { context, metrics, source, isServing, hotPath: kind });
+  const listener = await listenForEnvoy(config, { context, metrics, hotPath: kind, ...secrets });
   teardown.add(() => listener.close());
+  const page = agentStatus({ secrets, listener, metrics, mode: config.mode, now });
+  await openStatusPage(config.statusAddress, page, { hotPath: kind, metrics, logger, teardown });
 }

@@ -9,9 +9,11 @@ import {
 import type { CitadelConfig } from '../../config/index.js';
 import { createPooledHotPath } from '../../hotpath/index.js';
 import { addUnaryHealthMethod, createUnaryServer, listenTls } from '../../rpc/index.js';
-import { Field } from '../../telemetry/index.js';
+import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
+import { openStatusPage } from '../status-page.js';
+import { citadelStatus } from './citadel-status.js';
 import { writeRootCertificates } from './root-certificate-file.js';
 
 /** The event loop needs a core of its own; signing takes the others. */
@@ -60,13 +62,16 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     logger,
     now,
   });
+  const metrics = new MetricRegistry();
+  const kind = chosenHotPath(config.hotPath, logger, metrics);
   const hotPath = createPooledHotPath({
-    kind: chosenHotPath(config.hotPath, logger),
+    kind,
     threads: { min: SIGNING_THREADS, max: SIGNING_THREADS },
     idleTimeoutMs: 0,
     maxQueue: MAX_QUEUE,
     taskTimeoutMs: TASK_TIMEOUT_MS,
     logger,
+    metrics,
   });
   teardown.add(() => hotPath.close());
   const serving = await createServingCertificate({
@@ -81,7 +86,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
   });
   const ttlLimits = { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs };
-  addCertificateMethod(server, { authenticator, hotPath, authority, ttlLimits, logger, now });
+  addCertificateMethod(server, { authenticator, hotPath, authority, ttlLimits, logger, metrics, now });
   addUnaryHealthMethod(server, () => now() < authority.notAfterMs);
   teardown.add(() => server.close(DRAIN_MS));
 
@@ -96,5 +101,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   });
   serving.keepFresh(listener);
   teardown.add(() => listener.close());
+  const page = citadelStatus({ authority, trustDomain: trustDomain.toString(), metrics, now });
+  await openStatusPage(config.statusAddress, page, { hotPath: kind, metrics, logger, teardown });
   return listener.address;
 }

@@ -4,40 +4,40 @@ import { SpiffeId } from '../../spiffe/index.js';
 import { encodePem } from '../base64-pem.js';
 import { bitString, contextConstructed, printableString, sequence, setOfOne, unsignedInteger } from '../der-writer.js';
 import { subjectAltName, uriName } from '../extensions.js';
-import type { PreparedKey, PrepareRequest } from '../hot-path.js';
+import type { CsrSubject, PreparedKey, PrepareRequest } from '../hot-path.js';
 import type { KeyType } from '../key-type.js';
 import { Oid } from '../oids.js';
 import { signatureAlgorithmOfNew } from '../signature-algorithm.js';
-import { exportPrivateKey, generateKeyPair, type KeyPair } from './key-pair.js';
+import { exportPrivateKey, generateKeyPair } from './key-pair.js';
 
 /** Makes a key pair and a CSR for it. See {@link HotPath.prepare}. */
-export function prepare({ spiffeId, keyType }: PrepareRequest): PreparedKey {
+export function prepare({ spiffeId, keyType, subject }: PrepareRequest): PreparedKey {
   const uri = SpiffeId.parse(spiffeId).toString();
   const { privateKey, publicKey } = generateKeyPair(keyType);
-  const csrPem = encodePem('CERTIFICATE REQUEST', signedRequest(uri, keyType, { privateKey, publicKey }));
+  const toBeSigned = requestToBeSigned(uri, publicKey, subject);
+  const csrPem = encodePem('CERTIFICATE REQUEST', signedRequest(toBeSigned, keyType, privateKey));
   return { privateKey: exportPrivateKey(privateKey), csrPem };
 }
 
 /** CertificationRequest. (RFC 2986 §4.2) */
-function signedRequest(uri: string, keyType: KeyType, { privateKey, publicKey }: KeyPair): Buffer {
+function signedRequest(toBeSigned: Buffer, keyType: KeyType, privateKey: KeyObject): Buffer {
   const algorithm = signatureAlgorithmOfNew(keyType);
   if (algorithm === undefined) {
     throw new IdentityError('ERR_KEY_TYPE_UNSUPPORTED', `key type ${keyType} cannot sign a CSR`);
   }
-  const toBeSigned = requestToBeSigned(uri, publicKey);
   return sequence(toBeSigned, algorithm.identifier, bitString(sign(algorithm.hash, toBeSigned, privateKey)));
 }
 
 /**
- * CertificationRequestInfo with the one shape that Istio's agent sends: subject O="", one critical URI SAN.
+ * CertificationRequestInfo with one critical URI SAN; unless told otherwise in the one shape that Istio's agent sends.
  * (RFC 2986 §4.1; reference: Istio A36)
  */
-export function requestToBeSigned(uri: string, publicKey: KeyObject): Buffer {
-  const subject = sequence(setOfOne(sequence(Oid.organizationName, printableString(''))));
+export function requestToBeSigned(uri: string, publicKey: KeyObject, subject?: CsrSubject): Buffer {
+  const names = subject === 'none' ? [] : [setOfOne(sequence(Oid.organizationName, printableString('')))];
   const extensions = sequence(subjectAltName(uriName(uri)));
   return sequence(
     unsignedInteger(Buffer.from([0])),
-    subject,
+    sequence(...names),
     publicKey.export({ type: 'spki', format: 'der' }),
     contextConstructed(0, sequence(Oid.extensionRequest, setOfOne(extensions))),
   );

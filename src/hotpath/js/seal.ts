@@ -22,7 +22,8 @@ const MAX_CHAIN_CERTIFICATES = 10;
 export function seal(request: SealRequest): SealedSvid {
   const spiffeId = SpiffeId.parse(request.spiffeId).toString();
   const [leaf, ...intermediates] = parseChain(request.chainPem);
-  checkKey(leaf, request.privateKey);
+  const key = parseKey(request.privateKey);
+  checkKey(leaf, key);
   checkIdentity(leaf, spiffeId);
   checkNotCa(leaf);
   checkValidAt(leaf, 'leaf', request);
@@ -31,11 +32,20 @@ export function seal(request: SealRequest): SealedSvid {
   // One block per certificate, made anew from DER: nothing of the CA's own text reaches Envoy.
   const chainPem = Buffer.concat([leaf, ...intermediates].map((link) => encodePem('CERTIFICATE', link.raw)));
   return {
-    certificateBody: encodeCertificateSecret(chainPem, request.privateKey),
+    certificateBody: certificateSecret(chainPem, request, key),
     bundleBody: encodeBundleSecret(bundle.toPem()),
     serial: leaf.serialNumber.toLowerCase(),
     ...validityOf(leaf),
   };
+}
+
+function certificateSecret(chainPem: Buffer, { privateKey, keyForm }: SealRequest, key: KeyObject): Buffer {
+  if (keyForm !== 'traditional') return encodeCertificateSecret(chainPem, { label: 'PRIVATE KEY', der: privateKey });
+  const isEc = key.asymmetricKeyType === 'ec';
+  const der = key.export({ type: isEc ? 'sec1' : 'pkcs1', format: 'der' });
+  const secret = encodeCertificateSecret(chainPem, { label: isEc ? 'EC PRIVATE KEY' : 'RSA PRIVATE KEY', der });
+  der.fill(0);
+  return secret;
 }
 
 function parseChain(chainPem: Buffer): [X509Certificate, ...X509Certificate[]] {
@@ -68,8 +78,8 @@ function malformed(position: number, got: string, expected: string, cause?: unkn
   return new IdentityError('ERR_SVID_MALFORMED', message, { cause });
 }
 
-function checkKey(leaf: X509Certificate, privateKey: Buffer): void {
-  if (!leaf.checkPrivateKey(parseKey(privateKey))) {
+function checkKey(leaf: X509Certificate, key: KeyObject): void {
+  if (!leaf.checkPrivateKey(key)) {
     throw new IdentityError(
       'ERR_SVID_KEY_MISMATCH',
       `leaf ${leaf.serialNumber.toLowerCase()}: got another public key, expected that of our private key`,

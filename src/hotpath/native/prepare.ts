@@ -10,18 +10,21 @@ import { inSlices, outcomeOf } from './addon-answer.js';
 export function nativePrepare(addon: Addon): BatchOperation<'prepare'> {
   return (items) =>
     batched('prepare', items, prepareTuple, (tuples) =>
-      inSlices(tuples, (slice) => addon.prepareBatch(slice)).map((raw) =>
-        outcomeOf(raw, ([privateKey, csrPem]) => ({
-          privateKey: Buffer.from(privateKey),
-          csrPem: Buffer.from(csrPem),
-        })),
-      ),
+      inSlices(tuples, (slice) => {
+        const [csrPems, answers] = addon.prepareBatch(slice);
+        return answers.map((raw) =>
+          outcomeOf(raw, ([privateKey, start, end]) => ({
+            privateKey: Buffer.from(privateKey),
+            csrPem: Buffer.from(csrPems, start, end - start),
+          })),
+        );
+      }),
     );
 }
 
-function prepareTuple({ spiffeId, keyType }: PrepareRequest): PrepareTuple {
-  const uri = SpiffeId.parse(spiffeId).toString();
+function prepareTuple({ spiffeId, keyType, subject }: PrepareRequest): PrepareTuple {
+  SpiffeId.parse(spiffeId);
   const index = KEY_TYPES.indexOf(keyType);
   if (index < 0) throw unsupportedKeyType(keyType);
-  return [index, uri];
+  return subject === 'none' ? [index, spiffeId, true] : [index, spiffeId];
 }

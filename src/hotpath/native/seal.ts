@@ -21,6 +21,8 @@ export function nativeSeal(addon: Addon): BatchOperation<'seal'> {
     );
 }
 
-function sealTuple({ privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs }: SealRequest): SealTuple {
-  return [privateKey, chainPem, bundlePem, SpiffeId.parse(spiffeId).toString(), nowMs, minLifeMs];
+function sealTuple(request: SealRequest): SealTuple {
+  const { privateKey, chainPem, bundlePem, nowMs, minLifeMs, keyForm } = request;
+  const spiffeId = SpiffeId.parse(request.spiffeId).toString();
+  return [privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs, keyForm === 'traditional'];
 }

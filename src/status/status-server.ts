@@ -1,0 +1,108 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { listenPlain } from '../rpc/index.js';
+import type { Logger } from '../telemetry/index.js';
+import { answerTo, type StatusContent } from './status-pages.js';
+
+/** Where the pages are: on a TCP port, or on a Unix socket. */
+export type StatusAddress = { readonly host: string; readonly port: number } | { readonly socketPath: string };
+
+export interface StatusServerOptions {
+  readonly address: StatusAddress;
+  readonly content: StatusContent;
+  readonly logger: Logger;
+  /** For a whole connection, which is one request: a peer that trickles does not hold its place for longer. */
+  readonly connectionLimitMs?: number;
+}
+
+export interface StatusServer {
+  /** A path, or `host:port` with the real port. */
+  readonly address: string;
+  /** Safe to call twice; resolves when nothing is left running. */
+  close(): Promise<void>;
+}
+
+/** Probes and scrapers are a handful. One more is cut off, so that none of them can cost us more than this. */
+const MAX_CONNECTIONS = 32;
+
+/** Far above any scrape. */
+const DEFAULT_CONNECTION_LIMIT_MS = 10_000;
+
+/** A scraper's are below 1 kB. */
+const MAX_HEADER_BYTES = 8 * 1024;
+
+const BACKLOG = 128;
+
+/** As that of the socket for Envoy: who may not have the key need not know whose it is. */
+const SOCKET_MODE = 0o660;
+
+const LOOPBACK = /^(127\.|localhost$|::1$)/i;
+
+/**
+ * Serves the pages. One request on each connection, and no more connections or bytes than small constants allow: whoever reaches
+ * the port can hold up neither Envoy nor the other readers.
+ * @throws IdentityError `ERR_LISTEN_FAILED`, and for a socket also `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`.
+ */
+export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
+  const { address, content, logger, connectionLimitMs = DEFAULT_CONNECTION_LIMIT_MS } = options;
+  const isLoopback = 'host' in address && LOOPBACK.test(address.host);
+  const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+    answer(request, response, content, isLoopback);
+  });
+  const connections = new BoundedConnections(http, connectionLimitMs);
+  const at = 'host' in address ? address : { path: address.socketPath, mode: SOCKET_MODE };
+  const onSocket = (socket: Socket): void => connections.take(socket);
+  const listener = await listenPlain({ at, backlog: BACKLOG, onSocket, logger });
+  return {
+    address: listener.address,
+    async close() {
+      await listener.close();
+      connections.close();
+    },
+  };
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, content: StatusContent, isLoopback: boolean): void {
+  const { method = '', url: target = '', headers } = request;
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
+  const { code, contentType, text } = answerTo({ method, target, host: headers.host, hasBody }, content, isLoopback);
+  response.writeHead(code, {
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    connection: 'close',
+    ...(code === 405 && { allow: 'GET, HEAD' }),
+  });
+  response.end(method === 'HEAD' ? undefined : text);
+}
+
+/** The sockets of an HTTP server that does not listen itself, and so has none of Node's own limits. */
+class BoundedConnections {
+  readonly #open = new Map<Socket, NodeJS.Timeout>();
+
+  constructor(
+    private readonly http: Server,
+    private readonly limitMs: number,
+  ) {}
+
+  take(socket: Socket): void {
+    if (this.#open.size >= MAX_CONNECTIONS) {
+      socket.destroy();
+      return;
+    }
+    this.#open.set(socket, setTimeout(() => socket.destroy(), this.limitMs).unref());
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => {
+      clearTimeout(this.#open.get(socket));
+      this.#open.delete(socket);
+    });
+    this.http.emit('connection', socket);
+    // It was accepted as paused.
+    socket.resume();
+  }
+
+  close(): void {
+    for (const socket of this.#open.keys()) socket.destroy();
+  }
+}

@@ -1,0 +1,163 @@
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { startAgent } from '../../src/app/index.js';
+import { COMMANDS } from '../../src/config/index.js';
+import { startCitadel } from '../support/citadel.js';
+import { openHotPath } from '../support/hot-path.js';
+import { prometheusClient } from '../support/prometheus-client.js';
+import { RecordingLogger } from '../support/recording-logger.js';
+import { openSdsClient } from '../support/sds-client.js';
+import { settings } from '../support/settings.js';
+import { shortDir } from '../support/short-dir.js';
+import { StatusReader } from '../support/status-reader.js';
+
+const hotPath = openHotPath();
+const judge = prometheusClient();
+
+const SPIFFE_ID = 'spiffe://cluster.local/ns/foo/sa/sleep';
+
+/** Nobody listens there. */
+const NOBODY = '127.0.0.1:1';
+
+interface AgentFiles {
+  readonly caAddress: string;
+  readonly rootPem: Buffer | string;
+  readonly token: string;
+}
+
+/** An agent with a status page, and all that it says. */
+async function startAgentWithPage(t: Test, { caAddress, rootPem, token }: AgentFiles, flags = {}) {
+  const directory = shortDir(t);
+  const file = (name: string, content: Buffer | string): string => {
+    writeFileSync(join(directory, name), content);
+    return join(directory, name);
+  };
+  const socket = join(directory, 'sds.sock');
+  const config = settings(COMMANDS.agent, {
+    ...{ socket, 'status-address': '127.0.0.1:0', 'ca-address': caAddress, 'ca-root': file('root.pem', rootPem) },
+    ...{ 'token-file': file('token', token), namespace: 'foo', 'service-account': 'sleep' },
+    ...flags,
+  });
+  const logger = new RecordingLogger();
+  const agent = await startAgent(config, { logger, now: Date.now, random: Math.random, nodeFlags: [] });
+  t.teardown(() => agent.close());
+  return { agent, logger, pages: new StatusReader(logger), socket };
+}
+
+async function startAgentAndCa(t: Test, flags = {}) {
+  const citadel = await startCitadel(t, hotPath);
+  const token = await citadel.issuer.token('foo', 'sleep');
+  const files = { caAddress: citadel.address, rootPem: citadel.rootPem, token };
+  return { citadel, token, ...(await startAgentWithPage(t, files, flags)) };
+}
+
+t.test('row 79: without leaf and bundle it is not ready, says what is missing, and is live all the same', async (t) => {
+  const { rootPem } = await startCitadel(t, hotPath);
+  const token = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJjYW5hcnkifQ.c2ln';
+  const { logger, pages, socket } = await startAgentWithPage(t, { caAddress: NOBODY, rootPem, token });
+  t.ok(statSync(socket).isSocket(), 'the page is there only once the socket is');
+  t.strictSame(await pages.page('/healthz/ready'), {
+    ...{ code: 503, text: 'not ready: there is no valid certificate with its trust bundle\n' },
+  });
+  t.strictSame(await pages.page('/healthz/live'), { code: 200, text: 'live\n' });
+  await logger.until('no valid svid');
+  const { identities } = await pages.status();
+  t.match(identities, [
+    { spiffe_id: SPIFFE_ID, svid: 'none', failed_renewals: 1, next_renewal: /^20/, last_failure: { error: /./ } },
+  ]);
+  for (const page of ['/status', '/metrics']) t.notMatch((await pages.page(page)).text, /eyJ/, 'and never the token');
+});
+
+t.test('row 79: with socket, leaf and bundle it is ready, and stays so while the CA is down', async (t) => {
+  const { citadel, logger, pages } = await startAgentAndCa(t);
+  await logger.until('svid issued');
+  t.strictSame(await pages.page('/healthz/ready'), { code: 200, text: 'ready\n' });
+  await citadel.close();
+  t.strictSame(await pages.page('/healthz/ready'), { code: 200, text: 'ready\n' });
+});
+
+t.test('the status shows what runs, each identity by the names of the log, and no secret', async (t) => {
+  const { agent, logger, pages, token } = await startAgentAndCa(t, { 'hot-path': 'js' });
+  const { fields } = await logger.until('svid issued');
+  const client = openSdsClient(t, agent.address);
+  client.request({ names: ['default'] });
+  const response = await client.expectResponse();
+  const key = Buffer.from(response.secrets[0]?.tlsCertificate?.privateKey?.inlineBytes ?? []).toString();
+  const status = await pages.status();
+  t.match(status, {
+    ...{ version: '0.1.0', node: process.versions.node, openssl: /^3/, hot_path: 'js', mode: 'sidecar' },
+    sds: { connections: 1, streams: 1, names: [{ name: 'default', version: response.version }] },
+    identity_count: 1,
+    identities: [
+      {
+        ...{ spiffe_id: SPIFFE_ID, svid: 'valid', serial: fields.serial, not_after: fields.not_after },
+        ...{ next_renewal: fields.rotate_at, failed_renewals: 0 },
+      },
+    ],
+  });
+  t.match(key, /BEGIN PRIVATE KEY/);
+  const secrets = [token, ...token.split('.'), ...key.split('\n').filter((line) => line.length > 20)];
+  for (const page of ['/status', '/metrics']) {
+    const { text } = await pages.page(page);
+    for (const secret of secrets) t.notOk(text.includes(secret), `row 77: no key or token on ${page}`);
+  }
+});
+
+t.test('the metrics tell of identities, CA, streams, hot path and process', { skip: judge.skip }, async (t) => {
+  const { agent, logger, pages } = await startAgentAndCa(t);
+  await logger.until('svid issued');
+  const client = openSdsClient(t, agent.address);
+  const another = client.another();
+  for (const stream of [client, another]) {
+    stream.request({ names: ['default'] });
+    stream.ack(await stream.expectResponse());
+  }
+  const families = judge.read((await pages.page('/metrics')).text);
+  const values = new Map(
+    families.flatMap(([, , , samples]) =>
+      samples.map(([name, labels, value]) => [`${name} ${Object.values(labels)}`, Number(value)]),
+    ),
+  );
+  const expected = {
+    'sidecert_identities valid': 1,
+    'sidecert_identities none': 0,
+    'sidecert_svid_issues_total renewal,OK': 1,
+    'sidecert_ca_request_seconds_count OK': 1,
+    'sidecert_sds_connections ': 1,
+    'sidecert_sds_streams StreamSecrets': 2,
+    'sidecert_sds_responses_total default': 2,
+    [`sidecert_hotpath_info ${logger.of('hot path chosen')[0]?.fields.mode}`]: 1,
+    [`sidecert_build_info 0.1.0,${process.versions.node},${process.versions.openssl}`]: 1,
+  };
+  for (const [name, value] of Object.entries(expected)) t.equal(values.get(name), value, name);
+  const between = (name: string, low: number, high: number): void => {
+    const value = values.get(name) ?? Number.NaN;
+    t.ok(low <= value && value <= high, `${name}: ${value}`);
+  };
+  between('sidecert_svid_expiry_seconds ', 86_000, 86_400);
+  between('process_cpu_seconds_total ', 0.01, 1000);
+  between('process_resident_memory_bytes ', 2e7, 2e9);
+  between('process_start_time_seconds ', Date.now() / 1000 - 1000, Date.now() / 1000);
+  for (const quantile of ['0.5', '0.99', '1']) between(`sidecert_event_loop_delay_seconds ${quantile}`, 0, 10);
+});
+
+t.test('row 69: whatever peers ask for, there is no new series', { skip: judge.skip }, async (t) => {
+  const { agent, logger, pages } = await startAgentAndCa(t);
+  await logger.until('svid issued');
+  const seriesNow = async (): Promise<string[]> =>
+    judge
+      .read((await pages.page('/metrics')).text)
+      .flatMap(([, , , samples]) => samples.map(([name, labels]) => `${name} ${JSON.stringify(labels)}`));
+  const ask = async (name: string): Promise<void> => {
+    const client = openSdsClient(t, agent.address, { authorization: `Bearer ${name}`, 'x-tenant': name });
+    client.request({ names: [name, 'default'], nodeId: name });
+    client.nack(await client.expectResponse(), name);
+    await client.expectSilence();
+  };
+  // The first refusal of a configured name has a series of its own.
+  await ask('random');
+  const before = await seriesNow();
+  for (let i = 0; i < 50; i += 1) await ask(`random-${i}-${Math.random()}`);
+  t.strictSame(await seriesNow(), before);
+});

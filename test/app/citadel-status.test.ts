@@ -1,0 +1,75 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
+import t from 'tap';
+import { startCitadel } from '../../src/app/index.js';
+import { COMMANDS } from '../../src/config/index.js';
+import { CitadelCaller } from '../support/citadel-caller.js';
+import { openHotPath } from '../support/hot-path.js';
+import { prometheusClient } from '../support/prometheus-client.js';
+import { RecordingLogger } from '../support/recording-logger.js';
+import { settings } from '../support/settings.js';
+import { shortDir } from '../support/short-dir.js';
+import { StatusReader } from '../support/status-reader.js';
+import { TokenIssuer } from '../support/test-tokens.js';
+
+const hotPath = openHotPath();
+const judge = prometheusClient();
+
+t.test('a Citadel with a status page', { skip: judge.skip }, async (t) => {
+  const directory = shortDir(t);
+  const issuer = new TokenIssuer();
+  const [jwks, rootOut] = [join(directory, 'jwks.json'), join(directory, 'root.pem')];
+  writeFileSync(jwks, JSON.stringify(issuer.jwks));
+  const config = settings(COMMANDS.citadel, {
+    ...{ listen: '127.0.0.1:0', jwks, 'token-issuer': issuer.issuer, 'root-cert-out': rootOut },
+    'status-address': '127.0.0.1:0',
+  });
+  const logger = new RecordingLogger();
+  let now = Date.now;
+  const citadel = await startCitadel(config, { logger, now: () => now(), random: Math.random, nodeFlags: [] });
+  t.teardown(() => citadel.close());
+  const pages = new StatusReader(logger);
+  const caller = new CitadelCaller(t, { address: citadel.address, rootPem: readFileSync(rootOut) });
+
+  await t.test('counts its calls by how they ended, and its authority’s life', async (t) => {
+    const { csrPem } = await hotPath.prepare({
+      spiffeId: 'spiffe://cluster.local/ns/foo/sa/sleep',
+      keyType: 'ec-p256',
+    });
+    const csr = csrPem.toString();
+    const token = await issuer.token('foo', 'sleep');
+    t.equal((await caller.call({ token, csr })).code, status.OK);
+    t.equal((await caller.call({ csr })).code, status.UNAUTHENTICATED);
+    const families = judge.read((await pages.page('/metrics')).text);
+    const samples = families.flatMap(([, , , found]) => found);
+    const sample = (name: string, code?: string): number =>
+      Number(samples.find(([found, labels]) => found === name && labels.code === code)?.[2]);
+    t.equal(sample('sidecert_certificate_request_seconds_count', 'OK'), 1);
+    t.equal(sample('sidecert_certificate_request_seconds_count', 'ERR_TOKEN_MISSING'), 1);
+    t.equal(sample('sidecert_certificate_requests_in_flight'), 0);
+    const tenYears = 10 * 365 * 24 * 3600;
+    t.ok(Math.abs(sample('sidecert_authority_expiry_seconds') - tenYears) < 600);
+    t.ok(
+      samples.some(([name]) => name === 'sidecert_hotpath_run_seconds_count'),
+      'and those of its threads',
+    );
+  });
+
+  await t.test('shows its authority', async (t) => {
+    const [{ fields } = { fields: {} as Record<string, unknown> }] = logger.of('signing authority created');
+    t.match(await pages.status(), {
+      trust_domain: 'cluster.local',
+      authority: { serial: fields.serial, not_after: fields.not_after, bundle_size: 1 },
+    });
+  });
+
+  await t.test('row 79: is ready until its authority ends, and live after that', async (t) => {
+    t.equal((await pages.page('/healthz/ready')).code, 200);
+    now = () => Date.now() + 11 * 365 * 24 * 3_600_000;
+    t.strictSame(await pages.page('/healthz/ready'), {
+      ...{ code: 503, text: 'not ready: its signing certificate has ended\n' },
+    });
+    t.equal((await pages.page('/healthz/live')).code, 200);
+  });
+});

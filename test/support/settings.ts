@@ -1,0 +1,15 @@
+import { type CommandSpec, type ConfigOf, readConfig, type Schema } from '../../src/config/index.js';
+
+/** The settings of a command as from its command line, where every file is there. */
+export function settings<S extends Schema>(
+  command: CommandSpec<S>,
+  flags: Readonly<Record<string, string>>,
+): ConfigOf<S> {
+  const result = readConfig(command, {
+    args: Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
+    environment: {},
+    files: { isReadableFile: () => true, readText: () => '' },
+  });
+  if (result.kind !== 'ok') throw new Error(JSON.stringify(result));
+  return result.config;
+}
