@@ -112,9 +112,11 @@ class Server implements SdsServer {
     }
     this.#streamNumber += 1;
     this.#context.metrics.opened(method);
-    this.#streams.add(new SdsStream(call, method, { stream: this.#streamNumber, context: this.#context }));
+    const stream = new SdsStream(call, method, { stream: this.#streamNumber, context: this.#context });
+    this.#streams.add(stream);
     const { every = everyUnreferenced } = this.#options;
     this.#stopChecks ??= every(CHECK_PERIOD_MS, this.#check);
+    stream.start();
   }
 
   #forget(stream: SdsStream): void {

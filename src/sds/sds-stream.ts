@@ -92,7 +92,7 @@ export class SdsStream
   #isBehind = false;
   #isOver = false;
 
-  /** Serves `call` at once; `stream` is its number in this process. */
+  /** `stream` is its number in this process. */
   constructor(call: FramedCall, method: StreamMethod, { stream, context }: { stream: number; context: StreamContext }) {
     this.method = method;
     this.connection = call.connection;
@@ -100,14 +100,29 @@ export class SdsStream
     this.#call = call;
     this.#context = context;
     this.#subscription = NEW_SUBSCRIPTION[method.form];
+  }
+
+  /** Serves the call from now on; it may be over when this returns. */
+  start(): void {
+    const call = this.#call;
     call.listen(this);
-    const opening = new AbortController();
-    this.#opening = opening;
     const caller = { authorization: call.authorization, connection: call.connection };
-    context.source.open(caller, opening.signal).then(
-      (view) => this.#serve(view),
-      (error: unknown) => this.close(error),
-    );
+    const gone = (): AbortSignal => {
+      this.#opening ??= new AbortController();
+      return this.#opening.signal;
+    };
+    try {
+      const opened = this.#context.source.open(caller, gone);
+      if (!(opened instanceof Promise)) this.#serve(opened);
+      else {
+        opened.then(
+          (view) => this.#serve(view),
+          (error: unknown) => this.close(error),
+        );
+      }
+    } catch (error) {
+      this.close(error);
+    }
   }
 
   part(bytes: Buffer, isLast: boolean): void {

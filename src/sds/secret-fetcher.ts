@@ -58,7 +58,7 @@ export class SecretFetcher {
   #open(caller: StreamCaller, over: AbortSignal): Promise<SecretView> {
     return new Promise((resolve, reject) => {
       over.addEventListener('abort', () => reject(notReady('the caller is not known yet')), { once: true });
-      this.#source.open(caller, over).then((view) => {
+      Promise.resolve(this.#source.open(caller, () => over)).then((view) => {
         if (over.aborted) view.close();
         else resolve(view);
       }, reject);

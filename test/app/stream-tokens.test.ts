@@ -78,7 +78,7 @@ t.test('a stream with two authorization values is refused: which of them counts 
   const catalog = await SecretCatalog.open(config, { timers, now: clock.now, logger, teardown });
   const source = gatedSource(gate, catalog, new QuietLog(logger, clock.now));
   const authorization = [`Bearer ${token()}`, `Bearer ${token()}`];
-  await t.rejects(source.open({ authorization, connection: 7 }, aStream()), { code: 'ERR_TOKEN_MALFORMED' });
+  await t.rejects(async () => source.open({ authorization, connection: 7 }, aStream), { code: 'ERR_TOKEN_MALFORMED' });
   t.match(logger.of('sds stream refused'), [{ fields: { connection: 7, error: /several authorization values/ } }]);
 });
 

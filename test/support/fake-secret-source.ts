@@ -34,9 +34,9 @@ export class FakeSecretSource implements SecretSource {
   readonly impossible = new Set<string>();
   openViews = 0;
 
-  async open(caller: StreamCaller, signal: AbortSignal): Promise<SecretView> {
+  async open(caller: StreamCaller, gone: () => AbortSignal): Promise<SecretView> {
     this.callers.push(caller);
-    this.signals.push(signal);
+    this.signals.push(gone());
     await this.admit(caller);
     this.openViews += 1;
     let events: SecretViewEvents | undefined;

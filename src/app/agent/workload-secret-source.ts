@@ -10,7 +10,7 @@ const BEARER = 'Bearer ';
 
 /** The pod's identity for every stream: in sidecar mode the socket belongs to one pod. */
 export function openSource(identity: WorkloadIdentity, catalog: SecretCatalog): SecretSource {
-  return { open: async () => viewOf(identity, catalog) };
+  return { open: () => viewOf(identity, catalog) };
 }
 
 /** For each stream whose own token the CA has accepted, the identity of that token's pod. */
@@ -24,8 +24,8 @@ export function gatedSource(gate: TokenGate, catalog: SecretCatalog, log: QuietL
     }
   };
   return {
-    async open(caller, signal) {
-      const pod = await admit(caller, signal);
+    async open(caller, gone) {
+      const pod = await admit(caller, gone());
       return viewOf(pod.identity, catalog, { release: pod.hold(), onTokenNeeded: (end) => pod.onTokenNeeded(end) });
     },
   };

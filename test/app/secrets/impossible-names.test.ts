@@ -58,7 +58,7 @@ t.test('row 31: policy tells names that can never be from those that are not the
   const catalog = await SecretCatalog.open(config, { timers, now: clock.now, logger: silentLogger, teardown });
   const view = await openSource(identity, catalog).open(
     { authorization: [], connection: 1 },
-    new AbortController().signal,
+    () => new AbortController().signal,
   );
   for (const { name, isImpossible } of names) {
     t.equal(view.isImpossible?.(name), isImpossible, name);
