@@ -9,7 +9,7 @@ import { NameLabels } from './name-labels.js';
 import { RejectionBook } from './rejection-book.js';
 import { ResponseEncoder } from './response-encoder.js';
 import { responseLayout } from './response-layout.js';
-import { readStatus, type SdsStatus } from './sds-status.js';
+import { isSettled, readStatus, type SdsStatus } from './sds-status.js';
 import { SdsStream, type StreamContext } from './sds-stream.js';
 import { SecretFetcher } from './secret-fetcher.js';
 import type { SecretSource } from './secret-source.js';
@@ -45,6 +45,8 @@ export interface SdsServer {
   readonly streamCount: number;
   /** How all streams stand. Goes over each of them. */
   status(): SdsStatus;
+  /** Whether every stream has answered all that there is for it. Goes over them, too. */
+  isSettled(): boolean;
   /** Ends all streams with OK, and those that are opened later with UNAVAILABLE: for the drain of the server. */
   endAllStreams(): void;
 }
@@ -98,6 +100,10 @@ class Server implements SdsServer {
 
   status(): SdsStatus {
     return readStatus(this.#streams, { labels: this.#labels, rejections: this.#context.rejections });
+  }
+
+  isSettled(): boolean {
+    return isSettled(this.#streams);
   }
 
   endAllStreams(): void {

@@ -53,6 +53,19 @@ export function readStatus(
   return { streams: streams.size, names };
 }
 
+/** Whether every stream has answered all that there is for it. */
+export function isSettled(streams: ReadonlySet<StandingStream>): boolean {
+  let settled = true;
+  const visit = (_name: string, state: NameState, content: Content | undefined): void => {
+    if (state === 'unanswered' || (state === 'waiting' && content !== undefined)) settled = false;
+  };
+  for (const stream of streams) {
+    stream.eachName(visit);
+    if (!settled) return false;
+  }
+  return true;
+}
+
 function newStanding(): Standing {
   return { versions: new Set(), streams: { applied: 0, rejected: 0, unanswered: 0, waiting: 0 } };
 }

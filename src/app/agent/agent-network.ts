@@ -57,6 +57,8 @@ export interface EnvoyListener {
   readonly connectionCount: number;
   /** How the streams stand. Goes over each of them. */
   status(): SdsStatus;
+  /** Whether every stream has answered all that there is for it. Goes over them, too. */
+  isSettled(): boolean;
   close(): Promise<void>;
 }
 
@@ -95,6 +97,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
       return server.connectionCount;
     },
     status: () => sds.status(),
+    isSettled: () => sds.isSettled(),
     async close() {
       await listener.close();
       sds.endAllStreams();

@@ -7,7 +7,9 @@ import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { openStatusPage } from '../status-page.js';
 import { openHotPath, withKeysProvided } from './agent-hot-path.js';
+import type { EnvoyListener } from './agent-network.js';
 import { agentStatus } from './agent-status.js';
+import { DeliveryByAcks } from './delivery-by-acks.js';
 import { measuredIssuer } from './measured-issuer.js';
 import { privateKeyProviderOf, SecretCatalog } from './secrets/secret-catalog.js';
 import { serveSecrets } from './served-secrets.js';
@@ -59,14 +61,18 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
     now,
     metrics,
   });
-  const surroundings = { issuance, timers, now, random, logger };
+  // There is an SVID before there is a listener, and a changed root only after both.
+  let listener: EnvoyListener | undefined;
+  const delivery = new DeliveryByAcks({ isSettled: () => listener?.isSettled() ?? true, timers, now });
+  const surroundings = { issuance, timers, delivery, now, random, logger };
   const catalog = await SecretCatalog.open(config, { timers, now, logger, teardown });
   const { trustDomain } = config;
   const secrets = serveSecrets(served, { trustDomain, catalog, surroundings, teardown });
 
   const { listenForEnvoy } = await network;
-  const listener = await listenForEnvoy(config, { context, metrics, hotPath: kind, ...secrets });
-  teardown.add(() => listener.close());
-  const page = agentStatus({ secrets, listener, metrics, mode: config.mode, now });
+  const opened = await listenForEnvoy(config, { context, metrics, hotPath: kind, ...secrets });
+  listener = opened;
+  teardown.add(() => opened.close());
+  const page = agentStatus({ secrets, listener: opened, metrics, mode: config.mode, now });
   await openStatusPage(config.statusAddress, page, { hotPath: kind, metrics, logger, teardown });
 }

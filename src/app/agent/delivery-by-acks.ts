@@ -1,0 +1,39 @@
+import type { BundleDelivery, DeliveryLimits, SecretContent } from '../../identity/index.js';
+import type { TimerWheel } from '../../rotation/index.js';
+
+export interface DeliveryByAcksOptions {
+  /** Whether every stream has answered all that there is for it. Goes over all streams. */
+  readonly isSettled: () => boolean;
+  readonly timers: TimerWheel;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** The last of 5 000 streams has answered after about 100 ms; asking goes over all of them, which takes a millisecond. */
+const LOOK_PERIOD_MS = 50;
+
+/**
+ * Knows that a trust bundle has come everywhere by the answers of the streams: when nothing is on its way to any of them,
+ * that bundle is not either. Looks after a while, not at once: the push of a change begins in the turns after it.
+ */
+export class DeliveryByAcks implements BundleDelivery {
+  constructor(private readonly options: DeliveryByAcksOptions) {}
+
+  delivered(_bundle: SecretContent, { timeoutMs, signal }: DeliveryLimits): Promise<void> {
+    const { isSettled, timers, now } = this.options;
+    const endMs = now() + timeoutMs;
+    return new Promise((resolve) => {
+      const done = (): void => {
+        call.cancel();
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const look = (): void => {
+        if (now() >= endMs || isSettled()) done();
+        else call = timers.schedule(Math.min(endMs, now() + LOOK_PERIOD_MS), look);
+      };
+      let call = timers.schedule(Math.min(endMs, now() + LOOK_PERIOD_MS), look);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+}
