@@ -86,6 +86,9 @@ function checkBootstrap(config: BootstrapConfig): string[] {
   expectBoth('allow', allow.length > 0, 'inbound', inbound !== undefined);
   expectBoth('outbound', outbound !== undefined, 'upstream', upstreams.length > 0);
   expectBoth('upstream', upstreams.length > 0, 'outbound', outbound !== undefined);
+  if (config.sdsApi === 'rest' && config.tokenSource === 'stream') {
+    problems.push('--sds-api: got "rest", expected another one with --token-source stream');
+  }
   if (inbound === undefined && outbound === undefined) {
     problems.push('--inbound, --outbound: got neither, expected at least one of them');
   }

@@ -274,6 +274,8 @@ t.test('settings that need one another are told apart', async (t) => {
   t.match(problems('bootstrap', workload), [/^--inbound, --outbound: got neither/]);
   t.match(problems('bootstrap', [...workload, '--inbound=0.0.0.0:1']), [/^--app: got nothing/]);
   t.match(problems('bootstrap', [...workload, '--outbound=127.0.0.1:1']), [/^--upstream: got nothing/]);
+  const polls = [...workload, '--inbound=0.0.0.0:1', '--app=127.0.0.1:2', '--sds-api=rest', '--token-source=stream'];
+  t.match(problems('bootstrap', polls), [/^--sds-api: got "rest"/]);
   t.match(problems('health', []), [/^--socket, --address/]);
   t.match(problems('health', ['--address=a:1']), [/^--ca-root: got nothing/]);
   t.match(problems('citadel', ['--jwks=j', '--token-issuer=i', '--max-ttl=1h']), [/^--default-ttl: got/]);
