@@ -1,18 +1,16 @@
-import { X509Certificate } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { WorkloadProxy } from '../../src/app/bootstrap/workload-proxy.js';
-import { normalSerial } from '../../src/demo/sidecars/sidecar.js';
 import { envoy as messages } from '../../src/rpc/index.js';
-import type { ServedSecret } from '../../src/sds/index.js';
 import { bundleSecret, SLEEP_ID, svidSecret } from '../fleet/secrets.js';
 import { BackendApp } from '../support/backend-app.js';
-import { askMtls, EndlessAnswer, identityOf, type MtlsIdentity } from '../support/mtls-client.js';
+import { askMtls, EndlessAnswer, identityOf, untilServed } from '../support/mtls-client.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import { envoyFiles, RunningEnvoy, sidecarProxy } from '../support/running-envoy.js';
 import { SdsEndpoint } from '../support/sds-endpoint.js';
 import { asksBy, REST_WAY, type SdsWay, STREAM_WAYS } from '../support/sds-ways.js';
+import { serialOf } from '../support/served-serial.js';
 import { shortDir } from '../support/short-dir.js';
 import { TestCa } from '../support/test-ca.js';
 
@@ -21,11 +19,6 @@ import { TestCa } from '../support/test-ca.js';
 const REBUILDS = 'server_ssl_socket_factory.ssl_context_update_by_sds';
 
 const { Secret } = messages.extensions.transport_sockets.tls.v3;
-
-function serialOf({ body }: ServedSecret): string {
-  const chain = Secret.decode(body).tlsCertificate?.certificateChain?.inlineBytes ?? Buffer.alloc(0);
-  return normalSerial(new X509Certificate(chain).serialNumber);
-}
 
 /** A sidecar with its application, before an agent's socket whose secrets the test sets. */
 async function startSidecar(t: Test, path: string, way: SdsWay, changes: Partial<WorkloadProxy> = {}) {
@@ -44,14 +37,6 @@ async function startSidecar(t: Test, path: string, way: SdsWay, changes: Partial
   const client = identityOf(ca, SLEEP_ID);
   const start = () => RunningEnvoy.start(t, { path, files, proxy });
   return { ca, endpoint, app, client, start };
-}
-
-/** Resolves when a handshake shows this certificate. */
-async function untilServed(envoy: RunningEnvoy, client: MtlsIdentity, serial: string): Promise<void> {
-  await envoy.until(`${serial} is served`, async () => {
-    const outcome = await askMtls(envoy.files.inbound, client);
-    return (outcome.kind === 'answered' && outcome.serial === serial) || undefined;
-  });
 }
 
 for (const { name, path, skip } of realEnvoys()) {

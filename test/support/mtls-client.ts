@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { connect, type TLSSocket } from 'node:tls';
 import { normalSerial } from '../../src/demo/sidecars/sidecar.js';
 import { ecKeys } from '../hotpath/pki.js';
+import type { RunningEnvoy } from './running-envoy.js';
 import { privateKeyPem, type TestCa } from './test-ca.js';
 
 /** What a client shows, and whose certificates it accepts. */
@@ -10,6 +10,8 @@ export interface MtlsIdentity {
   readonly cert?: Buffer;
   readonly key?: Buffer;
   readonly trusts: Buffer;
+  /** The server name that it asks for; none when left out. */
+  readonly sni?: string;
 }
 
 /** A client with a certificate of `ca` for one SPIFFE ID, who trusts only that CA. */
@@ -50,22 +52,30 @@ export async function askMtls(socketPath: string, identity: MtlsIdentity): Promi
     : { kind: 'answered', status: Number(status), body, serial };
 }
 
-/** An answer that does not end, line by line. */
+/** Resolves when a handshake shows this certificate and a request is answered. */
+export async function untilServed(envoy: RunningEnvoy, identity: MtlsIdentity, serial: string): Promise<void> {
+  await envoy.until(`${serial} is served`, async () => {
+    const outcome = await askMtls(envoy.files.inbound, identity);
+    return (outcome.kind === 'answered' && outcome.serial === serial) || undefined;
+  });
+}
+
+/** An answer that does not end. */
 export class EndlessAnswer {
-  readonly #lines: string[] = [];
   readonly #socket: TLSSocket;
+  #text = '';
+  #isOver = false;
   #wake = (): void => {};
-  isOver = false;
 
   constructor(socketPath: string, identity: MtlsIdentity) {
     this.#socket = open(socketPath, identity);
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => {
-      this.isOver = true;
+      this.#isOver = true;
       this.#wake();
     });
-    createInterface({ input: this.#socket }).on('line', (line) => {
-      this.#lines.push(line);
+    this.#socket.on('data', (chunk: Buffer) => {
+      this.#text += chunk.toString('latin1');
       this.#wake();
     });
     this.#socket.write('GET /endless HTTP/1.1\r\nhost: app\r\n\r\n');
@@ -73,23 +83,25 @@ export class EndlessAnswer {
 
   /** Resolves with true when the line has come, with false when the connection has ended without it. */
   async has(line: string): Promise<boolean> {
-    while (!this.#lines.includes(line) && !this.isOver) await new Promise<void>((resolve) => (this.#wake = resolve));
-    return this.#lines.includes(line);
+    const isThere = (): boolean => this.#text.includes(`${line}\n`);
+    while (!isThere() && !this.#isOver) await new Promise<void>((resolve) => (this.#wake = resolve));
+    return isThere();
   }
 
   async close(): Promise<void> {
-    if (this.isOver) return;
+    if (this.#isOver) return;
     this.#socket.destroy();
     await once(this.#socket, 'close');
   }
 }
 
-function open(path: string, { cert, key, trusts }: MtlsIdentity): TLSSocket {
+function open(path: string, { cert, key, trusts, sni }: MtlsIdentity): TLSSocket {
   return connect({
     path,
     ca: trusts,
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
+    ...(sni !== undefined && { servername: sni }),
     // A SPIFFE ID is no host name.
     checkServerIdentity: () => undefined,
   });
