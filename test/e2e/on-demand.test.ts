@@ -19,9 +19,13 @@ const TLS = 'envoy.extensions.transport_sockets.tls';
 function selectBySni(bootstrap: EnvoyObject): EnvoyObject {
   const changed = structuredClone(bootstrap);
   // The one listener's one filter chain, as the bootstrap has it.
-  const context = (changed as unknown as BootstrapWithTls).static_resources.listeners[0]?.filter_chains[0]
-    ?.transport_socket.typed_config.common_tls_context;
-  if (context === undefined) throw new Error('the bootstrap has no listener with TLS');
+  const { listeners } = (changed as unknown as BootstrapWithTls).static_resources;
+  const downstream = listeners[0]?.filter_chains[0]?.transport_socket.typed_config;
+  if (downstream === undefined) throw new Error('the bootstrap has no listener with TLS');
+  // Envoy cannot resume sessions with it.
+  downstream.disable_stateless_session_resumption = true;
+  downstream.disable_stateful_session_resumption = true;
+  const context = downstream.common_tls_context;
   const [first] = context.tls_certificate_sds_secret_configs ?? [];
   delete context.tls_certificate_sds_secret_configs;
   context.custom_tls_certificate_selector = {
@@ -41,10 +45,16 @@ interface BootstrapWithTls {
   readonly static_resources: {
     readonly listeners: readonly {
       readonly filter_chains: readonly {
-        readonly transport_socket: { readonly typed_config: { readonly common_tls_context: TlsContext } };
+        readonly transport_socket: { readonly typed_config: DownstreamTls };
       }[];
     }[];
   };
+}
+
+interface DownstreamTls {
+  readonly common_tls_context: TlsContext;
+  disable_stateless_session_resumption?: boolean;
+  disable_stateful_session_resumption?: boolean;
 }
 
 interface TlsContext {

@@ -65,6 +65,8 @@ interface Start {
 export class RunningEnvoy {
   readonly #child: ChildProcess;
   readonly #output: string[] = [];
+  /** Aborts when it has ended: then nothing is worth waiting for. */
+  readonly #gone = new AbortController();
 
   /** Starts it, and ends it with the test. It may not be ready yet. @throws when there is no such program. */
   static async start(t: Test, { path, files, proxy, change = (same) => same }: Start): Promise<RunningEnvoy> {
@@ -82,6 +84,7 @@ export class RunningEnvoy {
     readonly files: EnvoyFiles,
   ) {
     this.#child = spawn(path, envoyArgs(configFile), { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child.on('exit', () => this.#gone.abort());
     this.#child.stderr?.on('data', (text) => this.#output.push(String(text)));
   }
 
@@ -127,13 +130,14 @@ export class RunningEnvoy {
   }
 
   async until<T>(what: string, probe: () => Promise<T | undefined>): Promise<T> {
-    return until(what, AbortSignal.timeout(PATIENCE_MS), probe).catch((error: Error) => {
+    const limit = AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), this.#gone.signal]);
+    return until(what, limit, probe).catch((error: Error) => {
       throw new Error(`${error.message}; Envoy says:\n${this.log}`, { cause: error });
     });
   }
 
   async close(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined) return;
+    if (this.#gone.signal.aborted || this.#child.pid === undefined) return;
     this.#child.kill('SIGKILL');
     await once(this.#child, 'exit');
   }
