@@ -6,7 +6,7 @@ import { BackendApp } from '../support/backend-app.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
 import { askMtls, EndlessAnswer, identityOf, untilServed } from '../support/mtls-client.js';
 import { realEnvoys } from '../support/real-envoy.js';
-import { envoyFiles, RunningEnvoy, sidecarProxy } from '../support/running-envoy.js';
+import { envoyFiles, RunningEnvoy, sidecarBootstrap } from '../support/running-envoy.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { serialOfPem } from '../support/served-serial.js';
 import { shortDir } from '../support/short-dir.js';
@@ -26,8 +26,8 @@ async function startEnvoy(t: Test, path: string, changes: Partial<WorkloadProxy>
   const files = envoyFiles(shortDir(t));
   const app = await BackendApp.start(t, files.app);
   const inbound = { address: { path: files.inbound }, app: { path: files.app }, allowedSans: EVERYBODY };
-  const proxy = sidecarProxy(files, { inbound, ...changes });
-  return { app, envoy: await RunningEnvoy.start(t, { path, files, proxy }) };
+  const bootstrap = sidecarBootstrap(files, { inbound, ...changes });
+  return { app, envoy: await RunningEnvoy.start(t, { path, files, bootstrap }) };
 }
 
 /** The serial that an agent hands out under a name, to a client of ours. */

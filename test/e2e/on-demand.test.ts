@@ -5,7 +5,7 @@ import { bundleSecret, SLEEP_ID, svidSecret } from '../fleet/secrets.js';
 import { BackendApp } from '../support/backend-app.js';
 import { askMtls, identityOf, untilServed } from '../support/mtls-client.js';
 import { realEnvoy } from '../support/real-envoy.js';
-import { envoyFiles, RunningEnvoy, sidecarProxy } from '../support/running-envoy.js';
+import { envoyFiles, RunningEnvoy, sidecarBootstrap } from '../support/running-envoy.js';
 import { SdsEndpoint } from '../support/sds-endpoint.js';
 import { serialOf } from '../support/served-serial.js';
 import { shortDir } from '../support/short-dir.js';
@@ -75,8 +75,8 @@ t.test('row 31: handshakes ask for certificates on demand', { skip, timeout: 60_
   const [usual, later] = [svidSecret(ca), svidSecret(ca)];
   source.setSecrets({ default: usual, ROOTCA: bundleSecret(ca.certificatePem) });
   source.impossible.add('never');
-  const proxy = sidecarProxy(files, { socketPath: endpoint.socketPath, sdsApi: 'delta' });
-  const envoy = await RunningEnvoy.start(t, { path, files, proxy, change: selectBySni });
+  const bootstrap = sidecarBootstrap(files, { socketPath: endpoint.socketPath, sdsApi: 'delta' });
+  const envoy = await RunningEnvoy.start(t, { path, files, bootstrap: selectBySni(bootstrap) });
   const client = identityOf(ca, SLEEP_ID);
   await untilServed(envoy, client, serialOf(usual));
 

@@ -7,7 +7,7 @@ import { bundleSecret, SLEEP_ID, svidSecret } from '../fleet/secrets.js';
 import { BackendApp } from '../support/backend-app.js';
 import { askMtls, EndlessAnswer, identityOf, untilServed } from '../support/mtls-client.js';
 import { realEnvoys } from '../support/real-envoy.js';
-import { envoyFiles, RunningEnvoy, sidecarProxy } from '../support/running-envoy.js';
+import { envoyFiles, RunningEnvoy, sidecarBootstrap } from '../support/running-envoy.js';
 import { SdsEndpoint } from '../support/sds-endpoint.js';
 import { asksBy, REST_WAY, type SdsWay, STREAM_WAYS } from '../support/sds-ways.js';
 import { serialOf } from '../support/served-serial.js';
@@ -29,13 +29,13 @@ async function startSidecar(t: Test, path: string, way: SdsWay, changes: Partial
   const ca = TestCa.root();
   const endpoint = await SdsEndpoint.start(t, join(directory, 'sds'));
   const app = await BackendApp.start(t, files.app);
-  const proxy = sidecarProxy(files, {
+  const bootstrap = sidecarBootstrap(files, {
     socketPath: endpoint.socketPath,
     ...asksBy(way, tokenFile),
     ...changes,
   });
   const client = identityOf(ca, SLEEP_ID);
-  const start = () => RunningEnvoy.start(t, { path, files, proxy });
+  const start = () => RunningEnvoy.start(t, { path, files, bootstrap });
   return { ca, endpoint, app, client, start };
 }
 

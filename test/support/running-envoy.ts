@@ -27,12 +27,12 @@ export function envoyFiles(directory: string, name = 'e'): EnvoyFiles {
   return { admin: file('admin'), inbound: file('in'), outbound: file('out'), app: file('app') };
 }
 
-/** A sidecar that lets the trust domain in, as `sidecert bootstrap` makes it, with its listeners on Unix sockets. */
-export function sidecarProxy(
+/** The bootstrap of a sidecar that lets the trust domain in, as `sidecert bootstrap` makes it, with Unix sockets only. */
+export function sidecarBootstrap(
   files: EnvoyFiles,
   changes: Partial<WorkloadProxy> & Pick<WorkloadProxy, 'socketPath'>,
-): WorkloadProxy {
-  return {
+): EnvoyObject {
+  return envoyBootstrap({
     nodeId: 'test',
     cluster: 'test',
     tokenPassing: { kind: 'file' },
@@ -50,15 +50,14 @@ export function sidecarProxy(
     initialFetchTimeoutMs: 30_000,
     maxConnectionAgeMs: 3_600_000,
     ...changes,
-  };
+  });
 }
 
 interface Start {
   readonly path: string;
   readonly files: EnvoyFiles;
-  readonly proxy: WorkloadProxy;
-  /** Changes the bootstrap before it is written. */
-  readonly change?: (bootstrap: EnvoyObject) => EnvoyObject;
+  /** Its admin page is at the path of `files`. */
+  readonly bootstrap: EnvoyObject;
 }
 
 /** A real Envoy with one thread, seen through its admin pages on a Unix socket. */
@@ -69,9 +68,9 @@ export class RunningEnvoy {
   readonly #gone = new AbortController();
 
   /** Starts it, and ends it with the test. It may not be ready yet. @throws when there is no such program. */
-  static async start(t: Test, { path, files, proxy, change = (same) => same }: Start): Promise<RunningEnvoy> {
+  static async start(t: Test, { path, files, bootstrap }: Start): Promise<RunningEnvoy> {
     const configFile = `${files.admin}.json`;
-    await writeFile(configFile, JSON.stringify(change(envoyBootstrap(proxy))));
+    await writeFile(configFile, JSON.stringify(bootstrap));
     const envoy = new RunningEnvoy(path, configFile, files);
     t.teardown(() => envoy.close());
     await once(envoy.#child, 'spawn');
