@@ -45,7 +45,7 @@ export interface WorkloadProxy {
   /** The agent's Unix socket. */
   readonly socketPath: string;
   readonly tokenPassing: TokenPassing;
-  /** With `rest`, no token can be passed. */
+  /** With `rest`, no token can be passed; with ADS, an Envoy that has upstreams crashes at its start (envoy#15517). */
   readonly sdsApi: SdsApi;
   /** Time between two polls; only `rest` polls. */
   readonly pollMs: number;
