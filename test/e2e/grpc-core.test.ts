@@ -73,7 +73,7 @@ async function startBoth(t: Test, options: { readonly token?: string } = {}) {
 
 t.test('grpc-core takes what an agent serves', { skip, timeout: 60_000 }, async (t) => {
   for (const method of [`${SDS}/StreamSecrets`, `${ADS}/StreamAggregatedResources`]) {
-    t.test(`rows 1, 2, 22 and 24: ${method}`, async (t) => {
+    t.test(`rows 1, 2, 22, 24: ${method}`, async (t) => {
       const { endpoint, ca, serials, core } = await startBoth(t);
       const call = core.call(method, { metadata: { 'x-unknown': 'yes' } });
       call.send(sotwRequest({ node: { id: 'python' }, resourceNames: ['default', 'ROOTCA'] }));
@@ -95,7 +95,7 @@ t.test('grpc-core takes what an agent serves', { skip, timeout: 60_000 }, async 
   }
 
   for (const method of [`${SDS}/DeltaSecrets`, `${ADS}/DeltaAggregatedResources`]) {
-    t.test(`rows 27, 28, 29 and 31: ${method}`, async (t) => {
+    t.test(`rows 27, 28, 29, 31: ${method}`, async (t) => {
       const { endpoint, ca, serials, core } = await startBoth(t);
       endpoint.source.impossible.add('never');
       const call = core.call(method);

@@ -80,7 +80,7 @@ for (const { name, path, skip } of realEnvoys()) {
         t.equal(await envoy.stat(REBUILDS), rebuilds + 1);
       });
 
-      await t.test('rows 25, 27 and 55: an agent that comes back with the same secrets changes nothing', async (t) => {
+      await t.test('rows 25, 27, 55: an agent that comes back with the same secrets changes nothing', async (t) => {
         const { counter, by } = way.answered;
         const counters = [`sds.default.${counter}`, `sds.ROOTCA.${counter}`];
         const rebuilds = await envoy.stat(REBUILDS);
@@ -135,7 +135,7 @@ for (const { name, path, skip } of realEnvoys()) {
           t.equal(await nacks(), 1);
         });
 
-        await t.test('rows 4 and 5: what it has refused never comes again, what is new comes at once', async (t) => {
+        await t.test('rows 4, 5: what it has refused never comes again, what is new comes at once', async (t) => {
           const [before] = await envoy.serials();
           source.setSecrets({ default: svidSecret(ca, { hasWrongKey: true }) });
           await untilNack(2);
@@ -150,7 +150,7 @@ for (const { name, path, skip } of realEnvoys()) {
           t.equal(await nacks(), 3);
         });
 
-        await t.test('rows 41 and 42: nothing comes that would make it trust everybody', async (t) => {
+        await t.test('rows 41, 42: nothing comes that would make it trust everybody', async (t) => {
           const nothing = { version: 'empty', body: Buffer.from(Secret.encode({ validationContext: {} }).finish()) };
           for (const bad of [nothing, { ...svidSecret(ca), kind: 'validation-context' as const }]) {
             source.setSecrets({ ROOTCA: bad });
