@@ -16,7 +16,7 @@ import { TestCa } from '../support/test-ca.js';
 
 const LISTENER_TYPE = 'type.googleapis.com/envoy.config.listener.v3.Listener';
 
-/** Envoy has two clients for ADS: of the newer one, off by default, requests after a NACK bring the last nonce that was good. */
+/** Envoy has two clients for ADS. The newer one is off by default; after a NACK its requests bring the last good nonce. */
 const MUXES = [
   { mux: 'classic', isUnified: false },
   { mux: 'unified', isUnified: true },

@@ -97,10 +97,6 @@ export class GrpcCoreCall {
     this.tell({ do: 'halfClose' });
   }
 
-  cancel(): void {
-    this.tell({ do: 'cancel' });
-  }
-
   /** The next message. @throws Error when the call has ended instead. */
   async next(): Promise<Buffer> {
     for (;;) {

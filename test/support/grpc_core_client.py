@@ -4,7 +4,6 @@ Messages are bytes in base64: what they mean is the test's, this is the transpor
   {"do": "call", "id": 1, "method": "/package.Service/Method", "metadata": {...}, "timeout": 5, "gzip": false}
   {"do": "send", "id": 1, "message": "..."}
   {"do": "halfClose", "id": 1}
-  {"do": "cancel", "id": 1}
 Events: {"id": 1, "message": "..."} and at last {"id": 1, "code": "OK", "details": "..."}.
 """
 
@@ -76,10 +75,8 @@ def main():
             call = calls[command["id"]]
             if command["do"] == "send":
                 call.requests.put(base64.b64decode(command["message"]))
-            elif command["do"] == "halfClose":
-                call.requests.put(END)
             else:
-                call.call.cancel()
+                call.requests.put(END)
 
 
 main()

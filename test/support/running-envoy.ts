@@ -22,12 +22,12 @@ export interface EnvoyFiles {
 }
 
 /** The sockets of one Envoy: nothing of it is on a network. */
-export function envoyFiles(directory: string, name = 'e'): EnvoyFiles {
-  const file = (kind: string): string => join(directory, `${name}-${kind}`);
+export function envoyFiles(directory: string): EnvoyFiles {
+  const file = (name: string): string => join(directory, name);
   return { admin: file('admin'), inbound: file('in'), outbound: file('out'), app: file('app') };
 }
 
-/** The bootstrap of a sidecar that lets the trust domain in, as `sidecert bootstrap` makes it, with Unix sockets only. */
+/** The bootstrap of a sidecar that lets the trust domain in, as `sidecert bootstrap` makes it, on Unix sockets. */
 export function sidecarBootstrap(
   files: EnvoyFiles,
   changes: Partial<WorkloadProxy> & Pick<WorkloadProxy, 'socketPath'>,
@@ -90,10 +90,6 @@ export class RunningEnvoy {
   /** All that it has logged: warnings and errors. */
   get log(): string {
     return this.#output.join('');
-  }
-
-  get pid(): number | undefined {
-    return this.#child.pid;
   }
 
   /** The value of one counter or gauge by the end of its name; 0 while it has none. */
