@@ -21,12 +21,9 @@ await runScript(async () => {
   if (envoyPath === undefined && process.env.ALLOW_NO_ENVOY !== '1') {
     console.error(`no Envoy: the end-to-end tests will fail; ALLOW_NO_ENVOY=1 skips them.\n${HOW_TO_GET_ENVOY}`);
   }
-  const tools = { ENVOY_PATH: envoyPath ?? NO_ENVOY };
-  Object.assign(
-    tools,
-    await setUpTestTools({ env: process.env, envoyPath: tools.ENVOY_PATH, progress: createProgress() }),
-  );
-  const { code, tap } = await runTap(process.argv.slice(2), tools);
+  const path = envoyPath ?? NO_ENVOY;
+  const others = await setUpTestTools({ env: process.env, envoyPath: path, progress: createProgress() });
+  const { code, tap } = await runTap(process.argv.slice(2), { ENVOY_PATH: path, ...others });
   if (!process.argv.includes('--disable-coverage')) for (const line of await coverageTable()) console.log(line);
   const { passed, failed, skipped } = totalsOf(tap);
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);

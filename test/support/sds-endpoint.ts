@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
 import { listenForEnvoy } from '../../src/app/agent/agent-network.js';
-import { chosenHotPath } from '../../src/app/chosen-hot-path.js';
+import { chooseHotPath } from '../../src/hotpath/index.js';
 import { MetricRegistry } from '../../src/telemetry/index.js';
 import { FakeSecretSource } from './fake-secret-source.js';
 import { RecordingLogger } from './recording-logger.js';
@@ -31,7 +31,7 @@ export class SdsEndpoint {
     this.#listener = await listenForEnvoy(config, {
       ...{ source, isServing: () => true, metrics: new MetricRegistry() },
       context: { logger, now: Date.now, random: Math.random, nodeFlags: [] },
-      hotPath: chosenHotPath('auto', logger),
+      hotPath: chooseHotPath('auto').kind,
     });
   }
 
