@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkNode, STEPS } from './setup/dependencies.mjs';
-import { downloadEnvoy, findEnvoy, HOW_TO_GET_ENVOY } from './setup/envoy.mjs';
+import { downloadEnvoy, findEnvoy, HOW_TO_GET_ENVOY, NEWEST_ENVOY } from './setup/envoy.mjs';
 import { withLock } from './setup/lock.mjs';
 import { createProgress } from './setup/progress.mjs';
 import { SetupError } from './setup/run.mjs';
@@ -39,7 +39,9 @@ async function getEnvoy(env, progress) {
   const found = await findEnvoy(env);
   if (found.path !== undefined) return found.path;
   try {
-    return await progress.step('downloading Envoy (37 MB, once)', downloadEnvoy);
+    return await progress.step(`downloading Envoy (${NEWEST_ENVOY.megabytes} MB, once)`, () =>
+      downloadEnvoy(NEWEST_ENVOY),
+    );
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     progress.say(`set-up: no Envoy: ${error.message}\n${HOW_TO_GET_ENVOY}`);

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { coverageTable } from './setup/coverage.mjs';
 import { HOW_TO_GET_ENVOY, NO_ENVOY } from './setup/envoy.mjs';
+import { createProgress } from './setup/progress.mjs';
 import { PlainFilter, totalsOf } from './setup/tap-totals.mjs';
+import { setUpTestTools } from './setup/test-tools.mjs';
 import { runScript, setUp } from './setup.mjs';
 
 /** Files at once. More only makes tests with real processes wait for each other on a small machine. */
@@ -19,7 +21,9 @@ await runScript(async () => {
   if (envoyPath === undefined && process.env.ALLOW_NO_ENVOY !== '1') {
     console.error(`no Envoy: the end-to-end tests will fail; ALLOW_NO_ENVOY=1 skips them.\n${HOW_TO_GET_ENVOY}`);
   }
-  const { code, tap } = await runTap(process.argv.slice(2), envoyPath ?? NO_ENVOY);
+  const path = envoyPath ?? NO_ENVOY;
+  const others = await setUpTestTools({ env: process.env, envoyPath: path, progress: createProgress() });
+  const { code, tap } = await runTap(process.argv.slice(2), { ENVOY_PATH: path, ...others });
   if (!process.argv.includes('--disable-coverage')) for (const line of await coverageTable()) console.log(line);
   const { passed, failed, skipped } = totalsOf(tap);
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
@@ -27,12 +31,12 @@ await runScript(async () => {
 });
 
 /** Runs tap; resolves with its exit code and its raw output. On a terminal it draws, elsewhere plain lines are printed. */
-async function runTap(args, envoyPath) {
+async function runTap(args, tools) {
   const files = args.some((arg) => !arg.startsWith('-')) ? [] : ['build/test/**/*.test.js'];
   // Coverage is a lamp: it is printed, and does not decide.
   const coverage = ['--coverage-report=json-summary', '--allow-incomplete-coverage'];
   const common = ['run', `--jobs=${JOBS}`, ...coverage, ...args, ...files];
-  const env = { ...process.env, ENVOY_PATH: envoyPath };
+  const env = { ...process.env, ...tools };
   return process.stdout.isTTY === true ? runDrawn(common, env) : runPlain(common, env);
 }
 

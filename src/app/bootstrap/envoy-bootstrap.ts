@@ -1,6 +1,7 @@
 import { address, type EnvoyObject } from './envoy-values.js';
 import { inboundCluster, inboundListener, outboundListener, upstreamCluster } from './http-proxy.js';
-import { sdsClusters } from './sds-config.js';
+import { sdsClusters } from './sds-cluster.js';
+import { adsConfig } from './sds-config.js';
 import type { WorkloadProxy } from './workload-proxy.js';
 
 /**
@@ -12,6 +13,7 @@ export function envoyBootstrap(proxy: WorkloadProxy): EnvoyObject {
   return {
     node: { id: proxy.nodeId, cluster: proxy.cluster },
     admin: { address: address(proxy.admin) },
+    ...adsConfig(proxy),
     static_resources: {
       clusters: [
         ...sdsClusters(proxy),

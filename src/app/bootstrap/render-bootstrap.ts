@@ -3,6 +3,12 @@ import type { BootstrapConfig } from '../../config/index.js';
 import { envoyBootstrap } from './envoy-bootstrap.js';
 import type { AllowedSan, InboundProxy, OutboundProxy, TokenPassing, WorkloadProxy } from './workload-proxy.js';
 
+/**
+ * How often Envoy asks by REST: a renewed secret has half of its life left, so what counts is how long a start may wait
+ * that came before the agent's. Each poll repeats the node, 60 kB and more.
+ */
+const POLL_MS = 5000;
+
 /** The text of `sidecert bootstrap`: YAML that `envoy -c` takes. */
 export function renderBootstrap(config: BootstrapConfig): string {
   // Long values (paths, SPIFFE IDs) stay on their line, and equal parts are written out: no anchors to follow.
@@ -16,6 +22,10 @@ function workloadProxyOf(config: BootstrapConfig): WorkloadProxy {
     cluster: service,
     socketPath: config.socket,
     tokenPassing: tokenPassingOf(config),
+    sdsApi: config.sdsApi,
+    pollMs: POLL_MS,
+    certificateName: config.certificateName,
+    bundleName: config.bundleName,
     admin: config.admin,
     inbound: inboundOf(config),
     outbound: outboundOf(config),

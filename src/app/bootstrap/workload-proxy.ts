@@ -10,6 +10,12 @@ export interface AllowedSan {
 /** How the workload's JWT reaches the agent: not at all, or in the metadata of each stream that Envoy opens. */
 export type TokenPassing = { readonly kind: 'file' } | { readonly kind: 'stream'; readonly tokenFile: string };
 
+/**
+ * By which of Envoy's APIs secrets are asked for: a stream for each secret that tells the state of the world or only what
+ * changed, the same two with one stream for all secrets (ADS), or polls.
+ */
+export type SdsApi = 'sotw' | 'delta' | 'ads' | 'delta-ads' | 'rest';
+
 /** Takes mutual TLS from `allowedSans` and passes the requests to the local application. */
 export interface InboundProxy {
   readonly address: EnvoyAddress;
@@ -39,6 +45,13 @@ export interface WorkloadProxy {
   /** The agent's Unix socket. */
   readonly socketPath: string;
   readonly tokenPassing: TokenPassing;
+  /** With `rest`, no token can be passed; with ADS, an Envoy that has upstreams crashes at its start (envoy#15517). */
+  readonly sdsApi: SdsApi;
+  /** Time between two polls; only `rest` polls. */
+  readonly pollMs: number;
+  /** The resource names under which the agent serves them. */
+  readonly certificateName: string;
+  readonly bundleName: string;
   readonly admin: EnvoyAddress;
   readonly inbound: InboundProxy | undefined;
   readonly outbound: OutboundProxy | undefined;

@@ -1,0 +1,64 @@
+import { duration, type EnvoyObject, typed } from './envoy-values.js';
+import { SDS_CLUSTER } from './sds-cluster.js';
+import type { WorkloadProxy } from './workload-proxy.js';
+
+/**
+ * A cluster that needs a secret starts before the SDS cluster exists, fails once, and waits for its back-off. With Envoy's
+ * default (500 ms) a client sidecar is ready after 0.8 s, with this after 0.1 s. (measured with Envoy 1.40)
+ */
+const RETRY_BASE_MS = 20;
+const RETRY_MAX_MS = 1000;
+
+/** The `GrpcService` that leads to the agent: Envoy's own client, or Google's when Envoy has to pass a token. */
+export function grpcService({
+  socketPath,
+  tokenPassing,
+}: Pick<WorkloadProxy, 'socketPath' | 'tokenPassing'>): EnvoyObject {
+  switch (tokenPassing.kind) {
+    case 'file':
+      return {
+        envoy_grpc: {
+          cluster_name: SDS_CLUSTER,
+          retry_policy: {
+            retry_back_off: { base_interval: duration(RETRY_BASE_MS), max_interval: duration(RETRY_MAX_MS) },
+          },
+        },
+      };
+    case 'stream':
+      return { google_grpc: googleGrpc(socketPath, tokenPassing.tokenFile) };
+    default:
+      return tokenPassing satisfies never;
+  }
+}
+
+/** Only Google's client reads a token from a file; it does so for each new stream. */
+function googleGrpc(socketPath: string, tokenFile: string): EnvoyObject {
+  const plugin = 'envoy.grpc_credentials.file_based_metadata';
+  return {
+    target_uri: `unix:${socketPath}`,
+    stat_prefix: SDS_CLUSTER,
+    // Call credentials need channel credentials; these put nothing on the wire of a Unix socket.
+    channel_credentials: { local_credentials: {} },
+    credentials_factory_name: plugin,
+    call_credentials: [
+      {
+        from_plugin: {
+          name: plugin,
+          typed_config: typed('envoy.config.grpc_credential.v3.FileBasedMetadataConfig', {
+            secret_data: { filename: tokenFile },
+            header_key: 'authorization',
+            header_prefix: 'Bearer ',
+          }),
+        },
+      },
+    ],
+    // Its own back-off grows to two minutes: an agent that was away for 10 s would be asked again after 25 s.
+    channel_args: {
+      args: {
+        'grpc.initial_reconnect_backoff_ms': { int_value: String(RETRY_BASE_MS * 5) },
+        'grpc.min_reconnect_backoff_ms': { int_value: String(RETRY_BASE_MS * 5) },
+        'grpc.max_reconnect_backoff_ms': { int_value: String(RETRY_MAX_MS) },
+      },
+    },
+  };
+}

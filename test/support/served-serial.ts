@@ -1,0 +1,15 @@
+import { X509Certificate } from 'node:crypto';
+import { normalSerial } from '../../src/demo/sidecars/sidecar.js';
+import { envoy } from '../../src/rpc/index.js';
+import type { ServedSecret } from '../../src/sds/index.js';
+
+const { Secret } = envoy.extensions.transport_sockets.tls.v3;
+
+/** The serial of the leaf in a secret, written as those of handshakes are. */
+export function serialOf({ body }: Pick<ServedSecret, 'body'>): string {
+  return serialOfPem(Secret.decode(body).tlsCertificate?.certificateChain?.inlineBytes ?? Buffer.alloc(0));
+}
+
+export function serialOfPem(pem: Uint8Array): string {
+  return normalSerial(new X509Certificate(pem).serialNumber);
+}
