@@ -14,6 +14,7 @@ import { SdsStream, type StreamContext } from './sds-stream.js';
 import { SecretFetcher } from './secret-fetcher.js';
 import type { SecretSource } from './secret-source.js';
 import { ServedContents } from './served-contents.js';
+import { spread } from './spread.js';
 import { StreamLog } from './stream-log.js';
 import { StreamMetrics } from './stream-metrics.js';
 
@@ -45,8 +46,11 @@ export interface SdsServer {
   readonly streamCount: number;
   /** How all streams stand. Goes over each of them. */
   status(): SdsStatus;
-  /** Ends all streams with OK, and those that are opened later with UNAVAILABLE: for the drain of the server. */
-  endAllStreams(): void;
+  /**
+   * Ends all streams with OK, evenly over `spreadMs` when they are many, and those that are opened later with UNAVAILABLE:
+   * for the drain of the server. Resolves when none is left.
+   */
+  endAllStreams(spreadMs?: number): Promise<void>;
 }
 
 /** Unanswered responses are looked for this often: a sixth of the time after which it matters. */
@@ -100,9 +104,9 @@ class Server implements SdsServer {
     return readStatus(this.#streams, { labels: this.#labels, rejections: this.#context.rejections });
   }
 
-  endAllStreams(): void {
+  endAllStreams(spreadMs = 0): Promise<void> {
     this.#isEnding = true;
-    for (const stream of this.#streams) stream.close();
+    return spread([...this.#streams], spreadMs, (stream) => stream.close());
   }
 
   #open(call: FramedCall, method: StreamMethod): void {
