@@ -119,6 +119,8 @@ class InProcessCall implements FramedCall {
     this.onPush(this, tail);
   }
 
+  holds(): void {}
+
   end(): void {
     throw new Error('a stream was ended');
   }

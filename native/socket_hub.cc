@@ -94,8 +94,13 @@ size_t SocketHub::collect(uint8_t* arena, size_t arenaBytes, SocketEvent* events
   size_t used = 0;
   // Accepted last: what is served already goes first.
   bool isAccepting = false;
-  for (int index = 0; index < found; index += 1) {
-    const epoll_event& event = polled[static_cast<size_t>(index)];
+  // Ready sockets are told in the same order again and again: whoever found the arena full begins the next time, or a few
+  // peers that send without end would keep all others from being heard.
+  const size_t first = found > 0 ? std::exchange(resumeAt_, 0) % static_cast<size_t>(found) : 0;
+  bool isFull = false;
+  for (int step = 0; step < found; step += 1) {
+    const size_t index = (first + static_cast<size_t>(step)) % static_cast<size_t>(found);
+    const epoll_event& event = polled[index];
     if (event.data.u64 == kListener) {
       isAccepting = true;
       continue;
@@ -109,7 +114,10 @@ size_t SocketHub::collect(uint8_t* arena, size_t arenaBytes, SocketEvent* events
       continue;
     }
     const size_t room = std::min(arenaBytes - used, kMaxReceiveBytes);
-    if (room < kMinReceiveBytes) continue;
+    if (room < kMinReceiveBytes) {
+      if (!std::exchange(isFull, true)) resumeAt_ = index;
+      continue;
+    }
     const ssize_t received = ::recv(socket, arena + used, room, 0);
     if (received > 0) {
       const auto size = static_cast<size_t>(received);

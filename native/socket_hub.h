@@ -103,6 +103,8 @@ class SocketHub {
   Descriptor listener_;
   std::vector<Descriptor> sockets_;
   std::vector<int32_t> freeSlots_;
+  // Which of the sockets that are told together was the first without room.
+  size_t resumeAt_ = 0;
 };
 
 }  // namespace sidecert

@@ -16,7 +16,8 @@ namespace {
 constexpr size_t kFieldsOfEvent = 5;
 
 // A hub within the event loop of its thread: as long as it is open, the loop calls `onEvents` when there are some. The
-// loop frees a handle in a turn of its own, so this outlives the JavaScript object, and ends itself.
+// loop frees a handle in a turn of its own, so this may outlive the JavaScript object, and ends itself; and when its thread
+// ends it goes first, so the object is told.
 class PolledHub {
  public:
   // What belongs to JavaScript: memory that both sides use, and whom to call.
@@ -27,17 +28,20 @@ class PolledHub {
     Napi::FunctionReference onEvents;
   };
 
-  static PolledHub* start(Napi::Env env, std::unique_ptr<SocketHub> hub, Shared shared) {
+  // Points `holder` to it for as long as it is open. False when the loop does not take it.
+  static bool start(Napi::Env env, std::unique_ptr<SocketHub> hub, Shared shared, PolledHub*& holder) {
     uv_loop_t* loop = nullptr;
-    if (napi_get_uv_event_loop(env, &loop) != napi_ok) return nullptr;
+    if (napi_get_uv_event_loop(env, &loop) != napi_ok) return false;
     std::unique_ptr<PolledHub> made(new PolledHub(env, std::move(hub), std::move(shared)));
-    if (uv_poll_init(loop, &made->poll_, made->hub_->descriptor()) != 0) return nullptr;
+    if (uv_poll_init(loop, &made->poll_, made->hub_->descriptor()) != 0) return false;
     // From here on it belongs to the loop, which gives it back in `closed`.
     PolledHub* const owned = made.release();
     owned->poll_.data = owned;
     napi_add_async_cleanup_hook(env, endWithThread, owned, &owned->cleanup_);
     uv_poll_start(&owned->poll_, UV_READABLE, turn);
-    return owned;
+    owned->holder_ = &holder;
+    holder = owned;
+    return true;
   }
 
   SocketHub& hub() { return *hub_; }
@@ -46,6 +50,7 @@ class PolledHub {
 
   void end() {
     if (std::exchange(isEnding_, true)) return;
+    *holder_ = nullptr;
     uv_poll_stop(&poll_);
     uv_close(reinterpret_cast<uv_handle_t*>(&poll_), closed);
   }
@@ -94,6 +99,7 @@ class PolledHub {
   size_t scratchBytes_;
   uv_poll_t poll_{};
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
+  PolledHub** holder_ = nullptr;
   bool isEnding_ = false;
 };
 
@@ -135,8 +141,8 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
     shared.events = Napi::Persistent(info[1].As<Napi::Int32Array>());
     shared.scratch = Napi::Persistent(info[2].As<Napi::Uint8Array>());
     shared.onEvents = Napi::Persistent(info[3].As<Napi::Function>());
-    polled_ = PolledHub::start(env, std::move(*std::get_if<0>(&opened)), std::move(shared));
-    if (polled_ == nullptr) throwSystemError(env, {"EINVAL", "socket hub: cannot be polled"});
+    const bool isPolled = PolledHub::start(env, std::move(*std::get_if<0>(&opened)), std::move(shared), polled_);
+    if (!isPolled) throwSystemError(env, {"EINVAL", "socket hub: cannot be polled"});
   }
 
   // Nobody can close it any more.
@@ -198,8 +204,7 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
   void close(const Napi::CallbackInfo&) { end(); }
 
   void end() {
-    PolledHub* const polled = std::exchange(polled_, nullptr);
-    if (polled != nullptr) polled->end();
+    if (polled_ != nullptr) polled_->end();
   }
 
   PolledHub* polled_ = nullptr;

@@ -1,4 +1,5 @@
-// `npm run test:asan`: the tests of the hot path with an addon that checks its own memory and undefined behaviour.
+// `npm run test:asan`: the tests of the hot path and of the sockets with an addon that checks its own memory and undefined
+// behaviour.
 // The sanitizer comes first into Node by LD_PRELOAD; leaks are not looked for, because Node itself leaves some at its end.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFile } from 'node:fs/promises';
@@ -18,8 +19,14 @@ const env = {
   UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
 };
 const files = process.argv.slice(2);
+const SOCKETS = ['rpc/hub-wire', 'rpc/unix-listener', 'rpc/framed-server', 'hostile/floods', 'hostile/slow-peers'];
 const wanted =
-  files.length > 0 ? files : ['addon', 'platform', 'hotpath'].map((room) => `build/test/${room}/*.test.js`);
+  files.length > 0
+    ? files
+    : [
+        ...['addon', 'platform', 'hotpath'].map((room) => `build/test/${room}/*.test.js`),
+        ...SOCKETS.map((name) => `build/test/${name}.test.js`),
+      ];
 const tap = ['node_modules/tap/dist/esm/run.mjs', 'run', '--disable-coverage', '--jobs=2', '--timeout=300'];
 const { status } = spawnSync(process.execPath, [...tap, ...wanted], { stdio: 'inherit', env });
 // What was built here is slow: the next set-up builds anew.

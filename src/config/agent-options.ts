@@ -16,6 +16,7 @@ import {
 import { LOG_LEVEL } from './log-level.js';
 import { type ConfigOf, onlyWith, optional, required, withDefault } from './option.js';
 import { SECRET_OPTIONS, SIDECAR } from './secret-options.js';
+import { SOCKET_OPTIONS } from './socket-options.js';
 import { STATUS_ADDRESS } from './status-address.js';
 
 /** `sidecert agent`. The default paths are those that Istio's sidecar injection mounts. */
@@ -91,6 +92,7 @@ export const AGENT_OPTIONS = {
     description:
       'whether an Envoy that asks by delta is told of a name that it can never have, and goes on without; Envoys before 1.30 count that as rejected',
   }),
+  ...SOCKET_OPTIONS,
   hotPath: HOT_PATH,
   statusAddress: STATUS_ADDRESS,
   logLevel: LOG_LEVEL,

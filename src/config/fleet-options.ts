@@ -1,5 +1,5 @@
 import { parseDurationMs } from './duration.js';
-import { boolean, durationMs, existingFile, type Kind, oneOf, path, socketPath, text } from './kinds.js';
+import { boolean, durationMs, existingFile, type Kind, oneOf, path, socketPath, text, wholeNumber } from './kinds.js';
 import { type ConfigOf, optional, required, switchOf, withDefault } from './option.js';
 
 /** Envoys that do not behave: a share of them, or how many per second go and come back. */
@@ -12,17 +12,6 @@ const DEFAULT_SHARE = 0.1;
 
 /** A number in decimal digits. */
 const DECIMAL = /^\d+(\.\d+)?$/;
-
-function wholeNumber(min: number, max: number): Kind<number> {
-  return {
-    placeholder: 'NUMBER',
-    expected: `a whole number from ${min} to ${max}`,
-    parse(value) {
-      const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-      return number >= min && number <= max ? number : undefined;
-    },
-  };
-}
 
 const durationOrZeroMs: Kind<number> = {
   placeholder: 'DURATION',

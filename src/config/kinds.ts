@@ -161,6 +161,18 @@ export const boolean: Kind<boolean> = {
   parse: (value) => (value === 'true' ? true : value === 'false' ? false : undefined),
 };
 
+/** Within bounds, at most nine digits. */
+export function wholeNumber(min: number, max: number): Kind<number> {
+  return {
+    placeholder: 'NUMBER',
+    expected: `a whole number from ${min} to ${max}`,
+    parse(value) {
+      const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+      return number >= min && number <= max ? number : undefined;
+    },
+  };
+}
+
 /** One of a closed list. */
 export function oneOf<const T extends string>(values: readonly T[]): Kind<T> {
   return {

@@ -26,6 +26,11 @@ export class FrameReader {
 
   constructor(private readonly sink: FrameSink) {}
 
+  /** A frame has begun and not ended. */
+  get isInFrame(): boolean {
+    return this.#isInData || this.#kept !== undefined;
+  }
+
   /** @throws ConnectionError when a frame is longer than we allow, and whatever the sink throws. */
   push(bytes: Buffer, start: number, end: number): void {
     const kept = this.#kept;

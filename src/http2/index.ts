@@ -24,6 +24,7 @@ export {
 export { type HeaderBlock, HeaderBlocks } from './header-blocks.js';
 export { encodeHeaderBlock, HeaderDecoder, type HeaderField } from './hpack.js';
 export type { RequestHead } from './request-head.js';
-export { ServerConnection, type ServerConnectionOptions, serverOpening } from './server-connection.js';
+export { ServerConnection } from './server-connection.js';
+export { type ConnectionEnd, type ServerConnectionOptions, serverOpening } from './server-options.js';
 export type { ServerStream, StreamEvents } from './server-stream.js';
 export { Outbox, type OutboxOwner, type Wire, type WireEvents, type WirePeer } from './wire.js';

@@ -13,8 +13,11 @@ import type { PeerSettings } from './peer-settings.js';
 import type { ServerStream } from './server-stream.js';
 import type { OutboxOwner, Wire } from './wire.js';
 
-/** Answers to a peer's own frames that wait for it to read: an honest peer has none. */
-const MAX_ANSWERS_HELD_BYTES = 64 * 1024;
+/**
+ * All but content that waits for a peer to read, while it goes on to send: the heads of 2 000 answers at once are 150 kB.
+ * Content is bounded by the peer's windows, and by what its streams want.
+ */
+const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /** Larger blocks than this do not go through the outbox: trailers with a long text. */
 const MAX_BLOCK_IN_OUTBOX = 1024;
@@ -31,7 +34,8 @@ export class Sender implements OutboxOwner {
   #maxFrame = DEFAULT_MAX_FRAME_BYTES;
   /** Streams with content that waits for the window of the connection, or for their own. */
   #waiting: Set<ServerStream> | undefined;
-  #answersHeldBytes = 0;
+  /** Sent besides content, since the peer has read all. */
+  #besidesContent = 0;
 
   constructor(
     private readonly wire: Wire,
@@ -53,18 +57,15 @@ export class Sender implements OutboxOwner {
   /** Bytes that are a frame, or several, already. */
   frames(bytes: Buffer): void {
     const { outbox } = this.wire;
+    this.#besidesContent += bytes.length;
     outbox.claim(this, bytes.length);
     outbox.append(bytes);
   }
 
-  /** A frame that the peer has brought about. @throws ConnectionError when it does not read what it asks for. */
-  answer(bytes: Buffer): void {
-    if (this.wire.backlogBytes === 0) this.#answersHeldBytes = 0;
-    else this.#answersHeldBytes += bytes.length;
-    if (this.#answersHeldBytes > MAX_ANSWERS_HELD_BYTES) {
-      throw new ConnectionError(ErrorCode.enhanceYourCalm, 'got frames to answer from a peer that does not read');
-    }
-    this.frames(bytes);
+  /** Whether the peer lets pile up what it brings about itself; to be asked when something of it was read. */
+  isUnread(): boolean {
+    if (this.wire.backlogBytes === 0) this.#besidesContent = 0;
+    return this.#besidesContent > MAX_UNREAD_BYTES;
   }
 
   /** A frame with one number in it: RST_STREAM and WINDOW_UPDATE. */
@@ -74,6 +75,7 @@ export class Sender implements OutboxOwner {
     writeFrameHeader(outbox.bytes, type, 0, streamId, NUMBER_BYTES, outbox.used);
     writeUint32(outbox.bytes, value, outbox.used + FRAME_HEADER_BYTES);
     outbox.used += FRAME_HEADER_BYTES + NUMBER_BYTES;
+    this.#besidesContent += FRAME_HEADER_BYTES + NUMBER_BYTES;
   }
 
   headers(streamId: number, block: Buffer, isLast: boolean): void {
@@ -82,6 +84,7 @@ export class Sender implements OutboxOwner {
       this.frames(encoded);
       return;
     }
+    this.#besidesContent += encoded.length;
     this.flush();
     this.wire.send(0, encoded);
   }
@@ -152,7 +155,8 @@ export class Sender implements OutboxOwner {
     if (this.#waiting === undefined) return;
     for (const stream of [...this.#waiting]) {
       if (this.#window <= 0) return;
-      this.#pump(stream);
+      // What was sent before may have brought about the end of this one.
+      if (stream.queue !== undefined) this.#pump(stream);
     }
   }
 
@@ -163,8 +167,9 @@ export class Sender implements OutboxOwner {
       const [first] = queue;
       if (first === undefined) break;
       const left = first.head.length + first.tail.length - first.sent;
-      const length = Math.min(left, this.#window, stream.sendWindow, this.#maxFrame);
-      if (length <= 0 && left > 0) {
+      // A window is below zero when SETTINGS have made it smaller. (RFC 9113 §6.9.2)
+      const length = Math.min(left, Math.max(0, Math.min(this.#window, stream.sendWindow)), this.#maxFrame);
+      if (length === 0 && left > 0) {
         this.#waiting ??= new Set();
         this.#waiting.add(stream);
         return;

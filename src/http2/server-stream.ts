@@ -1,4 +1,4 @@
-import type { ServerConnection } from './server-connection.js';
+import type { ServerStreams } from './server-streams.js';
 import type { WirePeer } from './wire.js';
 
 /** What a stream tells whoever serves its request. All are called from the event loop, none after `closed`. */
@@ -21,8 +21,8 @@ export interface QueuedData {
 }
 
 /**
- * One request and its answer, the server's half. A record for {@link ServerConnection}, which alone changes it: of
- * thousands there is one for each stream of each Envoy, so it holds little.
+ * One request and its answer, the server's half. A record for {@link ServerStreams} and the sender, who alone change
+ * it: of thousands there is one for each stream of each Envoy, so it holds little.
  */
 export class ServerStream {
   events: StreamEvents | undefined;
@@ -43,7 +43,7 @@ export class ServerStream {
 
   constructor(
     readonly id: number,
-    private readonly connection: ServerConnection,
+    private readonly streams: ServerStreams,
     sendWindow: number,
   ) {
     this.sendWindow = sendWindow;
@@ -51,22 +51,22 @@ export class ServerStream {
 
   /** Which connection of its server it came by. */
   get connectionNumber(): number {
-    return this.connection.number;
+    return this.streams.connectionNumber;
   }
 
   /** Who is at the other end of it; `undefined` where nobody can tell. */
   get peer(): WirePeer | undefined {
-    return this.connection.wire.peer;
+    return this.streams.wire.peer;
   }
 
   /** Begins the answer: its header block goes out with the content that is sent next. */
   begin(block: Buffer): void {
-    this.connection.beginAnswer(this, block);
+    this.streams.beginAnswer(this, block);
   }
 
   /** Answers with a header block alone. */
   respond(block: Buffer): void {
-    this.connection.respond(this, block);
+    this.streams.respond(this, block);
   }
 
   /**
@@ -74,15 +74,23 @@ export class ServerStream {
    * called once, when that memory is no longer needed: at once, if the stream is no more.
    */
   send(head: Buffer, tail: Buffer, onWritten?: () => void): void {
-    this.connection.sendData(this, head, tail, onWritten);
+    this.streams.sendData(this, head, tail, onWritten);
   }
 
   /** Ends the answer, behind all content, with a header block. */
   end(trailers: Buffer): void {
-    this.connection.endStream(this, trailers);
+    this.streams.endAnswer(this, trailers);
   }
 
-  /** For {@link ServerConnection}: tells, once, that the stream is no more. */
+  /**
+   * Counts something that the peer brings about at no cost of its own.
+   * @throws ConnectionError when it is a flood: within `events.data`, whose caller ends the connection.
+   */
+  count(): void {
+    this.streams.count();
+  }
+
+  /** For {@link ServerStreams}: tells, once, that the stream is no more. */
   closed(): void {
     const { events } = this;
     this.events = undefined;

@@ -3,5 +3,6 @@
  */
 export { compileLater } from './compile-later.js';
 export { closeDebugDoors, type DebugDoorsOptions } from './debug-doors.js';
+export { openFileLimit } from './open-files.js';
 export { openSocketHub, type SocketHub, type SocketHubAnswer, type SocketHubEvents } from './socket-hub.js';
 export { forbidDumping, type PeerAnswer, type PeerCredentials, peerCredentials } from './system-door.js';

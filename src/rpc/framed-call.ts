@@ -6,6 +6,7 @@ import {
   type StreamEvents,
   type WirePeer,
 } from '../http2/index.js';
+import type { HeldBytes } from './held-bytes.js';
 import type { StatusText } from './status.js';
 
 /** What a call tells whoever serves it. All are called from the event loop, none after `gone`. */
@@ -39,6 +40,11 @@ export interface FramedCall {
    * call is over.
    */
   send(head: Buffer, tail: Buffer, onWritten?: () => void): void;
+  /**
+   * Tells how much memory is kept of a message that has not come whole; to be called within `part`, when that has changed.
+   * A call whose peer fills the memory so is ended with RESOURCE_EXHAUSTED, and `gone` told at once.
+   */
+  holds(bytes: number): void;
   /** Ends the call: with OK, or with `failure`. What the peer sends from now on is thrown away. Safe to call twice. */
   end(failure?: StatusText): void;
 }
@@ -69,24 +75,44 @@ const NOTHING = Buffer.alloc(0);
 /** No message has begun. */
 const BETWEEN = -1;
 
+/** What a server keeps of all its calls together. */
+export interface CallBook {
+  /** A larger message ends its call. */
+  readonly maxReceiveBytes: number;
+  /** What is kept of messages that have not come whole. */
+  readonly held: Pick<HeldBytes, 'change'>;
+  /** A call is there. */
+  opened(): void;
+  /** It is no more. */
+  closed(): void;
+  /** A message has begun, and is still to be ended. */
+  began(call: Http2Call): void;
+  /** It has, or its call is over. */
+  ended(call: Http2Call): void;
+}
+
 /** A {@link FramedCall} on a stream of HTTP/2. */
 export class Http2Call implements FramedCall, StreamEvents {
   readonly #stream: ServerStream;
   readonly #fields: RequestHead['fields'];
-  readonly #maxReceiveBytes: number;
+  readonly #book: CallBook;
   #events: CallEvents | undefined;
   #deadline: NodeJS.Timeout | undefined;
   /** What of a prefix has come, when it came in pieces. */
   #prefix: Buffer = NOTHING;
   /** Of the message that is being received. */
   #bytesLeft = BETWEEN;
+  #heldBytes = 0;
+  /** The book knows that a message has begun. */
+  #isBegun = false;
   #hasResponded = false;
   #isOver = false;
 
-  constructor(stream: ServerStream, head: RequestHead, maxReceiveBytes: number) {
+  constructor(stream: ServerStream, head: RequestHead, book: CallBook) {
     this.#stream = stream;
     this.#fields = head.fields;
-    this.#maxReceiveBytes = maxReceiveBytes;
+    this.#book = book;
+    book.opened();
     stream.events = this;
   }
 
@@ -110,6 +136,19 @@ export class Http2Call implements FramedCall, StreamEvents {
     if (!this.#isOver) this.#events = events;
   }
 
+  holds(bytes: number): void {
+    if (this.#isOver || bytes === this.#heldBytes) return;
+    const before = this.#heldBytes;
+    this.#heldBytes = bytes;
+    if (this.#book.held.change(this.connection, before, bytes)) return;
+    this.#refuse({ code: status.RESOURCE_EXHAUSTED, details: 'message: got the beginnings of too many' });
+  }
+
+  /** The peer has begun a message, and does not end it. */
+  expire(): void {
+    this.#refuse({ code: status.DEADLINE_EXCEEDED, details: 'message: got its beginning, and waited for its end' });
+  }
+
   /** Ends the call when the caller's own deadline has passed, for the caller may be unable to tell. */
   endAfter(milliseconds: number): void {
     this.#deadline = setTimeout(() => {
@@ -131,7 +170,7 @@ export class Http2Call implements FramedCall, StreamEvents {
 
   end(failure: StatusText = OK): void {
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#over();
     const trailers = failure === OK ? OK_TRAILERS : encodeHeaderBlock(trailersOf(failure));
     if (this.#hasResponded) this.#stream.end(trailers);
     else this.#stream.respond(encodeHeaderBlock([...RESPONSE_FIELDS, ...trailersOf(failure)]));
@@ -151,6 +190,7 @@ export class Http2Call implements FramedCall, StreamEvents {
       this.#events?.part(bytes.subarray(at, partEnd), isLast);
       at = partEnd;
     }
+    this.#noteUnfinished();
   }
 
   ended(): void {
@@ -160,7 +200,8 @@ export class Http2Call implements FramedCall, StreamEvents {
   }
 
   closed(): void {
-    this.#isOver = true;
+    this.#over();
+    this.#book.closed();
     clearTimeout(this.#deadline);
     const events = this.#events;
     this.#events = undefined;
@@ -181,16 +222,34 @@ export class Http2Call implements FramedCall, StreamEvents {
   }
 
   #begin(flags: number | undefined, length: number): void {
+    this.#stream.count();
     if (flags !== 0) {
       this.#refuse({ code: status.UNIMPLEMENTED, details: 'compressed message, expected identity encoding' });
-    } else if (length > this.#maxReceiveBytes) {
-      const details = `message: got ${length} bytes, expected at most ${this.#maxReceiveBytes}`;
+    } else if (length > this.#book.maxReceiveBytes) {
+      const details = `message: got ${length} bytes, expected at most ${this.#book.maxReceiveBytes}`;
       this.#refuse({ code: status.RESOURCE_EXHAUSTED, details });
     } else if (length === 0) {
       this.#events?.part(NOTHING, true);
     } else {
       this.#bytesLeft = length;
     }
+  }
+
+  /** Tells the book of a message that comes in parts. One that came whole, as all but first ones do, it never hears of. */
+  #noteUnfinished(): void {
+    const isUnfinished = !this.#isOver && (this.#bytesLeft !== BETWEEN || this.#prefix.length > 0);
+    if (isUnfinished === this.#isBegun) return;
+    this.#isBegun = isUnfinished;
+    if (isUnfinished) this.#book.began(this);
+    else this.#book.ended(this);
+  }
+
+  /** Nothing more is received. */
+  #over(): void {
+    this.#isOver = true;
+    this.#noteUnfinished();
+    if (this.#heldBytes > 0) this.#book.held.change(this.connection, this.#heldBytes, 0);
+    this.#heldBytes = 0;
   }
 
   /** Ends the call for the peer's fault, and tells so as if the peer had ended it. */

@@ -1,16 +1,23 @@
 import type { Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import {
-  encodeHeaderBlock,
+  type ConnectionEnd,
+  ErrorCode,
   type RequestHead,
   ServerConnection,
   type ServerConnectionOptions,
   type ServerStream,
   serverOpening,
   type Wire,
+  type WirePeer,
 } from '../http2/index.js';
-import { Field, type Logger } from '../telemetry/index.js';
+import { Field, type Logger, MetricRegistry } from '../telemetry/index.js';
+import { CallLedger } from './call-ledger.js';
+import { ConnectionLimits } from './connection-limits.js';
+import { ConnectionRecord } from './connection-record.js';
+import { ConnectionWatch } from './connection-watch.js';
 import { type FramedCall, Http2Call } from './framed-call.js';
+import { httpRefusal, timeoutOf } from './request-kind.js';
 
 /**
  * A gRPC server on HTTP/2 of our own, for the many long streams of Envoys: it sends one memory to thousands of calls,
@@ -38,28 +45,27 @@ export interface FramedServerOptions {
   readonly maxReceiveBytes: number;
   /** Per connection. */
   readonly maxConcurrentStreams: number;
+  /** Of all connections together; above it a call is refused with RESOURCE_EXHAUSTED. */
+  readonly maxCalls?: number;
+  /** Open at a time; no limit when left out. */
+  readonly maxConnections?: number;
+  /** Whose processes may connect; everybody when left out. */
+  readonly allowedUids?: ReadonlySet<number> | undefined;
   /** Takes connections that speak HTTP/1: paused, with nothing read of them. Left out, they are closed. */
   readonly onHttp1?: (socket: Socket) => void;
+  readonly metrics?: MetricRegistry;
+  /** Milliseconds, never going back. */
+  readonly now?: () => number;
+  /** Calls `act` again and again, without keeping the process alive, until the function it returns is called. */
+  readonly every?: (periodMs: number, act: () => void) => () => void;
 }
 
 /** Connections are looked after this often, as long as there are any. */
 const CHECK_PERIOD_MS = 5_000;
 
-/** A peer that connects says what it wants at once. */
-const GREETING_MS = 10_000;
-
-/** A peer that has not read a byte of what waits for it for so long never will; Envoy has given up long before. */
-const STUCK_MS = 60_000;
-
 /** Makes the server; {@link FramedServer.close} ends it. */
 export function createFramedServer(options: FramedServerOptions): FramedServer {
   return new Http2FramedServer(options);
-}
-
-/** A connection that did not read all that was sent to it, as it was when that was seen. */
-interface Stuck {
-  readonly backlogBytes: number;
-  readonly sinceMs: number;
 }
 
 class Http2FramedServer implements FramedServer {
@@ -67,26 +73,33 @@ class Http2FramedServer implements FramedServer {
   readonly #connectionOptions: ServerConnectionOptions;
   readonly #methods = new Map<string, (call: FramedCall) => void>();
   readonly #connections = new Set<ServerConnection>();
-  /** Those that have not said anything yet, and since when. */
-  readonly #silent = new Map<ServerConnection, number>();
-  readonly #stuck = new Map<ServerConnection, Stuck>();
+  readonly #watch = new ConnectionWatch<ServerConnection>();
+  readonly #limits: ConnectionLimits;
+  readonly #record: ConnectionRecord;
+  readonly #calls: CallLedger;
+  readonly #now: () => number;
   #connectionNumber = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #stopChecks: (() => void) | undefined;
   #onEmpty = (): void => {};
   #closing: Promise<void> | undefined;
 
   constructor(options: FramedServerOptions) {
     this.#options = options;
-    const { maxConcurrentStreams, onHttp1 } = options;
+    const { maxConcurrentStreams, maxConnections = Number.POSITIVE_INFINITY, allowedUids, onHttp1, logger } = options;
+    const { maxReceiveBytes, maxCalls = Number.POSITIVE_INFINITY } = options;
+    const { metrics = new MetricRegistry(), now = () => performance.now() } = options;
+    this.#now = now;
+    this.#limits = new ConnectionLimits({ maxConnections, allowedUids, now });
+    this.#record = new ConnectionRecord({ logger, metrics, now });
+    this.#calls = new CallLedger({ maxReceiveBytes, maxCalls, now });
     this.#connectionOptions = {
       opening: serverOpening(maxConcurrentStreams),
       maxConcurrentStreams,
-      onHttp1,
+      onHttp1: onHttp1 && ((socket, { wire }) => this.#serveHttp1(socket, { peer: wire.peer, serve: onHttp1 })),
       onRequest: (stream, head) => this.#open(stream, head),
-      onGreeted: (connection) => this.#silent.delete(connection),
-      onClosed: (connection, reason) => this.#closed(connection, reason),
-      onBug: (error) => options.logger.error('connection ended by a bug', { [Field.error]: String(error) }),
-      now: () => performance.now(),
+      onClosed: (connection, end) => this.#closed(connection, end),
+      onBug: (error) => logger.error('connection ended by a bug', { [Field.error]: String(error) }),
+      now,
     };
   }
 
@@ -103,11 +116,15 @@ class Http2FramedServer implements FramedServer {
       wire.destroy();
       return;
     }
+    const refusal = this.#limits.enter(wire.peer);
+    if (refusal !== undefined) {
+      this.#record.refused(refusal, wire.peer);
+      wire.destroy();
+      return;
+    }
     this.#connectionNumber += 1;
-    const connection = new ServerConnection(wire, this.#connectionNumber, this.#connectionOptions);
-    this.#connections.add(connection);
-    this.#silent.set(connection, performance.now());
-    this.#timer ??= setInterval(() => this.#check(), CHECK_PERIOD_MS).unref();
+    this.#connections.add(new ServerConnection(wire, this.#connectionNumber, this.#connectionOptions));
+    this.#stopChecks ??= (this.#options.every ?? everyUnreferenced)(CHECK_PERIOD_MS, () => this.#check());
   }
 
   close(graceMs: number): Promise<void> {
@@ -125,7 +142,7 @@ class Http2FramedServer implements FramedServer {
       await empty;
       clearTimeout(timer);
     }
-    clearInterval(this.#timer);
+    this.#stopChecks?.();
   }
 
   #cutOff(): void {
@@ -133,42 +150,36 @@ class Http2FramedServer implements FramedServer {
     for (const { wire } of this.#connections) wire.destroy();
   }
 
-  #closed(connection: ServerConnection, reason: string | undefined): void {
+  #closed(connection: ServerConnection, { code, reason }: ConnectionEnd): void {
+    const { wire, number } = connection;
     this.#connections.delete(connection);
-    this.#silent.delete(connection);
-    this.#stuck.delete(connection);
-    if (reason !== undefined && this.#options.logger.writesDebug) {
-      this.#options.logger.debug('connection broken by its peer', {
-        [Field.connection]: connection.number,
-        [Field.reason]: reason,
-      });
-    }
+    this.#watch.forget(connection);
+    this.#limits.left(wire.peer);
+    if (code !== ErrorCode.noError) this.#record.broken(code, { reason, connection: number, peer: wire.peer });
+    if (code === ErrorCode.enhanceYourCalm) this.#limits.misbehaved(wire.peer);
     if (this.#connections.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stopChecks?.();
+    this.#stopChecks = undefined;
     this.#onEmpty();
   }
 
-  /** Ends connections whose peers say nothing, or read nothing. */
+  /** Ends connections, and calls, that are kept open for nothing. */
   #check(): void {
-    const nowMs = performance.now();
-    for (const [connection, sinceMs] of this.#silent) {
-      if (nowMs - sinceMs >= GREETING_MS) connection.wire.destroy();
+    this.#calls.expire();
+    this.#watch.check(this.#connections, this.#now(), ({ wire, number }, idleness) => {
+      this.#record.idle(idleness, { connection: number, peer: wire.peer });
+      wire.destroy();
+    });
+  }
+
+  /** A connection of HTTP/1 is none of ours any more, but counts as one. */
+  #serveHttp1(socket: Socket, { peer, serve }: { peer: WirePeer | undefined; serve: (socket: Socket) => void }): void {
+    if (this.#limits.enter(peer) !== undefined) {
+      socket.destroy();
+      return;
     }
-    for (const connection of this.#connections) {
-      const { backlogBytes } = connection.wire;
-      const stuck = this.#stuck.get(connection);
-      if (backlogBytes === 0) {
-        if (stuck !== undefined) this.#stuck.delete(connection);
-      } else if (stuck === undefined || backlogBytes < stuck.backlogBytes) {
-        this.#stuck.set(connection, { backlogBytes, sinceMs: nowMs });
-      } else if (nowMs - stuck.sinceMs >= STUCK_MS) {
-        this.#options.logger.warn('connection given up: its peer does not read', {
-          [Field.connection]: connection.number,
-        });
-        connection.wire.destroy();
-      }
-    }
+    socket.once('close', () => this.#limits.left(peer));
+    serve(socket);
   }
 
   #open(stream: ServerStream, head: RequestHead): void {
@@ -178,7 +189,11 @@ class Http2FramedServer implements FramedServer {
       stream.events = { data: () => {}, ended: () => stream.respond(refusal), closed: () => {} };
       return;
     }
-    const call = new Http2Call(stream, head, this.#options.maxReceiveBytes);
+    const call = new Http2Call(stream, head, this.#calls);
+    if (this.#calls.isOverfull) {
+      call.end({ code: status.RESOURCE_EXHAUSTED, details: 'too many calls' });
+      return;
+    }
     const open = this.#methods.get(head.path);
     if (open === undefined) {
       call.end({ code: status.UNIMPLEMENTED, details: 'unknown method' });
@@ -190,32 +205,7 @@ class Http2FramedServer implements FramedServer {
   }
 }
 
-const METHOD_NOT_ALLOWED = encodeHeaderBlock([[':status', '405']]);
-const UNSUPPORTED_MEDIA_TYPE = encodeHeaderBlock([[':status', '415']]);
-
-/** What is not gRPC at all is answered as HTTP does. (gRPC over HTTP/2, "Requests") */
-function httpRefusal({ method, fields }: RequestHead): Buffer | undefined {
-  if (method !== 'POST') return METHOD_NOT_ALLOWED;
-  for (const [name, value] of fields) {
-    if (name === 'content-type') return value.startsWith('application/grpc') ? undefined : UNSUPPORTED_MEDIA_TYPE;
-  }
-  return UNSUPPORTED_MEDIA_TYPE;
-}
-
-const TIMEOUT = /^(\d{1,8})([HMSmun])$/;
-const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
-
-/** setTimeout keeps a signed 32-bit delay: a deadline that is further away is none. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-/** The caller's deadline, if it has one. (gRPC over HTTP/2, "Timeout") */
-function timeoutOf({ fields }: RequestHead): number | undefined {
-  for (const [name, value] of fields) {
-    if (name !== 'grpc-timeout') continue;
-    const [, amount, unit] = TIMEOUT.exec(value) ?? [];
-    if (amount === undefined || unit === undefined) return undefined;
-    const milliseconds = Number(amount) * (UNIT_MS[unit] ?? 0);
-    return milliseconds > MAX_TIMER_MS ? undefined : milliseconds;
-  }
-  return undefined;
+function everyUnreferenced(periodMs: number, act: () => void): () => void {
+  const timer = setInterval(act, periodMs).unref();
+  return () => clearInterval(timer);
 }

@@ -27,10 +27,13 @@ export function addUnaryMethod(
     const parts: Buffer[] = [];
     const gone = new AbortController();
     let isAsked = false;
+    let heldBytes = 0;
     call.listen({
       part(bytes, isLast) {
         if (isAsked) return;
         parts.push(Buffer.from(bytes));
+        heldBytes += bytes.length;
+        call.holds(isLast ? 0 : heldBytes);
         if (!isLast) return;
         isAsked = true;
         const { authorization, connection } = call;

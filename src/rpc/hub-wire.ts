@@ -2,11 +2,7 @@ import { Socket } from 'node:net';
 import type { Outbox, Wire, WireEvents, WirePeer } from '../http2/index.js';
 import type { SocketHub } from '../platform/index.js';
 import { LINGER_MS } from './socket-wire.js';
-
-interface Unsent {
-  readonly bytes: Buffer;
-  readonly onWritten: (() => void) | undefined;
-}
+import { UnsentBytes } from './unsent-bytes.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -17,7 +13,7 @@ export class HubWire implements Wire {
   readonly #onGone: (slot: number) => void;
   #events: WireEvents | undefined;
   /** What the system did not take, in order; `undefined` nearly always. */
-  #unsent: Unsent[] | undefined;
+  #unsent: UnsentBytes | undefined;
   #isEnding = false;
   #isOver = false;
 
@@ -32,7 +28,7 @@ export class HubWire implements Wire {
   }
 
   get backlogBytes(): number {
-    return this.#unsent?.reduce((sum, { bytes }) => sum + bytes.length, 0) ?? 0;
+    return this.#unsent?.bytes ?? 0;
   }
 
   start(events: WireEvents): void {
@@ -51,14 +47,9 @@ export class HubWire implements Wire {
       if (sent < 0) setImmediate(() => this.destroy());
       return;
     }
-    this.#keep({
-      bytes: Buffer.from(this.outbox.bytes.subarray(Math.min(sent, length), length)),
-      onWritten: undefined,
-    });
     const ofShared = Math.max(0, sent - length);
-    this.#keep({ bytes: shared.subarray(ofShared), onWritten });
-    // A tail may be somebody's to use again.
-    this.#keep({ bytes: Buffer.from(tail.subarray(Math.max(0, ofShared - shared.length))), onWritten: undefined });
+    this.#keep(this.outbox.bytes.subarray(Math.min(sent, length), length), shared.subarray(ofShared), onWritten);
+    this.#keep(tail.subarray(Math.max(0, ofShared - shared.length)));
   }
 
   end(): void {
@@ -94,41 +85,39 @@ export class HubWire implements Wire {
   /** From the hub. */
   writable(): void {
     const unsent = this.#unsent;
-    while (unsent !== undefined) {
-      const [first] = unsent;
-      if (first === undefined) break;
-      const sent = this.#hub.send(this.#slot, 0, first.bytes);
+    if (unsent === undefined) return;
+    for (let next = unsent.next; next !== undefined; next = unsent.next) {
+      const sent = this.#hub.send(this.#slot, 0, next);
       if (sent < 0) {
         this.destroy();
         return;
       }
-      if (sent < first.bytes.length) {
-        unsent[0] = { bytes: first.bytes.subarray(sent), onWritten: first.onWritten };
+      unsent.took(sent);
+      if (sent < next.length) {
         this.#hub.awaitWritable(this.#slot);
         return;
       }
-      unsent.shift();
-      first.onWritten?.();
     }
     this.#unsent = undefined;
     if (this.#isEnding) this.#hub.finish(this.#slot);
   }
 
-  #keep(unsent: Unsent): void {
-    if (unsent.bytes.length === 0) {
-      unsent.onWritten?.();
-      return;
+  /** Keeps what is copied, then what is not, which is somebody else's until `onWritten`. */
+  #keep(copied: Buffer, shared: Buffer = NOTHING, onWritten?: () => void): void {
+    if (this.#unsent === undefined && copied.length + shared.length > 0) {
+      this.#unsent = new UnsentBytes();
+      this.#hub.awaitWritable(this.#slot);
     }
-    if (this.#unsent === undefined) this.#hub.awaitWritable(this.#slot);
-    this.#unsent ??= [];
-    this.#unsent.push(unsent);
+    this.#unsent?.addCopy(copied);
+    if (shared.length > 0) this.#unsent?.add(shared, onWritten);
+    else onWritten?.();
   }
 
   #over(): void {
     this.#isOver = true;
     const unsent = this.#unsent;
     this.#unsent = undefined;
-    if (unsent !== undefined) for (const { onWritten } of unsent) onWritten?.();
+    unsent?.giveUp();
     this.#onGone(this.#slot);
     const events = this.#events;
     this.#events = undefined;

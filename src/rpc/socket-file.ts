@@ -16,18 +16,19 @@ export interface FileIdentity {
 }
 
 /**
- * Makes sure that a socket may be put at `path`: creates the parent directory, refuses what must not be replaced.
+ * Makes sure that a socket may be put at `path`: creates the parent directory, refuses what must not be replaced: with
+ * `takesOver`, a socket that somebody answers on may be.
  * @returns whether everybody may put another socket in its place: worth a warning.
  * @throws IdentityError `ERR_SOCKET_INVALID`: the path is too long, its directory cannot be used, or something that is
  *   no socket is there; `ERR_SOCKET_IN_USE`: somebody answers on it.
  */
-export async function claimSocketPath(path: string): Promise<{ isOpenToAll: boolean }> {
+export async function claimSocketPath(path: string, { takesOver = false } = {}): Promise<{ isOpenToAll: boolean }> {
   checkLength(path);
   const isOpenToAll = await isParentOpenToAll(dirname(path));
   const existing = await lstat(path).catch(ifMissing);
   if (existing === undefined) return { isOpenToAll };
   if (!existing.isSocket()) throw invalid(path, `got ${kindOf(existing)}, expected a socket or nothing`);
-  if (await answers(path)) {
+  if (!takesOver && (await answers(path))) {
     throw new IdentityError('ERR_SOCKET_IN_USE', `socket ${path}: another process answers on it`);
   }
   return { isOpenToAll };

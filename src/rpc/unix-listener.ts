@@ -27,6 +27,8 @@ export interface UnixListenerOptions {
   readonly backlog: number;
   /** Who serves the sockets: the addon, which also tells who the peers are, where it is at hand; or Node.js. */
   readonly via: 'addon' | 'node';
+  /** Puts the socket in place of one that is served: whoever does so keeps its connections, and leaves our file alone. */
+  readonly takesOver?: boolean;
   /** Gets each connection, and owns it from then on. */
   readonly onWire: (wire: Wire) => void;
   readonly logger: Logger;
@@ -44,10 +46,10 @@ interface Acceptor {
  * @throws IdentityError `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`, `ERR_LISTEN_FAILED`.
  */
 export async function listenUnix(options: UnixListenerOptions): Promise<Listener> {
-  const { path, mode, backlog, logger } = options;
+  const { path, mode, backlog, takesOver = false, logger } = options;
   const acceptor = (options.via === 'addon' ? hubAcceptor(options) : undefined) ?? nodeAcceptor(options);
   try {
-    const { isOpenToAll } = await claimSocketPath(path);
+    const { isOpenToAll } = await claimSocketPath(path, { takesOver });
     if (isOpenToAll)
       logger.warn('everybody may replace the socket: its directory is world-writable', { [Field.path]: path });
     const file = await publishSocket(path, mode, (temporaryPath) => acceptor.listen(temporaryPath, backlog));

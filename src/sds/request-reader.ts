@@ -29,6 +29,11 @@ export class RequestReader {
     this.#fields = fields;
   }
 
+  /** Memory that is kept of a request that has not come whole. */
+  get keptBytes(): number {
+    return this.#kept.length;
+  }
+
   /**
    * Takes the next part; gives the request with its last one.
    * @throws IdentityError as {@link decodeRequest}.

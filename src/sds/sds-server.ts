@@ -14,6 +14,7 @@ import { SdsStream, type StreamContext } from './sds-stream.js';
 import { SecretFetcher } from './secret-fetcher.js';
 import type { SecretSource } from './secret-source.js';
 import { ServedContents } from './served-contents.js';
+import { spread } from './spread.js';
 import { StreamLog } from './stream-log.js';
 import { StreamMetrics } from './stream-metrics.js';
 
@@ -47,8 +48,11 @@ export interface SdsServer {
   status(): SdsStatus;
   /** Whether every stream has answered all that there is for it. Goes over them, too. */
   isSettled(): boolean;
-  /** Ends all streams with OK, and those that are opened later with UNAVAILABLE: for the drain of the server. */
-  endAllStreams(): void;
+  /**
+   * Ends all streams with OK, evenly over `spreadMs` when they are many, and those that are opened later with UNAVAILABLE:
+   * for the drain of the server. Resolves when none is left.
+   */
+  endAllStreams(spreadMs?: number): Promise<void>;
 }
 
 /** Unanswered responses are looked for this often: a sixth of the time after which it matters. */
@@ -106,9 +110,9 @@ class Server implements SdsServer {
     return isSettled(this.#streams);
   }
 
-  endAllStreams(): void {
+  endAllStreams(spreadMs = 0): Promise<void> {
     this.#isEnding = true;
-    for (const stream of this.#streams) stream.close();
+    return spread([...this.#streams], spreadMs, (stream) => stream.close());
   }
 
   #open(call: FramedCall, method: StreamMethod): void {

@@ -231,6 +231,7 @@ export class SdsStream
     }
     this.#reader ??= new RequestReader(fields);
     const request = this.#reader.read(bytes, isLast);
+    this.#call.holds(isLast ? 0 : this.#reader.keptBytes);
     if (isLast) this.#reader = undefined;
     return request;
   }

@@ -19,6 +19,7 @@ export const Field = {
   nodeId: 'node_id',
   notAfter: 'not_after',
   path: 'path',
+  pid: 'pid',
   podUid: 'pod_uid',
   reason: 'reason',
   resourceName: 'resource_name',
@@ -28,6 +29,7 @@ export const Field = {
   spiffeId: 'spiffe_id',
   stream: 'stream',
   ttlMs: 'ttl_ms',
+  uid: 'uid',
   version: 'version',
   withheld: 'withheld',
 } as const;

@@ -155,6 +155,16 @@ export const Metric = {
     name: 'process_start_time_seconds',
     help: 'When the process started, in seconds since 1970.',
   },
+  sdsConnectionsRefused: {
+    kind: 'counter',
+    name: 'sidecert_sds_connections_refused_total',
+    help: 'Connections that were closed before a byte of them was read, by reason.',
+  },
+  sdsConnectionsEnded: {
+    kind: 'counter',
+    name: 'sidecert_sds_connections_ended_total',
+    help: 'Connections that were ended for what their peer did, or did not do, by reason.',
+  },
 } as const satisfies Record<string, MetricDefinition>;
 
 export interface CounterDefinition {

@@ -352,7 +352,7 @@ t.test('memory that calls share is given back when the slowest reader has all of
   t.same(got.subarray(-message.length), message);
 });
 
-t.test('a gateway opens 2 000 streams with first requests of 55 kB on one connection', async (t) => {
+t.test('row 59: a gateway opens 2 000 streams with first requests of 55 kB on one connection', async (t) => {
   const { path } = await serve(t);
   const session = openSession(t, path);
   const request = framed(Buffer.alloc(55_000));

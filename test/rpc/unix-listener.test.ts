@@ -51,28 +51,34 @@ async function leaveStaleSocket(path: string): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
-t.test('the socket has its mode, its missing directory is made, and nothing else is left beside it', async (t) => {
-  const path = join(shortDir(t), 'made', 'sds.sock');
-  const { listener } = await listen(t, path, { mode: 0o620 });
-  t.equal((await lstat(path)).mode & 0o777, 0o620);
-  t.equal((await lstat(join(path, '..'))).mode & 0o027, 0, 'no write for the group, nothing for others');
-  t.same(await readdir(join(path, '..')), ['sds.sock']);
-  t.equal(listener.address, path);
-});
+t.test(
+  'row 71: the socket has its mode, its missing directory is made, and nothing else is left beside it',
+  async (t) => {
+    const path = join(shortDir(t), 'made', 'sds.sock');
+    const { listener } = await listen(t, path, { mode: 0o620 });
+    t.equal((await lstat(path)).mode & 0o777, 0o620);
+    t.equal((await lstat(join(path, '..'))).mode & 0o027, 0, 'no write for the group, nothing for others');
+    t.same(await readdir(join(path, '..')), ['sds.sock']);
+    t.equal(listener.address, path);
+  },
+);
 
-t.test('the socket is bound in a private directory beside its path, out of reach until it has its mode', async (t) => {
-  const directory = shortDir(t);
-  const server = createServer();
-  t.teardown(() => server.close());
-  await publishSocket(join(directory, 's.sock'), 0o600, async (temporaryPath) => {
-    const privateDirectory = dirname(temporaryPath);
-    t.equal(dirname(privateDirectory), directory);
-    t.equal((await lstat(privateDirectory)).mode & 0o777, 0o700);
-    await new Promise<void>((resolve) => server.listen(temporaryPath, resolve));
-    t.notOk((await readdir(directory)).includes('s.sock'));
-  });
-  t.same(await readdir(directory), ['s.sock']);
-});
+t.test(
+  'row 71: the socket is bound in a private directory beside its path, out of reach until it has its mode',
+  async (t) => {
+    const directory = shortDir(t);
+    const server = createServer();
+    t.teardown(() => server.close());
+    await publishSocket(join(directory, 's.sock'), 0o600, async (temporaryPath) => {
+      const privateDirectory = dirname(temporaryPath);
+      t.equal(dirname(privateDirectory), directory);
+      t.equal((await lstat(privateDirectory)).mode & 0o777, 0o700);
+      await new Promise<void>((resolve) => server.listen(temporaryPath, resolve));
+      t.notOk((await readdir(directory)).includes('s.sock'));
+    });
+    t.same(await readdir(directory), ['s.sock']);
+  },
+);
 
 for (const via of ['addon', 'node'] as const) {
   t.test(`via ${via}: a connection is handed on with every byte it sent before`, async (t) => {
@@ -130,7 +136,7 @@ for (const via of ['addon', 'node'] as const) {
     t.same(messages, ['connection could not be attached']);
   });
 
-  t.test(`via ${via}: 4000 simultaneous connects: none is refused, each is handed on`, async (t) => {
+  t.test(`row 57: via ${via}: 4000 simultaneous connects: none is refused, each is handed on`, async (t) => {
     const path = join(shortDir(t), 's.sock');
     const { wires } = await listen(t, path, { via });
     const clients = await Promise.all(Array.from({ length: 4000 }, () => connected(t, path)));
@@ -138,7 +144,7 @@ for (const via of ['addon', 'node'] as const) {
   });
 }
 
-t.test('the addon tells who has connected', async (t) => {
+t.test('row 73: the addon tells who has connected', async (t) => {
   const path = join(shortDir(t), 's.sock');
   const { wires } = await listen(t, path);
   await connected(t, path);
@@ -146,7 +152,7 @@ t.test('the addon tells who has connected', async (t) => {
   t.same(wire?.peer, { uid: process.getuid?.(), gid: process.getgid?.(), pid: process.pid });
 });
 
-t.test('a stale socket is replaced', async (t) => {
+t.test('row 72: a stale socket is replaced', async (t) => {
   const path = join(shortDir(t), 's.sock');
   await leaveStaleSocket(path);
   await t.rejects(connected(t, path), { code: 'ECONNREFUSED' });
@@ -154,14 +160,14 @@ t.test('a stale socket is replaced', async (t) => {
   await connected(t, path);
 });
 
-t.test('a live socket is refused and goes on being served', async (t) => {
+t.test('row 72: a live socket is refused and goes on being served', async (t) => {
   const path = join(shortDir(t), 's.sock');
   await listen(t, path);
   await t.rejects(listen(t, path), { code: 'ERR_SOCKET_IN_USE' });
   await connected(t, path);
 });
 
-t.test('what is no socket is refused and left as it is', async (t) => {
+t.test('row 72: what is no socket is refused and left as it is', async (t) => {
   const directory = shortDir(t);
   await writeFile(join(directory, 'file'), 'precious');
   await mkdir(join(directory, 'directory'));
@@ -196,7 +202,7 @@ t.test('a relative path of any depth within the limit works', async (t) => {
 });
 
 t.test(
-  'a directory that everybody may write to, as the kubelet makes them, is warned of unless it is sticky',
+  'row 71: a directory that everybody may write to, as the kubelet makes them, is warned of unless it is sticky',
   async (t) => {
     const directory = join(shortDir(t), 'open');
     await mkdir(directory);
@@ -234,3 +240,53 @@ t.test('a directory that cannot be made is told with its cause', async (t) => {
   await writeFile(file, '');
   await t.rejects(listen(t, join(file, 'below', 's')), { code: 'ERR_SOCKET_INVALID', cause: { code: 'ENOTDIR' } });
 });
+
+t.test('row 71: whoever looks at the socket, at whatever moment, finds it with its mode', async (t) => {
+  const path = join(shortDir(t), 's.sock');
+  const seen = new Set<number>();
+  let isLooking = true;
+  const look = (async () => {
+    while (isLooking) {
+      const file = await lstat(path).catch(() => undefined);
+      if (file !== undefined) seen.add(file.mode & 0o777);
+    }
+  })();
+  for (let round = 0; round < 50; round += 1) {
+    const listener = await listenUnix({ ...DEFAULTS, path, mode: 0o640, onWire: () => {} });
+    await lstat(path);
+    await listener.close();
+  }
+  isLooking = false;
+  await look;
+  t.same([...seen], [0o640]);
+});
+
+for (const via of ['addon', 'node'] as const) {
+  t.test(
+    `row 76: via ${via}: a live socket can be taken over: no connect fails, both serve their own, the new one stays`,
+    async (t) => {
+      const path = join(shortDir(t), 's.sock');
+      const before = await listen(t, path, { via });
+      await connected(t, path);
+      await handedOn(before.wires, 1);
+      let isTaking = true;
+      let connects = 0;
+      const knock = (async () => {
+        while (isTaking) {
+          await connected(t, path);
+          connects += 1;
+        }
+      })();
+      const after = await listen(t, path, { via, takesOver: true });
+      await handedOn(after.wires, 1);
+      isTaking = false;
+      await knock;
+      t.ok(connects > 0);
+      await before.listener.close();
+      const taken = after.wires.length;
+      await connected(t, path);
+      await handedOn(after.wires, taken + 1);
+      t.same(await readdir(dirname(path)), ['s.sock']);
+    },
+  );
+}

@@ -56,7 +56,7 @@ export async function serveSds(
   const listener = await listenUnix({ path, mode: 0o600, backlog: 4096, via, onWire, logger: silentLogger });
   t.teardown(async () => {
     await listener.close();
-    sds.endAllStreams();
+    await sds.endAllStreams();
     await server.close(0);
   });
   return {

@@ -123,7 +123,7 @@ t.test(
       stream.request({ names: ['default'] });
       await stream.expectResponse();
     }
-    sds.endAllStreams();
+    await sds.endAllStreams();
     for (const stream of streams) t.match(await stream.ended, { code: 0 });
     const late = client.another();
     t.match(await late.ended, { code: 14, details: 'shutting down' });

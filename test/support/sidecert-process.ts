@@ -44,6 +44,11 @@ export class SidecertProcess {
     });
   }
 
+  /** As the system knows it. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get out(): string {
     return this.#out;
   }

@@ -1,8 +1,10 @@
 /** The parts of an agent that load gRPC: kept apart so that the first key is made while they load. */
 import { createCaClient } from '../../ca-client/index.js';
 import type { AgentConfig } from '../../config/index.js';
+import { IdentityError } from '../../errors/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
 import type { CertificateIssuer } from '../../identity/index.js';
+import { openFileLimit } from '../../platform/index.js';
 import { addHealthMethods, createFramedServer, listenUnix } from '../../rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES, restHandler, type SdsStatus, type SecretSource } from '../../sds/index.js';
 import type { MetricRegistry } from '../../telemetry/index.js';
@@ -18,13 +20,22 @@ const SOCKET_BACKLOG = 4096;
 /** Envoy and agent share a group, and nobody else may ask for the key. */
 const SOCKET_MODE = 0o660;
 
-/** As Istio's agent: a gateway opens a stream for each of its secrets on one connection. */
-const MAX_STREAMS_PER_CONNECTION = 100_000;
+/** A gateway opens a stream for each of its secrets on one connection: thousands, where each has a certificate and a bundle. */
+const MAX_STREAMS_PER_CONNECTION = 10_000;
 
 /** Envoy shows it as `control_plane.identifier`. */
 const IDENTIFIER = `sidecert/${VERSION}`;
 
-/** Of the 5 s that a shutdown may take. */
+/** Of all connections: a stream costs some 6 kB, and the largest node has a few thousand. */
+const MAX_STREAMS = 50_000;
+
+/** Open files for all but Envoys: the CA, threads, token files, the connection that is refused. */
+const OTHER_FILES = 128;
+
+/** Thousands of Envoys are sent away over this time: each comes back within half a second, to whoever serves then. */
+const SPREAD_MS = 1000;
+
+/** Of the 5 s that a shutdown may take, after that. */
 const DRAIN_MS = 2000;
 
 /** The client of the CA. Dials at its first call. */
@@ -69,9 +80,13 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
   const http1 = openRest(config, options);
   const server = createFramedServer({
     logger,
+    metrics,
     ...(http1 !== undefined && { onHttp1: (socket) => http1.accept(socket) }),
     maxReceiveBytes: MAX_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
+    maxCalls: MAX_STREAMS,
+    maxConnections: Math.max(1, Math.min(config.maxConnections, openFileLimit() - OTHER_FILES)),
+    allowedUids: allowedUids(config, options.hotPath),
   });
   const sds = createSdsServer({
     server,
@@ -88,6 +103,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     path: config.socket,
     mode: SOCKET_MODE,
     backlog: SOCKET_BACKLOG,
+    takesOver: config.takesOver,
     via: options.hotPath === 'native' ? 'addon' : 'node',
     onWire: (wire) => server.attach(wire),
     logger,
@@ -100,7 +116,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     isSettled: () => sds.isSettled(),
     async close() {
       await listener.close();
-      sds.endAllStreams();
+      await sds.endAllStreams(SPREAD_MS);
       http1?.close();
       await server.close(DRAIN_MS);
     },
@@ -112,4 +128,16 @@ function openRest({ rest }: AgentConfig, { context, source }: EnvoyListenerOptio
   if (rest === 'off') return undefined;
   const common = { source, logger: context.logger, controlPlaneIdentifier: IDENTIFIER };
   return openHttp1Door(restHandler({ ...common, serves: rest }));
+}
+
+/** @throws IdentityError `ERR_CONFIG_INVALID`: nobody here can tell who a peer is, so none could be let in. */
+function allowedUids({ allowedUids: uids }: AgentConfig, hotPath: HotPathKind): ReadonlySet<number> | undefined {
+  if (uids.length === 0) return undefined;
+  if (hotPath !== 'native') {
+    throw new IdentityError(
+      'ERR_CONFIG_INVALID',
+      'allowed-uids: got the js hot path, expected native: only it knows peers',
+    );
+  }
+  return new Set(uids);
 }

@@ -1,0 +1,33 @@
+import { boolean, type Kind, wholeNumber } from './kinds.js';
+import { listOf, switchOf, withDefault } from './option.js';
+
+/** A uid_t of Linux; the last one stands for nobody. (chown(2)) */
+const MAX_UID = 2 ** 32 - 2;
+
+const uid: Kind<number> = {
+  placeholder: 'UID',
+  expected: `a user id from 0 to ${MAX_UID}`,
+  parse(text) {
+    const number = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+    return number <= MAX_UID ? number : undefined;
+  },
+};
+
+/** Who may be on the socket of an agent. The rest is decided: docs/sds.md, "Limits". */
+export const SOCKET_OPTIONS = {
+  maxConnections: withDefault(wholeNumber(1, 1_000_000), '16384', {
+    flag: 'max-connections',
+    description:
+      'open at a time, nine tenths of them by one user; bounded by the limit of open files, too. Envoy has one, or, with google_grpc, one for each secret',
+  }),
+  allowedUids: listOf(uid, [], {
+    flag: 'allowed-uids',
+    description:
+      'users whose processes are let in, by what the kernel says of them; without it all who may open the socket (only with the native hot path)',
+  }),
+  takesOver: switchOf(boolean, {
+    flag: 'takeover',
+    description:
+      'take the socket over from an agent that still serves on it, for a restart without a gap: that one keeps its connections until it is ended',
+  }),
+};

@@ -1,0 +1,238 @@
+import { ConnectionError, ErrorCode, StreamError } from './errors.js';
+import type { FloodGuard } from './flood-guard.js';
+import { FrameReader, type FrameSink } from './frame-reader.js';
+import * as frames from './frames.js';
+import { Flag, Frame } from './frames.js';
+import { HeaderBlocks } from './header-blocks.js';
+import { HeaderDecoder, type HeaderField } from './hpack.js';
+import { InboundContent } from './inbound-content.js';
+import { readPeerSettings } from './peer-settings.js';
+import type { Sender } from './sender.js';
+import { MAX_HEADER_LIST_BYTES } from './server-options.js';
+import type { ServerStreams } from './server-streams.js';
+
+const SETTINGS_ACK = frames.encodeFrame(Frame.settings, Flag.ack, 0, Buffer.alloc(0));
+
+/**
+ * What a peer sends behind its preface: checks each frame and passes it to whom it is for. A fault of one stream ends
+ * that stream here; one of the whole connection is thrown. (RFC 9113 §5.4, §6)
+ */
+export class InboundFrames implements FrameSink {
+  readonly #reader = new FrameReader(this);
+  readonly #blocks = new HeaderBlocks();
+  readonly #decoder = new HeaderDecoder();
+  readonly #streams: ServerStreams;
+  readonly #sender: Sender;
+  readonly #guard: FloodGuard;
+  readonly #content: InboundContent;
+  #hasSettings = false;
+  #framesRead = 0;
+
+  constructor(streams: ServerStreams, sender: Sender, guard: FloodGuard) {
+    this.#streams = streams;
+    this.#sender = sender;
+    this.#guard = guard;
+    this.#content = new InboundContent(streams, sender, guard);
+  }
+
+  /** The SETTINGS that every client begins with have come. (RFC 9113 §3.4) */
+  get hasSettings(): boolean {
+    return this.#hasSettings;
+  }
+
+  /** 0 unless a frame or a header block has begun and not ended; else a number that changes as frames come. */
+  get unfinished(): number {
+    return this.#blocks.isOpen || this.#reader.isInFrame ? 1 + this.#framesRead : 0;
+  }
+
+  /** @throws ConnectionError. */
+  read(bytes: Buffer, start: number, end: number): void {
+    this.#reader.push(bytes, start, end);
+  }
+
+  frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+    if (this.#streams.isOver) return;
+    this.#expect(type, flags);
+    try {
+      this.#take(type, flags, streamId, bytes, start, end);
+    } catch (error) {
+      this.#ended(error);
+    }
+  }
+
+  beginData(flags: number, streamId: number, length: number): void {
+    if (this.#streams.isOver) return;
+    this.#expect(Frame.data, flags);
+    try {
+      this.#content.begin(flags, streamId, length, length);
+    } catch (error) {
+      this.#ended(error);
+    }
+  }
+
+  data(bytes: Buffer, start: number, end: number): void {
+    this.#content.take(bytes, start, end);
+  }
+
+  endData(): void {
+    try {
+      this.#content.end();
+    } catch (error) {
+      this.#ended(error);
+    }
+  }
+
+  #ended(error: unknown): void {
+    if (!(error instanceof StreamError)) throw error;
+    this.#streams.reset(error);
+  }
+
+  /** What may come now: SETTINGS first, and nothing within a header block. (RFC 9113 §3.4, §6.10) */
+  #expect(type: number, flags: number): void {
+    this.#framesRead += 1;
+    if (!this.#hasSettings) {
+      if (type !== Frame.settings || (flags & Flag.ack) !== 0) {
+        throw new ConnectionError(ErrorCode.protocolError, 'got another frame first, expected SETTINGS');
+      }
+      this.#hasSettings = true;
+    }
+    if (this.#blocks.isOpen && type !== Frame.continuation) {
+      throw new ConnectionError(ErrorCode.protocolError, 'got another frame within a header block');
+    }
+  }
+
+  #take(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+    switch (type) {
+      case Frame.data:
+        this.#content.takePadded(flags, streamId, bytes.subarray(start, end));
+        break;
+      case Frame.headers:
+      case Frame.continuation:
+        this.#takeHeaders(type, flags, streamId, bytes.subarray(start, end));
+        break;
+      case Frame.priority:
+        this.#takePriority(streamId, bytes.subarray(start, end));
+        break;
+      case Frame.resetStream:
+        this.#expectBegun(streamId);
+        if (end - start !== 4) throw new ConnectionError(ErrorCode.frameSizeError, 'got RST_STREAM of another size');
+        this.#guard.count();
+        this.#streams.takeReset(streamId);
+        break;
+      case Frame.settings:
+        this.#takeSettings(flags, streamId, bytes, start, end);
+        break;
+      case Frame.pushPromise:
+        throw new ConnectionError(ErrorCode.protocolError, 'got PUSH_PROMISE from a client');
+      case Frame.ping:
+        this.#takePing(flags, streamId, bytes.subarray(start, end));
+        break;
+      case Frame.goAway:
+        expectConnection(streamId);
+        if (end - start < 8) throw new ConnectionError(ErrorCode.frameSizeError, 'got a part of GOAWAY');
+        this.#guard.count();
+        break;
+      case Frame.windowUpdate:
+        this.#takeWindowUpdate(streamId, bytes, start, end - start);
+        break;
+      default:
+        // Unknown frames are to be ignored. (RFC 9113 §4.1)
+        this.#guard.count();
+        break;
+    }
+  }
+
+  #takeHeaders(type: number, flags: number, streamId: number, payload: Buffer): void {
+    if (streamId % 2 === 0) throw new ConnectionError(ErrorCode.protocolError, 'got a stream that no client may begin');
+    const block = this.#blocks.take(type, flags, streamId, payload);
+    if (block === undefined) return;
+    // Whatever else is wrong with it: later blocks may refer to its fields.
+    const fields = this.#decode(block.bytes);
+    if (type === Frame.headers && dependsOnItself(flags, streamId, payload)) this.#streams.refuse(streamId);
+    const stream = this.#streams.get(streamId);
+    if (stream !== undefined) this.#streams.takeTrailers(stream, block, fields);
+    else if (streamId > this.#streams.lastId) this.#streams.begin(block, fields);
+    else this.#meetClosed(streamId);
+  }
+
+  #decode(block: Buffer): readonly HeaderField[] | undefined {
+    try {
+      return this.#decoder.decode(block, MAX_HEADER_LIST_BYTES);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new ConnectionError(ErrorCode.compressionError, error.message);
+    }
+  }
+
+  #meetClosed(streamId: number): void {
+    switch (this.#streams.whoClosed(streamId)) {
+      case 'us':
+        this.#guard.count();
+        return;
+      case 'peer':
+        throw new ConnectionError(ErrorCode.streamClosed, 'got HEADERS for a stream that is closed');
+      case undefined:
+        throw new ConnectionError(ErrorCode.protocolError, 'got HEADERS for a lower stream than the last');
+    }
+  }
+
+  /** Priorities are not kept, nor what they depend on; only checked for their form. (RFC 9113 §5.3.2, §6.3) */
+  #takePriority(streamId: number, payload: Buffer): void {
+    if (streamId === 0) throw new ConnectionError(ErrorCode.protocolError, 'got PRIORITY without a stream');
+    this.#guard.count();
+    if (payload.length !== 5) throw new StreamError(streamId, ErrorCode.frameSizeError, 'got PRIORITY of another size');
+    if (frames.uint31(payload, 0) === streamId) {
+      throw new StreamError(streamId, ErrorCode.protocolError, 'got a stream that depends on itself');
+    }
+  }
+
+  #takeSettings(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+    expectConnection(streamId);
+    this.#guard.count();
+    if (flags & Flag.ack) {
+      if (end > start) throw new ConnectionError(ErrorCode.frameSizeError, 'got an ACK of SETTINGS with settings');
+      return;
+    }
+    this.#sender.apply(readPeerSettings(bytes, start, end), this.#streams.all());
+    this.#sender.frames(SETTINGS_ACK);
+  }
+
+  #takePing(flags: number, streamId: number, payload: Buffer): void {
+    expectConnection(streamId);
+    if (payload.length !== 8) throw new ConnectionError(ErrorCode.frameSizeError, 'got PING of another size');
+    this.#guard.count();
+    if ((flags & Flag.ack) === 0) this.#sender.frames(frames.encodeFrame(Frame.ping, Flag.ack, 0, payload));
+  }
+
+  #takeWindowUpdate(streamId: number, bytes: Buffer, start: number, length: number): void {
+    if (streamId > 0) this.#expectBegun(streamId);
+    if (length !== 4) throw new ConnectionError(ErrorCode.frameSizeError, 'got WINDOW_UPDATE of another size');
+    const increment = frames.uint31(bytes, start);
+    this.#guard.count();
+    if (increment === 0) {
+      if (streamId === 0) throw new ConnectionError(ErrorCode.protocolError, 'got WINDOW_UPDATE of 0');
+      throw new StreamError(streamId, ErrorCode.protocolError, 'got WINDOW_UPDATE of 0');
+    }
+    if (streamId === 0) {
+      this.#sender.grow(undefined, increment);
+      return;
+    }
+    const stream = this.#streams.get(streamId);
+    if (stream !== undefined) this.#sender.grow(stream, increment);
+  }
+
+  #expectBegun(streamId: number): void {
+    if (streamId === 0 || streamId > this.#streams.lastId) {
+      throw new ConnectionError(ErrorCode.protocolError, 'got a frame for a stream that never began');
+    }
+  }
+}
+
+/** Of HEADERS with a priority. (RFC 7540 §5.3.1; RFC 9113 has no priorities any more, and judges still ask for it) */
+function dependsOnItself(flags: number, streamId: number, payload: Buffer): boolean {
+  return (flags & Flag.priority) !== 0 && frames.uint31(payload, flags & Flag.padded ? 1 : 0) === streamId;
+}
+
+function expectConnection(streamId: number): void {
+  if (streamId !== 0) throw new ConnectionError(ErrorCode.protocolError, 'got a frame of the connection on a stream');
+}

@@ -1,0 +1,87 @@
+/** So much memory is taken for small pieces that are copied: as a rule the end of one message and the head of the next. */
+const CHUNK_BYTES = 256;
+
+/** Behind this many that have gone, those that are left are moved to the front. */
+const COMPACT_AFTER = 256;
+
+interface Piece {
+  /** What of it is still to be sent. */
+  bytes: Buffer;
+  /** Bytes of a chunk that are used, for a piece that others may be copied to; below 0 for any other. */
+  used: number;
+  readonly onWritten: (() => void) | undefined;
+}
+
+/** What a peer has not read yet, in order: a queue that is cheap however long it gets, since a hostile peer makes it long. */
+export class UnsentBytes {
+  #pieces: Piece[] = [];
+  #first = 0;
+  #bytes = 0;
+
+  /** All that is left. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** What to send next; `undefined` when there is nothing. */
+  get next(): Buffer | undefined {
+    const piece = this.#pieces[this.#first];
+    return piece === undefined || piece.used < 0 ? piece?.bytes : piece.bytes.subarray(0, piece.used);
+  }
+
+  /** Adds memory that stays as it is until `onWritten` is called, once. Not empty. */
+  add(bytes: Buffer, onWritten?: () => void): void {
+    this.#pieces.push({ bytes, used: -1, onWritten });
+    this.#bytes += bytes.length;
+  }
+
+  /** Adds a copy of memory that will be used anew. */
+  addCopy(bytes: Buffer): void {
+    this.#bytes += bytes.length;
+    for (let at = 0; at < bytes.length; ) {
+      const chunk = this.#chunk(bytes.length - at);
+      const copied = bytes.copy(chunk.bytes, chunk.used, at);
+      chunk.used += copied;
+      at += copied;
+    }
+  }
+
+  /** The system took the first `count` bytes of `next`. */
+  took(count: number): void {
+    const piece = this.#pieces[this.#first];
+    if (piece === undefined) return;
+    this.#bytes -= count;
+    const left = (piece.used < 0 ? piece.bytes.length : piece.used) - count;
+    if (left > 0) {
+      piece.bytes = piece.bytes.subarray(count);
+      if (piece.used >= 0) piece.used -= count;
+      return;
+    }
+    this.#first += 1;
+    if (this.#first === COMPACT_AFTER) {
+      this.#pieces.splice(0, this.#first);
+      this.#first = 0;
+    }
+    piece.onWritten?.();
+  }
+
+  /** Nothing of it will be sent. */
+  giveUp(): void {
+    const pieces = this.#pieces.slice(this.#first);
+    this.#pieces = [];
+    this.#first = 0;
+    this.#bytes = 0;
+    for (const { onWritten } of pieces) onWritten?.();
+  }
+
+  /** One that has room. */
+  #chunk(wanted: number): Piece {
+    const last = this.#pieces.at(-1);
+    if (last !== undefined && last.used >= 0 && last.used < last.bytes.length && this.#pieces.length > this.#first) {
+      return last;
+    }
+    const chunk = { bytes: Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, wanted)), used: 0, onWritten: undefined };
+    this.#pieces.push(chunk);
+    return chunk;
+  }
+}

@@ -1,0 +1,84 @@
+import t from 'tap';
+import { ErrorCode, encodeFrame, Flag, Frame } from '../../src/http2/index.js';
+import { callHeaders, data, grpcMessage, ping, reset, windowUpdate } from '../support/raw-frames.js';
+import { encodeRequest } from '../support/sds-client.js';
+import { asks, STREAM_SECRETS, serveHostile, Victim } from './served.js';
+
+const NOTHING = Buffer.alloc(0);
+const PER_WRITE = 500;
+
+/** What the `count`-th step of a flood sends; stream 1 is open. */
+const floods: readonly { name: string; step: (count: number) => Buffer }[] = [
+  { name: 'PING', step: () => ping() },
+  { name: 'SETTINGS', step: () => encodeFrame(Frame.settings, 0, 0, NOTHING) },
+  { name: 'empty DATA', step: () => data(1, NOTHING) },
+  { name: 'PRIORITY', step: () => encodeFrame(Frame.priority, 0, 1, Buffer.from([0, 0, 0, 9, 1])) },
+  { name: 'WINDOW_UPDATE', step: () => windowUpdate(0, 1) },
+  { name: 'rapid reset', step: (at) => Buffer.concat([callHeaders(3 + 2 * at, STREAM_SECRETS), reset(3 + 2 * at)]) },
+  {
+    name: 'rapid reset of streams that have asked',
+    step: (at) => Buffer.concat([asks(3 + 2 * at), reset(3 + 2 * at)]),
+  },
+  { name: 'calls of no method', step: (at) => callHeaders(3 + 2 * at, '/none') },
+  { name: 'requests', step: () => data(1, grpcMessage(encodeRequest({ names: ['default'], nonce: 'stale' }))) },
+  { name: 'empty messages', step: () => data(1, grpcMessage(NOTHING)) },
+];
+
+for (const { name, step } of floods) {
+  t.test(`row 65: a flood of ${name} is ended, once in the log, and a victim rotates meanwhile`, async (t) => {
+    const served = await serveHostile(t);
+    const victim = await Victim.connect(t, served);
+    const flooder = await served.peer();
+    flooder.send(asks(1, ['nothing']));
+    let count = 0;
+    let slowestMs = 0;
+    while (!flooder.isClosed && count < 60_000) {
+      const frames: Buffer[] = [];
+      for (const end = count + PER_WRITE; count < end; count += 1) frames.push(step(count));
+      flooder.send(...frames);
+      if (count % (10 * PER_WRITE) === 0) slowestMs = Math.max(slowestMs, await victim.rotates());
+    }
+    t.equal(await flooder.ended(), ErrorCode.enhanceYourCalm);
+    t.equal(served.count('flood'), 1);
+    t.match(served.logger.of('connection broken by its peer'), [
+      { level: 'warn', fields: { code: 'ENHANCE_YOUR_CALM', pid: process.pid, count: 1 } },
+    ]);
+    slowestMs = Math.max(slowestMs, await victim.rotates());
+    t.comment(`slowest rotation of the victim: ${slowestMs.toFixed(1)} ms`);
+    t.equal(served.sds.streamCount, 1, 'nothing of the flooder is left');
+  });
+}
+
+t.test('row 65: a header block without end, and one above the limit, end or answer as they must', async (t) => {
+  const served = await serveHostile(t);
+  const victim = await Victim.connect(t, served);
+  const endless = await served.peer();
+  endless.send(encodeFrame(Frame.headers, 0, 1, NOTHING));
+  for (let count = 0; count < 100; count += 1) endless.send(encodeFrame(Frame.continuation, 0, 1, NOTHING));
+  t.equal(await endless.ended(), ErrorCode.enhanceYourCalm);
+  const large = await served.peer();
+  large.send(callHeaders(1, STREAM_SECRETS, [['x', 'x'.repeat(70_000)]]));
+  const answer = await large.frame(({ type, streamId }) => type === Frame.headers && streamId === 1);
+  t.match(answer.payload.toString('latin1'), '431');
+  t.equal(answer.flags & Flag.endStream, Flag.endStream);
+  await victim.rotates();
+});
+
+t.test('row 66: PINGs are answered while thousands of streams are pushed to', async (t) => {
+  const served = await serveHostile(t);
+  const gateway = await served.peer();
+  for (let index = 0; index < 4000; index += 1) gateway.send(asks(1 + 2 * index));
+  gateway.send(windowUpdate(0, 2 ** 30));
+  const reached = () =>
+    new Set(gateway.frames.filter(({ type }) => type === Frame.data).map(({ streamId }) => streamId)).size;
+  await gateway.until(() => reached() === 4000);
+  gateway.frames.length = 0;
+  // Its ACKs are left out: what is newer is pushed all the same once the time for them has passed.
+  served.source.set({ default: 'newer' });
+  served.pass(31_000);
+  const pinger = await served.peer();
+  const times: number[] = [];
+  while (reached() < 4000) times.push(await pinger.ping());
+  t.comment(`${times.length} PINGs, slowest ${Math.max(...times).toFixed(1)} ms`);
+  t.ok(times.length >= 1);
+});

@@ -1,0 +1,208 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { loadAddon } from '../../src/addon/index.js';
+import { openSdsClient } from '../support/sds-client.js';
+import { SecretHunt } from '../support/secret-hunt.js';
+import { nextKey, serveAgents, takeKey } from './agent-process.js';
+
+const timeout = 100_000;
+const isRoot = process.getuid?.() === 0;
+const addon = loadAddon();
+const withoutAddon = addon.kind === 'absent' && addon.reason;
+
+/** Why a test cannot run: a tool that is not on this machine. */
+function lacks(tool: string): string | false {
+  return spawnSync(tool, ['--version'], { stdio: 'ignore' }).error !== undefined && `no ${tool}`;
+}
+
+t.test('row 78: a crash of an agent leaves no core file', { timeout, skip: withoutAddon }, async (t) => {
+  const agents = await serveAgents(t);
+  // As much as it may: the process itself must not be one that is dumped.
+  const wrapper = ['sh', '-c', 'ulimit -c unlimited && cd "$0" && exec "$@"', agents.directory];
+  const agent = await agents.start({ wrapper });
+  await takeKey(openSdsClient(t, agents.socket));
+  agent.kill('SIGSEGV');
+  t.equal(await agent.ended, 'SIGSEGV');
+  t.same((await readdir(agents.directory)).sort(), ['root.pem', 's', 'token']);
+});
+
+t.test(
+  'row 78: a debugger of the same user is refused',
+  { timeout, skip: withoutAddon || lacks('gdb') || (isRoot && lacks('setpriv')) },
+  async (t) => {
+    const agents = await serveAgents(t);
+    const agent = await agents.start();
+    // Root, too, without its privileges: the files of a process that is not dumpable are not its user's.
+    const user = isRoot ? ['setpriv', '--bounding-set', '-all', '--inh-caps', '-all'] : ['env'];
+    const [command = '', ...args] = [...user, 'gdb', '-p', String(agent.pid), '-batch', '-ex', 'info registers'];
+    const { stderr, stdout } = spawnSync(command, args, { encoding: 'utf8' });
+    t.match(stderr, /not permitted/);
+    t.notMatch(stdout, /rip/);
+    await takeKey(openSdsClient(t, agents.socket));
+  },
+);
+
+t.test('row 78: SIGUSR1 opens no inspector', { timeout }, async (t) => {
+  const agents = await serveAgents(t);
+  const agent = await agents.start();
+  agent.kill('SIGUSR1');
+  await takeKey(openSdsClient(t, agents.socket));
+  t.notMatch(agent.err, /Debugger listening/);
+  t.same(await listeningPorts(agent.pid), []);
+});
+
+/** The TCP ports that a process listens on. (proc_pid_net(5)) */
+async function listeningPorts(pid: number): Promise<string[]> {
+  const sockets = new Set<string>();
+  for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
+    const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${descriptor}`)) ?? [];
+    if (inode !== undefined) sockets.add(inode);
+  }
+  const tables = await Promise.all(
+    ['tcp', 'tcp6'].map((name) => readFile(`/proc/${pid}/net/${name}`, 'utf8').catch(() => '')),
+  );
+  const rows = tables.flatMap((table) =>
+    table
+      .split('\n')
+      .slice(1)
+      .map((row) => row.trim().split(/\s+/)),
+  );
+  const LISTEN = '0A';
+  return rows.filter((row) => row[3] === LISTEN && sockets.has(row[9] ?? '')).map((row) => row[1] ?? '');
+}
+
+t.test(
+  'row 80: keys never touch a disk: no byte of one in any write to a file, or in any file',
+  { timeout, skip: lacks('strace') },
+  async (t) => {
+    const agents = await serveAgents(t, { ttl: '6s' });
+    const trace = join(agents.directory, 'trace');
+    const wrapper = [
+      'strace',
+      // As a grandchild, so that a signal reaches the agent.
+      '-D',
+      '-f',
+      '-qq',
+      '-xx',
+      '-s',
+      '65536',
+      '-yy',
+      '-e',
+      'trace=openat,creat,write,pwrite64,writev,mmap',
+      '-o',
+      trace,
+    ];
+    // As js: an agent that forbids tracing could not be traced.
+    const agent = await agents.start({ wrapper, args: ['--hot-path', 'js', '--log-level', 'debug'] });
+    const client = openSdsClient(t, agents.socket);
+    const hunt = new SecretHunt();
+    hunt.addPrivateKey('first key', await takeKey(client));
+    for (const name of ['second key', 'third key']) hunt.addPrivateKey(name, await nextKey(client));
+    const written = (await readFile(trace, 'latin1')).split('\n');
+    const toFiles = written.filter((line) => /^\d+ +(write|pwrite64|writev)\(.*?<\//s.test(decodedTarget(line)));
+    const opened = written.filter((line) => /openat\(/.test(line) && /O_WRONLY|O_RDWR|O_CREAT/.test(line));
+    t.comment(`${written.length} calls, ${toFiles.length} writes to files, ${opened.length} files opened for writing`);
+    t.ok(written.length > 100, 'it was traced');
+    t.strictSame(hunt.findIn(toFiles.map(decoded).join('\n')), []);
+    agent.kill('SIGTERM');
+    await client.ended;
+    await rm(trace);
+    const files = await Promise.all(
+      (await readdir(agents.directory))
+        .filter((name) => name !== 's')
+        .map((name) => readFile(join(agents.directory, name), 'latin1')),
+    );
+    t.strictSame(hunt.findIn(files.join('\n')), []);
+    t.strictSame(hunt.findIn(agent.err), []);
+  },
+);
+
+/** A line of strace with its strings as they are. */
+function decoded(line: string): string {
+  return line.replace(/\\x([0-9a-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+/** The line up to its first string: with the file that is written to. */
+function decodedTarget(line: string): string {
+  const [head = ''] = line.split('"');
+  return decoded(head);
+}
+
+t.test(
+  'row 70: an agent out of descriptors says so once, serves whom it has, and accepts again when there are some',
+  { timeout, skip: lacks('prlimit') },
+  async (t) => {
+    const agents = await serveAgents(t);
+    // No room is kept here, so that it is the system that says no.
+    const agent = await agents.start();
+    const victim = openSdsClient(t, agents.socket);
+    await takeKey(victim);
+    const inUse = readdirSync(`/proc/${agent.pid}/fd`).length;
+    const limit = (soft: number) => spawnSync('prlimit', ['--pid', String(agent.pid), `--nofile=${soft}:20000`]).status;
+    t.equal(limit(inUse + 10), 0);
+    const clients = Array.from({ length: 30 }, () => openSdsClient(t, agents.socket));
+    for (const client of clients) client.request({ names: ['default'], nodeId: 'envoy' });
+    await agent.says('"connection could not be accepted"');
+    await victim.roundTrip();
+    t.match(agent.err, /"error":"EMFILE"/);
+    t.equal(agent.err.split('could not be accepted').length, 2, 'said once');
+    t.equal(limit(10_000), 0);
+    await Promise.all(clients.map((client) => nextKey(client)));
+  },
+);
+
+t.test(
+  'row 70: connections are bounded by the limit of open files, with some kept back',
+  { timeout, skip: lacks('prlimit') },
+  async (t) => {
+    const agents = await serveAgents(t);
+    const agent = await agents.start({ wrapper: ['prlimit', '--nofile=168:168'] });
+    const victim = openSdsClient(t, agents.socket);
+    await takeKey(victim);
+    const clients = Array.from({ length: 60 }, () => openSdsClient(t, agents.socket));
+    await agent.says('"connection refused"');
+    t.notMatch(agent.err, /EMFILE/);
+    await victim.roundTrip();
+    for (const client of clients) client.cancel();
+  },
+);
+
+t.test('row 70: a log on a full disk harms nobody', { timeout }, async (t) => {
+  const agents = await serveAgents(t, { ttl: '6s' });
+  const directory = agents.directory;
+  // /dev/full is a disk without a byte left. (full(4))
+  const agent = spawnDeaf(directory);
+  t.teardown(() => agent.kill('SIGKILL'));
+  await untilExists(agents.socket);
+  const client = openSdsClient(t, agents.socket);
+  const first = await takeKey(client);
+  t.notSame(await nextKey(client), first, 'it rotates');
+  agent.kill('SIGTERM');
+  const [code] = await once(agent, 'exit');
+  t.equal(code, 0);
+
+  function spawnDeaf(cwd: string) {
+    const [command = '', ...args] = agents.commandLine();
+    return spawn('sh', ['-c', 'exec "$@" 2>/dev/full', 'sh', command, ...args], { cwd, stdio: 'ignore' });
+  }
+});
+
+async function untilExists(path: string): Promise<void> {
+  while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+t.test(
+  'row 70: a socket in a place that cannot be written to is told at the start, with the reason',
+  { timeout },
+  async (t) => {
+    const agents = await serveAgents(t);
+    await writeFile(join(agents.directory, 'file'), '');
+    for (const socket of ['/sys/none/s', join(agents.directory, 'file', 's')]) {
+      await t.rejects(agents.start({ socket }), /ERR_SOCKET_INVALID/, socket);
+    }
+  },
+);
