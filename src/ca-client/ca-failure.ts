@@ -1,6 +1,6 @@
-import { status } from '@grpc/grpc-js';
 import { type ErrorCode, IdentityError } from '../errors/index.js';
 import type { CallFailure } from '../rpc/index.js';
+import { status } from '../rpc/index.js';
 
 /** What a failed attempt means, and whether the same call is worth another one at once. */
 export interface CaFailure {

@@ -1,6 +1,5 @@
-import { status } from '@grpc/grpc-js';
 import { errorCodeOf } from '../errors/index.js';
-import { type StatusText, toStatusObject } from '../rpc/index.js';
+import { type StatusText, status, toStatusObject } from '../rpc/index.js';
 
 /**
  * How a caller is told that it gets no certificate: by the statuses and words of istiod, which operators search for and

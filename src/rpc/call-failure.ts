@@ -1,4 +1,4 @@
-import { status } from '@grpc/grpc-js';
+import { status } from './status-code.js';
 
 /** How a call failed: with the status that the peer gave, or the one that stands for what happened on the way. */
 export class CallFailure extends Error {

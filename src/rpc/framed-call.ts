@@ -1,4 +1,3 @@
-import { status } from '@grpc/grpc-js';
 import {
   encodeHeaderBlock,
   type RequestHead,
@@ -8,6 +7,7 @@ import {
 } from '../http2/index.js';
 import type { HeldBytes } from './held-bytes.js';
 import type { StatusText } from './status.js';
+import { status } from './status-code.js';
 
 /** What a call tells whoever serves it. All are called from the event loop, none after `gone`. */
 export interface CallEvents {

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { status } from '@grpc/grpc-js';
 import {
   type ConnectionEnd,
   ErrorCode,
@@ -18,6 +17,7 @@ import { ConnectionRecord } from './connection-record.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { type FramedCall, Http2Call } from './framed-call.js';
 import { httpRefusal, timeoutOf } from './request-kind.js';
+import { status } from './status-code.js';
 
 /**
  * A gRPC server on HTTP/2 of our own, for the many long streams of Envoys: it sends one memory to thousands of calls,

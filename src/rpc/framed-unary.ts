@@ -1,7 +1,7 @@
-import { status } from '@grpc/grpc-js';
 import { FRAME_PREFIX_BYTES, type FramedCall, writeFramePrefix } from './framed-call.js';
 import type { FramedServer } from './framed-server.js';
 import { type StatusText, toStatusObject } from './status.js';
+import { status } from './status-code.js';
 
 /** Who makes a unary call. */
 export type UnaryCaller = Pick<FramedCall, 'authorization' | 'connection'> & {

@@ -1,10 +1,10 @@
-import { status } from '@grpc/grpc-js';
 import type { FramedServer } from './framed-server.js';
 import { addUnaryMethod, framed, type UnaryAnswer } from './framed-unary.js';
 import { grpc } from './gen/messages.js';
 import { serviceName } from './health-request.js';
 import { addHealthWatch } from './health-watch.js';
 import type { StatusText } from './status.js';
+import { status } from './status-code.js';
 import type { UnaryServer } from './unary-server.js';
 
 const { HealthCheckResponse } = grpc.health.v1;

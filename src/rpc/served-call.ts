@@ -1,6 +1,6 @@
-import { status } from '@grpc/grpc-js';
 import { type CallEvents, FRAME_PREFIX_BYTES, type FramedCall, writeFramePrefix } from './framed-call.js';
 import type { StatusText } from './status.js';
+import { status } from './status-code.js';
 
 /** One unary call whose request has come whole: what {@link UnaryServer} hands to a method. */
 export interface ServedCall {

@@ -1,5 +1,5 @@
-import { status } from '@grpc/grpc-js';
 import { type ErrorCode, IdentityError } from '../errors/index.js';
+import { status } from './status-code.js';
 
 /**
  * The gRPC status of each code, as a peer sees it. Total by type: a new code without a status does not compile.

@@ -1,7 +1,7 @@
 import { constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
-import { status } from '@grpc/grpc-js';
 import { CallFailure } from './call-failure.js';
 import { FRAME_PREFIX_BYTES } from './framed-call.js';
+import { status } from './status-code.js';
 
 /** As grpc-js and grpc-go have it. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;

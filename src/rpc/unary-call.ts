@@ -6,10 +6,10 @@ import {
   type IncomingHttpStatusHeader,
   sensitiveHeaders,
 } from 'node:http2';
-import { status } from '@grpc/grpc-js';
 import { CallFailure } from './call-failure.js';
 import type { UnaryOptions } from './channel.js';
 import { FRAME_PREFIX_BYTES, writeFramePrefix } from './framed-call.js';
+import { status } from './status-code.js';
 import { UnaryAnswer } from './unary-answer.js';
 
 export interface UnaryCallOptions extends UnaryOptions {

@@ -1,10 +1,10 @@
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { isIP } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type TLSSocket } from 'node:tls';
-import { status } from '@grpc/grpc-js';
 import { CallFailure } from './call-failure.js';
 import type { UnaryOptions } from './channel.js';
 import { Keepalive } from './keepalive.js';
+import { status } from './status-code.js';
 import { UnaryCall } from './unary-call.js';
 
 /** A peer that is verified against `rootPem` only. */

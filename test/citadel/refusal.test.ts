@@ -1,7 +1,7 @@
-import { status } from '@grpc/grpc-js';
 import t from 'tap';
 import { refusalOf } from '../../src/citadel/refusal.js';
 import { ERROR_CODES, type ErrorCode, IdentityError } from '../../src/errors/index.js';
+import { status } from '../../src/rpc/index.js';
 
 const refusal = (code: ErrorCode) => refusalOf(new IdentityError(code, 'the reason'));
 

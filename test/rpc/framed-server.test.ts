@@ -1,7 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import {
   addHealthMethods,
@@ -11,6 +10,7 @@ import {
   grpcMessages,
   listenUnix,
   openChannel,
+  status,
   writeFramePrefix,
 } from '../../src/rpc/index.js';
 import { type LogFields, silentLogger } from '../../src/telemetry/index.js';

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import t from 'tap';
 import { ERROR_CODES, IdentityError } from '../../src/errors/index.js';
-import { GRPC_STATUS, toStatusObject } from '../../src/rpc/index.js';
+import { GRPC_STATUS, status as ourStatus, toStatusObject } from '../../src/rpc/index.js';
 
 t.test('every error code has a status, and none is OK', async (t) => {
   t.same(Object.keys(GRPC_STATUS).sort(), [...ERROR_CODES].sort());
@@ -36,4 +36,8 @@ t.test('what is not ours says nothing', async (t) => {
   for (const error of [new Error('secret'), 'secret', undefined]) {
     t.same(toStatusObject(error), { code: status.INTERNAL, details: 'internal error' });
   }
+});
+
+t.test('the statuses are those of grpc-js', async (t) => {
+  t.strictSame({ ...ourStatus }, { ...status });
 });

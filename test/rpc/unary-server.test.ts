@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import {
   addUnaryHealthMethod,
@@ -10,6 +9,7 @@ import {
   grpcMessages,
   openChannel,
   type ServedCall,
+  status,
 } from '../../src/rpc/index.js';
 import { type LogFields, silentLogger } from '../../src/telemetry/index.js';
 import { shortDir } from '../support/short-dir.js';

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { status } from '@grpc/grpc-js';
 import type { HealthConfig } from '../../config/index.js';
-import { grpcMessages, openChannel, openUnaryConnection, type UnaryConnection } from '../../rpc/index.js';
+import { grpcMessages, openChannel, openUnaryConnection, status, type UnaryConnection } from '../../rpc/index.js';
 import { addressText } from '../address-text.js';
 
 const { HealthCheckRequest, HealthCheckResponse } = grpcMessages.health.v1;

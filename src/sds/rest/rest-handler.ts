@@ -1,6 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { status } from '@grpc/grpc-js';
-import { toStatusObject } from '../../rpc/index.js';
+import { status, toStatusObject } from '../../rpc/index.js';
 import type { Logger } from '../../telemetry/index.js';
 import { MAX_REQUEST_BYTES } from '../request-codec.js';
 import { versionOf } from '../response-encoder.js';
