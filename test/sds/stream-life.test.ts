@@ -174,7 +174,7 @@ t.test('row 22: any authority, none, `grpc+proto` and unknown headers are served
   }
 });
 
-t.test('row 24: 10 000 streams opened and closed leave nothing behind', async (t) => {
+t.test('row 24: 18 000 streams opened and closed leave nothing behind', async (t) => {
   const { source, path, sds } = await serveSds(t);
   source.set({ default: 'leaf' });
   const session = connectHttp2('http://localhost', { createConnection: () => connectSocket(path) });
@@ -192,13 +192,14 @@ t.test('row 24: 10 000 streams opened and closed leave nothing behind', async (t
     for (let done = 0; done < count; done += 100) await Promise.all(Array.from({ length: 100 }, cycle));
     source.forget();
   };
-  await cycles(1000);
+  // Until V8 has compiled all of it, code and feedback grow: by 2 MB, once.
+  await cycles(9000);
   const before = heapBytes();
   await cycles(9000);
   const grown = heapBytes() - before;
   t.equal(sds.streamCount, 0);
   t.equal(source.openViews, 0);
-  t.ok(grown < 9000 * 200, `grew by ${grown} bytes; the state of one stream takes more than 200`);
+  t.ok(grown < 9000 * 100, `grew by ${grown} bytes; the state of one stream takes more than 200`);
 });
 
 /** Bytes in use after a collection. */
