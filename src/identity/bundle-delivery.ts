@@ -1,4 +1,4 @@
-import type { TimerWheel } from '../rotation/index.js';
+import { type TimerWheel, waitUntil } from '../rotation/index.js';
 import type { SecretContent } from './secret-content.js';
 
 /** Who knows which streams have applied what: the SDS server. Declared beside its use. */
@@ -24,16 +24,6 @@ export class DeliveryByTime implements BundleDelivery {
   ) {}
 
   delivered(_bundle: SecretContent, { timeoutMs, signal }: DeliveryLimits): Promise<void> {
-    return new Promise((resolve) => {
-      const call = this.timers.schedule(this.now() + timeoutMs, () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      const onAbort = (): void => {
-        call.cancel();
-        resolve();
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
+    return waitUntil(this.timers, this.now() + timeoutMs, signal);
   }
 }

@@ -1,6 +1,6 @@
 import { errorCodeOf, IdentityError } from '../errors/index.js';
 import type { SealedSvid } from '../hotpath/index.js';
-import { retryDelayMs } from '../rotation/index.js';
+import { retryDelayMs, waitUntil } from '../rotation/index.js';
 import type { TokenSource } from './certificate-issuer.js';
 import { copyForUse, isTokenNoGood } from './service-account-token.js';
 import type { TokenPod } from './token-pod.js';
@@ -66,18 +66,7 @@ export class TokenTrial {
 
   #delay(delayMs: number): Promise<void> {
     const { timers, now } = this.surroundings;
-    const { signal } = this.#stop;
-    return new Promise((resolve) => {
-      const call = timers.schedule(now() + delayMs, () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      });
-      const onAbort = (): void => {
-        call.cancel();
-        resolve();
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-    });
+    return waitUntil(timers, now() + delayMs, this.#stop.signal);
   }
 }
 

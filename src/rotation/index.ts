@@ -3,3 +3,4 @@
  */
 export { type RenewalWindow, retryDelayMs, rotateAtMs } from './schedule.js';
 export { type ScheduledCall, systemClock, TimerWheel, type WheelClock } from './timer-wheel.js';
+export { waitUntil } from './wait-until.js';

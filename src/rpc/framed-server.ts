@@ -15,6 +15,7 @@ import { CallLedger } from './call-ledger.js';
 import { ConnectionLimits } from './connection-limits.js';
 import { ConnectionRecord } from './connection-record.js';
 import { ConnectionWatch } from './connection-watch.js';
+import { type Every, everyUnreferenced } from './every.js';
 import { type FramedCall, Http2Call } from './framed-call.js';
 import { httpRefusal, timeoutOf } from './request-kind.js';
 import { status } from './status-code.js';
@@ -56,8 +57,7 @@ export interface FramedServerOptions {
   readonly metrics?: MetricRegistry;
   /** Milliseconds, never going back. */
   readonly now?: () => number;
-  /** Calls `act` again and again, without keeping the process alive, until the function it returns is called. */
-  readonly every?: (periodMs: number, act: () => void) => () => void;
+  readonly every?: Every;
 }
 
 /** Connections are looked after this often, as long as there are any. */
@@ -203,9 +203,4 @@ class Http2FramedServer implements FramedServer {
     if (timeoutMs !== undefined) call.endAfter(timeoutMs);
     open(call);
   }
-}
-
-function everyUnreferenced(periodMs: number, act: () => void): () => void {
-  const timer = setInterval(act, periodMs).unref();
-  return () => clearInterval(timer);
 }

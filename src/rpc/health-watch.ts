@@ -1,3 +1,4 @@
+import { type Every, everyUnreferenced } from './every.js';
 import type { FramedCall } from './framed-call.js';
 import type { FramedServer } from './framed-server.js';
 import { framed } from './framed-unary.js';
@@ -13,9 +14,6 @@ const WATCH = '/grpc.health.v1.Health/Watch';
 const PERIOD_MS = 1000;
 
 const NOTHING = Buffer.alloc(0);
-
-/** Calls `act` again and again, without keeping the process alive, until the function it returns is called. */
-type Every = (periodMs: number, act: () => void) => () => void;
 
 /**
  * The streaming part of the health check: the status at once, and each change of it. A name other than that of the whole
@@ -61,9 +59,4 @@ export function addHealthWatch(
       gone: () => leave(call),
     });
   });
-}
-
-function everyUnreferenced(periodMs: number, act: () => void): () => void {
-  const timer = setInterval(act, periodMs).unref();
-  return () => clearInterval(timer);
 }

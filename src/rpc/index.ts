@@ -4,6 +4,7 @@
  */
 export { CallFailure } from './call-failure.js';
 export { type ChannelTarget, openChannel, type RpcChannel, type UnaryOptions } from './channel.js';
+export { type Every, everyUnreferenced } from './every.js';
 export { type CallEvents, FRAME_PREFIX_BYTES, type FramedCall, writeFramePrefix } from './framed-call.js';
 export { createFramedServer, type FramedServer, type FramedServerOptions } from './framed-server.js';
 export { addUnaryMethod, framed, type UnaryAnswer, type UnaryCaller } from './framed-unary.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
-import { type FramedCall, type FramedServer, toStatusObject } from '../rpc/index.js';
+import { type Every, everyUnreferenced, type FramedCall, type FramedServer, toStatusObject } from '../rpc/index.js';
 import { type Logger, MetricRegistry } from '../telemetry/index.js';
 import { Broadcast } from './broadcast.js';
 import { addFetchMethod } from './fetch-method.js';
@@ -27,8 +27,7 @@ export interface SdsServerOptions {
   readonly controlPlaneIdentifier: string;
   /** Epoch milliseconds. */
   readonly now: () => number;
-  /** Calls `act` again and again, without keeping the process alive, until the function it returns is called. */
-  readonly every?: (periodMs: number, act: () => void) => () => void;
+  readonly every?: Every;
   /** Where the figures go; nowhere when left out. */
   readonly metrics?: MetricRegistry;
   /** Names that metrics and status call by their name; all others are one. None when left out. */
@@ -142,9 +141,4 @@ class Server implements SdsServer {
     for (const stream of this.#streams) stream.checkTime(nowMs);
     this.#context.metrics.checkTime();
   };
-}
-
-function everyUnreferenced(periodMs: number, act: () => void): () => void {
-  const timer = setInterval(act, periodMs).unref();
-  return () => clearInterval(timer);
 }

@@ -1,5 +1,5 @@
 import type { BundleDelivery, DeliveryLimits, SecretContent } from '../../identity/index.js';
-import type { TimerWheel } from '../../rotation/index.js';
+import { type TimerWheel, waitUntil } from '../../rotation/index.js';
 
 export interface DeliveryByAcksOptions {
   /** Whether every stream has answered all that there is for it. Goes over all streams. */
@@ -19,21 +19,10 @@ const LOOK_PERIOD_MS = 50;
 export class DeliveryByAcks implements BundleDelivery {
   constructor(private readonly options: DeliveryByAcksOptions) {}
 
-  delivered(_bundle: SecretContent, { timeoutMs, signal }: DeliveryLimits): Promise<void> {
+  async delivered(_bundle: SecretContent, { timeoutMs, signal }: DeliveryLimits): Promise<void> {
     const { isSettled, timers, now } = this.options;
     const endMs = now() + timeoutMs;
-    return new Promise((resolve) => {
-      const done = (): void => {
-        call.cancel();
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const look = (): void => {
-        if (now() >= endMs || isSettled()) done();
-        else call = timers.schedule(Math.min(endMs, now() + LOOK_PERIOD_MS), look);
-      };
-      let call = timers.schedule(Math.min(endMs, now() + LOOK_PERIOD_MS), look);
-      signal.addEventListener('abort', done, { once: true });
-    });
+    do await waitUntil(timers, Math.min(endMs, now() + LOOK_PERIOD_MS), signal);
+    while (!signal.aborted && now() < endMs && !isSettled());
   }
 }
