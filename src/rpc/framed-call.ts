@@ -35,7 +35,7 @@ export interface FramedCall {
   /** Says who listens; within the function that was handed the call, for what the peer sends is not kept for later. */
   listen(events: CallEvents): void;
   /**
-   * Sends one message: a frame of {@link framePrefix} and what belongs to it, in two pieces so that the first can be the
+   * Sends one message: a frame of {@link writeFramePrefix} and what belongs to it, in two pieces so that the first can be the
    * same memory for thousands of calls. `onWritten` is called once, when that memory is no longer needed: at once, if the
    * call is over.
    */
