@@ -1,6 +1,5 @@
 import { type AgentConfig, servedWorkloads } from '../../config/index.js';
 import { SvidIssuance } from '../../identity/index.js';
-import { compileLater } from '../../platform/index.js';
 import { systemClock, TimerWheel } from '../../rotation/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
@@ -41,7 +40,6 @@ export function startAgent(config: AgentConfig, context: AppContext): Promise<Ru
 async function start(config: AgentConfig, context: AppContext, teardown: Teardown): Promise<void> {
   const { logger, now, random } = context;
   const served = servedWorkloads(config);
-  if (served.kind === 'pods-of-node') compileLater();
   const metrics = new MetricRegistry();
   const kind = chosenHotPath(config.hotPath, logger, metrics);
   const hotPath = await openHotPath(served, { kind, logger, metrics });
