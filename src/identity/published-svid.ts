@@ -3,6 +3,7 @@ import type { ScheduledCall, TimerWheel } from '../rotation/index.js';
 import { Field, type LogFields, type Logger } from '../telemetry/index.js';
 import type { BundleDelivery } from './bundle-delivery.js';
 import { type HeldSvid, holdSvid } from './held-svid.js';
+import { LazyAbort } from './lazy-abort.js';
 import type { SecretContent } from './secret-content.js';
 import { ServedBundle } from './served-bundle.js';
 
@@ -48,7 +49,7 @@ export class PublishedSvid {
   #rootTimer: ScheduledCall | undefined;
   readonly #bundle = new ServedBundle();
   readonly #listeners = new Set<(change: SvidChange) => void>();
-  readonly #closing = new AbortController();
+  readonly #closing = new LazyAbort();
 
   constructor(private readonly options: PublishedSvidOptions) {}
 
@@ -155,7 +156,7 @@ export class PublishedSvid {
     this.#rootTimer?.cancel();
     const { timers, now } = this.options;
     const { nextEndMs } = this.#bundle;
-    if (nextEndMs === undefined || this.#closing.signal.aborted) return;
+    if (nextEndMs === undefined || this.#closing.isAborted) return;
     this.#rootTimer = timers.schedule(nextEndMs, () => {
       const bundle = this.#bundle.dropEnded(now());
       if (bundle !== undefined) this.#replaceBundle(bundle);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { errorCodeOf, IdentityError } from '../errors/index.js';
 import type { Pod } from './pod.js';
 import type { Pods } from './pods.js';
@@ -28,9 +29,13 @@ interface Waiting {
 export class TokenGate {
   readonly #waiting = new Map<string, Waiting>();
   readonly #refused: RefusedTokens;
+  /** One for all who wait. */
+  readonly #closing = new AbortController();
 
   constructor(private readonly options: TokenGateOptions) {
     this.#refused = new RefusedTokens(options.now);
+    // Each call of the CA that is under way listens, and Node takes more than ten for a leak.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /**
@@ -54,9 +59,8 @@ export class TokenGate {
 
   /** Ends all waiting. Safe to call twice. */
   async close(): Promise<void> {
-    const waiting = [...this.#waiting.values()];
-    for (const { trial } of waiting) trial.cancel();
-    await Promise.allSettled(waiting.map(({ verdict }) => verdict));
+    this.#closing.abort();
+    await Promise.allSettled([...this.#waiting.values()].map(({ verdict }) => verdict));
   }
 
   #begin(hash: string, token: Buffer, claims: TokenClaims): Waiting {
@@ -66,8 +70,9 @@ export class TokenGate {
     }
     const pod = podOf(claims);
     if (!pods.hasRoomFor(pod)) throw noRoom();
-    const trial = new TokenTrial(token, pod, this.options);
-    const verdict = this.#judge(hash, trial, claims.expiresAtMs ?? Number.POSITIVE_INFINITY);
+    const read = { bytes: token, expiresAtMs: claims.expiresAtMs ?? Number.POSITIVE_INFINITY };
+    const trial = new TokenTrial(read, pod, this.options, this.#closing.signal);
+    const verdict = this.#judge(hash, trial);
     // All who wait may have gone: a verdict that nobody hears must not end the process.
     verdict.catch(() => {});
     const waiting = { trial, verdict };
@@ -75,10 +80,10 @@ export class TokenGate {
     return waiting;
   }
 
-  async #judge(hash: string, trial: TokenTrial, expiresAtMs: number): Promise<Pod> {
+  async #judge(hash: string, trial: TokenTrial): Promise<Pod> {
     const { pods } = this.options;
     try {
-      const token = { hash, bytes: trial.token, expiresAtMs };
+      const token = { hash, ...trial.token };
       const pod = await trial.prove((sealed) => pods.accept(trial.pod, token, sealed, trial.startedAtMs));
       if (pod === undefined) throw noRoom();
       this.#refused.forget(hash);

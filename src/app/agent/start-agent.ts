@@ -14,13 +14,13 @@ import { privateKeyProviderOf, SecretCatalog } from './secrets/secret-catalog.js
 import { serveSecrets } from './served-secrets.js';
 
 /** One CSR at a time is all that one workload can use. */
-const MAX_ISSUES_OF_SIDECAR = 1;
+const SIDECAR_TURNS = { maxInFlight: 1 };
 
 /**
- * So many keep the CA's threads and ours busy. What is answered together is worked off in one turn of the event loop: 64 of
- * them made turns of 15 to 27 ms, and no certificate came sooner.
+ * So many calls keep the CA's threads busy, and so many keys and proofs around them ours. What is answered together is
+ * worked off in one turn of the event loop: 64 calls made turns of 15 to 27 ms, and no certificate came sooner.
  */
-const MAX_ISSUES_OF_NODE = 24;
+const NODE_TURNS = { maxInFlight: 72, maxCalls: 24 };
 
 /**
  * Builds and starts an agent: in sidecar mode one socket, one workload, one identity; in node mode one socket, and an
@@ -55,7 +55,7 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
     ttlMs: config.ttlMs,
     issuer: measuredIssuer({ issue: async (request) => (await caClient).issue(request) }, metrics),
     hotPath: withKeysProvided(hotPath, privateKeyProviderOf(config)),
-    maxInFlight: served.kind === 'pods-of-node' ? MAX_ISSUES_OF_NODE : MAX_ISSUES_OF_SIDECAR,
+    ...(served.kind === 'pods-of-node' ? NODE_TURNS : SIDECAR_TURNS),
     now,
     metrics,
   });
