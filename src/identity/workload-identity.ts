@@ -3,6 +3,7 @@ import type { KeyReserve, SealedSvid } from '../hotpath/index.js';
 import { rotateAtMs, type ScheduledCall, type TimerWheel } from '../rotation/index.js';
 import type { SpiffeId } from '../spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../telemetry/index.js';
+import { BundleContents } from './bundle-contents.js';
 import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
 import type { TokenSource } from './certificate-issuer.js';
 import { type IdentityStatus, identityStatus, type RenewalFailure } from './identity-status.js';
@@ -18,6 +19,8 @@ export interface IdentitySurroundings {
   readonly timers: TimerWheel;
   /** Who knows when a trust bundle has come everywhere; left out, only time tells. */
   readonly delivery?: BundleDelivery;
+  /** Left out, each identity holds a bundle of its own. */
+  readonly bundles?: BundleContents;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** In [0, 1). */
@@ -48,9 +51,9 @@ export class WorkloadIdentity {
   readonly #keys: KeyReserve;
 
   constructor(private readonly options: WorkloadIdentityOptions) {
-    const { timers, now, logger, delivery = new DeliveryByTime(timers, now) } = options;
+    const { timers, now, logger, delivery = new DeliveryByTime(timers, now), bundles = new BundleContents() } = options;
     this.#keys = options.issuance.keysOf(options.spiffeId);
-    this.#published = new PublishedSvid({ timers, now, logger, delivery, logFields: this.#logFields() });
+    this.#published = new PublishedSvid({ timers, now, logger, delivery, bundles, logFields: this.#logFields() });
   }
 
   /** Issues the first SVID now, before anybody asks, and keeps it fresh from then on. */

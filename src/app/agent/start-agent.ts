@@ -1,5 +1,5 @@
 import { type AgentConfig, servedWorkloads } from '../../config/index.js';
-import { SvidIssuance } from '../../identity/index.js';
+import { BundleContents, SvidIssuance } from '../../identity/index.js';
 import { systemClock, TimerWheel } from '../../rotation/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
@@ -62,7 +62,7 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   // There is an SVID before there is a listener, and a changed root only after both.
   let listener: EnvoyListener | undefined;
   const delivery = new DeliveryByAcks({ isSettled: () => listener?.isSettled() ?? true, timers, now });
-  const surroundings = { issuance, timers, delivery, now, random, logger };
+  const surroundings = { issuance, timers, delivery, bundles: new BundleContents(), now, random, logger };
   const catalog = await SecretCatalog.open(config, { timers, now, logger, teardown });
   const { trustDomain } = config;
   const secrets = serveSecrets(served, { trustDomain, catalog, surroundings, teardown });
