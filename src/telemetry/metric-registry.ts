@@ -61,11 +61,9 @@ export class Histogram {
   }
 
   observe(value: number): void {
+    const { bounds } = this;
     let at = 0;
-    for (const bound of this.bounds) {
-      if (value <= bound) break;
-      at++;
-    }
+    while (at < bounds.length && value > (bounds[at] ?? 0)) at += 1;
     this.counts[at] = (this.counts[at] ?? 0) + 1;
     this.total += value;
   }
