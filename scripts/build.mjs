@@ -5,7 +5,9 @@
 import { chmod, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { ADDON_FILE } from './build-native.mjs';
 import { makeCodeCache } from './code-cache.mjs';
+import { addonRevision, stateOfAddon } from './setup/addon-revision.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
@@ -15,6 +17,7 @@ const common = {
   format: 'esm',
   sourcemap: true,
   logLevel: 'warning',
+  define: { ADDON_REVISION: JSON.stringify(await addonRevision()) },
 };
 
 /** All source files below `directory`, the generated .js of src/rpc/gen among them, as paths relative to the project. */
@@ -101,7 +104,7 @@ function bundleOf(name, plugins) {
     // Only for Piscina's `niceIncrement`, which we do not use.
     external: ['@napi-rs/nice'],
     // Files that a module names beside itself are those of the threads.
-    define: { 'import.meta.url': '$threads' },
+    define: { ...common.define, 'import.meta.url': '$threads' },
     banner: {
       js:
         "const $directory=require('node:path').join(__dirname,'threads')," +
@@ -139,5 +142,10 @@ function threads() {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if ((await stateOfAddon(ADDON_FILE)) === 'stale') {
+    console.warn(
+      `build: ${ADDON_FILE} was built from other sources than native/ holds, and will not be loaded; run npm run setup`,
+    );
+  }
   await Promise.all([buildForTests(), buildForShipping()]);
 }
