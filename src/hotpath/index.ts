@@ -26,7 +26,7 @@ export { KEY_TYPES, type KeyType } from './key-type.js';
 export { loadPathLength } from './load-path-length.js';
 export { loadPooledHotPath } from './load-pooled-hot-path.js';
 export { createLoneHotPath } from './lone-hot-path.js';
-export { createPooledHotPath, type PooledHotPathOptions } from './pool.js';
+export type { PooledHotPathOptions } from './pool.js';
 export { makeSelfSignedRoot, type SelfSignedRoot, type SelfSignedRootOptions } from './root-certificate.js';
 export { encodeBundleSecret } from './secret-codec.js';
 export { Signer, type SignerMaterial } from './signer.js';

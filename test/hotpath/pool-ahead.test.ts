@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import type { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
-import { createPooledHotPath, type HotPath, type PooledHotPathOptions } from '../../src/hotpath/index.js';
+import type { HotPath, PooledHotPathOptions } from '../../src/hotpath/index.js';
+import { createPooledHotPath } from '../../src/hotpath/pool.js';
 import { Metric, MetricRegistry } from '../../src/telemetry/index.js';
 import { IMPLEMENTATIONS } from './implementations.js';
 import { openssl, rejectionCode, SLEEP } from './pki.js';

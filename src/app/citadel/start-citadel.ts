@@ -7,7 +7,7 @@ import {
   openSigningAuthority,
 } from '../../citadel/index.js';
 import type { CitadelConfig } from '../../config/index.js';
-import { createPooledHotPath } from '../../hotpath/index.js';
+import { loadPooledHotPath } from '../../hotpath/index.js';
 import { addUnaryHealthMethod, createUnaryServer, listenTls } from '../../rpc/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
@@ -64,7 +64,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   });
   const metrics = new MetricRegistry();
   const kind = chosenHotPath(config.hotPath, logger, metrics);
-  const hotPath = createPooledHotPath({
+  const hotPath = await loadPooledHotPath({
     kind,
     threads: { min: SIGNING_THREADS, max: SIGNING_THREADS },
     idleTimeoutMs: 0,
