@@ -27,6 +27,7 @@ export { loadPathLength } from './load-path-length.js';
 export { loadPooledHotPath } from './load-pooled-hot-path.js';
 export { createLoneHotPath } from './lone-hot-path.js';
 export type { PooledHotPathOptions } from './pool.js';
+export { residentThreads } from './resident-threads.js';
 export { makeSelfSignedRoot, type SelfSignedRoot, type SelfSignedRootOptions } from './root-certificate.js';
 export { encodeBundleSecret } from './secret-codec.js';
 export { Signer, type SignerMaterial } from './signer.js';
