@@ -89,6 +89,7 @@ async function flood(t: Test, path: string): Promise<void> {
   const peer = await RawPeer.connect(t, path);
   peer.send(...Array.from({ length: 20_001 }, () => ping()));
   await peer.ended();
+  peer.leave();
 }
 
 t.test(
@@ -129,7 +130,7 @@ t.test(
     for (let atMs = 0; atMs < SECONDS * 1000; atMs = performance.now() - startedAtMs) {
       peers.push(await harm(t, agents.socket, random));
       harmCount += 1;
-      if (peers.length > 40) peers.shift()?.socket.destroy();
+      if (peers.length > 40) peers.shift()?.leave();
       if (atMs > 4000 * floods) {
         floods += 1;
         await flood(t, agents.socket);
@@ -137,7 +138,7 @@ t.test(
       if (atMs > SAMPLE_MS * samples.length) samples.push(sample(agent.pid, atMs / 1000));
       await new Promise((resolve) => setTimeout(resolve, PACE_MS));
     }
-    for (const peer of peers) peer.socket.destroy();
+    for (const peer of peers) peer.leave();
     const codes = await Promise.all(fleets.map(({ ended }) => ended));
 
     for (const [index, { out }] of fleets.entries())
