@@ -3,6 +3,7 @@
 //   dist/   what ships: minified bundles, without node_modules
 // esbuild only strips types; `npm run typecheck` is what checks them.
 import { chmod, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { makeCodeCache } from './code-cache.mjs';
@@ -74,16 +75,40 @@ const withoutProtoLoader = {
   },
 };
 
+/** What server reflection is answered from is a file of its own, which an agent reads when somebody asks. */
+const reflectionApart = {
+  name: 'reflection-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/reflection-codec\.js$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './reflection.js', external: true } : undefined,
+    );
+  },
+};
+
+/**
+ * Of what @grpc/reflection loads, the class that we use takes the statuses of grpc-js alone; the rest is for its other half,
+ * which adds a service to a server of grpc-js.
+ */
+const withoutGrpcJs = {
+  name: 'without-grpc-js',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@grpc\/grpc-js$/ }, () => ({ path: resolve('src/rpc/status-code.ts') }));
+    onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ path }) => ({ path, namespace: 'nothing' }));
+    onLoad({ filter: /^/, namespace: 'nothing' }, () => ({ contents: '' }));
+  },
+};
+
 /**
  * What ships:
  *   dist/sidecert.js                  the program: starts one of the two bundles (src/cli/launch.ts)
  *   dist/agent.js, dist/commands.js   the agent, and all commands: CommonJS, for only that can have a code cache
  *   dist/agent.cache                  V8's code of the agent (scripts/code-cache.mjs)
+ *   dist/reflection.js                what both load when somebody asks them for their services
  *   dist/threads/                     what runs in a thread: ES modules that load nothing but the hot path; the addon
  */
 export async function buildForShipping() {
   await rm('dist', { recursive: true, force: true });
-  await Promise.all([bundleOf('agent', [agentOnly]), bundleOf('commands', []), launcher(), threads()]);
+  await Promise.all([bundleOf('agent', [agentOnly]), bundleOf('commands', []), reflection(), launcher(), threads()]);
   await writeFile('dist/package.json', '{"type":"commonjs"}\n');
   await writeFile('dist/threads/package.json', '{"type":"module"}\n');
   await copyAddon('dist/threads');
@@ -97,7 +122,9 @@ function bundleOf(name, plugins) {
     format: 'cjs',
     entryPoints: { [name]: 'src/cli/main.ts' },
     outdir: 'dist',
-    plugins: [piscinaThreadFile, withoutProtoLoader, ...plugins],
+    plugins: [piscinaThreadFile, withoutProtoLoader, reflectionApart, ...plugins],
+    // A script that comes out of a code cache has `require` alone.
+    supported: { 'dynamic-import': false },
     // Only for Piscina's `niceIncrement`, which we do not use.
     external: ['@napi-rs/nice'],
     // Files that a module names beside itself are those of the threads.
@@ -108,6 +135,11 @@ function bundleOf(name, plugins) {
         "$threads=require('node:url').pathToFileURL($directory+'/').href;",
     },
   });
+}
+
+function reflection() {
+  const entryPoints = { reflection: 'src/rpc/reflection/reflection-codec.ts' };
+  return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist', plugins: [withoutGrpcJs] });
 }
 
 function launcher() {

@@ -14,7 +14,7 @@ const TOOLS = [
   },
   {
     variable: 'GRPC_CORE_PATH',
-    title: "downloading Python's gRPC for the tests (7 MB, once)",
+    title: "downloading Python's gRPC for the tests (8 MB, once)",
     find: cachedGrpcCore,
     get: downloadGrpcCore,
   },
