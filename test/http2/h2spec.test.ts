@@ -4,8 +4,9 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { addHealthMethods, createFramedServer, listenUnix, rawMethod } from '../../src/rpc/index.js';
+import { addHealthMethods, createFramedServer, listenUnix } from '../../src/rpc/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
+import { rawMethod } from '../support/raw-method.js';
 import { shortDir } from '../support/short-dir.js';
 
 /** What a judge of RFC 7540 wants and we do not do, each with its reason in docs/sds.md, "Conformance of HTTP/2". */
