@@ -12,7 +12,7 @@ export { envoy, google, grpc as grpcMessages, istio } from './gen/messages.js';
 export { addHealthMethods, addUnaryHealthMethod } from './health-service.js';
 export { addHealthWatch } from './health-watch.js';
 export { listenPlain, type PlainListenerOptions } from './plain-listener.js';
-export { type RawMethod, rawMethod } from './raw-method.js';
+export { addReflectionMethods, type Reflection } from './reflection/reflection-methods.js';
 export type { ServedCall, UnaryMethod } from './served-call.js';
 export { GRPC_STATUS, type StatusText, toStatusObject } from './status.js';
 export { status } from './status-code.js';

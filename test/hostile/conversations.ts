@@ -9,14 +9,14 @@ import {
 } from '../../src/http2/index.js';
 import { callHeaders, data, grpcMessage, opening, ping, reset, windowUpdate } from '../support/raw-frames.js';
 import { encodeRequest } from '../support/sds-client.js';
-import { STREAM_SECRETS } from './served.js';
+import { REFLECTION, STREAM_SECRETS } from './served.js';
 
 /** In [0, 1). */
 export type Random = () => number;
 
 export const ECHO = '/fuzz.Echo/Stream';
 
-const PATHS = [STREAM_SECRETS, STREAM_SECRETS, ECHO, ECHO, '/grpc.health.v1.Health/Check', '/none'];
+const PATHS = [STREAM_SECRETS, STREAM_SECRETS, ECHO, ECHO, REFLECTION, '/grpc.health.v1.Health/Check', '/none'];
 const WINDOWS = [0, 1, 100, 65_535, 2 ** 31 - 1];
 const WORDS = [
   'GET / HTTP/1.1\r\nHost: x\r\n\r\n',

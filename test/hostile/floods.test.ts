@@ -5,7 +5,7 @@ import { ErrorCode, encodeFrame, Flag, Frame } from '../../src/http2/index.js';
 import { callHeaders, data, grpcMessage, ping, reset, windowUpdate } from '../support/raw-frames.js';
 import { encodeRequest } from '../support/sds-client.js';
 import { PingWatch } from './ping-watch.js';
-import { asks, STREAM_SECRETS, serveHostile, Victim } from './served.js';
+import { asks, LIST_SERVICES, REFLECTION, STREAM_SECRETS, serveHostile, Victim } from './served.js';
 
 // As an agent has it (src/cli/launch.ts): the garbage collector's pauses are its own, too. It works alone here, since the
 // wait for helpers that have no CPU would look like a pause.
@@ -32,6 +32,11 @@ const floods: readonly { name: string; step: (count: number) => Buffer }[] = [
   },
   { name: 'calls of no method', step: (at) => callHeaders(3 + 2 * at, '/none') },
   { name: 'requests', step: () => data(1, grpcMessage(encodeRequest({ names: ['default'], nonce: 'stale' }))) },
+  {
+    name: 'questions for services',
+    step: (at) =>
+      Buffer.concat([callHeaders(3 + 2 * at, REFLECTION), data(3 + 2 * at, grpcMessage(LIST_SERVICES), true)]),
+  },
   { name: 'empty messages', step: () => data(1, grpcMessage(NOTHING)) },
 ];
 

@@ -5,7 +5,7 @@ import { IdentityError } from '../../errors/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
 import type { CertificateIssuer } from '../../identity/index.js';
 import { openFileLimit } from '../../platform/index.js';
-import { addHealthMethods, createFramedServer, listenUnix } from '../../rpc/index.js';
+import { addHealthMethods, addReflectionMethods, createFramedServer, listenUnix } from '../../rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES, restHandler, type SdsStatus, type SecretSource } from '../../sds/index.js';
 import type { MetricRegistry } from '../../telemetry/index.js';
 import { addressText } from '../address-text.js';
@@ -99,6 +99,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     tellsRemovals: config.deltaRemovals === 'on',
   });
   addHealthMethods(server, options.isServing);
+  const reflection = addReflectionMethods(server);
   const listener = await listenUnix({
     path: config.socket,
     mode: SOCKET_MODE,
@@ -116,6 +117,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     isSettled: () => sds.isSettled(),
     async close() {
       await listener.close();
+      reflection.endAllStreams();
       await sds.endAllStreams(SPREAD_MS);
       http1?.close();
       await server.close(DRAIN_MS);
