@@ -2,15 +2,14 @@
 // behaviour.
 // The sanitizer comes first into Node by LD_PRELOAD; leaks are not looked for, because Node itself leaves some at its end.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFile } from 'node:fs/promises';
-import { buildForTests } from './build.mjs';
-import { ADDON_FILE, buildAddon } from './build-native.mjs';
+import { buildForTests, testWithAddon } from './build.mjs';
+import { buildAddon } from './build-native.mjs';
 
 const SANITIZED = '.cache/sanitized/sidecert.node';
 
 await buildAddon({ out: SANITIZED, sanitize: 'address,undefined' });
 await buildForTests();
-await copyFile(SANITIZED, `build/src/addon/${ADDON_FILE}`);
+await testWithAddon(SANITIZED);
 const library = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
 const env = {
   ...process.env,

@@ -3,12 +3,12 @@
 // what ships: one file for all. There the tests of addon, platform and hot path run. Not part of `npm test`: it downloads
 // 150 MB once, and takes some minutes.
 import { spawnSync } from 'node:child_process';
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { buildForTests } from './build.mjs';
-import { ADDON_FILE, buildAddon } from './build-native.mjs';
+import { buildForTests, testWithAddon } from './build.mjs';
+import { buildAddon } from './build-native.mjs';
 import { excerpt, run, SetupError } from './setup/run.mjs';
 import { runScript } from './setup.mjs';
 
@@ -64,7 +64,7 @@ await runScript(async () => {
       const tested = VERSIONS[(VERSIONS.indexOf(version) + 1) % VERSIONS.length];
       const file = join(HOME, version, 'sidecert.node');
       await buildAddon({ out: file, nodedir: await getNode(version) });
-      await copyFile(file, `build/src/addon/${ADDON_FILE}`);
+      await testWithAddon(file);
       console.log(`\n== compiled for Node ${version} by ${values.cxx ?? 'the default compiler'}, loaded in ${tested}`);
       for (const test of await testFiles()) {
         // A test is a program: its runner would bring more of npm into a Node that is not what it was set up with.
