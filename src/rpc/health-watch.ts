@@ -1,7 +1,6 @@
 import { type Every, everyUnreferenced } from './every.js';
-import type { FramedCall } from './framed-call.js';
+import { type FramedCall, sendMessage } from './framed-call.js';
 import type { FramedServer } from './framed-server.js';
-import { framed } from './framed-unary.js';
 import { grpc } from './gen/messages.js';
 import { serviceName } from './health-request.js';
 
@@ -12,8 +11,6 @@ const WATCH = '/grpc.health.v1.Health/Watch';
 
 /** Whether we serve is looked at this often while somebody watches; probes ask every few seconds. */
 const PERIOD_MS = 1000;
-
-const NOTHING = Buffer.alloc(0);
 
 /**
  * The streaming part of the health check: the status at once, and each change of it. A name other than that of the whole
@@ -32,7 +29,7 @@ export function addHealthWatch(
   };
   const tell = (call: FramedCall, serving: number): void => {
     watchers.set(call, serving);
-    call.send(framed(HealthCheckResponse.encode({ status: serving }).finish()).frame, NOTHING);
+    sendStatus(call, serving);
   };
   const leave = (call: FramedCall): void => {
     watchers.delete(call);
@@ -48,7 +45,7 @@ export function addHealthWatch(
         parts.push(Buffer.from(bytes));
         if (!isLast) return;
         if (serviceName(Buffer.concat(parts)) !== '') {
-          call.send(framed(HealthCheckResponse.encode({ status: SERVICE_UNKNOWN }).finish()).frame, NOTHING);
+          sendStatus(call, SERVICE_UNKNOWN);
           return;
         }
         tell(call, isServing() ? SERVING : NOT_SERVING);
@@ -59,4 +56,8 @@ export function addHealthWatch(
       gone: () => leave(call),
     });
   });
+}
+
+function sendStatus(call: FramedCall, serving: number): void {
+  sendMessage(call, Buffer.from(HealthCheckResponse.encode({ status: serving }).finish()));
 }
