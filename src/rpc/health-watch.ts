@@ -3,6 +3,7 @@ import { type FramedCall, sendMessage } from './framed-call.js';
 import type { FramedServer } from './framed-server.js';
 import { grpc } from './gen/messages.js';
 import { serviceName } from './health-request.js';
+import { OneRequest } from './one-request.js';
 
 const { HealthCheckResponse } = grpc.health.v1;
 const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = HealthCheckResponse.ServingStatus;
@@ -12,6 +13,12 @@ const WATCH = '/grpc.health.v1.Health/Watch';
 /** Whether we serve is looked at this often while somebody watches; probes ask every few seconds. */
 const PERIOD_MS = 1000;
 
+/** The watches that are open. */
+export interface HealthWatches {
+  /** Ends them all with OK, as before a shutdown, which would wait for them. */
+  endAllStreams(): void;
+}
+
 /**
  * The streaming part of the health check: the status at once, and each change of it. A name other than that of the whole
  * server is SERVICE_UNKNOWN for as long as the stream lasts. (gRPC Health Checking Protocol, "Service Definition")
@@ -20,7 +27,8 @@ export function addHealthWatch(
   server: Pick<FramedServer, 'addMethod'>,
   isServing: () => boolean,
   every: Every = everyUnreferenced,
-): void {
+): HealthWatches {
+  const calls = new Set<FramedCall>();
   const watchers = new Map<FramedCall, number>();
   let stop: (() => void) | undefined;
   const look = (): void => {
@@ -32,19 +40,24 @@ export function addHealthWatch(
     sendStatus(call, serving);
   };
   const leave = (call: FramedCall): void => {
+    calls.delete(call);
     watchers.delete(call);
     if (watchers.size > 0) return;
     stop?.();
     stop = undefined;
   };
   server.addMethod(WATCH, (call) => {
-    const parts: Buffer[] = [];
+    const one = new OneRequest();
+    let isAsked = false;
+    calls.add(call);
     call.listen({
       part(bytes, isLast) {
-        if (watchers.has(call)) return;
-        parts.push(Buffer.from(bytes));
-        if (!isLast) return;
-        if (serviceName(Buffer.concat(parts)) !== '') {
+        // It is asked once: who sends more gets no more.
+        if (isAsked) return;
+        const request = one.take(call, bytes, isLast);
+        if (request === undefined) return;
+        isAsked = true;
+        if (serviceName(request) !== '') {
           sendStatus(call, SERVICE_UNKNOWN);
           return;
         }
@@ -56,6 +69,11 @@ export function addHealthWatch(
       gone: () => leave(call),
     });
   });
+  return {
+    endAllStreams() {
+      for (const call of calls) call.end();
+    },
+  };
 }
 
 function sendStatus(call: FramedCall, serving: number): void {

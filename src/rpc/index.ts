@@ -9,7 +9,7 @@ export { type CallEvents, FRAME_PREFIX_BYTES, type FramedCall, sendMessage, writ
 export { createFramedServer, type FramedServer, type FramedServerOptions } from './framed-server.js';
 export { envoy, google, grpc as grpcMessages, istio } from './gen/messages.js';
 export { addHealthMethods } from './health-service.js';
-export { addHealthWatch } from './health-watch.js';
+export { addHealthWatch, type HealthWatches } from './health-watch.js';
 export { listenPlain, type PlainListenerOptions } from './plain-listener.js';
 export { addReflectionMethods, type Reflection } from './reflection/reflection-methods.js';
 export { wiresOf } from './socket-wire.js';

@@ -1,5 +1,6 @@
 import { type CallEvents, type FramedCall, sendMessage } from './framed-call.js';
 import type { FramedServer } from './framed-server.js';
+import { OneRequest } from './one-request.js';
 import { type StatusText, toStatusObject } from './status.js';
 import { status } from './status-code.js';
 
@@ -34,9 +35,7 @@ const NOTHING = Buffer.alloc(0);
 class UnaryCallEvents implements ServedCall, CallEvents {
   readonly #call: FramedCall;
   readonly #method: UnaryMethod;
-  /** Of a message that has not come whole. */
-  #parts: Buffer[] | undefined;
-  #heldBytes = 0;
+  readonly #request = new OneRequest();
   #isAsked = false;
   #isOver = false;
   #onGone: (() => void) | undefined;
@@ -86,19 +85,8 @@ class UnaryCallEvents implements ServedCall, CallEvents {
       this.#refuseCount('two');
       return;
     }
-    const part = Buffer.from(bytes);
-    if (isLast && this.#parts === undefined) {
-      this.#ask(part);
-      return;
-    }
-    this.#parts ??= [];
-    this.#parts.push(part);
-    this.#heldBytes += part.length;
-    this.#call.holds(isLast ? 0 : this.#heldBytes);
-    if (!isLast) return;
-    const request = Buffer.concat(this.#parts);
-    this.#parts = undefined;
-    this.#ask(request);
+    const request = this.#request.take(this.#call, bytes, isLast);
+    if (request !== undefined) this.#ask(request);
   }
 
   halfClosed(): void {
@@ -108,7 +96,6 @@ class UnaryCallEvents implements ServedCall, CallEvents {
   gone(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#parts = undefined;
     this.#onGone?.();
   }
 

@@ -87,8 +87,11 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   });
   const ttlLimits = { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs };
   addCertificateMethod(server, { authenticator, hotPath, authority, ttlLimits, logger, metrics, now });
-  addHealthMethods(server, () => now() < authority.notAfterMs);
-  teardown.add(() => server.close(DRAIN_MS));
+  const health = addHealthMethods(server, () => now() < authority.notAfterMs);
+  teardown.add(() => {
+    health.endAllStreams();
+    return server.close(DRAIN_MS);
+  });
 
   if (config.rootCertOut !== undefined) await writeRootCertificates(config.rootCertOut, authority.bundle);
   const listener = await listenTls({
