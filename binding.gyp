@@ -3,6 +3,8 @@
   'variables': {
     # address and undefined, for `npm run test:asan`.
     'sanitize%': '',
+    # The hash of these sources, by scripts/setup/addon-revision.mjs.
+    'revision%': 'unknown',
   },
   'targets': [
     {
@@ -35,6 +37,7 @@
       'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
       'defines': [
         'NAPI_VERSION=9',
+        'SIDECERT_REVISION="<(revision)"',
         'NAPI_DISABLE_CPP_EXCEPTIONS',
         # A thread that is being ended refuses every call, that of throwing too: this must not end the process.
         'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',

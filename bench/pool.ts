@@ -1,8 +1,9 @@
 // What does the way through the pool cost, and what do batches save?
 
 import assert from 'node:assert/strict';
-import { createPooledHotPath, type HotPathKind, type PreparedKey } from '../src/hotpath/index.js';
+import type { HotPathKind, PreparedKey } from '../src/hotpath/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
+import { createPooledHotPath } from '../src/hotpath/pool.js';
 import { ask, asyncRate, type Case, latency, rate } from './harness.js';
 import { addonOrThrow, proveKeyAndCsr, SPIFFE_ID, valuesOf } from './material.js';
 

@@ -18,6 +18,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     return exports;
   }
   env.SetInstanceData(new sidecert::Instance());
+  // src/addon/load-addon.ts takes no other than that of its own sources.
+  exports.Set("revision", SIDECERT_REVISION);
   sidecert::exportHotPath(env, exports);
   sidecert::exportPlatform(env, exports);
   sidecert::exportPrimitives(env, exports);

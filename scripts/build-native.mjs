@@ -9,6 +9,7 @@ import { cpus } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { addonRevision } from './setup/addon-revision.mjs';
 import { findHeaders } from './setup/node-headers.mjs';
 import { excerpt, run, SetupError } from './setup/run.mjs';
 
@@ -42,7 +43,7 @@ export async function buildAddon({ out = ADDON_FILE, sanitize = '', nodedir, tim
     const args = [
       ...['node_modules/node-gyp/bin/node-gyp.js', 'rebuild', '-C', work, '--jobs', String(cpus().length)],
       ...(headers === undefined ? [] : ['--nodedir', resolve(headers)]),
-      ...(sanitize === '' ? [] : ['--', `-Dsanitize=${sanitize}`]),
+      ...['--', `-Drevision=${await addonRevision()}`, ...(sanitize === '' ? [] : [`-Dsanitize=${sanitize}`])],
     ];
     const { code, output } = await run(process.execPath, args, { timeoutMs });
     if (code !== 0) throw new SetupError(`it does not compile:\n${excerpt(reasonsIn(output))}`);

@@ -6,7 +6,9 @@ import { chmod, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { ADDON_FILE } from './build-native.mjs';
 import { makeCodeCache } from './code-cache.mjs';
+import { addonRevision, stateOfAddon } from './setup/addon-revision.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
@@ -16,6 +18,7 @@ const common = {
   format: 'esm',
   sourcemap: true,
   logLevel: 'warning',
+  define: { ADDON_REVISION: JSON.stringify(await addonRevision()) },
 };
 
 /** All source files below `directory`, the generated .js of src/rpc/gen among them, as paths relative to the project. */
@@ -75,6 +78,19 @@ const withoutProtoLoader = {
   },
 };
 
+/** What most agents never load lies in files of its own: the text of a bundle stays in memory as long as its process lives. */
+const RARELY_LOADED = ['asn1js', 'piscina'];
+
+const rarelyLoaded = {
+  name: 'rarely-loaded',
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`^(${RARELY_LOADED.join('|')})$`) }, ({ path }) => ({
+      path: `./packages/${path}.js`,
+      external: true,
+    }));
+  },
+};
+
 /** What server reflection is answered from is a file of its own, which an agent reads when somebody asks. */
 const reflectionApart = {
   name: 'reflection-apart',
@@ -103,12 +119,15 @@ const withoutGrpcJs = {
  *   dist/sidecert.js                  the program: starts one of the two bundles (src/cli/launch.ts)
  *   dist/agent.js, dist/commands.js   the agent, and all commands: CommonJS, for only that can have a code cache
  *   dist/agent.cache                  V8's code of the agent (scripts/code-cache.mjs)
+ *   dist/packages/                    what the two load when they need it
  *   dist/reflection.js                what both load when somebody asks them for their services
  *   dist/threads/                     what runs in a thread: ES modules that load nothing but the hot path; the addon
  */
 export async function buildForShipping() {
   await rm('dist', { recursive: true, force: true });
-  await Promise.all([bundleOf('agent', [agentOnly]), bundleOf('commands', []), reflection(), launcher(), threads()]);
+  await Promise.all([
+    ...[bundleOf('agent', [agentOnly]), bundleOf('commands', []), packages(), reflection(), launcher(), threads()],
+  ]);
   await writeFile('dist/package.json', '{"type":"commonjs"}\n');
   await writeFile('dist/threads/package.json', '{"type":"module"}\n');
   await copyAddon('dist/threads');
@@ -122,18 +141,29 @@ function bundleOf(name, plugins) {
     format: 'cjs',
     entryPoints: { [name]: 'src/cli/main.ts' },
     outdir: 'dist',
-    plugins: [piscinaThreadFile, withoutProtoLoader, reflectionApart, ...plugins],
-    // A script that comes out of a code cache has `require` alone.
+    plugins: [withoutProtoLoader, rarelyLoaded, reflectionApart, ...plugins],
+    // A script of node:vm knows `require` alone.
     supported: { 'dynamic-import': false },
-    // Only for Piscina's `niceIncrement`, which we do not use.
-    external: ['@napi-rs/nice'],
     // Files that a module names beside itself are those of the threads.
-    define: { 'import.meta.url': '$threads' },
+    define: { ...common.define, 'import.meta.url': '$threads' },
     banner: {
       js:
         "const $directory=require('node:path').join(__dirname,'threads')," +
         "$threads=require('node:url').pathToFileURL($directory+'/').href;",
     },
+  });
+}
+
+function packages() {
+  return build({
+    ...shipped,
+    format: 'cjs',
+    entryPoints: RARELY_LOADED,
+    outdir: 'dist/packages',
+    plugins: [piscinaThreadFile],
+    // Only for Piscina's `niceIncrement`, which we do not use.
+    external: ['@napi-rs/nice'],
+    banner: { js: "const $directory=require('node:path').join(__dirname,'../threads');" },
   });
 }
 
@@ -171,5 +201,10 @@ function threads() {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if ((await stateOfAddon(ADDON_FILE)) === 'stale') {
+    console.warn(
+      `build: ${ADDON_FILE} was built from other sources than native/ holds, and will not be loaded; run npm run setup`,
+    );
+  }
   await Promise.all([buildForTests(), buildForShipping()]);
 }

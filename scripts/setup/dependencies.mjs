@@ -1,5 +1,6 @@
 import { access, readFile } from 'node:fs/promises';
 import { ADDON_FILE, ADDON_SOURCES, buildAddon, missingTools } from '../build-native.mjs';
+import { stateOfAddon } from './addon-revision.mjs';
 import { excerpt, run, SetupError } from './run.mjs';
 import { hashOf, isStamped, writeStamp } from './stamp.mjs';
 
@@ -54,8 +55,8 @@ export const STEPS = [
     title: 'compiling the native addon',
     async isDone() {
       const hash = await addonHash();
-      if (await exists(ADDON_FILE)) return isStamped(ADDON_STAMP, `built ${hash}`);
-      return isStamped(ADDON_STAMP, `failed ${hash}`);
+      const outcome = (await stateOfAddon(ADDON_FILE)) === 'current' ? 'built' : 'failed';
+      return isStamped(ADDON_STAMP, `${outcome} ${hash}`);
     },
     async work(progress) {
       const hash = await addonHash();
@@ -87,7 +88,11 @@ export const STEPS = [
 const packagesHash = async () => `${await hashOf(['package-lock.json'])} ${process.version}`;
 const tapHash = () => hashOf(['.taprc', 'package-lock.json']);
 const buildHash = () =>
-  hashOf(['src', 'test', 'bench', 'scripts/build.mjs', 'scripts/code-cache.mjs', 'package-lock.json', 'prebuilds']);
+  hashOf([
+    ...['src', 'test', 'bench', 'scripts/build.mjs', 'scripts/code-cache.mjs', 'package-lock.json', 'prebuilds'],
+    // Their revision is in what is built.
+    ...['native', 'binding.gyp'],
+  ]);
 
 /** The tools count too: when a compiler comes, the addon does. */
 const addonHash = async () => `${await hashOf(ADDON_SOURCES)} ${(await missingTools()).join()}`;

@@ -5,6 +5,9 @@
  * An item that fails is answered by its code and message, and the batch goes on; what throws is a bug of ours.
  */
 export interface Addon {
+  /** Which sources it was built from. */
+  readonly revision: string;
+
   /** Of 1 to 1000 items, as the other two. */
   prepareBatch(
     items: readonly PrepareTuple[],

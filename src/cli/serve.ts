@@ -1,5 +1,6 @@
 import type { AppContext, RunningApp } from '../app/index.js';
 import { createJsonLogger, Field, type Logger, type LogLevel } from '../telemetry/index.js';
+import { LogLines } from './log-lines.js';
 import { Exit, nodeFlags, printError } from './process.js';
 
 /** What a shutdown may take, so that the process has gone before Kubernetes or a user loses patience. */
@@ -10,7 +11,10 @@ const SHUTDOWN_LIMIT_MS = 4500;
  * A second signal, or a shutdown that takes longer than 4.5 s, ends the process at once.
  */
 export async function serve(logLevel: LogLevel, start: (context: AppContext) => Promise<RunningApp>): Promise<number> {
-  const logger = createJsonLogger({ level: logLevel, write: printError, now: Date.now });
+  const lines = new LogLines(printError);
+  process.on('exit', () => lines.flush());
+  const write = (line: string, level: LogLevel): void => lines.add(line, level === 'warn' || level === 'error');
+  const logger = createJsonLogger({ level: logLevel, write, now: Date.now });
   surviveNothing(logger);
   const stopped = firstSignal();
   const app = await start({ logger, now: Date.now, random: Math.random, nodeFlags: nodeFlags() });

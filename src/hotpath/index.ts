@@ -5,6 +5,7 @@
  * Two implementations give the same answers: `native/`, the addon, and `js/`, by `node:crypto`. {@link chooseHotPath}
  * decides once, at start, which one works. (docs/adr/0008-native-hot-path.md)
  */
+export { AbortListeners } from './abort-listeners.js';
 export { encodePem } from './base64-pem.js';
 export { chooseHotPath, HOT_PATH_MODES, type HotPathChoice, type HotPathMode } from './choose-hot-path.js';
 export type {
@@ -26,7 +27,8 @@ export { KEY_TYPES, type KeyType } from './key-type.js';
 export { loadPathLength } from './load-path-length.js';
 export { loadPooledHotPath } from './load-pooled-hot-path.js';
 export { createLoneHotPath } from './lone-hot-path.js';
-export { createPooledHotPath, type PooledHotPathOptions } from './pool.js';
+export type { PooledHotPathOptions } from './pool.js';
+export { residentThreads } from './resident-threads.js';
 export { makeSelfSignedRoot, type SelfSignedRoot, type SelfSignedRootOptions } from './root-certificate.js';
 export { encodeBundleSecret } from './secret-codec.js';
 export { Signer, type SignerMaterial } from './signer.js';

@@ -2,6 +2,7 @@ import { type Addon, loadAddon } from '../addon/index.js';
 import { IdentityError } from '../errors/index.js';
 import { oneByOne } from './batch.js';
 import type { BatchOperation, HotPathKind, Operation } from './implementation.js';
+import { KnownIssuers } from './js/known-issuers.js';
 import { prepare } from './js/prepare.js';
 import { seal } from './js/seal.js';
 import { nativeIssue } from './native/issue.js';
@@ -14,7 +15,10 @@ type Loaders = { readonly [O in Operation]: () => Promise<BatchOperation<O>> };
 const LOADERS: Readonly<Record<HotPathKind, Loaders>> = {
   js: {
     prepare: once(async () => oneByOne('prepare', prepare)),
-    seal: once(async () => oneByOne('seal', seal)),
+    seal: once(async () => {
+      const issuers = new KnownIssuers();
+      return oneByOne('seal', (item) => seal(item, issuers));
+    }),
     // It brings an ASN.1 library: the first CSR loads it, so that the agent's threads never pay for it.
     issue: once(async () => {
       const [{ issue }, { SignerCache }] = await Promise.all([

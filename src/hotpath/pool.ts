@@ -218,7 +218,8 @@ class PooledHotPath implements HotPath {
   private settle(job: PooledJob | undefined, outcome: Outcome<object>): void {
     if (job === undefined) return;
     this.finish(job);
-    if (outcome.ok) job.resolve(revive(outcome.value) as Operations[Operation]['value']);
+    // Our own thread has answered, as the operation says.
+    if (outcome.ok) job.resolve(revive(job.op, outcome.value as Operations[Operation]['value']));
     else job.reject(new IdentityError(outcome.code, outcome.message));
   }
 

@@ -1,7 +1,7 @@
 /**
  * What runs in a thread of the pool. Bundled on its own, so it must import nothing but the hot path.
  */
-import { setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
 import { batched } from './batch.js';
 import type { Operation, Operations, Outcome } from './implementation.js';
@@ -12,7 +12,10 @@ import { type Batch, buffersOf, readItem, type ThreadSettings } from './worker-p
 const { kind, niceness }: ThreadSettings = { kind: 'js', niceness: 0, ...workerData };
 
 // On Linux a thread has a priority of its own. Elsewhere this would be that of the whole process.
-if (niceness > 0 && process.platform === 'linux') setPriority(niceness);
+// Counted from that of the process: an absolute one would be above it where the process is nice itself, which few may ask for.
+if (niceness > 0 && process.platform === 'linux') {
+  setPriority(Math.min(getPriority() + niceness, constants.priority.PRIORITY_LOW));
+}
 
 /**
  * Takes a {@link Batch} and returns an {@link Outcome} for each of its items, in order: a bad item fails alone. The

@@ -151,8 +151,8 @@ export class HeaderDecoder {
   }
 }
 
-function bytesOf([name, value]: HeaderField): number {
-  return name.length + value.length + ENTRY_OVERHEAD_BYTES;
+function bytesOf(field: HeaderField): number {
+  return field[0].length + field[1].length + ENTRY_OVERHEAD_BYTES;
 }
 
 class BlockReader {

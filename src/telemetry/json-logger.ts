@@ -6,7 +6,7 @@ export interface JsonLoggerOptions {
   /** The quietest level that is still written. */
   readonly level: LogLevel;
   /** Takes one line with its newline. */
-  readonly write: (line: string) => void;
+  readonly write: (line: string, level: LogLevel) => void;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -21,7 +21,7 @@ export function createJsonLogger({ level, write, now }: JsonLoggerOptions): Logg
     if (LOG_LEVELS.indexOf(lineLevel) < threshold) return;
     const line: Record<string, unknown> = { ts: new Date(now()).toISOString(), level: lineLevel, msg: message };
     for (const [name, value] of Object.entries(fields)) line[name] = typeof value === 'string' ? clean(value) : value;
-    write(`${JSON.stringify(line)}\n`);
+    write(`${JSON.stringify(line)}\n`, lineLevel);
   };
   return {
     writesDebug: LOG_LEVELS.indexOf('debug') >= threshold,

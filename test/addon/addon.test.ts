@@ -6,6 +6,19 @@ import { type Addon, loadAddon } from '../../src/addon/index.js';
 const load = loadAddon();
 const skip = load.kind === 'absent' && load.reason;
 const addon = load.kind === 'loaded' ? load.addon : (undefined as unknown as Addon);
+
+t.test('an addon of other sources is not taken, whether it says so or has nothing to say', async (t) => {
+  const older = { 'older.cjs': "exports.revision = 'sha256-0'", 'oldest.cjs': '' };
+  const directory = t.testdir(older);
+  for (const [name, got] of [
+    ['older.cjs', 'sha256-0'],
+    ['oldest.cjs', 'none'],
+  ]) {
+    const reason = new RegExp(`^the addon was built from other sources: got revision ${got}, expected sha256-.{16}$`);
+    t.match(loadAddon(`${directory}/${name}`), { kind: 'absent', reason });
+  }
+});
+
 const ITEM = [0, 'spiffe://td/a'] as const;
 
 /** The answers alone, without the memory of the CSRs. */

@@ -1,10 +1,12 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { startAgent, startCitadel } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
+import { residentThreads } from '../../src/hotpath/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { startCitadel as startTestCitadel } from '../support/citadel.js';
 import { openHotPath } from '../support/hot-path.js';
@@ -134,6 +136,23 @@ t.test('a refused token that comes back again and again is put before the CA onc
   const ends = await Promise.all(retries.map(({ ended }) => ended));
   t.ok(ends.every(({ code }) => code === status.UNAUTHENTICATED));
   t.equal(citadel.logger.of('certificate refused').length, 1);
+});
+
+t.test('a Citadel and the agent of a node have a thread for each core but one', async (t) => {
+  const threads: Worker[] = [];
+  const onWorker = (worker: Worker) => threads.push(worker);
+  process.on('worker', onWorker);
+  t.teardown(() => process.off('worker', onWorker));
+  const directory = shortDir(t);
+  const [jwks, rootFile] = [join(directory, 'jwks.json'), join(directory, 'root.pem')];
+  writeFileSync(jwks, JSON.stringify(new TokenIssuer().jwks));
+  const flags = { listen: '127.0.0.1:0', jwks, 'token-issuer': 'https://issuer.example', 'root-cert-out': rootFile };
+  const context = { logger: silentLogger, now: Date.now, random: Math.random, nodeFlags: [] };
+  const citadel = await startCitadel(settings(COMMANDS.citadel, flags), context);
+  t.teardown(() => citadel.close());
+  t.equal(threads.length, residentThreads());
+  await startNodeAgent(t, { caAddress: citadel.address, rootFile, ttl: '24h' });
+  t.equal(threads.length, 2 * residentThreads());
 });
 
 t.test('while the CA is away a known pod is served at once, and a new one as soon as the CA is back', async (t) => {

@@ -1,13 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { loadAddon } from '../../src/addon/index.js';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { TestCa } from '../support/test-ca.js';
 
 const MACHINE = `${process.platform}-${process.arch}`;
+
+const load = loadAddon();
+const skip = load.kind === 'absent' && load.reason;
 
 const DIST = fileURLToPath(new URL('../../../dist/', import.meta.url));
 
@@ -28,6 +32,18 @@ function shippedWithoutAddon(t: Test) {
   return { program: join(dist, 'sidecert.js'), directory, flags };
 }
 
+/** As {@link shippedWithoutAddon}, but with one that differs in nothing but its revision: the way it would take is the same. */
+function shippedWithOlderAddon(t: Test) {
+  const shipped = shippedWithoutAddon(t);
+  const file = `prebuilds/${MACHINE}/sidecert.node`;
+  const library = readFileSync(join(DIST, 'threads', file));
+  const at = library.indexOf(load.kind === 'loaded' ? load.addon.revision : '');
+  library.write('sha256-x', at);
+  mkdirSync(join(shipped.directory, 'dist/threads/prebuilds', MACHINE), { recursive: true });
+  writeFileSync(join(shipped.directory, 'dist/threads', file), library);
+  return shipped;
+}
+
 t.test('native without the addon is an error at start, which says what to do', async (t) => {
   const { program, directory, flags } = shippedWithoutAddon(t);
   const { status, stderr } = spawnSync(process.execPath, [program, ...flags, '--hot-path', 'native', '--socket', 's'], {
@@ -37,6 +53,29 @@ t.test('native without the addon is an error at start, which says what to do', a
   t.equal(status, 1);
   t.match(stderr, /ERR_CONFIG_INVALID: hot path: got native, but no addon .*npm run setup.*auto or js/);
 });
+
+t.test(
+  'an addon of another revision is an error at start for native, and js with the reason for auto',
+  { skip },
+  async (t) => {
+    const { program, directory, flags } = shippedWithOlderAddon(t);
+    const agent = (...args: string[]) => [program, ...flags, '--socket', join(directory, 's'), ...args];
+    const { status, stderr } = spawnSync(process.execPath, agent('--hot-path', 'native'), { encoding: 'utf8' });
+    t.equal(status, 1);
+    t.match(
+      stderr,
+      /ERR_CONFIG_INVALID: hot path: got native, but the addon was built from other sources.*npm run setup/,
+    );
+    const running = new SidecertProcess(t, agent('--hot-path', 'auto').slice(1), {
+      sidecert: [process.execPath, program],
+    });
+    await running.says('"agent ready"');
+    t.match(
+      running.err,
+      /"msg":"hot path chosen","mode":"js","reason":"the addon was built from other sources: got revision/,
+    );
+  },
+);
 
 for (const kind of ['auto', 'js']) {
   t.test(`${kind} without the addon starts, in JavaScript, and says so`, async (t) => {

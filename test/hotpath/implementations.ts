@@ -10,6 +10,7 @@ import type {
   SealRequest,
 } from '../../src/hotpath/index.js';
 import { issue } from '../../src/hotpath/js/issue.js';
+import { KnownIssuers } from '../../src/hotpath/js/known-issuers.js';
 import { SignerCache } from '../../src/hotpath/js/loaded-signer.js';
 import { prepare } from '../../src/hotpath/js/prepare.js';
 import { seal } from '../../src/hotpath/js/seal.js';
@@ -28,7 +29,9 @@ export interface Implementation {
 
 function jsImplementation(): Implementation {
   const signers = new SignerCache();
-  return { kind: 'js', prepare, seal, issue: (item, serial) => issue(item, signers, serial) };
+  const issuers = new KnownIssuers();
+  const sealAfterOthers = (request: SealRequest) => seal(request, issuers);
+  return { kind: 'js', prepare, seal: sealAfterOthers, issue: (item, serial) => issue(item, signers, serial) };
 }
 
 /** Why there is no native one here, or `false`: an addon needs a C++ compiler at set-up. */

@@ -1,11 +1,7 @@
 import { getEventListeners } from 'node:events';
 import t, { type Test } from 'tap';
-import {
-  type CallOptions,
-  createPooledHotPath,
-  type HotPath,
-  type PooledHotPathOptions,
-} from '../../src/hotpath/index.js';
+import type { CallOptions, HotPath, PooledHotPathOptions } from '../../src/hotpath/index.js';
+import { createPooledHotPath } from '../../src/hotpath/pool.js';
 import { Metric, MetricRegistry } from '../../src/telemetry/index.js';
 import { collectWarnings } from '../support/process-warnings.js';
 import { IMPLEMENTATIONS } from './implementations.js';

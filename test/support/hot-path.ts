@@ -1,5 +1,6 @@
 import t from 'tap';
-import { createPooledHotPath, type HotPath } from '../../src/hotpath/index.js';
+import type { HotPath } from '../../src/hotpath/index.js';
+import { createPooledHotPath } from '../../src/hotpath/pool.js';
 
 /** A hot path with one thread for the tests of a file, closed when they are over. */
 export function openHotPath(): HotPath {

@@ -1,6 +1,11 @@
-import { availableParallelism } from 'node:os';
 import type { ServedWorkloads } from '../../config/index.js';
-import { createLoneHotPath, type HotPath, loadPooledHotPath, type PooledHotPathOptions } from '../../hotpath/index.js';
+import {
+  createLoneHotPath,
+  type HotPath,
+  loadPooledHotPath,
+  type PooledHotPathOptions,
+  residentThreads,
+} from '../../hotpath/index.js';
 import { type PrivateKeyProvider, withPrivateKeyProvider } from './secrets/secret-codec.js';
 
 /**
@@ -9,12 +14,8 @@ import { type PrivateKeyProvider, withPrivateKeyProvider } from './secrets/secre
  */
 const RSA_POOL = { threads: { min: 0, max: 1 }, idleTimeoutMs: 1000, maxQueue: 64, taskTimeoutMs: 10_000 };
 
-/** The event loop needs a core of its own; keys and proofs take the others. */
-const NODE_THREADS = Math.max(1, availableParallelism() - 1);
-
 /** Far above the issues that are under way at once, which is what makes the rest wait. RSA keys of 150 ms each queue for a while. */
 const NODE_POOL = {
-  threads: { min: NODE_THREADS, max: NODE_THREADS },
   idleTimeoutMs: 0,
   maxQueue: 512,
   taskTimeoutMs: 60_000,
@@ -25,7 +26,10 @@ export async function openHotPath(
   served: ServedWorkloads,
   common: Pick<PooledHotPathOptions, 'kind' | 'logger' | 'metrics'>,
 ): Promise<HotPath> {
-  if (served.kind === 'pods-of-node') return loadPooledHotPath({ ...NODE_POOL, ...common });
+  if (served.kind === 'pods-of-node') {
+    const threads = residentThreads();
+    return loadPooledHotPath({ ...NODE_POOL, threads: { min: threads, max: threads }, ...common });
+  }
   return createLoneHotPath({ ...RSA_POOL, ...common });
 }
 

@@ -77,7 +77,7 @@ export interface EnvoyListener {
 export async function listenForEnvoy(config: AgentConfig, options: EnvoyListenerOptions): Promise<EnvoyListener> {
   const { metrics } = options;
   const { logger, now } = options.context;
-  const http1 = openRest(config, options);
+  const http1 = await openRest(config, options);
   const server = createFramedServer({
     logger,
     metrics,
@@ -126,7 +126,10 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
 }
 
 /** What the socket serves to HTTP/1.1: nothing, unless it is configured to. */
-function openRest({ rest }: AgentConfig, { context, source }: EnvoyListenerOptions): Http1Door | undefined {
+async function openRest(
+  { rest }: AgentConfig,
+  { context, source }: EnvoyListenerOptions,
+): Promise<Http1Door | undefined> {
   if (rest === 'off') return undefined;
   const common = { source, logger: context.logger, controlPlaneIdentifier: IDENTIFIER };
   return openHttp1Door(restHandler({ ...common, serves: rest }));

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener } from 'node:http';
+import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
 
 /** Serves connections of HTTP/1.1 that a listener of another protocol has found. */
@@ -12,7 +12,9 @@ export interface Http1Door {
 /** A poll comes every few seconds or more; a connection that is silent for longer is not worth keeping. */
 const IDLE_MS = 30_000;
 
-export function openHttp1Door(listener: RequestListener): Http1Door {
+/** Loads Node's HTTP server: few agents have this door. */
+export async function openHttp1Door(listener: RequestListener): Promise<Http1Door> {
+  const { createServer } = await import('node:http');
   const server = createServer(listener);
   // The other limits of Node's server are those of one that listens by itself.
   server.timeout = IDLE_MS;

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import {
   addCertificateMethod,
   createJwksAuthenticator,
@@ -7,7 +6,7 @@ import {
   openSigningAuthority,
 } from '../../citadel/index.js';
 import type { CitadelConfig } from '../../config/index.js';
-import { createPooledHotPath } from '../../hotpath/index.js';
+import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
 import { addHealthMethods, createFramedServer, listenTls, wiresOf } from '../../rpc/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
@@ -15,9 +14,6 @@ import { type AppContext, type RunningApp, runApp, type Teardown } from '../runn
 import { openStatusPage } from '../status-page.js';
 import { citadelStatus } from './citadel-status.js';
 import { writeRootCertificates } from './root-certificate-file.js';
-
-/** The event loop needs a core of its own; signing takes the others. */
-const SIGNING_THREADS = Math.max(1, availableParallelism() - 1);
 
 /** Above the 256 requests that the service has in flight at most, so that the service is who refuses. */
 const MAX_QUEUE = 512;
@@ -64,9 +60,10 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   });
   const metrics = new MetricRegistry();
   const kind = chosenHotPath(config.hotPath, logger, metrics);
-  const hotPath = createPooledHotPath({
+  const threads = residentThreads();
+  const hotPath = await loadPooledHotPath({
     kind,
-    threads: { min: SIGNING_THREADS, max: SIGNING_THREADS },
+    threads: { min: threads, max: threads },
     idleTimeoutMs: 0,
     maxQueue: MAX_QUEUE,
     taskTimeoutMs: TASK_TIMEOUT_MS,

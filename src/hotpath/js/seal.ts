@@ -1,11 +1,13 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
-import { SpiffeId, TrustBundle } from '../../spiffe/index.js';
+import { SpiffeId } from '../../spiffe/index.js';
 import { encodePem } from '../base64-pem.js';
 import type { SealedSvid, SealRequest } from '../hot-path.js';
 import { readPem } from '../pem-reader.js';
-import { encodeBundleSecret, encodeCertificateSecret } from '../secret-codec.js';
+import { encodeCertificateSecret } from '../secret-codec.js';
 import { checkChain } from './chain-check.js';
+import { KnownIssuers } from './known-issuers.js';
+import { isPlainKeyOf } from './plain-key.js';
 import { checkValidAt, validityOf } from './validity.js';
 
 /** Four RSA-8192 certificates in PEM are 20 kB; the TLS record layer is not the place for more than this. */
@@ -17,30 +19,30 @@ const MAX_CHAIN_CERTIFICATES = 10;
 /**
  * Proves that an issued chain is what was asked for, then serialises it. See {@link HotPath.seal}. The order goes from
  * what concerns us alone (form, key, identity, time) to what takes signatures (chain), so that the first refusal is the
- * most telling one.
+ * most telling one. With the issuers of the leaf before, their certificates need not be parsed again.
  */
-export function seal(request: SealRequest): SealedSvid {
+export function seal(request: SealRequest, issuers = new KnownIssuers()): SealedSvid {
   const spiffeId = SpiffeId.parse(request.spiffeId).toString();
-  const [leaf, ...intermediates] = parseChain(request.chainPem);
-  const key = parseKey(request.privateKey);
-  checkKey(leaf, key);
+  const [leaf, ...intermediates] = parseChain(request.chainPem, issuers);
+  checkKey(leaf, request.privateKey);
   checkIdentity(leaf, spiffeId);
   checkNotCa(leaf);
   checkValidAt(leaf, 'leaf', request);
-  const bundle = TrustBundle.parsePem(request.bundlePem);
-  checkChain([leaf, ...intermediates], bundle.list(), request.nowMs);
+  const bundle = issuers.bundle(request.bundlePem);
+  checkChain([leaf, ...intermediates], bundle.anchors, request.nowMs);
   // One block per certificate, made anew from DER: nothing of the CA's own text reaches Envoy.
   const chainPem = Buffer.concat([leaf, ...intermediates].map((link) => encodePem('CERTIFICATE', link.raw)));
   return {
-    certificateBody: certificateSecret(chainPem, request, key),
-    bundleBody: encodeBundleSecret(bundle.toPem()),
+    certificateBody: certificateSecret(chainPem, request),
+    bundleBody: copyOf(bundle.secretBody),
     serial: leaf.serialNumber.toLowerCase(),
     ...validityOf(leaf),
   };
 }
 
-function certificateSecret(chainPem: Buffer, { privateKey, keyForm }: SealRequest, key: KeyObject): Buffer {
+function certificateSecret(chainPem: Buffer, { privateKey, keyForm }: SealRequest): Buffer {
   if (keyForm !== 'traditional') return encodeCertificateSecret(chainPem, { label: 'PRIVATE KEY', der: privateKey });
+  const key = parseKey(privateKey);
   const isEc = key.asymmetricKeyType === 'ec';
   const der = key.export({ type: isEc ? 'sec1' : 'pkcs1', format: 'der' });
   const secret = encodeCertificateSecret(chainPem, { label: isEc ? 'EC PRIVATE KEY' : 'RSA PRIVATE KEY', der });
@@ -48,20 +50,30 @@ function certificateSecret(chainPem: Buffer, { privateKey, keyForm }: SealReques
   return secret;
 }
 
-function parseChain(chainPem: Buffer): [X509Certificate, ...X509Certificate[]] {
+/** In memory of its own, which may be moved to another thread. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
+
+function parseChain(chainPem: Buffer, issuers: KnownIssuers): [X509Certificate, ...X509Certificate[]] {
   const blocks = readPem(chainPem, {
     what: 'certificate chain',
     code: 'ERR_SVID_MALFORMED',
     maxBytes: MAX_CHAIN_BYTES,
     maxBlocks: MAX_CHAIN_CERTIFICATES,
   });
-  const [leaf, ...intermediates] = blocks.map(({ label, der }, index) => parseCertificate(label, der, index + 1));
+  const [leaf, ...intermediates] = blocks.map(({ label, der }, index) => {
+    if (label !== 'CERTIFICATE') throw malformed(index + 1, `a PEM block ${label}`, 'CERTIFICATE');
+    const parse = (): X509Certificate => parseCertificate(der, index + 1);
+    return index === 0 ? parse() : issuers.intermediate(der, parse);
+  });
   if (leaf === undefined) throw malformed(1, 'none', 'a leaf certificate');
   return [leaf, ...intermediates];
 }
 
-function parseCertificate(label: string, der: Buffer, position: number): X509Certificate {
-  if (label !== 'CERTIFICATE') throw malformed(position, `a PEM block ${label}`, 'CERTIFICATE');
+function parseCertificate(der: Buffer, position: number): X509Certificate {
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(der);
@@ -78,8 +90,9 @@ function malformed(position: number, got: string, expected: string, cause?: unkn
   return new IdentityError('ERR_SVID_MALFORMED', message, { cause });
 }
 
-function checkKey(leaf: X509Certificate, key: KeyObject): void {
-  if (!leaf.checkPrivateKey(key)) {
+function checkKey(leaf: X509Certificate, privateKey: Buffer): void {
+  if (isPlainKeyOf(leaf, privateKey)) return;
+  if (!leaf.checkPrivateKey(parseKey(privateKey))) {
     throw new IdentityError(
       'ERR_SVID_KEY_MISMATCH',
       `leaf ${leaf.serialNumber.toLowerCase()}: got another public key, expected that of our private key`,

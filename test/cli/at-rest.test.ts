@@ -1,0 +1,39 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { FakeCaServer } from '../support/fake-ca-server.js';
+import { shortDir } from '../support/short-dir.js';
+import { SidecertProcess } from '../support/sidecert-process.js';
+import { TokenIssuer } from '../support/test-tokens.js';
+
+const PROGRAM = fileURLToPath(new URL('../../../dist/sidecert.js', import.meta.url));
+
+/** Prints at its end what the process has loaded: modules of Node.js, and files. */
+const TELL_LOADED = `
+  process.on('exit', () => {
+    const { writeSync } = require('node:fs');
+    writeSync(1, [...process.moduleLoadList, ...Object.keys(require.cache), 'told'].join('\\n'));
+  });`;
+
+t.test('an agent of one workload that serves has loaded neither threads nor what few agents need', async (t) => {
+  const ca = await FakeCaServer.start(t);
+  const directory = shortDir(t);
+  const file = (name: string, content: string | Buffer): string => {
+    writeFileSync(join(directory, name), content);
+    return join(directory, name);
+  };
+  const args = [
+    ...['agent', '--socket', join(directory, 's'), '--ca-address', ca.address, '--ca-root', file('root', ca.rootPem)],
+    ...['--token-file', file('token', await new TokenIssuer().token('foo', 'sleep'))],
+    ...['--namespace', 'foo', '--service-account', 'sleep'],
+  ];
+  const sidecert = [process.execPath, '--require', file('tell.cjs', TELL_LOADED), PROGRAM];
+  const agent = new SidecertProcess(t, args, { sidecert });
+  await agent.says('"svid issued"');
+  agent.kill('SIGTERM');
+  t.equal(await agent.ended, 0);
+  t.match(agent.out, /told$/);
+  t.same(agent.out.match(/NativeModule (worker_threads|zlib|dns|child_process)$/gm), null);
+  t.same(agent.out.match(/dist\/packages\/.*/g), null);
+});
