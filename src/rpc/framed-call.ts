@@ -60,6 +60,13 @@ export function writeFramePrefix(frame: Buffer, length: number): void {
   frame.writeUInt32BE(length, 1);
 }
 
+/** Sends `message`, which has no frame yet. `onWritten` as of {@link FramedCall.send}. */
+export function sendMessage(call: Pick<FramedCall, 'send'>, message: Buffer, onWritten?: () => void): void {
+  const prefix = Buffer.allocUnsafe(FRAME_PREFIX_BYTES);
+  writeFramePrefix(prefix, message.length);
+  call.send(prefix, message, onWritten);
+}
+
 const RESPONSE_FIELDS = [
   [':status', '200'],
   ['content-type', 'application/grpc'],

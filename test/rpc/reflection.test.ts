@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor.js';
 import t, { type Test } from 'tap';
@@ -6,19 +5,17 @@ import { Flag, Frame } from '../../src/http2/index.js';
 import {
   addHealthMethods,
   addReflectionMethods,
-  createFramedServer,
-  listenUnix,
-  openChannel,
+  type Reflection,
   type RpcChannel,
   status,
 } from '../../src/rpc/index.js';
-import { createSdsServer, MAX_REQUEST_BYTES } from '../../src/sds/index.js';
+import { createSdsServer } from '../../src/sds/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { FakeSecretSource } from '../support/fake-secret-source.js';
+import { serveFramed } from '../support/framed-endpoint.js';
 import { officialProtos } from '../support/official-protos.js';
 import { callHeaders, data, grpcMessage, opening, windowUpdate } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
-import { shortDir } from '../support/short-dir.js';
 
 const INFO = { v1: path('v1'), v1alpha: path('v1alpha') };
 
@@ -43,28 +40,17 @@ function question(fields: object): Buffer {
 
 /** A server with all that the agent's socket serves, and a clock that the test moves. */
 async function serve(t: Test) {
-  const socket = join(shortDir(t), 's');
   const clock = { nowMs: 0 };
-  const server = createFramedServer({
-    logger: silentLogger,
-    maxReceiveBytes: MAX_REQUEST_BYTES,
-    maxConcurrentStreams: 10_000,
-  });
   const source = new FakeSecretSource();
-  createSdsServer({ server, source, logger: silentLogger, controlPlaneIdentifier: 'test', now: Date.now });
-  addHealthMethods(server, () => true);
-  const reflection = addReflectionMethods(server, { now: () => clock.nowMs });
-  const onWire = server.attach.bind(server);
-  const listener = await listenUnix({
-    ...{ path: socket, mode: 0o600, backlog: 64, via: 'addon', onWire, logger: silentLogger },
-  } as const);
-  const channel = openChannel({ unix: socket });
-  t.teardown(async () => {
-    channel.close();
-    await listener.close();
-    await server.close(0);
+  const held: { reflection?: Reflection } = {};
+  const served = await serveFramed(t, {
+    methods(server) {
+      createSdsServer({ server, source, logger: silentLogger, controlPlaneIdentifier: 'test', now: Date.now });
+      addHealthMethods(server, () => true);
+      held.reflection = addReflectionMethods(server, { now: () => clock.nowMs });
+    },
   });
-  return { server, reflection, channel, socket, clock };
+  return { ...served, socket: served.path, channel: served.open(), clock, reflection: held.reflection };
 }
 
 /** A stream of questions. */
@@ -268,6 +254,6 @@ t.test('before a shutdown streams end with OK, so that it does not wait for them
   const { channel, reflection } = await serve(t);
   const { answer, ended } = open(channel);
   await answer({ listServices: '*' });
-  reflection.endAllStreams();
+  reflection?.endAllStreams();
   t.match(await ended, { code: status.OK });
 });

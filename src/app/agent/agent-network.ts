@@ -98,7 +98,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     labelledNames: configuredNames(config),
     tellsRemovals: config.deltaRemovals === 'on',
   });
-  addHealthMethods(server, options.isServing);
+  const health = addHealthMethods(server, options.isServing);
   const reflection = addReflectionMethods(server);
   const listener = await listenUnix({
     path: config.socket,
@@ -117,8 +117,8 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     isSettled: () => sds.isSettled(),
     async close() {
       await listener.close();
-      reflection.endAllStreams();
       await sds.endAllStreams(SPREAD_MS);
+      for (const others of [health, reflection]) others.endAllStreams();
       http1?.close();
       await server.close(DRAIN_MS);
     },

@@ -1,4 +1,4 @@
-import { type CallEvents, FRAME_PREFIX_BYTES, type FramedCall, writeFramePrefix } from '../framed-call.js';
+import { type CallEvents, type FramedCall, sendMessage } from '../framed-call.js';
 import { type StatusText, toStatusObject } from '../status.js';
 import { status } from '../status-code.js';
 import type { AnswerReflection } from './reflection-codec.js';
@@ -105,9 +105,7 @@ export class ReflectionStream implements CallEvents {
 
   /** Resolves when the peer has room for all of it, or the call is over. */
   #send(message: Buffer): Promise<void> {
-    const prefix = Buffer.allocUnsafe(FRAME_PREFIX_BYTES);
-    writeFramePrefix(prefix, message.length);
-    return new Promise((resolve) => this.#call.send(prefix, message, resolve));
+    return new Promise((resolve) => sendMessage(this.#call, message, resolve));
   }
 
   #fail(failure: StatusText): void {
