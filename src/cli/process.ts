@@ -1,5 +1,6 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, fstatSync, readFileSync, statSync } from 'node:fs';
 import type { ConfigSources } from '../config/index.js';
+import { LogFile } from './log-file.js';
 
 /** Exit codes of the program. 2 is what shells and getopt use for a wrong command line. */
 export const Exit = { ok: 0, failed: 1, usage: 2 } as const;
@@ -10,6 +11,14 @@ export function print(text: string): void {
 
 export function printError(text: string): void {
   process.stderr.write(text);
+}
+
+/** What takes the lines of the log, which go to stderr, and says when one is lost. */
+export function logOutput(): (line: string) => unknown {
+  const descriptor = process.stderr.fd;
+  if (!fstatSync(descriptor).isFile()) return printError;
+  const file = LogFile.of(descriptor);
+  return (line) => file.writeLine(line);
 }
 
 /**
