@@ -17,6 +17,6 @@ export type { ServedCall, UnaryMethod } from './served-call.js';
 export { GRPC_STATUS, type StatusText, toStatusObject } from './status.js';
 export { status } from './status-code.js';
 export { listenTls, type TlsCertificate, type TlsListener, type TlsListenerOptions } from './tls-listener.js';
-export { openUnaryConnection, type UnaryConnection, type UnaryTarget } from './unary-connection.js';
+export { openUnaryConnection, type UnaryConnection } from './unary-connection.js';
 export { createUnaryServer, type UnaryServer, type UnaryServerOptions } from './unary-server.js';
 export { type Listener, listenUnix, type UnixListenerOptions } from './unix-listener.js';
