@@ -12,6 +12,7 @@ export const BENCHES: readonly string[] = [
   'broadcast',
   'agent-start',
   'citadel',
+  'ca-calls',
 ];
 
 /** Runs a bench as the build in `directory` has it; resolves with its exit code. What it prints is shown unless `isQuiet`. */

@@ -3,7 +3,7 @@ import type { HeaderField } from './hpack.js';
 /** A request, and who waits for the response to it. All are called from the event loop, none after `closed`. */
 export interface ClientRequest {
   readonly content: Buffer;
-  /** Its header block: asked for once, when it is sent. */
+  /** Its header block: asked for when it is sent, and once more when the peer has refused it without a look. */
   block(): Buffer;
   /** The final head of the response. */
   head(status: number, fields: readonly HeaderField[]): void;
@@ -35,5 +35,16 @@ export class ClientStream {
   /** Of the `content-length` that was announced; below 0 when none was. */
   contentLeft = -1;
 
+  /** It is sent for the second time. */
+  wasRefused = false;
+
   constructor(readonly request: ClientRequest) {}
+
+  /** Makes it one that was not sent. */
+  rewind(): void {
+    this.id = 0;
+    this.sentBytes = 0;
+    this.isSent = false;
+    this.wasRefused = true;
+  }
 }

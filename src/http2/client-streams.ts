@@ -107,7 +107,10 @@ export class ClientStreams {
   /** The peer gives a stream up. */
   takeReset(streamId: number, code: number): void {
     const stream = this.#open.get(streamId);
-    if (stream !== undefined) this.#remove(stream, code);
+    if (stream === undefined) return;
+    const isRefused = code === ErrorCode.refusedStream && !stream.hasHead;
+    if (isRefused && !stream.wasRefused && !this.#isLeaving) this.#beginAgain(stream);
+    else this.#remove(stream, code);
   }
 
   /** Ends a stream for the peer's fault. @throws ConnectionError of too many faults. */
@@ -145,6 +148,18 @@ export class ClientStreams {
     this.guard.forgive();
     this.sender.request(stream);
     if (this.#nextId > LAST_ID) this.goAway(LAST_ID);
+  }
+
+  /**
+   * What was refused was not looked at. grpc-core refuses some when it lets only few be open, for it counts those that it
+   * has just answered; a moment later it takes them. (RFC 9113 §8.7)
+   */
+  #beginAgain(stream: ClientStream): void {
+    this.#open.delete(stream.id);
+    this.sender.forget(stream);
+    stream.rewind();
+    this.#waiting.add(stream);
+    this.#startWaiting();
   }
 
   #startWaiting(): void {

@@ -20,7 +20,7 @@ function faultOf({ told, blocks }: Asked): string | undefined {
   const closedAt = told.findIndex((text) => text.startsWith('closed'));
   if (closedAt >= 0 && closedAt < told.length - 1) return `it was told ${told.join(', ')}`;
   if (told.filter((text) => text.startsWith('head')).length > 1) return 'it was told two heads';
-  if (blocks > 1) return 'it was sent twice';
+  if (blocks > 2) return 'it was sent more than twice';
   return undefined;
 }
 

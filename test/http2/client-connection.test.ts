@@ -210,6 +210,26 @@ t.test('who waits and gives up never begins, and who gives up later is told to t
   t.same(await client.takeFrames(), []);
 });
 
+t.test('what the peer refuses without a look is sent once more, as if it had not been', async (t) => {
+  const client = MemoryClient.greeted([[Setting.initialWindowSize, 3]]);
+  const [one] = client.ask(1);
+  const contents = async () => {
+    const frames = ofType(await client.takeFrames(), Frame.data);
+    return frames.map(({ streamId, payload }) => [streamId, payload.toString()]);
+  };
+  t.same(await contents(), [[1, 'hel']]);
+  client.feed(reset(1, ErrorCode.refusedStream), windowUpdate(1, 100));
+  t.same(await contents(), [[3, 'hel']]);
+  client.feed(windowUpdate(3, 100));
+  t.same(await contents(), [[3, 'lo']]);
+  t.same(one?.told, []);
+  client.feed(reset(3, ErrorCode.refusedStream));
+  t.same(one?.told, ['closed 7'], 'and not for ever');
+  const [answered] = client.ask(1);
+  client.feed(head(5), reset(5, ErrorCode.refusedStream));
+  t.same(answered?.told, ['head 200', 'closed 7'], 'nor when it was looked at');
+});
+
 t.test('GOAWAY refuses what the peer has not looked at, lets the rest end, and then the connection', async (t) => {
   const client = MemoryClient.greeted([[Setting.maxConcurrentStreams, 2]]);
   const [first, second, third] = client.ask(3);
