@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { StatusAddress } from '../config/index.js';
 import type { HotPathKind } from '../hotpath/index.js';
-import type { JsonValue } from '../status/index.js';
+import type { JsonValue, StatusServer } from '../status/index.js';
 import { Field, type Logger, Metric, type MetricRegistry } from '../telemetry/index.js';
 import type { Teardown } from './running-app.js';
 import { VERSION } from './version.js';
@@ -20,7 +21,15 @@ export interface StatusPageOptions {
   readonly metrics: MetricRegistry;
   readonly logger: Logger;
   readonly teardown: Teardown;
+  /**
+   * Takes a socket from whoever serves on it. A port cannot be taken: while another process has it, the pages wait, since
+   * a successor that fails for them would leave nobody whom an Envoy can reach.
+   */
+  readonly takesOver?: boolean;
 }
+
+/** Between two tries for a port that the agent before this one still has. */
+const RETRY_MS = 500;
 
 /**
  * Opens the pages at `address`, if there is one; the end goes onto the teardown. To be called last, when the app serves:
@@ -30,7 +39,7 @@ export interface StatusPageOptions {
 export async function openStatusPage(
   address: StatusAddress | undefined,
   page: StatusPage,
-  { hotPath, metrics, logger, teardown }: StatusPageOptions,
+  { hotPath, metrics, logger, teardown, takesOver = false }: StatusPageOptions,
 ): Promise<void> {
   if (address === undefined) return;
   const { ProcessMetrics, startStatusServer } = await import('../status/index.js');
@@ -38,8 +47,8 @@ export async function openStatusPage(
   metrics.gauge(Metric.buildInfo, { version: VERSION, node, openssl }).set(1);
   const ofProcess = new ProcessMetrics(metrics);
   teardown.add(() => ofProcess.close());
-  const server = await startStatusServer({
-    address,
+  const options = {
+    ...{ address, takesOver, logger },
     content: {
       notReady: () => page.notReady(),
       metrics() {
@@ -49,8 +58,43 @@ export async function openStatusPage(
       },
       status: () => ({ version: VERSION, node, openssl, hot_path: hotPath, ...page.sections() }),
     },
-    logger,
+  };
+  const closing = new AbortController();
+  const open = async (): Promise<StatusServer> => {
+    const server = await startStatusServer(options);
+    logger.info('status page open', { [Field.address]: server.address });
+    return server;
+  };
+  const opened = open().catch((error: unknown) => {
+    if (!takesOver || !isInUse(error)) throw error;
+    logger.warn('status page waits for its address', { [Field.error]: String(error) });
+    return undefined;
   });
-  teardown.add(() => server.close());
-  logger.info('status page open', { [Field.address]: server.address });
+  const later = (await opened) === undefined ? openWhenFree(open, closing.signal) : opened;
+  later.catch((error: unknown) => logger.error('status page cannot be opened', { [Field.error]: String(error) }));
+  teardown.add(async () => {
+    closing.abort();
+    const server = await later.catch(() => undefined);
+    await server?.close();
+  });
+}
+
+/** Resolves with `undefined` when `signal` aborts before the address is free. */
+async function openWhenFree(open: () => Promise<StatusServer>, signal: AbortSignal): Promise<StatusServer | undefined> {
+  while (!signal.aborted) {
+    await sleep(RETRY_MS, undefined, { signal, ref: false }).catch(() => {});
+    if (signal.aborted) break;
+    try {
+      return await open();
+    } catch (error) {
+      if (!isInUse(error)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Whether another process listens at the address. */
+function isInUse(error: unknown): boolean {
+  const { cause } = error as { cause?: NodeJS.ErrnoException };
+  return cause?.code === 'EADDRINUSE';
 }

@@ -7,7 +7,14 @@ import type { Listener } from './unix-listener.js';
 
 export interface PlainListenerOptions {
   /** An address, whose port 0 stands for any free one ({@link Listener.address} tells which); or a path and its permissions. */
-  readonly at: { readonly host: string; readonly port: number } | { readonly path: string; readonly mode: number };
+  readonly at:
+    | { readonly host: string; readonly port: number }
+    | {
+        readonly path: string;
+        readonly mode: number;
+        /** Puts the socket in place of one that is served. */
+        readonly takesOver?: boolean;
+      };
   readonly backlog: number;
   /** Gets each connection, paused, and owns it from then on. */
   readonly onSocket: (socket: Socket) => void;
@@ -26,7 +33,7 @@ export async function listenPlain({ at, backlog, onSocket, logger }: PlainListen
       surviveAcceptErrors(server, logger);
       return { address: listenerAddress(server), close: async () => void closeOnce(server) };
     }
-    await claimSocketPath(at.path);
+    await claimSocketPath(at.path, { takesOver: at.takesOver === true });
     const file = await publishSocket(at.path, at.mode, (path) => listening(server, { path, backlog }));
     surviveAcceptErrors(server, logger);
     return {

@@ -9,6 +9,8 @@ export type StatusAddress = { readonly host: string; readonly port: number } | {
 
 export interface StatusServerOptions {
   readonly address: StatusAddress;
+  /** Puts a Unix socket in place of one that is served. */
+  readonly takesOver?: boolean;
   readonly content: StatusContent;
   readonly logger: Logger;
   /** For a whole connection, which is one request: a peer that trickles does not hold its place for longer. */
@@ -44,13 +46,13 @@ const LOOPBACK = /^(127\.|localhost$|::1$)/i;
  * @throws IdentityError `ERR_LISTEN_FAILED`, and for a socket also `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`.
  */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
-  const { address, content, logger, connectionLimitMs = DEFAULT_CONNECTION_LIMIT_MS } = options;
+  const { address, takesOver = false, content, logger, connectionLimitMs = DEFAULT_CONNECTION_LIMIT_MS } = options;
   const isLoopback = 'host' in address && LOOPBACK.test(address.host);
   const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
     answer(request, response, content, isLoopback);
   });
   const connections = new BoundedConnections(http, connectionLimitMs);
-  const at = 'host' in address ? address : { path: address.socketPath, mode: SOCKET_MODE };
+  const at = 'host' in address ? address : { path: address.socketPath, mode: SOCKET_MODE, takesOver };
   const onSocket = (socket: Socket): void => connections.take(socket);
   const listener = await listenPlain({ at, backlog: BACKLOG, onSocket, logger });
   return {

@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { freePorts } from '../../src/demo/free-ports.js';
 import { spread } from '../../src/sds/spread.js';
 import { openSdsClient } from '../support/sds-client.js';
+import { askUnix } from '../support/unix-http.js';
 import { nextKey, ReturningEnvoy, serveAgents, takeKey } from './agent-process.js';
 
 t.test(
@@ -39,6 +41,60 @@ t.test(
     t.notOk(existsSync(agents.socket));
   },
 );
+
+t.test(
+  'row 76: a new agent takes over the status page, too, or waits for its port',
+  { timeout: 100_000 },
+  async (t) => {
+    const [port = 0] = await freePorts(1);
+    const cases = [
+      {
+        what: 'a Unix socket',
+        addressIn: (directory: string) => join(directory, 'status'),
+        ask: async (address: string) => (await askUnix(address, '/healthz/ready')).status,
+        waits: /^(?!.*status page waits)/s,
+      },
+      {
+        what: 'a port',
+        addressIn: () => `127.0.0.1:${port}`,
+        ask: async (address: string) => (await fetch(`http://${address}/healthz/ready`)).status,
+        waits: /"warn","msg":"status page waits for its address".*EADDRINUSE/,
+      },
+    ];
+    for (const { what, addressIn, ask, waits } of cases) {
+      await t.test(what, async (t) => {
+        const agents = await serveAgents(t);
+        const address = addressIn(agents.directory);
+        const old = await agents.start({ args: ['--status-address', address] });
+        await takeKey(openSdsClient(t, agents.socket));
+        const next = await agents.start({ args: ['--status-address', address, '--takeover'] });
+        await takeKey(openSdsClient(t, agents.socket));
+        t.match(next.err, waits);
+        t.equal(await ask(address), 200, 'one of them answers');
+        old.kill('SIGTERM');
+        t.equal(await old.ended, 0);
+        await next.says('"status page open"');
+        t.equal(await ask(address), 200, 'and then the new one');
+        await takeKey(openSdsClient(t, agents.socket));
+        next.kill('SIGTERM');
+        t.equal(await next.ended, 0);
+      });
+    }
+  },
+);
+
+t.test('row 76: who waits for the port of the status page ends like any other', { timeout: 100_000 }, async (t) => {
+  const [port = 0] = await freePorts(1);
+  const agents = await serveAgents(t);
+  const args = ['--status-address', `127.0.0.1:${port}`];
+  const old = await agents.start({ args });
+  const next = await agents.start({ args: [...args, '--takeover'] });
+  next.kill('SIGTERM');
+  t.equal(await next.ended, 0);
+  t.match((await fetch(`http://127.0.0.1:${port}/healthz/live`)).status, 200);
+  old.kill('SIGTERM');
+  t.equal(await old.ended, 0);
+});
 
 t.test('row 72: without --takeover a second agent is refused, and says what to do', { timeout: 100_000 }, async (t) => {
   const agents = await serveAgents(t);

@@ -94,11 +94,20 @@ t.test('with 5 000 Envoys of two streams each', { skip }, async (t) => {
     t.ok(perEnvoyKb <= 50, `${perEnvoyKb.toFixed(1)} kB`);
   });
 
+  const busy = others > BUSY_SHARE && `others had ${(100 * others).toFixed(0)} % of the machine meanwhile`;
+  // Without one that began while Envoys were still coming.
+  const whole = report.rotations.filter(({ reached, streams }) => reached === ENVOYS && streams === ENVOYS);
+
+  await t.test('row 66: a PING is answered within 50 ms during a push to all of them', async (t) => {
+    const slowestMs = whole.map(({ pingMs }) => pingMs?.max ?? Number.NaN);
+    t.comment(`slowest PING: ${told(slowestMs)} ms`);
+    t.ok(median(slowestMs) < 50, `${median(slowestMs).toFixed(1)} ms`, { skip: busy });
+  });
+
   await t.test('row 58: a push to all of them is ACKed within half a second, and stalls nothing', async (t) => {
     t.equal(figures.length, ROTATIONS);
-    const tookMs = report.rotations.map(({ durationMs }) => durationMs ?? Number.NaN);
-    const pushed = report.rotations.map(({ reached }) => reached);
-    t.same(pushed, Array(2 * ROTATIONS).fill(ENVOYS));
+    t.ok(whole.length > ROTATIONS, `${whole.length} pushes of a secret to all`);
+    const tookMs = whole.map(({ durationMs }) => durationMs ?? Number.NaN);
     const p99Ms = figures.map(({ delayP99Ms }) => delayP99Ms);
     const maxMs = figures.map(({ delayMaxMs }) => delayMaxMs);
     const turnMs = figures.map(({ turnMaxMs }) => turnMaxMs);
@@ -109,7 +118,6 @@ t.test('with 5 000 Envoys of two streams each', { skip }, async (t) => {
     // Medians: what else happens on the machine delays a turn now and then; what the agent does delays each rotation.
     t.ok(median(tookMs) < 500, `all ACKed: ${median(tookMs).toFixed(1)} ms`);
     t.ok(median(turnMs) < 20, `no turn takes 20 ms: ${median(turnMs).toFixed(1)}`);
-    const busy = others > BUSY_SHARE && `others had ${(100 * others).toFixed(0)} % of the machine meanwhile`;
     t.ok(median(p99Ms) < 10, `p99 below 10 ms: ${median(p99Ms).toFixed(1)}`, { skip: busy });
     t.ok(median(maxMs) < 20, `max below 20 ms: ${median(maxMs).toFixed(1)}`, { skip: busy });
   });

@@ -72,5 +72,6 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   listener = opened;
   teardown.add(() => opened.close());
   const page = agentStatus({ secrets, listener: opened, metrics, mode: config.mode, now });
-  await openStatusPage(config.statusAddress, page, { hotPath: kind, metrics, logger, teardown });
+  const { statusAddress, takesOver } = config;
+  await openStatusPage(statusAddress, page, { hotPath: kind, metrics, logger, teardown, takesOver });
 }
