@@ -10,12 +10,15 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
 const COMMITTED = 'src/rpc/gen';
 
-/** Who asks for reflection is rare: what is needed for that alone is in a module of its own. Its two versions are one in all but name. */
-const isOfReflection = (name) => name.startsWith('grpc/reflection/');
-const REFLECTION = 'grpc/reflection/v1/reflection.proto';
+/** Descriptors are what reflection answers by, and no message that anybody sends by itself. */
+const DESCRIPTOR = 'google/protobuf/descriptor.proto';
 
-/** Of Citadel, which is not what the agent's socket serves. */
-const isDescribed = (name) => !name.startsWith('istio/');
+/** Who asks for reflection is rare: what is needed for that alone is in a module of its own. Its two versions are one in all but name. */
+const REFLECTION = ['grpc/reflection/v1/reflection.proto', DESCRIPTOR];
+const isOfReflection = (name) => name.startsWith('grpc/reflection/') || name === DESCRIPTOR;
+
+/** What is Citadel's is not what the agent's socket serves. */
+const isDescribed = (name) => !name.startsWith('istio/') && name !== DESCRIPTOR;
 
 async function generate(directory) {
   const protos = (await readdir('proto', { recursive: true })).filter((name) => name.endsWith('.proto')).sort();
@@ -23,7 +26,7 @@ async function generate(directory) {
     root: 'default',
     protos: protos.filter((name) => !isOfReflection(name)),
   });
-  await generateMessages(join(directory, 'reflection'), { root: 'reflection', protos: [REFLECTION] });
+  await generateMessages(join(directory, 'reflection'), { root: 'reflection', protos: REFLECTION });
   await generateDescriptors(join(directory, 'descriptors'), protos.filter(isDescribed));
 }
 

@@ -2,6 +2,7 @@ import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor.js';
 import t, { type Test } from 'tap';
 import { Flag, Frame } from '../../src/http2/index.js';
+import { fileDescriptors } from '../../src/rpc/gen/descriptors.js';
 import {
   addHealthMethods,
   addReflectionMethods,
@@ -9,6 +10,7 @@ import {
   type RpcChannel,
   status,
 } from '../../src/rpc/index.js';
+import { FileDescriptorProto } from '../../src/rpc/reflection/descriptor-codec.js';
 import { createSdsServer } from '../../src/sds/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { FakeSecretSource } from '../support/fake-secret-source.js';
@@ -151,6 +153,14 @@ for (const { name, fields } of unknown) {
     stream.cancel();
   });
 }
+
+t.test('what ships reads all of our descriptors, and writes them as they were', async (t) => {
+  t.ok(fileDescriptors.length > 0);
+  for (const text of fileDescriptors) {
+    const bytes = Buffer.from(text, 'base64');
+    t.ok(bytes.equals(FileDescriptorProto.encode(FileDescriptorProto.decode(bytes)).finish()));
+  }
+});
 
 t.test('a client that half-closes gets all answers, then OK', async (t) => {
   const { channel } = await serve(t);
