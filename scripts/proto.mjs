@@ -10,6 +10,9 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
 const COMMITTED = 'src/rpc/gen';
 
+/** Files that say more than those of the same name in proto/: what is served and never read here costs nothing but their descriptors. */
+const SERVED = 'src/rpc/reflection/proto';
+
 /** Descriptors are what reflection answers by, and no message that anybody sends by itself. */
 const DESCRIPTOR = 'google/protobuf/descriptor.proto';
 
@@ -21,13 +24,18 @@ const isOfReflection = (name) => name.startsWith('grpc/reflection/') || name ===
 const isDescribed = (name) => !name.startsWith('istio/') && name !== DESCRIPTOR;
 
 async function generate(directory) {
-  const protos = (await readdir('proto', { recursive: true })).filter((name) => name.endsWith('.proto')).sort();
+  const protos = await protosOf('proto');
   await generateMessages(join(directory, 'messages'), {
     root: 'default',
     protos: protos.filter((name) => !isOfReflection(name)),
   });
   await generateMessages(join(directory, 'reflection'), { root: 'reflection', protos: REFLECTION });
-  await generateDescriptors(join(directory, 'descriptors'), protos.filter(isDescribed));
+  const described = new Set([...protos.filter(isDescribed), ...(await protosOf(SERVED))]);
+  await generateDescriptors(join(directory, 'descriptors'), [...described].sort());
+}
+
+async function protosOf(directory) {
+  return (await readdir(directory, { recursive: true })).filter((name) => name.endsWith('.proto')).sort();
 }
 
 async function generateMessages(base, { root, protos }) {
@@ -46,7 +54,7 @@ async function generateMessages(base, { root, protos }) {
 }
 
 async function generateDescriptors(base, protos) {
-  const lines = (await encodeDescriptors('proto', protos)).map(
+  const lines = (await encodeDescriptors([SERVED, 'proto'], protos)).map(
     (bytes) => `'${Buffer.from(bytes).toString('base64')}',`,
   );
   await writeFile(`${base}.js`, `export const fileDescriptors = [\n${lines.join('\n')}\n];\n`);

@@ -72,6 +72,10 @@ t.test(
     const fetch = 'envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
     const fetched = JSON.parse(await grpcurl('-d', '{"resource_names":["ROOTCA"]}', socket, fetch));
     t.equal(plain(fetched.resources[0].validationContext.trustedCa.inlineBytes), ca.rootPem.toString().trim());
+    const all = JSON.parse(await grpcurl('-d', '{"resource_names":["ALL"]}', socket, fetch));
+    const [domain] = all.resources[0].validationContext.customValidatorConfig.typedConfig.trustDomains;
+    t.equal(domain.name, 'cluster.local', 'in a type within a type');
+    t.equal(plain(domain.trustBundle.inlineBytes), ca.rootPem.toString().trim());
     const streamed = await grpcurl(
       ...['-d', '{"resource_names":["ROOTCA"]}', socket],
       'envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets',
