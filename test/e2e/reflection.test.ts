@@ -30,8 +30,15 @@ const SERVICES = [
   'grpc.reflection.v1alpha.ServerReflection',
 ];
 
+/** What ships, in a place where no packages are. */
+function copyOfDist(t: Test): string {
+  const dist = shortDir(t);
+  cpSync(DIST, dist, { recursive: true });
+  return dist;
+}
+
 /** An agent of what ships, that holds its certificate. */
-async function startAgent(t: Test, { dist = DIST } = {}) {
+async function startAgent(t: Test, { dist = copyOfDist(t) } = {}) {
   const ca = await FakeCaServer.start(t);
   const directory = shortDir(t);
   const [socket = '', root = '', token = ''] = ['s', 'root.pem', 'token'].map((name) => join(directory, name));
@@ -101,8 +108,7 @@ t.test('the agent that ships has neither grpc-js nor descriptors, and loads the 
   t.match(apart, /fileDescriptorProtos/);
   t.notMatch(apart, /grpc-node-js/);
 
-  const dist = t.testdir();
-  cpSync(DIST, dist, { recursive: true });
+  const dist = copyOfDist(t);
   rmSync(join(dist, 'reflection.js'));
   const { socket } = await startAgent(t, { dist });
   const channel = openChannel({ unix: socket });
