@@ -2,8 +2,8 @@
 //   build/  every .ts file of src/, test/ and bench/ on its own, for tests and benches (no bundling, source maps)
 //   dist/   what ships: minified bundles, without node_modules
 // esbuild only strips types; `npm run typecheck` is what checks them.
-import { chmod, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { ADDON_FILE } from './build-native.mjs';
@@ -34,6 +34,13 @@ export async function buildForTests() {
   await rm('build', { recursive: true, force: true });
   await build({ ...common, entryPoints, outdir: 'build', outbase: '.' });
   await copyAddon('build/src/addon');
+}
+
+/** Has the tests load this addon until the next build. */
+export async function testWithAddon(file) {
+  const place = `build/src/addon/${ADDON_FILE}`;
+  await mkdir(dirname(place), { recursive: true });
+  await copyFile(file, place);
 }
 
 /** Puts the addon, if it was built, beside the module that loads it. */

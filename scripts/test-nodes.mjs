@@ -1,14 +1,14 @@
-// `node scripts/test-nodes.mjs [--cxx clang++] [TEST FILES]`: the addon on every line of Node that we support, each as its own
+// `node scripts/test-nodes.mjs [--cxx clang++] [--compiled-for 24] [TEST FILES]`: the addon on every line of Node that we support, each as its own
 // program from npm. For each it is compiled against the headers of that Node and loaded in the next one, which proves
 // what ships: one file for all. There the tests of addon, platform and hot path run. Not part of `npm test`: it downloads
 // 150 MB once, and takes some minutes.
 import { spawnSync } from 'node:child_process';
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { buildForTests } from './build.mjs';
-import { ADDON_FILE, buildAddon } from './build-native.mjs';
+import { buildForTests, testWithAddon } from './build.mjs';
+import { buildAddon } from './build-native.mjs';
 import { excerpt, run, SetupError } from './setup/run.mjs';
 import { runScript } from './setup.mjs';
 
@@ -21,7 +21,10 @@ const HOME = '.cache/nodes';
 
 const ROOMS = ['addon', 'platform', 'hotpath'];
 
-const { values, positionals } = parseArgs({ options: { cxx: { type: 'string' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { cxx: { type: 'string' }, 'compiled-for': { type: 'string', default: '' } },
+  allowPositionals: true,
+});
 
 /** The folder with `bin/node` and `include/node` of a version, by npm: it knows them by their content. */
 async function getNode(version) {
@@ -48,32 +51,34 @@ await runScript(async () => {
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new SetupError('these Nodes are for linux-x64');
   // node-gyp reads it, as make does.
   if (values.cxx !== undefined) Object.assign(process.env, { CXX: values.cxx, LINK: values.cxx });
-  const nodes = [];
-  for (const version of VERSIONS) nodes.push({ version, folder: await getNode(version) });
+  const compiledFor = VERSIONS.filter((version) => version.startsWith(values['compiled-for']));
+  if (compiledFor.length === 0) {
+    throw new SetupError(
+      `--compiled-for: got ${values['compiled-for']}, expected the beginning of one of ${VERSIONS.join(', ')}`,
+    );
+  }
   await buildForTests();
   const failed = [];
   try {
-    for (const [index, { version, folder }] of nodes.entries()) {
-      const tested = nodes[(index + 1) % nodes.length];
+    for (const version of compiledFor) {
+      const tested = VERSIONS[(VERSIONS.indexOf(version) + 1) % VERSIONS.length];
       const file = join(HOME, version, 'sidecert.node');
-      await buildAddon({ out: file, nodedir: folder });
-      await copyFile(file, `build/src/addon/${ADDON_FILE}`);
-      console.log(
-        `\n== compiled for Node ${version} by ${values.cxx ?? 'the default compiler'}, loaded in ${tested.version}`,
-      );
+      await buildAddon({ out: file, nodedir: await getNode(version) });
+      await testWithAddon(file);
+      console.log(`\n== compiled for Node ${version} by ${values.cxx ?? 'the default compiler'}, loaded in ${tested}`);
       for (const test of await testFiles()) {
         // A test is a program: its runner would bring more of npm into a Node that is not what it was set up with.
-        const { code, output } = await run(join(tested.folder, 'bin/node'), [test]);
+        const { code, output } = await run(join(await getNode(tested), 'bin/node'), [test]);
         const [totals = ''] = /^# \{.*$/m.exec(output) ?? [];
         console.log(`${code === 0 ? 'ok   ' : 'FAIL '} ${test} ${totals}`);
         if (code === 0) continue;
         console.log(output);
-        failed.push(`${test}, addon of Node ${version} in ${tested.version}`);
+        failed.push(`${test}, addon of Node ${version} in ${tested}`);
       }
     }
   } finally {
     await buildForTests();
   }
   if (failed.length > 0) throw new SetupError(`failed:\n${failed.join('\n')}`);
-  console.log(`\nthe addon works on Node ${VERSIONS.join(', ')}`);
+  console.log(`\nthe addon works, compiled for Node ${compiledFor.join(', ')}`);
 });

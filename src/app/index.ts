@@ -2,7 +2,8 @@
  * app: the composition roots. Each builds its graph of rooms, starts it, and stops it in reverse order. Every part is
  * loaded when it is first started: an agent never loads the CA, and neither loads the YAML of a bootstrap.
  */
-import type { AgentConfig, BootstrapConfig, CitadelConfig, HealthConfig } from '../config/index.js';
+import type { AgentConfig, BootstrapConfig, CitadelConfig, HealthConfig, VersionConfig } from '../config/index.js';
+import { IdentityError } from '../errors/index.js';
 import type { AppContext, RunningApp } from './running-app.js';
 
 export type { AppContext, RunningApp } from './running-app.js';
@@ -40,9 +41,13 @@ export async function checkHealth(config: HealthConfig): Promise<{ isServing: bo
   return health.checkHealth(config);
 }
 
-/** Who would do the cryptography here, and why, as `--hot-path auto` decides: `native`, or `js: REASON`. */
-export async function describeHotPath(): Promise<string> {
+/** Who would do the cryptography here, and why: `native`, `js: REASON`, or `none: REASON` where nothing would start. */
+export async function describeHotPath({ hotPath }: VersionConfig): Promise<string> {
   const { chooseHotPath } = await import('../hotpath/index.js');
-  const { kind, reason } = chooseHotPath('auto');
-  return kind === 'native' ? kind : `${kind}: ${reason}`;
+  try {
+    const { kind, reason } = chooseHotPath(hotPath);
+    return kind === 'native' ? kind : `${kind}: ${reason}`;
+  } catch (error) {
+    return `none: ${error instanceof IdentityError ? error.message : String(error)}`;
+  }
 }

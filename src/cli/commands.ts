@@ -1,4 +1,4 @@
-import { checkHealth, renderBootstrap, startAgent, startCitadel } from '../app/index.js';
+import { checkHealth, describeHotPath, renderBootstrap, startAgent, startCitadel, VERSION } from '../app/index.js';
 import type {
   AgentConfig,
   BootstrapConfig,
@@ -6,6 +6,7 @@ import type {
   DemoConfig,
   FleetConfig,
   HealthConfig,
+  VersionConfig,
 } from '../config/index.js';
 import { Exit, onReaderGone, print, printError } from './process.js';
 import { serve } from './serve.js';
@@ -29,6 +30,12 @@ export async function runHealth(config: HealthConfig): Promise<number> {
   return isServing ? Exit.ok : Exit.failed;
 }
 
+export async function runVersion(config: VersionConfig): Promise<number> {
+  const { node, openssl } = process.versions;
+  print(`sidecert ${VERSION} (node ${node}, openssl ${openssl}, hot path ${await describeHotPath(config)})\n`);
+  return Exit.ok;
+}
+
 /** Loaded only here: no other command needs the fleet. */
 export async function runFleetCommand(config: FleetConfig): Promise<number> {
   const { FleetDisplay, runFleet, textReport, writeReports } = await import('../fleet/index.js');
@@ -45,13 +52,14 @@ export async function runFleetCommand(config: FleetConfig): Promise<number> {
 }
 
 /** Loaded only here: no other command needs the demo. */
-export async function runDemoCommand({ once }: DemoConfig): Promise<number> {
+export async function runDemoCommand({ once, hotPath }: DemoConfig): Promise<number> {
   const { runDemo } = await import('../demo/index.js');
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   onReaderGone(() => stop.abort());
   return runDemo({
     once,
+    hotPath,
     envoyPath: process.env.ENVOY_PATH,
     sidecertCommand: [process.execPath, process.argv[1] ?? ''],
     out: (line) => print(`${line}\n`),

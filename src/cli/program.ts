@@ -1,4 +1,3 @@
-import { describeHotPath, VERSION } from '../app/index.js';
 import {
   COMMANDS,
   type CommandName,
@@ -11,7 +10,15 @@ import {
 } from '../config/index.js';
 import { IdentityError } from '../errors/index.js';
 import { redact } from '../telemetry/index.js';
-import { runAgent, runBootstrap, runCitadel, runDemoCommand, runFleetCommand, runHealth } from './commands.js';
+import {
+  runAgent,
+  runBootstrap,
+  runCitadel,
+  runDemoCommand,
+  runFleetCommand,
+  runHealth,
+  runVersion,
+} from './commands.js';
 import { configSources, Exit, print, printError } from './process.js';
 
 /**
@@ -34,8 +41,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       return run('health', COMMANDS.health, rest, runHealth);
     case 'version':
     case '--version':
-      print(await versionText());
-      return Exit.ok;
+      return run('version', COMMANDS.version, rest, runVersion);
     case 'help':
     case '--help':
     case '-h':
@@ -43,15 +49,10 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       return Exit.ok;
     default:
       printError(
-        `sidecert: got ${name === undefined ? 'no command' : JSON.stringify(redact(name))}, expected one of ${[...Object.keys(COMMANDS), 'version', 'help'].join(', ')}\n`,
+        `sidecert: got ${name === undefined ? 'no command' : JSON.stringify(redact(name))}, expected one of ${[...Object.keys(COMMANDS), 'help'].join(', ')}\n`,
       );
       return Exit.usage;
   }
-}
-
-async function versionText(): Promise<string> {
-  const { node, openssl } = process.versions;
-  return `sidecert ${VERSION} (node ${node}, openssl ${openssl}, hot path ${await describeHotPath()})\n`;
 }
 
 async function run<S extends Schema>(

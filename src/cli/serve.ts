@@ -1,7 +1,6 @@
 import type { AppContext, RunningApp } from '../app/index.js';
 import { createJsonLogger, Field, type Logger, type LogLevel } from '../telemetry/index.js';
-import { LogLines } from './log-lines.js';
-import { Exit, nodeFlags, printError } from './process.js';
+import { Exit, logOutput, nodeFlags } from './process.js';
 
 /** What a shutdown may take, so that the process has gone before Kubernetes or a user loses patience. */
 const SHUTDOWN_LIMIT_MS = 4500;
@@ -11,10 +10,7 @@ const SHUTDOWN_LIMIT_MS = 4500;
  * A second signal, or a shutdown that takes longer than 4.5 s, ends the process at once.
  */
 export async function serve(logLevel: LogLevel, start: (context: AppContext) => Promise<RunningApp>): Promise<number> {
-  const lines = new LogLines(printError);
-  process.on('exit', () => lines.flush());
-  const write = (line: string, level: LogLevel): void => lines.add(line, level === 'warn' || level === 'error');
-  const logger = createJsonLogger({ level: logLevel, write, now: Date.now });
+  const logger = createJsonLogger({ level: logLevel, write: logOutput(), now: Date.now });
   surviveNothing(logger);
   const stopped = firstSignal();
   const app = await start({ logger, now: Date.now, random: Math.random, nodeFlags: nodeFlags() });

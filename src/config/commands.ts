@@ -7,6 +7,7 @@ import { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
 import type { FileFacts } from './kinds.js';
 import type { ConfigOf, Schema } from './option.js';
 import { secretProblems } from './secret-problems.js';
+import { VERSION_OPTIONS } from './version-options.js';
 
 /** One command of the program: what it is for and what can be set. */
 export interface CommandSpec<S extends Schema = Schema> {
@@ -56,6 +57,11 @@ export const COMMANDS = {
     schema: HEALTH_OPTIONS,
     example: 'sidecert health --socket ./sds.sock',
     check: checkHealth,
+  },
+  version: {
+    summary: 'print the version, and who does the cryptography',
+    schema: VERSION_OPTIONS,
+    example: 'sidecert version',
   },
 } as const satisfies Readonly<Record<string, CommandSpec>>;
 

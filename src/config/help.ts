@@ -13,7 +13,6 @@ export function overview(): string {
     'Usage: sidecert COMMAND [flags]',
     '',
     ...lines,
-    `  ${'version'.padEnd(12)}print the version`,
     '',
     'sidecert COMMAND --help tells all about a command.',
     '',

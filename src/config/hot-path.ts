@@ -1,7 +1,7 @@
 import { oneOf } from './kinds.js';
 import { withDefault } from './option.js';
 
-/** The same setting for every command that has keys to make or to sign with. */
+/** The same setting for every command that has keys to make or to sign with, starts one that has, or tells of it. */
 export const HOT_PATH = withDefault(oneOf(['native', 'js', 'auto']), 'auto', {
   flag: 'hot-path',
   description:

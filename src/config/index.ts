@@ -14,3 +14,4 @@ export type { HostPort, NamedFile, SanMatcher, StatusAddress } from './kinds.js'
 export { type ConfigOf, configKey, environmentName, type OptionSpec, type Schema } from './option.js';
 export { type ConfigProblem, type ConfigResult, type ConfigSources, readConfig } from './read-config.js';
 export { configurationReference } from './reference.js';
+export { VERSION_OPTIONS, type VersionConfig } from './version-options.js';

@@ -5,8 +5,13 @@ import { TOKEN_ISSUER } from './kubernetes/token-issuer.js';
 import { TRUST_DOMAIN } from './plan.js';
 import type { ProcessSpec } from './processes/supervised-process.js';
 
-/** How to run `sidecert`: program and leading arguments. */
-export type SidecertCommand = readonly string[];
+/** How to run `sidecert`. */
+export interface Sidecert {
+  /** Program and leading arguments. */
+  readonly sidecertCommand: readonly string[];
+  /** The `--hot-path` of all that make keys or sign; their own choice unless given. */
+  readonly hotPath?: string;
+}
 
 /** A Citadel: where it keeps its files, and where it listens. */
 export interface CaPlace {
@@ -19,10 +24,7 @@ export interface CaPlace {
 }
 
 /** The process of a Citadel. Pure. */
-export function caProcess(
-  sidecert: SidecertCommand,
-  { name, directory, port, jwksFile, keepsRoot }: CaPlace,
-): ProcessSpec {
+export function caProcess(sidecert: Sidecert, { name, directory, port, jwksFile, keepsRoot }: CaPlace): ProcessSpec {
   return {
     name,
     logFile: join(directory, 'citadel.log'),
@@ -45,13 +47,12 @@ export async function isCaUp({ directory, port }: Pick<CaPlace, 'directory' | 'p
   return canConnect(port);
 }
 
-/** `sidecert` with these arguments. Pure. */
+/** `sidecert citadel` or `agent` with these arguments. Pure. */
 export function sidecertCommand(
-  sidecert: SidecertCommand,
+  { sidecertCommand: [command = process.execPath, ...leading], hotPath }: Sidecert,
   args: readonly string[],
 ): { command: string; args: string[] } {
-  const [command = process.execPath, ...leading] = sidecert;
-  return { command, args: [...leading, ...args] };
+  return { command, args: [...leading, ...args, ...(hotPath === undefined ? [] : ['--hot-path', hotPath])] };
 }
 
 function canConnect(port: number): Promise<boolean> {

@@ -6,7 +6,7 @@ import {
   isCaUp,
   privateDirectory,
   rootFileOf,
-  type SidecertCommand,
+  type Sidecert,
   sidecertCommand,
 } from './certificate-authority.js';
 import { type HttpApp, startHttpbin } from './kubernetes/http-app.js';
@@ -25,13 +25,12 @@ import { startSidecar } from './sidecars/start-sidecar.js';
 /** The shortest life that a Kubernetes API server grants to a token. */
 const TOKEN_TTL_SECONDS = 600;
 
-export interface DemoClusterOptions {
+export interface DemoClusterOptions extends Sidecert {
   /** The demo's own directory; nothing is written elsewhere. */
   readonly directory: string;
   readonly plan: DemoPlan;
   /** Undefined: our stand-in takes the place of each Envoy. */
   readonly envoyPath: string | undefined;
-  readonly sidecertCommand: SidecertCommand;
   /** The life of the workloads' certificates. */
   readonly ttlSeconds: number;
   /** The life of the pods' tokens; that of Kubernetes unless given. */
@@ -181,7 +180,7 @@ export class DemoCluster {
 
   async #startCa(ca: CaPlace): Promise<SupervisedProcess> {
     await privateDirectory(ca.directory);
-    const process = this.#supervisor.start(caProcess(this.options.sidecertCommand, ca));
+    const process = this.#supervisor.start(caProcess(this.options, ca));
     await whenUp(process, (signal) => until(`${ca.name} up`, signal, async () => (await isCaUp(ca)) || undefined));
     return process;
   }
@@ -200,7 +199,7 @@ export class DemoCluster {
     const process = this.#supervisor.start({
       name,
       logFile: join(workload.directory, 'agent.log'),
-      ...sidecertCommand(this.options.sidecertCommand, ['agent', ...args]),
+      ...sidecertCommand(this.options, ['agent', ...args]),
       onLine,
     });
     const socketThere = () => access(workload.socketPath).then(() => true);

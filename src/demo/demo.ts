@@ -24,6 +24,8 @@ export interface DemoOptions {
   readonly once: boolean;
   /** A real Envoy; without it, or with `none`, our stand-in takes its place. */
   readonly envoyPath: string | undefined;
+  /** Who does the cryptography of Citadel and agents: their `--hot-path`. */
+  readonly hotPath: string;
   /** How to run `sidecert`: program and leading arguments. */
   readonly sidecertCommand: readonly string[];
   /** Takes one line. */
@@ -40,7 +42,7 @@ export interface DemoOptions {
  * checks held, 1 when one failed or something did not start. All processes and files that it made are gone by then.
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
-  const { out, signal, once, sidecertCommand } = options;
+  const { out, signal, once, hotPath, sidecertCommand } = options;
   const envoyPath = options.envoyPath === NO_ENVOY || options.envoyPath === '' ? undefined : options.envoyPath;
   const progress = new Progress({ out, draw: options.isTerminal ? options.draw : undefined, now: Date.now });
   const directory = await mkdtemp(join(tmpdir(), 'sidecert-'));
@@ -48,6 +50,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     directory,
     plan: planDemo(directory, await freePorts(PORTS_NEEDED)),
     envoyPath,
+    hotPath,
     sidecertCommand,
     ttlSeconds: once ? TTL_SECONDS.once : TTL_SECONDS.watched,
     onTrouble: (line) => progress.line(`!     ${line}`),

@@ -78,7 +78,7 @@ function isSpace(text: string, at: number): boolean {
   return text[at] === ' ' || text[at] === '\t';
 }
 
-/** Whether fields may stand behind the content of a request. (RFC 9113 §8.1) */
+/** Whether fields may stand behind the content of a message. (RFC 9113 §8.1) */
 export function areTrailers(all: readonly HeaderField[]): boolean {
   return all.every(([name, value]) => FIELD_NAME.test(name) && !BAD_VALUE.test(value));
 }

@@ -28,6 +28,8 @@ export interface FramedCall {
   readonly authorization: readonly string[];
   /** The values of any header, as they came; `name` in lower case. */
   metadata(name: string): readonly string[];
+  /** Lets go of the metadata, with the caller's token in it: from now on there is none. For calls that stay for days. */
+  forgetMetadata(): void;
   /** Which connection of its server it came by, counted from 1. */
   readonly connection: number;
   /** Who is at the other end of that; `undefined` where nobody can tell. */
@@ -79,6 +81,8 @@ const OK_TRAILERS = encodeHeaderBlock(trailersOf(OK));
 
 const NOTHING = Buffer.alloc(0);
 
+const NO_FIELDS: RequestHead['fields'] = [];
+
 /** No message has begun. */
 const BETWEEN = -1;
 
@@ -101,7 +105,7 @@ export interface CallBook {
 /** A {@link FramedCall} on a stream of HTTP/2. */
 export class Http2Call implements FramedCall, StreamEvents {
   readonly #stream: ServerStream;
-  readonly #fields: RequestHead['fields'];
+  #fields: RequestHead['fields'];
   readonly #book: CallBook;
   #events: CallEvents | undefined;
   #deadline: NodeJS.Timeout | undefined;
@@ -129,6 +133,10 @@ export class Http2Call implements FramedCall, StreamEvents {
 
   metadata(name: string): readonly string[] {
     return this.#fields.filter((field) => field[0] === name).map((field) => field[1]);
+  }
+
+  forgetMetadata(): void {
+    this.#fields = NO_FIELDS;
   }
 
   get connection(): number {

@@ -16,6 +16,6 @@ export { wiresOf } from './socket-wire.js';
 export { GRPC_STATUS, type StatusText, toStatusObject } from './status.js';
 export { status } from './status-code.js';
 export { listenTls, type TlsCertificate, type TlsListener, type TlsListenerOptions } from './tls-listener.js';
-export { openUnaryConnection, type UnaryConnection, type UnaryTarget } from './unary-connection.js';
+export { openUnaryConnection, type UnaryConnection } from './unary-connection.js';
 export { addUnaryMethod, type ServedCall, type UnaryMethod } from './unary-method.js';
 export { type Listener, listenUnix, type UnixListenerOptions } from './unix-listener.js';

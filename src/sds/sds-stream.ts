@@ -110,6 +110,7 @@ export class SdsStream
     const call = this.#call;
     call.listen(this);
     const caller = { authorization: call.authorization, connection: call.connection };
+    call.forgetMetadata();
     const gone = (): AbortSignal => {
       this.#opening ??= new AbortController();
       return this.#opening.signal;

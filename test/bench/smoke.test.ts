@@ -40,6 +40,12 @@ for (const name of BENCHES) {
   });
 }
 
+t.test('the soak of the addon runs to its end', { skip: NO_ADDON }, async (t) => {
+  const run = promisify(execFile);
+  const { stdout } = await run(process.execPath, ['build/bench/hot-path-soak.js', '--smoke'], { cwd: ROOT });
+  t.equal(stdout.match(/: 2000 in \d+ s, \d+ accepted/g)?.length, 5);
+});
+
 t.test('the load scenes run to their end, with every secret good', async (t) => {
   const run = promisify(execFile);
   const { stdout } = await run(process.execPath, ['build/bench/load.js', '--smoke', '--hot-path', 'js'], { cwd: ROOT });

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import t, { type Test } from 'tap';
+import { NO_ADDON } from '../hotpath/implementations.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
@@ -16,7 +17,8 @@ const TELL_LOADED = `
     writeSync(1, [...process.moduleLoadList, ...Object.keys(require.cache), 'told'].join('\\n'));
   });`;
 
-t.test('an agent of one workload that serves has loaded neither threads nor what few agents need', async (t) => {
+/** What an agent of one workload has loaded when it serves and is ended. */
+async function loadedBy(t: Test, ...flags: string[]): Promise<string> {
   const ca = await FakeCaServer.start(t);
   const directory = shortDir(t);
   const file = (name: string, content: string | Buffer): string => {
@@ -26,7 +28,7 @@ t.test('an agent of one workload that serves has loaded neither threads nor what
   const args = [
     ...['agent', '--socket', join(directory, 's'), '--ca-address', ca.address, '--ca-root', file('root', ca.rootPem)],
     ...['--token-file', file('token', await new TokenIssuer().token('foo', 'sleep'))],
-    ...['--namespace', 'foo', '--service-account', 'sleep'],
+    ...['--namespace', 'foo', '--service-account', 'sleep', ...flags],
   ];
   const sidecert = [process.execPath, '--require', file('tell.cjs', TELL_LOADED), PROGRAM];
   const agent = new SidecertProcess(t, args, { sidecert });
@@ -34,6 +36,16 @@ t.test('an agent of one workload that serves has loaded neither threads nor what
   agent.kill('SIGTERM');
   t.equal(await agent.ended, 0);
   t.match(agent.out, /told$/);
-  t.same(agent.out.match(/NativeModule (worker_threads|zlib|dns|child_process)$/gm), null);
-  t.same(agent.out.match(/dist\/packages\/.*/g), null);
+  return agent.out;
+}
+
+t.test('an agent of one workload that serves has loaded neither threads nor what few agents need', async (t) => {
+  const loaded = await loadedBy(t);
+  t.same(loaded.match(/NativeModule (worker_threads|zlib|dns|child_process)$/gm), null);
+  t.same(loaded.match(/dist\/packages\/.*/g), null);
+});
+
+t.test('an agent with the hot path in JavaScript never touches the addon', { skip: NO_ADDON }, async (t) => {
+  t.match(await loadedBy(t, '--hot-path', 'auto'), /sidecert\.node$/m);
+  t.notMatch(await loadedBy(t, '--hot-path', 'js'), /sidecert\.node$/m);
 });

@@ -87,6 +87,20 @@ for (const kind of ['auto', 'js']) {
   });
 }
 
+t.test('version tells who would do the cryptography under the same settings, also when nobody would', async (t) => {
+  const { program } = shippedWithoutAddon(t);
+  const version = (args: string[], env = {}) =>
+    spawnSync(process.execPath, [program, 'version', ...args], { env: { ...process.env, ...env }, encoding: 'utf8' });
+  t.match(version(['--hot-path', 'js']).stdout, 'hot path js: asked for)');
+  t.match(version([], { SIDECERT_HOT_PATH: 'js' }).stdout, 'hot path js: asked for)');
+  const none = version(['--hot-path', 'native']);
+  t.match(none, {
+    status: 0,
+    stdout: /^sidecert .* hot path none: hot path: got native, but no addon .*npm run setup/,
+  });
+  t.match(version(['--nope']), { status: 2, stderr: /--nope: got an unknown flag/ });
+});
+
 t.test('of the addons for several machines the one for this is taken, and version tells who works', async (t) => {
   const { program, directory } = shippedWithoutAddon(t);
   const version = () => spawnSync(process.execPath, [program, 'version'], { encoding: 'utf8' }).stdout;

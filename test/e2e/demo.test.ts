@@ -38,7 +38,7 @@ interface Played {
   readonly done: Promise<number | null>;
 }
 
-function play(t: Test, envoy: string, { args = ['--once'], sidecert = SIDECERT } = {}): Played {
+function play(t: Test, envoy: string, { args = ['--once'] as readonly string[], sidecert = SIDECERT } = {}): Played {
   const temporary = shortDir(t);
   const [command = '', ...leading] = sidecert;
   const env = { ...process.env, ENVOY_PATH: envoy, TMPDIR: temporary };
@@ -51,18 +51,19 @@ function play(t: Test, envoy: string, { args = ['--once'], sidecert = SIDECERT }
 }
 
 const stages = [
-  { name: 'with real Envoys', sidecert: SIDECERT, envoy: envoyPath, skip, word: 'with real Envoys' },
+  { name: 'with real Envoys', args: ['--once'], sidecert: SIDECERT, envoy: envoyPath, skip, word: 'with real Envoys' },
   {
-    name: 'without an Envoy, saying so',
+    name: 'without an Envoy, saying so, and all in JavaScript',
+    args: ['--once', '--hot-path', 'js'],
     sidecert: UNBUNDLED_SIDECERT,
     envoy: 'none',
     skip: false,
     word: 'with stand-ins for Envoy',
   },
 ];
-for (const { name, sidecert, envoy, skip, word } of stages) {
+for (const { name, args, sidecert, envoy, skip, word } of stages) {
   t.test(`the demo keeps all its promises ${name}`, { skip, timeout: 90_000 }, async (t) => {
-    const { done, lines, temporary } = play(t, envoy, { sidecert });
+    const { done, lines, temporary } = play(t, envoy, { args, sidecert });
     t.equal(await done, 0);
     t.strictSame(
       lines.filter((line) => line.includes(' to httpbin.')),

@@ -8,8 +8,8 @@ import { encodeRequest } from '../support/sds-client.js';
 import { PingWatch } from './ping-watch.js';
 import { asks, LIST_SERVICES, REFLECTION, STREAM_SECRETS, serveHostile, Victim } from './served.js';
 
-// As an agent has it (src/cli/launch.ts): the garbage collector's pauses are its own, too. It works alone here, since the
-// wait for helpers that have no CPU would look like a pause.
+// As an agent has it (src/cli/launch.ts): the garbage collector's pauses are its own, too, and it works alone here, so that
+// they are seen in full.
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--no-parallel-scavenge');
 
@@ -18,10 +18,12 @@ setFlagsFromString('--no-parallel-scavenge');
 reflectionOf([]);
 
 const NOTHING = Buffer.alloc(0);
-const PER_WRITE = 250;
+
+/** Few, since flooder and server are one thread: a PING takes three turns, and each of them has so many steps. */
+const PER_WRITE = 100;
 
 /** Twice of what a server of ours puts up with. */
-const WRITES = 160;
+const WRITES = 400;
 
 /** What the `count`-th step of a flood sends; stream 1 is open. */
 const floods: readonly { name: string; step: (count: number) => Buffer }[] = [
@@ -63,7 +65,7 @@ for (const { name, step } of floods) {
         if (flooder.isClosed) break;
         flooder.send(write);
         await nextTurn();
-        if (at % 20 === 0) slowestMs = Math.max(slowestMs, await victim.rotates());
+        if (at % 50 === 0) slowestMs = Math.max(slowestMs, await victim.rotates());
       }
       t.equal(await flooder.ended(), ErrorCode.enhanceYourCalm);
       await pings.wasNeverKeptWaiting(t);
