@@ -110,11 +110,15 @@ const reflectionApart = {
 
 /**
  * Of what @grpc/reflection loads, the class that we use takes the statuses of grpc-js alone; the rest is for its other half,
- * which adds a service to a server of grpc-js.
+ * which adds a service to a server of grpc-js. Descriptors it reads by an extension of the whole of protobufjs, which makes its
+ * code when it starts: for 60 ms nobody else is served. Code made beforehand, as of all our messages, does that in a few.
  */
 const withoutGrpcJs = {
   name: 'without-grpc-js',
   setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^protobufjs\/ext\/descriptor$/ }, () => ({
+      path: resolve('src/rpc/reflection/descriptor-codec.ts'),
+    }));
     onResolve({ filter: /^@grpc\/grpc-js$/ }, () => ({ path: resolve('src/rpc/status-code.ts') }));
     onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ path }) => ({ path, namespace: 'nothing' }));
     onLoad({ filter: /^/, namespace: 'nothing' }, () => ({ contents: '' }));

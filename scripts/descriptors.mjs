@@ -10,21 +10,21 @@ const { FileDescriptorProto } = descriptor;
 const { Type: Kind, Label } = descriptor.FieldDescriptorProto;
 
 /**
- * The descriptors of `files` (paths below `directory`) and of all that they import, encoded, each behind those that it
- * imports.
+ * The descriptors of `files` and of all that they import, encoded, each behind those that it imports. A file is taken from the
+ * first of `directories` that has it.
  */
-export async function encodeDescriptors(directory, files) {
+export async function encodeDescriptors(directories, files) {
   const found = new Map();
   const root = new protobuf.Root();
-  for (const file of files) await load(file, { directory, found, root });
+  for (const file of files) await load(file, { directories, found, root });
   root.resolveAll();
   return [...found.values()].map((file) => FileDescriptorProto.encode(describeFile(file, root)).finish());
 }
 
-async function load(name, { directory, found, root }) {
+async function load(name, { directories, found, root }) {
   if (found.has(name)) return;
-  const { package: packageName, imports, add } = await read(name, directory);
-  for (const one of imports) await load(one, { directory, found, root });
+  const { package: packageName, imports, add } = await read(name, directories);
+  for (const one of imports) await load(one, { directories, found, root });
   // What a file declares is what its package did not have before.
   const declared = new Set(root.define(packageName).nestedArray);
   add(root);
@@ -33,12 +33,21 @@ async function load(name, { directory, found, root }) {
 }
 
 /** Google's well-known types come with protobufjs, not as files. */
-async function read(name, directory) {
+async function read(name, directories) {
   const known = protobuf.common.get(name);
   if (known !== null) return { package: 'google.protobuf', imports: [], add: (root) => root.addJSON(known.nested) };
-  const source = await readFile(join(directory, name), 'utf8');
+  const source = await readFirst(directories.map((directory) => join(directory, name)));
   const { package: packageName, imports = [] } = protobuf.parse(source, new protobuf.Root(), { keepCase: true });
   return { package: packageName, imports, add: (root) => protobuf.parse(source, root, { keepCase: true }) };
+}
+
+async function readFirst([path, ...others]) {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error.code !== 'ENOENT' || others.length === 0) throw error;
+    return readFirst(others);
+  }
 }
 
 const isPackage = (member) => member.constructor === protobuf.Namespace;

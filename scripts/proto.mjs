@@ -10,21 +10,32 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
 const COMMITTED = 'src/rpc/gen';
 
-/** Who asks for reflection is rare: what is needed for that alone is in a module of its own. Its two versions are one in all but name. */
-const isOfReflection = (name) => name.startsWith('grpc/reflection/');
-const REFLECTION = 'grpc/reflection/v1/reflection.proto';
+/** Files that say more than those of the same name in proto/: what is served and never read here costs nothing but their descriptors. */
+const SERVED = 'src/rpc/reflection/proto';
 
-/** Of Citadel, which is not what the agent's socket serves. */
-const isDescribed = (name) => !name.startsWith('istio/');
+/** Descriptors are what reflection answers by, and no message that anybody sends by itself. */
+const DESCRIPTOR = 'google/protobuf/descriptor.proto';
+
+/** Who asks for reflection is rare: what is needed for that alone is in a module of its own. Its two versions are one in all but name. */
+const REFLECTION = ['grpc/reflection/v1/reflection.proto', DESCRIPTOR];
+const isOfReflection = (name) => name.startsWith('grpc/reflection/') || name === DESCRIPTOR;
+
+/** What is Citadel's is not what the agent's socket serves. */
+const isDescribed = (name) => !name.startsWith('istio/') && name !== DESCRIPTOR;
 
 async function generate(directory) {
-  const protos = (await readdir('proto', { recursive: true })).filter((name) => name.endsWith('.proto')).sort();
+  const protos = await protosOf('proto');
   await generateMessages(join(directory, 'messages'), {
     root: 'default',
     protos: protos.filter((name) => !isOfReflection(name)),
   });
-  await generateMessages(join(directory, 'reflection'), { root: 'reflection', protos: [REFLECTION] });
-  await generateDescriptors(join(directory, 'descriptors'), protos.filter(isDescribed));
+  await generateMessages(join(directory, 'reflection'), { root: 'reflection', protos: REFLECTION });
+  const described = new Set([...protos.filter(isDescribed), ...(await protosOf(SERVED))]);
+  await generateDescriptors(join(directory, 'descriptors'), [...described].sort());
+}
+
+async function protosOf(directory) {
+  return (await readdir(directory, { recursive: true })).filter((name) => name.endsWith('.proto')).sort();
 }
 
 async function generateMessages(base, { root, protos }) {
@@ -43,7 +54,7 @@ async function generateMessages(base, { root, protos }) {
 }
 
 async function generateDescriptors(base, protos) {
-  const lines = (await encodeDescriptors('proto', protos)).map(
+  const lines = (await encodeDescriptors([SERVED, 'proto'], protos)).map(
     (bytes) => `'${Buffer.from(bytes).toString('base64')}',`,
   );
   await writeFile(`${base}.js`, `export const fileDescriptors = [\n${lines.join('\n')}\n];\n`);

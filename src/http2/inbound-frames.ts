@@ -4,12 +4,10 @@ import { expectBytes, expectConnection, readIncrement } from './frame-checks.js'
 import { FrameReader, type FrameSink } from './frame-reader.js';
 import * as frames from './frames.js';
 import { Flag, Frame } from './frames.js';
-import { HeaderBlocks } from './header-blocks.js';
-import { HeaderDecoder, type HeaderField } from './hpack.js';
 import { InboundContent } from './inbound-content.js';
+import { InboundHeaders } from './inbound-headers.js';
 import { readPeerSettings } from './peer-settings.js';
 import type { Sender } from './sender.js';
-import { MAX_HEADER_LIST_BYTES } from './server-options.js';
 import type { ServerStreams } from './server-streams.js';
 
 const SETTINGS_ACK = frames.encodeFrame(Frame.settings, Flag.ack, 0, Buffer.alloc(0));
@@ -20,11 +18,10 @@ const SETTINGS_ACK = frames.encodeFrame(Frame.settings, Flag.ack, 0, Buffer.allo
  */
 export class InboundFrames implements FrameSink {
   readonly #reader = new FrameReader(this);
-  readonly #blocks = new HeaderBlocks();
-  readonly #decoder = new HeaderDecoder();
   readonly #streams: ServerStreams;
   readonly #sender: Sender;
   readonly #guard: FloodGuard;
+  readonly #headers: InboundHeaders;
   readonly #content: InboundContent;
   #hasSettings = false;
   #framesRead = 0;
@@ -33,6 +30,7 @@ export class InboundFrames implements FrameSink {
     this.#streams = streams;
     this.#sender = sender;
     this.#guard = guard;
+    this.#headers = new InboundHeaders(streams, guard);
     this.#content = new InboundContent(streams, sender, guard);
   }
 
@@ -43,7 +41,7 @@ export class InboundFrames implements FrameSink {
 
   /** 0 unless a frame or a header block has begun and not ended; else a number that changes as frames come. */
   get unfinished(): number {
-    return this.#blocks.isOpen || this.#reader.isInFrame ? 1 + this.#framesRead : 0;
+    return this.#headers.isOpen || this.#reader.isInFrame ? 1 + this.#framesRead : 0;
   }
 
   /** @throws ConnectionError. */
@@ -97,7 +95,7 @@ export class InboundFrames implements FrameSink {
       }
       this.#hasSettings = true;
     }
-    if (this.#blocks.isOpen && type !== Frame.continuation) {
+    if (this.#headers.isOpen && type !== Frame.continuation) {
       throw new ConnectionError(ErrorCode.protocolError, 'got another frame within a header block');
     }
   }
@@ -109,7 +107,7 @@ export class InboundFrames implements FrameSink {
         break;
       case Frame.headers:
       case Frame.continuation:
-        this.#takeHeaders(type, flags, streamId, bytes.subarray(start, end));
+        this.#headers.take(type, flags, streamId, bytes.subarray(start, end));
         break;
       case Frame.priority:
         this.#takePriority(streamId, bytes.subarray(start, end));
@@ -140,40 +138,6 @@ export class InboundFrames implements FrameSink {
         // Unknown frames are to be ignored. (RFC 9113 §4.1)
         this.#guard.count();
         break;
-    }
-  }
-
-  #takeHeaders(type: number, flags: number, streamId: number, payload: Buffer): void {
-    if (streamId % 2 === 0) throw new ConnectionError(ErrorCode.protocolError, 'got a stream that no client may begin');
-    const block = this.#blocks.take(type, flags, streamId, payload);
-    if (block === undefined) return;
-    // Whatever else is wrong with it: later blocks may refer to its fields.
-    const fields = this.#decode(block.bytes);
-    if (type === Frame.headers && dependsOnItself(flags, streamId, payload)) this.#streams.refuse(streamId);
-    const stream = this.#streams.get(streamId);
-    if (stream !== undefined) this.#streams.takeTrailers(stream, block, fields);
-    else if (streamId > this.#streams.lastId) this.#streams.begin(block, fields);
-    else this.#meetClosed(streamId);
-  }
-
-  #decode(block: Buffer): readonly HeaderField[] | undefined {
-    try {
-      return this.#decoder.decode(block, MAX_HEADER_LIST_BYTES);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new ConnectionError(ErrorCode.compressionError, error.message);
-    }
-  }
-
-  #meetClosed(streamId: number): void {
-    switch (this.#streams.whoClosed(streamId)) {
-      case 'us':
-        this.#guard.count();
-        return;
-      case 'peer':
-        throw new ConnectionError(ErrorCode.streamClosed, 'got HEADERS for a stream that is closed');
-      case undefined:
-        throw new ConnectionError(ErrorCode.protocolError, 'got HEADERS for a lower stream than the last');
     }
   }
 
@@ -222,9 +186,4 @@ export class InboundFrames implements FrameSink {
       throw new ConnectionError(ErrorCode.protocolError, 'got a frame for a stream that never began');
     }
   }
-}
-
-/** Of HEADERS with a priority. (RFC 7540 §5.3.1; RFC 9113 has no priorities any more, and judges still ask for it) */
-function dependsOnItself(flags: number, streamId: number, payload: Buffer): boolean {
-  return (flags & Flag.priority) !== 0 && frames.uint31(payload, flags & Flag.padded ? 1 : 0) === streamId;
 }

@@ -30,8 +30,15 @@ const SERVICES = [
   'grpc.reflection.v1alpha.ServerReflection',
 ];
 
+/** What ships, in a place where no packages are. */
+function copyOfDist(t: Test): string {
+  const dist = shortDir(t);
+  cpSync(DIST, dist, { recursive: true });
+  return dist;
+}
+
 /** An agent of what ships, that holds its certificate. */
-async function startAgent(t: Test, { dist = DIST } = {}) {
+async function startAgent(t: Test, { dist = copyOfDist(t) } = {}) {
   const ca = await FakeCaServer.start(t);
   const directory = shortDir(t);
   const [socket = '', root = '', token = ''] = ['s', 'root.pem', 'token'].map((name) => join(directory, name));
@@ -72,6 +79,10 @@ t.test(
     const fetch = 'envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets';
     const fetched = JSON.parse(await grpcurl('-d', '{"resource_names":["ROOTCA"]}', socket, fetch));
     t.equal(plain(fetched.resources[0].validationContext.trustedCa.inlineBytes), ca.rootPem.toString().trim());
+    const all = JSON.parse(await grpcurl('-d', '{"resource_names":["ALL"]}', socket, fetch));
+    const [domain] = all.resources[0].validationContext.customValidatorConfig.typedConfig.trustDomains;
+    t.equal(domain.name, 'cluster.local', 'in a type within a type');
+    t.equal(plain(domain.trustBundle.inlineBytes), ca.rootPem.toString().trim());
     const streamed = await grpcurl(
       ...['-d', '{"resource_names":["ROOTCA"]}', socket],
       'envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets',
@@ -97,8 +108,7 @@ t.test('the agent that ships has neither grpc-js nor descriptors, and loads the 
   t.match(apart, /fileDescriptorProtos/);
   t.notMatch(apart, /grpc-node-js/);
 
-  const dist = t.testdir();
-  cpSync(DIST, dist, { recursive: true });
+  const dist = copyOfDist(t);
   rmSync(join(dist, 'reflection.js'));
   const { socket } = await startAgent(t, { dist });
   const channel = openChannel({ unix: socket });

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import protobuf from 'protobufjs';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { officialPath } from '../support/official-protos.js';
 
 // Our .proto files keep of the official ones only what we use; a wrong number or type would go unnoticed as an unknown
@@ -12,7 +12,10 @@ import { officialPath } from '../support/official-protos.js';
 const require = createRequire(import.meta.url);
 
 /** The folder of the project: tests run from `build/`. */
-const OURS = join(dirname(require.resolve('../../../package.json')), 'proto');
+const PROJECT = dirname(require.resolve('../../../package.json'));
+const OURS = join(PROJECT, 'proto');
+/** What is told of secrets to those who ask, in place of what we work by. */
+const SERVED = join(PROJECT, 'src/rpc/reflection/proto');
 const PINNED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'istio.v1.auth.IstioCertificateRequest': {
     csr: '1 string',
@@ -37,9 +40,18 @@ const PINNED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 };
 
-const ourFiles = readdirSync(OURS, { recursive: true })
-  .map(String)
-  .filter((name) => name.endsWith('.proto'));
+/** What Envoy has declared since the definitions that the package ships. */
+const NEWER: typeof PINNED = {
+  'envoy.extensions.transport_sockets.tls.v3.GenericSecret': {
+    secrets: '2 map<string> envoy.config.core.v3.DataSource',
+  },
+};
+
+const protosIn = (directory: string): string[] =>
+  readdirSync(directory, { recursive: true })
+    .map(String)
+    .filter((name) => name.endsWith('.proto'));
+const ourFiles = protosIn(OURS);
 
 async function load(files: readonly string[], resolve: (name: string) => string): Promise<protobuf.Root> {
   const root = new protobuf.Root();
@@ -92,15 +104,27 @@ t.test('what we declare of Envoy, Google and reflection is declared so officiall
   const files = ourFiles.filter(hasOfficial);
   t.ok(files.length >= 8, 'files found');
   const ours = declarations(await load(files, (name) => join(OURS, name)));
-  const official = declarations(await load(files, officialPath));
   t.ok(ours.get('envoy.service.discovery.v3.DiscoveryRequest')?.response_nonce, 'declarations found');
   t.ok(ours.get('grpc.reflection.v1alpha.ServerReflectionRequest')?.list_services, 'declarations found');
+  await areOfficial(t, ours, files);
+});
+
+t.test('what is told of secrets is declared so officially', async (t) => {
+  const files = protosIn(SERVED);
+  const ours = declarations(await load(files, (name) => join(SERVED, name)));
+  t.ok(ours.get('envoy.extensions.transport_sockets.tls.v3.Secret')?.generic_secret, 'declarations found');
+  await areOfficial(t, ours, files);
+});
+
+/** Asserts that all that `ours` has is in the official `files`, as it is there. */
+async function areOfficial(t: Test, ours: ReturnType<typeof declarations>, files: readonly string[]): Promise<void> {
+  const official = declarations(await load(files, officialPath));
   for (const [name, declared] of ours) {
-    const there = official.get(name) ?? {};
+    const there = { ...NEWER[name], ...official.get(name) };
     const wanted = Object.fromEntries(Object.keys(declared).map((key) => [key, there[key]]));
     t.same(declared, wanted, name);
   }
-});
+}
 
 t.test('what we declare of Istio and of the health check is as pinned', async (t) => {
   const files = ourFiles.filter((name) => /^(istio|grpc)\//.test(name) && !hasOfficial(name));

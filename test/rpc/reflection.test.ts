@@ -2,6 +2,7 @@ import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor.js';
 import t, { type Test } from 'tap';
 import { Flag, Frame } from '../../src/http2/index.js';
+import { fileDescriptors } from '../../src/rpc/gen/descriptors.js';
 import {
   addHealthMethods,
   addReflectionMethods,
@@ -9,7 +10,9 @@ import {
   type RpcChannel,
   status,
 } from '../../src/rpc/index.js';
+import { FileDescriptorProto } from '../../src/rpc/reflection/descriptor-codec.js';
 import { createSdsServer } from '../../src/sds/index.js';
+import { type MessageSchema, SECRET } from '../../src/sds/rest/secret-schema.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { FakeSecretSource } from '../support/fake-secret-source.js';
 import { serveFramed } from '../support/framed-endpoint.js';
@@ -114,6 +117,30 @@ for (const [version, method] of Object.entries(INFO)) {
   });
 }
 
+const IMPORTS_OF_SECRET = [
+  'envoy/config/core/v3/base.proto',
+  'envoy/config/core/v3/extension.proto',
+  'envoy/extensions/transport_sockets/tls/v3/common.proto',
+  'envoy/type/matcher/v3/regex.proto',
+  'envoy/type/matcher/v3/string.proto',
+  'google/protobuf/any.proto',
+  'google/protobuf/wrappers.proto',
+];
+
+t.test('all of a secret that is ever served is described', async (t) => {
+  const file = fileDescriptors.map((text) => descriptor.FileDescriptorProto.decode(Buffer.from(text, 'base64')));
+  const set = descriptor.FileDescriptorSet.encode(descriptor.FileDescriptorSet.create({ file })).finish();
+  const root = protobuf.Root.fromDescriptor(set);
+  const isDescribed = ({ fields }: MessageSchema, type: protobuf.Type): void => {
+    for (const [number, { json, type: held }] of Object.entries(fields)) {
+      const field = type.fieldsById[Number(number)]?.resolve();
+      t.equal(field?.name, json, `${type.name}.${json}`);
+      if (typeof held === 'object' && 'fields' in held) isDescribed(held, field?.resolvedType as protobuf.Type);
+    }
+  };
+  isDescribed(SECRET, root.lookupType('envoy.extensions.transport_sockets.tls.v3.Secret'));
+});
+
 t.test(
   'a type that an answer may hold is described with all that it imports, by its name and by its file',
   async (t) => {
@@ -123,11 +150,8 @@ t.test(
     const names = (bySymbol.fileDescriptorResponse?.fileDescriptorProto ?? []).map(
       (bytes) => descriptor.FileDescriptorProto.decode(bytes).toJSON().name,
     );
-    t.same(names, [
-      'envoy/extensions/transport_sockets/tls/v3/secret.proto',
-      'envoy/extensions/transport_sockets/tls/v3/common.proto',
-      'envoy/config/core/v3/base.proto',
-    ]);
+    t.equal(names[0], 'envoy/extensions/transport_sockets/tls/v3/secret.proto');
+    t.same(new Set(names.slice(1)), new Set(IMPORTS_OF_SECRET));
     t.same(await answer({ fileByFilename: names[0] }).then(({ fileDescriptorResponse }) => fileDescriptorResponse), {
       ...bySymbol.fileDescriptorResponse,
     });
@@ -151,6 +175,14 @@ for (const { name, fields } of unknown) {
     stream.cancel();
   });
 }
+
+t.test('what ships reads all of our descriptors, and writes them as they were', async (t) => {
+  t.ok(fileDescriptors.length > 0);
+  for (const text of fileDescriptors) {
+    const bytes = Buffer.from(text, 'base64');
+    t.ok(bytes.equals(FileDescriptorProto.encode(FileDescriptorProto.decode(bytes)).finish()));
+  }
+});
 
 t.test('a client that half-closes gets all answers, then OK', async (t) => {
   const { channel } = await serve(t);

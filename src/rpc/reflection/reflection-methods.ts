@@ -9,7 +9,7 @@ const METHODS = ['v1', 'v1alpha'].map((version) => `/grpc.reflection.${version}.
 /** People with a tool are few. */
 const MAX_STREAMS = 64;
 
-/** A tool asks for some ten names. An answer is at most 4 kB and takes some 20 µs. */
+/** A tool asks for some ten names. An answer is at most 5 kB and takes some 15 µs. */
 const MAX_REQUESTS_PER_SECOND = 1000;
 
 /** Reflection that a server offers. */

@@ -1,0 +1,64 @@
+import { ConnectionError, ErrorCode } from './errors.js';
+import type { FloodGuard } from './flood-guard.js';
+import * as frames from './frames.js';
+import { Flag, Frame } from './frames.js';
+import { HeaderBlocks } from './header-blocks.js';
+import { HeaderDecoder, type HeaderField } from './hpack.js';
+import { MAX_HEADER_LIST_BYTES } from './server-options.js';
+import type { ServerStreams } from './server-streams.js';
+
+/** The header blocks of a peer's requests, on their way to their streams: put together, and decoded in their order. (RFC 9113 §4.3, §6.2) */
+export class InboundHeaders {
+  readonly #blocks = new HeaderBlocks();
+  readonly #decoder = new HeaderDecoder();
+
+  constructor(
+    private readonly streams: ServerStreams,
+    private readonly guard: FloodGuard,
+  ) {}
+
+  /** A block has begun and not ended. */
+  get isOpen(): boolean {
+    return this.#blocks.isOpen;
+  }
+
+  /** A HEADERS or CONTINUATION frame. @throws ConnectionError, StreamError. */
+  take(type: number, flags: number, streamId: number, payload: Buffer): void {
+    if (streamId % 2 === 0) throw new ConnectionError(ErrorCode.protocolError, 'got a stream that no client may begin');
+    const block = this.#blocks.take(type, flags, streamId, payload);
+    if (block === undefined) return;
+    // Whatever else is wrong with it: later blocks may refer to its fields.
+    const fields = this.#decode(block.bytes);
+    if (type === Frame.headers && dependsOnItself(flags, streamId, payload)) this.streams.refuse(streamId);
+    const stream = this.streams.get(streamId);
+    if (stream !== undefined) this.streams.takeTrailers(stream, block, fields);
+    else if (streamId > this.streams.lastId) this.streams.begin(block, fields);
+    else this.#meetClosed(streamId);
+  }
+
+  #decode(block: Buffer): readonly HeaderField[] | undefined {
+    try {
+      return this.#decoder.decode(block, MAX_HEADER_LIST_BYTES);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new ConnectionError(ErrorCode.compressionError, error.message);
+    }
+  }
+
+  #meetClosed(streamId: number): void {
+    switch (this.streams.whoClosed(streamId)) {
+      case 'us':
+        this.guard.count();
+        return;
+      case 'peer':
+        throw new ConnectionError(ErrorCode.streamClosed, 'got HEADERS for a stream that is closed');
+      case undefined:
+        throw new ConnectionError(ErrorCode.protocolError, 'got HEADERS for a lower stream than the last');
+    }
+  }
+}
+
+/** Of HEADERS with a priority. (RFC 7540 §5.3.1; RFC 9113 has no priorities any more, and judges still ask for it) */
+function dependsOnItself(flags: number, streamId: number, payload: Buffer): boolean {
+  return (flags & Flag.priority) !== 0 && frames.uint31(payload, flags & Flag.padded ? 1 : 0) === streamId;
+}
