@@ -105,6 +105,7 @@ class InProcessCall implements FramedCall {
   readonly connection = 1;
   readonly peer = undefined;
   readonly metadata = () => [];
+  readonly forgetMetadata = () => {};
   #events: CallEvents | undefined;
 
   constructor(private readonly onPush: (call: InProcessCall, tail: Buffer) => void) {}

@@ -1,5 +1,8 @@
 #include "seal.h"
 
+#include <array>
+#include <ctime>
+
 #include "openssl_error.h"
 #include "pem.h"
 #include "secret_writer.h"
@@ -63,14 +66,29 @@ Result<Nothing> checkIdentity(X509* leaf, View spiffeId) {
   return text == spiffeId ? Result<Nothing>(Nothing{}) : mismatch("\"URI:" + printable(text) + "\"");
 }
 
+std::string whole(double number) { return std::to_string(static_cast<int64_t>(number)); }
+
+// As people read it, and as the log writes times: 2026-11-24T04:12:43.000Z.
+std::string isoTime(double epochMs) {
+  constexpr int64_t kSecondMs = 1000;
+  const auto milliseconds = static_cast<int64_t>(epochMs);
+  const int64_t fraction = ((milliseconds % kSecondMs) + kSecondMs) % kSecondMs;
+  const auto seconds = static_cast<time_t>((milliseconds - fraction) / kSecondMs);
+  std::tm parts{};
+  std::array<char, 64> text{};
+  if (gmtime_r(&seconds, &parts) == nullptr || std::strftime(text.data(), text.size(), "%FT%T", &parts) == 0) {
+    return whole(epochMs);
+  }
+  return std::string(text.data()) + "." + std::to_string(kSecondMs + fraction).substr(1) + "Z";
+}
+
 Result<Validity> checkValidNow(X509* leaf, const SealRequest& request) {
   Result<Validity> validity = validityOf(leaf);
   if (!validity.ok()) return validity;
   const auto& [notBeforeMs, notAfterMs] = validity.value();
   if (notBeforeMs <= request.nowMs && request.nowMs + request.minLifeMs <= notAfterMs) return validity;
-  const auto text = [](double ms) { return std::to_string(static_cast<int64_t>(ms)); };
-  return refusal(Code::svidNotValidNow, "leaf validity", text(notBeforeMs) + " to " + text(notAfterMs) + " ms",
-                 "to hold from " + text(request.nowMs) + " for " + text(request.minLifeMs) + " ms");
+  return refusal(Code::svidNotValidNow, "leaf validity", isoTime(notBeforeMs) + " to " + isoTime(notAfterMs),
+                 "to hold from " + isoTime(request.nowMs) + " for " + whole(request.minLifeMs) + " ms");
 }
 
 // The last step of both ways.

@@ -15,6 +15,29 @@ namespace {
 
 constexpr size_t kFieldsOfEvent = 5;
 
+// How many events a turn of the loop may have, so that others are not kept waiting: what a bad turn makes of it, and a good
+// one. An ACK costs 10 µs, and a new peer's first request, whose code has hardly run yet, a quarter of a millisecond.
+class TurnBudget {
+ public:
+  explicit TurnBudget(size_t maxEvents) : maxEvents_(maxEvents), events_(std::min(maxEvents, kFirst)) {}
+
+  size_t events() const { return events_; }
+
+  void learn(size_t told, uint64_t tookNs) {
+    if (tookNs > kLongNs) events_ = std::max(std::min(kFewest, maxEvents_), events_ / 2);
+    else if (tookNs < kShortNs && told == events_) events_ = std::min(maxEvents_, events_ * 2);
+  }
+
+ private:
+  static constexpr size_t kFirst = 32;
+  static constexpr size_t kFewest = 8;
+  static constexpr uint64_t kLongNs = 4'000'000;
+  static constexpr uint64_t kShortNs = 1'500'000;
+
+  size_t maxEvents_;
+  size_t events_;
+};
+
 // A hub within the event loop of its thread: as long as it is open, the loop calls `onEvents` when there are some. The
 // loop frees a handle in a turn of its own, so this may outlive the JavaScript object, and ends itself; and when its thread
 // ends it goes first, so the object is told.
@@ -64,7 +87,7 @@ class PolledHub {
         arena_(shared_.arena.Value().Data()),
         arenaBytes_(shared_.arena.Value().ByteLength()),
         events_(shared_.events.Value().Data()),
-        maxEvents_(shared_.events.Value().ElementLength() / kFieldsOfEvent),
+        budget_(shared_.events.Value().ElementLength() / kFieldsOfEvent),
         scratch_(shared_.scratch.Value().Data()),
         scratchBytes_(shared_.scratch.Value().ByteLength()) {}
 
@@ -80,11 +103,13 @@ class PolledHub {
 
   void tellWhatHappened() {
     static_assert(sizeof(SocketEvent) == kFieldsOfEvent * sizeof(int32_t));
-    const size_t count = hub_->collect(arena_, arenaBytes_, reinterpret_cast<SocketEvent*>(events_), maxEvents_);
+    const size_t count = hub_->collect(arena_, arenaBytes_, reinterpret_cast<SocketEvent*>(events_), budget_.events());
     if (count == 0) return;
     const Napi::HandleScope scope(env_);
     const napi_value argument = Napi::Number::New(env_, static_cast<double>(count));
+    const uint64_t startedNs = uv_hrtime();
     shared_.onEvents.MakeCallback(env_.Global(), {argument}, context_);
+    budget_.learn(count, uv_hrtime() - startedNs);
   }
 
   Napi::Env env_;
@@ -94,7 +119,7 @@ class PolledHub {
   uint8_t* arena_;
   size_t arenaBytes_;
   int32_t* events_;
-  size_t maxEvents_;
+  TurnBudget budget_;
   uint8_t* scratch_;
   size_t scratchBytes_;
   uv_poll_t poll_{};

@@ -3,7 +3,7 @@
 //   dist/   what ships: minified bundles, without node_modules
 // esbuild only strips types; `npm run typecheck` is what checks them.
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { ADDON_FILE } from './build-native.mjs';
@@ -98,17 +98,43 @@ const rarelyLoaded = {
   },
 };
 
+/** What server reflection is answered from is a file of its own, which an agent reads when somebody asks. */
+const reflectionApart = {
+  name: 'reflection-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/reflection-codec\.js$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './reflection.js', external: true } : undefined,
+    );
+  },
+};
+
+/**
+ * Of what @grpc/reflection loads, the class that we use takes the statuses of grpc-js alone; the rest is for its other half,
+ * which adds a service to a server of grpc-js.
+ */
+const withoutGrpcJs = {
+  name: 'without-grpc-js',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@grpc\/grpc-js$/ }, () => ({ path: resolve('src/rpc/status-code.ts') }));
+    onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ path }) => ({ path, namespace: 'nothing' }));
+    onLoad({ filter: /^/, namespace: 'nothing' }, () => ({ contents: '' }));
+  },
+};
+
 /**
  * What ships:
  *   dist/sidecert.js                  the program: starts one of the two bundles (src/cli/launch.ts)
  *   dist/agent.js, dist/commands.js   the agent, and all commands: CommonJS, for only that can have a code cache
  *   dist/agent.cache                  V8's code of the agent (scripts/code-cache.mjs)
  *   dist/packages/                    what the two load when they need it
+ *   dist/reflection.js                what both load when somebody asks them for their services
  *   dist/threads/                     what runs in a thread: ES modules that load nothing but the hot path; the addon
  */
 export async function buildForShipping() {
   await rm('dist', { recursive: true, force: true });
-  await Promise.all([bundleOf('agent', [agentOnly]), bundleOf('commands', []), packages(), launcher(), threads()]);
+  await Promise.all([
+    ...[bundleOf('agent', [agentOnly]), bundleOf('commands', []), packages(), reflection(), launcher(), threads()],
+  ]);
   await writeFile('dist/package.json', '{"type":"commonjs"}\n');
   await writeFile('dist/threads/package.json', '{"type":"module"}\n');
   await copyAddon('dist/threads');
@@ -122,7 +148,7 @@ function bundleOf(name, plugins) {
     format: 'cjs',
     entryPoints: { [name]: 'src/cli/main.ts' },
     outdir: 'dist',
-    plugins: [withoutProtoLoader, rarelyLoaded, ...plugins],
+    plugins: [withoutProtoLoader, rarelyLoaded, reflectionApart, ...plugins],
     // A script of node:vm knows `require` alone.
     supported: { 'dynamic-import': false },
     // Files that a module names beside itself are those of the threads.
@@ -146,6 +172,11 @@ function packages() {
     external: ['@napi-rs/nice'],
     banner: { js: "const $directory=require('node:path').join(__dirname,'../threads');" },
   });
+}
+
+function reflection() {
+  const entryPoints = { reflection: 'src/rpc/reflection/reflection-codec.ts' };
+  return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist', plugins: [withoutGrpcJs] });
 }
 
 function launcher() {

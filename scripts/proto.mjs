@@ -4,38 +4,61 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { encodeDescriptors } from './descriptors.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
-const FILES = ['messages.js', 'messages.d.ts'];
 const COMMITTED = 'src/rpc/gen';
+
+/** Who asks for reflection is rare: what is needed for that alone is in a module of its own. Its two versions are one in all but name. */
+const isOfReflection = (name) => name.startsWith('grpc/reflection/');
+const REFLECTION = 'grpc/reflection/v1/reflection.proto';
+
+/** Of Citadel, which is not what the agent's socket serves. */
+const isDescribed = (name) => !name.startsWith('istio/');
 
 async function generate(directory) {
   const protos = (await readdir('proto', { recursive: true })).filter((name) => name.endsWith('.proto')).sort();
+  await generateMessages(join(directory, 'messages'), {
+    root: 'default',
+    protos: protos.filter((name) => !isOfReflection(name)),
+  });
+  await generateMessages(join(directory, 'reflection'), { root: 'reflection', protos: [REFLECTION] });
+  await generateDescriptors(join(directory, 'descriptors'), protos.filter(isDescribed));
+}
+
+async function generateMessages(base, { root, protos }) {
   const bin = (name) => join('node_modules', '.bin', name);
-  const [js, dts] = FILES.map((name) => join(directory, name));
-  execFileSync(bin('pbjs'), [
-    ...['--target', 'static-module', '--wrap', 'es6', '--path', 'proto', '--out', js],
+  const common = [
+    ...['--target', 'static-module', '--wrap', 'es6', '--path', 'proto', '--root', root],
     // Only encode and decode: no verify, no JSON conversion, no delimited forms. They would double the bundle.
-    ...['--no-verify', '--no-convert', '--no-delimited', '--no-service', '--force-number', '--no-comments'],
-    ...protos,
-  ]);
-  // The types come from the same definitions with comments, which pbts reads its types from.
-  const commented = join(directory, 'commented.js');
-  execFileSync(bin('pbjs'), [
-    ...['--target', 'static-module', '--wrap', 'es6', '--path', 'proto', '--out', commented],
     ...['--no-verify', '--no-convert', '--no-delimited', '--no-service', '--force-number'],
-    ...protos,
-  ]);
-  execFileSync(bin('pbts'), ['--out', dts, commented]);
+  ];
+  execFileSync(bin('pbjs'), [...common, '--out', `${base}.js`, '--no-comments', ...protos]);
+  // The types come from the same definitions with comments, which pbts reads its types from.
+  const commented = `${base}.commented.js`;
+  execFileSync(bin('pbjs'), [...common, '--out', commented, ...protos]);
+  execFileSync(bin('pbts'), ['--out', `${base}.d.ts`, commented]);
   await rm(commented);
+}
+
+async function generateDescriptors(base, protos) {
+  const lines = (await encodeDescriptors('proto', protos)).map(
+    (bytes) => `'${Buffer.from(bytes).toString('base64')}',`,
+  );
+  await writeFile(`${base}.js`, `export const fileDescriptors = [\n${lines.join('\n')}\n];\n`);
+  await writeFile(
+    `${base}.d.ts`,
+    '/** A `google.protobuf.FileDescriptorProto` for each file that the agent serves, in base64. */\n' +
+      'export const fileDescriptors: readonly string[];\n',
+  );
 }
 
 const temporary = await mkdtemp(join(tmpdir(), 'sidecert-proto-'));
 try {
   await generate(temporary);
   const stale = [];
-  for (const name of FILES) {
+  for (const name of await readdir(temporary)) {
     const made = await readFile(join(temporary, name), 'utf8');
     const committed = await readFile(join(COMMITTED, name), 'utf8').catch(() => '');
     if (made === committed) continue;

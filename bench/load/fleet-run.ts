@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { FleetReport } from '../../src/fleet/index.js';
+import { plainEnvironment } from './watched-process.js';
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/sidecert.js', import.meta.url));
 
@@ -21,6 +22,7 @@ export async function runFleetProcess(
   { jsonFile, onAllServed, onRotated }: { jsonFile: string; onAllServed: () => void; onRotated: () => void },
 ): Promise<FleetReport> {
   const child = spawn(process.execPath, [PROGRAM, 'fleet', ...args, '--json', jsonFile], {
+    env: plainEnvironment(),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';

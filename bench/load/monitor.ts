@@ -2,12 +2,15 @@
  * Loaded into a process before its program (`node --import`): tells its parent over the channel of `fork` how late its
  * event loop is, how much CPU time and memory it takes. Costs about 1 % of a core.
  */
+import { openSync, readSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 /** What a process tells of itself since the last `reset`. */
 export interface ProcessFigures {
   readonly delayP99Ms: number;
   readonly delayMaxMs: number;
+  /** CPU time of the longest turn of the event loop: what it keeps others waiting for, however busy the machine is. */
+  readonly turnMaxMs: number;
   /** CPU time of all threads. */
   readonly cpuMs: number;
   /** Of that what is beyond the median tenth of a second: in a phase that is mostly waiting, what the work in it took. */
@@ -30,10 +33,28 @@ setInterval(() => {
   bins.push((user + system) / 1000);
 }, BIN_MS).unref();
 
+/** Milliseconds of CPU time of the main thread. (proc_pid_schedstat(5): the first figure, in ns) */
+const schedstat = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
+const text = Buffer.alloc(64);
+function mainThreadCpuMs(): number {
+  const [spent] = text.toString('latin1', 0, readSync(schedstat, text, 0, text.length, 0)).split(' ');
+  return Number(spent) / 1e6;
+}
+
+let turnMaxMs = 0;
+let lastCpuMs = mainThreadCpuMs();
+// Between two calls lie the period, in which the loop may have had many turns, and what is left of the turn that it ends in.
+setInterval(() => {
+  const cpuMs = mainThreadCpuMs();
+  turnMaxMs = Math.max(turnMaxMs, cpuMs - lastCpuMs - RESOLUTION_MS);
+  lastCpuMs = cpuMs;
+}, RESOLUTION_MS).unref();
+
 process.on('message', (message) => {
   if (message === 'reset') {
     delays.reset();
     bins = [];
+    turnMaxMs = 0;
   } else {
     process.send?.(figures());
   }
@@ -46,6 +67,7 @@ function figures(): ProcessFigures {
   return {
     delayP99Ms: late(delays.percentile(99)),
     delayMaxMs: late(delays.max),
+    turnMaxMs,
     cpuMs: bins.reduce((sum, bin) => sum + bin, 0),
     burstCpuMs: bins.reduce((sum, bin) => sum + Math.max(0, bin - idle), 0),
     rssMb: process.memoryUsage.rss() / 1024 / 1024,

@@ -7,6 +7,12 @@ import type { ProcessFigures } from './monitor.js';
 const MONITOR = new URL('./monitor.js', import.meta.url).href;
 const PROGRAM = fileURLToPath(new URL('../../../dist/sidecert.js', import.meta.url));
 
+/** Our environment, less what a test runner or a debugger puts into every Node: it costs time and memory. */
+export function plainEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS, ...env } = process.env;
+  return env;
+}
+
 /** A `sidecert` of what ships, in a process of its own that tells how it fares. */
 export class WatchedProcess {
   readonly #child: ChildProcess;
@@ -17,7 +23,7 @@ export class WatchedProcess {
   }
 
   /**
-   * Starts it; resolves when it has logged `readyMessage`, with the address that this line names.
+   * Starts it, without the options that our own Node was given; resolves when it has logged `readyMessage`, with the address that this line names.
    * Rejects with what it said when it ends before.
    */
   static async start(
@@ -25,7 +31,8 @@ export class WatchedProcess {
     readyMessage: string,
   ): Promise<{ process: WatchedProcess; address: string }> {
     const execArgv = ['--import', MONITOR];
-    const child = fork(PROGRAM, args, { execArgv, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    const env = plainEnvironment();
+    const child = fork(PROGRAM, args, { execArgv, env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     const watched = new WatchedProcess(child);
     const { stderr } = child;
     if (stderr === null) throw new Error('a child without stderr');

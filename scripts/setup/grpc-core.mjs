@@ -1,16 +1,19 @@
 import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { findPip } from './pip.mjs';
 import { excerpt, run, SetupError } from './run.mjs';
 
 /** Python's gRPC, which is the C core that Envoy's google_grpc uses: a client that shares no code with ours. */
 const GRPCIO = '1.85.1';
 
-const DIRECTORY = resolve('.cache/grpc-core', GRPCIO);
+/** With its client of reflection, and what that reads descriptors by. */
+const PACKAGES = [`grpcio==${GRPCIO}`, `grpcio-reflection==${GRPCIO}`, 'protobuf==7.36.2'];
+
+const DIRECTORY = resolve('.cache/grpc-core', `${GRPCIO}-reflection`);
 
 /** Where the package lies, for PYTHONPATH; `undefined` when it has not been fetched. */
 export async function cachedGrpcCore() {
-  return (await exists(join(DIRECTORY, 'grpc'))) ? DIRECTORY : undefined;
+  return (await exists(DIRECTORY)) ? DIRECTORY : undefined;
 }
 
 /**
@@ -24,7 +27,7 @@ export async function downloadGrpcCore() {
   try {
     const { code, output } = await run(python, [
       ...['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary', ':all:'],
-      ...['--target', work, `grpcio==${GRPCIO}`],
+      ...['--target', work, ...PACKAGES],
     ]);
     if (code !== 0) throw new SetupError(`pip could not install grpcio ${GRPCIO}:\n${excerpt(output)}`);
     await rename(work, DIRECTORY);

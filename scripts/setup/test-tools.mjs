@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { cachedEnvoy, downloadEnvoy, NO_ENVOY, OLDEST_ENVOY } from './envoy.mjs';
 import { cachedGrpcCore, downloadGrpcCore } from './grpc-core.mjs';
+import { buildH2spec, findH2spec, whyNoH2spec } from './h2spec.mjs';
 import { withLock } from './lock.mjs';
 import { SetupError } from './run.mjs';
 
@@ -11,12 +12,22 @@ const TOOLS = [
     title: `downloading Envoy ${OLDEST_ENVOY.version} for the tests (${OLDEST_ENVOY.megabytes} MB, once)`,
     find: () => cachedEnvoy(OLDEST_ENVOY),
     get: () => downloadEnvoy(OLDEST_ENVOY),
+    without: 'the tests with that Envoy are skipped',
   },
   {
     variable: 'GRPC_CORE_PATH',
-    title: "downloading Python's gRPC for the tests (7 MB, once)",
+    title: "downloading Python's gRPC for the tests (8 MB, once)",
     find: cachedGrpcCore,
     get: downloadGrpcCore,
+    without: "the tests with gRPC's C core are skipped",
+  },
+  {
+    variable: 'H2SPEC_PATH',
+    title: 'building h2spec for the tests (9 MB, once)',
+    find: findH2spec,
+    whyNot: whyNoH2spec,
+    get: buildH2spec,
+    without: 'the judge of HTTP/2 in test/http2/h2spec.test.ts is skipped',
   },
 ];
 
@@ -25,7 +36,7 @@ const NO_TOOL = 'none';
 
 /**
  * Resolves with the variables for the tests. Who goes without an Envoy, `ENVOY_PATH=none`, goes without these; and what
- * cannot be fetched is said, for the tests to decide what that means.
+ * cannot be had is said, with what that costs.
  */
 export async function setUpTestTools({ env, envoyPath, progress }) {
   const found = await Promise.all(
@@ -44,12 +55,17 @@ export async function setUpTestTools({ env, envoyPath, progress }) {
   return variables;
 }
 
-async function getTool({ title, get }, progress) {
+async function getTool({ title, whyNot, get, without }, progress) {
+  const reason = await whyNot?.();
+  if (reason !== undefined) {
+    progress.say(`set-up: ${reason}: ${without}`);
+    return NO_TOOL;
+  }
   try {
     return await progress.step(title, get);
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
-    progress.say(`set-up: ${error.message}`);
+    progress.say(`set-up: ${error.message}\n${without}`);
     return NO_TOOL;
   }
 }

@@ -1,9 +1,9 @@
 import { type ErrorCode, errorCodeOf, IdentityError } from '../errors/index.js';
-import type { ServedCall, UnaryServer } from '../rpc/index.js';
+import { addUnaryMethod, type FramedServer, type ServedCall } from '../rpc/index.js';
 import { Field, type Gauge, Metric, MetricRegistry } from '../telemetry/index.js';
 import { bearerToken, clusterId } from './caller-metadata.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
-import { type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
+import { type Caller, type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
 import { refusalOf } from './refusal.js';
 
 export interface CertificateServiceOptions extends IssuanceOptions {
@@ -21,9 +21,14 @@ const DEFAULT_MAX_IN_FLIGHT = 256;
 const DEFAULT_REQUEST_TIMEOUT_MS = 5000;
 
 /** The one method of `istio.v1.auth.IstioCertificateService`, wire-compatible with istiod's. */
-export function addCertificateMethod(server: Pick<UnaryServer, 'addMethod'>, options: CertificateServiceOptions): void {
+export function addCertificateMethod(
+  server: Pick<FramedServer, 'addMethod'>,
+  options: CertificateServiceOptions,
+): void {
   const service = new CertificateService(options);
-  server.addMethod('/istio.v1.auth.IstioCertificateService/CreateCertificate', (call) => service.answer(call));
+  addUnaryMethod(server, '/istio.v1.auth.IstioCertificateService/CreateCertificate', (bytes, call) =>
+    service.answer(bytes, call),
+  );
 }
 
 class CertificateService {
@@ -37,7 +42,7 @@ class CertificateService {
   }
 
   /** Answers the call, or refuses it when it has failed, run out of time or been cancelled. */
-  answer(call: ServedCall): void {
+  answer(bytes: Buffer, call: ServedCall): void {
     const startedAtMs = performance.now();
     const caller = { connection: call.connection, clusterId: clusterId(call) };
     const refuse = (error: unknown): void => {
@@ -59,7 +64,7 @@ class CertificateService {
     const timeoutMs = this.options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     const timer = setTimeout(() => giveUp(tooLate(timeoutMs)), timeoutMs);
     call.onGone(() => giveUp(new IdentityError('ERR_CANCELLED', 'the caller has gone')));
-    void this.#create(call, caller, stop.signal)
+    void this.#create(bytes, call, { ...caller, signal: stop.signal })
       .then(
         (response) => {
           // Refused already; so below.
@@ -95,12 +100,12 @@ class CertificateService {
     return error;
   }
 
-  async #create(call: ServedCall, caller: CallerTrace, signal: AbortSignal): Promise<Buffer> {
+  async #create(bytes: Buffer, call: ServedCall, caller: Caller): Promise<Buffer> {
     const workload = await this.options.authenticator.authenticate(bearerToken(call));
-    signal.throwIfAborted();
+    caller.signal.throwIfAborted();
     // After the token: whoever has no good one learns nothing about the rest of its request.
-    const request = decodeCertificateRequest(call.request);
-    return encodeCertificateResponse(await issueLeaf(this.options, workload, request, { ...caller, signal }));
+    const request = decodeCertificateRequest(bytes);
+    return encodeCertificateResponse(await issueLeaf(this.options, workload, request, caller));
   }
 
   #observe(code: ErrorCode | 'OK', startedAtMs: number): void {

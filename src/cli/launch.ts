@@ -5,18 +5,15 @@
 import { readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { Script } from 'node:vm';
+import { setV8Flags } from './v8-flags.js';
 
 /** The agent has a bundle of its own, without what only others need: the less text there is, the sooner it is read. */
 const name = process.argv[2] === 'agent' ? 'agent' : 'commands';
 const filename = join(__dirname, `${name}.js`);
 // Bundles are ASCII, which costs half the memory when it is read as such.
 const script = new Script(Module.wrap(readFileSync(filename, 'latin1')), { filename, ...cache() });
-// An agent keeps nearly all that it makes while Envoys connect: a young generation that grows is copied around for up to
-// 50 ms a time, a small one for less in all and 15 MB smaller (docs/performance.md). Behind the cache, which V8 takes
-// only under the flags that it was made with.
-if (name === 'agent') setFlagsFromString('--semi-space-growth-factor=1');
+setV8Flags(process.argv[2]);
 const module = { exports: {} };
 script.runInThisContext()(module.exports, createRequire(filename), module, filename, __dirname);
 

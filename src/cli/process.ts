@@ -1,5 +1,8 @@
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, fstatSync, readFileSync, statSync } from 'node:fs';
 import type { ConfigSources } from '../config/index.js';
+import type { LogLevel } from '../telemetry/index.js';
+import { LogFile } from './log-file.js';
+import { LogLines } from './log-lines.js';
 
 /** Exit codes of the program. 2 is what shells and getopt use for a wrong command line. */
 export const Exit = { ok: 0, failed: 1, usage: 2 } as const;
@@ -10,6 +13,18 @@ export function print(text: string): void {
 
 export function printError(text: string): void {
   process.stderr.write(text);
+}
+
+/** What takes the lines of the log, which go to stderr, and says when one is lost. */
+export function logOutput(): (line: string, level: LogLevel) => unknown {
+  const descriptor = process.stderr.fd;
+  if (fstatSync(descriptor).isFile()) {
+    const file = LogFile.of(descriptor);
+    return (line) => file.writeLine(line);
+  }
+  const lines = new LogLines(printError);
+  process.on('exit', () => lines.flush());
+  return (line, level) => lines.add(line, level === 'warn' || level === 'error');
 }
 
 /**

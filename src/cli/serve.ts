@@ -1,6 +1,6 @@
 import type { AppContext, RunningApp } from '../app/index.js';
 import { createJsonLogger, Field, type Logger, type LogLevel } from '../telemetry/index.js';
-import { Exit, nodeFlags, printError } from './process.js';
+import { Exit, logOutput, nodeFlags } from './process.js';
 
 /** What a shutdown may take, so that the process has gone before Kubernetes or a user loses patience. */
 const SHUTDOWN_LIMIT_MS = 4500;
@@ -10,7 +10,7 @@ const SHUTDOWN_LIMIT_MS = 4500;
  * A second signal, or a shutdown that takes longer than 4.5 s, ends the process at once.
  */
 export async function serve(logLevel: LogLevel, start: (context: AppContext) => Promise<RunningApp>): Promise<number> {
-  const logger = createJsonLogger({ level: logLevel, write: printError, now: Date.now });
+  const logger = createJsonLogger({ level: logLevel, write: logOutput(), now: Date.now });
   surviveNothing(logger);
   const stopped = firstSignal();
   const app = await start({ logger, now: Date.now, random: Math.random, nodeFlags: nodeFlags() });

@@ -38,7 +38,8 @@ export class Fleet {
   readonly recorder: Recorder;
   readonly inspection: Inspection;
   readonly loopDelay = new LoopDelay();
-  readonly startedAtMs = performance.now();
+  /** When the first Envoy connects, so that none of our own preparations count. */
+  readonly startedAtMs: number;
   /** Closed with the fleet. */
   readonly ping: PingProbe;
   readonly done: Promise<FleetOutcome>;
@@ -50,9 +51,9 @@ export class Fleet {
   #finish: (outcome: FleetOutcome) => void = () => {};
   #started = 0;
   #churnDue = 0;
-  #lastTickAtMs = this.startedAtMs;
-  #nextProgressAtMs = this.startedAtMs;
-  #nextWakeAtMs = this.startedAtMs;
+  #lastTickAtMs: number;
+  #nextProgressAtMs: number;
+  #nextWakeAtMs: number;
   #rotationsTold = 0;
   #isServedTold = false;
   #enoughSinceMs: number | undefined;
@@ -71,6 +72,10 @@ export class Fleet {
     this.rotationsWanted = rotations ?? (durationMs === undefined ? DEFAULT_ROTATIONS : Number.POSITIVE_INFINITY);
     this.#envoys = makeEnvoys(options, tokens, badEnvoys, this.#context());
     this.ping = ping;
+    this.startedAtMs = performance.now();
+    this.#lastTickAtMs = this.startedAtMs;
+    this.#nextProgressAtMs = this.startedAtMs;
+    this.#nextWakeAtMs = this.startedAtMs;
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.done = new Promise((resolve) => {
       this.#finish = resolve;

@@ -27,29 +27,28 @@ type Reader<T> = (item: unknown) => T;
  */
 export const readItem: { readonly [O in Operation]: Reader<Operations[O]['item']> } = {
   prepare: (item) => {
-    const fields = fieldsOf('prepare', item);
+    const fields = new Fields('prepare', item);
+    const subject = fields.choice('subject', CSR_SUBJECTS);
     // keyType: an unknown text is the implementation's to refuse, with a code of its own.
-    return {
-      spiffeId: fields.text('spiffeId'),
-      keyType: fields.text('keyType') as PrepareRequest['keyType'],
-      ...fields.choice('subject', CSR_SUBJECTS),
-    };
+    const read = { spiffeId: fields.text('spiffeId'), keyType: fields.text('keyType') as PrepareRequest['keyType'] };
+    return subject === undefined ? read : { ...read, subject };
   },
   seal: (item) => {
-    const fields = fieldsOf('seal', item);
-    return {
+    const fields = new Fields('seal', item);
+    const keyForm = fields.choice('keyForm', KEY_FORMS);
+    const read = {
       privateKey: fields.bytes('privateKey'),
       chainPem: fields.bytes('chainPem'),
       bundlePem: fields.bytes('bundlePem'),
       spiffeId: fields.text('spiffeId'),
       nowMs: fields.epochMs('nowMs'),
       minLifeMs: fields.epochMs('minLifeMs'),
-      ...fields.choice('keyForm', KEY_FORMS),
     };
+    return keyForm === undefined ? read : { ...read, keyForm };
   },
   issue: (item) => {
-    const fields = fieldsOf('issue', item);
-    const material = fieldsOf('issue signer', fields.value('signer'));
+    const fields = new Fields('issue', item);
+    const material = new Fields('issue signer', fields.value('signer'));
     return {
       csrPem: fields.bytes('csrPem'),
       signer: {
@@ -68,43 +67,58 @@ export const readItem: { readonly [O in Operation]: Reader<Operations[O]['item']
 const MAX_EPOCH_MS = Date.UTC(10_000, 0) - 1;
 
 /** Typed access to the properties of an unknown value; each refusal says which one. It shows no value: it may be a key. */
-function fieldsOf(what: string, item: unknown) {
-  const fields: Record<string, unknown> = typeof item === 'object' && item !== null ? { ...item } : {};
-  const refuse = (name: string, expected: string): never => {
-    throw new IdentityError('ERR_INTERNAL', `${what} ${name}: got ${typeof fields[name]}, expected ${expected}`);
-  };
-  return {
-    value: (name: string): unknown => fields[name],
-    text: (name: string): string => {
-      const value = fields[name];
-      return typeof value === 'string' ? value : refuse(name, 'text');
-    },
-    texts: (name: string): string[] => {
-      const value = fields[name];
-      const isList = Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string');
-      return isList ? value : refuse(name, 'a list of at least one text');
-    },
-    bytes: (name: string): Buffer => {
-      const value = fields[name];
-      return value instanceof Uint8Array ? asBuffer(value) : refuse(name, 'a Buffer');
-    },
-    sharedMemory: (name: string): SharedArrayBuffer => {
-      const value = fields[name];
-      return value instanceof SharedArrayBuffer ? value : refuse(name, 'a SharedArrayBuffer');
-    },
-    /** What may be left out, by its name, when it is there. */
-    choice: <N extends string, T extends string>(name: N, values: readonly T[]): { readonly [K in N]?: T } => {
-      const value = fields[name];
-      if (value === undefined) return {};
-      const chosen = values.find((known) => known === value) ?? refuse(name, values.join(' or '));
-      return { [name]: chosen } as { readonly [K in N]?: T };
-    },
-    epochMs: (name: string): number => {
-      const value = fields[name];
-      const isTime = typeof value === 'number' && value >= 0 && value <= MAX_EPOCH_MS;
-      return isTime ? value : refuse(name, `milliseconds from 0 to ${MAX_EPOCH_MS}`);
-    },
-  };
+class Fields {
+  readonly #what: string;
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  constructor(what: string, item: unknown) {
+    this.#what = what;
+    // Whatever it is, its properties may be asked for.
+    this.#values = Object(item) as Record<string, unknown>;
+  }
+
+  value(name: string): unknown {
+    return this.#values[name];
+  }
+
+  text(name: string): string {
+    const value = this.#values[name];
+    return typeof value === 'string' ? value : this.#refuse(name, 'text');
+  }
+
+  texts(name: string): string[] {
+    const value = this.#values[name];
+    const isList = Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string');
+    return isList ? value : this.#refuse(name, 'a list of at least one text');
+  }
+
+  bytes(name: string): Buffer {
+    const value = this.#values[name];
+    return value instanceof Uint8Array ? asBuffer(value) : this.#refuse(name, 'a Buffer');
+  }
+
+  sharedMemory(name: string): SharedArrayBuffer {
+    const value = this.#values[name];
+    return value instanceof SharedArrayBuffer ? value : this.#refuse(name, 'a SharedArrayBuffer');
+  }
+
+  /** What may be left out. */
+  choice<T extends string>(name: string, values: readonly T[]): T | undefined {
+    const value = this.#values[name];
+    if (value === undefined) return undefined;
+    return values.find((known) => known === value) ?? this.#refuse(name, values.join(' or '));
+  }
+
+  epochMs(name: string): number {
+    const value = this.#values[name];
+    const isTime = typeof value === 'number' && value >= 0 && value <= MAX_EPOCH_MS;
+    return isTime ? value : this.#refuse(name, `milliseconds from 0 to ${MAX_EPOCH_MS}`);
+  }
+
+  #refuse(name: string, expected: string): never {
+    const message = `${this.#what} ${name}: got ${typeof this.#values[name]}, expected ${expected}`;
+    throw new IdentityError('ERR_INTERNAL', message);
+  }
 }
 
 /**
@@ -137,12 +151,19 @@ export function buffersOf(value: object): Buffer[] {
   return Object.values(value).filter((part) => Buffer.isBuffer(part));
 }
 
-/** A result as it left the thread: its bytes as Buffers again. */
-export function revive<T extends object>(value: T): T {
-  const revived = Object.entries(value).map(([name, part]) => [
-    name,
-    part instanceof Uint8Array ? asBuffer(part) : part,
-  ]);
-  // The properties and, but for Uint8Array's subclass, their types are those of `value`.
-  return Object.fromEntries(revived) as T;
+/** Which parts of a result are bytes. */
+const BYTES: { readonly [O in Operation]: readonly (keyof Operations[O]['value'])[] } = {
+  prepare: ['privateKey', 'csrPem'],
+  seal: ['certificateBody', 'bundleBody'],
+  issue: ['leafPem'],
+};
+
+/** Makes a result what it was when it left the thread: its bytes are Buffers again. */
+export function revive<O extends Operation>(op: O, value: Operations[O]['value']): Operations[O]['value'] {
+  const parts = value as unknown as Record<keyof Operations[O]['value'], unknown>;
+  for (const name of BYTES[op]) {
+    const part = parts[name];
+    if (part instanceof Uint8Array) parts[name] = asBuffer(part);
+  }
+  return value;
 }

@@ -10,6 +10,7 @@ export const ErrorCode = {
   cancel: 8,
   compressionError: 9,
   enhanceYourCalm: 11,
+  inadequateSecurity: 12,
 } as const;
 
 /** The peer broke the protocol in a way that ends the whole connection. (RFC 9113 §5.4.1) */

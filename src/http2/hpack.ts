@@ -26,36 +26,70 @@ const STATIC_TABLE: readonly HeaderField[] = [
   ].map((name) => [name, ''] as const),
 ];
 
-/** Literal header field without indexing, new name. (RFC 7541 §6.2.2) */
-const LITERAL_NEW_NAME = 0x00;
+/** Where each name stands first in it. */
+const FIRST_INDEX = new Map<string, number>();
+for (const [at, [name]] of STATIC_TABLE.entries()) if (!FIRST_INDEX.has(name)) FIRST_INDEX.set(name, at + 1);
 
-/** The same, with the order never to put it into a table: for tokens. (RFC 7541 §6.2.3) */
-const NEVER_INDEXED_NEW_NAME = 0x10;
+/** A field that stands in a table. (RFC 7541 §6.1) */
+const INDEXED = 0x80;
 
-/** Writes a header block of literals alone: it needs no state of the connection, so it can be made once for thousands. */
-export function encodeHeaderBlock(headers: readonly HeaderField[]): Buffer {
-  const parts: Buffer[] = [];
-  for (const [name, value] of headers) {
-    const kind = name === 'authorization' ? NEVER_INDEXED_NEW_NAME : LITERAL_NEW_NAME;
-    parts.push(Buffer.of(kind), encodeString(name), encodeString(value));
+/** A literal that is put into no table. (RFC 7541 §6.2.2) */
+const LITERAL = 0x00;
+
+/** The same, with the order never to put it into one: for tokens. (RFC 7541 §6.2.3) */
+const NEVER_INDEXED = 0x10;
+
+/** What a literal takes besides its text: its kind and the lengths of both strings. No integer of ours is above 2^28. */
+const MAX_LITERAL_OVERHEAD_BYTES = 1 + 5 + 5;
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Writes a header block that refers to the static table alone: it needs no state of the connection, so it can be made once
+ * for thousands. `before` is such a block, which the fields come behind.
+ */
+export function encodeHeaderBlock(headers: readonly HeaderField[], before: Buffer = NOTHING): Buffer {
+  let mostBytes = before.length;
+  for (const [name, value] of headers) mostBytes += MAX_LITERAL_OVERHEAD_BYTES + name.length + value.length;
+  const block = Buffer.allocUnsafe(mostBytes);
+  let at = before.copy(block);
+  for (const [name, value] of headers) at = writeField(block, at, name, value);
+  return block.subarray(0, at);
+}
+
+/** Gives the place behind it, as the others do. */
+function writeField(block: Buffer, at: number, name: string, value: string): number {
+  const first = FIRST_INDEX.get(name) ?? 0;
+  for (let index = first; index > 0 && STATIC_TABLE[index - 1]?.[0] === name; index += 1) {
+    if (value !== '' && STATIC_TABLE[index - 1]?.[1] === value) return writeInteger(block, at, INDEXED, 7, index);
   }
-  return Buffer.concat(parts);
+  const kind = name === 'authorization' ? NEVER_INDEXED : LITERAL;
+  const nameEnd = writeInteger(block, at, kind, 4, first);
+  return writeString(block, first > 0 ? nameEnd : writeString(block, nameEnd, name), value);
 }
 
 /** Without Huffman: its first bit is 0. (RFC 7541 §5.2) */
-function encodeString(text: string): Buffer {
-  const octets = Buffer.from(text, 'latin1');
-  return Buffer.concat([Buffer.from(encodeInteger(octets.length, 7)), octets]);
+function writeString(block: Buffer, at: number, text: string): number {
+  const start = writeInteger(block, at, 0, 7, text.length);
+  return start + block.write(text, start, 'latin1');
 }
 
-/** RFC 7541 §5.1, the bits above the prefix zero. */
-function encodeInteger(value: number, prefixBits: number): number[] {
-  const max = 2 ** prefixBits - 1;
-  if (value < max) return [value];
-  const octets = [max];
+/** `kind` are the bits above the prefix. (RFC 7541 §5.1) */
+function writeInteger(block: Buffer, at: number, kind: number, prefixBits: number, value: number): number {
+  const max = (1 << prefixBits) - 1;
+  if (value < max) {
+    block[at] = kind | value;
+    return at + 1;
+  }
+  block[at] = kind | max;
+  let end = at + 1;
   let rest = value - max;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) octets.push((rest % 0x80) | 0x80);
-  return [...octets, rest];
+  for (; rest >= 0x80; rest >>>= 7) {
+    block[end] = (rest & 0x7f) | 0x80;
+    end += 1;
+  }
+  block[end] = rest;
+  return end + 1;
 }
 
 /** What an entry costs besides its text. (RFC 7541 §4.1) */
@@ -151,8 +185,8 @@ export class HeaderDecoder {
   }
 }
 
-function bytesOf([name, value]: HeaderField): number {
-  return name.length + value.length + ENTRY_OVERHEAD_BYTES;
+function bytesOf(field: HeaderField): number {
+  return field[0].length + field[1].length + ENTRY_OVERHEAD_BYTES;
 }
 
 class BlockReader {

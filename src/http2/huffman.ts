@@ -23,38 +23,81 @@ const MAX_CODE_BITS = 30;
 /** The code of more bits than any octet's; no string may hold it. (RFC 7541 §5.2) */
 const EOS = 256;
 
+/** A tree of 257 leaves. */
+const NODES = 256;
+
+/** A step takes so many bits: no code is shorter, so it ends at most one of them. */
+const STEP_BITS = 4;
+
+/** What a step leads to: the node in the lowest eight bits, an octet that it ends in the next eight, and these. */
+const ENDS_OCTET = 1 << 16;
+const FAILS = 1 << 17;
+
+/** The shortest code has five bits, so a string is at most this much longer than its coding. */
+const MAX_GROWTH = 8 / 5;
+
+/** Less than an octet of padding. (RFC 7541 §5.2) */
+const MAX_PADDING_BITS = 7;
+
+/** What is looked up. */
+interface Tables {
+  /** By node, and within that by the next bits. */
+  readonly steps: Int32Array;
+  /** By node: 1 where a string may end, with the first bits of EOS behind its last code, all ones. */
+  readonly ends: Uint8Array;
+}
+
 /**
  * The codes as a binary tree: two entries a node, for bit 0 and bit 1. Positive: the number of the next node; negative:
- * the octet, as -1 - octet; 0: no code.
+ * the octet, as -1 - octet.
  */
 function buildTree(): Int16Array {
-  const nodes: number[] = [0, 0];
+  const tree = new Int16Array(2 * NODES);
+  let count = 1;
   let code = 0;
   // Shorter codes come first; among codes of one length the lower octet. (RFC 7541 §5.2, as in RFC 1951 §3.2.2)
   for (let bits = 0; bits <= MAX_CODE_BITS; bits += 1) {
-    for (const [octet, length] of [...CODE_BITS, MAX_CODE_BITS].entries()) {
-      if (length !== bits) continue;
+    for (let octet = 0; octet <= EOS; octet += 1) {
+      if ((CODE_BITS[octet] ?? MAX_CODE_BITS) !== bits) continue;
       let node = 0;
       for (let shift = bits - 1; shift > 0; shift -= 1) {
         const at = 2 * node + ((code >>> shift) & 1);
-        if (nodes[at] === 0) {
-          nodes[at] = nodes.length / 2;
-          nodes.push(0, 0);
+        if (tree[at] === 0) {
+          tree[at] = count;
+          count += 1;
         }
-        node = nodes[at] ?? 0;
+        node = tree[at] ?? 0;
       }
-      nodes[2 * node + (code & 1)] = -1 - octet;
+      tree[2 * node + (code & 1)] = -1 - octet;
       code += 1;
     }
     code *= 2;
   }
-  return Int16Array.from(nodes);
+  return tree;
 }
 
-const TREE = buildTree();
+function buildTables(): Tables {
+  const tree = buildTree();
+  const steps = new Int32Array(NODES << STEP_BITS);
+  for (let at = 0; at < steps.length; at += 1) {
+    let node = at >>> STEP_BITS;
+    let ended = 0;
+    for (let shift = STEP_BITS - 1; shift >= 0; shift -= 1) {
+      const next = tree[2 * node + ((at >>> shift) & 1)] ?? 0;
+      if (next < 0) ended = -1 - next === EOS ? FAILS : ENDS_OCTET | ((-1 - next) << 8);
+      node = Math.max(0, next);
+    }
+    steps[at] = ended | node;
+  }
+  const ends = new Uint8Array(NODES);
+  for (let node = 0, bits = 0; bits <= MAX_PADDING_BITS; bits += 1) {
+    ends[node] = 1;
+    node = tree[2 * node + 1] ?? 0;
+  }
+  return { steps, ends };
+}
 
-/** The shortest code has five bits, so a string is at most this much longer than its coding. */
-const MAX_GROWTH = 8 / 5;
+const { steps, ends } = buildTables();
 
 /**
  * Decodes a Huffman-coded string.
@@ -64,29 +107,23 @@ export function decodeHuffman(bytes: Buffer): string {
   const octets = Buffer.allocUnsafe(Math.ceil(bytes.length * MAX_GROWTH));
   let length = 0;
   let node = 0;
-  let bitsOfCode = 0;
-  let isPadding = true;
+  let seen = 0;
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at] ?? 0;
-    for (let shift = 7; shift >= 0; shift -= 1) {
-      const bit = (byte >>> shift) & 1;
-      const next = TREE[2 * node + bit] ?? 0;
-      bitsOfCode += 1;
-      isPadding = isPadding && bit === 1;
-      if (next > 0) {
-        node = next;
-        continue;
-      }
-      const octet = -1 - next;
-      if (next === 0 || octet === EOS) throw new RangeError('huffman: got a code that is not in the table');
-      octets[length] = octet;
+    const half = steps[(node << STEP_BITS) | (byte >>> STEP_BITS)] ?? FAILS;
+    const whole = steps[((half & 0xff) << STEP_BITS) | (byte & 0xf)] ?? FAILS;
+    seen |= half | whole;
+    if ((half & ENDS_OCTET) !== 0) {
+      octets[length] = half >>> 8;
       length += 1;
-      node = 0;
-      bitsOfCode = 0;
-      isPadding = true;
     }
+    if ((whole & ENDS_OCTET) !== 0) {
+      octets[length] = whole >>> 8;
+      length += 1;
+    }
+    node = whole & 0xff;
   }
-  // What is left are the first bits of EOS, all ones, and less than an octet of them. (RFC 7541 §5.2)
-  if (bitsOfCode > 7 || !isPadding) throw new RangeError('huffman: got a wrong padding');
+  if ((seen & FAILS) !== 0) throw new RangeError('huffman: got a code that is not in the table');
+  if (ends[node] !== 1) throw new RangeError('huffman: got a wrong padding');
   return octets.toString('latin1', 0, length);
 }

@@ -1,5 +1,6 @@
 import { ConnectionError, ErrorCode, StreamError } from './errors.js';
 import type { FloodGuard } from './flood-guard.js';
+import { contentBytesOf } from './frame-checks.js';
 import { Flag, Frame } from './frames.js';
 import type { Sender } from './sender.js';
 import { WINDOW_BYTES } from './server-options.js';
@@ -55,9 +56,7 @@ export class InboundContent {
 
   /** A whole DATA frame with padding. @throws ConnectionError, StreamError. */
   takePadded(flags: number, streamId: number, payload: Buffer): void {
-    const padding = payload[0] ?? 0;
-    const contentBytes = payload.length - 1 - padding;
-    if (contentBytes < 0) throw new ConnectionError(ErrorCode.protocolError, 'got more padding than frame');
+    const contentBytes = contentBytesOf(payload);
     this.begin(flags, streamId, payload.length, contentBytes);
     this.take(payload, 1, 1 + contentBytes);
     this.end();

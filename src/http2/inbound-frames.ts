@@ -1,5 +1,6 @@
 import { ConnectionError, ErrorCode, StreamError } from './errors.js';
 import type { FloodGuard } from './flood-guard.js';
+import { expectBytes, expectConnection, readIncrement } from './frame-checks.js';
 import { FrameReader, type FrameSink } from './frame-reader.js';
 import * as frames from './frames.js';
 import { Flag, Frame } from './frames.js';
@@ -115,7 +116,7 @@ export class InboundFrames implements FrameSink {
         break;
       case Frame.resetStream:
         this.#expectBegun(streamId);
-        if (end - start !== 4) throw new ConnectionError(ErrorCode.frameSizeError, 'got RST_STREAM of another size');
+        expectBytes(end - start, 4, 'RST_STREAM');
         this.#guard.count();
         this.#streams.takeReset(streamId);
         break;
@@ -199,20 +200,15 @@ export class InboundFrames implements FrameSink {
 
   #takePing(flags: number, streamId: number, payload: Buffer): void {
     expectConnection(streamId);
-    if (payload.length !== 8) throw new ConnectionError(ErrorCode.frameSizeError, 'got PING of another size');
+    expectBytes(payload.length, 8, 'PING');
     this.#guard.count();
     if ((flags & Flag.ack) === 0) this.#sender.frames(frames.encodeFrame(Frame.ping, Flag.ack, 0, payload));
   }
 
   #takeWindowUpdate(streamId: number, bytes: Buffer, start: number, length: number): void {
     if (streamId > 0) this.#expectBegun(streamId);
-    if (length !== 4) throw new ConnectionError(ErrorCode.frameSizeError, 'got WINDOW_UPDATE of another size');
-    const increment = frames.uint31(bytes, start);
     this.#guard.count();
-    if (increment === 0) {
-      if (streamId === 0) throw new ConnectionError(ErrorCode.protocolError, 'got WINDOW_UPDATE of 0');
-      throw new StreamError(streamId, ErrorCode.protocolError, 'got WINDOW_UPDATE of 0');
-    }
+    const increment = readIncrement(streamId, bytes, start, length);
     if (streamId === 0) {
       this.#sender.grow(undefined, increment);
       return;
@@ -231,8 +227,4 @@ export class InboundFrames implements FrameSink {
 /** Of HEADERS with a priority. (RFC 7540 §5.3.1; RFC 9113 has no priorities any more, and judges still ask for it) */
 function dependsOnItself(flags: number, streamId: number, payload: Buffer): boolean {
   return (flags & Flag.priority) !== 0 && frames.uint31(payload, flags & Flag.padded ? 1 : 0) === streamId;
-}
-
-function expectConnection(streamId: number): void {
-  if (streamId !== 0) throw new ConnectionError(ErrorCode.protocolError, 'got a frame of the connection on a stream');
 }

@@ -1,7 +1,10 @@
 /**
- * http2: HTTP/2 by hand, for connections by the thousand: frames, header blocks, and the server's half of a connection over
- * any {@link Wire}. (RFC 9113, RFC 7541) Why not nghttp2, by figures: docs/adr/0011.
+ * http2: HTTP/2 by hand, for connections by the thousand: frames, header blocks, the server's half of a connection over
+ * any {@link Wire}, and the client's for requests and answers that are whole. (RFC 9113, RFC 7541) Why not nghttp2, by figures: docs/adr/0011.
  */
+export { ClientConnection, type ClientConnectionOptions } from './client-connection.js';
+export type { ClientWire } from './client-options.js';
+export type { ClientRequest, ClientStream } from './client-stream.js';
 export { ConnectionError, ErrorCode, StreamError } from './errors.js';
 export {
   DEFAULT_MAX_FRAME_BYTES,

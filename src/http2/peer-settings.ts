@@ -5,6 +5,8 @@ import { DEFAULT_MAX_FRAME_BYTES, LARGEST_MAX_FRAME_BYTES, MAX_WINDOW_BYTES, Set
 export interface PeerSettings {
   readonly initialWindowBytes: number | undefined;
   readonly maxFrameBytes: number | undefined;
+  readonly maxConcurrentStreams: number | undefined;
+  readonly enablesPush: boolean;
 }
 
 const ENTRY_BYTES = 6;
@@ -17,11 +19,17 @@ export function readPeerSettings(bytes: Buffer, start: number, end: number): Pee
   if ((end - start) % ENTRY_BYTES !== 0) throw new ConnectionError(ErrorCode.frameSizeError, 'got a part of a setting');
   let initialWindowBytes: number | undefined;
   let maxFrameBytes: number | undefined;
+  let maxConcurrentStreams: number | undefined;
+  let enablesPush = false;
   for (let at = start; at < end; at += ENTRY_BYTES) {
     const value = bytes.readUInt32BE(at + 2);
     switch (bytes.readUInt16BE(at)) {
       case Setting.enablePush:
         if (value > 1) throw new ConnectionError(ErrorCode.protocolError, `got ENABLE_PUSH ${value}`);
+        enablesPush = value === 1;
+        break;
+      case Setting.maxConcurrentStreams:
+        maxConcurrentStreams = value;
         break;
       case Setting.initialWindowSize:
         if (value > MAX_WINDOW_BYTES) {
@@ -40,5 +48,5 @@ export function readPeerSettings(bytes: Buffer, start: number, end: number): Pee
         break;
     }
   }
-  return { initialWindowBytes, maxFrameBytes };
+  return { initialWindowBytes, maxFrameBytes, maxConcurrentStreams, enablesPush };
 }

@@ -14,9 +14,16 @@ export interface RequestHead {
 /** Lower case, and of those characters that a name may have. (RFC 9113 §8.2.1; RFC 9110 §5.6.2) */
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
-/** Neither a break nor a zero inside, nor a space at an end. (RFC 9113 §8.2.1) */
+/** Neither a break nor a zero may be in a value. (RFC 9113 §8.2.1) */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
-const BAD_VALUE = /[\u0000\r\n]|^[ \t]|[ \t]$/;
+const BAD_VALUE = /[\u0000\r\n]/;
+
+/**
+ * A space is no part of a value where it begins or ends, and may be stripped (gRPC over HTTP/2, "Custom-Metadata"). HTTP/2 calls
+ * it malformed (RFC 9113 §8.2.1), for the harm that it does to proxies; but clients of gRPC send it, of a token file for
+ * instance, and learn nothing from a reset: grpc-core takes such a field, nghttp2 and so grpc-js ignore it, and none of them resets.
+ */
+const SPACED_VALUE = /^[ \t]|[ \t]$/;
 
 /** They speak of one hop, which frames do here. (RFC 9113 §8.2.2) */
 const OF_CONNECTION = new Set(['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade']);
@@ -40,7 +47,8 @@ export function readRequestHead(streamId: number, all: readonly HeaderField[]): 
   const method = pseudo.get(':method');
   const path = pseudo.get(':path');
   if (!method || !path || !pseudo.get(':scheme')) throw malformed('got a request without :method, :scheme or :path');
-  const fields = all.slice(count);
+  const sent = all.slice(count);
+  const fields = sent.some(isSpaced) ? sent.map(withoutSpaces) : sent;
   let contentBytes: number | undefined;
   for (const [name, value] of fields) {
     if (!FIELD_NAME.test(name) || BAD_VALUE.test(value))
@@ -53,7 +61,24 @@ export function readRequestHead(streamId: number, all: readonly HeaderField[]): 
   return { method, path, fields, contentBytes };
 }
 
-/** Whether fields may stand behind the content of a request. (RFC 9113 §8.1) */
+function isSpaced(field: HeaderField): boolean {
+  return SPACED_VALUE.test(field[1]);
+}
+
+/** Step by step: an expression for it takes the square of the time for a value that is all spaces but for its ends. */
+function withoutSpaces([name, value]: HeaderField): HeaderField {
+  let start = 0;
+  let end = value.length;
+  while (start < end && isSpace(value, start)) start += 1;
+  while (end > start && isSpace(value, end - 1)) end -= 1;
+  return [name, value.slice(start, end)];
+}
+
+function isSpace(text: string, at: number): boolean {
+  return text[at] === ' ' || text[at] === '\t';
+}
+
+/** Whether fields may stand behind the content of a message. (RFC 9113 §8.1) */
 export function areTrailers(all: readonly HeaderField[]): boolean {
   return all.every(([name, value]) => FIELD_NAME.test(name) && !BAD_VALUE.test(value));
 }

@@ -2,6 +2,7 @@
  * identity: *what* a workload holds. Makes a key, has it certified, proves the answer, publishes it, and does so again
  * in time; whatever fails, the last good SVID stays until its end.
  */
+export { BundleContents } from './bundle-contents.js';
 export { type BundleDelivery, DeliveryByTime, type DeliveryLimits } from './bundle-delivery.js';
 export type {
   CertificateAnswer,

@@ -1,14 +1,11 @@
 import { IdentityError } from '../errors/index.js';
 import type { TokenSource } from './certificate-issuer.js';
-import { copyForUse } from './service-account-token.js';
+import { copyForUse, type ReadToken } from './service-account-token.js';
 
 /** A token that the CA has accepted. */
-export interface AcceptedToken {
+export interface AcceptedToken extends ReadToken {
   /** SHA-256. */
   readonly hash: string;
-  readonly bytes: Buffer;
-  /** Epoch milliseconds; `Infinity` when it does not end. */
-  readonly expiresAtMs: number;
 }
 
 /** Of the accepted tokens of one workload, the one for renewals: that which ends last. */
@@ -31,7 +28,7 @@ export class NewestToken implements TokenSource {
     if (this.#held === undefined) {
       throw new IdentityError('ERR_TOKEN_MISSING', 'no stream has brought a token yet, expected one in its metadata');
     }
-    return copyForUse(this.#held.bytes, this.now());
+    return copyForUse(this.#held, this.now());
   }
 
   /** Wipes it. The hash of what was held, if anything was. */

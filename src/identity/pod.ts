@@ -32,11 +32,12 @@ export class Pod {
     readonly of: TokenPod,
     private readonly options: PodOptions,
   ) {
-    const { issuance, timers, delivery, now, random, logger } = options;
+    const { issuance, timers, delivery, bundles, now, random, logger } = options;
     this.#newest = new NewestToken(now);
     this.identity = new WorkloadIdentity({
       ...{ issuance, timers, now, random, logger },
       ...(delivery && { delivery }),
+      ...(bundles && { bundles }),
       spiffeId: of.spiffeId,
       token: this.#newest,
       logFields: { [Field.podUid]: of.podUid },

@@ -1,8 +1,10 @@
 import type { SealedSvid } from '../hotpath/index.js';
 import type { ScheduledCall, TimerWheel } from '../rotation/index.js';
 import { Field, type LogFields, type Logger } from '../telemetry/index.js';
+import type { BundleContents } from './bundle-contents.js';
 import type { BundleDelivery } from './bundle-delivery.js';
 import { type HeldSvid, holdSvid } from './held-svid.js';
+import { LazyAbort } from './lazy-abort.js';
 import type { SecretContent } from './secret-content.js';
 import { ServedBundle } from './served-bundle.js';
 
@@ -18,6 +20,7 @@ export interface PublishedSvidOptions {
   readonly now: () => number;
   readonly logger: Logger;
   readonly delivery: BundleDelivery;
+  readonly bundles: BundleContents;
   /** Stands in each log line. */
   readonly logFields: LogFields;
 }
@@ -46,11 +49,13 @@ export class PublishedSvid {
   /** Waits for its bundle to be everywhere. */
   #staged: NewSvid | undefined;
   #rootTimer: ScheduledCall | undefined;
-  readonly #bundle = new ServedBundle();
+  readonly #bundle: ServedBundle;
   readonly #listeners = new Set<(change: SvidChange) => void>();
-  readonly #closing = new AbortController();
+  readonly #closing = new LazyAbort();
 
-  constructor(private readonly options: PublishedSvidOptions) {}
+  constructor(private readonly options: PublishedSvidOptions) {
+    this.#bundle = new ServedBundle(options.bundles);
+  }
 
   get held(): HeldSvid | undefined {
     return this.#held;
@@ -155,7 +160,7 @@ export class PublishedSvid {
     this.#rootTimer?.cancel();
     const { timers, now } = this.options;
     const { nextEndMs } = this.#bundle;
-    if (nextEndMs === undefined || this.#closing.signal.aborted) return;
+    if (nextEndMs === undefined || this.#closing.isAborted) return;
     this.#rootTimer = timers.schedule(nextEndMs, () => {
       const bundle = this.#bundle.dropEnded(now());
       if (bundle !== undefined) this.#replaceBundle(bundle);

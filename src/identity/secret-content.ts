@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { inspect } from 'node:util';
 
 /** 16 hex digits: enough that two versions never meet, short enough to read in `sds.default.version_text`. */
@@ -20,7 +20,7 @@ export class SecretContent {
     readonly kind: SecretKind,
     readonly body: Buffer,
   ) {
-    this.version = createHash('sha256').update(body).digest('hex').slice(0, VERSION_HEX_DIGITS);
+    this.version = hash('sha256', body).slice(0, VERSION_HEX_DIGITS);
   }
 
   /** Overwrites the bytes. Only for content that no stream can ask for any more. */

@@ -1,8 +1,9 @@
 import type { X509Certificate } from 'node:crypto';
 import { encodeBundleSecret, type SealedSvid } from '../hotpath/index.js';
 import { TrustBundle } from '../spiffe/index.js';
+import type { BundleContents } from './bundle-contents.js';
 import { afterAnswer, afterTime, nextEndMs, type Roots, servedRoots } from './root-rotation.js';
-import { SecretContent } from './secret-content.js';
+import type { SecretContent } from './secret-content.js';
 
 /** What an answer of the CA makes of the served bundle. */
 export interface BundleStep {
@@ -21,6 +22,8 @@ export class ServedBundle {
   /** Read only when the roots change; until then the served bundle is the issued one. */
   #roots: Roots | undefined;
 
+  constructor(private readonly contents: BundleContents) {}
+
   get content(): SecretContent | undefined {
     return this.#served;
   }
@@ -32,7 +35,7 @@ export class ServedBundle {
 
   /** Takes the bundle of an answer over; `heldLeafEndMs` is the end of the leaf that we have, 0 without one. */
   take({ bundleBody, notAfterMs }: SealedSvid, { nowMs, heldLeafEndMs }: Moment): BundleStep {
-    const answer = new SecretContent('validation-context', bundleBody);
+    const answer = this.contents.of(bundleBody);
     const previous = this.#issued;
     if (previous === undefined || this.#served === undefined) {
       this.#issued = answer;
@@ -68,7 +71,7 @@ export class ServedBundle {
     if (roots.retired.length === 0 && this.#issued !== undefined) this.#served = this.#issued;
     else {
       const pem = Buffer.from(all.map(String).join(''), 'latin1');
-      this.#served = new SecretContent('validation-context', encodeBundleSecret(pem));
+      this.#served = this.contents.of(encodeBundleSecret(pem));
     }
     return this.#served;
   }

@@ -36,13 +36,20 @@ export interface BoundTo {
   readonly podUid: unknown;
 }
 
+/** A token whose claims have been read. */
+export interface ReadToken {
+  readonly bytes: Buffer;
+  /** Epoch milliseconds; `Infinity` when it does not end. */
+  readonly expiresAtMs: number;
+}
+
 /**
- * A copy of a held token for one use, because who reads a token wipes it; checked, because time has passed since it came.
- * @throws IdentityError as {@link parseServiceAccountToken}.
+ * A copy of a held token for one use, because who reads a token wipes it.
+ * @throws IdentityError `ERR_TOKEN_EXPIRED`: it has ended since it came.
  */
-export function copyForUse(token: Buffer, nowMs: number): Buffer {
-  parseServiceAccountToken(token, nowMs);
-  return Buffer.from(token);
+export function copyForUse({ bytes, expiresAtMs }: ReadToken, nowMs: number): Buffer {
+  if (expiresAtMs <= nowMs) throw expired(expiresAtMs, nowMs);
+  return Buffer.from(bytes);
 }
 
 /**
@@ -59,10 +66,7 @@ export function parseServiceAccountToken(token: Buffer, nowMs: number): TokenCla
   if (payload === undefined) throw malformed('got no three base64url parts, expected a JWT in compact form');
   const claims = parseClaims(payload);
   const expiresAtMs = typeof claims.exp === 'number' ? claims.exp * 1000 : undefined;
-  if (expiresAtMs !== undefined && expiresAtMs <= nowMs) {
-    const agoSeconds = Math.round((nowMs - expiresAtMs) / 1000);
-    throw new IdentityError('ERR_TOKEN_EXPIRED', `token has ended ${agoSeconds} s ago, expected one that is valid`);
-  }
+  if (expiresAtMs !== undefined && expiresAtMs <= nowMs) throw expired(expiresAtMs, nowMs);
   const subject = typeof claims.sub === 'string' ? claims.sub : undefined;
   return { expiresAtMs, subject, boundTo: boundTo(record(claims['kubernetes.io'])) };
 }
@@ -86,6 +90,11 @@ function parseClaims(payload: string): { exp?: unknown; sub?: unknown; 'kubernet
   }
   if (typeof claims !== 'object' || claims === null) throw malformed('its payload is no JSON object');
   return claims;
+}
+
+function expired(expiresAtMs: number, nowMs: number): IdentityError {
+  const agoSeconds = Math.round((nowMs - expiresAtMs) / 1000);
+  return new IdentityError('ERR_TOKEN_EXPIRED', `token has ended ${agoSeconds} s ago, expected one that is valid`);
 }
 
 function malformed(detail: string): IdentityError {

@@ -2,7 +2,7 @@ import { type ErrorCode, errorCodeOf, IdentityError } from '../errors/index.js';
 import { type HotPath, KeyReserve, type KeyType, type SealedSvid } from '../hotpath/index.js';
 import type { SpiffeId } from '../spiffe/index.js';
 import { Metric, MetricRegistry } from '../telemetry/index.js';
-import type { CertificateIssuer, TokenSource } from './certificate-issuer.js';
+import type { CertificateAnswer, CertificateIssuer, TokenSource } from './certificate-issuer.js';
 import { type Precedence, Turns } from './turns.js';
 
 /** An SVID with less life than this is as good as ended: peers would see it fail in mid-handshake. */
@@ -14,8 +14,13 @@ export interface SvidIssuanceOptions {
   readonly ttlMs: number;
   readonly issuer: CertificateIssuer;
   readonly hotPath: Pick<HotPath, 'prepare' | 'seal'>;
-  /** More than this wait in line, renewals before the rest: a herd must become a queue, not as many calls. */
+  /** More than this wait in line, renewals before the rest: a herd must become a queue. */
   readonly maxInFlight: number;
+  /**
+   * For so many of these the CA is asked at once, all of them if left out. While it works, the keys of the next are made,
+   * and the answers for the last are proven.
+   */
+  readonly maxCalls?: number;
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly metrics?: MetricRegistry;
@@ -36,10 +41,12 @@ export interface SvidRequest {
 /** One way from a new key to a proven SVID, for all identities of an agent. */
 export class SvidIssuance {
   readonly #turns: Turns;
+  readonly #calls: Turns;
   readonly #metrics: MetricRegistry;
 
   constructor(private readonly options: SvidIssuanceOptions) {
     this.#turns = new Turns(options.maxInFlight);
+    this.#calls = new Turns(options.maxCalls ?? options.maxInFlight);
     this.#metrics = options.metrics ?? new MetricRegistry();
   }
 
@@ -51,7 +58,7 @@ export class SvidIssuance {
   async obtain<T>(request: SvidRequest, use: (sealed: SealedSvid) => T): Promise<T> {
     await this.#turns.take(request.precedence, request.signal);
     try {
-      if (!request.isWanted()) throw new IdentityError('ERR_CANCELLED', 'nobody wants the certificate any more');
+      if (!request.isWanted()) throw unwanted();
       const used = use(await this.#obtain(request));
       this.#count(request, 'OK');
       return used;
@@ -74,15 +81,31 @@ export class SvidIssuance {
   }
 
   /** The key is wiped here: from now on it lives in the sealed bytes alone. */
-  async #obtain({ spiffeId, token, signal, keys = this.keysOf(spiffeId) }: SvidRequest): Promise<SealedSvid> {
-    const { hotPath, issuer, ttlMs, now } = this.options;
+  async #obtain(request: SvidRequest): Promise<SealedSvid> {
+    const { hotPath, now } = this.options;
+    const { spiffeId, signal, keys = this.keysOf(spiffeId) } = request;
     const prepared = await keys.take(signal);
     try {
-      const answer = await issuer.issue({ csrPem: prepared.csrPem, ttlMs, token, signal });
+      const answer = await this.#certify(request, prepared.csrPem);
       const expected = { spiffeId: spiffeId.toString(), nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS };
       return await hotPath.seal({ ...answer, privateKey: prepared.privateKey, ...expected }, { signal });
     } finally {
       prepared.privateKey.fill(0);
     }
   }
+
+  async #certify({ token, precedence, signal, isWanted }: SvidRequest, csrPem: Buffer): Promise<CertificateAnswer> {
+    const { issuer, ttlMs } = this.options;
+    await this.#calls.take(precedence, signal);
+    try {
+      if (!isWanted()) throw unwanted();
+      return await issuer.issue({ csrPem, ttlMs, token, signal });
+    } finally {
+      this.#calls.give();
+    }
+  }
+}
+
+function unwanted(): IdentityError {
+  return new IdentityError('ERR_CANCELLED', 'nobody wants the certificate any more');
 }

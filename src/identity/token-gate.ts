@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { errorCodeOf, IdentityError } from '../errors/index.js';
 import type { Pod } from './pod.js';
 import type { Pods } from './pods.js';
@@ -16,6 +17,14 @@ export interface TokenGateOptions extends IdentitySurroundings {
   readonly maxWaiting: number;
 }
 
+/** What a token says, and by what it is known again. */
+interface TokenReading {
+  readonly token: Buffer;
+  /** SHA-256. */
+  readonly digest: string;
+  readonly claims: TokenClaims;
+}
+
 interface Waiting {
   readonly trial: TokenTrial;
   readonly verdict: Promise<Pod>;
@@ -28,9 +37,14 @@ interface Waiting {
 export class TokenGate {
   readonly #waiting = new Map<string, Waiting>();
   readonly #refused: RefusedTokens;
+  #last: TokenReading | undefined;
+  /** One for all who wait. */
+  readonly #closing = new AbortController();
 
   constructor(private readonly options: TokenGateOptions) {
     this.#refused = new RefusedTokens(options.now);
+    // Each call of the CA that is under way listens, and Node takes more than ten for a leak.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   /**
@@ -41,54 +55,64 @@ export class TokenGate {
    *   already, or there are too many pods; `ERR_CANCELLED`: aborted.
    */
   async admit(token: Buffer, signal: AbortSignal): Promise<Pod> {
-    const claims = parseServiceAccountToken(token, this.options.now());
-    const hash = createHash('sha256').update(token).digest('base64');
-    const pod = this.options.pods.find(hash, token);
+    const { digest, claims } = this.#read(token);
+    const pod = this.options.pods.find(digest, token);
     if (pod !== undefined) return pod;
-    this.#refused.throwIfRefused(hash);
+    this.#refused.throwIfRefused(digest);
     // Before anything is begun: nothing is asked for a stream that has gone.
     if (signal.aborted) throw new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted');
-    const { trial, verdict } = this.#waiting.get(hash) ?? this.#begin(hash, token, claims);
+    const { trial, verdict } = this.#waiting.get(digest) ?? this.#begin(digest, token, claims);
     return trial.join(verdict, signal);
   }
 
   /** Ends all waiting. Safe to call twice. */
   async close(): Promise<void> {
-    const waiting = [...this.#waiting.values()];
-    for (const { trial } of waiting) trial.cancel();
-    await Promise.allSettled(waiting.map(({ verdict }) => verdict));
+    this.#closing.abort();
+    await Promise.allSettled([...this.#waiting.values()].map(({ verdict }) => verdict));
   }
 
-  #begin(hash: string, token: Buffer, claims: TokenClaims): Waiting {
+  /** An Envoy opens a stream for each of its secrets, one right after the other, and all with the same token. */
+  #read(token: Buffer): TokenReading {
+    const nowMs = this.options.now();
+    const last = this.#last;
+    if (last?.token.equals(token) === true && (last.claims.expiresAtMs ?? Number.POSITIVE_INFINITY) > nowMs)
+      return last;
+    const claims = parseServiceAccountToken(token, nowMs);
+    this.#last = { token, digest: hash('sha256', token, 'base64'), claims };
+    return this.#last;
+  }
+
+  #begin(digest: string, token: Buffer, claims: TokenClaims): Waiting {
     const { pods, podOf, maxWaiting } = this.options;
     if (this.#waiting.size >= maxWaiting) {
       throw new IdentityError('ERR_CA_OVERLOADED', `${maxWaiting} tokens wait for the CA already`);
     }
     const pod = podOf(claims);
     if (!pods.hasRoomFor(pod)) throw noRoom();
-    const trial = new TokenTrial(token, pod, this.options);
-    const verdict = this.#judge(hash, trial, claims.expiresAtMs ?? Number.POSITIVE_INFINITY);
+    const read = { bytes: token, expiresAtMs: claims.expiresAtMs ?? Number.POSITIVE_INFINITY };
+    const trial = new TokenTrial(read, pod, this.options, this.#closing.signal);
+    const verdict = this.#judge(digest, trial);
     // All who wait may have gone: a verdict that nobody hears must not end the process.
     verdict.catch(() => {});
     const waiting = { trial, verdict };
-    this.#waiting.set(hash, waiting);
+    this.#waiting.set(digest, waiting);
     return waiting;
   }
 
-  async #judge(hash: string, trial: TokenTrial, expiresAtMs: number): Promise<Pod> {
+  async #judge(digest: string, trial: TokenTrial): Promise<Pod> {
     const { pods } = this.options;
     try {
-      const token = { hash, bytes: trial.token, expiresAtMs };
+      const token = { hash: digest, ...trial.token };
       const pod = await trial.prove((sealed) => pods.accept(trial.pod, token, sealed, trial.startedAtMs));
       if (pod === undefined) throw noRoom();
-      this.#refused.forget(hash);
+      this.#refused.forget(digest);
       return pod;
     } catch (error) {
       const code = errorCodeOf(error);
-      if (code !== 'ERR_CANCELLED' && code !== 'ERR_CA_OVERLOADED') this.#refused.add(hash, error);
+      if (code !== 'ERR_CANCELLED' && code !== 'ERR_CA_OVERLOADED') this.#refused.add(digest, error);
       throw error;
     } finally {
-      this.#waiting.delete(hash);
+      this.#waiting.delete(digest);
     }
   }
 }

@@ -2,7 +2,7 @@ import { errorCodeOf, IdentityError } from '../errors/index.js';
 import type { SealedSvid } from '../hotpath/index.js';
 import { retryDelayMs, waitUntil } from '../rotation/index.js';
 import type { TokenSource } from './certificate-issuer.js';
-import { copyForUse, isTokenNoGood } from './service-account-token.js';
+import { copyForUse, isTokenNoGood, type ReadToken } from './service-account-token.js';
 import type { TokenPod } from './token-pod.js';
 import type { IdentitySurroundings } from './workload-identity.js';
 
@@ -12,13 +12,14 @@ import type { IdentitySurroundings } from './workload-identity.js';
  */
 export class TokenTrial {
   readonly startedAtMs: number;
-  readonly #stop = new AbortController();
   #waiting = 0;
 
+  /** `closing` ends it, whoever waits. */
   constructor(
-    readonly token: Buffer,
+    readonly token: ReadToken,
     readonly pod: TokenPod,
     private readonly surroundings: IdentitySurroundings,
+    private readonly closing: AbortSignal,
   ) {
     this.startedAtMs = surroundings.now();
   }
@@ -32,7 +33,7 @@ export class TokenTrial {
     const { spiffeId } = this.pod;
     const token: TokenSource = { read: async () => copyForUse(this.token, now()) };
     const isWanted = (): boolean => this.#waiting > 0;
-    const request = { spiffeId, token, precedence: 'proof', signal: this.#stop.signal, isWanted } as const;
+    const request = { spiffeId, token, precedence: 'proof', signal: this.closing, isWanted } as const;
     for (let failures = 0; ; failures += 1) {
       try {
         return await issuance.obtain(request, use);
@@ -44,29 +45,32 @@ export class TokenTrial {
   }
 
   /** What `verdict`, of this trial, resolves with; a stream waits for it until its own `signal` aborts. */
-  async join<T>(verdict: Promise<T>, signal: AbortSignal): Promise<T> {
+  join<T>(verdict: Promise<T>, signal: AbortSignal): Promise<T> {
     this.#waiting += 1;
-    let onAbort = (): void => {};
-    const aborted = new Promise<never>((_resolve, reject) => {
-      onAbort = () => reject(new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted'));
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        this.#waiting -= 1;
+        signal.removeEventListener('abort', onAbort);
+      };
+      const onAbort = (): void => {
+        leave();
+        reject(new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted'));
+      };
       signal.addEventListener('abort', onAbort, { once: true });
+      const heard =
+        <A extends unknown[]>(tell: (...args: A) => void) =>
+        (...args: A): void => {
+          if (signal.aborted) return;
+          leave();
+          tell(...args);
+        };
+      verdict.then(heard(resolve), heard(reject));
     });
-    try {
-      return await Promise.race([verdict, aborted]);
-    } finally {
-      this.#waiting -= 1;
-      signal.removeEventListener('abort', onAbort);
-    }
-  }
-
-  /** Ends it, whoever waits. */
-  cancel(): void {
-    this.#stop.abort();
   }
 
   #delay(delayMs: number): Promise<void> {
     const { timers, now } = this.surroundings;
-    return waitUntil(timers, now() + delayMs, this.#stop.signal);
+    return waitUntil(timers, now() + delayMs, this.closing);
   }
 }
 

@@ -1,4 +1,5 @@
 import { IdentityError } from '../errors/index.js';
+import { AbortListeners } from '../hotpath/index.js';
 
 /** Who goes first when many wait: what keeps a served workload alive, before whoever is new. */
 export type Precedence = 'renewal' | 'proof';
@@ -9,7 +10,11 @@ export type Precedence = 'renewal' | 'proof';
  */
 export class Turns {
   #taken = 0;
-  readonly #lines: Readonly<Record<Precedence, Set<() => void>>> = { renewal: new Set(), proof: new Set() };
+  readonly #lines: Readonly<Record<Precedence, Set<Waiter>>> = { renewal: new Set(), proof: new Set() };
+  readonly #leaving = new AbortListeners<Waiter>((waiter) => {
+    for (const line of Object.values(this.#lines)) line.delete(waiter);
+    waiter.reject(cancelled());
+  });
 
   constructor(private readonly maxAtOnce: number) {}
 
@@ -20,32 +25,31 @@ export class Turns {
       this.#taken += 1;
       return Promise.resolve();
     }
-    const line = this.#lines[precedence];
     return new Promise((resolve, reject) => {
-      const go = (): void => {
-        signal.removeEventListener('abort', leave);
-        resolve();
-      };
-      const leave = (): void => {
-        line.delete(go);
-        reject(cancelled());
-      };
-      signal.addEventListener('abort', leave, { once: true });
-      line.add(go);
+      const waiter = { resolve, reject, signal };
+      this.#leaving.add(signal, waiter);
+      this.#lines[precedence].add(waiter);
     });
   }
 
   /** Ends a turn: the next in line has it. */
   give(): void {
     for (const line of [this.#lines.renewal, this.#lines.proof]) {
-      for (const go of line) {
-        line.delete(go);
-        go();
+      for (const waiter of line) {
+        line.delete(waiter);
+        this.#leaving.delete(waiter.signal, waiter);
+        waiter.resolve();
         return;
       }
     }
     this.#taken -= 1;
   }
+}
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: IdentityError) => void;
+  readonly signal: AbortSignal;
 }
 
 function cancelled(): IdentityError {

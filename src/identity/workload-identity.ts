@@ -3,9 +3,11 @@ import type { KeyReserve, SealedSvid } from '../hotpath/index.js';
 import { rotateAtMs, type ScheduledCall, type TimerWheel } from '../rotation/index.js';
 import type { SpiffeId } from '../spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../telemetry/index.js';
+import { BundleContents } from './bundle-contents.js';
 import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
 import type { TokenSource } from './certificate-issuer.js';
 import { type IdentityStatus, identityStatus, type RenewalFailure } from './identity-status.js';
+import { LazyAbort } from './lazy-abort.js';
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
 import { PublishedSvid, type SvidChange } from './published-svid.js';
 import type { SecretContent } from './secret-content.js';
@@ -17,6 +19,8 @@ export interface IdentitySurroundings {
   readonly timers: TimerWheel;
   /** Who knows when a trust bundle has come everywhere; left out, only time tells. */
   readonly delivery?: BundleDelivery;
+  /** Left out, each identity holds a bundle of its own. */
+  readonly bundles?: BundleContents;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** In [0, 1). */
@@ -43,14 +47,13 @@ export class WorkloadIdentity {
   #timer: ScheduledCall | undefined;
   readonly #published: PublishedSvid;
   readonly #failureListeners = new Set<(error: unknown) => void>();
-  readonly #closing = new AbortController();
-
+  readonly #closing = new LazyAbort();
   readonly #keys: KeyReserve;
 
   constructor(private readonly options: WorkloadIdentityOptions) {
-    const { timers, now, logger, delivery = new DeliveryByTime(timers, now) } = options;
+    const { timers, now, logger, delivery = new DeliveryByTime(timers, now), bundles = new BundleContents() } = options;
     this.#keys = options.issuance.keysOf(options.spiffeId);
-    this.#published = new PublishedSvid({ timers, now, logger, delivery, logFields: this.#logFields() });
+    this.#published = new PublishedSvid({ timers, now, logger, delivery, bundles, logFields: this.#logFields() });
   }
 
   /** Issues the first SVID now, before anybody asks, and keeps it fresh from then on. */
@@ -97,7 +100,7 @@ export class WorkloadIdentity {
    * that was issued elsewhere, in the proof of a stream's token. Owns its bytes. After {@link close} it is only wiped.
    */
   adopt(sealed: SealedSvid, startedAtMs: number): void {
-    if (this.#closing.signal.aborted) sealed.certificateBody.fill(0);
+    if (this.#closing.isAborted) sealed.certificateBody.fill(0);
     else this.#publish(sealed, startedAtMs);
   }
 
@@ -117,7 +120,7 @@ export class WorkloadIdentity {
 
   #isDue(): boolean {
     const { activity } = this.#state;
-    return !this.#closing.signal.aborted && activity.kind === 'waiting' && activity.untilMs <= this.options.now();
+    return !this.#closing.isAborted && activity.kind === 'waiting' && activity.untilMs <= this.options.now();
   }
 
   #renew(): void {
@@ -135,7 +138,7 @@ export class WorkloadIdentity {
     const startedAtMs = now();
     this.#step({ kind: 'begun' });
     // An SVID that is adopted meanwhile plans a renewal of its own, and makes this one needless if it has not begun.
-    const isWanted = (): boolean => !signal.aborted && this.#state.activity.kind === 'issuing';
+    const isWanted = (): boolean => !this.#closing.isAborted && this.#state.activity.kind === 'issuing';
     try {
       const request = { spiffeId, token, precedence: 'renewal', signal, isWanted, keys: this.#keys } as const;
       await issuance.obtain(request, (sealed) => this.adopt(sealed, startedAtMs));
@@ -161,7 +164,7 @@ export class WorkloadIdentity {
 
   #step(event: LifecycleEvent): void {
     this.#state = advance(this.#state, event);
-    if (this.#state.activity.kind !== 'waiting' || this.#closing.signal.aborted) return;
+    if (this.#state.activity.kind !== 'waiting' || this.#closing.isAborted) return;
     this.#timer?.cancel();
     this.#timer = this.options.timers.schedule(this.#state.activity.untilMs, () => this.#renew());
     this.#keys.stock();

@@ -1,7 +1,6 @@
 /**
  * platform: what a process that holds private keys must do about itself and its machine.
  */
-export { compileLater } from './compile-later.js';
 export { closeDebugDoors, type DebugDoorsOptions } from './debug-doors.js';
 export { openFileLimit } from './open-files.js';
 export { openSocketHub, type SocketHub, type SocketHubAnswer, type SocketHubEvents } from './socket-hub.js';

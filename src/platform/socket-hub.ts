@@ -41,7 +41,7 @@ export type SocketHubAnswer =
 /** What is read in a turn of the event loop: with frames of 16 kB about a millisecond of work. */
 const ARENA_BYTES = 512 * 1024;
 
-/** In a turn of the event loop; as many are polled at once. */
+/** In a turn of the event loop at most: the addon takes fewer after turns that were long. As many are polled at once. */
 const MAX_EVENTS = 256;
 
 /** Of an event in the addon's memory: kind, slot, and three numbers. */

@@ -6,7 +6,6 @@ import {
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { passThrough } from './raw-method.js';
 
 /** Where a channel leads: plain text over a Unix socket. */
 export interface ChannelTarget {
@@ -85,6 +84,11 @@ function unary(client: Client, path: string, request: Buffer, options: UnaryOpti
     if (signal?.aborted) cancel();
     else signal?.addEventListener('abort', cancel, { once: true });
   });
+}
+
+/** Takes and gives the same Buffer: messages pass through grpc-js as the bytes on the wire. */
+function passThrough(bytes: Buffer): Buffer {
+  return bytes;
 }
 
 function metadataOf(values: Readonly<Record<string, string>> = {}): Metadata {

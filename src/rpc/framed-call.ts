@@ -28,6 +28,8 @@ export interface FramedCall {
   readonly authorization: readonly string[];
   /** The values of any header, as they came; `name` in lower case. */
   metadata(name: string): readonly string[];
+  /** Lets go of the metadata, with the caller's token in it: from now on there is none. For calls that stay for days. */
+  forgetMetadata(): void;
   /** Which connection of its server it came by, counted from 1. */
   readonly connection: number;
   /** Who is at the other end of that; `undefined` where nobody can tell. */
@@ -58,6 +60,13 @@ export function writeFramePrefix(frame: Buffer, length: number): void {
   frame.writeUInt32BE(length, 1);
 }
 
+/** Sends `message`, which has no frame yet. `onWritten` as of {@link FramedCall.send}. */
+export function sendMessage(call: Pick<FramedCall, 'send'>, message: Buffer, onWritten?: () => void): void {
+  const prefix = Buffer.allocUnsafe(FRAME_PREFIX_BYTES);
+  writeFramePrefix(prefix, message.length);
+  call.send(prefix, message, onWritten);
+}
+
 const RESPONSE_FIELDS = [
   [':status', '200'],
   ['content-type', 'application/grpc'],
@@ -71,6 +80,8 @@ const OK: StatusText = { code: status.OK, details: '' };
 const OK_TRAILERS = encodeHeaderBlock(trailersOf(OK));
 
 const NOTHING = Buffer.alloc(0);
+
+const NO_FIELDS: RequestHead['fields'] = [];
 
 /** No message has begun. */
 const BETWEEN = -1;
@@ -94,7 +105,7 @@ export interface CallBook {
 /** A {@link FramedCall} on a stream of HTTP/2. */
 export class Http2Call implements FramedCall, StreamEvents {
   readonly #stream: ServerStream;
-  readonly #fields: RequestHead['fields'];
+  #fields: RequestHead['fields'];
   readonly #book: CallBook;
   #events: CallEvents | undefined;
   #deadline: NodeJS.Timeout | undefined;
@@ -122,6 +133,10 @@ export class Http2Call implements FramedCall, StreamEvents {
 
   metadata(name: string): readonly string[] {
     return this.#fields.filter((field) => field[0] === name).map((field) => field[1]);
+  }
+
+  forgetMetadata(): void {
+    this.#fields = NO_FIELDS;
   }
 
   get connection(): number {

@@ -28,6 +28,8 @@ import { status } from './status-code.js';
 export interface FramedServer {
   /** Connections that are open. */
   readonly connectionCount: number;
+  /** Those of {@link addMethod}. */
+  readonly methodPaths: Iterable<string>;
   /** Calls of `path`, such as `/package.Service/Method`, go to `open`; it ends each by {@link FramedCall.end}. */
   addMethod(path: string, open: (call: FramedCall) => void): void;
   /** Serves HTTP/2 on `wire`, which it owns from then on. */
@@ -105,6 +107,10 @@ class Http2FramedServer implements FramedServer {
 
   get connectionCount(): number {
     return this.#connections.size;
+  }
+
+  get methodPaths(): Iterable<string> {
+    return this.#methods.keys();
   }
 
   addMethod(path: string, open: (call: FramedCall) => void): void {

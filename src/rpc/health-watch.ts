@@ -1,9 +1,9 @@
 import { type Every, everyUnreferenced } from './every.js';
-import type { FramedCall } from './framed-call.js';
+import { type FramedCall, sendMessage } from './framed-call.js';
 import type { FramedServer } from './framed-server.js';
-import { framed } from './framed-unary.js';
 import { grpc } from './gen/messages.js';
 import { serviceName } from './health-request.js';
+import { OneRequest } from './one-request.js';
 
 const { HealthCheckResponse } = grpc.health.v1;
 const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = HealthCheckResponse.ServingStatus;
@@ -13,7 +13,11 @@ const WATCH = '/grpc.health.v1.Health/Watch';
 /** Whether we serve is looked at this often while somebody watches; probes ask every few seconds. */
 const PERIOD_MS = 1000;
 
-const NOTHING = Buffer.alloc(0);
+/** The watches that are open. */
+export interface HealthWatches {
+  /** Ends them all with OK, as before a shutdown, which would wait for them. */
+  endAllStreams(): void;
+}
 
 /**
  * The streaming part of the health check: the status at once, and each change of it. A name other than that of the whole
@@ -23,7 +27,8 @@ export function addHealthWatch(
   server: Pick<FramedServer, 'addMethod'>,
   isServing: () => boolean,
   every: Every = everyUnreferenced,
-): void {
+): HealthWatches {
+  const calls = new Set<FramedCall>();
   const watchers = new Map<FramedCall, number>();
   let stop: (() => void) | undefined;
   const look = (): void => {
@@ -32,23 +37,28 @@ export function addHealthWatch(
   };
   const tell = (call: FramedCall, serving: number): void => {
     watchers.set(call, serving);
-    call.send(framed(HealthCheckResponse.encode({ status: serving }).finish()).frame, NOTHING);
+    sendStatus(call, serving);
   };
   const leave = (call: FramedCall): void => {
+    calls.delete(call);
     watchers.delete(call);
     if (watchers.size > 0) return;
     stop?.();
     stop = undefined;
   };
   server.addMethod(WATCH, (call) => {
-    const parts: Buffer[] = [];
+    const one = new OneRequest();
+    let isAsked = false;
+    calls.add(call);
     call.listen({
       part(bytes, isLast) {
-        if (watchers.has(call)) return;
-        parts.push(Buffer.from(bytes));
-        if (!isLast) return;
-        if (serviceName(Buffer.concat(parts)) !== '') {
-          call.send(framed(HealthCheckResponse.encode({ status: SERVICE_UNKNOWN }).finish()).frame, NOTHING);
+        // It is asked once: who sends more gets no more.
+        if (isAsked) return;
+        const request = one.take(call, bytes, isLast);
+        if (request === undefined) return;
+        isAsked = true;
+        if (serviceName(request) !== '') {
+          sendStatus(call, SERVICE_UNKNOWN);
           return;
         }
         tell(call, isServing() ? SERVING : NOT_SERVING);
@@ -59,4 +69,13 @@ export function addHealthWatch(
       gone: () => leave(call),
     });
   });
+  return {
+    endAllStreams() {
+      for (const call of calls) call.end();
+    },
+  };
+}
+
+function sendStatus(call: FramedCall, serving: number): void {
+  sendMessage(call, Buffer.from(HealthCheckResponse.encode({ status: serving }).finish()));
 }

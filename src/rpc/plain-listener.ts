@@ -32,7 +32,7 @@ export async function listenPlain({ at, backlog, onSocket, logger }: PlainListen
     return {
       address: at.path,
       async close() {
-        if (closeOnce(server)) await removeSocket(at.path, file);
+        if (closeOnce(server)) await removeSocket(at.path, file, logger);
       },
     };
   } catch (error) {

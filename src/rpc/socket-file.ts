@@ -2,6 +2,7 @@ import { chmod, lstat, mkdir, mkdtemp, rename, rm, stat, unlink } from 'node:fs/
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { IdentityError } from '../errors/index.js';
+import { Field, type Logger } from '../telemetry/index.js';
 
 /** Linux keeps a socket's path in `sun_path`, 108 bytes with the closing zero; libuv cuts a longer one without a word. */
 const MAX_PATH_BYTES = 107;
@@ -58,11 +59,18 @@ export async function publishSocket(
   }
 }
 
-/** Removes the socket at `path` if it is still the file `ours`, and not one that somebody else has put there since. */
-export async function removeSocket(path: string, ours: FileIdentity): Promise<void> {
-  const now = await lstat(path).catch(ifMissing);
-  if (now === undefined || now.ino !== ours.ino || now.dev !== ours.dev) return;
-  await unlink(path).catch(ifMissing);
+/**
+ * Removes the socket at `path` if it is still the file `ours`, and not one that somebody else has put there since. Where it
+ * cannot be removed it is left: a stale one is in nobody's way.
+ */
+export async function removeSocket(path: string, ours: FileIdentity, logger: Logger): Promise<void> {
+  try {
+    const now = await lstat(path).catch(ifMissing);
+    if (now === undefined || now.ino !== ours.ino || now.dev !== ours.dev) return;
+    await unlink(path).catch(ifMissing);
+  } catch (error) {
+    logger.warn('socket could not be removed', { [Field.path]: path, [Field.error]: String(error) });
+  }
 }
 
 /** The path we bind first is longer than `path` when the name is short: `/.XXXXXX/s` after the directory. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Outbox, Wire, WireEvents } from '../http2/index.js';
+import { Outbox, type Wire, type WireEvents } from '../http2/index.js';
 
 /** A socket of Node.js as a {@link Wire}: what there is without the addon, and for TLS. The socket may be paused. */
 export class SocketWire implements Wire {
@@ -57,6 +57,14 @@ export class SocketWire implements Wire {
     socket.unshift(unread);
     return socket;
   }
+}
+
+/** Takes sockets of Node.js, of TLS or not, and hands each on as a wire, if it is still there. */
+export function wiresOf(onWire: (wire: Wire) => void): (socket: Socket) => void {
+  const outbox = new Outbox();
+  return (socket) => {
+    if (!socket.destroyed) onWire(new SocketWire(socket, outbox));
+  };
 }
 
 /** A peer that has been told that it is over has this long to hear it. */

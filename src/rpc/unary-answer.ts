@@ -1,4 +1,4 @@
-import { constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
+import { ErrorCode, type HeaderField } from '../http2/index.js';
 import { CallFailure } from './call-failure.js';
 import { FRAME_PREFIX_BYTES } from './framed-call.js';
 import { status } from './status-code.js';
@@ -6,37 +6,49 @@ import { status } from './status-code.js';
 /** As grpc-js and grpc-go have it. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
+/** What is taken at first for an answer whose size is not known. One of a CA is 2 to 10 kB, and as a rule comes at once. */
+const FIRST_BYTES = 4096;
+
+const NOTHING = Buffer.alloc(0);
+
+const HTTP_OK = 200;
+
 /**
  * What has come of one unary call, until its stream ends; then it tells the message or why there is none. Knows nothing of
  * streams. (gRPC over HTTP/2, "Responses")
  */
 export class UnaryAnswer {
-  readonly #parts: Buffer[] = [];
+  /** What has come is its first `#bytes`: in one piece, so that the smallest of frames cost no more than what they bring. */
+  #content: Buffer = NOTHING;
   #bytes = 0;
   #httpStatus: number | undefined;
+  #contentType: string | undefined;
   #grpcStatus: string | undefined;
   #grpcMessage = '';
 
-  /** The peer has said how the call ended. */
-  get hasStatus(): boolean {
-    return this.#grpcStatus !== undefined;
+  /** An answer without a message has its status here. */
+  takeHead(httpStatus: number, fields: readonly HeaderField[]): void {
+    this.#httpStatus = httpStatus;
+    for (const [name, value] of fields) if (name === 'content-type') this.#contentType = value;
+    this.takeTrailers(fields);
   }
 
-  /** Headers and trailers alike: an answer without a message has its status in the first. */
-  takeHeaders(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
-    this.#httpStatus ??= headers[':status'];
-    if (headers['grpc-status'] === undefined) return;
-    this.#grpcStatus = String(headers['grpc-status']);
-    this.#grpcMessage = String(headers['grpc-message'] ?? '');
+  takeTrailers(fields: readonly HeaderField[]): void {
+    for (const [name, value] of fields) {
+      if (name === 'grpc-status') this.#grpcStatus = value;
+      else if (name === 'grpc-message') this.#grpcMessage = value;
+    }
   }
 
-  /** @throws CallFailure RESOURCE_EXHAUSTED: more than any answer may have. */
-  takeBytes(bytes: Buffer): void {
-    this.#bytes += bytes.length;
-    if (this.#bytes > MAX_ANSWER_BYTES + FRAME_PREFIX_BYTES) {
+  /** The memory of `bytes` may be used anew afterwards. @throws CallFailure RESOURCE_EXHAUSTED: more than any answer may have. */
+  takeBytes(bytes: Buffer, start: number, end: number): void {
+    const neededBytes = this.#bytes + end - start;
+    if (neededBytes > MAX_ANSWER_BYTES + FRAME_PREFIX_BYTES) {
       throw new CallFailure(status.RESOURCE_EXHAUSTED, `answer: got more than ${MAX_ANSWER_BYTES} bytes`);
     }
-    this.#parts.push(bytes);
+    if (neededBytes > this.#content.length) this.#grow(neededBytes);
+    bytes.copy(this.#content, this.#bytes, start, end);
+    this.#bytes = neededBytes;
   }
 
   /**
@@ -44,15 +56,33 @@ export class UnaryAnswer {
    * @throws CallFailure the status of the peer, or what stands for an end without one.
    */
   message(resetCode: number): Buffer {
+    if (!this.#isGrpc()) throw this.#notGrpc();
     if (this.#grpcStatus === undefined) throw this.#endWithoutStatus(resetCode);
-    const code = Number(this.#grpcStatus);
-    if (code === status.OK) return messageOf(Buffer.concat(this.#parts));
+    const code = /^\d{1,2}$/.test(this.#grpcStatus) ? Number(this.#grpcStatus) : status.UNKNOWN;
+    if (code === status.OK) return messageOf(this.#content.subarray(0, this.#bytes));
     throw new CallFailure(code in status ? code : status.UNKNOWN, unescaped(this.#grpcMessage));
+  }
+
+  #grow(neededBytes: number): void {
+    const content = Buffer.allocUnsafe(Math.max(FIRST_BYTES, neededBytes, 2 * this.#content.length));
+    this.#content.copy(content, 0, 0, this.#bytes);
+    this.#content = content;
+  }
+
+  /** A proxy's own answer names its own type; one that names none is believed. (gRPC over HTTP/2, "Content-Type") */
+  #isGrpc(): boolean {
+    return this.#contentType === undefined || /^application\/grpc(?:$|[+;])/i.test(this.#contentType);
+  }
+
+  #notGrpc(): CallFailure {
+    const http = this.#httpStatus ?? HTTP_OK;
+    const code = STATUS_OF_HTTP[http] ?? status.UNKNOWN;
+    return new CallFailure(code, `got HTTP status ${http}, of type ${this.#contentType}, expected gRPC`);
   }
 
   #endWithoutStatus(resetCode: number): CallFailure {
     const http = this.#httpStatus;
-    if (http !== undefined && http !== constants.HTTP_STATUS_OK) {
+    if (http !== undefined && http !== HTTP_OK) {
       return new CallFailure(STATUS_OF_HTTP[http] ?? status.UNKNOWN, `got HTTP status ${http}, expected gRPC`);
     }
     return new CallFailure(
@@ -83,10 +113,10 @@ const STATUS_OF_HTTP: Readonly<Record<number, status>> = {
 
 /** All others are INTERNAL. (gRPC over HTTP/2, "Errors") */
 const STATUS_OF_RESET: Readonly<Record<number, status>> = {
-  [constants.NGHTTP2_REFUSED_STREAM]: status.UNAVAILABLE,
-  [constants.NGHTTP2_CANCEL]: status.CANCELLED,
-  [constants.NGHTTP2_ENHANCE_YOUR_CALM]: status.RESOURCE_EXHAUSTED,
-  [constants.NGHTTP2_INADEQUATE_SECURITY]: status.PERMISSION_DENIED,
+  [ErrorCode.refusedStream]: status.UNAVAILABLE,
+  [ErrorCode.cancel]: status.CANCELLED,
+  [ErrorCode.enhanceYourCalm]: status.RESOURCE_EXHAUSTED,
+  [ErrorCode.inadequateSecurity]: status.PERMISSION_DENIED,
 };
 
 /** A text that is not escaped as it should be is shown as it came. (gRPC over HTTP/2, "Status-Message") */

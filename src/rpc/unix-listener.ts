@@ -55,7 +55,7 @@ export async function listenUnix(options: UnixListenerOptions): Promise<Listener
     const file = await publishSocket(path, mode, (temporaryPath) => acceptor.listen(temporaryPath, backlog));
     const stop = async (): Promise<void> => {
       acceptor.close();
-      await removeSocket(path, file);
+      await removeSocket(path, file, logger);
     };
     let closing: Promise<void> | undefined;
     return {

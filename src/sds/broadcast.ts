@@ -1,14 +1,10 @@
+import { BATCH } from './in-batches.js';
+
 /** Someone who has something newer to send. */
 export interface PushTarget {
   /** Sends the newest there is, if anything; must not throw. */
   push(): void;
 }
-
-/**
- * Pushes in one turn of the event loop. 5 000 at once stall the loop, and with it the keep-alive PINGs of all Envoys,
- * for 35 to 100 ms; in batches of this size a turn takes 4 to 10 ms.
- */
-const BATCH = 100;
 
 /**
  * Spreads the pushes of a rotation over turns of the event loop. A target decides what to send only when its turn

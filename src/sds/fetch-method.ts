@@ -1,19 +1,29 @@
-import { addUnaryMethod, type FramedServer } from '../rpc/index.js';
+import { addUnaryMethod, type FramedServer, type ServedCall } from '../rpc/index.js';
 import { FETCH_SECRETS } from './methods.js';
 import { decodeRequest, wrongType } from './request-codec.js';
 import { REQUEST_FIELDS } from './request-fields.js';
 import type { ResponseEncoder } from './response-encoder.js';
 import type { SecretFetcher } from './secret-fetcher.js';
 
+interface FetchParts {
+  readonly fetcher: SecretFetcher;
+  readonly encoder: ResponseEncoder;
+}
+
 /** Adds `FetchSecrets`: no Envoy calls it, but people with a gRPC tool and probes do. */
-export function addFetchMethod(
-  server: Pick<FramedServer, 'addMethod'>,
-  { fetcher, encoder }: { readonly fetcher: SecretFetcher; readonly encoder: ResponseEncoder },
-): void {
-  addUnaryMethod(server, FETCH_SECRETS, async (bytes, { signal, ...caller }) => {
+export function addFetchMethod(server: Pick<FramedServer, 'addMethod'>, parts: FetchParts): void {
+  addUnaryMethod(server, FETCH_SECRETS, (bytes, call) => {
     const { names, foreignType } = decodeRequest(bytes, REQUEST_FIELDS.sotw);
     if (foreignType !== '') throw wrongType(foreignType);
-    const { head, release } = encoder.encodeWhole(await fetcher.fetch(names, caller, signal));
-    return { frame: head, onWritten: release };
+    // A function of its own: the bytes are not kept while it waits.
+    return answer(call, names, parts);
   });
+}
+
+async function answer(call: ServedCall, names: readonly string[], { fetcher, encoder }: FetchParts): Promise<void> {
+  const gone = new AbortController();
+  call.onGone(() => gone.abort());
+  const caller = { authorization: call.metadata('authorization'), connection: call.connection };
+  const { head, release } = encoder.encodeWhole(await fetcher.fetch(names, caller, gone.signal));
+  call.answerFramed(head, release);
 }

@@ -1,21 +1,19 @@
-/** Lines in a row that a stream may cause, and the time after which it may cause as many again. */
-const LINES = 5;
+/** After which as many lines may be written again. */
 const PERIOD_MS = 60_000;
 
-/** Bounds what one peer can write into our log: a few lines a minute, and how many more there would have been. */
+/** Bounds what peers can write into our log: so many lines a minute, and how many more there would have been. */
 export class LineBudget {
-  #left = LINES;
-  #refilledAtMs: number;
+  #left = 0;
+  #refilledAtMs = Number.NEGATIVE_INFINITY;
   #withheld = 0;
 
-  constructor(nowMs: number) {
-    this.#refilledAtMs = nowMs;
-  }
+  constructor(private readonly linesPerMinute: number) {}
 
   /** `undefined`: no line now. Else how many were kept back since the last one. */
   take(nowMs: number): number | undefined {
-    if (nowMs - this.#refilledAtMs >= PERIOD_MS) {
-      this.#left = LINES;
+    // A clock that was set back must not silence us.
+    if (nowMs - this.#refilledAtMs >= PERIOD_MS || nowMs < this.#refilledAtMs) {
+      this.#left = this.linesPerMinute;
       this.#refilledAtMs = nowMs;
     }
     if (this.#left === 0) {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
 import { FRAME_PREFIX_BYTES, writeFramePrefix } from '../rpc/index.js';
 import { type Content, type Contents, REMOVED } from './contents.js';
@@ -142,7 +142,7 @@ export function versionOf(secrets: readonly NamedSecret[]): string {
   const [first, ...others] = secrets;
   if (first !== undefined && others.length === 0) return first.secret.version;
   const lines = secrets.map(lineOf).sort();
-  return createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, SET_VERSION_HEX_DIGITS);
+  return hash('sha256', lines.join('\n')).slice(0, SET_VERSION_HEX_DIGITS);
 }
 
 function lineOf({ name, secret }: NamedSecret): string {

@@ -4,6 +4,7 @@ import { type Every, everyUnreferenced, type FramedCall, type FramedServer, toSt
 import { type Logger, MetricRegistry } from '../telemetry/index.js';
 import { Broadcast } from './broadcast.js';
 import { addFetchMethod } from './fetch-method.js';
+import { inBatches } from './in-batches.js';
 import { STREAM_METHODS, type StreamMethod } from './methods.js';
 import { NameLabels } from './name-labels.js';
 import { RejectionBook } from './rejection-book.js';
@@ -138,7 +139,8 @@ class Server implements SdsServer {
 
   readonly #check = (): void => {
     const nowMs = this.#options.now();
-    for (const stream of this.#streams) stream.checkTime(nowMs);
+    // In batches: those that one push has found deaf are all late at once.
+    inBatches(this.#streams, (stream) => stream.checkTime(nowMs));
     this.#context.metrics.checkTime();
   };
 }

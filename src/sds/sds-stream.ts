@@ -55,6 +55,9 @@ export interface StreamContext {
 /** What a stream may ask before its caller is known; Envoy asks once. */
 const MAX_EARLY_REQUESTS = 16;
 
+/** Lines a minute about the refusals of one stream: the first ones tell what there is to know. */
+const LINES_OF_ONE = 5;
+
 /** A stream's number in its nonces: no stream can name a nonce of another one. */
 const NONCE_STREAM_HEX_DIGITS = 8;
 
@@ -107,6 +110,7 @@ export class SdsStream
     const call = this.#call;
     call.listen(this);
     const caller = { authorization: call.authorization, connection: call.connection };
+    call.forgetMetadata();
     const gone = (): AbortSignal => {
       this.#opening ??= new AbortController();
       return this.#opening.signal;
@@ -185,8 +189,9 @@ export class SdsStream
     const { next, verdict } = onTime(this.#subscription, nowMs);
     this.#subscription = next;
     if (verdict === 'fine') return;
-    this.#context.log.unanswered(this, verdict);
-    this.#context.metrics.unanswered(verdict);
+    const { log, metrics } = this.#context;
+    if (!log.unanswered(this, verdict, nowMs)) metrics.lineWithheld();
+    metrics.unanswered(verdict);
     if (verdict === 'late') this.#send('change');
     // OK, so that an Envoy that lost our message comes back at once.
     else this.close();
@@ -283,10 +288,9 @@ export class SdsStream
     if (verdict.kind !== 'nack') return;
     metrics.rejected(verdict.answered, verdict.blames);
     rejections.add(verdict, nowMs);
-    this.#lineBudget ??= new LineBudget(nowMs);
+    this.#lineBudget ??= new LineBudget(LINES_OF_ONE);
     const withheld = this.#lineBudget.take(nowMs);
-    if (withheld === undefined) metrics.lineWithheld();
-    else log.rejected(this, verdict, withheld);
+    if (withheld === undefined || !log.rejected(this, verdict, { nowMs, withheld })) metrics.lineWithheld();
   }
 
   /** Sends what is due, if the protocol allows it now. */

@@ -1,5 +1,6 @@
 import { errorCodeOf } from '../errors/index.js';
 import { Field, type LogFields, type Logger } from '../telemetry/index.js';
+import { LineBudget } from './line-budget.js';
 import type { DecodedRequest } from './request-codec.js';
 import type { Verdict } from './subscription.js';
 
@@ -12,25 +13,39 @@ export interface StreamIdentity {
   readonly nodeId: string;
 }
 
+/**
+ * Warnings a minute of all streams together. A fleet that refuses a bad secret says the same thousands of times, and
+ * whoever reaches the socket may open streams without end, each with a budget of its own.
+ */
+const LINES_OF_ALL = 100;
+
 /** The words of all streams of a server: `warn` when a proxy refuses a secret or stays silent, `debug` for the protocol. */
 export class StreamLog {
   readonly #logger: Logger;
+  readonly #budget = new LineBudget(LINES_OF_ALL);
 
   constructor(logger: Logger) {
     this.#logger = logger;
   }
 
-  /** `nack`, unless the stream has used its budget up. */
-  rejected(who: StreamIdentity, { answered, reason, blames }: Verdict & { kind: 'nack' }, withheld: number): void {
+  /** False when there was no line, because the streams have used their budget up. `withheld`: of this stream, before. */
+  rejected(
+    who: StreamIdentity,
+    { answered, reason, blames }: Verdict & { kind: 'nack' },
+    { nowMs, withheld }: { nowMs: number; withheld: number },
+  ): boolean {
     const { contents } = answered;
+    const withheldOfAll = this.#budget.take(nowMs);
+    if (withheldOfAll === undefined) return false;
     this.#logger.warn('sds secret rejected by its proxy', {
       ...fieldsOf(who),
       [Field.resourceName]: [...contents.keys()].join(' '),
       [Field.version]: [...contents.values()].map(({ version }) => version).join(' '),
       [Field.reason]: reason,
       [Field.blames]: blames,
-      [Field.withheld]: withheld === 0 ? undefined : withheld,
+      ...withheldLines(withheld + withheldOfAll),
     });
+    return true;
   }
 
   request(who: StreamIdentity, request: DecodedRequest, verdict: Verdict, nowMs: number): void {
@@ -52,10 +67,14 @@ export class StreamLog {
     }
   }
 
-  unanswered(who: StreamIdentity, verdict: 'late' | 'dead'): void {
+  /** False when there was no line. */
+  unanswered(who: StreamIdentity, verdict: 'late' | 'dead', nowMs: number): boolean {
+    const withheld = this.#budget.take(nowMs);
+    if (withheld === undefined) return false;
     const message =
       verdict === 'late' ? 'sds response is not answered' : 'sds stream given up: response never answered';
-    this.#logger.warn(message, fieldsOf(who));
+    this.#logger.warn(message, { ...fieldsOf(who), ...withheldLines(withheld) });
+    return true;
   }
 
   failed(who: StreamIdentity, error: unknown): void {
@@ -65,6 +84,10 @@ export class StreamLog {
       [Field.error]: String(error),
     });
   }
+}
+
+function withheldLines(count: number): LogFields {
+  return count === 0 ? {} : { [Field.withheld]: count };
 }
 
 function fieldsOf({ connection, stream, nodeId }: StreamIdentity): LogFields {

@@ -1,12 +1,12 @@
-import type { LogFields } from './fields.js';
+import { Field, type LogFields } from './fields.js';
 import { LOG_LEVELS, type Logger, type LogLevel } from './logger.js';
 import { redact } from './redact.js';
 
 export interface JsonLoggerOptions {
   /** The quietest level that is still written. */
   readonly level: LogLevel;
-  /** Takes one line with its newline. */
-  readonly write: (line: string) => void;
+  /** Takes one line with its newline; `false` says that it is lost. */
+  readonly write: (line: string, level: LogLevel) => unknown;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -14,14 +14,22 @@ export interface JsonLoggerOptions {
 /** Longer values are cut: a peer must not be able to fill the log with one message. */
 const MAX_VALUE_CHARS = 1000;
 
-/** One JSON object per line: `ts` (RFC 3339), `level`, `msg`, then the fields. */
-export function createJsonLogger({ level, write, now }: JsonLoggerOptions): Logger {
+/**
+ * One JSON object per line: `ts` (RFC 3339), `level`, `msg`, then the fields. Of lines that were lost it tells as soon as
+ * there is room for that.
+ */
+export function createJsonLogger({ level, write: writeLine, now }: JsonLoggerOptions): Logger {
   const threshold = LOG_LEVELS.indexOf(level);
-  const log = (lineLevel: LogLevel, message: string, fields: LogFields = {}): void => {
-    if (LOG_LEVELS.indexOf(lineLevel) < threshold) return;
+  let lost = 0;
+  const write = (lineLevel: LogLevel, message: string, fields: LogFields): boolean => {
     const line: Record<string, unknown> = { ts: new Date(now()).toISOString(), level: lineLevel, msg: message };
     for (const [name, value] of Object.entries(fields)) line[name] = typeof value === 'string' ? clean(value) : value;
-    write(`${JSON.stringify(line)}\n`);
+    return writeLine(`${JSON.stringify(line)}\n`, lineLevel) !== false;
+  };
+  const log = (lineLevel: LogLevel, message: string, fields: LogFields = {}): void => {
+    if (LOG_LEVELS.indexOf(lineLevel) < threshold) return;
+    if (lost > 0 && write('warn', 'log lines lost', { [Field.count]: lost })) lost = 0;
+    if (lost > 0 || !write(lineLevel, message, fields)) lost += 1;
   };
   return {
     writesDebug: LOG_LEVELS.indexOf('debug') >= threshold,

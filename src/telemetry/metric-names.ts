@@ -105,7 +105,7 @@ export const Metric = {
   sdsLinesWithheld: {
     kind: 'counter',
     name: 'sidecert_sds_log_lines_withheld_total',
-    help: 'Log lines about refused secrets that were not written, because their stream had written its share.',
+    help: 'Log lines about refused or unanswered secrets that were not written, because there had been enough of them.',
   },
   sdsAckSeconds: {
     kind: 'histogram',

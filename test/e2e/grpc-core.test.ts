@@ -75,7 +75,7 @@ t.test('grpc-core takes what an agent serves', { skip, timeout: 60_000 }, async 
   for (const method of [`${SDS}/StreamSecrets`, `${ADS}/StreamAggregatedResources`]) {
     t.test(`rows 1, 2, 22, 24: ${method}`, async (t) => {
       const { endpoint, ca, serials, core } = await startBoth(t);
-      const call = core.call(method, { metadata: { 'x-unknown': 'yes' } });
+      const call = core.call(method, { metadata: { 'x-unknown': 'yes ' } });
       call.send(sotwRequest({ node: { id: 'python' }, resourceNames: ['default', 'ROOTCA'] }));
       const first = readSotw(await call.next());
       t.same(serialsIn(first.resources.map(({ value }) => value)), serials);

@@ -12,16 +12,17 @@ import { until } from '../../src/demo/polling.js';
 import { envoyArgs } from '../../src/demo/sidecars/envoy-sidecar.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
 import { PATIENCE_MS } from '../support/mesh.js';
-import { realEnvoy } from '../support/real-envoy.js';
+import { realEnvoys } from '../support/real-envoy.js';
 import type { RecordingLogger } from '../support/recording-logger.js';
 import { shortDir } from '../support/short-dir.js';
 import { startSidecarAgent } from '../support/sidecar-agent.js';
 import { TestCa } from '../support/test-ca.js';
 
-const { path: envoyPath, skip } = realEnvoy();
-
 /** Renewals come after 2.7 to 3.3 s. */
 const TTL = '6s';
+
+/** Both mostly wait for renewals, beside one another. */
+t.jobs = 2;
 
 const REQUESTS_PER_SECOND = 40;
 
@@ -35,7 +36,11 @@ function identityOf(authorization: string): string {
 }
 
 /** An Envoy with the bootstrap of these flags; ended with the test. */
-async function startEnvoy(t: Test, admin: number, flags: Readonly<Record<string, string>>): Promise<HttpClient> {
+async function startEnvoy(
+  t: Test,
+  { path, admin }: { path: string; admin: number },
+  flags: Readonly<Record<string, string>>,
+): Promise<HttpClient> {
   const args = Object.entries({ ...flags, namespace: 'foo', admin: `127.0.0.1:${admin}` });
   const config = readConfig(COMMANDS.bootstrap, {
     args: args.map(([name, value]) => `--${name}=${value}`),
@@ -45,7 +50,7 @@ async function startEnvoy(t: Test, admin: number, flags: Readonly<Record<string,
   if (config.kind !== 'ok') throw new Error(JSON.stringify(config));
   const file = join(shortDir(t), 'envoy.yaml');
   writeFileSync(file, await renderBootstrap(config.config));
-  const envoy = spawn(envoyPath, envoyArgs(file), { stdio: 'ignore' });
+  const envoy = spawn(path, envoyArgs(file), { stdio: 'ignore' });
   const client = new HttpClient(admin);
   t.teardown(() => {
     client.close();
@@ -63,62 +68,72 @@ async function rootsOf(admin: HttpClient): Promise<string[]> {
 
 const hex = (serial: string): bigint => BigInt(`0x${serial}`);
 
-t.test(
-  'row 46: between two real Envoys no request fails while the CA goes over to another root',
-  { skip, timeout: 100_000 },
-  async (t) => {
-    const ca = await FakeCaServer.start(t);
-    ca.identityOf = identityOf;
-    const start = (serviceAccount: string) => startSidecarAgent(t, { ca, serviceAccount, flags: { ttl: TTL } });
-    const [sleep, httpbin] = [await start('sleep'), await start('httpbin')];
-    const [inbound = 0, app = 0, outbound = 0, ...admins] = await freePorts(5);
-    const httpApp = await startHttpbin(app);
-    t.teardown(() => httpApp.close());
-    const address = (port: number): string => `127.0.0.1:${port}`;
-    const serverAdmin = await startEnvoy(t, admins[0] ?? 0, {
-      ...{ socket: httpbin.socket, 'service-account': 'httpbin', inbound: address(inbound), app: address(app) },
-    });
-    const clientAdmin = await startEnvoy(t, admins[1] ?? 0, {
-      ...{ socket: sleep.socket, 'service-account': 'sleep', outbound: address(outbound) },
-      upstream: `httpbin.foo=${address(inbound)}=${HTTPBIN}`,
-      // So that handshakes, which are what a wrong order breaks, never cease.
-      'max-connection-age': '200ms',
-    });
-    const client = new HttpClient(outbound);
-    t.teardown(() => client.close());
-    await until(
-      'the way to be open',
-      AbortSignal.timeout(PATIENCE_MS),
-      async () => (await client.get('httpbin.foo', '/status/200').catch(() => undefined))?.status === 200 || undefined,
-    );
+for (const { name, path, skip } of realEnvoys())
+  t.test(
+    `row 46: between two of ${name} no request fails while the CA goes over to another root`,
+    { skip, timeout: 100_000, buffered: true },
+    async (t) => {
+      const ca = await FakeCaServer.start(t);
+      ca.identityOf = identityOf;
+      const start = (serviceAccount: string) => startSidecarAgent(t, { ca, serviceAccount, flags: { ttl: TTL } });
+      const [sleep, httpbin] = [await start('sleep'), await start('httpbin')];
+      const [inbound = 0, app = 0, outbound = 0, ...admins] = await freePorts(5);
+      const httpApp = await startHttpbin(app);
+      t.teardown(() => httpApp.close());
+      const address = (port: number): string => `127.0.0.1:${port}`;
+      const serverAdmin = await startEnvoy(
+        t,
+        { path, admin: admins[0] ?? 0 },
+        {
+          ...{ socket: httpbin.socket, 'service-account': 'httpbin', inbound: address(inbound), app: address(app) },
+        },
+      );
+      const clientAdmin = await startEnvoy(
+        t,
+        { path, admin: admins[1] ?? 0 },
+        {
+          ...{ socket: sleep.socket, 'service-account': 'sleep', outbound: address(outbound) },
+          upstream: `httpbin.foo=${address(inbound)}=${HTTPBIN}`,
+          // So that handshakes, which are what a wrong order breaks, never cease.
+          'max-connection-age': '200ms',
+        },
+      );
+      const client = new HttpClient(outbound);
+      t.teardown(() => client.close());
+      await until(
+        'the way to be open',
+        AbortSignal.timeout(PATIENCE_MS),
+        async () =>
+          (await client.get('httpbin.foo', '/status/200').catch(() => undefined))?.status === 200 || undefined,
+      );
 
-    const loggers: readonly RecordingLogger[] = [sleep.logger, httpbin.logger];
-    const nextOfBoth = (message: string): Promise<unknown> =>
-      Promise.all(loggers.map((logger) => logger.until(message, logger.of(message).length + 1)));
-    const load = new SteadyLoad(client, 'httpbin.foo', REQUESTS_PER_SECOND);
-    const next = TestCa.root('next root');
-    const signer = next.intermediate();
-    const both = `${ca.rootPem}${next.certificatePem}`;
+      const loggers: readonly RecordingLogger[] = [sleep.logger, httpbin.logger];
+      const nextOfBoth = (message: string): Promise<unknown> =>
+        Promise.all(loggers.map((logger) => logger.until(message, logger.of(message).length + 1)));
+      const load = new SteadyLoad(client, 'httpbin.foo', REQUESTS_PER_SECOND);
+      const next = TestCa.root('next root');
+      const signer = next.intermediate();
+      const both = `${ca.rootPem}${next.certificatePem}`;
 
-    ca.fault = { kind: 'issues', roots: both };
-    await nextOfBoth('trust bundle changed');
-    ca.fault = { kind: 'issues', signer, roots: both };
-    // Of the two that follow the first may still be of the old root.
-    await nextOfBoth('svid rotated');
-    await nextOfBoth('svid rotated');
-    const dropped = nextOfBoth('trust bundle changed');
-    ca.fault = { kind: 'issues', signer, roots: String(next.certificatePem) };
-    await dropped;
-    for (const admin of [serverAdmin, clientAdmin]) {
-      await until('Envoy to have the new root alone', AbortSignal.timeout(PATIENCE_MS), async () => {
-        const roots = await rootsOf(admin);
-        return (roots.length === 1 && hex(roots[0] ?? '0') === hex(next.certificate.serialNumber)) || undefined;
-      });
-    }
-    const { sent, failures } = await load.stop();
-    t.same(failures, [], `none of ${sent} requests failed`);
-    t.ok(sent > 200);
-    const { body } = await clientAdmin.get('localhost', '/stats?filter=ssl.handshake');
-    t.match(body, /ssl\.handshake: [1-9]\d/, 'there were tens of handshakes meanwhile');
-  },
-);
+      ca.fault = { kind: 'issues', roots: both };
+      await nextOfBoth('trust bundle changed');
+      ca.fault = { kind: 'issues', signer, roots: both };
+      // Of the two that follow the first may still be of the old root.
+      await nextOfBoth('svid rotated');
+      await nextOfBoth('svid rotated');
+      const dropped = nextOfBoth('trust bundle changed');
+      ca.fault = { kind: 'issues', signer, roots: String(next.certificatePem) };
+      await dropped;
+      for (const admin of [serverAdmin, clientAdmin]) {
+        await until('Envoy to have the new root alone', AbortSignal.timeout(PATIENCE_MS), async () => {
+          const roots = await rootsOf(admin);
+          return (roots.length === 1 && hex(roots[0] ?? '0') === hex(next.certificate.serialNumber)) || undefined;
+        });
+      }
+      const { sent, failures } = await load.stop();
+      t.same(failures, [], `none of ${sent} requests failed`);
+      t.ok(sent > 200);
+      const { body } = await clientAdmin.get('localhost', '/stats?filter=ssl.handshake');
+      t.match(body, /ssl\.handshake: [1-9]\d/, 'there were tens of handshakes meanwhile');
+    },
+  );

@@ -16,6 +16,8 @@ interface AgentProcessOptions {
   readonly args?: readonly string[];
   /** Program and arguments to run the agent by: `strace`, `prlimit`, a shell. */
   readonly wrapper?: readonly string[];
+  /** Text on stderr that says that it serves; `undefined` where that goes elsewhere. */
+  readonly readyText?: string | undefined;
   /** Where the socket is; beside the token without it. */
   readonly socket?: string;
 }
@@ -40,9 +42,11 @@ export async function serveAgents(t: Test, { ttl = '24h' } = {}) {
     /** What starts one. */
     commandLine: (): string[] => [...UNBUNDLED_SIDECERT, ...argsFor(socket, [])],
     /** Starts one, and waits until it serves. */
-    async start({ args = [], wrapper = [], socket: path = socket }: AgentProcessOptions = {}) {
+    async start(options: AgentProcessOptions = {}) {
+      const { args = [], wrapper = [], socket: path = socket } = options;
+      const { readyText } = { readyText: '"agent ready"', ...options };
       const agent = new SidecertProcess(t, argsFor(path, args), { sidecert: [...wrapper, ...UNBUNDLED_SIDECERT] });
-      await agent.says('"agent ready"');
+      if (readyText !== undefined) await agent.says(readyText);
       return agent;
     },
   };

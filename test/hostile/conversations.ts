@@ -9,14 +9,14 @@ import {
 } from '../../src/http2/index.js';
 import { callHeaders, data, grpcMessage, opening, ping, reset, windowUpdate } from '../support/raw-frames.js';
 import { encodeRequest } from '../support/sds-client.js';
-import { STREAM_SECRETS } from './served.js';
+import { REFLECTION, STREAM_SECRETS } from './served.js';
 
 /** In [0, 1). */
 export type Random = () => number;
 
 export const ECHO = '/fuzz.Echo/Stream';
 
-const PATHS = [STREAM_SECRETS, STREAM_SECRETS, ECHO, ECHO, '/grpc.health.v1.Health/Check', '/none'];
+const PATHS = [STREAM_SECRETS, STREAM_SECRETS, ECHO, ECHO, REFLECTION, '/grpc.health.v1.Health/Check', '/none'];
 const WINDOWS = [0, 1, 100, 65_535, 2 ** 31 - 1];
 const WORDS = [
   'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
@@ -32,13 +32,13 @@ export function below(random: Random, limit: number): number {
   return Math.floor(random() * limit);
 }
 
-function oneOf<T>(random: Random, items: readonly T[]): T {
+export function oneOf<T>(random: Random, items: readonly T[]): T {
   const item = items[below(random, items.length)];
   if (item === undefined) throw new Error('nothing to choose from');
   return item;
 }
 
-function randomBytes(random: Random, most: number): Buffer {
+export function randomBytes(random: Random, most: number): Buffer {
   return Buffer.from(Array.from({ length: below(random, most) }, () => below(random, 256)));
 }
 
@@ -121,7 +121,7 @@ function conversation(random: Random): Buffer {
 }
 
 /** `bytes` with some of them changed, left out, repeated or put elsewhere. */
-function mutated(random: Random, bytes: Buffer): Buffer {
+export function mutated(random: Random, bytes: Buffer): Buffer {
   const at = below(random, bytes.length);
   const end = Math.min(bytes.length, at + 1 + below(random, 40));
   switch (below(random, 6)) {

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Frame } from '../../src/http2/index.js';
-import { addHealthMethods, createFramedServer, type FramedCall } from '../../src/rpc/index.js';
+import { addHealthMethods, addReflectionMethods, createFramedServer, type FramedCall } from '../../src/rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES } from '../../src/sds/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { FakeSecretSource } from '../support/fake-secret-source.js';
@@ -59,6 +59,7 @@ function memoryServer() {
     every: () => () => {},
   });
   addHealthMethods(server, () => true);
+  addReflectionMethods(server);
   const counts = new EchoCounts();
   server.addMethod(ECHO, counts.serve);
   source.set({ default: 'leaf', ROOTCA: 'bundle' });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { createFramedServer, type FramedServerOptions, listenUnix } from '../../src/rpc/index.js';
+import { addReflectionMethods, createFramedServer, type FramedServerOptions, listenUnix } from '../../src/rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES } from '../../src/sds/index.js';
 import { Metric, MetricRegistry, type MetricSeries } from '../../src/telemetry/index.js';
 import { FakeSecretSource } from '../support/fake-secret-source.js';
@@ -11,6 +11,10 @@ import { encodeRequest, openSdsClient, type SdsClient } from '../support/sds-cli
 import { shortDir } from '../support/short-dir.js';
 
 export const STREAM_SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets';
+
+/** Of reflection, and what asks it for all services. */
+export const REFLECTION = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+export const LIST_SERVICES = Buffer.from('3a012a', 'hex');
 
 export type HostileServer = Awaited<ReturnType<typeof serveHostile>>;
 
@@ -38,6 +42,7 @@ export async function serveHostile(
     ...limits,
   });
   const sds = createSdsServer({ server, source, logger, controlPlaneIdentifier: 'test', now: () => nowMs, every });
+  addReflectionMethods(server);
   const path = join(shortDir(t), 's');
   const onWire = server.attach.bind(server);
   const listener = await listenUnix({ path, mode: 0o666, backlog: 4096, via, onWire, logger });

@@ -1,5 +1,14 @@
 import t from 'tap';
-import { ErrorCode, encodeFrame, encodeHeaders, encodeSettings, Flag, Frame, Setting } from '../../src/http2/index.js';
+import {
+  ErrorCode,
+  encodeFrame,
+  encodeHeaderBlock,
+  encodeHeaders,
+  encodeSettings,
+  Flag,
+  Frame,
+  Setting,
+} from '../../src/http2/index.js';
 import { callHeaders, codeOf, data, opening, ping, type RawFrame, reset, windowUpdate } from '../support/raw-frames.js';
 import { MemoryServer, OK_HEAD, TRAILERS } from './served.js';
 
@@ -40,6 +49,45 @@ t.test('a head that is refused leaves the table of fields as its peer has it', a
   wire.feed(encodeHeaders(5, Buffer.from('838684be', 'hex'), 16_384));
   t.same(server.last().head.fields, [['x', 'z']]);
 });
+
+const spaced = [
+  { name: 'a space behind it', value: 'y ', want: 'y' },
+  { name: 'a tab and a space before it', value: '\t y', want: 'y' },
+  { name: 'nothing else', value: ' \t', want: '' },
+  { name: 'a space inside, too', value: ' y z ', want: 'y z' },
+];
+for (const { name, value, want } of spaced) {
+  t.test(`row 22: of a field's value with ${name} the ends are left out, and its request is served`, async (t) => {
+    const server = new MemoryServer();
+    const { wire } = server.greeted();
+    const fields = [['x', value] as const, ['z', 'next'] as const];
+    wire.feed(
+      callHeaders(1, '/a', fields),
+      data(1, NOTHING),
+      encodeHeaders(1, encodeHeaderBlock(fields), 16_384, true),
+    );
+    t.same(wire.takeFrames(), []);
+    t.same(server.last().head.fields.slice(-2), [
+      ['x', want],
+      ['z', 'next'],
+    ]);
+    t.equal(server.last().endedCount, 1, 'also behind its content');
+  });
+}
+
+for (const [name, value] of [
+  ['a zero', 'a\0b'],
+  ['a line feed', 'a\nb'],
+  ['a carriage return at its end', 'a\r'],
+] as const) {
+  t.test(`a field's value with ${name} resets its stream, and no other`, async (t) => {
+    const server = new MemoryServer();
+    const { wire } = server.greeted();
+    wire.feed(callHeaders(1, '/a', [['x', value]]), callHeaders(3, '/a'));
+    t.same(ofType(wire.takeFrames(), Frame.resetStream).map(codeOf), [ErrorCode.protocolError]);
+    t.equal(server.requests.length, 1);
+  });
+}
 
 t.test('padding counts for windows, and not for content-length', async (t) => {
   const server = new MemoryServer();

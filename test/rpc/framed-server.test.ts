@@ -1,20 +1,16 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2';
+import { type ClientHttp2Stream, constants } from 'node:http2';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import {
   addHealthMethods,
-  createFramedServer,
   FRAME_PREFIX_BYTES,
   type FramedCall,
   grpcMessages,
-  listenUnix,
-  openChannel,
+  sendMessage,
   status,
   writeFramePrefix,
 } from '../../src/rpc/index.js';
-import { type LogFields, silentLogger } from '../../src/telemetry/index.js';
-import { shortDir } from '../support/short-dir.js';
+import { serveFramed } from '../support/framed-endpoint.js';
 
 const { HealthCheckRequest, HealthCheckResponse } = grpcMessages.health.v1;
 const HEALTH = '/grpc.health.v1.Health/Check';
@@ -25,30 +21,19 @@ const MAX_BYTES = 100_000;
 const soon = () => Date.now() + 10_000;
 
 /** A server with health and an echo, which tells the connection's number first. */
-async function serve(
-  t: Test,
-  { isServing = () => true, via = 'addon' }: { isServing?: () => boolean; via?: 'addon' | 'node' } = {},
-) {
-  const path = join(shortDir(t), 's.sock');
-  const warnings: { message: string; fields: LogFields | undefined }[] = [];
-  const logger = {
-    ...silentLogger,
-    warn: (message: string, fields?: LogFields) => void warnings.push({ message, fields }),
-  };
+async function serve(t: Test, { isServing = () => true }: { isServing?: () => boolean } = {}) {
   const calls: FramedCall[] = [];
   let gone = 0;
   let onGone = (): void => {};
-  const server = createFramedServer({ logger, maxReceiveBytes: MAX_BYTES, maxConcurrentStreams: 5000 });
-  addHealthMethods(server, isServing);
-  server.addMethod(ECHO, (call) => {
+  const echo = (call: FramedCall): void => {
     calls.push(call);
-    send(call, Buffer.from(String(call.connection)));
+    sendMessage(call, Buffer.from(String(call.connection)));
     let parts: Buffer[] = [];
     call.listen({
       part(bytes, isLast) {
         parts.push(Buffer.from(bytes));
         if (!isLast) return;
-        send(call, Buffer.concat(parts));
+        sendMessage(call, Buffer.concat(parts));
         parts = [];
       },
       halfClosed: () => call.end(),
@@ -57,60 +42,38 @@ async function serve(
         onGone();
       },
     });
-  });
-  server.addMethod(COUNT, (call) => {
+  };
+  const count = (call: FramedCall): void => {
     let received = 0;
     call.listen({
       part(bytes, isLast) {
         received += bytes.length;
-        if (isLast) send(call, Buffer.from(String(received)));
+        if (isLast) sendMessage(call, Buffer.from(String(received)));
       },
       halfClosed: () => call.end(),
       gone: () => {},
     });
-  });
-  const listener = await listenUnix({
-    path,
-    mode: 0o600,
-    backlog: 4096,
-    via,
-    onWire: (wire) => server.attach(wire),
-    logger: silentLogger,
-  });
-  t.teardown(async () => {
-    await listener.close();
-    await server.close(0);
+  };
+  const served = await serveFramed(t, {
+    maxReceiveBytes: MAX_BYTES,
+    maxConcurrentStreams: 5000,
+    methods(server) {
+      addHealthMethods(server, isServing);
+      server.addMethod(ECHO, echo);
+      server.addMethod(COUNT, count);
+    },
   });
   const nextGone = (): Promise<void> =>
     new Promise((resolve) => {
       onGone = resolve;
     });
-  const channel = openChannel({ unix: path });
-  t.teardown(() => channel.close());
-  return { path, server, listener, channel, calls, warnings, goneCount: () => gone, nextGone };
-}
-
-function send(call: FramedCall, message: Buffer, onWritten?: () => void): void {
-  const prefix = Buffer.alloc(FRAME_PREFIX_BYTES);
-  writeFramePrefix(prefix, message.length);
-  call.send(prefix, message, onWritten);
+  return { ...served, channel: served.open(), calls, goneCount: () => gone, nextGone };
 }
 
 function framed(message: Buffer): Buffer {
   const prefix = Buffer.alloc(FRAME_PREFIX_BYTES);
   prefix.writeUInt32BE(message.length, 1);
   return Buffer.concat([prefix, message]);
-}
-
-function openSession(t: Test, path: string, settings = {}): ClientHttp2Session {
-  const session = connectHttp2('http://localhost', {
-    createConnection: () => connect(path),
-    settings,
-    // In MB: of ours, so that it is the server's limits that are met.
-    maxSessionMemory: 1000,
-  });
-  t.teardown(() => session.destroy());
-  return session;
 }
 
 /** What a client says first: the preface, and SETTINGS without any. (RFC 9113 §3.4) */
@@ -158,9 +121,8 @@ t.test('an unknown method is UNIMPLEMENTED, a message over the limit RESOURCE_EX
 });
 
 t.test('streams of one connection know its number, another connection has another', async (t) => {
-  const { path, channel } = await serve(t);
-  const two = openChannel({ unix: path });
-  t.teardown(() => two.close());
+  const { open, channel } = await serve(t);
+  const two = open();
   const streams = [channel.bidi(ECHO), channel.bidi(ECHO)];
   const numbers = await Promise.all(streams.map(next));
   const other = two.bidi(ECHO);
@@ -177,8 +139,8 @@ t.test('streams of one connection know its number, another connection has anothe
 });
 
 t.test('messages are put together however their bytes come', async (t) => {
-  const { path } = await serve(t);
-  const stream = openSession(t, path).request(ECHO_HEADERS);
+  const { bare } = await serve(t);
+  const stream = bare().request(ECHO_HEADERS);
   const wanted = ['1', '', 'a', 'xyz', 'é'];
   const bytes = Buffer.concat(wanted.slice(1).map((text) => framed(Buffer.from(text))));
   let got = Buffer.alloc(0);
@@ -201,8 +163,8 @@ const refusals = [
 ];
 for (const { name, bytes, code } of refusals) {
   t.test(`${name} ends its call, and no other`, async (t) => {
-    const { path, goneCount } = await serve(t);
-    const session = openSession(t, path);
+    const { bare, goneCount } = await serve(t);
+    const session = bare();
     const good = session.request(ECHO_HEADERS);
     await next(good);
     const bad = session.request(ECHO_HEADERS);
@@ -216,8 +178,8 @@ for (const { name, bytes, code } of refusals) {
 }
 
 t.test('what is not gRPC is answered as HTTP does', async (t) => {
-  const { path } = await serve(t);
-  const session = openSession(t, path);
+  const { bare } = await serve(t);
+  const session = bare();
   const statusOf = (headers: Record<string, string>) =>
     new Promise((resolve) => {
       const request = session.request(headers).once('response', (response) => resolve(response[':status']));
@@ -231,14 +193,14 @@ t.test('what is not gRPC is answered as HTTP does', async (t) => {
 });
 
 t.test('a deadline that the caller names is kept, also when the caller does not', async (t) => {
-  const { path } = await serve(t);
-  const stream = openSession(t, path).request({ ...ECHO_HEADERS, 'grpc-timeout': '1m' });
+  const { bare } = await serve(t);
+  const stream = bare().request({ ...ECHO_HEADERS, 'grpc-timeout': '1m' });
   t.equal((await endOf(stream)).code, status.DEADLINE_EXCEEDED);
 });
 
 t.test('a stream that the server ends is over on both sides, although the peer has not half-closed', async (t) => {
-  const { path, calls, goneCount } = await serve(t);
-  const stream = openSession(t, path).request(ECHO_HEADERS);
+  const { bare, calls, goneCount } = await serve(t);
+  const stream = bare().request(ECHO_HEADERS);
   await next(stream);
   const closed = new Promise((resolve) => stream.once('close', resolve));
   const end = endOf(stream);
@@ -250,8 +212,8 @@ t.test('a stream that the server ends is over on both sides, although the peer h
 });
 
 t.test('a reset by the peer is told once', async (t) => {
-  const { path, channel, goneCount } = await serve(t);
-  const stream = openSession(t, path).request(ECHO_HEADERS);
+  const { bare, channel, goneCount } = await serve(t);
+  const stream = bare().request(ECHO_HEADERS);
   await next(stream);
   stream.close(constants.NGHTTP2_CANCEL);
   await channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: soon() });
@@ -303,8 +265,8 @@ t.test('a call knows each authorization that its peer sent, also a second one', 
 });
 
 t.test('an answer to a call that is over is thrown away, and its memory given back', async (t) => {
-  const { path, calls, nextGone } = await serve(t);
-  const stream = openSession(t, path).request(ECHO_HEADERS);
+  const { bare, calls, nextGone } = await serve(t);
+  const stream = bare().request(ECHO_HEADERS);
   await next(stream);
   const gone = nextGone();
   stream.close(constants.NGHTTP2_CANCEL);
@@ -312,16 +274,16 @@ t.test('an answer to a call that is over is thrown away, and its memory given ba
   await new Promise<void>((resolve, reject) => {
     const [call] = calls;
     if (call === undefined) reject(new Error('no call'));
-    else send(call, Buffer.from('late'), resolve);
+    else sendMessage(call, Buffer.from('late'), resolve);
     call?.end();
   });
 });
 
 t.test('memory that calls share is given back when the slowest reader has all of it, whole', async (t) => {
-  const { path, calls } = await serve(t);
+  const { bare, calls } = await serve(t);
   const message = Buffer.alloc(300_000, 'secret');
   // A window of one byte more than nothing: what is sent waits in the server.
-  const session = openSession(t, path, { initialWindowSize: 1000 });
+  const session = bare({ initialWindowSize: 1000 });
   const stream = session.request(ECHO_HEADERS);
   await next(stream);
   stream.pause();
@@ -329,7 +291,7 @@ t.test('memory that calls share is given back when the slowest reader has all of
   const written = new Promise<void>((resolve) => {
     const [call] = calls;
     if (call === undefined) throw new Error('no call');
-    send(call, Buffer.from('first'));
+    sendMessage(call, Buffer.from('first'));
     const prefix = Buffer.alloc(FRAME_PREFIX_BYTES);
     writeFramePrefix(prefix, message.length);
     const head = Buffer.concat([prefix, message]);
@@ -353,8 +315,8 @@ t.test('memory that calls share is given back when the slowest reader has all of
 });
 
 t.test('row 59: a gateway opens 2 000 streams with first requests of 55 kB on one connection', async (t) => {
-  const { path } = await serve(t);
-  const session = openSession(t, path);
+  const { bare } = await serve(t);
+  const session = bare();
   const request = framed(Buffer.alloc(55_000));
   const answers = Array.from({ length: 2000 }, () => {
     const stream = session.request({ ...ECHO_HEADERS, ':path': COUNT });

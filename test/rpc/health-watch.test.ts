@@ -1,7 +1,10 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import t from 'tap';
-import { addHealthWatch, grpcMessages, openChannel } from '../../src/rpc/index.js';
+import { Flag, Frame } from '../../src/http2/index.js';
+import { addHealthWatch, grpcMessages, openChannel, status } from '../../src/rpc/index.js';
 import { serveSds } from '../sds/serve.js';
+import { callHeaders, data } from '../support/raw-frames.js';
+import { RawPeer } from '../support/raw-peer.js';
 
 const { HealthCheckRequest, HealthCheckResponse } = grpcMessages.health.v1;
 const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = HealthCheckResponse.ServingStatus;
@@ -11,7 +14,7 @@ const WATCH = '/grpc.health.v1.Health/Watch';
 async function serveWatch(t: import('tap').Test) {
   const { server, path } = await serveSds(t);
   const state = { isServing: false, look: (): void => {}, looksStarted: 0, looksStopped: 0 };
-  addHealthWatch(
+  const watches = addHealthWatch(
     server,
     () => state.isServing,
     (_periodMs, act) => {
@@ -30,7 +33,7 @@ async function serveWatch(t: import('tap').Test) {
     stream.write(Buffer.from(HealthCheckRequest.encode({ service }).finish()));
     return { stream, next: () => nextStatus(stream) };
   };
-  return { state, watch };
+  return { state, watch, watches, path };
 }
 
 function nextStatus(stream: ClientDuplexStream<Buffer, Buffer>): Promise<number> {
@@ -83,4 +86,37 @@ t.test('a watch that has half-closed still hears', async (t) => {
   const changed = next();
   state.look();
   t.equal(await changed, SERVING);
+});
+
+t.test('a watch is asked once: further messages are neither answered nor kept', async (t) => {
+  const { watch, path } = await serveWatch(t);
+  const { stream, next } = watch('other');
+  t.equal(await next(), SERVICE_UNKNOWN);
+  let further = 0;
+  stream.on('data', () => {
+    further += 1;
+  });
+  for (let count = 0; count < 10; count += 1) stream.write(Buffer.from('0a0178', 'hex'));
+  const others = Array.from({ length: 3 }, () => watch('other'));
+  for (const other of others) await other.next();
+  t.equal(further, 0);
+  const peer = await RawPeer.connect(t, path);
+  const beginning = Buffer.concat([Buffer.from('0000100000', 'hex'), Buffer.alloc((1 << 20) - 1)]);
+  for (let id = 1; id < 11; id += 2) {
+    peer.send(callHeaders(id, WATCH));
+    for (let at = 0; at < beginning.length; at += 16_384) peer.send(data(id, beginning.subarray(at, at + 16_384)));
+  }
+  const refusal = await peer.frame(({ type, flags }) => type === Frame.headers && (flags & Flag.endStream) !== 0);
+  t.match(refusal.payload.toString('latin1'), 'got the beginnings of too many');
+});
+
+t.test('before a shutdown all watches end with OK, also of services that are not ours', async (t) => {
+  const { watch, watches } = await serveWatch(t);
+  const both = [watch(), watch('other')];
+  await Promise.all(both.map(({ next }) => next()));
+  const ends = both.map(
+    ({ stream }) => new Promise<{ code: number }>((resolve) => stream.once('status', resolve).resume()),
+  );
+  watches.endAllStreams();
+  for (const { code } of await Promise.all(ends)) t.equal(code, status.OK);
 });

@@ -6,8 +6,8 @@ import t from 'tap';
 import { officialPath } from '../support/official-protos.js';
 
 // Our .proto files keep of the official ones only what we use; a wrong number or type would go unnoticed as an unknown
-// field. @grpc/grpc-js-xds ships the official definitions of Envoy and Google; those of Istio and of the health check
-// are pinned by a table, made by hand from their published files.
+// field. @grpc/grpc-js-xds ships the official definitions of Envoy and Google, @grpc/reflection those of reflection; those of
+// Istio and of the health check are pinned by a table, made by hand from their published files.
 
 const require = createRequire(import.meta.url);
 
@@ -86,12 +86,15 @@ function methodLine(method: protobuf.Method): [string, string] {
   ];
 }
 
-t.test('what we declare of Envoy and Google is declared so officially', async (t) => {
-  const files = ourFiles.filter((name) => /^(envoy|google)\//.test(name));
-  t.ok(files.length >= 6, 'files found');
+const hasOfficial = (name: string): boolean => /^(envoy|google|grpc\/reflection)\//.test(name);
+
+t.test('what we declare of Envoy, Google and reflection is declared so officially', async (t) => {
+  const files = ourFiles.filter(hasOfficial);
+  t.ok(files.length >= 8, 'files found');
   const ours = declarations(await load(files, (name) => join(OURS, name)));
   const official = declarations(await load(files, officialPath));
   t.ok(ours.get('envoy.service.discovery.v3.DiscoveryRequest')?.response_nonce, 'declarations found');
+  t.ok(ours.get('grpc.reflection.v1alpha.ServerReflectionRequest')?.list_services, 'declarations found');
   for (const [name, declared] of ours) {
     const there = official.get(name) ?? {};
     const wanted = Object.fromEntries(Object.keys(declared).map((key) => [key, there[key]]));
@@ -100,7 +103,7 @@ t.test('what we declare of Envoy and Google is declared so officially', async (t
 });
 
 t.test('what we declare of Istio and of the health check is as pinned', async (t) => {
-  const files = ourFiles.filter((name) => /^(istio|grpc)\//.test(name));
+  const files = ourFiles.filter((name) => /^(istio|grpc)\//.test(name) && !hasOfficial(name));
   const ours = declarations(await load(files, (name) => join(OURS, name)));
   const own = [...ours].filter(([name]) => !name.startsWith('google.protobuf.'));
   t.same(Object.fromEntries(own), PINNED);

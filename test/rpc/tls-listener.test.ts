@@ -6,11 +6,12 @@ import { connect, type TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import {
-  addUnaryHealthMethod,
-  createUnaryServer,
+  addHealthMethods,
+  createFramedServer,
   listenTls,
   openUnaryConnection,
   type TlsCertificate,
+  wiresOf,
 } from '../../src/rpc/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { shortDir } from '../support/short-dir.js';
@@ -33,12 +34,12 @@ function certificate(t: Test): { certPem: Buffer; keyPem: Buffer } {
 }
 
 async function serve(t: Test, serverCertificate: TlsCertificate, handshakeTimeoutMs = 10_000) {
-  const server = createUnaryServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 100 });
-  addUnaryHealthMethod(server, () => true);
+  const server = createFramedServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 100 });
+  addHealthMethods(server, () => true);
   const listener = await listenTls({
     ...{ host: '127.0.0.1', port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs },
     certificate: serverCertificate,
-    onSocket: (socket) => server.attach(socket),
+    onSocket: wiresOf((wire) => server.attach(wire)),
   });
   t.teardown(async () => {
     await listener.close();

@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { addUnaryHealthMethod, createUnaryServer, listenTls, openUnaryConnection } from '../../src/rpc/index.js';
+import { addHealthMethods, createFramedServer, listenTls, openUnaryConnection, wiresOf } from '../../src/rpc/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { collectWarnings } from '../support/process-warnings.js';
 import { LOOPBACK_V4, TestCa } from '../support/test-ca.js';
@@ -13,13 +13,14 @@ const ca = TestCa.root();
 /** A server on a loopback address, and the server names (SNI) that its clients have sent. */
 async function serve(t: Test, certificate = ca.server(), host = '127.0.0.1') {
   const names: (string | false | null)[] = [];
-  const server = createUnaryServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 100 });
-  addUnaryHealthMethod(server, () => true);
+  const server = createFramedServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 100 });
+  addHealthMethods(server, () => true);
+  const attach = wiresOf((wire) => server.attach(wire));
   const listener = await listenTls({
     ...{ host, port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs: 10_000, certificate },
     onSocket: (socket: TLSSocket & { servername?: string | false | null }) => {
       names.push(socket.servername ?? false);
-      server.attach(socket);
+      attach(socket);
     },
   });
   t.teardown(async () => {

@@ -9,7 +9,8 @@ import {
 import { createServer as createTlsServer } from 'node:tls';
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { CallFailure, openUnaryConnection, rawMethod, type UnaryConnection } from '../../src/rpc/index.js';
+import { CallFailure, openUnaryConnection, type UnaryConnection } from '../../src/rpc/index.js';
+import { rawMethod } from '../support/raw-method.js';
 import { TestCa } from '../support/test-ca.js';
 
 const ECHO = '/test.Echo/Echo';

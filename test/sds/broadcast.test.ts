@@ -1,5 +1,6 @@
 import t from 'tap';
 import { Broadcast } from '../../src/sds/broadcast.js';
+import { inBatches } from '../../src/sds/in-batches.js';
 
 /** One turn of the event loop. */
 const turn = () => new Promise(setImmediate);
@@ -34,3 +35,19 @@ t.test('a target added while others are pushed has its turn', async (t) => {
   await turn();
   t.same(pushed, ['first', 'second']);
 });
+
+t.test(
+  'row 66: what thousands of streams are due for at once is done in batches, for those that are still there',
+  async (t) => {
+    const streams = new Set(Array.from({ length: 250 }, (_, number) => number));
+    const seen: number[] = [];
+    const counts: number[] = [];
+    inBatches(streams, (stream) => seen.push(stream));
+    for (let turns = 0; turns < 4; turns += 1) {
+      counts.push(seen.length);
+      streams.delete(249 - turns);
+      await turn();
+    }
+    t.same(counts, [100, 200, 248, 248]);
+  },
+);

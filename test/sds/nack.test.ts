@@ -1,4 +1,5 @@
 import t from 'tap';
+import { MAX_REQUEST_BYTES } from '../../src/sds/index.js';
 import { Histogram, Metric, type MetricDefinition, type MetricRegistry } from '../../src/telemetry/index.js';
 import { certificateSecret, textSecret } from '../support/fake-secret-source.js';
 import { encodeRequest } from '../support/sds-client.js';
@@ -99,6 +100,52 @@ t.test('row 68: a flood of NACKs writes a few lines, keeps one text, and is coun
   await client.expectSilence();
   t.match(warnings.at(-1), { fields: { reason: 'no', withheld: 45 } });
 });
+
+t.test('row 68: streams without end write no more into the log than a hundred lines a minute', async (t) => {
+  const { source, connect, warnings, metrics, clock } = await serveSds(t);
+  source.set({ default: '0' });
+  const client = connect();
+  const streams = Array.from({ length: 300 }, () => client.another());
+  for (const stream of streams) stream.request({ names: ['default'] });
+  for (const stream of streams) stream.nack(await stream.expectResponse(), 'no');
+  await client.expectSilence();
+  t.equal(warnings.length, 100);
+  t.equal(valuesOf(metrics, Metric.sdsLinesWithheld)[''], 200);
+  t.match(valuesOf(metrics, Metric.sdsRejections), { 'default unknown': 300 });
+  source.set({ default: '1' });
+  for (const stream of streams) await stream.expectResponse();
+  clock.nowMs += 60_000;
+  clock.tick();
+  await client.expectSilence();
+  t.match(warnings[100], { message: 'sds response is not answered', fields: { withheld: 200 } });
+  t.equal(warnings.length, 200, 'nor about answers that do not come');
+  t.match(valuesOf(metrics, Metric.sdsUnanswered), { late: 300 });
+});
+
+t.test(
+  'row 68: a NACK of just below a megabyte is one, and one above ends its stream, with a word of either',
+  async (t) => {
+    const { source, connect, warnings, metrics, sds } = await serveSds(t);
+    source.set({ default: '0' });
+    const client = connect();
+    const [within, beyond] = [client.another(), client.another()];
+    for (const stream of [within, beyond]) stream.request({ names: ['default'] });
+    const { nonce } = await within.expectResponse();
+    const large = encodeRequest({ names: ['default'], nonce, error: 'x'.repeat(MAX_REQUEST_BYTES - 200) });
+    await within.flood(large, 1, () => valuesOf(metrics, Metric.sdsRequests).nack === 1);
+    beyond.nack(await beyond.expectResponse(), 'x'.repeat(MAX_REQUEST_BYTES + 1));
+    t.match(await beyond.ended, { code: 8 });
+    await within.expectSilence();
+    t.match(valuesOf(metrics, Metric.sdsRequests), { nack: 1 });
+    t.match(
+      warnings.map(({ fields }) => fields.reason),
+      [/^x{300}$/],
+    );
+    t.equal(sds.streamCount, 2, 'no other stream has ended');
+    source.set({ default: '1' });
+    t.same((await within.expectResponse()).names, ['default']);
+  },
+);
 
 t.test('row 68: ACKs of nonces that we have not given yet change nothing and are counted', async (t) => {
   const { source, connect, warnings, metrics } = await serveSds(t);

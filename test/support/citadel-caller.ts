@@ -1,7 +1,7 @@
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { Test } from 'tap';
 import { istio } from '../../src/rpc/index.js';
-import { passThrough } from '../../src/rpc/raw-method.js';
+import { passThrough } from './raw-method.js';
 
 const { IstioCertificateRequest, IstioCertificateResponse } = istio.v1.auth;
 

@@ -11,7 +11,7 @@ import {
   openSigningAuthority,
 } from '../../src/citadel/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
-import { createUnaryServer, listenTls } from '../../src/rpc/index.js';
+import { createFramedServer, listenTls, wiresOf } from '../../src/rpc/index.js';
 import { TrustDomain } from '../../src/spiffe/index.js';
 import { CitadelCaller } from './citadel-caller.js';
 import { RecordingLogger } from './recording-logger.js';
@@ -55,7 +55,7 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   const serving = await createServingCertificate({ ...common, hotPath, authority, random: Math.random });
   t.teardown(() => serving.close());
   const limits = { maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES, maxConcurrentStreams: 1000 };
-  const server = createUnaryServer({ logger, ...limits });
+  const server = createFramedServer({ logger, ...limits });
   addCertificateMethod(server, {
     ...{ authenticator, hotPath, authority, ttlLimits: DEFAULT_TTL_LIMITS, logger, now: Date.now },
     ...replaced,
@@ -63,7 +63,7 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   const listener = await listenTls({
     ...{ host: '127.0.0.1', port: 0, backlog: 128, handshakeTimeoutMs: 10_000, logger },
     certificate: serving.current,
-    onSocket: (socket) => server.attach(socket),
+    onSocket: wiresOf((wire) => server.attach(wire)),
   });
   const close = async (): Promise<void> => {
     await listener.close();

@@ -7,7 +7,8 @@ import {
   type status,
 } from '@grpc/grpc-js';
 import type { Test } from 'tap';
-import { istio, rawMethod } from '../../src/rpc/index.js';
+import { istio } from '../../src/rpc/index.js';
+import { rawMethod } from './raw-method.js';
 import { type LeafShape, TestCa } from './test-ca.js';
 
 const { IstioCertificateRequest, IstioCertificateResponse } = istio.v1.auth;
@@ -26,6 +27,8 @@ export type Fault =
   | {
       readonly kind: 'issues';
       readonly leaf?: LeafShape;
+      /** Of the leaf, from when it is issued. */
+      readonly lifeMs?: number;
       readonly signer?: TestCa;
       /** PEM, as the last element of the answer. */
       readonly roots?: string;
@@ -158,10 +161,11 @@ export class FakeCaServer {
 
   #issued(seen: SeenCall, key: Parameters<TestCa['leaf']>[0], changes: Changes = {}): Buffer {
     const { leaf: shape, signer = this.intermediate, roots = String(this.rootPem) } = changes;
+    const { lifeMs = (seen.validitySeconds || 86_400) * 1000 } = changes;
     const leaf = signer.leaf(key, {
       uris: [this.identityOf(seen.authorization)],
       notBeforeMs: Date.now() - 120_000,
-      notAfterMs: Date.now() + (seen.validitySeconds || 86_400) * 1000,
+      notAfterMs: Date.now() + lifeMs,
       ...shape,
     });
     return encoded([...[leaf, signer.certificatePem].map(String), roots]);

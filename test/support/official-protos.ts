@@ -4,6 +4,7 @@ import protobuf from 'protobufjs';
 
 const require = createRequire(import.meta.url);
 const DEPS = join(dirname(require.resolve('@grpc/grpc-js-xds/package.json')), 'deps');
+const REFLECTION = join(dirname(require.resolve('@grpc/reflection/package.json')), 'build/proto');
 
 /** The official tree that holds the files of a top folder. */
 const TREE: Readonly<Record<string, string>> = {
@@ -17,6 +18,7 @@ const TREE: Readonly<Record<string, string>> = {
 /** Where an official file lies. `descriptor.proto` is protoc's own, and comes with protobufjs. */
 export function officialPath(name: string): string {
   if (name.startsWith('google/protobuf/')) return require.resolve(`protobufjs/${name}`);
+  if (name.startsWith('grpc/reflection/')) return join(REFLECTION, name);
   return join(DEPS, TREE[name.split('/')[0] ?? ''] ?? '', name);
 }
 
@@ -27,7 +29,7 @@ function emptyRoot(): protobuf.Root {
   return root;
 }
 
-/** The official definitions of Envoy and Google in these files, and of what they import, with names as in JavaScript. */
+/** The official definitions of Envoy, Google and reflection in these files, and of what they import, with names as in JavaScript. */
 export function officialProtos(...files: readonly string[]): protobuf.Root {
   return emptyRoot().loadSync([...files]);
 }

@@ -56,3 +56,19 @@ t.test('a value of a megabyte does not fill the log, and a line feed does not ma
   t.ok((lines[0]?.length ?? 0) < 1200);
   t.equal(lines[0]?.split('\n').length, 2);
 });
+
+t.test('row 70: lines that are lost are counted, and told of before the next one', async (t) => {
+  const lines: string[] = [];
+  let isFull = true;
+  const write = (line: string): boolean => !isFull && lines.push(line) > 0;
+  const logger = createJsonLogger({ level: 'info', write, now: () => 0 });
+  for (let count = 0; count < 3; count += 1) logger.info('lost');
+  logger.debug('not to be written');
+  isFull = false;
+  logger.info('written');
+  logger.info('written too');
+  t.match(
+    lines.map((line) => JSON.parse(line)),
+    [{ level: 'warn', msg: 'log lines lost', count: 3 }, { msg: 'written' }, { msg: 'written too' }],
+  );
+});

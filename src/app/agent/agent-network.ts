@@ -5,7 +5,7 @@ import { IdentityError } from '../../errors/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
 import type { CertificateIssuer } from '../../identity/index.js';
 import { openFileLimit } from '../../platform/index.js';
-import { addHealthMethods, createFramedServer, listenUnix } from '../../rpc/index.js';
+import { addHealthMethods, addReflectionMethods, createFramedServer, listenUnix } from '../../rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES, restHandler, type SdsStatus, type SecretSource } from '../../sds/index.js';
 import type { MetricRegistry } from '../../telemetry/index.js';
 import { addressText } from '../address-text.js';
@@ -98,7 +98,8 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     labelledNames: configuredNames(config),
     tellsRemovals: config.deltaRemovals === 'on',
   });
-  addHealthMethods(server, options.isServing);
+  const health = addHealthMethods(server, options.isServing);
+  const reflection = addReflectionMethods(server);
   const listener = await listenUnix({
     path: config.socket,
     mode: SOCKET_MODE,
@@ -117,6 +118,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     async close() {
       await listener.close();
       await sds.endAllStreams(SPREAD_MS);
+      for (const others of [health, reflection]) others.endAllStreams();
       http1?.close();
       await server.close(DRAIN_MS);
     },

@@ -1,6 +1,5 @@
 import { type AgentConfig, servedWorkloads } from '../../config/index.js';
-import { SvidIssuance } from '../../identity/index.js';
-import { compileLater } from '../../platform/index.js';
+import { BundleContents, SvidIssuance } from '../../identity/index.js';
 import { systemClock, TimerWheel } from '../../rotation/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
@@ -15,13 +14,13 @@ import { privateKeyProviderOf, SecretCatalog } from './secrets/secret-catalog.js
 import { serveSecrets } from './served-secrets.js';
 
 /** One CSR at a time is all that one workload can use. */
-const MAX_ISSUES_OF_SIDECAR = 1;
+const SIDECAR_TURNS = { maxInFlight: 1 };
 
 /**
- * So many keep the CA's threads and ours busy. What is answered together is worked off in one turn of the event loop: 64 of
- * them made turns of 15 to 27 ms, and no certificate came sooner.
+ * So many calls keep the CA's threads busy, and so many keys and proofs around them ours. What is answered together is
+ * worked off in one turn of the event loop: 64 calls made turns of 15 to 27 ms, and no certificate came sooner.
  */
-const MAX_ISSUES_OF_NODE = 24;
+const NODE_TURNS = { maxInFlight: 72, maxCalls: 24 };
 
 /**
  * Builds and starts an agent: in sidecar mode one socket, one workload, one identity; in node mode one socket, and an
@@ -41,7 +40,6 @@ export function startAgent(config: AgentConfig, context: AppContext): Promise<Ru
 async function start(config: AgentConfig, context: AppContext, teardown: Teardown): Promise<void> {
   const { logger, now, random } = context;
   const served = servedWorkloads(config);
-  if (served.kind === 'pods-of-node') compileLater();
   const metrics = new MetricRegistry();
   const kind = chosenHotPath(config.hotPath, logger, metrics);
   const hotPath = await openHotPath(served, { kind, logger, metrics });
@@ -57,14 +55,14 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
     ttlMs: config.ttlMs,
     issuer: measuredIssuer({ issue: async (request) => (await caClient).issue(request) }, metrics),
     hotPath: withKeysProvided(hotPath, privateKeyProviderOf(config)),
-    maxInFlight: served.kind === 'pods-of-node' ? MAX_ISSUES_OF_NODE : MAX_ISSUES_OF_SIDECAR,
+    ...(served.kind === 'pods-of-node' ? NODE_TURNS : SIDECAR_TURNS),
     now,
     metrics,
   });
   // There is an SVID before there is a listener, and a changed root only after both.
   let listener: EnvoyListener | undefined;
   const delivery = new DeliveryByAcks({ isSettled: () => listener?.isSettled() ?? true, timers, now });
-  const surroundings = { issuance, timers, delivery, now, random, logger };
+  const surroundings = { issuance, timers, delivery, bundles: new BundleContents(), now, random, logger };
   const catalog = await SecretCatalog.open(config, { timers, now, logger, teardown });
   const { trustDomain } = config;
   const secrets = serveSecrets(served, { trustDomain, catalog, surroundings, teardown });

@@ -1,16 +1,16 @@
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import type { Pod, TokenGate, WorkloadIdentity } from '../../identity/index.js';
-import type { SecretSource, SecretView, ServedSecret, StreamCaller } from '../../sds/index.js';
+import type { SecretSource, StreamCaller } from '../../sds/index.js';
 import { Field } from '../../telemetry/index.js';
 import type { QuietLog } from './quiet-log.js';
-import type { FileSecretsOfStream } from './secrets/file-secrets.js';
 import type { SecretCatalog } from './secrets/secret-catalog.js';
+import { type Admission, WorkloadView } from './workload-view.js';
 
 const BEARER = 'Bearer ';
 
 /** The pod's identity for every stream: in sidecar mode the socket belongs to one pod. */
 export function openSource(identity: WorkloadIdentity, catalog: SecretCatalog): SecretSource {
-  return { open: () => viewOf(identity, catalog) };
+  return { open: () => new WorkloadView(identity, catalog) };
 }
 
 /** For each stream whose own token the CA has accepted, the identity of that token's pod. */
@@ -26,44 +26,24 @@ export function gatedSource(gate: TokenGate, catalog: SecretCatalog, log: QuietL
   return {
     async open(caller, gone) {
       const pod = await admit(caller, gone());
-      return viewOf(pod.identity, catalog, { release: pod.hold(), onTokenNeeded: (end) => pod.onTokenNeeded(end) });
+      return new WorkloadView(pod.identity, catalog, new Hold(pod));
     },
   };
 }
 
-/** What a stream's own token brings along. */
-interface Admission {
-  release(): void;
-  onTokenNeeded(end: () => void): () => void;
-}
+/** Keeps a pod for as long as a stream is served of it. */
+class Hold implements Admission {
+  readonly #pod: Pod;
+  readonly release: () => void;
 
-/** The workload's secrets, and the files. A name means at most one of them: the configuration has been checked for that. */
-function viewOf(identity: WorkloadIdentity, catalog: SecretCatalog, admission?: Admission): SecretView {
-  const workload = catalog.of(identity);
-  let changed = (_names: readonly string[]): void => {};
-  // Few streams want a file, and there are thousands of streams.
-  let files: FileSecretsOfStream | undefined;
-  const file = (name: string): ServedSecret | undefined => {
-    if (!catalog.files.mayServe(name)) return undefined;
-    files ??= catalog.files.openStream((one) => changed([one]));
-    return files.secret(name);
-  };
-  const ends: (() => void)[] = [];
-  if (admission !== undefined) ends.push(() => admission.release());
-  return {
-    secret: (name) => workload.secret(name) ?? file(name),
-    isImpossible: (name) => !workload.mayServe(name) && !catalog.files.mayServe(name),
-    subscribe(events) {
-      changed = (names) => events.changed(names);
-      ends.push(workload.subscribe(changed));
-      // Ended with OK, Envoy comes back at once and reads its token file anew.
-      if (admission !== undefined) ends.push(admission.onTokenNeeded(() => events.end()));
-    },
-    close() {
-      files?.close();
-      for (const end of ends.splice(0)) end();
-    },
-  };
+  constructor(pod: Pod) {
+    this.#pod = pod;
+    this.release = pod.hold();
+  }
+
+  onTokenNeeded(end: () => void): () => void {
+    return this.#pod.onTokenNeeded(end);
+  }
 }
 
 /** Envoy comes back ten times a second with what was refused: one line a minute for each reason and connection. */

@@ -7,7 +7,7 @@ import {
 } from '../../citadel/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
-import { addUnaryHealthMethod, createUnaryServer, listenTls } from '../../rpc/index.js';
+import { addHealthMethods, createFramedServer, listenTls, wiresOf } from '../../rpc/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
@@ -77,22 +77,25 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   });
   teardown.add(() => serving.close());
 
-  const server = createUnaryServer({
+  const server = createFramedServer({
     logger,
     maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
   });
   const ttlLimits = { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs };
   addCertificateMethod(server, { authenticator, hotPath, authority, ttlLimits, logger, metrics, now });
-  addUnaryHealthMethod(server, () => now() < authority.notAfterMs);
-  teardown.add(() => server.close(DRAIN_MS));
+  const health = addHealthMethods(server, () => now() < authority.notAfterMs);
+  teardown.add(() => {
+    health.endAllStreams();
+    return server.close(DRAIN_MS);
+  });
 
   if (config.rootCertOut !== undefined) await writeRootCertificates(config.rootCertOut, authority.bundle);
   const listener = await listenTls({
     ...config.listen,
     backlog: TCP_BACKLOG,
     certificate: serving.current,
-    onSocket: (socket) => server.attach(socket),
+    onSocket: wiresOf((wire) => server.attach(wire)),
     handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
     logger,
   });

@@ -87,21 +87,22 @@ export class WorkloadSecrets {
   /** Once for all streams: they are thousands. */
   #follow(): void {
     const { names, federated, revocations } = this.options;
-    const whose = { spiffeId: this.identity.spiffeId, names };
-    const certificateNames = namesOf('certificate', whose);
-    const bundleNames = namesOf('bundle', whose);
     const ends = [
       this.#ticketKeys.hold(),
       this.identity.onChange(({ certificate, bundle }) => {
-        const ofBundle = bundle ? [...bundleNames, ...names.allBundles] : [];
-        this.#changed(certificate ? [...ofBundle, ...certificateNames] : ofBundle);
+        const ofBundle = bundle ? [...this.#namesOf('bundle'), ...names.allBundles] : [];
+        this.#changed(certificate ? [...ofBundle, ...this.#namesOf('certificate')] : ofBundle);
       }),
       federated.onChange((domain) => this.#changed([federatedName(domain), ...names.allBundles])),
-      revocations.onChange(() => this.#changed(bundleNames)),
+      revocations.onChange(() => this.#changed(this.#namesOf('bundle'))),
     ];
     this.#unfollow = () => {
       for (const end of ends) end();
     };
+  }
+
+  #namesOf(which: 'certificate' | 'bundle'): readonly string[] {
+    return namesOf(which, { spiffeId: this.identity.spiffeId, names: this.options.names });
   }
 
   #meaningOf(name: string): WorkloadName | undefined {

@@ -1,6 +1,6 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
 
-/** A method whose messages pass through grpc-js as the bytes on the wire: codecs belong to the rooms, not to the transport. */
+/** A method of grpc-js whose messages are the bytes on the wire. */
 export type RawMethod = MethodDefinition<Buffer, Buffer>;
 
 /** The definition of the method at `path`, such as `/package.Service/Method`. */

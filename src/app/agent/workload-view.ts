@@ -1,0 +1,63 @@
+import type { WorkloadIdentity } from '../../identity/index.js';
+import type { SecretView, SecretViewEvents, ServedSecret } from '../../sds/index.js';
+import type { FileSecretsOfStream } from './secrets/file-secrets.js';
+import type { SecretCatalog } from './secrets/secret-catalog.js';
+import type { WorkloadSecrets } from './secrets/workload-secrets.js';
+
+/** What a stream's own token brings along. */
+export interface Admission {
+  /** The stream has gone. */
+  release(): void;
+  /** Calls `end` when the token is good no more, until the result is called. */
+  onTokenNeeded(end: () => void): () => void;
+}
+
+/** One stream's view: the workload's secrets, and the files. A name means at most one of them: the configuration has been checked for that. */
+export class WorkloadView implements SecretView {
+  readonly #workload: WorkloadSecrets;
+  readonly #catalog: SecretCatalog;
+  readonly #admission: Admission | undefined;
+  /** Few streams want a file, and there are thousands of streams. */
+  #files: FileSecretsOfStream | undefined;
+  #events: SecretViewEvents | undefined;
+  #unsubscribe: (() => void) | undefined;
+  #unlisten: (() => void) | undefined;
+  #isClosed = false;
+
+  constructor(identity: WorkloadIdentity, catalog: SecretCatalog, admission?: Admission) {
+    this.#workload = catalog.of(identity);
+    this.#catalog = catalog;
+    this.#admission = admission;
+  }
+
+  secret(name: string): ServedSecret | undefined {
+    return this.#workload.secret(name) ?? this.#file(name);
+  }
+
+  isImpossible(name: string): boolean {
+    return !this.#workload.mayServe(name) && !this.#catalog.files.mayServe(name);
+  }
+
+  subscribe(events: SecretViewEvents): void {
+    this.#events = events;
+    this.#unsubscribe = this.#workload.subscribe((names) => events.changed(names));
+    // Ended with OK, Envoy comes back at once and reads its token file anew.
+    this.#unlisten = this.#admission?.onTokenNeeded(() => events.end());
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#files?.close();
+    this.#unsubscribe?.();
+    this.#unlisten?.();
+    this.#admission?.release();
+  }
+
+  #file(name: string): ServedSecret | undefined {
+    const { files } = this.#catalog;
+    if (!files.mayServe(name)) return undefined;
+    this.#files ??= files.openStream((one) => this.#events?.changed([one]));
+    return this.#files.secret(name);
+  }
+}

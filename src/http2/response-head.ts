@@ -1,0 +1,32 @@
+import { ErrorCode, StreamError } from './errors.js';
+import type { HeaderField } from './hpack.js';
+import { areTrailers } from './request-head.js';
+
+/** What a response says before its content. */
+export interface ResponseHead {
+  /** Three digits. Below 200 the final one is still to come. (RFC 9110 §15.2) */
+  readonly status: number;
+  /** All but `:status`, as they came. */
+  readonly fields: readonly HeaderField[];
+  /** Of `content-length`, when there is one. */
+  readonly contentBytes: number | undefined;
+}
+
+const STATUS = /^[1-9]\d\d$/;
+
+/**
+ * Reads the fields of a response.
+ * @throws StreamError when it is malformed. (RFC 9113 §8.1.1, §8.3.2)
+ */
+export function readResponseHead(streamId: number, all: readonly HeaderField[]): ResponseHead {
+  const malformed = (message: string): StreamError => new StreamError(streamId, ErrorCode.protocolError, message);
+  const [first] = all;
+  if (first?.[0] !== ':status' || !STATUS.test(first[1])) throw malformed('got a response without :status');
+  const fields = all.slice(1);
+  // A second pseudo-header field is none of the names that these may have.
+  if (!areTrailers(fields)) throw malformed('got a field of characters that none may have');
+  const contentLength = fields.find(([name]) => name === 'content-length')?.[1];
+  if (contentLength === undefined) return { status: Number(first[1]), fields, contentBytes: undefined };
+  if (!/^\d{1,15}$/.test(contentLength)) throw malformed('got a content-length that is no length');
+  return { status: Number(first[1]), fields, contentBytes: Number(contentLength) };
+}

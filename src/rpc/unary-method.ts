@@ -1,0 +1,116 @@
+import { type CallEvents, type FramedCall, sendMessage } from './framed-call.js';
+import type { FramedServer } from './framed-server.js';
+import { OneRequest } from './one-request.js';
+import { type StatusText, toStatusObject } from './status.js';
+import { status } from './status-code.js';
+
+/** One unary call: what a {@link UnaryMethod} answers or refuses, now or later. */
+export interface ServedCall {
+  /** Which connection of its server it came by, counted from 1. */
+  readonly connection: number;
+  /** The values of a header, as they came; `name` in lower case. */
+  metadata(name: string): readonly string[];
+  /** Calls `listener` when the call is over before it has an answer: its caller has gone, or its deadline has passed. */
+  onGone(listener: () => void): void;
+  /** Ends the call with OK. Nothing happens when it is over; so with the others. */
+  answer(message: Buffer): void;
+  /** The same with a message in its frame. `onWritten` is called once, when that memory is no longer needed. */
+  answerFramed(frame: Buffer, onWritten: () => void): void;
+  refuse(failure: StatusText): void;
+}
+
+/** Answers a call; what it throws or rejects with refuses it. The request is the method's own memory. */
+export type UnaryMethod = (request: Buffer, call: ServedCall) => void | Promise<void>;
+
+/**
+ * Adds a method that takes one message and gives one. It is asked as soon as the message has come, without waiting for the peer
+ * to say that it was the last: who never does so would have it kept for ever.
+ */
+export function addUnaryMethod(server: Pick<FramedServer, 'addMethod'>, path: string, method: UnaryMethod): void {
+  server.addMethod(path, (call) => call.listen(new UnaryCallEvents(call, method)));
+}
+
+const NOTHING = Buffer.alloc(0);
+
+class UnaryCallEvents implements ServedCall, CallEvents {
+  readonly #call: FramedCall;
+  readonly #method: UnaryMethod;
+  readonly #request = new OneRequest();
+  #isAsked = false;
+  #isOver = false;
+  #onGone: (() => void) | undefined;
+
+  constructor(call: FramedCall, method: UnaryMethod) {
+    this.#call = call;
+    this.#method = method;
+  }
+
+  get connection(): number {
+    return this.#call.connection;
+  }
+
+  metadata(name: string): readonly string[] {
+    return this.#call.metadata(name);
+  }
+
+  onGone(listener: () => void): void {
+    this.#onGone = listener;
+  }
+
+  answer(message: Buffer): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    sendMessage(this.#call, message);
+    this.#call.end();
+  }
+
+  answerFramed(frame: Buffer, onWritten: () => void): void {
+    if (this.#isOver) {
+      onWritten();
+      return;
+    }
+    this.#isOver = true;
+    this.#call.send(frame, NOTHING, onWritten);
+    this.#call.end();
+  }
+
+  refuse(failure: StatusText): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#call.end(failure);
+  }
+
+  part(bytes: Buffer, isLast: boolean): void {
+    if (this.#isAsked) {
+      this.#refuseCount('two');
+      return;
+    }
+    const request = this.#request.take(this.#call, bytes, isLast);
+    if (request !== undefined) this.#ask(request);
+  }
+
+  halfClosed(): void {
+    if (!this.#isAsked) this.#refuseCount('none');
+  }
+
+  gone(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#onGone?.();
+  }
+
+  #ask(request: Buffer): void {
+    this.#isAsked = true;
+    try {
+      this.#method(request, this)?.catch((error: unknown) => this.refuse(toStatusObject(error)));
+    } catch (error) {
+      this.refuse(toStatusObject(error));
+    }
+  }
+
+  #refuseCount(count: string): void {
+    if (this.#isOver) return;
+    this.refuse({ code: status.INVALID_ARGUMENT, details: `request: got ${count}, expected one message` });
+    this.#onGone?.();
+  }
+}

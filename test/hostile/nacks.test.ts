@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import t from 'tap';
+import { encodeRequest, openSdsClient, type SdsClient } from '../support/sds-client.js';
+import { askUnix } from '../support/unix-http.js';
+import { serveAgents, takeKey } from './agent-process.js';
+
+const timeout = 100_000;
+/** Five seconds of them, on a machine that has the time. */
+const FLOOD = 5000;
+
+/** A request may have a megabyte; the rest of it is names and nonce. */
+const LARGE = 'x'.repeat(2 ** 20 - 500);
+
+/** What a heap that is at work may differ by; what comes in has many times more. */
+const SPARE_MB = 60;
+
+/** An agent with a status page, and a victim. */
+async function serveAgent(t: Parameters<typeof serveAgents>[0]) {
+  const agents = await serveAgents(t);
+  const statusPath = join(agents.directory, 'status');
+  const agent = await agents.start({ args: ['--status-address', statusPath] });
+  const victim = openSdsClient(t, agents.socket);
+  await takeKey(victim);
+  const metrics = async (): Promise<string[]> => (await askUnix(statusPath, '/metrics')).body.trim().split('\n');
+  return {
+    ...{ agent, victim, metrics },
+    connect: () => openSdsClient(t, agents.socket),
+    /** Names and labels of all series. */
+    series: async () => (await metrics()).filter((line) => !line.startsWith('#')).map((line) => line.split(' ')[0]),
+    async counted(name: string): Promise<number> {
+      const line = (await metrics()).find((line) => line.startsWith(`${name} `));
+      return Number(line?.split(' ')[1]);
+    },
+    rssMb: () => Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${agent.pid}/status`, 'utf8'))?.[1]) / 1024,
+    lines: () => agent.err.split('\n').length,
+  };
+}
+
+/** Calls `act` once a millisecond, or as often as the time allows. */
+async function eachMillisecond(act: (count: number) => Promise<void>): Promise<void> {
+  const startedAtMs = performance.now();
+  for (let count = 0; count < FLOOD; count += 1) {
+    while (performance.now() - startedAtMs < count) await nextTurn();
+    await act(count);
+  }
+}
+
+/** NACKs a response, and asks for the other one of two names, so that there is another response. */
+async function nacksAndGoesOn(client: SdsClient, count: number, text: string): Promise<void> {
+  client.nack(await client.expectResponse(), `${text} ${count}`, { names: [count % 2 === 0 ? 'ROOTCA' : 'default'] });
+}
+
+t.test('row 68: a NACK each millisecond leaves a few lines, no series and no memory behind', { timeout }, async (t) => {
+  const served = await serveAgent(t);
+  const client = served.connect();
+  client.request({ names: ['default'], nodeId: 'flooder' });
+  for (let count = 0; count < 500; count += 1) await nacksAndGoesOn(client, count, 'no');
+  const [series, rssMb, lines] = [await served.series(), served.rssMb(), served.lines()];
+  await eachMillisecond((count) => nacksAndGoesOn(client, count, `refused ${'x'.repeat(10_000)}`));
+  await served.victim.roundTrip();
+  t.comment(`RSS ${rssMb.toFixed(0)} MB, then ${served.rssMb().toFixed(0)}`);
+  t.equal(await served.counted('sidecert_sds_requests_total{verdict="nack"}'), 500 + FLOOD);
+  t.same(await served.series(), series);
+  t.ok(served.rssMb() - rssMb < SPARE_MB);
+  // Five of the first minute went to the first five hundred.
+  t.ok(served.lines() - lines <= 5, `${served.lines() - lines} lines`);
+});
+
+t.test('row 68: NACKs of streams without end are a hundred lines, and no memory', { timeout }, async (t) => {
+  const served = await serveAgent(t);
+  const client = served.connect();
+  const refuses = async (text: string): Promise<void> => {
+    const stream = client.another();
+    stream.request({ names: ['default'], nodeId: 'flooder' });
+    stream.nack(await stream.expectResponse(), text);
+    await stream.roundTrip();
+    stream.cancel();
+  };
+  for (let count = 0; count < 200; count += 1) await refuses('no');
+  const [series, rssMb] = [await served.series(), served.rssMb()];
+  await eachMillisecond((count) => refuses(`no ${count}`));
+  t.comment(`RSS ${rssMb.toFixed(0)} MB, then ${served.rssMb().toFixed(0)}`);
+  t.same(await served.series(), series);
+  t.ok(served.rssMb() - rssMb < SPARE_MB);
+  const lines = served.agent.err.split('rejected by its proxy').length - 1;
+  t.ok(lines >= 100 && lines <= 200, `${lines} lines`);
+  await served.victim.roundTrip();
+});
+
+t.test('row 68: NACKs of a megabyte, below the limit and above it, are not kept', { timeout }, async (t) => {
+  const served = await serveAgent(t);
+  const client = served.connect();
+  const refuses = async (text: string): Promise<SdsClient> => {
+    const stream = client.another();
+    stream.request({ names: ['default'], nodeId: 'flooder' });
+    const { nonce } = await stream.expectResponse();
+    stream.sendRaw(encodeRequest({ names: ['default'], nonce, error: text }));
+    return stream;
+  };
+  const both = async (count: number): Promise<void> => {
+    const [within, beyond] = [await refuses(LARGE), await refuses(`${LARGE}${'x'.repeat(1000)}`)];
+    t.match(await beyond.ended, { code: 8 });
+    while ((await served.counted('sidecert_sds_requests_total{verdict="nack"}')) < count) await nextTurn();
+    within.cancel();
+  };
+  for (let count = 1; count <= 20; count += 1) await both(count);
+  const [series, rssMb, bytes] = [await served.series(), served.rssMb(), served.agent.err.length];
+  for (let count = 21; count <= 120; count += 1) await both(count);
+  t.comment(`RSS ${rssMb.toFixed(0)} MB, then ${served.rssMb().toFixed(0)}`);
+  t.same(await served.series(), series);
+  t.ok(served.rssMb() - rssMb < SPARE_MB);
+  t.ok(served.agent.err.length - bytes < 100_000, `${served.agent.err.length - bytes} bytes of log`);
+  await served.victim.roundTrip();
+});
+
+t.test('row 68: ACKs of nonces to come change nothing: no line, no series, no memory', { timeout }, async (t) => {
+  const served = await serveAgent(t);
+  const client = served.connect();
+  client.request({ names: ['default'], nodeId: 'flooder' });
+  const { nonce } = await client.expectResponse();
+  const stale = 'sidecert_sds_requests_total{verdict="stale"}';
+  const early = (count: number) => `${nonce.slice(0, -4)}${(0xf000 + (count % 4000)).toString(16)}`;
+  for (let count = 0; count < 500; count += 1) client.request({ nonce: early(count), version: '1' });
+  await client.roundTrip();
+  const [series, rssMb, lines] = [await served.series(), served.rssMb(), served.lines()];
+  await eachMillisecond(async (count) => {
+    client.request({ nonce: early(count), version: String(count) });
+    if (count % 100 === 0) await client.roundTrip();
+  });
+  await client.expectSilence();
+  t.comment(`RSS ${rssMb.toFixed(0)} MB, then ${served.rssMb().toFixed(0)}`);
+  t.equal(await served.counted(stale), 500 + FLOOD);
+  t.same(await served.series(), series);
+  t.ok(served.rssMb() - rssMb < SPARE_MB);
+  t.equal(served.lines(), lines);
+});
