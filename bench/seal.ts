@@ -1,13 +1,15 @@
 // How many issued chains can one core prove and serialise for Envoy?
 
 import assert from 'node:assert/strict';
+import { KEY_TYPES } from '../src/hotpath/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
 import { envoy } from '../src/rpc/index.js';
 import { ask, type Case, rate } from './harness.js';
-import { sealRequest, valuesOf } from './material.js';
+import { addonOrThrow, provePositive, sealRequest, valuesOf } from './material.js';
 
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 
+const addon = addonOrThrow();
 const native = await loadOperation('native', 'seal');
 const js = await loadOperation('js', 'seal');
 const request = sealRequest();
@@ -27,11 +29,24 @@ function sealCase(name: string, operate: typeof native, size: number): Case {
   return rate({ group: 'P-256 chain', name, itemsPerCall: size, run: () => operate(items), check });
 }
 
+const BARE_LOOP = 500;
+const bareCase = rate({
+  group: 'P-256 chain',
+  name: 'bare',
+  itemsPerCall: BARE_LOOP,
+  run: () => addon.timeVerification(BARE_LOOP, KEY_TYPES.indexOf('ec-p256')),
+  check: provePositive,
+});
+
 await ask({
   name: 'seal',
   question: 'How many issued chains can one core prove and serialise for Envoy?',
-  note: 'A P-256 leaf that its root has issued: signature, names, times and key are checked, and both secrets written. In batches of 32, as they come through the pool; "alone" is one a call.',
+  note: 'A P-256 leaf that its root has issued: signature, names, times and key are checked, and both secrets written. bare: one verification, nothing else, by a loop in the addon. native and js: in batches of 32, as they come through the pool; "alone" is one a call.',
   workers: 0,
-  cases: [sealCase('native', native, BATCH), sealCase('native, alone', native, 1), sealCase('js', js, BATCH)],
-  ratios: [{ group: 'P-256 chain', of: 'native', to: 'js' }],
+  cases: [bareCase, sealCase('native', native, BATCH), sealCase('native, alone', native, 1), sealCase('js', js, BATCH)],
+  ratios: [
+    { group: 'P-256 chain', of: 'native', to: 'bare' },
+    { group: 'P-256 chain', of: 'native, alone', to: 'bare' },
+    { group: 'P-256 chain', of: 'native', to: 'js' },
+  ],
 });

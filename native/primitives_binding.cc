@@ -31,6 +31,7 @@ Napi::Value timed(const Napi::CallbackInfo& info) {
 
 void exportPrimitives(Napi::Env env, Napi::Object exports) {
   exports["timeKeyAndSignature"] = Napi::Function::New<timed<timeKeyAndSignature>>(env, "timeKeyAndSignature");
+  exports["timeVerification"] = Napi::Function::New<timed<timeVerification>>(env, "timeVerification");
   exports["timeVerificationAndSignature"] =
       Napi::Function::New<timed<timeVerificationAndSignature>>(env, "timeVerificationAndSignature");
 }

@@ -46,6 +46,8 @@ export interface Addon {
   timeKeyAndSignature(count: number, keyType: number): number;
   /** Seconds for `count` bare ECDSA verifications, each with one signature: the limit of `issue`. */
   timeVerificationAndSignature(count: number, keyType: number): number;
+  /** Seconds for `count` bare ECDSA verifications: the limit of `seal`. */
+  timeVerification(count: number, keyType: number): number;
 }
 
 /** `keyType` is the index into `KEY_TYPES`. */
