@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { startCitadel } from '../support/citadel.js';
@@ -30,7 +30,11 @@ export async function serveAgents(t: Test, { ttl = '24h' } = {}) {
   const directory = shortDir(t);
   const [rootFile, tokenFile] = [join(directory, 'root.pem'), join(directory, 'token')];
   writeFileSync(rootFile, citadel.rootPem);
-  await writeFile(tokenFile, await citadel.issuer.token());
+  const renewToken = async (): Promise<void> => {
+    await writeFile(`${tokenFile}.new`, await citadel.issuer.token());
+    await rename(`${tokenFile}.new`, tokenFile);
+  };
+  await renewToken();
   const argsFor = (socket: string, more: readonly string[]): string[] => [
     ...['agent', '--socket', socket, '--ca-address', citadel.address, '--ca-root', rootFile, '--ttl', ttl],
     ...['--token-file', tokenFile, '--namespace', 'foo', '--service-account', 'sleep', ...more],
@@ -39,6 +43,8 @@ export async function serveAgents(t: Test, { ttl = '24h' } = {}) {
   return {
     directory,
     socket,
+    /** Puts a new token into the place of the old one, as the kubelet does: one is good for an hour. */
+    renewToken,
     /** What starts one. */
     commandLine: (): string[] => [...UNBUNDLED_SIDECERT, ...argsFor(socket, [])],
     /** Starts one, and waits until it serves. */

@@ -35,6 +35,9 @@ const WARM_UP_SHARE = 1 / 3;
 const PACE_MS = 50;
 const SAMPLE_MS = 1000;
 
+/** Between two tokens: far less than the hour that one is good for. */
+const TOKEN_MS = 60_000;
+
 interface Sample {
   readonly atSeconds: number;
   readonly rssMb: number;
@@ -127,6 +130,7 @@ t.test(
     const peers: RawPeer[] = [];
     let floods = 0;
     let harmCount = 0;
+    let tokens = 0;
     for (let atMs = 0; atMs < SECONDS * 1000; atMs = performance.now() - startedAtMs) {
       peers.push(await harm(t, agents.socket, random));
       harmCount += 1;
@@ -134,6 +138,10 @@ t.test(
       if (atMs > 4000 * floods) {
         floods += 1;
         await flood(t, agents.socket);
+      }
+      if (atMs > TOKEN_MS * (tokens + 1)) {
+        tokens += 1;
+        await agents.renewToken();
       }
       if (atMs > SAMPLE_MS * samples.length) samples.push(sample(agent.pid, atMs / 1000));
       await new Promise((resolve) => setTimeout(resolve, PACE_MS));
