@@ -41,7 +41,7 @@ async function loadedBy(t: Test, ...flags: string[]): Promise<string> {
 
 t.test('an agent of one workload that serves has loaded neither threads nor what few agents need', async (t) => {
   const loaded = await loadedBy(t);
-  t.same(loaded.match(/NativeModule (worker_threads|zlib|dns|child_process)$/gm), null);
+  t.same(loaded.match(/NativeModule (worker_threads|http2?|zlib|dns|child_process)$/gm), null);
   t.same(loaded.match(/dist\/packages\/.*/g), null);
 });
 
