@@ -3,6 +3,7 @@
 // The mutations are drawn from a seed. What is accepted must be what the unharmed input gives; a crash ends the run. To
 // look for memory errors as well, put the addon of `npm run test:asan` in place first.
 import { performance } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
 import { loadAddon } from '../src/addon/index.js';
 import { encodePem } from '../src/hotpath/base64-pem.js';
 import type { BatchOperation, Operation, Operations } from '../src/hotpath/implementation.js';
@@ -11,6 +12,9 @@ import { nativeIssue } from '../src/hotpath/native/issue.js';
 import { nativePrepare } from '../src/hotpath/native/prepare.js';
 import { nativeSeal } from '../src/hotpath/native/seal.js';
 import { seededRandom } from '../test/support/prng.js';
+
+// Else its growth would be in the figures, at whatever moment V8 decides on it.
+setFlagsFromString('--semi-space-growth-factor=1');
 
 const isSmoke = process.argv.includes('--smoke');
 const COUNT = isSmoke ? 2000 : 1_000_000;
