@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import { IdentityError } from '../../src/errors/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
-import { Pods, podOfToken, SvidIssuance, TokenGate } from '../../src/identity/index.js';
+import { BundleContents, Pods, podOfToken, SvidIssuance, TokenGate } from '../../src/identity/index.js';
 import { TimerWheel } from '../../src/rotation/index.js';
 import { TrustDomain } from '../../src/spiffe/index.js';
 import { FakeClock } from './fake-clock.js';
@@ -45,7 +45,7 @@ export function openNode(t: Test, hotPath: HotPath, limits: Limits = {}) {
     ...{ keyType: 'ec-p256', ttlMs, issuer: ca, hotPath, maxInFlight, now: clock.now },
   });
   const logger = new RecordingLogger();
-  const surroundings = { issuance, timers, now: clock.now, random: () => 0.5, logger };
+  const surroundings = { issuance, timers, bundles: new BundleContents(), now: clock.now, random: () => 0.5, logger };
   const pods = new Pods({ ...surroundings, maxPods, graceMs: 60_000 });
   const trustDomain = TrustDomain.parse('cluster.local');
   const gate = new TokenGate({ ...surroundings, pods, podOf: (claims) => podOfToken(claims, trustDomain), maxWaiting });
