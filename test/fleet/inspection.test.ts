@@ -139,3 +139,24 @@ t.test('equal octets are judged once, whoever got them', async (t) => {
   inspection.finish();
   t.strictSame([inspection.checkedCount, inspection.distinctCount, inspection.problems.size], [100, 1, 0]);
 });
+
+t.test('a certificate is held against the time when it came, not when it is looked at', async (t) => {
+  let nowMs = Date.now();
+  const bytes = anyBytes('default', svidSecret(ca, { notAfterMs: nowMs + 60_000 }));
+  const found = (arrivalsMs: readonly number[]): number | undefined => {
+    const inspection = new Inspection(() => nowMs);
+    const content = { bytes, number: UNNUMBERED, verdict: undefined };
+    const startMs = nowMs;
+    for (const afterMs of arrivalsMs) {
+      nowMs = startMs + afterMs;
+      const inspected = new InspectedEnvoy(undefined, false);
+      inspection.add({ name: 'default', inspected, kind: undefined, notAfterMs: 0 }, content);
+    }
+    nowMs = startMs + HOUR_MS;
+    inspection.finish();
+    nowMs = startMs;
+    return inspection.problems.get('not valid now');
+  };
+  t.equal(found([0, 1000]), undefined, 'valid when it came');
+  t.equal(found([0, 120_000]), 1, 'the same had ended when it came again');
+});

@@ -42,6 +42,8 @@ export class Inspection {
   checkedCount = 0;
   #streams: InspectedStream[] = [];
   #contents: ReceivedContent[] = [];
+  /** When each came: what was valid then may have ended before anybody looks at it. */
+  #timesMs: number[] = [];
   #next = 0;
   /** Certificates that came before their bundle. */
   #waiting: { stream: InspectedStream; verdict: CertificateVerdict }[] = [];
@@ -62,6 +64,7 @@ export class Inspection {
   add(stream: InspectedStream, content: ReceivedContent): void {
     this.#streams.push(stream);
     this.#contents.push(content);
+    this.#timesMs.push(this.now());
   }
 
   /** Works for at most `budgetMs`. */
@@ -71,6 +74,7 @@ export class Inspection {
     if (this.hasWork) return;
     this.#streams = [];
     this.#contents = [];
+    this.#timesMs = [];
     this.#next = 0;
     this.#checkWaiting();
   }
@@ -85,10 +89,11 @@ export class Inspection {
   #checkNext(): void {
     const stream = this.#streams[this.#next];
     const content = this.#contents[this.#next];
+    const timeMs = this.#timesMs[this.#next];
     this.#next += 1;
-    if (stream === undefined || content === undefined) return;
+    if (stream === undefined || content === undefined || timeMs === undefined) return;
     content.verdict ??= this.#verdictOf(content.bytes);
-    this.#check(stream, content.verdict);
+    this.#check(stream, content.verdict, timeMs);
     this.checkedCount += 1;
   }
 
@@ -96,27 +101,30 @@ export class Inspection {
     const digest = createHash('sha256').update(bytes).digest('base64');
     let verdict = this.#verdicts.get(digest);
     if (verdict === undefined) {
-      verdict = judge(bytes, this.now());
+      verdict = judge(bytes);
       if (this.#verdicts.size >= MAX_VERDICTS) this.#verdicts.clear();
       this.#verdicts.set(digest, verdict);
     }
     return verdict;
   }
 
-  #check(stream: InspectedStream, verdict: Verdict): void {
+  #check(stream: InspectedStream, verdict: Verdict, timeMs: number): void {
     for (const problem of verdict.problems) this.#found(problem);
     if (verdict.name !== stream.name) this.#found('wrong name');
     stream.kind ??= verdict.kind;
     if (stream.kind !== verdict.kind) this.#found('wrong kind');
-    if (verdict.kind === 'certificate') this.#checkCertificate(stream, verdict);
+    if (verdict.kind === 'certificate') this.#checkCertificate(stream, verdict, timeMs);
     if (verdict.kind === 'bundle') {
       stream.inspected.bundles.unshift(verdict);
       stream.inspected.bundles.splice(BUNDLES_KEPT);
     }
   }
 
-  #checkCertificate(stream: InspectedStream, verdict: CertificateVerdict): void {
+  #checkCertificate(stream: InspectedStream, verdict: CertificateVerdict, timeMs: number): void {
     const { inspected } = stream;
+    if (verdict.chain.length > 0 && !(verdict.notBeforeMs <= timeMs && timeMs < verdict.notAfterMs)) {
+      this.#found('not valid now');
+    }
     const isExpected = inspected.spiffePath === undefined || verdict.spiffeId.endsWith(inspected.spiffePath);
     inspected.spiffeId ??= verdict.spiffeId;
     if (!isExpected || inspected.spiffeId !== verdict.spiffeId) this.#found('another identity');

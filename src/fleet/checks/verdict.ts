@@ -23,6 +23,7 @@ export type Verdict = { readonly name: string; readonly problems: readonly Probl
   | {
       readonly kind: 'certificate';
       readonly spiffeId: string;
+      readonly notBeforeMs: number;
       readonly notAfterMs: number;
       readonly chain: readonly X509Certificate[];
     }
@@ -30,8 +31,8 @@ export type Verdict = { readonly name: string; readonly problems: readonly Probl
   | { readonly kind: 'other' }
 );
 
-/** Looks at one resource, whose octets are a whole `Any`. Pure but for the time. */
-export function judge(any: Buffer, nowMs: number): Verdict {
+/** Looks at one resource, whose octets are a whole `Any`. Pure. */
+export function judge(any: Buffer): Verdict {
   let secret: ReceivedSecret;
   try {
     secret = readSecret(any);
@@ -41,7 +42,7 @@ export function judge(any: Buffer, nowMs: number): Verdict {
   }
   switch (secret.kind) {
     case 'certificate':
-      return judgeCertificate(secret.name, secret.chainPem, secret.keyPem, nowMs);
+      return judgeCertificate(secret.name, secret.chainPem, secret.keyPem);
     case 'bundle':
       return judgeBundle(secret.name, secret.bundlePem);
     case 'other':
@@ -63,20 +64,19 @@ export function isTrusted(chain: readonly X509Certificate[], bundle: TrustBundle
   return isLinked && roots.some((root) => isIssuedBy(last, root) || root.raw.equals(last.raw));
 }
 
-function judgeCertificate(name: string, chainPem: Buffer, keyPem: Buffer, nowMs: number): Verdict {
+function judgeCertificate(name: string, chainPem: Buffer, keyPem: Buffer): Verdict {
   const chain = parseChain(chainPem);
   const [leaf] = chain;
   if (leaf === undefined) {
     const problems: Problem[] = ['certificate does not parse'];
-    return { kind: 'certificate', name, problems, spiffeId: '', notAfterMs: 0, chain };
+    return { kind: 'certificate', name, problems, spiffeId: '', notBeforeMs: 0, notAfterMs: 0, chain };
   }
   const problems: Problem[] = [];
-  const notAfterMs = Date.parse(leaf.validTo);
+  const [notBeforeMs, notAfterMs] = [Date.parse(leaf.validFrom), Date.parse(leaf.validTo)];
   const spiffeId = spiffeIdOf(leaf);
   if (!fits(leaf, keyPem)) problems.push('key does not fit the certificate');
-  if (Date.parse(leaf.validFrom) > nowMs || notAfterMs <= nowMs) problems.push('not valid now');
   if (spiffeId === '') problems.push('no SPIFFE ID');
-  return { kind: 'certificate', name, problems, spiffeId, notAfterMs, chain };
+  return { kind: 'certificate', name, problems, spiffeId, notBeforeMs, notAfterMs, chain };
 }
 
 function judgeBundle(name: string, pem: Buffer): Verdict {
