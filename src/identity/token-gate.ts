@@ -68,6 +68,7 @@ export class TokenGate {
   /** Ends all waiting. Safe to call twice. */
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#last = undefined;
     await Promise.allSettled([...this.#waiting.values()].map(({ verdict }) => verdict));
   }
 
