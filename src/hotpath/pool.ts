@@ -15,6 +15,7 @@ import type {
   SealRequest,
 } from './hot-path.js';
 import type { HotPathKind, Operation, Operations, Outcome } from './implementation.js';
+import { InTurns } from './in-turns.js';
 import type { Job } from './job.js';
 import { PoolMetrics, type QueueName } from './pool-metrics.js';
 import { type Batch, type BatchAnswer, Threads } from './threads.js';
@@ -86,7 +87,10 @@ const AHEAD: Standing = { queue: 'ahead', niceness: 10 };
  */
 const COMPANIONS_MS = 10;
 
-/** Of a batch's answers, in one turn of the event loop: a pod's first certificate takes it a quarter of a millisecond. */
+/**
+ * Answers in one turn of the event loop: what becomes of them there takes longer than the work took in its thread, a pod's
+ * first certificate a quarter of a millisecond.
+ */
 const SETTLED_PER_TURN = 8;
 
 /** A job as it waits and runs. */
@@ -95,12 +99,18 @@ interface PooledJob extends Job {
   readonly signal: AbortSignal | undefined;
 }
 
+interface Answered {
+  readonly job: PooledJob;
+  readonly outcome: Outcome<object>;
+}
+
 class PooledHotPath implements HotPath {
   private readonly bound = new BatchBound();
   private readonly queue = new BatchQueue<PooledJob>((lane) => this.bound.of(lane));
   private readonly running = new Set<Batch<PooledJob>>();
   /** Holds every job that has no answer yet. */
   private readonly deadlines: Deadlines<PooledJob>;
+  private readonly answered = new InTurns<Answered>(SETTLED_PER_TURN, (one) => this.settle(one));
   private readonly signals = new AbortListeners<PooledJob>((job) => this.cancel(job));
   private readonly threads: Threads;
   private readonly logger: Logger;
@@ -215,18 +225,15 @@ class PooledHotPath implements HotPath {
     if (first !== undefined) this.bound.learn(laneOf(first), jobs.length, runMs);
     // The thread has work again before its answers are looked at.
     this.handOut();
-    this.settleFrom(0, jobs, outcomes);
+    const answered: Answered[] = [];
+    for (let index = 0; index < outcomes.length; index += 1) {
+      const [job, outcome] = [jobs[index], outcomes[index]];
+      if (job !== undefined && outcome !== undefined) answered.push({ job, outcome });
+    }
+    this.answered.add(answered);
   }
 
-  /** What is done with an answer takes longer on the event loop than the work took in its thread: others go in between. */
-  private settleFrom(start: number, jobs: readonly PooledJob[], outcomes: BatchAnswer['outcomes']): void {
-    const end = Math.min(start + SETTLED_PER_TURN, outcomes.length);
-    for (let index = start; index < end; index += 1) this.settle(jobs[index], outcomes[index]);
-    if (end < outcomes.length) setImmediate(() => this.settleFrom(end, jobs, outcomes));
-  }
-
-  private settle(job: PooledJob | undefined, outcome: Outcome<object> | undefined): void {
-    if (job === undefined || outcome === undefined) return;
+  private settle({ job, outcome }: Answered): void {
     this.finish(job);
     // Our own thread has answered, as the operation says.
     if (outcome.ok) job.resolve(revive(job.op, outcome.value as Operations[Operation]['value']));
