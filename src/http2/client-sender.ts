@@ -1,6 +1,6 @@
 import type { ClientWire } from './client-options.js';
 import type { ClientStream } from './client-stream.js';
-import { ConnectionError, ErrorCode, StreamError } from './errors.js';
+import { grownWindow } from './frame-checks.js';
 import {
   DEFAULT_MAX_FRAME_BYTES,
   DEFAULT_WINDOW_BYTES,
@@ -8,7 +8,6 @@ import {
   Flag,
   FRAME_HEADER_BYTES,
   Frame,
-  MAX_WINDOW_BYTES,
   writeFrameHeader,
   writeUint32,
 } from './frames.js';
@@ -96,17 +95,11 @@ export class ClientSender {
   /** @throws ConnectionError, StreamError: a window above what it may be. */
   grow(stream: ClientStream | undefined, bytes: number): void {
     if (stream === undefined) {
-      if (this.#window + bytes > MAX_WINDOW_BYTES) {
-        throw new ConnectionError(ErrorCode.flowControlError, 'got a window above 2^31-1');
-      }
-      this.#window += bytes;
+      this.#window = grownWindow(0, this.#window, bytes);
       this.#pumpAll();
       return;
     }
-    if (stream.sendWindow + bytes > MAX_WINDOW_BYTES) {
-      throw new StreamError(stream.id, ErrorCode.flowControlError, 'got a window above 2^31-1');
-    }
-    stream.sendWindow += bytes;
+    stream.sendWindow = grownWindow(stream.id, stream.sendWindow, bytes);
     if (!stream.isSent) this.#pump(stream);
   }
 
@@ -115,10 +108,8 @@ export class ClientSender {
     const change = initialWindowBytes - this.#initialWindow;
     this.#initialWindow = initialWindowBytes;
     for (const stream of streams) {
-      stream.sendWindow += change;
-      if (stream.sendWindow > MAX_WINDOW_BYTES) {
-        throw new ConnectionError(ErrorCode.flowControlError, 'got a window above 2^31-1');
-      }
+      // By SETTINGS: whatever window they make too large, the fault is the connection's. (RFC 9113 §6.9.2)
+      stream.sendWindow = grownWindow(0, stream.sendWindow, change);
     }
     this.#pumpAll();
   }

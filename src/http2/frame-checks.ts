@@ -1,5 +1,5 @@
 import { ConnectionError, ErrorCode, StreamError } from './errors.js';
-import { uint31 } from './frames.js';
+import { MAX_WINDOW_BYTES, uint31 } from './frames.js';
 
 /** @throws ConnectionError: it stands on a stream. */
 export function expectConnection(streamId: number): void {
@@ -18,6 +18,14 @@ export function readIncrement(streamId: number, bytes: Buffer, start: number, le
   if (increment > 0) return increment;
   if (streamId === 0) throw new ConnectionError(ErrorCode.protocolError, 'got WINDOW_UPDATE of 0');
   throw new StreamError(streamId, ErrorCode.protocolError, 'got WINDOW_UPDATE of 0');
+}
+
+/** A window with `bytes` more, or fewer; of the connection for stream 0. @throws ConnectionError, StreamError. (RFC 9113 §6.9.1) */
+export function grownWindow(streamId: number, window: number, bytes: number): number {
+  const grown = window + bytes;
+  if (grown <= MAX_WINDOW_BYTES) return grown;
+  if (streamId === 0) throw new ConnectionError(ErrorCode.flowControlError, 'got a window above 2^31-1');
+  throw new StreamError(streamId, ErrorCode.flowControlError, 'got a window above 2^31-1');
 }
 
 /**

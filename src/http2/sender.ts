@@ -1,11 +1,10 @@
-import { ConnectionError, ErrorCode, StreamError } from './errors.js';
+import { grownWindow } from './frame-checks.js';
 import {
   DEFAULT_MAX_FRAME_BYTES,
   DEFAULT_WINDOW_BYTES,
   encodeHeaders,
   FRAME_HEADER_BYTES,
   Frame,
-  MAX_WINDOW_BYTES,
   writeFrameHeader,
   writeUint32,
 } from './frames.js';
@@ -122,17 +121,11 @@ export class Sender implements OutboxOwner {
   /** @throws ConnectionError, StreamError: a window above what it may be. */
   grow(stream: ServerStream | undefined, bytes: number): void {
     if (stream === undefined) {
-      if (this.#window + bytes > MAX_WINDOW_BYTES) {
-        throw new ConnectionError(ErrorCode.flowControlError, 'got a window above 2^31-1');
-      }
-      this.#window += bytes;
+      this.#window = grownWindow(0, this.#window, bytes);
       this.#pumpAll();
       return;
     }
-    if (stream.sendWindow + bytes > MAX_WINDOW_BYTES) {
-      throw new StreamError(stream.id, ErrorCode.flowControlError, 'got a window above 2^31-1');
-    }
-    stream.sendWindow += bytes;
+    stream.sendWindow = grownWindow(stream.id, stream.sendWindow, bytes);
     if (stream.queue !== undefined) this.#pump(stream);
   }
 
@@ -143,10 +136,8 @@ export class Sender implements OutboxOwner {
     const change = initialWindowBytes - this.#initialWindow;
     this.#initialWindow = initialWindowBytes;
     for (const stream of streams) {
-      stream.sendWindow += change;
-      if (stream.sendWindow > MAX_WINDOW_BYTES) {
-        throw new ConnectionError(ErrorCode.flowControlError, 'got a window above 2^31-1');
-      }
+      // By SETTINGS: whatever window they make too large, the fault is the connection's. (RFC 9113 §6.9.2)
+      stream.sendWindow = grownWindow(0, stream.sendWindow, change);
     }
     this.#pumpAll();
   }
