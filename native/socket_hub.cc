@@ -35,6 +35,14 @@ constexpr size_t kMaxPieces = 4;
 // What epoll calls the listener; sockets are called by their slots.
 constexpr uint64_t kListener = UINT64_MAX;
 
+// False when no socket can have that path.
+bool setPath(sockaddr_un& address, const std::string& path) {
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path || path.find('\0') != std::string::npos) return false;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return true;
+}
+
 SystemError systemError(const char* call) {
   const int number = errno;
   return {number == EADDRINUSE ? "EADDRINUSE" : number == EACCES ? "EACCES" : "EINVAL",
@@ -65,11 +73,9 @@ std::variant<std::unique_ptr<SocketHub>, SystemError> SocketHub::open() {
 
 std::optional<SystemError> SocketHub::listen(const std::string& path, int backlog) {
   sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path || path.find('\0') != std::string::npos) {
+  if (!setPath(address, path)) {
     return SystemError{"EINVAL", "listen: got a path that is no socket's, expected 1 to 107 bytes"};
   }
-  std::memcpy(address.sun_path, path.data(), path.size());
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.isOpen()) return systemError("socket");
   const auto* generic = reinterpret_cast<const sockaddr*>(&address);
@@ -84,6 +90,17 @@ void SocketHub::stopListening() { listener_ = Descriptor(); }
 
 void SocketHub::resumeAccepting() {
   if (listener_.isOpen()) watch(EPOLL_CTL_MOD, listener_.number(), EPOLLIN, kListener);
+}
+
+int32_t SocketHub::connect(const std::string& path) {
+  sockaddr_un address{};
+  if (!setPath(address, path)) return -EINVAL;
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket.isOpen()) return -errno;
+  // Not even a full backlog makes it wait: that is EAGAIN. (unix(7))
+  if (::connect(socket.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return -errno;
+  const int32_t slot = serve(std::move(socket));
+  return slot < 0 ? -ENOMEM : slot;
 }
 
 size_t SocketHub::collect(uint8_t* arena, size_t arenaBytes, SocketEvent* events, size_t maxEvents) {
@@ -106,9 +123,9 @@ size_t SocketHub::collect(uint8_t* arena, size_t arenaBytes, SocketEvent* events
       continue;
     }
     const auto slot = static_cast<int32_t>(event.data.u64);
-    const int socket = sockets_[static_cast<size_t>(slot)].number();
+    const int socket = descriptorOf(slot);
     if ((event.events & EPOLLOUT) != 0) {
-      watch(EPOLL_CTL_MOD, socket, EPOLLIN, event.data.u64);
+      change(slot, 0, EPOLLOUT);
       events[count++] = {SocketEventKind::writable, slot, 0, 0, 0};
       // Bytes that came, too, are found by the next call: one event a socket.
       continue;
@@ -145,7 +162,7 @@ int64_t SocketHub::send(int32_t slot, const Piece* pieces, size_t count) {
   message.msg_iov = parts.data();
   message.msg_iovlen = used;
   for (;;) {
-    const ssize_t sent = sendmsg(sockets_[static_cast<size_t>(slot)].number(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = sendmsg(descriptorOf(slot), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) return sent;
     if (errno == EAGAIN) return 0;
     if (errno != EINTR) return -errno;
@@ -153,13 +170,16 @@ int64_t SocketHub::send(int32_t slot, const Piece* pieces, size_t count) {
 }
 
 void SocketHub::awaitWritable(int32_t slot) {
-  if (!isOpen(slot)) return;
-  const int socket = sockets_[static_cast<size_t>(slot)].number();
-  watch(EPOLL_CTL_MOD, socket, EPOLLIN | EPOLLOUT, static_cast<uint64_t>(slot));
+  if (isOpen(slot)) change(slot, EPOLLOUT, 0);
+}
+
+void SocketHub::setReading(int32_t slot, bool isReading) {
+  constexpr uint32_t reading = EPOLLIN;
+  if (isOpen(slot)) change(slot, isReading ? reading : 0, isReading ? 0 : reading);
 }
 
 void SocketHub::finish(int32_t slot) {
-  if (isOpen(slot)) ::shutdown(sockets_[static_cast<size_t>(slot)].number(), SHUT_WR);
+  if (isOpen(slot)) ::shutdown(descriptorOf(slot), SHUT_WR);
 }
 
 void SocketHub::close(int32_t slot) {
@@ -168,7 +188,7 @@ void SocketHub::close(int32_t slot) {
 
 int SocketHub::release(int32_t slot) {
   if (!isOpen(slot)) return -1;
-  Descriptor& socket = sockets_[static_cast<size_t>(slot)];
+  Descriptor& socket = sockets_[static_cast<size_t>(slot)].descriptor;
   epoll_ctl(poll_.number(), EPOLL_CTL_DEL, socket.number(), nullptr);
   const int number = socket.release();
   freeSlots_.push_back(slot);
@@ -176,7 +196,7 @@ int SocketHub::release(int32_t slot) {
 }
 
 bool SocketHub::isOpen(int32_t slot) const {
-  return slot >= 0 && static_cast<size_t>(slot) < sockets_.size() && sockets_[static_cast<size_t>(slot)].isOpen();
+  return slot >= 0 && static_cast<size_t>(slot) < sockets_.size() && sockets_[static_cast<size_t>(slot)].descriptor.isOpen();
 }
 
 bool SocketHub::watch(int operation, int descriptor, uint32_t events, uint64_t what) const {
@@ -184,6 +204,12 @@ bool SocketHub::watch(int operation, int descriptor, uint32_t events, uint64_t w
   event.events = events;
   event.data.u64 = what;
   return epoll_ctl(poll_.number(), operation, descriptor, &event) == 0;
+}
+
+void SocketHub::change(int32_t slot, uint32_t added, uint32_t removed) {
+  Socket& socket = sockets_[static_cast<size_t>(slot)];
+  socket.interest = (socket.interest | added) & ~removed;
+  watch(EPOLL_CTL_MOD, socket.descriptor.number(), socket.interest, static_cast<uint64_t>(slot));
 }
 
 size_t SocketHub::acceptAll(SocketEvent* events, size_t maxEvents) {
@@ -201,19 +227,24 @@ size_t SocketHub::acceptAll(SocketEvent* events, size_t maxEvents) {
     ucred peer{};
     socklen_t size = sizeof peer;
     if (getsockopt(socket.number(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) continue;
-    const int number = socket.number();
-    const int32_t slot = keep(std::move(socket));
-    if (!watch(EPOLL_CTL_ADD, number, EPOLLIN, static_cast<uint64_t>(slot))) {
-      forget(slot);
-      continue;
-    }
+    const int32_t slot = serve(std::move(socket));
+    if (slot < 0) continue;
     events[count++] = {SocketEventKind::accepted, slot, static_cast<int32_t>(peer.uid), static_cast<int32_t>(peer.gid),
                        peer.pid};
   }
   return count;
 }
 
-int32_t SocketHub::keep(Descriptor socket) {
+int32_t SocketHub::serve(Descriptor socket) {
+  const int number = socket.number();
+  const int32_t slot = keep(std::move(socket));
+  if (watch(EPOLL_CTL_ADD, number, EPOLLIN, static_cast<uint64_t>(slot))) return slot;
+  forget(slot);
+  return -1;
+}
+
+int32_t SocketHub::keep(Descriptor descriptor) {
+  Socket socket{std::move(descriptor), EPOLLIN};
   if (freeSlots_.empty()) {
     sockets_.push_back(std::move(socket));
     return static_cast<int32_t>(sockets_.size() - 1);
@@ -225,7 +256,7 @@ int32_t SocketHub::keep(Descriptor socket) {
 }
 
 void SocketHub::forget(int32_t slot) {
-  sockets_[static_cast<size_t>(slot)] = Descriptor();
+  sockets_[static_cast<size_t>(slot)] = Socket();
   freeSlots_.push_back(slot);
 }
 
@@ -247,9 +278,11 @@ std::variant<std::unique_ptr<SocketHub>, SystemError> SocketHub::open() {
 std::optional<SystemError> SocketHub::listen(const std::string&, int) { return std::nullopt; }
 void SocketHub::stopListening() {}
 void SocketHub::resumeAccepting() {}
+int32_t SocketHub::connect(const std::string&) { return -EBADF; }
 size_t SocketHub::collect(uint8_t*, size_t, SocketEvent*, size_t) { return 0; }
 int64_t SocketHub::send(int32_t, const Piece*, size_t) { return -EBADF; }
 void SocketHub::awaitWritable(int32_t) {}
+void SocketHub::setReading(int32_t, bool) {}
 void SocketHub::finish(int32_t) {}
 void SocketHub::close(int32_t) {}
 int SocketHub::release(int32_t) { return -1; }

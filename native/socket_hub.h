@@ -73,6 +73,9 @@ class SocketHub {
   void stopListening();
   void resumeAccepting();
 
+  // Connects to `path` as a client: the slot, or an errno, negative. A Unix socket is connected at once or not at all.
+  int32_t connect(const std::string& path);
+
   // What has happened, at most `maxEvents`; received bytes lie in `arena` until the next call. What is left, of events or
   // of bytes, is told by the next call: so that a turn of the caller's loop is bounded, whatever peers do.
   size_t collect(uint8_t* arena, size_t arenaBytes, SocketEvent* events, size_t maxEvents);
@@ -82,6 +85,9 @@ class SocketHub {
 
   // Asks for `writable`, once.
   void awaitWritable(int32_t slot);
+
+  // Whether what comes is told, as at first. An end is told in any case, with what comes before it.
+  void setReading(int32_t slot, bool isReading);
 
   // The peer reads an end after what was sent.
   void finish(int32_t slot);
@@ -93,15 +99,26 @@ class SocketHub {
  private:
   explicit SocketHub(Descriptor poll) : poll_(std::move(poll)) {}
 
+  struct Socket {
+    Descriptor descriptor;
+    // What is polled for.
+    uint32_t interest = 0;
+  };
+
   bool isOpen(int32_t slot) const;
+  int descriptorOf(int32_t slot) const { return sockets_[static_cast<size_t>(slot)].descriptor.number(); }
   bool watch(int operation, int descriptor, uint32_t events, uint64_t what) const;
+  // Polls for `added` too, and for `removed` no more.
+  void change(int32_t slot, uint32_t added, uint32_t removed);
   size_t acceptAll(SocketEvent* events, size_t maxEvents);
+  // Polls it for what comes: its slot, or -1 when it cannot be polled.
+  int32_t serve(Descriptor socket);
   int32_t keep(Descriptor socket);
   void forget(int32_t slot);
 
   Descriptor poll_;
   Descriptor listener_;
-  std::vector<Descriptor> sockets_;
+  std::vector<Socket> sockets_;
   std::vector<int32_t> freeSlots_;
   // Which of the sockets that are told together was the first without room.
   size_t resumeAt_ = 0;

@@ -138,8 +138,10 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
                                            InstanceMethod<&SocketHubObject::listen>("listen"),
                                            InstanceMethod<&SocketHubObject::stopListening>("stopListening"),
                                            InstanceMethod<&SocketHubObject::resumeAccepting>("resumeAccepting"),
+                                           InstanceMethod<&SocketHubObject::connect>("connect"),
                                            InstanceMethod<&SocketHubObject::send>("send"),
                                            InstanceMethod<&SocketHubObject::awaitWritable>("awaitWritable"),
+                                           InstanceMethod<&SocketHubObject::setReading>("setReading"),
                                            InstanceMethod<&SocketHubObject::finish>("finish"),
                                            InstanceMethod<&SocketHubObject::closeSocket>("closeSocket"),
                                            InstanceMethod<&SocketHubObject::release>("release"),
@@ -193,6 +195,12 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
     if (polled_ != nullptr) polled_->hub().resumeAccepting();
   }
 
+  Napi::Value connect(const Napi::CallbackInfo& info) {
+    const std::optional<std::string> path = textOf(info[0]);
+    if (polled_ == nullptr || !path) return Napi::Number::New(info.Env(), polled_ == nullptr ? -EBADF : -EINVAL);
+    return Napi::Number::New(info.Env(), polled_->hub().connect(*path));
+  }
+
   // send(slot, scratchBytes, shared?, tail?)
   Napi::Value send(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
@@ -211,6 +219,11 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
 
   void awaitWritable(const Napi::CallbackInfo& info) {
     if (polled_ != nullptr) polled_->hub().awaitWritable(slotOf(info[0]));
+  }
+
+  void setReading(const Napi::CallbackInfo& info) {
+    const bool isReading = info[1].IsBoolean() && info[1].As<Napi::Boolean>().Value();
+    if (polled_ != nullptr) polled_->hub().setReading(slotOf(info[0]), isReading);
   }
 
   void finish(const Napi::CallbackInfo& info) {

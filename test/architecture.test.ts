@@ -42,7 +42,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'config',
     ],
   ],
-  fleet: [...EVERYWHERE, 'hotpath', 'http2', 'rpc', 'telemetry'],
+  fleet: [...EVERYWHERE, 'hotpath', 'http2', 'platform', 'rpc', 'telemetry'],
   demo: [...EVERYWHERE, 'app', 'config', 'rpc', 'telemetry'],
   cli: [...EVERYWHERE, 'app', 'fleet', 'demo', 'config', 'telemetry'],
 };

@@ -90,6 +90,8 @@ export type SocketHubClass = new (
   stopListening(): void;
   /** After the event `acceptFailed`. */
   resumeAccepting(): void;
+  /** Connects to a path as a client: the slot, or an errno as a negative number. */
+  connect(path: string): number;
   /**
    * Sends the first bytes of `scratch`, then `shared` and `tail`, without waiting: how many bytes the system took, or an
    * errno as a negative number.
@@ -97,6 +99,8 @@ export type SocketHubClass = new (
   send(slot: number, scratchBytes: number, shared?: Uint8Array, tail?: Uint8Array): number;
   /** Asks for one event `writable`. */
   awaitWritable(slot: number): void;
+  /** Whether what comes is told, as at first. An end is told in any case, with what comes before it. */
+  setReading(slot: number, isReading: boolean): void;
   /** Shuts the sending half. */
   finish(slot: number): void;
   closeSocket(slot: number): void;

@@ -1,4 +1,5 @@
 import { parseDurationMs } from './duration.js';
+import { hotPathOption } from './hot-path.js';
 import { boolean, durationMs, existingFile, type Kind, oneOf, path, socketPath, text, wholeNumber } from './kinds.js';
 import { type ConfigOf, optional, required, switchOf, withDefault } from './option.js';
 
@@ -48,6 +49,9 @@ const misbehaviour: Kind<FleetMisbehaviour> = {
 /** `sidecert fleet`. */
 export const FLEET_OPTIONS = {
   socket: required(socketPath, { flag: 'socket', description: 'Unix socket of the SDS server: ours or any other' }),
+  hotPath: hotPathOption(
+    'who serves the sockets: the native addon, or Node.js, which takes more CPU time; auto takes the addon where it loads',
+  ),
   envoys: withDefault(wholeNumber(1, 100_000), '5000', { flag: 'envoys', description: 'how many Envoys to play' }),
   streams: withDefault(secretNames, 'default,ROOTCA', {
     flag: 'streams',

@@ -1,6 +1,10 @@
+import type { HotPathMode } from '../hotpath/index.js';
+
 /** What a fleet is told. The settings of `sidecert fleet`, and who it runs for. */
 export interface FleetOptions {
   readonly socket: string;
+  /** Who serves its sockets: the addon (`native`), or Node.js. */
+  readonly hotPath: HotPathMode;
   readonly envoys: number;
   /** The secrets that each Envoy asks for, a stream for each. */
   readonly streams: readonly string[];

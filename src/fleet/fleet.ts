@@ -9,6 +9,8 @@ import type { FleetObserver, FleetOptions, FleetState } from './fleet-options.js
 import { LoopDelay } from './measure/loop-delay.js';
 import { Recorder } from './measure/recorder.js';
 import type { PingProbe } from './ping/ping-probe.js';
+import type { FleetSockets } from './sockets/fleet-socket.js';
+import { openSockets, type SocketsKind } from './sockets/open-sockets.js';
 import { spiffePathOf } from './tokens.js';
 import { NodeFiller, RequestWriter } from './xds/requests.js';
 import { ResponseReader } from './xds/response-reader.js';
@@ -17,9 +19,6 @@ import { ResponseReader } from './xds/response-reader.js';
 const TICK_MS = 20;
 const PROGRESS_MS = 200;
 const SLOW_MS = 1000;
-
-/** What libuv reads at most at once. */
-const READ_BUFFER_BYTES = 65_536;
 
 /** Checks wait until nothing has come for this long, and then take so much of a tick. */
 const QUIET_MS = 60;
@@ -33,6 +32,15 @@ const DEFAULT_ROTATIONS = 5;
 /** Why a run ended. */
 export type FleetOutcome = 'done' | 'timeout' | 'stopped';
 
+export interface FleetParts {
+  /** From 0 up to 1. */
+  readonly random: () => number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  readonly ping: PingProbe;
+  readonly socketsKind: SocketsKind;
+}
+
 /** Thousands of fake Envoys against one socket. Once `done` has resolved, all is closed, and its notes are complete. */
 export class Fleet {
   readonly recorder: Recorder;
@@ -44,6 +52,8 @@ export class Fleet {
   readonly ping: PingProbe;
   readonly done: Promise<FleetOutcome>;
   readonly rotationsWanted: number;
+  readonly socketsKind: SocketsKind;
+  readonly #sockets: FleetSockets;
   readonly #envoys: FakeEnvoy[];
   readonly #retries: RetryQueue;
   readonly #sleepers: EnvoyStream[] = [];
@@ -62,13 +72,15 @@ export class Fleet {
     private readonly options: FleetOptions,
     tokens: readonly string[],
     private readonly observer: FleetObserver,
-    { random, now, ping }: { readonly random: () => number; readonly now: () => number; readonly ping: PingProbe },
+    { random, now, ping, socketsKind }: FleetParts,
   ) {
     const { envoys, streams, misbehave, rotations, durationMs } = options;
     const badEnvoys = misbehave !== undefined && misbehave.kind !== 'churn' ? Math.ceil(envoys * misbehave.share) : 0;
     this.recorder = new Recorder(envoys, envoys - badEnvoys, streams);
     this.inspection = new Inspection(now);
     this.#retries = new RetryQueue(random);
+    this.socketsKind = socketsKind;
+    this.#sockets = openSockets(socketsKind);
     this.rotationsWanted = rotations ?? (durationMs === undefined ? DEFAULT_ROTATIONS : Number.POSITIVE_INFINITY);
     this.#envoys = makeEnvoys(options, tokens, badEnvoys, this.#context());
     this.ping = ping;
@@ -88,6 +100,7 @@ export class Fleet {
     clearInterval(this.#timer);
     this.loopDelay.stop();
     for (const envoy of this.#envoys) envoy.close();
+    this.#sockets.close();
     await this.ping.close();
     this.inspection.finish();
     this.#finish(outcome);
@@ -115,7 +128,7 @@ export class Fleet {
     const { socket, delta, streams, firstRequestBytes } = this.options;
     return {
       socketPath: socket,
-      readBuffer: Buffer.alloc(READ_BUFFER_BYTES),
+      sockets: this.#sockets,
       writers: new Map(streams.map((name) => [name, new RequestWriter(delta, name)])),
       filler: new NodeFiller(),
       firstRequestBytes,

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { IdentityError } from '../errors/index.js';
+import { openFileLimit } from '../platform/index.js';
 
 /** For Node itself, the PING connections and the reports. */
 const OTHER_FILES = 64;
@@ -16,14 +16,4 @@ export function requireOpenFiles(connections: number, limit: number = openFileLi
     'ERR_CONFIG_INVALID',
     `open files: got a limit of ${limit}, expected at least ${needed} for ${connections} connections; raise it with "ulimit -n ${needed}", for the server too`,
   );
-}
-
-/** The limit of this process; infinite where the system does not tell. (proc_pid_limits(5)) */
-function openFileLimit(): number {
-  try {
-    const [, soft = ''] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
-    return soft === '' ? Number.POSITIVE_INFINITY : Number(soft);
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
 }

@@ -4,6 +4,7 @@ import type { FleetObserver, FleetOptions } from './fleet-options.js';
 import { requireOpenFiles } from './open-file-limit.js';
 import { PingProbe } from './ping/ping-probe.js';
 import { type FleetReport, reportOf } from './report/fleet-report.js';
+import { socketsKindOf } from './sockets/open-sockets.js';
 import { readToken, readTokens } from './tokens.js';
 
 /** Quiet connections, and how often one of them is asked. */
@@ -27,15 +28,17 @@ export interface FleetRun {
 
 /**
  * Runs a fleet to its end.
- * @throws IdentityError `ERR_CONFIG_INVALID`: tokens that cannot be read, or a limit of open files that is too low.
+ * @throws IdentityError `ERR_CONFIG_INVALID`: tokens that cannot be read, or a limit of open files that is too low; and, where
+ *   `hotPath` is `native`, whatever tells why the addon does not load.
  */
 export async function runFleet(options: FleetOptions, surroundings: FleetSurroundings): Promise<FleetRun> {
   const { observer, signal, now, random } = surroundings;
   requireOpenFiles(options.envoys * (options.connections === 'per-stream' ? options.streams.length : 1));
+  const socketsKind = socketsKindOf(options.hotPath);
   const tokens = await tokensOf(options);
   const ping = new PingProbe({ socketPath: options.socket, ...PING });
   await ping.ready;
-  const fleet = new Fleet(options, tokens, observer, { now, random, ping });
+  const fleet = new Fleet(options, tokens, observer, { now, random, ping, socketsKind });
   const stop = (): void => void fleet.stop('stopped');
   if (signal.aborted) stop();
   signal.addEventListener('abort', stop, { once: true });

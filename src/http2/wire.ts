@@ -49,28 +49,35 @@ export interface OutboxOwner {
 }
 
 /** Above the frames that one read can bring about, and what begins a message. Full, it is sent. */
-const OUTBOX_BYTES = 16 * 1024;
+const DEFAULT_OUTBOX_BYTES = 16 * 1024;
 
 /**
  * Where frames are written before they are sent: one for all connections of a listener, since all writing is done
  * within a call. One connection has it at a time; who comes next makes it send first.
  */
 export class Outbox {
-  readonly bytes = Buffer.allocUnsafeSlow(OUTBOX_BYTES);
+  readonly bytes: Buffer;
+  /** What may be appended at once. */
+  readonly maxAppendBytes: number;
   used = 0;
   #owner: OutboxOwner | undefined;
 
-  /** Makes `owner` the only one that writes, with room for `size` more bytes: at most a quarter of all. */
+  constructor(size: number = DEFAULT_OUTBOX_BYTES) {
+    this.bytes = Buffer.allocUnsafeSlow(size);
+    this.maxAppendBytes = size / 4;
+  }
+
+  /** Makes `owner` the only one that writes, with room for `size` more bytes. */
   claim(owner: OutboxOwner, size: number): void {
     if (this.#owner !== owner) {
       if (this.used > 0) this.#owner?.flush();
       this.#owner = owner;
-    } else if (this.used + size > OUTBOX_BYTES) {
+    } else if (this.used + size > this.bytes.length) {
       owner.flush();
     }
   }
 
-  /** Copies what is not longer than a quarter of all, after a `claim` for it. */
+  /** Copies at most `maxAppendBytes`, after a `claim` for them. */
   append(bytes: Buffer): void {
     bytes.copy(this.bytes, this.used);
     this.used += bytes.length;

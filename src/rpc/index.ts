@@ -19,3 +19,4 @@ export { listenTls, type TlsCertificate, type TlsListener, type TlsListenerOptio
 export { openUnaryConnection, type UnaryConnection } from './unary-connection.js';
 export { addUnaryMethod, type ServedCall, type UnaryMethod } from './unary-method.js';
 export { type Listener, listenUnix, type UnixListenerOptions } from './unix-listener.js';
+export { UnsentBytes } from './unsent-bytes.js';

@@ -131,8 +131,12 @@ const misbehaviours = [
   { kind: 'slow', want: [{ responseNonce: 'nonce-1', versionInfo: 'version-1', errorDetail: null }] },
   { kind: 'silent', want: [] },
 ] as const;
-for (const { kind, want } of misbehaviours) {
-  t.test(`of two Envoys one is ${kind}, and the other is measured`, async (t) => {
+// By the addon where it is, and without it.
+for (const { kind, want, hotPath } of misbehaviours.flatMap((one) => [
+  { ...one, hotPath: 'auto' as const },
+  { ...one, hotPath: 'js' as const },
+])) {
+  t.test(`of two Envoys one is ${kind}, and the other is measured (${hotPath})`, async (t) => {
     const answers = new Map<string, Record<string, unknown>[]>();
     const { path } = await serveHttp2(t, (stream) => {
       let nodeId = '';
@@ -145,7 +149,8 @@ for (const { kind, want } of misbehaviours) {
       });
     });
     const misbehave = { kind, share: 0.5 };
-    const { report } = await fleetOn(t, path, { envoys: 2, streams: ['default'], misbehave, durationMs: 1500 });
+    const changes = { envoys: 2, streams: ['default'], misbehave, hotPath, durationMs: 1500 };
+    const { report } = await fleetOn(t, path, changes);
     t.match(report, { streams: 1, unserved: 0, isClean: true });
     const [good = [], bad = []] = [...answers].sort(([a], [b]) => a.localeCompare(b)).map(([, requests]) => requests);
     t.match(good.slice(1), [{ responseNonce: 'nonce-1', versionInfo: 'version-1', errorDetail: null }]);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { type ConnectionEnd, Http2Connection } from '../../src/fleet/http2/connection.js';
 import { type Http2Stream, MESSAGE_ROOM_BYTES, type StreamEnd } from '../../src/fleet/http2/stream.js';
+import type { FleetSockets } from '../../src/fleet/sockets/fleet-socket.js';
 import { encodeHeaderBlock } from '../../src/http2/index.js';
 import { shortDir } from '../support/short-dir.js';
 
@@ -63,7 +64,7 @@ export function withRoom(message: Buffer): Buffer {
 }
 
 /** One of the fleet's connections, with what came over it, closed with the test. */
-export async function connectRaw(t: Test, path: string) {
+export async function connectRaw(t: Test, path: string, sockets: FleetSockets) {
   const closes: ConnectionEnd[] = [];
   const waiters: (() => void)[] = [];
   const wake = (): void => {
@@ -71,7 +72,7 @@ export async function connectRaw(t: Test, path: string) {
   };
   let pongs = 0;
   let isConnected = false;
-  const connection = new Http2Connection(path, Buffer.alloc(1000), {
+  const connection = new Http2Connection(path, sockets, {
     connected: () => {
       isConnected = true;
       wake();
@@ -85,7 +86,10 @@ export async function connectRaw(t: Test, path: string) {
       wake();
     },
   });
-  t.teardown(() => connection.close());
+  t.teardown(() => {
+    connection.close();
+    sockets.close();
+  });
   const until = async (condition: () => boolean): Promise<void> => {
     while (!condition()) await new Promise<void>((resolve) => waiters.push(resolve));
   };

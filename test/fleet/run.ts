@@ -16,6 +16,7 @@ export function fleetOn(t: Test, socket: string, changes: Partial<FleetOptions> 
   t.teardown(() => stop.abort());
   const options: FleetOptions = {
     socket,
+    hotPath: 'auto',
     envoys: 10,
     streams: ['default', 'ROOTCA'],
     connections: 'per-envoy',

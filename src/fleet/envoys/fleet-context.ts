@@ -1,6 +1,7 @@
 import type { Inspection } from '../checks/inspection.js';
 import type { ContentMemory } from '../checks/received-content.js';
 import type { Recorder } from '../measure/recorder.js';
+import type { FleetSockets } from '../sockets/fleet-socket.js';
 import type { NodeFiller, RequestWriter } from '../xds/requests.js';
 import type { ResponseReader } from '../xds/response-reader.js';
 import type { EnvoyStream } from './envoy-stream.js';
@@ -12,7 +13,7 @@ export type Behaviour = 'good' | 'slow' | 'nack' | 'silent';
 /** What all Envoys of a fleet share. */
 export interface FleetContext {
   readonly socketPath: string;
-  readonly readBuffer: Buffer;
+  readonly sockets: FleetSockets;
   readonly writers: ReadonlyMap<string, RequestWriter>;
   readonly filler: NodeFiller;
   readonly firstRequestBytes: number;

@@ -20,9 +20,7 @@ export class Link implements ConnectionEvents {
 
   connected(): void {
     this.#isConnected = true;
-    this.#connection?.cork();
     for (const stream of this.streams) stream.open(this.#sinceMs);
-    this.#connection?.uncork();
   }
 
   closed({ wasConnected, error, detail }: ConnectionEnd): void {
@@ -81,7 +79,7 @@ export class Link implements ConnectionEvents {
   }
 
   #connect(): void {
-    const { socketPath, readBuffer } = this.context;
-    this.#connection = new Http2Connection(socketPath, readBuffer, this);
+    const { socketPath, sockets } = this.context;
+    this.#connection = new Http2Connection(socketPath, sockets, this);
   }
 }

@@ -1,6 +1,6 @@
-import { connect, type Socket } from 'node:net';
 import * as frames from '../../http2/index.js';
 import { ConnectionError, Flag, Frame, HeaderBlocks, Setting } from '../../http2/index.js';
+import type { FleetSocket, FleetSocketEvents, FleetSockets, SocketError } from '../sockets/fleet-socket.js';
 import { FrameReader } from './frame-reader.js';
 import { encodeOpening } from './opening.js';
 import { Http2Stream, type StreamEnd, type StreamEvents, type StreamSender } from './stream.js';
@@ -8,9 +8,6 @@ import { streamEndOf } from './stream-end.js';
 
 /** A window is given back when this much of it is used: at 3 kB a push that is once in 350 000 of them. */
 const GIVE_BACK_BYTES = 2 ** 30;
-
-/** Writes of one turn are joined up to this size; above it copying costs more than a second buffer in the write. */
-const JOIN_LIMIT_BYTES = 4096;
 
 const NOTHING = Buffer.alloc(0);
 const OPENING = encodeOpening(frames.MAX_WINDOW_BYTES);
@@ -34,10 +31,10 @@ export interface ConnectionEnd {
 
 /**
  * The client half of HTTP/2 over a Unix socket, as much of it as a fake Envoy needs, at the least cost: thousands of
- * these share one read buffer and one process. (RFC 9113)
+ * these are in one process. (RFC 9113)
  */
-export class Http2Connection implements StreamSender {
-  readonly #socket: Socket;
+export class Http2Connection implements StreamSender, FleetSocketEvents {
+  readonly #socket: FleetSocket;
   readonly #streams = new Map<number, Http2Stream>();
   readonly #frames = new FrameReader((type, flags, streamId, bytes, start, end) =>
     this.#take(type, flags, streamId, bytes, start, end),
@@ -48,39 +45,16 @@ export class Http2Connection implements StreamSender {
   #receiveWindow = frames.MAX_WINDOW_BYTES;
   #peerInitialWindow = frames.DEFAULT_WINDOW_BYTES;
   #peerMaxFrame = frames.DEFAULT_MAX_FRAME_BYTES;
-  readonly #out: Buffer[] = [];
-  #isReading = false;
   #isConnected = false;
   #goneAway: string | undefined;
-  #end: Omit<ConnectionEnd, 'wasConnected'> | undefined;
   #isClosed = false;
 
-  /** `readBuffer` may be shared by all connections of a thread: what is read is used up before the next read. */
   constructor(
     path: string,
-    readBuffer: Buffer,
+    sockets: FleetSockets,
     private readonly events: ConnectionEvents,
   ) {
-    this.#socket = connect({
-      path,
-      onread: {
-        buffer: readBuffer,
-        callback: (length) => {
-          this.#read(readBuffer, length);
-          return true;
-        },
-      },
-    });
-    this.#socket.on('connect', () => {
-      this.#isConnected = true;
-      this.#write(OPENING);
-      events.connected();
-    });
-    this.#socket.on('error', (error: NodeJS.ErrnoException) => {
-      const kind = this.#isConnected ? 'connection lost' : 'connect';
-      this.#end ??= { error: `${kind} ${error.code ?? ''}`.trimEnd(), detail: error.message };
-    });
-    this.#socket.on('close', () => this.#closed());
+    this.#socket = sockets.connect(path, this);
   }
 
   /** True when the server lets no further stream begin. */
@@ -88,18 +62,36 @@ export class Http2Connection implements StreamSender {
     return this.#goneAway !== undefined;
   }
 
+  connected(): void {
+    this.#isConnected = true;
+    // What begins together travels together.
+    this.#socket.cork();
+    this.#socket.write(OPENING);
+    this.events.connected();
+    this.#socket.uncork();
+  }
+
+  closed(error: SocketError | undefined): void {
+    if (error === undefined) {
+      this.#over({ error: this.#goneAway ?? 'closed', detail: 'the server closed the connection' });
+    } else {
+      const kind = this.#isConnected ? 'connection lost' : 'connect';
+      this.#over({ error: `${kind} ${error.code}`.trimEnd(), detail: error.message });
+    }
+  }
+
   /** Begins a call; `block` is its header block. */
   open(block: Buffer, events: StreamEvents): Http2Stream {
     const stream = new Http2Stream(this.#nextStreamId, events, this, this.#peerInitialWindow);
     this.#nextStreamId += 2;
     this.#streams.set(stream.id, stream);
-    this.#write(frames.encodeHeaders(stream.id, block, this.#peerMaxFrame));
+    this.#socket.write(frames.encodeHeaders(stream.id, block, this.#peerMaxFrame));
     return stream;
   }
 
   /** Sends a PING; one at a time, else the answers cannot be told apart. */
   ping(): void {
-    this.#write(PING);
+    this.#socket.write(PING);
   }
 
   /** Stops reading, so that the server has to wait, until `resume`. */
@@ -109,15 +101,6 @@ export class Http2Connection implements StreamSender {
 
   resume(): void {
     this.#socket.resume();
-  }
-
-  /** Holds writes back until `uncork`: what begins together travels together. */
-  cork(): void {
-    this.#socket.cork();
-  }
-
-  uncork(): void {
-    this.#socket.uncork();
   }
 
   /** Ends the connection without a word to `events` or to the streams. Safe to call twice. */
@@ -133,7 +116,7 @@ export class Http2Connection implements StreamSender {
     this.#sendWindow -= length;
     stream.sendWindow -= length;
     frames.writeFrameHeader(frame, Frame.data, 0, stream.id, length);
-    this.#write(frame);
+    this.#socket.write(frame);
     return true;
   }
 
@@ -149,44 +132,24 @@ export class Http2Connection implements StreamSender {
       stream.sendWindow -= length;
       const header = Buffer.allocUnsafe(frames.FRAME_HEADER_BYTES);
       frames.writeFrameHeader(header, Frame.data, 0, stream.id, length);
-      this.#write(header);
-      for (const part of takeBytes(stream.parts, length)) this.#write(part);
+      this.#socket.write(header);
+      for (const part of takeBytes(stream.parts, length)) this.#socket.write(part);
     }
   }
 
-  #read(bytes: Buffer, length: number): void {
-    if (this.#isClosed) return;
-    this.#isReading = true;
+  received(bytes: Buffer, start: number, end: number): void {
+    const socket = this.#socket;
+    // What is written while a read is worked off goes out in one piece.
+    socket.cork();
     try {
-      this.#frames.push(bytes, length);
+      this.#frames.push(bytes, start, end);
     } catch (error) {
       if (!(error instanceof RangeError || error instanceof ConnectionError)) throw error;
-      this.#end ??= { error: 'protocol', detail: error.message };
-      this.#socket.destroy();
+      socket.destroy();
+      this.#over({ error: 'protocol', detail: error.message });
+      return;
     }
-    this.#isReading = false;
-    this.#writeOut();
-  }
-
-  /** What is written while a read is worked off goes out in one piece. */
-  #write(bytes: Buffer): void {
-    if (this.#isReading) this.#out.push(bytes);
-    else this.#socket.write(bytes);
-  }
-
-  #writeOut(): void {
-    const out = this.#out;
-    if (out.length === 0) return;
-    if (out.length === 1) {
-      this.#socket.write(out[0] ?? NOTHING);
-    } else if (out.reduce((sum, part) => sum + part.length, 0) <= JOIN_LIMIT_BYTES) {
-      this.#socket.write(Buffer.concat(out));
-    } else {
-      this.#socket.cork();
-      for (const part of out) this.#socket.write(part);
-      this.#socket.uncork();
-    }
-    out.length = 0;
+    socket.uncork();
   }
 
   #take(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
@@ -208,7 +171,7 @@ export class Http2Connection implements StreamSender {
         break;
       case Frame.ping:
         if (flags & Flag.ack) this.events.ponged?.();
-        else this.#write(frames.encodeFrame(Frame.ping, Flag.ack, 0, bytes.subarray(start, end)));
+        else this.#socket.write(frames.encodeFrame(Frame.ping, Flag.ack, 0, bytes.subarray(start, end)));
         break;
       case Frame.goAway:
         this.#takeGoAway(bytes, start, end);
@@ -225,14 +188,14 @@ export class Http2Connection implements StreamSender {
   #takeData(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     this.#receiveWindow -= end - start;
     if (this.#receiveWindow < GIVE_BACK_BYTES) {
-      this.#write(frames.encodeWindowUpdate(0, frames.MAX_WINDOW_BYTES - this.#receiveWindow));
+      this.#socket.write(frames.encodeWindowUpdate(0, frames.MAX_WINDOW_BYTES - this.#receiveWindow));
       this.#receiveWindow = frames.MAX_WINDOW_BYTES;
     }
     const stream = this.#streams.get(streamId);
     if (stream === undefined) return;
     stream.receiveWindow -= end - start;
     if (stream.receiveWindow < GIVE_BACK_BYTES) {
-      this.#write(frames.encodeWindowUpdate(streamId, frames.MAX_WINDOW_BYTES - stream.receiveWindow));
+      this.#socket.write(frames.encodeWindowUpdate(streamId, frames.MAX_WINDOW_BYTES - stream.receiveWindow));
       stream.receiveWindow = frames.MAX_WINDOW_BYTES;
     }
     if (flags & Flag.padded) stream.receive(bytes, start + 1, end - (bytes[start] ?? 0));
@@ -255,7 +218,7 @@ export class Http2Connection implements StreamSender {
       // It also counts for the streams that are open. (RFC 9113 §6.9.2)
       for (const stream of this.#streams.values()) stream.sendWindow += change;
     }
-    this.#write(SETTINGS_ACK);
+    this.#socket.write(SETTINGS_ACK);
     this.#flushAll();
   }
 
@@ -291,10 +254,9 @@ export class Http2Connection implements StreamSender {
     stream.events.ended(end);
   }
 
-  #closed(): void {
+  #over(end: Omit<ConnectionEnd, 'wasConnected'>): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const end = this.#end ?? { error: this.#goneAway ?? 'closed', detail: 'the server closed the connection' };
     for (const id of [...this.#streams.keys()]) this.#endStream(id, end);
     this.events.closed({ ...end, wasConnected: this.#isConnected });
   }

@@ -17,20 +17,20 @@ export class FrameReader {
   constructor(private readonly sink: FrameSink) {}
 
   /**
-   * Takes the first `length` octets of `chunk`, which may be used again after the call.
+   * Takes the octets of `chunk` from `start` to `end`, which may be used again after the call.
    * @throws RangeError when a frame is longer than we allow.
    */
-  push(chunk: Buffer, length: number): void {
+  push(chunk: Buffer, start: number, end: number): void {
     if (this.#rest === undefined) {
-      this.#rest = this.#read(chunk, length);
+      this.#rest = this.#read(chunk, start, end);
     } else {
-      const whole = Buffer.concat([this.#rest, chunk.subarray(0, length)]);
-      this.#rest = this.#read(whole, whole.length);
+      const whole = Buffer.concat([this.#rest, chunk.subarray(start, end)]);
+      this.#rest = this.#read(whole, 0, whole.length);
     }
   }
 
-  #read(bytes: Buffer, length: number): Buffer | undefined {
-    let at = 0;
+  #read(bytes: Buffer, start: number, length: number): Buffer | undefined {
+    let at = start;
     while (length - at >= FRAME_HEADER_BYTES) {
       const size = uint24(bytes, at);
       if (size > DEFAULT_MAX_FRAME_BYTES) throw new RangeError(`http2: got a frame of ${size} bytes`);

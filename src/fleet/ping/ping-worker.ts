@@ -1,17 +1,18 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Http2Connection } from '../http2/connection.js';
+import { NodeSockets } from '../sockets/node-sockets.js';
 import type { PingOptions } from './ping-protocol.js';
 
 // The thread of PingProbe: connections without a stream, a PING on each again and again. In a thread of its own, as the
 // loop that takes thousands of pushes would add its own delay to what is measured.
 const { socketPath, connections, periodMs, reportPeriodMs } = workerData as PingOptions;
-const readBuffer = Buffer.alloc(4096);
+const sockets = new NodeSockets();
 let samples: number[] = [];
 
 class QuietConnection {
   #isUp = false;
   #sentAtMs: number | undefined;
-  readonly #connection = new Http2Connection(socketPath, readBuffer, {
+  readonly #connection = new Http2Connection(socketPath, sockets, {
     connected: () => {
       this.#isUp = true;
     },

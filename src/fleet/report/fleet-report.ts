@@ -2,6 +2,7 @@ import type { Fleet, FleetOutcome } from '../fleet.js';
 import type { FleetOptions } from '../fleet-options.js';
 import { type Distribution, distributionOf, round } from '../measure/distribution.js';
 import type { Rotation } from '../measure/rotation.js';
+import type { SocketsKind } from '../sockets/open-sockets.js';
 
 /** What `--json` writes. All times are milliseconds unless the name says otherwise. */
 export interface FleetReport {
@@ -32,7 +33,12 @@ export interface FleetReport {
     readonly problems: Readonly<Record<string, number>>;
   };
   /** Of the fleet itself: how much of the machine was its own. */
-  readonly fleet: { readonly cpuSeconds: number; readonly rssMb: number; readonly loopDelayMaxMs: number };
+  readonly fleet: {
+    readonly sockets: SocketsKind;
+    readonly cpuSeconds: number;
+    readonly rssMb: number;
+    readonly loopDelayMaxMs: number;
+  };
 }
 
 export interface RotationReport {
@@ -81,6 +87,7 @@ export function reportOf(fleet: Fleet, options: FleetOptions, outcome: FleetOutc
     ),
     checks: { checked: inspection.checkedCount, distinct: inspection.distinctCount, problems },
     fleet: {
+      sockets: fleet.socketsKind,
       cpuSeconds: round((user + system) / 1e6),
       rssMb: round(process.memoryUsage.rss() / 2 ** 20),
       loopDelayMaxMs: round(Math.max(0, ...fleet.loopDelay.slices.map(({ maxMs }) => maxMs))),

@@ -1,6 +1,8 @@
 import type { Distribution } from '../measure/distribution.js';
 import type { FleetReport, RotationReport } from './fleet-report.js';
 
+const SOCKETS = { addon: 'sockets by the addon', node: 'sockets by Node.js' } as const;
+
 /** The report as lines for a person. */
 export function textReport(report: FleetReport): string[] {
   const { checks, fleet } = report;
@@ -13,7 +15,7 @@ export function textReport(report: FleetReport): string[] {
     `PING, whole run    ${distributionText(report.pingMs)}`,
     `checked            ${checks.checked} secrets, ${checks.distinct} different: ${countsText(checks.problems, 'all good')}`,
     ...errorLines(report),
-    `this fleet itself  ${fleet.cpuSeconds} s CPU, ${fleet.rssMb} MB, event loop late by at most ${fleet.loopDelayMaxMs} ms`,
+    `this fleet itself  ${fleet.cpuSeconds} s CPU, ${fleet.rssMb} MB, event loop late by at most ${fleet.loopDelayMaxMs} ms, ${SOCKETS[fleet.sockets]}`,
     report.isClean ? 'clean: nothing is missing, nothing was wrong' : `NOT CLEAN (${report.outcome})`,
   ];
 }

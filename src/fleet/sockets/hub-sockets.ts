@@ -1,0 +1,178 @@
+import { getSystemErrorName } from 'node:util';
+import { Outbox, type OutboxOwner } from '../../http2/index.js';
+import { openSocketHub, type SocketHub } from '../../platform/index.js';
+import { UnsentBytes } from '../../rpc/index.js';
+import type { FleetSocket, FleetSocketEvents, FleetSockets } from './fleet-socket.js';
+
+/** The opening of an Envoy whose first requests are as large as a real one's goes out in one piece. */
+const OUTBOX_BYTES = 256 * 1024;
+
+/** In a turn of the event loop, so that what comes is read in between. */
+const NEWCOMERS_PER_TURN = 32;
+
+/** Sockets of the addon. Thousands connect at once, and then begin in turns. */
+export class HubSockets implements FleetSockets {
+  readonly #hub: SocketHub;
+  readonly #outbox = new Outbox(OUTBOX_BYTES);
+  readonly #sockets: (HubSocket | undefined)[] = [];
+  /** What has connected, or could not, and does not know yet. */
+  #newcomers: (() => void)[] = [];
+  #isClosed = false;
+
+  /** @throws TypeError without the addon, and on other systems than Linux. */
+  constructor() {
+    const sockets = this.#sockets;
+    const answer = openSocketHub(this.#outbox.bytes, {
+      accepted() {},
+      received: (slot, start, end) => sockets[slot]?.received(start, end),
+      ended: (slot, errno) => sockets[slot]?.ended(errno),
+      writable: (slot) => sockets[slot]?.writable(),
+      acceptFailed() {},
+    });
+    if (answer.kind === 'unavailable') throw new TypeError(answer.reason);
+    this.#hub = answer.hub;
+  }
+
+  connect(path: string, events: FleetSocketEvents): FleetSocket {
+    const slot = this.#hub.connect(path);
+    const socket = new HubSocket(this.#hub, slot, this.#outbox, events, () => {
+      this.#sockets[slot] = undefined;
+    });
+    if (slot >= 0) this.#sockets[slot] = socket;
+    this.#newcomers.push(slot >= 0 ? () => socket.connected() : () => socket.failed('connect', -slot));
+    if (this.#newcomers.length === 1) setImmediate(() => this.#tellNewcomers());
+    return socket;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#newcomers = [];
+    this.#hub.close();
+  }
+
+  #tellNewcomers(): void {
+    // What is told may connect anew.
+    const turn = this.#newcomers.slice(0, NEWCOMERS_PER_TURN);
+    for (const tell of turn) tell();
+    if (this.#isClosed) return;
+    this.#newcomers = this.#newcomers.slice(turn.length);
+    if (this.#newcomers.length > 0) setImmediate(() => this.#tellNewcomers());
+  }
+}
+
+class HubSocket implements FleetSocket, OutboxOwner {
+  #isConnected = false;
+  #isCorked = false;
+  #isOver = false;
+  /** What the system did not take, in order. */
+  #unsent: UnsentBytes | undefined;
+
+  constructor(
+    private readonly hub: SocketHub,
+    private readonly slot: number,
+    private readonly outbox: Outbox,
+    private readonly events: FleetSocketEvents,
+    private readonly onGone: () => void,
+  ) {}
+
+  write(bytes: Buffer): void {
+    const { outbox } = this;
+    for (let at = 0; at < bytes.length && !this.#isOver; at += outbox.maxAppendBytes) {
+      const part = bytes.length <= outbox.maxAppendBytes ? bytes : bytes.subarray(at, at + outbox.maxAppendBytes);
+      outbox.claim(this, part.length);
+      outbox.append(part);
+    }
+    if (!this.#isCorked) this.flush();
+  }
+
+  cork(): void {
+    this.#isCorked = true;
+  }
+
+  uncork(): void {
+    this.#isCorked = false;
+    this.flush();
+  }
+
+  flush(): void {
+    const { hub, slot, outbox } = this;
+    outbox.claim(this, 0);
+    const length = outbox.take();
+    if (length === 0 || this.#isOver) return;
+    const sent = this.#unsent === undefined ? hub.send(slot, length) : 0;
+    if (sent === length) return;
+    if (sent < 0) {
+      // Not from within a call of whoever would be told.
+      setImmediate(() => this.failed('write', -sent));
+      return;
+    }
+    if (this.#unsent === undefined) {
+      this.#unsent = new UnsentBytes();
+      hub.awaitWritable(slot);
+    }
+    this.#unsent.addCopy(outbox.bytes.subarray(sent, length));
+  }
+
+  pause(): void {
+    this.hub.setReading(this.slot, false);
+  }
+
+  resume(): void {
+    this.hub.setReading(this.slot, true);
+  }
+
+  destroy(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#unsent = undefined;
+    if (this.slot < 0) return;
+    this.hub.closeSocket(this.slot);
+    this.onGone();
+  }
+
+  connected(): void {
+    if (this.#isConnected || this.#isOver) return;
+    this.#isConnected = true;
+    this.events.connected();
+  }
+
+  received(start: number, end: number): void {
+    // The server may be the first to speak.
+    this.connected();
+    if (!this.#isOver) this.events.received(this.hub.arena, start, end);
+  }
+
+  ended(errno: number): void {
+    this.connected();
+    if (errno !== 0) this.failed('read', errno);
+    if (this.#isOver) return;
+    this.destroy();
+    this.events.closed(undefined);
+  }
+
+  failed(call: string, errno: number): void {
+    if (this.#isOver) return;
+    this.destroy();
+    const code = getSystemErrorName(-errno);
+    this.events.closed({ code, message: `${call} ${code}` });
+  }
+
+  writable(): void {
+    const { hub, slot } = this;
+    const unsent = this.#unsent;
+    if (unsent === undefined) return;
+    for (let next = unsent.next; next !== undefined; next = unsent.next) {
+      const sent = hub.send(slot, 0, next);
+      if (sent < 0) {
+        this.failed('write', -sent);
+        return;
+      }
+      unsent.took(sent);
+      if (sent < next.length) {
+        hub.awaitWritable(slot);
+        return;
+      }
+    }
+    this.#unsent = undefined;
+  }
+}
