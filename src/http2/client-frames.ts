@@ -109,7 +109,7 @@ export class ClientFrames implements FrameSink {
         break;
       case Frame.headers:
       case Frame.continuation:
-        this.#takeHeaders(type, flags, streamId, bytes.subarray(start, end));
+        this.#takeHeaders(type, flags, streamId, bytes, start, end);
         break;
       case Frame.resetStream:
         this.#expectBegun(streamId);
@@ -141,9 +141,9 @@ export class ClientFrames implements FrameSink {
     }
   }
 
-  #takeHeaders(type: number, flags: number, streamId: number, payload: Buffer): void {
+  #takeHeaders(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     this.#expectBegun(streamId);
-    const block = this.#blocks.take(type, flags, streamId, payload);
+    const block = this.#blocks.take(type, flags, streamId, bytes, start, end);
     if (block === undefined) return;
     // Whoever it is for: later blocks may refer to its fields.
     const fields = this.#decode(block.bytes);

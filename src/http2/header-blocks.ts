@@ -25,13 +25,21 @@ export class HeaderBlocks {
   }
 
   /**
-   * Takes one of the two frames; gives the block when it is whole. The block is only valid as long as `payload`.
+   * Takes one of the two frames, its payload `bytes` from `start` to `end`; gives the block when it is whole. The block is only
+   * valid as long as `bytes`.
    * @throws ConnectionError when frames do not fit together, or are too many.
    */
-  take(type: number, flags: number, streamId: number, payload: Buffer): HeaderBlock | undefined {
+  take(
+    type: number,
+    flags: number,
+    streamId: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): HeaderBlock | undefined {
     const isWhole = (flags & Flag.endHeaders) !== 0;
     if (type === Frame.headers && this.#open === undefined) {
-      const fragment = withoutPadding(payload, flags);
+      const fragment = withoutPadding(bytes, start, end, flags);
       const isLast = (flags & Flag.endStream) !== 0;
       if (isWhole) return { streamId, bytes: fragment, isLast };
       this.#open = { streamId, isLast, fragments: [Buffer.from(fragment)], bytes: fragment.length };
@@ -41,8 +49,8 @@ export class HeaderBlocks {
     if (open === undefined || open.streamId !== streamId || type === Frame.headers) {
       throw new ConnectionError(ErrorCode.protocolError, 'got a part of a header block that fits to no other');
     }
-    open.fragments.push(Buffer.from(payload));
-    open.bytes += payload.length;
+    open.fragments.push(Buffer.from(bytes.subarray(start, end)));
+    open.bytes += end - start;
     if (open.bytes > MAX_BLOCK_BYTES || open.fragments.length > MAX_CONTINUATIONS) {
       throw new ConnectionError(ErrorCode.enhanceYourCalm, `got a header block of more than ${MAX_BLOCK_BYTES} bytes`);
     }
@@ -53,11 +61,11 @@ export class HeaderBlocks {
 }
 
 /** RFC 9113 §6.2: the length of the padding first, then five octets of priority, padding last. */
-function withoutPadding(payload: Buffer, flags: number): Buffer {
+function withoutPadding(bytes: Buffer, frameStart: number, frameEnd: number, flags: number): Buffer {
   const isPadded = (flags & Flag.padded) !== 0;
-  const padding = isPadded ? (payload[0] ?? 0) : 0;
-  const start = (isPadded ? 1 : 0) + (flags & Flag.priority ? 5 : 0);
-  const end = payload.length - padding;
+  const padding = isPadded && frameStart < frameEnd ? (bytes[frameStart] ?? 0) : 0;
+  const start = frameStart + (isPadded ? 1 : 0) + (flags & Flag.priority ? 5 : 0);
+  const end = frameEnd - padding;
   if (start > end) throw new ConnectionError(ErrorCode.protocolError, 'got more padding than frame');
-  return payload.subarray(start, end);
+  return bytes.subarray(start, end);
 }

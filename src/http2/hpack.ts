@@ -33,6 +33,12 @@ for (const [at, [name]] of STATIC_TABLE.entries()) if (!FIRST_INDEX.has(name)) F
 /** A field that stands in a table. (RFC 7541 §6.1) */
 const INDEXED = 0x80;
 
+/** From here on a literal that is put into the table. (RFC 7541 §6.2.1) */
+const KEPT = 0x40;
+
+/** From here on a new size of the table. (RFC 7541 §6.3) */
+const TABLE_SIZE = 0x20;
+
 /** A literal that is put into no table. (RFC 7541 §6.2.2) */
 const LITERAL = 0x00;
 
@@ -126,28 +132,32 @@ export class HeaderDecoder {
     const fields: HeaderField[] = [];
     const reader = new BlockReader(block);
     let listBytes = 0;
-    while (!reader.isAtEnd) {
-      const first = reader.peek();
-      if (first >= 0x20 && first < 0x40) {
+    while (reader.at < block.length) {
+      const first = block[reader.at] ?? 0;
+      let field: HeaderField;
+      if (first >= INDEXED) {
+        field = this.#entry(reader.integer(0x7f));
+      } else if (first >= KEPT) {
+        field = this.#literal(reader, 0x3f);
+        this.#keep(field);
+      } else if (first >= TABLE_SIZE) {
         if (listBytes > 0) throw new RangeError('hpack: got a table size behind a field');
-        this.#resize(reader.integer(5));
+        this.#resize(reader.integer(0x1f));
         continue;
+      } else {
+        field = this.#literal(reader, 0x0f);
       }
-      const field = this.#field(reader, first);
       listBytes += bytesOf(field);
       if (listBytes <= maxListBytes) fields.push(field);
     }
     return listBytes <= maxListBytes ? fields : undefined;
   }
 
-  #field(reader: BlockReader, first: number): HeaderField {
-    if (first >= 0x80) return this.#entry(reader.integer(7));
-    const isKept = first >= 0x40;
-    const index = reader.integer(isKept ? 6 : 4);
+  /** `mask` has the bits of the index of its name. */
+  #literal(reader: BlockReader, mask: number): HeaderField {
+    const index = reader.integer(mask);
     const name = index === 0 ? reader.string() : this.#entry(index)[0];
-    const field = [name, reader.string()] as const;
-    if (isKept) this.#keep(field);
-    return field;
+    return [name, reader.string()];
   }
 
   #entry(index: number): HeaderField {
@@ -190,44 +200,45 @@ function bytesOf(field: HeaderField): number {
 }
 
 class BlockReader {
-  #at = 0;
+  /** Where the next octet is. */
+  at = 0;
 
   constructor(private readonly block: Buffer) {}
 
-  get isAtEnd(): boolean {
-    return this.#at >= this.block.length;
+  /** `mask` has the bits of its first octet that belong to it. */
+  integer(mask: number): number {
+    const octet = this.block[this.at];
+    if (octet === undefined) throw endsEarly();
+    this.at += 1;
+    const value = octet & mask;
+    return value < mask ? value : this.#long(value);
   }
 
-  peek(): number {
-    return this.block.readUInt8(this.#at);
+  string(): string {
+    const { block } = this;
+    const isHuffman = (block[this.at] ?? 0) >= 0x80;
+    const end = this.integer(0x7f) + this.at;
+    if (end > block.length) throw new RangeError('hpack: got a string that ends behind its block');
+    const start = this.at;
+    this.at = end;
+    return isHuffman ? decodeHuffman(block.subarray(start, end)) : block.toString('latin1', start, end);
   }
 
-  integer(prefixBits: number): number {
-    const max = 2 ** prefixBits - 1;
-    let value = this.#octet() & max;
-    if (value < max) return value;
+  /** The rest of an integer whose first octet has no room for it. */
+  #long(prefix: number): number {
+    let value = prefix;
     for (let scale = 1; ; scale *= 0x80) {
-      const octet = this.#octet();
+      const octet = this.block[this.at];
+      if (octet === undefined) throw endsEarly();
+      this.at += 1;
       value += (octet & 0x7f) * scale;
       // A block is read whole, so no length in it can be above its own.
       if (value > 2 ** 24) throw new RangeError('hpack: got an integer above 2^24');
       if (octet < 0x80) return value;
     }
   }
+}
 
-  string(): string {
-    const isHuffman = this.peek() >= 0x80;
-    const length = this.integer(7);
-    const end = this.#at + length;
-    if (end > this.block.length) throw new RangeError('hpack: got a string that ends behind its block');
-    const octets = this.block.subarray(this.#at, end);
-    this.#at = end;
-    return isHuffman ? decodeHuffman(octets) : octets.toString('latin1');
-  }
-
-  #octet(): number {
-    const octet = this.block.readUInt8(this.#at);
-    this.#at += 1;
-    return octet;
-  }
+function endsEarly(): RangeError {
+  return new RangeError('hpack: got a block that ends within a field');
 }

@@ -107,7 +107,7 @@ export class InboundFrames implements FrameSink {
         break;
       case Frame.headers:
       case Frame.continuation:
-        this.#headers.take(type, flags, streamId, bytes.subarray(start, end));
+        this.#headers.take(type, flags, streamId, bytes, start, end);
         break;
       case Frame.priority:
         this.#takePriority(streamId, bytes.subarray(start, end));

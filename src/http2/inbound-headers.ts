@@ -23,13 +23,13 @@ export class InboundHeaders {
   }
 
   /** A HEADERS or CONTINUATION frame. @throws ConnectionError, StreamError. */
-  take(type: number, flags: number, streamId: number, payload: Buffer): void {
+  take(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     if (streamId % 2 === 0) throw new ConnectionError(ErrorCode.protocolError, 'got a stream that no client may begin');
-    const block = this.#blocks.take(type, flags, streamId, payload);
+    const block = this.#blocks.take(type, flags, streamId, bytes, start, end);
     if (block === undefined) return;
     // Whatever else is wrong with it: later blocks may refer to its fields.
     const fields = this.#decode(block.bytes);
-    if (type === Frame.headers && dependsOnItself(flags, streamId, payload)) this.streams.refuse(streamId);
+    if (type === Frame.headers && dependsOnItself(flags, streamId, bytes, start)) this.streams.refuse(streamId);
     const stream = this.streams.get(streamId);
     if (stream !== undefined) this.streams.takeTrailers(stream, block, fields);
     else if (streamId > this.streams.lastId) this.streams.begin(block, fields);
@@ -59,6 +59,6 @@ export class InboundHeaders {
 }
 
 /** Of HEADERS with a priority. (RFC 7540 §5.3.1; RFC 9113 has no priorities any more, and judges still ask for it) */
-function dependsOnItself(flags: number, streamId: number, payload: Buffer): boolean {
-  return (flags & Flag.priority) !== 0 && frames.uint31(payload, flags & Flag.padded ? 1 : 0) === streamId;
+function dependsOnItself(flags: number, streamId: number, bytes: Buffer, start: number): boolean {
+  return (flags & Flag.priority) !== 0 && frames.uint31(bytes, start + (flags & Flag.padded ? 1 : 0)) === streamId;
 }

@@ -19,10 +19,9 @@ export class Preface {
   /** Reads on; gives the place behind what belongs to it. */
   read(bytes: Buffer, start: number, end: number): number {
     let at = start;
-    while (at < end && !this.isComplete && bytes[at] === PREFACE[this.#seenBytes]) {
-      at += 1;
-      this.#seenBytes += 1;
-    }
+    let seen = this.#seenBytes;
+    for (; at < end && seen < PREFACE.length && bytes[at] === PREFACE[seen]; at += 1) seen += 1;
+    this.#seenBytes = seen;
     return at;
   }
 

@@ -3,6 +3,7 @@ import {
   DEFAULT_MAX_FRAME_BYTES,
   DEFAULT_WINDOW_BYTES,
   encodeHeaders,
+  Flag,
   FRAME_HEADER_BYTES,
   Frame,
   writeFrameHeader,
@@ -18,7 +19,7 @@ import type { OutboxOwner, Wire } from './wire.js';
  */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
-/** Larger blocks than this do not go through the outbox: trailers with a long text. */
+/** Larger blocks than this do not go through the outbox: trailers with a long text. Any frame has room for one that does. */
 const MAX_BLOCK_IN_OUTBOX = 1024;
 
 const NUMBER_BYTES = 4;
@@ -78,11 +79,17 @@ export class Sender implements OutboxOwner {
   }
 
   headers(streamId: number, block: Buffer, isLast: boolean): void {
-    const encoded = encodeHeaders(streamId, block, this.#maxFrame, isLast);
-    if (encoded.length <= MAX_BLOCK_IN_OUTBOX) {
-      this.frames(encoded);
+    if (block.length <= MAX_BLOCK_IN_OUTBOX) {
+      const { outbox } = this.wire;
+      const flags = isLast ? Flag.endHeaders | Flag.endStream : Flag.endHeaders;
+      this.#besidesContent += FRAME_HEADER_BYTES + block.length;
+      outbox.claim(this, FRAME_HEADER_BYTES + block.length);
+      writeFrameHeader(outbox.bytes, Frame.headers, flags, streamId, block.length, outbox.used);
+      outbox.used += FRAME_HEADER_BYTES;
+      outbox.append(block);
       return;
     }
+    const encoded = encodeHeaders(streamId, block, this.#maxFrame, isLast);
     this.#besidesContent += encoded.length;
     this.flush();
     this.wire.send(0, encoded);
@@ -96,7 +103,7 @@ export class Sender implements OutboxOwner {
       return;
     }
     stream.queue ??= [];
-    stream.queue.push({ head, tail, sent: 0, onWritten });
+    stream.queue.push({ head, tail: Buffer.from(tail), sent: 0, onWritten });
     this.#pump(stream);
   }
 

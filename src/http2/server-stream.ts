@@ -70,8 +70,8 @@ export class ServerStream {
   }
 
   /**
-   * Sends content, in two pieces so that the first can be the same memory for thousands of streams. `onWritten` is
-   * called once, when that memory is no longer needed: at once, if the stream is no more.
+   * Sends content, in two pieces so that the first can be the same memory for thousands of streams; of the second a copy is kept
+   * if need be. `onWritten` is called once, when the memory of the first is no longer needed: at once, if the stream is no more.
    */
   send(head: Buffer, tail: Buffer, onWritten?: () => void): void {
     this.streams.sendData(this, head, tail, onWritten);

@@ -30,8 +30,9 @@ export interface Wire {
   /** Begins to read; called once, before all else. */
   start(events: WireEvents): void;
   /**
-   * Sends what lies in the outbox, its first `length` bytes, then `shared` and `tail`. `onWritten` is called once, when
-   * the memory of `shared` is no longer needed: as a rule before this returns, and also when the wire is closed first.
+   * Sends what lies in the outbox, its first `length` bytes, then `shared` and `tail`; of `tail` a copy is kept if need be.
+   * `onWritten` is called once, when the memory of `shared` is no longer needed: as a rule before this returns, and also
+   * when the wire is closed first.
    */
   send(length: number, shared?: Buffer, tail?: Buffer, onWritten?: () => void): void;
   /** Ends the connection when all that was sent has gone; what comes until then is thrown away. */
@@ -79,7 +80,7 @@ export class Outbox {
 
   /** Copies at most `maxAppendBytes`, after a `claim` for them. */
   append(bytes: Buffer): void {
-    bytes.copy(this.bytes, this.used);
+    this.bytes.set(bytes, this.used);
     this.used += bytes.length;
   }
 

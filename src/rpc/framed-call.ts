@@ -38,8 +38,8 @@ export interface FramedCall {
   listen(events: CallEvents): void;
   /**
    * Sends one message: a frame of {@link writeFramePrefix} and what belongs to it, in two pieces so that the first can be the
-   * same memory for thousands of calls. `onWritten` is called once, when that memory is no longer needed: at once, if the
-   * call is over.
+   * same memory for thousands of calls; of the second a copy is kept if need be. `onWritten` is called once, when the memory of
+   * the first is no longer needed: at once, if the call is over.
    */
   send(head: Buffer, tail: Buffer, onWritten?: () => void): void;
   /**
@@ -56,15 +56,24 @@ export const FRAME_PREFIX_BYTES = 5;
 
 /** The prefix of an uncompressed message of `length` bytes, written to the start of `frame`. */
 export function writeFramePrefix(frame: Buffer, length: number): void {
-  frame.writeUInt8(0, 0);
-  frame.writeUInt32BE(length, 1);
+  frame[0] = 0;
+  frame[1] = length >>> 24;
+  frame[2] = length >>> 16;
+  frame[3] = length >>> 8;
+  frame[4] = length;
 }
 
 /** Sends `message`, which has no frame yet. `onWritten` as of {@link FramedCall.send}. */
 export function sendMessage(call: Pick<FramedCall, 'send'>, message: Buffer, onWritten?: () => void): void {
-  const prefix = Buffer.allocUnsafe(FRAME_PREFIX_BYTES);
-  writeFramePrefix(prefix, message.length);
-  call.send(prefix, message, onWritten);
+  call.send(framed(message), NOTHING, onWritten);
+}
+
+/** `message` with its prefix, in memory of its own. */
+export function framed(message: Buffer): Buffer {
+  const frame = Buffer.allocUnsafe(FRAME_PREFIX_BYTES + message.length);
+  writeFramePrefix(frame, message.length);
+  frame.set(message, FRAME_PREFIX_BYTES);
+  return frame;
 }
 
 const RESPONSE_FIELDS = [

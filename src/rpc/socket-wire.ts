@@ -1,9 +1,23 @@
 import type { Socket } from 'node:net';
 import { Outbox, type Wire, type WireEvents } from '../http2/index.js';
 
-/** A socket of Node.js as a {@link Wire}: what there is without the addon, and for TLS. The socket may be paused. */
+/** Up to this size what goes together is joined; above it copying costs more than a further piece in the write. */
+const JOIN_LIMIT_BYTES = 16 * 1024;
+
+interface HeldPiece {
+  readonly bytes: Buffer;
+  readonly onWritten: (() => void) | undefined;
+}
+
+/**
+ * A socket of Node.js as a {@link Wire}: what there is without the addon, and for TLS. The socket may be paused. What is
+ * sent in one go, the answers to several calls too, is one write: each costs a TLS record and a system call at least.
+ */
 export class SocketWire implements Wire {
   readonly peer = undefined;
+  /** Not written yet: it goes out when all that is under way has been said. */
+  #held: HeldPiece[] = [];
+  #heldBytes = 0;
 
   constructor(
     private readonly socket: Socket,
@@ -11,7 +25,7 @@ export class SocketWire implements Wire {
   ) {}
 
   get backlogBytes(): number {
-    return this.socket.writableLength;
+    return this.socket.writableLength + this.#heldBytes;
   }
 
   start(events: WireEvents): void {
@@ -19,7 +33,10 @@ export class SocketWire implements Wire {
     // `close` follows, and tells of it.
     socket.on('error', ignore);
     socket.on('data', (bytes: Buffer) => events.received(bytes, 0, bytes.length));
-    socket.on('close', () => events.closed());
+    socket.on('close', () => {
+      this.#giveUp();
+      events.closed();
+    });
     // A peer that ends its half has no use for ours.
     socket.on('end', () => socket.destroy());
     socket.resume();
@@ -31,15 +48,38 @@ export class SocketWire implements Wire {
       onWritten?.();
       return;
     }
+    if (this.#held.length === 0) process.nextTick(writeOut, this);
+    if (length > 0) this.#hold(Buffer.from(outbox.bytes.subarray(0, length)));
+    if (shared !== undefined) this.#hold(shared, onWritten);
+    if (tail !== undefined && tail.length > 0) this.#hold(Buffer.from(tail));
+  }
+
+  /** Writes what is held. */
+  flush(): void {
+    const held = this.#held;
+    const heldBytes = this.#heldBytes;
+    this.#held = [];
+    this.#heldBytes = 0;
+    const { socket } = this;
+    // Of memory that somebody wipes there must be no copy.
+    const isJoined = held.length > 1 && heldBytes <= JOIN_LIMIT_BYTES && !held.some(({ onWritten }) => onWritten);
+    if (isJoined) {
+      socket.write(
+        Buffer.concat(
+          held.map(({ bytes }) => bytes),
+          heldBytes,
+        ),
+      );
+      return;
+    }
     socket.cork();
-    if (length > 0) socket.write(Buffer.from(outbox.bytes.subarray(0, length)));
-    if (shared !== undefined) socket.write(shared, onWritten);
-    if (tail !== undefined && tail.length > 0) socket.write(tail);
+    for (const { bytes, onWritten } of held) socket.write(bytes, onWritten);
     socket.uncork();
   }
 
   end(): void {
     const { socket } = this;
+    this.flush();
     socket.removeAllListeners('data');
     socket.resume();
     socket.end();
@@ -47,16 +87,34 @@ export class SocketWire implements Wire {
   }
 
   destroy(): void {
+    this.#giveUp();
     this.socket.destroy();
   }
 
   detach(unread: Buffer): Socket {
     const { socket } = this;
+    this.flush();
     for (const event of ['data', 'close', 'end'] as const) socket.removeAllListeners(event);
     socket.pause();
     socket.unshift(unread);
     return socket;
   }
+
+  #hold(bytes: Buffer, onWritten?: () => void): void {
+    this.#held.push({ bytes, onWritten });
+    this.#heldBytes += bytes.length;
+  }
+
+  #giveUp(): void {
+    const held = this.#held;
+    this.#held = [];
+    this.#heldBytes = 0;
+    for (const { onWritten } of held) onWritten?.();
+  }
+}
+
+function writeOut(wire: SocketWire): void {
+  wire.flush();
 }
 
 /** Takes sockets of Node.js, of TLS or not, and hands each on as a wire, if it is still there. */

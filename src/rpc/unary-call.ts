@@ -8,7 +8,7 @@ import {
 import { CallFailure } from './call-failure.js';
 import type { UnaryOptions } from './channel.js';
 import type { Expiring } from './deadlines.js';
-import { FRAME_PREFIX_BYTES, writeFramePrefix } from './framed-call.js';
+import { framed } from './framed-call.js';
 import { status } from './status-code.js';
 import { UnaryAnswer } from './unary-answer.js';
 
@@ -132,13 +132,6 @@ export function requestHead(path: string, authority: string): Buffer {
     ['user-agent', 'grpc-sidecert'],
     ['grpc-accept-encoding', 'identity'],
   ]);
-}
-
-function framed(message: Buffer): Buffer {
-  const frame = Buffer.allocUnsafe(FRAME_PREFIX_BYTES + message.length);
-  writeFramePrefix(frame, message.length);
-  message.copy(frame, FRAME_PREFIX_BYTES);
-  return frame;
 }
 
 /** At most eight digits are allowed: above a day in milliseconds, seconds do. (gRPC over HTTP/2, "Timeout") */

@@ -17,6 +17,8 @@ const NONCE_FIELD = Buffer.from([0x2a, NONCE_CHARS]);
 
 const TAIL_BYTES = NONCE_FIELD.length + NONCE_CHARS;
 
+const TAIL = Buffer.concat([NONCE_FIELD], TAIL_BYTES);
+
 /**
  * A response without its nonce, as the beginning of a gRPC frame: the same memory for every stream that it goes to. It
  * may hold a key, so it is wiped when the last stream has written it.
@@ -129,12 +131,10 @@ export class ResponseEncoder {
   }
 }
 
-/** What comes after the head: the nonce, of {@link NONCE_CHARS} ASCII characters. */
+/** What comes after the head: the nonce, of {@link NONCE_CHARS} ASCII characters. Always the same memory, until the next call. */
 export function encodeTail(nonce: string): Buffer {
-  const tail = Buffer.allocUnsafe(TAIL_BYTES);
-  NONCE_FIELD.copy(tail);
-  tail.write(nonce, NONCE_FIELD.length, 'latin1');
-  return tail;
+  TAIL.write(nonce, NONCE_FIELD.length, 'latin1');
+  return TAIL;
 }
 
 /** Says what is in a response, equal for equal content whatever the order: a lone secret's own version, else a hash over all. */

@@ -159,7 +159,7 @@ export class Http2Connection implements StreamSender, FleetSocketEvents {
         break;
       case Frame.headers:
       case Frame.continuation: {
-        const block = this.#headers.take(type, flags, streamId, bytes.subarray(start, end));
+        const block = this.#headers.take(type, flags, streamId, bytes, start, end);
         if (block !== undefined) this.#takeHeaders(block.streamId, streamEndOf(block.bytes, block.isLast));
         break;
       }
