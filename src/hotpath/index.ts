@@ -5,7 +5,6 @@
  * Two implementations give the same answers: `native/`, the addon, and `js/`, by `node:crypto`. {@link chooseHotPath}
  * decides once, at start, which one works. (docs/adr/0008-native-hot-path.md)
  */
-export { AbortListeners } from './abort-listeners.js';
 export { encodePem } from './base64-pem.js';
 export { chooseHotPath, HOT_PATH_MODES, type HotPathChoice, type HotPathMode } from './choose-hot-path.js';
 export type {

@@ -1,6 +1,6 @@
+import { AbortListeners } from '../cancellation/index.js';
 import { IdentityError } from '../errors/index.js';
 import { Field, type Logger, MetricRegistry, silentLogger } from '../telemetry/index.js';
-import { AbortListeners } from './abort-listeners.js';
 import { BatchBound } from './batch-bound.js';
 import { BatchQueue, laneOf } from './batch-queue.js';
 import { Deadlines } from './deadlines.js';

@@ -6,7 +6,7 @@ import { ConnectionError, ErrorCode, StreamError } from './errors.js';
 import type { FloodGuard } from './flood-guard.js';
 import { expectBytes, expectConnection, readIncrement } from './frame-checks.js';
 import { FrameReader, type FrameSink } from './frame-reader.js';
-import { encodeFrame, Flag, Frame, uint31 } from './frames.js';
+import { encodeFrame, Flag, Frame, uint31, uint32 } from './frames.js';
 import { HeaderBlocks } from './header-blocks.js';
 import { HeaderDecoder, type HeaderField } from './hpack.js';
 import { readPeerSettings } from './peer-settings.js';
@@ -115,7 +115,7 @@ export class ClientFrames implements FrameSink {
         this.#expectBegun(streamId);
         expectBytes(end - start, 4, 'RST_STREAM');
         this.#guard.count();
-        this.#streams.takeReset(streamId, bytes.readUInt32BE(start));
+        this.#streams.takeReset(streamId, uint32(bytes, start));
         break;
       case Frame.settings:
         this.#takeSettings(flags, streamId, bytes, start, end);

@@ -87,13 +87,13 @@ export function encodeHeaders(streamId: number, block: Buffer, maxFrameBytes: nu
 }
 
 export function encodeWindowUpdate(streamId: number, bytes: number): Buffer {
-  return encodeFrame(Frame.windowUpdate, 0, streamId, uint32(bytes));
+  return encodeFrame(Frame.windowUpdate, 0, streamId, encodeUint32(bytes));
 }
 
 /** GOAWAY with a text for people, which is cut. (RFC 9113 §6.8) */
 export function encodeGoAway(lastStreamId: number, code: number, reason: string): Buffer {
   const text = Buffer.from(reason.slice(0, 100), 'latin1');
-  return encodeFrame(Frame.goAway, 0, 0, Buffer.concat([uint32(lastStreamId), uint32(code), text]));
+  return encodeFrame(Frame.goAway, 0, 0, Buffer.concat([encodeUint32(lastStreamId), encodeUint32(code), text]));
 }
 
 /** A SETTINGS frame with these settings. */
@@ -116,6 +116,10 @@ export function uint31(bytes: Buffer, at: number): number {
   return (((bytes[at] ?? 0) & 0x7f) << 24) | uint24(bytes, at + 1);
 }
 
+export function uint32(bytes: Buffer, at: number): number {
+  return uint24(bytes, at) * 0x100 + (bytes[at + 3] ?? 0);
+}
+
 export function writeUint32(target: Buffer, value: number, at: number): void {
   target[at] = value >>> 24;
   target[at + 1] = value >>> 16;
@@ -123,7 +127,7 @@ export function writeUint32(target: Buffer, value: number, at: number): void {
   target[at + 3] = value;
 }
 
-function uint32(value: number): Buffer {
+function encodeUint32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes;

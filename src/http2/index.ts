@@ -22,6 +22,7 @@ export {
   Setting,
   uint24,
   uint31,
+  uint32,
   writeFrameHeader,
 } from './frames.js';
 export { type HeaderBlock, HeaderBlocks } from './header-blocks.js';

@@ -1,5 +1,5 @@
 import { ConnectionError, ErrorCode } from './errors.js';
-import { DEFAULT_MAX_FRAME_BYTES, LARGEST_MAX_FRAME_BYTES, MAX_WINDOW_BYTES, Setting } from './frames.js';
+import { DEFAULT_MAX_FRAME_BYTES, LARGEST_MAX_FRAME_BYTES, MAX_WINDOW_BYTES, Setting, uint32 } from './frames.js';
 
 /** Those of a peer's settings that matter to who sends to it; what it did not name is `undefined`. */
 export interface PeerSettings {
@@ -22,8 +22,8 @@ export function readPeerSettings(bytes: Buffer, start: number, end: number): Pee
   let maxConcurrentStreams: number | undefined;
   let enablesPush = false;
   for (let at = start; at < end; at += ENTRY_BYTES) {
-    const value = bytes.readUInt32BE(at + 2);
-    switch (bytes.readUInt16BE(at)) {
+    const value = uint32(bytes, at + 2);
+    switch (((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)) {
       case Setting.enablePush:
         if (value > 1) throw new ConnectionError(ErrorCode.protocolError, `got ENABLE_PUSH ${value}`);
         enablesPush = value === 1;

@@ -1,10 +1,10 @@
+import { LazyAbort } from '../cancellation/index.js';
 import type { SealedSvid } from '../hotpath/index.js';
 import type { ScheduledCall, TimerWheel } from '../rotation/index.js';
 import { Field, type LogFields, type Logger } from '../telemetry/index.js';
 import type { BundleContents } from './bundle-contents.js';
 import type { BundleDelivery } from './bundle-delivery.js';
 import { type HeldSvid, holdSvid } from './held-svid.js';
-import { LazyAbort } from './lazy-abort.js';
 import type { SecretContent } from './secret-content.js';
 import { ServedBundle } from './served-bundle.js';
 

@@ -1,3 +1,4 @@
+import type { Departure } from '../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../errors/index.js';
 import type { SealedSvid } from '../hotpath/index.js';
 import { retryDelayMs, waitUntil } from '../rotation/index.js';
@@ -44,25 +45,21 @@ export class TokenTrial {
     }
   }
 
-  /** What `verdict`, of this trial, resolves with; a stream waits for it until its own `signal` aborts. */
-  join<T>(verdict: Promise<T>, signal: AbortSignal): Promise<T> {
+  /** What `verdict`, of this trial, resolves with; a stream waits for it until it has gone. */
+  join<T>(verdict: Promise<T>, stream: Departure): Promise<T> {
     this.#waiting += 1;
     return new Promise((resolve, reject) => {
-      const leave = (): void => {
+      stream.onGone(() => {
         this.#waiting -= 1;
-        signal.removeEventListener('abort', onAbort);
-      };
-      const onAbort = (): void => {
-        leave();
         reject(new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted'));
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
+      });
       const heard =
-        <A extends unknown[]>(tell: (...args: A) => void) =>
-        (...args: A): void => {
-          if (signal.aborted) return;
-          leave();
-          tell(...args);
+        <A>(tell: (answer: A) => void) =>
+        (answer: A): void => {
+          if (stream.hasGone) return;
+          this.#waiting -= 1;
+          stream.onGone(undefined);
+          tell(answer);
         };
       verdict.then(heard(resolve), heard(reject));
     });

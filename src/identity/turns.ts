@@ -1,5 +1,5 @@
+import { AbortListeners } from '../cancellation/index.js';
 import { IdentityError } from '../errors/index.js';
-import { AbortListeners } from '../hotpath/index.js';
 
 /** Who goes first when many wait: what keeps a served workload alive, before whoever is new. */
 export type Precedence = 'renewal' | 'proof';

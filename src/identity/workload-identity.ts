@@ -1,3 +1,4 @@
+import { LazyAbort } from '../cancellation/index.js';
 import { errorCodeOf } from '../errors/index.js';
 import type { KeyReserve, SealedSvid } from '../hotpath/index.js';
 import { rotateAtMs, type ScheduledCall, type TimerWheel } from '../rotation/index.js';
@@ -7,7 +8,6 @@ import { BundleContents } from './bundle-contents.js';
 import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
 import type { TokenSource } from './certificate-issuer.js';
 import { type IdentityStatus, identityStatus, type RenewalFailure } from './identity-status.js';
-import { LazyAbort } from './lazy-abort.js';
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
 import { PublishedSvid, type SvidChange } from './published-svid.js';
 import type { SecretContent } from './secret-content.js';

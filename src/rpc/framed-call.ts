@@ -3,6 +3,7 @@ import {
   type RequestHead,
   type ServerStream,
   type StreamEvents,
+  uint32,
   type WirePeer,
 } from '../http2/index.js';
 import type { HeldBytes } from './held-bytes.js';
@@ -235,13 +236,13 @@ export class Http2Call implements FramedCall, StreamEvents {
   /** Reads the prefix that begins at `at`, as far as it has come, and gives the place after it. */
   #readPrefix(bytes: Buffer, at: number, end: number): number {
     if (this.#prefix.length === 0 && end - at >= FRAME_PREFIX_BYTES) {
-      this.#begin(bytes[at], bytes.readUInt32BE(at + 1));
+      this.#begin(bytes[at], uint32(bytes, at + 1));
       return at + FRAME_PREFIX_BYTES;
     }
     const prefixEnd = Math.min(end, at + FRAME_PREFIX_BYTES - this.#prefix.length);
     const prefix = Buffer.concat([this.#prefix, bytes.subarray(at, prefixEnd)]);
     this.#prefix = prefix.length < FRAME_PREFIX_BYTES ? prefix : NOTHING;
-    if (prefix.length === FRAME_PREFIX_BYTES) this.#begin(prefix[0], prefix.readUInt32BE(1));
+    if (prefix.length === FRAME_PREFIX_BYTES) this.#begin(prefix[0], uint32(prefix, 1));
     return prefixEnd;
   }
 

@@ -1,4 +1,4 @@
-import { ErrorCode, type HeaderField } from '../http2/index.js';
+import { ErrorCode, type HeaderField, uint32 } from '../http2/index.js';
 import { CallFailure } from './call-failure.js';
 import { FRAME_PREFIX_BYTES } from './framed-call.js';
 import { status } from './status-code.js';
@@ -94,7 +94,7 @@ export class UnaryAnswer {
 
 /** @throws CallFailure INTERNAL: not exactly one message, or a compressed one, which was not offered. */
 function messageOf(framed: Buffer): Buffer {
-  const length = framed.length < FRAME_PREFIX_BYTES ? undefined : framed.readUInt32BE(1);
+  const length = framed.length < FRAME_PREFIX_BYTES ? undefined : uint32(framed, 1);
   if (framed[0] === 0 && length === framed.length - FRAME_PREFIX_BYTES) return framed.subarray(FRAME_PREFIX_BYTES);
   throw new CallFailure(status.INTERNAL, `answer: got ${framed.length} bytes, expected one uncompressed message`);
 }

@@ -25,8 +25,6 @@ export interface UnaryRequest extends UnaryOptions {
   readonly message: Buffer;
 }
 
-const ONCE = { once: true } as const;
-
 /**
  * One call: it is sent, and is over by its answer, its deadline, its signal or the end of the connection. It is its own
  * listener of all of them: thousands are made in a second.
@@ -55,9 +53,13 @@ export class UnaryCall implements ClientRequest, Expiring {
     });
   }
 
+  /** Ends it, too. */
+  get signal(): AbortSignal | undefined {
+    return this.#request.signal;
+  }
+
   /** Sends it, as soon as the peer lets it. */
   start(): void {
-    this.#request.signal?.addEventListener('abort', this, ONCE);
     this.#stream = this.#host.http2.request(this);
   }
 
@@ -74,7 +76,7 @@ export class UnaryCall implements ClientRequest, Expiring {
   }
 
   /** For the signal. */
-  handleEvent(): void {
+  cancel(): void {
     this.fail(new CallFailure(status.CANCELLED, 'cancelled by the caller'));
   }
 
@@ -114,7 +116,6 @@ export class UnaryCall implements ClientRequest, Expiring {
   #finish(): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
-    this.#request.signal?.removeEventListener('abort', this);
     this.#host.ended(this);
     return true;
   }

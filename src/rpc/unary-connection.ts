@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls';
+import { AbortListeners } from '../cancellation/index.js';
 import { ClientConnection } from '../http2/index.js';
 import { CallFailure } from './call-failure.js';
 import type { UnaryOptions } from './channel.js';
@@ -30,6 +31,7 @@ class Http2UnaryConnection implements UnaryConnection, CallHost {
   /** Of each method, made with its first call. */
   readonly #heads = new Map<string, Buffer>();
   readonly #calls = new Set<UnaryCall>();
+  readonly #signals = new AbortListeners<UnaryCall>((call) => call.cancel());
   readonly #deadlines = new Deadlines(this.#calls);
   readonly #keepalive: Keepalive;
   #isConnected = false;
@@ -65,6 +67,7 @@ class Http2UnaryConnection implements UnaryConnection, CallHost {
       return Promise.reject(new CallFailure(status.CANCELLED, 'cancelled by the caller'));
     const call = new UnaryCall(this, { ...options, head: this.#headOf(path), message });
     this.#calls.add(call);
+    if (options.signal !== undefined) this.#signals.add(options.signal, call);
     this.#keepalive.begin();
     this.#deadlines.mind(call);
     call.start();
@@ -72,7 +75,9 @@ class Http2UnaryConnection implements UnaryConnection, CallHost {
   }
 
   ended(call: UnaryCall): void {
-    if (this.#calls.delete(call)) this.#keepalive.end();
+    if (!this.#calls.delete(call)) return;
+    if (call.signal !== undefined) this.#signals.delete(call.signal, call);
+    this.#keepalive.end();
   }
 
   close(): void {

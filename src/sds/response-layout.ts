@@ -2,8 +2,7 @@ import { envoy, google } from '../rpc/index.js';
 import type { Form } from './subscription.js';
 import { SECRET_TYPE_URL } from './type-url.js';
 
-const { DeltaDiscoveryResponse, DiscoveryResponse, Resource } = envoy.service.discovery.v3;
-const { Secret } = envoy.extensions.transport_sockets.tls.v3;
+const { DeltaDiscoveryResponse, DiscoveryResponse } = envoy.service.discovery.v3;
 
 /** How the responses of a form are put together, from what is made once and the body of each secret. */
 export interface ResponseLayout {
@@ -15,8 +14,15 @@ export interface ResponseLayout {
   resourceHead(resource: { readonly name: string; readonly version: string; readonly bodyBytes: number }): Uint8Array;
 }
 
-/** Field 2 of a message, length-delimited: the resources of a response, the resource of a Resource, `Any.value`. */
-const FIELD_2_BYTES = 0x12;
+/** Length-delimited fields: `version_info` and `system_version_info`, a secret's name, `Resource.version`. */
+const FIELD_1 = 0x0a;
+/** The resources of a response, the resource of a Resource, `Any.value`. */
+const FIELD_2 = 0x12;
+/** `Resource.name` */
+const FIELD_3 = 0x1a;
+
+/** No length of ours takes more: 4 MiB. */
+const MAX_VARINT_BYTES = 5;
 
 const ANY_TYPE = google.protobuf.Any.encode({ type_url: SECRET_TYPE_URL }).finish();
 
@@ -27,19 +33,19 @@ export function responseLayout(form: Form, identifier: string): ResponseLayout {
     case 'sotw':
       return {
         common: DiscoveryResponse.encode(common).finish(),
-        version: (versionInfo) => DiscoveryResponse.encode({ versionInfo }).finish(),
+        version: (versionInfo) => textField(FIELD_1, versionInfo),
         // resources: Any { type_url, value: Secret { name, … } }
-        resourceHead: ({ name, bodyBytes }) => headOf(anyParts(name, bodyBytes), bodyBytes),
+        resourceHead: ({ name, bodyBytes }) => headOf(anyOf(name, bodyBytes), bodyBytes),
       };
     case 'delta':
       return {
         common: DeltaDiscoveryResponse.encode(common).finish(),
         // For people only: each resource has its own.
-        version: (systemVersionInfo) => DeltaDiscoveryResponse.encode({ systemVersionInfo }).finish(),
+        version: (systemVersionInfo) => textField(FIELD_1, systemVersionInfo),
         // resources: Resource { name, version, resource: Any { type_url, value: Secret { name, … } } }
         resourceHead({ name, version, bodyBytes }) {
-          const any = headOf(anyParts(name, bodyBytes), bodyBytes);
-          return headOf([Resource.encode({ name, version }).finish(), any], bodyBytes);
+          const any = headOf(anyOf(name, bodyBytes), bodyBytes);
+          return headOf(joined([textField(FIELD_3, name), textField(FIELD_1, version), any]), bodyBytes);
         },
       };
     default:
@@ -66,18 +72,32 @@ export function joined(parts: readonly Uint8Array[]): Buffer {
 }
 
 /** An Any, as far as before the body of its secret. */
-function anyParts(name: string, bodyBytes: number): Uint8Array[] {
-  const secretName = Secret.encode({ name }).finish();
-  return [ANY_TYPE, Uint8Array.of(FIELD_2_BYTES, ...varint(secretName.length + bodyBytes)), secretName];
+function anyOf(name: string, bodyBytes: number): Buffer {
+  const secretName = textField(FIELD_1, name);
+  return joined([ANY_TYPE, lengthOf(FIELD_2, secretName.length + bodyBytes), secretName]);
 }
 
-/** `parts`, before which stands that they and the body are field 2 of something. */
-function headOf(parts: readonly Uint8Array[], bodyBytes: number): Uint8Array {
-  const content = joined(parts);
-  return joined([Uint8Array.of(FIELD_2_BYTES, ...varint(content.length + bodyBytes)), content]);
+/** `content`, before which stands that it and the body are field 2 of something. */
+function headOf(content: Buffer, bodyBytes: number): Buffer {
+  return joined([lengthOf(FIELD_2, content.length + bodyBytes), content]);
 }
 
-/** Base 128, least significant group first. (Protocol Buffers, "Encoding") */
-function varint(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)];
+/** By hand, for each pod has a response of its own: a writer of protobuf.js takes four times as long. */
+function textField(key: number, text: string): Buffer {
+  const head = lengthOf(key, Buffer.byteLength(text));
+  return Buffer.concat([head, Buffer.from(text)]);
+}
+
+/** A key, and a length in base 128, least significant group first. (Protocol Buffers, "Encoding") */
+function lengthOf(key: number, length: number): Buffer {
+  const head = Buffer.allocUnsafe(1 + MAX_VARINT_BYTES);
+  head[0] = key;
+  let at = 1;
+  let rest = length;
+  for (; rest >= 0x80; rest >>>= 7) {
+    head[at] = (rest & 0x7f) | 0x80;
+    at += 1;
+  }
+  head[at] = rest;
+  return head.subarray(0, at + 1);
 }

@@ -1,3 +1,4 @@
+import { Departure } from '../cancellation/index.js';
 import { IdentityError } from '../errors/index.js';
 import { type CallEvents, type FramedCall, toStatusObject } from '../rpc/index.js';
 import type { Broadcast, PushTarget } from './broadcast.js';
@@ -78,7 +79,7 @@ export class SdsStream
   readonly #call: FramedCall;
   readonly #context: StreamContext;
   /** Until the caller is known: ends the wait for that. */
-  #opening: AbortController | undefined;
+  #opening: Departure | undefined;
   /** While a request comes in parts. */
   #reader: RequestReader | undefined;
   /** What was asked before the caller was known. */
@@ -111,12 +112,12 @@ export class SdsStream
     call.listen(this);
     const caller = { authorization: call.authorization, connection: call.connection };
     call.forgetMetadata();
-    const gone = (): AbortSignal => {
-      this.#opening ??= new AbortController();
-      return this.#opening.signal;
+    const departure = (): Departure => {
+      this.#opening ??= new Departure();
+      return this.#opening;
     };
     try {
-      const opened = this.#context.source.open(caller, gone);
+      const opened = this.#context.source.open(caller, departure);
       if (!(opened instanceof Promise)) this.#serve(opened);
       else {
         opened.then(
@@ -323,7 +324,7 @@ export class SdsStream
   #release(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#opening?.abort();
+    this.#opening?.go();
     this.#opening = undefined;
     this.#view?.close();
     this.#view = undefined;

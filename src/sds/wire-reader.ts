@@ -33,27 +33,23 @@ export class WireReader {
     const field = key >>> 3;
     if (field === 0) throw new RangeError('field number 0');
     this.#start = this.#at;
-    switch (key & 7) {
-      case VARINT:
-        this.#number = this.#varint();
-        this.#start = this.#at;
-        break;
-      case FIXED_64:
-        this.#start += 8;
-        break;
-      case FIXED_32:
-        this.#start += 4;
-        break;
-      case LENGTH_DELIMITED: {
-        const length = this.#varint();
-        this.#start = this.#at;
-        this.#at += length;
-        break;
-      }
-      default:
-        throw new RangeError('unknown wire type');
+    const type = key & 7;
+    if (type === LENGTH_DELIMITED) {
+      const length = this.#varint();
+      this.#start = this.#at;
+      this.#at += length;
+    } else if (type === VARINT) {
+      this.#number = this.#varint();
+      this.#start = this.#at;
+    } else if (type === FIXED_64) {
+      this.#at += 8;
+      this.#start = this.#at;
+    } else if (type === FIXED_32) {
+      this.#at += 4;
+      this.#start = this.#at;
+    } else {
+      throw new RangeError('unknown wire type');
     }
-    this.#at = Math.max(this.#at, this.#start);
     this.#end = this.#at;
     if (this.#at > this.#bytes.length) throw new RangeError('the message ends within a field');
     return field;
@@ -79,7 +75,7 @@ export class WireReader {
 
   /** Whether the value is this text, of ASCII: without making a text of it. */
   isText(expected: string): boolean {
-    if (this.length !== expected.length) return false;
+    if (this.#end - this.#start !== expected.length) return false;
     for (let at = 0; at < expected.length; at += 1) {
       const byte = this.#bytes[this.#start + at] ?? 0;
       if (byte >= 0x80 || byte !== expected.charCodeAt(at)) return false;
@@ -102,8 +98,15 @@ export class WireReader {
     return true;
   }
 
-  /** The low 32 bits of a varint: keys have no more, and a message is never as long. */
+  /** The low 32 bits of a varint: keys have no more, and a message is never as long. Nearly all are one byte. */
   #varint(): number {
+    const first = this.#bytes[this.#at];
+    if (first === undefined || first >= 0x80) return this.#longVarint();
+    this.#at += 1;
+    return first;
+  }
+
+  #longVarint(): number {
     let value = 0;
     for (let count = 0; count < MAX_VARINT_BYTES; count += 1) {
       const byte = this.#bytes[this.#at];

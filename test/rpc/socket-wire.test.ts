@@ -36,7 +36,7 @@ async function connected(t: Test) {
 t.test('what several calls send in one go is one write', async (t) => {
   const { wire, say, writes, peer } = await connected(t);
   const tail = Buffer.from('3');
-  Promise.resolve().then(() => say('4'));
+  queueMicrotask(() => say('4'));
   say('1', Buffer.from('2'), tail);
   tail.fill('x');
   t.equal(wire.backlogBytes, 3, 'what is held counts');

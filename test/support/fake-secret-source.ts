@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Departure } from '../../src/cancellation/index.js';
 import { envoy } from '../../src/rpc/index.js';
 import type { SecretSource, SecretView, SecretViewEvents, ServedSecret, StreamCaller } from '../../src/sds/index.js';
 
@@ -27,16 +28,16 @@ export class FakeSecretSource implements SecretSource {
   readonly #subscribers = new Set<SecretViewEvents>();
   /** Who opened a stream, in order. */
   readonly callers: StreamCaller[] = [];
-  readonly signals: AbortSignal[] = [];
+  readonly departures: Departure[] = [];
   /** Decides over each caller; lets everybody in by default. */
   admit: (caller: StreamCaller) => Promise<void> = async () => {};
   /** Names that can never have a secret. */
   readonly impossible = new Set<string>();
   openViews = 0;
 
-  async open(caller: StreamCaller, gone: () => AbortSignal): Promise<SecretView> {
+  async open(caller: StreamCaller, departure: () => Departure): Promise<SecretView> {
     this.callers.push(caller);
-    this.signals.push(gone());
+    this.departures.push(departure());
     await this.admit(caller);
     this.openViews += 1;
     let events: SecretViewEvents | undefined;
@@ -77,7 +78,7 @@ export class FakeSecretSource implements SecretSource {
   /** Lets go of what it remembers of callers. */
   forget(): void {
     this.callers.length = 0;
-    this.signals.length = 0;
+    this.departures.length = 0;
   }
 
   /** Asks all streams to end. */

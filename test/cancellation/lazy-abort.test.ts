@@ -1,5 +1,5 @@
 import t from 'tap';
-import { LazyAbort } from '../../src/identity/lazy-abort.js';
+import { LazyAbort } from '../../src/cancellation/index.js';
 
 t.test('a signal that was asked for before the end hears of it', async (t) => {
   const end = new LazyAbort();
