@@ -158,8 +158,10 @@ function bundleOf(name, plugins) {
     // Files that a module names beside itself are those of the threads.
     define: { ...common.define, 'import.meta.url': '$threads' },
     banner: {
+      // As globals, `Buffer` and `process` are asked for by a call of Node's each time.
       js:
-        "const $directory=require('node:path').join(__dirname,'threads')," +
+        "const{Buffer}=require('node:buffer'),process=require('node:process')," +
+        "$directory=require('node:path').join(__dirname,'threads')," +
         "$threads=require('node:url').pathToFileURL($directory+'/').href;",
     },
   });

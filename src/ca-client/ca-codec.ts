@@ -1,5 +1,5 @@
 import { IdentityError } from '../errors/index.js';
-import { istio } from '../rpc/index.js';
+import { fieldBytes, istio, WireWriter } from '../rpc/index.js';
 
 const { IstioCertificateRequest, IstioCertificateResponse } = istio.v1.auth;
 
@@ -11,12 +11,31 @@ export const CREATE_CERTIFICATE = '/istio.v1.auth.IstioCertificateService/Create
  * which means "your default". `CertSigner` is always there, empty for the CA's own signer. (reference: Istio A72)
  */
 export function encodeCertificateRequest(csrPem: Buffer, ttlMs: number): Buffer {
-  const bytes = IstioCertificateRequest.encode({
-    csr: csrPem.toString('latin1'),
-    validityDuration: Math.ceil(ttlMs / 1000),
-    metadata: { fields: { CertSigner: { stringValue: '' } } },
-  }).finish();
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  // Fields may come in any order: the one that is another each time goes last, and is not made anew by an encoder.
+  const head = headOf(Math.ceil(ttlMs / 1000));
+  const request = Buffer.allocUnsafe(head.length + fieldBytes(csrPem.length));
+  const writer = new WireWriter(request);
+  writer.put(head);
+  writer.begin(CSR_KEY, csrPem.length);
+  writer.put(csrPem);
+  return request;
+}
+
+/** Field 1, length-delimited. */
+const CSR_KEY = 0x0a;
+
+const heads = new Map<number, Buffer>();
+
+/** All but the CSR. An agent asks for one and the same life. */
+function headOf(validitySeconds: number): Buffer {
+  let head = heads.get(validitySeconds);
+  if (head === undefined) {
+    const metadata = { fields: { CertSigner: { stringValue: '' } } };
+    head = Buffer.from(IstioCertificateRequest.encode({ validityDuration: validitySeconds, metadata }).finish());
+    heads.clear();
+    heads.set(validitySeconds, head);
+  }
+  return head;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { ConnectionError, ErrorCode } from './errors.js';
-import { DEFAULT_MAX_FRAME_BYTES, Flag, FRAME_HEADER_BYTES, Frame, uint24, uint31 } from './frames.js';
+import { DEFAULT_MAX_FRAME_BYTES, Flag, FRAME_HEADER_BYTES, Frame, uint31 } from './frames.js';
 
 /** Takes what {@link FrameReader} reads. */
 export interface FrameSink {
@@ -51,7 +51,8 @@ export class FrameReader {
         if (this.#isInData) return;
       }
       if (end - at < FRAME_HEADER_BYTES) break;
-      const length = uint24(bytes, at);
+      // All by hand: this is run for each frame that comes, by code that may have hardly run yet.
+      const length = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
       if (length > DEFAULT_MAX_FRAME_BYTES) {
         throw new ConnectionError(ErrorCode.frameSizeError, `got a frame of ${length} bytes`);
       }

@@ -136,7 +136,13 @@ export class HeaderDecoder {
       const first = block[reader.at] ?? 0;
       let field: HeaderField;
       if (first >= INDEXED) {
-        field = this.#entry(reader.integer(0x7f));
+        const entry = STATIC_TABLE[first - INDEXED - 1];
+        if (entry === undefined) {
+          field = this.#entry(reader.integer(0x7f));
+        } else {
+          reader.at += 1;
+          field = entry;
+        }
       } else if (first >= KEPT) {
         field = this.#literal(reader, 0x3f);
         this.#keep(field);
@@ -147,7 +153,7 @@ export class HeaderDecoder {
       } else {
         field = this.#literal(reader, 0x0f);
       }
-      listBytes += bytesOf(field);
+      listBytes += field[0].length + field[1].length + ENTRY_OVERHEAD_BYTES;
       if (listBytes <= maxListBytes) fields.push(field);
     }
     return listBytes <= maxListBytes ? fields : undefined;

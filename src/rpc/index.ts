@@ -20,3 +20,4 @@ export { openUnaryConnection, type UnaryConnection } from './unary-connection.js
 export { addUnaryMethod, type ServedCall, type UnaryMethod } from './unary-method.js';
 export { type Listener, listenUnix, type UnixListenerOptions } from './unix-listener.js';
 export { UnsentBytes } from './unsent-bytes.js';
+export { fieldBytes, textFieldBytes, WireWriter } from './wire-writer.js';

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
-import { FRAME_PREFIX_BYTES, writeFramePrefix } from '../rpc/index.js';
+import { FRAME_PREFIX_BYTES, textFieldBytes, WireWriter, writeFramePrefix } from '../rpc/index.js';
 import { type Content, type Contents, REMOVED } from './contents.js';
-import { encodeRemoval, joined, type ResponseLayout } from './response-layout.js';
+import { encodeRemoval, type ResponseLayout, VERSION_KEY } from './response-layout.js';
 import type { ServedSecret } from './secret-source.js';
 import type { NamedSecret, Sending } from './sending.js';
 
@@ -106,7 +106,7 @@ export class ResponseEncoder {
 
   #removal(names: readonly string[]): SharedResponse {
     if (names.length === 0) throw new IdentityError('ERR_INTERNAL', 'response: got nothing to tell, expected a secret');
-    const head = joined([new Uint8Array(FRAME_PREFIX_BYTES), encodeRemoval(this.#layout, names)]);
+    const head = Buffer.concat([new Uint8Array(FRAME_PREFIX_BYTES), encodeRemoval(this.#layout, names)]);
     writeFramePrefix(head, head.length - FRAME_PREFIX_BYTES + TAIL_BYTES);
     return new SharedResponse(head, new Map(names.map((name) => [name, REMOVED])));
   }
@@ -119,14 +119,18 @@ export class ResponseEncoder {
   };
 
   #write(secrets: readonly NamedSecret[], tailBytes: number): Buffer {
-    const parts: Uint8Array[] = [new Uint8Array(FRAME_PREFIX_BYTES)];
-    for (const { name, secret } of secrets) {
-      const { version, body } = secret;
-      parts.push(this.#layout.resourceHead({ name, version, bodyBytes: body.length }), body);
-    }
-    parts.push(this.#layout.common, this.#layout.version(versionOf(secrets)));
-    const head = joined(parts);
-    writeFramePrefix(head, head.length - FRAME_PREFIX_BYTES + tailBytes);
+    const layout = this.#layout;
+    const version = versionOf(secrets);
+    const resources = secrets.map(({ name, secret }) => ({ name, version: secret.version, body: secret.body }));
+    let length = FRAME_PREFIX_BYTES + layout.common.length + textFieldBytes(version);
+    for (const resource of resources) length += layout.resourceBytes(resource);
+    // Of its own, not of the shared pool: slices of that are handed out again, and this may hold a key.
+    const head = Buffer.allocUnsafeSlow(length);
+    writeFramePrefix(head, length - FRAME_PREFIX_BYTES + tailBytes);
+    const writer = new WireWriter(head, FRAME_PREFIX_BYTES);
+    for (const resource of resources) layout.writeResource(writer, resource);
+    writer.put(layout.common);
+    writer.text(VERSION_KEY, version);
     return head;
   }
 }

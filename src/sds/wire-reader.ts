@@ -28,8 +28,12 @@ export class WireReader {
 
   /** Goes to the next field and gives its number, 0 at the end of the message. @throws RangeError: it is no message. */
   next(): number {
-    if (this.#at === this.#bytes.length) return 0;
-    const key = this.#varint();
+    const bytes = this.#bytes;
+    if (this.#at === bytes.length) return 0;
+    const first = bytes[this.#at] ?? 0;
+    let key = first;
+    if (first < 0x80) this.#at += 1;
+    else key = this.#varint();
     const field = key >>> 3;
     if (field === 0) throw new RangeError('field number 0');
     this.#start = this.#at;
@@ -51,7 +55,7 @@ export class WireReader {
       throw new RangeError('unknown wire type');
     }
     this.#end = this.#at;
-    if (this.#at > this.#bytes.length) throw new RangeError('the message ends within a field');
+    if (this.#at > bytes.length) throw new RangeError('the message ends within a field');
     return field;
   }
 

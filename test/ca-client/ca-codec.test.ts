@@ -1,0 +1,31 @@
+import protobuf from 'protobufjs';
+import t from 'tap';
+import { encodeCertificateRequest } from '../../src/ca-client/ca-codec.js';
+
+/** By the numbers and types of Istio's published file, which test/rpc/proto-official.test.ts pins for our own. */
+const ISTIO = protobuf
+  .parse(`
+  syntax = "proto3";
+  message Value { oneof kind { string string_value = 3; } }
+  message Struct { map<string, Value> fields = 1; }
+  message IstioCertificateRequest { string csr = 1; int64 validity_duration = 3; Struct metadata = 4; }
+`)
+  .root.lookupType('IstioCertificateRequest');
+
+const read = (bytes: Buffer) => ISTIO.toObject(ISTIO.decode(bytes), { longs: Number });
+
+t.test('a request says the CSR, the life in whole seconds, and an empty signer, however long the CSR is', async (t) => {
+  for (const length of [1, 127, 128, 700, 16_383, 16_384, 70_000]) {
+    const csr = 'x'.repeat(length);
+    t.strictSame(read(encodeCertificateRequest(Buffer.from(csr), 1500)), {
+      csr,
+      validityDuration: 2,
+      metadata: { fields: { CertSigner: { stringValue: '' } } },
+    });
+  }
+});
+
+t.test('each request says its own life', async (t) => {
+  const lives = [60_000, 3600_000, 60_000].map((ttlMs) => read(encodeCertificateRequest(Buffer.from('x'), ttlMs)));
+  t.match(lives, [{ validityDuration: 60 }, { validityDuration: 3600 }, { validityDuration: 60 }]);
+});
