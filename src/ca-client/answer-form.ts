@@ -20,7 +20,7 @@ const MAX_BUNDLE_CHARS = 1024 * 1024;
  * and each would cost every handshake of the mesh 0.8 kB. (reference: Istio 3.1, 7; A40)
  * @throws IdentityError `ERR_CA_RESPONSE_INVALID`.
  */
-export function cutAnswer(elements: readonly string[]): { chainPem: Buffer; bundlePem: Buffer } {
+export function cutAnswer(elements: readonly Buffer[]): { chainPem: Buffer; bundlePem: Buffer } {
   const chain = elements.slice(0, -1);
   const bundle = elements.at(-1);
   if (bundle === undefined || chain.length === 0) {
@@ -31,11 +31,21 @@ export function cutAnswer(elements: readonly string[]): { chainPem: Buffer; bund
   if (leaf === undefined) throw invalid('got no leaf, expected it in the first element');
   return {
     chainPem: joined([leaf, ...others.filter(isIntermediate)]),
-    bundlePem: joined(certificatesOf(bundle, chain.length)),
+    bundlePem: bundleOf(bundle, chain.length),
   };
 }
 
-function checkSizes(chain: readonly string[], bundle: string): void {
+let lastBundle: { readonly element: Buffer; readonly pem: Buffer } = { element: Buffer.alloc(0), pem: Buffer.alloc(0) };
+
+/** A CA answers with one and the same bundle, as a rule: it is cut once, and is the same memory for all. Nobody changes it. */
+function bundleOf(element: Buffer, index: number): Buffer {
+  if (!element.equals(lastBundle.element)) {
+    lastBundle = { element: Buffer.from(element), pem: joined(certificatesOf(element, index)) };
+  }
+  return lastBundle.pem;
+}
+
+function checkSizes(chain: readonly Buffer[], bundle: Buffer): void {
   if (chain.length >= MAX_ELEMENTS) throw invalid(`got ${chain.length + 1} elements, expected at most ${MAX_ELEMENTS}`);
   const chainChars = chain.reduce((sum, element) => sum + element.length, 0);
   if (chainChars > MAX_CHAIN_CHARS) {
@@ -46,8 +56,8 @@ function checkSizes(chain: readonly string[], bundle: string): void {
   }
 }
 
-function certificatesOf(element: string, index: number): string[] {
-  const blocks = pemCertificates(element);
+function certificatesOf(element: Buffer, index: number): string[] {
+  const blocks = pemCertificates(element.toString('latin1'));
   if (blocks.length === 0) throw invalid(`got no PEM certificate in element ${index + 1}, expected one in each`);
   return blocks;
 }

@@ -1,7 +1,7 @@
 import { IdentityError } from '../errors/index.js';
-import { fieldBytes, istio, WireWriter } from '../rpc/index.js';
+import { fieldBytes, istio, WireReader, WireWriter } from '../rpc/index.js';
 
-const { IstioCertificateRequest, IstioCertificateResponse } = istio.v1.auth;
+const { IstioCertificateRequest } = istio.v1.auth;
 
 /** The one method of the CA. (reference: Istio C1) */
 export const CREATE_CERTIFICATE = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
@@ -24,6 +24,9 @@ export function encodeCertificateRequest(csrPem: Buffer, ttlMs: number): Buffer 
 /** Field 1, length-delimited. */
 const CSR_KEY = 0x0a;
 
+/** Field of an `IstioCertificateResponse`. */
+const CERT_CHAIN = 1;
+
 const heads = new Map<number, Buffer>();
 
 /** All but the CSR. An agent asks for one and the same life. */
@@ -39,12 +42,17 @@ function headOf(validitySeconds: number): Buffer {
 }
 
 /**
- * The elements of `cert_chain`, as they came.
+ * The elements of `cert_chain`, as they came: parts of `bytes`.
  * @throws IdentityError `ERR_CA_RESPONSE_INVALID`: the bytes are no such message.
  */
-export function decodeCertificateResponse(bytes: Buffer): readonly string[] {
+export function decodeCertificateResponse(bytes: Buffer): readonly Buffer[] {
   try {
-    return IstioCertificateResponse.decode(bytes).certChain;
+    const elements: Buffer[] = [];
+    const reader = new WireReader(bytes);
+    for (let field = reader.next(); field !== 0; field = reader.next()) {
+      if (field === CERT_CHAIN) elements.push(reader.value());
+    }
+    return elements;
   } catch (cause) {
     throw new IdentityError(
       'ERR_CA_RESPONSE_INVALID',

@@ -1,14 +1,16 @@
+import type { EndSignal } from './light-abort.js';
+
 /**
  * Any number of things that one signal ends, with one listener at the signal: Node warns of a leak from the eleventh on,
  * and a signal may be that of all that a closing agent has under way.
  */
 export class AbortListeners<T> {
-  private readonly bySignal = new Map<AbortSignal, { readonly those: Set<T>; readonly listener: () => void }>();
+  private readonly bySignal = new Map<EndSignal, { readonly those: Set<T>; readonly listener: () => void }>();
 
   constructor(private readonly onAbort: (one: T) => void) {}
 
   /** Calls back with `one` when the signal is aborted, unless {@link delete} comes first. */
-  add(signal: AbortSignal, one: T): void {
+  add(signal: EndSignal, one: T): void {
     const known = this.bySignal.get(signal);
     if (known !== undefined) {
       known.those.add(one);
@@ -23,7 +25,7 @@ export class AbortListeners<T> {
     signal.addEventListener('abort', listener, { once: true });
   }
 
-  delete(signal: AbortSignal, one: T): void {
+  delete(signal: EndSignal, one: T): void {
     const known = this.bySignal.get(signal);
     if (known?.those.delete(one) !== true || known.those.size > 0) return;
     this.bySignal.delete(signal);

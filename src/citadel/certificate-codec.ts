@@ -1,7 +1,9 @@
 import { IdentityError } from '../errors/index.js';
-import { istio } from '../rpc/index.js';
+import { fieldBytes, istio, WireReader, WireWriter } from '../rpc/index.js';
 
-const { IstioCertificateRequest, IstioCertificateResponse } = istio.v1.auth;
+const { IstioCertificateResponse } = istio.v1.auth;
+
+const NOTHING = Buffer.alloc(0);
 
 /** What our server needs to receive: a CSR is 0.4 to 2 kB, the metadata of an agent a few hundred bytes. */
 export const MAX_CERTIFICATE_REQUEST_BYTES = 64 * 1024;
@@ -16,27 +18,55 @@ export interface CertificateRequest {
 }
 
 /**
- * Reads an `IstioCertificateRequest`. Its `metadata` is a Struct with keys of other signers; none means anything to us.
+ * Reads an `IstioCertificateRequest`; `csrPem` is a part of `bytes`. Its `metadata` is a Struct with keys of other signers; none
+ * means anything to us.
  * @throws IdentityError `ERR_REQUEST_INVALID`: no such message; `ERR_CSR_INVALID`: the CSR is missing or too long.
  */
 export function decodeCertificateRequest(bytes: Buffer): CertificateRequest {
-  const { csr, validityDuration } = parse(bytes);
-  if (csr.length === 0 || csr.length > MAX_CSR_CHARS) {
-    throw new IdentityError('ERR_CSR_INVALID', `CSR: got ${csr.length} characters, expected 1 to ${MAX_CSR_CHARS}`);
+  const request = parse(bytes);
+  const { length } = request.csrPem;
+  if (length === 0 || length > MAX_CSR_CHARS) {
+    throw new IdentityError('ERR_CSR_INVALID', `CSR: got ${length} characters, expected 1 to ${MAX_CSR_CHARS}`);
   }
-  // protobufjs gives an int64 as a Long wherever that package is installed, whatever the generated type says.
-  return { csrPem: Buffer.from(csr), validitySeconds: Number(validityDuration) };
+  return request;
 }
 
-/** The bytes of an `IstioCertificateResponse`. */
-export function encodeCertificateResponse(certChain: string[]): Buffer {
-  const bytes = IstioCertificateResponse.encode({ certChain }).finish();
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Fields of an `IstioCertificateRequest`. */
+const CSR = 1;
+const VALIDITY_DURATION = 3;
+
+/** `cert_chain`, length-delimited. */
+const CERT_CHAIN_KEY = 0x0a;
+
+/** What comes behind the leaf, encoded once for each authority. */
+const encodedIssuers = new WeakMap<readonly string[], Uint8Array>();
+
+/** The bytes of an `IstioCertificateResponse`: the leaf, and what is always the same behind it. */
+export function encodeCertificateResponse(leafPem: Buffer, issuersPem: readonly string[]): Buffer {
+  let issuers = encodedIssuers.get(issuersPem);
+  if (issuers === undefined) {
+    issuers = IstioCertificateResponse.encode({ certChain: [...issuersPem] }).finish();
+    encodedIssuers.set(issuersPem, issuers);
+  }
+  const response = Buffer.allocUnsafe(fieldBytes(leafPem.length) + issuers.length);
+  const writer = new WireWriter(response);
+  writer.begin(CERT_CHAIN_KEY, leafPem.length);
+  writer.put(leafPem);
+  writer.put(issuers);
+  return response;
 }
 
-function parse(bytes: Buffer) {
+/** By hand, for a CSR comes with each: protobuf.js makes texts of it, and objects of the metadata, that nobody wants. */
+function parse(bytes: Buffer): CertificateRequest {
   try {
-    return IstioCertificateRequest.decode(bytes);
+    let csrPem: Buffer = NOTHING;
+    let validitySeconds = 0;
+    const reader = new WireReader(bytes);
+    for (let field = reader.next(); field !== 0; field = reader.next()) {
+      if (field === CSR) csrPem = reader.value();
+      else if (field === VALIDITY_DURATION) validitySeconds = reader.int64;
+    }
+    return { csrPem, validitySeconds };
   } catch (cause) {
     throw new IdentityError(
       'ERR_REQUEST_INVALID',

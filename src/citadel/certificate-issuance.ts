@@ -1,3 +1,4 @@
+import type { EndSignal } from '../cancellation/index.js';
 import type { HotPath } from '../hotpath/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
@@ -24,12 +25,12 @@ export interface CallerTrace {
 
 export interface Caller extends CallerTrace {
   /** Aborted when it has gone, or has been refused: what nobody waits for is not signed. */
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
 }
 
 /**
  * Issues a leaf for the workload that the token names, whatever the CSR says of itself.
- * @returns the elements of the answer: the leaf; each intermediate; the whole bundle as one. (reference: Istio C8)
+ * @returns the leaf, in PEM.
  * @throws IdentityError the codes of {@link HotPath.issue} and {@link decideValidity}.
  */
 export async function issueLeaf(
@@ -37,7 +38,7 @@ export async function issueLeaf(
   workload: AuthenticatedWorkload,
   request: CertificateRequest,
   caller: Caller,
-): Promise<string[]> {
+): Promise<Buffer> {
   const { authority, hotPath, ttlLimits, now, logger } = options;
   const validity = decideValidity(request.validitySeconds, ttlLimits, authority.notAfterMs, now());
   const spiffeId = workload.spiffeId.toString();
@@ -62,5 +63,5 @@ export async function issueLeaf(
     [Field.caller]: workload.podName,
     [Field.clusterId]: caller.clusterId,
   });
-  return [leafPem.toString('latin1'), ...authority.intermediatesPem, authority.bundle.toPem().toString('latin1')];
+  return leafPem;
 }

@@ -1,9 +1,10 @@
+import { Deadlines, LightAbort } from '../cancellation/index.js';
 import { type ErrorCode, errorCodeOf, IdentityError } from '../errors/index.js';
 import { addUnaryMethod, type FramedServer, type ServedCall } from '../rpc/index.js';
 import { Field, type Gauge, Metric, MetricRegistry } from '../telemetry/index.js';
 import { bearerToken, clusterId } from './caller-metadata.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
-import { type Caller, type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
+import { type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
 import { refusalOf } from './refusal.js';
 
 export interface CertificateServiceOptions extends IssuanceOptions {
@@ -31,58 +32,75 @@ export function addCertificateMethod(
   );
 }
 
+/** A call that has no answer yet. */
+class PendingCall {
+  readonly startedAtMs = performance.now();
+  /** Aborted when nobody waits any more: what has not begun by then is not signed. */
+  readonly stop = new LightAbort();
+
+  constructor(
+    readonly call: ServedCall,
+    readonly caller: CallerTrace,
+  ) {}
+}
+
 class CertificateService {
   readonly #metrics: MetricRegistry;
   readonly #inFlight: Gauge;
+  readonly #deadlines: Deadlines<PendingCall>;
   #isOverloaded = false;
 
   constructor(private readonly options: CertificateServiceOptions) {
     this.#metrics = options.metrics ?? new MetricRegistry();
     this.#inFlight = this.#metrics.gauge(Metric.certificateRequestsInFlight);
+    const timeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
+    this.#deadlines = new Deadlines(timeoutMs, (late) => {
+      for (const pending of late) this.#giveUp(pending, tooLate(timeoutMs));
+    });
   }
 
   /** Answers the call, or refuses it when it has failed, run out of time or been cancelled. */
   answer(bytes: Buffer, call: ServedCall): void {
-    const startedAtMs = performance.now();
-    const caller = { connection: call.connection, clusterId: clusterId(call) };
-    const refuse = (error: unknown): void => {
-      this.#observe(errorCodeOf(error), startedAtMs);
-      call.refuse(refusalOf(error));
-    };
-    const refusal = this.#admit(caller);
+    const pending = new PendingCall(call, { connection: call.connection, clusterId: clusterId(call) });
+    const refusal = this.#admit(pending.caller);
     if (refusal !== undefined) {
-      refuse(refusal);
+      this.#refuse(pending, refusal);
       return;
     }
-    const stop = new AbortController();
-    const giveUp = (error: IdentityError): void => {
-      if (stop.signal.aborted) return;
-      stop.abort();
-      this.#logRefusal(error, caller);
-      refuse(error);
-    };
-    const timeoutMs = this.options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
-    const timer = setTimeout(() => giveUp(tooLate(timeoutMs)), timeoutMs);
-    call.onGone(() => giveUp(new IdentityError('ERR_CANCELLED', 'the caller has gone')));
-    void this.#create(bytes, call, { ...caller, signal: stop.signal })
-      .then(
-        (response) => {
-          // Refused already; so below.
-          if (stop.signal.aborted) return;
-          this.#observe('OK', startedAtMs);
-          call.answer(response);
-        },
-        (error: unknown) => {
-          if (stop.signal.aborted) return;
-          this.#logRefusal(error, caller);
-          refuse(error);
-        },
-      )
-      .finally(() => {
-        clearTimeout(timer);
-        // The place is given back when the work has ended, not when we cease to wait for it: else it would bound nothing.
-        this.#inFlight.add(-1);
-      });
+    this.#deadlines.add(pending);
+    call.onGone(() => this.#giveUp(pending, new IdentityError('ERR_CANCELLED', 'the caller has gone')));
+    void this.#serve(bytes, pending);
+  }
+
+  /** Never rejects. */
+  async #serve(bytes: Buffer, pending: PendingCall): Promise<void> {
+    const { call, stop, startedAtMs } = pending;
+    try {
+      const response = await this.#create(bytes, pending);
+      if (!stop.aborted) {
+        this.#observe('OK', startedAtMs);
+        call.answer(response);
+      }
+    } catch (error) {
+      this.#giveUp(pending, error);
+    } finally {
+      this.#deadlines.delete(pending);
+      // The place is given back when the work has ended, not when we cease to wait for it: else it would bound nothing.
+      this.#inFlight.add(-1);
+    }
+  }
+
+  /** Refuses the call, unless that has been done already. */
+  #giveUp(pending: PendingCall, error: unknown): void {
+    if (pending.stop.aborted) return;
+    pending.stop.abort();
+    this.#logRefusal(error, pending.caller);
+    this.#refuse(pending, error);
+  }
+
+  #refuse({ call, startedAtMs }: PendingCall, error: unknown): void {
+    this.#observe(errorCodeOf(error), startedAtMs);
+    call.refuse(refusalOf(error));
   }
 
   /** Takes a place, or tells why there is none. */
@@ -100,12 +118,13 @@ class CertificateService {
     return error;
   }
 
-  async #create(bytes: Buffer, call: ServedCall, caller: Caller): Promise<Buffer> {
+  async #create(bytes: Buffer, { call, caller, stop }: PendingCall): Promise<Buffer> {
     const workload = await this.options.authenticator.authenticate(bearerToken(call));
-    caller.signal.throwIfAborted();
+    if (stop.aborted) throw new IdentityError('ERR_CANCELLED', 'the caller has gone');
     // After the token: whoever has no good one learns nothing about the rest of its request.
     const request = decodeCertificateRequest(bytes);
-    return encodeCertificateResponse(await issueLeaf(this.options, workload, request, caller));
+    const leafPem = await issueLeaf(this.options, workload, request, { ...caller, signal: stop });
+    return encodeCertificateResponse(leafPem, this.options.authority.issuersPem);
   }
 
   #observe(code: ErrorCode | 'OK', startedAtMs: number): void {

@@ -20,6 +20,8 @@ export interface SigningAuthority {
   readonly intermediatesPem: readonly string[];
   /** The roots that workloads trust. */
   readonly bundle: TrustBundle;
+  /** What goes out behind each leaf: the intermediates, and all of the bundle as one. (reference: Istio C8) */
+  readonly issuersPem: readonly string[];
   /** Epoch milliseconds: the earliest end of the signing certificate and of those above it. */
   readonly notAfterMs: number;
 }
@@ -99,10 +101,12 @@ function loadAuthority(files: AuthorityFiles, rules: PathRules): SigningAuthorit
   const bundle = TrustBundle.parsePem(files.rootCert);
   const chain = pemCertificates(files.certChain.toString('latin1')).map(parseChainCertificate);
   const path = findSigningPath(signer.certificate, chain, bundle.list(), rules);
+  const intermediatesPem = intermediatesOf(signer.certificate, chain).map(String);
   return {
     signer,
-    intermediatesPem: intermediatesOf(signer.certificate, chain).map(String),
+    intermediatesPem,
     bundle,
+    issuersPem: [...intermediatesPem, bundle.toPem().toString('latin1')],
     notAfterMs: Math.min(...path.map(({ validTo }) => Date.parse(validTo))),
   };
 }

@@ -1,3 +1,4 @@
+import type { EndSignal } from '../cancellation/index.js';
 import type { KeyType } from './key-type.js';
 import type { Signer } from './signer.js';
 
@@ -39,7 +40,7 @@ export interface CallOptions {
    * Aborted while the request waits: it never runs, and rejects with `ERR_CANCELLED`. Once a thread has it, its result
    * comes, for OpenSSL cannot be interrupted.
    */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: EndSignal | undefined;
   /** Nobody waits for it yet: a thread of its own makes it, which the system runs after all others. */
   readonly isAhead?: boolean;
 }

@@ -1,3 +1,4 @@
+import type { EndSignal } from '../cancellation/index.js';
 import type { HotPath, PreparedKey, PrepareRequest } from './hot-path.js';
 import { takesLong } from './key-type.js';
 
@@ -25,7 +26,7 @@ export class KeyReserve {
    * The key that is there, or one made now. It is the caller's: it is given once, and never kept here.
    * @throws IdentityError as {@link HotPath.prepare}.
    */
-  async take(signal?: AbortSignal): Promise<PreparedKey> {
+  async take(signal?: EndSignal): Promise<PreparedKey> {
     const next = this.next;
     this.next = undefined;
     // Still in line, it would be made long after one that is asked for now; under way, it is the first to be done.

@@ -1,9 +1,8 @@
-import { AbortListeners } from '../cancellation/index.js';
+import { AbortListeners, Deadlines, type EndSignal } from '../cancellation/index.js';
 import { IdentityError } from '../errors/index.js';
 import { Field, type Logger, MetricRegistry, silentLogger } from '../telemetry/index.js';
 import { BatchBound } from './batch-bound.js';
 import { BatchQueue, laneOf } from './batch-queue.js';
-import { Deadlines } from './deadlines.js';
 import type {
   CallOptions,
   HotPath,
@@ -96,7 +95,7 @@ const SETTLED_PER_TURN = 8;
 /** A job as it waits and runs. */
 interface PooledJob extends Job {
   readonly cameAtMs: number;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: EndSignal | undefined;
 }
 
 interface Answered {

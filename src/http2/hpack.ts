@@ -3,6 +3,15 @@ import { decodeHuffman } from './huffman.js';
 /** A header field as it came. */
 export type HeaderField = readonly [name: string, value: string];
 
+/**
+ * The first value of a field, as it came. By index: of thousands of peers at once each asks for it when this has hardly run
+ * yet, and each step of an iterator is an object then.
+ */
+export function fieldValue(fields: readonly HeaderField[], name: string): string | undefined {
+  for (let index = 0; index < fields.length; index += 1) if (fields[index]?.[0] === name) return fields[index]?.[1];
+  return undefined;
+}
+
 /** The static table, from index 1 on. (RFC 7541 Appendix A) */
 const STATIC_TABLE: readonly HeaderField[] = [
   [':authority', ''],

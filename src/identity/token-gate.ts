@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import type { Departure } from '../cancellation/index.js';
+import type { EndSignal } from '../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../errors/index.js';
 import type { Pod } from './pod.js';
 import type { Pods } from './pods.js';
@@ -50,19 +50,19 @@ export class TokenGate {
 
   /**
    * Resolves with the token's pod once the CA has accepted it; hold the pod at once. While the CA is away it waits,
-   * trying again, until the stream has gone. Each stream has a `stream` of its own.
+   * trying again, until `signal` aborts: the stream's own.
    * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CA_OVERLOADED`: too many tokens wait
-   *   already, or there are too many pods; `ERR_CANCELLED`: it has gone.
+   *   already, or there are too many pods; `ERR_CANCELLED`: aborted.
    */
-  async admit(token: Buffer, stream: Departure): Promise<Pod> {
+  async admit(token: Buffer, signal: EndSignal): Promise<Pod> {
     const { digest, claims } = this.#read(token);
     const pod = this.options.pods.find(digest, token);
     if (pod !== undefined) return pod;
     this.#refused.throwIfRefused(digest);
     // Before anything is begun: nothing is asked for a stream that has gone.
-    if (stream.hasGone) throw new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted');
+    if (signal.aborted) throw new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted');
     const { trial, verdict } = this.#waiting.get(digest) ?? this.#begin(digest, token, claims);
-    return trial.join(verdict, stream);
+    return trial.join(verdict, signal);
   }
 
   /** Ends all waiting. Safe to call twice. */

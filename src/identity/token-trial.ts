@@ -1,4 +1,4 @@
-import type { Departure } from '../cancellation/index.js';
+import type { EndSignal } from '../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../errors/index.js';
 import type { SealedSvid } from '../hotpath/index.js';
 import { retryDelayMs, waitUntil } from '../rotation/index.js';
@@ -45,20 +45,21 @@ export class TokenTrial {
     }
   }
 
-  /** What `verdict`, of this trial, resolves with; a stream waits for it until it has gone. */
-  join<T>(verdict: Promise<T>, stream: Departure): Promise<T> {
+  /** What `verdict`, of this trial, resolves with; a stream waits for it until its own `signal` aborts. */
+  join<T>(verdict: Promise<T>, signal: EndSignal): Promise<T> {
     this.#waiting += 1;
     return new Promise((resolve, reject) => {
-      stream.onGone(() => {
+      const onAbort = (): void => {
         this.#waiting -= 1;
         reject(new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted'));
-      });
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
       const heard =
         <A>(tell: (answer: A) => void) =>
         (answer: A): void => {
-          if (stream.hasGone) return;
+          if (signal.aborted) return;
           this.#waiting -= 1;
-          stream.onGone(undefined);
+          signal.removeEventListener('abort', onAbort);
           tell(answer);
         };
       verdict.then(heard(resolve), heard(reject));

@@ -1,3 +1,4 @@
+import { CallDeadlines } from './call-deadlines.js';
 import type { CallBook, Http2Call } from './framed-call.js';
 import { HeldBytes } from './held-bytes.js';
 
@@ -20,6 +21,8 @@ export class CallLedger implements CallBook {
   readonly #now: () => number;
   /** Those with a message that has begun and not ended, and since when: the oldest first. */
   readonly #unfinished = new Map<Http2Call, number>();
+  readonly #limited = new Set<Http2Call>();
+  readonly #deadlines = new CallDeadlines(this.#limited);
   #openCount = 0;
 
   constructor({ maxReceiveBytes, maxCalls, now }: CallLedgerOptions) {
@@ -37,8 +40,14 @@ export class CallLedger implements CallBook {
     this.#openCount += 1;
   }
 
-  closed(): void {
+  closed(call: Http2Call): void {
     this.#openCount -= 1;
+    if (call.endsAtMs < Number.POSITIVE_INFINITY) this.#limited.delete(call);
+  }
+
+  limited(call: Http2Call): void {
+    this.#limited.add(call);
+    this.#deadlines.mind(call);
   }
 
   began(call: Http2Call): void {
@@ -50,11 +59,11 @@ export class CallLedger implements CallBook {
   }
 
   /** Ends the calls whose peers have begun a message and let its time pass. */
-  expire(): void {
+  expireMessages(): void {
     const nowMs = this.#now();
     for (const [call, sinceMs] of this.#unfinished) {
       if (nowMs - sinceMs < MESSAGE_MS) return;
-      call.expire();
+      call.expireMessage();
     }
   }
 }

@@ -6,6 +6,7 @@ import {
   uint32,
   type WirePeer,
 } from '../http2/index.js';
+import type { Expiring } from './call-deadlines.js';
 import type { HeldBytes } from './held-bytes.js';
 import type { StatusText } from './status.js';
 import { status } from './status-code.js';
@@ -105,7 +106,9 @@ export interface CallBook {
   /** A call is there. */
   opened(): void;
   /** It is no more. */
-  closed(): void;
+  closed(call: Http2Call): void;
+  /** It ends at the latest at its `endsAtMs`. */
+  limited(call: Http2Call): void;
   /** A message has begun, and is still to be ended. */
   began(call: Http2Call): void;
   /** It has, or its call is over. */
@@ -113,12 +116,11 @@ export interface CallBook {
 }
 
 /** A {@link FramedCall} on a stream of HTTP/2. */
-export class Http2Call implements FramedCall, StreamEvents {
+export class Http2Call implements FramedCall, StreamEvents, Expiring {
   readonly #stream: ServerStream;
   #fields: RequestHead['fields'];
   readonly #book: CallBook;
   #events: CallEvents | undefined;
-  #deadline: NodeJS.Timeout | undefined;
   /** What of a prefix has come, when it came in pieces. */
   #prefix: Buffer = NOTHING;
   /** Of the message that is being received. */
@@ -128,6 +130,8 @@ export class Http2Call implements FramedCall, StreamEvents {
   #isBegun = false;
   #hasResponded = false;
   #isOver = false;
+  /** On the clock of `performance.now()`. */
+  endsAtMs = Number.POSITIVE_INFINITY;
 
   constructor(stream: ServerStream, head: RequestHead, book: CallBook) {
     this.#stream = stream;
@@ -142,7 +146,12 @@ export class Http2Call implements FramedCall, StreamEvents {
   }
 
   metadata(name: string): readonly string[] {
-    return this.#fields.filter((field) => field[0] === name).map((field) => field[1]);
+    const values: string[] = [];
+    for (let index = 0; index < this.#fields.length; index += 1) {
+      const field = this.#fields[index];
+      if (field?.[0] === name) values.push(field[1]);
+    }
+    return values;
   }
 
   forgetMetadata(): void {
@@ -170,15 +179,19 @@ export class Http2Call implements FramedCall, StreamEvents {
   }
 
   /** The peer has begun a message, and does not end it. */
-  expire(): void {
+  expireMessage(): void {
     this.#refuse({ code: status.DEADLINE_EXCEEDED, details: 'message: got its beginning, and waited for its end' });
   }
 
   /** Ends the call when the caller's own deadline has passed, for the caller may be unable to tell. */
   endAfter(milliseconds: number): void {
-    this.#deadline = setTimeout(() => {
-      this.end({ code: status.DEADLINE_EXCEEDED, details: 'deadline exceeded' });
-    }, milliseconds);
+    this.endsAtMs = performance.now() + milliseconds;
+    this.#book.limited(this);
+  }
+
+  /** Its deadline has passed. */
+  expire(): void {
+    this.end({ code: status.DEADLINE_EXCEEDED, details: 'deadline exceeded' });
   }
 
   send(head: Buffer, tail: Buffer, onWritten?: () => void): void {
@@ -226,8 +239,7 @@ export class Http2Call implements FramedCall, StreamEvents {
 
   closed(): void {
     this.#over();
-    this.#book.closed();
-    clearTimeout(this.#deadline);
+    this.#book.closed(this);
     const events = this.#events;
     this.#events = undefined;
     events?.gone();

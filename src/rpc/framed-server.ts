@@ -171,7 +171,7 @@ class Http2FramedServer implements FramedServer {
 
   /** Ends connections, and calls, that are kept open for nothing. */
   #check(): void {
-    this.#calls.expire();
+    this.#calls.expireMessages();
     this.#watch.check(this.#connections, this.#now(), ({ wire, number }, idleness) => {
       this.#record.idle(idleness, { connection: number, peer: wire.peer });
       wire.destroy();

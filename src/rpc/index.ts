@@ -20,4 +20,5 @@ export { openUnaryConnection, type UnaryConnection } from './unary-connection.js
 export { addUnaryMethod, type ServedCall, type UnaryMethod } from './unary-method.js';
 export { type Listener, listenUnix, type UnixListenerOptions } from './unix-listener.js';
 export { UnsentBytes } from './unsent-bytes.js';
+export { WireReader } from './wire-reader.js';
 export { fieldBytes, textFieldBytes, WireWriter } from './wire-writer.js';

@@ -1,4 +1,4 @@
-import { encodeHeaderBlock, type RequestHead } from '../http2/index.js';
+import { encodeHeaderBlock, fieldValue, type RequestHead } from '../http2/index.js';
 
 const METHOD_NOT_ALLOWED = encodeHeaderBlock([[':status', '405']]);
 const UNSUPPORTED_MEDIA_TYPE = encodeHeaderBlock([[':status', '415']]);
@@ -6,10 +6,9 @@ const UNSUPPORTED_MEDIA_TYPE = encodeHeaderBlock([[':status', '415']]);
 /** What is not gRPC at all is answered as HTTP does: with this header block. (gRPC over HTTP/2, "Requests") */
 export function httpRefusal({ method, fields }: RequestHead): Buffer | undefined {
   if (method !== 'POST') return METHOD_NOT_ALLOWED;
-  for (const [name, value] of fields) {
-    if (name === 'content-type') return value.startsWith('application/grpc') ? undefined : UNSUPPORTED_MEDIA_TYPE;
-  }
-  return UNSUPPORTED_MEDIA_TYPE;
+  return fieldValue(fields, 'content-type')?.startsWith('application/grpc') === true
+    ? undefined
+    : UNSUPPORTED_MEDIA_TYPE;
 }
 
 const TIMEOUT = /^(\d{1,8})([HMSmun])$/;
@@ -20,12 +19,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The caller's deadline, if it has one. (gRPC over HTTP/2, "Timeout") */
 export function timeoutOf({ fields }: RequestHead): number | undefined {
-  for (const [name, value] of fields) {
-    if (name !== 'grpc-timeout') continue;
-    const [, amount, unit] = TIMEOUT.exec(value) ?? [];
-    if (amount === undefined || unit === undefined) return undefined;
-    const milliseconds = Number(amount) * (UNIT_MS[unit] ?? 0);
-    return milliseconds > MAX_TIMER_MS ? undefined : milliseconds;
-  }
-  return undefined;
+  const [, amount, unit] = TIMEOUT.exec(fieldValue(fields, 'grpc-timeout') ?? '') ?? [];
+  if (amount === undefined || unit === undefined) return undefined;
+  const milliseconds = Number(amount) * (UNIT_MS[unit] ?? 0);
+  return milliseconds > MAX_TIMER_MS ? undefined : milliseconds;
 }

@@ -1,4 +1,4 @@
-import { ErrorCode, type HeaderField, uint32 } from '../http2/index.js';
+import { ErrorCode, fieldValue, type HeaderField, uint32 } from '../http2/index.js';
 import { CallFailure } from './call-failure.js';
 import { FRAME_PREFIX_BYTES } from './framed-call.js';
 import { status } from './status-code.js';
@@ -29,15 +29,13 @@ export class UnaryAnswer {
   /** An answer without a message has its status here. */
   takeHead(httpStatus: number, fields: readonly HeaderField[]): void {
     this.#httpStatus = httpStatus;
-    for (const [name, value] of fields) if (name === 'content-type') this.#contentType = value;
+    this.#contentType = fieldValue(fields, 'content-type');
     this.takeTrailers(fields);
   }
 
   takeTrailers(fields: readonly HeaderField[]): void {
-    for (const [name, value] of fields) {
-      if (name === 'grpc-status') this.#grpcStatus = value;
-      else if (name === 'grpc-message') this.#grpcMessage = value;
-    }
+    this.#grpcStatus = fieldValue(fields, 'grpc-status') ?? this.#grpcStatus;
+    this.#grpcMessage = fieldValue(fields, 'grpc-message') ?? this.#grpcMessage;
   }
 
   /** The memory of `bytes` may be used anew afterwards. @throws CallFailure RESOURCE_EXHAUSTED: more than any answer may have. */

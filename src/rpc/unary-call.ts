@@ -5,9 +5,9 @@ import {
   encodeHeaderBlock,
   type HeaderField,
 } from '../http2/index.js';
+import type { Expiring } from './call-deadlines.js';
 import { CallFailure } from './call-failure.js';
 import type { UnaryOptions } from './channel.js';
-import type { Expiring } from './deadlines.js';
 import { framed } from './framed-call.js';
 import { status } from './status-code.js';
 import { UnaryAnswer } from './unary-answer.js';

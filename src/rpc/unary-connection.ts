@@ -1,9 +1,9 @@
 import type { TLSSocket } from 'node:tls';
 import { AbortListeners } from '../cancellation/index.js';
 import { ClientConnection } from '../http2/index.js';
+import { CallDeadlines } from './call-deadlines.js';
 import { CallFailure } from './call-failure.js';
 import type { UnaryOptions } from './channel.js';
-import { Deadlines } from './deadlines.js';
 import { Keepalive } from './keepalive.js';
 import { status } from './status-code.js';
 import { dialTls, hangUp, type TlsTarget, TlsWire, textOf } from './tls-dial.js';
@@ -32,7 +32,7 @@ class Http2UnaryConnection implements UnaryConnection, CallHost {
   readonly #heads = new Map<string, Buffer>();
   readonly #calls = new Set<UnaryCall>();
   readonly #signals = new AbortListeners<UnaryCall>((call) => call.cancel());
-  readonly #deadlines = new Deadlines(this.#calls);
+  readonly #deadlines = new CallDeadlines(this.#calls);
   readonly #keepalive: Keepalive;
   #isConnected = false;
   #end: CallFailure | undefined;

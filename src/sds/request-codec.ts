@@ -1,10 +1,10 @@
 import { IdentityError } from '../errors/index.js';
+import { WireReader } from '../rpc/index.js';
 import { quote } from './quote.js';
 import type { RequestFields } from './request-fields.js';
 import type { XdsRequest } from './subscription.js';
 import { SECRET_TYPE_URL } from './type-url.js';
 import { NO_NAMES } from './wanted-names.js';
-import { WireReader } from './wire-reader.js';
 
 /** The largest request message that is worth reading: many times a real Envoy's first one, of 50 to 60 kB. */
 export const MAX_REQUEST_BYTES = 1 << 20;

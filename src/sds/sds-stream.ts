@@ -1,4 +1,4 @@
-import { Departure } from '../cancellation/index.js';
+import { type EndSignal, LightAbort } from '../cancellation/index.js';
 import { IdentityError } from '../errors/index.js';
 import { type CallEvents, type FramedCall, toStatusObject } from '../rpc/index.js';
 import type { Broadcast, PushTarget } from './broadcast.js';
@@ -79,7 +79,7 @@ export class SdsStream
   readonly #call: FramedCall;
   readonly #context: StreamContext;
   /** Until the caller is known: ends the wait for that. */
-  #opening: Departure | undefined;
+  #opening: LightAbort | undefined;
   /** While a request comes in parts. */
   #reader: RequestReader | undefined;
   /** What was asked before the caller was known. */
@@ -112,12 +112,12 @@ export class SdsStream
     call.listen(this);
     const caller = { authorization: call.authorization, connection: call.connection };
     call.forgetMetadata();
-    const departure = (): Departure => {
-      this.#opening ??= new Departure();
+    const gone = (): EndSignal => {
+      this.#opening ??= new LightAbort();
       return this.#opening;
     };
     try {
-      const opened = this.#context.source.open(caller, departure);
+      const opened = this.#context.source.open(caller, gone);
       if (!(opened instanceof Promise)) this.#serve(opened);
       else {
         opened.then(
@@ -324,7 +324,7 @@ export class SdsStream
   #release(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#opening?.go();
+    this.#opening?.abort();
     this.#opening = undefined;
     this.#view?.close();
     this.#view = undefined;

@@ -1,4 +1,3 @@
-import { Departure } from '../cancellation/index.js';
 import { IdentityError } from '../errors/index.js';
 import { quote } from './quote.js';
 import type { SecretSource, SecretView, StreamCaller } from './secret-source.js';
@@ -58,13 +57,8 @@ export class SecretFetcher {
   /** The source may take its time, or for ever, to know the caller. */
   #open(caller: StreamCaller, over: AbortSignal): Promise<SecretView> {
     return new Promise((resolve, reject) => {
-      const departure = new Departure();
-      const giveUp = (): void => {
-        departure.go();
-        reject(notReady('the caller is not known yet'));
-      };
-      over.addEventListener('abort', giveUp, { once: true });
-      Promise.resolve(this.#source.open(caller, () => departure)).then((view) => {
+      over.addEventListener('abort', () => reject(notReady('the caller is not known yet')), { once: true });
+      Promise.resolve(this.#source.open(caller, () => over)).then((view) => {
         if (over.aborted) view.close();
         else resolve(view);
       }, reject);

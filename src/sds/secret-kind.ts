@@ -1,4 +1,4 @@
-import { WireReader } from './wire-reader.js';
+import { WireReader } from '../rpc/index.js';
 
 /** The kinds of `tls.v3.Secret`. */
 export const SECRET_KINDS = ['certificate', 'validation-context', 'session-ticket-keys', 'generic'] as const;

@@ -1,4 +1,4 @@
-import type { Departure } from '../cancellation/index.js';
+import type { EndSignal } from '../cancellation/index.js';
 import type { SecretKind } from './secret-kind.js';
 
 /**
@@ -9,10 +9,10 @@ export interface SecretSource {
    * Opens the view of one stream. Decides who the caller is: the promise rejects with an IdentityError when it may
    * not be served, and the stream then ends with that error's status.
    *
-   * Called once per stream, before any of its requests is answered. Who takes time for it asks for what `departure` gives,
-   * which tells when the stream has gone: thousands of streams need none.
+   * Called once per stream, before any of its requests is answered. Who takes time for it asks for the signal that `gone`
+   * gives, which aborts when the stream has gone: thousands of streams need none.
    */
-  open(caller: StreamCaller, departure: () => Departure): SecretView | Promise<SecretView>;
+  open(caller: StreamCaller, gone: () => EndSignal): SecretView | Promise<SecretView>;
 }
 
 /** What is known of who opened a stream. Node id and metadata are never identity, so they are not here. */

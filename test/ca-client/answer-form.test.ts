@@ -51,7 +51,7 @@ const accepted = [
 
 for (const { name, elements, chain, bundle } of accepted) {
   t.test(`an answer of ${name} is cut into chain and bundle`, async (t) => {
-    const answer = cutAnswer(elements);
+    const answer = cutAnswer(elements.map((element) => Buffer.from(element)));
     t.same(blocks(answer.chainPem), chain.flatMap(pemCertificates));
     t.same(blocks(answer.bundlePem), bundle.flatMap(pemCertificates));
   });
@@ -76,7 +76,7 @@ const refused = [
 for (const { name, elements } of refused) {
   t.test(`an answer with ${name} is refused`, async (t) => {
     t.equal(
-      codeOf(() => cutAnswer(elements)),
+      codeOf(() => cutAnswer(elements.map((element) => Buffer.from(element)))),
       'ERR_CA_RESPONSE_INVALID',
     );
   });

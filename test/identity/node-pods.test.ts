@@ -1,6 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import t from 'tap';
-import { Departure } from '../../src/cancellation/index.js';
 import { errorCodeOf } from '../../src/errors/index.js';
 import type { Pod } from '../../src/identity/index.js';
 import { envoy } from '../../src/rpc/index.js';
@@ -143,10 +142,10 @@ t.test('a token whose streams have all gone leaves the line without a CSR', asyn
   const { gate, ca, token } = openNode(t, hotPath, { maxInFlight: 1 });
   ca.fault = 'hang';
   const first = gate.admit(token({ podUid: 'pod-1' }), aStream());
-  const gone = new Departure();
-  const second = gate.admit(token({ podUid: 'pod-2' }), gone);
+  const gone = new AbortController();
+  const second = gate.admit(token({ podUid: 'pod-2' }), gone.signal);
   await ca.untilCalled(1);
-  gone.go();
+  gone.abort();
   await t.rejects(second, { code: 'ERR_CANCELLED' });
   ca.release();
   await first;

@@ -1,5 +1,5 @@
+import { getEventListeners } from 'node:events';
 import t, { type Test } from 'tap';
-import { Departure } from '../../src/cancellation/index.js';
 import { errorCodeOf } from '../../src/errors/index.js';
 import { Pods, SvidIssuance, TokenGate } from '../../src/identity/index.js';
 import { TimerWheel } from '../../src/rotation/index.js';
@@ -12,8 +12,8 @@ import { collectWarnings } from '../support/process-warnings.js';
 
 const TTL_MS = 3600_000;
 
-/** What a stream of its own, which does not end, passes to the gate. */
-const aStream = (): Departure => new Departure();
+/** What a stream of its own, which does not end, passes to the gate. As in the agent, no two share a signal. */
+const aStream = (): AbortSignal => new AbortController().signal;
 
 const hotPath = openHotPath();
 
@@ -118,10 +118,10 @@ t.test('acceptance ends with the token', async (t) => {
 t.test('a stream that goes away while its token waits is let go', async (t) => {
   const { ca, gate, token } = setUp(t);
   ca.fault = 'hang';
-  const stream = new Departure();
-  const admitted = gate.admit(token('a'), stream);
+  const gone = new AbortController();
+  const admitted = gate.admit(token('a'), gone.signal);
   await ca.untilCalled(1);
-  stream.go();
+  gone.abort();
   await t.rejects(admitted, { code: 'ERR_CANCELLED' });
   ca.release();
 });
@@ -129,9 +129,7 @@ t.test('a stream that goes away while its token waits is let go', async (t) => {
 t.test('a stream that has gone already costs no CSR, and the refusal of its token goes to nobody', async (t) => {
   const { ca, gate, token } = setUp(t);
   ca.fault = 'ERR_CA_REFUSED_TOKEN';
-  const gone = new Departure();
-  gone.go();
-  await t.rejects(gate.admit(token('a'), gone), { code: 'ERR_CANCELLED' });
+  await t.rejects(gate.admit(token('a'), AbortSignal.abort()), { code: 'ERR_CANCELLED' });
   // A call that runs behind it in the same queue shows that nothing was put before the CA.
   await t.rejects(gate.admit(token('b'), aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
   t.equal(ca.tokens.length, 1);
@@ -152,23 +150,16 @@ for (const outcome of ['accepted', 'refused', 'abandoned'] as const) {
   t.test(`a wait that ends ${outcome} leaves nothing behind on its stream`, async (t) => {
     const { ca, gate, token } = setUp(t);
     ca.fault = 'hang';
-    const stream = new Departure();
-    const listeners: unknown[] = [];
-    const { onGone } = stream;
-    stream.onGone = (listener) => {
-      listeners.push(listener);
-      onGone.call(stream, listener);
-    };
-    const admitted = gate.admit(token('a'), stream).then(() => undefined, errorCodeOf);
+    const stream = new AbortController();
+    const admitted = gate.admit(token('a'), stream.signal).then(() => undefined, errorCodeOf);
     await ca.untilCalled(1);
-    t.equal(typeof listeners.at(-1), 'function');
-    if (outcome === 'abandoned') stream.go();
+    t.equal(getEventListeners(stream.signal, 'abort').length, 1);
+    if (outcome === 'abandoned') stream.abort();
     ca.release();
     if (outcome === 'refused') ca.fault = 'ERR_CA_REFUSED_TOKEN';
     const code = { accepted: undefined, refused: 'ERR_CA_REFUSED_TOKEN', abandoned: 'ERR_CANCELLED' }[outcome];
     t.equal(await admitted, code);
-    // One that has been told is forgotten by the stream itself.
-    t.equal(typeof listeners.at(-1), outcome === 'abandoned' ? 'function' : 'undefined');
+    t.equal(getEventListeners(stream.signal, 'abort').length, 0);
   });
 }
 

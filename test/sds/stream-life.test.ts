@@ -75,7 +75,7 @@ t.test('a stream that is reset while its caller is being checked: the check is a
   const client = connect();
   client.request({ names: ['default'] });
   await client.expectSilence();
-  const aborted = new Promise<void>((resolve) => source.departures[0]?.onGone(resolve));
+  const aborted = new Promise<void>((resolve) => source.signals[0]?.addEventListener('abort', resolve));
   client.cancel();
   await aborted;
   t.equal(sds.streamCount, 0);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Departure } from '../../src/cancellation/index.js';
+import type { EndSignal } from '../../src/cancellation/index.js';
 import { envoy } from '../../src/rpc/index.js';
 import type { SecretSource, SecretView, SecretViewEvents, ServedSecret, StreamCaller } from '../../src/sds/index.js';
 
@@ -28,16 +28,16 @@ export class FakeSecretSource implements SecretSource {
   readonly #subscribers = new Set<SecretViewEvents>();
   /** Who opened a stream, in order. */
   readonly callers: StreamCaller[] = [];
-  readonly departures: Departure[] = [];
+  readonly signals: EndSignal[] = [];
   /** Decides over each caller; lets everybody in by default. */
   admit: (caller: StreamCaller) => Promise<void> = async () => {};
   /** Names that can never have a secret. */
   readonly impossible = new Set<string>();
   openViews = 0;
 
-  async open(caller: StreamCaller, departure: () => Departure): Promise<SecretView> {
+  async open(caller: StreamCaller, gone: () => EndSignal): Promise<SecretView> {
     this.callers.push(caller);
-    this.departures.push(departure());
+    this.signals.push(gone());
     await this.admit(caller);
     this.openViews += 1;
     let events: SecretViewEvents | undefined;
@@ -78,7 +78,7 @@ export class FakeSecretSource implements SecretSource {
   /** Lets go of what it remembers of callers. */
   forget(): void {
     this.callers.length = 0;
-    this.departures.length = 0;
+    this.signals.length = 0;
   }
 
   /** Asks all streams to end. */

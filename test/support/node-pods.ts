@@ -1,5 +1,4 @@
 import type { Test } from 'tap';
-import { Departure } from '../../src/cancellation/index.js';
 import { IdentityError } from '../../src/errors/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
 import { BundleContents, Pods, podOfToken, SvidIssuance, TokenGate } from '../../src/identity/index.js';
@@ -70,4 +69,4 @@ export function openNode(t: Test, hotPath: HotPath, limits: Limits = {}) {
 }
 
 /** What a stream of its own, which does not end, passes to the gate. */
-export const aStream = (): Departure => new Departure();
+export const aStream = (): AbortSignal => new AbortController().signal;

@@ -1,4 +1,4 @@
-import type { Departure } from '../../cancellation/index.js';
+import type { EndSignal } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import type { Pod, TokenGate, WorkloadIdentity } from '../../identity/index.js';
 import type { SecretSource, StreamCaller } from '../../sds/index.js';
@@ -16,17 +16,17 @@ export function openSource(identity: WorkloadIdentity, catalog: SecretCatalog): 
 
 /** For each stream whose own token the CA has accepted, the identity of that token's pod. */
 export function gatedSource(gate: TokenGate, catalog: SecretCatalog, log: QuietLog): SecretSource {
-  const admit = async (caller: StreamCaller, stream: Departure): Promise<Pod> => {
+  const admit = async (caller: StreamCaller, signal: EndSignal): Promise<Pod> => {
     try {
-      return await gate.admit(bearerToken(caller), stream);
+      return await gate.admit(bearerToken(caller), signal);
     } catch (error) {
       if (errorCodeOf(error) !== 'ERR_CANCELLED') tellRefusal(log, caller, error);
       throw error;
     }
   };
   return {
-    async open(caller, departure) {
-      const pod = await admit(caller, departure());
+    async open(caller, gone) {
+      const pod = await admit(caller, gone());
       return new WorkloadView(pod.identity, catalog, new Hold(pod));
     },
   };

@@ -1,5 +1,5 @@
 import { IdentityError } from '../../errors/index.js';
-import { WireReader } from '../wire-reader.js';
+import { WireReader } from '../../rpc/index.js';
 import type { JsonWriter } from './json-writer.js';
 import type { FieldSchema, MessageSchema } from './secret-schema.js';
 

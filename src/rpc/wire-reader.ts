@@ -21,6 +21,7 @@ export class WireReader {
   #start = 0;
   #end = 0;
   #number = 0;
+  #high = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -43,6 +44,7 @@ export class WireReader {
       this.#start = this.#at;
       this.#at += length;
     } else if (type === VARINT) {
+      this.#high = 0;
       this.#number = this.#varint();
       this.#start = this.#at;
     } else if (type === FIXED_64) {
@@ -75,6 +77,11 @@ export class WireReader {
   /** The low 32 bits of the value, when it is a varint. */
   get number(): number {
     return this.#number;
+  }
+
+  /** The value of an int64, when it is a varint: not exact beyond 2^53. */
+  get int64(): number {
+    return this.#high * 2 ** 32 + this.#number;
   }
 
   /** Whether the value is this text, of ASCII: without making a text of it. */
@@ -111,14 +118,24 @@ export class WireReader {
   }
 
   #longVarint(): number {
-    let value = 0;
+    let low = 0;
+    let high = 0;
     for (let count = 0; count < MAX_VARINT_BYTES; count += 1) {
       const byte = this.#bytes[this.#at];
       if (byte === undefined) throw new RangeError('the message ends within a number');
       this.#at += 1;
-      if (count < 4) value |= (byte & 0x7f) << (7 * count);
-      else if (count === 4) value |= (byte & 0x0f) << 28;
-      if (byte < 0x80) return value >>> 0;
+      const group = byte & 0x7f;
+      if (count < 4) {
+        low |= group << (7 * count);
+      } else if (count === 4) {
+        low |= group << 28;
+        high = group >>> 4;
+      } else {
+        high |= group << (7 * count - 32);
+      }
+      if (byte >= 0x80) continue;
+      this.#high = high;
+      return low >>> 0;
     }
     throw new RangeError('a number of more than 64 bits');
   }

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Deadlines } from '../../src/hotpath/deadlines.js';
+import { Deadlines } from '../../src/cancellation/index.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 function started() {

@@ -10,10 +10,10 @@ export interface Expiring {
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * One timer for the deadlines of all calls of a connection: nearly every call is over long before its own, so to arm one
- * for each is waste. It does not keep the process alive; the connection does.
+ * One timer for the deadlines of all calls of a connection, or of a server: nearly every call is over long before its own, so to arm one
+ * for each is waste. It does not keep the process alive; connections do.
  */
-export class Deadlines {
+export class CallDeadlines {
   #timer: NodeJS.Timeout | undefined;
   #armedForMs = Number.POSITIVE_INFINITY;
 
@@ -50,6 +50,6 @@ export class Deadlines {
   }
 }
 
-function fire(deadlines: Deadlines): void {
+function fire(deadlines: CallDeadlines): void {
   deadlines.fire();
 }
