@@ -1,3 +1,4 @@
+import { writeAscii } from './frames.js';
 import { decodeHuffman } from './huffman.js';
 
 /** A header field as it came. */
@@ -85,8 +86,7 @@ function writeField(block: Buffer, at: number, name: string, value: string): num
 
 /** Without Huffman: its first bit is 0. (RFC 7541 §5.2) */
 function writeString(block: Buffer, at: number, text: string): number {
-  const start = writeInteger(block, at, 0, 7, text.length);
-  return start + block.write(text, start, 'latin1');
+  return writeAscii(block, text, writeInteger(block, at, 0, 7, text.length));
 }
 
 /** `kind` are the bits above the prefix. (RFC 7541 §5.1) */
@@ -231,8 +231,12 @@ class BlockReader {
 
   string(): string {
     const { block } = this;
-    const isHuffman = (block[this.at] ?? 0) >= 0x80;
-    const end = this.integer(0x7f) + this.at;
+    const first = block[this.at] ?? 0;
+    const isHuffman = first >= 0x80;
+    let length = first & 0x7f;
+    if (length < 0x7f && this.at < block.length) this.at += 1;
+    else length = this.integer(0x7f);
+    const end = this.at + length;
     if (end > block.length) throw new RangeError('hpack: got a string that ends behind its block');
     const start = this.at;
     this.at = end;

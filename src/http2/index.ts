@@ -23,6 +23,7 @@ export {
   uint24,
   uint31,
   uint32,
+  writeAscii,
   writeFrameHeader,
 } from './frames.js';
 export { type HeaderBlock, HeaderBlocks } from './header-blocks.js';

@@ -24,5 +24,4 @@ export { podOfToken, type TokenPod } from './token-pod.js';
 export {
   type IdentitySurroundings,
   WorkloadIdentity,
-  type WorkloadIdentityOptions,
 } from './workload-identity.js';

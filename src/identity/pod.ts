@@ -13,9 +13,13 @@ const MAX_PASSES = 16;
 export interface PodOptions extends IdentitySurroundings {
   /** How long it stays when nobody holds it; `Infinity` for ever. */
   readonly graceMs: number;
-  readonly onPassLost: (hash: string) => void;
-  /** Called when nobody has held it for the time of grace. */
-  readonly onAbandoned: (pod: Pod) => void;
+}
+
+/** Whom a pod tells what becomes of it. */
+export interface PodHost {
+  passLost(hash: string): void;
+  /** Nobody has held it for the time of grace. */
+  abandoned(pod: Pod): void;
 }
 
 /** A workload that tokens have proven: its identity, the tokens that let a stream pass, and who holds it. */
@@ -31,17 +35,11 @@ export class Pod {
   constructor(
     readonly of: TokenPod,
     private readonly options: PodOptions,
+    private readonly host: PodHost,
   ) {
-    const { issuance, timers, delivery, bundles, now, random, logger } = options;
-    this.#newest = new NewestToken(now);
-    this.identity = new WorkloadIdentity({
-      ...{ issuance, timers, now, random, logger },
-      ...(delivery && { delivery }),
-      ...(bundles && { bundles }),
-      spiffeId: of.spiffeId,
-      token: this.#newest,
-      logFields: { [Field.podUid]: of.podUid },
-    });
+    this.#newest = new NewestToken(options.now);
+    const workload = { spiffeId: of.spiffeId, token: this.#newest, logFields: { [Field.podUid]: of.podUid } };
+    this.identity = new WorkloadIdentity(options, workload);
     this.identity.onRenewalFailure((error) => {
       if (isTokenNoGood(errorCodeOf(error))) this.#askForToken();
     });
@@ -109,13 +107,13 @@ export class Pod {
 
   #losePass(hash: string): void {
     this.#passes.delete(hash);
-    this.options.onPassLost(hash);
+    this.host.passLost(hash);
   }
 
   #startGrace(): void {
-    const { graceMs, timers, now, onAbandoned } = this.options;
+    const { graceMs, timers, now } = this.options;
     if (graceMs < Number.POSITIVE_INFINITY) {
-      this.#grace = timers.schedule(now() + graceMs, () => onAbandoned(this));
+      this.#grace = timers.schedule(now() + graceMs, () => this.host.abandoned(this));
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { SealedSvid } from '../hotpath/index.js';
 import type { IdentityStatus } from './identity-status.js';
 import type { AcceptedToken } from './newest-token.js';
-import { Pod } from './pod.js';
+import { Pod, type PodHost } from './pod.js';
 import type { TokenPod } from './token-pod.js';
 import type { IdentitySurroundings } from './workload-identity.js';
 
@@ -21,7 +21,7 @@ export interface PodStatus extends IdentityStatus {
  * The served pods. One comes to be when the CA has accepted a token of it, and ends when no stream has wanted it for a
  * while. A pod is found by the hash of an accepted token, never by what a token claims.
  */
-export class Pods {
+export class Pods implements PodHost {
   readonly #byKey = new Map<string, Pod>();
   readonly #byToken = new Map<string, Pod>();
   readonly #ending = new Set<Promise<void>>();
@@ -82,13 +82,19 @@ export class Pods {
   }
 
   #add(of: TokenPod): Pod {
-    const pod = new Pod(of, {
-      ...this.options,
-      onPassLost: (hash) => void this.#byToken.delete(hash),
-      onAbandoned: () => this.#end(pod),
-    });
+    const pod = new Pod(of, this.options, this);
     this.#byKey.set(of.key, pod);
     return pod;
+  }
+
+  /** For the pod. */
+  passLost(hash: string): void {
+    this.#byToken.delete(hash);
+  }
+
+  /** For the pod. */
+  abandoned(pod: Pod): void {
+    this.#end(pod);
   }
 
   #end(pod: Pod): void {

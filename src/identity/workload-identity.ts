@@ -28,7 +28,8 @@ export interface IdentitySurroundings {
   readonly logger: Logger;
 }
 
-export interface WorkloadIdentityOptions extends IdentitySurroundings {
+/** Whose identity it is. */
+export interface Workload {
   readonly spiffeId: SpiffeId;
   /** The token of renewals. */
   readonly token: TokenSource;
@@ -50,9 +51,13 @@ export class WorkloadIdentity {
   readonly #closing = new LazyAbort();
   readonly #keys: KeyReserve;
 
-  constructor(private readonly options: WorkloadIdentityOptions) {
-    const { timers, now, logger, delivery = new DeliveryByTime(timers, now), bundles = new BundleContents() } = options;
-    this.#keys = options.issuance.keysOf(options.spiffeId);
+  constructor(
+    private readonly surroundings: IdentitySurroundings,
+    private readonly workload: Workload,
+  ) {
+    const { issuance, timers, now, logger } = surroundings;
+    const { delivery = new DeliveryByTime(timers, now), bundles = new BundleContents() } = surroundings;
+    this.#keys = issuance.keysOf(workload.spiffeId);
     this.#published = new PublishedSvid({ timers, now, logger, delivery, bundles, logFields: this.#logFields() });
   }
 
@@ -62,7 +67,7 @@ export class WorkloadIdentity {
   }
 
   get spiffeId(): SpiffeId {
-    return this.options.spiffeId;
+    return this.workload.spiffeId;
   }
 
   /** The certificate with its key: `undefined` before the first issue and after the end of the last one. */
@@ -81,7 +86,7 @@ export class WorkloadIdentity {
 
   status(): IdentityStatus {
     const facts = { held: this.#published.held, lifecycle: this.#state, lastFailure: this.#lastFailure };
-    return identityStatus(this.options.spiffeId.toString(), facts, this.options.now());
+    return identityStatus(this.workload.spiffeId.toString(), facts, this.surroundings.now());
   }
 
   /** Calls `listener` after each change, until the result is called. */
@@ -120,7 +125,7 @@ export class WorkloadIdentity {
 
   #isDue(): boolean {
     const { activity } = this.#state;
-    return !this.#closing.isAborted && activity.kind === 'waiting' && activity.untilMs <= this.options.now();
+    return !this.#closing.isAborted && activity.kind === 'waiting' && activity.untilMs <= this.surroundings.now();
   }
 
   #renew(): void {
@@ -133,7 +138,8 @@ export class WorkloadIdentity {
 
   /** Never rejects. */
   async #renewNow(): Promise<void> {
-    const { issuance, spiffeId, token, now } = this.options;
+    const { issuance, now } = this.surroundings;
+    const { spiffeId, token } = this.workload;
     const { signal } = this.#closing;
     const startedAtMs = now();
     this.#step({ kind: 'begun' });
@@ -148,16 +154,16 @@ export class WorkloadIdentity {
   }
 
   #publish(sealed: SealedSvid, startedAtMs: number): void {
-    const { now, random } = this.options;
+    const { now, random } = this.surroundings;
     const dueMs = rotateAtMs({ ...sealed, receivedAtMs: now() }, random());
     this.#step({ kind: 'issued', notAfterMs: sealed.notAfterMs, rotateAtMs: dueMs });
     this.#published.publish({ sealed, rotateAtMs: dueMs, startedAtMs });
   }
 
   #renewalFailed(error: unknown): void {
-    const nowMs = this.options.now();
+    const nowMs = this.surroundings.now();
     this.#lastFailure = { code: errorCodeOf(error), message: messageOf(error), atMs: nowMs };
-    this.#step({ kind: 'failed', nowMs, draw: this.options.random() });
+    this.#step({ kind: 'failed', nowMs, draw: this.surroundings.random() });
     this.#logFailure(this.#lastFailure);
     for (const listener of this.#failureListeners) listener(error);
   }
@@ -166,12 +172,12 @@ export class WorkloadIdentity {
     this.#state = advance(this.#state, event);
     if (this.#state.activity.kind !== 'waiting' || this.#closing.isAborted) return;
     this.#timer?.cancel();
-    this.#timer = this.options.timers.schedule(this.#state.activity.untilMs, () => this.#renew());
+    this.#timer = this.surroundings.timers.schedule(this.#state.activity.untilMs, () => this.#renew());
     this.#keys.stock();
   }
 
   #logFailure({ code, message }: RenewalFailure): void {
-    const { logger } = this.options;
+    const { logger } = this.surroundings;
     const { held } = this.#published;
     const fields = {
       ...this.#logFields(),
@@ -186,7 +192,7 @@ export class WorkloadIdentity {
   }
 
   #logFields(): LogFields {
-    return { [Field.spiffeId]: this.options.spiffeId.toString(), ...this.options.logFields };
+    return { [Field.spiffeId]: this.workload.spiffeId.toString(), ...this.workload.logFields };
   }
 }
 

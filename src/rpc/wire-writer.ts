@@ -1,3 +1,5 @@
+import { writeAscii } from '../http2/index.js';
+
 /** Of a length in base 128; none of ours is above 256 MiB. (Protocol Buffers, "Encoding") */
 function varintBytes(value: number): number {
   if (value < 0x80) return 1;
@@ -51,7 +53,9 @@ export class WireWriter {
   }
 
   text(key: number, text: string): void {
-    this.begin(key, Buffer.byteLength(text));
-    this.#at += this.bytes.write(text, this.#at);
+    const byteCount = Buffer.byteLength(text);
+    this.begin(key, byteCount);
+    this.#at =
+      byteCount === text.length ? writeAscii(this.bytes, text, this.#at) : this.#at + this.bytes.write(text, this.#at);
   }
 }

@@ -137,7 +137,7 @@ export class ResponseEncoder {
 
 /** What comes after the head: the nonce, of {@link NONCE_CHARS} ASCII characters. Always the same memory, until the next call. */
 export function encodeTail(nonce: string): Buffer {
-  TAIL.write(nonce, NONCE_FIELD.length, 'latin1');
+  for (let index = 0; index < nonce.length; index += 1) TAIL[NONCE_FIELD.length + index] = nonce.charCodeAt(index);
   return TAIL;
 }
 

@@ -32,14 +32,13 @@ function setUp(t: Test, keyType: KeyType) {
   const timers = new TimerWheel(clock);
   const ca = new InProcessCa(hotPath, clock.now);
   const keys = new KeysOnDemand();
-  const identity = new WorkloadIdentity({
-    spiffeId: ID,
-    token: { read: async () => Buffer.from('pod-token') },
-    issuance: new SvidIssuance({
-      ...{ keyType, ttlMs: TTL_MS, issuer: ca, hotPath: keys, maxInFlight: 1, now: clock.now },
-    }),
-    ...{ timers, now: clock.now, random: () => 0.5, logger: silentLogger },
+  const issuance = new SvidIssuance({
+    ...{ keyType, ttlMs: TTL_MS, issuer: ca, hotPath: keys, maxInFlight: 1, now: clock.now },
   });
+  const identity = new WorkloadIdentity(
+    { issuance, timers, now: clock.now, random: () => 0.5, logger: silentLogger },
+    { spiffeId: ID, token: { read: async () => Buffer.from('pod-token') } },
+  );
   t.teardown(async () => {
     await identity.close();
     timers.close();

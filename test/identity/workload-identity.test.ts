@@ -34,16 +34,11 @@ function setUp(t: Test) {
   const delivery = new FakeDelivery();
   const lines: string[] = [];
   const changes: SvidChange[] = [];
-  const identity = new WorkloadIdentity({
-    spiffeId: ID,
-    token: { read: async () => Buffer.from('pod-token') },
-    issuance,
-    timers,
-    delivery,
-    now: clock.now,
-    random: () => 0.5,
-    logger: createJsonLogger({ level: 'debug', write: (line) => lines.push(line), now: clock.now }),
-  });
+  const logger = createJsonLogger({ level: 'debug', write: (line) => lines.push(line), now: clock.now });
+  const identity = new WorkloadIdentity(
+    { issuance, timers, delivery, now: clock.now, random: () => 0.5, logger },
+    { spiffeId: ID, token: { read: async () => Buffer.from('pod-token') } },
+  );
   identity.onChange((change) => changes.push(change));
   t.teardown(async () => {
     await identity.close();

@@ -48,7 +48,7 @@ export function serveSecrets(
   switch (served.kind) {
     case 'own-token': {
       const token = createFileTokenSource(served.tokenFile, surroundings.now);
-      const identity = new WorkloadIdentity({ ...surroundings, spiffeId: served.spiffeId, token });
+      const identity = new WorkloadIdentity(surroundings, { spiffeId: served.spiffeId, token });
       teardown.add(() => identity.close());
       identity.start();
       // With a valid SVID there is always its bundle.

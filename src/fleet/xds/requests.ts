@@ -17,12 +17,22 @@ const DELTA = { node: 1, typeUrl: 2, names: 3, nonce: 6, error: 7 } as const;
 /** One octet for the tag and one for the length: enough for all nonces and versions that are shorter than this. */
 const SHORT_BYTES = 128;
 
+/** A first request, in which only the node id, of ASCII, is another for each Envoy. */
+interface FirstRequest {
+  readonly head: Buffer;
+  readonly nodeIdStart: number;
+  readonly nodeIdLength: number;
+  readonly totalBytes: number;
+  readonly extensions: Buffer;
+}
+
 /** Writes the requests of one subscription, to one name. */
 export class RequestWriter {
   readonly #fields: typeof SOTW | typeof DELTA;
   /** What every answer of this subscription begins with. */
   readonly #common: Buffer;
   readonly #first: Buffer;
+  #template: FirstRequest | undefined;
 
   constructor(
     private readonly isDelta: boolean,
@@ -36,10 +46,20 @@ export class RequestWriter {
   }
 
   /**
-   * The first request of a stream, as parts of one message. Its node is filled up with made-up extensions to `totalBytes`;
-   * a real Envoy's first request has 50 to 60 kB of them. `filler` gives them, shared by all Envoys.
+   * The first request of a stream, as parts of one message. Its node is filled up with made-up extensions to `totalBytes`, which
+   * are as many each time; a real Envoy's first request has 50 to 60 kB of them. `filler` gives them, shared by all Envoys.
    */
   first(nodeId: string, totalBytes: number, filler: NodeFiller): Buffer[] {
+    const template = this.#templateFor(nodeId, totalBytes, filler);
+    const head = Buffer.from(template.head);
+    head.write(nodeId, template.nodeIdStart, 'latin1');
+    return template.extensions.length === 0 ? [head] : [head, template.extensions];
+  }
+
+  /** Made once for all Envoys: their node ids have one length. */
+  #templateFor(nodeId: string, totalBytes: number, filler: NodeFiller): FirstRequest {
+    const known = this.#template;
+    if (known?.nodeIdLength === nodeId.length && known.totalBytes === totalBytes) return known;
     const identity = Buffer.concat([field(1, nodeId), field(2, 'fleet')]);
     const nodeField = this.#fields.node;
     // The head of the node says its length, and is longer for a longer one.
@@ -47,8 +67,14 @@ export class RequestWriter {
     room -= fieldHead(nodeField, room - fieldHead(nodeField, room).length).length + identity.length;
     const extensions = filler.ofLength(room);
     const nodeHead = fieldHead(nodeField, identity.length + extensions.length);
-    const head = Buffer.concat([this.#first, nodeHead, identity]);
-    return extensions.length === 0 ? [head] : [head, extensions];
+    this.#template = {
+      head: Buffer.concat([this.#first, nodeHead, identity]),
+      nodeIdLength: nodeId.length,
+      totalBytes,
+      nodeIdStart: this.#first.length + nodeHead.length + fieldHead(1, nodeId.length).length,
+      extensions,
+    };
+    return this.#template;
   }
 
   /** Answers a response: version and nonce are octets of `bytes`. There is room for the frame before it. */

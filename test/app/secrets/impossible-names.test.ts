@@ -50,10 +50,10 @@ t.test('row 31: policy tells names that can never be from those that are not the
     ...{ keyType: 'ec-p256', ttlMs: 3600_000, issuer: ca, hotPath, maxInFlight: 1, now: clock.now },
   });
   const spiffeId = SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep');
-  const identity = new WorkloadIdentity({
-    ...{ spiffeId, issuance, timers, now: clock.now, random: () => 0, logger: silentLogger },
-    token: { read: async () => Buffer.from('token') },
-  });
+  const identity = new WorkloadIdentity(
+    { issuance, timers, now: clock.now, random: () => 0, logger: silentLogger },
+    { spiffeId, token: { read: async () => Buffer.from('token') } },
+  );
   teardown.add(() => identity.close());
   const catalog = await SecretCatalog.open(config, { timers, now: clock.now, logger: silentLogger, teardown });
   const view = await openSource(identity, catalog).open(

@@ -16,30 +16,23 @@ export interface SessionTicketKeysOptions {
   readonly randomBytes: (length: number) => Buffer;
   /** Called when there are new ones. */
   readonly onChange: () => void;
+  /** Whether anybody is there to use new ones. */
+  readonly isWanted: () => boolean;
 }
 
 /**
  * The session ticket keys of one workload: the first encrypts, both decrypt. They come to be when they are first asked for,
- * and rotate from then on; when a day has ended and nobody has asked meanwhile, they are forgotten.
+ * and rotate from then on; when a day has ended and nobody wants them any more, they are forgotten.
  */
 export class SessionTicketKeys {
   #keys: readonly Buffer[] = [];
   #content: SecretContent | undefined;
   #rotation: ScheduledCall | undefined;
-  #users = 0;
 
   constructor(private readonly options: SessionTicketKeysOptions) {}
 
   content(): SecretContent {
     return this.#content ?? this.#rotate();
-  }
-
-  /** Keeps them in rotation until the result is called. */
-  hold(): () => void {
-    this.#users += 1;
-    return () => {
-      this.#users -= 1;
-    };
   }
 
   /** Wipes them. They come to be anew when asked for again. */
@@ -65,7 +58,7 @@ export class SessionTicketKeys {
   }
 
   #due(): void {
-    if (this.#users === 0) {
+    if (!this.options.isWanted()) {
       this.forget();
       return;
     }

@@ -6,7 +6,7 @@ import { federatedName, namesOf, type ServedNames, type WorkloadName, workloadNa
 import { SessionTicketKeys, type SessionTicketKeysOptions } from './session-ticket-keys.js';
 
 /** What the secrets of all workloads of an agent are made with. */
-export interface WorkloadSecretsOptions extends Omit<SessionTicketKeysOptions, 'onChange'> {
+export interface WorkloadSecretsOptions extends Omit<SessionTicketKeysOptions, 'onChange' | 'isWanted'> {
   readonly names: ServedNames;
   readonly federated: FederatedBundles;
   readonly revocations: Revocations;
@@ -22,29 +22,17 @@ export interface Revocations {
 
 /** The secrets of one workload, by their resource names, as its identity and the trust bundles of others change. */
 export class WorkloadSecrets {
-  readonly #bundle: Derived<[SecretContent, Buffer | undefined], SecretContent>;
-  readonly #allBundles: Derived<[SecretContent, ReadonlyMap<string, Buffer>], SecretContent>;
-  readonly #ticketKeys: SessionTicketKeys;
+  // Most of thousands of workloads never need these.
+  #bundle: Derived<[SecretContent, Buffer | undefined], SecretContent> | undefined;
+  #allBundles: Derived<[SecretContent, ReadonlyMap<string, Buffer>], SecretContent> | undefined;
+  #ticketKeys: SessionTicketKeys | undefined;
   readonly #listeners = new Set<(names: readonly string[]) => void>();
   #unfollow = (): void => {};
 
   constructor(
     private readonly identity: WorkloadIdentity,
     private readonly options: WorkloadSecretsOptions,
-  ) {
-    const { names, peerUris } = options;
-    this.#bundle = new Derived((bundle, crlPem) =>
-      crlPem === undefined && peerUris.length === 0
-        ? bundle
-        : validationContext(encodeValidationContext(trustedCaOf(bundle.body), { crlPem, peerUris })),
-    );
-    this.#allBundles = new Derived((bundle, others) => {
-      const all = new Map([[identity.spiffeId.trustDomain.name, trustedCaOf(bundle.body)], ...others]);
-      return validationContext(encodeSpiffeValidator(all, peerUris));
-    });
-    const ticketKeyNames = [names.sessionTicketKeys ?? []].flat();
-    this.#ticketKeys = new SessionTicketKeys({ ...options, onChange: () => this.#changed(ticketKeyNames) });
-  }
+  ) {}
 
   /** The newest content of a name; `undefined` when it is none of this workload's, or is not there yet. */
   secret(name: string): SecretContent | undefined {
@@ -56,14 +44,14 @@ export class WorkloadSecrets {
         return this.identity.certificate();
       case 'bundle': {
         const bundle = this.identity.bundle();
-        return bundle && this.#bundle.of(bundle, this.options.revocations.value);
+        return bundle && this.#validationContext(bundle);
       }
       case 'all-bundles': {
         const bundle = this.identity.bundle();
-        return bundle && this.#allBundles.of(bundle, this.options.federated.pems);
+        return bundle && this.#spiffeValidator(bundle);
       }
       case 'session-ticket-keys':
-        return this.#ticketKeys.content();
+        return this.#sessionTicketKeys().content();
       default:
         return meaning satisfies never;
     }
@@ -84,11 +72,38 @@ export class WorkloadSecrets {
     };
   }
 
+  /** The CA's own bundle, unless there is more to say. */
+  #validationContext(bundle: SecretContent): SecretContent {
+    const { peerUris, revocations } = this.options;
+    if (revocations.value === undefined && peerUris.length === 0) return bundle;
+    this.#bundle ??= new Derived((from, crlPem) =>
+      validationContext(encodeValidationContext(trustedCaOf(from.body), { crlPem, peerUris })),
+    );
+    return this.#bundle.of(bundle, revocations.value);
+  }
+
+  #spiffeValidator(bundle: SecretContent): SecretContent {
+    const { peerUris, federated } = this.options;
+    this.#allBundles ??= new Derived((from, others) => {
+      const all = new Map([[this.identity.spiffeId.trustDomain.name, trustedCaOf(from.body)], ...others]);
+      return validationContext(encodeSpiffeValidator(all, peerUris));
+    });
+    return this.#allBundles.of(bundle, federated.pems);
+  }
+
+  #sessionTicketKeys(): SessionTicketKeys {
+    this.#ticketKeys ??= new SessionTicketKeys({
+      ...this.options,
+      onChange: () => this.#changed([this.options.names.sessionTicketKeys ?? []].flat()),
+      isWanted: () => this.#listeners.size > 0,
+    });
+    return this.#ticketKeys;
+  }
+
   /** Once for all streams: they are thousands. */
   #follow(): void {
     const { names, federated, revocations } = this.options;
     const ends = [
-      this.#ticketKeys.hold(),
       this.identity.onChange(({ certificate, bundle }) => {
         const ofBundle = bundle ? [...this.#namesOf('bundle'), ...names.allBundles] : [];
         this.#changed(certificate ? [...ofBundle, ...this.#namesOf('certificate')] : ofBundle);
