@@ -4,8 +4,14 @@
 #include <cstring>
 
 #ifdef __linux__
+#include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
 #endif
 
 namespace sidecert {
@@ -52,7 +58,21 @@ std::optional<SystemError> forbidDumping() {
   return lastError("prctl PR_SET_DUMPABLE");
 }
 
+void reserveDescriptors(int count) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t highest = std::min<rlim_t>(limit.rlim_cur, static_cast<rlim_t>(std::max(count, 1))) - 1;
+  const int any = epoll_create1(EPOLL_CLOEXEC);
+  if (any < 0) return;
+  // The lowest free number that is not below `highest`: the table keeps the room when it is closed.
+  const int far = fcntl(any, F_DUPFD_CLOEXEC, static_cast<int>(highest));
+  if (far >= 0) close(far);
+  close(any);
+}
+
 #else
+
+void reserveDescriptors(int) {}
 
 std::variant<PeerCredentials, SystemError> peerCredentials(int) {
   return SystemError{"", "peer credentials are not supported here, only on Linux"};

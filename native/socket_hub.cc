@@ -104,6 +104,8 @@ int32_t SocketHub::connect(const std::string& path) {
 }
 
 size_t SocketHub::collect(uint8_t* arena, size_t arenaBytes, SocketEvent* events, size_t maxEvents) {
+  freeSlots_.insert(freeSlots_.end(), closedSlots_.begin(), closedSlots_.end());
+  closedSlots_.clear();
   std::array<epoll_event, kMaxPolled> polled;
   const int limit = static_cast<int>(std::min(maxEvents, kMaxPolled));
   const int found = epoll_wait(poll_.number(), polled.data(), limit, 0);
@@ -191,7 +193,7 @@ int SocketHub::release(int32_t slot) {
   Descriptor& socket = sockets_[static_cast<size_t>(slot)].descriptor;
   epoll_ctl(poll_.number(), EPOLL_CTL_DEL, socket.number(), nullptr);
   const int number = socket.release();
-  freeSlots_.push_back(slot);
+  closedSlots_.push_back(slot);
   return number;
 }
 
@@ -237,6 +239,7 @@ size_t SocketHub::acceptAll(SocketEvent* events, size_t maxEvents) {
 
 int32_t SocketHub::serve(Descriptor socket) {
   const int number = socket.number();
+  highest_ = std::max(highest_, number);
   const int32_t slot = keep(std::move(socket));
   if (watch(EPOLL_CTL_ADD, number, EPOLLIN, static_cast<uint64_t>(slot))) return slot;
   forget(slot);
@@ -257,7 +260,7 @@ int32_t SocketHub::keep(Descriptor descriptor) {
 
 void SocketHub::forget(int32_t slot) {
   sockets_[static_cast<size_t>(slot)] = Socket();
-  freeSlots_.push_back(slot);
+  closedSlots_.push_back(slot);
 }
 
 #else

@@ -49,7 +49,7 @@ enum class SocketEventKind : int32_t {
 
 struct SocketEvent {
   SocketEventKind kind;
-  // Which socket; a number that was closed is given out again, but never within one collect.
+  // Which socket; a number that was closed is given out again, but not before the next collect.
   int32_t slot;
   int32_t first;
   int32_t second;
@@ -68,6 +68,9 @@ class SocketHub {
   // Readable, for poll(2), when collect has something to tell.
   int descriptor() const { return poll_.number(); }
 
+  // The highest number of any socket that there has been.
+  int highestDescriptor() const { return highest_; }
+
   // Binds `path`, which nothing is at, and listens there.
   std::optional<SystemError> listen(const std::string& path, int backlog);
   void stopListening();
@@ -77,7 +80,8 @@ class SocketHub {
   int32_t connect(const std::string& path);
 
   // What has happened, at most `maxEvents`; received bytes lie in `arena` until the next call. What is left, of events or
-  // of bytes, is told by the next call: so that a turn of the caller's loop is bounded, whatever peers do.
+  // of bytes, is told by the next call: so that a turn of the caller's loop is bounded, whatever peers do. Not called again
+  // before all of it has been told.
   size_t collect(uint8_t* arena, size_t arenaBytes, SocketEvent* events, size_t maxEvents);
 
   // Sends the pieces one behind the other, without waiting: how many bytes went out, or an errno, negative.
@@ -120,6 +124,9 @@ class SocketHub {
   Descriptor listener_;
   std::vector<Socket> sockets_;
   std::vector<int32_t> freeSlots_;
+  // Since the last collect: what that has found may still be told of them.
+  std::vector<int32_t> closedSlots_;
+  int highest_ = 0;
   // Which of the sockets that are told together was the first without room.
   size_t resumeAt_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -15,27 +16,55 @@ namespace {
 
 constexpr size_t kFieldsOfEvent = 5;
 
-// How many events a turn of the loop may have, so that others are not kept waiting: what a bad turn makes of it, and a good
-// one. An ACK costs 10 µs, and a new peer's first request, whose code has hardly run yet, a quarter of a millisecond.
+// How many events are collected at once, so that what comes next is not kept waiting by them: what a bad turn makes of it,
+// and a good one. An ACK costs 10 µs, and a new peer's first request, whose code has hardly run yet, a quarter of a millisecond.
 class TurnBudget {
  public:
   explicit TurnBudget(size_t maxEvents) : maxEvents_(maxEvents), events_(std::min(maxEvents, kFirst)) {}
 
   size_t events() const { return events_; }
 
-  void learn(size_t told, uint64_t tookNs) {
-    if (tookNs > kLongNs) events_ = std::max(std::min(kFewest, maxEvents_), events_ / 2);
+  void learn(size_t told, uint64_t tookNs, bool isLeft) {
+    if (isLeft || tookNs > kLongNs) events_ = std::max(std::min(kFewest, maxEvents_), events_ / 2);
     else if (tookNs < kShortNs && told == events_) events_ = std::min(maxEvents_, events_ * 2);
   }
 
  private:
-  static constexpr size_t kFirst = 32;
+  static constexpr size_t kFirst = 8;
   static constexpr size_t kFewest = 8;
   static constexpr uint64_t kLongNs = 4'000'000;
   static constexpr uint64_t kShortNs = 1'500'000;
 
   size_t maxEvents_;
   size_t events_;
+};
+
+// Keeps room for as many descriptors again as there are, four times as many at a time, which a thread of libuv's pool waits
+// for: when thousands of peers connect at once, the event loop would at each doubling.
+class DescriptorRoom {
+ public:
+  void keepAhead(Napi::Env env, int highest) {
+    if (highest < room_ / 2) return;
+    room_ = room_ == 0 ? kFirst : room_ * 4;
+    if (room_ > kMost) room_ = std::numeric_limits<int>::max();
+    else (new Growth(env, room_))->Queue();
+  }
+
+ private:
+  static constexpr int kFirst = 1024;
+  static constexpr int kMost = 1 << 20;
+
+  // Deletes itself when it is done.
+  class Growth : public Napi::AsyncWorker {
+   public:
+    Growth(Napi::Env env, int count) : Napi::AsyncWorker(env, "sidecert.DescriptorRoom"), count_(count) {}
+    void Execute() override { reserveDescriptors(count_); }
+
+   private:
+    int count_;
+  };
+
+  int room_ = 0;
 };
 
 // A hub within the event loop of its thread: as long as it is open, the loop calls `onEvents` when there are some. The
@@ -68,6 +97,10 @@ class PolledHub {
   }
 
   SocketHub& hub() { return *hub_; }
+  void keepRoom() { room_.keepAhead(env_, hub_->highestDescriptor()); }
+  // All that happened has been told.
+  void resume() { isTelling_ = false; }
+
   const uint8_t* scratch() const { return scratch_; }
   size_t scratchBytes() const { return scratchBytes_; }
 
@@ -102,14 +135,17 @@ class PolledHub {
   static void endWithThread(napi_async_cleanup_hook_handle, void* owned) { static_cast<PolledHub*>(owned)->end(); }
 
   void tellWhatHappened() {
+    if (isTelling_) return;
     static_assert(sizeof(SocketEvent) == kFieldsOfEvent * sizeof(int32_t));
     const size_t count = hub_->collect(arena_, arenaBytes_, reinterpret_cast<SocketEvent*>(events_), budget_.events());
     if (count == 0) return;
     const Napi::HandleScope scope(env_);
+    keepRoom();
     const napi_value argument = Napi::Number::New(env_, static_cast<double>(count));
     const uint64_t startedNs = uv_hrtime();
-    shared_.onEvents.MakeCallback(env_.Global(), {argument}, context_);
-    budget_.learn(count, uv_hrtime() - startedNs);
+    const Napi::Value isLeft = shared_.onEvents.MakeCallback(env_.Global(), {argument}, context_);
+    isTelling_ = isTrue(isLeft);
+    budget_.learn(count, uv_hrtime() - startedNs, isTelling_);
   }
 
   Napi::Env env_;
@@ -120,12 +156,15 @@ class PolledHub {
   size_t arenaBytes_;
   int32_t* events_;
   TurnBudget budget_;
+  DescriptorRoom room_;
   uint8_t* scratch_;
   size_t scratchBytes_;
   uv_poll_t poll_{};
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
   PolledHub** holder_ = nullptr;
   bool isEnding_ = false;
+  // What was collected last is still being told, in turns.
+  bool isTelling_ = false;
 };
 
 int32_t slotOf(const Napi::Value& value) { return value.IsNumber() ? value.As<Napi::Number>().Int32Value() : -1; }
@@ -138,6 +177,8 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
                                            InstanceMethod<&SocketHubObject::listen>("listen"),
                                            InstanceMethod<&SocketHubObject::stopListening>("stopListening"),
                                            InstanceMethod<&SocketHubObject::resumeAccepting>("resumeAccepting"),
+                                           InstanceMethod<&SocketHubObject::resume>("resume"),
+                                           InstanceMethod<&SocketHubObject::reserve>("reserve"),
                                            InstanceMethod<&SocketHubObject::connect>("connect"),
                                            InstanceMethod<&SocketHubObject::send>("send"),
                                            InstanceMethod<&SocketHubObject::awaitWritable>("awaitWritable"),
@@ -185,6 +226,7 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
     }
     const std::optional<SystemError> failure = polled_->hub().listen(*path, static_cast<int>(*backlog));
     if (failure) throwSystemError(info.Env(), *failure);
+    else polled_->keepRoom();
   }
 
   void stopListening(const Napi::CallbackInfo&) {
@@ -193,6 +235,16 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
 
   void resumeAccepting(const Napi::CallbackInfo&) {
     if (polled_ != nullptr) polled_->hub().resumeAccepting();
+  }
+
+  void resume(const Napi::CallbackInfo&) {
+    if (polled_ != nullptr) polled_->resume();
+  }
+
+  void reserve(const Napi::CallbackInfo& info) {
+    const std::optional<double> count = numberOf(info[0]);
+    constexpr double most = 1 << 20;
+    if (count && *count > 0) reserveDescriptors(static_cast<int>(std::min(*count, most)));
   }
 
   Napi::Value connect(const Napi::CallbackInfo& info) {

@@ -77,19 +77,27 @@ export type RawOutcome<T extends readonly [ArrayBuffer, ...unknown[]]> = T | [co
 
 /**
  * A poll for many Unix sockets, whose numbers are called slots. `onEvents` is called from the event loop of this thread when
- * `count` events lie in `events`, five numbers each; `native/socket_hub.h` says which. It keeps the loop alive until `close`.
+ * `count` events lie in `events`, five numbers each; `native/socket_hub.h` says which. Unless it returns true, it is done with
+ * them; else it keeps them, and no others come, until `resume`. It keeps the loop alive until `close`.
  */
 export type SocketHubClass = new (
   arena: Uint8Array,
   events: Int32Array,
   scratch: Uint8Array,
-  onEvents: (count: number) => void,
+  onEvents: (count: number) => boolean,
 ) => {
+  /** The events that were kept have been worked off. */
+  resume(): void;
   /** @throws with an errno name as code. */
   listen(path: string, backlog: number): void;
   stopListening(): void;
   /** After the event `acceptFailed`. */
   resumeAccepting(): void;
+  /**
+   * Makes room for so many descriptors of this process, and waits for it up to 15 ms. A hub that listens has it made ahead,
+   * without waiting.
+   */
+  reserve(count: number): void;
   /** Connects to a path as a client: the slot, or an errno as a negative number. */
   connect(path: string): number;
   /**

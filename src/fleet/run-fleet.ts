@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { Fleet } from './fleet.js';
-import type { FleetObserver, FleetOptions } from './fleet-options.js';
+import { connectionCount, type FleetObserver, type FleetOptions } from './fleet-options.js';
 import { requireOpenFiles } from './open-file-limit.js';
 import { PingProbe } from './ping/ping-probe.js';
 import { type FleetReport, reportOf } from './report/fleet-report.js';
@@ -33,7 +33,7 @@ export interface FleetRun {
  */
 export async function runFleet(options: FleetOptions, surroundings: FleetSurroundings): Promise<FleetRun> {
   const { observer, signal, now, random } = surroundings;
-  requireOpenFiles(options.envoys * (options.connections === 'per-stream' ? options.streams.length : 1));
+  requireOpenFiles(connectionCount(options));
   const socketsKind = socketsKindOf(options.hotPath);
   const tokens = await tokensOf(options);
   const ping = new PingProbe({ socketPath: options.socket, ...PING });

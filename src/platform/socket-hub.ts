@@ -24,6 +24,7 @@ export interface SocketHub
     | 'stopListening'
     | 'resumeAccepting'
     | 'connect'
+    | 'reserve'
     | 'send'
     | 'awaitWritable'
     | 'setReading'
@@ -43,7 +44,7 @@ export type SocketHubAnswer =
 /** What is read in a turn of the event loop: with frames of 16 kB about a millisecond of work. */
 const ARENA_BYTES = 512 * 1024;
 
-/** In a turn of the event loop at most: the addon takes fewer after turns that were long. As many are polled at once. */
+/** Collected at once at most: the addon takes fewer after turns that were long. As many are polled at once. */
 const MAX_EVENTS = 256;
 
 /** Of an event in the addon's memory: kind, slot, and three numbers. */
@@ -52,6 +53,9 @@ const EVENT_FIELDS = 5;
 /** The kinds of `native/socket_hub.h`. */
 const Kind = { accepted: 1, received: 2, ended: 3, writable: 4, acceptFailed: 5 } as const;
 
+/** For which peers keep the event loop at a time; what else they have sent waits for the next turn. */
+const TURN_MS = 2;
+
 /** Opens a hub; `unavailable` without the addon and on other systems than Linux. What `send` takes first lies in `scratch`. */
 export function openSocketHub(scratch: Buffer, events: SocketHubEvents): SocketHubAnswer {
   const load = loadAddon();
@@ -59,35 +63,46 @@ export function openSocketHub(scratch: Buffer, events: SocketHubEvents): SocketH
   const arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
   const happened = new Int32Array(MAX_EVENTS * EVENT_FIELDS);
   try {
-    const hub = new load.addon.SocketHub(arena, happened, scratch, (count) => tell(events, happened, count));
+    const hub = new load.addon.SocketHub(arena, happened, scratch, (count) => tellSome(0, count));
+    /** Tells as many as there is time for; true when there are more, which then follow. */
+    const tellSome = (from: number, count: number): boolean => {
+      const endMs = performance.now() + TURN_MS;
+      let index = from;
+      do {
+        tell(events, happened, index);
+        index += 1;
+      } while (index < count && performance.now() < endMs);
+      const isLeft = index < count;
+      if (isLeft) setImmediate(tellSome, index, count);
+      else if (from > 0) hub.resume();
+      return isLeft;
+    };
     return { kind: 'open', hub: Object.assign(hub, { arena }) };
   } catch (error) {
     return { kind: 'unavailable', reason: String(Object(error).message) };
   }
 }
 
-function tell(events: SocketHubEvents, happened: Int32Array, count: number): void {
-  for (let index = 0; index < count; index += 1) {
-    const at = index * EVENT_FIELDS;
-    const slot = happened[at + 1] ?? 0;
-    const first = happened[at + 2] ?? 0;
-    const second = happened[at + 3] ?? 0;
-    switch (happened[at]) {
-      case Kind.accepted:
-        events.accepted(slot, { uid: first >>> 0, gid: second >>> 0, pid: happened[at + 4] ?? 0 });
-        break;
-      case Kind.received:
-        events.received(slot, first, first + second);
-        break;
-      case Kind.ended:
-        events.ended(slot, first);
-        break;
-      case Kind.writable:
-        events.writable(slot);
-        break;
-      case Kind.acceptFailed:
-        events.acceptFailed(first);
-        break;
-    }
+function tell(events: SocketHubEvents, happened: Int32Array, index: number): void {
+  const at = index * EVENT_FIELDS;
+  const slot = happened[at + 1] ?? 0;
+  const first = happened[at + 2] ?? 0;
+  const second = happened[at + 3] ?? 0;
+  switch (happened[at]) {
+    case Kind.accepted:
+      events.accepted(slot, { uid: first >>> 0, gid: second >>> 0, pid: happened[at + 4] ?? 0 });
+      break;
+    case Kind.received:
+      events.received(slot, first, first + second);
+      break;
+    case Kind.ended:
+      events.ended(slot, first);
+      break;
+    case Kind.writable:
+      events.writable(slot);
+      break;
+    case Kind.acceptFailed:
+      events.acceptFailed(first);
+      break;
   }
 }

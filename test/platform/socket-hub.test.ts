@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +15,7 @@ const PEERS = 300;
 /** For which a peer's bytes keep the event loop, as a first request does whose code is cold. */
 const WORK_MS = 1;
 
-t.test('turns get shorter when what peers send takes long, and nothing is lost by that', { skip }, async (t) => {
+t.test('turns are short when what peers send takes long, and nothing is lost by that', { skip }, async (t) => {
   const path = join(shortDir(t), 's');
   const perTurn: number[] = [];
   let inThisTurn = 0;
@@ -59,11 +60,11 @@ t.test('turns get shorter when what peers send takes long, and nothing is lost b
   for (const peer of peers) peer.write('x');
   await all;
   await new Promise((resolve) => setImmediate(resolve));
-  const [longest, ...others] = [...perTurn].sort((a, b) => b - a);
-  t.ok((longest ?? 0) <= 256, `in each turn: ${perTurn.join(' ')}`);
-  // One is enough to learn from.
-  t.ok(others.every((count) => count <= 128));
-  t.ok(perTurn.filter((count) => count <= 16).length >= perTurn.length / 2);
+  // However many have come at once, and however cheap they were before.
+  t.ok(
+    perTurn.every((count) => count <= 4),
+    `in each turn: ${perTurn.join(' ')}`,
+  );
 });
 
 t.test('connects as a client, and reads only when it is told to', { skip }, async (t) => {
@@ -115,4 +116,39 @@ t.test('connects as a client, and reads only when it is told to', { skip }, asyn
   peer.destroy();
   await until(5);
   t.strictSame(told, ['one', 'other', 'ended 0', 'two', 'ended 0']);
+});
+
+/** Slots of this process's table of descriptors. (proc_pid_status(5)) */
+function tableSlots(): number {
+  return Number(/^FDSize:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+}
+
+t.test('who listens has room for descriptors before peers come for them', { skip }, async (t) => {
+  const path = join(shortDir(t), 's');
+  let accepted = 0;
+  const answer = openSocketHub(Buffer.alloc(64), {
+    accepted: () => (accepted += 1),
+    received() {},
+    ended() {},
+    writable() {},
+    acceptFailed() {},
+  });
+  if (answer.kind !== 'open') throw new Error(answer.reason);
+  const { hub } = answer;
+  t.teardown(() => hub.close());
+  hub.listen(path, 4096);
+  const until = async (isSo: () => boolean): Promise<void> => {
+    while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  await until(() => tableSlots() >= 1024);
+  const peers: Socket[] = [];
+  t.teardown(() => {
+    for (const peer of peers) peer.destroy();
+  });
+  // Each takes two descriptors of this process: more than half of the room is used, and there is more before it is full.
+  for (let count = 0; count < 300; count += 1) peers.push(connect(path));
+  await until(() => accepted === 300 && tableSlots() >= 4096);
+  const before = tableSlots();
+  hub.reserve(before + 1);
+  t.ok(tableSlots() > before);
 });

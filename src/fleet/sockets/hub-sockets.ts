@@ -7,6 +7,9 @@ import type { FleetSocket, FleetSocketEvents, FleetSockets } from './fleet-socke
 /** The opening of an Envoy whose first requests are as large as a real one's goes out in one piece. */
 const OUTBOX_BYTES = 256 * 1024;
 
+/** For Node itself, and the PING connections. */
+const OTHER_FILES = 64;
+
 /** In a turn of the event loop, so that what comes is read in between. */
 const NEWCOMERS_PER_TURN = 32;
 
@@ -19,8 +22,11 @@ export class HubSockets implements FleetSockets {
   #newcomers: (() => void)[] = [];
   #isClosed = false;
 
-  /** @throws TypeError without the addon, and on other systems than Linux. */
-  constructor() {
+  /**
+   * For about so many sockets.
+   * @throws TypeError without the addon, and on other systems than Linux.
+   */
+  constructor(count: number) {
     const sockets = this.#sockets;
     const answer = openSocketHub(this.#outbox.bytes, {
       accepted() {},
@@ -31,6 +37,7 @@ export class HubSockets implements FleetSockets {
     });
     if (answer.kind === 'unavailable') throw new TypeError(answer.reason);
     this.#hub = answer.hub;
+    this.#hub.reserve(count + OTHER_FILES);
   }
 
   connect(path: string, events: FleetSocketEvents): FleetSocket {
