@@ -32,7 +32,7 @@ import {
   onTime,
   type Verdict,
 } from './subscription.js';
-import { NO_NAMES } from './wanted-names.js';
+import { NO_NAMES, wantsAny } from './wanted-names.js';
 
 /** What all streams of a server share. */
 export interface StreamContext {
@@ -152,8 +152,10 @@ export class SdsStream
   changed(names: readonly string[]): void {
     if (this.#isOver) return;
     const before = this.#subscription;
-    this.#subscription = onChanged(before, names, this);
-    if (this.#isQueued || (this.#subscription === before && !names.some((name) => before.names.includes(name)))) return;
+    // All streams of a workload are told within one turn: of nearly all there is no more to know.
+    const mayLift = before.outstanding !== undefined || before.rejected.size > 0;
+    if (mayLift) this.#subscription = onChanged(before, names, this);
+    if (this.#isQueued || (this.#subscription === before && !wantsAny(before, names))) return;
     this.#isQueued = true;
     this.#context.broadcast.add(this);
   }

@@ -4,6 +4,12 @@ import type { Outstanding, Subscription, XdsRequest } from './subscription.js';
 /** For whoever asks for nothing. */
 export const NO_NAMES: readonly string[] = [];
 
+/** Whether any of `names` is wanted. */
+export function wantsAny({ names: wanted }: Subscription, names: readonly string[]): boolean {
+  for (let index = 0; index < names.length; index += 1) if (wanted.includes(names[index] ?? '')) return true;
+  return false;
+}
+
 /** SotW: `names` are all that is wanted. */
 export function wanting(sub: Subscription, names: readonly string[]): Subscription {
   if (names.length === sub.names.length && names.every((name, index) => name === sub.names[index])) return sub;

@@ -20,7 +20,6 @@ export class WorkloadView implements SecretView {
   /** Few streams want a file, and there are thousands of streams. */
   #files: FileSecretsOfStream | undefined;
   #events: SecretViewEvents | undefined;
-  #unsubscribe: (() => void) | undefined;
   #unlisten: (() => void) | undefined;
   #isClosed = false;
 
@@ -40,7 +39,7 @@ export class WorkloadView implements SecretView {
 
   subscribe(events: SecretViewEvents): void {
     this.#events = events;
-    this.#unsubscribe = this.#workload.subscribe((names) => events.changed(names));
+    this.#workload.subscribe(events);
     // Ended with OK, Envoy comes back at once and reads its token file anew.
     this.#unlisten = this.#admission?.onTokenNeeded(() => events.end());
   }
@@ -49,7 +48,7 @@ export class WorkloadView implements SecretView {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#files?.close();
-    this.#unsubscribe?.();
+    if (this.#events !== undefined) this.#workload.unsubscribe(this.#events);
     this.#unlisten?.();
     this.#admission?.release();
   }

@@ -20,13 +20,18 @@ export interface Revocations {
   onChange(listener: () => void): () => void;
 }
 
+/** A stream of a workload. There are thousands: it is told itself, and not by a closure of its own. */
+export interface WorkloadListener {
+  changed(names: readonly string[]): void;
+}
+
 /** The secrets of one workload, by their resource names, as its identity and the trust bundles of others change. */
 export class WorkloadSecrets {
   // Most of thousands of workloads never need these.
   #bundle: Derived<[SecretContent, Buffer | undefined], SecretContent> | undefined;
   #allBundles: Derived<[SecretContent, ReadonlyMap<string, Buffer>], SecretContent> | undefined;
   #ticketKeys: SessionTicketKeys | undefined;
-  readonly #listeners = new Set<(names: readonly string[]) => void>();
+  readonly #listeners = new Set<WorkloadListener>();
   #unfollow = (): void => {};
 
   constructor(
@@ -63,13 +68,14 @@ export class WorkloadSecrets {
     return typeof meaning === 'object' ? this.options.federated.has(meaning.federatedDomain) : meaning !== undefined;
   }
 
-  /** Calls `changed` with the names of what changes, until the result is called. */
-  subscribe(changed: (names: readonly string[]) => void): () => void {
+  /** Tells `listener` the names of what changes, until {@link unsubscribe}. */
+  subscribe(listener: WorkloadListener): void {
     if (this.#listeners.size === 0) this.#follow();
-    this.#listeners.add(changed);
-    return () => {
-      if (this.#listeners.delete(changed) && this.#listeners.size === 0) this.#unfollow();
-    };
+    this.#listeners.add(listener);
+  }
+
+  unsubscribe(listener: WorkloadListener): void {
+    if (this.#listeners.delete(listener) && this.#listeners.size === 0) this.#unfollow();
   }
 
   /** The CA's own bundle, unless there is more to say. */
@@ -125,7 +131,7 @@ export class WorkloadSecrets {
   }
 
   #changed(names: readonly string[]): void {
-    for (const listener of this.#listeners) listener(names);
+    for (const listener of this.#listeners) listener.changed(names);
   }
 }
 
