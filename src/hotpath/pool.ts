@@ -88,9 +88,10 @@ const COMPANIONS_MS = 10;
 
 /**
  * Answers in one turn of the event loop: what becomes of them there takes longer than the work took in its thread, a pod's
- * first certificate a quarter of a millisecond.
+ * first certificate up to a quarter of a millisecond. What they bring about travels together, to the CA and to the threads:
+ * with 8 a crowd of pods takes 5 % more time, with 4 another 12 %.
  */
-const SETTLED_PER_TURN = 8;
+const SETTLED_PER_TURN = 16;
 
 /** A job as it waits and runs. */
 interface PooledJob extends Job {
