@@ -73,7 +73,8 @@ class InProcessEnvoys {
 
   readonly onPush = (call: InProcessCall, tail: Buffer): void => {
     if (this.#pushed.length === 0) setImmediate(this.#ackAll);
-    this.#pushed.push({ call, tail });
+    // The tail is the memory of the next one, too.
+    this.#pushed.push({ call, tail: Buffer.from(tail) });
   };
 
   #publish(): void {
