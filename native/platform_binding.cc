@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "binding.h"
 #include "platform.h"
 
@@ -29,11 +31,18 @@ void dumpingForbidden(const Napi::CallbackInfo& info) {
   if (const std::optional<SystemError> failure = forbidDumping()) throwSystemError(info.Env(), *failure);
 }
 
+void descriptorsReserved(const Napi::CallbackInfo& info) {
+  const std::optional<double> count = numberOf(info[0]);
+  constexpr double most = 1 << 20;
+  if (count && *count > 0) reserveDescriptors(static_cast<int>(std::min(*count, most)));
+}
+
 }  // namespace
 
 void exportPlatform(Napi::Env env, Napi::Object exports) {
   exports["peerCredentials"] = Napi::Function::New<credentialsOf>(env, "peerCredentials");
   exports["forbidDumping"] = Napi::Function::New<dumpingForbidden>(env, "forbidDumping");
+  exports["reserveDescriptors"] = Napi::Function::New<descriptorsReserved>(env, "reserveDescriptors");
 }
 
 }  // namespace sidecert

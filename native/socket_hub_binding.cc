@@ -25,14 +25,13 @@ class TurnBudget {
   size_t events() const { return events_; }
 
   void learn(size_t told, uint64_t tookNs, bool isLeft) {
-    if (isLeft || tookNs > kLongNs) events_ = std::max(std::min(kFewest, maxEvents_), events_ / 2);
+    if (isLeft) events_ = std::max(std::min(kFewest, maxEvents_), events_ / 2);
     else if (tookNs < kShortNs && told == events_) events_ = std::min(maxEvents_, events_ * 2);
   }
 
  private:
   static constexpr size_t kFirst = 8;
   static constexpr size_t kFewest = 8;
-  static constexpr uint64_t kLongNs = 4'000'000;
   static constexpr uint64_t kShortNs = 1'500'000;
 
   size_t maxEvents_;
@@ -178,7 +177,6 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
                                            InstanceMethod<&SocketHubObject::stopListening>("stopListening"),
                                            InstanceMethod<&SocketHubObject::resumeAccepting>("resumeAccepting"),
                                            InstanceMethod<&SocketHubObject::resume>("resume"),
-                                           InstanceMethod<&SocketHubObject::reserve>("reserve"),
                                            InstanceMethod<&SocketHubObject::connect>("connect"),
                                            InstanceMethod<&SocketHubObject::send>("send"),
                                            InstanceMethod<&SocketHubObject::awaitWritable>("awaitWritable"),
@@ -239,12 +237,6 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
 
   void resume(const Napi::CallbackInfo&) {
     if (polled_ != nullptr) polled_->resume();
-  }
-
-  void reserve(const Napi::CallbackInfo& info) {
-    const std::optional<double> count = numberOf(info[0]);
-    constexpr double most = 1 << 20;
-    if (count && *count > 0) reserveDescriptors(static_cast<int>(std::min(*count, most)));
   }
 
   Napi::Value connect(const Napi::CallbackInfo& info) {

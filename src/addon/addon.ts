@@ -36,6 +36,8 @@ export interface Addon {
   peerCredentials(descriptor: number): { readonly pid: number; readonly uid: number; readonly gid: number };
   /** @throws as {@link peerCredentials}. */
   forbidDumping(): void;
+  /** Makes room for so many descriptors of this process, and waits for it up to 15 ms. */
+  reserveDescriptors(count: number): void;
 
   readonly SocketHub: SocketHubClass;
 
@@ -93,11 +95,6 @@ export type SocketHubClass = new (
   stopListening(): void;
   /** After the event `acceptFailed`. */
   resumeAccepting(): void;
-  /**
-   * Makes room for so many descriptors of this process, and waits for it up to 15 ms. A hub that listens has it made ahead,
-   * without waiting.
-   */
-  reserve(count: number): void;
   /** Connects to a path as a client: the slot, or an errno as a negative number. */
   connect(path: string): number;
   /**

@@ -16,7 +16,7 @@ export function encodeCertificateRequest(csrPem: Buffer, ttlMs: number): Buffer 
   const request = Buffer.allocUnsafe(head.length + fieldBytes(csrPem.length));
   const writer = new WireWriter(request);
   writer.put(head);
-  writer.begin(CSR_KEY, csrPem.length);
+  writer.head(CSR_KEY, csrPem.length);
   writer.put(csrPem);
   return request;
 }
@@ -27,18 +27,15 @@ const CSR_KEY = 0x0a;
 /** Field of an `IstioCertificateResponse`. */
 const CERT_CHAIN = 1;
 
-const heads = new Map<number, Buffer>();
+let lastHead: { readonly validityDuration: number; readonly bytes: Uint8Array } | undefined;
 
 /** All but the CSR. An agent asks for one and the same life. */
-function headOf(validitySeconds: number): Buffer {
-  let head = heads.get(validitySeconds);
-  if (head === undefined) {
+function headOf(validityDuration: number): Uint8Array {
+  if (lastHead?.validityDuration !== validityDuration) {
     const metadata = { fields: { CertSigner: { stringValue: '' } } };
-    head = Buffer.from(IstioCertificateRequest.encode({ validityDuration: validitySeconds, metadata }).finish());
-    heads.clear();
-    heads.set(validitySeconds, head);
+    lastHead = { validityDuration, bytes: IstioCertificateRequest.encode({ validityDuration, metadata }).finish() };
   }
-  return head;
+  return lastHead.bytes;
 }
 
 /**

@@ -50,7 +50,7 @@ export function encodeCertificateResponse(leafPem: Buffer, issuersPem: readonly 
   }
   const response = Buffer.allocUnsafe(fieldBytes(leafPem.length) + issuers.length);
   const writer = new WireWriter(response);
-  writer.begin(CERT_CHAIN_KEY, leafPem.length);
+  writer.head(CERT_CHAIN_KEY, leafPem.length);
   writer.put(leafPem);
   writer.put(issuers);
   return response;

@@ -24,11 +24,6 @@ export interface FleetOptions {
   readonly misbehave: Misbehaviour | undefined;
 }
 
-/** How many connections it takes. */
-export function connectionCount({ envoys, connections, streams }: FleetOptions): number {
-  return envoys * (connections === 'per-stream' ? streams.length : 1);
-}
-
 /** Envoys that do not behave: a share of them (0 to 1), or a number of them per second that go and come back. */
 export type Misbehaviour =
   | { readonly kind: 'slow' | 'nack' | 'silent'; readonly share: number }

@@ -5,7 +5,7 @@ import type { EnvoyStream } from './envoys/envoy-stream.js';
 import { FakeEnvoy } from './envoys/fake-envoy.js';
 import type { Behaviour, FleetContext } from './envoys/fleet-context.js';
 import { RetryQueue } from './envoys/retry-queue.js';
-import { connectionCount, type FleetObserver, type FleetOptions, type FleetState } from './fleet-options.js';
+import type { FleetObserver, FleetOptions, FleetState } from './fleet-options.js';
 import { LoopDelay } from './measure/loop-delay.js';
 import { Recorder } from './measure/recorder.js';
 import type { PingProbe } from './ping/ping-probe.js';
@@ -80,7 +80,7 @@ export class Fleet {
     this.inspection = new Inspection(now);
     this.#retries = new RetryQueue(random);
     this.socketsKind = socketsKind;
-    this.#sockets = openSockets(socketsKind, connectionCount(options));
+    this.#sockets = openSockets(socketsKind);
     this.rotationsWanted = rotations ?? (durationMs === undefined ? DEFAULT_ROTATIONS : Number.POSITIVE_INFINITY);
     this.#envoys = makeEnvoys(options, tokens, badEnvoys, this.#context());
     this.ping = ping;

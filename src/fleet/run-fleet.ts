@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
+import { reserveDescriptors } from '../platform/index.js';
 import { Fleet } from './fleet.js';
-import { connectionCount, type FleetObserver, type FleetOptions } from './fleet-options.js';
+import type { FleetObserver, FleetOptions } from './fleet-options.js';
 import { requireOpenFiles } from './open-file-limit.js';
 import { PingProbe } from './ping/ping-probe.js';
 import { type FleetReport, reportOf } from './report/fleet-report.js';
@@ -33,8 +34,9 @@ export interface FleetRun {
  */
 export async function runFleet(options: FleetOptions, surroundings: FleetSurroundings): Promise<FleetRun> {
   const { observer, signal, now, random } = surroundings;
-  requireOpenFiles(connectionCount(options));
+  const files = requireOpenFiles(options.envoys * (options.connections === 'per-stream' ? options.streams.length : 1));
   const socketsKind = socketsKindOf(options.hotPath);
+  if (socketsKind === 'addon') reserveDescriptors(files);
   const tokens = await tokensOf(options);
   const ping = new PingProbe({ socketPath: options.socket, ...PING });
   await ping.ready;

@@ -145,13 +145,7 @@ export class HeaderDecoder {
       const first = block[reader.at] ?? 0;
       let field: HeaderField;
       if (first >= INDEXED) {
-        const entry = STATIC_TABLE[first - INDEXED - 1];
-        if (entry === undefined) {
-          field = this.#entry(reader.integer(0x7f));
-        } else {
-          reader.at += 1;
-          field = entry;
-        }
+        field = this.#entry(reader.integer(0x7f));
       } else if (first >= KEPT) {
         field = this.#literal(reader, 0x3f);
         this.#keep(field);
@@ -162,7 +156,7 @@ export class HeaderDecoder {
       } else {
         field = this.#literal(reader, 0x0f);
       }
-      listBytes += field[0].length + field[1].length + ENTRY_OVERHEAD_BYTES;
+      listBytes += bytesOf(field);
       if (listBytes <= maxListBytes) fields.push(field);
     }
     return listBytes <= maxListBytes ? fields : undefined;
@@ -231,11 +225,8 @@ class BlockReader {
 
   string(): string {
     const { block } = this;
-    const first = block[this.at] ?? 0;
-    const isHuffman = first >= 0x80;
-    let length = first & 0x7f;
-    if (length < 0x7f && this.at < block.length) this.at += 1;
-    else length = this.integer(0x7f);
+    const isHuffman = (block[this.at] ?? 0) >= 0x80;
+    const length = this.integer(0x7f);
     const end = this.at + length;
     if (end > block.length) throw new RangeError('hpack: got a string that ends behind its block');
     const start = this.at;

@@ -23,36 +23,12 @@ const COLON = 0x3a;
 /** They speak of one hop, which frames do here. (RFC 9113 §8.2.2) */
 const OF_CONNECTION = new Set(['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade']);
 
-/** Reads the pseudo-header fields, which come first. */
-class PseudoFields {
-  method: string | undefined;
-  path: string | undefined;
-  scheme: string | undefined;
-  authority: string | undefined;
+const PSEUDO = [':method', ':scheme', ':path', ':authority'] as const;
 
-  /** False for one that is unknown, or has been there. */
-  take(name: string, value: string): boolean {
-    switch (name) {
-      case ':method':
-        if (this.method !== undefined) return false;
-        this.method = value;
-        return true;
-      case ':path':
-        if (this.path !== undefined) return false;
-        this.path = value;
-        return true;
-      case ':scheme':
-        if (this.scheme !== undefined) return false;
-        this.scheme = value;
-        return true;
-      case ':authority':
-        if (this.authority !== undefined) return false;
-        this.authority = value;
-        return true;
-      default:
-        return false;
-    }
-  }
+type PseudoFields = Record<(typeof PSEUDO)[number], string | undefined>;
+
+function isPseudo(name: string): name is keyof PseudoFields {
+  return (PSEUDO as readonly string[]).includes(name);
 }
 
 /**
@@ -62,14 +38,23 @@ class PseudoFields {
  */
 export function readRequestHead(streamId: number, all: readonly HeaderField[]): RequestHead {
   const malformed = (message: string): StreamError => new StreamError(streamId, ErrorCode.protocolError, message);
-  const pseudo = new PseudoFields();
+  const pseudo: PseudoFields = {
+    ':method': undefined,
+    ':scheme': undefined,
+    ':path': undefined,
+    ':authority': undefined,
+  };
   let count = 0;
   for (let field = all[count]; field?.[0].charCodeAt(0) === COLON; field = all[count]) {
-    if (!pseudo.take(field[0], field[1])) throw malformed('got a pseudo-header field that is unknown, or twice');
+    const name = field[0];
+    if (!isPseudo(name) || pseudo[name] !== undefined) {
+      throw malformed('got a pseudo-header field that is unknown, or twice');
+    }
+    pseudo[name] = field[1];
     count += 1;
   }
-  const { method, path, scheme } = pseudo;
-  if (!method || !path || !scheme) throw malformed('got a request without :method, :scheme or :path');
+  const { ':method': method, ':path': path } = pseudo;
+  if (!method || !path || !pseudo[':scheme']) throw malformed('got a request without :method, :scheme or :path');
   const fields: HeaderField[] = [];
   let contentBytes: number | undefined;
   for (let index = count; index < all.length; index += 1) {

@@ -11,7 +11,7 @@ import {
 } from './frames.js';
 import type { PeerSettings } from './peer-settings.js';
 import type { ServerStream } from './server-stream.js';
-import type { OutboxOwner, Wire } from './wire.js';
+import type { Outbox, OutboxOwner, Wire } from './wire.js';
 
 /**
  * All but content that waits for a peer to read, while it goes on to send: the heads of 2 000 answers at once are 150 kB.
@@ -70,23 +70,17 @@ export class Sender implements OutboxOwner {
 
   /** A frame with one number in it: RST_STREAM and WINDOW_UPDATE. */
   numberFrame(type: number, streamId: number, value: number): void {
-    const { outbox } = this.wire;
-    outbox.claim(this, FRAME_HEADER_BYTES + NUMBER_BYTES);
-    writeFrameHeader(outbox.bytes, type, 0, streamId, NUMBER_BYTES, outbox.used);
-    writeUint32(outbox.bytes, value, outbox.used + FRAME_HEADER_BYTES);
-    outbox.used += FRAME_HEADER_BYTES + NUMBER_BYTES;
+    const outbox = this.#begin(type, 0, streamId, NUMBER_BYTES, NUMBER_BYTES);
+    writeUint32(outbox.bytes, value, outbox.used);
+    outbox.used += NUMBER_BYTES;
     this.#besidesContent += FRAME_HEADER_BYTES + NUMBER_BYTES;
   }
 
   headers(streamId: number, block: Buffer, isLast: boolean): void {
     if (block.length <= MAX_BLOCK_IN_OUTBOX) {
-      const { outbox } = this.wire;
       const flags = isLast ? Flag.endHeaders | Flag.endStream : Flag.endHeaders;
+      this.#begin(Frame.headers, flags, streamId, block.length, block.length).append(block);
       this.#besidesContent += FRAME_HEADER_BYTES + block.length;
-      outbox.claim(this, FRAME_HEADER_BYTES + block.length);
-      writeFrameHeader(outbox.bytes, Frame.headers, flags, streamId, block.length, outbox.used);
-      outbox.used += FRAME_HEADER_BYTES;
-      outbox.append(block);
       return;
     }
     const encoded = encodeHeaders(streamId, block, this.#maxFrame, isLast);
@@ -191,12 +185,17 @@ export class Sender implements OutboxOwner {
 
   /** Sends a DATA frame, behind what lies in the outbox. */
   #frame(stream: ServerStream, length: number, head: Buffer, tail: Buffer, onWritten: (() => void) | undefined): void {
-    const { outbox } = this.wire;
     this.#window -= length;
     stream.sendWindow -= length;
-    outbox.claim(this, FRAME_HEADER_BYTES);
-    writeFrameHeader(outbox.bytes, Frame.data, 0, stream.id, length, outbox.used);
+    this.wire.send(this.#begin(Frame.data, 0, stream.id, length, 0).take(), head, tail, onWritten);
+  }
+
+  /** Begins a frame of `length` in the outbox, with room for as much of its payload as goes there, too. */
+  #begin(type: number, flags: number, streamId: number, length: number, room: number): Outbox {
+    const { outbox } = this.wire;
+    outbox.claim(this, FRAME_HEADER_BYTES + room);
+    writeFrameHeader(outbox.bytes, type, flags, streamId, length, outbox.used);
     outbox.used += FRAME_HEADER_BYTES;
-    this.wire.send(outbox.take(), head, tail, onWritten);
+    return outbox;
   }
 }

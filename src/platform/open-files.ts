@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { loadAddon } from '../addon/index.js';
 
 /**
  * How many files this process may have open; infinite where the system does not tell. Node raises its own limit to the
@@ -11,4 +12,14 @@ export function openFileLimit(): number {
   } catch {
     return Number.POSITIVE_INFINITY;
   }
+}
+
+/**
+ * Makes room for so many descriptors in the kernel's table, as far as the limit goes, and waits for it: up to 15 ms, which whoever
+ * opens one too many for the table waits otherwise, at each doubling. A hub that listens has it made ahead, by a thread.
+ * Without the addon nothing is done.
+ */
+export function reserveDescriptors(count: number): void {
+  const load = loadAddon();
+  if (load.kind === 'loaded') load.addon.reserveDescriptors(count);
 }

@@ -24,7 +24,6 @@ export interface SocketHub
     | 'stopListening'
     | 'resumeAccepting'
     | 'connect'
-    | 'reserve'
     | 'send'
     | 'awaitWritable'
     | 'setReading'

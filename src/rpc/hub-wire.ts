@@ -86,20 +86,15 @@ export class HubWire implements Wire {
   writable(): void {
     const unsent = this.#unsent;
     if (unsent === undefined) return;
-    for (let next = unsent.next; next !== undefined; next = unsent.next) {
-      const sent = this.#hub.send(this.#slot, 0, next);
-      if (sent < 0) {
-        this.destroy();
-        return;
-      }
-      unsent.took(sent);
-      if (sent < next.length) {
-        this.#hub.awaitWritable(this.#slot);
-        return;
-      }
+    const failure = unsent.drain((bytes) => this.#hub.send(this.#slot, 0, bytes));
+    if (failure < 0) {
+      this.destroy();
+    } else if (unsent.bytes > 0) {
+      this.#hub.awaitWritable(this.#slot);
+    } else {
+      this.#unsent = undefined;
+      if (this.#isEnding) this.#hub.finish(this.#slot);
     }
-    this.#unsent = undefined;
-    if (this.#isEnding) this.#hub.finish(this.#slot);
   }
 
   /** Keeps what is copied, then what is not, which is somebody else's until `onWritten`. */

@@ -21,4 +21,4 @@ export { addUnaryMethod, type ServedCall, type UnaryMethod } from './unary-metho
 export { type Listener, listenUnix, type UnixListenerOptions } from './unix-listener.js';
 export { UnsentBytes } from './unsent-bytes.js';
 export { WireReader } from './wire-reader.js';
-export { fieldBytes, textFieldBytes, WireWriter } from './wire-writer.js';
+export { fieldBytes, textFieldBytes, varintBytes, WireWriter } from './wire-writer.js';

@@ -65,6 +65,17 @@ export class UnsentBytes {
     piece.onWritten?.();
   }
 
+  /** Sends what the system takes: `send` tells how much that was of what it was given, or a negative errno, which is returned. */
+  drain(send: (bytes: Buffer) => number): number {
+    for (let next = this.next; next !== undefined; next = this.next) {
+      const sent = send(next);
+      if (sent < 0) return sent;
+      this.took(sent);
+      if (sent < next.length) break;
+    }
+    return 0;
+  }
+
   /** Nothing of it will be sent. */
   giveUp(): void {
     const pieces = this.#pieces.slice(this.#first);

@@ -20,6 +20,7 @@ export class WireReader {
   /** Of the value of this field: the bytes of a length-delimited one; of all other kinds none. */
   #start = 0;
   #end = 0;
+  #type = VARINT;
   #number = 0;
   #high = 0;
 
@@ -31,14 +32,12 @@ export class WireReader {
   next(): number {
     const bytes = this.#bytes;
     if (this.#at === bytes.length) return 0;
-    const first = bytes[this.#at] ?? 0;
-    let key = first;
-    if (first < 0x80) this.#at += 1;
-    else key = this.#varint();
+    const key = this.#varint();
     const field = key >>> 3;
     if (field === 0) throw new RangeError('field number 0');
     this.#start = this.#at;
     const type = key & 7;
+    this.#type = type;
     if (type === LENGTH_DELIMITED) {
       const length = this.#varint();
       this.#start = this.#at;
@@ -59,6 +58,11 @@ export class WireReader {
     this.#end = this.#at;
     if (this.#at > bytes.length) throw new RangeError('the message ends within a field');
     return field;
+  }
+
+  /** Whether the value is bytes, a text or a message. */
+  get isDelimited(): boolean {
+    return this.#type === LENGTH_DELIMITED;
   }
 
   /** The value, as a part of the message's own memory. */

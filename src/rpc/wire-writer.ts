@@ -1,10 +1,10 @@
 import { writeAscii } from '../http2/index.js';
 
-/** Of a length in base 128; none of ours is above 256 MiB. (Protocol Buffers, "Encoding") */
-function varintBytes(value: number): number {
-  if (value < 0x80) return 1;
-  if (value < 0x4000) return 2;
-  return value < 0x20_0000 ? 3 : 4;
+/** Of a number in base 128, least significant group first; of 53 bits at most. (Protocol Buffers, "Encoding") */
+export function varintBytes(value: number): number {
+  let count = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) count += 1;
+  return count;
 }
 
 /** A whole length-delimited field whose content has so many bytes. */
@@ -18,7 +18,7 @@ export function textFieldBytes(text: string): number {
 }
 
 /**
- * Writes length-delimited fields into memory that has just the room for them. By hand, since each of thousands of pods has a
+ * Writes fields into memory that has just the room for them. By hand, since each of thousands of pods has a
  * response of its own: with the writer of protobuf.js and a buffer for each part that takes seven times as many calls.
  */
 export class WireWriter {
@@ -37,15 +37,18 @@ export class WireWriter {
     this.#at += part.length;
   }
 
-  /** Begins a field; its content, which so many bytes belong to, comes next. `key` is its number and wire type. */
-  begin(key: number, contentBytes: number): void {
+  /**
+   * A key, the number and wire type of a field, and what stands behind it: its value when that is a number, of 53 bits at most;
+   * else how many bytes its content has, which comes next.
+   */
+  head(key: number, value: number): void {
     const { bytes } = this;
     let at = this.#at;
     bytes[at] = key;
     at += 1;
-    let rest = contentBytes;
-    for (; rest >= 0x80; rest >>>= 7) {
-      bytes[at] = (rest & 0x7f) | 0x80;
+    let rest = value;
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) {
+      bytes[at] = (rest % 0x80) | 0x80;
       at += 1;
     }
     bytes[at] = rest;
@@ -54,7 +57,7 @@ export class WireWriter {
 
   text(key: number, text: string): void {
     const byteCount = Buffer.byteLength(text);
-    this.begin(key, byteCount);
+    this.head(key, byteCount);
     this.#at =
       byteCount === text.length ? writeAscii(this.bytes, text, this.#at) : this.#at + this.bytes.write(text, this.#at);
   }

@@ -52,7 +52,7 @@ export function responseLayout(form: Form, identifier: string): ResponseLayout {
         // resources: Resource { name, version, resource: Any { type_url, value: Secret { name, … } } }
         resourceBytes: (resource) => fieldBytes(deltaResourceBytes(resource)),
         writeResource(writer, resource) {
-          writer.begin(RESOURCES_KEY, deltaResourceBytes(resource));
+          writer.head(RESOURCES_KEY, deltaResourceBytes(resource));
           writer.text(RESOURCE_NAME_KEY, resource.name);
           writer.text(RESOURCE_VERSION_KEY, resource.version);
           writeAny(writer, RESOURCE_RESOURCE_KEY, resource);
@@ -81,9 +81,9 @@ function secretBytes({ name, body }: ResponseResource): number {
 }
 
 function writeAny(writer: WireWriter, key: number, resource: ResponseResource): void {
-  writer.begin(key, anyBytes(resource));
+  writer.head(key, anyBytes(resource));
   writer.put(ANY_TYPE);
-  writer.begin(ANY_VALUE_KEY, secretBytes(resource));
+  writer.head(ANY_VALUE_KEY, secretBytes(resource));
   writer.text(SECRET_NAME_KEY, resource.name);
   writer.put(resource.body);
 }

@@ -2,15 +2,33 @@ import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { loadAddon } from '../../src/addon/index.js';
-import { openSocketHub } from '../../src/platform/index.js';
+import { openSocketHub, reserveDescriptors, type SocketHub, type SocketHubEvents } from '../../src/platform/index.js';
 import { shortDir } from '../support/short-dir.js';
 
 const load = loadAddon();
 const skip = load.kind === 'absent' && load.reason;
 
 const PEERS = 300;
+
+/** A hub that tells these things, closed with the test. */
+function openHub(t: Test, events: Partial<SocketHubEvents>): SocketHub {
+  const ignored = { accepted() {}, received() {}, ended() {}, writable() {}, acceptFailed() {} };
+  const answer = openSocketHub(Buffer.alloc(64), { ...ignored, ...events });
+  if (answer.kind !== 'open') throw new Error(answer.reason);
+  t.teardown(() => answer.hub.close());
+  return answer.hub;
+}
+
+/** Where a test puts its sockets; they end with it. */
+function peersOf(t: Test): Socket[] {
+  const peers: Socket[] = [];
+  t.teardown(() => {
+    for (const peer of peers) peer.destroy();
+  });
+  return peers;
+}
 
 /** For which a peer's bytes keep the event loop, as a first request does whose code is cold. */
 const WORK_MS = 1;
@@ -24,8 +42,7 @@ t.test('turns are short when what peers send takes long, and nothing is lost by 
   const all = new Promise<void>((resolve) => {
     onAll = resolve;
   });
-  const answer = openSocketHub(Buffer.alloc(64), {
-    accepted() {},
+  const hub = openHub(t, {
     received(_slot, start, end) {
       if (inThisTurn === 0) {
         setImmediate(() => {
@@ -38,18 +55,9 @@ t.test('turns are short when what peers send takes long, and nothing is lost by 
       for (const endMs = performance.now() + WORK_MS; performance.now() < endMs; );
       if (received === PEERS) onAll();
     },
-    ended() {},
-    writable() {},
-    acceptFailed() {},
   });
-  if (answer.kind !== 'open') throw new Error(answer.reason);
-  const { hub } = answer;
-  t.teardown(() => hub.close());
   hub.listen(path, 4096);
-  const peers: Socket[] = [];
-  t.teardown(() => {
-    for (const peer of peers) peer.destroy();
-  });
+  const peers = peersOf(t);
   await Promise.all(
     Array.from({ length: PEERS }, () => {
       const peer = connect(path);
@@ -78,16 +86,10 @@ t.test('connects as a client, and reads only when it is told to', { skip }, asyn
   const until = async (length: number): Promise<void> => {
     while (told.length < length) await new Promise<void>((resolve) => (onTold = resolve));
   };
-  const answer = openSocketHub(Buffer.alloc(64), {
-    accepted() {},
+  const hub = openHub(t, {
     received: (_slot, start, end) => tell(hub.arena.toString('latin1', start, end)),
     ended: (_slot, errno) => tell(`ended ${errno}`),
-    writable() {},
-    acceptFailed() {},
   });
-  if (answer.kind !== 'open') throw new Error(answer.reason);
-  const { hub } = answer;
-  t.teardown(() => hub.close());
   t.equal(hub.connect(path), -constants.errno.ENOENT, 'nobody is there');
   t.equal(hub.connect('x'.repeat(108)), -constants.errno.EINVAL, 'no path of a socket');
 
@@ -126,29 +128,17 @@ function tableSlots(): number {
 t.test('who listens has room for descriptors before peers come for them', { skip }, async (t) => {
   const path = join(shortDir(t), 's');
   let accepted = 0;
-  const answer = openSocketHub(Buffer.alloc(64), {
-    accepted: () => (accepted += 1),
-    received() {},
-    ended() {},
-    writable() {},
-    acceptFailed() {},
-  });
-  if (answer.kind !== 'open') throw new Error(answer.reason);
-  const { hub } = answer;
-  t.teardown(() => hub.close());
+  const hub = openHub(t, { accepted: () => (accepted += 1) });
   hub.listen(path, 4096);
   const until = async (isSo: () => boolean): Promise<void> => {
     while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
   };
   await until(() => tableSlots() >= 1024);
-  const peers: Socket[] = [];
-  t.teardown(() => {
-    for (const peer of peers) peer.destroy();
-  });
+  const peers = peersOf(t);
   // Each takes two descriptors of this process: more than half of the room is used, and there is more before it is full.
   for (let count = 0; count < 300; count += 1) peers.push(connect(path));
   await until(() => accepted === 300 && tableSlots() >= 4096);
   const before = tableSlots();
-  hub.reserve(before + 1);
+  reserveDescriptors(before + 1);
   t.ok(tableSlots() > before);
 });

@@ -29,17 +29,17 @@ export class FrameReader {
     }
   }
 
-  #read(bytes: Buffer, start: number, length: number): Buffer | undefined {
+  #read(bytes: Buffer, start: number, stop: number): Buffer | undefined {
     let at = start;
-    while (length - at >= FRAME_HEADER_BYTES) {
+    while (stop - at >= FRAME_HEADER_BYTES) {
       const size = uint24(bytes, at);
       if (size > DEFAULT_MAX_FRAME_BYTES) throw new RangeError(`http2: got a frame of ${size} bytes`);
       const end = at + FRAME_HEADER_BYTES + size;
-      if (end > length) break;
+      if (end > stop) break;
       const streamId = uint31(bytes, at + 5);
       this.sink(bytes[at + 3] ?? 0, bytes[at + 4] ?? 0, streamId, bytes, at + FRAME_HEADER_BYTES, end);
       at = end;
     }
-    return at === length ? undefined : Buffer.from(bytes.subarray(at, length));
+    return at === stop ? undefined : Buffer.from(bytes.subarray(at, stop));
   }
 }

@@ -7,9 +7,6 @@ import type { FleetSocket, FleetSocketEvents, FleetSockets } from './fleet-socke
 /** The opening of an Envoy whose first requests are as large as a real one's goes out in one piece. */
 const OUTBOX_BYTES = 256 * 1024;
 
-/** For Node itself, and the PING connections. */
-const OTHER_FILES = 64;
-
 /** In a turn of the event loop, so that what comes is read in between. */
 const NEWCOMERS_PER_TURN = 32;
 
@@ -22,11 +19,8 @@ export class HubSockets implements FleetSockets {
   #newcomers: (() => void)[] = [];
   #isClosed = false;
 
-  /**
-   * For about so many sockets.
-   * @throws TypeError without the addon, and on other systems than Linux.
-   */
-  constructor(count: number) {
+  /** @throws TypeError without the addon, and on other systems than Linux. */
+  constructor() {
     const sockets = this.#sockets;
     const answer = openSocketHub(this.#outbox.bytes, {
       accepted() {},
@@ -37,7 +31,6 @@ export class HubSockets implements FleetSockets {
     });
     if (answer.kind === 'unavailable') throw new TypeError(answer.reason);
     this.#hub = answer.hub;
-    this.#hub.reserve(count + OTHER_FILES);
   }
 
   connect(path: string, events: FleetSocketEvents): FleetSocket {
@@ -168,18 +161,9 @@ class HubSocket implements FleetSocket, OutboxOwner {
     const { hub, slot } = this;
     const unsent = this.#unsent;
     if (unsent === undefined) return;
-    for (let next = unsent.next; next !== undefined; next = unsent.next) {
-      const sent = hub.send(slot, 0, next);
-      if (sent < 0) {
-        this.failed('write', -sent);
-        return;
-      }
-      unsent.took(sent);
-      if (sent < next.length) {
-        hub.awaitWritable(slot);
-        return;
-      }
-    }
-    this.#unsent = undefined;
+    const failure = unsent.drain((bytes) => hub.send(slot, 0, bytes));
+    if (failure < 0) this.failed('write', -failure);
+    else if (unsent.bytes > 0) hub.awaitWritable(slot);
+    else this.#unsent = undefined;
   }
 }

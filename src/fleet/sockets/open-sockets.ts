@@ -11,7 +11,6 @@ export function socketsKindOf(mode: HotPathMode): SocketsKind {
   return process.platform === 'linux' && chooseHotPath(mode).kind === 'native' ? 'addon' : 'node';
 }
 
-/** For about so many sockets. */
-export function openSockets(kind: SocketsKind, count: number): FleetSockets {
-  return kind === 'addon' ? new HubSockets(count) : new NodeSockets();
+export function openSockets(kind: SocketsKind): FleetSockets {
+  return kind === 'addon' ? new HubSockets() : new NodeSockets();
 }

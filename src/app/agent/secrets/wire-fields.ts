@@ -1,3 +1,5 @@
+import { fieldBytes, varintBytes, WireReader, WireWriter } from '../../../rpc/index.js';
+
 /**
  * A protobuf message as a tree of its fields. (Protocol Buffers, "Encoding") By hand, because some of them hold keys: the
  * tree is written into one buffer of its own, without a copy on the way that nobody wipes.
@@ -17,7 +19,7 @@ const MAX_FIELD_NUMBER = 15;
 /** The message, in memory of its own, which may be wiped. Fields stand in the order given. */
 export function encodeMessage(fields: readonly WireField[]): Buffer {
   const message = Buffer.allocUnsafeSlow(messageLength(fields));
-  writeMessage(message, 0, fields);
+  writeMessage(new WireWriter(message), fields);
   return message;
 }
 
@@ -26,23 +28,18 @@ export function encodeMessage(fields: readonly WireField[]): Buffer {
  * @throws RangeError when it is not there: a mistake of ours.
  */
 export function fieldContent(message: Buffer, number: number): Buffer {
-  for (let at = 0; at < message.length; ) {
-    const key = message.readUInt8(at);
-    const { value: length, end: start } = readVarint(message, at + 1);
-    const isDelimited = (key & 7) === LENGTH_DELIMITED;
-    const end = isDelimited ? start + length : start;
-    if (isDelimited && key >> 3 === number) return message.subarray(start, end);
-    at = end;
+  const reader = new WireReader(message);
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === number && reader.isDelimited) return reader.value();
   }
   throw new RangeError(`message: got no field ${number}, expected one`);
 }
 
 function messageLength(fields: readonly WireField[]): number {
-  return fields.reduce((sum, { value }) => {
-    if (typeof value === 'number') return sum + 1 + varintLength(value);
-    const length = contentLength(value);
-    return sum + 1 + varintLength(length) + length;
-  }, 0);
+  return fields.reduce(
+    (sum, { value }) => sum + (typeof value === 'number' ? 1 + varintBytes(value) : fieldBytes(contentLength(value))),
+    0,
+  );
 }
 
 function contentLength(value: Exclude<WireField['value'], number>): number {
@@ -50,42 +47,18 @@ function contentLength(value: Exclude<WireField['value'], number>): number {
   return value instanceof Uint8Array ? value.length : messageLength(value);
 }
 
-function writeMessage(target: Buffer, offset: number, fields: readonly WireField[]): number {
-  let at = offset;
+function writeMessage(writer: WireWriter, fields: readonly WireField[]): void {
   for (const { number, value } of fields) {
     if (number > MAX_FIELD_NUMBER) throw new RangeError(`field number: got ${number}, expected at most 15`);
+    const key = number << 3;
     if (typeof value === 'number') {
-      at = writeVarint(target, target.writeUInt8((number << 3) | VARINT, at), value);
-      continue;
+      writer.head(key | VARINT, value);
+    } else if (typeof value === 'string') {
+      writer.text(key | LENGTH_DELIMITED, value);
+    } else {
+      writer.head(key | LENGTH_DELIMITED, contentLength(value));
+      if (value instanceof Uint8Array) writer.put(value);
+      else writeMessage(writer, value);
     }
-    at = writeVarint(target, target.writeUInt8((number << 3) | LENGTH_DELIMITED, at), contentLength(value));
-    if (typeof value === 'string') at += target.write(value, at);
-    else if (value instanceof Uint8Array) {
-      target.set(value, at);
-      at += value.length;
-    } else at = writeMessage(target, at, value);
-  }
-  return at;
-}
-
-function varintLength(value: number): number {
-  let length = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 128)) length += 1;
-  return length;
-}
-
-function writeVarint(target: Buffer, offset: number, value: number): number {
-  let at = offset;
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 128)) at = target.writeUInt8((rest % 128) | 0x80, at);
-  return target.writeUInt8(rest, at);
-}
-
-function readVarint(source: Buffer, offset: number): { value: number; end: number } {
-  let value = 0;
-  for (let at = offset, factor = 1; ; at += 1, factor *= 128) {
-    const byte = source.readUInt8(at);
-    value += (byte & 0x7f) * factor;
-    if (byte < 0x80) return { value, end: at + 1 };
   }
 }
