@@ -39,7 +39,8 @@ class TurnBudget {
 };
 
 // Keeps room for as many descriptors again as there are, four times as many at a time, which a thread of libuv's pool waits
-// for: when thousands of peers connect at once, the event loop would at each doubling.
+// for: when thousands of peers connect at once, the event loop would at each doubling. The first room is made before
+// anybody connects, and is so large (32 kB of the kernel's) that a crowd does not fill it while the next is made.
 class DescriptorRoom {
  public:
   void keepAhead(Napi::Env env, int highest) {
@@ -50,7 +51,7 @@ class DescriptorRoom {
   }
 
  private:
-  static constexpr int kFirst = 1024;
+  static constexpr int kFirst = 4096;
   static constexpr int kMost = 1 << 20;
 
   // Deletes itself when it is done.
@@ -92,6 +93,7 @@ class PolledHub {
     uv_poll_start(&owned->poll_, UV_READABLE, turn);
     owned->holder_ = &holder;
     holder = owned;
+    owned->keepRoom();
     return true;
   }
 

@@ -25,22 +25,22 @@ export interface RunningApp {
  * the first failure is thrown at the end.
  */
 export class Teardown {
-  readonly #ends: (() => void | Promise<void>)[] = [];
-  #ending: Promise<void> | undefined;
+  private readonly ends: (() => void | Promise<void>)[] = [];
+  private ending: Promise<void> | undefined;
 
   add(end: () => void | Promise<void>): void {
-    this.#ends.push(end);
+    this.ends.push(end);
   }
 
   /** Safe to call twice. */
   run(): Promise<void> {
-    this.#ending ??= this.#runAll();
-    return this.#ending;
+    this.ending ??= this.runAll();
+    return this.ending;
   }
 
-  async #runAll(): Promise<void> {
+  private async runAll(): Promise<void> {
     const failures: unknown[] = [];
-    for (const end of this.#ends.reverse()) {
+    for (const end of this.ends.reverse()) {
       try {
         await end();
       } catch (error) {

@@ -97,7 +97,7 @@ class CaCall {
     const { now, random, logger, budgetMs = DEFAULT_BUDGET_MS, deadlineMs = DEFAULT_DEADLINE_MS } = this.options;
     const endMs = now() + budgetMs;
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await this.#attempt(Math.min(endMs, now() + deadlineMs));
+      const outcome = await this.attempt(Math.min(endMs, now() + deadlineMs));
       if ('chainPem' in outcome) return outcome;
       const waitMs = backOffMs(attempt, random());
       const isLast = attempt === MAX_ATTEMPTS || now() + waitMs >= endMs;
@@ -108,35 +108,35 @@ class CaCall {
         [Field.code]: outcome.error.code,
         [Field.error]: outcome.error.message,
       });
-      await this.#pause(waitMs);
+      await this.pause(waitMs);
     }
   }
 
   /** One call on the shared connection. Resolves with a failure when the CA or the way to it failed; rejects for all else. */
-  async #attempt(deadlineMs: number): Promise<CaAnswer | CaFailure> {
+  private async attempt(deadlineMs: number): Promise<CaAnswer | CaFailure> {
     const { csrPem, ttlMs, token, signal } = this.request;
-    this.#throwIfCancelled();
+    this.throwIfCancelled();
     const metadata = { authorization: bearer(await token.read()), clusterid: this.options.clusterId };
     const lease = await this.connection.lease();
     let isBroken = false;
     try {
-      this.#throwIfCancelled();
+      this.throwIfCancelled();
       const bytes = encodeCertificateRequest(csrPem, ttlMs);
       const call = { metadata, deadlineMs, signal };
       return cutAnswer(decodeCertificateResponse(await lease.connection.unary(CREATE_CERTIFICATE, bytes, call)));
     } catch (error) {
-      this.#throwIfCancelled();
+      this.throwIfCancelled();
       isBroken = true;
       if (!(error instanceof CallFailure)) throw wrapError('ERR_INTERNAL', 'asking the CA', error);
       const failure = readFailure(error, describe(this.options));
-      isBroken = await this.#isBroken(failure, lease);
+      isBroken = await this.isBroken(failure, lease);
       return failure;
     } finally {
       this.connection.release(lease, isBroken);
     }
   }
 
-  async #isBroken({ connection }: CaFailure, lease: Lease): Promise<boolean> {
+  private async isBroken({ connection }: CaFailure, lease: Lease): Promise<boolean> {
     switch (connection) {
       case 'good':
         return false;
@@ -149,15 +149,15 @@ class CaCall {
     }
   }
 
-  async #pause(waitMs: number): Promise<void> {
+  private async pause(waitMs: number): Promise<void> {
     try {
       await sleep(waitMs, undefined, { signal: AbortSignal.any([this.request.signal, this.closing]) });
     } catch {
-      this.#throwIfCancelled();
+      this.throwIfCancelled();
     }
   }
 
-  #throwIfCancelled(): void {
+  private throwIfCancelled(): void {
     if (!this.request.signal.aborted && !this.closing.aborted) return;
     throw new IdentityError('ERR_CANCELLED', 'the request for a certificate was cancelled');
   }

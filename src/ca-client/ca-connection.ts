@@ -32,20 +32,20 @@ interface SharedConnection extends Lease {
  * file as it stands then: that is how a changed root is picked up. (reference: Istio A67)
  */
 export class CaConnection {
-  #current: SharedConnection | undefined;
-  #dialling: Promise<SharedConnection> | undefined;
-  readonly #open = new Set<SharedConnection>();
-  #isClosed = false;
+  private current: SharedConnection | undefined;
+  private dialling: Promise<SharedConnection> | undefined;
+  private readonly open = new Set<SharedConnection>();
+  private isClosed = false;
 
   constructor(private readonly options: CaConnectionOptions) {}
 
   /** @throws IdentityError `ERR_CA_ROOT_INVALID`; `ERR_CANCELLED` after {@link close}. */
   async lease(): Promise<Lease> {
     for (;;) {
-      if (this.#isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
-      const shared = this.#current ?? (await this.#dialOnce());
+      if (this.isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
+      const shared = this.current ?? (await this.dialOnce());
       // While we waited another call may have failed on it; and the CA ends connections, too.
-      if (!shared.connection.isUsable) this.#retire(shared);
+      if (!shared.connection.isUsable) this.retire(shared);
       if (shared.isRetired) continue;
       shared.users += 1;
       return shared;
@@ -57,15 +57,15 @@ export class CaConnection {
    * ended, for the failure of one is no reason to cut off the others.
    */
   release(lease: Lease, isBroken: boolean): void {
-    const shared = this.#sharedOf(lease);
+    const shared = this.sharedOf(lease);
     if (shared === undefined) return;
     shared.users -= 1;
-    if (isBroken || shared.isRetired) this.#retire(shared);
+    if (isBroken || shared.isRetired) this.retire(shared);
   }
 
   /** Whether a connection made now would be verified by other roots than this one was. */
   async hasRootChanged(lease: Lease): Promise<boolean> {
-    const shared = this.#sharedOf(lease);
+    const shared = this.sharedOf(lease);
     if (shared === undefined || 'rootPem' in this.options) return false;
     try {
       return !(await readRoot(this.options)).equals(shared.rootPem);
@@ -77,46 +77,46 @@ export class CaConnection {
 
   /** Ends the connection and all calls on it. Safe to call twice. */
   close(): void {
-    this.#isClosed = true;
-    for (const shared of this.#open) {
-      this.#retire(shared);
-      this.#end(shared);
+    this.isClosed = true;
+    for (const shared of this.open) {
+      this.retire(shared);
+      this.end(shared);
     }
   }
 
-  #sharedOf(lease: Lease): SharedConnection | undefined {
-    for (const shared of this.#open) if (shared === lease) return shared;
+  private sharedOf(lease: Lease): SharedConnection | undefined {
+    for (const shared of this.open) if (shared === lease) return shared;
     return undefined;
   }
 
   /** No later call gets it; it ends with the last one that has it. */
-  #retire(shared: SharedConnection): void {
+  private retire(shared: SharedConnection): void {
     shared.isRetired = true;
-    if (this.#current === shared) this.#current = undefined;
-    if (shared.users === 0) this.#end(shared);
+    if (this.current === shared) this.current = undefined;
+    if (shared.users === 0) this.end(shared);
   }
 
-  #end(shared: SharedConnection): void {
-    if (this.#open.delete(shared)) shared.connection.close();
+  private end(shared: SharedConnection): void {
+    if (this.open.delete(shared)) shared.connection.close();
   }
 
-  #dialOnce(): Promise<SharedConnection> {
-    this.#dialling ??= this.#dial().finally(() => {
-      this.#dialling = undefined;
+  private dialOnce(): Promise<SharedConnection> {
+    this.dialling ??= this.dial().finally(() => {
+      this.dialling = undefined;
     });
-    return this.#dialling;
+    return this.dialling;
   }
 
-  async #dial(): Promise<SharedConnection> {
+  private async dial(): Promise<SharedConnection> {
     const { address, serverName } = this.options;
     const rootPem = await readRoot(this.options);
     // Closed while the root was being read.
-    if (this.#isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
+    if (this.isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
     const named = serverName === undefined ? {} : { serverName };
     const connection = openUnaryConnection({ address, rootPem, ...named });
     const shared: SharedConnection = { connection, rootPem, users: 0, isRetired: false };
-    this.#open.add(shared);
-    this.#current = shared;
+    this.open.add(shared);
+    this.current = shared;
     return shared;
   }
 }

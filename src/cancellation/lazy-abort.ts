@@ -6,7 +6,7 @@ const REASON = 'closed';
  * of them never asked for, and each costs as much as a promise chain.
  */
 export class LazyAbort {
-  #controller: AbortController | undefined;
+  private controller: AbortController | undefined;
   #isAborted = false;
 
   get isAborted(): boolean {
@@ -14,16 +14,16 @@ export class LazyAbort {
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#isAborted) this.#controller.abort(REASON);
+    if (this.controller === undefined) {
+      this.controller = new AbortController();
+      if (this.#isAborted) this.controller.abort(REASON);
     }
-    return this.#controller.signal;
+    return this.controller.signal;
   }
 
   /** Safe to call twice. */
   abort(): void {
     this.#isAborted = true;
-    this.#controller?.abort(REASON);
+    this.controller?.abort(REASON);
   }
 }

@@ -11,30 +11,30 @@ export interface EndSignal {
  * calls of its code.
  */
 export class LightAbort implements EndSignal {
-  #isAborted = false;
-  #listeners: (() => void)[] | undefined;
+  private isAborted = false;
+  private listeners: (() => void)[] | undefined;
 
   get aborted(): boolean {
-    return this.#isAborted;
+    return this.isAborted;
   }
 
   addEventListener(_type: 'abort', listener: () => void): void {
-    if (this.#isAborted) return;
-    if (this.#listeners === undefined) this.#listeners = [listener];
-    else if (!this.#listeners.includes(listener)) this.#listeners.push(listener);
+    if (this.isAborted) return;
+    if (this.listeners === undefined) this.listeners = [listener];
+    else if (!this.listeners.includes(listener)) this.listeners.push(listener);
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    const at = this.#listeners?.indexOf(listener) ?? -1;
-    if (at >= 0) this.#listeners?.splice(at, 1);
+    const at = this.listeners?.indexOf(listener) ?? -1;
+    if (at >= 0) this.listeners?.splice(at, 1);
   }
 
   /** Tells all who listen, each once. Safe to call twice. */
   abort(): void {
-    if (this.#isAborted) return;
-    this.#isAborted = true;
-    const listeners = this.#listeners;
-    this.#listeners = undefined;
+    if (this.isAborted) return;
+    this.isAborted = true;
+    const listeners = this.listeners;
+    this.listeners = undefined;
     for (const listener of listeners ?? []) listener();
   }
 }

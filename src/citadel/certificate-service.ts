@@ -45,80 +45,80 @@ class PendingCall {
 }
 
 class CertificateService {
-  readonly #metrics: MetricRegistry;
-  readonly #inFlight: Gauge;
-  readonly #deadlines: Deadlines<PendingCall>;
-  #isOverloaded = false;
+  private readonly metrics: MetricRegistry;
+  private readonly inFlight: Gauge;
+  private readonly deadlines: Deadlines<PendingCall>;
+  private isOverloaded = false;
 
   constructor(private readonly options: CertificateServiceOptions) {
-    this.#metrics = options.metrics ?? new MetricRegistry();
-    this.#inFlight = this.#metrics.gauge(Metric.certificateRequestsInFlight);
+    this.metrics = options.metrics ?? new MetricRegistry();
+    this.inFlight = this.metrics.gauge(Metric.certificateRequestsInFlight);
     const timeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
-    this.#deadlines = new Deadlines(timeoutMs, (late) => {
-      for (const pending of late) this.#giveUp(pending, tooLate(timeoutMs));
+    this.deadlines = new Deadlines(timeoutMs, (late) => {
+      for (const pending of late) this.giveUp(pending, tooLate(timeoutMs));
     });
   }
 
   /** Answers the call, or refuses it when it has failed, run out of time or been cancelled. */
   answer(bytes: Buffer, call: ServedCall): void {
     const pending = new PendingCall(call, { connection: call.connection, clusterId: clusterId(call) });
-    const refusal = this.#admit(pending.caller);
+    const refusal = this.admit(pending.caller);
     if (refusal !== undefined) {
-      this.#refuse(pending, refusal);
+      this.refuse(pending, refusal);
       return;
     }
-    this.#deadlines.add(pending);
-    call.onGone(() => this.#giveUp(pending, new IdentityError('ERR_CANCELLED', 'the caller has gone')));
-    void this.#serve(bytes, pending);
+    this.deadlines.add(pending);
+    call.onGone(() => this.giveUp(pending, new IdentityError('ERR_CANCELLED', 'the caller has gone')));
+    void this.serve(bytes, pending);
   }
 
   /** Never rejects. */
-  async #serve(bytes: Buffer, pending: PendingCall): Promise<void> {
+  private async serve(bytes: Buffer, pending: PendingCall): Promise<void> {
     const { call, stop, startedAtMs } = pending;
     try {
-      const response = await this.#create(bytes, pending);
+      const response = await this.create(bytes, pending);
       if (!stop.aborted) {
-        this.#observe('OK', startedAtMs);
+        this.observe('OK', startedAtMs);
         call.answer(response);
       }
     } catch (error) {
-      this.#giveUp(pending, error);
+      this.giveUp(pending, error);
     } finally {
-      this.#deadlines.delete(pending);
+      this.deadlines.delete(pending);
       // The place is given back when the work has ended, not when we cease to wait for it: else it would bound nothing.
-      this.#inFlight.add(-1);
+      this.inFlight.add(-1);
     }
   }
 
   /** Refuses the call, unless that has been done already. */
-  #giveUp(pending: PendingCall, error: unknown): void {
+  private giveUp(pending: PendingCall, error: unknown): void {
     if (pending.stop.aborted) return;
     pending.stop.abort();
-    this.#logRefusal(error, pending.caller);
-    this.#refuse(pending, error);
+    this.logRefusal(error, pending.caller);
+    this.refuse(pending, error);
   }
 
-  #refuse({ call, startedAtMs }: PendingCall, error: unknown): void {
-    this.#observe(errorCodeOf(error), startedAtMs);
+  private refuse({ call, startedAtMs }: PendingCall, error: unknown): void {
+    this.observe(errorCodeOf(error), startedAtMs);
     call.refuse(refusalOf(error));
   }
 
   /** Takes a place, or tells why there is none. */
-  #admit(caller: CallerTrace): IdentityError | undefined {
+  private admit(caller: CallerTrace): IdentityError | undefined {
     const limit = this.options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT;
-    if (this.#inFlight.value < limit) {
-      this.#inFlight.add(1);
-      this.#isOverloaded = false;
+    if (this.inFlight.value < limit) {
+      this.inFlight.add(1);
+      this.isOverloaded = false;
       return undefined;
     }
     const error = new IdentityError('ERR_CITADEL_OVERLOADED', `${limit} requests are in flight, try again later`);
     // Said once per overload: a line for each refused call would be load, too.
-    if (!this.#isOverloaded) this.#logRefusal(error, caller);
-    this.#isOverloaded = true;
+    if (!this.isOverloaded) this.logRefusal(error, caller);
+    this.isOverloaded = true;
     return error;
   }
 
-  async #create(bytes: Buffer, { call, caller, stop }: PendingCall): Promise<Buffer> {
+  private async create(bytes: Buffer, { call, caller, stop }: PendingCall): Promise<Buffer> {
     const workload = await this.options.authenticator.authenticate(bearerToken(call));
     if (stop.aborted) throw new IdentityError('ERR_CANCELLED', 'the caller has gone');
     // After the token: whoever has no good one learns nothing about the rest of its request.
@@ -127,12 +127,12 @@ class CertificateService {
     return encodeCertificateResponse(leafPem, this.options.authority.issuersPem);
   }
 
-  #observe(code: ErrorCode | 'OK', startedAtMs: number): void {
+  private observe(code: ErrorCode | 'OK', startedAtMs: number): void {
     const seconds = (performance.now() - startedAtMs) / 1000;
-    this.#metrics.histogram(Metric.certificateRequestSeconds, { code }).observe(seconds);
+    this.metrics.histogram(Metric.certificateRequestSeconds, { code }).observe(seconds);
   }
 
-  #logRefusal(error: unknown, { connection, clusterId }: CallerTrace): void {
+  private logRefusal(error: unknown, { connection, clusterId }: CallerTrace): void {
     const code = errorCodeOf(error);
     const fields = {
       [Field.code]: code,

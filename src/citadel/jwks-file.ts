@@ -22,18 +22,18 @@ const MIN_LOOK_INTERVAL_MS = 1000;
  */
 export class JwksFile {
   #keys: readonly VerificationKey[];
-  #mark: string;
-  #lookedAtMs: number;
-  #lookedForUnknownAtMs = 0;
-  #looking: Promise<void> | undefined;
+  private mark: string;
+  private lookedAtMs: number;
+  private lookedForUnknownAtMs = 0;
+  private looking: Promise<void> | undefined;
 
   private constructor(
     private readonly options: JwksFileOptions,
     first: ReadKeys,
   ) {
     this.#keys = first.keys;
-    this.#mark = first.mark;
-    this.#lookedAtMs = options.now();
+    this.mark = first.mark;
+    this.lookedAtMs = options.now();
   }
 
   /** @throws IdentityError `ERR_JWKS_INVALID`. */
@@ -43,7 +43,7 @@ export class JwksFile {
 
   /** The newest keys, by a look at the file if the last is a second ago. */
   async keys(): Promise<readonly VerificationKey[]> {
-    if (this.#isSecondAgo(this.#lookedAtMs)) await this.#lookOnce();
+    if (this.isSecondAgo(this.lookedAtMs)) await this.lookOnce();
     return this.#keys;
   }
 
@@ -52,32 +52,32 @@ export class JwksFile {
    * look. `undefined` when there was one for this reason less than a second ago.
    */
   async keysForUnknownId(): Promise<readonly VerificationKey[] | undefined> {
-    if (!this.#isSecondAgo(this.#lookedForUnknownAtMs)) return undefined;
-    this.#lookedForUnknownAtMs = this.options.now();
-    await this.#lookOnce();
+    if (!this.isSecondAgo(this.lookedForUnknownAtMs)) return undefined;
+    this.lookedForUnknownAtMs = this.options.now();
+    await this.lookOnce();
     return this.#keys;
   }
 
   /** The distance, not the order: a clock that was set back must not keep us from looking. */
-  #isSecondAgo(timeMs: number): boolean {
+  private isSecondAgo(timeMs: number): boolean {
     return Math.abs(this.options.now() - timeMs) >= MIN_LOOK_INTERVAL_MS;
   }
 
-  #lookOnce(): Promise<void> {
-    this.#looking ??= this.#look().finally(() => {
-      this.#looking = undefined;
+  private lookOnce(): Promise<void> {
+    this.looking ??= this.look().finally(() => {
+      this.looking = undefined;
     });
-    return this.#looking;
+    return this.looking;
   }
 
-  async #look(): Promise<void> {
+  private async look(): Promise<void> {
     const { path, now, logger } = this.options;
-    this.#lookedAtMs = now();
+    this.lookedAtMs = now();
     try {
-      const read = await readKeys(path, this.#mark);
+      const read = await readKeys(path, this.mark);
       if (read === undefined) return;
       this.#keys = read.keys;
-      this.#mark = read.mark;
+      this.mark = read.mark;
       logger.info('token keys reloaded', { [Field.path]: path });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -57,18 +57,18 @@ interface OwnCertificate extends TlsCertificate {
 }
 
 class Renewal implements ServingCertificate {
-  readonly #wheel: TimerWheel;
-  readonly #clock: WheelClock;
-  #user: CertificateUser | undefined;
-  #failures = 0;
-  #isClosed = false;
+  private readonly wheel: TimerWheel;
+  private readonly clock: WheelClock;
+  private user: CertificateUser | undefined;
+  private failures = 0;
+  private isClosed = false;
 
   constructor(
     private readonly options: ServingCertificateOptions,
     private own: OwnCertificate,
   ) {
-    this.#clock = options.clock ?? systemClock;
-    this.#wheel = new TimerWheel(this.#clock);
+    this.clock = options.clock ?? systemClock;
+    this.wheel = new TimerWheel(this.clock);
   }
 
   get current(): TlsCertificate {
@@ -76,33 +76,33 @@ class Renewal implements ServingCertificate {
   }
 
   keepFresh(user: CertificateUser): void {
-    this.#user = user;
+    this.user = user;
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#wheel.close();
+    this.isClosed = true;
+    this.wheel.close();
   }
 
   scheduleNext(): void {
-    const nowMs = this.#clock.now();
+    const nowMs = this.clock.now();
     const { rotateAtMs: dueAtMs, notAfterMs } = this.own;
-    const retryMs = retryDelayMs(this.#failures, Math.max(0, notAfterMs - nowMs), this.options.random());
-    this.#wheel.schedule(this.#failures === 0 ? dueAtMs : nowMs + retryMs, () => void this.#renew());
+    const retryMs = retryDelayMs(this.failures, Math.max(0, notAfterMs - nowMs), this.options.random());
+    this.wheel.schedule(this.failures === 0 ? dueAtMs : nowMs + retryMs, () => void this.renew());
   }
 
   /** Never rejects: a failure keeps the old certificate, and is tried again. */
-  async #renew(): Promise<void> {
+  private async renew(): Promise<void> {
     try {
       const renewed = await issueOwn(this.options);
-      if (this.#isClosed) return;
-      this.#user?.setCertificate(renewed);
+      if (this.isClosed) return;
+      this.user?.setCertificate(renewed);
       this.own.keyPem.fill(0);
       this.own = renewed;
-      this.#failures = 0;
+      this.failures = 0;
     } catch (error) {
-      if (this.#isClosed) return;
-      this.#failures += 1;
+      if (this.isClosed) return;
+      this.failures += 1;
       this.options.logger.warn('serving certificate could not be renewed, the old one stays', {
         [Field.code]: errorCodeOf(error),
         [Field.error]: error instanceof Error ? error.message : String(error),

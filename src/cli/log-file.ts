@@ -8,7 +8,7 @@ type WriteBytes = (bytes: Buffer, offset: number) => number;
  * of its own, and every later line whole. Node's own stream would lose the rest without a word, and glue the next line to it.
  */
 export class LogFile {
-  #isTorn = false;
+  private isTorn = false;
 
   constructor(private readonly write: WriteBytes) {}
 
@@ -19,15 +19,15 @@ export class LogFile {
 
   /** Writes a line with its newline; false when it is lost, or a part of it. */
   writeLine(line: string): boolean {
-    const mending = this.#isTorn ? 1 : 0;
+    const mending = this.isTorn ? 1 : 0;
     const bytes = Buffer.from(mending === 1 ? `\n${line}` : line);
     let written = 0;
     try {
       while (written < bytes.length) written += this.write(bytes, written);
-      this.#isTorn = false;
+      this.isTorn = false;
       return true;
     } catch {
-      if (written > 0) this.#isTorn = written > mending;
+      if (written > 0) this.isTorn = written > mending;
       return false;
     }
   }

@@ -7,27 +7,27 @@ const MAX_KEPT_CHARS = 64 * 1024;
  * that came before it.
  */
 export class LogLines {
-  #kept = '';
-  #isPlanned = false;
+  private kept = '';
+  private isPlanned = false;
 
   /** `write` has written when it returns. */
   constructor(private readonly write: (text: string) => void) {}
 
   add(line: string, isUrgent: boolean): void {
-    this.#kept += line;
-    if (isUrgent || this.#kept.length > MAX_KEPT_CHARS) {
+    this.kept += line;
+    if (isUrgent || this.kept.length > MAX_KEPT_CHARS) {
       this.flush();
-    } else if (!this.#isPlanned) {
-      this.#isPlanned = true;
+    } else if (!this.isPlanned) {
+      this.isPlanned = true;
       setImmediate(() => this.flush());
     }
   }
 
   /** Writes what is there; to be called before the process ends. */
   flush(): void {
-    this.#isPlanned = false;
-    const text = this.#kept;
-    this.#kept = '';
+    this.isPlanned = false;
+    const text = this.kept;
+    this.kept = '';
     if (text !== '') this.write(text);
   }
 }

@@ -48,19 +48,19 @@ export interface DemoClusterOptions extends Sidecert {
  */
 export class DemoCluster {
   readonly plan: DemoPlan;
-  readonly #supervisor: Supervisor;
-  readonly #sidecars = new Map<string, Sidecar>();
-  readonly #agents = new Map<string, SupervisedProcess>();
-  readonly #tokens = new Map<string, PodToken>();
-  readonly #apps: HttpApp[] = [];
-  readonly #ca: CaPlace;
+  private readonly supervisor: Supervisor;
+  private readonly sidecars = new Map<string, Sidecar>();
+  private readonly agents = new Map<string, SupervisedProcess>();
+  private readonly tokens = new Map<string, PodToken>();
+  private readonly apps: HttpApp[] = [];
+  private readonly ca: CaPlace;
   #citadel: SupervisedProcess | undefined;
 
   constructor(private readonly options: DemoClusterOptions) {
     const { directory, plan, onTrouble } = options;
     this.plan = plan;
-    this.#supervisor = new Supervisor({ directory, onDeath: onTrouble });
-    this.#ca = {
+    this.supervisor = new Supervisor({ directory, onDeath: onTrouble });
+    this.ca = {
       name: 'Citadel',
       directory: join(directory, 'citadel'),
       port: plan.citadelPort,
@@ -76,7 +76,7 @@ export class DemoCluster {
 
   /** Holds the root's key, as a CA directory must. */
   get citadelDirectory(): string {
-    return this.#ca.directory;
+    return this.ca.directory;
   }
 
   get citadel(): SupervisedProcess {
@@ -84,27 +84,27 @@ export class DemoCluster {
   }
 
   sidecar(name: string): Sidecar {
-    return present(this.#sidecars.get(name), `sidecar ${name}`);
+    return present(this.sidecars.get(name), `sidecar ${name}`);
   }
 
   agent(workload: string): SupervisedProcess {
-    return present(this.#agents.get(workload), `agent of ${workload}`);
+    return present(this.agents.get(workload), `agent of ${workload}`);
   }
 
   token(workload: string): PodToken {
-    return present(this.#tokens.get(workload), `token of ${workload}`);
+    return present(this.tokens.get(workload), `token of ${workload}`);
   }
 
   /** The issuer's key set, and a token file for each pod. */
   async startTokens(): Promise<void> {
     const issuer = await createTokenIssuer(this.options.now);
-    await writeFile(this.#ca.jwksFile, issuer.jwks);
-    await Promise.all(this.plan.workloads.map((workload) => this.#startToken(issuer, workload)));
+    await writeFile(this.ca.jwksFile, issuer.jwks);
+    await Promise.all(this.plan.workloads.map((workload) => this.startToken(issuer, workload)));
   }
 
   /** Resolves when Citadel takes connections. After a `stop` of its process it may be started again: the root is kept. */
   async startCitadel(): Promise<void> {
-    this.#citadel = await this.#startCa(this.#ca);
+    this.#citadel = await this.startCa(this.ca);
   }
 
   /** One agent per workload. Resolves when all their sockets are there. */
@@ -115,8 +115,8 @@ export class DemoCluster {
           const rotation = readRotation(line);
           if (rotation !== undefined) this.options.onRotation(workload, rotation);
         };
-        const agent = await this.#startAgent(`agent of ${workload.name}`, workload, this.#ca, onLine);
-        this.#agents.set(workload.name, agent);
+        const agent = await this.startAgent(`agent of ${workload.name}`, workload, this.ca, onLine);
+        this.agents.set(workload.name, agent);
       }),
     );
   }
@@ -124,13 +124,13 @@ export class DemoCluster {
   /** The apps and a sidecar in front of each. Resolves when all sidecars hold a certificate. */
   async startSidecars(): Promise<void> {
     for (const { inbound, name } of this.plan.servers) {
-      this.#apps.push(await startHttpbin(present(inbound, `${name}: inbound listener`).appPort));
+      this.apps.push(await startHttpbin(present(inbound, `${name}: inbound listener`).appPort));
     }
     await Promise.all(
       this.plan.sidecars.map(async (plan) => {
         const token = this.token(plan.workload.name);
         const { envoyPath } = this.options;
-        this.#sidecars.set(plan.name, await startSidecar({ plan, token, envoyPath, supervisor: this.#supervisor }));
+        this.sidecars.set(plan.name, await startSidecar({ plan, token, envoyPath, supervisor: this.supervisor }));
       }),
     );
   }
@@ -141,13 +141,13 @@ export class DemoCluster {
    */
   async startForeign(port: number): Promise<{ socketPath: string; close(): Promise<void> }> {
     const directory = join(this.options.directory, 'foreign');
-    const ca = { ...this.#ca, name: 'foreign Citadel', directory, port, keepsRoot: false };
-    const citadel = await this.#startCa(ca);
+    const ca = { ...this.ca, name: 'foreign Citadel', directory, port, keepsRoot: false };
+    const citadel = await this.startCa(ca);
     const impostor: WorkloadPlan = {
       ...present(this.plan.workloads[0], 'first workload'),
       ...{ tokenSource: 'file', directory, socketPath: join(directory, 'sds.sock') },
     };
-    const agent = await this.#startAgent('foreign agent', impostor, ca, () => {});
+    const agent = await this.startAgent('foreign agent', impostor, ca, () => {});
     return {
       socketPath: impostor.socketPath,
       async close() {
@@ -158,13 +158,13 @@ export class DemoCluster {
 
   /** Ends everything that was started. Safe to call twice. */
   async close(): Promise<void> {
-    for (const token of this.#tokens.values()) token.close();
-    await Promise.all([...this.#sidecars.values()].map((sidecar) => sidecar.close()));
-    await this.#supervisor.close();
-    await Promise.all(this.#apps.splice(0).map((app) => app.close()));
+    for (const token of this.tokens.values()) token.close();
+    await Promise.all([...this.sidecars.values()].map((sidecar) => sidecar.close()));
+    await this.supervisor.close();
+    await Promise.all(this.apps.splice(0).map((app) => app.close()));
   }
 
-  async #startToken(issuer: TokenIssuer, workload: WorkloadPlan): Promise<void> {
+  private async startToken(issuer: TokenIssuer, workload: WorkloadPlan): Promise<void> {
     await privateDirectory(workload.directory);
     const token = new PodToken({
       issuer,
@@ -174,18 +174,18 @@ export class DemoCluster {
       ttlSeconds: this.options.tokenTtlSeconds ?? TOKEN_TTL_SECONDS,
       onError: (error) => this.options.onTrouble(`token of ${workload.name} not replaced: ${error}`),
     });
-    this.#tokens.set(workload.name, token);
+    this.tokens.set(workload.name, token);
     await token.start();
   }
 
-  async #startCa(ca: CaPlace): Promise<SupervisedProcess> {
+  private async startCa(ca: CaPlace): Promise<SupervisedProcess> {
     await privateDirectory(ca.directory);
-    const process = this.#supervisor.start(caProcess(this.options, ca));
+    const process = this.supervisor.start(caProcess(this.options, ca));
     await whenUp(process, (signal) => until(`${ca.name} up`, signal, async () => (await isCaUp(ca)) || undefined));
     return process;
   }
 
-  async #startAgent(
+  private async startAgent(
     name: string,
     workload: WorkloadPlan,
     ca: CaPlace,
@@ -196,7 +196,7 @@ export class DemoCluster {
       caRootFile: rootFileOf(ca.directory),
       ttlSeconds: this.options.ttlSeconds,
     });
-    const process = this.#supervisor.start({
+    const process = this.supervisor.start({
       name,
       logFile: join(workload.directory, 'agent.log'),
       ...sidecertCommand(this.options, ['agent', ...args]),

@@ -14,43 +14,43 @@ export interface ProgressOptions {
 
 /** Prints lines, and while something is under way shows what: a spinner with seconds on a terminal, a line elsewhere. */
 export class Progress {
-  #title: string | undefined;
-  #startedAtMs = 0;
-  #frame = 0;
+  private title: string | undefined;
+  private startedAtMs = 0;
+  private frame = 0;
 
   constructor(private readonly options: ProgressOptions) {}
 
   /** Prints a line; a spinner is moved out of its way. */
   line(text: string): void {
-    this.#clear();
+    this.clear();
     this.options.out(text);
   }
 
   /** Runs `work` under `title`. `rename` changes the title on the way: on a terminal only, where it does not pile up. */
   async step<T>(title: string, work: (rename: (title: string) => void) => Promise<T>): Promise<T> {
-    this.#title = title;
-    this.#startedAtMs = this.options.now();
+    this.title = title;
+    this.startedAtMs = this.options.now();
     const isDrawn = this.options.draw !== undefined;
     if (!isDrawn) this.options.out(`${title} ...`);
-    const timer = isDrawn ? setInterval(() => this.#redraw(), FRAME_MS) : undefined;
+    const timer = isDrawn ? setInterval(() => this.redraw(), FRAME_MS) : undefined;
     try {
       return await work((renamed) => {
-        this.#title = renamed;
+        this.title = renamed;
       });
     } finally {
       clearInterval(timer);
-      this.#clear();
-      this.#title = undefined;
+      this.clear();
+      this.title = undefined;
     }
   }
 
-  #redraw(): void {
-    const seconds = ((this.options.now() - this.#startedAtMs) / 1000).toFixed(1);
-    this.#frame = (this.#frame + 1) % FRAMES.length;
-    this.options.draw?.(`${CLEAR_LINE}${FRAMES[this.#frame]} ${this.#title} (${seconds} s)`);
+  private redraw(): void {
+    const seconds = ((this.options.now() - this.startedAtMs) / 1000).toFixed(1);
+    this.frame = (this.frame + 1) % FRAMES.length;
+    this.options.draw?.(`${CLEAR_LINE}${FRAMES[this.frame]} ${this.title} (${seconds} s)`);
   }
 
-  #clear(): void {
-    if (this.#title !== undefined) this.options.draw?.(CLEAR_LINE);
+  private clear(): void {
+    if (this.title !== undefined) this.options.draw?.(CLEAR_LINE);
   }
 }

@@ -25,12 +25,12 @@ export interface StoryOptions {
 
 /** What the demo shows, in order: start, matrix, refusals, files, rotation. */
 export class Story {
-  readonly #checklist: Checklist;
-  readonly #clients: readonly MatrixClient[];
+  private readonly checklist: Checklist;
+  private readonly clients: readonly MatrixClient[];
 
   constructor(private readonly options: StoryOptions) {
-    this.#checklist = new Checklist((text) => options.progress.line(text), options.signal);
-    this.#clients = options.cluster.plan.clients.map(({ name, outbound }) => ({
+    this.checklist = new Checklist((text) => options.progress.line(text), options.signal);
+    this.clients = options.cluster.plan.clients.map(({ name, outbound }) => ({
       name,
       http: new HttpClient(outbound?.port ?? 0),
     }));
@@ -38,18 +38,18 @@ export class Story {
 
   /** How many checks have held. */
   get held(): number {
-    return this.#checklist.held;
+    return this.checklist.held;
   }
 
   /** Titles of the checks that failed. */
   get failed(): readonly string[] {
-    return this.#checklist.failed;
+    return this.checklist.failed;
   }
 
   /** Resolves when all has been shown. @throws Error when something did not start, or when the signal aborts. */
   async play(): Promise<void> {
     const { signal } = this.options;
-    const chapters = [() => this.#start(), () => this.#matrix(), () => this.#refusals(), () => this.#rotation()];
+    const chapters = [() => this.start(), () => this.matrix(), () => this.refusals(), () => this.rotation()];
     for (const chapter of chapters) {
       signal.throwIfAborted();
       await chapter();
@@ -58,11 +58,11 @@ export class Story {
   }
 
   async close(): Promise<void> {
-    for (const { http } of this.#clients) http.close();
+    for (const { http } of this.clients) http.close();
     await this.options.cluster.close();
   }
 
-  async #start(): Promise<void> {
+  private async start(): Promise<void> {
     const { cluster, progress, isReal } = this.options;
     const sidecars = isReal ? 'Envoys' : 'STAND-INS for Envoy';
     if (!isReal) {
@@ -77,43 +77,43 @@ export class Story {
     await progress.step(`starting ${cluster.plan.sidecars.length} ${sidecars}`, () => cluster.startSidecars());
   }
 
-  async #matrix(): Promise<void> {
+  private async matrix(): Promise<void> {
     const { cluster, progress } = this.options;
     const { servers } = cluster.plan;
     const names = servers.map(({ name }) => name);
-    await this.#checklist.check('every client reaches every server over mutual TLS', () =>
-      requestMatrix(this.#clients, names, (text) => progress.line(text)),
+    await this.checklist.check('every client reaches every server over mutual TLS', () =>
+      requestMatrix(this.clients, names, (text) => progress.line(text)),
     );
-    const { client, server, spiffeId } = this.#pair();
-    await this.#checklist.check(`${server.name} saw who ${client.name} is`, () =>
+    const { client, server, spiffeId } = this.pair();
+    await this.checklist.check(`${server.name} saw who ${client.name} is`, () =>
       expectCaller(server.name, client, spiffeId),
     );
   }
 
-  async #refusals(): Promise<void> {
+  private async refusals(): Promise<void> {
     const { cluster } = this.options;
-    const { server } = this.#pair();
+    const { server } = this.pair();
     const port = server.inbound?.port ?? 0;
-    await this.#checklist.check('a client without a certificate is refused', () => expectNoCertificateRefused(port));
-    await this.#checklist.check('a certificate of a foreign CA is refused', () => this.#foreignCa(port));
-    const [allowed, forbidden] = this.#clients;
+    await this.checklist.check('a client without a certificate is refused', () => expectNoCertificateRefused(port));
+    await this.checklist.check('a certificate of a foreign CA is refused', () => this.foreignCa(port));
+    const [allowed, forbidden] = this.clients;
     const { restricted } = cluster.plan;
     if (allowed === undefined || forbidden === undefined) throw new Error('the story needs two clients');
     const what = this.options.isReal ? 'an Envoy' : 'a stand-in';
-    await this.#checklist.check(`${what} that lets only ${allowed.name} in refuses ${forbidden.name}`, () =>
+    await this.checklist.check(`${what} that lets only ${allowed.name} in refuses ${forbidden.name}`, () =>
       expectSanRefused({
         sidecar: cluster.sidecar(restricted.name),
         allowed: allowed.http,
         forbidden: forbidden.http,
       }),
     );
-    await this.#checklist.check('no file of a workload holds a private key or certificate', () =>
+    await this.checklist.check('no file of a workload holds a private key or certificate', () =>
       expectNoKeyMaterial(cluster.workloadsDirectory, cluster.citadelDirectory),
     );
   }
 
   /** The foreign certificate has the right name; the control is one of our own CA, from an agent that asks for no token. */
-  async #foreignCa(port: number): Promise<string> {
+  private async foreignCa(port: number): Promise<string> {
     const { cluster } = this.options;
     const own = cluster.plan.workloads.find(({ tokenSource }) => tokenSource === 'file');
     if (own === undefined) throw new Error('the story needs a workload with its token in a file');
@@ -128,15 +128,15 @@ export class Story {
     }
   }
 
-  async #rotation(): Promise<void> {
+  private async rotation(): Promise<void> {
     const { cluster, progress, signal } = this.options;
-    const { client, clientPlan } = this.#pair();
+    const { client, clientPlan } = this.pair();
     // The last server is the one in the other namespace: the load then runs over both ways to pass a token.
     const server = cluster.plan.servers.at(-1);
     if (server?.inbound === undefined) throw new Error('the story needs a server');
     const serverPort = server.inbound.port;
     await progress.step('rotation under load', (onProgress) =>
-      this.#checklist.check(`${client.name} and ${server.name} rotate under load without a failed request`, () =>
+      this.checklist.check(`${client.name} and ${server.name} rotate under load without a failed request`, () =>
         expectRotationUnderLoad({
           client,
           clientSidecar: cluster.sidecar(clientPlan.name),
@@ -149,9 +149,9 @@ export class Story {
     );
   }
 
-  #pair(): { client: MatrixClient; clientPlan: SidecarPlan; server: SidecarPlan; spiffeId: string } {
+  private pair(): { client: MatrixClient; clientPlan: SidecarPlan; server: SidecarPlan; spiffeId: string } {
     const { plan } = this.options.cluster;
-    const [client] = this.#clients;
+    const [client] = this.clients;
     const [clientPlan] = plan.clients;
     const [server] = plan.servers;
     if (client === undefined || clientPlan === undefined || server === undefined) {

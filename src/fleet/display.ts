@@ -8,7 +8,7 @@ const PLAIN_PERIOD_MS = 5000;
 
 /** Shows a person how a run goes: one line that changes on a terminal, a line now and then elsewhere. */
 export class FleetDisplay implements FleetObserver {
-  #nextPlainAtMs = PLAIN_PERIOD_MS;
+  private nextPlainAtMs = PLAIN_PERIOD_MS;
 
   /** `out` takes whole lines; `draw`, when there is a terminal, text as it is. */
   constructor(
@@ -19,8 +19,8 @@ export class FleetDisplay implements FleetObserver {
   progress(state: FleetState): void {
     if (this.draw !== undefined) {
       this.draw(`${CLEAR_LINE}${progressText(state)}`);
-    } else if (state.elapsedMs >= this.#nextPlainAtMs) {
-      this.#nextPlainAtMs = state.elapsedMs + PLAIN_PERIOD_MS;
+    } else if (state.elapsedMs >= this.nextPlainAtMs) {
+      this.nextPlainAtMs = state.elapsedMs + PLAIN_PERIOD_MS;
       this.out(progressText(state));
     }
   }

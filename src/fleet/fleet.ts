@@ -53,20 +53,20 @@ export class Fleet {
   readonly done: Promise<FleetOutcome>;
   readonly rotationsWanted: number;
   readonly socketsKind: SocketsKind;
-  readonly #sockets: FleetSockets;
-  readonly #envoys: FakeEnvoy[];
-  readonly #retries: RetryQueue;
-  readonly #sleepers: EnvoyStream[] = [];
-  readonly #timer: NodeJS.Timeout;
-  #finish: (outcome: FleetOutcome) => void = () => {};
-  #started = 0;
-  #churnDue = 0;
-  #lastTickAtMs: number;
-  #nextProgressAtMs: number;
-  #nextWakeAtMs: number;
-  #rotationsTold = 0;
-  #isServedTold = false;
-  #enoughSinceMs: number | undefined;
+  private readonly sockets: FleetSockets;
+  private readonly envoys: FakeEnvoy[];
+  private readonly retries: RetryQueue;
+  private readonly sleepers: EnvoyStream[] = [];
+  private readonly timer: NodeJS.Timeout;
+  private finish: (outcome: FleetOutcome) => void = () => {};
+  private started = 0;
+  private churnDue = 0;
+  private lastTickAtMs: number;
+  private nextProgressAtMs: number;
+  private nextWakeAtMs: number;
+  private rotationsTold = 0;
+  private isServedTold = false;
+  private enoughSinceMs: number | undefined;
 
   constructor(
     private readonly options: FleetOptions,
@@ -78,32 +78,32 @@ export class Fleet {
     const badEnvoys = misbehave !== undefined && misbehave.kind !== 'churn' ? Math.ceil(envoys * misbehave.share) : 0;
     this.recorder = new Recorder(envoys, envoys - badEnvoys, streams);
     this.inspection = new Inspection(now);
-    this.#retries = new RetryQueue(random);
+    this.retries = new RetryQueue(random);
     this.socketsKind = socketsKind;
-    this.#sockets = openSockets(socketsKind);
+    this.sockets = openSockets(socketsKind);
     this.rotationsWanted = rotations ?? (durationMs === undefined ? DEFAULT_ROTATIONS : Number.POSITIVE_INFINITY);
-    this.#envoys = makeEnvoys(options, tokens, badEnvoys, this.#context());
+    this.envoys = makeEnvoys(options, tokens, badEnvoys, this.context());
     this.ping = ping;
     this.startedAtMs = performance.now();
-    this.#lastTickAtMs = this.startedAtMs;
-    this.#nextProgressAtMs = this.startedAtMs;
-    this.#nextWakeAtMs = this.startedAtMs;
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.lastTickAtMs = this.startedAtMs;
+    this.nextProgressAtMs = this.startedAtMs;
+    this.nextWakeAtMs = this.startedAtMs;
+    this.timer = setInterval(() => this.tick(), TICK_MS);
     this.done = new Promise((resolve) => {
-      this.#finish = resolve;
+      this.finish = resolve;
     });
-    this.#tick();
+    this.tick();
   }
 
   /** Ends the run; `done` resolves with `outcome`. Safe to call twice. */
   async stop(outcome: FleetOutcome): Promise<void> {
-    clearInterval(this.#timer);
+    clearInterval(this.timer);
     this.loopDelay.stop();
-    for (const envoy of this.#envoys) envoy.close();
-    this.#sockets.close();
+    for (const envoy of this.envoys) envoy.close();
+    this.sockets.close();
     await this.ping.close();
     this.inspection.finish();
-    this.#finish(outcome);
+    this.finish(outcome);
   }
 
   get state(): FleetState {
@@ -113,7 +113,7 @@ export class Fleet {
     for (const count of recorder.errors.values()) errors += count;
     return {
       elapsedMs: performance.now() - this.startedAtMs,
-      started: this.#started,
+      started: this.started,
       envoys: options.envoys,
       served: streams - recorder.unservedCount,
       streams,
@@ -124,11 +124,11 @@ export class Fleet {
     };
   }
 
-  #context(): FleetContext {
+  private context(): FleetContext {
     const { socket, delta, streams, firstRequestBytes } = this.options;
     return {
       socketPath: socket,
-      sockets: this.#sockets,
+      sockets: this.sockets,
       writers: new Map(streams.map((name) => [name, new RequestWriter(delta, name)])),
       filler: new NodeFiller(),
       firstRequestBytes,
@@ -136,70 +136,70 @@ export class Fleet {
       contents: new ContentMemory(),
       inspection: this.inspection,
       recorder: this.recorder,
-      retries: this.#retries,
-      sleepers: this.#sleepers,
+      retries: this.retries,
+      sleepers: this.sleepers,
     };
   }
 
-  #tick(): void {
+  private tick(): void {
     const nowMs = performance.now();
-    this.#startDue(nowMs);
-    this.#retries.run(nowMs);
-    this.#churn(nowMs);
-    if (nowMs >= this.#nextWakeAtMs) {
-      this.#nextWakeAtMs = nowMs + SLOW_MS;
-      for (const stream of this.#sleepers.splice(0)) stream.wake();
+    this.startDue(nowMs);
+    this.retries.run(nowMs);
+    this.churn(nowMs);
+    if (nowMs >= this.nextWakeAtMs) {
+      this.nextWakeAtMs = nowMs + SLOW_MS;
+      for (const stream of this.sleepers.splice(0)) stream.wake();
     }
     if (nowMs - this.recorder.lastPushAtMs > QUIET_MS) this.inspection.work(CHECK_BUDGET_MS);
-    if (nowMs >= this.#nextProgressAtMs) {
-      this.#nextProgressAtMs = nowMs + PROGRESS_MS;
+    if (nowMs >= this.nextProgressAtMs) {
+      this.nextProgressAtMs = nowMs + PROGRESS_MS;
       this.loopDelay.cut(nowMs - this.startedAtMs);
       this.observer.progress(this.state);
     }
-    this.#tell();
-    this.#lastTickAtMs = nowMs;
-    const outcome = this.#outcome(nowMs);
+    this.tell();
+    this.lastTickAtMs = nowMs;
+    const outcome = this.outcome(nowMs);
     if (outcome !== undefined) void this.stop(outcome);
   }
 
-  #startDue(nowMs: number): void {
+  private startDue(nowMs: number): void {
     const { rampMs, envoys } = this.options;
     const share = rampMs === 0 ? 1 : Math.min(1, (nowMs - this.startedAtMs) / rampMs);
-    for (; this.#started < share * envoys; this.#started += 1) this.#envoys[this.#started]?.start();
+    for (; this.started < share * envoys; this.started += 1) this.envoys[this.started]?.start();
   }
 
   /** Who goes next is counted through, so that all have their turn. */
-  #churn(nowMs: number): void {
+  private churn(nowMs: number): void {
     const { misbehave } = this.options;
     if (misbehave?.kind !== 'churn' || this.recorder.unservedCount > 0) return;
-    const before = Math.floor(this.#churnDue);
-    this.#churnDue += (misbehave.perSecond * (nowMs - this.#lastTickAtMs)) / 1000;
-    for (let turn = before; turn < Math.floor(this.#churnDue); turn += 1) {
-      this.#envoys[turn % this.#envoys.length]?.restart();
+    const before = Math.floor(this.churnDue);
+    this.churnDue += (misbehave.perSecond * (nowMs - this.lastTickAtMs)) / 1000;
+    for (let turn = before; turn < Math.floor(this.churnDue); turn += 1) {
+      this.envoys[turn % this.envoys.length]?.restart();
     }
   }
 
-  #tell(): void {
+  private tell(): void {
     const { recorder, observer, startedAtMs } = this;
-    if (recorder.allServedAtMs !== undefined && !this.#isServedTold) {
-      this.#isServedTold = true;
+    if (recorder.allServedAtMs !== undefined && !this.isServedTold) {
+      this.isServedTold = true;
       const tookMs = Math.round(recorder.allServedAtMs - startedAtMs);
       observer.milestone(`all ${this.state.streams} streams have their first secret after ${tookMs} ms`);
     }
     const complete = recorder.completeRotations;
-    for (; this.#rotationsTold < complete; this.#rotationsTold += 1) {
-      observer.milestone(`rotation ${this.#rotationsTold + 1} has come to all streams`);
+    for (; this.rotationsTold < complete; this.rotationsTold += 1) {
+      observer.milestone(`rotation ${this.rotationsTold + 1} has come to all streams`);
     }
   }
 
-  #outcome(nowMs: number): FleetOutcome | undefined {
+  private outcome(nowMs: number): FleetOutcome | undefined {
     const { durationMs, timeoutMs } = this.options;
     const { allServedAtMs, completeRotations } = this.recorder;
     if (nowMs - this.startedAtMs >= timeoutMs) return 'timeout';
     if (allServedAtMs === undefined) return undefined;
     const isOver = durationMs !== undefined && nowMs - allServedAtMs >= durationMs;
-    if (isOver || completeRotations >= this.rotationsWanted) this.#enoughSinceMs ??= nowMs;
-    return this.#enoughSinceMs !== undefined && nowMs - this.#enoughSinceMs >= LINGER_MS ? 'done' : undefined;
+    if (isOver || completeRotations >= this.rotationsWanted) this.enoughSinceMs ??= nowMs;
+    return this.enoughSinceMs !== undefined && nowMs - this.enoughSinceMs >= LINGER_MS ? 'done' : undefined;
   }
 }
 

@@ -11,10 +11,20 @@ export class InTurns<T> {
     private readonly later: (turn: () => void) => void = setImmediate,
   ) {}
 
-  /** Behind all that came before; the first at once, when nothing waits. */
+  /**
+   * Behind all that came before. A lone one at once, when nothing waits; of several none, as the turn of the event loop in
+   * which they come would else hold two of ours: that of their coming, and the first that is planned.
+   */
   add(all: readonly T[]): void {
     for (const one of all) this.waiting.push(one);
-    if (!this.isPlanned) this.turn();
+    if (this.isPlanned) return;
+    if (all.length > 1) this.plan();
+    else this.turn();
+  }
+
+  private plan(): void {
+    this.isPlanned = true;
+    this.later(() => this.turn());
   }
 
   private turn(): void {
@@ -27,7 +37,7 @@ export class InTurns<T> {
       if (one !== undefined) this.act(one);
     }
     if (this.next < waiting.length) {
-      this.later(() => this.turn());
+      this.plan();
       return;
     }
     this.isPlanned = false;

@@ -68,55 +68,55 @@ const MAX_EPOCH_MS = Date.UTC(10_000, 0) - 1;
 
 /** Typed access to the properties of an unknown value; each refusal says which one. It shows no value: it may be a key. */
 class Fields {
-  readonly #what: string;
-  readonly #values: Readonly<Record<string, unknown>>;
+  private readonly what: string;
+  private readonly values: Readonly<Record<string, unknown>>;
 
   constructor(what: string, item: unknown) {
-    this.#what = what;
+    this.what = what;
     // Whatever it is, its properties may be asked for.
-    this.#values = Object(item) as Record<string, unknown>;
+    this.values = Object(item) as Record<string, unknown>;
   }
 
   value(name: string): unknown {
-    return this.#values[name];
+    return this.values[name];
   }
 
   text(name: string): string {
-    const value = this.#values[name];
-    return typeof value === 'string' ? value : this.#refuse(name, 'text');
+    const value = this.values[name];
+    return typeof value === 'string' ? value : this.refuse(name, 'text');
   }
 
   texts(name: string): string[] {
-    const value = this.#values[name];
+    const value = this.values[name];
     const isList = Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string');
-    return isList ? value : this.#refuse(name, 'a list of at least one text');
+    return isList ? value : this.refuse(name, 'a list of at least one text');
   }
 
   bytes(name: string): Buffer {
-    const value = this.#values[name];
-    return value instanceof Uint8Array ? asBuffer(value) : this.#refuse(name, 'a Buffer');
+    const value = this.values[name];
+    return value instanceof Uint8Array ? asBuffer(value) : this.refuse(name, 'a Buffer');
   }
 
   sharedMemory(name: string): SharedArrayBuffer {
-    const value = this.#values[name];
-    return value instanceof SharedArrayBuffer ? value : this.#refuse(name, 'a SharedArrayBuffer');
+    const value = this.values[name];
+    return value instanceof SharedArrayBuffer ? value : this.refuse(name, 'a SharedArrayBuffer');
   }
 
   /** What may be left out. */
   choice<T extends string>(name: string, values: readonly T[]): T | undefined {
-    const value = this.#values[name];
+    const value = this.values[name];
     if (value === undefined) return undefined;
-    return values.find((known) => known === value) ?? this.#refuse(name, values.join(' or '));
+    return values.find((known) => known === value) ?? this.refuse(name, values.join(' or '));
   }
 
   epochMs(name: string): number {
-    const value = this.#values[name];
+    const value = this.values[name];
     const isTime = typeof value === 'number' && value >= 0 && value <= MAX_EPOCH_MS;
-    return isTime ? value : this.#refuse(name, `milliseconds from 0 to ${MAX_EPOCH_MS}`);
+    return isTime ? value : this.refuse(name, `milliseconds from 0 to ${MAX_EPOCH_MS}`);
   }
 
-  #refuse(name: string, expected: string): never {
-    const message = `${this.#what} ${name}: got ${typeof this.#values[name]}, expected ${expected}`;
+  private refuse(name: string, expected: string): never {
+    const message = `${this.what} ${name}: got ${typeof this.values[name]}, expected ${expected}`;
     throw new IdentityError('ERR_INTERNAL', message);
   }
 }

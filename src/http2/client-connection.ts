@@ -27,96 +27,96 @@ const PING = encodeFrame(Frame.ping, 0, 0, Buffer.from('sidecert', 'latin1'));
  * event loop is sent in one write. (RFC 9113)
  */
 export class ClientConnection {
-  readonly #options: ClientConnectionOptions;
-  readonly #sender: ClientSender;
-  readonly #streams: ClientStreams;
-  readonly #frames: ClientFrames;
-  #onPong: (() => void) | undefined;
-  #isOpen = false;
-  #isOver = false;
+  private readonly options: ClientConnectionOptions;
+  private readonly sender: ClientSender;
+  private readonly streams: ClientStreams;
+  private readonly frames: ClientFrames;
+  private onPong: (() => void) | undefined;
+  private isOpen = false;
+  private isOver = false;
 
   constructor(options: ClientConnectionOptions) {
-    this.#options = options;
+    this.options = options;
     const guard = new FloodGuard(options.now);
     const sender = new ClientSender(options.wire);
-    const streams = new ClientStreams(sender, guard, () => this.#end(ErrorCode.noError, ''));
-    this.#sender = sender;
-    this.#streams = streams;
-    this.#frames = new ClientFrames({ streams, sender, guard, onPong: () => this.#takePong() });
+    const streams = new ClientStreams(sender, guard, () => this.end(ErrorCode.noError, ''));
+    this.sender = sender;
+    this.streams = streams;
+    this.frames = new ClientFrames({ streams, sender, guard, onPong: () => this.takePong() });
   }
 
   /** False from the moment on that no further request can begin: it is over, or the peer takes its leave. */
   get isUsable(): boolean {
-    return !this.#isOver && !this.#streams.isLeaving;
+    return !this.isOver && !this.streams.isLeaving;
   }
 
   /** The wire is there: requests can go. */
   open(): void {
-    if (this.#isOpen || this.#isOver) return;
-    this.#isOpen = true;
-    this.#sender.frames(CLIENT_OPENING);
-    this.#streams.allow(STREAMS_BEFORE_SETTINGS);
+    if (this.isOpen || this.isOver) return;
+    this.isOpen = true;
+    this.sender.frames(CLIENT_OPENING);
+    this.streams.allow(STREAMS_BEFORE_SETTINGS);
   }
 
   /** Asks, as soon as the wire is there and the peer lets it; only while {@link isUsable}. */
   request(request: ClientRequest): ClientStream {
-    return this.#streams.begin(request);
+    return this.streams.begin(request);
   }
 
   /** Gives a request up; nothing more is told to it. Safe to call when it is over. */
   cancel(stream: ClientStream): void {
-    if (!this.#isOver) this.#streams.cancel(stream);
+    if (!this.isOver) this.streams.cancel(stream);
   }
 
   /** `onPong` is called when the answer has come. One at a time. */
   ping(onPong: () => void): void {
-    if (!this.#isOpen || this.#isOver) return;
-    this.#onPong = onPong;
-    this.#sender.frames(PING);
+    if (!this.isOpen || this.isOver) return;
+    this.onPong = onPong;
+    this.sender.frames(PING);
   }
 
   /** Bytes of the peer, valid during the call alone. */
   received(bytes: Buffer, start: number, end: number): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     try {
-      this.#frames.read(bytes, start, end);
+      this.frames.read(bytes, start, end);
     } catch (error) {
-      if (error instanceof ConnectionError) this.#end(error.code, error.message);
+      if (error instanceof ConnectionError) this.end(error.code, error.message);
       // The rest of the process must not suffer for it.
-      else this.#end(ErrorCode.internalError, 'internal error', String(error));
+      else this.end(ErrorCode.internalError, 'internal error', String(error));
     }
-    if (this.#sender.isUnread()) {
-      this.#end(ErrorCode.enhanceYourCalm, 'got what is to be answered, and reads no answer');
+    if (this.sender.isUnread()) {
+      this.end(ErrorCode.enhanceYourCalm, 'got what is to be answered, and reads no answer');
     }
   }
 
   /** Takes our leave: the peer is told, the requests are not. Safe to call twice. */
   close(): void {
-    this.#over(ErrorCode.noError, '');
+    this.over(ErrorCode.noError, '');
   }
 
-  #takePong(): void {
-    const onPong = this.#onPong;
-    this.#onPong = undefined;
+  private takePong(): void {
+    const onPong = this.onPong;
+    this.onPong = undefined;
     onPong?.();
   }
 
-  #end(code: number, textForPeer: string, reason = textForPeer): void {
-    if (this.#over(code, textForPeer)) this.#options.onEnd(reason);
+  private end(code: number, textForPeer: string, reason = textForPeer): void {
+    if (this.over(code, textForPeer)) this.options.onEnd(reason);
   }
 
   /** False when it was over before. */
-  #over(code: number, textForPeer: string): boolean {
-    if (this.#isOver) return false;
-    this.#isOver = true;
-    this.#frames.stop();
-    this.#streams.endAll();
-    if (this.#isOpen) {
+  private over(code: number, textForPeer: string): boolean {
+    if (this.isOver) return false;
+    this.isOver = true;
+    this.frames.stop();
+    this.streams.endAll();
+    if (this.isOpen) {
       // No stream of the peer was ever begun.
-      this.#sender.frames(encodeGoAway(0, code, textForPeer));
-      this.#sender.flush();
+      this.sender.frames(encodeGoAway(0, code, textForPeer));
+      this.sender.flush();
     }
-    this.#sender.stop();
+    this.sender.stop();
     return true;
   }
 }

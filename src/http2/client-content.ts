@@ -13,10 +13,10 @@ import { Flag, Frame } from './frames.js';
  */
 export class ClientContent {
   /** Of all streams, what was not given back yet. */
-  #receivedBytes = 0;
+  private receivedBytes = 0;
   /** Where the content of the DATA frame that is being read goes; `undefined` when nobody wants it. */
-  #stream: ClientStream | undefined;
-  #flags = 0;
+  private stream: ClientStream | undefined;
+  private flags = 0;
 
   constructor(
     private readonly streams: ClientStreams,
@@ -29,13 +29,13 @@ export class ClientContent {
    * @throws ConnectionError, StreamError.
    */
   begin(flags: number, streamId: number, frameBytes: number, contentBytes: number): void {
-    this.#stream = undefined;
-    this.#flags = flags;
+    this.stream = undefined;
+    this.flags = flags;
     if (!this.streams.hasBegun(streamId)) {
       throw new ConnectionError(ErrorCode.protocolError, 'got DATA for a stream that never began');
     }
     if (contentBytes === 0 && (flags & Flag.endStream) === 0) this.guard.count();
-    this.#takeFromWindow(frameBytes);
+    this.takeFromWindow(frameBytes);
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
       // We may have ended it, and the peer not know yet.
@@ -43,22 +43,22 @@ export class ClientContent {
       return;
     }
     takeFromStream(stream, frameBytes, contentBytes);
-    this.#stream = stream;
+    this.stream = stream;
   }
 
   /** The next of it. */
   take(bytes: Buffer, start: number, end: number): void {
-    const stream = this.#stream;
+    const stream = this.stream;
     // Who gets it may have given up at an earlier part.
     if (stream !== undefined && this.streams.isOpen(stream)) stream.request.data(bytes, start, end);
   }
 
   /** All of it has come. @throws StreamError. */
   end(): void {
-    const stream = this.#stream;
-    this.#stream = undefined;
+    const stream = this.stream;
+    this.stream = undefined;
     if (stream === undefined || !this.streams.isOpen(stream)) return;
-    if (this.#flags & Flag.endStream) {
+    if (this.flags & Flag.endStream) {
       this.streams.remoteEnded(stream);
     } else if (stream.receivedBytes >= STREAM_WINDOW_BYTES / 2) {
       this.sender.numberFrame(Frame.windowUpdate, stream.id, stream.receivedBytes);
@@ -74,12 +74,12 @@ export class ClientContent {
     this.end();
   }
 
-  #takeFromWindow(bytes: number): void {
-    this.#receivedBytes += bytes;
-    if (this.#receivedBytes < CONNECTION_WINDOW_BYTES / 2) return;
+  private takeFromWindow(bytes: number): void {
+    this.receivedBytes += bytes;
+    if (this.receivedBytes < CONNECTION_WINDOW_BYTES / 2) return;
     // What nobody wants is given back, too: the other streams need the window.
-    this.sender.numberFrame(Frame.windowUpdate, 0, this.#receivedBytes);
-    this.#receivedBytes = 0;
+    this.sender.numberFrame(Frame.windowUpdate, 0, this.receivedBytes);
+    this.receivedBytes = 0;
   }
 }
 

@@ -26,144 +26,144 @@ export interface ClientFramesParts {
  * of the whole connection is thrown. (RFC 9113 §5.4, §6)
  */
 export class ClientFrames implements FrameSink {
-  readonly #reader = new FrameReader(this);
-  readonly #blocks = new HeaderBlocks();
-  readonly #decoder = new HeaderDecoder();
-  readonly #streams: ClientStreams;
-  readonly #sender: ClientSender;
-  readonly #guard: FloodGuard;
-  readonly #onPong: () => void;
-  readonly #content: ClientContent;
-  #hasSettings = false;
-  #isOver = false;
+  private readonly reader = new FrameReader(this);
+  private readonly blocks = new HeaderBlocks();
+  private readonly decoder = new HeaderDecoder();
+  private readonly streams: ClientStreams;
+  private readonly sender: ClientSender;
+  private readonly guard: FloodGuard;
+  private readonly onPong: () => void;
+  private readonly content: ClientContent;
+  private hasSettings = false;
+  private isOver = false;
 
   constructor({ streams, sender, guard, onPong }: ClientFramesParts) {
-    this.#streams = streams;
-    this.#sender = sender;
-    this.#guard = guard;
-    this.#onPong = onPong;
-    this.#content = new ClientContent(streams, sender, guard);
+    this.streams = streams;
+    this.sender = sender;
+    this.guard = guard;
+    this.onPong = onPong;
+    this.content = new ClientContent(streams, sender, guard);
   }
 
   /** @throws ConnectionError. */
   read(bytes: Buffer, start: number, end: number): void {
-    this.#reader.push(bytes, start, end);
+    this.reader.push(bytes, start, end);
   }
 
   /** What is still read means nothing. */
   stop(): void {
-    this.#isOver = true;
+    this.isOver = true;
   }
 
   frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
-    if (this.#isOver) return;
-    this.#expect(type, flags);
+    if (this.isOver) return;
+    this.expect(type, flags);
     try {
-      this.#take(type, flags, streamId, bytes, start, end);
+      this.take(type, flags, streamId, bytes, start, end);
     } catch (error) {
-      this.#ended(error);
+      this.ended(error);
     }
   }
 
   beginData(flags: number, streamId: number, length: number): void {
-    if (this.#isOver) return;
-    this.#expect(Frame.data, flags);
+    if (this.isOver) return;
+    this.expect(Frame.data, flags);
     try {
-      this.#content.begin(flags, streamId, length, length);
+      this.content.begin(flags, streamId, length, length);
     } catch (error) {
-      this.#ended(error);
+      this.ended(error);
     }
   }
 
   data(bytes: Buffer, start: number, end: number): void {
-    this.#content.take(bytes, start, end);
+    this.content.take(bytes, start, end);
   }
 
   endData(): void {
     try {
-      this.#content.end();
+      this.content.end();
     } catch (error) {
-      this.#ended(error);
+      this.ended(error);
     }
   }
 
-  #ended(error: unknown): void {
+  private ended(error: unknown): void {
     if (!(error instanceof StreamError)) throw error;
-    this.#streams.reset(error);
+    this.streams.reset(error);
   }
 
   /** What may come now: SETTINGS first, and nothing within a header block. (RFC 9113 §3.4, §6.10) */
-  #expect(type: number, flags: number): void {
-    if (!this.#hasSettings && (type !== Frame.settings || (flags & Flag.ack) !== 0)) {
+  private expect(type: number, flags: number): void {
+    if (!this.hasSettings && (type !== Frame.settings || (flags & Flag.ack) !== 0)) {
       throw new ConnectionError(ErrorCode.protocolError, 'got another frame first, expected SETTINGS');
     }
-    if (this.#blocks.isOpen && type !== Frame.continuation) {
+    if (this.blocks.isOpen && type !== Frame.continuation) {
       throw new ConnectionError(ErrorCode.protocolError, 'got another frame within a header block');
     }
   }
 
-  #take(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+  private take(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     switch (type) {
       case Frame.data:
-        this.#content.takePadded(flags, streamId, bytes.subarray(start, end));
+        this.content.takePadded(flags, streamId, bytes.subarray(start, end));
         break;
       case Frame.headers:
       case Frame.continuation:
-        this.#takeHeaders(type, flags, streamId, bytes, start, end);
+        this.takeHeaders(type, flags, streamId, bytes, start, end);
         break;
       case Frame.resetStream:
-        this.#expectBegun(streamId);
+        this.expectBegun(streamId);
         expectBytes(end - start, 4, 'RST_STREAM');
-        this.#guard.count();
-        this.#streams.takeReset(streamId, uint32(bytes, start));
+        this.guard.count();
+        this.streams.takeReset(streamId, uint32(bytes, start));
         break;
       case Frame.settings:
-        this.#takeSettings(flags, streamId, bytes, start, end);
+        this.takeSettings(flags, streamId, bytes, start, end);
         break;
       case Frame.pushPromise:
         throw new ConnectionError(ErrorCode.protocolError, 'got PUSH_PROMISE, which was forbidden');
       case Frame.ping:
-        this.#takePing(flags, streamId, bytes.subarray(start, end));
+        this.takePing(flags, streamId, bytes.subarray(start, end));
         break;
       case Frame.goAway:
         expectConnection(streamId);
         if (end - start < 8) throw new ConnectionError(ErrorCode.frameSizeError, 'got a part of GOAWAY');
-        this.#guard.count();
-        this.#streams.goAway(uint31(bytes, start));
+        this.guard.count();
+        this.streams.goAway(uint31(bytes, start));
         break;
       case Frame.windowUpdate:
-        this.#takeWindowUpdate(streamId, bytes, start, end - start);
+        this.takeWindowUpdate(streamId, bytes, start, end - start);
         break;
       default:
         // PRIORITY says nothing to a client; unknown frames are to be ignored. (RFC 9113 §4.1, §5.3.2)
-        this.#guard.count();
+        this.guard.count();
         break;
     }
   }
 
-  #takeHeaders(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
-    this.#expectBegun(streamId);
-    const block = this.#blocks.take(type, flags, streamId, bytes, start, end);
+  private takeHeaders(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+    this.expectBegun(streamId);
+    const block = this.blocks.take(type, flags, streamId, bytes, start, end);
     if (block === undefined) return;
     // Whoever it is for: later blocks may refer to its fields.
-    const fields = this.#decode(block.bytes);
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) this.#guard.count();
-    else this.#streams.takeHeaders(stream, block, fields);
+    const fields = this.decode(block.bytes);
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) this.guard.count();
+    else this.streams.takeHeaders(stream, block, fields);
   }
 
-  #decode(block: Buffer): readonly HeaderField[] | undefined {
+  private decode(block: Buffer): readonly HeaderField[] | undefined {
     try {
-      return this.#decoder.decode(block, MAX_RESPONSE_LIST_BYTES);
+      return this.decoder.decode(block, MAX_RESPONSE_LIST_BYTES);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw new ConnectionError(ErrorCode.compressionError, error.message);
     }
   }
 
-  #takeSettings(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+  private takeSettings(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     expectConnection(streamId);
-    this.#guard.count();
+    this.guard.count();
     if (flags & Flag.ack) {
       if (end > start) throw new ConnectionError(ErrorCode.frameSizeError, 'got an ACK of SETTINGS with settings');
       return;
@@ -171,32 +171,32 @@ export class ClientFrames implements FrameSink {
     const { initialWindowBytes, maxConcurrentStreams, enablesPush } = readPeerSettings(bytes, start, end);
     // A server may only say that it does not. (RFC 9113 §6.5.2)
     if (enablesPush) throw new ConnectionError(ErrorCode.protocolError, 'got ENABLE_PUSH 1 from a server');
-    this.#sender.frames(SETTINGS_ACK);
-    if (initialWindowBytes !== undefined) this.#sender.resize(initialWindowBytes, this.#streams.all());
+    this.sender.frames(SETTINGS_ACK);
+    if (initialWindowBytes !== undefined) this.sender.resize(initialWindowBytes, this.streams.all());
     // Whoever names no limit at first has none.
-    if (maxConcurrentStreams !== undefined) this.#streams.allow(maxConcurrentStreams);
-    else if (!this.#hasSettings) this.#streams.allow(Number.POSITIVE_INFINITY);
-    this.#hasSettings = true;
+    if (maxConcurrentStreams !== undefined) this.streams.allow(maxConcurrentStreams);
+    else if (!this.hasSettings) this.streams.allow(Number.POSITIVE_INFINITY);
+    this.hasSettings = true;
   }
 
-  #takePing(flags: number, streamId: number, payload: Buffer): void {
+  private takePing(flags: number, streamId: number, payload: Buffer): void {
     expectConnection(streamId);
     expectBytes(payload.length, 8, 'PING');
-    this.#guard.count();
-    if (flags & Flag.ack) this.#onPong();
-    else this.#sender.frames(encodeFrame(Frame.ping, Flag.ack, 0, payload));
+    this.guard.count();
+    if (flags & Flag.ack) this.onPong();
+    else this.sender.frames(encodeFrame(Frame.ping, Flag.ack, 0, payload));
   }
 
-  #takeWindowUpdate(streamId: number, bytes: Buffer, start: number, length: number): void {
-    if (streamId > 0) this.#expectBegun(streamId);
-    this.#guard.count();
+  private takeWindowUpdate(streamId: number, bytes: Buffer, start: number, length: number): void {
+    if (streamId > 0) this.expectBegun(streamId);
+    this.guard.count();
     const increment = readIncrement(streamId, bytes, start, length);
-    const stream = this.#streams.get(streamId);
-    if (streamId === 0 || stream !== undefined) this.#sender.grow(stream, increment);
+    const stream = this.streams.get(streamId);
+    if (streamId === 0 || stream !== undefined) this.sender.grow(stream, increment);
   }
 
-  #expectBegun(streamId: number): void {
-    if (this.#streams.hasBegun(streamId)) return;
+  private expectBegun(streamId: number): void {
+    if (this.streams.hasBegun(streamId)) return;
     throw new ConnectionError(ErrorCode.protocolError, 'got a frame for a stream that never began');
   }
 }

@@ -25,148 +25,148 @@ const NUMBER_BYTES = 4;
  * end: each write is at least one TLS record and one system call. No frame is longer than any peer takes. (RFC 9113 §5.2)
  */
 export class ClientSender {
-  #slab: Buffer = Buffer.alloc(0);
+  private slab: Buffer = Buffer.alloc(0);
   /** What of the slab was not written yet begins here. */
-  #start = 0;
-  #used = 0;
-  #immediate: NodeJS.Immediate | undefined;
-  #window = DEFAULT_WINDOW_BYTES;
-  #initialWindow = DEFAULT_WINDOW_BYTES;
+  private start = 0;
+  private used = 0;
+  private immediate: NodeJS.Immediate | undefined;
+  private window = DEFAULT_WINDOW_BYTES;
+  private initialWindow = DEFAULT_WINDOW_BYTES;
   /** Streams with content that waits for the window of the connection, or for their own. */
-  readonly #waiting = new Set<ClientStream>();
+  private readonly waiting = new Set<ClientStream>();
   /** Sent besides requests, since the peer has read all. */
-  #besidesRequests = 0;
+  private besidesRequests = 0;
 
   constructor(private readonly wire: ClientWire) {}
 
   /** Writes at once what was gathered. */
   flush(): void {
-    clearImmediate(this.#immediate);
-    this.#immediate = undefined;
-    if (this.#used === this.#start) return;
-    const bytes = this.#slab.subarray(this.#start, this.#used);
-    this.#start = this.#used;
+    clearImmediate(this.immediate);
+    this.immediate = undefined;
+    if (this.used === this.start) return;
+    const bytes = this.slab.subarray(this.start, this.used);
+    this.start = this.used;
     this.wire.write(bytes);
   }
 
   /** Sends nothing any more. */
   stop(): void {
-    clearImmediate(this.#immediate);
-    this.#waiting.clear();
+    clearImmediate(this.immediate);
+    this.waiting.clear();
   }
 
   /** Whether the peer lets pile up what it brings about itself; to be asked when something of it was read. */
   isUnread(): boolean {
-    if (this.wire.backlogBytes === 0) this.#besidesRequests = 0;
-    return this.#besidesRequests > MAX_UNREAD_BYTES;
+    if (this.wire.backlogBytes === 0) this.besidesRequests = 0;
+    return this.besidesRequests > MAX_UNREAD_BYTES;
   }
 
   /** Bytes that are a frame, or several, already. */
   frames(bytes: Buffer): void {
-    this.#besidesRequests += bytes.length;
-    this.#append(bytes);
+    this.besidesRequests += bytes.length;
+    this.append(bytes);
   }
 
   /** A frame with one number in it: RST_STREAM and WINDOW_UPDATE. */
   numberFrame(type: number, streamId: number, value: number): void {
-    this.#besidesRequests += FRAME_HEADER_BYTES + NUMBER_BYTES;
-    const at = this.#frame(type, 0, streamId, NUMBER_BYTES);
-    writeUint32(this.#slab, value, at);
+    this.besidesRequests += FRAME_HEADER_BYTES + NUMBER_BYTES;
+    const at = this.frame(type, 0, streamId, NUMBER_BYTES);
+    writeUint32(this.slab, value, at);
   }
 
   /** Sends a request: its head now, its content as far as the windows allow, and the rest when they do. */
   request(stream: ClientStream): void {
-    stream.sendWindow = this.#initialWindow;
+    stream.sendWindow = this.initialWindow;
     const block = stream.request.block();
     if (block.length <= DEFAULT_MAX_FRAME_BYTES) {
-      const at = this.#frame(Frame.headers, Flag.endHeaders, stream.id, block.length);
-      block.copy(this.#slab, at);
+      const at = this.frame(Frame.headers, Flag.endHeaders, stream.id, block.length);
+      block.copy(this.slab, at);
     } else {
-      this.#append(encodeHeaders(stream.id, block, DEFAULT_MAX_FRAME_BYTES));
+      this.append(encodeHeaders(stream.id, block, DEFAULT_MAX_FRAME_BYTES));
     }
-    this.#pump(stream);
+    this.pump(stream);
   }
 
   /** Gives up what of a stream still waits. */
   forget(stream: ClientStream): void {
-    if (!stream.isSent) this.#waiting.delete(stream);
+    if (!stream.isSent) this.waiting.delete(stream);
   }
 
   /** @throws ConnectionError, StreamError: a window above what it may be. */
   grow(stream: ClientStream | undefined, bytes: number): void {
     if (stream === undefined) {
-      this.#window = grownWindow(0, this.#window, bytes);
-      this.#pumpAll();
+      this.window = grownWindow(0, this.window, bytes);
+      this.pumpAll();
       return;
     }
     stream.sendWindow = grownWindow(stream.id, stream.sendWindow, bytes);
-    if (!stream.isSent) this.#pump(stream);
+    if (!stream.isSent) this.pump(stream);
   }
 
   /** Takes over what the peer lets each stream send, the open ones too. @throws ConnectionError. (RFC 9113 §6.9.2) */
   resize(initialWindowBytes: number, streams: Iterable<ClientStream>): void {
-    const change = initialWindowBytes - this.#initialWindow;
-    this.#initialWindow = initialWindowBytes;
+    const change = initialWindowBytes - this.initialWindow;
+    this.initialWindow = initialWindowBytes;
     for (const stream of streams) {
       // By SETTINGS: whatever window they make too large, the fault is the connection's. (RFC 9113 §6.9.2)
       stream.sendWindow = grownWindow(0, stream.sendWindow, change);
     }
-    this.#pumpAll();
+    this.pumpAll();
   }
 
-  #pumpAll(): void {
-    for (const stream of [...this.#waiting]) {
-      if (this.#window <= 0) return;
-      this.#pump(stream);
+  private pumpAll(): void {
+    for (const stream of [...this.waiting]) {
+      if (this.window <= 0) return;
+      this.pump(stream);
     }
   }
 
   /** Sends what the windows allow of a request's content. */
-  #pump(stream: ClientStream): void {
+  private pump(stream: ClientStream): void {
     const { content } = stream.request;
     while (!stream.isSent) {
       const left = content.length - stream.sentBytes;
       // A window is below zero when SETTINGS have made it smaller. (RFC 9113 §6.9.2)
-      const room = Math.max(0, Math.min(this.#window, stream.sendWindow));
+      const room = Math.max(0, Math.min(this.window, stream.sendWindow));
       const length = Math.min(left, room, DEFAULT_MAX_FRAME_BYTES);
       if (length === 0 && left > 0) {
-        this.#waiting.add(stream);
+        this.waiting.add(stream);
         return;
       }
       stream.isSent = length === left;
-      const at = this.#frame(Frame.data, stream.isSent ? Flag.endStream : 0, stream.id, length);
-      content.copy(this.#slab, at, stream.sentBytes, stream.sentBytes + length);
+      const at = this.frame(Frame.data, stream.isSent ? Flag.endStream : 0, stream.id, length);
+      content.copy(this.slab, at, stream.sentBytes, stream.sentBytes + length);
       stream.sentBytes += length;
       stream.sendWindow -= length;
-      this.#window -= length;
+      this.window -= length;
     }
-    this.#waiting.delete(stream);
+    this.waiting.delete(stream);
   }
 
   /** Begins a frame; gives the place for its payload. */
-  #frame(type: number, flags: number, streamId: number, length: number): number {
-    const at = this.#claim(FRAME_HEADER_BYTES + length);
-    writeFrameHeader(this.#slab, type, flags, streamId, length, at);
+  private frame(type: number, flags: number, streamId: number, length: number): number {
+    const at = this.claim(FRAME_HEADER_BYTES + length);
+    writeFrameHeader(this.slab, type, flags, streamId, length, at);
     return at + FRAME_HEADER_BYTES;
   }
 
-  #append(bytes: Buffer): void {
-    const at = this.#claim(bytes.length);
-    bytes.copy(this.#slab, at);
+  private append(bytes: Buffer): void {
+    const at = this.claim(bytes.length);
+    bytes.copy(this.slab, at);
   }
 
   /** Gives the place for `bytes` more of them, which go out with all else of this turn. */
-  #claim(bytes: number): number {
-    if (this.#used + bytes > this.#slab.length) {
+  private claim(bytes: number): number {
+    if (this.used + bytes > this.slab.length) {
       this.flush();
       // The memory that was written is the wire's now; none of it is used twice.
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
-      this.#start = 0;
-      this.#used = 0;
+      this.slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
+      this.start = 0;
+      this.used = 0;
     }
-    this.#immediate ??= setImmediate(flush, this);
-    const at = this.#used;
-    this.#used += bytes;
+    this.immediate ??= setImmediate(flush, this);
+    const at = this.used;
+    this.used += bytes;
     return at;
   }
 }

@@ -7,17 +7,17 @@ export type ClosedBy = 'us' | 'peer';
 /** The streams of a connection that ended last: what a frame for one of them means depends on who ended it. (RFC 9113 §5.1) */
 export class ClosedStreams {
   /** Oldest first, a stream ended by the peer as its negative number. Made with the first one. */
-  #ids: number[] | undefined;
+  private ids: number[] | undefined;
 
   add(streamId: number, by: ClosedBy): void {
-    this.#ids ??= [];
-    if (this.#ids.length === KEPT) this.#ids.shift();
-    this.#ids.push(by === 'us' ? streamId : -streamId);
+    this.ids ??= [];
+    if (this.ids.length === KEPT) this.ids.shift();
+    this.ids.push(by === 'us' ? streamId : -streamId);
   }
 
   /** `undefined`: it ended long ago, or has never been. */
   whoClosed(streamId: number): ClosedBy | undefined {
-    if (this.#ids?.includes(streamId)) return 'us';
-    return this.#ids?.includes(-streamId) ? 'peer' : undefined;
+    if (this.ids?.includes(streamId)) return 'us';
+    return this.ids?.includes(-streamId) ? 'peer' : undefined;
   }
 }

@@ -18,10 +18,10 @@ const FORGIVEN_PER_MESSAGE = 4;
  */
 export class FloodGuard {
   #count = 0;
-  #sinceMs: number;
+  private sinceMs: number;
 
   constructor(private readonly now: () => number) {
-    this.#sinceMs = now();
+    this.sinceMs = now();
   }
 
   /** Counts one. @throws ConnectionError when it is too much. */
@@ -29,9 +29,9 @@ export class FloodGuard {
     this.#count += 1;
     if (this.#count < MAX_COUNT) return;
     const nowMs = this.now();
-    const isFlood = nowMs - this.#sinceMs < PERIOD_MS;
+    const isFlood = nowMs - this.sinceMs < PERIOD_MS;
     this.#count = 0;
-    this.#sinceMs = nowMs;
+    this.sinceMs = nowMs;
     if (isFlood) throw new ConnectionError(ErrorCode.enhanceYourCalm, 'got a flood of frames or messages');
   }
 

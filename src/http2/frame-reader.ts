@@ -19,36 +19,36 @@ export interface FrameSink {
  */
 export class FrameReader {
   /** The beginning of a frame that is to be whole before it is read; `undefined` nearly always. */
-  #kept: Buffer | undefined;
+  private kept: Buffer | undefined;
   /** How much of a DATA frame is still to come. */
-  #dataLeft = 0;
-  #isInData = false;
+  private dataLeft = 0;
+  private isInData = false;
 
   constructor(private readonly sink: FrameSink) {}
 
   /** A frame has begun and not ended. */
   get isInFrame(): boolean {
-    return this.#isInData || this.#kept !== undefined;
+    return this.isInData || this.kept !== undefined;
   }
 
   /** @throws ConnectionError when a frame is longer than we allow, and whatever the sink throws. */
   push(bytes: Buffer, start: number, end: number): void {
-    const kept = this.#kept;
+    const kept = this.kept;
     if (kept === undefined) {
-      this.#read(bytes, start, end);
+      this.read(bytes, start, end);
       return;
     }
-    this.#kept = undefined;
+    this.kept = undefined;
     const whole = Buffer.concat([kept, bytes.subarray(start, end)]);
-    this.#read(whole, 0, whole.length);
+    this.read(whole, 0, whole.length);
   }
 
-  #read(bytes: Buffer, start: number, end: number): void {
+  private read(bytes: Buffer, start: number, end: number): void {
     let at = start;
     for (;;) {
-      if (this.#isInData) {
-        at = this.#readData(bytes, at, end);
-        if (this.#isInData) return;
+      if (this.isInData) {
+        at = this.readData(bytes, at, end);
+        if (this.isInData) return;
       }
       if (end - at < FRAME_HEADER_BYTES) break;
       // All by hand: this is run for each frame that comes, by code that may have hardly run yet.
@@ -61,8 +61,8 @@ export class FrameReader {
       const streamId = uint31(bytes, at + 5);
       if (type === Frame.data && (flags & Flag.padded) === 0) {
         at += FRAME_HEADER_BYTES;
-        this.#isInData = true;
-        this.#dataLeft = length;
+        this.isInData = true;
+        this.dataLeft = length;
         this.sink.beginData(flags, streamId, length);
         continue;
       }
@@ -71,17 +71,17 @@ export class FrameReader {
       this.sink.frame(type, flags, streamId, bytes, at + FRAME_HEADER_BYTES, frameEnd);
       at = frameEnd;
     }
-    if (at < end) this.#kept = Buffer.from(bytes.subarray(at, end));
+    if (at < end) this.kept = Buffer.from(bytes.subarray(at, end));
   }
 
-  #readData(bytes: Buffer, start: number, end: number): number {
-    const size = Math.min(this.#dataLeft, end - start);
+  private readData(bytes: Buffer, start: number, end: number): number {
+    const size = Math.min(this.dataLeft, end - start);
     if (size > 0) {
-      this.#dataLeft -= size;
+      this.dataLeft -= size;
       this.sink.data(bytes, start, start + size);
     }
-    if (this.#dataLeft === 0) {
-      this.#isInData = false;
+    if (this.dataLeft === 0) {
+      this.isInData = false;
       this.sink.endData();
     }
     return start + size;

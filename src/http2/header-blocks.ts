@@ -17,11 +17,11 @@ export interface HeaderBlock {
 
 /** Joins HEADERS with the CONTINUATIONs that follow it; no other frame may come between. (RFC 9113 §6.10) */
 export class HeaderBlocks {
-  #open: { streamId: number; isLast: boolean; fragments: Buffer[]; bytes: number } | undefined;
+  private open: { streamId: number; isLast: boolean; fragments: Buffer[]; bytes: number } | undefined;
 
   /** A block has begun: only its CONTINUATION may come now. */
   get isOpen(): boolean {
-    return this.#open !== undefined;
+    return this.open !== undefined;
   }
 
   /**
@@ -38,14 +38,14 @@ export class HeaderBlocks {
     end: number,
   ): HeaderBlock | undefined {
     const isWhole = (flags & Flag.endHeaders) !== 0;
-    if (type === Frame.headers && this.#open === undefined) {
+    if (type === Frame.headers && this.open === undefined) {
       const fragment = withoutPadding(bytes, start, end, flags);
       const isLast = (flags & Flag.endStream) !== 0;
       if (isWhole) return { streamId, bytes: fragment, isLast };
-      this.#open = { streamId, isLast, fragments: [Buffer.from(fragment)], bytes: fragment.length };
+      this.open = { streamId, isLast, fragments: [Buffer.from(fragment)], bytes: fragment.length };
       return undefined;
     }
-    const open = this.#open;
+    const open = this.open;
     if (open === undefined || open.streamId !== streamId || type === Frame.headers) {
       throw new ConnectionError(ErrorCode.protocolError, 'got a part of a header block that fits to no other');
     }
@@ -55,7 +55,7 @@ export class HeaderBlocks {
       throw new ConnectionError(ErrorCode.enhanceYourCalm, `got a header block of more than ${MAX_BLOCK_BYTES} bytes`);
     }
     if (!isWhole) return undefined;
-    this.#open = undefined;
+    this.open = undefined;
     return { streamId, bytes: Buffer.concat(open.fragments), isLast: open.isLast };
   }
 }

@@ -119,16 +119,16 @@ export const DEFAULT_TABLE_BYTES = 4096;
  */
 export class HeaderDecoder {
   /** Newest first. Made when a peer uses it. */
-  #table: HeaderField[] | undefined;
-  #tableBytes = 0;
+  private table: HeaderField[] | undefined;
+  private tableBytes = 0;
   /** What the peer said that it uses. */
-  #sizeBytes: number;
-  readonly #limitBytes: number;
+  private sizeBytes: number;
+  private readonly limitBytes: number;
 
   /** `limitBytes` is what was agreed by SETTINGS_HEADER_TABLE_SIZE. */
   constructor(limitBytes: number = DEFAULT_TABLE_BYTES) {
-    this.#limitBytes = limitBytes;
-    this.#sizeBytes = limitBytes;
+    this.limitBytes = limitBytes;
+    this.sizeBytes = limitBytes;
   }
 
   /**
@@ -145,16 +145,16 @@ export class HeaderDecoder {
       const first = block[reader.at] ?? 0;
       let field: HeaderField;
       if (first >= INDEXED) {
-        field = this.#entry(reader.integer(0x7f));
+        field = this.entry(reader.integer(0x7f));
       } else if (first >= KEPT) {
-        field = this.#literal(reader, 0x3f);
-        this.#keep(field);
+        field = this.literal(reader, 0x3f);
+        this.keep(field);
       } else if (first >= TABLE_SIZE) {
         if (listBytes > 0) throw new RangeError('hpack: got a table size behind a field');
-        this.#resize(reader.integer(0x1f));
+        this.resize(reader.integer(0x1f));
         continue;
       } else {
-        field = this.#literal(reader, 0x0f);
+        field = this.literal(reader, 0x0f);
       }
       listBytes += bytesOf(field);
       if (listBytes <= maxListBytes) fields.push(field);
@@ -163,44 +163,44 @@ export class HeaderDecoder {
   }
 
   /** `mask` has the bits of the index of its name. */
-  #literal(reader: BlockReader, mask: number): HeaderField {
+  private literal(reader: BlockReader, mask: number): HeaderField {
     const index = reader.integer(mask);
-    const name = index === 0 ? reader.string() : this.#entry(index)[0];
+    const name = index === 0 ? reader.string() : this.entry(index)[0];
     return [name, reader.string()];
   }
 
-  #entry(index: number): HeaderField {
-    const entry = STATIC_TABLE[index - 1] ?? this.#table?.[index - 1 - STATIC_TABLE.length];
+  private entry(index: number): HeaderField {
+    const entry = STATIC_TABLE[index - 1] ?? this.table?.[index - 1 - STATIC_TABLE.length];
     if (entry === undefined) throw new RangeError(`hpack: got index ${index}, expected one of a table`);
     return entry;
   }
 
-  #keep(field: HeaderField): void {
+  private keep(field: HeaderField): void {
     const bytes = bytesOf(field);
-    this.#shrinkTo(this.#sizeBytes - bytes);
-    if (bytes > this.#sizeBytes) return;
-    this.#table ??= [];
-    this.#table.unshift(field);
-    this.#tableBytes += bytes;
+    this.shrinkTo(this.sizeBytes - bytes);
+    if (bytes > this.sizeBytes) return;
+    this.table ??= [];
+    this.table.unshift(field);
+    this.tableBytes += bytes;
   }
 
-  #resize(bytes: number): void {
-    if (bytes > this.#limitBytes) {
-      throw new RangeError(`hpack: got a table of ${bytes} bytes, expected at most ${this.#limitBytes}`);
+  private resize(bytes: number): void {
+    if (bytes > this.limitBytes) {
+      throw new RangeError(`hpack: got a table of ${bytes} bytes, expected at most ${this.limitBytes}`);
     }
-    this.#sizeBytes = bytes;
-    this.#shrinkTo(bytes);
+    this.sizeBytes = bytes;
+    this.shrinkTo(bytes);
   }
 
-  #shrinkTo(bytes: number): void {
-    const table = this.#table;
+  private shrinkTo(bytes: number): void {
+    const table = this.table;
     if (table === undefined) return;
-    while (this.#tableBytes > bytes) {
+    while (this.tableBytes > bytes) {
       const oldest = table.pop();
       if (oldest === undefined) break;
-      this.#tableBytes -= bytesOf(oldest);
+      this.tableBytes -= bytesOf(oldest);
     }
-    if (table.length === 0) this.#table = undefined;
+    if (table.length === 0) this.table = undefined;
   }
 }
 
@@ -220,7 +220,7 @@ class BlockReader {
     if (octet === undefined) throw endsEarly();
     this.at += 1;
     const value = octet & mask;
-    return value < mask ? value : this.#long(value);
+    return value < mask ? value : this.long(value);
   }
 
   string(): string {
@@ -235,7 +235,7 @@ class BlockReader {
   }
 
   /** The rest of an integer whose first octet has no room for it. */
-  #long(prefix: number): number {
+  private long(prefix: number): number {
     let value = prefix;
     for (let scale = 1; ; scale *= 0x80) {
       const octet = this.block[this.at];

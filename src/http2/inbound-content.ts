@@ -13,10 +13,10 @@ const GIVE_BACK_BYTES = WINDOW_BYTES / 2;
 /** The content of a peer's requests, on its way to their streams, and the windows that bound it. (RFC 9113 §6.1, §6.9) */
 export class InboundContent {
   /** Of all streams, what was not given back yet. */
-  #receivedBytes = 0;
+  private receivedBytes = 0;
   /** Where the content of the DATA frame that is being read goes; `undefined` when nobody wants it. */
-  #stream: ServerStream | undefined;
-  #flags = 0;
+  private stream: ServerStream | undefined;
+  private flags = 0;
 
   constructor(
     private readonly streams: ServerStreams,
@@ -29,24 +29,24 @@ export class InboundContent {
    * @throws ConnectionError, StreamError.
    */
   begin(flags: number, streamId: number, frameBytes: number, contentBytes: number): void {
-    this.#stream = undefined;
-    this.#flags = flags;
+    this.stream = undefined;
+    this.flags = flags;
     if (contentBytes === 0 && (flags & Flag.endStream) === 0) this.guard.count();
-    this.#stream = this.#streamFor(streamId, frameBytes, contentBytes);
+    this.stream = this.streamFor(streamId, frameBytes, contentBytes);
   }
 
   /** The next of it. */
   take(bytes: Buffer, start: number, end: number): void {
-    this.#stream?.events?.data(bytes, start, end);
+    this.stream?.events?.data(bytes, start, end);
   }
 
   /** All of it has come. @throws StreamError. */
   end(): void {
-    const stream = this.#stream;
-    this.#stream = undefined;
+    const stream = this.stream;
+    this.stream = undefined;
     // It may have ended while its content was read.
     if (stream === undefined || !this.streams.isOpen(stream)) return;
-    if (this.#flags & Flag.endStream) {
+    if (this.flags & Flag.endStream) {
       this.streams.remoteEnded(stream);
     } else if (stream.receivedBytes >= GIVE_BACK_BYTES) {
       this.sender.numberFrame(Frame.windowUpdate, stream.id, stream.receivedBytes);
@@ -62,11 +62,11 @@ export class InboundContent {
     this.end();
   }
 
-  #streamFor(streamId: number, frameBytes: number, contentBytes: number): ServerStream | undefined {
+  private streamFor(streamId: number, frameBytes: number, contentBytes: number): ServerStream | undefined {
     if (streamId === 0 || streamId > this.streams.lastId) {
       throw new ConnectionError(ErrorCode.protocolError, 'got DATA for a stream that never began');
     }
-    this.#takeFromWindow(frameBytes);
+    this.takeFromWindow(frameBytes);
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
       this.guard.count();
@@ -86,14 +86,14 @@ export class InboundContent {
     return stream;
   }
 
-  #takeFromWindow(bytes: number): void {
-    this.#receivedBytes += bytes;
-    if (this.#receivedBytes > WINDOW_BYTES) {
+  private takeFromWindow(bytes: number): void {
+    this.receivedBytes += bytes;
+    if (this.receivedBytes > WINDOW_BYTES) {
       throw new ConnectionError(ErrorCode.flowControlError, 'got more content than the window has room for');
     }
-    if (this.#receivedBytes < GIVE_BACK_BYTES) return;
+    if (this.receivedBytes < GIVE_BACK_BYTES) return;
     // What nobody wants is given back, too: the other streams need the window.
-    this.sender.numberFrame(Frame.windowUpdate, 0, this.#receivedBytes);
-    this.#receivedBytes = 0;
+    this.sender.numberFrame(Frame.windowUpdate, 0, this.receivedBytes);
+    this.receivedBytes = 0;
   }
 }

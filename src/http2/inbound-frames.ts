@@ -17,21 +17,21 @@ const SETTINGS_ACK = frames.encodeFrame(Frame.settings, Flag.ack, 0, Buffer.allo
  * that stream here; one of the whole connection is thrown. (RFC 9113 §5.4, §6)
  */
 export class InboundFrames implements FrameSink {
-  readonly #reader = new FrameReader(this);
-  readonly #streams: ServerStreams;
-  readonly #sender: Sender;
-  readonly #guard: FloodGuard;
-  readonly #headers: InboundHeaders;
-  readonly #content: InboundContent;
+  private readonly reader = new FrameReader(this);
+  private readonly streams: ServerStreams;
+  private readonly sender: Sender;
+  private readonly guard: FloodGuard;
+  private readonly headers: InboundHeaders;
+  private readonly content: InboundContent;
   #hasSettings = false;
-  #framesRead = 0;
+  private framesRead = 0;
 
   constructor(streams: ServerStreams, sender: Sender, guard: FloodGuard) {
-    this.#streams = streams;
-    this.#sender = sender;
-    this.#guard = guard;
-    this.#headers = new InboundHeaders(streams, guard);
-    this.#content = new InboundContent(streams, sender, guard);
+    this.streams = streams;
+    this.sender = sender;
+    this.guard = guard;
+    this.headers = new InboundHeaders(streams, guard);
+    this.content = new InboundContent(streams, sender, guard);
   }
 
   /** The SETTINGS that every client begins with have come. (RFC 9113 §3.4) */
@@ -41,148 +41,148 @@ export class InboundFrames implements FrameSink {
 
   /** 0 unless a frame or a header block has begun and not ended; else a number that changes as frames come. */
   get unfinished(): number {
-    return this.#headers.isOpen || this.#reader.isInFrame ? 1 + this.#framesRead : 0;
+    return this.headers.isOpen || this.reader.isInFrame ? 1 + this.framesRead : 0;
   }
 
   /** @throws ConnectionError. */
   read(bytes: Buffer, start: number, end: number): void {
-    this.#reader.push(bytes, start, end);
+    this.reader.push(bytes, start, end);
   }
 
   frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
-    if (this.#streams.isOver) return;
-    this.#expect(type, flags);
+    if (this.streams.isOver) return;
+    this.expect(type, flags);
     try {
-      this.#take(type, flags, streamId, bytes, start, end);
+      this.take(type, flags, streamId, bytes, start, end);
     } catch (error) {
-      this.#ended(error);
+      this.ended(error);
     }
   }
 
   beginData(flags: number, streamId: number, length: number): void {
-    if (this.#streams.isOver) return;
-    this.#expect(Frame.data, flags);
+    if (this.streams.isOver) return;
+    this.expect(Frame.data, flags);
     try {
-      this.#content.begin(flags, streamId, length, length);
+      this.content.begin(flags, streamId, length, length);
     } catch (error) {
-      this.#ended(error);
+      this.ended(error);
     }
   }
 
   data(bytes: Buffer, start: number, end: number): void {
-    this.#content.take(bytes, start, end);
+    this.content.take(bytes, start, end);
   }
 
   endData(): void {
     try {
-      this.#content.end();
+      this.content.end();
     } catch (error) {
-      this.#ended(error);
+      this.ended(error);
     }
   }
 
-  #ended(error: unknown): void {
+  private ended(error: unknown): void {
     if (!(error instanceof StreamError)) throw error;
-    this.#streams.reset(error);
+    this.streams.reset(error);
   }
 
   /** What may come now: SETTINGS first, and nothing within a header block. (RFC 9113 §3.4, §6.10) */
-  #expect(type: number, flags: number): void {
-    this.#framesRead += 1;
+  private expect(type: number, flags: number): void {
+    this.framesRead += 1;
     if (!this.#hasSettings) {
       if (type !== Frame.settings || (flags & Flag.ack) !== 0) {
         throw new ConnectionError(ErrorCode.protocolError, 'got another frame first, expected SETTINGS');
       }
       this.#hasSettings = true;
     }
-    if (this.#headers.isOpen && type !== Frame.continuation) {
+    if (this.headers.isOpen && type !== Frame.continuation) {
       throw new ConnectionError(ErrorCode.protocolError, 'got another frame within a header block');
     }
   }
 
-  #take(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+  private take(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     switch (type) {
       case Frame.data:
-        this.#content.takePadded(flags, streamId, bytes.subarray(start, end));
+        this.content.takePadded(flags, streamId, bytes.subarray(start, end));
         break;
       case Frame.headers:
       case Frame.continuation:
-        this.#headers.take(type, flags, streamId, bytes, start, end);
+        this.headers.take(type, flags, streamId, bytes, start, end);
         break;
       case Frame.priority:
-        this.#takePriority(streamId, bytes.subarray(start, end));
+        this.takePriority(streamId, bytes.subarray(start, end));
         break;
       case Frame.resetStream:
-        this.#expectBegun(streamId);
+        this.expectBegun(streamId);
         expectBytes(end - start, 4, 'RST_STREAM');
-        this.#guard.count();
-        this.#streams.takeReset(streamId);
+        this.guard.count();
+        this.streams.takeReset(streamId);
         break;
       case Frame.settings:
-        this.#takeSettings(flags, streamId, bytes, start, end);
+        this.takeSettings(flags, streamId, bytes, start, end);
         break;
       case Frame.pushPromise:
         throw new ConnectionError(ErrorCode.protocolError, 'got PUSH_PROMISE from a client');
       case Frame.ping:
-        this.#takePing(flags, streamId, bytes.subarray(start, end));
+        this.takePing(flags, streamId, bytes.subarray(start, end));
         break;
       case Frame.goAway:
         expectConnection(streamId);
         if (end - start < 8) throw new ConnectionError(ErrorCode.frameSizeError, 'got a part of GOAWAY');
-        this.#guard.count();
+        this.guard.count();
         break;
       case Frame.windowUpdate:
-        this.#takeWindowUpdate(streamId, bytes, start, end - start);
+        this.takeWindowUpdate(streamId, bytes, start, end - start);
         break;
       default:
         // Unknown frames are to be ignored. (RFC 9113 §4.1)
-        this.#guard.count();
+        this.guard.count();
         break;
     }
   }
 
   /** Priorities are not kept, nor what they depend on; only checked for their form. (RFC 9113 §5.3.2, §6.3) */
-  #takePriority(streamId: number, payload: Buffer): void {
+  private takePriority(streamId: number, payload: Buffer): void {
     if (streamId === 0) throw new ConnectionError(ErrorCode.protocolError, 'got PRIORITY without a stream');
-    this.#guard.count();
+    this.guard.count();
     if (payload.length !== 5) throw new StreamError(streamId, ErrorCode.frameSizeError, 'got PRIORITY of another size');
     if (frames.uint31(payload, 0) === streamId) {
       throw new StreamError(streamId, ErrorCode.protocolError, 'got a stream that depends on itself');
     }
   }
 
-  #takeSettings(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+  private takeSettings(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     expectConnection(streamId);
-    this.#guard.count();
+    this.guard.count();
     if (flags & Flag.ack) {
       if (end > start) throw new ConnectionError(ErrorCode.frameSizeError, 'got an ACK of SETTINGS with settings');
       return;
     }
-    this.#sender.apply(readPeerSettings(bytes, start, end), this.#streams.all());
-    this.#sender.frames(SETTINGS_ACK);
+    this.sender.apply(readPeerSettings(bytes, start, end), this.streams.all());
+    this.sender.frames(SETTINGS_ACK);
   }
 
-  #takePing(flags: number, streamId: number, payload: Buffer): void {
+  private takePing(flags: number, streamId: number, payload: Buffer): void {
     expectConnection(streamId);
     expectBytes(payload.length, 8, 'PING');
-    this.#guard.count();
-    if ((flags & Flag.ack) === 0) this.#sender.frames(frames.encodeFrame(Frame.ping, Flag.ack, 0, payload));
+    this.guard.count();
+    if ((flags & Flag.ack) === 0) this.sender.frames(frames.encodeFrame(Frame.ping, Flag.ack, 0, payload));
   }
 
-  #takeWindowUpdate(streamId: number, bytes: Buffer, start: number, length: number): void {
-    if (streamId > 0) this.#expectBegun(streamId);
-    this.#guard.count();
+  private takeWindowUpdate(streamId: number, bytes: Buffer, start: number, length: number): void {
+    if (streamId > 0) this.expectBegun(streamId);
+    this.guard.count();
     const increment = readIncrement(streamId, bytes, start, length);
     if (streamId === 0) {
-      this.#sender.grow(undefined, increment);
+      this.sender.grow(undefined, increment);
       return;
     }
-    const stream = this.#streams.get(streamId);
-    if (stream !== undefined) this.#sender.grow(stream, increment);
+    const stream = this.streams.get(streamId);
+    if (stream !== undefined) this.sender.grow(stream, increment);
   }
 
-  #expectBegun(streamId: number): void {
-    if (streamId === 0 || streamId > this.#streams.lastId) {
+  private expectBegun(streamId: number): void {
+    if (streamId === 0 || streamId > this.streams.lastId) {
       throw new ConnectionError(ErrorCode.protocolError, 'got a frame for a stream that never began');
     }
   }

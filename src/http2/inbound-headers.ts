@@ -9,8 +9,8 @@ import type { ServerStreams } from './server-streams.js';
 
 /** The header blocks of a peer's requests, on their way to their streams: put together, and decoded in their order. (RFC 9113 §4.3, §6.2) */
 export class InboundHeaders {
-  readonly #blocks = new HeaderBlocks();
-  readonly #decoder = new HeaderDecoder();
+  private readonly blocks = new HeaderBlocks();
+  private readonly decoder = new HeaderDecoder();
 
   constructor(
     private readonly streams: ServerStreams,
@@ -19,33 +19,33 @@ export class InboundHeaders {
 
   /** A block has begun and not ended. */
   get isOpen(): boolean {
-    return this.#blocks.isOpen;
+    return this.blocks.isOpen;
   }
 
   /** A HEADERS or CONTINUATION frame. @throws ConnectionError, StreamError. */
   take(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     if (streamId % 2 === 0) throw new ConnectionError(ErrorCode.protocolError, 'got a stream that no client may begin');
-    const block = this.#blocks.take(type, flags, streamId, bytes, start, end);
+    const block = this.blocks.take(type, flags, streamId, bytes, start, end);
     if (block === undefined) return;
     // Whatever else is wrong with it: later blocks may refer to its fields.
-    const fields = this.#decode(block.bytes);
+    const fields = this.decode(block.bytes);
     if (type === Frame.headers && dependsOnItself(flags, streamId, bytes, start)) this.streams.refuse(streamId);
     const stream = this.streams.get(streamId);
     if (stream !== undefined) this.streams.takeTrailers(stream, block, fields);
     else if (streamId > this.streams.lastId) this.streams.begin(block, fields);
-    else this.#meetClosed(streamId);
+    else this.meetClosed(streamId);
   }
 
-  #decode(block: Buffer): readonly HeaderField[] | undefined {
+  private decode(block: Buffer): readonly HeaderField[] | undefined {
     try {
-      return this.#decoder.decode(block, MAX_HEADER_LIST_BYTES);
+      return this.decoder.decode(block, MAX_HEADER_LIST_BYTES);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw new ConnectionError(ErrorCode.compressionError, error.message);
     }
   }
 
-  #meetClosed(streamId: number): void {
+  private meetClosed(streamId: number): void {
     switch (this.streams.whoClosed(streamId)) {
       case 'us':
         this.guard.count();

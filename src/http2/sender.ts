@@ -29,13 +29,13 @@ const NUMBER_BYTES = 4;
  * off, and go out with the content that follows them, or by {@link flush}. (RFC 9113 §5.2, §6.9)
  */
 export class Sender implements OutboxOwner {
-  #window = DEFAULT_WINDOW_BYTES;
+  private window = DEFAULT_WINDOW_BYTES;
   #initialWindow = DEFAULT_WINDOW_BYTES;
-  #maxFrame = DEFAULT_MAX_FRAME_BYTES;
+  private maxFrame = DEFAULT_MAX_FRAME_BYTES;
   /** Streams with content that waits for the window of the connection, or for their own. */
-  #waiting: Set<ServerStream> | undefined;
+  private waiting: Set<ServerStream> | undefined;
   /** Sent besides content, since the peer has read all. */
-  #besidesContent = 0;
+  private besidesContent = 0;
 
   constructor(
     private readonly wire: Wire,
@@ -57,34 +57,34 @@ export class Sender implements OutboxOwner {
   /** Bytes that are a frame, or several, already. */
   frames(bytes: Buffer): void {
     const { outbox } = this.wire;
-    this.#besidesContent += bytes.length;
+    this.besidesContent += bytes.length;
     outbox.claim(this, bytes.length);
     outbox.append(bytes);
   }
 
   /** Whether the peer lets pile up what it brings about itself; to be asked when something of it was read. */
   isUnread(): boolean {
-    if (this.wire.backlogBytes === 0) this.#besidesContent = 0;
-    return this.#besidesContent > MAX_UNREAD_BYTES;
+    if (this.wire.backlogBytes === 0) this.besidesContent = 0;
+    return this.besidesContent > MAX_UNREAD_BYTES;
   }
 
   /** A frame with one number in it: RST_STREAM and WINDOW_UPDATE. */
   numberFrame(type: number, streamId: number, value: number): void {
-    const outbox = this.#begin(type, 0, streamId, NUMBER_BYTES, NUMBER_BYTES);
+    const outbox = this.begin(type, 0, streamId, NUMBER_BYTES, NUMBER_BYTES);
     writeUint32(outbox.bytes, value, outbox.used);
     outbox.used += NUMBER_BYTES;
-    this.#besidesContent += FRAME_HEADER_BYTES + NUMBER_BYTES;
+    this.besidesContent += FRAME_HEADER_BYTES + NUMBER_BYTES;
   }
 
   headers(streamId: number, block: Buffer, isLast: boolean): void {
     if (block.length <= MAX_BLOCK_IN_OUTBOX) {
       const flags = isLast ? Flag.endHeaders | Flag.endStream : Flag.endHeaders;
-      this.#begin(Frame.headers, flags, streamId, block.length, block.length).append(block);
-      this.#besidesContent += FRAME_HEADER_BYTES + block.length;
+      this.begin(Frame.headers, flags, streamId, block.length, block.length).append(block);
+      this.besidesContent += FRAME_HEADER_BYTES + block.length;
       return;
     }
-    const encoded = encodeHeaders(streamId, block, this.#maxFrame, isLast);
-    this.#besidesContent += encoded.length;
+    const encoded = encodeHeaders(streamId, block, this.maxFrame, isLast);
+    this.besidesContent += encoded.length;
     this.flush();
     this.wire.send(0, encoded);
   }
@@ -92,13 +92,13 @@ export class Sender implements OutboxOwner {
   /** Sends content now, as far as the windows allow; the rest follows when they do. */
   data(stream: ServerStream, head: Buffer, tail: Buffer, onWritten?: () => void): void {
     const length = head.length + tail.length;
-    if (stream.queue === undefined && length <= Math.min(this.#window, stream.sendWindow, this.#maxFrame)) {
-      this.#frame(stream, length, head, tail, onWritten);
+    if (stream.queue === undefined && length <= Math.min(this.window, stream.sendWindow, this.maxFrame)) {
+      this.frame(stream, length, head, tail, onWritten);
       return;
     }
     stream.queue ??= [];
     stream.queue.push({ head, tail: Buffer.from(tail), sent: 0, onWritten });
-    this.#pump(stream);
+    this.pump(stream);
   }
 
   /** Ends a stream behind its content. */
@@ -115,24 +115,24 @@ export class Sender implements OutboxOwner {
   forget(stream: ServerStream): void {
     const { queue } = stream;
     stream.queue = undefined;
-    this.#waiting?.delete(stream);
+    this.waiting?.delete(stream);
     if (queue !== undefined) for (const { onWritten } of queue) onWritten?.();
   }
 
   /** @throws ConnectionError, StreamError: a window above what it may be. */
   grow(stream: ServerStream | undefined, bytes: number): void {
     if (stream === undefined) {
-      this.#window = grownWindow(0, this.#window, bytes);
-      this.#pumpAll();
+      this.window = grownWindow(0, this.window, bytes);
+      this.pumpAll();
       return;
     }
     stream.sendWindow = grownWindow(stream.id, stream.sendWindow, bytes);
-    if (stream.queue !== undefined) this.#pump(stream);
+    if (stream.queue !== undefined) this.pump(stream);
   }
 
   /** Takes the peer's settings over, for the streams that are open too. (RFC 9113 §6.9.2) */
   apply({ initialWindowBytes, maxFrameBytes }: PeerSettings, streams: Iterable<ServerStream>): void {
-    this.#maxFrame = maxFrameBytes ?? this.#maxFrame;
+    this.maxFrame = maxFrameBytes ?? this.maxFrame;
     if (initialWindowBytes === undefined) return;
     const change = initialWindowBytes - this.#initialWindow;
     this.#initialWindow = initialWindowBytes;
@@ -140,30 +140,30 @@ export class Sender implements OutboxOwner {
       // By SETTINGS: whatever window they make too large, the fault is the connection's. (RFC 9113 §6.9.2)
       stream.sendWindow = grownWindow(0, stream.sendWindow, change);
     }
-    this.#pumpAll();
+    this.pumpAll();
   }
 
-  #pumpAll(): void {
-    if (this.#waiting === undefined) return;
-    for (const stream of [...this.#waiting]) {
-      if (this.#window <= 0) return;
+  private pumpAll(): void {
+    if (this.waiting === undefined) return;
+    for (const stream of [...this.waiting]) {
+      if (this.window <= 0) return;
       // What was sent before may have brought about the end of this one.
-      if (stream.queue !== undefined) this.#pump(stream);
+      if (stream.queue !== undefined) this.pump(stream);
     }
   }
 
   /** Sends what the windows allow of what waits. */
-  #pump(stream: ServerStream): void {
+  private pump(stream: ServerStream): void {
     const { queue } = stream;
     while (queue !== undefined && queue.length > 0) {
       const [first] = queue;
       if (first === undefined) break;
       const left = first.head.length + first.tail.length - first.sent;
       // A window is below zero when SETTINGS have made it smaller. (RFC 9113 §6.9.2)
-      const length = Math.min(left, Math.max(0, Math.min(this.#window, stream.sendWindow)), this.#maxFrame);
+      const length = Math.min(left, Math.max(0, Math.min(this.window, stream.sendWindow)), this.maxFrame);
       if (length === 0 && left > 0) {
-        this.#waiting ??= new Set();
-        this.#waiting.add(stream);
+        this.waiting ??= new Set();
+        this.waiting.add(stream);
         return;
       }
       const isLast = length === left;
@@ -173,9 +173,9 @@ export class Sender implements OutboxOwner {
       const tail = first.tail.subarray(tailStart, tailStart + length - head.length);
       first.sent += length;
       if (isLast) queue.shift();
-      this.#frame(stream, length, head, tail, isLast ? first.onWritten : undefined);
+      this.frame(stream, length, head, tail, isLast ? first.onWritten : undefined);
     }
-    this.#waiting?.delete(stream);
+    this.waiting?.delete(stream);
     stream.queue = undefined;
     const { trailers } = stream;
     if (trailers === undefined) return;
@@ -184,14 +184,20 @@ export class Sender implements OutboxOwner {
   }
 
   /** Sends a DATA frame, behind what lies in the outbox. */
-  #frame(stream: ServerStream, length: number, head: Buffer, tail: Buffer, onWritten: (() => void) | undefined): void {
-    this.#window -= length;
+  private frame(
+    stream: ServerStream,
+    length: number,
+    head: Buffer,
+    tail: Buffer,
+    onWritten: (() => void) | undefined,
+  ): void {
+    this.window -= length;
     stream.sendWindow -= length;
-    this.wire.send(this.#begin(Frame.data, 0, stream.id, length, 0).take(), head, tail, onWritten);
+    this.wire.send(this.begin(Frame.data, 0, stream.id, length, 0).take(), head, tail, onWritten);
   }
 
   /** Begins a frame of `length` in the outbox, with room for as much of its payload as goes there, too. */
-  #begin(type: number, flags: number, streamId: number, length: number, room: number): Outbox {
+  private begin(type: number, flags: number, streamId: number, length: number, room: number): Outbox {
     const { outbox } = this.wire;
     outbox.claim(this, FRAME_HEADER_BYTES + room);
     writeFrameHeader(outbox.bytes, type, flags, streamId, length, outbox.used);

@@ -13,13 +13,13 @@ import type { Wire, WireEvents } from './wire.js';
  * makes what it needs when it needs it, and a message costs neither a buffer nor an object. (RFC 9113)
  */
 export class ServerConnection implements WireEvents {
-  readonly #options: ServerConnectionOptions;
-  readonly #preface = new Preface();
-  readonly #sender: Sender;
-  readonly #streams: ServerStreams;
-  readonly #frames: InboundFrames;
-  #isGoingAway = false;
-  #isOver = false;
+  private readonly options: ServerConnectionOptions;
+  private readonly preface = new Preface();
+  private readonly sender: Sender;
+  private readonly streams: ServerStreams;
+  private readonly frames: InboundFrames;
+  private isGoingAway = false;
+  private isOver = false;
 
   constructor(
     readonly wire: Wire,
@@ -27,123 +27,122 @@ export class ServerConnection implements WireEvents {
     readonly number: number,
     options: ServerConnectionOptions,
   ) {
-    this.#options = options;
+    this.options = options;
     const guard = new FloodGuard(options.now);
-    const sender = new Sender(wire, (stream) => this.#streams.localEnded(stream));
-    this.#sender = sender;
-    this.#streams = new ServerStreams(wire, number, { sender, guard, options, onLastEnded: () => this.#endIfDone() });
-    this.#frames = new InboundFrames(this.#streams, sender, guard);
+    const sender = new Sender(wire, (stream) => this.streams.localEnded(stream));
+    this.sender = sender;
+    this.streams = new ServerStreams(wire, number, { sender, guard, options, onLastEnded: () => this.endIfDone() });
+    this.frames = new InboundFrames(this.streams, sender, guard);
     wire.start(this);
   }
 
   /** Whether the peer has said what a client of HTTP/2 says first. */
   get isGreeted(): boolean {
-    return this.#frames.hasSettings;
+    return this.frames.hasSettings;
   }
 
   /** 0 unless the peer has begun a frame, or a header block, and not ended it; else a number that changes as frames come. */
   get unfinished(): number {
-    return this.#frames.unfinished;
+    return this.frames.unfinished;
   }
 
   /** Lets no further stream begin; the connection ends with the last of those that are open. (RFC 9113 §6.8) */
   goAway(): void {
-    if (this.#isGoingAway || this.#isOver) return;
-    this.#isGoingAway = true;
-    this.#streams.refuseFurther();
-    if (!this.#preface.isComplete) {
+    if (this.isGoingAway || this.isOver) return;
+    this.isGoingAway = true;
+    this.streams.refuseFurther();
+    if (!this.preface.isComplete) {
       this.wire.destroy();
       return;
     }
-    this.#sender.frames(frames.encodeGoAway(this.#streams.lastId, ErrorCode.noError, ''));
-    if (!this.#streams.isReading) this.#sender.flush();
-    this.#endIfDone();
+    this.sender.frames(frames.encodeGoAway(this.streams.lastId, ErrorCode.noError, ''));
+    if (!this.streams.isReading) this.sender.flush();
+    this.endIfDone();
   }
 
   /** Ends the connection for the peer's fault. Safe to call twice. */
   fail(code: number, reason: string): void {
-    if (this.#isOver) return;
-    if (this.#preface.isComplete) {
-      this.#sender.frames(frames.encodeGoAway(this.#streams.lastId, code, reason));
-      this.#sender.flush();
+    if (this.isOver) return;
+    if (this.preface.isComplete) {
+      this.sender.frames(frames.encodeGoAway(this.streams.lastId, code, reason));
+      this.sender.flush();
     }
-    this.#over(code, reason);
+    this.over(code, reason);
     this.wire.end();
   }
 
   received(bytes: Buffer, start: number, end: number): void {
-    if (this.#isOver) return;
-    this.#streams.isReading = true;
+    if (this.isOver) return;
+    this.streams.isReading = true;
     try {
-      const at = this.#preface.isComplete ? start : this.#greet(bytes, start, end);
-      if (at < end) this.#frames.read(bytes, at, end);
+      const at = this.preface.isComplete ? start : this.greet(bytes, start, end);
+      if (at < end) this.frames.read(bytes, at, end);
     } catch (error) {
-      this.#failFor(error);
+      this.failFor(error);
     } finally {
-      this.#streams.isReading = false;
+      this.streams.isReading = false;
     }
-    if (this.#isOver) return;
-    this.#sender.flush();
-    if (this.#sender.isUnread())
-      this.fail(ErrorCode.enhanceYourCalm, 'got what is to be answered, and reads no answer');
+    if (this.isOver) return;
+    this.sender.flush();
+    if (this.sender.isUnread()) this.fail(ErrorCode.enhanceYourCalm, 'got what is to be answered, and reads no answer');
   }
 
   closed(): void {
-    this.#over(ErrorCode.noError, '');
+    this.over(ErrorCode.noError, '');
   }
 
-  #failFor(error: unknown): void {
+  private failFor(error: unknown): void {
     if (error instanceof ConnectionError) {
       this.fail(error.code, error.message);
       return;
     }
     // The other connections, and what else came in this turn, must not suffer for it.
-    this.#options.onBug(error);
+    this.options.onBug(error);
     this.fail(ErrorCode.internalError, 'internal error');
   }
 
   /** Gives the place behind what it has read. */
-  #greet(bytes: Buffer, start: number, end: number): number {
-    const at = this.#preface.read(bytes, start, end);
-    const { onHttp1, opening } = this.#options;
-    switch (this.#preface.greeting(bytes[at === end ? -1 : at])) {
+  private greet(bytes: Buffer, start: number, end: number): number {
+    const at = this.preface.read(bytes, start, end);
+    const { onHttp1, opening } = this.options;
+    switch (this.preface.greeting(bytes[at === end ? -1 : at])) {
       case 'incomplete':
         break;
       case 'http2':
-        this.#sender.frames(opening);
+        this.sender.frames(opening);
         break;
       case 'http1':
         if (onHttp1 === undefined) {
-          this.#meetStranger();
+          this.meetStranger();
         } else {
-          const unread = Buffer.concat([this.#preface.seen, bytes.subarray(at, end)]);
-          this.#over(ErrorCode.noError, '');
+          const unread = Buffer.concat([this.preface.seen, bytes.subarray(at, end)]);
+          this.over(ErrorCode.noError, '');
           onHttp1(this.wire.detach(unread), this);
         }
         return end;
       case 'unknown':
-        this.#meetStranger();
+        this.meetStranger();
         return end;
     }
     return at;
   }
 
-  #meetStranger(): void {
-    this.#over(ErrorCode.protocolError, 'got no preface of HTTP/2');
+  private meetStranger(): void {
+    this.over(ErrorCode.protocolError, 'got no preface of HTTP/2');
     this.wire.destroy();
   }
 
-  #endIfDone(): void {
-    if (!this.#isGoingAway || this.#streams.openCount > 0 || this.#isOver) return;
-    this.#sender.flush();
-    this.#over(ErrorCode.noError, '');
+  private endIfDone(): void {
+    if (!this.isGoingAway || this.streams.openCount > 0 || this.isOver) return;
+    this.sender.flush();
+    this.over(ErrorCode.noError, '');
     this.wire.end();
   }
 
-  #over(code: number, reason: string): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#streams.endAll();
-    this.#options.onClosed(this, { code, reason });
+  private over(code: number, reason: string): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.streams.endAll();
+    this.options.onClosed(this, { code, reason });
   }
 }

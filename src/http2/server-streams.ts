@@ -23,14 +23,14 @@ export interface ServerStreamsParts {
 
 /** The streams of one connection: how each begins, is answered and ends, by whichever side. (RFC 9113 §5.1) */
 export class ServerStreams {
-  readonly #sender: Sender;
-  readonly #guard: FloodGuard;
-  readonly #options: ServerStreamsParts['options'];
-  readonly #onLastEnded: () => void;
-  readonly #open = new Map<number, ServerStream>();
-  readonly #closed = new ClosedStreams();
+  private readonly sender: Sender;
+  private readonly guard: FloodGuard;
+  private readonly options: ServerStreamsParts['options'];
+  private readonly onLastEnded: () => void;
+  private readonly open = new Map<number, ServerStream>();
+  private readonly closed = new ClosedStreams();
   #lastId = 0;
-  #isRefusing = false;
+  private isRefusing = false;
   /** While a read is worked off, all that it brings about goes out together. */
   isReading = false;
   #isOver = false;
@@ -41,10 +41,10 @@ export class ServerStreams {
     readonly connectionNumber: number,
     { sender, guard, options, onLastEnded }: ServerStreamsParts,
   ) {
-    this.#sender = sender;
-    this.#guard = guard;
-    this.#options = options;
-    this.#onLastEnded = onLastEnded;
+    this.sender = sender;
+    this.guard = guard;
+    this.options = options;
+    this.onLastEnded = onLastEnded;
   }
 
   /** The highest that the peer has begun. */
@@ -53,7 +53,7 @@ export class ServerStreams {
   }
 
   get openCount(): number {
-    return this.#open.size;
+    return this.open.size;
   }
 
   /** No stream is served any more: frames that are still read mean nothing. */
@@ -63,38 +63,38 @@ export class ServerStreams {
 
   /** Refuses all that begin from now on. */
   refuseFurther(): void {
-    this.#isRefusing = true;
+    this.isRefusing = true;
   }
 
   /** `undefined` when it is not open. */
   get(streamId: number): ServerStream | undefined {
-    return this.#open.get(streamId);
+    return this.open.get(streamId);
   }
 
   all(): Iterable<ServerStream> {
-    return this.#open.values();
+    return this.open.values();
   }
 
   isOpen(stream: ServerStream): boolean {
-    return this.#open.get(stream.id) === stream;
+    return this.open.get(stream.id) === stream;
   }
 
   /** Of a stream that is no more, as far as that is remembered. */
   whoClosed(streamId: number): ClosedBy | undefined {
-    return this.#closed.whoClosed(streamId);
+    return this.closed.whoClosed(streamId);
   }
 
   /** Begins one. `fields` is `undefined` when there were too many of them. @throws ConnectionError, StreamError. */
   begin({ streamId, isLast }: HeaderBlock, fields: readonly HeaderField[] | undefined): void {
     this.#lastId = streamId;
-    this.#guard.count();
-    if (this.#isRefusing || this.#open.size >= this.#options.maxConcurrentStreams) {
-      this.#closed.add(streamId, 'us');
+    this.guard.count();
+    if (this.isRefusing || this.open.size >= this.options.maxConcurrentStreams) {
+      this.closed.add(streamId, 'us');
       throw new StreamError(streamId, ErrorCode.refusedStream, 'got a stream too many');
     }
-    const stream = new ServerStream(streamId, this, this.#sender.initialWindow);
+    const stream = new ServerStream(streamId, this, this.sender.initialWindow);
     stream.isRemoteClosed = isLast;
-    this.#open.set(streamId, stream);
+    this.open.set(streamId, stream);
     if (fields === undefined) {
       this.respond(stream, TOO_LARGE_HEAD);
       return;
@@ -104,7 +104,7 @@ export class ServerStreams {
     if (isLast && stream.contentLeft > 0) {
       throw new StreamError(streamId, ErrorCode.protocolError, 'got less than content-length');
     }
-    this.#options.onRequest(stream, head);
+    this.options.onRequest(stream, head);
     if (isLast) stream.events?.ended();
   }
 
@@ -112,7 +112,7 @@ export class ServerStreams {
   refuse(streamId: number): void {
     if (streamId > this.#lastId) {
       this.#lastId = streamId;
-      this.#closed.add(streamId, 'us');
+      this.closed.add(streamId, 'us');
     }
     throw new StreamError(streamId, ErrorCode.protocolError, 'got a stream that depends on itself');
   }
@@ -137,18 +137,18 @@ export class ServerStreams {
 
   /** The peer gives a stream up. */
   takeReset(streamId: number): void {
-    const stream = this.#open.get(streamId);
-    if (stream !== undefined) this.#remove(stream, 'peer');
+    const stream = this.open.get(streamId);
+    if (stream !== undefined) this.remove(stream, 'peer');
   }
 
   /** Ends a stream for the peer's fault. @throws ConnectionError when there is no such stream, or of too many faults. */
   reset({ streamId, code, message }: StreamError): void {
     // A stream that has not begun cannot be reset. (RFC 9113 §5.1, "idle")
     if (streamId > this.#lastId) throw new ConnectionError(code, message);
-    this.#guard.count();
-    this.#sender.numberFrame(Frame.resetStream, streamId, code);
-    const stream = this.#open.get(streamId);
-    if (stream !== undefined) this.#remove(stream, stream.isRemoteClosed ? 'peer' : 'us');
+    this.guard.count();
+    this.sender.numberFrame(Frame.resetStream, streamId, code);
+    const stream = this.open.get(streamId);
+    if (stream !== undefined) this.remove(stream, stream.isRemoteClosed ? 'peer' : 'us');
   }
 
   /**
@@ -158,69 +158,69 @@ export class ServerStreams {
   localEnded(stream: ServerStream): void {
     stream.isLocalClosed = true;
     if (!this.isOpen(stream)) return;
-    if (!stream.isRemoteClosed) this.#sender.numberFrame(Frame.resetStream, stream.id, ErrorCode.noError);
-    this.#remove(stream, stream.isRemoteClosed ? 'peer' : 'us');
+    if (!stream.isRemoteClosed) this.sender.numberFrame(Frame.resetStream, stream.id, ErrorCode.noError);
+    this.remove(stream, stream.isRemoteClosed ? 'peer' : 'us');
   }
 
   /** Tells all streams that they are no more. Safe to call twice. */
   endAll(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    for (const stream of this.#open.values()) {
-      this.#sender.forget(stream);
+    for (const stream of this.open.values()) {
+      this.sender.forget(stream);
       stream.closed();
     }
-    this.#open.clear();
+    this.open.clear();
   }
 
   /** For {@link ServerStream.count}. */
   count(): void {
-    this.#guard.count();
+    this.guard.count();
   }
 
   /** For {@link ServerStream.beginAnswer}. */
   beginAnswer(stream: ServerStream, block: Buffer): void {
-    if (this.#isWritable(stream)) this.#sender.headers(stream.id, block, false);
+    if (this.isWritable(stream)) this.sender.headers(stream.id, block, false);
   }
 
   /** For {@link ServerStream.respond}. */
   respond(stream: ServerStream, block: Buffer): void {
-    if (!this.#isWritable(stream)) return;
-    this.#sender.headers(stream.id, block, true);
+    if (!this.isWritable(stream)) return;
+    this.sender.headers(stream.id, block, true);
     this.localEnded(stream);
-    this.#flushUnlessReading();
+    this.flushUnlessReading();
   }
 
   /** For {@link ServerStream.send}. What was written before goes out with it. */
   sendData(stream: ServerStream, head: Buffer, tail: Buffer, onWritten?: () => void): void {
-    if (!this.#isWritable(stream)) {
+    if (!this.isWritable(stream)) {
       onWritten?.();
       return;
     }
-    this.#guard.forgive();
-    this.#sender.data(stream, head, tail, onWritten);
+    this.guard.forgive();
+    this.sender.data(stream, head, tail, onWritten);
   }
 
   /** For {@link ServerStream.end}. */
   endAnswer(stream: ServerStream, trailers: Buffer): void {
-    if (!this.#isWritable(stream)) return;
-    this.#sender.trailers(stream, trailers);
-    this.#flushUnlessReading();
+    if (!this.isWritable(stream)) return;
+    this.sender.trailers(stream, trailers);
+    this.flushUnlessReading();
   }
 
-  #flushUnlessReading(): void {
-    if (!this.isReading && !this.#isOver) this.#sender.flush();
+  private flushUnlessReading(): void {
+    if (!this.isReading && !this.#isOver) this.sender.flush();
   }
 
-  #isWritable(stream: ServerStream): boolean {
+  private isWritable(stream: ServerStream): boolean {
     return !this.#isOver && !stream.isLocalClosed && stream.trailers === undefined && this.isOpen(stream);
   }
 
-  #remove(stream: ServerStream, by: ClosedBy): void {
-    this.#open.delete(stream.id);
-    this.#closed.add(stream.id, by);
-    this.#sender.forget(stream);
+  private remove(stream: ServerStream, by: ClosedBy): void {
+    this.open.delete(stream.id);
+    this.closed.add(stream.id, by);
+    this.sender.forget(stream);
     stream.closed();
-    if (this.#open.size === 0) this.#onLastEnded();
+    if (this.open.size === 0) this.onLastEnded();
   }
 }

@@ -61,7 +61,7 @@ export class Outbox {
   /** What may be appended at once. */
   readonly maxAppendBytes: number;
   used = 0;
-  #owner: OutboxOwner | undefined;
+  private owner: OutboxOwner | undefined;
 
   constructor(size: number = DEFAULT_OUTBOX_BYTES) {
     this.bytes = Buffer.allocUnsafeSlow(size);
@@ -70,9 +70,9 @@ export class Outbox {
 
   /** Makes `owner` the only one that writes, with room for `size` more bytes. */
   claim(owner: OutboxOwner, size: number): void {
-    if (this.#owner !== owner) {
-      if (this.used > 0) this.#owner?.flush();
-      this.#owner = owner;
+    if (this.owner !== owner) {
+      if (this.used > 0) this.owner?.flush();
+      this.owner = owner;
     } else if (this.used + size > this.bytes.length) {
       owner.flush();
     }

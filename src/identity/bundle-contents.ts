@@ -5,11 +5,11 @@ import { SecretContent } from './secret-content.js';
  * and the response that it goes out in is the same memory for all of them.
  */
 export class BundleContents {
-  #newest: SecretContent | undefined;
+  private newest: SecretContent | undefined;
 
   /** Owns `body`: a serialised `Secret{validation_context}`. */
   of(body: Buffer): SecretContent {
-    if (this.#newest?.body.equals(body) !== true) this.#newest = new SecretContent('validation-context', body);
-    return this.#newest;
+    if (this.newest?.body.equals(body) !== true) this.newest = new SecretContent('validation-context', body);
+    return this.newest;
   }
 }

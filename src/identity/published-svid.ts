@@ -47,14 +47,14 @@ const DELIVERY_TIMEOUT_MS = 5000;
 export class PublishedSvid {
   #held: HeldSvid | undefined;
   /** Waits for its bundle to be everywhere. */
-  #staged: NewSvid | undefined;
-  #rootTimer: ScheduledCall | undefined;
-  readonly #bundle: ServedBundle;
-  readonly #listeners = new Set<(change: SvidChange) => void>();
-  readonly #closing = new LazyAbort();
+  private staged: NewSvid | undefined;
+  private rootTimer: ScheduledCall | undefined;
+  private readonly bundle: ServedBundle;
+  private readonly listeners = new Set<(change: SvidChange) => void>();
+  private readonly closing = new LazyAbort();
 
   constructor(private readonly options: PublishedSvidOptions) {
-    this.#bundle = new ServedBundle(options.bundles);
+    this.bundle = new ServedBundle(options.bundles);
   }
 
   get held(): HeldSvid | undefined {
@@ -67,30 +67,30 @@ export class PublishedSvid {
 
   /** Calls `listener` after each change, until the result is called. */
   onChange(listener: (change: SvidChange) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
   }
 
   /** Owns its bytes. While one waits for its bundle, the next takes its place. */
   publish(next: NewSvid): void {
     const heldLeafEndMs = this.#held?.notAfterMs ?? 0;
-    const { content, hasNewRoots } = this.#bundle.take(next.sealed, { nowMs: this.options.now(), heldLeafEndMs });
-    this.#planRootEnd();
-    const isWaiting = this.#staged !== undefined;
+    const { content, hasNewRoots } = this.bundle.take(next.sealed, { nowMs: this.options.now(), heldLeafEndMs });
+    this.planRootEnd();
+    const isWaiting = this.staged !== undefined;
     if (!isWaiting && (!hasNewRoots || !this.isValid())) {
-      this.#replace(next);
+      this.replace(next);
       return;
     }
-    this.#stage(next);
-    this.#replaceBundle(content);
-    if (!isWaiting) void this.#replaceWhenDelivered(content);
+    this.stage(next);
+    this.replaceBundle(content);
+    if (!isWaiting) void this.replaceWhenDelivered(content);
   }
 
   /** Takes back what waits; what is held stays readable. */
   close(): void {
-    this.#closing.abort();
-    this.#rootTimer?.cancel();
-    this.#stage(undefined);
+    this.closing.abort();
+    this.rootTimer?.cancel();
+    this.stage(undefined);
   }
 
   /** Overwrites what is held. Only after {@link close}, when no stream can ask for it any more. */
@@ -99,43 +99,43 @@ export class PublishedSvid {
     this.#held = undefined;
   }
 
-  #stage(next: NewSvid | undefined): void {
-    this.#staged?.sealed.certificateBody.fill(0);
-    this.#staged = next;
+  private stage(next: NewSvid | undefined): void {
+    this.staged?.sealed.certificateBody.fill(0);
+    this.staged = next;
   }
 
   /** Never rejects. */
-  async #replaceWhenDelivered(bundle: SecretContent): Promise<void> {
-    await this.#delivered(bundle);
+  private async replaceWhenDelivered(bundle: SecretContent): Promise<void> {
+    await this.delivered(bundle);
     // Meanwhile another answer may have brought further roots.
-    for (let known = bundle; this.#staged !== undefined && known !== this.#held?.bundle; ) {
+    for (let known = bundle; this.staged !== undefined && known !== this.#held?.bundle; ) {
       known = this.#held?.bundle ?? known;
-      await this.#delivered(known);
+      await this.delivered(known);
     }
-    const staged = this.#staged;
-    this.#staged = undefined;
-    if (staged !== undefined) this.#replace(staged);
+    const staged = this.staged;
+    this.staged = undefined;
+    if (staged !== undefined) this.replace(staged);
   }
 
   /** The held leaf must not end meanwhile. */
-  #delivered(bundle: SecretContent): Promise<void> {
+  private delivered(bundle: SecretContent): Promise<void> {
     const { delivery, now } = this.options;
     const remainingMs = Math.max(0, (this.#held?.notAfterMs ?? 0) - now());
     const timeoutMs = Math.min(DELIVERY_TIMEOUT_MS, remainingMs / 2);
-    return delivery.delivered(bundle, { timeoutMs, signal: this.#closing.signal });
+    return delivery.delivered(bundle, { timeoutMs, signal: this.closing.signal });
   }
 
-  #replaceBundle(bundle: SecretContent): void {
+  private replaceBundle(bundle: SecretContent): void {
     if (this.#held === undefined || this.#held.bundle === bundle) return;
     this.#held = { ...this.#held, bundle };
     const { logger, logFields } = this.options;
     logger.info('trust bundle changed', { ...logFields, [Field.version]: bundle.version });
-    this.#tell({ certificate: false, bundle: true });
+    this.tell({ certificate: false, bundle: true });
   }
 
-  #replace({ sealed, rotateAtMs, startedAtMs }: NewSvid): void {
+  private replace({ sealed, rotateAtMs, startedAtMs }: NewSvid): void {
     const { now, logger, logFields } = this.options;
-    const { content } = this.#bundle;
+    const { content } = this.bundle;
     if (content === undefined) return;
     const previous = this.#held;
     const held = holdSvid(sealed, content, rotateAtMs);
@@ -147,24 +147,24 @@ export class PublishedSvid {
       [Field.rotateAt]: new Date(held.rotateAtMs).toISOString(),
       [Field.durationMs]: now() - startedAtMs,
     });
-    this.#tell({ certificate: true, bundle: previous?.bundle !== held.bundle });
+    this.tell({ certificate: true, bundle: previous?.bundle !== held.bundle });
     // Who serves it copies the body into each message, so nobody needs the old key any more.
     previous?.certificate.wipe();
   }
 
-  #tell(change: SvidChange): void {
-    for (const listener of this.#listeners) listener(change);
+  private tell(change: SvidChange): void {
+    for (const listener of this.listeners) listener(change);
   }
 
-  #planRootEnd(): void {
-    this.#rootTimer?.cancel();
+  private planRootEnd(): void {
+    this.rootTimer?.cancel();
     const { timers, now } = this.options;
-    const { nextEndMs } = this.#bundle;
-    if (nextEndMs === undefined || this.#closing.isAborted) return;
-    this.#rootTimer = timers.schedule(nextEndMs, () => {
-      const bundle = this.#bundle.dropEnded(now());
-      if (bundle !== undefined) this.#replaceBundle(bundle);
-      this.#planRootEnd();
+    const { nextEndMs } = this.bundle;
+    if (nextEndMs === undefined || this.closing.isAborted) return;
+    this.rootTimer = timers.schedule(nextEndMs, () => {
+      const bundle = this.bundle.dropEnded(now());
+      if (bundle !== undefined) this.replaceBundle(bundle);
+      this.planRootEnd();
     });
   }
 }

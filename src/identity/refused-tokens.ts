@@ -19,35 +19,35 @@ interface Refusal {
 
 /** Which tokens were refused lately, by their SHA-256, and why. */
 export class RefusedTokens {
-  readonly #refusals = new Map<string, Refusal>();
+  private readonly refusals = new Map<string, Refusal>();
 
   /** `now` gives epoch milliseconds. */
   constructor(private readonly now: () => number) {}
 
   get size(): number {
-    return this.#refusals.size;
+    return this.refusals.size;
   }
 
   add(hash: string, error: unknown): void {
-    const earlier = this.#refusals.get(hash);
+    const earlier = this.refusals.get(hash);
     const forMs = earlier === undefined ? FIRST_MS : Math.min(earlier.forMs * 2, LONGEST_MS);
-    this.#refusals.delete(hash);
-    this.#refusals.set(hash, { error, forMs, untilMs: this.now() + forMs });
-    for (const [oldest, { untilMs }] of this.#refusals) {
+    this.refusals.delete(hash);
+    this.refusals.set(hash, { error, forMs, untilMs: this.now() + forMs });
+    for (const [oldest, { untilMs }] of this.refusals) {
       // Some time longer than its answer stands, so that the next one can stand longer.
-      if (untilMs + LONGEST_MS > this.now() && this.#refusals.size <= MAX_REMEMBERED) break;
-      this.#refusals.delete(oldest);
+      if (untilMs + LONGEST_MS > this.now() && this.refusals.size <= MAX_REMEMBERED) break;
+      this.refusals.delete(oldest);
     }
   }
 
   /** @throws what the token was refused with. */
   throwIfRefused(hash: string): void {
-    const refusal = this.#refusals.get(hash);
+    const refusal = this.refusals.get(hash);
     if (refusal !== undefined && refusal.untilMs > this.now()) throw refusal.error;
   }
 
   /** The token has been accepted after all. */
   forget(hash: string): void {
-    this.#refusals.delete(hash);
+    this.refusals.delete(hash);
   }
 }

@@ -40,14 +40,14 @@ export interface SvidRequest {
 
 /** One way from a new key to a proven SVID, for all identities of an agent. */
 export class SvidIssuance {
-  readonly #turns: Turns;
-  readonly #calls: Turns;
-  readonly #metrics: MetricRegistry;
+  private readonly turns: Turns;
+  private readonly calls: Turns;
+  private readonly metrics: MetricRegistry;
 
   constructor(private readonly options: SvidIssuanceOptions) {
-    this.#turns = new Turns(options.maxInFlight);
-    this.#calls = new Turns(options.maxCalls ?? options.maxInFlight);
-    this.#metrics = options.metrics ?? new MetricRegistry();
+    this.turns = new Turns(options.maxInFlight);
+    this.calls = new Turns(options.maxCalls ?? options.maxInFlight);
+    this.metrics = options.metrics ?? new MetricRegistry();
   }
 
   /**
@@ -56,17 +56,17 @@ export class SvidIssuance {
    * @throws IdentityError whatever `prepare`, the issuer or `seal` throws; `ERR_CANCELLED`: no longer wanted.
    */
   async obtain<T>(request: SvidRequest, use: (sealed: SealedSvid) => T): Promise<T> {
-    await this.#turns.take(request.precedence, request.signal);
+    await this.turns.take(request.precedence, request.signal);
     try {
       if (!request.isWanted()) throw unwanted();
       const used = use(await this.#obtain(request));
-      this.#count(request, 'OK');
+      this.count(request, 'OK');
       return used;
     } catch (error) {
-      this.#count(request, errorCodeOf(error));
+      this.count(request, errorCodeOf(error));
       throw error;
     } finally {
-      this.#turns.give();
+      this.turns.give();
     }
   }
 
@@ -76,8 +76,8 @@ export class SvidIssuance {
     return new KeyReserve(hotPath, { spiffeId: spiffeId.toString(), keyType });
   }
 
-  #count({ precedence }: SvidRequest, code: ErrorCode | 'OK'): void {
-    this.#metrics.counter(Metric.svidIssues, { for: precedence, code }).add();
+  private count({ precedence }: SvidRequest, code: ErrorCode | 'OK'): void {
+    this.metrics.counter(Metric.svidIssues, { for: precedence, code }).add();
   }
 
   /** The key is wiped here: from now on it lives in the sealed bytes alone. */
@@ -86,7 +86,7 @@ export class SvidIssuance {
     const { spiffeId, signal, keys = this.keysOf(spiffeId) } = request;
     const prepared = await keys.take(signal);
     try {
-      const answer = await this.#certify(request, prepared.csrPem);
+      const answer = await this.certify(request, prepared.csrPem);
       const expected = { spiffeId: spiffeId.toString(), nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS };
       return await hotPath.seal({ ...answer, privateKey: prepared.privateKey, ...expected }, { signal });
     } finally {
@@ -94,14 +94,17 @@ export class SvidIssuance {
     }
   }
 
-  async #certify({ token, precedence, signal, isWanted }: SvidRequest, csrPem: Buffer): Promise<CertificateAnswer> {
+  private async certify(
+    { token, precedence, signal, isWanted }: SvidRequest,
+    csrPem: Buffer,
+  ): Promise<CertificateAnswer> {
     const { issuer, ttlMs } = this.options;
-    await this.#calls.take(precedence, signal);
+    await this.calls.take(precedence, signal);
     try {
       if (!isWanted()) throw unwanted();
       return await issuer.issue({ csrPem, ttlMs, token, signal });
     } finally {
-      this.#calls.give();
+      this.calls.give();
     }
   }
 }

@@ -36,16 +36,16 @@ interface Waiting {
  * after that, and accepted and refused tokens are known again by their SHA-256 alone.
  */
 export class TokenGate {
-  readonly #waiting = new Map<string, Waiting>();
-  readonly #refused: RefusedTokens;
-  #last: TokenReading | undefined;
+  private readonly waiting = new Map<string, Waiting>();
+  private readonly refused: RefusedTokens;
+  private last: TokenReading | undefined;
   /** One for all who wait. */
-  readonly #closing = new AbortController();
+  private readonly closing = new AbortController();
 
   constructor(private readonly options: TokenGateOptions) {
-    this.#refused = new RefusedTokens(options.now);
+    this.refused = new RefusedTokens(options.now);
     // Each call of the CA that is under way listens, and Node takes more than ten for a leak.
-    setMaxListeners(0, this.#closing.signal);
+    setMaxListeners(0, this.closing.signal);
   }
 
   /**
@@ -55,65 +55,65 @@ export class TokenGate {
    *   already, or there are too many pods; `ERR_CANCELLED`: aborted.
    */
   async admit(token: Buffer, signal: EndSignal): Promise<Pod> {
-    const { digest, claims } = this.#read(token);
+    const { digest, claims } = this.read(token);
     const pod = this.options.pods.find(digest, token);
     if (pod !== undefined) return pod;
-    this.#refused.throwIfRefused(digest);
+    this.refused.throwIfRefused(digest);
     // Before anything is begun: nothing is asked for a stream that has gone.
     if (signal.aborted) throw new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted');
-    const { trial, verdict } = this.#waiting.get(digest) ?? this.#begin(digest, token, claims);
+    const { trial, verdict } = this.waiting.get(digest) ?? this.begin(digest, token, claims);
     return trial.join(verdict, signal);
   }
 
   /** Ends all waiting. Safe to call twice. */
   async close(): Promise<void> {
-    this.#closing.abort();
-    this.#last = undefined;
-    await Promise.allSettled([...this.#waiting.values()].map(({ verdict }) => verdict));
+    this.closing.abort();
+    this.last = undefined;
+    await Promise.allSettled([...this.waiting.values()].map(({ verdict }) => verdict));
   }
 
   /** An Envoy opens a stream for each of its secrets, one right after the other, and all with the same token. */
-  #read(token: Buffer): TokenReading {
+  private read(token: Buffer): TokenReading {
     const nowMs = this.options.now();
-    const last = this.#last;
+    const last = this.last;
     if (last?.token.equals(token) === true && (last.claims.expiresAtMs ?? Number.POSITIVE_INFINITY) > nowMs)
       return last;
     const claims = parseServiceAccountToken(token, nowMs);
-    this.#last = { token, digest: hash('sha256', token, 'base64'), claims };
-    return this.#last;
+    this.last = { token, digest: hash('sha256', token, 'base64'), claims };
+    return this.last;
   }
 
-  #begin(digest: string, token: Buffer, claims: TokenClaims): Waiting {
+  private begin(digest: string, token: Buffer, claims: TokenClaims): Waiting {
     const { pods, podOf, maxWaiting } = this.options;
-    if (this.#waiting.size >= maxWaiting) {
+    if (this.waiting.size >= maxWaiting) {
       throw new IdentityError('ERR_CA_OVERLOADED', `${maxWaiting} tokens wait for the CA already`);
     }
     const pod = podOf(claims);
     if (!pods.hasRoomFor(pod)) throw noRoom();
     const read = { bytes: token, expiresAtMs: claims.expiresAtMs ?? Number.POSITIVE_INFINITY };
-    const trial = new TokenTrial(read, pod, this.options, this.#closing.signal);
-    const verdict = this.#judge(digest, trial);
+    const trial = new TokenTrial(read, pod, this.options, this.closing.signal);
+    const verdict = this.judge(digest, trial);
     // All who wait may have gone: a verdict that nobody hears must not end the process.
     verdict.catch(() => {});
     const waiting = { trial, verdict };
-    this.#waiting.set(digest, waiting);
+    this.waiting.set(digest, waiting);
     return waiting;
   }
 
-  async #judge(digest: string, trial: TokenTrial): Promise<Pod> {
+  private async judge(digest: string, trial: TokenTrial): Promise<Pod> {
     const { pods } = this.options;
     try {
       const token = { hash: digest, ...trial.token };
       const pod = await trial.prove((sealed) => pods.accept(trial.pod, token, sealed, trial.startedAtMs));
       if (pod === undefined) throw noRoom();
-      this.#refused.forget(digest);
+      this.refused.forget(digest);
       return pod;
     } catch (error) {
       const code = errorCodeOf(error);
-      if (code !== 'ERR_CANCELLED' && code !== 'ERR_CA_OVERLOADED') this.#refused.add(digest, error);
+      if (code !== 'ERR_CANCELLED' && code !== 'ERR_CA_OVERLOADED') this.refused.add(digest, error);
       throw error;
     } finally {
-      this.#waiting.delete(digest);
+      this.waiting.delete(digest);
     }
   }
 }

@@ -13,7 +13,7 @@ import type { IdentitySurroundings } from './workload-identity.js';
  */
 export class TokenTrial {
   readonly startedAtMs: number;
-  #waiting = 0;
+  private waiting = 0;
 
   /** `closing` ends it, whoever waits. */
   constructor(
@@ -33,24 +33,24 @@ export class TokenTrial {
     const { issuance, random, now } = this.surroundings;
     const { spiffeId } = this.pod;
     const token: TokenSource = { read: async () => copyForUse(this.token, now()) };
-    const isWanted = (): boolean => this.#waiting > 0;
+    const isWanted = (): boolean => this.waiting > 0;
     const request = { spiffeId, token, precedence: 'proof', signal: this.closing, isWanted } as const;
     for (let failures = 0; ; failures += 1) {
       try {
         return await issuance.obtain(request, use);
       } catch (error) {
         if (isFinal(error)) throw finalError(error);
-        await this.#delay(retryDelayMs(failures, 0, random()));
+        await this.delay(retryDelayMs(failures, 0, random()));
       }
     }
   }
 
   /** What `verdict`, of this trial, resolves with; a stream waits for it until its own `signal` aborts. */
   join<T>(verdict: Promise<T>, signal: EndSignal): Promise<T> {
-    this.#waiting += 1;
+    this.waiting += 1;
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
-        this.#waiting -= 1;
+        this.waiting -= 1;
         reject(new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted'));
       };
       signal.addEventListener('abort', onAbort, { once: true });
@@ -58,7 +58,7 @@ export class TokenTrial {
         <A>(tell: (answer: A) => void) =>
         (answer: A): void => {
           if (signal.aborted) return;
-          this.#waiting -= 1;
+          this.waiting -= 1;
           signal.removeEventListener('abort', onAbort);
           tell(answer);
         };
@@ -66,7 +66,7 @@ export class TokenTrial {
     });
   }
 
-  #delay(delayMs: number): Promise<void> {
+  private delay(delayMs: number): Promise<void> {
     const { timers, now } = this.surroundings;
     return waitUntil(timers, now() + delayMs, this.closing);
   }

@@ -9,10 +9,10 @@ export type Precedence = 'renewal' | 'proof';
  * has one. Each taken turn is given back, once.
  */
 export class Turns {
-  #taken = 0;
-  readonly #lines: Readonly<Record<Precedence, Set<Waiter>>> = { renewal: new Set(), proof: new Set() };
-  readonly #leaving = new AbortListeners<Waiter>((waiter) => {
-    for (const line of Object.values(this.#lines)) line.delete(waiter);
+  private taken = 0;
+  private readonly lines: Readonly<Record<Precedence, Set<Waiter>>> = { renewal: new Set(), proof: new Set() };
+  private readonly leaving = new AbortListeners<Waiter>((waiter) => {
+    for (const line of Object.values(this.lines)) line.delete(waiter);
     waiter.reject(cancelled());
   });
 
@@ -21,28 +21,28 @@ export class Turns {
   /** Resolves when it is the caller's turn. @throws IdentityError `ERR_CANCELLED`: `signal` aborted before that. */
   take(precedence: Precedence, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.reject(cancelled());
-    if (this.#taken < this.maxAtOnce) {
-      this.#taken += 1;
+    if (this.taken < this.maxAtOnce) {
+      this.taken += 1;
       return Promise.resolve();
     }
     return new Promise((resolve, reject) => {
       const waiter = { resolve, reject, signal };
-      this.#leaving.add(signal, waiter);
-      this.#lines[precedence].add(waiter);
+      this.leaving.add(signal, waiter);
+      this.lines[precedence].add(waiter);
     });
   }
 
   /** Ends a turn: the next in line has it. */
   give(): void {
-    for (const line of [this.#lines.renewal, this.#lines.proof]) {
+    for (const line of [this.lines.renewal, this.lines.proof]) {
       for (const waiter of line) {
         line.delete(waiter);
-        this.#leaving.delete(waiter.signal, waiter);
+        this.leaving.delete(waiter.signal, waiter);
         waiter.resolve();
         return;
       }
     }
-    this.#taken -= 1;
+    this.taken -= 1;
   }
 }
 

@@ -42,14 +42,14 @@ export interface Workload {
  * tried again, densely towards its end.
  */
 export class WorkloadIdentity {
-  #state: Lifecycle = INITIAL_LIFECYCLE;
-  #lastFailure: RenewalFailure | undefined;
-  #renewal: Promise<void> | undefined;
-  #timer: ScheduledCall | undefined;
-  readonly #published: PublishedSvid;
-  readonly #failureListeners = new Set<(error: unknown) => void>();
-  readonly #closing = new LazyAbort();
-  readonly #keys: KeyReserve;
+  private state: Lifecycle = INITIAL_LIFECYCLE;
+  private lastFailure: RenewalFailure | undefined;
+  private renewal: Promise<void> | undefined;
+  private timer: ScheduledCall | undefined;
+  private readonly published: PublishedSvid;
+  private readonly failureListeners = new Set<(error: unknown) => void>();
+  private readonly closing = new LazyAbort();
+  private readonly keys: KeyReserve;
 
   constructor(
     private readonly surroundings: IdentitySurroundings,
@@ -57,13 +57,13 @@ export class WorkloadIdentity {
   ) {
     const { issuance, timers, now, logger } = surroundings;
     const { delivery = new DeliveryByTime(timers, now), bundles = new BundleContents() } = surroundings;
-    this.#keys = issuance.keysOf(workload.spiffeId);
-    this.#published = new PublishedSvid({ timers, now, logger, delivery, bundles, logFields: this.#logFields() });
+    this.keys = issuance.keysOf(workload.spiffeId);
+    this.published = new PublishedSvid({ timers, now, logger, delivery, bundles, logFields: this.logFields() });
   }
 
   /** Issues the first SVID now, before anybody asks, and keeps it fresh from then on. */
   start(): void {
-    this.#renew();
+    this.renew();
   }
 
   get spiffeId(): SpiffeId {
@@ -72,32 +72,32 @@ export class WorkloadIdentity {
 
   /** The certificate with its key: `undefined` before the first issue and after the end of the last one. */
   certificate(): SecretContent | undefined {
-    return this.hasValidSvid() ? this.#published.held?.certificate : undefined;
+    return this.hasValidSvid() ? this.published.held?.certificate : undefined;
   }
 
   /** The trust bundle: the last good one, even when the leaf has ended. */
   bundle(): SecretContent | undefined {
-    return this.#published.held?.bundle;
+    return this.published.held?.bundle;
   }
 
   hasValidSvid(): boolean {
-    return this.#published.isValid();
+    return this.published.isValid();
   }
 
   status(): IdentityStatus {
-    const facts = { held: this.#published.held, lifecycle: this.#state, lastFailure: this.#lastFailure };
+    const facts = { held: this.published.held, lifecycle: this.state, lastFailure: this.lastFailure };
     return identityStatus(this.workload.spiffeId.toString(), facts, this.surroundings.now());
   }
 
   /** Calls `listener` after each change, until the result is called. */
   onChange(listener: (change: SvidChange) => void): () => void {
-    return this.#published.onChange(listener);
+    return this.published.onChange(listener);
   }
 
   /** Calls `listener` with the error of each renewal that failed, until the result is called. */
   onRenewalFailure(listener: (error: unknown) => void): () => void {
-    this.#failureListeners.add(listener);
-    return () => void this.#failureListeners.delete(listener);
+    this.failureListeners.add(listener);
+    return () => void this.failureListeners.delete(listener);
   }
 
   /**
@@ -105,93 +105,93 @@ export class WorkloadIdentity {
    * that was issued elsewhere, in the proof of a stream's token. Owns its bytes. After {@link close} it is only wiped.
    */
   adopt(sealed: SealedSvid, startedAtMs: number): void {
-    if (this.#closing.isAborted) sealed.certificateBody.fill(0);
-    else this.#publish(sealed, startedAtMs);
+    if (this.closing.isAborted) sealed.certificateBody.fill(0);
+    else this.publish(sealed, startedAtMs);
   }
 
   /** Ends the CSR in flight and all timers. Held secrets stay readable for streams that are still open. */
   async close(): Promise<void> {
-    this.#closing.abort();
-    this.#keys.close();
-    this.#timer?.cancel();
-    this.#published.close();
-    await this.#renewal;
+    this.closing.abort();
+    this.keys.close();
+    this.timer?.cancel();
+    this.published.close();
+    await this.renewal;
   }
 
   /** Overwrites what is held. Only after {@link close}, when no stream can ask for it any more. */
   wipe(): void {
-    this.#published.wipe();
+    this.published.wipe();
   }
 
-  #isDue(): boolean {
-    const { activity } = this.#state;
-    return !this.#closing.isAborted && activity.kind === 'waiting' && activity.untilMs <= this.surroundings.now();
+  private isDue(): boolean {
+    const { activity } = this.state;
+    return !this.closing.isAborted && activity.kind === 'waiting' && activity.untilMs <= this.surroundings.now();
   }
 
-  #renew(): void {
-    this.#renewal ??= this.#renewNow().finally(() => {
-      this.#renewal = undefined;
+  private renew(): void {
+    this.renewal ??= this.renewNow().finally(() => {
+      this.renewal = undefined;
       // The time of the next one may have come while this one was still under way.
-      if (this.#isDue()) this.#renew();
+      if (this.isDue()) this.renew();
     });
   }
 
   /** Never rejects. */
-  async #renewNow(): Promise<void> {
+  private async renewNow(): Promise<void> {
     const { issuance, now } = this.surroundings;
     const { spiffeId, token } = this.workload;
-    const { signal } = this.#closing;
+    const { signal } = this.closing;
     const startedAtMs = now();
-    this.#step({ kind: 'begun' });
+    this.step({ kind: 'begun' });
     // An SVID that is adopted meanwhile plans a renewal of its own, and makes this one needless if it has not begun.
-    const isWanted = (): boolean => !this.#closing.isAborted && this.#state.activity.kind === 'issuing';
+    const isWanted = (): boolean => !this.closing.isAborted && this.state.activity.kind === 'issuing';
     try {
-      const request = { spiffeId, token, precedence: 'renewal', signal, isWanted, keys: this.#keys } as const;
+      const request = { spiffeId, token, precedence: 'renewal', signal, isWanted, keys: this.keys } as const;
       await issuance.obtain(request, (sealed) => this.adopt(sealed, startedAtMs));
     } catch (error) {
-      if (isWanted()) this.#renewalFailed(error);
+      if (isWanted()) this.renewalFailed(error);
     }
   }
 
-  #publish(sealed: SealedSvid, startedAtMs: number): void {
+  private publish(sealed: SealedSvid, startedAtMs: number): void {
     const { now, random } = this.surroundings;
     const dueMs = rotateAtMs({ ...sealed, receivedAtMs: now() }, random());
-    this.#step({ kind: 'issued', notAfterMs: sealed.notAfterMs, rotateAtMs: dueMs });
-    this.#published.publish({ sealed, rotateAtMs: dueMs, startedAtMs });
+    this.step({ kind: 'issued', notAfterMs: sealed.notAfterMs, rotateAtMs: dueMs });
+    this.published.publish({ sealed, rotateAtMs: dueMs, startedAtMs });
   }
 
-  #renewalFailed(error: unknown): void {
+  private renewalFailed(error: unknown): void {
     const nowMs = this.surroundings.now();
-    this.#lastFailure = { code: errorCodeOf(error), message: messageOf(error), atMs: nowMs };
-    this.#step({ kind: 'failed', nowMs, draw: this.surroundings.random() });
-    this.#logFailure(this.#lastFailure);
-    for (const listener of this.#failureListeners) listener(error);
+    this.lastFailure = { code: errorCodeOf(error), message: messageOf(error), atMs: nowMs };
+    this.step({ kind: 'failed', nowMs, draw: this.surroundings.random() });
+    this.logFailure(this.lastFailure);
+    for (const listener of this.failureListeners) listener(error);
   }
 
-  #step(event: LifecycleEvent): void {
-    this.#state = advance(this.#state, event);
-    if (this.#state.activity.kind !== 'waiting' || this.#closing.isAborted) return;
-    this.#timer?.cancel();
-    this.#timer = this.surroundings.timers.schedule(this.#state.activity.untilMs, () => this.#renew());
-    this.#keys.stock();
+  private step(event: LifecycleEvent): void {
+    this.state = advance(this.state, event);
+    if (this.state.activity.kind !== 'waiting' || this.closing.isAborted) return;
+    this.timer?.cancel();
+    this.timer = this.surroundings.timers.schedule(this.state.activity.untilMs, () => this.renew());
+    this.keys.stock();
   }
 
-  #logFailure({ code, message }: RenewalFailure): void {
+  private logFailure({ code, message }: RenewalFailure): void {
     const { logger } = this.surroundings;
-    const { held } = this.#published;
+    const { held } = this.published;
     const fields = {
-      ...this.#logFields(),
+      ...this.logFields(),
       [Field.code]: code,
       [Field.error]: message,
-      [Field.attempt]: this.#state.failures,
+      [Field.attempt]: this.state.failures,
       ...(held && { [Field.notAfter]: new Date(held.notAfterMs).toISOString() }),
     };
-    if (!isWorthLogging(this.#state.failures)) logger.debug('svid renewal failed', fields);
+    if (!isWorthLogging(this.state.failures)) logger.debug('svid renewal failed', fields);
     else if (this.hasValidSvid()) logger.warn('svid renewal failed', fields);
     else logger.error('no valid svid', fields);
   }
 
-  #logFields(): LogFields {
+  private logFields(): LogFields {
     return { [Field.spiffeId]: this.workload.spiffeId.toString(), ...this.workload.logFields };
   }
 }

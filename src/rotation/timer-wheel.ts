@@ -37,49 +37,49 @@ interface Entry {
  * a suspend or a jump of the clock at most 30 s late.
  */
 export class TimerWheel {
-  readonly #entries = new Set<Entry>();
-  #disarm: (() => void) | undefined;
-  #armedForMs = Number.POSITIVE_INFINITY;
-  #closed = false;
+  private readonly entries = new Set<Entry>();
+  private disarm: (() => void) | undefined;
+  private armedForMs = Number.POSITIVE_INFINITY;
+  private closed = false;
 
   constructor(private readonly clock: WheelClock) {}
 
   /** Calls `call` once when the clock has passed `dueAtMs` (epoch milliseconds); nothing after {@link close}. */
   schedule(dueAtMs: number, call: () => void): ScheduledCall {
     const entry: Entry = { dueAtMs, call };
-    if (this.#closed) return { cancel() {} };
-    this.#entries.add(entry);
-    if (dueAtMs < this.#armedForMs) this.#arm(dueAtMs);
-    return { cancel: () => void this.#entries.delete(entry) };
+    if (this.closed) return { cancel() {} };
+    this.entries.add(entry);
+    if (dueAtMs < this.armedForMs) this.arm(dueAtMs);
+    return { cancel: () => void this.entries.delete(entry) };
   }
 
   /** Forgets all calls. Safe to call twice. */
   close(): void {
-    this.#closed = true;
-    this.#entries.clear();
-    this.#disarm?.();
+    this.closed = true;
+    this.entries.clear();
+    this.disarm?.();
   }
 
-  #arm(dueAtMs: number): void {
-    this.#disarm?.();
-    this.#armedForMs = dueAtMs;
+  private arm(dueAtMs: number): void {
+    this.disarm?.();
+    this.armedForMs = dueAtMs;
     const delayMs = Math.min(MAX_SLEEP_MS, Math.max(0, Math.ceil(dueAtMs - this.clock.now())));
-    this.#disarm = this.clock.after(delayMs, () => this.#turn());
+    this.disarm = this.clock.after(delayMs, () => this.turn());
   }
 
   /** Runs what is due, then sleeps until the next. Entries are few thousand at most: a scan costs less than a heap. */
-  #turn(): void {
+  private turn(): void {
     const nowMs = this.clock.now();
     let nextMs = Number.POSITIVE_INFINITY;
     const due: Entry[] = [];
-    for (const entry of this.#entries) {
+    for (const entry of this.entries) {
       if (entry.dueAtMs <= nowMs) due.push(entry);
       else nextMs = Math.min(nextMs, entry.dueAtMs);
     }
-    this.#armedForMs = Number.POSITIVE_INFINITY;
-    this.#disarm = undefined;
-    if (nextMs < Number.POSITIVE_INFINITY) this.#arm(nextMs);
+    this.armedForMs = Number.POSITIVE_INFINITY;
+    this.disarm = undefined;
+    if (nextMs < Number.POSITIVE_INFINITY) this.arm(nextMs);
     // Calls may schedule anew or cancel one another: what was cancelled meanwhile is no longer in the set.
-    for (const entry of due) if (this.#entries.delete(entry)) entry.call();
+    for (const entry of due) if (this.entries.delete(entry)) entry.call();
   }
 }

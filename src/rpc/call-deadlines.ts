@@ -14,39 +14,39 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  * for each is waste. It does not keep the process alive; connections do.
  */
 export class CallDeadlines {
-  #timer: NodeJS.Timeout | undefined;
-  #armedForMs = Number.POSITIVE_INFINITY;
+  private timer: NodeJS.Timeout | undefined;
+  private armedForMs = Number.POSITIVE_INFINITY;
 
   /** Those of `calls` count that are in it when the timer fires. */
   constructor(private readonly calls: Iterable<Expiring>) {}
 
   /** Minds the deadline of a call that is among the others by now. */
   mind(call: Expiring): void {
-    if (call.endsAtMs < this.#armedForMs) this.#arm(call.endsAtMs);
+    if (call.endsAtMs < this.armedForMs) this.arm(call.endsAtMs);
   }
 
   /** Fires no more. */
   stop(): void {
-    clearTimeout(this.#timer);
+    clearTimeout(this.timer);
   }
 
-  #arm(atMs: number): void {
-    clearTimeout(this.#timer);
-    this.#armedForMs = atMs;
+  private arm(atMs: number): void {
+    clearTimeout(this.timer);
+    this.armedForMs = atMs;
     const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(atMs - performance.now())));
-    this.#timer = setTimeout(fire, delayMs, this).unref();
+    this.timer = setTimeout(fire, delayMs, this).unref();
   }
 
   /** For the timer. */
   fire(): void {
-    this.#armedForMs = Number.POSITIVE_INFINITY;
+    this.armedForMs = Number.POSITIVE_INFINITY;
     const nowMs = performance.now();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const call of this.calls) {
       if (call.endsAtMs <= nowMs) call.expire();
       else nextMs = Math.min(nextMs, call.endsAtMs);
     }
-    if (nextMs < Number.POSITIVE_INFINITY) this.#arm(nextMs);
+    if (nextMs < Number.POSITIVE_INFINITY) this.arm(nextMs);
   }
 }
 

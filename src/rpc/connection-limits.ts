@@ -34,75 +34,75 @@ interface Misdeeds {
 
 /** Decides who may connect: from what the kernel says of a peer, before a byte of it is read. */
 export class ConnectionLimits {
-  readonly #options: ConnectionLimitsOptions;
-  readonly #maxPerUid: number;
+  private readonly options: ConnectionLimitsOptions;
+  private readonly maxPerUid: number;
   /** Connections by uid; of nobody once it has none. */
-  readonly #open = new Map<number | undefined, number>();
+  private readonly open = new Map<number | undefined, number>();
   /** By pid: a uid may be shared with honest processes. */
-  readonly #misdeeds = new Map<number, Misdeeds>();
-  #total = 0;
+  private readonly misdeeds = new Map<number, Misdeeds>();
+  private total = 0;
 
   constructor(options: ConnectionLimitsOptions) {
-    this.#options = options;
-    this.#maxPerUid = Math.max(1, Math.floor(options.maxConnections * SHARE_OF_UID));
+    this.options = options;
+    this.maxPerUid = Math.max(1, Math.floor(options.maxConnections * SHARE_OF_UID));
   }
 
   /** Lets a peer in, who is to be counted out by `left`; or says why not. */
   enter(peer: WirePeer | undefined): Refusal | undefined {
-    const refusal = this.#refusalOf(peer);
+    const refusal = this.refusalOf(peer);
     if (refusal !== undefined) return refusal;
-    this.#total += 1;
-    this.#open.set(peer?.uid, this.#ofUid(peer) + 1);
+    this.total += 1;
+    this.open.set(peer?.uid, this.ofUid(peer) + 1);
     return undefined;
   }
 
   /** A connection that was let in has ended. */
   left(peer: WirePeer | undefined): void {
-    this.#total -= 1;
-    const left = this.#ofUid(peer) - 1;
-    if (left > 0) this.#open.set(peer?.uid, left);
-    else this.#open.delete(peer?.uid);
+    this.total -= 1;
+    const left = this.ofUid(peer) - 1;
+    if (left > 0) this.open.set(peer?.uid, left);
+    else this.open.delete(peer?.uid);
   }
 
   /** A connection had to be ended for what its peer did. */
   misbehaved(peer: WirePeer | undefined): void {
     // 0 is every process of another pid namespace.
     if (peer === undefined || peer.pid === 0) return;
-    const nowMs = this.#options.now();
-    const known = this.#misdeeds.get(peer.pid);
+    const nowMs = this.options.now();
+    const known = this.misdeeds.get(peer.pid);
     if (known !== undefined && nowMs - known.sinceMs < PENALTY_MS) {
       known.count += 1;
       return;
     }
-    if (this.#misdeeds.size >= MAX_REMEMBERED) this.#forgetOldest();
-    this.#misdeeds.delete(peer.pid);
-    this.#misdeeds.set(peer.pid, { count: 1, sinceMs: nowMs });
+    if (this.misdeeds.size >= MAX_REMEMBERED) this.forgetOldest();
+    this.misdeeds.delete(peer.pid);
+    this.misdeeds.set(peer.pid, { count: 1, sinceMs: nowMs });
   }
 
-  #refusalOf(peer: WirePeer | undefined): Refusal | undefined {
-    const { allowedUids, maxConnections } = this.#options;
+  private refusalOf(peer: WirePeer | undefined): Refusal | undefined {
+    const { allowedUids, maxConnections } = this.options;
     if (allowedUids !== undefined && (peer === undefined || !allowedUids.has(peer.uid))) return 'uid_not_allowed';
-    if (this.#total >= maxConnections) return 'too_many';
+    if (this.total >= maxConnections) return 'too_many';
     if (peer === undefined) return undefined;
-    if (this.#ofUid(peer) >= this.#maxPerUid) return 'too_many_of_uid';
-    return this.#isPunished(peer.pid) ? 'misbehaved' : undefined;
+    if (this.ofUid(peer) >= this.maxPerUid) return 'too_many_of_uid';
+    return this.isPunished(peer.pid) ? 'misbehaved' : undefined;
   }
 
-  #ofUid(peer: WirePeer | undefined): number {
-    return this.#open.get(peer?.uid) ?? 0;
+  private ofUid(peer: WirePeer | undefined): number {
+    return this.open.get(peer?.uid) ?? 0;
   }
 
-  #isPunished(pid: number): boolean {
-    const misdeeds = this.#misdeeds.get(pid);
+  private isPunished(pid: number): boolean {
+    const misdeeds = this.misdeeds.get(pid);
     if (misdeeds === undefined) return false;
-    if (this.#options.now() - misdeeds.sinceMs < PENALTY_MS) return misdeeds.count >= MISDEEDS_ALLOWED;
-    this.#misdeeds.delete(pid);
+    if (this.options.now() - misdeeds.sinceMs < PENALTY_MS) return misdeeds.count >= MISDEEDS_ALLOWED;
+    this.misdeeds.delete(pid);
     return false;
   }
 
-  #forgetOldest(): void {
-    for (const pid of this.#misdeeds.keys()) {
-      this.#misdeeds.delete(pid);
+  private forgetOldest(): void {
+    for (const pid of this.misdeeds.keys()) {
+      this.misdeeds.delete(pid);
       return;
     }
   }

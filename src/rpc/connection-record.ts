@@ -27,37 +27,36 @@ export interface ConnectionRecordOptions {
 
 /** Counts, and says now and then, which connections were not wanted: a hostile peer must not fill the log either. */
 export class ConnectionRecord {
-  readonly #logger: Logger;
-  readonly #now: () => number;
-  readonly #counters = new Map<Reason, Counter>();
+  private readonly logger: Logger;
+  private readonly now: () => number;
+  private readonly counters = new Map<Reason, Counter>();
   /** When a line of this kind was written, and how many were not since. */
-  readonly #lines = new Map<Reason, { writtenAtMs: number; omitted: number }>();
+  private readonly lines = new Map<Reason, { writtenAtMs: number; omitted: number }>();
 
   constructor({ logger, metrics, now }: ConnectionRecordOptions) {
-    this.#logger = logger;
-    this.#now = now;
+    this.logger = logger;
+    this.now = now;
     // Made at once, so that a rate can be told from the first one on.
-    for (const reason of REFUSALS)
-      this.#counters.set(reason, metrics.counter(Metric.sdsConnectionsRefused, { reason }));
+    for (const reason of REFUSALS) this.counters.set(reason, metrics.counter(Metric.sdsConnectionsRefused, { reason }));
     for (const reason of [...IDLENESSES, ...BREACHES]) {
-      this.#counters.set(reason, metrics.counter(Metric.sdsConnectionsEnded, { reason }));
+      this.counters.set(reason, metrics.counter(Metric.sdsConnectionsEnded, { reason }));
     }
   }
 
   /** A connection was not let in. */
   refused(reason: Refusal, peer: WirePeer | undefined): void {
-    this.#note(reason, 'connection refused', { peer }, { [Field.reason]: reason });
+    this.note(reason, 'connection refused', { peer }, { [Field.reason]: reason });
   }
 
   /** A connection was given up: its peer does nothing. */
   idle(reason: Idleness, whose: Whose): void {
-    this.#note(reason, 'connection given up', whose, { [Field.reason]: reason });
+    this.note(reason, 'connection given up', whose, { [Field.reason]: reason });
   }
 
   /** A connection had to be ended for what its peer did. `code` is one of HTTP/2. */
   broken(code: number, { reason, ...whose }: Whose & { readonly reason: string }): void {
     const fields = { [Field.code]: errorName(code), [Field.reason]: reason };
-    this.#note(
+    this.note(
       errorName(code) === 'ENHANCE_YOUR_CALM' ? 'flood' : 'protocol',
       'connection broken by its peer',
       whose,
@@ -65,21 +64,21 @@ export class ConnectionRecord {
     );
   }
 
-  #note(reason: Reason, message: string, { connection, peer }: Whose, fields: LogFields): void {
-    this.#counters.get(reason)?.add();
-    const nowMs = this.#now();
-    const line = this.#lines.get(reason);
+  private note(reason: Reason, message: string, { connection, peer }: Whose, fields: LogFields): void {
+    this.counters.get(reason)?.add();
+    const nowMs = this.now();
+    const line = this.lines.get(reason);
     if (line !== undefined && nowMs - line.writtenAtMs < QUIET_MS) {
       line.omitted += 1;
       return;
     }
-    this.#logger.warn(message, {
+    this.logger.warn(message, {
       ...fields,
       [Field.connection]: connection,
       [Field.uid]: peer?.uid,
       [Field.pid]: peer?.pid,
       [Field.count]: line === undefined ? 1 : line.omitted + 1,
     });
-    this.#lines.set(reason, { writtenAtMs: nowMs, omitted: 0 });
+    this.lines.set(reason, { writtenAtMs: nowMs, omitted: 0 });
   }
 }

@@ -33,7 +33,7 @@ export type WatchedConnection = Pick<ServerConnection, 'isGreeted' | 'unfinished
  * wrong with: a good connection costs neither a timer nor memory.
  */
 export class ConnectionWatch<C extends WatchedConnection> {
-  #seen = new Map<C, Seen>();
+  private seen = new Map<C, Seen>();
 
   /** Calls `end` for each whose time is over. */
   check(connections: Iterable<C>, nowMs: number, end: (connection: C, idleness: Idleness) => void): void {
@@ -42,9 +42,9 @@ export class ConnectionWatch<C extends WatchedConnection> {
     for (const connection of connections) {
       unreadBytes += connection.wire.backlogBytes;
       const idleness = idlenessOf(connection);
-      if (idleness !== undefined) seen.set(connection, this.#look(connection, idleness, nowMs));
+      if (idleness !== undefined) seen.set(connection, this.look(connection, idleness, nowMs));
     }
-    this.#seen = seen;
+    this.seen = seen;
     for (const [connection, { idleness, sinceMs }] of seen) {
       const limitMs = idleness === 'unread' && unreadBytes > MAX_UNREAD_BYTES ? 1 : LIMIT_MS[idleness];
       if (nowMs - sinceMs >= limitMs) end(connection, idleness);
@@ -52,11 +52,11 @@ export class ConnectionWatch<C extends WatchedConnection> {
   }
 
   forget(connection: C): void {
-    this.#seen.delete(connection);
+    this.seen.delete(connection);
   }
 
-  #look(connection: C, idleness: Idleness, nowMs: number): Seen {
-    const before = this.#seen.get(connection);
+  private look(connection: C, idleness: Idleness, nowMs: number): Seen {
+    const before = this.seen.get(connection);
     const progress = idleness === 'unread' ? connection.wire.backlogBytes : connection.unfinished;
     if (before === undefined || before.idleness !== idleness) return { idleness, progress, sinceMs: nowMs };
     const hasMoved = idleness === 'unread' ? progress < before.progress : progress !== before.progress;

@@ -117,26 +117,26 @@ export interface CallBook {
 
 /** A {@link FramedCall} on a stream of HTTP/2. */
 export class Http2Call implements FramedCall, StreamEvents, Expiring {
-  readonly #stream: ServerStream;
-  #fields: RequestHead['fields'];
-  readonly #book: CallBook;
-  #events: CallEvents | undefined;
+  private readonly stream: ServerStream;
+  private fields: RequestHead['fields'];
+  private readonly book: CallBook;
+  private events: CallEvents | undefined;
   /** What of a prefix has come, when it came in pieces. */
-  #prefix: Buffer = NOTHING;
+  private prefix: Buffer = NOTHING;
   /** Of the message that is being received. */
-  #bytesLeft = BETWEEN;
-  #heldBytes = 0;
+  private bytesLeft = BETWEEN;
+  private heldBytes = 0;
   /** The book knows that a message has begun. */
-  #isBegun = false;
-  #hasResponded = false;
-  #isOver = false;
+  private isBegun = false;
+  private hasResponded = false;
+  private isOver = false;
   /** On the clock of `performance.now()`. */
   endsAtMs = Number.POSITIVE_INFINITY;
 
   constructor(stream: ServerStream, head: RequestHead, book: CallBook) {
-    this.#stream = stream;
-    this.#fields = head.fields;
-    this.#book = book;
+    this.stream = stream;
+    this.fields = head.fields;
+    this.book = book;
     book.opened();
     stream.events = this;
   }
@@ -147,46 +147,46 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring {
 
   metadata(name: string): readonly string[] {
     const values: string[] = [];
-    for (let index = 0; index < this.#fields.length; index += 1) {
-      const field = this.#fields[index];
+    for (let index = 0; index < this.fields.length; index += 1) {
+      const field = this.fields[index];
       if (field?.[0] === name) values.push(field[1]);
     }
     return values;
   }
 
   forgetMetadata(): void {
-    this.#fields = NO_FIELDS;
+    this.fields = NO_FIELDS;
   }
 
   get connection(): number {
-    return this.#stream.connectionNumber;
+    return this.stream.connectionNumber;
   }
 
   get peer(): WirePeer | undefined {
-    return this.#stream.peer;
+    return this.stream.peer;
   }
 
   listen(events: CallEvents): void {
-    if (!this.#isOver) this.#events = events;
+    if (!this.isOver) this.events = events;
   }
 
   holds(bytes: number): void {
-    if (this.#isOver || bytes === this.#heldBytes) return;
-    const before = this.#heldBytes;
-    this.#heldBytes = bytes;
-    if (this.#book.held.change(this.connection, before, bytes)) return;
-    this.#refuse({ code: status.RESOURCE_EXHAUSTED, details: 'message: got the beginnings of too many' });
+    if (this.isOver || bytes === this.heldBytes) return;
+    const before = this.heldBytes;
+    this.heldBytes = bytes;
+    if (this.book.held.change(this.connection, before, bytes)) return;
+    this.refuse({ code: status.RESOURCE_EXHAUSTED, details: 'message: got the beginnings of too many' });
   }
 
   /** The peer has begun a message, and does not end it. */
   expireMessage(): void {
-    this.#refuse({ code: status.DEADLINE_EXCEEDED, details: 'message: got its beginning, and waited for its end' });
+    this.refuse({ code: status.DEADLINE_EXCEEDED, details: 'message: got its beginning, and waited for its end' });
   }
 
   /** Ends the call when the caller's own deadline has passed, for the caller may be unable to tell. */
   endAfter(milliseconds: number): void {
     this.endsAtMs = performance.now() + milliseconds;
-    this.#book.limited(this);
+    this.book.limited(this);
   }
 
   /** Its deadline has passed. */
@@ -195,105 +195,105 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring {
   }
 
   send(head: Buffer, tail: Buffer, onWritten?: () => void): void {
-    if (this.#isOver) {
+    if (this.isOver) {
       onWritten?.();
       return;
     }
-    if (!this.#hasResponded) {
-      this.#hasResponded = true;
-      this.#stream.begin(RESPONSE_HEAD);
+    if (!this.hasResponded) {
+      this.hasResponded = true;
+      this.stream.begin(RESPONSE_HEAD);
     }
-    this.#stream.send(head, tail, onWritten);
+    this.stream.send(head, tail, onWritten);
   }
 
   end(failure: StatusText = OK): void {
-    if (this.#isOver) return;
-    this.#over();
+    if (this.isOver) return;
+    this.over();
     const trailers = failure === OK ? OK_TRAILERS : encodeHeaderBlock(trailersOf(failure));
-    if (this.#hasResponded) this.#stream.end(trailers);
-    else this.#stream.respond(encodeHeaderBlock([...RESPONSE_FIELDS, ...trailersOf(failure)]));
+    if (this.hasResponded) this.stream.end(trailers);
+    else this.stream.respond(encodeHeaderBlock([...RESPONSE_FIELDS, ...trailersOf(failure)]));
   }
 
   data(bytes: Buffer, start: number, end: number): void {
     let at = start;
-    while (at < end && !this.#isOver) {
-      if (this.#bytesLeft === BETWEEN) {
-        at = this.#readPrefix(bytes, at, end);
+    while (at < end && !this.isOver) {
+      if (this.bytesLeft === BETWEEN) {
+        at = this.readPrefix(bytes, at, end);
         continue;
       }
-      const partEnd = Math.min(end, at + this.#bytesLeft);
-      this.#bytesLeft -= partEnd - at;
-      const isLast = this.#bytesLeft === 0;
-      if (isLast) this.#bytesLeft = BETWEEN;
-      this.#events?.part(bytes.subarray(at, partEnd), isLast);
+      const partEnd = Math.min(end, at + this.bytesLeft);
+      this.bytesLeft -= partEnd - at;
+      const isLast = this.bytesLeft === 0;
+      if (isLast) this.bytesLeft = BETWEEN;
+      this.events?.part(bytes.subarray(at, partEnd), isLast);
       at = partEnd;
     }
-    this.#noteUnfinished();
+    this.noteUnfinished();
   }
 
   ended(): void {
-    if (this.#isOver) return;
-    if (this.#bytesLeft === BETWEEN && this.#prefix.length === 0) this.#events?.halfClosed();
-    else this.#refuse({ code: status.INVALID_ARGUMENT, details: 'message: got its beginning, expected all of it' });
+    if (this.isOver) return;
+    if (this.bytesLeft === BETWEEN && this.prefix.length === 0) this.events?.halfClosed();
+    else this.refuse({ code: status.INVALID_ARGUMENT, details: 'message: got its beginning, expected all of it' });
   }
 
   closed(): void {
-    this.#over();
-    this.#book.closed(this);
-    const events = this.#events;
-    this.#events = undefined;
+    this.over();
+    this.book.closed(this);
+    const events = this.events;
+    this.events = undefined;
     events?.gone();
   }
 
   /** Reads the prefix that begins at `at`, as far as it has come, and gives the place after it. */
-  #readPrefix(bytes: Buffer, at: number, end: number): number {
-    if (this.#prefix.length === 0 && end - at >= FRAME_PREFIX_BYTES) {
-      this.#begin(bytes[at], uint32(bytes, at + 1));
+  private readPrefix(bytes: Buffer, at: number, end: number): number {
+    if (this.prefix.length === 0 && end - at >= FRAME_PREFIX_BYTES) {
+      this.begin(bytes[at], uint32(bytes, at + 1));
       return at + FRAME_PREFIX_BYTES;
     }
-    const prefixEnd = Math.min(end, at + FRAME_PREFIX_BYTES - this.#prefix.length);
-    const prefix = Buffer.concat([this.#prefix, bytes.subarray(at, prefixEnd)]);
-    this.#prefix = prefix.length < FRAME_PREFIX_BYTES ? prefix : NOTHING;
-    if (prefix.length === FRAME_PREFIX_BYTES) this.#begin(prefix[0], uint32(prefix, 1));
+    const prefixEnd = Math.min(end, at + FRAME_PREFIX_BYTES - this.prefix.length);
+    const prefix = Buffer.concat([this.prefix, bytes.subarray(at, prefixEnd)]);
+    this.prefix = prefix.length < FRAME_PREFIX_BYTES ? prefix : NOTHING;
+    if (prefix.length === FRAME_PREFIX_BYTES) this.begin(prefix[0], uint32(prefix, 1));
     return prefixEnd;
   }
 
-  #begin(flags: number | undefined, length: number): void {
-    this.#stream.count();
+  private begin(flags: number | undefined, length: number): void {
+    this.stream.count();
     if (flags !== 0) {
-      this.#refuse({ code: status.UNIMPLEMENTED, details: 'compressed message, expected identity encoding' });
-    } else if (length > this.#book.maxReceiveBytes) {
-      const details = `message: got ${length} bytes, expected at most ${this.#book.maxReceiveBytes}`;
-      this.#refuse({ code: status.RESOURCE_EXHAUSTED, details });
+      this.refuse({ code: status.UNIMPLEMENTED, details: 'compressed message, expected identity encoding' });
+    } else if (length > this.book.maxReceiveBytes) {
+      const details = `message: got ${length} bytes, expected at most ${this.book.maxReceiveBytes}`;
+      this.refuse({ code: status.RESOURCE_EXHAUSTED, details });
     } else if (length === 0) {
-      this.#events?.part(NOTHING, true);
+      this.events?.part(NOTHING, true);
     } else {
-      this.#bytesLeft = length;
+      this.bytesLeft = length;
     }
   }
 
   /** Tells the book of a message that comes in parts. One that came whole, as all but first ones do, it never hears of. */
-  #noteUnfinished(): void {
-    const isUnfinished = !this.#isOver && (this.#bytesLeft !== BETWEEN || this.#prefix.length > 0);
-    if (isUnfinished === this.#isBegun) return;
-    this.#isBegun = isUnfinished;
-    if (isUnfinished) this.#book.began(this);
-    else this.#book.ended(this);
+  private noteUnfinished(): void {
+    const isUnfinished = !this.isOver && (this.bytesLeft !== BETWEEN || this.prefix.length > 0);
+    if (isUnfinished === this.isBegun) return;
+    this.isBegun = isUnfinished;
+    if (isUnfinished) this.book.began(this);
+    else this.book.ended(this);
   }
 
   /** Nothing more is received. */
-  #over(): void {
-    this.#isOver = true;
-    this.#noteUnfinished();
-    if (this.#heldBytes > 0) this.#book.held.change(this.connection, this.#heldBytes, 0);
-    this.#heldBytes = 0;
+  private over(): void {
+    this.isOver = true;
+    this.noteUnfinished();
+    if (this.heldBytes > 0) this.book.held.change(this.connection, this.heldBytes, 0);
+    this.heldBytes = 0;
   }
 
   /** Ends the call for the peer's fault, and tells so as if the peer had ended it. */
-  #refuse(failure: StatusText): void {
+  private refuse(failure: StatusText): void {
     this.end(failure);
-    const events = this.#events;
-    this.#events = undefined;
+    const events = this.events;
+    this.events = undefined;
     events?.gone();
   }
 }

@@ -71,136 +71,139 @@ export function createFramedServer(options: FramedServerOptions): FramedServer {
 }
 
 class Http2FramedServer implements FramedServer {
-  readonly #options: FramedServerOptions;
-  readonly #connectionOptions: ServerConnectionOptions;
-  readonly #methods = new Map<string, (call: FramedCall) => void>();
-  readonly #connections = new Set<ServerConnection>();
-  readonly #watch = new ConnectionWatch<ServerConnection>();
-  readonly #limits: ConnectionLimits;
-  readonly #record: ConnectionRecord;
-  readonly #calls: CallLedger;
-  readonly #now: () => number;
-  #connectionNumber = 0;
-  #stopChecks: (() => void) | undefined;
-  #onEmpty = (): void => {};
-  #closing: Promise<void> | undefined;
+  private readonly options: FramedServerOptions;
+  private readonly connectionOptions: ServerConnectionOptions;
+  private readonly methods = new Map<string, (call: FramedCall) => void>();
+  private readonly connections = new Set<ServerConnection>();
+  private readonly watch = new ConnectionWatch<ServerConnection>();
+  private readonly limits: ConnectionLimits;
+  private readonly record: ConnectionRecord;
+  private readonly calls: CallLedger;
+  private readonly now: () => number;
+  private connectionNumber = 0;
+  private stopChecks: (() => void) | undefined;
+  private onEmpty = (): void => {};
+  private closing: Promise<void> | undefined;
 
   constructor(options: FramedServerOptions) {
-    this.#options = options;
+    this.options = options;
     const { maxConcurrentStreams, maxConnections = Number.POSITIVE_INFINITY, allowedUids, onHttp1, logger } = options;
     const { maxReceiveBytes, maxCalls = Number.POSITIVE_INFINITY } = options;
     const { metrics = new MetricRegistry(), now = () => performance.now() } = options;
-    this.#now = now;
-    this.#limits = new ConnectionLimits({ maxConnections, allowedUids, now });
-    this.#record = new ConnectionRecord({ logger, metrics, now });
-    this.#calls = new CallLedger({ maxReceiveBytes, maxCalls, now });
-    this.#connectionOptions = {
+    this.now = now;
+    this.limits = new ConnectionLimits({ maxConnections, allowedUids, now });
+    this.record = new ConnectionRecord({ logger, metrics, now });
+    this.calls = new CallLedger({ maxReceiveBytes, maxCalls, now });
+    this.connectionOptions = {
       opening: serverOpening(maxConcurrentStreams),
       maxConcurrentStreams,
-      onHttp1: onHttp1 && ((socket, { wire }) => this.#serveHttp1(socket, { peer: wire.peer, serve: onHttp1 })),
-      onRequest: (stream, head) => this.#open(stream, head),
-      onClosed: (connection, end) => this.#closed(connection, end),
+      onHttp1: onHttp1 && ((socket, { wire }) => this.serveHttp1(socket, { peer: wire.peer, serve: onHttp1 })),
+      onRequest: (stream, head) => this.open(stream, head),
+      onClosed: (connection, end) => this.closed(connection, end),
       onBug: (error) => logger.error('connection ended by a bug', { [Field.error]: String(error) }),
       now,
     };
   }
 
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.connections.size;
   }
 
   get methodPaths(): Iterable<string> {
-    return this.#methods.keys();
+    return this.methods.keys();
   }
 
   addMethod(path: string, open: (call: FramedCall) => void): void {
-    this.#methods.set(path, open);
+    this.methods.set(path, open);
   }
 
   attach(wire: Wire): void {
-    if (this.#closing !== undefined) {
+    if (this.closing !== undefined) {
       wire.destroy();
       return;
     }
-    const refusal = this.#limits.enter(wire.peer);
+    const refusal = this.limits.enter(wire.peer);
     if (refusal !== undefined) {
-      this.#record.refused(refusal, wire.peer);
+      this.record.refused(refusal, wire.peer);
       wire.destroy();
       return;
     }
-    this.#connectionNumber += 1;
-    this.#connections.add(new ServerConnection(wire, this.#connectionNumber, this.#connectionOptions));
-    this.#stopChecks ??= (this.#options.every ?? everyUnreferenced)(CHECK_PERIOD_MS, () => this.#check());
+    this.connectionNumber += 1;
+    this.connections.add(new ServerConnection(wire, this.connectionNumber, this.connectionOptions));
+    this.stopChecks ??= (this.options.every ?? everyUnreferenced)(CHECK_PERIOD_MS, () => this.check());
   }
 
   close(graceMs: number): Promise<void> {
-    this.#closing ??= this.#drain(graceMs);
-    return this.#closing;
+    this.closing ??= this.drain(graceMs);
+    return this.closing;
   }
 
-  async #drain(graceMs: number): Promise<void> {
-    for (const connection of this.#connections) connection.goAway();
-    if (this.#connections.size > 0) {
+  private async drain(graceMs: number): Promise<void> {
+    for (const connection of this.connections) connection.goAway();
+    if (this.connections.size > 0) {
       const empty = new Promise<void>((resolve) => {
-        this.#onEmpty = resolve;
+        this.onEmpty = resolve;
       });
-      const timer = setTimeout(() => this.#cutOff(), graceMs);
+      const timer = setTimeout(() => this.cutOff(), graceMs);
       await empty;
       clearTimeout(timer);
     }
-    this.#stopChecks?.();
+    this.stopChecks?.();
   }
 
-  #cutOff(): void {
-    this.#options.logger.warn('connections cut off at shutdown', { [Field.connections]: this.#connections.size });
-    for (const { wire } of this.#connections) wire.destroy();
+  private cutOff(): void {
+    this.options.logger.warn('connections cut off at shutdown', { [Field.connections]: this.connections.size });
+    for (const { wire } of this.connections) wire.destroy();
   }
 
-  #closed(connection: ServerConnection, { code, reason }: ConnectionEnd): void {
+  private closed(connection: ServerConnection, { code, reason }: ConnectionEnd): void {
     const { wire, number } = connection;
-    this.#connections.delete(connection);
-    this.#watch.forget(connection);
-    this.#limits.left(wire.peer);
-    if (code !== ErrorCode.noError) this.#record.broken(code, { reason, connection: number, peer: wire.peer });
-    if (code === ErrorCode.enhanceYourCalm) this.#limits.misbehaved(wire.peer);
-    if (this.#connections.size > 0) return;
-    this.#stopChecks?.();
-    this.#stopChecks = undefined;
-    this.#onEmpty();
+    this.connections.delete(connection);
+    this.watch.forget(connection);
+    this.limits.left(wire.peer);
+    if (code !== ErrorCode.noError) this.record.broken(code, { reason, connection: number, peer: wire.peer });
+    if (code === ErrorCode.enhanceYourCalm) this.limits.misbehaved(wire.peer);
+    if (this.connections.size > 0) return;
+    this.stopChecks?.();
+    this.stopChecks = undefined;
+    this.onEmpty();
   }
 
   /** Ends connections, and calls, that are kept open for nothing. */
-  #check(): void {
-    this.#calls.expireMessages();
-    this.#watch.check(this.#connections, this.#now(), ({ wire, number }, idleness) => {
-      this.#record.idle(idleness, { connection: number, peer: wire.peer });
+  private check(): void {
+    this.calls.expireMessages();
+    this.watch.check(this.connections, this.now(), ({ wire, number }, idleness) => {
+      this.record.idle(idleness, { connection: number, peer: wire.peer });
       wire.destroy();
     });
   }
 
   /** A connection of HTTP/1 is none of ours any more, but counts as one. */
-  #serveHttp1(socket: Socket, { peer, serve }: { peer: WirePeer | undefined; serve: (socket: Socket) => void }): void {
-    if (this.#limits.enter(peer) !== undefined) {
+  private serveHttp1(
+    socket: Socket,
+    { peer, serve }: { peer: WirePeer | undefined; serve: (socket: Socket) => void },
+  ): void {
+    if (this.limits.enter(peer) !== undefined) {
       socket.destroy();
       return;
     }
-    socket.once('close', () => this.#limits.left(peer));
+    socket.once('close', () => this.limits.left(peer));
     serve(socket);
   }
 
-  #open(stream: ServerStream, head: RequestHead): void {
+  private open(stream: ServerStream, head: RequestHead): void {
     const refusal = httpRefusal(head);
     if (refusal !== undefined) {
       // When it has ended, for many a client does not expect an answer before.
       stream.events = { data: () => {}, ended: () => stream.respond(refusal), closed: () => {} };
       return;
     }
-    const call = new Http2Call(stream, head, this.#calls);
-    if (this.#calls.isOverfull) {
+    const call = new Http2Call(stream, head, this.calls);
+    if (this.calls.isOverfull) {
       call.end({ code: status.RESOURCE_EXHAUSTED, details: 'too many calls' });
       return;
     }
-    const open = this.#methods.get(head.path);
+    const open = this.methods.get(head.path);
     if (open === undefined) {
       call.end({ code: status.UNIMPLEMENTED, details: 'unknown method' });
       return;

@@ -8,39 +8,39 @@ const NOTHING = Buffer.alloc(0);
 
 /** A socket of a {@link SocketHub} as a {@link Wire}. */
 export class HubWire implements Wire {
-  readonly #hub: SocketHub;
-  readonly #slot: number;
-  readonly #onGone: (slot: number) => void;
-  #events: WireEvents | undefined;
+  private readonly hub: SocketHub;
+  private readonly slot: number;
+  private readonly onGone: (slot: number) => void;
+  private events: WireEvents | undefined;
   /** What the system did not take, in order; `undefined` nearly always. */
-  #unsent: UnsentBytes | undefined;
-  #isEnding = false;
-  #isOver = false;
+  private unsent: UnsentBytes | undefined;
+  private isEnding = false;
+  private isOver = false;
 
   constructor(
     { hub, slot, onGone }: { hub: SocketHub; slot: number; onGone: (slot: number) => void },
     readonly outbox: Outbox,
     readonly peer: WirePeer,
   ) {
-    this.#hub = hub;
-    this.#slot = slot;
-    this.#onGone = onGone;
+    this.hub = hub;
+    this.slot = slot;
+    this.onGone = onGone;
   }
 
   get backlogBytes(): number {
-    return this.#unsent?.bytes ?? 0;
+    return this.unsent?.bytes ?? 0;
   }
 
   start(events: WireEvents): void {
-    this.#events = events;
+    this.events = events;
   }
 
   send(length: number, shared: Buffer = NOTHING, tail: Buffer = NOTHING, onWritten?: () => void): void {
-    if (this.#isOver || this.#isEnding) {
+    if (this.isOver || this.isEnding) {
       onWritten?.();
       return;
     }
-    const sent = this.#unsent === undefined ? this.#hub.send(this.#slot, length, shared, tail) : 0;
+    const sent = this.unsent === undefined ? this.hub.send(this.slot, length, shared, tail) : 0;
     if (sent === length + shared.length + tail.length || sent < 0) {
       onWritten?.();
       // Not from within a call of whoever would be told.
@@ -48,29 +48,29 @@ export class HubWire implements Wire {
       return;
     }
     const ofShared = Math.max(0, sent - length);
-    this.#keep(this.outbox.bytes.subarray(Math.min(sent, length), length), shared.subarray(ofShared), onWritten);
-    this.#keep(tail.subarray(Math.max(0, ofShared - shared.length)));
+    this.keep(this.outbox.bytes.subarray(Math.min(sent, length), length), shared.subarray(ofShared), onWritten);
+    this.keep(tail.subarray(Math.max(0, ofShared - shared.length)));
   }
 
   end(): void {
-    if (this.#isEnding || this.#isOver) return;
-    this.#isEnding = true;
-    this.#events = undefined;
-    if (this.#unsent === undefined) this.#hub.finish(this.#slot);
+    if (this.isEnding || this.isOver) return;
+    this.isEnding = true;
+    this.events = undefined;
+    if (this.unsent === undefined) this.hub.finish(this.slot);
     // A peer that has been told that it is over has this long to hear it.
     setTimeout(() => this.destroy(), LINGER_MS).unref();
   }
 
   destroy(): void {
-    if (this.#isOver) return;
-    this.#hub.closeSocket(this.#slot);
-    this.#over();
+    if (this.isOver) return;
+    this.hub.closeSocket(this.slot);
+    this.over();
   }
 
   detach(unread: Buffer): Socket {
-    this.#events = undefined;
-    const fd = this.#hub.release(this.#slot);
-    this.#over();
+    this.events = undefined;
+    const fd = this.hub.release(this.slot);
+    this.over();
     const socket = new Socket({ fd, readable: true, writable: true });
     socket.pause();
     socket.unshift(unread);
@@ -79,43 +79,43 @@ export class HubWire implements Wire {
 
   /** From the hub. */
   received(start: number, end: number): void {
-    this.#events?.received(this.#hub.arena, start, end);
+    this.events?.received(this.hub.arena, start, end);
   }
 
   /** From the hub. */
   writable(): void {
-    const unsent = this.#unsent;
+    const unsent = this.unsent;
     if (unsent === undefined) return;
-    const failure = unsent.drain((bytes) => this.#hub.send(this.#slot, 0, bytes));
+    const failure = unsent.drain((bytes) => this.hub.send(this.slot, 0, bytes));
     if (failure < 0) {
       this.destroy();
     } else if (unsent.bytes > 0) {
-      this.#hub.awaitWritable(this.#slot);
+      this.hub.awaitWritable(this.slot);
     } else {
-      this.#unsent = undefined;
-      if (this.#isEnding) this.#hub.finish(this.#slot);
+      this.unsent = undefined;
+      if (this.isEnding) this.hub.finish(this.slot);
     }
   }
 
   /** Keeps what is copied, then what is not, which is somebody else's until `onWritten`. */
-  #keep(copied: Buffer, shared: Buffer = NOTHING, onWritten?: () => void): void {
-    if (this.#unsent === undefined && copied.length + shared.length > 0) {
-      this.#unsent = new UnsentBytes();
-      this.#hub.awaitWritable(this.#slot);
+  private keep(copied: Buffer, shared: Buffer = NOTHING, onWritten?: () => void): void {
+    if (this.unsent === undefined && copied.length + shared.length > 0) {
+      this.unsent = new UnsentBytes();
+      this.hub.awaitWritable(this.slot);
     }
-    this.#unsent?.addCopy(copied);
-    if (shared.length > 0) this.#unsent?.add(shared, onWritten);
+    this.unsent?.addCopy(copied);
+    if (shared.length > 0) this.unsent?.add(shared, onWritten);
     else onWritten?.();
   }
 
-  #over(): void {
-    this.#isOver = true;
-    const unsent = this.#unsent;
-    this.#unsent = undefined;
+  private over(): void {
+    this.isOver = true;
+    const unsent = this.unsent;
+    this.unsent = undefined;
     unsent?.giveUp();
-    this.#onGone(this.#slot);
-    const events = this.#events;
-    this.#events = undefined;
+    this.onGone(this.slot);
+    const events = this.events;
+    this.events = undefined;
     events?.closed();
   }
 }

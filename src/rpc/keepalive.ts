@@ -15,39 +15,39 @@ const ANSWER_TIMEOUT_MS = 10_000;
 
 /** Finds out that a peer is dead while calls wait for it; while there is none, nothing is sent. */
 export class Keepalive {
-  #calls = 0;
-  #disarm = (): void => {};
+  private calls = 0;
+  private disarm = (): void => {};
 
   constructor(private readonly options: KeepaliveOptions) {}
 
   /** A call is under way from now on. */
   begin(): void {
-    this.#calls += 1;
-    if (this.#calls === 1) this.#wait();
+    this.calls += 1;
+    if (this.calls === 1) this.wait();
   }
 
   /** It no longer is. */
   end(): void {
-    this.#calls -= 1;
-    if (this.#calls === 0) this.#disarm();
+    this.calls -= 1;
+    if (this.calls === 0) this.disarm();
   }
 
-  #wait(): void {
-    this.#disarm = this.options.after(INTERVAL_MS, () => this.#ping());
+  private wait(): void {
+    this.disarm = this.options.after(INTERVAL_MS, () => this.ping());
   }
 
-  #ping(): void {
+  private ping(): void {
     const { ping, onDead, after } = this.options;
     const disarm = after(ANSWER_TIMEOUT_MS, onDead);
     let isAwaited = true;
-    this.#disarm = () => {
+    this.disarm = () => {
       isAwaited = false;
       disarm();
     };
     ping(() => {
       if (!isAwaited) return;
       disarm();
-      this.#wait();
+      this.wait();
     });
   }
 }

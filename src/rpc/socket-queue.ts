@@ -15,53 +15,53 @@ const MAX_DEFERRED_TURNS = 8;
  * callback may do nothing but queue; sessions are made from the queue, in batches, while no accept is waiting.
  */
 export class SocketQueue {
-  readonly #attach: (socket: Socket) => void;
-  readonly #logger: Logger;
-  #waiting: Socket[] = [];
-  #arrivals = 0;
-  #deferredTurns = 0;
-  #isScheduled = false;
+  private readonly attach: (socket: Socket) => void;
+  private readonly logger: Logger;
+  private waiting: Socket[] = [];
+  private arrivals = 0;
+  private deferredTurns = 0;
+  private isScheduled = false;
 
   constructor(attach: (socket: Socket) => void, logger: Logger) {
-    this.#attach = attach;
-    this.#logger = logger;
+    this.attach = attach;
+    this.logger = logger;
   }
 
   /** Takes a paused socket over. From here on its errors are heard: an unheard one would end the process. */
   push(socket: Socket): void {
     socket.on('error', ignore);
-    this.#waiting.push(socket);
-    this.#arrivals += 1;
-    this.#schedule();
+    this.waiting.push(socket);
+    this.arrivals += 1;
+    this.schedule();
   }
 
   /** Destroys what is still waiting. */
   clear(): void {
-    for (const socket of this.#waiting.splice(0)) socket.destroy();
+    for (const socket of this.waiting.splice(0)) socket.destroy();
   }
 
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(this.#turn);
+  private schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setImmediate(this.turn);
   }
 
-  readonly #turn = (): void => {
-    this.#isScheduled = false;
-    const isPouringIn = this.#arrivals > 0;
-    this.#arrivals = 0;
-    if (isPouringIn && this.#deferredTurns < MAX_DEFERRED_TURNS) this.#deferredTurns += 1;
-    else this.#attachBatch();
-    if (this.#waiting.length > 0) this.#schedule();
+  private readonly turn = (): void => {
+    this.isScheduled = false;
+    const isPouringIn = this.arrivals > 0;
+    this.arrivals = 0;
+    if (isPouringIn && this.deferredTurns < MAX_DEFERRED_TURNS) this.deferredTurns += 1;
+    else this.attachBatch();
+    if (this.waiting.length > 0) this.schedule();
   };
 
-  #attachBatch(): void {
-    this.#deferredTurns = 0;
-    for (const socket of this.#waiting.splice(0, BATCH)) {
+  private attachBatch(): void {
+    this.deferredTurns = 0;
+    for (const socket of this.waiting.splice(0, BATCH)) {
       try {
-        this.#attach(socket);
+        this.attach(socket);
       } catch (error) {
-        this.#logger.error('connection could not be attached', { [Field.error]: String(error) });
+        this.logger.error('connection could not be attached', { [Field.error]: String(error) });
         socket.destroy();
       }
     }

@@ -16,8 +16,8 @@ interface HeldPiece {
 export class SocketWire implements Wire {
   readonly peer = undefined;
   /** Not written yet: it goes out when all that is under way has been said. */
-  #held: HeldPiece[] = [];
-  #heldBytes = 0;
+  private held: HeldPiece[] = [];
+  private heldBytes = 0;
 
   constructor(
     private readonly socket: Socket,
@@ -25,7 +25,7 @@ export class SocketWire implements Wire {
   ) {}
 
   get backlogBytes(): number {
-    return this.socket.writableLength + this.#heldBytes;
+    return this.socket.writableLength + this.heldBytes;
   }
 
   start(events: WireEvents): void {
@@ -34,7 +34,7 @@ export class SocketWire implements Wire {
     socket.on('error', ignore);
     socket.on('data', (bytes: Buffer) => events.received(bytes, 0, bytes.length));
     socket.on('close', () => {
-      this.#giveUp();
+      this.giveUp();
       events.closed();
     });
     // A peer that ends its half has no use for ours.
@@ -48,18 +48,18 @@ export class SocketWire implements Wire {
       onWritten?.();
       return;
     }
-    if (this.#held.length === 0) process.nextTick(writeOut, this);
-    if (length > 0) this.#hold(Buffer.from(outbox.bytes.subarray(0, length)));
-    if (shared !== undefined) this.#hold(shared, onWritten);
-    if (tail !== undefined && tail.length > 0) this.#hold(Buffer.from(tail));
+    if (this.held.length === 0) process.nextTick(writeOut, this);
+    if (length > 0) this.hold(Buffer.from(outbox.bytes.subarray(0, length)));
+    if (shared !== undefined) this.hold(shared, onWritten);
+    if (tail !== undefined && tail.length > 0) this.hold(Buffer.from(tail));
   }
 
   /** Writes what is held. */
   flush(): void {
-    const held = this.#held;
-    const heldBytes = this.#heldBytes;
-    this.#held = [];
-    this.#heldBytes = 0;
+    const held = this.held;
+    const heldBytes = this.heldBytes;
+    this.held = [];
+    this.heldBytes = 0;
     const { socket } = this;
     // Of memory that somebody wipes there must be no copy.
     const isJoined = held.length > 1 && heldBytes <= JOIN_LIMIT_BYTES && !held.some(({ onWritten }) => onWritten);
@@ -87,7 +87,7 @@ export class SocketWire implements Wire {
   }
 
   destroy(): void {
-    this.#giveUp();
+    this.giveUp();
     this.socket.destroy();
   }
 
@@ -100,15 +100,15 @@ export class SocketWire implements Wire {
     return socket;
   }
 
-  #hold(bytes: Buffer, onWritten?: () => void): void {
-    this.#held.push({ bytes, onWritten });
-    this.#heldBytes += bytes.length;
+  private hold(bytes: Buffer, onWritten?: () => void): void {
+    this.held.push({ bytes, onWritten });
+    this.heldBytes += bytes.length;
   }
 
-  #giveUp(): void {
-    const held = this.#held;
-    this.#held = [];
-    this.#heldBytes = 0;
+  private giveUp(): void {
+    const held = this.held;
+    this.held = [];
+    this.heldBytes = 0;
     for (const { onWritten } of held) onWritten?.();
   }
 }

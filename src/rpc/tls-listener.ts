@@ -80,23 +80,23 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
 
 /** The handshakes under way, so that close leaves none behind. Node names the raw socket in one event and the TLS socket in the next. */
 class Handshakes {
-  readonly #sockets = new Map<string, Socket>();
+  private readonly sockets = new Map<string, Socket>();
 
   started(socket: Socket): void {
     const peer = peerOf(socket);
-    this.#sockets.set(peer, socket);
+    this.sockets.set(peer, socket);
     socket.once('close', () => {
-      if (this.#sockets.get(peer) === socket) this.#sockets.delete(peer);
+      if (this.sockets.get(peer) === socket) this.sockets.delete(peer);
     });
   }
 
   finished(socket: Socket): void {
-    this.#sockets.delete(peerOf(socket));
+    this.sockets.delete(peerOf(socket));
   }
 
   abort(): void {
-    for (const socket of this.#sockets.values()) socket.destroy();
-    this.#sockets.clear();
+    for (const socket of this.sockets.values()) socket.destroy();
+    this.sockets.clear();
   }
 }
 

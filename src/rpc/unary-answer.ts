@@ -19,34 +19,34 @@ const HTTP_OK = 200;
  */
 export class UnaryAnswer {
   /** What has come is its first `#bytes`: in one piece, so that the smallest of frames cost no more than what they bring. */
-  #content: Buffer = NOTHING;
-  #bytes = 0;
-  #httpStatus: number | undefined;
-  #contentType: string | undefined;
-  #grpcStatus: string | undefined;
-  #grpcMessage = '';
+  private content: Buffer = NOTHING;
+  private bytes = 0;
+  private httpStatus: number | undefined;
+  private contentType: string | undefined;
+  private grpcStatus: string | undefined;
+  private grpcMessage = '';
 
   /** An answer without a message has its status here. */
   takeHead(httpStatus: number, fields: readonly HeaderField[]): void {
-    this.#httpStatus = httpStatus;
-    this.#contentType = fieldValue(fields, 'content-type');
+    this.httpStatus = httpStatus;
+    this.contentType = fieldValue(fields, 'content-type');
     this.takeTrailers(fields);
   }
 
   takeTrailers(fields: readonly HeaderField[]): void {
-    this.#grpcStatus = fieldValue(fields, 'grpc-status') ?? this.#grpcStatus;
-    this.#grpcMessage = fieldValue(fields, 'grpc-message') ?? this.#grpcMessage;
+    this.grpcStatus = fieldValue(fields, 'grpc-status') ?? this.grpcStatus;
+    this.grpcMessage = fieldValue(fields, 'grpc-message') ?? this.grpcMessage;
   }
 
   /** The memory of `bytes` may be used anew afterwards. @throws CallFailure RESOURCE_EXHAUSTED: more than any answer may have. */
   takeBytes(bytes: Buffer, start: number, end: number): void {
-    const neededBytes = this.#bytes + end - start;
+    const neededBytes = this.bytes + end - start;
     if (neededBytes > MAX_ANSWER_BYTES + FRAME_PREFIX_BYTES) {
       throw new CallFailure(status.RESOURCE_EXHAUSTED, `answer: got more than ${MAX_ANSWER_BYTES} bytes`);
     }
-    if (neededBytes > this.#content.length) this.#grow(neededBytes);
-    bytes.copy(this.#content, this.#bytes, start, end);
-    this.#bytes = neededBytes;
+    if (neededBytes > this.content.length) this.grow(neededBytes);
+    bytes.copy(this.content, this.bytes, start, end);
+    this.bytes = neededBytes;
   }
 
   /**
@@ -54,32 +54,32 @@ export class UnaryAnswer {
    * @throws CallFailure the status of the peer, or what stands for an end without one.
    */
   message(resetCode: number): Buffer {
-    if (!this.#isGrpc()) throw this.#notGrpc();
-    if (this.#grpcStatus === undefined) throw this.#endWithoutStatus(resetCode);
-    const code = /^\d{1,2}$/.test(this.#grpcStatus) ? Number(this.#grpcStatus) : status.UNKNOWN;
-    if (code === status.OK) return messageOf(this.#content.subarray(0, this.#bytes));
-    throw new CallFailure(code in status ? code : status.UNKNOWN, unescaped(this.#grpcMessage));
+    if (!this.isGrpc()) throw this.notGrpc();
+    if (this.grpcStatus === undefined) throw this.endWithoutStatus(resetCode);
+    const code = /^\d{1,2}$/.test(this.grpcStatus) ? Number(this.grpcStatus) : status.UNKNOWN;
+    if (code === status.OK) return messageOf(this.content.subarray(0, this.bytes));
+    throw new CallFailure(code in status ? code : status.UNKNOWN, unescaped(this.grpcMessage));
   }
 
-  #grow(neededBytes: number): void {
-    const content = Buffer.allocUnsafe(Math.max(FIRST_BYTES, neededBytes, 2 * this.#content.length));
-    this.#content.copy(content, 0, 0, this.#bytes);
-    this.#content = content;
+  private grow(neededBytes: number): void {
+    const content = Buffer.allocUnsafe(Math.max(FIRST_BYTES, neededBytes, 2 * this.content.length));
+    this.content.copy(content, 0, 0, this.bytes);
+    this.content = content;
   }
 
   /** A proxy's own answer names its own type; one that names none is believed. (gRPC over HTTP/2, "Content-Type") */
-  #isGrpc(): boolean {
-    return this.#contentType === undefined || /^application\/grpc(?:$|[+;])/i.test(this.#contentType);
+  private isGrpc(): boolean {
+    return this.contentType === undefined || /^application\/grpc(?:$|[+;])/i.test(this.contentType);
   }
 
-  #notGrpc(): CallFailure {
-    const http = this.#httpStatus ?? HTTP_OK;
+  private notGrpc(): CallFailure {
+    const http = this.httpStatus ?? HTTP_OK;
     const code = STATUS_OF_HTTP[http] ?? status.UNKNOWN;
-    return new CallFailure(code, `got HTTP status ${http}, of type ${this.#contentType}, expected gRPC`);
+    return new CallFailure(code, `got HTTP status ${http}, of type ${this.contentType}, expected gRPC`);
   }
 
-  #endWithoutStatus(resetCode: number): CallFailure {
-    const http = this.#httpStatus;
+  private endWithoutStatus(resetCode: number): CallFailure {
+    const http = this.httpStatus;
     if (http !== undefined && http !== HTTP_OK) {
       return new CallFailure(STATUS_OF_HTTP[http] ?? status.UNKNOWN, `got HTTP status ${http}, expected gRPC`);
     }

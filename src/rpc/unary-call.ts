@@ -34,40 +34,40 @@ export class UnaryCall implements ClientRequest, Expiring {
   readonly answer: Promise<Buffer>;
   readonly content: Buffer;
   readonly endsAtMs: number;
-  #resolve: (message: Buffer) => void = ignore;
-  #reject: (failure: CallFailure) => void = ignore;
-  readonly #host: CallHost;
-  readonly #request: UnaryRequest;
-  readonly #received = new UnaryAnswer();
-  #stream: ClientStream | undefined;
-  #isOver = false;
+  private resolve: (message: Buffer) => void = ignore;
+  private reject: (failure: CallFailure) => void = ignore;
+  private readonly host: CallHost;
+  private readonly request: UnaryRequest;
+  private readonly received = new UnaryAnswer();
+  private stream: ClientStream | undefined;
+  private isOver = false;
 
   constructor(host: CallHost, request: UnaryRequest) {
-    this.#host = host;
-    this.#request = request;
+    this.host = host;
+    this.request = request;
     this.content = framed(request.message);
     this.endsAtMs = performance.now() + request.deadlineMs - Date.now();
     this.answer = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+      this.resolve = resolve;
+      this.reject = reject;
     });
   }
 
   /** Ends it, too. */
   get signal(): AbortSignal | undefined {
-    return this.#request.signal;
+    return this.request.signal;
   }
 
   /** Sends it, as soon as the peer lets it. */
   start(): void {
-    this.#stream = this.#host.http2.request(this);
+    this.stream = this.host.http2.request(this);
   }
 
   /** Ends it, if it is not over; the peer is told. */
   fail(failure: CallFailure): void {
-    if (!this.#finish()) return;
-    this.#reject(failure);
-    if (this.#stream !== undefined) this.#host.http2.cancel(this.#stream);
+    if (!this.finish()) return;
+    this.reject(failure);
+    if (this.stream !== undefined) this.host.http2.cancel(this.stream);
   }
 
   /** For the deadlines. */
@@ -81,42 +81,42 @@ export class UnaryCall implements ClientRequest, Expiring {
   }
 
   block(): Buffer {
-    const { metadata = {}, head } = this.#request;
+    const { metadata = {}, head } = this.request;
     const fields: HeaderField[] = [['grpc-timeout', timeoutText(this.endsAtMs - performance.now())]];
     for (const name in metadata) fields.push([name, metadata[name] ?? '']);
     return encodeHeaderBlock(fields, head);
   }
 
   head(httpStatus: number, fields: readonly HeaderField[]): void {
-    this.#received.takeHead(httpStatus, fields);
+    this.received.takeHead(httpStatus, fields);
   }
 
   data(bytes: Buffer, start: number, end: number): void {
     try {
-      this.#received.takeBytes(bytes, start, end);
+      this.received.takeBytes(bytes, start, end);
     } catch (failure) {
       this.fail(asFailure(failure));
     }
   }
 
   trailers(fields: readonly HeaderField[]): void {
-    this.#received.takeTrailers(fields);
+    this.received.takeTrailers(fields);
   }
 
   closed(code: number): void {
-    if (!this.#finish()) return;
+    if (!this.finish()) return;
     try {
-      this.#resolve(this.#received.message(code));
+      this.resolve(this.received.message(code));
     } catch (failure) {
-      this.#reject(asFailure(failure));
+      this.reject(asFailure(failure));
     }
   }
 
   /** False when it was over before. */
-  #finish(): boolean {
-    if (this.#isOver) return false;
-    this.#isOver = true;
-    this.#host.ended(this);
+  private finish(): boolean {
+    if (this.isOver) return false;
+    this.isOver = true;
+    this.host.ended(this);
     return true;
   }
 }

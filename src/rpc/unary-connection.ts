@@ -26,100 +26,100 @@ export function openUnaryConnection(target: TlsTarget): UnaryConnection {
 
 class Http2UnaryConnection implements UnaryConnection, CallHost {
   readonly http2: ClientConnection;
-  readonly #authority: string;
-  readonly #socket: TLSSocket;
+  private readonly authority: string;
+  private readonly socket: TLSSocket;
   /** Of each method, made with its first call. */
-  readonly #heads = new Map<string, Buffer>();
-  readonly #calls = new Set<UnaryCall>();
-  readonly #signals = new AbortListeners<UnaryCall>((call) => call.cancel());
-  readonly #deadlines = new CallDeadlines(this.#calls);
-  readonly #keepalive: Keepalive;
-  #isConnected = false;
-  #end: CallFailure | undefined;
+  private readonly heads = new Map<string, Buffer>();
+  private readonly calls = new Set<UnaryCall>();
+  private readonly signals = new AbortListeners<UnaryCall>((call) => call.cancel());
+  private readonly deadlines = new CallDeadlines(this.calls);
+  private readonly keepalive: Keepalive;
+  private isConnected = false;
+  private end: CallFailure | undefined;
 
   constructor(target: TlsTarget) {
-    this.#authority = target.serverName ?? target.address;
-    this.#socket = dialTls(target);
+    this.authority = target.serverName ?? target.address;
+    this.socket = dialTls(target);
     this.http2 = new ClientConnection({
-      wire: new TlsWire(this.#socket),
-      onEnd: (reason) => this.#lose(reason === '' ? 'connection closed' : `connection lost: ${reason}`),
+      wire: new TlsWire(this.socket),
+      onEnd: (reason) => this.lose(reason === '' ? 'connection closed' : `connection lost: ${reason}`),
       now: () => performance.now(),
     });
-    this.#keepalive = new Keepalive({
+    this.keepalive = new Keepalive({
       ping: (onPong) => this.http2.ping(onPong),
-      onDead: () => this.#lose('no answer to a ping'),
+      onDead: () => this.lose('no answer to a ping'),
       after: (delayMs, fire) => {
         const timer = setTimeout(fire, delayMs);
         return () => clearTimeout(timer);
       },
     });
-    this.#listen();
+    this.listen();
   }
 
   get isUsable(): boolean {
-    return this.#end === undefined && this.http2.isUsable;
+    return this.end === undefined && this.http2.isUsable;
   }
 
   unary(path: string, message: Buffer, options: UnaryOptions): Promise<Buffer> {
     if (!this.isUsable)
-      return Promise.reject(this.#end ?? new CallFailure(status.UNAVAILABLE, 'the peer takes its leave'));
+      return Promise.reject(this.end ?? new CallFailure(status.UNAVAILABLE, 'the peer takes its leave'));
     if (options.signal?.aborted === true)
       return Promise.reject(new CallFailure(status.CANCELLED, 'cancelled by the caller'));
-    const call = new UnaryCall(this, { ...options, head: this.#headOf(path), message });
-    this.#calls.add(call);
-    if (options.signal !== undefined) this.#signals.add(options.signal, call);
-    this.#keepalive.begin();
-    this.#deadlines.mind(call);
+    const call = new UnaryCall(this, { ...options, head: this.headOf(path), message });
+    this.calls.add(call);
+    if (options.signal !== undefined) this.signals.add(options.signal, call);
+    this.keepalive.begin();
+    this.deadlines.mind(call);
     call.start();
     return call.answer;
   }
 
   ended(call: UnaryCall): void {
-    if (!this.#calls.delete(call)) return;
-    if (call.signal !== undefined) this.#signals.delete(call.signal, call);
-    this.#keepalive.end();
+    if (!this.calls.delete(call)) return;
+    if (call.signal !== undefined) this.signals.delete(call.signal, call);
+    this.keepalive.end();
   }
 
   close(): void {
-    this.#endBy(new CallFailure(status.CANCELLED, 'the connection was closed'));
+    this.endBy(new CallFailure(status.CANCELLED, 'the connection was closed'));
   }
 
-  #listen(): void {
-    const socket = this.#socket;
+  private listen(): void {
+    const socket = this.socket;
     socket.on('error', (error) =>
-      this.#lose(`${this.#isConnected ? 'connection lost' : 'no connection'}: ${textOf(error)}`),
+      this.lose(`${this.isConnected ? 'connection lost' : 'no connection'}: ${textOf(error)}`),
     );
     socket.on('secureConnect', () => {
       if (socket.alpnProtocol !== 'h2') {
-        this.#lose('the peer does not speak HTTP/2');
+        this.lose('the peer does not speak HTTP/2');
         return;
       }
-      this.#isConnected = true;
+      this.isConnected = true;
       this.http2.open();
     });
     socket.on('data', (bytes: Buffer) => this.http2.received(bytes, 0, bytes.length));
-    socket.on('close', () => this.#lose('connection closed'));
+    socket.on('close', () => this.lose('connection closed'));
   }
 
-  #headOf(path: string): Buffer {
-    const known = this.#heads.get(path);
+  private headOf(path: string): Buffer {
+    const known = this.heads.get(path);
     if (known !== undefined) return known;
-    const head = requestHead(path, this.#authority);
-    this.#heads.set(path, head);
+    const head = requestHead(path, this.authority);
+    this.heads.set(path, head);
     return head;
   }
 
-  #lose(details: string): void {
-    this.#endBy(new CallFailure(status.UNAVAILABLE, details));
+  private lose(details: string): void {
+    this.endBy(new CallFailure(status.UNAVAILABLE, details));
   }
 
   /** The first reason counts: the others follow from it. */
-  #endBy(failure: CallFailure): void {
-    if (this.#end !== undefined) return;
-    this.#end = failure;
+  private endBy(failure: CallFailure): void {
+    if (this.end !== undefined) return;
+    this.end = failure;
     this.http2.close();
-    for (const call of this.#calls) call.fail(failure);
-    this.#deadlines.stop();
-    hangUp(this.#socket);
+    for (const call of this.calls) call.fail(failure);
+    this.deadlines.stop();
+    hangUp(this.socket);
   }
 }

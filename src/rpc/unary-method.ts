@@ -33,24 +33,24 @@ export function addUnaryMethod(server: Pick<FramedServer, 'addMethod'>, path: st
 const NOTHING = Buffer.alloc(0);
 
 class UnaryCallEvents implements ServedCall, CallEvents {
-  readonly #call: FramedCall;
-  readonly #method: UnaryMethod;
-  readonly #request = new OneRequest();
-  #isAsked = false;
-  #isOver = false;
+  private readonly call: FramedCall;
+  private readonly method: UnaryMethod;
+  private readonly request = new OneRequest();
+  private isAsked = false;
+  private isOver = false;
   #onGone: (() => void) | undefined;
 
   constructor(call: FramedCall, method: UnaryMethod) {
-    this.#call = call;
-    this.#method = method;
+    this.call = call;
+    this.method = method;
   }
 
   get connection(): number {
-    return this.#call.connection;
+    return this.call.connection;
   }
 
   metadata(name: string): readonly string[] {
-    return this.#call.metadata(name);
+    return this.call.metadata(name);
   }
 
   onGone(listener: () => void): void {
@@ -58,58 +58,58 @@ class UnaryCallEvents implements ServedCall, CallEvents {
   }
 
   answer(message: Buffer): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    sendMessage(this.#call, message);
-    this.#call.end();
+    if (this.isOver) return;
+    this.isOver = true;
+    sendMessage(this.call, message);
+    this.call.end();
   }
 
   answerFramed(frame: Buffer, onWritten: () => void): void {
-    if (this.#isOver) {
+    if (this.isOver) {
       onWritten();
       return;
     }
-    this.#isOver = true;
-    this.#call.send(frame, NOTHING, onWritten);
-    this.#call.end();
+    this.isOver = true;
+    this.call.send(frame, NOTHING, onWritten);
+    this.call.end();
   }
 
   refuse(failure: StatusText): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#call.end(failure);
+    if (this.isOver) return;
+    this.isOver = true;
+    this.call.end(failure);
   }
 
   part(bytes: Buffer, isLast: boolean): void {
-    if (this.#isAsked) {
-      this.#refuseCount('two');
+    if (this.isAsked) {
+      this.refuseCount('two');
       return;
     }
-    const request = this.#request.take(this.#call, bytes, isLast);
-    if (request !== undefined) this.#ask(request);
+    const request = this.request.take(this.call, bytes, isLast);
+    if (request !== undefined) this.ask(request);
   }
 
   halfClosed(): void {
-    if (!this.#isAsked) this.#refuseCount('none');
+    if (!this.isAsked) this.refuseCount('none');
   }
 
   gone(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.isOver) return;
+    this.isOver = true;
     this.#onGone?.();
   }
 
-  #ask(request: Buffer): void {
-    this.#isAsked = true;
+  private ask(request: Buffer): void {
+    this.isAsked = true;
     try {
-      this.#method(request, this)?.catch((error: unknown) => this.refuse(toStatusObject(error)));
+      this.method(request, this)?.catch((error: unknown) => this.refuse(toStatusObject(error)));
     } catch (error) {
       this.refuse(toStatusObject(error));
     }
   }
 
-  #refuseCount(count: string): void {
-    if (this.#isOver) return;
+  private refuseCount(count: string): void {
+    if (this.isOver) return;
     this.refuse({ code: status.INVALID_ARGUMENT, details: `request: got ${count}, expected one message` });
     this.#onGone?.();
   }

@@ -14,8 +14,8 @@ interface Piece {
 
 /** What a peer has not read yet, in order: a queue that is cheap however long it gets, since a hostile peer makes it long. */
 export class UnsentBytes {
-  #pieces: Piece[] = [];
-  #first = 0;
+  private pieces: Piece[] = [];
+  private first = 0;
   #bytes = 0;
 
   /** All that is left. */
@@ -25,13 +25,13 @@ export class UnsentBytes {
 
   /** What to send next; `undefined` when there is nothing. */
   get next(): Buffer | undefined {
-    const piece = this.#pieces[this.#first];
+    const piece = this.pieces[this.first];
     return piece === undefined || piece.used < 0 ? piece?.bytes : piece.bytes.subarray(0, piece.used);
   }
 
   /** Adds memory that stays as it is until `onWritten` is called, once. Not empty. */
   add(bytes: Buffer, onWritten?: () => void): void {
-    this.#pieces.push({ bytes, used: -1, onWritten });
+    this.pieces.push({ bytes, used: -1, onWritten });
     this.#bytes += bytes.length;
   }
 
@@ -39,7 +39,7 @@ export class UnsentBytes {
   addCopy(bytes: Buffer): void {
     this.#bytes += bytes.length;
     for (let at = 0; at < bytes.length; ) {
-      const chunk = this.#chunk(bytes.length - at);
+      const chunk = this.chunk(bytes.length - at);
       const copied = bytes.copy(chunk.bytes, chunk.used, at);
       chunk.used += copied;
       at += copied;
@@ -48,7 +48,7 @@ export class UnsentBytes {
 
   /** The system took the first `count` bytes of `next`. */
   took(count: number): void {
-    const piece = this.#pieces[this.#first];
+    const piece = this.pieces[this.first];
     if (piece === undefined) return;
     this.#bytes -= count;
     const left = (piece.used < 0 ? piece.bytes.length : piece.used) - count;
@@ -57,10 +57,10 @@ export class UnsentBytes {
       if (piece.used >= 0) piece.used -= count;
       return;
     }
-    this.#first += 1;
-    if (this.#first === COMPACT_AFTER) {
-      this.#pieces.splice(0, this.#first);
-      this.#first = 0;
+    this.first += 1;
+    if (this.first === COMPACT_AFTER) {
+      this.pieces.splice(0, this.first);
+      this.first = 0;
     }
     piece.onWritten?.();
   }
@@ -78,21 +78,21 @@ export class UnsentBytes {
 
   /** Nothing of it will be sent. */
   giveUp(): void {
-    const pieces = this.#pieces.slice(this.#first);
-    this.#pieces = [];
-    this.#first = 0;
+    const pieces = this.pieces.slice(this.first);
+    this.pieces = [];
+    this.first = 0;
     this.#bytes = 0;
     for (const { onWritten } of pieces) onWritten?.();
   }
 
   /** One that has room. */
-  #chunk(wanted: number): Piece {
-    const last = this.#pieces.at(-1);
-    if (last !== undefined && last.used >= 0 && last.used < last.bytes.length && this.#pieces.length > this.#first) {
+  private chunk(wanted: number): Piece {
+    const last = this.pieces.at(-1);
+    if (last !== undefined && last.used >= 0 && last.used < last.bytes.length && this.pieces.length > this.first) {
       return last;
     }
     const chunk = { bytes: Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, wanted)), used: 0, onWritten: undefined };
-    this.#pieces.push(chunk);
+    this.pieces.push(chunk);
     return chunk;
   }
 }

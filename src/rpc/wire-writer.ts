@@ -22,19 +22,19 @@ export function textFieldBytes(text: string): number {
  * response of its own: with the writer of protobuf.js and a buffer for each part that takes seven times as many calls.
  */
 export class WireWriter {
-  #at: number;
+  private at: number;
 
   constructor(
     private readonly bytes: Buffer,
     start = 0,
   ) {
-    this.#at = start;
+    this.at = start;
   }
 
   /** What was encoded before. */
   put(part: Uint8Array): void {
-    this.bytes.set(part, this.#at);
-    this.#at += part.length;
+    this.bytes.set(part, this.at);
+    this.at += part.length;
   }
 
   /**
@@ -43,7 +43,7 @@ export class WireWriter {
    */
   head(key: number, value: number): void {
     const { bytes } = this;
-    let at = this.#at;
+    let at = this.at;
     bytes[at] = key;
     at += 1;
     let rest = value;
@@ -52,13 +52,13 @@ export class WireWriter {
       at += 1;
     }
     bytes[at] = rest;
-    this.#at = at + 1;
+    this.at = at + 1;
   }
 
   text(key: number, text: string): void {
     const byteCount = Buffer.byteLength(text);
     this.head(key, byteCount);
-    this.#at =
-      byteCount === text.length ? writeAscii(this.bytes, text, this.#at) : this.#at + this.bytes.write(text, this.#at);
+    this.at =
+      byteCount === text.length ? writeAscii(this.bytes, text, this.at) : this.at + this.bytes.write(text, this.at);
   }
 }

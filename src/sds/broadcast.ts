@@ -11,31 +11,31 @@ export interface PushTarget {
  * comes, so that of several changes only the newest goes out. No promise, timer or closure per push.
  */
 export class Broadcast {
-  #due: PushTarget[] = [];
-  #next = 0;
+  private due: PushTarget[] = [];
+  private next = 0;
 
   /** Whether anybody's turn is still to come. */
   get isPushing(): boolean {
-    return this.#due.length > 0;
+    return this.due.length > 0;
   }
 
   /** Queues `target`, which is not queued already. */
   add(target: PushTarget): void {
-    if (this.#due.length === 0) setImmediate(this.#turn);
-    this.#due.push(target);
+    if (this.due.length === 0) setImmediate(this.turn);
+    this.due.push(target);
   }
 
-  readonly #turn = (): void => {
-    const end = Math.min(this.#next + BATCH, this.#due.length);
-    while (this.#next < end) {
-      this.#due[this.#next]?.push();
-      this.#next += 1;
+  private readonly turn = (): void => {
+    const end = Math.min(this.next + BATCH, this.due.length);
+    while (this.next < end) {
+      this.due[this.next]?.push();
+      this.next += 1;
     }
-    if (this.#next < this.#due.length) {
-      setImmediate(this.#turn);
+    if (this.next < this.due.length) {
+      setImmediate(this.turn);
       return;
     }
-    this.#due = [];
-    this.#next = 0;
+    this.due = [];
+    this.next = 0;
   };
 }

@@ -1,8 +1,8 @@
 /**
  * Streams that are sent to in one turn of the event loop. 5 000 at once stall the loop, and with it the keep-alive PINGs
- * of all Envoys, for 35 to 100 ms; in batches of this size a turn takes 4 to 10 ms.
+ * of all Envoys, for 35 to 100 ms; in batches of this size a turn takes 2 to 5 ms.
  */
-export const BATCH = 100;
+export const BATCH = 50;
 
 /**
  * Calls `act`, which must not throw, for each of `all`: for the first {@link BATCH} at once, for the others in turns of

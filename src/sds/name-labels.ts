@@ -6,18 +6,18 @@ export const OTHER_NAME = 'other';
  * taken from requests would let any peer fill our memory, and that of whoever collects the metrics.
  */
 export class NameLabels {
-  readonly #configured: ReadonlySet<string>;
+  private readonly configured: ReadonlySet<string>;
 
   constructor(configured: readonly string[]) {
-    this.#configured = new Set(configured);
+    this.configured = new Set(configured);
   }
 
   of(name: string): string {
-    return this.#configured.has(name) ? name : OTHER_NAME;
+    return this.configured.has(name) ? name : OTHER_NAME;
   }
 
   /** All that there can be. */
   all(): readonly string[] {
-    return [...this.#configured, OTHER_NAME];
+    return [...this.configured, OTHER_NAME];
   }
 }

@@ -15,16 +15,16 @@ export interface LastRejection {
 
 /** Remembers the last refusal of each name that has a label of its own, and one of all others. */
 export class RejectionBook {
-  readonly #labels: NameLabels;
+  private readonly labels: NameLabels;
   readonly #last = new Map<string, LastRejection>();
 
   constructor(labels: NameLabels) {
-    this.#labels = labels;
+    this.labels = labels;
   }
 
   add({ answered, reason, blames }: Verdict & { kind: 'nack' }, nowMs: number): void {
     for (const [name, { version }] of answered.contents) {
-      this.#last.set(this.#labels.of(name), { version, text: reason, blames, atMs: nowMs });
+      this.#last.set(this.labels.of(name), { version, text: reason, blames, atMs: nowMs });
     }
   }
 

@@ -133,35 +133,35 @@ function read(reader: WireReader, fields: RequestFields, expected: Expected): De
 
 /** The names of a request, in their order; makes none as long as they are those expected. */
 class NameList {
-  readonly #expected: readonly string[];
+  private readonly expected: readonly string[];
   /** How many of the expected ones have come, while no other has. */
-  #matched = 0;
-  #names: string[] | undefined;
-  #problem: IdentityError | undefined;
+  private matched = 0;
+  private names: string[] | undefined;
+  private problem: IdentityError | undefined;
 
   constructor(expected: readonly string[]) {
-    this.#expected = expected;
+    this.expected = expected;
   }
 
   add(reader: WireReader): void {
-    const expected = this.#expected[this.#matched];
-    if (this.#names === undefined && expected !== undefined && reader.isText(expected)) {
-      this.#matched += 1;
+    const expected = this.expected[this.matched];
+    if (this.names === undefined && expected !== undefined && reader.isText(expected)) {
+      this.matched += 1;
       return;
     }
-    this.#names ??= this.#expected.slice(0, this.#matched);
-    if (this.#names.length === MAX_NAMES) this.#problem ??= tooManyNames();
-    else if (reader.length > MAX_NAME_BYTES) this.#problem ??= tooLongName(reader.length);
-    else if (!reader.isText(WILDCARD)) this.#names.push(reader.text());
+    this.names ??= this.expected.slice(0, this.matched);
+    if (this.names.length === MAX_NAMES) this.problem ??= tooManyNames();
+    else if (reader.length > MAX_NAME_BYTES) this.problem ??= tooLongName(reader.length);
+    else if (!reader.isText(WILDCARD)) this.names.push(reader.text());
   }
 
   /** @throws IdentityError `ERR_REQUEST_INVALID`: there are too many, or one is too long. */
   list(): readonly string[] {
-    if (this.#problem !== undefined) throw this.#problem;
-    if (this.#names === undefined) {
-      return this.#matched === this.#expected.length ? this.#expected : this.#expected.slice(0, this.#matched);
+    if (this.problem !== undefined) throw this.problem;
+    if (this.names === undefined) {
+      return this.matched === this.expected.length ? this.expected : this.expected.slice(0, this.matched);
     }
-    return this.#names.length < 2 ? this.#names : [...new Set(this.#names)];
+    return this.names.length < 2 ? this.names : [...new Set(this.names)];
   }
 }
 

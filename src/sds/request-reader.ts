@@ -15,23 +15,23 @@ const NOTHING = Buffer.alloc(0);
  * come at once take no memory for it.
  */
 export class RequestReader {
-  readonly #fields: RequestFields;
+  private readonly fields: RequestFields;
   /** What has come of a request and is kept, in its first `#length` bytes. Grows by doubling. */
-  #kept = NOTHING;
-  #length = 0;
+  private kept = NOTHING;
+  private length = 0;
   /** Where the first field begins that has not come whole. */
-  #fieldAt = 0;
+  private fieldAt = 0;
   /** Bytes of a node that are still to come, and to be thrown away. */
-  #skip = 0;
-  #nodeId = '';
+  private skip = 0;
+  private nodeId = '';
 
   constructor(fields: RequestFields) {
-    this.#fields = fields;
+    this.fields = fields;
   }
 
   /** Memory that is kept of a request that has not come whole. */
   get keptBytes(): number {
-    return this.#kept.length;
+    return this.kept.length;
   }
 
   /**
@@ -39,47 +39,47 @@ export class RequestReader {
    * @throws IdentityError as {@link decodeRequest}.
    */
   read(part: Buffer, isLast: boolean): DecodedRequest | undefined {
-    const skipped = Math.min(this.#skip, part.length);
-    this.#skip -= skipped;
-    this.#keep(part.subarray(skipped));
-    this.#throwNodesAway();
-    return isLast ? this.#finish() : undefined;
+    const skipped = Math.min(this.skip, part.length);
+    this.skip -= skipped;
+    this.keep(part.subarray(skipped));
+    this.throwNodesAway();
+    return isLast ? this.finish() : undefined;
   }
 
-  #finish(): DecodedRequest {
-    if (this.#skip > 0) throw unreadable(new RangeError('the message ends within its node'));
-    const request = decodeRequest(this.#kept.subarray(0, this.#length), this.#fields);
-    return request.nodeId === '' ? { ...request, nodeId: this.#nodeId } : request;
+  private finish(): DecodedRequest {
+    if (this.skip > 0) throw unreadable(new RangeError('the message ends within its node'));
+    const request = decodeRequest(this.kept.subarray(0, this.length), this.fields);
+    return request.nodeId === '' ? { ...request, nodeId: this.nodeId } : request;
   }
 
-  #keep(bytes: Buffer): void {
-    const length = this.#length + bytes.length;
-    if (length > this.#kept.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#kept.length));
-      this.#kept.copy(larger, 0, 0, this.#length);
-      this.#kept = larger;
+  private keep(bytes: Buffer): void {
+    const length = this.length + bytes.length;
+    if (length > this.kept.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.kept.length));
+      this.kept.copy(larger, 0, 0, this.length);
+      this.kept = larger;
     }
-    bytes.copy(this.#kept, this.#length);
-    this.#length = length;
+    bytes.copy(this.kept, this.length);
+    this.length = length;
   }
 
   /** Goes over the fields that have come whole, and takes each long node out, as soon as its head is there. */
-  #throwNodesAway(): void {
-    const nodeKey = (this.#fields.node << 3) | LENGTH_DELIMITED;
+  private throwNodesAway(): void {
+    const nodeKey = (this.fields.node << 3) | LENGTH_DELIMITED;
     for (;;) {
-      const kept = this.#kept.subarray(0, this.#length);
-      const valueAt = valueOfField(kept, this.#fieldAt);
+      const kept = this.kept.subarray(0, this.length);
+      const valueAt = valueOfField(kept, this.fieldAt);
       if (valueAt === undefined) return;
       const { start, end } = valueAt;
-      if (kept[this.#fieldAt] === nodeKey && end - start > NODE_HEAD_BYTES) {
-        if (this.#length < start + NODE_HEAD_BYTES) return;
-        this.#nodeId = nodeIdOf(kept.subarray(start, Math.min(end, this.#length)));
-        this.#skip = Math.max(0, end - this.#length);
-        kept.copy(kept, this.#fieldAt, Math.min(end, this.#length));
-        this.#length -= Math.min(end, this.#length) - this.#fieldAt;
+      if (kept[this.fieldAt] === nodeKey && end - start > NODE_HEAD_BYTES) {
+        if (this.length < start + NODE_HEAD_BYTES) return;
+        this.nodeId = nodeIdOf(kept.subarray(start, Math.min(end, this.length)));
+        this.skip = Math.max(0, end - this.length);
+        kept.copy(kept, this.fieldAt, Math.min(end, this.length));
+        this.length -= Math.min(end, this.length) - this.fieldAt;
       } else {
-        if (end > this.#length) return;
-        this.#fieldAt = end;
+        if (end > this.length) return;
+        this.fieldAt = end;
       }
     }
   }

@@ -27,7 +27,7 @@ export class SharedResponse {
   readonly head: Buffer;
   /** What is in it; outlives the memory. */
   readonly contents: Contents;
-  #users = 1;
+  private users = 1;
 
   constructor(head: Buffer, contents: Contents) {
     this.head = head;
@@ -36,14 +36,14 @@ export class SharedResponse {
 
   /** One more will call {@link release}. */
   use(): this {
-    this.#users += 1;
+    this.users += 1;
     return this;
   }
 
   /** The last one wipes it. */
   readonly release = (): void => {
-    this.#users -= 1;
-    if (this.#users === 0) this.head.fill(0);
+    this.users -= 1;
+    if (this.users === 0) this.head.fill(0);
   };
 }
 
@@ -52,16 +52,16 @@ export class SharedResponse {
  * turn in which it was made, and each stream adds only its nonce: protobuf fields may come in any order.
  */
 export class ResponseEncoder {
-  readonly #layout: ResponseLayout;
-  readonly #afterTurn: (act: () => void) => void;
+  private readonly layout: ResponseLayout;
+  private readonly afterTurn: (act: () => void) => void;
   /** Of this turn: the responses with one secret, by its name. */
-  readonly #ofOne = new Map<ServedSecret, Map<string, SharedResponse>>();
+  private readonly ofOne = new Map<ServedSecret, Map<string, SharedResponse>>();
   /** Of this turn: the responses with several, by names and versions. */
-  readonly #ofSets = new Map<string, SharedResponse>();
+  private readonly ofSets = new Map<string, SharedResponse>();
 
   constructor(layout: ResponseLayout, afterTurn: (act: () => void) => void = setImmediate) {
-    this.#layout = layout;
-    this.#afterTurn = afterTurn;
+    this.layout = layout;
+    this.afterTurn = afterTurn;
   }
 
   /**
@@ -70,56 +70,56 @@ export class ResponseEncoder {
    */
   encode({ secrets, removed }: Sending): SharedResponse {
     const [first, ...others] = secrets;
-    if (first === undefined) return this.#removal(removed);
-    if (this.#ofOne.size + this.#ofSets.size === 0) this.#afterTurn(this.#forget);
-    return (others.length === 0 ? this.#withOne(first) : this.#withSeveral(secrets)).use();
+    if (first === undefined) return this.removal(removed);
+    if (this.ofOne.size + this.ofSets.size === 0) this.afterTurn(this.forget);
+    return (others.length === 0 ? this.withOne(first) : this.withSeveral(secrets)).use();
   }
 
   /** The whole of a response that has no nonce, with its frame, and of one user. */
   encodeWhole(secrets: readonly NamedSecret[]): SharedResponse {
-    return new SharedResponse(this.#write(secrets, 0), contentsOf(secrets));
+    return new SharedResponse(this.write(secrets, 0), contentsOf(secrets));
   }
 
-  #withOne(named: NamedSecret): SharedResponse {
-    let byName = this.#ofOne.get(named.secret);
+  private withOne(named: NamedSecret): SharedResponse {
+    let byName = this.ofOne.get(named.secret);
     if (byName === undefined) {
       byName = new Map();
-      this.#ofOne.set(named.secret, byName);
+      this.ofOne.set(named.secret, byName);
     }
     let response = byName.get(named.name);
     if (response === undefined) {
-      response = new SharedResponse(this.#write([named], TAIL_BYTES), contentsOf([named]));
+      response = new SharedResponse(this.write([named], TAIL_BYTES), contentsOf([named]));
       byName.set(named.name, response);
     }
     return response;
   }
 
-  #withSeveral(secrets: readonly NamedSecret[]): SharedResponse {
+  private withSeveral(secrets: readonly NamedSecret[]): SharedResponse {
     const key = secrets.map(lineOf).join('\n');
-    let response = this.#ofSets.get(key);
+    let response = this.ofSets.get(key);
     if (response === undefined) {
-      response = new SharedResponse(this.#write(secrets, TAIL_BYTES), contentsOf(secrets));
-      this.#ofSets.set(key, response);
+      response = new SharedResponse(this.write(secrets, TAIL_BYTES), contentsOf(secrets));
+      this.ofSets.set(key, response);
     }
     return response;
   }
 
-  #removal(names: readonly string[]): SharedResponse {
+  private removal(names: readonly string[]): SharedResponse {
     if (names.length === 0) throw new IdentityError('ERR_INTERNAL', 'response: got nothing to tell, expected a secret');
-    const head = Buffer.concat([new Uint8Array(FRAME_PREFIX_BYTES), encodeRemoval(this.#layout, names)]);
+    const head = Buffer.concat([new Uint8Array(FRAME_PREFIX_BYTES), encodeRemoval(this.layout, names)]);
     writeFramePrefix(head, head.length - FRAME_PREFIX_BYTES + TAIL_BYTES);
     return new SharedResponse(head, new Map(names.map((name) => [name, REMOVED])));
   }
 
-  readonly #forget = (): void => {
-    for (const byName of this.#ofOne.values()) for (const response of byName.values()) response.release();
-    for (const response of this.#ofSets.values()) response.release();
-    this.#ofOne.clear();
-    this.#ofSets.clear();
+  private readonly forget = (): void => {
+    for (const byName of this.ofOne.values()) for (const response of byName.values()) response.release();
+    for (const response of this.ofSets.values()) response.release();
+    this.ofOne.clear();
+    this.ofSets.clear();
   };
 
-  #write(secrets: readonly NamedSecret[], tailBytes: number): Buffer {
-    const layout = this.#layout;
+  private write(secrets: readonly NamedSecret[], tailBytes: number): Buffer {
+    const layout = this.layout;
     const version = versionOf(secrets);
     const resources = secrets.map(({ name, secret }) => ({ name, version: secret.version, body: secret.body }));
     let length = FRAME_PREFIX_BYTES + layout.common.length + textFieldBytes(version);

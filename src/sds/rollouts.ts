@@ -11,20 +11,20 @@ interface Rollout {
  * flight and no push is due; between two turns of a broadcast the ACKs may have caught up with the pushes.
  */
 export class Rollouts {
-  readonly #byLabel = new Map<string, Map<string, Rollout>>();
-  readonly #isPushing: () => boolean;
-  readonly #onEnd: (label: string, durationMs: number) => void;
+  private readonly byLabel = new Map<string, Map<string, Rollout>>();
+  private readonly isPushing: () => boolean;
+  private readonly onEnd: (label: string, durationMs: number) => void;
 
   constructor(isPushing: () => boolean, onEnd: (label: string, durationMs: number) => void) {
-    this.#isPushing = isPushing;
-    this.#onEnd = onEnd;
+    this.isPushing = isPushing;
+    this.onEnd = onEnd;
   }
 
   pushed(label: string, version: string, nowMs: number): void {
-    let byVersion = this.#byLabel.get(label);
+    let byVersion = this.byLabel.get(label);
     if (byVersion === undefined) {
       byVersion = new Map();
-      this.#byLabel.set(label, byVersion);
+      this.byLabel.set(label, byVersion);
     }
     const rollout = byVersion.get(version);
     if (rollout === undefined) byVersion.set(version, { startedAtMs: nowMs, inFlight: 1, lastAckAtMs: undefined });
@@ -33,23 +33,23 @@ export class Rollouts {
 
   /** A push is answered, or its stream is gone; `ackedAtMs` only for an ACK. */
   settled(label: string, version: string, ackedAtMs: number | undefined): void {
-    const rollout = this.#byLabel.get(label)?.get(version);
+    const rollout = this.byLabel.get(label)?.get(version);
     if (rollout === undefined) return;
     rollout.inFlight -= 1;
     if (ackedAtMs !== undefined) rollout.lastAckAtMs = ackedAtMs;
-    if (rollout.inFlight === 0 && !this.#isPushing()) this.#end(label, version, rollout);
+    if (rollout.inFlight === 0 && !this.isPushing()) this.end(label, version, rollout);
   }
 
   /** Ends what was left open because pushes were due then. */
   checkTime(): void {
-    if (this.#isPushing()) return;
-    for (const [label, byVersion] of this.#byLabel) {
-      for (const [version, rollout] of byVersion) if (rollout.inFlight === 0) this.#end(label, version, rollout);
+    if (this.isPushing()) return;
+    for (const [label, byVersion] of this.byLabel) {
+      for (const [version, rollout] of byVersion) if (rollout.inFlight === 0) this.end(label, version, rollout);
     }
   }
 
-  #end(label: string, version: string, { startedAtMs, lastAckAtMs }: Rollout): void {
-    this.#byLabel.get(label)?.delete(version);
-    if (lastAckAtMs !== undefined) this.#onEnd(label, lastAckAtMs - startedAtMs);
+  private end(label: string, version: string, { startedAtMs, lastAckAtMs }: Rollout): void {
+    this.byLabel.get(label)?.delete(version);
+    if (lastAckAtMs !== undefined) this.onEnd(label, lastAckAtMs - startedAtMs);
   }
 }

@@ -67,20 +67,20 @@ export function createSdsServer(options: SdsServerOptions): SdsServer {
 }
 
 class Server implements SdsServer {
-  readonly #options: SdsServerOptions;
-  readonly #context: StreamContext;
-  readonly #labels: NameLabels;
-  readonly #streams = new Set<SdsStream>();
-  #streamNumber = 0;
-  #isEnding = false;
-  #stopChecks: (() => void) | undefined;
+  private readonly options: SdsServerOptions;
+  private readonly context: StreamContext;
+  private readonly labels: NameLabels;
+  private readonly streams = new Set<SdsStream>();
+  private streamNumber = 0;
+  private isEnding = false;
+  private stopChecks: (() => void) | undefined;
 
   constructor(options: SdsServerOptions) {
     const { server, source, logger, controlPlaneIdentifier, now, metrics, tellsRemovals = true } = options;
-    this.#options = options;
-    this.#labels = new NameLabels(options.labelledNames ?? []);
+    this.options = options;
+    this.labels = new NameLabels(options.labelledNames ?? []);
     const broadcast = new Broadcast();
-    this.#context = {
+    this.context = {
       ...{ source, broadcast, now, tellsRemovals },
       contents: new ServedContents(logger),
       encoders: {
@@ -88,59 +88,59 @@ class Server implements SdsServer {
         delta: new ResponseEncoder(responseLayout('delta', controlPlaneIdentifier)),
       },
       log: new StreamLog(logger),
-      metrics: new StreamMetrics(metrics ?? new MetricRegistry(), this.#labels, () => broadcast.isPushing),
-      rejections: new RejectionBook(this.#labels),
+      metrics: new StreamMetrics(metrics ?? new MetricRegistry(), this.labels, () => broadcast.isPushing),
+      rejections: new RejectionBook(this.labels),
       noncePrefix: randomBytes(NONCE_PREFIX_BYTES).toString('base64url'),
-      onGone: (stream) => this.#forget(stream),
+      onGone: (stream) => this.forget(stream),
     };
-    const fetcher = new SecretFetcher({ source, contents: this.#context.contents });
-    addFetchMethod(server, { fetcher, encoder: this.#context.encoders.sotw });
-    for (const method of STREAM_METHODS) server.addMethod(method.path, (call) => this.#open(call, method));
+    const fetcher = new SecretFetcher({ source, contents: this.context.contents });
+    addFetchMethod(server, { fetcher, encoder: this.context.encoders.sotw });
+    for (const method of STREAM_METHODS) server.addMethod(method.path, (call) => this.open(call, method));
   }
 
   get streamCount(): number {
-    return this.#streams.size;
+    return this.streams.size;
   }
 
   status(): SdsStatus {
-    return readStatus(this.#streams, { labels: this.#labels, rejections: this.#context.rejections });
+    return readStatus(this.streams, { labels: this.labels, rejections: this.context.rejections });
   }
 
   isSettled(): boolean {
-    return isSettled(this.#streams);
+    return isSettled(this.streams);
   }
 
   endAllStreams(spreadMs = 0): Promise<void> {
-    this.#isEnding = true;
-    return spread([...this.#streams], spreadMs, (stream) => stream.close());
+    this.isEnding = true;
+    return spread([...this.streams], spreadMs, (stream) => stream.close());
   }
 
-  #open(call: FramedCall, method: StreamMethod): void {
-    if (this.#isEnding) {
+  private open(call: FramedCall, method: StreamMethod): void {
+    if (this.isEnding) {
       call.end(toStatusObject(new IdentityError('ERR_SVID_NOT_READY', 'shutting down')));
       return;
     }
-    this.#streamNumber += 1;
-    this.#context.metrics.opened(method);
-    const stream = new SdsStream(call, method, { stream: this.#streamNumber, context: this.#context });
-    this.#streams.add(stream);
-    const { every = everyUnreferenced } = this.#options;
-    this.#stopChecks ??= every(CHECK_PERIOD_MS, this.#check);
+    this.streamNumber += 1;
+    this.context.metrics.opened(method);
+    const stream = new SdsStream(call, method, { stream: this.streamNumber, context: this.context });
+    this.streams.add(stream);
+    const { every = everyUnreferenced } = this.options;
+    this.stopChecks ??= every(CHECK_PERIOD_MS, this.check);
     stream.start();
   }
 
-  #forget(stream: SdsStream): void {
-    this.#streams.delete(stream);
-    this.#context.metrics.closed(stream.method);
-    if (this.#streams.size > 0) return;
-    this.#stopChecks?.();
-    this.#stopChecks = undefined;
+  private forget(stream: SdsStream): void {
+    this.streams.delete(stream);
+    this.context.metrics.closed(stream.method);
+    if (this.streams.size > 0) return;
+    this.stopChecks?.();
+    this.stopChecks = undefined;
   }
 
-  readonly #check = (): void => {
-    const nowMs = this.#options.now();
+  private readonly check = (): void => {
+    const nowMs = this.options.now();
     // In batches: those that one push has found deaf are all late at once.
-    inBatches(this.#streams, (stream) => stream.checkTime(nowMs));
-    this.#context.metrics.checkTime();
+    inBatches(this.streams, (stream) => stream.checkTime(nowMs));
+    this.context.metrics.checkTime();
   };
 }

@@ -76,52 +76,52 @@ export class SdsStream
   readonly connection: number;
   readonly stream: number;
   nodeId = '';
-  readonly #call: FramedCall;
-  readonly #context: StreamContext;
+  private readonly call: FramedCall;
+  private readonly context: StreamContext;
   /** Until the caller is known: ends the wait for that. */
-  #opening: LightAbort | undefined;
+  private opening: LightAbort | undefined;
   /** While a request comes in parts. */
-  #reader: RequestReader | undefined;
+  private reader: RequestReader | undefined;
   /** What was asked before the caller was known. */
-  #early: DecodedRequest[] | undefined;
-  #view: SecretView | undefined;
-  #subscription: (typeof NEW_SUBSCRIPTION)[Form];
-  #sentCount = 0;
+  private early: DecodedRequest[] | undefined;
+  private view: SecretView | undefined;
+  private subscription: (typeof NEW_SUBSCRIPTION)[Form];
+  private sentCount = 0;
   /** What the nonces of this stream begin with, once it has sent one. */
-  #noncePrefix: string | undefined;
-  #lineBudget: LineBudget | undefined;
-  #isHalfClosed = false;
-  #isQueued = false;
+  private noncePrefix: string | undefined;
+  private lineBudget: LineBudget | undefined;
+  private isHalfClosed = false;
+  private isQueued = false;
   /** Its turn in a broadcast came while a response was unanswered. */
-  #isBehind = false;
-  #isOver = false;
+  private isBehind = false;
+  private isOver = false;
 
   /** `stream` is its number in this process. */
   constructor(call: FramedCall, method: StreamMethod, { stream, context }: { stream: number; context: StreamContext }) {
     this.method = method;
     this.connection = call.connection;
     this.stream = stream;
-    this.#call = call;
-    this.#context = context;
-    this.#subscription = NEW_SUBSCRIPTION[method.form];
+    this.call = call;
+    this.context = context;
+    this.subscription = NEW_SUBSCRIPTION[method.form];
   }
 
   /** Serves the call from now on; it may be over when this returns. */
   start(): void {
-    const call = this.#call;
+    const call = this.call;
     call.listen(this);
     const caller = { authorization: call.authorization, connection: call.connection };
     call.forgetMetadata();
     const gone = (): EndSignal => {
-      this.#opening ??= new LightAbort();
-      return this.#opening;
+      this.opening ??= new LightAbort();
+      return this.opening;
     };
     try {
-      const opened = this.#context.source.open(caller, gone);
-      if (!(opened instanceof Promise)) this.#serve(opened);
+      const opened = this.context.source.open(caller, gone);
+      if (!(opened instanceof Promise)) this.serve(opened);
       else {
         opened.then(
-          (view) => this.#serve(view),
+          (view) => this.serve(view),
           (error: unknown) => this.close(error),
         );
       }
@@ -131,33 +131,33 @@ export class SdsStream
   }
 
   part(bytes: Buffer, isLast: boolean): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     try {
-      const request = this.#read(bytes, isLast);
-      if (request !== undefined) this.#receive(request);
+      const request = this.read(bytes, isLast);
+      if (request !== undefined) this.receive(request);
     } catch (error) {
       this.close(error);
     }
   }
 
   halfClosed(): void {
-    this.#isHalfClosed = true;
-    if (this.#view !== undefined) this.close();
+    this.isHalfClosed = true;
+    if (this.view !== undefined) this.close();
   }
 
   gone(): void {
-    this.#release();
+    this.release();
   }
 
   changed(names: readonly string[]): void {
-    if (this.#isOver) return;
-    const before = this.#subscription;
+    if (this.isOver) return;
+    const before = this.subscription;
     // All streams of a workload are told within one turn: of nearly all there is no more to know.
     const mayLift = before.outstanding !== undefined || before.rejected.size > 0;
-    if (mayLift) this.#subscription = onChanged(before, names, this);
-    if (this.#isQueued || (this.#subscription === before && !wantsAny(before, names))) return;
-    this.#isQueued = true;
-    this.#context.broadcast.add(this);
+    if (mayLift) this.subscription = onChanged(before, names, this);
+    if (this.isQueued || (this.subscription === before && !wantsAny(before, names))) return;
+    this.isQueued = true;
+    this.context.broadcast.add(this);
   }
 
   /** Of the view: with OK when there is no `reason`, so that Envoy comes back at once. */
@@ -167,123 +167,123 @@ export class SdsStream
 
   /** Sends what is due, when the broadcast comes to this stream. */
   push(): void {
-    this.#isQueued = false;
-    this.#isBehind = this.#subscription.outstanding !== undefined;
-    this.#send('change');
+    this.isQueued = false;
+    this.isBehind = this.subscription.outstanding !== undefined;
+    this.send('change');
   }
 
   find(name: string): FoundSecret | undefined {
-    return this.#context.contents.of(name, this.#view?.secret(name));
+    return this.context.contents.of(name, this.view?.secret(name));
   }
 
   isImpossible(name: string): boolean {
-    return this.#context.tellsRemovals && this.#view?.isImpossible?.(name) === true;
+    return this.context.tellsRemovals && this.view?.isImpossible?.(name) === true;
   }
 
   eachName(visit: (name: string, state: NameState, content: Content | undefined) => void): void {
-    for (const name of this.#subscription.names) {
+    for (const name of this.subscription.names) {
       const content = this.find(name)?.content;
-      visit(name, stateOf(this.#subscription, name, content), content);
+      visit(name, stateOf(this.subscription, name, content), content);
     }
   }
 
   /** Looks after a response that nobody answers. */
   checkTime(nowMs: number): void {
-    const { next, verdict } = onTime(this.#subscription, nowMs);
-    this.#subscription = next;
+    const { next, verdict } = onTime(this.subscription, nowMs);
+    this.subscription = next;
     if (verdict === 'fine') return;
-    const { log, metrics } = this.#context;
+    const { log, metrics } = this.context;
     if (!log.unanswered(this, verdict, nowMs)) metrics.lineWithheld();
     metrics.unanswered(verdict);
-    if (verdict === 'late') this.#send('change');
+    if (verdict === 'late') this.send('change');
     // OK, so that an Envoy that lost our message comes back at once.
     else this.close();
   }
 
   /** Ends the call: with OK, or with the status of `error`. */
   close(error?: unknown): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     if (error === undefined) {
-      this.#call.end();
+      this.call.end();
     } else {
-      this.#context.log.failed(this, error);
-      this.#call.end(toStatusObject(error));
+      this.context.log.failed(this, error);
+      this.call.end(toStatusObject(error));
     }
-    this.#release();
+    this.release();
   }
 
-  #serve(view: SecretView): void {
-    this.#opening = undefined;
-    if (this.#isOver) {
+  private serve(view: SecretView): void {
+    this.opening = undefined;
+    if (this.isOver) {
       view.close();
       return;
     }
-    this.#view = view;
+    this.view = view;
     view.subscribe(this);
-    const early = this.#early;
-    this.#early = undefined;
+    const early = this.early;
+    this.early = undefined;
     try {
-      for (const request of early ?? []) this.#receive(request);
+      for (const request of early ?? []) this.receive(request);
     } catch (error) {
       this.close(error);
     }
-    if (this.#isHalfClosed) this.close();
+    if (this.isHalfClosed) this.close();
   }
 
   /** Nearly every request comes whole: only the first one of an Envoy, with its node, does not. */
-  #read(bytes: Buffer, isLast: boolean): DecodedRequest | undefined {
+  private read(bytes: Buffer, isLast: boolean): DecodedRequest | undefined {
     const { fields, form } = this.method;
-    if (this.#reader === undefined && isLast) {
-      const { names, outstanding } = this.#subscription;
+    if (this.reader === undefined && isLast) {
+      const { names, outstanding } = this.subscription;
       return decodeRequest(bytes, fields, outstanding && expectedAck(form, names, outstanding));
     }
-    this.#reader ??= new RequestReader(fields);
-    const request = this.#reader.read(bytes, isLast);
-    this.#call.holds(isLast ? 0 : this.#reader.keptBytes);
-    if (isLast) this.#reader = undefined;
+    this.reader ??= new RequestReader(fields);
+    const request = this.reader.read(bytes, isLast);
+    this.call.holds(isLast ? 0 : this.reader.keptBytes);
+    if (isLast) this.reader = undefined;
     return request;
   }
 
-  #receive(request: DecodedRequest): void {
-    if (this.#isOver) return;
+  private receive(request: DecodedRequest): void {
+    if (this.isOver) return;
     if (this.nodeId === '') this.nodeId = request.nodeId;
-    if (this.#isForeign(request)) {
-      this.#context.metrics.request('foreign');
-      this.#context.log.foreign(this, request.foreignType);
-    } else if (this.#view === undefined) {
-      this.#wait(request);
+    if (this.isForeign(request)) {
+      this.context.metrics.request('foreign');
+      this.context.log.foreign(this, request.foreignType);
+    } else if (this.view === undefined) {
+      this.wait(request);
     } else {
-      this.#obey(request);
+      this.obey(request);
     }
   }
 
   /** @throws IdentityError `ERR_REQUEST_INVALID`: a plain stream is for secrets, an aggregated one has to name its types. */
-  #isForeign({ foreignType, hasType }: DecodedRequest): boolean {
+  private isForeign({ foreignType, hasType }: DecodedRequest): boolean {
     const { isAggregated } = this.method;
     // Left out on a plain stream means ours: the method implies the type. (xDS protocol, "Resource types")
     if (isAggregated ? !hasType : foreignType !== '') throw wrongType(foreignType);
     return foreignType !== '';
   }
 
-  #wait(request: DecodedRequest): void {
-    this.#early ??= [];
-    if (this.#early.length === MAX_EARLY_REQUESTS) {
+  private wait(request: DecodedRequest): void {
+    this.early ??= [];
+    if (this.early.length === MAX_EARLY_REQUESTS) {
       const message = `requests before the first answer: got ${MAX_EARLY_REQUESTS + 1}, expected at most ${MAX_EARLY_REQUESTS}`;
       throw new IdentityError('ERR_REQUEST_INVALID', message);
     }
-    this.#early.push(request);
+    this.early.push(request);
   }
 
-  #obey(request: DecodedRequest): void {
-    const { next, verdict } = onRequest(this.#subscription, request);
+  private obey(request: DecodedRequest): void {
+    const { next, verdict } = onRequest(this.subscription, request);
     if (next.names.length > MAX_NAMES) throw tooManyNames();
-    this.#subscription = next;
-    this.#record(request, verdict);
-    this.#send(this.#isBehind ? 'change' : 'request');
+    this.subscription = next;
+    this.record(request, verdict);
+    this.send(this.isBehind ? 'change' : 'request');
   }
 
-  #record(request: DecodedRequest, verdict: Verdict): void {
-    const { log, metrics, rejections, now } = this.#context;
+  private record(request: DecodedRequest, verdict: Verdict): void {
+    const { log, metrics, rejections, now } = this.context;
     const nowMs = now();
     metrics.request(verdict.kind);
     log.request(this, request, verdict, nowMs);
@@ -291,51 +291,51 @@ export class SdsStream
     if (verdict.kind !== 'nack') return;
     metrics.rejected(verdict.answered, verdict.blames);
     rejections.add(verdict, nowMs);
-    this.#lineBudget ??= new LineBudget(LINES_OF_ONE);
-    const withheld = this.#lineBudget.take(nowMs);
+    this.lineBudget ??= new LineBudget(LINES_OF_ONE);
+    const withheld = this.lineBudget.take(nowMs);
     if (withheld === undefined || !log.rejected(this, verdict, { nowMs, withheld })) metrics.lineWithheld();
   }
 
   /** Sends what is due, if the protocol allows it now. */
-  #send(cause: Outstanding['cause']): void {
-    if (this.#isOver) return;
+  private send(cause: Outstanding['cause']): void {
+    if (this.isOver) return;
     try {
-      const sending = toSend(this.#subscription, this);
+      const sending = toSend(this.subscription, this);
       if (sending === undefined) return;
-      const { encoders, metrics, now } = this.#context;
+      const { encoders, metrics, now } = this.context;
       const nowMs = now();
-      const nonce = this.#nextNonce();
+      const nonce = this.nextNonce();
       const { head, contents, release } = encoders[this.method.form].encode(sending);
-      this.#call.send(head, encodeTail(nonce), release);
-      const { outstanding } = this.#subscription;
+      this.call.send(head, encodeTail(nonce), release);
+      const { outstanding } = this.subscription;
       if (outstanding !== undefined) metrics.settled(outstanding);
       metrics.sent(contents, cause, nowMs);
-      this.#isBehind = false;
-      this.#subscription = onSent(this.#subscription, { nonce, contents, cause, nowMs });
+      this.isBehind = false;
+      this.subscription = onSent(this.subscription, { nonce, contents, cause, nowMs });
     } catch (error) {
       this.close(error);
     }
   }
 
-  #nextNonce(): string {
-    this.#sentCount += 1;
-    this.#noncePrefix ??= this.#context.noncePrefix + this.stream.toString(16).padStart(NONCE_STREAM_HEX_DIGITS, '0');
-    return this.#noncePrefix + this.#sentCount.toString(16).padStart(NONCE_CHARS - this.#noncePrefix.length, '0');
+  private nextNonce(): string {
+    this.sentCount += 1;
+    this.noncePrefix ??= this.context.noncePrefix + this.stream.toString(16).padStart(NONCE_STREAM_HEX_DIGITS, '0');
+    return this.noncePrefix + this.sentCount.toString(16).padStart(NONCE_CHARS - this.noncePrefix.length, '0');
   }
 
-  #release(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#opening?.abort();
-    this.#opening = undefined;
-    this.#view?.close();
-    this.#view = undefined;
-    this.#early = undefined;
-    this.#reader = undefined;
-    const { outstanding } = this.#subscription;
-    if (outstanding !== undefined) this.#context.metrics.settled(outstanding);
-    this.#subscription = NEW_SUBSCRIPTION[this.method.form];
-    this.#context.onGone(this);
+  private release(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.opening?.abort();
+    this.opening = undefined;
+    this.view?.close();
+    this.view = undefined;
+    this.early = undefined;
+    this.reader = undefined;
+    const { outstanding } = this.subscription;
+    if (outstanding !== undefined) this.context.metrics.settled(outstanding);
+    this.subscription = NEW_SUBSCRIPTION[this.method.form];
+    this.context.onGone(this);
   }
 }
 

@@ -21,14 +21,14 @@ const WAIT_MS = 750;
  * are when the time is up; never with none.
  */
 export class SecretFetcher {
-  readonly #source: SecretSource;
-  readonly #contents: ServedContents;
-  readonly #after: After;
+  private readonly source: SecretSource;
+  private readonly contents: ServedContents;
+  private readonly after: After;
 
   constructor({ source, contents, after = afterTimeout }: SecretFetcherOptions) {
-    this.#source = source;
-    this.#contents = contents;
-    this.#after = after;
+    this.source = source;
+    this.contents = contents;
+    this.after = after;
   }
 
   /**
@@ -39,12 +39,12 @@ export class SecretFetcher {
     if (names.length === 0) throw new IdentityError('ERR_REQUEST_INVALID', 'resource names: got none, expected one');
     const over = new AbortController();
     const stop = (): void => over.abort();
-    const cancelTimer = this.#after(WAIT_MS, stop);
+    const cancelTimer = this.after(WAIT_MS, stop);
     signal.addEventListener('abort', stop);
     try {
-      const view = await this.#open(caller, over.signal);
+      const view = await this.open(caller, over.signal);
       try {
-        return await this.#look(view, names, over.signal);
+        return await this.look(view, names, over.signal);
       } finally {
         view.close();
       }
@@ -55,20 +55,20 @@ export class SecretFetcher {
   }
 
   /** The source may take its time, or for ever, to know the caller. */
-  #open(caller: StreamCaller, over: AbortSignal): Promise<SecretView> {
+  private open(caller: StreamCaller, over: AbortSignal): Promise<SecretView> {
     return new Promise((resolve, reject) => {
       over.addEventListener('abort', () => reject(notReady('the caller is not known yet')), { once: true });
-      Promise.resolve(this.#source.open(caller, () => over)).then((view) => {
+      Promise.resolve(this.source.open(caller, () => over)).then((view) => {
         if (over.aborted) view.close();
         else resolve(view);
       }, reject);
     });
   }
 
-  #look(view: SecretView, names: readonly string[], over: AbortSignal): Promise<readonly NamedSecret[]> {
+  private look(view: SecretView, names: readonly string[], over: AbortSignal): Promise<readonly NamedSecret[]> {
     return new Promise((resolve, reject) => {
       const look = (isLast: boolean): void => {
-        const secrets = this.#find(view, names);
+        const secrets = this.find(view, names);
         const absent = names.filter((name) => !secrets.some((secret) => secret.name === name));
         const isHopeless = absent.every((name) => view.isImpossible?.(name) === true);
         if (!isHopeless && !isLast) return;
@@ -84,10 +84,10 @@ export class SecretFetcher {
     });
   }
 
-  #find(view: SecretView, names: readonly string[]): NamedSecret[] {
+  private find(view: SecretView, names: readonly string[]): NamedSecret[] {
     const secrets: NamedSecret[] = [];
     for (const name of names) {
-      const found = this.#contents.of(name, view.secret(name));
+      const found = this.contents.of(name, view.secret(name));
       if (found !== undefined) secrets.push({ name, ...found });
     }
     return secrets;

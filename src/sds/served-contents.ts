@@ -16,31 +16,31 @@ export interface FoundSecret {
  * Looks at each version once.
  */
 export class ServedContents {
-  readonly #logger: Logger;
+  private readonly logger: Logger;
   /** `null`: not to be served, which has been said. */
-  readonly #found = new WeakMap<ServedSecret, FoundSecret | null>();
+  private readonly found = new WeakMap<ServedSecret, FoundSecret | null>();
 
   constructor(logger: Logger) {
-    this.#logger = logger;
+    this.logger = logger;
   }
 
   /** What may be served of `secret`, asked for as `name`; the same object for the same secret. */
   of(name: string, secret: ServedSecret | undefined): FoundSecret | undefined {
     if (secret === undefined) return undefined;
-    let found = this.#found.get(secret);
+    let found = this.found.get(secret);
     if (found === undefined) {
-      found = this.#look(name, secret);
-      this.#found.set(secret, found);
+      found = this.look(name, secret);
+      this.found.set(secret, found);
     }
     return found ?? undefined;
   }
 
-  #look(name: string, secret: ServedSecret): FoundSecret | null {
+  private look(name: string, secret: ServedSecret): FoundSecret | null {
     const kind = kindOfSecret(secret.body);
     if (kind !== undefined && (secret.kind === undefined || secret.kind === kind)) {
       return { secret, content: { version: secret.version, kind } };
     }
-    this.#logger.error('secret withheld: it is empty or not of its kind', {
+    this.logger.error('secret withheld: it is empty or not of its kind', {
       [Field.resourceName]: quote(name),
       [Field.version]: secret.version,
       [Field.detail]: `${kind ?? 'nothing that can be served'}, expected ${secret.kind ?? 'a secret'}`,

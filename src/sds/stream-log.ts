@@ -21,11 +21,11 @@ const LINES_OF_ALL = 100;
 
 /** The words of all streams of a server: `warn` when a proxy refuses a secret or stays silent, `debug` for the protocol. */
 export class StreamLog {
-  readonly #logger: Logger;
-  readonly #budget = new LineBudget(LINES_OF_ALL);
+  private readonly logger: Logger;
+  private readonly budget = new LineBudget(LINES_OF_ALL);
 
   constructor(logger: Logger) {
-    this.#logger = logger;
+    this.logger = logger;
   }
 
   /** False when there was no line, because the streams have used their budget up. `withheld`: of this stream, before. */
@@ -35,9 +35,9 @@ export class StreamLog {
     { nowMs, withheld }: { nowMs: number; withheld: number },
   ): boolean {
     const { contents } = answered;
-    const withheldOfAll = this.#budget.take(nowMs);
+    const withheldOfAll = this.budget.take(nowMs);
     if (withheldOfAll === undefined) return false;
-    this.#logger.warn('sds secret rejected by its proxy', {
+    this.logger.warn('sds secret rejected by its proxy', {
       ...fieldsOf(who),
       [Field.resourceName]: [...contents.keys()].join(' '),
       [Field.version]: [...contents.values()].map(({ version }) => version).join(' '),
@@ -49,9 +49,9 @@ export class StreamLog {
   }
 
   request(who: StreamIdentity, request: DecodedRequest, verdict: Verdict, nowMs: number): void {
-    if (!this.#logger.writesDebug) return;
+    if (!this.logger.writesDebug) return;
     const { names, version } = request;
-    this.#logger.debug('sds request', {
+    this.logger.debug('sds request', {
       ...fieldsOf(who),
       [Field.resourceName]: names.length === 1 ? names[0] : names.join(' '),
       [Field.version]: version,
@@ -62,23 +62,23 @@ export class StreamLog {
 
   /** A request on an aggregated stream for a type that we do not serve. */
   foreign(who: StreamIdentity, typeUrl: string): void {
-    if (this.#logger.writesDebug) {
-      this.#logger.debug('sds request for another type left alone', { ...fieldsOf(who), [Field.detail]: typeUrl });
+    if (this.logger.writesDebug) {
+      this.logger.debug('sds request for another type left alone', { ...fieldsOf(who), [Field.detail]: typeUrl });
     }
   }
 
   /** False when there was no line. */
   unanswered(who: StreamIdentity, verdict: 'late' | 'dead', nowMs: number): boolean {
-    const withheld = this.#budget.take(nowMs);
+    const withheld = this.budget.take(nowMs);
     if (withheld === undefined) return false;
     const message =
       verdict === 'late' ? 'sds response is not answered' : 'sds stream given up: response never answered';
-    this.#logger.warn(message, { ...fieldsOf(who), ...withheldLines(withheld) });
+    this.logger.warn(message, { ...fieldsOf(who), ...withheldLines(withheld) });
     return true;
   }
 
   failed(who: StreamIdentity, error: unknown): void {
-    this.#logger.debug('sds stream ended', {
+    this.logger.debug('sds stream ended', {
       ...fieldsOf(who),
       [Field.code]: errorCodeOf(error),
       [Field.error]: String(error),

@@ -81,7 +81,7 @@ function answer(request: IncomingMessage, response: ServerResponse, content: Sta
 
 /** The sockets of an HTTP server that does not listen itself, and so has none of Node's own limits. */
 class BoundedConnections {
-  readonly #open = new Map<Socket, NodeJS.Timeout>();
+  private readonly open = new Map<Socket, NodeJS.Timeout>();
 
   constructor(
     private readonly http: Server,
@@ -89,15 +89,15 @@ class BoundedConnections {
   ) {}
 
   take(socket: Socket): void {
-    if (this.#open.size >= MAX_CONNECTIONS) {
+    if (this.open.size >= MAX_CONNECTIONS) {
       socket.destroy();
       return;
     }
-    this.#open.set(socket, setTimeout(() => socket.destroy(), this.limitMs).unref());
+    this.open.set(socket, setTimeout(() => socket.destroy(), this.limitMs).unref());
     socket.on('error', () => socket.destroy());
     socket.once('close', () => {
-      clearTimeout(this.#open.get(socket));
-      this.#open.delete(socket);
+      clearTimeout(this.open.get(socket));
+      this.open.delete(socket);
     });
     this.http.emit('connection', socket);
     // It was accepted as paused.
@@ -105,6 +105,6 @@ class BoundedConnections {
   }
 
   close(): void {
-    for (const socket of this.#open.keys()) socket.destroy();
+    for (const socket of this.open.keys()) socket.destroy();
   }
 }

@@ -8,9 +8,9 @@ const MAX_DIFFERENT = 64;
 
 /** What peers and files can cause again and again is logged once a minute for each cause, and never more than 64 lines. */
 export class QuietLog {
-  readonly #told = new Set<string>();
-  #untold = 0;
-  #periodEndsMs = 0;
+  private readonly told = new Set<string>();
+  private untold = 0;
+  private periodEndsMs = 0;
 
   /** `now` gives epoch milliseconds. */
   constructor(
@@ -25,23 +25,23 @@ export class QuietLog {
 
   /** Once a minute for each `cause`: by default where message and fields are the same. */
   warn(message: string, fields: LogFields, cause = JSON.stringify([message, fields])): void {
-    this.#beginPeriod();
-    if (this.#told.has(cause) || this.#told.size >= MAX_DIFFERENT) {
-      this.#untold += 1;
+    this.beginPeriod();
+    if (this.told.has(cause) || this.told.size >= MAX_DIFFERENT) {
+      this.untold += 1;
       return;
     }
-    this.#told.add(cause);
+    this.told.add(cause);
     this.logger.warn(message, fields);
   }
 
-  #beginPeriod(): void {
+  private beginPeriod(): void {
     const nowMs = this.now();
-    const leftMs = this.#periodEndsMs - nowMs;
+    const leftMs = this.periodEndsMs - nowMs;
     // More than a period is left when the clock was set back: that must not silence us.
     if (leftMs > 0 && leftMs <= PERIOD_MS) return;
-    if (this.#untold > 0) this.logger.warn('complaints left out', { [Field.count]: this.#untold });
-    this.#told.clear();
-    this.#untold = 0;
-    this.#periodEndsMs = nowMs + PERIOD_MS;
+    if (this.untold > 0) this.logger.warn('complaints left out', { [Field.count]: this.untold });
+    this.told.clear();
+    this.untold = 0;
+    this.periodEndsMs = nowMs + PERIOD_MS;
   }
 }

@@ -34,16 +34,16 @@ export function gatedSource(gate: TokenGate, catalog: SecretCatalog, log: QuietL
 
 /** Keeps a pod for as long as a stream is served of it. */
 class Hold implements Admission {
-  readonly #pod: Pod;
+  private readonly pod: Pod;
   readonly release: () => void;
 
   constructor(pod: Pod) {
-    this.#pod = pod;
+    this.pod = pod;
     this.release = pod.hold();
   }
 
   onTokenNeeded(end: () => void): () => void {
-    return this.#pod.onTokenNeeded(end);
+    return this.pod.onTokenNeeded(end);
   }
 }
 

@@ -14,49 +14,49 @@ export interface Admission {
 
 /** One stream's view: the workload's secrets, and the files. A name means at most one of them: the configuration has been checked for that. */
 export class WorkloadView implements SecretView {
-  readonly #workload: WorkloadSecrets;
-  readonly #catalog: SecretCatalog;
-  readonly #admission: Admission | undefined;
+  private readonly workload: WorkloadSecrets;
+  private readonly catalog: SecretCatalog;
+  private readonly admission: Admission | undefined;
   /** Few streams want a file, and there are thousands of streams. */
-  #files: FileSecretsOfStream | undefined;
-  #events: SecretViewEvents | undefined;
-  #unlisten: (() => void) | undefined;
-  #isClosed = false;
+  private files: FileSecretsOfStream | undefined;
+  private events: SecretViewEvents | undefined;
+  private unlisten: (() => void) | undefined;
+  private isClosed = false;
 
   constructor(identity: WorkloadIdentity, catalog: SecretCatalog, admission?: Admission) {
-    this.#workload = catalog.of(identity);
-    this.#catalog = catalog;
-    this.#admission = admission;
+    this.workload = catalog.of(identity);
+    this.catalog = catalog;
+    this.admission = admission;
   }
 
   secret(name: string): ServedSecret | undefined {
-    return this.#workload.secret(name) ?? this.#file(name);
+    return this.workload.secret(name) ?? this.file(name);
   }
 
   isImpossible(name: string): boolean {
-    return !this.#workload.mayServe(name) && !this.#catalog.files.mayServe(name);
+    return !this.workload.mayServe(name) && !this.catalog.files.mayServe(name);
   }
 
   subscribe(events: SecretViewEvents): void {
-    this.#events = events;
-    this.#workload.subscribe(events);
+    this.events = events;
+    this.workload.subscribe(events);
     // Ended with OK, Envoy comes back at once and reads its token file anew.
-    this.#unlisten = this.#admission?.onTokenNeeded(() => events.end());
+    this.unlisten = this.admission?.onTokenNeeded(() => events.end());
   }
 
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#files?.close();
-    if (this.#events !== undefined) this.#workload.unsubscribe(this.#events);
-    this.#unlisten?.();
-    this.#admission?.release();
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.files?.close();
+    if (this.events !== undefined) this.workload.unsubscribe(this.events);
+    this.unlisten?.();
+    this.admission?.release();
   }
 
-  #file(name: string): ServedSecret | undefined {
-    const { files } = this.#catalog;
+  private file(name: string): ServedSecret | undefined {
+    const { files } = this.catalog;
     if (!files.mayServe(name)) return undefined;
-    this.#files ??= files.openStream((one) => this.#events?.changed([one]));
-    return this.#files.secret(name);
+    this.files ??= files.openStream((one) => this.events?.changed([one]));
+    return this.files.secret(name);
   }
 }

@@ -8,9 +8,9 @@ export interface LoadResult {
 
 /** Sends a request every so many milliseconds, whatever became of those before, until `stop`. */
 export class SteadyLoad {
-  readonly #failures: string[] = [];
-  readonly #pending = new Set<Promise<void>>();
-  readonly #timer: NodeJS.Timeout;
+  private readonly failures: string[] = [];
+  private readonly pending = new Set<Promise<void>>();
+  private readonly timer: NodeJS.Timeout;
   #sent = 0;
 
   constructor(
@@ -18,7 +18,7 @@ export class SteadyLoad {
     private readonly server: string,
     requestsPerSecond: number,
   ) {
-    this.#timer = setInterval(() => this.#send(), 1000 / requestsPerSecond);
+    this.timer = setInterval(() => this.send(), 1000 / requestsPerSecond);
   }
 
   get sent(): number {
@@ -27,23 +27,23 @@ export class SteadyLoad {
 
   /** Sends no more, and resolves when all answers are there. */
   async stop(): Promise<LoadResult> {
-    clearInterval(this.#timer);
-    await Promise.all(this.#pending);
-    return { sent: this.#sent, failures: this.#failures };
+    clearInterval(this.timer);
+    await Promise.all(this.pending);
+    return { sent: this.#sent, failures: this.failures };
   }
 
-  #send(): void {
+  private send(): void {
     this.#sent += 1;
-    const request = this.#get().finally(() => this.#pending.delete(request));
-    this.#pending.add(request);
+    const request = this.get().finally(() => this.pending.delete(request));
+    this.pending.add(request);
   }
 
-  async #get(): Promise<void> {
+  private async get(): Promise<void> {
     try {
       const { status } = await this.http.get(this.server, '/status/200');
-      if (status !== 200) this.#failures.push(`status ${status}`);
+      if (status !== 200) this.failures.push(`status ${status}`);
     } catch (error) {
-      this.#failures.push(error instanceof Error ? error.message : String(error));
+      this.failures.push(error instanceof Error ? error.message : String(error));
     }
   }
 }

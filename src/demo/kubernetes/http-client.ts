@@ -11,7 +11,7 @@ export interface HttpAnswer {
 
 /** What the app `sleep` does: plain HTTP to its own sidecar, which finds the peer by the Host header. */
 export class HttpClient {
-  readonly #agent = new Agent({ keepAlive: true });
+  private readonly agent = new Agent({ keepAlive: true });
 
   constructor(private readonly port: number) {}
 
@@ -19,7 +19,7 @@ export class HttpClient {
   get(host: string, path: string): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const sent = request(
-        { host: '127.0.0.1', port: this.port, path, headers: { host }, agent: this.#agent, timeout: TIMEOUT_MS },
+        { host: '127.0.0.1', port: this.port, path, headers: { host }, agent: this.agent, timeout: TIMEOUT_MS },
         (response) => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -37,6 +37,6 @@ export class HttpClient {
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.agent.destroy();
   }
 }

@@ -25,7 +25,7 @@ export class ProjectedVolume {
   async write(content: string): Promise<void> {
     await mkdir(this.directory, { recursive: true });
     const previous = await readlink(join(this.directory, CURRENT)).catch(() => undefined);
-    const next = this.#timestampedName();
+    const next = this.timestampedName();
     await mkdir(join(this.directory, next), { mode: 0o755 });
     await writeFile(join(this.directory, next, this.fileName), content, { mode: 0o600 });
     const link = join(this.directory, `${CURRENT}_tmp`);
@@ -37,7 +37,7 @@ export class ProjectedVolume {
   }
 
   /** `..2026_11_24_05_04_03.1234567890`, in UTC. */
-  #timestampedName(): string {
+  private timestampedName(): string {
     const date = new Date(this.now()).toISOString().slice(0, 19).replace(/[-T:]/g, '_');
     return `..${date}.${randomBytes(4).readUInt32BE().toString().padStart(10, '0')}`;
   }

@@ -25,36 +25,36 @@ rm -rf -- "$1"
  * end with its parent, so a shell process in a session of its own waits at the other end of a pipe.
  */
 export class Guard {
-  readonly #shell: ChildProcess;
+  private readonly shell: ChildProcess;
 
   constructor(directory: string) {
-    this.#shell = spawn('/bin/sh', ['-c', SCRIPT, 'sidecert-demo-guard', directory], {
+    this.shell = spawn('/bin/sh', ['-c', SCRIPT, 'sidecert-demo-guard', directory], {
       // `/` so that it holds no directory; a session of its own so that Ctrl-C and a closed terminal do not reach it.
       cwd: '/',
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
     });
     // Without a shell the demo still ends its processes itself when it is asked to.
-    this.#shell.on('error', () => {});
-    this.#shell.stdin?.on('error', () => {});
-    this.#shell.unref();
+    this.shell.on('error', () => {});
+    this.shell.stdin?.on('error', () => {});
+    this.shell.unref();
   }
 
   watch(pid: number): void {
-    this.#tell(`+ ${pid}`);
+    this.tell(`+ ${pid}`);
   }
 
   forget(pid: number): void {
-    this.#tell(`- ${pid}`);
+    this.tell(`- ${pid}`);
   }
 
   /** All has been ended: the guard is not needed any more. */
   dismiss(): void {
-    this.#tell('end');
-    this.#shell.stdin?.end();
+    this.tell('end');
+    this.shell.stdin?.end();
   }
 
-  #tell(line: string): void {
-    if (this.#shell.stdin?.writable) this.#shell.stdin.write(`${line}\n`);
+  private tell(line: string): void {
+    if (this.shell.stdin?.writable) this.shell.stdin.write(`${line}\n`);
   }
 }

@@ -28,11 +28,11 @@ export interface ProcessSpec {
 
 /** One process that is to run until `stop`, in a session of its own so that Ctrl-C reaches only the demo. */
 export class SupervisedProcess {
-  readonly #log: WriteStream;
+  private readonly log: WriteStream;
   readonly #tail: string[] = [];
-  #child: ChildProcess | undefined;
-  #restart: NodeJS.Timeout | undefined;
-  #stopped: Promise<void> | undefined;
+  private child: ChildProcess | undefined;
+  private restart: NodeJS.Timeout | undefined;
+  private stopped: Promise<void> | undefined;
   #restarts = 0;
   readonly #givenUp = new AbortController();
 
@@ -40,10 +40,10 @@ export class SupervisedProcess {
     private readonly spec: ProcessSpec,
     private readonly owner: { readonly guard: Guard; readonly onDeath: (line: string) => void },
   ) {
-    this.#log = createWriteStream(spec.logFile, { flags: 'a' });
+    this.log = createWriteStream(spec.logFile, { flags: 'a' });
     // A full disk must not end the demo.
-    this.#log.on('error', () => {});
-    this.#spawn();
+    this.log.on('error', () => {});
+    this.spawn();
   }
 
   get name(): string {
@@ -52,7 +52,7 @@ export class SupervisedProcess {
 
   /** Undefined between a death and the restart. */
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.child?.pid;
   }
 
   /** How often it has been started anew. */
@@ -72,19 +72,19 @@ export class SupervisedProcess {
 
   /** Sends a signal as anybody could: what dies of it is started anew. */
   kill(signal: NodeJS.Signals): void {
-    this.#child?.kill(signal);
+    this.child?.kill(signal);
   }
 
   /** Ends it for good: SIGTERM, after five seconds SIGKILL. Resolves when it has gone. Safe to call twice. */
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
-    return this.#stopped;
+    this.stopped ??= this.#stop();
+    return this.stopped;
   }
 
   async #stop(): Promise<void> {
     this.#givenUp.abort();
-    clearTimeout(this.#restart);
-    const child = this.#child;
+    clearTimeout(this.restart);
+    const child = this.child;
     if (child !== undefined && child.exitCode === null && child.signalCode === null) {
       const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
       const limit = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
@@ -92,40 +92,40 @@ export class SupervisedProcess {
       await gone;
       clearTimeout(limit);
     }
-    this.#log.end();
+    this.log.end();
   }
 
-  #spawn(): void {
+  private spawn(): void {
     const { command, args } = this.spec;
     const child = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#child = child;
+    this.child = child;
     const { pid } = child;
     if (pid !== undefined) this.owner.guard.watch(pid);
     for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream }).on('line', (line) => this.#onLine(line));
+      createInterface({ input: stream }).on('line', (line) => this.onLine(line));
     }
-    child.once('error', (error) => this.#onEnd(error.message));
+    child.once('error', (error) => this.onEnd(error.message));
     child.once('exit', (code, signal) => {
       if (pid !== undefined) this.owner.guard.forget(pid);
-      this.#onEnd(signal ?? `exit code ${code}`);
+      this.onEnd(signal ?? `exit code ${code}`);
     });
   }
 
-  #onLine(line: string): void {
-    if (this.#log.writable) this.#log.write(`${line}\n`);
+  private onLine(line: string): void {
+    if (this.log.writable) this.log.write(`${line}\n`);
     this.#tail.push(line);
     if (this.#tail.length > TAIL_LINES) this.#tail.shift();
     this.spec.onLine?.(line);
   }
 
-  #onEnd(reason: string): void {
-    this.#child = undefined;
-    if (this.#stopped !== undefined) return;
+  private onEnd(reason: string): void {
+    this.child = undefined;
+    if (this.stopped !== undefined) return;
     this.owner.onDeath(`${this.name} died (${reason}); starting it again`);
-    this.#restart = setTimeout(() => {
+    this.restart = setTimeout(() => {
       this.#restarts += 1;
       if (this.#restarts >= HOPED_RESTARTS) this.#givenUp.abort();
-      this.#spawn();
+      this.spawn();
     }, RESTART_DELAY_MS);
   }
 }

@@ -10,22 +10,22 @@ export interface SupervisorOptions {
 
 /** Starts the demo's processes, starts those anew that die, and ends them all. */
 export class Supervisor {
-  readonly #guard: Guard;
-  readonly #processes = new Set<SupervisedProcess>();
+  private readonly guard: Guard;
+  private readonly processes = new Set<SupervisedProcess>();
 
   constructor(private readonly options: SupervisorOptions) {
-    this.#guard = new Guard(options.directory);
+    this.guard = new Guard(options.directory);
   }
 
   start(spec: ProcessSpec): SupervisedProcess {
-    const process = new SupervisedProcess(spec, { guard: this.#guard, onDeath: this.options.onDeath });
-    this.#processes.add(process);
+    const process = new SupervisedProcess(spec, { guard: this.guard, onDeath: this.options.onDeath });
+    this.processes.add(process);
     return process;
   }
 
   /** Ends everything: SIGTERM, after five seconds SIGKILL. Resolves when nothing is left. Safe to call twice. */
   async close(): Promise<void> {
-    await Promise.all([...this.#processes].map((process) => process.stop()));
-    this.#guard.dismiss();
+    await Promise.all([...this.processes].map((process) => process.stop()));
+    this.guard.dismiss();
   }
 }

@@ -40,114 +40,114 @@ export class Inspection {
   readonly problems = new Map<Problem, number>();
   /** Arrivals checked. */
   checkedCount = 0;
-  #streams: InspectedStream[] = [];
-  #contents: ReceivedContent[] = [];
+  private streams: InspectedStream[] = [];
+  private contents: ReceivedContent[] = [];
   /** When each came: what was valid then may have ended before anybody looks at it. */
-  #timesMs: number[] = [];
-  #next = 0;
+  private timesMs: number[] = [];
+  private next = 0;
   /** Certificates that came before their bundle. */
-  #waiting: { stream: InspectedStream; verdict: CertificateVerdict }[] = [];
-  readonly #verdicts = new Map<string, Verdict>();
-  readonly #trust = new WeakMap<CertificateVerdict, WeakMap<BundleVerdict, boolean>>();
+  private waiting: { stream: InspectedStream; verdict: CertificateVerdict }[] = [];
+  private readonly verdicts = new Map<string, Verdict>();
+  private readonly trust = new WeakMap<CertificateVerdict, WeakMap<BundleVerdict, boolean>>();
 
   constructor(private readonly now: () => number) {}
 
   /** Different contents among all that was checked. */
   get distinctCount(): number {
-    return this.#verdicts.size;
+    return this.verdicts.size;
   }
 
   get hasWork(): boolean {
-    return this.#next < this.#streams.length;
+    return this.next < this.streams.length;
   }
 
   add(stream: InspectedStream, content: ReceivedContent): void {
-    this.#streams.push(stream);
-    this.#contents.push(content);
-    this.#timesMs.push(this.now());
+    this.streams.push(stream);
+    this.contents.push(content);
+    this.timesMs.push(this.now());
   }
 
   /** Works for at most `budgetMs`. */
   work(budgetMs: number): void {
     const deadlineMs = performance.now() + budgetMs;
-    while (this.hasWork && performance.now() < deadlineMs) this.#checkNext();
+    while (this.hasWork && performance.now() < deadlineMs) this.checkNext();
     if (this.hasWork) return;
-    this.#streams = [];
-    this.#contents = [];
-    this.#timesMs = [];
-    this.#next = 0;
-    this.#checkWaiting();
+    this.streams = [];
+    this.contents = [];
+    this.timesMs = [];
+    this.next = 0;
+    this.checkWaiting();
   }
 
   /** Checks all that is left. A certificate whose bundle never came is not trusted. */
   finish(): void {
     this.work(Number.POSITIVE_INFINITY);
-    for (const _ of this.#waiting) this.#found('not trusted by the bundle');
-    this.#waiting = [];
+    for (const _ of this.waiting) this.found('not trusted by the bundle');
+    this.waiting = [];
   }
 
-  #checkNext(): void {
-    const stream = this.#streams[this.#next];
-    const content = this.#contents[this.#next];
-    const timeMs = this.#timesMs[this.#next];
-    this.#next += 1;
+  private checkNext(): void {
+    const stream = this.streams[this.next];
+    const content = this.contents[this.next];
+    const timeMs = this.timesMs[this.next];
+    this.next += 1;
     if (stream === undefined || content === undefined || timeMs === undefined) return;
-    content.verdict ??= this.#verdictOf(content.bytes);
-    this.#check(stream, content.verdict, timeMs);
+    content.verdict ??= this.verdictOf(content.bytes);
+    this.check(stream, content.verdict, timeMs);
     this.checkedCount += 1;
   }
 
-  #verdictOf(bytes: Buffer): Verdict {
+  private verdictOf(bytes: Buffer): Verdict {
     const digest = createHash('sha256').update(bytes).digest('base64');
-    let verdict = this.#verdicts.get(digest);
+    let verdict = this.verdicts.get(digest);
     if (verdict === undefined) {
       verdict = judge(bytes);
-      if (this.#verdicts.size >= MAX_VERDICTS) this.#verdicts.clear();
-      this.#verdicts.set(digest, verdict);
+      if (this.verdicts.size >= MAX_VERDICTS) this.verdicts.clear();
+      this.verdicts.set(digest, verdict);
     }
     return verdict;
   }
 
-  #check(stream: InspectedStream, verdict: Verdict, timeMs: number): void {
-    for (const problem of verdict.problems) this.#found(problem);
-    if (verdict.name !== stream.name) this.#found('wrong name');
+  private check(stream: InspectedStream, verdict: Verdict, timeMs: number): void {
+    for (const problem of verdict.problems) this.found(problem);
+    if (verdict.name !== stream.name) this.found('wrong name');
     stream.kind ??= verdict.kind;
-    if (stream.kind !== verdict.kind) this.#found('wrong kind');
-    if (verdict.kind === 'certificate') this.#checkCertificate(stream, verdict, timeMs);
+    if (stream.kind !== verdict.kind) this.found('wrong kind');
+    if (verdict.kind === 'certificate') this.checkCertificate(stream, verdict, timeMs);
     if (verdict.kind === 'bundle') {
       stream.inspected.bundles.unshift(verdict);
       stream.inspected.bundles.splice(BUNDLES_KEPT);
     }
   }
 
-  #checkCertificate(stream: InspectedStream, verdict: CertificateVerdict, timeMs: number): void {
+  private checkCertificate(stream: InspectedStream, verdict: CertificateVerdict, timeMs: number): void {
     const { inspected } = stream;
     if (verdict.chain.length > 0 && !(verdict.notBeforeMs <= timeMs && timeMs < verdict.notAfterMs)) {
-      this.#found('not valid now');
+      this.found('not valid now');
     }
     const isExpected = inspected.spiffePath === undefined || verdict.spiffeId.endsWith(inspected.spiffePath);
     inspected.spiffeId ??= verdict.spiffeId;
-    if (!isExpected || inspected.spiffeId !== verdict.spiffeId) this.#found('another identity');
-    if (verdict.notAfterMs < stream.notAfterMs) this.#found('older than the last');
+    if (!isExpected || inspected.spiffeId !== verdict.spiffeId) this.found('another identity');
+    if (verdict.notAfterMs < stream.notAfterMs) this.found('older than the last');
     stream.notAfterMs = verdict.notAfterMs;
-    if (inspected.hasBundleStream) this.#waiting.push({ stream, verdict });
+    if (inspected.hasBundleStream) this.waiting.push({ stream, verdict });
   }
 
-  #checkWaiting(): void {
-    this.#waiting = this.#waiting.filter(({ stream, verdict }) => {
+  private checkWaiting(): void {
+    this.waiting = this.waiting.filter(({ stream, verdict }) => {
       const { bundles } = stream.inspected;
       if (bundles.length === 0) return true;
-      if (!bundles.some((bundle) => this.#isTrusted(verdict, bundle))) this.#found('not trusted by the bundle');
+      if (!bundles.some((bundle) => this.isTrusted(verdict, bundle))) this.found('not trusted by the bundle');
       return false;
     });
   }
 
-  #isTrusted(certificate: CertificateVerdict, bundle: BundleVerdict): boolean {
+  private isTrusted(certificate: CertificateVerdict, bundle: BundleVerdict): boolean {
     if (bundle.bundle === undefined) return false;
-    let byBundle = this.#trust.get(certificate);
+    let byBundle = this.trust.get(certificate);
     if (byBundle === undefined) {
       byBundle = new WeakMap();
-      this.#trust.set(certificate, byBundle);
+      this.trust.set(certificate, byBundle);
     }
     let answer = byBundle.get(bundle);
     if (answer === undefined) {
@@ -157,7 +157,7 @@ export class Inspection {
     return answer;
   }
 
-  #found(problem: Problem): void {
+  private found(problem: Problem): void {
     this.problems.set(problem, (this.problems.get(problem) ?? 0) + 1);
   }
 }

@@ -17,7 +17,7 @@ export const UNNUMBERED = -1;
  * another, and comparing costs a tenth of hashing.
  */
 export class ContentMemory {
-  readonly #latest = new Map<string, ReceivedContent>();
+  private readonly latest = new Map<string, ReceivedContent>();
 
   /** The content that `bytes` from `start` to `end` are: that of the stream itself, the latest of its name, or a new one. */
   recognise(
@@ -27,11 +27,11 @@ export class ContentMemory {
     start: number,
     end: number,
   ): ReceivedContent {
-    const latest = this.#latest.get(name);
+    const latest = this.latest.get(name);
     if (latest !== undefined && latest.bytes.compare(bytes, start, end) === 0) return latest;
     if (own !== undefined && own.bytes.compare(bytes, start, end) === 0) return own;
     const content = { bytes: Buffer.from(bytes.subarray(start, end)), number: UNNUMBERED, verdict: undefined };
-    this.#latest.set(name, content);
+    this.latest.set(name, content);
     return content;
   }
 }

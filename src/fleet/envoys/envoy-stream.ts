@@ -18,14 +18,14 @@ export class EnvoyStream implements StreamEvents, InspectedStream, RecordedStrea
   readonly isMeasured: boolean;
   readonly inspected: InspectedEnvoy;
   /** What it got last. */
-  #content: ReceivedContent | undefined;
+  private content: ReceivedContent | undefined;
   /** The version that is; versions of one name are counted from 0. */
-  #number = UNNUMBERED;
-  #stream: Http2Stream | undefined;
+  private number = UNNUMBERED;
+  private stream: Http2Stream | undefined;
   /** Since when it waits for an answer to its first request; `undefined` when it has one. */
-  #waitingSinceMs: number | undefined;
-  #failures = 0;
-  #heldAnswer: Buffer | undefined;
+  private waitingSinceMs: number | undefined;
+  private failures = 0;
+  private heldAnswer: Buffer | undefined;
 
   constructor(
     readonly name: string,
@@ -41,10 +41,10 @@ export class EnvoyStream implements StreamEvents, InspectedStream, RecordedStrea
 
   /** Asks for its secret on a connection that is up. `sinceMs` is when the Envoy began to want it. */
   open(sinceMs: number): void {
-    this.#waitingSinceMs ??= sinceMs;
+    this.waitingSinceMs ??= sinceMs;
     const { filler, firstRequestBytes } = this.context;
-    this.#stream = this.link.openStream(this.envoy.headerBlock, this);
-    this.#stream.sendParts(this.writer.first(this.envoy.nodeId, firstRequestBytes, filler));
+    this.stream = this.link.openStream(this.envoy.headerBlock, this);
+    this.stream.sendParts(this.writer.first(this.envoy.nodeId, firstRequestBytes, filler));
   }
 
   message(bytes: Buffer, start: number, end: number): void {
@@ -57,75 +57,75 @@ export class EnvoyStream implements StreamEvents, InspectedStream, RecordedStrea
       recorder.failed('response of another type', '');
       return;
     }
-    this.#answer(bytes);
+    this.answer(bytes);
     if (reader.resourceCount !== 1) {
       recorder.failed(`response with ${reader.resourceCount} secrets`, '');
       return;
     }
     const { resource } = reader;
-    const content = contents.recognise(this.name, this.#content, bytes, resource.start, resource.end);
-    this.#recordAnswered(nowMs);
-    if (content === this.#content) {
+    const content = contents.recognise(this.name, this.content, bytes, resource.start, resource.end);
+    this.recordAnswered(nowMs);
+    if (content === this.content) {
       recorder.repeats += 1;
       return;
     }
-    this.#content = content;
-    if (content.number === UNNUMBERED) content.number = this.#number + 1;
+    this.content = content;
+    if (content.number === UNNUMBERED) content.number = this.number + 1;
     inspection.add(this, content);
-    if (content.number <= this.#number) return;
-    if (this.#number !== UNNUMBERED) recorder.rotated(this, this.#number, content.number, nowMs);
-    this.#number = content.number;
+    if (content.number <= this.number) return;
+    if (this.number !== UNNUMBERED) recorder.rotated(this, this.number, content.number, nowMs);
+    this.number = content.number;
   }
 
   ended({ error, detail }: StreamEnd): void {
-    this.#stream = undefined;
-    this.#heldAnswer = undefined;
+    this.stream = undefined;
+    this.heldAnswer = undefined;
     this.context.recorder.failed(error, detail);
-    this.context.retries.add(this, this.#failures, performance.now());
-    this.#failures += 1;
+    this.context.retries.add(this, this.failures, performance.now());
+    this.failures += 1;
   }
 
   /** After a back-off. When its connection is down too, it is opened when that is up. */
   retry(): void {
-    if (this.#stream === undefined) this.link.reopen(this);
+    if (this.stream === undefined) this.link.reopen(this);
   }
 
   /** A slow one lets go of what it held back, and reads on. */
   wake(): void {
-    const answer = this.#heldAnswer;
-    this.#heldAnswer = undefined;
+    const answer = this.heldAnswer;
+    this.heldAnswer = undefined;
     this.link.resume();
-    if (answer !== undefined) this.#stream?.send(answer);
+    if (answer !== undefined) this.stream?.send(answer);
   }
 
   /** Its connection is closed by us: the stream is no more. */
   forget(): void {
-    this.#stream = undefined;
-    this.#heldAnswer = undefined;
+    this.stream = undefined;
+    this.heldAnswer = undefined;
   }
 
-  #recordAnswered(nowMs: number): void {
-    if (this.#waitingSinceMs === undefined) return;
-    const tookMs = nowMs - this.#waitingSinceMs;
-    this.#waitingSinceMs = undefined;
-    this.#failures = 0;
+  private recordAnswered(nowMs: number): void {
+    if (this.waitingSinceMs === undefined) return;
+    const tookMs = nowMs - this.waitingSinceMs;
+    this.waitingSinceMs = undefined;
+    this.failures = 0;
     this.link.proved();
     const { recorder } = this.context;
-    if (this.#content === undefined) recorder.served(this, tookMs, nowMs);
+    if (this.content === undefined) recorder.served(this, tookMs, nowMs);
     else recorder.returnedMs.push(tookMs);
   }
 
-  #answer(bytes: Buffer): void {
+  private answer(bytes: Buffer): void {
     const { reader } = this.context;
     switch (this.envoy.behaviour) {
       case 'good':
-        this.#stream?.send(this.writer.ack(bytes, reader.version, reader.nonce));
+        this.stream?.send(this.writer.ack(bytes, reader.version, reader.nonce));
         return;
       case 'nack':
-        this.#stream?.send(this.writer.nack(bytes, reader.nonce, REJECTION));
+        this.stream?.send(this.writer.nack(bytes, reader.nonce, REJECTION));
         return;
       case 'slow':
-        this.#heldAnswer = this.writer.ack(bytes, reader.version, reader.nonce);
+        this.heldAnswer = this.writer.ack(bytes, reader.version, reader.nonce);
         this.link.pause();
         this.context.sleepers.push(this);
         return;

@@ -26,7 +26,7 @@ export class FakeEnvoy {
   readonly behaviour: Behaviour;
   readonly headerBlock: Buffer;
   readonly inspected: InspectedEnvoy;
-  readonly #links: Link[] = [];
+  private readonly links: Link[] = [];
 
   constructor(options: FakeEnvoyOptions, context: FleetContext) {
     const { number, streamNames, isConnectionPerStream } = options;
@@ -36,10 +36,10 @@ export class FakeEnvoy {
     this.headerBlock = options.headerBlock;
     this.inspected = new InspectedEnvoy(options.spiffePath, options.hasBundleStream);
     for (const name of streamNames) {
-      let link = this.#links[0];
+      let link = this.links[0];
       if (link === undefined || isConnectionPerStream) {
         link = new Link(context);
-        this.#links.push(link);
+        this.links.push(link);
       }
       const writer = context.writers.get(name);
       if (writer !== undefined) link.streams.push(new EnvoyStream(name, this, link, writer, context));
@@ -47,15 +47,15 @@ export class FakeEnvoy {
   }
 
   start(): void {
-    for (const link of this.#links) link.start();
+    for (const link of this.links) link.start();
   }
 
   /** Goes, and comes back at once. */
   restart(): void {
-    for (const link of this.#links) link.restart();
+    for (const link of this.links) link.restart();
   }
 
   close(): void {
-    for (const link of this.#links) link.close();
+    for (const link of this.links) link.close();
   }
 }

@@ -6,49 +6,49 @@ import type { FleetContext } from './fleet-context.js';
 /** One connection of a fake Envoy, made again after a back-off when it is refused or lost, with the streams on it. */
 export class Link implements ConnectionEvents {
   readonly streams: EnvoyStream[] = [];
-  #connection: Http2Connection | undefined;
-  #isConnected = false;
-  #sinceMs = 0;
-  #failures = 0;
+  private connection: Http2Connection | undefined;
+  private isConnected = false;
+  private sinceMs = 0;
+  private failures = 0;
 
   constructor(private readonly context: FleetContext) {}
 
   start(): void {
-    this.#sinceMs = performance.now();
-    this.#connect();
+    this.sinceMs = performance.now();
+    this.connect();
   }
 
   connected(): void {
-    this.#isConnected = true;
-    for (const stream of this.streams) stream.open(this.#sinceMs);
+    this.isConnected = true;
+    for (const stream of this.streams) stream.open(this.sinceMs);
   }
 
   closed({ wasConnected, error, detail }: ConnectionEnd): void {
-    this.#isConnected = false;
-    this.#connection = undefined;
+    this.isConnected = false;
+    this.connection = undefined;
     if (wasConnected) {
-      this.#sinceMs = performance.now();
+      this.sinceMs = performance.now();
     } else {
       this.context.recorder.refusedConnects += 1;
       this.context.recorder.failed(error, detail);
     }
-    this.context.retries.add(this, this.#failures, performance.now());
-    this.#failures += 1;
+    this.context.retries.add(this, this.failures, performance.now());
+    this.failures += 1;
   }
 
   retry(): void {
-    if (this.#connection === undefined) this.#connect();
+    if (this.connection === undefined) this.connect();
   }
 
   openStream(headerBlock: Buffer, events: StreamEvents): Http2Stream {
-    if (this.#connection === undefined) throw new TypeError('link: a stream is opened only while it is connected');
-    return this.#connection.open(headerBlock, events);
+    if (this.connection === undefined) throw new TypeError('link: a stream is opened only while it is connected');
+    return this.connection.open(headerBlock, events);
   }
 
   /** Opens a stream that was ended, when the connection is up; on one that the server drains, all move to a new one. */
   reopen(stream: EnvoyStream): void {
-    if (!this.#isConnected) return;
-    if (this.#connection?.isGoingAway === true) this.restart();
+    if (!this.isConnected) return;
+    if (this.connection?.isGoingAway === true) this.restart();
     else stream.open(performance.now());
   }
 
@@ -60,26 +60,26 @@ export class Link implements ConnectionEvents {
 
   /** It works: a server that takes connections and drops them meets with growing patience until then. */
   proved(): void {
-    this.#failures = 0;
+    this.failures = 0;
   }
 
   pause(): void {
-    this.#connection?.pause();
+    this.connection?.pause();
   }
 
   resume(): void {
-    this.#connection?.resume();
+    this.connection?.resume();
   }
 
   close(): void {
-    this.#connection?.close();
-    this.#connection = undefined;
-    this.#isConnected = false;
+    this.connection?.close();
+    this.connection = undefined;
+    this.isConnected = false;
     for (const stream of this.streams) stream.forget();
   }
 
-  #connect(): void {
+  private connect(): void {
     const { socketPath, sockets } = this.context;
-    this.#connection = new Http2Connection(socketPath, sockets, this);
+    this.connection = new Http2Connection(socketPath, sockets, this);
   }
 }

@@ -9,21 +9,21 @@ const MAX_MS = 30_000;
 
 /** Things to be done again after a back-off, without a timer for each. */
 export class RetryQueue {
-  #waiting: { readonly dueAtMs: number; readonly what: Retriable }[] = [];
+  private waiting: { readonly dueAtMs: number; readonly what: Retriable }[] = [];
 
   constructor(private readonly random: () => number) {}
 
   /** Queues `what` after its `attempts`-th failure in a row. */
   add(what: Retriable, attempts: number, nowMs: number): void {
     const rangeMs = Math.min(BASE_MS * 2 ** Math.min(attempts, 10), MAX_MS);
-    this.#waiting.push({ dueAtMs: nowMs + this.random() * rangeMs, what });
+    this.waiting.push({ dueAtMs: nowMs + this.random() * rangeMs, what });
   }
 
   /** Tries what is due. */
   run(nowMs: number): void {
-    if (this.#waiting.length === 0) return;
-    const due = this.#waiting.filter(({ dueAtMs }) => dueAtMs <= nowMs);
-    this.#waiting = this.#waiting.filter(({ dueAtMs }) => dueAtMs > nowMs);
+    if (this.waiting.length === 0) return;
+    const due = this.waiting.filter(({ dueAtMs }) => dueAtMs <= nowMs);
+    this.waiting = this.waiting.filter(({ dueAtMs }) => dueAtMs > nowMs);
     for (const { what } of due) what.retry();
   }
 }

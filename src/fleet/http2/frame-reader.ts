@@ -12,7 +12,7 @@ export type FrameSink = (
 
 /** Cuts what is read from a socket into frames. Only what a read leaves incomplete is copied. */
 export class FrameReader {
-  #rest: Buffer | undefined;
+  private rest: Buffer | undefined;
 
   constructor(private readonly sink: FrameSink) {}
 
@@ -21,15 +21,15 @@ export class FrameReader {
    * @throws RangeError when a frame is longer than we allow.
    */
   push(chunk: Buffer, start: number, end: number): void {
-    if (this.#rest === undefined) {
-      this.#rest = this.#read(chunk, start, end);
+    if (this.rest === undefined) {
+      this.rest = this.read(chunk, start, end);
     } else {
-      const whole = Buffer.concat([this.#rest, chunk.subarray(start, end)]);
-      this.#rest = this.#read(whole, 0, whole.length);
+      const whole = Buffer.concat([this.rest, chunk.subarray(start, end)]);
+      this.rest = this.read(whole, 0, whole.length);
     }
   }
 
-  #read(bytes: Buffer, start: number, stop: number): Buffer | undefined {
+  private read(bytes: Buffer, start: number, stop: number): Buffer | undefined {
     let at = start;
     while (stop - at >= FRAME_HEADER_BYTES) {
       const size = uint24(bytes, at);

@@ -38,7 +38,7 @@ export class Http2Stream {
   sendWindow: number;
   /** What the server may send, less what it has sent. */
   receiveWindow = MAX_WINDOW_BYTES;
-  #partial: Buffer | undefined;
+  private partial: Buffer | undefined;
 
   constructor(
     readonly id: number,
@@ -74,15 +74,15 @@ export class Http2Stream {
    * @throws RangeError when it is no gRPC message.
    */
   receive(bytes: Buffer, start: number, end: number): void {
-    if (this.#partial === undefined) {
-      this.#partial = this.#readMessages(bytes, start, end);
+    if (this.partial === undefined) {
+      this.partial = this.readMessages(bytes, start, end);
     } else {
-      const whole = Buffer.concat([this.#partial, bytes.subarray(start, end)]);
-      this.#partial = this.#readMessages(whole, 0, whole.length);
+      const whole = Buffer.concat([this.partial, bytes.subarray(start, end)]);
+      this.partial = this.readMessages(whole, 0, whole.length);
     }
   }
 
-  #readMessages(bytes: Buffer, start: number, end: number): Buffer | undefined {
+  private readMessages(bytes: Buffer, start: number, end: number): Buffer | undefined {
     let at = start;
     while (end - at >= GRPC_PREFIX_BYTES) {
       if (bytes[at] !== 0) throw new RangeError('grpc: got a compressed message, which was not offered');

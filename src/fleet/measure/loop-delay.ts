@@ -13,21 +13,21 @@ export interface LoopDelaySlice {
 /** Records how late the event loop of this process is, slice by slice. */
 export class LoopDelay {
   readonly slices: LoopDelaySlice[] = [];
-  readonly #histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  private readonly histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
   constructor() {
-    this.#histogram.enable();
+    this.histogram.enable();
   }
 
   /** Ends the current slice. */
   cut(atMs: number): void {
-    const { max, count } = this.#histogram;
-    if (count > 0) this.slices.push({ atMs, p99Ms: late(this.#histogram.percentile(99)), maxMs: late(max) });
-    this.#histogram.reset();
+    const { max, count } = this.histogram;
+    if (count > 0) this.slices.push({ atMs, p99Ms: late(this.histogram.percentile(99)), maxMs: late(max) });
+    this.histogram.reset();
   }
 
   stop(): void {
-    this.#histogram.disable();
+    this.histogram.disable();
   }
 }
 

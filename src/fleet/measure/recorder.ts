@@ -26,7 +26,7 @@ export class Recorder {
   readonly errorDetails = new Map<string, string>();
   /** By name; number 0 is the first version and no rotation, so it is left out. */
   readonly rotations = new Map<string, Rotation[]>();
-  #unserved: number;
+  private unserved: number;
 
   constructor(
     private readonly envoys: number,
@@ -34,12 +34,12 @@ export class Recorder {
     readonly measuredPerName: number,
     names: readonly string[],
   ) {
-    this.#unserved = measuredPerName * names.length;
+    this.unserved = measuredPerName * names.length;
     for (const name of names) this.rotations.set(name, []);
   }
 
   get unservedCount(): number {
-    return this.#unserved;
+    return this.unserved;
   }
 
   /** An error of a stream or of a connect. The first detail of each kind is kept. */
@@ -52,24 +52,24 @@ export class Recorder {
   served(stream: RecordedStream, tookMs: number, atMs: number): void {
     if (!stream.isMeasured) return;
     this.firstSecretMs.push(tookMs);
-    this.#unserved -= 1;
-    if (this.#unserved === 0) this.allServedAtMs = atMs;
+    this.unserved -= 1;
+    if (this.unserved === 0) this.allServedAtMs = atMs;
   }
 
   /** A stream went from version `from` to `to`. */
   rotated(stream: RecordedStream, from: number, to: number, atMs: number): void {
     if (!stream.isMeasured) return;
-    for (let number = from + 1; number < to; number += 1) this.#rotation(stream.name, number, atMs).skipped += 1;
-    const rotation = this.#rotation(stream.name, to, atMs);
+    for (let number = from + 1; number < to; number += 1) this.rotation(stream.name, number, atMs).skipped += 1;
+    const rotation = this.rotation(stream.name, to, atMs);
     rotation.arrived(stream.envoyNumber, atMs);
-    if (this.#isComplete(rotation)) rotation.settle();
+    if (this.isComplete(rotation)) rotation.settle();
   }
 
   /** Rotations of the name that has had most, which all of its streams have had. */
   get completeRotations(): number {
     let most = 0;
     for (const rotations of this.rotations.values()) {
-      const complete = rotations.filter((rotation) => this.#isComplete(rotation));
+      const complete = rotations.filter((rotation) => this.isComplete(rotation));
       most = Math.max(most, complete.length);
     }
     return most;
@@ -85,7 +85,7 @@ export class Recorder {
     return youngest;
   }
 
-  #rotation(name: string, number: number, atMs: number): Rotation {
+  private rotation(name: string, number: number, atMs: number): Rotation {
     const rotations = this.rotations.get(name) ?? [];
     this.rotations.set(name, rotations);
     while (rotations.length < number) rotations.push(new Rotation(name, rotations.length + 1, atMs, this.envoys));
@@ -94,7 +94,7 @@ export class Recorder {
     return rotation;
   }
 
-  #isComplete({ reached, skipped }: Rotation): boolean {
+  private isComplete({ reached, skipped }: Rotation): boolean {
     return reached + skipped >= this.measuredPerName;
   }
 }

@@ -7,7 +7,7 @@ export class Rotation {
   skipped = 0;
   lastPushAtMs: number;
   #cpuMicros: number | undefined;
-  readonly #cpuAtStart = process.cpuUsage();
+  private readonly cpuAtStart = process.cpuUsage();
 
   constructor(
     readonly secretName: string,
@@ -29,7 +29,7 @@ export class Rotation {
   /** It has come to all streams: what CPU it took is known. */
   settle(): void {
     if (this.#cpuMicros !== undefined) return;
-    const { user, system } = process.cpuUsage(this.#cpuAtStart);
+    const { user, system } = process.cpuUsage(this.cpuAtStart);
     this.#cpuMicros = user + system;
   }
 

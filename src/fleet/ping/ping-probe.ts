@@ -13,16 +13,16 @@ export class PingProbe {
   readonly samples: PingSample[] = [];
   /** Resolves when the thread is at work, so that what comes then is measured from its beginning. */
   readonly ready: Promise<void>;
-  readonly #worker: Worker;
-  #onReady = (): void => {};
+  private readonly worker: Worker;
+  private onReady = (): void => {};
 
   constructor(options: PingOptions) {
-    this.#worker = new Worker(new URL('./ping-worker.js', import.meta.url), { workerData: options });
+    this.worker = new Worker(new URL('./ping-worker.js', import.meta.url), { workerData: options });
     this.ready = new Promise((resolve) => {
-      this.#onReady = resolve;
+      this.onReady = resolve;
     });
-    this.#worker.on('message', (batch: PingSamples) => {
-      this.#onReady();
+    this.worker.on('message', (batch: PingSamples) => {
+      this.onReady();
       for (let at = 0; at + 1 < batch.length; at += 2) {
         this.samples.push({ answeredAtMs: (batch[at] ?? 0) - performance.timeOrigin, roundTripMs: batch[at + 1] ?? 0 });
       }
@@ -32,7 +32,7 @@ export class PingProbe {
 
   /** Ends the thread and its connections. Safe to call twice. */
   async close(): Promise<void> {
-    this.#onReady();
-    await this.#worker.terminate();
+    this.onReady();
+    await this.worker.terminate();
   }
 }

@@ -10,26 +10,26 @@ const sockets = new NodeSockets();
 let samples: number[] = [];
 
 class QuietConnection {
-  #isUp = false;
-  #sentAtMs: number | undefined;
-  readonly #connection = new Http2Connection(socketPath, sockets, {
+  private isUp = false;
+  private sentAtMs: number | undefined;
+  private readonly connection = new Http2Connection(socketPath, sockets, {
     connected: () => {
-      this.#isUp = true;
+      this.isUp = true;
     },
     ponged: () => {
       const nowMs = performance.now();
-      if (this.#sentAtMs !== undefined) samples.push(performance.timeOrigin + nowMs, nowMs - this.#sentAtMs);
-      this.#sentAtMs = undefined;
+      if (this.sentAtMs !== undefined) samples.push(performance.timeOrigin + nowMs, nowMs - this.sentAtMs);
+      this.sentAtMs = undefined;
     },
     closed: () => {
-      this.#isUp = false;
+      this.isUp = false;
     },
   });
 
   ping(): void {
-    if (!this.#isUp || this.#sentAtMs !== undefined) return;
-    this.#sentAtMs = performance.now();
-    this.#connection.ping();
+    if (!this.isUp || this.sentAtMs !== undefined) return;
+    this.sentAtMs = performance.now();
+    this.connection.ping();
   }
 }
 

@@ -12,17 +12,17 @@ const NEWCOMERS_PER_TURN = 32;
 
 /** Sockets of the addon. Thousands connect at once, and then begin in turns. */
 export class HubSockets implements FleetSockets {
-  readonly #hub: SocketHub;
-  readonly #outbox = new Outbox(OUTBOX_BYTES);
-  readonly #sockets: (HubSocket | undefined)[] = [];
+  private readonly hub: SocketHub;
+  private readonly outbox = new Outbox(OUTBOX_BYTES);
+  private readonly sockets: (HubSocket | undefined)[] = [];
   /** What has connected, or could not, and does not know yet. */
-  #newcomers: (() => void)[] = [];
-  #isClosed = false;
+  private newcomers: (() => void)[] = [];
+  private isClosed = false;
 
   /** @throws TypeError without the addon, and on other systems than Linux. */
   constructor() {
-    const sockets = this.#sockets;
-    const answer = openSocketHub(this.#outbox.bytes, {
+    const sockets = this.sockets;
+    const answer = openSocketHub(this.outbox.bytes, {
       accepted() {},
       received: (slot, start, end) => sockets[slot]?.received(start, end),
       ended: (slot, errno) => sockets[slot]?.ended(errno),
@@ -30,42 +30,42 @@ export class HubSockets implements FleetSockets {
       acceptFailed() {},
     });
     if (answer.kind === 'unavailable') throw new TypeError(answer.reason);
-    this.#hub = answer.hub;
+    this.hub = answer.hub;
   }
 
   connect(path: string, events: FleetSocketEvents): FleetSocket {
-    const slot = this.#hub.connect(path);
-    const socket = new HubSocket(this.#hub, slot, this.#outbox, events, () => {
-      this.#sockets[slot] = undefined;
+    const slot = this.hub.connect(path);
+    const socket = new HubSocket(this.hub, slot, this.outbox, events, () => {
+      this.sockets[slot] = undefined;
     });
-    if (slot >= 0) this.#sockets[slot] = socket;
-    this.#newcomers.push(slot >= 0 ? () => socket.connected() : () => socket.failed('connect', -slot));
-    if (this.#newcomers.length === 1) setImmediate(() => this.#tellNewcomers());
+    if (slot >= 0) this.sockets[slot] = socket;
+    this.newcomers.push(slot >= 0 ? () => socket.connected() : () => socket.failed('connect', -slot));
+    if (this.newcomers.length === 1) setImmediate(() => this.tellNewcomers());
     return socket;
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#newcomers = [];
-    this.#hub.close();
+    this.isClosed = true;
+    this.newcomers = [];
+    this.hub.close();
   }
 
-  #tellNewcomers(): void {
+  private tellNewcomers(): void {
     // What is told may connect anew.
-    const turn = this.#newcomers.slice(0, NEWCOMERS_PER_TURN);
+    const turn = this.newcomers.slice(0, NEWCOMERS_PER_TURN);
     for (const tell of turn) tell();
-    if (this.#isClosed) return;
-    this.#newcomers = this.#newcomers.slice(turn.length);
-    if (this.#newcomers.length > 0) setImmediate(() => this.#tellNewcomers());
+    if (this.isClosed) return;
+    this.newcomers = this.newcomers.slice(turn.length);
+    if (this.newcomers.length > 0) setImmediate(() => this.tellNewcomers());
   }
 }
 
 class HubSocket implements FleetSocket, OutboxOwner {
-  #isConnected = false;
-  #isCorked = false;
-  #isOver = false;
+  private isConnected = false;
+  private isCorked = false;
+  private isOver = false;
   /** What the system did not take, in order. */
-  #unsent: UnsentBytes | undefined;
+  private unsent: UnsentBytes | undefined;
 
   constructor(
     private readonly hub: SocketHub,
@@ -77,20 +77,20 @@ class HubSocket implements FleetSocket, OutboxOwner {
 
   write(bytes: Buffer): void {
     const { outbox } = this;
-    for (let at = 0; at < bytes.length && !this.#isOver; at += outbox.maxAppendBytes) {
+    for (let at = 0; at < bytes.length && !this.isOver; at += outbox.maxAppendBytes) {
       const part = bytes.length <= outbox.maxAppendBytes ? bytes : bytes.subarray(at, at + outbox.maxAppendBytes);
       outbox.claim(this, part.length);
       outbox.append(part);
     }
-    if (!this.#isCorked) this.flush();
+    if (!this.isCorked) this.flush();
   }
 
   cork(): void {
-    this.#isCorked = true;
+    this.isCorked = true;
   }
 
   uncork(): void {
-    this.#isCorked = false;
+    this.isCorked = false;
     this.flush();
   }
 
@@ -98,19 +98,19 @@ class HubSocket implements FleetSocket, OutboxOwner {
     const { hub, slot, outbox } = this;
     outbox.claim(this, 0);
     const length = outbox.take();
-    if (length === 0 || this.#isOver) return;
-    const sent = this.#unsent === undefined ? hub.send(slot, length) : 0;
+    if (length === 0 || this.isOver) return;
+    const sent = this.unsent === undefined ? hub.send(slot, length) : 0;
     if (sent === length) return;
     if (sent < 0) {
       // Not from within a call of whoever would be told.
       setImmediate(() => this.failed('write', -sent));
       return;
     }
-    if (this.#unsent === undefined) {
-      this.#unsent = new UnsentBytes();
+    if (this.unsent === undefined) {
+      this.unsent = new UnsentBytes();
       hub.awaitWritable(slot);
     }
-    this.#unsent.addCopy(outbox.bytes.subarray(sent, length));
+    this.unsent.addCopy(outbox.bytes.subarray(sent, length));
   }
 
   pause(): void {
@@ -122,36 +122,36 @@ class HubSocket implements FleetSocket, OutboxOwner {
   }
 
   destroy(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#unsent = undefined;
+    if (this.isOver) return;
+    this.isOver = true;
+    this.unsent = undefined;
     if (this.slot < 0) return;
     this.hub.closeSocket(this.slot);
     this.onGone();
   }
 
   connected(): void {
-    if (this.#isConnected || this.#isOver) return;
-    this.#isConnected = true;
+    if (this.isConnected || this.isOver) return;
+    this.isConnected = true;
     this.events.connected();
   }
 
   received(start: number, end: number): void {
     // The server may be the first to speak.
     this.connected();
-    if (!this.#isOver) this.events.received(this.hub.arena, start, end);
+    if (!this.isOver) this.events.received(this.hub.arena, start, end);
   }
 
   ended(errno: number): void {
     this.connected();
     if (errno !== 0) this.failed('read', errno);
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.destroy();
     this.events.closed(undefined);
   }
 
   failed(call: string, errno: number): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     this.destroy();
     const code = getSystemErrorName(-errno);
     this.events.closed({ code, message: `${call} ${code}` });
@@ -159,11 +159,11 @@ class HubSocket implements FleetSocket, OutboxOwner {
 
   writable(): void {
     const { hub, slot } = this;
-    const unsent = this.#unsent;
+    const unsent = this.unsent;
     if (unsent === undefined) return;
     const failure = unsent.drain((bytes) => hub.send(slot, 0, bytes));
     if (failure < 0) this.failed('write', -failure);
     else if (unsent.bytes > 0) hub.awaitWritable(slot);
-    else this.#unsent = undefined;
+    else this.unsent = undefined;
   }
 }

@@ -9,83 +9,83 @@ const JOIN_LIMIT_BYTES = 4096;
 
 /** Sockets of Node.js, which share a read buffer: what is read is used up before the next read. */
 export class NodeSockets implements FleetSockets {
-  readonly #readBuffer: Buffer;
+  private readonly readBuffer: Buffer;
 
   constructor(readBufferBytes: number = READ_BUFFER_BYTES) {
-    this.#readBuffer = Buffer.alloc(readBufferBytes);
+    this.readBuffer = Buffer.alloc(readBufferBytes);
   }
 
   connect(path: string, events: FleetSocketEvents): FleetSocket {
-    return new NodeSocket(path, this.#readBuffer, events);
+    return new NodeSocket(path, this.readBuffer, events);
   }
 
   close(): void {}
 }
 
 class NodeSocket implements FleetSocket {
-  readonly #socket: Socket;
-  readonly #held: Buffer[] = [];
-  #isCorked = false;
-  #isOver = false;
-  #error: SocketError | undefined;
+  private readonly socket: Socket;
+  private readonly held: Buffer[] = [];
+  private isCorked = false;
+  private isOver = false;
+  private error: SocketError | undefined;
 
   constructor(path: string, readBuffer: Buffer, events: FleetSocketEvents) {
-    this.#socket = connect({
+    this.socket = connect({
       path,
       onread: {
         buffer: readBuffer,
         callback: (length) => {
-          if (!this.#isOver) events.received(readBuffer, 0, length);
+          if (!this.isOver) events.received(readBuffer, 0, length);
           return true;
         },
       },
     });
-    this.#socket.on('connect', () => events.connected());
-    this.#socket.on('error', ({ code = '', message }: NodeJS.ErrnoException) => {
-      this.#error ??= { code, message };
+    this.socket.on('connect', () => events.connected());
+    this.socket.on('error', ({ code = '', message }: NodeJS.ErrnoException) => {
+      this.error ??= { code, message };
     });
-    this.#socket.on('close', () => {
-      if (this.#isOver) return;
-      this.#isOver = true;
-      events.closed(this.#error);
+    this.socket.on('close', () => {
+      if (this.isOver) return;
+      this.isOver = true;
+      events.closed(this.error);
     });
   }
 
   write(bytes: Buffer): void {
-    if (this.#isCorked) this.#held.push(bytes);
-    else this.#socket.write(bytes);
+    if (this.isCorked) this.held.push(bytes);
+    else this.socket.write(bytes);
   }
 
   cork(): void {
-    this.#isCorked = true;
+    this.isCorked = true;
   }
 
   uncork(): void {
-    this.#isCorked = false;
-    const held = this.#held.splice(0);
+    this.isCorked = false;
+    const held = this.held.splice(0);
     const [first] = held;
-    if (first === undefined || this.#isOver) return;
+    if (first === undefined || this.isOver) return;
     if (held.length === 1) {
-      this.#socket.write(first);
+      this.socket.write(first);
     } else if (held.reduce((sum, part) => sum + part.length, 0) <= JOIN_LIMIT_BYTES) {
-      this.#socket.write(Buffer.concat(held));
+      this.socket.write(Buffer.concat(held));
     } else {
-      this.#socket.cork();
-      for (const part of held) this.#socket.write(part);
-      this.#socket.uncork();
+      this.socket.cork();
+      for (const part of held) this.socket.write(part);
+      this.socket.uncork();
     }
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.socket.resume();
   }
 
   destroy(): void {
-    this.#isOver = true;
-    this.#socket.destroy();
+    this.isOver = true;
+    this.socket.destroy();
   }
 }

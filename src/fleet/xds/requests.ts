@@ -28,21 +28,21 @@ interface FirstRequest {
 
 /** Writes the requests of one subscription, to one name. */
 export class RequestWriter {
-  readonly #fields: typeof SOTW | typeof DELTA;
+  private readonly fields: typeof SOTW | typeof DELTA;
   /** What every answer of this subscription begins with. */
-  readonly #common: Buffer;
+  private readonly common: Buffer;
   readonly #first: Buffer;
-  #template: FirstRequest | undefined;
+  private template: FirstRequest | undefined;
 
   constructor(
     private readonly isDelta: boolean,
     name: string,
   ) {
-    this.#fields = isDelta ? DELTA : SOTW;
-    const { typeUrl, names } = this.#fields;
+    this.fields = isDelta ? DELTA : SOTW;
+    const { typeUrl, names } = this.fields;
     this.#first = Buffer.concat([field(typeUrl, SECRET_TYPE_URL), field(names, name)]);
     // A delta ACK repeats no name: that would subscribe again.
-    this.#common = isDelta ? field(typeUrl, SECRET_TYPE_URL) : this.#first;
+    this.common = isDelta ? field(typeUrl, SECRET_TYPE_URL) : this.#first;
   }
 
   /**
@@ -50,40 +50,40 @@ export class RequestWriter {
    * are as many each time; a real Envoy's first request has 50 to 60 kB of them. `filler` gives them, shared by all Envoys.
    */
   first(nodeId: string, totalBytes: number, filler: NodeFiller): Buffer[] {
-    const template = this.#templateFor(nodeId, totalBytes, filler);
+    const template = this.templateFor(nodeId, totalBytes, filler);
     const head = Buffer.from(template.head);
     head.write(nodeId, template.nodeIdStart, 'latin1');
     return template.extensions.length === 0 ? [head] : [head, template.extensions];
   }
 
   /** Made once for all Envoys: their node ids have one length. */
-  #templateFor(nodeId: string, totalBytes: number, filler: NodeFiller): FirstRequest {
-    const known = this.#template;
+  private templateFor(nodeId: string, totalBytes: number, filler: NodeFiller): FirstRequest {
+    const known = this.template;
     if (known?.nodeIdLength === nodeId.length && known.totalBytes === totalBytes) return known;
     const identity = Buffer.concat([field(1, nodeId), field(2, 'fleet')]);
-    const nodeField = this.#fields.node;
+    const nodeField = this.fields.node;
     // The head of the node says its length, and is longer for a longer one.
     let room = totalBytes - this.#first.length;
     room -= fieldHead(nodeField, room - fieldHead(nodeField, room).length).length + identity.length;
     const extensions = filler.ofLength(room);
     const nodeHead = fieldHead(nodeField, identity.length + extensions.length);
-    this.#template = {
+    this.template = {
       head: Buffer.concat([this.#first, nodeHead, identity]),
       nodeIdLength: nodeId.length,
       totalBytes,
       nodeIdStart: this.#first.length + nodeHead.length + fieldHead(1, nodeId.length).length,
       extensions,
     };
-    return this.#template;
+    return this.template;
   }
 
   /** Answers a response: version and nonce are octets of `bytes`. There is room for the frame before it. */
   ack(bytes: Buffer, version: Span, nonce: Span): Buffer {
     const versionBytes = version.end - version.start;
     const nonceBytes = nonce.end - nonce.start;
-    if (versionBytes >= SHORT_BYTES || nonceBytes >= SHORT_BYTES) return this.#longAck(bytes, version, nonce);
+    if (versionBytes >= SHORT_BYTES || nonceBytes >= SHORT_BYTES) return this.longAck(bytes, version, nonce);
     const withVersion = !this.isDelta && versionBytes > 0;
-    const common = this.#common;
+    const common = this.common;
     const length = common.length + (withVersion ? 2 + versionBytes : 0) + 2 + nonceBytes;
     const request = Buffer.allocUnsafe(MESSAGE_ROOM_BYTES + length);
     let at = MESSAGE_ROOM_BYTES;
@@ -95,7 +95,7 @@ export class RequestWriter {
       bytes.copy(request, at + 2, version.start, version.end);
       at += 2 + versionBytes;
     }
-    request[at] = this.#fields.nonce * 8 + 2;
+    request[at] = this.fields.nonce * 8 + 2;
     request[at + 1] = nonceBytes;
     bytes.copy(request, at + 2, nonce.start, nonce.end);
     return request;
@@ -104,15 +104,15 @@ export class RequestWriter {
   /** Rejects a response. The version is that of the last accepted one: none, as one that rejects, rejects all. */
   nack(bytes: Buffer, nonce: Span, message: string): Buffer {
     const error = Buffer.concat([numberField(1, REJECTED), field(2, message)]);
-    const { nonce: nonceField, error: errorField } = this.#fields;
+    const { nonce: nonceField, error: errorField } = this.fields;
     const nonceBytes = bytes.subarray(nonce.start, nonce.end);
-    return withRoom(this.#common, field(nonceField, nonceBytes), field(errorField, error));
+    return withRoom(this.common, field(nonceField, nonceBytes), field(errorField, error));
   }
 
-  #longAck(bytes: Buffer, version: Span, nonce: Span): Buffer {
+  private longAck(bytes: Buffer, version: Span, nonce: Span): Buffer {
     const versionField = this.isDelta ? [] : [field(SOTW.version, bytes.subarray(version.start, version.end))];
-    const nonceField = field(this.#fields.nonce, bytes.subarray(nonce.start, nonce.end));
-    return withRoom(this.#common, ...versionField, nonceField);
+    const nonceField = field(this.fields.nonce, bytes.subarray(nonce.start, nonce.end));
+    return withRoom(this.common, ...versionField, nonceField);
   }
 }
 
@@ -124,15 +124,15 @@ export interface Span {
 
 /** Makes the `extensions` of a node, and keeps them: there are as many lengths as there are names to subscribe to. */
 export class NodeFiller {
-  readonly #byLength = new Map<number, Buffer>();
+  private readonly byLength = new Map<number, Buffer>();
 
   /** Exactly `length` octets, or none when there is not room for one extension. */
   ofLength(length: number): Buffer {
     if (length < EXTENSION_BYTES) return Buffer.alloc(0);
-    let filler = this.#byLength.get(length);
+    let filler = this.byLength.get(length);
     if (filler === undefined) {
       filler = makeExtensions(length);
-      this.#byLength.set(length, filler);
+      this.byLength.set(length, filler);
     }
     return filler;
   }

@@ -25,8 +25,8 @@ export class ResponseReader {
   readonly #resource: MutableSpan = { start: 0, end: 0 };
   resourceCount = 0;
   isOfSecrets = false;
-  readonly #fields = new FieldReader();
-  readonly #envelope = new FieldReader();
+  private readonly fields = new FieldReader();
+  private readonly envelope = new FieldReader();
 
   constructor(private readonly isDelta: boolean) {}
 
@@ -48,7 +48,7 @@ export class ResponseReader {
     this.isOfSecrets = false;
     set(this.#version, start, start);
     set(this.#nonce, start, start);
-    const fields = this.#fields;
+    const fields = this.fields;
     fields.reset(bytes, start, end);
     while (fields.next()) {
       switch (fields.number) {
@@ -57,7 +57,7 @@ export class ResponseReader {
           break;
         case FIELD.resources:
           this.resourceCount += 1;
-          if (this.resourceCount === 1) this.#takeResource(bytes);
+          if (this.resourceCount === 1) this.takeResource(bytes);
           break;
         case FIELD.typeUrl:
           this.isOfSecrets = TYPE_URL.compare(bytes, fields.start, fields.end) === 0;
@@ -70,14 +70,14 @@ export class ResponseReader {
     }
   }
 
-  #takeResource(bytes: Buffer): void {
-    const { start, end } = this.#fields;
+  private takeResource(bytes: Buffer): void {
+    const { start, end } = this.fields;
     set(this.#resource, start, end);
     if (!this.isDelta) return;
     set(this.#resource, start, start);
-    this.#envelope.reset(bytes, start, end);
-    while (this.#envelope.next()) {
-      if (this.#envelope.number === ENVELOPE_ANY) set(this.#resource, this.#envelope.start, this.#envelope.end);
+    this.envelope.reset(bytes, start, end);
+    while (this.envelope.next()) {
+      if (this.envelope.number === ENVELOPE_ANY) set(this.#resource, this.envelope.start, this.envelope.end);
     }
   }
 }

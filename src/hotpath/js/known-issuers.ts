@@ -20,12 +20,12 @@ const MAX_KEPT_BYTES = 64 * 1024;
  * is kept of what was found about them: whether they are valid, and who has signed whom, is asked for each leaf.
  */
 export class KnownIssuers {
-  readonly #bundles = new LastUsed<KnownBundle>();
-  readonly #intermediates = new LastUsed<X509Certificate>();
+  private readonly bundles = new LastUsed<KnownBundle>();
+  private readonly intermediates = new LastUsed<X509Certificate>();
 
   /** @throws as {@link TrustBundle.parsePem}. */
   bundle(pem: Buffer): KnownBundle {
-    return this.#bundles.get(pem, () => {
+    return this.bundles.get(pem, () => {
       const bundle = TrustBundle.parsePem(pem);
       return { anchors: bundle.list(), secretBody: encodeBundleSecret(bundle.toPem()) };
     });
@@ -33,21 +33,21 @@ export class KnownIssuers {
 
   /** The certificate of these bytes, by `parse` unless it is known. What that throws comes out. */
   intermediate(der: Buffer, parse: () => X509Certificate): X509Certificate {
-    return this.#intermediates.get(der, parse);
+    return this.intermediates.get(der, parse);
   }
 }
 
 /** The last few values, by the bytes that they were made of. */
 class LastUsed<V> {
   /** The last one first. */
-  #kept: readonly { readonly bytes: Buffer; readonly value: V }[] = [];
+  private kept: readonly { readonly bytes: Buffer; readonly value: V }[] = [];
 
   get(bytes: Buffer, make: () => V): V {
-    const found = this.#kept.find((kept) => kept.bytes.equals(bytes));
-    if (found !== undefined && found === this.#kept[0]) return found.value;
+    const found = this.kept.find((kept) => kept.bytes.equals(bytes));
+    if (found !== undefined && found === this.kept[0]) return found.value;
     const used = found ?? { bytes: Buffer.from(bytes), value: make() };
     if (bytes.length > MAX_KEPT_BYTES) return used.value;
-    this.#kept = [used, ...this.#kept.filter((kept) => kept !== found)].slice(0, MAX_KEPT);
+    this.kept = [used, ...this.kept.filter((kept) => kept !== found)].slice(0, MAX_KEPT);
     return used.value;
   }
 }

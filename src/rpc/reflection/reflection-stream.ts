@@ -19,104 +19,104 @@ export interface ReflectionStreamParts {
 
 /** One stream of questions: each is answered when the answer before it has been taken, so that who does not read holds one. */
 export class ReflectionStream implements CallEvents {
-  readonly #call: FramedCall;
-  readonly #parts: ReflectionStreamParts;
-  readonly #waiting: Buffer[] = [];
-  #received: Buffer[] = [];
-  #receivedBytes = 0;
-  #isAnswering = false;
-  #isHalfClosed = false;
-  #isOver = false;
+  private readonly call: FramedCall;
+  private readonly parts: ReflectionStreamParts;
+  private readonly waiting: Buffer[] = [];
+  private received: Buffer[] = [];
+  private receivedBytes = 0;
+  private isAnswering = false;
+  private isHalfClosed = false;
+  private isOver = false;
 
   constructor(call: FramedCall, parts: ReflectionStreamParts) {
-    this.#call = call;
-    this.#parts = parts;
+    this.call = call;
+    this.parts = parts;
     call.listen(this);
   }
 
   part(bytes: Buffer, isLast: boolean): void {
-    if (this.#isOver) return;
-    this.#receivedBytes += bytes.length;
-    if (this.#receivedBytes > MAX_REQUEST_BYTES) {
+    if (this.isOver) return;
+    this.receivedBytes += bytes.length;
+    if (this.receivedBytes > MAX_REQUEST_BYTES) {
       this.refuse(`request: got more than ${MAX_REQUEST_BYTES} bytes`);
       return;
     }
-    this.#received.push(Buffer.from(bytes));
+    this.received.push(Buffer.from(bytes));
     if (!isLast) return;
-    this.#waiting.push(Buffer.concat(this.#received));
-    this.#received = [];
-    this.#receivedBytes = 0;
-    if (this.#waiting.length > MAX_WAITING)
+    this.waiting.push(Buffer.concat(this.received));
+    this.received = [];
+    this.receivedBytes = 0;
+    if (this.waiting.length > MAX_WAITING)
       this.refuse(`got more than ${MAX_WAITING} requests before an answer was read`);
-    else if (!this.#parts.admits(this)) this.refuse('too many requests');
-    else void this.#answer();
+    else if (!this.parts.admits(this)) this.refuse('too many requests');
+    else void this.answer();
   }
 
   halfClosed(): void {
-    this.#isHalfClosed = true;
-    if (!this.#isAnswering) this.end();
+    this.isHalfClosed = true;
+    if (!this.isAnswering) this.end();
   }
 
   gone(): void {
-    this.#leave();
-    this.#parts.onGone(this);
+    this.leave();
+    this.parts.onGone(this);
   }
 
   /** It waits for its peer to ask: ended, it is gone at once, while an answer that nobody reads stays until its connection ends. */
   get isIdle(): boolean {
-    return !this.#isAnswering;
+    return !this.isAnswering;
   }
 
   /** Ends it with OK: what waits is not answered. */
   end(): void {
-    this.#leave();
-    this.#call.end();
+    this.leave();
+    this.call.end();
   }
 
   /** Ends it for more than a peer may have. */
   refuse(details: string): void {
-    this.#fail({ code: status.RESOURCE_EXHAUSTED, details });
+    this.fail({ code: status.RESOURCE_EXHAUSTED, details });
   }
 
   /** Answers what waits, one after the other. */
-  async #answer(): Promise<void> {
-    if (this.#isAnswering) return;
-    this.#isAnswering = true;
+  private async answer(): Promise<void> {
+    if (this.isAnswering) return;
+    this.isAnswering = true;
     try {
-      const answerTo = await this.#parts.answers();
-      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      const answerTo = await this.parts.answers();
+      for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
         const message = answerTo(next);
         if (message === undefined) {
-          this.#fail({
+          this.fail({
             code: status.INVALID_ARGUMENT,
             details: 'request: got bytes that are no ServerReflectionRequest',
           });
           return;
         }
-        await this.#send(message);
+        await this.send(message);
       }
     } catch (error) {
-      this.#fail(toStatusObject(error));
+      this.fail(toStatusObject(error));
       return;
     }
-    this.#isAnswering = false;
-    if (this.#isHalfClosed) this.end();
+    this.isAnswering = false;
+    if (this.isHalfClosed) this.end();
   }
 
   /** Resolves when the peer has room for all of it, or the call is over. */
-  #send(message: Buffer): Promise<void> {
-    return new Promise((resolve) => sendMessage(this.#call, message, resolve));
+  private send(message: Buffer): Promise<void> {
+    return new Promise((resolve) => sendMessage(this.call, message, resolve));
   }
 
-  #fail(failure: StatusText): void {
-    this.#leave();
-    this.#call.end(failure);
+  private fail(failure: StatusText): void {
+    this.leave();
+    this.call.end(failure);
   }
 
   /** Nothing more is answered. */
-  #leave(): void {
-    this.#isOver = true;
-    this.#waiting.length = 0;
-    this.#received = [];
+  private leave(): void {
+    this.isOver = true;
+    this.waiting.length = 0;
+    this.received = [];
   }
 }

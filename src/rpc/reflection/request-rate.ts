@@ -2,8 +2,8 @@ const PERIOD_MS = 1000;
 
 /** Counts requests, and tells when a second has had more than it may have. */
 export class RequestRate {
-  #count = 0;
-  #sinceMs = Number.NEGATIVE_INFINITY;
+  private count = 0;
+  private sinceMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly maxPerSecond: number,
@@ -14,11 +14,11 @@ export class RequestRate {
   /** Counts one. False when it is one too many. */
   allows(): boolean {
     const nowMs = this.now();
-    if (nowMs - this.#sinceMs >= PERIOD_MS) {
-      this.#sinceMs = nowMs;
-      this.#count = 0;
+    if (nowMs - this.sinceMs >= PERIOD_MS) {
+      this.sinceMs = nowMs;
+      this.count = 0;
     }
-    this.#count += 1;
-    return this.#count <= this.maxPerSecond;
+    this.count += 1;
+    return this.count <= this.maxPerSecond;
   }
 }

@@ -10,14 +10,14 @@ const FIRST_BYTES = 8192;
  * wiped at once, the rest by whoever took it.
  */
 export class JsonWriter {
-  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
-  #length = 0;
+  private bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  private length = 0;
 
   /** Text that is JSON already. */
   raw(json: string): this {
     const bytes = Buffer.byteLength(json);
-    this.#reserve(bytes);
-    this.#length += this.#bytes.write(json, this.#length);
+    this.reserve(bytes);
+    this.length += this.bytes.write(json, this.length);
     return this;
   }
 
@@ -28,33 +28,33 @@ export class JsonWriter {
 
   /** Bytes as a JSON string of base64. (ProtoJSON, "bytes") */
   base64(value: Uint8Array): this {
-    this.raw('"').#reserve(4 * Math.ceil(value.length / 3));
+    this.raw('"').reserve(4 * Math.ceil(value.length / 3));
     for (let at = 0; at < value.length; at += 3) {
       const [first = 0, second, third] = [value[at], value[at + 1], value[at + 2]];
       const bits = (first << 16) | ((second ?? 0) << 8) | (third ?? 0);
-      this.#push(BASE64_CODES[bits >> 18]);
-      this.#push(BASE64_CODES[(bits >> 12) & 63]);
-      this.#push(second === undefined ? PADDING : BASE64_CODES[(bits >> 6) & 63]);
-      this.#push(third === undefined ? PADDING : BASE64_CODES[bits & 63]);
+      this.push(BASE64_CODES[bits >> 18]);
+      this.push(BASE64_CODES[(bits >> 12) & 63]);
+      this.push(second === undefined ? PADDING : BASE64_CODES[(bits >> 6) & 63]);
+      this.push(third === undefined ? PADDING : BASE64_CODES[bits & 63]);
     }
     return this.raw('"');
   }
 
   /** What has been written; the caller's from now on, to be wiped when it is sent. */
   finish(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
+    return this.bytes.subarray(0, this.length);
   }
 
-  #push(byte: number | undefined): void {
-    this.#bytes[this.#length] = byte ?? PADDING;
-    this.#length += 1;
+  private push(byte: number | undefined): void {
+    this.bytes[this.length] = byte ?? PADDING;
+    this.length += 1;
   }
 
-  #reserve(bytes: number): void {
-    if (this.#length + bytes <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(2 * (this.#length + bytes));
-    this.#bytes.copy(larger, 0, 0, this.#length);
-    this.#bytes.fill(0);
-    this.#bytes = larger;
+  private reserve(bytes: number): void {
+    if (this.length + bytes <= this.bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(2 * (this.length + bytes));
+    this.bytes.copy(larger, 0, 0, this.length);
+    this.bytes.fill(0);
+    this.bytes = larger;
   }
 }

@@ -7,16 +7,16 @@ import { IdentityError } from '../../../errors/index.js';
  * whatever it can for them. (reference: Istio 4.13)
  */
 export class AllowedDirectories {
-  readonly #directories: readonly string[];
+  private readonly directories: readonly string[];
 
   /** `directories` are absolute; where there are none, no file is allowed. */
   constructor(directories: readonly string[]) {
-    this.#directories = directories.map(normalize);
+    this.directories = directories.map(normalize);
   }
 
   /** By the text of the path alone: when false, no file there is ever served. */
   mayHold(path: string): boolean {
-    return isAbsolute(path) && !path.includes('\0') && isBelowAny(normalize(path), this.#directories);
+    return isAbsolute(path) && !path.includes('\0') && isBelowAny(normalize(path), this.directories);
   }
 
   /**
@@ -25,17 +25,17 @@ export class AllowedDirectories {
    *   resolved, too.
    */
   async locate(path: string): Promise<string> {
-    if (!this.mayHold(path)) throw this.#outside(path, path);
+    if (!this.mayHold(path)) throw this.outside(path, path);
     const real = await anywhere.locate(path);
-    const directories = await Promise.all(this.#directories.map((one) => realpath(one).catch(() => undefined)));
+    const directories = await Promise.all(this.directories.map((one) => realpath(one).catch(() => undefined)));
     const known = directories.filter((one) => one !== undefined);
-    if (!isBelowAny(real, known)) throw this.#outside(path, real);
+    if (!isBelowAny(real, known)) throw this.outside(path, real);
     return real;
   }
 
-  #outside(path: string, real: string): IdentityError {
+  private outside(path: string, real: string): IdentityError {
     const told = real === path ? 'a place' : `a link to ${real},`;
-    const expected = `one below ${this.#directories.join(', ') || 'a directory of --secret-dir'}`;
+    const expected = `one below ${this.directories.join(', ') || 'a directory of --secret-dir'}`;
     return new IdentityError('ERR_SECRET_FILE_INVALID', `${path}: got ${told} outside, expected ${expected}`);
   }
 }

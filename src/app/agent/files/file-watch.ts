@@ -14,40 +14,40 @@ export interface FileWatchOptions {
 
 /** Calls whoever wants to look at files, one after the other, once a second; sleeps while nobody does. */
 export class FileWatch {
-  readonly #looks = new Set<() => Promise<void>>();
-  #next: ScheduledCall | undefined;
-  #round: Promise<void> | undefined;
-  #isClosed = false;
+  private readonly looks = new Set<() => Promise<void>>();
+  private next: ScheduledCall | undefined;
+  private round: Promise<void> | undefined;
+  private isClosed = false;
 
   constructor(private readonly options: FileWatchOptions) {}
 
   /** Calls `look`, which never rejects, again and again until the result is called. */
   add(look: () => Promise<void>): () => void {
-    this.#looks.add(look);
-    this.#plan();
-    return () => void this.#looks.delete(look);
+    this.looks.add(look);
+    this.plan();
+    return () => void this.looks.delete(look);
   }
 
   /** Resolves when nobody is looking any more. Safe to call twice. */
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#next?.cancel();
-    await this.#round;
+    this.isClosed = true;
+    this.next?.cancel();
+    await this.round;
   }
 
-  #plan(): void {
-    if (this.#next !== undefined || this.#round !== undefined || this.#isClosed || this.#looks.size === 0) return;
+  private plan(): void {
+    if (this.next !== undefined || this.round !== undefined || this.isClosed || this.looks.size === 0) return;
     const { timers, now } = this.options;
-    this.#next = timers.schedule(now() + PERIOD_MS, () => {
-      this.#next = undefined;
-      this.#round = this.#look().finally(() => {
-        this.#round = undefined;
-        this.#plan();
+    this.next = timers.schedule(now() + PERIOD_MS, () => {
+      this.next = undefined;
+      this.round = this.look().finally(() => {
+        this.round = undefined;
+        this.plan();
       });
     });
   }
 
-  async #look(): Promise<void> {
-    for (const look of this.#looks) if (!this.#isClosed) await look();
+  private async look(): Promise<void> {
+    for (const look of this.looks) if (!this.isClosed) await look();
   }
 }

@@ -39,9 +39,9 @@ export interface FilesOf<T> {
  */
 export class ReloadedFiles<T> {
   #value: T | undefined;
-  #marks: readonly (string | undefined)[] | undefined;
-  #stopWatching: (() => void) | undefined;
-  #isClosed = false;
+  private marks: readonly (string | undefined)[] | undefined;
+  private stopWatching: (() => void) | undefined;
+  private isClosed = false;
 
   /** Calls `onChange` after each change of the value, the first included. */
   constructor(
@@ -56,30 +56,30 @@ export class ReloadedFiles<T> {
 
   /** Reads the files for the first time, and goes on looking at them. Never rejects. */
   async open(): Promise<void> {
-    await this.#look();
-    if (!this.#isClosed) this.#stopWatching = this.surroundings.watch.add(() => this.#look());
+    await this.look();
+    if (!this.isClosed) this.stopWatching = this.surroundings.watch.add(() => this.look());
   }
 
   /** Discards the value. Safe to call twice. */
   close(): void {
-    this.#isClosed = true;
-    this.#stopWatching?.();
-    this.#take(undefined);
+    this.isClosed = true;
+    this.stopWatching?.();
+    this.take(undefined);
   }
 
-  async #look(): Promise<void> {
+  private async look(): Promise<void> {
     const { paths, optionalPaths = [] } = this.files;
     const all = [...paths, ...optionalPaths];
     const marks = await Promise.all(all.map(markOf));
-    if (this.#isClosed || this.#marks?.every((mark, index) => mark === marks[index])) return;
+    if (this.isClosed || this.marks?.every((mark, index) => mark === marks[index])) return;
     try {
-      await this.#read(all, marks);
+      await this.read(all, marks);
     } catch (error) {
-      this.#refused(error);
+      this.refused(error);
     }
   }
 
-  async #read(paths: readonly string[], marks: readonly (string | undefined)[]): Promise<void> {
+  private async read(paths: readonly string[], marks: readonly (string | undefined)[]): Promise<void> {
     const { files, surroundings } = this;
     const read: (SecretFile | undefined)[] = [];
     try {
@@ -88,40 +88,40 @@ export class ReloadedFiles<T> {
         read.push(isLeftOut ? undefined : await readSecretFile(await surroundings.directories.locate(path)));
       }
       const contents = read.map((file) => file?.content);
-      const value = await files.parse(contents, (problem) => this.#complain(problem));
+      const value = await files.parse(contents, (problem) => this.complain(problem));
       // Those of what was read: if a file has changed since, the next look finds another one.
-      this.#marks = read.map((file) => file?.mark);
-      this.#accept(value);
+      this.marks = read.map((file) => file?.mark);
+      this.accept(value);
     } finally {
       for (const file of read) file?.content.fill(0);
     }
   }
 
-  #accept(value: T): void {
+  private accept(value: T): void {
     const { what, paths, isSame, discard } = this.files;
     const known = this.#value;
-    if (this.#isClosed || (known !== undefined && isSame(known, value))) {
+    if (this.isClosed || (known !== undefined && isSame(known, value))) {
       discard?.(value);
       return;
     }
-    this.#take(value);
+    this.take(value);
     this.surroundings.log.info('secret files read', { [Field.resourceName]: what, [Field.path]: paths.join(' ') });
   }
 
-  #take(value: T | undefined): void {
+  private take(value: T | undefined): void {
     const previous = this.#value;
     this.#value = value;
     if (value !== undefined) this.onChange();
     if (previous !== undefined) this.files.discard?.(previous);
   }
 
-  #refused(error: unknown): void {
+  private refused(error: unknown): void {
     // Whatever it was may have been the moment: it is tried again at each look.
-    this.#marks = undefined;
-    this.#complain(error);
+    this.marks = undefined;
+    this.complain(error);
   }
 
-  #complain(error: unknown): void {
+  private complain(error: unknown): void {
     const message =
       this.#value === undefined ? 'secret files refused' : 'secret files refused, the last good content stays';
     this.surroundings.log.warn(message, {

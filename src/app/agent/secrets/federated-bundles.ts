@@ -15,9 +15,9 @@ export interface FederatedBundlesOptions extends FileSurroundings {
 
 /** The roots of other trust domains, from files. A domain whose file has never been good is not there. */
 export class FederatedBundles {
-  readonly #bundles = new Map<string, ReloadedFiles<TrustBundle>>();
-  readonly #contents = new Map<string, SecretContent>();
-  readonly #listeners = new Set<(domain: string) => void>();
+  private readonly bundles = new Map<string, ReloadedFiles<TrustBundle>>();
+  private readonly contents = new Map<string, SecretContent>();
+  private readonly listeners = new Set<(domain: string) => void>();
   #pems: ReadonlyMap<string, Buffer> = new Map();
 
   constructor(private readonly options: FederatedBundlesOptions) {
@@ -28,22 +28,22 @@ export class FederatedBundles {
         parse: ([pem = Buffer.alloc(0)]: readonly (Buffer | undefined)[]) => parseLivingBundle(pem, options.now()),
         isSame: (one: TrustBundle, other: TrustBundle) => one.equals(other),
       };
-      this.#bundles.set(domain, new ReloadedFiles(files, options, () => this.#changed(domain)));
+      this.bundles.set(domain, new ReloadedFiles(files, options, () => this.changed(domain)));
     }
   }
 
   /** Reads all files for the first time, and goes on looking at them. Never rejects. */
   async open(): Promise<void> {
-    await Promise.all([...this.#bundles.values()].map((one) => one.open()));
+    await Promise.all([...this.bundles.values()].map((one) => one.open()));
   }
 
   /** Whether the domain is configured. */
   has(domain: string): boolean {
-    return this.#bundles.has(domain);
+    return this.bundles.has(domain);
   }
 
   bundle(domain: string): SecretContent | undefined {
-    return this.#contents.get(domain);
+    return this.contents.get(domain);
   }
 
   /** The PEM of all that are there, by their domain; the same object until one of them changes. */
@@ -53,22 +53,22 @@ export class FederatedBundles {
 
   /** Calls `listener` with the domain of each bundle that changes, until the result is called. */
   onChange(listener: (domain: string) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
   }
 
   close(): void {
-    for (const one of this.#bundles.values()) one.close();
+    for (const one of this.bundles.values()) one.close();
   }
 
-  #changed(domain: string): void {
+  private changed(domain: string): void {
     const { peerUris } = this.options;
     const pems = new Map<string, Buffer>();
-    for (const [name, { value }] of this.#bundles) if (value !== undefined) pems.set(name, value.toPem());
+    for (const [name, { value }] of this.bundles) if (value !== undefined) pems.set(name, value.toPem());
     this.#pems = pems;
     const pem = pems.get(domain);
     if (pem === undefined) return;
-    this.#contents.set(domain, new SecretContent('validation-context', encodeValidationContext(pem, { peerUris })));
-    for (const listener of this.#listeners) listener(domain);
+    this.contents.set(domain, new SecretContent('validation-context', encodeValidationContext(pem, { peerUris })));
+    for (const listener of this.listeners) listener(domain);
   }
 }

@@ -44,13 +44,13 @@ interface Entry {
 
 /** The secrets that are files, by their resource names: read while a stream wants them, and once for all streams. */
 export class FileSecrets {
-  readonly #entries = new Map<string, Entry>();
+  private readonly entries = new Map<string, Entry>();
 
   constructor(private readonly options: FileSecretsOptions) {}
 
   /** How many names are read and watched. */
   get size(): number {
-    return this.#entries.size;
+    return this.entries.size;
   }
 
   /** True for names that mean files which may be served, whether they are there or not. */
@@ -68,14 +68,14 @@ export class FileSecrets {
     const wanted = new Map<string, Entry>();
     return {
       secret: (name) => {
-        const entry = wanted.get(name) ?? this.#enter(name, changed);
+        const entry = wanted.get(name) ?? this.enter(name, changed);
         if (entry !== undefined) wanted.set(name, entry);
         return entry?.files.value;
       },
       close: () => {
         for (const [name, { listeners }] of wanted) {
           listeners.delete(changed);
-          if (listeners.size === 0) this.#leave(name);
+          if (listeners.size === 0) this.leave(name);
         }
         wanted.clear();
       },
@@ -84,37 +84,37 @@ export class FileSecrets {
 
   /** Forgets all. No stream may be served any more. */
   close(): void {
-    for (const name of [...this.#entries.keys()]) this.#leave(name);
+    for (const name of [...this.entries.keys()]) this.leave(name);
   }
 
-  #enter(name: string, changed: (name: string) => void): Entry | undefined {
-    const entry = this.#entries.get(name) ?? this.#open(name);
+  private enter(name: string, changed: (name: string) => void): Entry | undefined {
+    const entry = this.entries.get(name) ?? this.open(name);
     entry?.listeners.add(changed);
     return entry;
   }
 
-  #open(name: string): Entry | undefined {
+  private open(name: string): Entry | undefined {
     if (!this.mayServe(name)) return undefined;
-    if (this.#entries.size >= MAX_FILE_SECRETS) {
+    if (this.entries.size >= MAX_FILE_SECRETS) {
       this.options.log.warn('too many secret files', { [Field.count]: MAX_FILE_SECRETS });
       return undefined;
     }
     const listeners: Entry['listeners'] = new Set();
-    const files = new ReloadedFiles(this.#filesOf(name), this.options, () => {
+    const files = new ReloadedFiles(this.filesOf(name), this.options, () => {
       for (const listener of listeners) listener(name);
     });
     const entry = { files, listeners };
-    this.#entries.set(name, entry);
+    this.entries.set(name, entry);
     void files.open();
     return entry;
   }
 
-  #leave(name: string): void {
-    this.#entries.get(name)?.files.close();
-    this.#entries.delete(name);
+  private leave(name: string): void {
+    this.entries.get(name)?.files.close();
+    this.entries.delete(name);
   }
 
-  #filesOf(name: string): FilesOf<SecretContent> {
+  private filesOf(name: string): FilesOf<SecretContent> {
     const common = {
       what: name,
       isSame: (one: SecretContent, other: SecretContent) => one.version === other.version,
@@ -129,13 +129,13 @@ export class FileSecrets {
         ...common,
         paths: [certificate, privateKey],
         optionalPaths: [certificate + STAPLE_SUFFIX],
-        parse: (contents, complain) => this.#parseCertificate(contents, complain),
+        parse: (contents, complain) => this.parseCertificate(contents, complain),
       };
     }
-    return { ...common, paths: [file?.path ?? ''], parse: (contents) => this.#parseBundle(contents) };
+    return { ...common, paths: [file?.path ?? ''], parse: (contents) => this.parseBundle(contents) };
   }
 
-  async #parseCertificate(
+  private async parseCertificate(
     [chain, key, staple]: readonly (Buffer | undefined)[],
     complain: (problem: IdentityError) => void,
   ): Promise<SecretContent> {
@@ -158,7 +158,7 @@ export class FileSecrets {
     return new SecretContent('certificate', provided);
   }
 
-  #parseBundle([pem]: readonly (Buffer | undefined)[]): SecretContent {
+  private parseBundle([pem]: readonly (Buffer | undefined)[]): SecretContent {
     const bundle = parseLivingBundle(present(pem), this.options.now());
     return new SecretContent('validation-context', encodeValidationContext(bundle.toPem()));
   }

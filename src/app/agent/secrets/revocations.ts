@@ -4,8 +4,8 @@ import type { Revocations } from './workload-secrets.js';
 
 /** The certificate revocation lists of one file. A missing file means none, as to Istio's agent. (reference: Istio A21) */
 export class RevocationFile implements Revocations {
-  readonly #file: ReloadedFiles<Buffer>;
-  readonly #listeners = new Set<() => void>();
+  private readonly file: ReloadedFiles<Buffer>;
+  private readonly listeners = new Set<() => void>();
 
   constructor(path: string, surroundings: FileSurroundings) {
     const files = {
@@ -14,27 +14,27 @@ export class RevocationFile implements Revocations {
       parse: ([pem = Buffer.alloc(0)]: readonly (Buffer | undefined)[]) => parseCrls(pem),
       isSame: (one: Buffer, other: Buffer) => one.equals(other),
     };
-    this.#file = new ReloadedFiles(files, surroundings, () => {
-      for (const listener of this.#listeners) listener();
+    this.file = new ReloadedFiles(files, surroundings, () => {
+      for (const listener of this.listeners) listener();
     });
   }
 
   get value(): Buffer | undefined {
-    return this.#file.value;
+    return this.file.value;
   }
 
   /** Reads it for the first time, and goes on looking at it. Never rejects. */
   open(): Promise<void> {
-    return this.#file.open();
+    return this.file.open();
   }
 
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
   }
 
   close(): void {
-    this.#file.close();
+    this.file.close();
   }
 }
 

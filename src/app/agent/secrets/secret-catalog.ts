@@ -25,7 +25,7 @@ export interface CatalogSurroundings {
 /** All secrets that an agent can serve: those of its workloads, and those that are files. */
 export class SecretCatalog {
   /** Goes with its workload: nobody else holds what belongs to it. */
-  readonly #ofWorkloads = new WeakMap<WorkloadIdentity, WorkloadSecrets>();
+  private readonly ofWorkloads = new WeakMap<WorkloadIdentity, WorkloadSecrets>();
 
   private constructor(
     readonly files: FileSecrets,
@@ -63,10 +63,10 @@ export class SecretCatalog {
 
   /** The secrets of a workload: the same for all its streams, so that their bytes are made once. */
   of(identity: WorkloadIdentity): WorkloadSecrets {
-    const known = this.#ofWorkloads.get(identity);
+    const known = this.ofWorkloads.get(identity);
     if (known !== undefined) return known;
     const secrets = new WorkloadSecrets(identity, this.options);
-    this.#ofWorkloads.set(identity, secrets);
+    this.ofWorkloads.set(identity, secrets);
     return secrets;
   }
 }

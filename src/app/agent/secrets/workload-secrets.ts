@@ -28,11 +28,11 @@ export interface WorkloadListener {
 /** The secrets of one workload, by their resource names, as its identity and the trust bundles of others change. */
 export class WorkloadSecrets {
   // Most of thousands of workloads never need these.
-  #bundle: Derived<[SecretContent, Buffer | undefined], SecretContent> | undefined;
-  #allBundles: Derived<[SecretContent, ReadonlyMap<string, Buffer>], SecretContent> | undefined;
-  #ticketKeys: SessionTicketKeys | undefined;
-  readonly #listeners = new Set<WorkloadListener>();
-  #unfollow = (): void => {};
+  private bundle: Derived<[SecretContent, Buffer | undefined], SecretContent> | undefined;
+  private allBundles: Derived<[SecretContent, ReadonlyMap<string, Buffer>], SecretContent> | undefined;
+  private ticketKeys: SessionTicketKeys | undefined;
+  private readonly listeners = new Set<WorkloadListener>();
+  private unfollow = (): void => {};
 
   constructor(
     private readonly identity: WorkloadIdentity,
@@ -41,7 +41,7 @@ export class WorkloadSecrets {
 
   /** The newest content of a name; `undefined` when it is none of this workload's, or is not there yet. */
   secret(name: string): SecretContent | undefined {
-    const meaning = this.#meaningOf(name);
+    const meaning = this.meaningOf(name);
     if (meaning === undefined) return undefined;
     if (typeof meaning === 'object') return this.options.federated.bundle(meaning.federatedDomain);
     switch (meaning) {
@@ -49,14 +49,14 @@ export class WorkloadSecrets {
         return this.identity.certificate();
       case 'bundle': {
         const bundle = this.identity.bundle();
-        return bundle && this.#validationContext(bundle);
+        return bundle && this.validationContext(bundle);
       }
       case 'all-bundles': {
         const bundle = this.identity.bundle();
-        return bundle && this.#spiffeValidator(bundle);
+        return bundle && this.spiffeValidator(bundle);
       }
       case 'session-ticket-keys':
-        return this.#sessionTicketKeys().content();
+        return this.sessionTicketKeys().content();
       default:
         return meaning satisfies never;
     }
@@ -64,74 +64,74 @@ export class WorkloadSecrets {
 
   /** True for names that are this workload's, whether there is anything yet or not. */
   mayServe(name: string): boolean {
-    const meaning = this.#meaningOf(name);
+    const meaning = this.meaningOf(name);
     return typeof meaning === 'object' ? this.options.federated.has(meaning.federatedDomain) : meaning !== undefined;
   }
 
   /** Tells `listener` the names of what changes, until {@link unsubscribe}. */
   subscribe(listener: WorkloadListener): void {
-    if (this.#listeners.size === 0) this.#follow();
-    this.#listeners.add(listener);
+    if (this.listeners.size === 0) this.follow();
+    this.listeners.add(listener);
   }
 
   unsubscribe(listener: WorkloadListener): void {
-    if (this.#listeners.delete(listener) && this.#listeners.size === 0) this.#unfollow();
+    if (this.listeners.delete(listener) && this.listeners.size === 0) this.unfollow();
   }
 
   /** The CA's own bundle, unless there is more to say. */
-  #validationContext(bundle: SecretContent): SecretContent {
+  private validationContext(bundle: SecretContent): SecretContent {
     const { peerUris, revocations } = this.options;
     if (revocations.value === undefined && peerUris.length === 0) return bundle;
-    this.#bundle ??= new Derived((from, crlPem) =>
+    this.bundle ??= new Derived((from, crlPem) =>
       validationContext(encodeValidationContext(trustedCaOf(from.body), { crlPem, peerUris })),
     );
-    return this.#bundle.of(bundle, revocations.value);
+    return this.bundle.of(bundle, revocations.value);
   }
 
-  #spiffeValidator(bundle: SecretContent): SecretContent {
+  private spiffeValidator(bundle: SecretContent): SecretContent {
     const { peerUris, federated } = this.options;
-    this.#allBundles ??= new Derived((from, others) => {
+    this.allBundles ??= new Derived((from, others) => {
       const all = new Map([[this.identity.spiffeId.trustDomain.name, trustedCaOf(from.body)], ...others]);
       return validationContext(encodeSpiffeValidator(all, peerUris));
     });
-    return this.#allBundles.of(bundle, federated.pems);
+    return this.allBundles.of(bundle, federated.pems);
   }
 
-  #sessionTicketKeys(): SessionTicketKeys {
-    this.#ticketKeys ??= new SessionTicketKeys({
+  private sessionTicketKeys(): SessionTicketKeys {
+    this.ticketKeys ??= new SessionTicketKeys({
       ...this.options,
-      onChange: () => this.#changed([this.options.names.sessionTicketKeys ?? []].flat()),
-      isWanted: () => this.#listeners.size > 0,
+      onChange: () => this.changed([this.options.names.sessionTicketKeys ?? []].flat()),
+      isWanted: () => this.listeners.size > 0,
     });
-    return this.#ticketKeys;
+    return this.ticketKeys;
   }
 
   /** Once for all streams: they are thousands. */
-  #follow(): void {
+  private follow(): void {
     const { names, federated, revocations } = this.options;
     const ends = [
       this.identity.onChange(({ certificate, bundle }) => {
-        const ofBundle = bundle ? [...this.#namesOf('bundle'), ...names.allBundles] : [];
-        this.#changed(certificate ? [...ofBundle, ...this.#namesOf('certificate')] : ofBundle);
+        const ofBundle = bundle ? [...this.namesOf('bundle'), ...names.allBundles] : [];
+        this.changed(certificate ? [...ofBundle, ...this.namesOf('certificate')] : ofBundle);
       }),
-      federated.onChange((domain) => this.#changed([federatedName(domain), ...names.allBundles])),
-      revocations.onChange(() => this.#changed(this.#namesOf('bundle'))),
+      federated.onChange((domain) => this.changed([federatedName(domain), ...names.allBundles])),
+      revocations.onChange(() => this.changed(this.namesOf('bundle'))),
     ];
-    this.#unfollow = () => {
+    this.unfollow = () => {
       for (const end of ends) end();
     };
   }
 
-  #namesOf(which: 'certificate' | 'bundle'): readonly string[] {
+  private namesOf(which: 'certificate' | 'bundle'): readonly string[] {
     return namesOf(which, { spiffeId: this.identity.spiffeId, names: this.options.names });
   }
 
-  #meaningOf(name: string): WorkloadName | undefined {
+  private meaningOf(name: string): WorkloadName | undefined {
     return workloadNameOf(name, { spiffeId: this.identity.spiffeId, names: this.options.names });
   }
 
-  #changed(names: readonly string[]): void {
-    for (const listener of this.#listeners) listener.changed(names);
+  private changed(names: readonly string[]): void {
+    for (const listener of this.listeners) listener.changed(names);
   }
 }
 
