@@ -12,8 +12,8 @@ const INTERRUPT_BUDGET = 660_000;
  * What runs for minutes is optimised all the same, and better known by then.
  *
  * An agent keeps nearly all that it makes while Envoys connect: a young generation that grows is copied around for up to
- * 50 ms a time, a small one for less in all and 15 MB smaller. That holds for an agent without threads: each thread makes a
- * heap of its own, for which V8 sets this flag back, and with thousands of pods a large one takes less time. (docs/performance.md)
+ * 50 ms a time, a small one for less in all and 15 MB smaller. That holds until a thread makes a heap of its own, for which V8
+ * sets this flag back; the threads of the pool set it again (hotpath/worker.ts).
  */
 export function setV8Flags(command: string | undefined): void {
   setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);

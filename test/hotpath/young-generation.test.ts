@@ -1,0 +1,26 @@
+import { execFileSync } from 'node:child_process';
+import t from 'tap';
+
+const POOL = new URL('../../src/hotpath/pool.js', import.meta.url).href;
+
+/** How large V8's young generation is, in megabytes, when much was made and kept; with a thread of the pool or without. */
+function youngMegabytes(hasThread: boolean): number {
+  const program = `
+    import { getHeapSpaceStatistics } from 'node:v8';
+    import { createPooledHotPath } from ${JSON.stringify(POOL)};
+    const pool = createPooledHotPath({
+      threads: { min: 0, max: 1 }, idleTimeoutMs: 60_000, maxQueue: 10, taskTimeoutMs: 60_000,
+    });
+    if (${hasThread}) await pool.prepare({ spiffeId: 'spiffe://cluster.local/ns/foo/sa/bar', keyType: 'ec-p256' });
+    const kept = [];
+    for (let n = 0; n < 500_000; n += 1) kept.push({ n, next: [n] });
+    const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+    console.log(young.space_size / 1024 / 1024);
+    await pool.close();`;
+  return Number(execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' }));
+}
+
+t.test('a thread of the pool keeps the young generation of the process small', async (t) => {
+  t.ok(youngMegabytes(false) > 4, 'by itself it grows');
+  t.ok(youngMegabytes(true) <= 2);
+});
