@@ -5,6 +5,7 @@ import { KEY_TYPES, type KeyType } from '../src/hotpath/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
 import { ask, type Case, rate } from './harness.js';
 import { addonOrThrow, proveKeyAndCsr, provePositive, SPIFFE_ID, valuesOf } from './material.js';
+import { buildGoPrepare } from './peers/go-prepare.js';
 
 const addon = addonOrThrow();
 const native = await loadOperation('native', 'prepare');
@@ -38,16 +39,34 @@ const bareRsaCase = rate({
   check: ({ length }) => provePositive(length),
 });
 
+/** As many that the start of its process, about 2 ms, hardly counts. */
+const GO_COUNT = 1000;
+
+const goPrepare = buildGoPrepare();
+const goCases =
+  goPrepare === undefined
+    ? []
+    : [
+        rate({
+          group: 'ec-p256',
+          name: 'Go',
+          itemsPerCall: GO_COUNT,
+          run: () => goPrepare(GO_COUNT, SPIFFE_ID),
+          check: proveKeyAndCsr,
+        }),
+      ];
+
 await ask({
   name: 'prepare',
   question: 'How many keys with their CSRs can one core make?',
-  note: 'bare: key generation and one signature, nothing else; EC by a loop in the addon, RSA by node:crypto. native and js: in batches of 32, as they come through the pool; "alone" is one a call. An RSA key takes as long as its primes are hard to find, so its rates have no ratio.',
+  note: 'bare: key generation and one signature, nothing else; EC by a loop in the addon, RSA by node:crypto. native and js: in batches of 32, as they come through the pool; "alone" is one a call. Go: its standard library on one core, where there is a Go. An RSA key takes as long as its primes are hard to find, so its rates have no ratio.',
   workers: 0,
   cases: [
     bareEcCase('ec-p256', 500),
     prepareCase('ec-p256', 'native', native, BATCH),
     prepareCase('ec-p256', 'native, alone', native, 1),
     prepareCase('ec-p256', 'js', js, BATCH),
+    ...goCases,
     bareEcCase('ec-p384', 20),
     prepareCase('ec-p384', 'native', native, BATCH),
     prepareCase('ec-p384', 'js', js, BATCH),
@@ -58,6 +77,7 @@ await ask({
   ratios: [
     { group: 'ec-p256', of: 'native', to: 'bare', atLeast: 0.8 },
     { group: 'ec-p256', of: 'native', to: 'js', atLeast: 4 },
+    ...goCases.map(({ group, name }) => ({ group, of: 'native', to: name, atLeast: 4 })),
     { group: 'ec-p256', of: 'native, alone', to: 'bare' },
     { group: 'ec-p384', of: 'native', to: 'bare' },
     { group: 'ec-p384', of: 'native', to: 'js' },

@@ -1,0 +1,3 @@
+module sidecert.dev/bench/go-prepare
+
+go 1.21
