@@ -103,7 +103,8 @@ t.test('version tells who would do the cryptography under the same settings, als
 
 t.test('of the addons for several machines the one for this is taken, and version tells who works', async (t) => {
   const { program, directory } = shippedWithoutAddon(t);
-  const version = () => spawnSync(process.execPath, [program, 'version'], { encoding: 'utf8' }).stdout;
+  const args = [program, 'version', '--hot-path', 'auto'];
+  const version = () => spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout;
   const prebuilds = join(directory, 'dist/threads/prebuilds');
   for (const machine of ['linux-x64', 'linux-arm64', 'darwin-arm64']) {
     mkdirSync(join(prebuilds, machine), { recursive: true });
