@@ -18,26 +18,21 @@ export class InTurns<T> {
   add(all: readonly T[]): void {
     for (const one of all) this.waiting.push(one);
     if (this.isPlanned) return;
-    if (all.length > 1) this.plan();
-    else this.turn();
-  }
-
-  private plan(): void {
+    // Before anything is done: who is told may add something.
     this.isPlanned = true;
-    this.later(() => this.turn());
+    if (all.length > 1) this.later(() => this.turn());
+    else this.turn();
   }
 
   private turn(): void {
     const { waiting } = this;
     const end = Math.min(waiting.length, this.next + this.perTurn);
-    // Planned before anything is done: who is told may add something.
-    this.isPlanned = true;
     for (; this.next < end; this.next += 1) {
       const one = waiting[this.next];
       if (one !== undefined) this.act(one);
     }
     if (this.next < waiting.length) {
-      this.plan();
+      this.later(() => this.turn());
       return;
     }
     this.isPlanned = false;
