@@ -1,5 +1,7 @@
+import { closeSync, openSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { Field, type Logger } from '../telemetry/index.js';
+import { everyUnreferenced } from './every.js';
 
 /** Resolves when `server` listens; rejects with the reason why it cannot. */
 export function listening(
@@ -15,17 +17,40 @@ export function listening(
   });
 }
 
+/** How often a server asks whether there are descriptors left. */
+const DESCRIPTOR_CHECK_MS = 5000;
+
 /**
- * An accept that fails (EMFILE, ENFILE, ENOBUFS) is an `error` event of the server, which would end the process if nobody heard it.
- * Said once until an accept succeeds again: the same peer comes back within milliseconds.
+ * Says that `server` cannot accept, once until it can again: the same peer comes back within milliseconds. ENFILE, ENOBUFS and
+ * their like are an `error` event, which would end the process if nobody heard it. Of a process without descriptors nobody is
+ * told: libuv keeps one back and closes every newcomer with it (`uv__emfile_trick`). So that is asked for.
  */
-export function surviveAcceptErrors(server: Server, logger: Logger): void {
+export function watchAccepts(server: Server, logger: Logger): void {
   let isFailing = false;
-  server.on('error', (error) => {
-    if (!isFailing) logger.error('connection could not be accepted', { [Field.error]: error.message });
+  const failed = (error: string): void => {
+    if (!isFailing) logger.error('connection could not be accepted', { [Field.error]: error });
     isFailing = true;
-  });
-  server.on('connection', () => {
+  };
+  const accepts = (): void => {
     isFailing = false;
+  };
+  const stopChecks = everyUnreferenced(DESCRIPTOR_CHECK_MS, () => {
+    const shortage = descriptorShortage();
+    if (shortage === undefined) accepts();
+    else failed(shortage);
   });
+  server.on('error', (error) => failed(error.message));
+  server.on('connection', accepts);
+  server.once('close', stopChecks);
+}
+
+/** What the system says when there is no descriptor left, for this process or for anybody. (open(2)) */
+function descriptorShortage(): 'EMFILE' | 'ENFILE' | undefined {
+  try {
+    closeSync(openSync('/dev/null', 'r'));
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'EMFILE' || code === 'ENFILE' ? code : undefined;
+  }
 }

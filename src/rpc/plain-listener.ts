@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { wrapError } from '../errors/index.js';
 import type { Logger } from '../telemetry/index.js';
-import { listening, surviveAcceptErrors } from './node-accept.js';
+import { listening, watchAccepts } from './node-accept.js';
 import { claimSocketPath, publishSocket, removeSocket } from './socket-file.js';
 import type { Listener } from './unix-listener.js';
 
@@ -30,12 +30,12 @@ export async function listenPlain({ at, backlog, onSocket, logger }: PlainListen
   try {
     if ('host' in at) {
       await listening(server, { ...at, backlog });
-      surviveAcceptErrors(server, logger);
+      watchAccepts(server, logger);
       return { address: listenerAddress(server), close: async () => void closeOnce(server) };
     }
     await claimSocketPath(at.path, { takesOver: at.takesOver === true });
     const file = await publishSocket(at.path, at.mode, (path) => listening(server, { path, backlog }));
-    surviveAcceptErrors(server, logger);
+    watchAccepts(server, logger);
     return {
       address: at.path,
       async close() {

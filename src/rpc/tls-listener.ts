@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { wrapError } from '../errors/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
-import { listening, surviveAcceptErrors } from './node-accept.js';
+import { listening, watchAccepts } from './node-accept.js';
 import { listenerAddress } from './plain-listener.js';
 import type { Listener } from './unix-listener.js';
 
@@ -65,7 +65,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   await listening(server, { host, port, backlog }).catch((error: unknown) => {
     throw wrapError('ERR_LISTEN_FAILED', `${host}:${port} cannot be listened on`, error);
   });
-  surviveAcceptErrors(server, logger);
+  watchAccepts(server, logger);
   return {
     address: listenerAddress(server),
     setCertificate(certificate) {

@@ -5,7 +5,7 @@ import { Outbox, type Wire } from '../http2/index.js';
 import { openSocketHub, type SocketHub } from '../platform/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 import { HubWire } from './hub-wire.js';
-import { listening, surviveAcceptErrors } from './node-accept.js';
+import { listening, watchAccepts } from './node-accept.js';
 import { claimSocketPath, publishSocket, removeSocket } from './socket-file.js';
 import { SocketQueue } from './socket-queue.js';
 import { SocketWire } from './socket-wire.js';
@@ -78,7 +78,7 @@ function nodeAcceptor({ onWire, logger }: UnixListenerOptions): Acceptor {
   return {
     async listen(path, backlog) {
       await listening(server, { path, backlog });
-      surviveAcceptErrors(server, logger);
+      watchAccepts(server, logger);
     },
     close() {
       server.close();

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { loadAddon } from '../../src/addon/index.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { SecretHunt } from '../support/secret-hunt.js';
@@ -13,6 +13,7 @@ const timeout = 100_000;
 const isRoot = process.getuid?.() === 0;
 const addon = loadAddon();
 const withoutAddon = addon.kind === 'absent' && addon.reason;
+const NATIVE = ['--hot-path', 'native'];
 
 /** Why a test cannot run: a tool that is not on this machine. */
 function lacks(tool: string): string | false {
@@ -23,7 +24,7 @@ t.test('row 78: a crash of an agent leaves no core file', { timeout, skip: witho
   const agents = await serveAgents(t);
   // As much as it may: the process itself must not be one that is dumped.
   const wrapper = ['sh', '-c', 'ulimit -c unlimited && cd "$0" && exec "$@"', agents.directory];
-  const agent = await agents.start({ wrapper });
+  const agent = await agents.start({ wrapper, args: NATIVE });
   await takeKey(openSdsClient(t, agents.socket));
   agent.kill('SIGSEGV');
   t.equal(await agent.ended, 'SIGSEGV');
@@ -35,7 +36,7 @@ t.test(
   { timeout, skip: withoutAddon || lacks('gdb') || (isRoot && lacks('setpriv')) },
   async (t) => {
     const agents = await serveAgents(t);
-    const agent = await agents.start();
+    const agent = await agents.start({ args: NATIVE });
     // Root, too, without its privileges: the files of a process that is not dumpable are not its user's.
     const user = isRoot ? ['setpriv', '--bounding-set', '-all', '--inh-caps', '-all'] : ['env'];
     const [command = '', ...args] = [...user, 'gdb', '-p', String(agent.pid), '-batch', '-ex', 'info registers'];
@@ -132,26 +133,48 @@ function decodedTarget(line: string): string {
   return decoded(head);
 }
 
+/** An agent with descriptors for ten of thirty newcomers, and what lifts that limit. */
+async function outOfDescriptors(t: Test, hotPath: 'native' | 'js') {
+  const agents = await serveAgents(t);
+  // No room is kept here, so that it is the system that says no.
+  const agent = await agents.start({ args: ['--hot-path', hotPath] });
+  const victim = openSdsClient(t, agents.socket);
+  await takeKey(victim);
+  const limit = (soft: number) => {
+    t.equal(spawnSync('prlimit', ['--pid', String(agent.pid), `--nofile=${soft}:20000`]).status, 0);
+  };
+  limit(readdirSync(`/proc/${agent.pid}/fd`).length + 10);
+  const newcomers = Array.from({ length: 30 }, () => openSdsClient(t, agents.socket));
+  for (const client of newcomers) client.request({ names: ['default'], nodeId: 'envoy' });
+  await agent.says('"connection could not be accepted"');
+  await victim.roundTrip();
+  t.match(agent.err, /"error":"EMFILE"/);
+  t.equal(agent.err.split('could not be accepted').length, 2, 'said once');
+  return { socket: agents.socket, newcomers, lift: () => limit(10_000) };
+}
+
 t.test(
   'row 70: an agent out of descriptors says so once, serves whom it has, and accepts again when there are some',
+  { timeout, skip: withoutAddon || lacks('prlimit') },
+  async (t) => {
+    const { newcomers, lift } = await outOfDescriptors(t, 'native');
+    lift();
+    await Promise.all(newcomers.map((client) => nextKey(client)));
+  },
+);
+
+t.test(
+  'row 70: without the addon newcomers are turned away as long, and whoever comes back then is served',
   { timeout, skip: lacks('prlimit') },
   async (t) => {
-    const agents = await serveAgents(t);
-    // No room is kept here, so that it is the system that says no.
-    const agent = await agents.start();
-    const victim = openSdsClient(t, agents.socket);
-    await takeKey(victim);
-    const inUse = readdirSync(`/proc/${agent.pid}/fd`).length;
-    const limit = (soft: number) => spawnSync('prlimit', ['--pid', String(agent.pid), `--nofile=${soft}:20000`]).status;
-    t.equal(limit(inUse + 10), 0);
-    const clients = Array.from({ length: 30 }, () => openSdsClient(t, agents.socket));
-    for (const client of clients) client.request({ names: ['default'], nodeId: 'envoy' });
-    await agent.says('"connection could not be accepted"');
-    await victim.roundTrip();
-    t.match(agent.err, /"error":"EMFILE"/);
-    t.equal(agent.err.split('could not be accepted').length, 2, 'said once');
-    t.equal(limit(10_000), 0);
-    await Promise.all(clients.map((client) => nextKey(client)));
+    const { socket, newcomers, lift } = await outOfDescriptors(t, 'js');
+    const answers = await Promise.allSettled(newcomers.map((client) => nextKey(client)));
+    t.ok(
+      answers.some(({ status }) => status === 'rejected'),
+      'Node.js closes them itself',
+    );
+    lift();
+    await Promise.all(newcomers.map(() => takeKey(openSdsClient(t, socket))));
   },
 );
 
