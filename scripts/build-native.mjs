@@ -22,7 +22,7 @@ export const ADDON_SOURCES = ['binding.gyp', 'native', 'scripts/build-native.mjs
 
 /** What the build needs on the PATH, and is not there. */
 export async function missingTools(env = process.env) {
-  const wanted = [[env.CXX ?? 'c++', 'g++', 'clang++'], ['make', 'gmake'], [env.PYTHON ?? 'python3']];
+  const wanted = [[env.CXX || 'c++', 'g++', 'clang++'], ['make', 'gmake'], [env.PYTHON || 'python3']];
   const missing = [];
   for (const names of wanted) {
     const found = await Promise.all(names.map((name) => isOnPath(name, env)));

@@ -13,7 +13,7 @@ const ADDON_STAMP = 'node_modules/.sidecert-addon-stamp';
 const ADDON_LIMIT_MS = 600_000;
 
 const NO_ADDON_MEANS =
-  'Everything works without it, in JavaScript: a key with its CSR then costs about 5 times as much CPU. To have it, install a C++ compiler, make and Python 3, and run npm run setup.';
+  'Everything works without it, in JavaScript: a key with its CSR then costs about 8 times as much CPU. To have it, install a C++ compiler, make and Python 3, and run npm run setup.';
 
 /** What npm prints when it is the network or the registry that failed. */
 const REGISTRY_TROUBLE = /ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ERR_SOCKET_TIMEOUT|E40[134]|E50\d/;

@@ -1,4 +1,5 @@
 import type { SpiffeId } from '../spiffe/index.js';
+import { IDLE_HOT_PATH } from './hot-path.js';
 import {
   durationMs,
   type HostPort,
@@ -99,6 +100,7 @@ export const BOOTSTRAP_OPTIONS = {
     description:
       'when a connection to an upstream is replaced, so that both sides prove themselves with their newest certificate',
   }),
+  hotPath: IDLE_HOT_PATH,
 };
 
 export type BootstrapConfig = ConfigOf<typeof BOOTSTRAP_OPTIONS>;

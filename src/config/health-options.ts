@@ -1,3 +1,4 @@
+import { IDLE_HOT_PATH } from './hot-path.js';
 import { durationMs, existingFile, hostPort, serverName, socketPath } from './kinds.js';
 import { type ConfigOf, optional, withDefault } from './option.js';
 
@@ -14,6 +15,7 @@ export const HEALTH_OPTIONS = {
     description: 'name to expect in the certificate of Citadel, when it is not the host of --address',
   }),
   timeoutMs: withDefault(durationMs, '3s', { flag: 'timeout', description: 'how long to wait for the answer' }),
+  hotPath: IDLE_HOT_PATH,
 };
 
 export type HealthConfig = ConfigOf<typeof HEALTH_OPTIONS>;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { loadAddon } from '../../src/addon/index.js';
+import { COMMANDS } from '../../src/config/index.js';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { TestCa } from '../support/test-ca.js';
@@ -86,6 +87,20 @@ for (const kind of ['auto', 'js']) {
     t.match(agent.err, /"msg":"hot path chosen","mode":"js"/);
   });
 }
+
+t.test('every command takes the flag and its variable, and refuses other values by name', async (t) => {
+  for (const [command, { schema }] of Object.entries(COMMANDS)) {
+    t.ok('hotPath' in schema, command);
+    const sidecert = (args: string[], env = {}) =>
+      spawnSync(process.execPath, [join(DIST, 'sidecert.js'), command, ...args], {
+        env: { ...process.env, ...env },
+        encoding: 'utf8',
+      });
+    const expected = { status: 2, stderr: /got "fast", expected one of native, js, auto/ };
+    t.match(sidecert(['--hot-path', 'fast']), expected, command);
+    t.match(sidecert([], { SIDECERT_HOT_PATH: 'fast' }), expected, command);
+  }
+});
 
 t.test('version tells who would do the cryptography under the same settings, also when nobody would', async (t) => {
   const { program } = shippedWithoutAddon(t);
