@@ -171,11 +171,12 @@ class Http2FramedServer implements FramedServer {
 
   /** Ends connections, and calls, that are kept open for nothing. */
   private check(): void {
-    this.calls.expireMessages();
+    // First, as what a call is told at its end is not read yet.
     this.watch.check(this.connections, this.now(), ({ wire, number }, idleness) => {
       this.record.idle(idleness, { connection: number, peer: wire.peer });
       wire.destroy();
     });
+    this.calls.expireMessages();
   }
 
   /** A connection of HTTP/1 is none of ours any more, but counts as one. */

@@ -7,6 +7,7 @@ import { FakeSecretSource } from '../support/fake-secret-source.js';
 import { MemoryWire } from '../support/memory-wire.js';
 import { seededRandom } from '../support/prng.js';
 import { data, grpcMessage, opening, ping, windowUpdate } from '../support/raw-frames.js';
+import { SOCKET_WAYS } from '../support/socket-ways.js';
 import { below, ECHO, hostileBytes, type Random } from './conversations.js';
 import { asks, serveHostile, Victim } from './served.js';
 
@@ -141,7 +142,7 @@ function heapNow(): number {
   return process.memoryUsage().heapUsed;
 }
 
-for (const via of ['addon', 'node'] as const) {
+for (const via of SOCKET_WAYS) {
   t.test(`row 64: via ${via}: the same over real sockets, beside a victim`, async (t) => {
     const served = await serveHostile(t, { via });
     const victim = await Victim.connect(t, served);

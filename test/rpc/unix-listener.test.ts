@@ -6,7 +6,9 @@ import type { Wire } from '../../src/http2/index.js';
 import { listenUnix, type UnixListenerOptions } from '../../src/rpc/index.js';
 import { publishSocket } from '../../src/rpc/socket-file.js';
 import { silentLogger } from '../../src/telemetry/index.js';
+import { NO_ADDON } from '../hotpath/implementations.js';
 import { shortDir } from '../support/short-dir.js';
+import { SOCKET_WAYS } from '../support/socket-ways.js';
 
 async function listen(t: Test, path: string, options: Partial<UnixListenerOptions> = {}) {
   const wires: Wire[] = [];
@@ -80,7 +82,7 @@ t.test(
   },
 );
 
-for (const via of ['addon', 'node'] as const) {
+for (const via of SOCKET_WAYS) {
   t.test(`via ${via}: a connection is handed on with every byte it sent before`, async (t) => {
     const path = join(shortDir(t), 's.sock');
     const { wires } = await listen(t, path, { via });
@@ -144,7 +146,7 @@ for (const via of ['addon', 'node'] as const) {
   });
 }
 
-t.test('row 73: the addon tells who has connected', async (t) => {
+t.test('row 73: the addon tells who has connected', { skip: NO_ADDON }, async (t) => {
   const path = join(shortDir(t), 's.sock');
   const { wires } = await listen(t, path);
   await connected(t, path);
@@ -261,7 +263,7 @@ t.test('row 71: whoever looks at the socket, at whatever moment, finds it with i
   t.same([...seen], [0o640]);
 });
 
-for (const via of ['addon', 'node'] as const) {
+for (const via of SOCKET_WAYS) {
   t.test(
     `row 76: via ${via}: a live socket can be taken over: no connect fails, both serve their own, the new one stays`,
     async (t) => {

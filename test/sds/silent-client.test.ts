@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
+import { SOCKET_WAYS } from '../support/socket-ways.js';
 import { serveSds } from './serve.js';
 
 setFlagsFromString('--expose-gc');
@@ -24,7 +25,7 @@ async function heldBytes(): Promise<number> {
   return heapUsed + external;
 }
 
-for (const via of ['addon', 'node'] as const) {
+for (const via of SOCKET_WAYS) {
   t.test(`row 14: via ${via}: silent clients make no heap grow, however often there is something newer`, async (t) => {
     const { source, connect, connectDelta, clock, sds } = await serveSds(t, { via });
     let rotations = 0;
