@@ -1,18 +1,21 @@
 // Does the agent keep the budgets of thousands of Envoys: one identity for all of them, and an identity for each?
 //
 // Starts a Citadel and an agent of what ships, loads them with `sidecert fleet`, all on this machine, once with the native
-// hot path and once with the JavaScript one. Exits with 1 where a budget is missed with the native one.
+// hot path and once with the JavaScript one. Where there is a Go, a bare server of go-control-plane plays the scenes of one
+// identity, too: it says how fast the machine is. Exits with 1 where a budget is missed with the native hot path.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createTokenIssuer } from '../src/demo/kubernetes/token-issuer.js';
+import { NO_GO_CONTROL_PLANE } from '../test/support/go-control-plane.js';
 import { conditionsLine, conditionsOf } from './harness/conditions.js';
 import { isMissed, ofCrowd, ofIdentities, ofRotations, type Row } from './load/budgets.js';
-import { manyIdentities, oneIdentity, type Size, type Stage } from './load/scenes.js';
+import { oneIdentityOfPeer } from './load/peer-scene.js';
+import { manyIdentities, type Outcome, oneIdentity, type Size, type Stage } from './load/scenes.js';
 
-const FULL: Size = { envoys: 5000, identities: 2000, rotations: 4, ttl: '12s', aftermathMs: 5000 };
-const SMOKE: Size = { envoys: 50, identities: 20, rotations: 1, ttl: '5s', aftermathMs: 100 };
+const FULL: Size = { envoys: 5000, identities: 2000, rotations: 4, ttl: '12s', pauseMs: 1500, aftermathMs: 5000 };
+const SMOKE: Size = { envoys: 50, identities: 20, rotations: 1, ttl: '5s', pauseMs: 100, aftermathMs: 100 };
 
 /** What a real Envoy sends first, and what it would be without its list of extensions. */
 const REAL_FIRST_REQUEST_BYTES = 55_000;
@@ -21,22 +24,20 @@ const BARE_FIRST_REQUEST_BYTES = 1000;
 interface Scene {
   readonly title: (size: Size) => string;
   readonly play: (stage: Stage) => Promise<Row[]>;
+  /** The same by a peer, where it can be had. */
+  readonly playPeer?: (stage: Stage) => Promise<Row[]>;
 }
 
 const SCENES: readonly Scene[] = [
   {
     title: ({ envoys }) => `one identity, ${envoys} Envoys, ${2 * envoys} streams, full rotations`,
-    play: async (stage) => {
-      const outcome = await oneIdentity(stage, BARE_FIRST_REQUEST_BYTES);
-      return [...ofCrowd(outcome, { allServedMs: 1000, rssMb: 220 }), ...ofRotations(outcome)];
-    },
+    play: async (stage) => ofBoth(await oneIdentity(stage, BARE_FIRST_REQUEST_BYTES)),
+    playPeer: async (stage) => ofBoth(await oneIdentityOfPeer(stage, BARE_FIRST_REQUEST_BYTES)),
   },
   {
     title: ({ envoys }) => `the same ${envoys} with first requests of ${REAL_FIRST_REQUEST_BYTES} bytes`,
-    play: async (stage) => {
-      const outcome = await oneIdentity({ ...stage, size: { ...stage.size, rotations: 1 } }, REAL_FIRST_REQUEST_BYTES);
-      return ofCrowd(outcome, { allServedMs: 2500, rssMb: 300 });
-    },
+    play: async (stage) => ofRealCrowd(await oneIdentity(onceOnly(stage), REAL_FIRST_REQUEST_BYTES)),
+    playPeer: async (stage) => ofRealCrowd(await oneIdentityOfPeer(onceOnly(stage), REAL_FIRST_REQUEST_BYTES)),
   },
   {
     title: ({ identities }) => `${identities} identities, each with key, CSR, certificate and push anew`,
@@ -44,21 +45,41 @@ const SCENES: readonly Scene[] = [
   },
 ];
 
+const ofBoth = (outcome: Outcome): Row[] => [
+  ...ofCrowd(outcome, { allServedMs: 1000, rssMb: 220 }),
+  ...ofRotations(outcome),
+];
+const ofRealCrowd = (outcome: Outcome): Row[] => ofCrowd(outcome, { allServedMs: 2500, rssMb: 300 });
+const onceOnly = (stage: Stage): Stage => ({ ...stage, size: { ...stage.size, rotations: 1 } });
+
+/** Of a server without our hot path. */
+const PEER = 'go-control-plane';
+
 const { values } = parseArgs({
-  options: { smoke: { type: 'boolean' }, 'hot-path': { type: 'string', multiple: true } },
+  options: {
+    smoke: { type: 'boolean' },
+    'hot-path': { type: 'string', multiple: true },
+    'without-peer': { type: 'boolean' },
+  },
 });
 const size = values.smoke ? SMOKE : FULL;
 const hotPaths = (values['hot-path'] ?? ['native', 'js']) as Stage['hotPath'][];
+const withPeer = values['without-peer'] !== true && NO_GO_CONTROL_PLANE === false;
 
 console.log(conditionsLine(conditionsOf(0, 1)));
 const issuer = await createTokenIssuer(Date.now);
 let missed = 0;
-for (const { title, play } of SCENES) {
+for (const { title, play, playPeer } of SCENES) {
   console.log(`\n${title(size)}`);
-  const columns: Row[][] = [];
-  for (const hotPath of hotPaths) columns.push(await onStage({ issuer, hotPath, size }, play));
+  const columns: Column[] = [];
+  for (const hotPath of hotPaths) {
+    columns.push({ name: hotPath, rows: await onStage({ issuer, hotPath, size }, play), isJudged: true });
+  }
+  if (playPeer !== undefined && withPeer) {
+    columns.push({ name: PEER, rows: await onStage({ issuer, hotPath: 'js', size }, playPeer), isJudged: false });
+  }
   printTable(columns);
-  const [judged = []] = columns;
+  const [{ rows: judged } = { rows: [] }] = columns;
   missed += judged.filter(isMissed).length;
 }
 console.log(missed === 0 ? '\nall budgets are kept' : `\n${missed} budgets are missed`);
@@ -74,19 +95,30 @@ async function onStage(stage: Omit<Stage, 'directory'>, play: Scene['play']): Pr
   }
 }
 
-function printTable(columns: readonly (readonly Row[])[]): void {
-  console.log(line('', hotPaths, 'budget', ''));
-  const [first = []] = columns;
+/** The figures of one server. */
+interface Column {
+  readonly name: string;
+  readonly rows: readonly Row[];
+  /** Whether the budgets are its own. */
+  readonly isJudged: boolean;
+}
+
+function printTable(columns: readonly Column[]): void {
+  const names = columns.map(({ name }) => name);
+  console.log(line('', names, 'budget', ''));
+  const [{ rows: first } = { rows: [] }] = columns;
   for (const [index, { what, budget, unit }] of first.entries()) {
-    const cells = columns.map((rows) => {
-      const row = rows[index];
-      if (row === undefined) return '-';
-      return `${row.measured?.toFixed(1) ?? 'nothing'}${isMissed(row) ? ' MISSED' : ''}`;
-    });
+    const cells = columns.map(({ rows, isJudged }) => cell(rows[index], isJudged));
     console.log(line(what, cells, budget === undefined ? '' : `${budget}`, unit));
   }
 }
 
+function cell(row: Row | undefined, isJudged: boolean): string {
+  const measured = row !== undefined && Number.isFinite(row.measured) ? row.measured : undefined;
+  if (row === undefined || (measured === undefined && !isJudged)) return '-';
+  return `${measured?.toFixed(1) ?? 'nothing'}${isJudged && isMissed(row) ? ' MISSED' : ''}`;
+}
+
 function line(what: string, cells: readonly string[], budget: string, unit: string): string {
-  return `  ${what.padEnd(44)}${cells.map((cell) => cell.padStart(16)).join('')}${budget.padStart(10)} ${unit}`.trimEnd();
+  return `  ${what.padEnd(44)}${cells.map((text) => text.padStart(18)).join('')}${budget.padStart(10)} ${unit}`.trimEnd();
 }

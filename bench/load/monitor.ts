@@ -59,8 +59,9 @@ process.on('message', (message) => {
     process.send?.(figures());
   }
 });
-// Not a reason to stay alive: the program decides when it ends.
+// Not a reason to stay alive: the program decides when it ends, but not later than who looks at it.
 process.channel?.unref();
+process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 
 function figures(): ProcessFigures {
   const idle = [...bins].sort((a, b) => a - b)[Math.floor(bins.length / 2)] ?? 0;

@@ -6,6 +6,7 @@ import { TOKEN_ISSUER } from '../../src/demo/kubernetes/token-issuer.js';
 import type { FleetReport } from '../../src/fleet/index.js';
 import { runFleetProcess } from './fleet-run.js';
 import type { ProcessFigures } from './monitor.js';
+import type { OutsideFigures } from './process-meter.js';
 import { WatchedProcess } from './watched-process.js';
 
 /** How many take part. */
@@ -15,7 +16,9 @@ export interface Size {
   readonly rotations: number;
   /** Of the certificates: short enough that a run sees several rotations, long enough that they do not overlap. */
   readonly ttl: string;
-  /** How long the agent is given to give memory back. */
+  /** Where it is not a certificate's end that brings a rotation: the time between two, so that the work of each is told apart. */
+  readonly pauseMs: number;
+  /** How long the server is given to give memory back. */
   readonly aftermathMs: number;
 }
 
@@ -27,14 +30,27 @@ export interface Stage {
   readonly size: Size;
 }
 
+/** Of a server of another make only what can be seen from outside. */
+export type ServerFigures = OutsideFigures & Partial<ProcessFigures>;
+
+/** A process that is measured. */
+export interface Watched {
+  /** Forgets what was measured so far. */
+  reset(): void;
+  /** What was measured since. */
+  figures(): Promise<ServerFigures>;
+}
+
 /** What a scene came to: the phase in which all come, and the one in which all rotate. */
 export interface Outcome {
   readonly report: FleetReport;
-  readonly agentAtFirst: ProcessFigures;
-  readonly citadelAtFirst: ProcessFigures;
-  /** `undefined` when there was none. */
-  readonly agentAtRotations: ProcessFigures | undefined;
-  /** Of the agent, some seconds after all Envoys have gone. */
+  /** Of the SDS server: our agent, or a peer. */
+  readonly serverAtFirst: ServerFigures;
+  /** `undefined` where there is none. */
+  readonly citadelAtFirst: ServerFigures | undefined;
+  /** `undefined` when there was no rotation. */
+  readonly serverAtRotations: ServerFigures | undefined;
+  /** Of the server, some seconds after all Envoys have gone. */
   readonly rssAfterMb: number;
 }
 
@@ -49,11 +65,15 @@ export async function oneIdentity(stage: Stage, firstRequestBytes: number): Prom
   const tokenFile = join(directory, 'token');
   await writeFile(tokenFile, await token(issuer, 'sleep', 'pod-0'), { mode: 0o600 });
   const agentFlags = ['--namespace', 'foo', '--service-account', 'sleep', '--token-file', tokenFile, '--ttl', size.ttl];
-  const fleetFlags = [
-    ...['--envoys', `${size.envoys}`, '--rotations', `${size.rotations}`],
+  return play(stage, agentFlags, crowdFlags(size, firstRequestBytes));
+}
+
+/** What the fleet does in that scene. */
+export function crowdFlags({ envoys, rotations }: Size, firstRequestBytes: number): string[] {
+  return [
+    ...['--envoys', `${envoys}`, '--rotations', `${rotations}`],
     ...['--first-request-bytes', `${firstRequestBytes}`],
   ];
-  return play(stage, agentFlags, fleetFlags);
 }
 
 /** 2 000 Envoys of as many pods: each with a key, a CSR, a certificate and a push of its own. */
@@ -95,7 +115,7 @@ async function play(stage: Stage, agentFlags: readonly string[], fleetFlags: rea
       'agent ready',
     );
     try {
-      return await measure({ agent, citadel: citadel.process }, [...fleetFlags, '--socket', socket], stage);
+      return await measure({ server: agent, citadel: citadel.process }, [...fleetFlags, '--socket', socket], stage);
     } finally {
       await agent.stop();
     }
@@ -104,33 +124,37 @@ async function play(stage: Stage, agentFlags: readonly string[], fleetFlags: rea
   }
 }
 
-async function measure(
-  { agent, citadel }: { agent: WatchedProcess; citadel: WatchedProcess },
+/** Plays the fleet against `server`. `onReached` is called when all have a secret, and after each rotation that has come to all. */
+export async function measure(
+  { server, citadel }: { server: Watched; citadel?: Watched },
   fleetArgs: readonly string[],
   { directory, size }: Stage,
+  onReached = (): void => {},
 ): Promise<Outcome> {
   const jsonFile = join(directory, 'fleet.json');
-  agent.reset();
-  citadel.reset();
-  let first: Promise<[ProcessFigures, ProcessFigures]> | undefined;
+  server.reset();
+  citadel?.reset();
+  let first: Promise<[ServerFigures, ServerFigures | undefined]> | undefined;
   // Read after each rotation, since what comes after the last one is the end of thousands of connections.
-  let rotations: Promise<ProcessFigures> | undefined;
+  let rotations: Promise<ServerFigures> | undefined;
   const report = await runFleetProcess(fleetArgs, {
     jsonFile,
     onAllServed: () => {
-      first = Promise.all([agent.figures(), citadel.figures()]);
-      agent.reset();
+      first = Promise.all([server.figures(), citadel?.figures()]);
+      server.reset();
+      onReached();
     },
     onRotated: () => {
-      rotations = agent.figures();
+      rotations = server.figures();
+      onReached();
     },
   });
-  const agentAtRotations = await rotations;
+  const serverAtRotations = await rotations;
   if (first === undefined) throw new Error('the fleet: got some streams without a secret, expected all served');
-  const [agentAtFirst, citadelAtFirst] = await first;
+  const [serverAtFirst, citadelAtFirst] = await first;
   await sleep(size.aftermathMs);
-  const { rssMb: rssAfterMb } = await agent.figures();
-  return { report, agentAtFirst, citadelAtFirst, agentAtRotations, rssAfterMb };
+  const { rssMb: rssAfterMb } = await server.figures();
+  return { report, serverAtFirst, citadelAtFirst, serverAtRotations, rssAfterMb };
 }
 
 function token(issuer: TokenIssuer, serviceAccount: string, podUid: string): Promise<string> {

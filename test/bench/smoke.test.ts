@@ -15,6 +15,8 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** Files of bench/ that are no bench of the harness. */
 const OTHERS = ['hot-path-soak', 'compare', 'harness', 'load', 'material', 'run-all'];
 
+t.setTimeout(100_000);
+
 t.test('every bench is in the list, and asks its question in its first line', async (t) => {
   const files = readdirSync(join(ROOT, 'bench')).filter((name) => name.endsWith('.ts'));
   const names = files.map((file) => file.slice(0, -'.ts'.length)).filter((name) => !OTHERS.includes(name));

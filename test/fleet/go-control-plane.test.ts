@@ -1,7 +1,8 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { ecKeys } from '../hotpath/pki.js';
+import { NO_GO_CONTROL_PLANE, type PemSecrets, serveGoControlPlane } from '../support/go-control-plane.js';
+import { shortDir } from '../support/short-dir.js';
 import { TestCa } from '../support/test-ca.js';
-import { NO_GO_CONTROL_PLANE, type PemSecrets, startGoControlPlane } from './go-control-plane.js';
 import { fleetOn } from './run.js';
 import { SLEEP_ID } from './secrets.js';
 
@@ -19,13 +20,19 @@ function svid(hours: number): Pick<PemSecrets, 'chain' | 'key'> {
   return { chain: ca.leaf(keys, { uris: [SLEEP_ID], notAfterMs }), key };
 }
 
+async function startServer(t: Test, secrets: PemSecrets) {
+  const server = await serveGoControlPlane(shortDir(t), secrets);
+  t.teardown(() => server.stop());
+  return server;
+}
+
 for (const delta of [false, true]) {
   const protocol = delta ? 'incremental' : 'state of the world';
   t.test(
     `go-control-plane serves it and two rotations, ${protocol}, and all that comes is good`,
     { skip },
     async (t) => {
-      const server = await startGoControlPlane(t, { ...svid(1), bundle: ca.certificatePem });
+      const server = await startServer(t, { ...svid(1), bundle: ca.certificatePem });
       const onMilestone = (text: string): void => {
         if (text.startsWith('all 100')) server.rotate(svid(2));
         if (text.startsWith('rotation 1 ')) server.rotate(svid(3));
@@ -44,7 +51,7 @@ for (const delta of [false, true]) {
   );
 
   t.test(`go-control-plane with a key of another pair is told as such, ${protocol}`, { skip }, async (t) => {
-    const server = await startGoControlPlane(t, { ...svid(1), key: svid(1).key, bundle: ca.certificatePem });
+    const server = await startServer(t, { ...svid(1), key: svid(1).key, bundle: ca.certificatePem });
     const { report } = await fleetOn(t, server.path, { envoys: 2, delta });
     t.equal(report.isClean, false);
     t.notSame(report.checks.problems, {});

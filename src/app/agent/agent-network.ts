@@ -4,7 +4,7 @@ import type { AgentConfig } from '../../config/index.js';
 import { IdentityError } from '../../errors/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
 import type { CertificateIssuer } from '../../identity/index.js';
-import { openFileLimit } from '../../platform/index.js';
+import { openFileLimit, optimiseSooner } from '../../platform/index.js';
 import { addHealthMethods, addReflectionMethods, createFramedServer, listenUnix } from '../../rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES, restHandler, type SdsStatus, type SecretSource } from '../../sds/index.js';
 import type { MetricRegistry } from '../../telemetry/index.js';
@@ -37,6 +37,12 @@ const SPREAD_MS = 1000;
 
 /** Of the 5 s that a shutdown may take, after that. */
 const DRAIN_MS = 2000;
+
+/**
+ * So many connections are more than one Envoy has: more may come, thousands of them, and all for the same. Pods are another matter:
+ * what is done for each of them is so much code that none of it is hot for long.
+ */
+const CROWD = 8;
 
 /** The client of the CA. Dials at its first call. */
 export function connectCa(
@@ -106,7 +112,10 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     backlog: SOCKET_BACKLOG,
     takesOver: config.takesOver,
     via: options.hotPath === 'native' ? 'addon' : 'node',
-    onWire: (wire) => server.attach(wire),
+    onWire(wire) {
+      server.attach(wire);
+      if (config.mode === 'sidecar' && server.connectionCount === CROWD) optimiseSooner();
+    },
     logger,
   });
   return {

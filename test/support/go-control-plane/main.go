@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tls "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -20,6 +19,7 @@ import (
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 )
 
 func fail(err error) {
@@ -35,32 +35,29 @@ func inline(folder, name string) *core.DataSource {
 	return &core.DataSource{Specifier: &core.DataSource_InlineBytes{InlineBytes: bytes}}
 }
 
-// All Envoys are one node: they get the same.
-type oneNode struct{}
-
-func (oneNode) ID(*core.Node) string { return "all" }
-
 func main() {
 	socket, folder := os.Args[1], os.Args[2]
-	snapshots := cache.NewSnapshotCache(false, oneNode{}, nil)
-	version := 0
+	// Its versions are those of each secret, so that a stream hears of its own alone.
+	secrets := cache.NewLinearCache(resource.SecretType)
 	load := func() {
-		version++
-		secrets := []types.Resource{
-			&tls.Secret{Name: "default", Type: &tls.Secret_TlsCertificate{TlsCertificate: &tls.TlsCertificate{
+		changed := map[string]types.Resource{}
+		for _, secret := range []*tls.Secret{
+			{Name: "default", Type: &tls.Secret_TlsCertificate{TlsCertificate: &tls.TlsCertificate{
 				CertificateChain: inline(folder, "chain.pem"), PrivateKey: inline(folder, "key.pem")}}},
-			&tls.Secret{Name: "ROOTCA", Type: &tls.Secret_ValidationContext{ValidationContext: &tls.CertificateValidationContext{
+			{Name: "ROOTCA", Type: &tls.Secret_ValidationContext{ValidationContext: &tls.CertificateValidationContext{
 				TrustedCa: inline(folder, "bundle.pem")}}},
+		} {
+			if known, ok := secrets.GetResources()[secret.Name]; !ok || !proto.Equal(known, secret) {
+				changed[secret.Name] = secret
+			}
 		}
-		snapshot, err := cache.NewSnapshot(strconv.Itoa(version), map[resource.Type][]types.Resource{resource.SecretType: secrets})
-		fail(err)
-		fail(snapshots.SetSnapshot(context.Background(), "all", snapshot))
+		fail(secrets.UpdateResources(changed, nil))
 	}
 	load()
 	listener, err := net.Listen("unix", socket)
 	fail(err)
 	grpcServer := grpc.NewServer(grpc.MaxConcurrentStreams(1_000_000))
-	secret.RegisterSecretDiscoveryServiceServer(grpcServer, server.NewServer(context.Background(), snapshots, nil))
+	secret.RegisterSecretDiscoveryServiceServer(grpcServer, server.NewServer(context.Background(), secrets, nil))
 	go func() { fail(grpcServer.Serve(listener)) }()
 	fmt.Println("ready")
 	lines := bufio.NewScanner(os.Stdin)

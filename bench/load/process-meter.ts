@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import type { ProcessFigures } from './monitor.js';
+
+/** What of {@link ProcessFigures} can be seen from outside of a process. */
+export type OutsideFigures = Pick<ProcessFigures, 'cpuMs' | 'burstCpuMs' | 'rssMb'>;
+
+const BIN_MS = 100;
+
+/** Clock ticks that the kernel counts CPU time in; the same on every Linux that Node.js runs on. (sysconf(3): _SC_CLK_TCK) */
+const TICKS_PER_SECOND = 100;
+
+/** Measures a process that is not ours, as `monitor.ts` does from within. */
+export class ProcessMeter {
+  readonly #timer: NodeJS.Timeout;
+  #bins: number[] = [];
+  #lastCpuMs: number;
+
+  constructor(private readonly pid: number) {
+    this.#lastCpuMs = this.#cpuMs();
+    this.#timer = setInterval(() => this.#count(), BIN_MS);
+  }
+
+  reset(): void {
+    this.#count();
+    this.#bins = [];
+  }
+
+  async figures(): Promise<OutsideFigures> {
+    this.#count();
+    const idle = [...this.#bins].sort((a, b) => a - b)[Math.floor(this.#bins.length / 2)] ?? 0;
+    return {
+      cpuMs: this.#bins.reduce((sum, bin) => sum + bin, 0),
+      burstCpuMs: this.#bins.reduce((sum, bin) => sum + Math.max(0, bin - idle), 0),
+      rssMb: this.#rssMb(),
+    };
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #count(): void {
+    const cpuMs = this.#cpuMs();
+    this.#bins.push(cpuMs - this.#lastCpuMs);
+    this.#lastCpuMs = cpuMs;
+  }
+
+  /** Of all threads, of those that have ended, too. (proc_pid_stat(5): utime and stime, after the name, which may hold anything) */
+  #cpuMs(): number {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+  }
+
+  #rssMb(): number {
+    const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'latin1')) ?? [];
+    return Number(kilobytes) / 1024;
+  }
+}
