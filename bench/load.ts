@@ -12,7 +12,7 @@ import { NO_GO_CONTROL_PLANE } from '../test/support/go-control-plane.js';
 import { conditionsLine, conditionsOf } from './harness/conditions.js';
 import { isMissed, ofCrowd, ofIdentities, ofRotations, type Row } from './load/budgets.js';
 import { oneIdentityOfPeer } from './load/peer-scene.js';
-import { manyIdentities, type Outcome, oneIdentity, type Size, type Stage } from './load/scenes.js';
+import { manyIdentities, oneIdentity, type Size, type Stage } from './load/scenes.js';
 
 const FULL: Size = { envoys: 5000, identities: 2000, rotations: 4, ttl: '12s', pauseMs: 1500, aftermathMs: 5000 };
 const SMOKE: Size = { envoys: 50, identities: 20, rotations: 1, ttl: '5s', pauseMs: 100, aftermathMs: 100 };
@@ -23,60 +23,63 @@ const BARE_FIRST_REQUEST_BYTES = 1000;
 
 interface Scene {
   readonly title: (size: Size) => string;
-  readonly play: (stage: Stage) => Promise<Row[]>;
-  /** The same by a peer, where it can be had. */
-  readonly playPeer?: (stage: Stage) => Promise<Row[]>;
+  /** `crowd` is the scene of one identity: of ours, or of a peer. */
+  readonly play: (stage: Stage, crowd: typeof oneIdentity) => Promise<Row[]>;
+  readonly isForPeers: boolean;
 }
 
 const SCENES: readonly Scene[] = [
   {
     title: ({ envoys }) => `one identity, ${envoys} Envoys, ${2 * envoys} streams, full rotations`,
-    play: async (stage) => ofBoth(await oneIdentity(stage, BARE_FIRST_REQUEST_BYTES)),
-    playPeer: async (stage) => ofBoth(await oneIdentityOfPeer(stage, BARE_FIRST_REQUEST_BYTES)),
+    play: async (stage, crowd) => {
+      const outcome = await crowd(stage, BARE_FIRST_REQUEST_BYTES);
+      return [...ofCrowd(outcome, { allServedMs: 1000, rssMb: 220 }), ...ofRotations(outcome)];
+    },
+    isForPeers: true,
   },
   {
     title: ({ envoys }) => `the same ${envoys} with first requests of ${REAL_FIRST_REQUEST_BYTES} bytes`,
-    play: async (stage) => ofRealCrowd(await oneIdentity(onceOnly(stage), REAL_FIRST_REQUEST_BYTES)),
-    playPeer: async (stage) => ofRealCrowd(await oneIdentityOfPeer(onceOnly(stage), REAL_FIRST_REQUEST_BYTES)),
+    play: async (stage, crowd) => {
+      const outcome = await crowd({ ...stage, size: { ...stage.size, rotations: 1 } }, REAL_FIRST_REQUEST_BYTES);
+      return ofCrowd(outcome, { allServedMs: 2500, rssMb: 300 });
+    },
+    isForPeers: true,
   },
   {
     title: ({ identities }) => `${identities} identities, each with key, CSR, certificate and push anew`,
     play: async (stage) => ofIdentities(await manyIdentities(stage)),
+    isForPeers: false,
   },
 ];
 
-const ofBoth = (outcome: Outcome): Row[] => [
-  ...ofCrowd(outcome, { allServedMs: 1000, rssMb: 220 }),
-  ...ofRotations(outcome),
-];
-const ofRealCrowd = (outcome: Outcome): Row[] => ofCrowd(outcome, { allServedMs: 2500, rssMb: 300 });
-const onceOnly = (stage: Stage): Stage => ({ ...stage, size: { ...stage.size, rotations: 1 } });
-
-/** Of a server without our hot path. */
+/** It has none of our hot paths. */
 const PEER = 'go-control-plane';
 
 const { values } = parseArgs({
   options: {
     smoke: { type: 'boolean' },
     'hot-path': { type: 'string', multiple: true },
-    'without-peer': { type: 'boolean' },
   },
 });
 const size = values.smoke ? SMOKE : FULL;
 const hotPaths = (values['hot-path'] ?? ['native', 'js']) as Stage['hotPath'][];
-const withPeer = values['without-peer'] !== true && NO_GO_CONTROL_PLANE === false;
 
 console.log(conditionsLine(conditionsOf(0, 1)));
 const issuer = await createTokenIssuer(Date.now);
 let missed = 0;
-for (const { title, play, playPeer } of SCENES) {
+for (const { title, play, isForPeers } of SCENES) {
   console.log(`\n${title(size)}`);
   const columns: Column[] = [];
   for (const hotPath of hotPaths) {
-    columns.push({ name: hotPath, rows: await onStage({ issuer, hotPath, size }, play), isJudged: true });
+    columns.push({
+      name: hotPath,
+      rows: await onStage({ issuer, hotPath, size }, (stage) => play(stage, oneIdentity)),
+      isJudged: true,
+    });
   }
-  if (playPeer !== undefined && withPeer) {
-    columns.push({ name: PEER, rows: await onStage({ issuer, hotPath: 'js', size }, playPeer), isJudged: false });
+  if (isForPeers && NO_GO_CONTROL_PLANE === false) {
+    const rows = await onStage({ issuer, hotPath: 'js', size }, (stage) => play(stage, oneIdentityOfPeer));
+    columns.push({ name: PEER, rows, isJudged: false });
   }
   printTable(columns);
   const [{ rows: judged } = { rows: [] }] = columns;
@@ -86,7 +89,7 @@ console.log(missed === 0 ? '\nall budgets are kept' : `\n${missed} budgets are m
 // A smoke shows that all of it runs; its size is too small for its figures to mean anything.
 process.exitCode = missed === 0 || values.smoke ? 0 : 1;
 
-async function onStage(stage: Omit<Stage, 'directory'>, play: Scene['play']): Promise<Row[]> {
+async function onStage(stage: Omit<Stage, 'directory'>, play: (stage: Stage) => Promise<Row[]>): Promise<Row[]> {
   const directory = await mkdtemp(join(tmpdir(), 'sc-'));
   try {
     return await play({ ...stage, directory });

@@ -4,6 +4,7 @@
  */
 import { openSync, readSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { BIN_MS, cpuOf } from './cpu-bins.js';
 
 /** What a process tells of itself since the last `reset`. */
 export interface ProcessFigures {
@@ -20,8 +21,6 @@ export interface ProcessFigures {
 
 /** Of the histogram, which counts from timer to timer, its own period included. */
 const RESOLUTION_MS = 5;
-
-const BIN_MS = 100;
 
 const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 delays.enable();
@@ -64,13 +63,11 @@ process.channel?.unref();
 process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 
 function figures(): ProcessFigures {
-  const idle = [...bins].sort((a, b) => a - b)[Math.floor(bins.length / 2)] ?? 0;
   return {
     delayP99Ms: late(delays.percentile(99)),
     delayMaxMs: late(delays.max),
     turnMaxMs,
-    cpuMs: bins.reduce((sum, bin) => sum + bin, 0),
-    burstCpuMs: bins.reduce((sum, bin) => sum + Math.max(0, bin - idle), 0),
+    ...cpuOf(bins),
     rssMb: process.memoryUsage.rss() / 1024 / 1024,
   };
 }

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { BIN_MS, cpuOf } from './cpu-bins.js';
 import type { ProcessFigures } from './monitor.js';
 
 /** What of {@link ProcessFigures} can be seen from outside of a process. */
 export type OutsideFigures = Pick<ProcessFigures, 'cpuMs' | 'burstCpuMs' | 'rssMb'>;
-
-const BIN_MS = 100;
 
 /** Clock ticks that the kernel counts CPU time in; the same on every Linux that Node.js runs on. (sysconf(3): _SC_CLK_TCK) */
 const TICKS_PER_SECOND = 100;
@@ -27,12 +26,7 @@ export class ProcessMeter {
 
   async figures(): Promise<OutsideFigures> {
     this.#count();
-    const idle = [...this.#bins].sort((a, b) => a - b)[Math.floor(this.#bins.length / 2)] ?? 0;
-    return {
-      cpuMs: this.#bins.reduce((sum, bin) => sum + bin, 0),
-      burstCpuMs: this.#bins.reduce((sum, bin) => sum + Math.max(0, bin - idle), 0),
-      rssMb: this.#rssMb(),
-    };
+    return { ...cpuOf(this.#bins), rssMb: this.#rssMb() };
   }
 
   stop(): void {

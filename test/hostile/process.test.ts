@@ -4,15 +4,13 @@ import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { loadAddon } from '../../src/addon/index.js';
+import { NO_ADDON } from '../hotpath/implementations.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { SecretHunt } from '../support/secret-hunt.js';
 import { nextKey, serveAgents, takeKey } from './agent-process.js';
 
 const timeout = 100_000;
 const isRoot = process.getuid?.() === 0;
-const addon = loadAddon();
-const withoutAddon = addon.kind === 'absent' && addon.reason;
 const NATIVE = ['--hot-path', 'native'];
 
 /** Why a test cannot run: a tool that is not on this machine. */
@@ -20,7 +18,7 @@ function lacks(tool: string): string | false {
   return spawnSync(tool, ['--version'], { stdio: 'ignore' }).error !== undefined && `no ${tool}`;
 }
 
-t.test('row 78: a crash of an agent leaves no core file', { timeout, skip: withoutAddon }, async (t) => {
+t.test('row 78: a crash of an agent leaves no core file', { timeout, skip: NO_ADDON }, async (t) => {
   const agents = await serveAgents(t);
   // As much as it may: the process itself must not be one that is dumped.
   const wrapper = ['sh', '-c', 'ulimit -c unlimited && cd "$0" && exec "$@"', agents.directory];
@@ -33,7 +31,7 @@ t.test('row 78: a crash of an agent leaves no core file', { timeout, skip: witho
 
 t.test(
   'row 78: a debugger of the same user is refused',
-  { timeout, skip: withoutAddon || lacks('gdb') || (isRoot && lacks('setpriv')) },
+  { timeout, skip: NO_ADDON || lacks('gdb') || (isRoot && lacks('setpriv')) },
   async (t) => {
     const agents = await serveAgents(t);
     const agent = await agents.start({ args: NATIVE });
@@ -155,7 +153,7 @@ async function outOfDescriptors(t: Test, hotPath: 'native' | 'js') {
 
 t.test(
   'row 70: an agent out of descriptors says so once, serves whom it has, and accepts again when there are some',
-  { timeout, skip: withoutAddon || lacks('prlimit') },
+  { timeout, skip: NO_ADDON || lacks('prlimit') },
   async (t) => {
     const { newcomers, lift } = await outOfDescriptors(t, 'native');
     lift();
