@@ -6,7 +6,7 @@ import type { TokenPod } from './token-pod.js';
 import type { IdentitySurroundings } from './workload-identity.js';
 
 export interface PodsOptions extends IdentitySurroundings {
-  /** Each costs a private key and its renewals: one more is refused. */
+  /** Each costs a private key and its renewals: one more is refused, unless one that no stream holds can make room. */
   readonly maxPods: number;
   /** How long a pod stays that no stream holds, so that an Envoy that starts anew finds it warm; `Infinity` for ever. */
   readonly graceMs: number;
@@ -19,11 +19,13 @@ export interface PodStatus extends IdentityStatus {
 
 /**
  * The served pods. One comes to be when the CA has accepted a token of it, and ends when no stream has wanted it for a
- * while. A pod is found by the hash of an accepted token, never by what a token claims.
+ * while, or sooner when its place is needed. A pod is found by the hash of an accepted token, never by what a token claims.
  */
 export class Pods implements PodHost {
   readonly #byKey = new Map<string, Pod>();
   readonly #byToken = new Map<string, Pod>();
+  /** Those that streams have held and left, the first to go first. A pod that a stream is about to hold is none of them. */
+  readonly #left = new Set<Pod>();
   readonly #ending = new Set<Promise<void>>();
   #isClosed = false;
 
@@ -51,12 +53,14 @@ export class Pods implements PodHost {
   /** The pod of a token that has been accepted before. */
   find(hash: string, token: Buffer): Pod | undefined {
     const pod = this.#byToken.get(hash);
-    return pod?.admits(hash, token) ? pod : undefined;
+    if (pod?.admits(hash, token) !== true) return undefined;
+    this.held(pod);
+    return pod;
   }
 
-  /** False when there are as many pods as may be, and this is none of them. */
+  /** False when there are as many pods as may be, all wanted, and this is none of them. */
   hasRoomFor({ key }: TokenPod): boolean {
-    return !this.#isClosed && (this.#byKey.size < this.options.maxPods || this.#byKey.has(key));
+    return !this.#isClosed && (!this.#isFull() || this.#left.size > 0 || this.#byKey.has(key));
   }
 
   /**
@@ -69,6 +73,7 @@ export class Pods implements PodHost {
       return undefined;
     }
     const pod = this.#byKey.get(of.key) ?? this.#add(of);
+    this.held(pod);
     this.#byToken.set(token.hash, pod);
     pod.accept(token, sealed, startedAtMs);
     return pod;
@@ -81,7 +86,13 @@ export class Pods implements PodHost {
     await Promise.all(this.#ending);
   }
 
+  #isFull(): boolean {
+    return this.#byKey.size >= this.options.maxPods;
+  }
+
   #add(of: TokenPod): Pod {
+    const [longestLeft] = this.#left;
+    if (longestLeft !== undefined && this.#isFull()) this.#end(longestLeft);
     const pod = new Pod(of, this.options, this);
     this.#byKey.set(of.key, pod);
     return pod;
@@ -93,11 +104,22 @@ export class Pods implements PodHost {
   }
 
   /** For the pod. */
+  held(pod: Pod): void {
+    this.#left.delete(pod);
+  }
+
+  /** For the pod. */
+  left(pod: Pod): void {
+    this.#left.add(pod);
+  }
+
+  /** For the pod. */
   abandoned(pod: Pod): void {
     this.#end(pod);
   }
 
   #end(pod: Pod): void {
+    this.#left.delete(pod);
     this.#byKey.delete(pod.of.key);
     const ending = pod.close().finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);

@@ -138,6 +138,38 @@ t.test('of pods that come together, only those are served that there is room for
   t.equal(pods.size, 2);
 });
 
+t.test('where no more pods may be, the one that streams have left first makes room, and no other', async (t) => {
+  const { gate, ca, pods, token } = openNode(t, hotPath, { maxPods: 3 });
+  const tokens = ['pod-1', 'pod-2', 'pod-3'].map((podUid) => token({ podUid }));
+  const [first, second, third] = await Promise.all(tokens.map((one) => gate.admit(one, aStream())));
+  t.ok(first && second && third);
+  if (!first || !second || !third) return;
+  first.hold();
+  for (const pod of [third, second]) pod.hold()();
+  const body = third.identity.certificate()?.body;
+  const fourth = await gate.admit(token({ podUid: 'pod-4' }), aStream());
+  t.equal(pods.size, 3);
+  t.ok(
+    body?.every((byte) => byte === 0),
+    'its key is wiped',
+  );
+  // A stream that has come back to the second is about to hold it.
+  t.equal(await gate.admit(tokens[1] ?? Buffer.alloc(0), aStream()), second);
+  await t.rejects(gate.admit(token({ podUid: 'pod-5' }), aStream()), { code: 'ERR_CA_OVERLOADED' });
+  t.equal(ca.tokens.length, 4, 'no more was put before the CA');
+  for (const pod of [first, second, fourth]) t.ok(pod.identity.hasValidSvid());
+});
+
+t.test('a pod that is left and held again makes no room', async (t) => {
+  const { gate, token } = openNode(t, hotPath, { maxPods: 1 });
+  const pod = await gate.admit(token(), aStream());
+  pod.hold()();
+  const release = pod.hold();
+  await t.rejects(gate.admit(token({ podUid: 'pod-2' }), aStream()), { code: 'ERR_CA_OVERLOADED' });
+  release();
+  await gate.admit(token({ podUid: 'pod-2' }), aStream());
+});
+
 t.test('a token whose streams have all gone leaves the line without a CSR', async (t) => {
   const { gate, ca, token } = openNode(t, hotPath, { maxInFlight: 1 });
   ca.fault = 'hang';
