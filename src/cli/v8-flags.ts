@@ -8,15 +8,15 @@ const INTERRUPT_BUDGET = 660_000;
  * after the code cache has been taken: V8 takes one only under the flags that it was made with.
  *
  * Optimising waits until a function is really hot. When thousands of pods come at once, everything becomes warm within the same
- * second, and V8's threads then take a third of the CPU time of agent and Citadel to compile it. What runs for minutes is optimised
- * all the same, and better known by then. An agent changes its mind when a crowd comes for the same identity
- * (platform/optimise-sooner.ts); what the fleet does is hot from the first moment on.
+ * second, and V8's threads then take a third of the CPU time of agent, Citadel and fleet alike to compile it. What runs for minutes
+ * is optimised all the same, and better known by then. An agent changes its mind when a crowd comes for the same identity
+ * (platform/optimise-sooner.ts).
  *
  * An agent keeps nearly all that it makes while Envoys connect: a young generation that grows is copied around for up to
  * 50 ms a time, a small one for less in all and 15 MB smaller. That holds until a thread makes a heap of its own, for which V8
  * sets this flag back; the threads of the pool set it again (hotpath/worker.ts).
  */
 export function setV8Flags(command: string | undefined): void {
-  if (command !== 'fleet') setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
+  setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
   if (command === 'agent') setFlagsFromString('--semi-space-growth-factor=1');
 }
