@@ -64,7 +64,7 @@ const stages = [
 for (const { name, args, sidecert, envoy, skip, word } of stages) {
   t.test(`the demo keeps all its promises ${name}`, { skip, timeout: 90_000 }, async (t) => {
     const { done, lines, temporary } = play(t, envoy, { args, sidecert });
-    t.equal(await done, 0);
+    t.equal(await done, 0, 'exit code', { lines });
     t.strictSame(
       lines.filter((line) => line.includes(' to httpbin.')),
       MATRIX,
