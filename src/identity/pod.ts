@@ -19,8 +19,8 @@ export interface PodOptions extends IdentitySurroundings {
 export interface PodHost {
   passLost(hash: string): void;
   /** Somebody holds it. */
-  held(pod: Pod): void;
-  /** The last who held it has gone, and its time of grace has begun. */
+  wanted(pod: Pod): void;
+  /** The last who held it has gone. */
   left(pod: Pod): void;
   /** Nobody has held it for the time of grace. */
   abandoned(pod: Pod): void;
@@ -84,13 +84,15 @@ export class Pod {
   hold(): () => void {
     this.#holders += 1;
     this.#grace?.cancel();
-    this.host.held(this);
+    this.host.wanted(this);
     let isHeld = true;
     return () => {
       if (!isHeld) return;
       isHeld = false;
       this.#holders -= 1;
-      if (this.#holders === 0) this.#leave();
+      if (this.#holders > 0) return;
+      this.#startGrace();
+      this.host.left(this);
     };
   }
 
@@ -115,19 +117,10 @@ export class Pod {
     this.host.passLost(hash);
   }
 
-  #leave(): void {
-    if (this.#isForEver()) return;
-    this.#startGrace();
-    this.host.left(this);
-  }
-
   #startGrace(): void {
     const { graceMs, timers, now } = this.options;
-    if (this.#isForEver()) return;
-    this.#grace = timers.schedule(now() + graceMs, () => this.host.abandoned(this));
-  }
-
-  #isForEver(): boolean {
-    return this.options.graceMs === Number.POSITIVE_INFINITY;
+    if (graceMs < Number.POSITIVE_INFINITY) {
+      this.#grace = timers.schedule(now() + graceMs, () => this.host.abandoned(this));
+    }
   }
 }

@@ -54,7 +54,7 @@ export class Pods implements PodHost {
   find(hash: string, token: Buffer): Pod | undefined {
     const pod = this.#byToken.get(hash);
     if (pod?.admits(hash, token) !== true) return undefined;
-    this.held(pod);
+    this.wanted(pod);
     return pod;
   }
 
@@ -73,7 +73,7 @@ export class Pods implements PodHost {
       return undefined;
     }
     const pod = this.#byKey.get(of.key) ?? this.#add(of);
-    this.held(pod);
+    this.wanted(pod);
     this.#byToken.set(token.hash, pod);
     pod.accept(token, sealed, startedAtMs);
     return pod;
@@ -103,14 +103,15 @@ export class Pods implements PodHost {
     this.#byToken.delete(hash);
   }
 
-  /** For the pod. */
-  held(pod: Pod): void {
+  /** For the pod, and for who gives it to a stream that is about to hold it. */
+  wanted(pod: Pod): void {
     this.#left.delete(pod);
   }
 
   /** For the pod. */
   left(pod: Pod): void {
-    this.#left.add(pod);
+    // Who stays for ever makes no room either.
+    if (this.options.graceMs < Number.POSITIVE_INFINITY) this.#left.add(pod);
   }
 
   /** For the pod. */
