@@ -171,6 +171,40 @@ int64_t SocketHub::send(int32_t slot, const Piece* pieces, size_t count) {
   }
 }
 
+void SocketHub::sendAll(const Piece& own, const std::vector<Piece>& shared, Message* messages, size_t count) {
+  sendings_ += 1;
+  for (size_t index = 0; index < count; index += 1) {
+    Message& message = messages[index];
+    const auto start = static_cast<size_t>(message.start);
+    const auto before = static_cast<size_t>(message.before);
+    const auto behind = static_cast<size_t>(message.behind);
+    const bool isWithin = message.start >= 0 && message.before >= 0 && message.behind >= 0 && start + before + behind <= own.size &&
+                          (message.shared < 0 || static_cast<size_t>(message.shared) < shared.size());
+    if (!isWithin || !isOpen(message.slot)) {
+      message.sent = -EBADF;
+      continue;
+    }
+    Socket& socket = sockets_[static_cast<size_t>(message.slot)];
+    if (socket.cutShortIn == sendings_) {
+      message.sent = 0;
+      continue;
+    }
+    std::array<Piece, 3> pieces;
+    size_t used = 0;
+    size_t wanted = 0;
+    const auto add = [&](const Piece& piece) {
+      if (piece.size > 0) pieces[used++] = piece;
+      wanted += piece.size;
+    };
+    add({own.data + start, before});
+    if (message.shared >= 0) add(shared[static_cast<size_t>(message.shared)]);
+    add({own.data + start + before, behind});
+    const int64_t sent = send(message.slot, pieces.data(), used);
+    if (sent < 0 || static_cast<size_t>(sent) < wanted) socket.cutShortIn = sendings_;
+    message.sent = static_cast<int32_t>(sent);
+  }
+}
+
 void SocketHub::awaitWritable(int32_t slot) {
   if (isOpen(slot)) change(slot, EPOLLOUT, 0);
 }
@@ -247,7 +281,7 @@ int32_t SocketHub::serve(Descriptor socket) {
 }
 
 int32_t SocketHub::keep(Descriptor descriptor) {
-  Socket socket{std::move(descriptor), EPOLLIN};
+  Socket socket{std::move(descriptor), EPOLLIN, 0};
   if (freeSlots_.empty()) {
     sockets_.push_back(std::move(socket));
     return static_cast<int32_t>(sockets_.size() - 1);
@@ -284,6 +318,7 @@ void SocketHub::resumeAccepting() {}
 int32_t SocketHub::connect(const std::string&) { return -EBADF; }
 size_t SocketHub::collect(uint8_t*, size_t, SocketEvent*, size_t) { return 0; }
 int64_t SocketHub::send(int32_t, const Piece*, size_t) { return -EBADF; }
+void SocketHub::sendAll(const Piece&, const std::vector<Piece>&, Message*, size_t) {}
 void SocketHub::awaitWritable(int32_t) {}
 void SocketHub::setReading(int32_t, bool) {}
 void SocketHub::finish(int32_t) {}

@@ -61,6 +61,19 @@ struct Piece {
   size_t size;
 };
 
+// One of many messages that are sent in one call: bytes of its own, with what it may share with others among them.
+struct Message {
+  int32_t slot;
+  // Where its own bytes begin in the memory of all, and how many of them go before what is shared, and behind it.
+  int32_t start;
+  int32_t before;
+  int32_t behind;
+  // Which of the shared pieces; below 0 for none.
+  int32_t shared;
+  // The answer: how many bytes went out, or an errno, negative.
+  int32_t sent;
+};
+
 class SocketHub {
  public:
   static std::variant<std::unique_ptr<SocketHub>, SystemError> open();
@@ -87,6 +100,10 @@ class SocketHub {
   // Sends the pieces one behind the other, without waiting: how many bytes went out, or an errno, negative.
   int64_t send(int32_t slot, const Piece* pieces, size_t count);
 
+  // Sends many, each as `send` does. Of those that go to one slot none goes out behind one that was cut short: it is
+  // answered with 0.
+  void sendAll(const Piece& own, const std::vector<Piece>& shared, Message* messages, size_t count);
+
   // Asks for `writable`, once.
   void awaitWritable(int32_t slot);
 
@@ -107,6 +124,8 @@ class SocketHub {
     Descriptor descriptor;
     // What is polled for.
     uint32_t interest = 0;
+    // The last call of sendAll in which it took less than it was given.
+    uint32_t cutShortIn = 0;
   };
 
   bool isOpen(int32_t slot) const;
@@ -129,6 +148,8 @@ class SocketHub {
   int highest_ = 0;
   // Which of the sockets that are told together was the first without room.
   size_t resumeAt_ = 0;
+  // Of the calls of sendAll.
+  uint32_t sendings_ = 0;
 };
 
 }  // namespace sidecert

@@ -15,6 +15,7 @@ namespace sidecert {
 namespace {
 
 constexpr size_t kFieldsOfEvent = 5;
+constexpr size_t kFieldsOfMessage = 6;
 
 // How many events are collected at once, so that what comes next is not kept waiting by them: what a bad turn makes of it,
 // and a good one. An ACK costs 10 µs, and a new peer's first request, whose code has hardly run yet, a quarter of a millisecond.
@@ -76,7 +77,9 @@ class PolledHub {
   struct Shared {
     Napi::Reference<Napi::Uint8Array> arena;
     Napi::Reference<Napi::Int32Array> events;
-    Napi::Reference<Napi::Uint8Array> scratch;
+    // The bytes of messages, and the messages, for sendAll.
+    Napi::Reference<Napi::Uint8Array> outgoing;
+    Napi::Reference<Napi::Int32Array> messages;
     Napi::FunctionReference onEvents;
   };
 
@@ -102,8 +105,11 @@ class PolledHub {
   // All that happened has been told.
   void resume() { isTelling_ = false; }
 
-  const uint8_t* scratch() const { return scratch_; }
-  size_t scratchBytes() const { return scratchBytes_; }
+  // Of the messages that lie in the shared memory.
+  void sendAll(size_t count, const std::vector<Piece>& shared) {
+    static_assert(sizeof(Message) == kFieldsOfMessage * sizeof(int32_t));
+    hub_->sendAll(outgoing_, shared, reinterpret_cast<Message*>(messages_), std::min(count, maxMessages_));
+  }
 
   void end() {
     if (std::exchange(isEnding_, true)) return;
@@ -122,8 +128,9 @@ class PolledHub {
         arenaBytes_(shared_.arena.Value().ByteLength()),
         events_(shared_.events.Value().Data()),
         budget_(shared_.events.Value().ElementLength() / kFieldsOfEvent),
-        scratch_(shared_.scratch.Value().Data()),
-        scratchBytes_(shared_.scratch.Value().ByteLength()) {}
+        outgoing_{shared_.outgoing.Value().Data(), shared_.outgoing.Value().ByteLength()},
+        messages_(shared_.messages.Value().Data()),
+        maxMessages_(shared_.messages.Value().ElementLength() / kFieldsOfMessage) {}
 
   static void turn(uv_poll_t* poll, int, int) { static_cast<PolledHub*>(poll->data)->tellWhatHappened(); }
 
@@ -158,8 +165,9 @@ class PolledHub {
   int32_t* events_;
   TurnBudget budget_;
   DescriptorRoom room_;
-  uint8_t* scratch_;
-  size_t scratchBytes_;
+  Piece outgoing_;
+  int32_t* messages_;
+  size_t maxMessages_;
   uv_poll_t poll_{};
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
   PolledHub** holder_ = nullptr;
@@ -167,6 +175,10 @@ class PolledHub {
   // What was collected last is still being told, in turns.
   bool isTelling_ = false;
 };
+
+bool areNumbers(const Napi::Value& value) {
+  return value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_int32_array;
+}
 
 int32_t slotOf(const Napi::Value& value) { return value.IsNumber() ? value.As<Napi::Number>().Int32Value() : -1; }
 
@@ -181,6 +193,7 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
                                            InstanceMethod<&SocketHubObject::resume>("resume"),
                                            InstanceMethod<&SocketHubObject::connect>("connect"),
                                            InstanceMethod<&SocketHubObject::send>("send"),
+                                           InstanceMethod<&SocketHubObject::sendAll>("sendAll"),
                                            InstanceMethod<&SocketHubObject::awaitWritable>("awaitWritable"),
                                            InstanceMethod<&SocketHubObject::setReading>("setReading"),
                                            InstanceMethod<&SocketHubObject::finish>("finish"),
@@ -192,11 +205,9 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
 
   explicit SocketHubObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SocketHubObject>(info) {
     const Napi::Env env = info.Env();
-    const bool areTyped = bytesOf(info[0]) && info[1].IsTypedArray() &&
-                          info[1].As<Napi::TypedArray>().TypedArrayType() == napi_int32_array && bytesOf(info[2]) &&
-                          info[3].IsFunction();
+    const bool areTyped = bytesOf(info[0]) && areNumbers(info[1]) && bytesOf(info[2]) && areNumbers(info[3]) && info[4].IsFunction();
     if (!areTyped) {
-      throwSystemError(env, {"EINVAL", "socket hub: expected an arena, events, a scratch and a function"});
+      throwSystemError(env, {"EINVAL", "socket hub: expected an arena, events, memory for messages, messages and a function"});
       return;
     }
     auto opened = SocketHub::open();
@@ -207,8 +218,9 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
     PolledHub::Shared shared;
     shared.arena = Napi::Persistent(info[0].As<Napi::Uint8Array>());
     shared.events = Napi::Persistent(info[1].As<Napi::Int32Array>());
-    shared.scratch = Napi::Persistent(info[2].As<Napi::Uint8Array>());
-    shared.onEvents = Napi::Persistent(info[3].As<Napi::Function>());
+    shared.outgoing = Napi::Persistent(info[2].As<Napi::Uint8Array>());
+    shared.messages = Napi::Persistent(info[3].As<Napi::Int32Array>());
+    shared.onEvents = Napi::Persistent(info[4].As<Napi::Function>());
     const bool isPolled = PolledHub::start(env, std::move(*std::get_if<0>(&opened)), std::move(shared), polled_);
     if (!isPolled) throwSystemError(env, {"EINVAL", "socket hub: cannot be polled"});
   }
@@ -247,20 +259,26 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
     return Napi::Number::New(info.Env(), polled_->hub().connect(*path));
   }
 
-  // send(slot, scratchBytes, shared?, tail?)
+  // send(slot, bytes)
   Napi::Value send(const Napi::CallbackInfo& info) {
-    const Napi::Env env = info.Env();
-    if (polled_ == nullptr) return Napi::Number::New(env, -EBADF);
-    const int32_t wanted = slotOf(info[1]);
-    const size_t fromScratch = wanted < 0 ? 0 : std::min(static_cast<size_t>(wanted), polled_->scratchBytes());
-    std::array<Piece, 3> pieces;
-    size_t count = 0;
-    if (fromScratch > 0) pieces[count++] = {polled_->scratch(), fromScratch};
-    for (size_t index = 2; index < 4; index += 1) {
-      const std::optional<View> bytes = bytesOf(info[index]);
-      if (bytes && bytes->size > 0) pieces[count++] = {bytes->data, bytes->size};
+    const std::optional<View> bytes = bytesOf(info[1]);
+    if (polled_ == nullptr || !bytes) return Napi::Number::New(info.Env(), -EBADF);
+    const Piece piece{bytes->data, bytes->size};
+    return Napi::Number::New(info.Env(), static_cast<double>(polled_->hub().send(slotOf(info[0]), &piece, 1)));
+  }
+
+  // sendAll(count, shared)
+  void sendAll(const Napi::CallbackInfo& info) {
+    const std::optional<double> count = numberOf(info[0]);
+    if (polled_ == nullptr || !count || !info[1].IsArray()) return;
+    const auto shared = info[1].As<Napi::Array>();
+    const uint32_t sharedCount = shared.Length();
+    shared_.clear();
+    for (uint32_t index = 0; index < sharedCount; index += 1) {
+      const std::optional<View> bytes = bytesOf(shared.Get(index));
+      shared_.push_back(bytes ? Piece{bytes->data, bytes->size} : Piece{nullptr, 0});
     }
-    return Napi::Number::New(env, static_cast<double>(polled_->hub().send(slotOf(info[0]), pieces.data(), count)));
+    polled_->sendAll(static_cast<size_t>(*count), shared_);
   }
 
   void awaitWritable(const Napi::CallbackInfo& info) {
@@ -292,6 +310,8 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
   }
 
   PolledHub* polled_ = nullptr;
+  // What sendAll was given last: kept for its room.
+  std::vector<Piece> shared_;
 };
 
 }  // namespace

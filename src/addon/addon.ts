@@ -85,7 +85,8 @@ export type RawOutcome<T extends readonly [ArrayBuffer, ...unknown[]]> = T | [co
 export type SocketHubClass = new (
   arena: Uint8Array,
   events: Int32Array,
-  scratch: Uint8Array,
+  outgoing: Uint8Array,
+  messages: Int32Array,
   onEvents: (count: number) => boolean,
 ) => {
   /** The events that were kept have been worked off. */
@@ -97,11 +98,13 @@ export type SocketHubClass = new (
   resumeAccepting(): void;
   /** Connects to a path as a client: the slot, or an errno as a negative number. */
   connect(path: string): number;
+  /** Sends without waiting: how many bytes the system took, or an errno as a negative number. */
+  send(slot: number, bytes: Uint8Array): number;
   /**
-   * Sends the first bytes of `scratch`, then `shared` and `tail`, without waiting: how many bytes the system took, or an
-   * errno as a negative number.
+   * Sends the first `count` of `messages`, six numbers each, with their bytes in `outgoing`, so; `native/socket_hub.h` says
+   * which. Each may have one of `shared` among its own bytes.
    */
-  send(slot: number, scratchBytes: number, shared?: Uint8Array, tail?: Uint8Array): number;
+  sendAll(count: number, shared: readonly Uint8Array[]): void;
   /** Asks for one event `writable`. */
   awaitWritable(slot: number): void;
   /** Whether what comes is told, as at first. An end is told in any case, with what comes before it. */

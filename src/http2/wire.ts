@@ -31,8 +31,8 @@ export interface Wire {
   start(events: WireEvents): void;
   /**
    * Sends what lies in the outbox, its first `length` bytes, then `shared` and `tail`; of `tail` a copy is kept if need be.
-   * `onWritten` is called once, when the memory of `shared` is no longer needed: as a rule before this returns, and also
-   * when the wire is closed first.
+   * `onWritten` is called once, when the memory of `shared` is no longer needed: as a rule before the event loop turns, and
+   * also when the wire is closed first.
    */
   send(length: number, shared?: Buffer, tail?: Buffer, onWritten?: () => void): void;
   /** Ends the connection when all that was sent has gone; what comes until then is thrown away. */

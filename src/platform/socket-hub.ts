@@ -1,4 +1,5 @@
 import { type Addon, loadAddon } from '../addon/index.js';
+import { SendBatch } from './send-batch.js';
 
 /** What a {@link SocketHub} tells. A slot is the number of a socket, and given out anew after its `close`. */
 export interface SocketHubEvents {
@@ -15,7 +16,7 @@ export interface SocketHubEvents {
 
 /**
  * Unix sockets by the thousand, without an object of Node.js for each: one poll for all of them, one memory for all that is
- * read, one system call for what is sent. Turns of the event loop are bounded, however many peers connect at once.
+ * read, one call of the addon for all that a turn sends. Turns of the event loop are bounded, however many peers connect at once.
  */
 export interface SocketHub
   extends Pick<
@@ -34,6 +35,8 @@ export interface SocketHub
   > {
   /** Where `received` bytes lie. */
   readonly arena: Buffer;
+  /** What is sent at the end of the turn. */
+  readonly batch: SendBatch;
 }
 
 export type SocketHubAnswer =
@@ -55,14 +58,19 @@ const Kind = { accepted: 1, received: 2, ended: 3, writable: 4, acceptFailed: 5 
 /** For which peers keep the event loop at a time; what else they have sent waits for the next turn. */
 const TURN_MS = 2;
 
-/** Opens a hub; `unavailable` without the addon and on other systems than Linux. What `send` takes first lies in `scratch`. */
+/**
+ * Opens a hub; `unavailable` without the addon and on other systems than Linux. What a message of its batch begins with is
+ * written into `scratch`.
+ */
 export function openSocketHub(scratch: Buffer, events: SocketHubEvents): SocketHubAnswer {
   const load = loadAddon();
   if (load.kind === 'absent') return { kind: 'unavailable', reason: load.reason };
   const arena = Buffer.allocUnsafeSlow(ARENA_BYTES);
   const happened = new Int32Array(MAX_EVENTS * EVENT_FIELDS);
   try {
-    const hub = new load.addon.SocketHub(arena, happened, scratch, (count) => tellSome(0, count));
+    const batch = new SendBatch(scratch, (count, shared) => hub.sendAll(count, shared));
+    const onEvents = (count: number): boolean => tellSome(0, count);
+    const hub = new load.addon.SocketHub(arena, happened, batch.bytes, batch.messages, onEvents);
     /** Tells as many as there is time for; true when there are more, which then follow. */
     const tellSome = (from: number, count: number): boolean => {
       const endMs = performance.now() + TURN_MS;
@@ -76,7 +84,7 @@ export function openSocketHub(scratch: Buffer, events: SocketHubEvents): SocketH
       else if (from > 0) hub.resume();
       return isLeft;
     };
-    return { kind: 'open', hub: Object.assign(hub, { arena }) };
+    return { kind: 'open', hub: Object.assign(hub, { arena, batch }) };
   } catch (error) {
     return { kind: 'unavailable', reason: String(Object(error).message) };
   }

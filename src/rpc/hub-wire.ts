@@ -1,15 +1,15 @@
 import { Socket } from 'node:net';
 import type { Outbox, Wire, WireEvents, WirePeer } from '../http2/index.js';
-import type { SocketHub } from '../platform/index.js';
+import type { BatchSender, CutMessage, SocketHub } from '../platform/index.js';
 import { LINGER_MS } from './socket-wire.js';
 import { UnsentBytes } from './unsent-bytes.js';
 
 const NOTHING = Buffer.alloc(0);
 
 /** A socket of a {@link SocketHub} as a {@link Wire}. */
-export class HubWire implements Wire {
+export class HubWire implements Wire, BatchSender {
+  readonly slot: number;
   private readonly hub: SocketHub;
-  private readonly slot: number;
   private readonly onGone: (slot: number) => void;
   private events: WireEvents | undefined;
   /** What the system did not take, in order; `undefined` nearly always. */
@@ -31,6 +31,10 @@ export class HubWire implements Wire {
     return this.unsent?.bytes ?? 0;
   }
 
+  get isBehind(): boolean {
+    return this.unsent !== undefined;
+  }
+
   start(events: WireEvents): void {
     this.events = events;
   }
@@ -40,22 +44,26 @@ export class HubWire implements Wire {
       onWritten?.();
       return;
     }
-    const sent = this.unsent === undefined ? this.hub.send(this.slot, length, shared, tail) : 0;
-    if (sent === length + shared.length + tail.length || sent < 0) {
+    this.hub.batch.post(this, length, shared, tail, onWritten);
+  }
+
+  cutShort(sent: number, { before, shared, behind, onWritten }: CutMessage): void {
+    if (sent < 0) {
       onWritten?.();
       // Not from within a call of whoever would be told.
-      if (sent < 0) setImmediate(() => this.destroy());
+      setImmediate(() => this.destroy());
       return;
     }
-    const ofShared = Math.max(0, sent - length);
-    this.keep(this.outbox.bytes.subarray(Math.min(sent, length), length), shared.subarray(ofShared), onWritten);
-    this.keep(tail.subarray(Math.max(0, ofShared - shared.length)));
+    const ofShared = Math.max(0, sent - before.length);
+    this.keep(before.subarray(sent), shared.subarray(ofShared), onWritten);
+    this.keep(behind.subarray(Math.max(0, ofShared - shared.length)));
   }
 
   end(): void {
     if (this.isEnding || this.isOver) return;
     this.isEnding = true;
     this.events = undefined;
+    this.hub.batch.flush();
     if (this.unsent === undefined) this.hub.finish(this.slot);
     // A peer that has been told that it is over has this long to hear it.
     setTimeout(() => this.destroy(), LINGER_MS).unref();
@@ -63,12 +71,14 @@ export class HubWire implements Wire {
 
   destroy(): void {
     if (this.isOver) return;
+    this.hub.batch.flush();
     this.hub.closeSocket(this.slot);
     this.over();
   }
 
   detach(unread: Buffer): Socket {
     this.events = undefined;
+    this.hub.batch.flush();
     const fd = this.hub.release(this.slot);
     this.over();
     const socket = new Socket({ fd, readable: true, writable: true });
@@ -86,7 +96,7 @@ export class HubWire implements Wire {
   writable(): void {
     const unsent = this.unsent;
     if (unsent === undefined) return;
-    const failure = unsent.drain((bytes) => this.hub.send(this.slot, 0, bytes));
+    const failure = unsent.drain((bytes) => this.hub.send(this.slot, bytes));
     if (failure < 0) {
       this.destroy();
     } else if (unsent.bytes > 0) {

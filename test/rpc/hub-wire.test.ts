@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { loadAddon } from '../../src/addon/index.js';
 import type { Wire } from '../../src/http2/index.js';
 import { listenUnix } from '../../src/rpc/index.js';
@@ -49,6 +50,50 @@ t.test('what was not sent keeps its order and its owners, however much the syste
     }
     t.equal(written, added);
     t.equal(unsent.next, undefined);
+  }
+});
+
+/** A listener for one wire, and who has connected to it. */
+async function connected(t: Test): Promise<{ wire: Wire; peer: Socket }> {
+  const path = join(shortDir(t), 's');
+  let onWire = (_wire: Wire): void => {};
+  const accepted = new Promise<Wire>((resolve) => (onWire = resolve));
+  const options = { path, mode: 0o600, backlog: 64, via: 'addon', onWire, logger: silentLogger } as const;
+  const listener = await listenUnix(options);
+  const peer = connect(path);
+  const wire = await accepted;
+  wire.start({ received() {}, closed() {} });
+  t.teardown(async () => {
+    peer.destroy();
+    wire.destroy();
+    await listener.close();
+  });
+  return { wire, peer };
+}
+
+t.test('a peer that reads late reads all of it in order, and so does one that is left at once', { skip }, async (t) => {
+  for (const isLeftAtOnce of [false, true]) {
+    const { wire, peer } = await connected(t);
+    const heads: string[] = [];
+    let written = 0;
+    // Many turns' worth in one turn, and more than the kernel keeps for a peer unless it is to be left.
+    const count = isLeftAtOnce ? 20 : 2000;
+    const shared = Buffer.alloc(1500, 's');
+    for (let index = 0; index < count; index += 1) {
+      const head = `head ${index}\n`;
+      heads.push(head);
+      wire.send(wire.outbox.bytes.write(head), shared, Buffer.from(`tail ${index}\n`), () => (written += 1));
+    }
+    if (isLeftAtOnce) wire.destroy();
+    else await sleep(50);
+    let text = '';
+    const wanted = heads.map((head, index) => `${head}${'s'.repeat(1500)}tail ${index}\n`).join('');
+    for await (const part of peer) {
+      text += part;
+      if (text.length >= wanted.length) break;
+    }
+    t.ok(text === wanted, `${text.length} bytes`);
+    t.equal(written, count);
   }
 });
 

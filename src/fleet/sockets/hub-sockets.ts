@@ -1,11 +1,14 @@
 import { getSystemErrorName } from 'node:util';
 import { Outbox, type OutboxOwner } from '../../http2/index.js';
-import { openSocketHub, type SocketHub } from '../../platform/index.js';
+import { type BatchSender, type CutMessage, openSocketHub, type SocketHub } from '../../platform/index.js';
 import { UnsentBytes } from '../../rpc/index.js';
 import type { FleetSocket, FleetSocketEvents, FleetSockets } from './fleet-socket.js';
 
 /** The opening of an Envoy whose first requests are as large as a real one's goes out in one piece. */
 const OUTBOX_BYTES = 256 * 1024;
+
+/** What is larger, an opening with a node in it, is sent from where it lies. */
+const MAX_POSTED_BYTES = 4096;
 
 /** In a turn of the event loop, so that what comes is read in between. */
 const NEWCOMERS_PER_TURN = 32;
@@ -60,7 +63,7 @@ export class HubSockets implements FleetSockets {
   }
 }
 
-class HubSocket implements FleetSocket, OutboxOwner {
+class HubSocket implements FleetSocket, OutboxOwner, BatchSender {
   private isConnected = false;
   private isCorked = false;
   private isOver = false;
@@ -69,11 +72,15 @@ class HubSocket implements FleetSocket, OutboxOwner {
 
   constructor(
     private readonly hub: SocketHub,
-    private readonly slot: number,
+    readonly slot: number,
     private readonly outbox: Outbox,
     private readonly events: FleetSocketEvents,
     private readonly onGone: () => void,
   ) {}
+
+  get isBehind(): boolean {
+    return this.unsent !== undefined;
+  }
 
   write(bytes: Buffer): void {
     const { outbox } = this;
@@ -99,18 +106,19 @@ class HubSocket implements FleetSocket, OutboxOwner {
     outbox.claim(this, 0);
     const length = outbox.take();
     if (length === 0 || this.isOver) return;
-    const sent = this.unsent === undefined ? hub.send(slot, length) : 0;
-    if (sent === length) return;
-    if (sent < 0) {
-      // Not from within a call of whoever would be told.
-      setImmediate(() => this.failed('write', -sent));
+    if (length <= MAX_POSTED_BYTES) {
+      hub.batch.post(this, length);
       return;
     }
-    if (this.unsent === undefined) {
-      this.unsent = new UnsentBytes();
-      hub.awaitWritable(slot);
-    }
-    this.unsent.addCopy(outbox.bytes.subarray(sent, length));
+    // Behind what was posted before.
+    hub.batch.flush();
+    const bytes = outbox.bytes.subarray(0, length);
+    const sent = this.isBehind ? 0 : hub.send(slot, bytes);
+    if (sent !== length) this.keep(sent, bytes);
+  }
+
+  cutShort(sent: number, { before }: CutMessage): void {
+    this.keep(sent, before);
   }
 
   pause(): void {
@@ -126,6 +134,7 @@ class HubSocket implements FleetSocket, OutboxOwner {
     this.isOver = true;
     this.unsent = undefined;
     if (this.slot < 0) return;
+    this.hub.batch.flush();
     this.hub.closeSocket(this.slot);
     this.onGone();
   }
@@ -161,9 +170,24 @@ class HubSocket implements FleetSocket, OutboxOwner {
     const { hub, slot } = this;
     const unsent = this.unsent;
     if (unsent === undefined) return;
-    const failure = unsent.drain((bytes) => hub.send(slot, 0, bytes));
+    const failure = unsent.drain((bytes) => hub.send(slot, bytes));
     if (failure < 0) this.failed('write', -failure);
     else if (unsent.bytes > 0) hub.awaitWritable(slot);
     else this.unsent = undefined;
+  }
+
+  /** What the system did not take of `bytes`: all but `sent`, or all if that is an errno, below 0. */
+  private keep(sent: number, bytes: Buffer): void {
+    if (this.isOver) return;
+    if (sent < 0) {
+      // Not from within a call of whoever would be told.
+      setImmediate(() => this.failed('write', -sent));
+      return;
+    }
+    if (this.unsent === undefined) {
+      this.unsent = new UnsentBytes();
+      this.hub.awaitWritable(this.slot);
+    }
+    this.unsent.addCopy(bytes.subarray(sent));
   }
 }
