@@ -1,7 +1,12 @@
+import { once } from 'node:events';
+import { Agent, get, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { freePorts } from '../../src/demo/free-ports.js';
 import { startHttpbin } from '../../src/demo/kubernetes/http-app.js';
 import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
+import { createPatientServer } from '../../src/demo/patient-server.js';
 
 const cases = [
   { path: '/ip', status: 200, body: /"origin": "127\.0\.0\.1"/ },
@@ -36,4 +41,28 @@ t.test('a request that nobody answers is an error', async (t) => {
 t.test('ports are drawn without a repetition', async (t) => {
   const ports = await freePorts(20);
   t.equal(new Set(ports).size, 20);
+});
+
+/** After which a server of Node.js has closed a connection: five seconds, and one more. */
+const NODE_CLOSES_MS = 6200;
+
+t.test('a connection is not closed under the request that comes after a pause', async (t) => {
+  const server = createPatientServer((_incoming, answer) => answer.end('here'));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => {
+    agent.destroy();
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = server.address() as AddressInfo;
+  const ask = async (): Promise<boolean> => {
+    const request = get({ host: '127.0.0.1', port, agent });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    await once(response.resume(), 'end');
+    return request.reusedSocket;
+  };
+  t.notOk(await ask());
+  await sleep(NODE_CLOSES_MS);
+  t.ok(await ask());
 });

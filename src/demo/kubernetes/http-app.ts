@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createPatientServer } from '../patient-server.js';
 
 /** A plain HTTP server on loopback that knows nothing of TLS: its sidecar does that. */
 export interface HttpApp {
@@ -7,9 +8,7 @@ export interface HttpApp {
 
 /** The part of httpbin that the demo needs: `/ip`, `/headers` and `/status/:code`. */
 export async function startHttpbin(port: number): Promise<HttpApp> {
-  const server = createServer(answer);
-  // Longer than the hour after which Envoy gives up idle connections, so that it is never closed under a request.
-  server.keepAliveTimeout = 2 * 3600 * 1000;
+  const server = createPatientServer(answer);
   await listen(server, port);
   return {
     close: () =>

@@ -1,16 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestOptions,
-  request,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import { type IncomingMessage, type RequestOptions, request, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer, request as tlsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { BootstrapConfig } from '../../config/index.js';
+import { createPatientServer } from '../patient-server.js';
 import { until } from '../polling.js';
 import { type HeldSecrets, SecretClient } from './secret-client.js';
 import { normalSerial, type Sidecar, type SidecarStatus } from './sidecar.js';
@@ -89,7 +83,7 @@ export class StandInSidecar implements Sidecar {
       this.#inbound = server.listen(inbound.port, inbound.host);
     }
     if (outbound !== undefined) {
-      const server = createServer((incoming, answer) => this.#passToPeer(incoming, answer));
+      const server = createPatientServer((incoming, answer) => this.#passToPeer(incoming, answer));
       this.#servers.push(server.listen(outbound.port, outbound.host));
     }
   }
