@@ -270,7 +270,7 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
   // sendAll(count, shared)
   void sendAll(const Napi::CallbackInfo& info) {
     const std::optional<double> count = numberOf(info[0]);
-    if (polled_ == nullptr || !count || !info[1].IsArray()) return;
+    if (polled_ == nullptr || !count || *count < 0 || !info[1].IsArray()) return;
     const auto shared = info[1].As<Napi::Array>();
     const uint32_t sharedCount = shared.Length();
     shared_.clear();

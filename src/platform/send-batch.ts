@@ -7,6 +7,7 @@ const MAX_MESSAGES = 256;
 /** What they bring with them at most, shared bytes apart. */
 const OWN_BYTES = 64 * 1024;
 
+/** What is longer is copied by a call. */
 const MAX_BYTEWISE = 32;
 
 const NOTHING: Buffer = Buffer.alloc(0);
