@@ -8,7 +8,8 @@ import { expectBytes, expectConnection, readIncrement } from './frame-checks.js'
 import { FrameReader, type FrameSink } from './frame-reader.js';
 import { encodeFrame, Flag, Frame, uint31, uint32 } from './frames.js';
 import { HeaderBlocks } from './header-blocks.js';
-import { HeaderDecoder, type HeaderField } from './hpack.js';
+import { HeaderDecoder } from './header-decoder.js';
+import type { HeaderField } from './header-table.js';
 import { readPeerSettings } from './peer-settings.js';
 
 const SETTINGS_ACK = encodeFrame(Frame.settings, Flag.ack, 0, Buffer.alloc(0));

@@ -1,4 +1,4 @@
-import type { HeaderField } from './hpack.js';
+import type { HeaderField } from './header-table.js';
 
 /** A request, and who waits for the response to it. All are called from the event loop, none after `closed`. */
 export interface ClientRequest {

@@ -4,7 +4,7 @@ import { ErrorCode, StreamError } from './errors.js';
 import type { FloodGuard } from './flood-guard.js';
 import { Frame } from './frames.js';
 import type { HeaderBlock } from './header-blocks.js';
-import type { HeaderField } from './hpack.js';
+import type { HeaderField } from './header-table.js';
 import { areTrailers } from './request-head.js';
 import { readResponseHead } from './response-head.js';
 

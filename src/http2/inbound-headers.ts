@@ -3,7 +3,8 @@ import type { FloodGuard } from './flood-guard.js';
 import * as frames from './frames.js';
 import { Flag, Frame } from './frames.js';
 import { HeaderBlocks } from './header-blocks.js';
-import { HeaderDecoder, type HeaderField } from './hpack.js';
+import { HeaderDecoder } from './header-decoder.js';
+import type { HeaderField } from './header-table.js';
 import { MAX_HEADER_LIST_BYTES } from './server-options.js';
 import type { ServerStreams } from './server-streams.js';
 

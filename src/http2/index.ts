@@ -27,7 +27,9 @@ export {
   writeFrameHeader,
 } from './frames.js';
 export { type HeaderBlock, HeaderBlocks } from './header-blocks.js';
-export { encodeHeaderBlock, fieldValue, HeaderDecoder, type HeaderField } from './hpack.js';
+export { HeaderDecoder } from './header-decoder.js';
+export type { HeaderField } from './header-table.js';
+export { encodeHeaderBlock, fieldValue } from './hpack.js';
 export type { RequestHead } from './request-head.js';
 export { ServerConnection } from './server-connection.js';
 export { type ConnectionEnd, type ServerConnectionOptions, serverOpening } from './server-options.js';

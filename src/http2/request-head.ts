@@ -1,5 +1,5 @@
 import { ErrorCode, StreamError } from './errors.js';
-import type { HeaderField } from './hpack.js';
+import type { HeaderField } from './header-table.js';
 
 /** What a request says before its content. */
 export interface RequestHead {

@@ -1,5 +1,5 @@
 import { ErrorCode, StreamError } from './errors.js';
-import type { HeaderField } from './hpack.js';
+import type { HeaderField } from './header-table.js';
 import { areTrailers } from './request-head.js';
 
 /** What a response says before its content. */

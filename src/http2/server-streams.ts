@@ -3,7 +3,7 @@ import { ConnectionError, ErrorCode, StreamError } from './errors.js';
 import type { FloodGuard } from './flood-guard.js';
 import { Frame } from './frames.js';
 import type { HeaderBlock } from './header-blocks.js';
-import type { HeaderField } from './hpack.js';
+import type { HeaderField } from './header-table.js';
 import { areTrailers, readRequestHead } from './request-head.js';
 import type { Sender } from './sender.js';
 import type { ServerConnectionOptions } from './server-options.js';

@@ -1,9 +1,10 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { Test } from 'tap';
 import { Flag, Frame } from '../../src/http2/index.js';
 import { codeOf, framesIn, opening, ping, type RawFrame } from './raw-frames.js';
 
-/** A client that sends whatever a test wants, over a real Unix socket, and says what came back. */
+/** A client that sends whatever a test wants, over a real Unix socket or TLS, and says what came back. */
 export class RawPeer {
   readonly socket: Socket;
   readonly frames: RawFrame[] = [];
@@ -34,6 +35,20 @@ export class RawPeer {
     t.teardown(() => socket.destroy());
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
     if (greets) peer.send(opening());
+    return peer;
+  }
+
+  /** The same to a server of TLS, such as a Citadel: `address` is `host:port`. */
+  static async connectTls(t: Test, { address, rootPem }: { address: string; rootPem: Buffer }): Promise<RawPeer> {
+    const { hostname, port } = new URL(`tls://${address}`);
+    const socket = connectTls({
+      ...{ host: hostname, port: Number(port), ca: rootPem, ALPNProtocols: ['h2'] },
+      servername: 'istiod.istio-system.svc',
+    });
+    const peer = new RawPeer(socket);
+    t.teardown(() => socket.destroy());
+    await new Promise<void>((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
+    peer.send(opening());
     return peer;
   }
 

@@ -1,0 +1,82 @@
+import { BlockReader } from './block-reader.js';
+import { DEFAULT_TABLE_BYTES, DynamicTable, fieldBytes, type HeaderField, STATIC_TABLE } from './header-table.js';
+
+/** From here on a field that stands in a table. (RFC 7541 §6.1) */
+const INDEXED = 0x80;
+
+/** From here on a literal that is put into the table. (RFC 7541 §6.2.1) */
+const KEPT = 0x40;
+
+/** From here on a new size of the table. (RFC 7541 §6.3) */
+const TABLE_SIZE = 0x20;
+
+/**
+ * Reads the header blocks of one connection, in their order: the peer may refer to fields of earlier ones, in a table of
+ * the default size. (RFC 7541)
+ */
+export class HeaderDecoder {
+  /** Made when a peer uses it. */
+  private table: DynamicTable | undefined;
+
+  /** `limitBytes` is what was agreed by SETTINGS_HEADER_TABLE_SIZE. */
+  constructor(private readonly limitBytes: number = DEFAULT_TABLE_BYTES) {}
+
+  /** Entries of the dynamic table. */
+  get tableEntries(): number {
+    return this.table?.count ?? 0;
+  }
+
+  /** Their size. */
+  get tableBytes(): number {
+    return this.table?.bytes ?? 0;
+  }
+
+  /**
+   * The fields of a block, in order.
+   * @param maxListBytes above this nothing is kept, but the block is still read, for later ones may depend on it; the
+   *   result is then `undefined`. Counted as SETTINGS_MAX_HEADER_LIST_SIZE is. (RFC 9113 §6.5.2)
+   * @throws RangeError when it does not parse: nothing that follows on the connection can be read then.
+   */
+  decode(block: Buffer, maxListBytes: number): HeaderField[] | undefined {
+    const fields: HeaderField[] = [];
+    const reader = new BlockReader(block);
+    let listBytes = 0;
+    while (reader.at < block.length) {
+      const first = block[reader.at] ?? 0;
+      let field: HeaderField;
+      if (first >= INDEXED) {
+        field = this.entry(reader.integer(0x7f));
+      } else if (first >= KEPT) {
+        field = this.literal(reader, 0x3f);
+        this.dynamic().add(field);
+      } else if (first >= TABLE_SIZE) {
+        if (listBytes > 0) throw new RangeError('hpack: got a table size behind a field');
+        this.dynamic().resize(reader.integer(0x1f));
+        continue;
+      } else {
+        field = this.literal(reader, 0x0f);
+      }
+      listBytes += fieldBytes(field);
+      if (listBytes <= maxListBytes) fields.push(field);
+    }
+    return listBytes <= maxListBytes ? fields : undefined;
+  }
+
+  private dynamic(): DynamicTable {
+    this.table ??= new DynamicTable(this.limitBytes);
+    return this.table;
+  }
+
+  /** `mask` has the bits of the index of its name. */
+  private literal(reader: BlockReader, mask: number): HeaderField {
+    const index = reader.integer(mask);
+    const name = index === 0 ? reader.string() : this.entry(index)[0];
+    return [name, reader.string()];
+  }
+
+  private entry(index: number): HeaderField {
+    const entry = STATIC_TABLE[index - 1] ?? this.table?.at(index - 1 - STATIC_TABLE.length);
+    if (entry === undefined) throw new RangeError(`hpack: got index ${index}, expected one of a table`);
+    return entry;
+  }
+}

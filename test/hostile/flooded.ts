@@ -1,0 +1,44 @@
+import type { Test } from 'tap';
+import { startCitadel } from '../support/citadel.js';
+import { openHotPath } from '../support/hot-path.js';
+import { RawPeer } from '../support/raw-peer.js';
+import type { RecordingLogger } from '../support/recording-logger.js';
+import { SOCKET_WAYS } from '../support/socket-ways.js';
+import { STREAM_SECRETS, serveHostile } from './served.js';
+
+export const CREATE_CERTIFICATE = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
+
+/** A server of ours, as one who floods it meets it. */
+export interface FloodedServer {
+  readonly logger: RecordingLogger;
+  /** A method that it serves, and that a peer may call without a proof of who it is. */
+  readonly method: string;
+  /** A connection that says whatever a test wants. */
+  peer(): Promise<RawPeer>;
+}
+
+export interface FloodedWay {
+  readonly name: string;
+  serve(t: Test): Promise<FloodedServer>;
+}
+
+const hotPath = openHotPath();
+
+/** Both servers that peers can flood: the agent, over each kind of socket, and Citadel over TLS. */
+export const FLOODED: readonly FloodedWay[] = [
+  ...SOCKET_WAYS.map((via) => ({
+    name: `the agent via ${via}`,
+    async serve(t: Test) {
+      const { logger, peer } = await serveHostile(t, { via });
+      return { logger, peer, method: STREAM_SECRETS };
+    },
+  })),
+  {
+    name: 'Citadel',
+    async serve(t) {
+      const citadel = await startCitadel(t, hotPath);
+      const { logger } = citadel;
+      return { logger, peer: () => RawPeer.connectTls(t, citadel), method: CREATE_CERTIFICATE };
+    },
+  },
+];
