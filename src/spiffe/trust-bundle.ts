@@ -44,6 +44,23 @@ export class TrustBundle {
     return [...this.certificates.values()];
   }
 
+  /**
+   * The bundle that a verifier may be given at `nowMs` (epoch milliseconds): without expired certificates, and with those
+   * that are not yet valid last. Envoy takes the first certificate of a fitting name, and refuses every peer when that one
+   * is expired or not yet valid. `undefined` when all have expired: a bundle is never empty.
+   */
+  usableAt(nowMs: number): TrustBundle | undefined {
+    const entries = [...this.certificates].filter(([, { validTo }]) => nowMs <= Date.parse(validTo));
+    const isValid = ([, { validFrom }]: (typeof entries)[number]): boolean => Date.parse(validFrom) <= nowMs;
+    const ordered = [...entries.filter(isValid), ...entries.filter((entry) => !isValid(entry))];
+    return ordered.length === 0 ? undefined : new TrustBundle(new Map(ordered));
+  }
+
+  /** When the first of its certificates expires, in epoch milliseconds: {@link usableAt} is to be asked again then. */
+  get firstNotAfterMs(): number {
+    return Math.min(...this.list().map(({ validTo }) => Date.parse(validTo)));
+  }
+
   /** One PEM block per certificate, each ending in a newline; comments of the source are gone. */
   toPem(): Buffer {
     return Buffer.from(this.list().map(String).join(''), 'latin1');

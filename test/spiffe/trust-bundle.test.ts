@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { makeSelfSignedRoot } from '../../src/hotpath/index.js';
 import { TrustBundle } from '../../src/spiffe/index.js';
 
 /** A certificate made by the openssl command line. */
@@ -53,4 +54,24 @@ t.test('what is no bundle is refused', async (t) => {
   for (const [name, pem] of cases) {
     t.throws(() => TrustBundle.parsePem(Buffer.from(pem)), { code: 'ERR_BUNDLE_INVALID' }, name);
   }
+});
+
+const NOW_MS = Date.UTC(2026, 10, 24);
+const HOUR_MS = 3_600_000;
+
+function rootFrom(notBeforeMs: number, notAfterMs: number): string {
+  const options = { keyType: 'ec-p256', organization: 'root', notBeforeMs, notAfterMs } as const;
+  return makeSelfSignedRoot(options).certificatePem.toString();
+}
+
+t.test('what a verifier is given has no expired certificate, and the current ones first', async (t) => {
+  const expired = rootFrom(NOW_MS - 2 * HOUR_MS, NOW_MS - 1000);
+  const future = rootFrom(NOW_MS + HOUR_MS, NOW_MS + 3 * HOUR_MS);
+  const current = rootFrom(NOW_MS - HOUR_MS, NOW_MS + HOUR_MS);
+  const bundle = TrustBundle.parsePem(Buffer.from(expired + future + current));
+  t.equal(bundle.usableAt(NOW_MS)?.toPem().toString(), current + future);
+  t.equal(bundle.usableAt(NOW_MS)?.firstNotAfterMs, NOW_MS + HOUR_MS);
+  t.equal(bundle.usableAt(NOW_MS + HOUR_MS)?.size, 2, 'the last moment of a certificate belongs to it');
+  t.equal(bundle.usableAt(NOW_MS + HOUR_MS + 1)?.toPem().toString(), future);
+  t.equal(bundle.usableAt(NOW_MS + 4 * HOUR_MS), undefined, 'never an empty bundle');
 });
