@@ -1,5 +1,6 @@
 import { IdentityError } from '../errors/index.js';
 import { fieldBytes, istio, WireReader, WireWriter } from '../rpc/index.js';
+import { checkRequestMetadata } from './request-metadata.js';
 
 const { IstioCertificateResponse } = istio.v1.auth;
 
@@ -18,9 +19,9 @@ export interface CertificateRequest {
 }
 
 /**
- * Reads an `IstioCertificateRequest`; `csrPem` is a part of `bytes`. Its `metadata` is a Struct with keys of other signers; none
- * means anything to us.
- * @throws IdentityError `ERR_REQUEST_INVALID`: no such message; `ERR_CSR_INVALID`: the CSR is missing or too long.
+ * Reads an `IstioCertificateRequest`; `csrPem` is a part of `bytes`.
+ * @throws IdentityError `ERR_REQUEST_INVALID`: no such message; `ERR_CSR_INVALID`: the CSR is missing or too long;
+ *   `ERR_IMPERSONATION_REFUSED`, `ERR_CERT_SIGNER_UNKNOWN`: its metadata asks for what we do not do.
  */
 export function decodeCertificateRequest(bytes: Buffer): CertificateRequest {
   const request = parse(bytes);
@@ -34,6 +35,7 @@ export function decodeCertificateRequest(bytes: Buffer): CertificateRequest {
 /** Fields of an `IstioCertificateRequest`. */
 const CSR = 1;
 const VALIDITY_DURATION = 3;
+const METADATA = 4;
 
 /** `cert_chain`, length-delimited. */
 const CERT_CHAIN_KEY = 0x0a;
@@ -63,11 +65,14 @@ function parse(bytes: Buffer): CertificateRequest {
     let validitySeconds = 0;
     const reader = new WireReader(bytes);
     for (let field = reader.next(); field !== 0; field = reader.next()) {
-      if (field === CSR) csrPem = reader.value();
-      else if (field === VALIDITY_DURATION) validitySeconds = reader.int64;
+      if (field === CSR && reader.isDelimited) csrPem = reader.value();
+      else if (field === VALIDITY_DURATION && !reader.isDelimited) validitySeconds = reader.int64;
+      // It may come in several pieces, which are one Struct together.
+      else if (field === METADATA && reader.isDelimited) checkRequestMetadata(reader.value());
     }
     return { csrPem, validitySeconds };
   } catch (cause) {
+    if (cause instanceof IdentityError) throw cause;
     throw new IdentityError(
       'ERR_REQUEST_INVALID',
       `certificate request: got ${bytes.length} bytes that do not parse, expected an IstioCertificateRequest`,

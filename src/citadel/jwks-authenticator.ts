@@ -1,27 +1,26 @@
-import { errors, type JWTPayload, UnsecuredJWT } from 'jose';
-import { IdentityError } from '../errors/index.js';
+import type { IdentityError } from '../errors/index.js';
 import type { TrustDomain } from '../spiffe/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 import { JwksFile, type JwksFileOptions } from './jwks-file.js';
 import { quoted, readWorkload } from './service-account-claims.js';
-import { malformed, parseSignedToken, refused, type SignedToken } from './signed-token.js';
+import { parseSignedToken, refused, type SignedToken } from './signed-token.js';
+import { checkClaims, type ExpectedClaims } from './token-claims.js';
 import type { VerificationKey } from './verification-keys.js';
 
-export interface JwksAuthenticatorOptions extends JwksFileOptions {
-  /** What `iss` must be. */
-  readonly issuer: string;
-  /** A token must be for one of these (`aud`, a text or a list). Istio's agents ask for `istio-ca`. */
-  readonly audiences: readonly string[];
+export interface JwksAuthenticatorOptions extends JwksFileOptions, ExpectedClaims {
   /** Of the identities that come out. */
   readonly trustDomain: TrustDomain;
 }
 
-/** Clocks of one cluster differ by less; more would prolong the life of a stolen token. */
-const CLOCK_TOLERANCE_SECONDS = 5;
+/**
+ * A key set has one or two keys of a kind, a few more in the middle of a change. Each costs a verification, which a
+ * forged token makes us do.
+ */
+const MAX_KEYS_TRIED = 8;
 
 /**
  * Verifies service-account JWTs by the cluster's public keys, without asking anybody: signature, issuer, audience,
- * time and subject.
+ * time and subject. What such a check cannot know: whether the token's pod or service account still exists.
  * @throws IdentityError `ERR_JWKS_INVALID` when the file cannot be used at start.
  */
 export async function createJwksAuthenticator(options: JwksAuthenticatorOptions): Promise<Authenticator> {
@@ -29,66 +28,52 @@ export async function createJwksAuthenticator(options: JwksAuthenticatorOptions)
   return {
     async authenticate(bearerToken): Promise<AuthenticatedWorkload> {
       const token = parseSignedToken(bearerToken);
-      verifySignature(token, await keyFor(token, file));
-      return readWorkload(verifyClaims(token, options), options.trustDomain);
+      verifySignature(token, await keysFor(token, file));
+      return readWorkload(checkClaims(token.payload, options, options.now()), options.trustDomain);
     },
   };
 }
 
-async function keyFor({ alg, kid }: SignedToken, file: JwksFile): Promise<VerificationKey> {
-  const fitting = (keys: readonly VerificationKey[]) => keys.filter((key) => key.isFor(alg, kid));
-  let found = fitting(await file.keys());
-  if (found.length === 0) found = fitting((await file.keysForUnknownId()) ?? []);
-  const [key, ...others] = found;
-  if (key === undefined) throw refused(`key: got id ${quoted(kid)} with ${alg}, expected one of the JWKS file`);
-  if (others.length === 0) return key;
-  const named = kid === undefined ? 'no id' : `id ${quoted(kid)}`;
-  throw refused(`key: got ${named}, and several keys of the JWKS file could be meant for ${alg}`);
-}
-
-/** @throws IdentityError `ERR_TOKEN_REFUSED`. */
-function verifySignature({ alg, kid, signedText, signature }: SignedToken, key: VerificationKey): void {
-  let isGood: boolean;
-  try {
-    isGood = key.verifies(alg, signedText, signature);
-  } catch (error) {
-    throw refused(`could not be verified with ${alg} by key ${quoted(kid)}`, error);
-  }
-  if (!isGood) throw refused(`signature does not verify by key ${quoted(kid)} with ${alg}`);
-}
-
-/** The header of a token that has no signature any more, because it has been verified: jose then checks what is left, the claims. */
-const HEADER_WITHOUT_SIGNATURE = Buffer.from(JSON.stringify({ alg: 'none' })).toString('base64url');
-
 /**
- * The claims of a token whose signature is good.
- * @throws IdentityError `ERR_TOKEN_EXPIRED`, `ERR_TOKEN_REFUSED`, `ERR_TOKEN_MALFORMED`.
+ * The keys that may have signed the token, the likeliest first. Its key id is a hint: key sets are edited by hand, some have no
+ * ids, and some have one id twice. (RFC 7515 §4.1.4)
  */
-function verifyClaims({ payload }: SignedToken, { issuer, audiences, now }: JwksAuthenticatorOptions): JWTPayload {
-  try {
-    return UnsecuredJWT.decode(`${HEADER_WITHOUT_SIGNATURE}.${payload}.`, {
-      issuer,
-      audience: [...audiences],
-      clockTolerance: CLOCK_TOLERANCE_SECONDS,
-      currentDate: new Date(now()),
-      // jose takes a token without an end for one that never ends.
-      requiredClaims: ['exp'],
-    }).payload;
-  } catch (error) {
-    throw reasonOf(error, { iss: issuer, aud: `one of ${audiences.join(', ')}` }, now());
+async function keysFor({ alg, kid }: SignedToken, file: JwksFile): Promise<VerificationKey[]> {
+  const fitting = (keys: readonly VerificationKey[]) => keys.filter((key) => key.isFor(alg));
+  const isNamed = (key: VerificationKey) => key.hasId(kid);
+  let found = fitting(await file.keys());
+  // A key that the file did not have at our last look may be there now.
+  if (!found.some(isNamed)) {
+    const newer = await file.keysForUnknownId();
+    if (newer !== undefined) found = fitting(newer);
   }
+  if (found.length === 0) throw refused(`key: got id ${quoted(kid)} with ${alg}, expected one of the JWKS file`);
+  const others = found.filter((key) => !isNamed(key));
+  return [...found.filter(isNamed), ...others].slice(0, MAX_KEYS_TRIED);
 }
 
-/** jose's errors in our words. Claims may be quoted: the signature has been verified. */
-function reasonOf(error: unknown, expected: Readonly<Record<string, string>>, nowMs: number): IdentityError {
-  if (error instanceof errors.JWTExpired) {
-    const agoSeconds = Math.round(nowMs / 1000 - Number(error.payload.exp));
-    return new IdentityError('ERR_TOKEN_EXPIRED', `token has ended ${agoSeconds} s ago, expected one that is valid`);
+/** @throws IdentityError `ERR_TOKEN_REFUSED`: none of the keys verifies it. */
+function verifySignature(token: SignedToken, keys: readonly VerificationKey[]): void {
+  const { alg, signedText, signature } = token;
+  let fault: unknown;
+  for (const key of keys) {
+    try {
+      if (key.verifies(alg, signedText, signature)) return;
+    } catch (error) {
+      fault ??= error;
+    }
   }
-  if (error instanceof errors.JWTClaimValidationFailed) {
-    const { claim, payload } = error;
-    return refused(`claim ${claim}: got ${quoted(payload[claim])}, expected ${expected[claim] ?? error.message}`);
+  throw unverified(token, keys, fault);
+}
+
+function unverified({ alg, kid }: SignedToken, keys: readonly VerificationKey[], fault: unknown): IdentityError {
+  if (kid !== undefined && !keys[0]?.hasId(kid)) {
+    return refused(
+      `key: got id ${quoted(kid)} with ${alg}, which the JWKS file has not, and no other key verifies it`,
+      fault,
+    );
   }
-  if (error instanceof errors.JOSEError) return malformed(`${error.code}: ${error.message}`);
-  return refused('claims could not be verified', error);
+  const tried = keys.length === 1 ? `key ${quoted(kid)}` : `any of ${keys.length} keys, key id ${quoted(kid)}`;
+  if (fault !== undefined && keys.length === 1) return refused(`could not be verified with ${alg} by ${tried}`, fault);
+  return refused(`signature does not verify by ${tried} with ${alg}`, fault);
 }

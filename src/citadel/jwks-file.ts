@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { IdentityError } from '../errors/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
+import { readJson } from './json-text.js';
 import { type PublicJwk, VerificationKey } from './verification-keys.js';
 
 export interface JwksFileOptions {
@@ -103,7 +104,7 @@ async function readKeys(path: string, knownMark?: string): Promise<ReadKeys | un
     const mark = [ino, size, mtimeMs, ctimeMs].join(' ');
     if (mark === knownMark) return undefined;
     if (size > MAX_JWKS_BYTES) throw new RangeError(`got ${size} bytes, expected at most ${MAX_JWKS_BYTES}`);
-    return { mark, keys: parseKeySet(await file.readFile('utf8')) };
+    return { mark, keys: parseKeySet(await file.readFile()) };
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
     throw new IdentityError('ERR_JWKS_INVALID', `JWKS file ${path}: ${detail}`, { cause });
@@ -113,8 +114,8 @@ async function readKeys(path: string, knownMark?: string): Promise<ReadKeys | un
 }
 
 /** Keeps public asymmetric keys only: a shared secret could sign what it verifies. */
-function parseKeySet(text: string): VerificationKey[] {
-  const set: unknown = JSON.parse(text);
+function parseKeySet(bytes: Buffer): VerificationKey[] {
+  const set = readJson(bytes);
   if (typeof set !== 'object' || set === null || !('keys' in set) || !Array.isArray(set.keys)) {
     throw new TypeError('got no key set, expected a JSON object with an array "keys"');
   }

@@ -1,11 +1,16 @@
 import { IdentityError } from '../errors/index.js';
+import { numericDateMs } from '../service-account/index.js';
 import { SpiffeId, type TrustDomain } from '../spiffe/index.js';
 import type { AuthenticatedWorkload } from './authenticator.js';
 
 /** The claims of a token whose signature has been verified; still, nobody has looked at their types. */
 export interface VerifiedClaims {
+  readonly iss?: unknown;
+  readonly aud?: unknown;
   readonly sub?: unknown;
   readonly exp?: unknown;
+  readonly nbf?: unknown;
+  readonly iat?: unknown;
   /** Private claims of Kubernetes: what the token is bound to. */
   readonly 'kubernetes.io'?: unknown;
 }
@@ -30,7 +35,7 @@ export function readWorkload(claims: VerifiedClaims, trustDomain: TrustDomain): 
   return {
     spiffeId: SpiffeId.forServiceAccount(trustDomain, namespace, serviceAccount),
     podName: typeof podName === 'string' ? podName : undefined,
-    tokenExpiresAtMs: typeof claims.exp === 'number' ? claims.exp * 1000 : 0,
+    tokenExpiresAtMs: numericDateMs(claims.exp) ?? 0,
   };
 }
 

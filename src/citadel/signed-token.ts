@@ -1,5 +1,6 @@
 import { decodeProtectedHeader } from 'jose';
 import { IdentityError } from '../errors/index.js';
+import { splitCompactJwt } from '../service-account/index.js';
 import { quoted } from './service-account-claims.js';
 import { TOKEN_ALGORITHMS } from './verification-keys.js';
 
@@ -17,9 +18,6 @@ export interface SignedToken {
 /** A projected token is 1 to 2 kB; nothing longer is parsed at all. */
 const MAX_TOKEN_CHARS = 24 * 1024;
 
-/** RFC 7515 §7.1. Node's decoder would skip what is no base64url. */
-const COMPACT = /^[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
-
 /**
  * Takes a JWT apart.
  * @throws IdentityError `ERR_TOKEN_MALFORMED`; `ERR_TOKEN_REFUSED`: an algorithm that is none of ours. Neither quotes the token.
@@ -34,14 +32,15 @@ export function parseSignedToken(token: string): SignedToken {
   }
   // We know none of the headers that must be understood, so each is one too many. (RFC 7515 §4.1.11)
   if (crit !== undefined) throw malformed(`got the critical headers ${quoted(crit)}, expected none`);
-  const [, payload, signature] = COMPACT.exec(token) ?? [];
-  if (payload === undefined || signature === undefined) throw malformed('got no three base64url parts');
+  const parts = splitCompactJwt(token);
+  if (parts === undefined) throw malformed('got no three canonical base64url parts');
   return {
     alg,
-    kid: typeof kid === 'string' ? kid : undefined,
-    signedText: token.slice(0, token.length - signature.length - 1),
-    payload,
-    signature: Buffer.from(signature, 'base64url'),
+    // Kubernetes before 1.16 wrote an empty text where it had none.
+    kid: typeof kid === 'string' && kid !== '' ? kid : undefined,
+    signedText: parts.signedText,
+    payload: parts.payload,
+    signature: Buffer.from(parts.signature, 'base64url'),
   };
 }
 

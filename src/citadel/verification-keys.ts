@@ -48,18 +48,24 @@ export interface PublicJwk extends JsonWebKey {
  */
 export class VerificationKey {
   #key: KeyObject | undefined;
+  /** Why it is none. */
+  #fault: Error | undefined;
 
   constructor(private readonly jwk: PublicJwk) {}
 
-  /** Whether it is meant for tokens with this header. Without a key id, any key of the right kind is. */
-  isFor(alg: string, kid: string | undefined): boolean {
+  /** Whether it has this id; false without one. */
+  hasId(kid: string | undefined): boolean {
+    return kid !== undefined && this.jwk.kid === kid;
+  }
+
+  /** Whether tokens of this algorithm can be its. */
+  isFor(alg: string): boolean {
     const algorithm = ALGORITHMS.get(alg);
     if (algorithm === undefined) return false;
     const { jwk } = this;
     return (
       jwk.kty === algorithm.kty &&
       (algorithm.crv === undefined || jwk.crv === algorithm.crv) &&
-      (kid === undefined || jwk.kid === kid) &&
       (jwk.alg === undefined || jwk.alg === alg) &&
       (jwk.use === undefined || jwk.use === 'sig') &&
       (jwk.key_ops === undefined || (Array.isArray(jwk.key_ops) && jwk.key_ops.includes('verify')))
@@ -73,8 +79,20 @@ export class VerificationKey {
   verifies(alg: string, text: string, signature: Buffer): boolean {
     const algorithm = ALGORITHMS.get(alg);
     if (algorithm === undefined) return false;
-    this.#key ??= importKey(this.jwk);
-    return verify(algorithm.digest, Buffer.from(text, 'latin1'), { key: this.#key, ...algorithm.how }, signature);
+    const key = this.imported();
+    return verify(algorithm.digest, Buffer.from(text, 'latin1'), { key, ...algorithm.how }, signature);
+  }
+
+  /** Once, also when it fails: whoever sends tokens must not make us do it again for each. */
+  private imported(): KeyObject {
+    if (this.#fault !== undefined) throw this.#fault;
+    try {
+      this.#key ??= importKey(this.jwk);
+      return this.#key;
+    } catch (error) {
+      this.#fault = error instanceof Error ? error : new Error(String(error));
+      throw this.#fault;
+    }
   }
 }
 

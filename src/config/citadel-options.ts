@@ -1,7 +1,7 @@
 import { HOT_PATH } from './hot-path.js';
 import { durationMs, existingFile, hostPort, path, serverName, text, trustDomain } from './kinds.js';
 import { LOG_LEVEL } from './log-level.js';
-import { type ConfigOf, listOf, optional, required, withDefault } from './option.js';
+import { type ConfigOf, listOf, optional, required, requiredListOf, withDefault } from './option.js';
 import { STATUS_ADDRESS } from './status-address.js';
 
 /** `sidecert citadel`. */
@@ -21,9 +21,13 @@ export const CITADEL_OPTIONS = {
   }),
   jwksFile: required(existingFile, {
     flag: 'jwks',
-    description: 'JSON Web Key Set that service-account tokens are verified with; read again when it changes',
+    description:
+      'JSON Web Key Set that service-account tokens are verified with; read again when it changes. It cannot tell that a pod was deleted: a token is accepted until it expires',
   }),
-  tokenIssuer: required(text, { flag: 'token-issuer', description: 'issuer (iss) that tokens must have' }),
+  tokenIssuers: requiredListOf(text, {
+    flag: 'token-issuer',
+    description: 'issuer (iss) of which a token must be; two of them while a cluster changes its issuer',
+  }),
   tokenAudiences: listOf(text, ['istio-ca'], {
     flag: 'token-audience',
     description: 'audience (aud) of which a token must have one',

@@ -1,5 +1,5 @@
 import { COMMANDS, type CommandName, type CommandSpec } from './commands.js';
-import { environmentName, type OptionSpec } from './option.js';
+import { environmentName, isRequired, type OptionSpec } from './option.js';
 
 /** Wide enough for every flag with its value; longer ones get a line of their own. */
 const FLAG_COLUMN = 34;
@@ -41,7 +41,7 @@ export function commandHelp(name: CommandName): string {
 /** `required`, `default: 24h`, `may be repeated`: what a user must know of an option besides its meaning. */
 export function optionNotes(option: OptionSpec<unknown>): string {
   const notes: string[] = [];
-  if (option.shape === 'required') notes.push('required');
+  if (isRequired(option)) notes.push('required');
   const defaults = [option.default ?? []].flat();
   if (defaults.length > 0 && option.shape !== 'switch') notes.push(`default: ${defaults.join(', ')}`);
   if (option.shape === 'list') notes.push('may be repeated');

@@ -54,9 +54,19 @@ export function listOf<T>(kind: Kind<T>, values: readonly string[], text: Text):
   return { ...text, kind, default: values, shape: 'list' };
 }
 
+/** A setting that must be given, once or several times. */
+export function requiredListOf<T>(kind: Kind<T>, text: Text): OptionSpec<readonly T[]> {
+  return { ...text, kind, default: undefined, shape: 'list' };
+}
+
 /** A flag without a value: present or not. In the environment and the file `true` or `false`. */
 export function switchOf(kind: Kind<boolean>, text: Text): OptionSpec<boolean> {
   return { ...text, kind, default: 'false', shape: 'switch' };
+}
+
+/** Whether a command does not start without it. */
+export function isRequired(option: OptionSpec<unknown>): boolean {
+  return option.shape === 'required' || (option.shape === 'list' && option.default === undefined);
 }
 
 /** A setting that there is only with a certain value of another one: `undefined` without it. */

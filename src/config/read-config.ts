@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { CommandSpec } from './commands.js';
 import type { FileFacts } from './kinds.js';
-import { type ConfigOf, configKey, environmentName, type OptionSpec, type Schema } from './option.js';
+import { type ConfigOf, configKey, environmentName, isRequired, type OptionSpec, type Schema } from './option.js';
 
 /** Where settings come from, strongest first: flags, environment, the file that `--config` names, defaults. */
 export interface ConfigSources {
@@ -61,7 +61,7 @@ function conditionNotMet({ onlyWith }: OptionSpec<unknown>, schema: Schema, conf
 
 function settingOf(option: OptionSpec<unknown>, written: Written | undefined, files: FileFacts, problems: string[]) {
   const texts = written?.texts ?? [option.default ?? []].flat();
-  if (texts.length === 0 && option.shape === 'required') {
+  if (texts.length === 0 && isRequired(option)) {
     problems.push(`--${option.flag}: got nothing, expected ${option.kind.expected}`);
   }
   const values = texts.map((text) => {

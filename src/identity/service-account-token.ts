@@ -1,10 +1,8 @@
 import { type ErrorCode, IdentityError } from '../errors/index.js';
+import { numericDateMs, splitCompactJwt } from '../service-account/index.js';
 
 /** A projected token is 1 to 2 kB; 32 kB is above any that a real issuer makes and fits into HTTP/2 header limits. */
 const MAX_TOKEN_BYTES = 32 * 1024;
-
-/** RFC 7515 §7.1: three base64url parts. The signature may not be empty: an unsecured JWT is no credential. */
-const COMPACT_JWS = /^[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+$/;
 
 /** What the CA or the token itself has decided: trying again with the same token gives the same answer. */
 const TOKEN_IS_NO_GOOD: ReadonlySet<ErrorCode> = new Set([
@@ -54,21 +52,29 @@ export function copyForUse({ bytes, expiresAtMs }: ReadToken, nowMs: number): Bu
 
 /**
  * Reads the claims of a JWT without verifying it. (RFC 7519 §4.1)
- * @throws IdentityError `ERR_TOKEN_MISSING` when empty; `ERR_TOKEN_MALFORMED` when it is no JWT in compact form;
- *   `ERR_TOKEN_EXPIRED` when it has ended by `nowMs`. No message quotes the token.
+ * @throws IdentityError `ERR_TOKEN_MISSING` when empty; `ERR_TOKEN_MALFORMED` when it is no JWT in compact form, or its
+ *   `exp` is no point in time; `ERR_TOKEN_EXPIRED` when it has expired by `nowMs`. No message quotes the token.
  */
 export function parseServiceAccountToken(token: Buffer, nowMs: number): TokenClaims {
   if (token.length === 0) throw new IdentityError('ERR_TOKEN_MISSING', 'token is empty, expected a JWT');
   if (token.length > MAX_TOKEN_BYTES) {
     throw malformed(`got ${token.length} bytes, expected at most ${MAX_TOKEN_BYTES}`);
   }
-  const payload = COMPACT_JWS.exec(token.toString('latin1'))?.[1];
-  if (payload === undefined) throw malformed('got no three base64url parts, expected a JWT in compact form');
-  const claims = parseClaims(payload);
-  const expiresAtMs = typeof claims.exp === 'number' ? claims.exp * 1000 : undefined;
+  const parts = splitCompactJwt(token.toString('latin1'));
+  if (parts === undefined) throw malformed('got no three canonical base64url parts, expected a JWT in compact form');
+  const claims = parseClaims(parts.payload);
+  const expiresAtMs = expiryOf(claims.exp);
   if (expiresAtMs !== undefined && expiresAtMs <= nowMs) throw expired(expiresAtMs, nowMs);
   const subject = typeof claims.sub === 'string' ? claims.sub : undefined;
   return { expiresAtMs, subject, boundTo: boundTo(record(claims['kubernetes.io'])) };
+}
+
+/** A token without `exp` does not expire; one that cannot be read must not pass for that. */
+function expiryOf(exp: unknown): number | undefined {
+  if (exp === undefined) return undefined;
+  const expiresAtMs = numericDateMs(exp);
+  if (expiresAtMs === undefined) throw malformed('its claim exp is no point in time, expected seconds since 1970');
+  return expiresAtMs;
 }
 
 function boundTo(claims: Readonly<Record<string, unknown>>): BoundTo {
@@ -94,7 +100,7 @@ function parseClaims(payload: string): { exp?: unknown; sub?: unknown; 'kubernet
 
 function expired(expiresAtMs: number, nowMs: number): IdentityError {
   const agoSeconds = Math.round((nowMs - expiresAtMs) / 1000);
-  return new IdentityError('ERR_TOKEN_EXPIRED', `token has ended ${agoSeconds} s ago, expected one that is valid`);
+  return new IdentityError('ERR_TOKEN_EXPIRED', `token has expired ${agoSeconds} s ago, expected one that is valid`);
 }
 
 function malformed(detail: string): IdentityError {

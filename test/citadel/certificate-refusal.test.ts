@@ -61,7 +61,7 @@ const unauthenticated: readonly Case[] = [
   {
     name: 'an ended token',
     call: withToken({ exp: seconds() - 60 }),
-    ...{ logs: 'ERR_TOKEN_EXPIRED', says: /ended 6\d s ago/ },
+    ...{ logs: 'ERR_TOKEN_EXPIRED', says: /expired 6\d s ago/ },
   },
   {
     name: 'a token for another audience',
@@ -207,6 +207,61 @@ for (const { name, sent, logs, says } of invalid) {
     t.notMatch(logger.text, /BEGIN|MII/, 'the log has no CSR');
   });
 }
+
+const withMetadata = (fields: Record<string, object>): CertificateCall => ({
+  bytes: Buffer.from(
+    istio.v1.auth.IstioCertificateRequest.encode({ csr: goodCsr, validityDuration: 0, metadata: { fields } }).finish(),
+  ),
+});
+
+const SLEEP = 'spiffe://cluster.local/ns/foo/sa/sleep';
+const IMPERSONATION = 'request impersonation authentication failure';
+const SIGNER = 'request names an unknown cert signer';
+
+/** What a caller must not take a certificate of its own for. (reference: Istio C5, C16, C33) */
+const notOurs = [
+  { name: 'the identity of another', fields: { ImpersonatedIdentity: { stringValue: `${SLEEP}-2` } } },
+  { name: 'the identity of its own', fields: { ImpersonatedIdentity: { stringValue: SLEEP } } },
+  { name: 'an empty identity', fields: { ImpersonatedIdentity: { stringValue: '' } } },
+  { name: 'an identity that is no text', fields: { ImpersonatedIdentity: { numberValue: 1 } } },
+  { name: 'an identity that is nothing', fields: { ImpersonatedIdentity: {} } },
+  {
+    name: 'an identity among other keys',
+    fields: { CertSigner: { stringValue: '' }, x: { boolValue: true }, ImpersonatedIdentity: { nullValue: 0 } },
+  },
+  { name: 'a signer', fields: { CertSigner: { stringValue: 'clusterissuers.example' } }, details: SIGNER },
+  { name: 'a signer that is no text', fields: { CertSigner: { listValue: { values: [] } } }, details: SIGNER },
+  { name: 'a signer of no kind', fields: { CertSigner: {} }, details: SIGNER },
+];
+
+for (const { name, fields, details = IMPERSONATION } of notOurs) {
+  t.test(`a request for ${name} gets no certificate`, async (t) => {
+    const { caller, issuer, logger } = await startCitadel(t, hotPath);
+    const answer = await caller.call({ ...withMetadata(fields), token: await issuer.token() });
+    t.strictSame(answer, { code: status.UNAUTHENTICATED, details, elements: [] });
+    const code = details === SIGNER ? 'ERR_CERT_SIGNER_UNKNOWN' : 'ERR_IMPERSONATION_REFUSED';
+    t.match(logger.of('certificate refused'), [{ level: 'warn', fields: { code, reason: /metadata/ } }]);
+    t.equal(logger.of('certificate issued').length, 0);
+  });
+}
+
+t.test('who it is comes before what it asks for', async (t) => {
+  const { caller } = await startCitadel(t, hotPath);
+  const sent = { ...withMetadata({ CertSigner: { stringValue: 'x' } }), token: await new TokenIssuer().token() };
+  t.match(await caller.call(sent), { code: status.UNAUTHENTICATED, details: 'request authenticate failure' });
+});
+
+t.test('an empty signer, as agents send it, and keys of no meaning are none of our business', async (t) => {
+  const { caller, issuer } = await startCitadel(t, hotPath);
+  const fields = { CertSigner: { stringValue: '' }, other: { structValue: { fields: {} } } };
+  t.equal((await caller.call({ ...withMetadata(fields), token: await issuer.token() })).code, status.OK);
+});
+
+t.test('metadata that is no Struct makes a request invalid', async (t) => {
+  const { caller, issuer } = await startCitadel(t, hotPath);
+  const bytes = Buffer.concat([requestBytes(goodCsr), Buffer.from([0x22, 0x02, 0x0a, 0x7f])]);
+  t.equal((await caller.call({ bytes, token: await issuer.token() })).code, status.INVALID_ARGUMENT);
+});
 
 t.test('a request of more than 64 kB is cut off before it is read', async (t) => {
   const { caller, issuer } = await startCitadel(t, hotPath);

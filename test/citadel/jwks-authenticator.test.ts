@@ -15,7 +15,7 @@ const issuer = new TokenIssuer();
 const seconds = (): number => Math.floor(Date.now() / 1000);
 
 /** A claim that is so many seconds away when the token is made, not when this file is read. */
-const inSeconds = (claim: 'exp' | 'nbf', away: number) => ({
+const inSeconds = (claim: 'exp' | 'nbf' | 'iat', away: number) => ({
   get [claim]() {
     return seconds() + away;
   },
@@ -39,7 +39,7 @@ async function setup(t: Test, keys: unknown = issuer.jwks): Promise<Setup> {
   let offsetMs = 0;
   const authenticator = await createJwksAuthenticator({
     path,
-    issuer: issuer.issuer,
+    issuers: [issuer.issuer, 'https://second.example'],
     audiences: ['istio-ca', 'second'],
     trustDomain: TrustDomain.parse('cluster.local'),
     logger: { ...silentLogger, info: log, warn: log },
@@ -75,6 +75,10 @@ for (const alg of TOKEN_ALGORITHMS) {
 const accepted = [
   { name: 'aud as a text', changes: { aud: 'istio-ca' } },
   { name: 'one of several aud', changes: { aud: ['other', 'second'] } },
+  { name: 'the second of two issuers', changes: { iss: 'https://second.example' } },
+  { name: 'an nbf up to a minute ahead', changes: inSeconds('nbf', 50) },
+  { name: 'an iat up to a minute ahead', changes: inSeconds('iat', 50) },
+  { name: 'neither nbf nor iat', changes: { nbf: undefined, iat: undefined } },
   { name: 'no kubernetes.io claims', changes: { 'kubernetes.io': undefined } },
   { name: 'an exp that has just passed, within the clock tolerance', changes: inSeconds('exp', -2) },
   {
@@ -92,10 +96,20 @@ for (const { name, changes } of accepted) {
 
 const noBinding = { 'kubernetes.io': undefined };
 const wrongClaims = [
-  { name: 'has ended', changes: inSeconds('exp', -60), want: 'ERR_TOKEN_EXPIRED', says: /ended 6\d s ago/ },
+  { name: 'has ended', changes: inSeconds('exp', -60), want: 'ERR_TOKEN_EXPIRED', says: /expired 6\d s ago/ },
+  {
+    name: 'has ended for ten seconds',
+    changes: inSeconds('exp', -10),
+    want: 'ERR_TOKEN_EXPIRED',
+    says: /expired 1\d s/,
+  },
+  { name: 'ends beyond all dates', changes: { exp: 1e300 }, want: 'ERR_TOKEN_REFUSED', says: /claim exp: got 1e\+300/ },
+  { name: 'begins at a text', changes: { nbf: 'now' }, want: 'ERR_TOKEN_REFUSED', says: /claim nbf: got "now"/ },
+  { name: 'was issued in an hour', changes: inSeconds('iat', 3600), want: 'ERR_TOKEN_REFUSED', says: /claim iat/ },
+  { name: 'was issued at a text', changes: { iat: '1' }, want: 'ERR_TOKEN_REFUSED', says: /claim iat: got "1"/ },
   { name: 'never ends', changes: { exp: undefined }, want: 'ERR_TOKEN_REFUSED', says: /claim exp/ },
   { name: 'ends at a text', changes: { exp: 'never' }, want: 'ERR_TOKEN_REFUSED', says: /claim exp/ },
-  { name: 'is not yet valid', changes: inSeconds('nbf', 60), want: 'ERR_TOKEN_REFUSED', says: /claim nbf/ },
+  { name: 'is not yet valid', changes: inSeconds('nbf', 70), want: 'ERR_TOKEN_REFUSED', says: /claim nbf/ },
   {
     name: 'is for another audience',
     changes: { aud: 'vault' },
@@ -109,7 +123,7 @@ const wrongClaims = [
     name: 'is of another issuer',
     changes: { iss: 'https://evil.example' },
     want: 'ERR_TOKEN_REFUSED',
-    says: /claim iss: got "https:\/\/evil.example", expected https:\/\/kubernetes/,
+    says: /claim iss: got "https:\/\/evil.example", expected one of https:\/\/kubernetes/,
   },
   { name: 'has no subject', changes: { sub: undefined }, want: 'ERR_TOKEN_REFUSED', says: /claim sub: got nothing/ },
   { name: 'has a number for a subject', changes: { sub: 7 }, want: 'ERR_TOKEN_REFUSED', says: /claim sub: got 7/ },
@@ -232,7 +246,7 @@ const wrongForms: { name: string; token: () => string | Promise<string>; want: s
     name: 'with a character that is no base64url behind its signature',
     token: async () => `${await issuer.token()}=`,
     want: 'ERR_TOKEN_MALFORMED',
-    says: /no three base64url parts/,
+    says: /no three canonical base64url parts/,
   },
   {
     name: 'with a signature as DER has it',
@@ -285,27 +299,118 @@ async function refusesWithout(t: Test, authenticator: Authenticator, token: stri
   );
 }
 
-t.test('a token without a key id is taken when one key can be meant, and refused when several can', async (t) => {
-  const token = await issuer.sign(issuer.claims(), { kid: undefined });
-  const alone = await setup(t);
-  t.equal(await rejectionCode(alone.authenticator.authenticate(token)), 'none');
-  const { authenticator } = await setup(t, {
-    keys: [...issuer.jwks.keys, ...new TokenIssuer({ kid: 'key-2' }).jwks.keys],
+const second = new TokenIssuer({ kid: 'key-2' });
+const unnamed = (keys: readonly object[]): object[] => keys.map((key) => ({ ...key, kid: undefined }));
+
+/** A key id is a hint, not a condition. (RFC 7515 §4.1.4) */
+const hints = [
+  { name: 'no key id', header: { kid: undefined } },
+  { name: 'an empty key id, as Kubernetes before 1.16 wrote it', header: { kid: '' } },
+  { name: 'a key id that the file does not have', header: { kid: 'renamed' } },
+  { name: 'the key id of another key', header: { kid: 'key-2' } },
+  { name: 'a number for a key id', header: { kid: 7 } },
+];
+
+for (const { name, header } of hints) {
+  t.test(`a token with ${name} is verified by whichever key of the file has signed it`, async (t) => {
+    const { authenticator } = await setup(t, { keys: [...second.jwks.keys, ...issuer.jwks.keys] });
+    t.equal(await rejectionCode(authenticator.authenticate(await issuer.sign(issuer.claims(), header))), 'none');
+    const stranger = await new TokenIssuer().sign(issuer.claims(), header);
+    t.equal(await rejectionCode(authenticator.authenticate(stranger)), 'ERR_TOKEN_REFUSED');
   });
-  await t.rejects(authenticator.authenticate(token), {
+}
+
+t.test('keys without ids, and two keys of one id, verify the tokens that name one', async (t) => {
+  const without = await setup(t, { keys: unnamed([...second.jwks.keys, ...issuer.jwks.keys]) });
+  t.equal(await rejectionCode(without.authenticator.authenticate(await issuer.token())), 'none');
+  const twin = new TokenIssuer();
+  const twice = await setup(t, { keys: [...twin.jwks.keys, ...issuer.jwks.keys] });
+  t.equal(await rejectionCode(twice.authenticator.authenticate(await issuer.token())), 'none');
+  t.equal(await rejectionCode(twice.authenticator.authenticate(await twin.token())), 'none');
+});
+
+t.test('a token makes us try eight keys at most, and first those that it names', async (t) => {
+  const others = Array.from({ length: 20 }, (_, index) => new TokenIssuer({ kid: `other-${index}` }));
+  const keys = [...others.flatMap(({ jwks }) => jwks.keys), ...issuer.jwks.keys];
+  const { authenticator } = await setup(t, { keys });
+  t.equal(await rejectionCode(authenticator.authenticate(await issuer.token())), 'none');
+  await t.rejects(authenticator.authenticate(await issuer.sign(issuer.claims(), { kid: undefined })), {
     code: 'ERR_TOKEN_REFUSED',
-    message: /got no id, and several keys of the JWKS file could be meant for ES256/,
+    message: /does not verify by any of 8 keys/,
   });
 });
 
 t.test('a key that is none refuses its tokens only', async (t) => {
   const broken = { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA', kid: 'broken', alg: 'ES256', use: 'sig' };
+  const alone = await setup(t, { keys: [broken] });
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    await t.rejects(alone.authenticator.authenticate(await issuer.sign(issuer.claims(), { kid: 'broken' })), {
+      code: 'ERR_TOKEN_REFUSED',
+      message: /could not be verified with ES256 by key "broken"/,
+    });
+  }
   const { authenticator } = await setup(t, { keys: [broken, ...issuer.jwks.keys] });
-  await t.rejects(authenticator.authenticate(await issuer.sign(issuer.claims(), { kid: 'broken' })), {
-    code: 'ERR_TOKEN_REFUSED',
-    message: /could not be verified with ES256 by key "broken"/,
-  });
   t.equal(await rejectionCode(authenticator.authenticate(await issuer.token())), 'none');
+  t.equal(
+    await rejectionCode(authenticator.authenticate(await issuer.sign(issuer.claims(), { kid: 'broken' }))),
+    'none',
+  );
+});
+
+t.test('a token has one spelling: none of the others that decode to the same signature is taken', async (t) => {
+  for (const alg of ['ES256', 'RS256', 'ES384']) {
+    const signing = new TokenIssuer({ alg });
+    const { authenticator } = await setup(t, signing.jwks);
+    const token = await signing.token();
+    const signature = Buffer.from(token.split('.')[2] ?? '', 'base64url');
+    const spellings = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
+      .map((last) => token.slice(0, -1) + last)
+      .filter((other) => Buffer.from(other.split('.')[2] ?? '', 'base64url').equals(signature));
+    // 48 octets have no unused bits, the others four.
+    t.equal(spellings.length, alg === 'ES384' ? 1 : 16);
+    for (const other of spellings) {
+      const want = other === token ? 'none' : 'ERR_TOKEN_MALFORMED';
+      t.equal(await rejectionCode(authenticator.authenticate(other)), want, alg);
+    }
+  }
+});
+
+const json = JSON.stringify(issuer.jwks);
+const bigEndian = Buffer.from(json, 'utf16le').swap16();
+
+t.test('a byte order mark before the key set is skipped', async (t) => {
+  const { authenticator, publish, advance } = await setup(t);
+  publish(`\ufeff${JSON.stringify(second.jwks)}`);
+  advance(1000);
+  t.equal(await rejectionCode(authenticator.authenticate(await second.token())), 'none');
+});
+
+const badTexts = [
+  { name: 'UTF-16 with its mark', content: Buffer.from(`\ufeff${json}`, 'utf16le'), says: /text in UTF-16/ },
+  { name: 'UTF-16 without a mark', content: Buffer.from(json, 'utf16le'), says: /text in UTF-16/ },
+  { name: 'UTF-16, the high octet first', content: bigEndian, says: /text in UTF-16/ },
+  { name: 'octets that are no text', content: Buffer.from([0x7b, 0xff, 0x7d]), says: /not UTF-8/ },
+  { name: 'nothing', content: Buffer.alloc(0), says: /an empty file/ },
+  { name: 'a mark alone', content: Buffer.from('\ufeff'), says: /an empty file/ },
+  {
+    name: 'a private key',
+    content: Buffer.from('-----BEGIN PRIVATE KEY-----'),
+    says: /got 27 bytes that are no JSON$/,
+  },
+];
+
+for (const { name, content, says } of badTexts) {
+  t.test(`a key file of ${name} is named for what it is, and not quoted`, async (t) => {
+    const path = join(shortDir(t), 'jwks.json');
+    writeFileSync(path, content);
+    await t.rejects(open(path), { code: 'ERR_JWKS_INVALID', message: says });
+  });
+}
+
+t.test('a key file that the system does not give is refused with the reason of the system', async (t) => {
+  const directory = shortDir(t);
+  await t.rejects(open(directory), { code: 'ERR_JWKS_INVALID', message: /EISDIR/ });
+  await t.rejects(open(join(directory, 'none')), { code: 'ERR_JWKS_INVALID', message: /ENOENT/ });
 });
 
 const unfit = [
@@ -392,7 +497,10 @@ t.test('a clock that is set back does not keep us from reading', async (t) => {
   const next = new TokenIssuer({ kid: 'key-2' });
   publish(JSON.stringify(next.jwks));
   advance(-3_600_000);
-  t.equal(await rejectionCode(authenticator.authenticate(await next.token('foo', 'sleep', { nbf: 0 }))), 'none');
+  t.equal(
+    await rejectionCode(authenticator.authenticate(await next.token('foo', 'sleep', { nbf: 0, iat: 0 }))),
+    'none',
+  );
 });
 
 const badFiles = [
@@ -418,7 +526,7 @@ t.test('a start without a key file fails, naming it', async (t) => {
 
 function open(path: string): Promise<Authenticator> {
   return createJwksAuthenticator({
-    ...{ path, issuer: issuer.issuer, audiences: ['istio-ca'], logger: silentLogger, now: Date.now },
+    ...{ path, issuers: [issuer.issuer], audiences: ['istio-ca'], logger: silentLogger, now: Date.now },
     trustDomain: TrustDomain.parse('cluster.local'),
   });
 }

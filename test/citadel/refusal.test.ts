@@ -33,6 +33,18 @@ t.test('what is no error of ours is told as nothing but internal', async (t) => 
 });
 
 t.test('a reason about the token never goes out, whatever it is', async (t) => {
-  const told = ERROR_CODES.map(refusal).filter(({ code }) => code === status.UNAUTHENTICATED);
+  const told = ERROR_CODES.filter((code) => code.includes('TOKEN')).map(refusal);
   t.same(new Set(told.map(({ details }) => details)), new Set(['request authenticate failure']));
+});
+
+t.test('no reason of an UNAUTHENTICATED goes out, only which of three kinds it is', async (t) => {
+  const told = ERROR_CODES.map(refusal).filter(({ code }) => code === status.UNAUTHENTICATED);
+  t.same(
+    new Set(told.map(({ details }) => details)),
+    new Set([
+      'request authenticate failure',
+      'request impersonation authentication failure',
+      'request names an unknown cert signer',
+    ]),
+  );
 });

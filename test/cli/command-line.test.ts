@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { COMMANDS, type CommandSpec } from '../../src/config/index.js';
-import { environmentName } from '../../src/config/option.js';
+import { environmentName, isRequired } from '../../src/config/option.js';
 import { UNBUNDLED_SIDECERT as sidecert } from '../support/mesh.js';
 import { shortDir } from '../support/short-dir.js';
 import { runSidecert, SidecertProcess } from '../support/sidecert-process.js';
@@ -37,7 +37,7 @@ for (const [name, { schema, example }] of Object.entries<CommandSpec>(COMMANDS))
       for (const value of [option.shape === 'switch' ? [] : (option.default ?? [])].flat()) {
         t.ok(entry.includes(value), `${option.flag}: default ${value}`);
       }
-      t.equal(entry.includes('[required'), option.shape === 'required', `${option.flag}: required or not`);
+      t.equal(entry.includes('[required'), isRequired(option), `${option.flag}: required or not`);
     }
   });
 }

@@ -50,6 +50,6 @@ t.test('what cannot be a good token is refused, naming the file where it is the 
   await t.rejects(read('garbage'), { code: 'ERR_TOKEN_MALFORMED' });
   await t.rejects(read('expired'), {
     code: 'ERR_TOKEN_EXPIRED',
-    message: 'token has ended 3600 s ago, expected one that is valid',
+    message: 'token has expired 3600 s ago, expected one that is valid',
   });
 });

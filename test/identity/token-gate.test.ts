@@ -173,6 +173,13 @@ t.test('what is no token never reaches the CA', async (t) => {
     ['e30.bnVsbA.c2ln', 'ERR_TOKEN_MALFORMED'],
     [`e30.${'A'.repeat(40_000)}.c2ln`, 'ERR_TOKEN_MALFORMED'],
     ['e30.eyJleHAiOjF9.c2ln', 'ERR_TOKEN_EXPIRED'],
+    // Other spellings of the same octets: each would be another token to us.
+    ['e30.eyJleHAiOjF9.c2lnbh', 'ERR_TOKEN_MALFORMED'],
+    ['e31.e30.c2ln', 'ERR_TOKEN_MALFORMED'],
+    ['e30.e31.c2ln', 'ERR_TOKEN_MALFORMED'],
+    // exp is a text, and beyond all numbers.
+    [`e30.${Buffer.from('{"exp":"never"}').toString('base64url')}.c2ln`, 'ERR_TOKEN_MALFORMED'],
+    [`e30.${Buffer.from('{"exp":1e400}').toString('base64url')}.c2ln`, 'ERR_TOKEN_MALFORMED'],
   ] as const;
   for (const [text, code] of cases) {
     await t.rejects(gate.admit(Buffer.from(text), aStream()), { code }, JSON.stringify(text.slice(0, 20)));

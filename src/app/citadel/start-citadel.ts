@@ -52,7 +52,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   });
   const authenticator = await createJwksAuthenticator({
     path: config.jwksFile,
-    issuer: config.tokenIssuer,
+    issuers: config.tokenIssuers,
     audiences: config.tokenAudiences,
     trustDomain,
     logger,
