@@ -1,87 +1,43 @@
-// `node scripts/fuzz.mjs [csr|chain] [--runs 1000000] [--seed 1]`: libFuzzer on what the addon reads from peers, with the
-// sanitizers for addresses and undefined behaviour. Takes clang++ with its compiler-rt, and OpenSSL 3 with its headers (Debian:
-// clang, libclang-rt-14-dev, libssl-dev): Node's own OpenSSL cannot be linked to a program. An input that does harm
-// stays in .cache/fuzz; give it to .cache/fuzz/TARGET as its argument to see it again.
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+// `npm run fuzz -- [--target NAME]... [--runs 1000000] [--seed 1] [--from 0]`: reads so many hostile inputs, with bounds on
+// the time of each and the memory of all (test/fuzz), or by libFuzzer under the sanitizers (native:csr, native:chain; see
+// scripts/setup/native-fuzz.mjs). All of test/fuzz without a target. Ends with 1 at the first fault, and says how to play it again.
+import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildForTests } from './build.mjs';
+import { fuzzNative, NATIVE_TARGETS } from './setup/native-fuzz.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
-const HOME = '.cache/fuzz';
-const TARGETS = ['csr', 'chain'];
-
-/** The files of pure cryptography: all that know nothing of JavaScript. */
-const SOURCES = readdirSync('native')
-  .filter((name) => name.endsWith('.cc'))
-  .map((name) => `native/${name}`)
-  .filter((path) => !/napi\.h|"binding\.h"|"instance\.h"/.test(readFileSync(path, 'utf8')));
+const NATIVE = 'native:';
 
 const { values, positionals } = parseArgs({
-  options: { runs: { type: 'string', default: '1000000' }, seed: { type: 'string', default: '1' } },
+  options: {
+    target: { type: 'string', multiple: true, default: [] },
+    runs: { type: 'string', default: '1000000' },
+    seed: { type: 'string', default: '1' },
+    from: { type: 'string', default: '0' },
+  },
   allowPositionals: true,
 });
 
-function run(command, args, env = process.env) {
-  const { status, error } = spawnSync(command, args, { stdio: 'inherit', env });
-  if (status !== 0) {
-    console.error(`fuzz: ${command} ended with ${error?.message ?? status}`);
-    process.exit(1);
-  }
+/** In a process of its own, so that the memory of one is not counted as another's. */
+function fuzzHere(target, { runs, seed, from }) {
+  const args = ['--expose-gc', 'build/test/fuzz/main.js', target, runs, seed, from];
+  const child = spawn(process.execPath, args, { stdio: 'inherit' });
+  return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 }
 
-/** Inputs to begin with, each the other way too (see native/fuzz/input.h), and what the chain is held against. */
-async function writeSeeds() {
-  const { makeSelfSignedRoot, Signer } = await import('../build/src/hotpath/index.js');
-  const { loadOperation } = await import('../build/src/hotpath/operation.js');
-  const one = async (op, item) => {
-    const [outcome] = (await loadOperation('js', op))([item]);
-    if (!outcome.ok) throw new Error(outcome.message);
-    return outcome.value;
-  };
-  const spiffeId = 'spiffe://cluster.local/ns/foo/sa/sleep';
-  const nowMs = Date.now();
-  const times = { notBeforeMs: nowMs - 60_000, notAfterMs: nowMs + 36_000_000 };
-  const root = makeSelfSignedRoot({ keyType: 'ec-p256', organization: 'cluster.local', ...times });
-  const signer = Signer.load(root.certificatePem, root.privateKeyPem).material;
-  for (const target of TARGETS) mkdirSync(`${HOME}/${target}-corpus`, { recursive: true });
-  const seed = (target, name, kind, pem) => {
-    const der = Buffer.from(pem.toString('latin1').replace(/-----[^-]+-----|\s/g, ''), 'base64');
-    writeFileSync(`${HOME}/${target}-corpus/${name}-pem`, Buffer.concat([Buffer.of(kind), pem]));
-    writeFileSync(`${HOME}/${target}-corpus/${name}-der`, Buffer.concat([Buffer.of(kind | 1), der]));
-  };
-  for (const keyType of ['rsa-2048', 'ec-p384', 'ec-p256']) {
-    const { privateKey, csrPem } = await one('prepare', { spiffeId, keyType });
-    seed('csr', keyType, 0, csrPem);
-    if (keyType !== 'ec-p256') continue;
-    const { leafPem } = await one('issue', { csrPem, signer, subjectAltNames: [spiffeId], ...times });
-    seed('chain', 'leaf', 0, leafPem);
-    seed('chain', 'root', 2, root.certificatePem);
-    const material = { 'key.der': privateKey, 'chain.pem': leafPem, 'bundle.pem': root.certificatePem };
-    const texts = { 'spiffe-id': spiffeId, 'now-ms': String(nowMs) };
-    for (const [name, content] of Object.entries({ ...material, ...texts })) writeFileSync(`${HOME}/${name}`, content);
-  }
-}
-
-mkdirSync(HOME, { recursive: true });
 await buildForTests();
-await writeSeeds();
-for (const target of positionals.length > 0 ? positionals : TARGETS) {
-  const flags = ['-std=c++17', '-O1', '-g', '-Wall', '-Wextra', '-Werror', '-fsanitize=fuzzer,address,undefined'];
-  const quiet = ['-DOPENSSL_SUPPRESS_DEPRECATED', '-fno-sanitize-recover=all'];
-  run('clang++', [...flags, ...quiet, `native/fuzz/${target}.cc`, ...SOURCES, '-lcrypto', '-o', `${HOME}/${target}`]);
-  console.log(`\n== ${target}: ${values.runs} runs, seed ${values.seed}`);
-  const limits = [
-    `-runs=${values.runs}`,
-    `-seed=${values.seed}`,
-    '-max_len=4096',
-    '-timeout=10',
-    '-print_final_stats=1',
-  ];
-  run(`${HOME}/${target}`, [...limits, `-artifact_prefix=${HOME}/${target}-`, `${HOME}/${target}-corpus`], {
-    ...process.env,
-    SIDECERT_FUZZ_MATERIAL: HOME,
-  });
+const { TARGETS } = await import('../build/test/fuzz/targets.js');
+const wanted = [...values.target, ...positionals];
+const known = [...Object.keys(TARGETS), ...NATIVE_TARGETS.map((name) => `${NATIVE}${name}`)];
+const unknown = wanted.filter((name) => !known.includes(name));
+if (unknown.length > 0) {
+  console.error(`--target: got ${unknown.join(', ')}, expected some of ${known.join(', ')}`);
+  process.exit(2);
+}
+for (const target of wanted.length > 0 ? wanted : Object.keys(TARGETS)) {
+  if (target.startsWith(NATIVE)) await fuzzNative(target.slice(NATIVE.length), values);
+  else process.exitCode = (await fuzzHere(target, values)) || process.exitCode;
 }

@@ -1,0 +1,8 @@
+import type { FuzzTarget } from './target.js';
+
+/** All targets that run in JavaScript, by name: loaded when they are asked for. A new one is a file and a line here. */
+export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
+  hpack: async () => (await import('./hpack.js')).hpack,
+  frames: async () => (await import('./frames.js')).frames,
+  answers: async () => (await import('./answers.js')).answers,
+};
