@@ -4,10 +4,10 @@ import { HOT_PATH } from './hot-path.js';
 import {
   durationMs,
   existingFile,
-  hostPort,
   kubernetesName,
   oneOf,
   path,
+  peerAddress,
   serverName,
   socketPath,
   text,
@@ -30,7 +30,7 @@ export const AGENT_OPTIONS = {
     flag: 'socket',
     description: 'Unix socket on which Envoy asks for its secrets (made with mode 0660)',
   }),
-  caAddress: required(hostPort, {
+  caAddress: required(peerAddress, {
     flag: 'ca-address',
     description: 'the CA: Citadel, istiod or any that speaks its protocol',
   }),

@@ -1,11 +1,11 @@
 import { IDLE_HOT_PATH } from './hot-path.js';
-import { durationMs, existingFile, hostPort, serverName, socketPath } from './kinds.js';
+import { durationMs, existingFile, peerAddress, serverName, socketPath } from './kinds.js';
 import { type ConfigOf, optional, withDefault } from './option.js';
 
 /** `sidecert health`: either of agent (`--socket`) or of Citadel (`--address`). */
 export const HEALTH_OPTIONS = {
   socket: optional(socketPath, { flag: 'socket', description: 'Unix socket of an agent' }),
-  address: optional(hostPort, { flag: 'address', description: 'address of a Citadel; needs --ca-root' }),
+  address: optional(peerAddress, { flag: 'address', description: 'address of a Citadel; needs --ca-root' }),
   caRootFile: optional(existingFile, {
     flag: 'ca-root',
     description: 'PEM roots that the certificate of Citadel must chain to',

@@ -54,16 +54,29 @@ const MAX_SOCKET_PATH_BYTES = 107;
 export const hostPort: Kind<HostPort> = {
   placeholder: 'HOST:PORT',
   expected: 'HOST:PORT with a port from 0 to 65535, an IPv6 address in brackets',
+  parse: parseHostPort,
+};
+
+/** Where a peer listens. A link-local IPv6 address needs its zone: `[fe80::1%eth0]:15012`. (RFC 4007 §11) */
+export const peerAddress: Kind<HostPort> = {
+  placeholder: 'HOST:PORT',
+  expected: 'HOST:PORT with a port from 1 to 65535, an IPv6 address in brackets',
   parse(text) {
-    const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
-    if (match === null) return undefined;
-    const [, ipv6, name, digits] = match;
-    const host = ipv6 ?? name ?? '';
-    const port = Number(digits);
-    const isHost = ipv6 === undefined ? isIP(host) === 4 || HOST_NAME.test(host) : isIP(host) === 6;
-    return isHost && port <= 65535 ? { host, port } : undefined;
+    const [, address, zone = '', port] = /^\[([^%]+)(%[A-Za-z0-9._~-]+)\]:(\d+)$/.exec(text) ?? [];
+    const parsed = parseHostPort(address === undefined ? text : `[${address}]:${port}`);
+    return parsed === undefined || parsed.port === 0 ? undefined : { ...parsed, host: `${parsed.host}${zone}` };
   },
 };
+
+function parseHostPort(text: string): HostPort | undefined {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  if (match === null) return undefined;
+  const [, ipv6, name, digits] = match;
+  const host = ipv6 ?? name ?? '';
+  const port = Number(digits);
+  const isHost = ipv6 === undefined ? isIP(host) === 4 || HOST_NAME.test(host) : isIP(host) === 6;
+  return isHost && port <= 65535 ? { host, port } : undefined;
+}
 
 export const socketPath: Kind<string> = {
   placeholder: 'PATH',

@@ -4,6 +4,7 @@
  */
 export { CallFailure } from './call-failure.js';
 export { type ChannelTarget, openChannel, type RpcChannel, type UnaryOptions } from './channel.js';
+export type { DialNetwork } from './dial/tls-dial.js';
 export { type Every, everyUnreferenced } from './every.js';
 export { type CallEvents, FRAME_PREFIX_BYTES, type FramedCall, sendMessage, writeFramePrefix } from './framed-call.js';
 export { createFramedServer, type FramedServer, type FramedServerOptions } from './framed-server.js';
@@ -16,6 +17,7 @@ export { wiresOf } from './socket-wire.js';
 export { GRPC_STATUS, type StatusText, toStatusObject } from './status.js';
 export { status } from './status-code.js';
 export { listenTls, type TlsCertificate, type TlsListener, type TlsListenerOptions } from './tls-listener.js';
+export { TLS_PARAMETERS } from './tls-parameters.js';
 export { openUnaryConnection, type UnaryConnection } from './unary-connection.js';
 export { addUnaryMethod, type ServedCall, type UnaryMethod } from './unary-method.js';
 export { type Listener, listenUnix, type UnixListenerOptions } from './unix-listener.js';

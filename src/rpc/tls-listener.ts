@@ -4,6 +4,7 @@ import { wrapError } from '../errors/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 import { listening, watchAccepts } from './node-accept.js';
 import { listenerAddress } from './plain-listener.js';
+import { TLS_PARAMETERS } from './tls-parameters.js';
 import type { Listener } from './unix-listener.js';
 
 export interface TlsCertificate {
@@ -105,7 +106,7 @@ function peerOf(socket: Socket): string {
 }
 
 function contextOf({ certPem, keyPem }: TlsCertificate) {
-  return { cert: certPem, key: keyPem, minVersion: 'TLSv1.2' } as const;
+  return { cert: certPem, key: keyPem, ...TLS_PARAMETERS };
 }
 
 function attempt<T>(what: string, act: () => T): T {

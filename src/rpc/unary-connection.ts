@@ -4,9 +4,11 @@ import { ClientConnection } from '../http2/index.js';
 import { CallDeadlines } from './call-deadlines.js';
 import { CallFailure } from './call-failure.js';
 import type { UnaryOptions } from './channel.js';
+import { DialledWire } from './dial/dialled-wire.js';
+import { readPeer, type TlsTarget } from './dial/peer.js';
+import { type DialFailure, type Dialling, type DialNetwork, dialTls } from './dial/tls-dial.js';
 import { Keepalive } from './keepalive.js';
 import { status } from './status-code.js';
-import { dialTls, hangUp, type TlsTarget, TlsWire, textOf } from './tls-dial.js';
 import { type CallHost, requestHead, UnaryCall } from './unary-call.js';
 
 /** One HTTP/2 connection for unary calls. Once lost it stays so: whoever wants another opens it. */
@@ -20,28 +22,27 @@ export interface UnaryConnection {
 }
 
 /** Dials at once. The caller closes it. */
-export function openUnaryConnection(target: TlsTarget): UnaryConnection {
-  return new Http2UnaryConnection(target);
+export function openUnaryConnection(target: TlsTarget, network?: DialNetwork): UnaryConnection {
+  return new Http2UnaryConnection(target, network);
 }
 
 class Http2UnaryConnection implements UnaryConnection, CallHost {
   readonly http2: ClientConnection;
   private readonly authority: string;
-  private readonly socket: TLSSocket;
+  private readonly wire = new DialledWire();
+  private readonly dialling: Dialling;
   /** Of each method, made with its first call. */
   private readonly heads = new Map<string, Buffer>();
   private readonly calls = new Set<UnaryCall>();
   private readonly signals = new AbortListeners<UnaryCall>((call) => call.cancel());
   private readonly deadlines = new CallDeadlines(this.calls);
   private readonly keepalive: Keepalive;
-  private isConnected = false;
   private end: CallFailure | undefined;
 
-  constructor(target: TlsTarget) {
-    this.authority = target.serverName ?? target.address;
-    this.socket = dialTls(target);
+  constructor(target: TlsTarget, network?: DialNetwork) {
+    this.authority = readPeer(target).authority;
     this.http2 = new ClientConnection({
-      wire: new TlsWire(this.socket),
+      wire: this.wire,
       onEnd: (reason) => this.lose(reason === '' ? 'connection closed' : `connection lost: ${reason}`),
       now: () => performance.now(),
     });
@@ -53,7 +54,11 @@ class Http2UnaryConnection implements UnaryConnection, CallHost {
         return () => clearTimeout(timer);
       },
     });
-    this.listen();
+    const events = {
+      onConnected: (socket: TLSSocket) => this.connected(socket),
+      onFailed: (failure: DialFailure) => this.lose(`no connection: ${failure.reason}`),
+    };
+    this.dialling = dialTls(target, events, network);
   }
 
   get isUsable(): boolean {
@@ -84,21 +89,12 @@ class Http2UnaryConnection implements UnaryConnection, CallHost {
     this.endBy(new CallFailure(status.CANCELLED, 'the connection was closed'));
   }
 
-  private listen(): void {
-    const socket = this.socket;
-    socket.on('error', (error) =>
-      this.lose(`${this.isConnected ? 'connection lost' : 'no connection'}: ${textOf(error)}`),
-    );
-    socket.on('secureConnect', () => {
-      if (socket.alpnProtocol !== 'h2') {
-        this.lose('the peer does not speak HTTP/2');
-        return;
-      }
-      this.isConnected = true;
-      this.http2.open();
-    });
+  private connected(socket: TLSSocket): void {
+    this.wire.attach(socket);
+    socket.on('error', (error) => this.lose(`connection lost: ${error.message}`));
     socket.on('data', (bytes: Buffer) => this.http2.received(bytes, 0, bytes.length));
     socket.on('close', () => this.lose('connection closed'));
+    this.http2.open();
   }
 
   private headOf(path: string): Buffer {
@@ -120,6 +116,7 @@ class Http2UnaryConnection implements UnaryConnection, CallHost {
     this.http2.close();
     for (const call of this.calls) call.fail(failure);
     this.deadlines.stop();
-    hangUp(this.socket);
+    this.dialling.cancel();
+    this.wire.hangUp();
   }
 }

@@ -78,7 +78,7 @@ t.test('all problems are told at once, each with where, what it got and what was
     }),
   );
   t.strictSame(result.kind === 'invalid' ? [...result.problems].sort() : result, [
-    '--ca-address: got "x", expected HOST:PORT with a port from 0 to 65535, an IPv6 address in brackets',
+    '--ca-address: got "x", expected HOST:PORT with a port from 1 to 65535, an IPv6 address in brackets',
     '--key-type: got "dsa", expected one of ec-p256, ec-p384, rsa-2048, rsa-3072, rsa-4096',
     '--namespace: got nothing, expected a Kubernetes name of a-z, 0-9, "-" and "."',
     '--nope: got an unknown flag, expected one of those that --help lists',
@@ -233,6 +233,18 @@ t.test('addresses may be names, IPv4 and, in brackets, IPv6', async (t) => {
   for (const text of ['::1:15012', 'a:65536', 'a', ':1', 'a b:1', '[a]:1', 'a:1:2'])
     t.equal(last(text), undefined, text);
   t.throws(() => address('a:1'), 'a second --ca-address is refused');
+});
+
+t.test('the address of a peer may have a last dot or a zone, and needs a port that can be dialled', async (t) => {
+  const address = (text: string) => {
+    const result = readConfig(COMMANDS.health, sources([`--address=${text}`, '--ca-root=r']));
+    return result.kind === 'ok' ? result.config.address : undefined;
+  };
+  t.strictSame(address('istiod.istio-system.svc.:15012'), { host: 'istiod.istio-system.svc.', port: 15012 });
+  t.strictSame(address('[fe80::1%eth0]:15012'), { host: 'fe80::1%eth0', port: 15012 });
+  t.strictSame(address('[::1]:1'), { host: '::1', port: 1 });
+  for (const text of ['a:0', '[fe80::1%]:1', 'fe80::1%eth0:1', '[a%eth0]:1', '[127.0.0.1%eth0]:1', '[::1%a b]:1'])
+    t.equal(address(text), undefined, text);
 });
 
 t.test('a setting that may be repeated is a list everywhere', async (t) => {

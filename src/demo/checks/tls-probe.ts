@@ -1,4 +1,5 @@
 import { connect, type TLSSocket } from 'node:tls';
+import { TLS_PARAMETERS } from '../../rpc/index.js';
 import { normalSerial } from '../sidecars/sidecar.js';
 
 const TIMEOUT_MS = 5000;
@@ -55,6 +56,7 @@ function open({ port, identity }: TlsProbe): TLSSocket {
   return connect({
     port,
     host: '127.0.0.1',
+    ...TLS_PARAMETERS,
     // The probe looks at what the server does, whoever it is; checking it is the sidecars' part.
     rejectUnauthorized: false,
     ...(identity !== undefined && { cert: identity.chainPem, key: identity.keyPem }),

@@ -1,0 +1,175 @@
+import { ADDRCONFIG, type LookupAddress } from 'node:dns';
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { checkServerIdentity, connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls';
+import { TLS_PARAMETERS } from '../tls-parameters.js';
+import { addressOrder } from './address-order.js';
+import { type Attempt, type AttemptEvents, DialRace } from './dial-race.js';
+import { type Peer, readPeer, type TlsTarget } from './peer.js';
+
+/** What dialling needs of its surroundings. */
+export interface DialNetwork {
+  /** All addresses of a name, the best first. */
+  lookup(host: string): Promise<readonly LookupAddress[]>;
+  /** Calls `fire` once after `delayMs`; the result cancels it. */
+  after(delayMs: number, fire: () => void): () => void;
+}
+
+/** Only families that this machine has are asked for, as Node does itself; the order is that of the system. (RFC 6724) */
+export const SYSTEM_NETWORK: DialNetwork = {
+  lookup: (host) => lookup(host, { all: true, order: 'verbatim', hints: ADDRCONFIG }),
+  after(delayMs, fire) {
+    const timer = setTimeout(fire, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+export interface DialEvents {
+  /** The handshake is done, the peer is verified, and speaks HTTP/2. The socket is the listener's from now on. */
+  onConnected(socket: TLSSocket): void;
+  /** Neither will follow. */
+  onFailed(failure: DialFailure): void;
+}
+
+/** Why there is no connection. */
+export interface DialFailure {
+  readonly reason: string;
+  /** The peer was reached at each of its addresses, and its certificate was refused. */
+  readonly isUnverified: boolean;
+}
+
+/** A dial under way. */
+export interface Dialling {
+  /** Gives it up; nothing is told afterwards. Safe to call twice, and when it is over. */
+  cancel(): void;
+}
+
+/** Far beyond the deadline of any call: it ends what no call waits for any more. */
+const DIAL_TIMEOUT_MS = 30_000;
+
+/** Dials for HTTP/2 over TLS. @throws Error when the root cannot be used. */
+export function dialTls(target: TlsTarget, events: DialEvents, network: DialNetwork = SYSTEM_NETWORK): Dialling {
+  return new TlsDialling(target, events, network);
+}
+
+class TlsDialling implements Dialling {
+  private readonly peer: Peer;
+  private readonly secureContext: ReturnType<typeof createSecureContext>;
+  private readonly disarm: () => void;
+  private race: DialRace<TLSSocket> | undefined;
+  private isOver = false;
+
+  constructor(
+    target: TlsTarget,
+    private readonly events: DialEvents,
+    private readonly network: DialNetwork,
+  ) {
+    this.peer = readPeer(target);
+    this.secureContext = createSecureContext({ ca: target.rootPem, ...TLS_PARAMETERS });
+    this.disarm = network.after(DIAL_TIMEOUT_MS, () => this.timedOut());
+    void this.start();
+  }
+
+  cancel(): void {
+    this.isOver = true;
+    this.disarm();
+    this.race?.cancel();
+  }
+
+  /** Never rejects. */
+  private async start(): Promise<void> {
+    let addresses: readonly string[];
+    try {
+      addresses = await this.addresses();
+    } catch (error) {
+      this.failed([error instanceof Error ? error : new Error(String(error))]);
+      return;
+    }
+    if (this.isOver) return;
+    this.race = new DialRace<TLSSocket>({
+      addresses,
+      begin: (address, attempt) => beginAttempt(address, this.peer, this.secureContext, attempt),
+      after: this.network.after,
+      onWon: (socket) => {
+        this.cancel();
+        this.events.onConnected(socket);
+      },
+      onLost: (errors) => this.failed(errors),
+    });
+    this.race.start();
+  }
+
+  private async addresses(): Promise<readonly string[]> {
+    const { host } = this.peer;
+    if (isIP(host) !== 0) return [host];
+    const addresses = addressOrder(await this.network.lookup(host));
+    if (addresses.length === 0) throw new Error(`${host} has no address`);
+    return addresses;
+  }
+
+  private timedOut(): void {
+    this.failed([new Error(`got no connection within ${DIAL_TIMEOUT_MS} ms`)]);
+  }
+
+  private failed(errors: readonly Error[]): void {
+    if (this.isOver) return;
+    this.cancel();
+    this.events.onFailed({
+      reason: [...new Set(errors.map(({ message }) => message))].join(', '),
+      isUnverified: errors.every((error) => error instanceof UnverifiedPeer),
+    });
+  }
+}
+
+/** Somebody is there, and shows a certificate that the root does not verify, or for another name. */
+class UnverifiedPeer extends Error {
+  constructor(cause: Error) {
+    super(cause.message, { cause });
+  }
+}
+
+/** TCP and TLS to one address. The peer is verified before anything is told of it. */
+function beginAttempt(
+  address: string,
+  { port, serverName, certificateName }: Peer,
+  secureContext: ReturnType<typeof createSecureContext>,
+  events: AttemptEvents<TLSSocket>,
+): Attempt {
+  const socket = connectTls({
+    ...{ host: address, port, secureContext, ALPNProtocols: ['h2'] },
+    ...(serverName !== undefined && { servername: serverName }),
+    checkServerIdentity: (_host, certificate) => checkServerIdentity(certificateName, certificate),
+    // Said in so many words, it holds whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+    rejectUnauthorized: true,
+  });
+  // What is written is gathered already: it need not wait for more. (RFC 896)
+  socket.setNoDelay(true);
+  const leave = (): void => {
+    socket.off('connect', onConnect).off('secureConnect', onSecure).off('error', onError).off('close', onClose);
+  };
+  const giveUp = (): void => {
+    leave();
+    socket.on('error', ignore);
+    socket.destroy();
+  };
+  const fail = (error: Error): void => {
+    giveUp();
+    events.failed(error);
+  };
+  const onConnect = (): void => events.reached();
+  const onSecure = (): void => {
+    if (socket.alpnProtocol !== 'h2') {
+      fail(new Error('the peer does not speak HTTP/2'));
+      return;
+    }
+    leave();
+    events.succeeded(socket);
+  };
+  // Node sets `authorizationError` when the handshake is done and the certificate does not verify.
+  const onError = (error: Error): void => fail(socket.authorizationError ? new UnverifiedPeer(error) : error);
+  const onClose = (): void => fail(new Error('connection closed in the handshake'));
+  socket.on('connect', onConnect).on('secureConnect', onSecure).on('error', onError).on('close', onClose);
+  return { cancel: giveUp };
+}
+
+function ignore(): void {}
