@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { cachedEnvoy, downloadEnvoy, NO_ENVOY, OLDEST_ENVOY } from './envoy.mjs';
-import { cachedGrpcCore, downloadGrpcCore } from './grpc-core.mjs';
+import { GRPC_CORE } from './grpc-core.mjs';
 import { buildH2spec, findH2spec, whyNoH2spec } from './h2spec.mjs';
 import { withLock } from './lock.mjs';
+import { cachedPackages, downloadPackages } from './python-packages.mjs';
+import { PYYAML } from './pyyaml.mjs';
 import { SetupError } from './run.mjs';
 
 /** What only tests need, besides an Envoy: each is fetched once, and told to the tests by a variable. */
@@ -17,9 +19,16 @@ const TOOLS = [
   {
     variable: 'GRPC_CORE_PATH',
     title: "downloading Python's gRPC for the tests (8 MB, once)",
-    find: cachedGrpcCore,
-    get: downloadGrpcCore,
+    find: () => cachedPackages(GRPC_CORE),
+    get: () => downloadPackages(GRPC_CORE),
     without: "the tests with gRPC's C core are skipped",
+  },
+  {
+    variable: 'PYYAML_PATH',
+    title: "downloading Python's YAML reader for the tests (1 MB, once)",
+    find: () => cachedPackages(PYYAML),
+    get: () => downloadPackages(PYYAML),
+    without: 'the test of bootstraps with a reader of YAML 1.1 is skipped',
   },
   {
     variable: 'H2SPEC_PATH',

@@ -9,7 +9,6 @@ import {
   path,
   peerAddress,
   serverName,
-  socketPath,
   text,
   trustDomain,
 } from './kinds.js';
@@ -17,6 +16,7 @@ import { LOG_LEVEL } from './log-level.js';
 import { type ConfigOf, onlyWith, optional, required, withDefault } from './option.js';
 import { SECRET_OPTIONS, SIDECAR } from './secret-options.js';
 import { SOCKET_OPTIONS } from './socket-options.js';
+import { socketPath } from './socket-path.js';
 import { STATUS_ADDRESS } from './status-address.js';
 
 /** `sidecert agent`. The default paths are those that Istio's sidecar injection mounts. */

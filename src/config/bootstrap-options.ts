@@ -1,20 +1,20 @@
 import type { SpiffeId } from '../spiffe/index.js';
+import { envoyListenAddress, envoyPeerAddress } from './envoy-address.js';
 import { IDLE_HOT_PATH } from './hot-path.js';
 import {
   durationMs,
   type HostPort,
-  hostPort,
   type Kind,
   kubernetesName,
   oneOf,
   path,
   sanMatcher,
-  socketPath,
   spiffeId,
   text,
   trustDomain,
 } from './kinds.js';
 import { type ConfigOf, listOf, optional, required, withDefault } from './option.js';
+import { socketPath } from './socket-path.js';
 
 /** A peer that the outbound listener reaches under its name. */
 export interface Upstream {
@@ -28,7 +28,7 @@ const upstream: Kind<Upstream> = {
   expected: 'NAME=HOST:PORT=SPIFFE-ID such as httpbin.foo=10.0.0.7:15006=spiffe://cluster.local/ns/foo/sa/httpbin',
   parse(value, files) {
     const [name = '', addressText = '', idText = '', ...rest] = value.split('=');
-    const address = hostPort.parse(addressText, files);
+    const address = envoyPeerAddress.parse(addressText, files);
     const peer = spiffeId.parse(idText, files);
     const isName = kubernetesName.parse(name, files) !== undefined;
     if (!isName || address === undefined || peer === undefined || rest.length > 0) return undefined;
@@ -73,17 +73,17 @@ export const BOOTSTRAP_OPTIONS = {
     flag: 'node-id',
     description: 'node id of the Envoy; by default SERVICE-ACCOUNT.NAMESPACE',
   }),
-  admin: withDefault(hostPort, '127.0.0.1:15000', {
+  admin: withDefault(envoyListenAddress, '127.0.0.1:15000', {
     flag: 'admin',
     description: 'address of the admin pages of Envoy: keep it on loopback',
   }),
-  inbound: optional(hostPort, { flag: 'inbound', description: 'address to take mutual TLS on; needs --app' }),
-  app: optional(hostPort, { flag: 'app', description: 'address of the local application behind --inbound' }),
+  inbound: optional(envoyListenAddress, { flag: 'inbound', description: 'address to take mutual TLS on; needs --app' }),
+  app: optional(envoyPeerAddress, { flag: 'app', description: 'address of the local application behind --inbound' }),
   allow: listOf(sanMatcher, [], {
     flag: 'allow',
     description: 'who may call --inbound; may be repeated. By default everybody of the trust domain',
   }),
-  outbound: optional(hostPort, {
+  outbound: optional(envoyListenAddress, {
     flag: 'outbound',
     description: 'address on which the local application calls its upstreams in plain HTTP; needs --upstream',
   }),

@@ -1,5 +1,6 @@
 import { AGENT_OPTIONS, type AgentConfig } from './agent-options.js';
-import { BOOTSTRAP_OPTIONS, type BootstrapConfig } from './bootstrap-options.js';
+import { BOOTSTRAP_OPTIONS } from './bootstrap-options.js';
+import { bootstrapProblems } from './bootstrap-problems.js';
 import { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 import { DEMO_OPTIONS } from './demo-options.js';
 import { FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
@@ -39,7 +40,7 @@ export const COMMANDS = {
     schema: BOOTSTRAP_OPTIONS,
     example:
       'sidecert bootstrap --socket ./sds.sock --namespace foo --service-account httpbin --inbound 0.0.0.0:15006 --app 127.0.0.1:8080',
-    check: checkBootstrap,
+    check: bootstrapProblems,
   },
   demo: {
     summary: 'play the whole way on this machine: Citadel, agents, Envoys, mutual TLS and rotation',
@@ -79,30 +80,6 @@ function checkToken({ tokenSource, tokenFile }: AgentConfig, files: FileFacts): 
 function checkCitadel(config: CitadelConfig): string[] {
   if (config.defaultTtlMs <= config.maxTtlMs) return [];
   return [`--default-ttl: got ${config.defaultTtlMs} ms, expected at most the ${config.maxTtlMs} ms of --max-ttl`];
-}
-
-function checkBootstrap(config: BootstrapConfig): string[] {
-  const problems: string[] = [];
-  const expectBoth = (flag: string, isGiven: boolean, partner: string, isPartnerGiven: boolean): void => {
-    if (isGiven && !isPartnerGiven) problems.push(`--${partner}: got nothing, expected it together with --${flag}`);
-  };
-  const { inbound, app, outbound, upstreams, allow } = config;
-  expectBoth('inbound', inbound !== undefined, 'app', app !== undefined);
-  expectBoth('app', app !== undefined, 'inbound', inbound !== undefined);
-  expectBoth('allow', allow.length > 0, 'inbound', inbound !== undefined);
-  expectBoth('outbound', outbound !== undefined, 'upstream', upstreams.length > 0);
-  expectBoth('upstream', upstreams.length > 0, 'outbound', outbound !== undefined);
-  if (config.sdsApi === 'rest' && config.tokenSource === 'stream') {
-    problems.push('--sds-api: got "rest", expected another one with --token-source stream');
-  }
-  if (config.sdsApi.endsWith('ads') && outbound !== undefined) {
-    // A static cluster starts before ADS is there. (envoy#15517, as of 1.40)
-    problems.push(`--sds-api: got "${config.sdsApi}", expected another one with --outbound: Envoy would crash`);
-  }
-  if (inbound === undefined && outbound === undefined) {
-    problems.push('--inbound, --outbound: got neither, expected at least one of them');
-  }
-  return problems;
 }
 
 function checkFleet({ tokensDirectory, tokenFile }: FleetConfig): string[] {

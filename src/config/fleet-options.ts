@@ -1,7 +1,8 @@
 import { parseDurationMs } from './duration.js';
 import { hotPathOption } from './hot-path.js';
-import { boolean, durationMs, existingFile, type Kind, oneOf, path, socketPath, text, wholeNumber } from './kinds.js';
+import { boolean, durationMs, existingFile, type Kind, oneOf, path, text, wholeNumber } from './kinds.js';
 import { type ConfigOf, optional, required, switchOf, withDefault } from './option.js';
+import { socketPath } from './socket-path.js';
 
 /** Envoys that do not behave: a share of them, or how many per second go and come back. */
 export type FleetMisbehaviour =

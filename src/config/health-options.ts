@@ -1,6 +1,7 @@
 import { IDLE_HOT_PATH } from './hot-path.js';
-import { durationMs, existingFile, peerAddress, serverName, socketPath } from './kinds.js';
+import { durationMs, existingFile, peerAddress, serverName } from './kinds.js';
 import { type ConfigOf, optional, withDefault } from './option.js';
+import { socketPath } from './socket-path.js';
 
 /** `sidecert health`: either of agent (`--socket`) or of Citadel (`--address`). */
 export const HEALTH_OPTIONS = {

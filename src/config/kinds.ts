@@ -36,20 +36,17 @@ export interface NamedFile {
   readonly file: string;
 }
 
-/** Where plain HTTP is served. */
-export type StatusAddress = HostPort | { readonly socketPath: string };
-
-/** RFC 1123 §2.1: letters, digits, dashes and dots; underscores are seen in the wild. */
-const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$/;
+/**
+ * RFC 1123 §2.1: letters, digits, dashes and dots; underscores are seen in the wild. The last label is not a number: what
+ * looks like an IPv4 address, and is none, is no name either. (WHATWG URL, "ends in a number checker")
+ */
+const HOST_NAME = /^(?!(?:.*\.)?\d+\.?$)[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
 
 /** At least a trust domain and a slash: a shorter beginning would match other domains, too. */
 const SPIFFE_PREFIX = /^spiffe:\/\/[a-z0-9._-]+\/[A-Za-z0-9._/-]*$/;
 
 /** RFC 1123 label, as Kubernetes names namespaces; service accounts may have dots. */
 const KUBERNETES_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
-
-/** sockaddr_un holds 108 bytes with the closing zero. (unix(7)) */
-const MAX_SOCKET_PATH_BYTES = 107;
 
 export const hostPort: Kind<HostPort> = {
   placeholder: 'HOST:PORT',
@@ -78,23 +75,6 @@ function parseHostPort(text: string): HostPort | undefined {
   return isHost && port <= 65535 ? { host, port } : undefined;
 }
 
-export const socketPath: Kind<string> = {
-  placeholder: 'PATH',
-  expected: `a path of 1 to ${MAX_SOCKET_PATH_BYTES} bytes for a Unix socket`,
-  parse: (text) => (text !== '' && Buffer.byteLength(text) <= MAX_SOCKET_PATH_BYTES ? text : undefined),
-};
-
-/** A path is told from an address by its slash: `./status.sock`. */
-export const statusAddress: Kind<StatusAddress> = {
-  placeholder: 'HOST:PORT|PATH',
-  expected: `HOST:PORT, or a path with a slash, of at most ${MAX_SOCKET_PATH_BYTES} bytes, for a Unix socket`,
-  parse(text, files) {
-    if (!text.includes('/')) return hostPort.parse(text, files);
-    const path = socketPath.parse(text, files);
-    return path === undefined ? undefined : { socketPath: path };
-  },
-};
-
 export const existingFile: Kind<string> = {
   placeholder: 'FILE',
   expected: 'a readable file',
@@ -105,7 +85,7 @@ export const existingFile: Kind<string> = {
 export const path: Kind<string> = {
   placeholder: 'PATH',
   expected: 'a path',
-  parse: (text) => (text !== '' && !text.includes('\0') ? text : undefined),
+  parse: (text) => (text !== '' && !text.includes('\0') && text.isWellFormed() ? text : undefined),
 };
 
 /** A directory that need not exist yet. */
@@ -115,12 +95,15 @@ export const absolutePath: Kind<string> = {
   parse: (value) => (isAbsolute(value) && !value.includes('\0') ? value : undefined),
 };
 
+/** A hundred years: beyond any certificate, and within what `google.protobuf.Duration` holds. */
+const MAX_DURATION_MS = 876_000 * 3_600_000;
+
 export const durationMs: Kind<number> = {
   placeholder: 'DURATION',
-  expected: 'a duration above zero such as 24h, 1h30m, 90s or 500ms',
+  expected: 'a duration above zero such as 24h, 1h30m, 90s or 500ms, of at most 876000h',
   parse(text) {
     const milliseconds = parseDurationMs(text);
-    return milliseconds !== undefined && milliseconds > 0 ? milliseconds : undefined;
+    return milliseconds !== undefined && milliseconds > 0 && milliseconds <= MAX_DURATION_MS ? milliseconds : undefined;
   },
 };
 

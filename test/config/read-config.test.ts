@@ -83,8 +83,8 @@ t.test('all problems are told at once, each with where, what it got and what was
     '--namespace: got nothing, expected a Kubernetes name of a-z, 0-9, "-" and "."',
     '--nope: got an unknown flag, expected one of those that --help lists',
     '--service-account: got nothing, expected a Kubernetes name of a-z, 0-9, "-" and "."',
-    '--socket: got "", expected a path of 1 to 107 bytes for a Unix socket',
-    '--ttl: got "5 parsecs", expected a duration above zero such as 24h, 1h30m, 90s or 500ms',
+    '--socket: got "", expected a path of 1 to 107 bytes for a Unix socket, or unix:/path or unix:///path, and no abstract name such as @sds',
+    '--ttl: got "5 parsecs", expected a duration above zero such as 24h, 1h30m, 90s or 500ms, of at most 876000h',
     'SIDECERT_LOG_LEVEL: got "loud", expected one of debug, info, warn, error',
     'argument: got "stray", expected flags only',
   ]);
@@ -230,7 +230,18 @@ t.test('addresses may be names, IPv4 and, in brackets, IPv6', async (t) => {
   t.strictSame(last('[::1]:15012'), { host: '::1', port: 15012 });
   t.strictSame(last('127.0.0.1:0'), { host: '127.0.0.1', port: 0 });
   t.strictSame(last('istiod.istio-system.svc:15012'), { host: 'istiod.istio-system.svc', port: 15012 });
-  for (const text of ['::1:15012', 'a:65536', 'a', ':1', 'a b:1', '[a]:1', 'a:1:2'])
+  for (const text of [
+    '::1:15012',
+    'a:65536',
+    'a',
+    ':1',
+    'a b:1',
+    '[a]:1',
+    'a:1:2',
+    '01.2.3.4:1',
+    '256.1.1.1:1',
+    '1.2.3:1',
+  ])
     t.equal(last(text), undefined, text);
   t.throws(() => address('a:1'), 'a second --ca-address is refused');
 });
@@ -275,6 +286,7 @@ t.test('durations are written as in Go', async (t) => {
   t.equal(ttl('1h30m'), 5_400_000);
   t.equal(ttl('1.5s'), 1500);
   t.equal(ttl('100ms'), 100);
+  t.match(agentProblems(['--ttl=876001h']), [/^--ttl: got "876001h", expected a duration above zero/]);
 });
 
 t.test('settings that need one another are told apart', async (t) => {

@@ -31,11 +31,19 @@ export function grpcService({
   }
 }
 
+/**
+ * A Unix socket as a gRPC target, which is a URI: gRPC's C core undoes the percent-encoding. (gRPC Name Resolution; RFC 3986
+ * §3.3)
+ */
+function unixTarget(socketPath: string): string {
+  return `unix:${encodeURI(socketPath).replaceAll('?', '%3F').replaceAll('#', '%23')}`;
+}
+
 /** Only Google's client reads a token from a file; it does so for each new stream. */
 function googleGrpc(socketPath: string, tokenFile: string): EnvoyObject {
   const plugin = 'envoy.grpc_credentials.file_based_metadata';
   return {
-    target_uri: `unix:${socketPath}`,
+    target_uri: unixTarget(socketPath),
     stat_prefix: SDS_CLUSTER,
     // Call credentials need channel credentials; these put nothing on the wire of a Unix socket.
     channel_credentials: { local_credentials: {} },

@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import type { BootstrapConfig } from '../../config/index.js';
 import { envoyBootstrap } from './envoy-bootstrap.js';
+import type { EnvoyObject } from './envoy-values.js';
 import type { AllowedSan, InboundProxy, OutboundProxy, TokenPassing, WorkloadProxy } from './workload-proxy.js';
 
 /**
@@ -11,8 +12,25 @@ const POLL_MS = 5000;
 
 /** The text of `sidecert bootstrap`: YAML that `envoy -c` takes. */
 export function renderBootstrap(config: BootstrapConfig): string {
+  return bootstrapYaml(envoyBootstrap(workloadProxyOf(config)));
+}
+
+/** To YAML 1.1 these end a line, or are no text; all else of the kind is escaped by the writer. (YAML 1.1 §5.1, §5.4) */
+const BREAKS_OR_UNPRINTABLE = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g;
+
+/**
+ * YAML that says the same to readers of YAML 1.1 (Envoy's, PyYAML) as to those of 1.2. Every text is quoted: unquoted, the
+ * names `y`, `no`, `on`, `null`, `1_000`, `012`, `1:30` and more are no texts to YAML 1.1.
+ */
+export function bootstrapYaml(bootstrap: EnvoyObject): string {
   // Long values (paths, SPIFFE IDs) stay on their line, and equal parts are written out: no anchors to follow.
-  return stringify(envoyBootstrap(workloadProxyOf(config)), { lineWidth: 0, aliasDuplicateObjects: false });
+  const yaml = stringify(bootstrap, {
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+    defaultStringType: 'QUOTE_DOUBLE',
+    defaultKeyType: 'PLAIN',
+  });
+  return yaml.replace(BREAKS_OR_UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function workloadProxyOf(config: BootstrapConfig): WorkloadProxy {

@@ -4,10 +4,17 @@ import type { AllowedSan, UpstreamPeer } from './workload-proxy.js';
 
 const TLS = 'envoy.extensions.transport_sockets.tls.v3';
 
-/** The server's side of mutual TLS: no certificate, or another name than the allowed ones, ends the handshake. */
+/**
+ * The server's side of mutual TLS: no certificate, or another name than the allowed ones, ends the handshake.
+ *
+ * No session is resumed. In a resumed one the client proves nothing again: its certificate may have expired, been revoked,
+ * or no longer be allowed, for as long as this side keeps its own certificate. (RFC 8446 §2.2, §4.6.1)
+ */
 export function downstreamTls(sds: SdsOptions, allowedSans: readonly AllowedSan[]): EnvoyObject {
   return transportSocket(`${TLS}.DownstreamTlsContext`, {
     require_client_certificate: true,
+    disable_stateless_session_resumption: true,
+    disable_stateful_session_resumption: true,
     common_tls_context: {
       ...commonTls(sds, allowedSans),
       alpn_protocols: ['h2', 'http/1.1'],
@@ -15,10 +22,12 @@ export function downstreamTls(sds: SdsOptions, allowedSans: readonly AllowedSan[
   });
 }
 
-/** The client's side of mutual TLS: the peer must prove exactly its SPIFFE ID. */
+/** The client's side of mutual TLS: the peer must prove exactly its SPIFFE ID, anew in each handshake. */
 export function upstreamTls(sds: SdsOptions, { name, spiffeId }: UpstreamPeer): EnvoyObject {
   return transportSocket(`${TLS}.UpstreamTlsContext`, {
     sni: name,
+    // Sessions to resume: none, whoever the server is.
+    max_session_keys: 0,
     common_tls_context: commonTls(sds, [{ kind: 'exact', value: spiffeId }]),
   });
 }

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { constants, X509Certificate } from 'node:crypto';
 import { type IncomingMessage, type RequestOptions, request, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer, request as tlsRequest } from 'node:https';
 import type { Socket } from 'node:net';
@@ -67,7 +67,7 @@ export class StandInSidecar implements Sidecar {
   #use(secrets: HeldSecrets): void {
     const isFirst = this.#secrets === undefined;
     this.#secrets = secrets;
-    if (!isFirst) this.#inbound?.setSecureContext(tlsOptions(secrets));
+    if (!isFirst) this.#inbound?.setSecureContext(serverOptions(secrets));
     else this.#listen(secrets);
   }
 
@@ -75,7 +75,7 @@ export class StandInSidecar implements Sidecar {
     const { inbound, outbound } = this.config;
     if (inbound !== undefined) {
       const server = createTlsServer(
-        { ...tlsOptions(secrets), requestCert: true, rejectUnauthorized: true },
+        { ...serverOptions(secrets), requestCert: true, rejectUnauthorized: true },
         (incoming, answer) => this.#passToApp(incoming, answer),
       );
       // Before Node's own listener, which may have a request at hand already.
@@ -129,6 +129,11 @@ export class StandInSidecar implements Sidecar {
 
 function tlsOptions({ chainPem, keyPem, bundlePem }: HeldSecrets) {
   return { cert: chainPem, key: keyPem, ca: bundlePem, minVersion: 'TLSv1.2' } as const;
+}
+
+/** As in Envoy's bootstrap no session is resumed: in one, a client whose certificate has expired would prove nothing. */
+function serverOptions(secrets: HeldSecrets) {
+  return { ...tlsOptions(secrets), secureOptions: constants.SSL_OP_NO_TICKET };
 }
 
 /** Sends a request on and its answer back; what goes wrong before the answer is a 503, as Envoy says it. */
