@@ -64,9 +64,9 @@ function parse(bytes: Buffer): CertificateRequest {
     let csrPem: Buffer = NOTHING;
     let validitySeconds = 0;
     const reader = new WireReader(bytes);
-    for (let field = reader.next(); field !== 0; field = reader.next()) {
+    for (let field = reader.nextOfAnyType(); field !== 0; field = reader.nextOfAnyType()) {
       if (field === CSR && reader.isDelimited) csrPem = reader.value();
-      else if (field === VALIDITY_DURATION && !reader.isDelimited) validitySeconds = reader.int64;
+      else if (field === VALIDITY_DURATION && reader.isVarint) validitySeconds = reader.int64;
       // It may come in several pieces, which are one Struct together.
       else if (field === METADATA && reader.isDelimited) checkRequestMetadata(reader.value());
     }

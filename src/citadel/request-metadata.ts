@@ -23,7 +23,7 @@ const CERT_SIGNER = 'CertSigner';
 export function checkRequestMetadata(struct: Buffer): void {
   const reader = new WireReader(struct);
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === FIELDS && reader.isDelimited) checkEntry(reader.value());
+    if (field === FIELDS) checkEntry(reader.value());
   }
 }
 
@@ -32,8 +32,8 @@ function checkEntry(entry: Buffer): void {
   let value: string | undefined;
   const reader = new WireReader(entry);
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === KEY && reader.isDelimited) key = reader.text();
-    else if (field === VALUE && reader.isDelimited) value = textOf(reader.value());
+    if (field === KEY) key = reader.text();
+    else if (field === VALUE) value = textOf(reader.value());
   }
   if (key === IMPERSONATED_IDENTITY) {
     throw new IdentityError(
@@ -53,7 +53,7 @@ function checkEntry(entry: Buffer): void {
 function textOf(value: Buffer): string | undefined {
   let text: string | undefined;
   const reader = new WireReader(value);
-  for (let field = reader.next(); field !== 0; field = reader.next()) {
+  for (let field = reader.nextOfAnyType(); field !== 0; field = reader.nextOfAnyType()) {
     text = field === STRING_VALUE && reader.isDelimited ? reader.text() : undefined;
   }
   return text;

@@ -1,63 +1,90 @@
 import { isUtf8 } from 'node:buffer';
 
-/** The low three bits of a field's key. (Protocol Buffers, "Message Structure") */
+/** The low three bits of a field's tag. (Protocol Buffers, "Message Structure") */
 const VARINT = 0;
 const FIXED_64 = 1;
 const LENGTH_DELIMITED = 2;
+const GROUP_START = 3;
+const GROUP_END = 4;
 const FIXED_32 = 5;
 
 /** 64 bits in groups of seven. */
 const MAX_VARINT_BYTES = 10;
 
+/** A tag has 32 bits: a field number of 29, and the type. */
+const MAX_TAG_BYTES = 5;
+
+/** Groups within groups: as many as the libraries of Google and protobuf.js take. */
+const MAX_GROUP_DEPTH = 100;
+
+const NOTHING = Buffer.alloc(0);
+
 /**
  * Goes through the fields of a protobuf message without making an object of it: of thousands of requests only a few
- * short fields matter. Every step checks its bounds. (Protocol Buffers, "Encoding")
+ * short fields matter. Every step checks its bounds. What nobody knows is skipped, whatever its wire type is, groups too; so is
+ * a field that comes with another type than the one it has, as the official libraries do it. (Protocol Buffers, "Encoding")
  */
 export class WireReader {
-  private readonly bytes: Buffer;
+  private bytes: Buffer;
   /** Where the next field begins. */
-  private at = 0;
+  private at: number;
+  /** Where the message ends. */
+  private limit: number;
   /** Of the value of this field: the bytes of a length-delimited one; of all other kinds none. */
-  private start = 0;
-  private end = 0;
+  #start = 0;
+  #end = 0;
   private type = VARINT;
   #number = 0;
   private high = 0;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer = NOTHING) {
     this.bytes = bytes;
+    this.at = 0;
+    this.limit = bytes.length;
   }
 
-  /** Goes to the next field and gives its number, 0 at the end of the message. @throws RangeError: it is no message. */
+  /** Begins with the message that is `bytes` from `start` to `end`. */
+  reset(bytes: Buffer, start: number, end: number): void {
+    this.bytes = bytes;
+    this.at = start;
+    this.limit = end;
+  }
+
+  /**
+   * Goes to the next field whose value is bytes, a text or a message, and gives its number, 0 at the end of the message.
+   * @throws RangeError: it is no message.
+   */
   next(): number {
-    const bytes = this.bytes;
-    if (this.at === bytes.length) return 0;
-    const key = this.varint();
-    const field = key >>> 3;
-    if (field === 0) throw new RangeError('field number 0');
-    this.start = this.at;
-    const type = key & 7;
-    this.type = type;
-    if (type === LENGTH_DELIMITED) {
-      const length = this.varint();
-      this.start = this.at;
-      this.at += length;
-    } else if (type === VARINT) {
-      this.high = 0;
-      this.#number = this.varint();
-      this.start = this.at;
-    } else if (type === FIXED_64) {
-      this.at += 8;
-      this.start = this.at;
-    } else if (type === FIXED_32) {
-      this.at += 4;
-      this.start = this.at;
-    } else {
-      throw new RangeError('unknown wire type');
+    for (;;) {
+      const field = this.nextOfAnyType();
+      if (field === 0 || this.type === LENGTH_DELIMITED) return field;
     }
-    this.end = this.at;
-    if (this.at > bytes.length) throw new RangeError('the message ends within a field');
-    return field;
+  }
+
+  /** The same with fields of all types but groups: look at {@link isDelimited} or {@link isVarint}. @throws RangeError */
+  nextOfAnyType(): number {
+    for (;;) {
+      if (this.at === this.limit) return 0;
+      const tag = this.tag();
+      const type = tag & 7;
+      if (type === GROUP_START) {
+        this.skipGroup(tag >>> 3);
+        continue;
+      }
+      this.type = type;
+      this.readValue();
+      return tag >>> 3;
+    }
+  }
+
+  /** Where the value begins in the memory that is read. */
+  get start(): number {
+    return this.#start;
+  }
+
+  /** Where it ends. */
+  get end(): number {
+    return this.#end;
   }
 
   /** Whether the value is bytes, a text or a message. */
@@ -65,17 +92,22 @@ export class WireReader {
     return this.type === LENGTH_DELIMITED;
   }
 
+  /** Whether the value is an integer, an enum or a bool. */
+  get isVarint(): boolean {
+    return this.type === VARINT;
+  }
+
   /** The value, as a part of the message's own memory. */
   value(): Buffer {
-    return this.bytes.subarray(this.start, this.end);
+    return this.bytes.subarray(this.#start, this.#end);
   }
 
   /** The value as text. @throws RangeError: it is not UTF-8. */
   text(): string {
     // Names and nonces are ASCII, and reading that as Latin-1 takes half the time.
-    if (this.isAscii()) return this.bytes.toString('latin1', this.start, this.end);
+    if (this.isAscii()) return this.bytes.toString('latin1', this.#start, this.#end);
     if (!isUtf8(this.value())) throw new RangeError('text that is not UTF-8');
-    return this.bytes.toString('utf8', this.start, this.end);
+    return this.bytes.toString('utf8', this.#start, this.#end);
   }
 
   /** The low 32 bits of the value, when it is a varint. */
@@ -90,9 +122,9 @@ export class WireReader {
 
   /** Whether the value is this text, of ASCII: without making a text of it. */
   isText(expected: string): boolean {
-    if (this.end - this.start !== expected.length) return false;
+    if (this.#end - this.#start !== expected.length) return false;
     for (let at = 0; at < expected.length; at += 1) {
-      const byte = this.bytes[this.start + at] ?? 0;
+      const byte = this.bytes[this.#start + at] ?? 0;
       if (byte >= 0x80 || byte !== expected.charCodeAt(at)) return false;
     }
     return true;
@@ -100,24 +132,83 @@ export class WireReader {
 
   /** Whether the value is these very bytes. */
   is(expected: Uint8Array): boolean {
-    return this.bytes.compare(expected, 0, expected.length, this.start, this.end) === 0;
+    return this.bytes.compare(expected, 0, expected.length, this.#start, this.#end) === 0;
   }
 
   /** Bytes of the value. */
   get length(): number {
-    return this.end - this.start;
+    return this.#end - this.#start;
   }
 
   private isAscii(): boolean {
-    for (let at = this.start; at < this.end; at += 1) if ((this.bytes[at] ?? 0) >= 0x80) return false;
+    for (let at = this.#start; at < this.#end; at += 1) if ((this.bytes[at] ?? 0) >= 0x80) return false;
     return true;
   }
 
-  /** The low 32 bits of a varint: keys have no more, and a message is never as long. Nearly all are one byte. */
+  /** Goes over the value of a field of `this.type`, which is no group. */
+  private readValue(): void {
+    switch (this.type) {
+      case VARINT:
+        this.#number = this.varint();
+        this.#start = this.at;
+        break;
+      case FIXED_64:
+        this.#start = this.at + 8;
+        this.at += 8;
+        break;
+      case LENGTH_DELIMITED: {
+        const length = this.varint();
+        // 2^32 and more are no length of 0 and more, though their low bits say so.
+        if (this.high !== 0) throw new RangeError('a length of more than 32 bits');
+        this.#start = this.at;
+        this.at += length;
+        break;
+      }
+      case FIXED_32:
+        this.#start = this.at + 4;
+        this.at += 4;
+        break;
+      default:
+        throw new RangeError(this.type === GROUP_END ? 'the end of a group that never began' : 'unknown wire type');
+    }
+    this.#end = this.at;
+    if (!(this.at <= this.limit)) throw new RangeError('the message ends within a field');
+  }
+
+  /** Goes behind the group of field `outermost`, whose start has been read. Each end names the field of its start. */
+  private skipGroup(outermost: number): void {
+    const open = [outermost];
+    while (open.length > 0) {
+      if (open.length > MAX_GROUP_DEPTH) throw new RangeError(`more than ${MAX_GROUP_DEPTH} groups within each other`);
+      const tag = this.tag();
+      const type = tag & 7;
+      if (type === GROUP_START) {
+        open.push(tag >>> 3);
+      } else if (type === GROUP_END) {
+        if (open.pop() !== tag >>> 3) throw new RangeError('the end of another group than the last that began');
+      } else {
+        this.type = type;
+        this.readValue();
+      }
+    }
+  }
+
+  /** A field number and a type, as 32 bits. @throws RangeError: it has more, or the number is 0. */
+  private tag(): number {
+    const before = this.at;
+    const tag = this.varint();
+    if (this.high !== 0 || this.at - before > MAX_TAG_BYTES)
+      throw new RangeError('a field number of more than 29 bits');
+    if (tag < 8) throw new RangeError('field number 0');
+    return tag;
+  }
+
+  /** The low 32 bits of a varint; what is above them is `high`. Nearly all are one byte. */
   private varint(): number {
-    const first = this.bytes[this.at];
+    const first = this.at < this.limit ? this.bytes[this.at] : undefined;
     if (first === undefined || first >= 0x80) return this.longVarint();
     this.at += 1;
+    this.high = 0;
     return first;
   }
 
@@ -125,7 +216,7 @@ export class WireReader {
     let low = 0;
     let high = 0;
     for (let count = 0; count < MAX_VARINT_BYTES; count += 1) {
-      const byte = this.bytes[this.at];
+      const byte = this.at < this.limit ? this.bytes[this.at] : undefined;
       if (byte === undefined) throw new RangeError('the message ends within a number');
       this.at += 1;
       const group = byte & 0x7f;

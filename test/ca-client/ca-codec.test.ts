@@ -1,6 +1,6 @@
 import protobuf from 'protobufjs';
 import t from 'tap';
-import { encodeCertificateRequest } from '../../src/ca-client/ca-codec.js';
+import { decodeCertificateResponse, encodeCertificateRequest } from '../../src/ca-client/ca-codec.js';
 
 /** By the numbers and types of Istio's published file, which test/rpc/proto-official.test.ts pins for our own. */
 const ISTIO = protobuf
@@ -29,3 +29,17 @@ t.test('each request says its own life', async (t) => {
   const lives = [60_000, 3600_000, 60_000].map((ttlMs) => read(encodeCertificateRequest(Buffer.from('x'), ttlMs)));
   t.match(lives, [{ validityDuration: 60 }, { validityDuration: 3600 }, { validityDuration: 60 }]);
 });
+
+t.test(
+  'an answer with unknown fields of every kind, and its own as a number, is read as protobuf.js reads it',
+  async (t) => {
+    const Answer = protobuf
+      .parse('syntax = "proto3"; message Answer { repeated string cert_chain = 1; }')
+      .root.lookupType('Answer');
+    const unknown = Buffer.from('7b0a01617c78017901020304050607087d010203040801', 'hex');
+    const chain = ['leaf', '', 'root'];
+    const bytes = Buffer.concat([unknown, Answer.encode(Answer.create({ certChain: chain })).finish(), unknown]);
+    t.strictSame(Answer.toObject(Answer.decode(bytes)), { certChain: chain });
+    t.same(decodeCertificateResponse(bytes).map(String), chain);
+  },
+);

@@ -65,7 +65,9 @@ for (const isDelta of [false, true]) {
       { typeUrl: SECRET_TYPE_URL },
       { controlPlane: { identifier: 'x' } },
     ];
-    const bytes = Buffer.concat(parts.map((part) => xds.response(isDelta).encode(part)));
+    // A group of field 15, which nobody knows.
+    const unknown = Buffer.from('7b0a01617c', 'hex');
+    const bytes = Buffer.concat(parts.flatMap((part) => [unknown, xds.response(isDelta).encode(part)]));
     const reader = new ResponseReader(isDelta);
     reader.read(Buffer.concat([Buffer.from('..'), bytes, Buffer.from('..')]), 2, 2 + bytes.length);
     const text = ({ start, end }: { start: number; end: number }) => bytes.toString('latin1', start - 2, end - 2);

@@ -48,6 +48,9 @@ t.test('row 23: unknown fields of every kind and unknown enum values are skipped
     'fixed 64': 'a1060102030405060708',
     text: 'aa0603616263',
     'fixed 32': 'a50601020304',
+    // Field 100 with field 1, a text, and a group of field 2 in it.
+    group: 'a3060a01611314a406',
+    'the names, as a varint': '1801',
     // error_detail (6) { code: 99 } belongs to no response yet, so that it is no NACK.
     'an unknown code': '32020863',
   };

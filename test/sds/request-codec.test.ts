@@ -79,6 +79,7 @@ t.test('random requests are read as protobufjs reads them, in whatever pieces th
       ...(below(3) ? [] : [Buffer.from(DiscoveryRequest.encode({ errorDetail: { message: text() } }).finish())]),
       // Unknown fields of each kind.
       ...(below(4) ? [] : [Buffer.from('7a0161', 'hex'), Buffer.from('7801', 'hex'), Buffer.from('7d01020304', 'hex')]),
+      ...(below(4) ? [] : [Buffer.from('7b0a01611308ff01147c', 'hex'), Buffer.from('1801', 'hex')]),
     ].sort(() => random() - 0.5);
     const bytes = Buffer.concat(fields);
     const want = readByProtobufjs(bytes);

@@ -72,6 +72,12 @@ t.test('what a verifier is given has no expired certificate, and the current one
   t.equal(bundle.usableAt(NOW_MS)?.toPem().toString(), current + future);
   t.equal(bundle.usableAt(NOW_MS)?.firstNotAfterMs, NOW_MS + HOUR_MS);
   t.equal(bundle.usableAt(NOW_MS + HOUR_MS)?.size, 2, 'the last moment of a certificate belongs to it');
-  t.equal(bundle.usableAt(NOW_MS + HOUR_MS + 1)?.toPem().toString(), future);
+  t.equal(
+    bundle
+      .usableAt(NOW_MS + HOUR_MS + 1)
+      ?.toPem()
+      .toString(),
+    future,
+  );
   t.equal(bundle.usableAt(NOW_MS + 4 * HOUR_MS), undefined, 'never an empty bundle');
 });

@@ -1,4 +1,4 @@
-import { FieldReader } from './field-reader.js';
+import { WireReader } from '../../rpc/index.js';
 import { SECRET_TYPE_URL, type Span } from './requests.js';
 
 /** The same numbers in DiscoveryResponse and in DeltaDiscoveryResponse. (envoy.service.discovery.v3) */
@@ -25,8 +25,8 @@ export class ResponseReader {
   readonly #resource: MutableSpan = { start: 0, end: 0 };
   resourceCount = 0;
   isOfSecrets = false;
-  private readonly fields = new FieldReader();
-  private readonly envelope = new FieldReader();
+  private readonly fields = new WireReader();
+  private readonly envelope = new WireReader();
 
   constructor(private readonly isDelta: boolean) {}
 
@@ -50,8 +50,8 @@ export class ResponseReader {
     set(this.#nonce, start, start);
     const fields = this.fields;
     fields.reset(bytes, start, end);
-    while (fields.next()) {
-      switch (fields.number) {
+    for (let field = fields.next(); field !== 0; field = fields.next()) {
+      switch (field) {
         case FIELD.version:
           set(this.#version, fields.start, fields.end);
           break;
@@ -75,9 +75,10 @@ export class ResponseReader {
     set(this.#resource, start, end);
     if (!this.isDelta) return;
     set(this.#resource, start, start);
-    this.envelope.reset(bytes, start, end);
-    while (this.envelope.next()) {
-      if (this.envelope.number === ENVELOPE_ANY) set(this.#resource, this.envelope.start, this.envelope.end);
+    const envelope = this.envelope;
+    envelope.reset(bytes, start, end);
+    for (let field = envelope.next(); field !== 0; field = envelope.next()) {
+      if (field === ENVELOPE_ANY) set(this.#resource, envelope.start, envelope.end);
     }
   }
 }

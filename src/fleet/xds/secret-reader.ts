@@ -1,4 +1,4 @@
-import { FieldReader } from './field-reader.js';
+import { WireReader } from '../../rpc/index.js';
 import { SECRET_TYPE_URL } from './requests.js';
 
 /** What a `Secret` holds, as far as an Envoy of a mesh uses it. All contents are PEM. */
@@ -45,11 +45,10 @@ function inline(dataSource: Buffer | undefined): Buffer {
 function pick<K extends string>(message: Buffer, numbers: Readonly<Record<K, number>>): Partial<Record<K, Buffer>> {
   const names = Object.keys(numbers) as K[];
   const found: Partial<Record<K, Buffer>> = {};
-  const fields = new FieldReader();
-  fields.reset(message, 0, message.length);
-  while (fields.next()) {
-    const name = names.find((known) => numbers[known] === fields.number);
-    if (name !== undefined) found[name] = message.subarray(fields.start, fields.end);
+  const fields = new WireReader(message);
+  for (let field = fields.next(); field !== 0; field = fields.next()) {
+    const name = names.find((known) => numbers[known] === field);
+    if (name !== undefined) found[name] = fields.value();
   }
   return found;
 }

@@ -116,7 +116,7 @@ function writeValue(writer: JsonWriter, { bytes, number }: WireValue, { json, ty
 function readFields(bytes: Buffer): Map<number, WireValue[]> {
   const fields = new Map<number, WireValue[]>();
   const reader = new WireReader(bytes);
-  for (let number = reader.next(); number !== 0; number = reader.next()) {
+  for (let number = reader.nextOfAnyType(); number !== 0; number = reader.nextOfAnyType()) {
     const value = { bytes: reader.value(), number: reader.number };
     const known = fields.get(number);
     if (known === undefined) fields.set(number, [value]);

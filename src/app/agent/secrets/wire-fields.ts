@@ -30,7 +30,7 @@ export function encodeMessage(fields: readonly WireField[]): Buffer {
 export function fieldContent(message: Buffer, number: number): Buffer {
   const reader = new WireReader(message);
   for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === number && reader.isDelimited) return reader.value();
+    if (field === number) return reader.value();
   }
   throw new RangeError(`message: got no field ${number}, expected one`);
 }
