@@ -150,8 +150,9 @@ Napi::Value sealOne(Napi::Env env, const Napi::Array& item, Seal sealThis) {
     return failed(env, wrongItem("seal"));
   }
   const KeyForm form = isTrue(item[6U]) ? KeyForm::traditional : KeyForm::pkcs8;
+  const double maxAheadMs = numberOf(item[7U]).value_or(0);
   Result<SealedSvid> sealed =
-      sealThis({*privateKey, *chainPem, *bundlePem, viewOf(*spiffeId), *nowMs, *minLifeMs, form});
+      sealThis({*privateKey, *chainPem, *bundlePem, viewOf(*spiffeId), *nowMs, *minLifeMs, form, maxAheadMs});
   if (!sealed.ok()) return failed(env, sealed.failure());
   const SealedSvid& svid = sealed.value();
   return tuple(env, {moved(env, viewOf(svid.certificateBody)), moved(env, viewOf(svid.bundleBody)),

@@ -1,5 +1,6 @@
 #include "seal.h"
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 
@@ -82,11 +83,18 @@ std::string isoTime(double epochMs) {
   return std::string(text.data()) + "." + std::to_string(kSecondMs + fraction).substr(1) + "Z";
 }
 
-Result<Validity> checkValidNow(X509* leaf, const SealRequest& request) {
-  Result<Validity> validity = validityOf(leaf);
-  if (!validity.ok()) return validity;
-  const auto& [notBeforeMs, notAfterMs] = validity.value();
-  if (notBeforeMs <= request.nowMs && request.nowMs + request.minLifeMs <= notAfterMs) return validity;
+// When the chain is to be proved: now, or when a leaf begins that begins a little later. Nothing when the leaf is not
+// valid then, or not for long enough. Of numbers that are none it is nothing, too.
+std::optional<double> provedAtMs(const Validity& validity, const SealRequest& request) {
+  const double atMs = std::max(request.nowMs, validity.notBeforeMs);
+  if (atMs <= request.nowMs + request.maxAheadMs && atMs + request.minLifeMs <= validity.notAfterMs) return atMs;
+  return std::nullopt;
+}
+
+Result<double> checkValidity(const Validity& validity, const SealRequest& request) {
+  const std::optional<double> atMs = provedAtMs(validity, request);
+  if (atMs) return *atMs;
+  const auto& [notBeforeMs, notAfterMs] = validity;
   return refusal(Code::svidNotValidNow, "leaf validity", isoTime(notBeforeMs) + " to " + isoTime(notAfterMs),
                  "to hold from " + isoTime(request.nowMs) + " for " + whole(request.minLifeMs) + " ms");
 }
@@ -124,11 +132,13 @@ Result<SealedSvid> sealAny(const SealRequest& request) {
   if (isCa(leaf)) {
     return refusal(Code::svidMalformed, "leaf", "a CA certificate", "basicConstraints CA:FALSE");
   }
-  Result<Validity> validity = checkValidNow(leaf, request);
+  Result<Validity> validity = validityOf(leaf);
   if (!validity.ok()) return validity.failure();
+  Result<double> atMs = checkValidity(validity.value(), request);
+  if (!atMs.ok()) return atMs.failure();
   Result<std::vector<Certificate>> bundle = readBundle(request.bundlePem);
   if (!bundle.ok()) return bundle.failure();
-  Result<Nothing> trusted = checkChain(chain.value(), bundle.value(), request.nowMs);
+  Result<Nothing> trusted = checkChain(chain.value(), bundle.value(), atMs.value());
   if (!trusted.ok()) return trusted.failure();
   Result<std::string> serial = serialOf(leaf);
   if (!serial.ok()) return serial.failure();
@@ -146,14 +156,14 @@ std::optional<SealedSvid> sealPlain(const SealRequest& request, const Curves& cu
   const std::vector<Bytes>& chain = read.value();
   const std::optional<PlainLeaf> leaf = readPlainLeaf(viewOf(chain.front()));
   if (!leaf || leaf->uri != request.spiffeId) return std::nullopt;
-  const auto& [notBeforeMs, notAfterMs] = leaf->validity;
-  if (notBeforeMs > request.nowMs || request.nowMs + request.minLifeMs > notAfterMs) return std::nullopt;
+  const std::optional<double> atMs = provedAtMs(leaf->validity, request);
+  if (!atMs) return std::nullopt;
   const std::optional<Bytes> publicKeyInfo = plainPublicKeyInfo(request.privateKey, curves);
   if (!publicKeyInfo || viewOf(*publicKeyInfo) != leaf->publicKeyInfo) return std::nullopt;
   std::vector<View> intermediates;
   for (size_t i = 1; i < chain.size(); ++i) intermediates.push_back(viewOf(chain[i]));
   const Issuers* issuers = cache.issuersOf(intermediates, request.bundlePem);
-  if (issuers == nullptr || !issuers->haveIssued(*leaf, request.nowMs)) return std::nullopt;
+  if (issuers == nullptr || !issuers->haveIssued(*leaf, *atMs)) return std::nullopt;
   Result<SecretBytes> body = bodyWithKey(viewOf(chain.front()), issuers->intermediatesPem(), request);
   if (!body.ok()) return std::nullopt;
   const View bundle = issuers->bundleBody();

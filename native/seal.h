@@ -22,6 +22,8 @@ struct SealRequest {
   double minLifeMs;
   // Of the key in the sealed bytes.
   KeyForm keyForm;
+  // How long after nowMs the leaf may begin: another machine's clock made it.
+  double maxAheadMs = 0;
 };
 
 struct SealedSvid {

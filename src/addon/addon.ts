@@ -63,6 +63,7 @@ export type SealTuple = readonly [
   nowMs: number,
   minLifeMs: number,
   isKeyTraditional?: boolean,
+  maxAheadMs?: number,
 ];
 
 /** `generalNames` are whole GeneralNames in DER, one after the other. */

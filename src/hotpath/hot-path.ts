@@ -84,8 +84,13 @@ export interface SealRequest {
   readonly spiffeId: string;
   /** Epoch milliseconds. */
   readonly nowMs: number;
-  /** The leaf must stay valid for at least this long after `nowMs`. */
+  /** The leaf must stay valid for at least this long, from `nowMs` or from when it begins. */
   readonly minLifeMs: number;
+  /**
+   * How long after `nowMs` the leaf may begin: its CA has another clock. The chain is then proved for that moment. 0
+   * unless given.
+   */
+  readonly maxAheadMs?: number;
   /** `pkcs8` unless given. */
   readonly keyForm?: KeyForm;
 }

@@ -43,6 +43,7 @@ export const readItem: { readonly [O in Operation]: Reader<Operations[O]['item']
       spiffeId: fields.text('spiffeId'),
       nowMs: fields.epochMs('nowMs'),
       minLifeMs: fields.epochMs('minLifeMs'),
+      maxAheadMs: fields.value('maxAheadMs') === undefined ? 0 : fields.epochMs('maxAheadMs'),
     };
     return keyForm === undefined ? read : { ...read, keyForm };
   },

@@ -46,8 +46,9 @@ const DELIVERY_TIMEOUT_MS = 5000;
  */
 export class PublishedSvid {
   #held: HeldSvid | undefined;
-  /** Waits for its bundle to be everywhere. */
+  /** Waits for its bundle to be everywhere, or for its beginning. */
   private staged: NewSvid | undefined;
+  private wake = (): void => {};
   private rootTimer: ScheduledCall | undefined;
   private readonly bundle: ServedBundle;
   private readonly listeners = new Set<(change: SvidChange) => void>();
@@ -71,19 +72,26 @@ export class PublishedSvid {
     return () => void this.listeners.delete(listener);
   }
 
-  /** Owns its bytes. While one waits for its bundle, the next takes its place. */
+  /**
+   * Owns its bytes. While one waits, for its bundle to be everywhere or for its beginning, the next takes its place. One
+   * that begins later than now by our clock is served at once when there is no other: peers may have the CA's clock.
+   */
   publish(next: NewSvid): void {
+    const nowMs = this.options.now();
     const heldLeafEndMs = this.#held?.notAfterMs ?? 0;
-    const { content, hasNewRoots } = this.bundle.take(next.sealed, { nowMs: this.options.now(), heldLeafEndMs });
+    const { content, hasNewRoots } = this.bundle.take(next.sealed, { nowMs, heldLeafEndMs });
     this.planRootEnd();
+    const isAhead = next.sealed.notBeforeMs > nowMs;
+    if (isAhead) this.warnOfSkew(next.sealed, nowMs);
     const isWaiting = this.staged !== undefined;
-    if (!isWaiting && (!hasNewRoots || !this.isValid())) {
+    if (!isWaiting && (!(hasNewRoots || isAhead) || !this.isValid())) {
       this.replace(next);
       return;
     }
+    const knownBundle = this.#held?.bundle;
     this.stage(next);
     this.replaceBundle(content);
-    if (!isWaiting) void this.replaceWhenDelivered(content);
+    if (!isWaiting) void this.replaceWhenReady(knownBundle);
   }
 
   /** Takes back what waits; what is held stays readable. */
@@ -102,19 +110,50 @@ export class PublishedSvid {
   private stage(next: NewSvid | undefined): void {
     this.staged?.sealed.certificateBody.fill(0);
     this.staged = next;
+    this.wake();
   }
 
-  /** Never rejects. */
-  private async replaceWhenDelivered(bundle: SecretContent): Promise<void> {
-    await this.delivered(bundle);
-    // Meanwhile another answer may have brought further roots.
-    for (let known = bundle; this.staged !== undefined && known !== this.#held?.bundle; ) {
-      known = this.#held?.bundle ?? known;
-      await this.delivered(known);
+  /**
+   * Waits until the bundle is everywhere, `knownBundle` being so already, and the leaf has begun; meanwhile another answer
+   * may bring further roots, or another leaf. Never rejects.
+   */
+  private async replaceWhenReady(knownBundle: SecretContent | undefined): Promise<void> {
+    for (let known = knownBundle; this.staged !== undefined; ) {
+      const bundle = this.#held?.bundle;
+      const beginsAtMs = Math.min(this.staged.sealed.notBeforeMs, this.#held?.notAfterMs ?? 0);
+      if (bundle !== undefined && bundle !== known) {
+        known = bundle;
+        await this.delivered(bundle);
+      } else if (this.options.now() < beginsAtMs) {
+        await this.wakeAt(beginsAtMs);
+      } else {
+        break;
+      }
     }
     const staged = this.staged;
     this.staged = undefined;
     if (staged !== undefined) this.replace(staged);
+  }
+
+  /** Resolves at `atMs`, or as soon as another SVID is staged. */
+  private wakeAt(atMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const call = this.options.timers.schedule(atMs, resolve);
+      this.wake = () => {
+        call.cancel();
+        resolve();
+      };
+    });
+  }
+
+  private warnOfSkew({ serial, notBeforeMs }: SealedSvid, nowMs: number): void {
+    const { logger, logFields } = this.options;
+    logger.warn('the clock of the ca is ahead', {
+      ...logFields,
+      [Field.serial]: serial,
+      [Field.notBefore]: new Date(notBeforeMs).toISOString(),
+      [Field.now]: new Date(nowMs).toISOString(),
+    });
   }
 
   /** The held leaf must not end meanwhile. */

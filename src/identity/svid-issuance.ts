@@ -8,6 +8,12 @@ import { type Precedence, Turns } from './turns.js';
 /** An SVID with less life than this is as good as ended: peers would see it fail in mid-handshake. */
 const MIN_USEFUL_LIFE_MS = 2000;
 
+/**
+ * How far the CA's clock may be ahead of ours. Clocks that nobody minds are off by seconds to minutes; a leaf that begins
+ * later than this is a mistake, or not meant to be used yet. (reference: Istio section 4, 17)
+ */
+const MAX_SKEW_MS = 5 * 60_000;
+
 export interface SvidIssuanceOptions {
   readonly keyType: KeyType;
   /** The life to ask for; the CA may give less. */
@@ -87,7 +93,8 @@ export class SvidIssuance {
     const prepared = await keys.take(signal);
     try {
       const answer = await this.certify(request, prepared.csrPem);
-      const expected = { spiffeId: spiffeId.toString(), nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS };
+      const times = { nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS, maxAheadMs: MAX_SKEW_MS };
+      const expected = { spiffeId: spiffeId.toString(), ...times };
       return await hotPath.seal({ ...answer, privateKey: prepared.privateKey, ...expected }, { signal });
     } finally {
       prepared.privateKey.fill(0);

@@ -18,6 +18,8 @@ export const Field = {
   nextAttemptMs: 'next_attempt_ms',
   nodeId: 'node_id',
   notAfter: 'not_after',
+  notBefore: 'not_before',
+  now: 'now',
   path: 'path',
   pid: 'pid',
   podUid: 'pod_uid',

@@ -128,6 +128,7 @@ t.test('arguments of a wrong type are refused before they reach a thread', async
     ['text for bytes', 'seal', { ...seal, privateKey: 'key' }],
     ['NaN for a time', 'seal', { ...seal, nowMs: Number.NaN }],
     ['a negative life', 'seal', { ...seal, minLifeMs: -1 }],
+    ['NaN for a skew', 'seal', { ...seal, maxAheadMs: Number.NaN }],
     ['a Date for a time', 'issue', { ...issue, notAfterMs: new Date() }],
     ['year 10000', 'issue', { ...issue, notAfterMs: Date.UTC(10_000, 0) }],
     ['no signer', 'issue', { ...issue, signer: undefined }],

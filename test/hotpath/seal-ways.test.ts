@@ -80,8 +80,8 @@ type Way = 'sealBatch' | 'sealBatchAny' | 'sealBatchPlain';
 
 /** The code of the refusal, or all that came out, in hex. */
 function sealedBy(addon: Addon, way: Way, request: SealRequest): string {
-  const { privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs } = request;
-  const [answer] = addon[way]([[privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs]]);
+  const { privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs, maxAheadMs = 0 } = request;
+  const [answer] = addon[way]([[privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs, false, maxAheadMs]]);
   if (answer === undefined) throw new Error('no answer');
   if (answer.length === 2) return answer[0];
   const [certificateBody, bundleBody, ...others] = answer;
@@ -129,7 +129,7 @@ function changedRequest(shape: Shape, random: () => number): SealRequest {
   const request = requestOf({ ...shape, chain });
   if (kind === 7) return { ...request, bundlePem: mutated(request.bundlePem, random) };
   if (kind === 8) return { ...request, privateKey: mutated(request.privateKey, random) };
-  if (kind === 9) return { ...request, nowMs: NOW_MS + (random() - 0.5) * 4 * HOUR_MS };
+  if (kind === 9) return { ...request, nowMs: NOW_MS + (random() - 0.5) * 4 * HOUR_MS, maxAheadMs: random() * HOUR_MS };
   return request;
 }
 

@@ -210,6 +210,33 @@ for (const implementation of IMPLEMENTATIONS) {
       t.ok(seal(request({ minLifeMs: HOUR_MS })));
     });
 
+    t.test('a leaf of a clock that is ahead of ours is proved for the moment when it begins', async (t) => {
+      const begins = NOW_MS + 60_000;
+      const ahead = withLeaf({ notBeforeMs: begins } as Partial<typeof leafShape>);
+      const sealed = seal(request({ ...ahead, maxAheadMs: 60_000 }));
+      t.equal(sealed.notBeforeMs, begins);
+      const code = (changes: Partial<SealRequest>) => codeOf(() => seal(request({ ...ahead, ...changes })));
+      t.equal(code({}), 'ERR_SVID_NOT_VALID_NOW', 'not without being told so');
+      t.equal(code({ maxAheadMs: 59_999 }), 'ERR_SVID_NOT_VALID_NOW');
+      t.ok(seal(request({ ...ahead, maxAheadMs: 60_000, minLifeMs: HOUR_MS - 60_000 })));
+      t.equal(
+        code({ maxAheadMs: 60_000, minLifeMs: HOUR_MS - 59_999 }),
+        'ERR_SVID_NOT_VALID_NOW',
+        'its life begins then',
+      );
+      const ends = { ...root, isCa: true, notAfterMs: begins - 1000 };
+      t.equal(
+        code({ maxAheadMs: 60_000, bundlePem: pem(certificate(ends)) }),
+        'ERR_SVID_UNTRUSTED',
+        'a root of the past',
+      );
+      const begun = { ...root, isCa: true, notBeforeMs: begins };
+      t.ok(
+        seal(request({ ...ahead, maxAheadMs: 60_000, bundlePem: pem(certificate(begun)) })),
+        'a root as new as the leaf',
+      );
+    });
+
     for (const { name, code, changes } of refused) {
       t.test(`${name} is refused with ${code}`, async (t) =>
         t.equal(

@@ -311,6 +311,89 @@ t.test('an SVID that comes from elsewhere makes the renewal needless that stood 
   t.equal(changes.length, 3);
 });
 
+t.test('a leaf that begins later is served at once when there is no other, and the skew is told', async (t) => {
+  const { identity, ca, clock, issued, lines } = setUp(t);
+  ca.beginsInMs = 20_000;
+  await issued();
+  t.ok(Date.parse(leafOf(identity).validFrom) > clock.now());
+  t.match(JSON.parse(lines[0] ?? ''), {
+    ...{ level: 'warn', msg: 'the clock of the ca is ahead' },
+    ...{ not_before: new Date(leafOf(identity).validFrom).toISOString(), now: new Date(clock.now()).toISOString() },
+  });
+  t.equal(JSON.parse(lines[1] ?? '').msg, 'svid issued');
+  clock.advance(30_000);
+  t.equal(ca.tokens.length, 1, 'no other is asked for');
+});
+
+t.test('a leaf that begins later waits for its beginning while the one before is valid', async (t) => {
+  const { identity, ca, clock, issued, lines, nextChange, changes } = setUp(t);
+  await issued();
+  const serial = leafOf(identity).serialNumber;
+  ca.beginsInMs = 200_000;
+  const called = ca.untilCalled(2);
+  clock.advance(TTL_MS / 2);
+  await called;
+  while (!lines.some((line) => line.includes('the clock of the ca is ahead'))) await new Promise(setImmediate);
+  const change = nextChange();
+  clock.advance(199_000);
+  await new Promise(setImmediate);
+  t.equal(leafOf(identity).serialNumber, serial);
+  t.equal(changes.length, 1);
+  clock.advance(1000);
+  t.strictSame(await change, { certificate: true, bundle: false });
+  t.not(leafOf(identity).serialNumber, serial);
+  t.equal(ca.tokens.length, 2);
+});
+
+t.test('a leaf that waits for its beginning is served when the one before ends sooner', async (t) => {
+  const { identity, ca, clock, issued, nextChange, elsewhere } = setUp(t);
+  await issued();
+  const endMs = Date.parse(leafOf(identity).validTo);
+  ca.fault = 'ERR_CA_UNAVAILABLE';
+  clock.advance(endMs - clock.now() - 60_000);
+  await new Promise(setImmediate);
+  ca.fault = 'none';
+  ca.beginsInMs = 240_000;
+  await elsewhere('another token');
+  t.ok(identity.hasValidSvid());
+  const change = nextChange();
+  clock.advance(endMs - clock.now());
+  await change;
+  t.ok(Date.parse(leafOf(identity).validTo) > endMs);
+});
+
+t.test('while a leaf waits for its beginning, one that begins sooner takes its place', async (t) => {
+  const { identity, ca, clock, issued, nextChange, elsewhere } = setUp(t);
+  await issued();
+  ca.beginsInMs = 300_000;
+  await elsewhere('another token');
+  ca.beginsInMs = 10_000;
+  await elsewhere('a third token');
+  const change = nextChange();
+  clock.advance(11_000);
+  await change;
+  t.ok(Date.parse(leafOf(identity).validFrom) <= clock.now());
+});
+
+t.test('a leaf that begins later than five minutes from now is refused', async (t) => {
+  const { identity, ca, nextFailure } = setUp(t);
+  ca.beginsInMs = 302_000;
+  const failure = nextFailure();
+  identity.start();
+  t.match(await failure, { code: 'ERR_SVID_NOT_VALID_NOW' });
+});
+
+t.test('close ends the wait for the beginning of a leaf', async (t) => {
+  const { identity, ca, clock, issued, changes, elsewhere } = setUp(t);
+  await issued();
+  ca.beginsInMs = 100_000;
+  await elsewhere('another token');
+  await identity.close();
+  clock.advance(200_000);
+  await new Promise(setImmediate);
+  t.equal(changes.length, 1);
+});
+
 t.test('a clock that jumps past the renewal is noticed within half a minute', async (t) => {
   const { clock, issued, nextChange } = setUp(t);
   await issued();

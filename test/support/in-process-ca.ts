@@ -22,6 +22,8 @@ export class InProcessCa implements CertificateIssuer, Answering {
   #signer: Signer;
   /** What its answers name as the trust bundle; the signing root by itself unless the test says more. */
   bundlePem: Buffer | undefined;
+  /** When its leaves begin, from now; Citadel backdates them. */
+  beginsInMs = -120_000;
   readonly #held: (() => void)[] = [];
   readonly #waiters: (() => void)[] = [];
 
@@ -65,7 +67,7 @@ export class InProcessCa implements CertificateIssuer, Answering {
         csrPem,
         signer: this.#signer,
         subjectAltNames: [this.identityOf(text)],
-        notBeforeMs: this.now() - 120_000,
+        notBeforeMs: this.now() + this.beginsInMs,
         notAfterMs: this.now() + ttlMs,
       });
       return { chainPem: issued.leafPem, bundlePem: this.bundlePem ?? this.#rootPem };

@@ -8,7 +8,7 @@ import { encodeCertificateSecret } from '../secret-codec.js';
 import { checkChain } from './chain-check.js';
 import { KnownIssuers } from './known-issuers.js';
 import { isPlainKeyOf } from './plain-key.js';
-import { checkValidAt, validityOf } from './validity.js';
+import { provedAtMs, validityOf } from './validity.js';
 
 /** Four RSA-8192 certificates in PEM are 20 kB; the TLS record layer is not the place for more than this. */
 const MAX_CHAIN_BYTES = 128 * 1024;
@@ -27,9 +27,9 @@ export function seal(request: SealRequest, issuers = new KnownIssuers()): Sealed
   checkKey(leaf, request.privateKey);
   checkIdentity(leaf, spiffeId);
   checkNotCa(leaf);
-  checkValidAt(leaf, 'leaf', request);
+  const atMs = provedAtMs(leaf, request);
   const bundle = issuers.bundle(request.bundlePem);
-  checkChain([leaf, ...intermediates], bundle.anchors, request.nowMs);
+  checkChain([leaf, ...intermediates], bundle.anchors, atMs);
   // One block per certificate, made anew from DER: nothing of the CA's own text reaches Envoy.
   const chainPem = Buffer.concat([leaf, ...intermediates].map((link) => encodePem('CERTIFICATE', link.raw)));
   return {

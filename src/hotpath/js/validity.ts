@@ -23,17 +23,24 @@ export function validityOf(certificate: X509Certificate): Validity {
   return { notBeforeMs, notAfterMs };
 }
 
-/** @throws IdentityError `ERR_SVID_NOT_VALID_NOW`: not yet, no more, or not for `minLifeMs` more. */
-export function checkValidAt(
-  certificate: X509Certificate,
-  what: string,
-  { nowMs, minLifeMs }: { readonly nowMs: number; readonly minLifeMs: number },
-): void {
-  const { notBeforeMs, notAfterMs } = validityOf(certificate);
-  if (notBeforeMs <= nowMs && nowMs + minLifeMs <= notAfterMs) return;
+/**
+ * When a chain is to be proved: now, or when its leaf begins, at most `maxAheadMs` later.
+ * @throws IdentityError `ERR_SVID_NOT_VALID_NOW`: not yet, no more, or not for `minLifeMs` more.
+ */
+export function provedAtMs(
+  leaf: X509Certificate,
+  {
+    nowMs,
+    minLifeMs,
+    maxAheadMs = 0,
+  }: { readonly nowMs: number; readonly minLifeMs: number; readonly maxAheadMs?: number },
+): number {
+  const { notBeforeMs, notAfterMs } = validityOf(leaf);
+  const atMs = Math.max(nowMs, notBeforeMs);
+  if (atMs <= nowMs + maxAheadMs && atMs + minLifeMs <= notAfterMs) return atMs;
   throw new IdentityError(
     'ERR_SVID_NOT_VALID_NOW',
-    `${what} validity: got ${iso(notBeforeMs)} to ${iso(notAfterMs)}, expected to hold from ${iso(nowMs)} for ${minLifeMs} ms`,
+    `leaf validity: got ${iso(notBeforeMs)} to ${iso(notAfterMs)}, expected to hold from ${iso(nowMs)} for ${minLifeMs} ms`,
   );
 }
 
