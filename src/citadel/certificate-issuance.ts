@@ -1,6 +1,6 @@
 import type { EndSignal } from '../cancellation/index.js';
 import type { HotPath } from '../hotpath/index.js';
-import { Field, type Logger } from '../telemetry/index.js';
+import { Field, type Logger, type RateLimitedLogger } from '../telemetry/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 import type { CertificateRequest } from './certificate-codec.js';
 import { decideValidity, type TtlLimits } from './issuing-policy.js';
@@ -24,6 +24,8 @@ export interface CallerTrace {
 }
 
 export interface Caller extends CallerTrace {
+  /** For what it can cause at will. */
+  readonly log: Pick<RateLimitedLogger, 'warn'>;
   /** Aborted when it has gone, or has been refused: what nobody waits for is not signed. */
   readonly signal: EndSignal;
 }
@@ -54,7 +56,8 @@ export async function issueLeaf(
   );
   const trace = { [Field.spiffeId]: spiffeId, [Field.serial]: serial, [Field.connection]: caller.connection };
   if (requestedUri !== undefined && requestedUri !== spiffeId) {
-    logger.warn('csr asks for another identity than its token has', { ...trace, [Field.csrIdentity]: requestedUri });
+    const fields = { ...trace, [Field.csrIdentity]: requestedUri };
+    caller.log.warn('csr asks for another identity than its token has', fields, `csr of ${spiffeId}`);
   }
   logger.info('certificate issued', {
     ...trace,

@@ -1,14 +1,15 @@
 import { Deadlines, LightAbort } from '../cancellation/index.js';
 import { type ErrorCode, errorCodeOf, IdentityError } from '../errors/index.js';
 import { addUnaryMethod, type FramedServer, type ServedCall } from '../rpc/index.js';
-import { Field, type Gauge, Metric, MetricRegistry } from '../telemetry/index.js';
+import { Field, type Gauge, Metric, MetricRegistry, RateLimitedLogger } from '../telemetry/index.js';
 import { bearerToken, clusterId } from './caller-metadata.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
 import { type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
+import { IssuingShares, type Place } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
 
 export interface CertificateServiceOptions extends IssuanceOptions {
-  /** More calls at once are refused before anything is computed for them. */
+  /** More calls at once are refused before anything is computed for them; a connection and an identity have shares of it. */
   readonly maxInFlight?: number;
   /** For one call. Istio's agents set no deadline, so the server must. (reference: Istio 3.2, 6) */
   readonly requestTimeoutMs?: number;
@@ -41,6 +42,7 @@ class PendingCall {
   constructor(
     readonly call: ServedCall,
     readonly caller: CallerTrace,
+    readonly place: Place,
   ) {}
 }
 
@@ -48,11 +50,14 @@ class CertificateService {
   private readonly metrics: MetricRegistry;
   private readonly inFlight: Gauge;
   private readonly deadlines: Deadlines<PendingCall>;
-  private isOverloaded = false;
+  private readonly shares: IssuingShares;
+  private readonly log: RateLimitedLogger;
 
   constructor(private readonly options: CertificateServiceOptions) {
     this.metrics = options.metrics ?? new MetricRegistry();
     this.inFlight = this.metrics.gauge(Metric.certificateRequestsInFlight);
+    this.shares = new IssuingShares(options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT);
+    this.log = new RateLimitedLogger(options.logger, options.now);
     const timeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.deadlines = new Deadlines(timeoutMs, (late) => {
       for (const pending of late) this.giveUp(pending, tooLate(timeoutMs));
@@ -61,12 +66,10 @@ class CertificateService {
 
   /** Answers the call, or refuses it when it has failed, run out of time or been cancelled. */
   answer(bytes: Buffer, call: ServedCall): void {
-    const pending = new PendingCall(call, { connection: call.connection, clusterId: clusterId(call) });
-    const refusal = this.admit(pending.caller);
-    if (refusal !== undefined) {
-      this.refuse(pending, refusal);
-      return;
-    }
+    const caller = { connection: call.connection, clusterId: clusterId(call) };
+    const place = this.placeFor(call, caller);
+    if (place === undefined) return;
+    const pending = new PendingCall(call, caller, place);
     this.deadlines.add(pending);
     call.onGone(() => this.giveUp(pending, new IdentityError('ERR_CANCELLED', 'the caller has gone')));
     void this.serve(bytes, pending);
@@ -86,7 +89,8 @@ class CertificateService {
     } finally {
       this.deadlines.delete(pending);
       // The place is given back when the work has ended, not when we cease to wait for it: else it would bound nothing.
-      this.inFlight.add(-1);
+      pending.place.leave();
+      this.inFlight.set(this.shares.inFlight);
     }
   }
 
@@ -103,27 +107,28 @@ class CertificateService {
     call.refuse(refusalOf(error));
   }
 
-  /** Takes a place, or tells why there is none. */
-  private admit(caller: CallerTrace): IdentityError | undefined {
-    const limit = this.options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT;
-    if (this.inFlight.value < limit) {
-      this.inFlight.add(1);
-      this.isOverloaded = false;
+  /** A place, or `undefined` when the call has been refused for want of one. */
+  private placeFor(call: ServedCall, caller: CallerTrace): Place | undefined {
+    try {
+      const place = this.shares.enter(caller.connection);
+      this.inFlight.set(this.shares.inFlight);
+      return place;
+    } catch (error) {
+      this.logRefusal(error, caller);
+      this.observe(errorCodeOf(error), performance.now());
+      call.refuse(refusalOf(error));
       return undefined;
     }
-    const error = new IdentityError('ERR_CITADEL_OVERLOADED', `${limit} requests are in flight, try again later`);
-    // Said once per overload: a line for each refused call would be load, too.
-    if (!this.isOverloaded) this.logRefusal(error, caller);
-    this.isOverloaded = true;
-    return error;
   }
 
-  private async create(bytes: Buffer, { call, caller, stop }: PendingCall): Promise<Buffer> {
+  private async create(bytes: Buffer, { call, caller, stop, place }: PendingCall): Promise<Buffer> {
     const workload = await this.options.authenticator.authenticate(bearerToken(call));
     if (stop.aborted) throw new IdentityError('ERR_CANCELLED', 'the caller has gone');
+    place.claimFor(workload.spiffeId.toString());
     // After the token: whoever has no good one learns nothing about the rest of its request.
     const request = decodeCertificateRequest(bytes);
-    const leafPem = await issueLeaf(this.options, workload, request, { ...caller, signal: stop });
+    const { log } = this;
+    const leafPem = await issueLeaf(this.options, workload, request, { ...caller, log, signal: stop });
     return encodeCertificateResponse(leafPem, this.options.authority.issuersPem);
   }
 
@@ -141,7 +146,8 @@ class CertificateService {
       [Field.clusterId]: clusterId,
     };
     if (code === 'ERR_CANCELLED') this.options.logger.debug('certificate request cancelled', fields);
-    else this.options.logger.warn('certificate refused', fields);
+    // Agents come back ten times a second with what was refused: a line a minute for each reason and connection.
+    else this.log.warn('certificate refused', fields, `${code} ${connection}`);
   }
 }
 

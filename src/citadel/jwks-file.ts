@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { IdentityError } from '../errors/index.js';
-import { Field, type Logger } from '../telemetry/index.js';
+import { Field, type Logger, RateLimitedLogger } from '../telemetry/index.js';
 import { readJson } from './json-text.js';
 import { type PublicJwk, VerificationKey } from './verification-keys.js';
 
@@ -27,6 +27,7 @@ export class JwksFile {
   private lookedAtMs: number;
   private lookedForUnknownAtMs = 0;
   private looking: Promise<void> | undefined;
+  private readonly log: RateLimitedLogger;
 
   private constructor(
     private readonly options: JwksFileOptions,
@@ -35,6 +36,7 @@ export class JwksFile {
     this.#keys = first.keys;
     this.mark = first.mark;
     this.lookedAtMs = options.now();
+    this.log = new RateLimitedLogger(options.logger, options.now);
   }
 
   /** @throws IdentityError `ERR_JWKS_INVALID`. */
@@ -82,7 +84,10 @@ export class JwksFile {
       logger.info('token keys reloaded', { [Field.path]: path });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      logger.warn('token keys could not be reloaded, the old ones stay', { [Field.path]: path, [Field.error]: reason });
+      this.log.warn('token keys could not be reloaded, the old ones stay', {
+        [Field.path]: path,
+        [Field.error]: reason,
+      });
     }
   }
 }

@@ -3,7 +3,7 @@ import { type HotPath, KeyReserve, type KeyType, type SealedSvid } from '../hotp
 import type { SpiffeId } from '../spiffe/index.js';
 import { Metric, MetricRegistry } from '../telemetry/index.js';
 import type { CertificateAnswer, CertificateIssuer, TokenSource } from './certificate-issuer.js';
-import { type Precedence, Turns } from './turns.js';
+import { type TurnRequest, Turns } from './turns.js';
 
 /** An SVID with less life than this is as good as ended: peers would see it fail in mid-handshake. */
 const MIN_USEFUL_LIFE_MS = 2000;
@@ -20,7 +20,7 @@ export interface SvidIssuanceOptions {
   readonly ttlMs: number;
   readonly issuer: CertificateIssuer;
   readonly hotPath: Pick<HotPath, 'prepare' | 'seal'>;
-  /** More than this wait in line, renewals before the rest: a herd must become a queue. */
+  /** More than this wait, renewals before the rest, the rest fairly by connection: a herd must become a queue. */
   readonly maxInFlight: number;
   /**
    * For so many of these the CA is asked at once, all of them if left out. While it works, the keys of the next are made,
@@ -32,12 +32,10 @@ export interface SvidIssuanceOptions {
   readonly metrics?: MetricRegistry;
 }
 
-export interface SvidRequest {
+export interface SvidRequest extends TurnRequest {
   /** The only identity that the certificate may have. */
   readonly spiffeId: SpiffeId;
   readonly token: TokenSource;
-  readonly precedence: Precedence;
-  readonly signal: AbortSignal;
   /** Asked when its turn has come; nothing is begun for what nobody wants any more. */
   readonly isWanted: () => boolean;
   /** Where the key comes from; left out, it is made now. */
@@ -62,7 +60,7 @@ export class SvidIssuance {
    * @throws IdentityError whatever `prepare`, the issuer or `seal` throws; `ERR_CANCELLED`: no longer wanted.
    */
   async obtain<T>(request: SvidRequest, use: (sealed: SealedSvid) => T): Promise<T> {
-    await this.turns.take(request.precedence, request.signal);
+    await this.turns.take(request);
     try {
       if (!request.isWanted()) throw unwanted();
       const used = use(await this.#obtain(request));
@@ -101,12 +99,10 @@ export class SvidIssuance {
     }
   }
 
-  private async certify(
-    { token, precedence, signal, isWanted }: SvidRequest,
-    csrPem: Buffer,
-  ): Promise<CertificateAnswer> {
+  private async certify(request: SvidRequest, csrPem: Buffer): Promise<CertificateAnswer> {
+    const { token, signal, isWanted } = request;
     const { issuer, ttlMs } = this.options;
-    await this.calls.take(precedence, signal);
+    await this.calls.take(request);
     try {
       if (!isWanted()) throw unwanted();
       return await issuer.issue({ csrPem, ttlMs, token, signal });

@@ -2,12 +2,14 @@ import { hash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { EndSignal } from '../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../errors/index.js';
+import type { Place } from './fair-queue.js';
 import type { Pod } from './pod.js';
 import type { Pods } from './pods.js';
 import { RefusedTokens } from './refused-tokens.js';
 import { parseServiceAccountToken, type TokenClaims } from './service-account-token.js';
 import type { TokenPod } from './token-pod.js';
 import { TokenTrial } from './token-trial.js';
+import { WaitingShares } from './waiting-shares.js';
 import type { IdentitySurroundings } from './workload-identity.js';
 
 export interface TokenGateOptions extends IdentitySurroundings {
@@ -37,6 +39,7 @@ interface Waiting {
  */
 export class TokenGate {
   private readonly waiting = new Map<string, Waiting>();
+  private readonly shares: WaitingShares;
   private readonly refused: RefusedTokens;
   private last: TokenReading | undefined;
   /** One for all who wait. */
@@ -44,24 +47,26 @@ export class TokenGate {
 
   constructor(private readonly options: TokenGateOptions) {
     this.refused = new RefusedTokens(options.now);
+    this.shares = new WaitingShares(options.maxWaiting);
     // Each call of the CA that is under way listens, and Node takes more than ten for a leak.
     setMaxListeners(0, this.closing.signal);
   }
 
   /**
    * Resolves with the token's pod once the CA has accepted it; hold the pod at once. While the CA is away it waits,
-   * trying again, until `signal` aborts: the stream's own.
+   * trying again, until `signal` aborts: the stream's own. Tokens that wait take turns by the `place` that they came from,
+   * if it is known.
    * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CA_OVERLOADED`: too many tokens wait
-   *   already, or there are too many pods; `ERR_CANCELLED`: aborted.
+   *   already, of all or of this place, or there are too many pods; `ERR_CANCELLED`: aborted.
    */
-  async admit(token: Buffer, signal: EndSignal): Promise<Pod> {
+  async admit(token: Buffer, signal: EndSignal, place?: Place): Promise<Pod> {
     const { digest, claims } = this.read(token);
     const pod = this.options.pods.find(digest, token);
     if (pod !== undefined) return pod;
     this.refused.throwIfRefused(digest);
     // Before anything is begun: nothing is asked for a stream that has gone.
     if (signal.aborted) throw new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted');
-    const { trial, verdict } = this.waiting.get(digest) ?? this.begin(digest, token, claims);
+    const { trial, verdict } = this.waiting.get(digest) ?? this.begin(digest, { token, claims, place });
     return trial.join(verdict, signal);
   }
 
@@ -83,15 +88,21 @@ export class TokenGate {
     return this.last;
   }
 
-  private begin(digest: string, token: Buffer, claims: TokenClaims): Waiting {
-    const { pods, podOf, maxWaiting } = this.options;
-    if (this.waiting.size >= maxWaiting) {
-      throw new IdentityError('ERR_CA_OVERLOADED', `${maxWaiting} tokens wait for the CA already`);
-    }
+  private begin(
+    digest: string,
+    {
+      token,
+      claims,
+      place,
+    }: { readonly token: Buffer; readonly claims: TokenClaims; readonly place: Place | undefined },
+  ): Waiting {
+    const { pods, podOf } = this.options;
+    this.shares.throwIfTaken(place);
     const pod = podOf(claims);
     if (!pods.hasRoomFor(pod)) throw noRoom();
     const read = { bytes: token, expiresAtMs: claims.expiresAtMs ?? Number.POSITIVE_INFINITY };
-    const trial = new TokenTrial(read, pod, this.options, this.closing.signal);
+    const trial = new TokenTrial(read, pod, place, this.options, this.closing.signal);
+    this.shares.taken(place);
     const verdict = this.judge(digest, trial);
     // All who wait may have gone: a verdict that nobody hears must not end the process.
     verdict.catch(() => {});
@@ -114,6 +125,7 @@ export class TokenGate {
       throw error;
     } finally {
       this.waiting.delete(digest);
+      this.shares.givenBack(trial.place);
     }
   }
 }

@@ -1,52 +1,66 @@
 import { AbortListeners } from '../cancellation/index.js';
 import { IdentityError } from '../errors/index.js';
+import { FairQueue, type Place } from './fair-queue.js';
 
-/** Who goes first when many wait: what keeps a served workload alive, before whoever is new. */
+/** What goes first when many wait: what keeps a served workload alive, before what is new. */
 export type Precedence = 'renewal' | 'proof';
 
+/** Who waits, and how. */
+export interface TurnRequest {
+  readonly precedence: Precedence;
+  readonly signal: AbortSignal;
+  /** On whose behalf: those who wait take turns by it. Left out, all are one. */
+  readonly place?: Place;
+}
+
+const ANYWHERE: Place = { uid: undefined, pid: undefined, connection: 0 };
+
 /**
- * Bounds how many do something at once; the others wait in line. Holds no limit on the line itself: who lets others in
- * has one. Each taken turn is given back, once.
+ * Bounds how many do something at once; the others wait, renewals before proofs, and of each kind fairly by their places. Holds no
+ * limit on how many wait: that is for who lets them in. Each taken turn is given back, once.
  */
 export class Turns {
   private taken = 0;
-  private readonly lines: Readonly<Record<Precedence, Set<Waiter>>> = { renewal: new Set(), proof: new Set() };
+  private readonly lines: Readonly<Record<Precedence, FairQueue<Waiter>>> = {
+    renewal: new FairQueue(),
+    proof: new FairQueue(),
+  };
   private readonly leaving = new AbortListeners<Waiter>((waiter) => {
-    for (const line of Object.values(this.lines)) line.delete(waiter);
+    this.lines[waiter.precedence].delete(waiter, waiter.place);
     waiter.reject(cancelled());
   });
 
   constructor(private readonly maxAtOnce: number) {}
 
   /** Resolves when it is the caller's turn. @throws IdentityError `ERR_CANCELLED`: `signal` aborted before that. */
-  take(precedence: Precedence, signal: AbortSignal): Promise<void> {
+  take({ precedence, signal, place = ANYWHERE }: TurnRequest): Promise<void> {
     if (signal.aborted) return Promise.reject(cancelled());
     if (this.taken < this.maxAtOnce) {
       this.taken += 1;
       return Promise.resolve();
     }
     return new Promise((resolve, reject) => {
-      const waiter = { resolve, reject, signal };
+      const waiter = { precedence, place, resolve, reject, signal };
       this.leaving.add(signal, waiter);
-      this.lines[precedence].add(waiter);
+      this.lines[precedence].push(waiter, place);
     });
   }
 
-  /** Ends a turn: the next in line has it. */
+  /** Ends a turn: the next one has it. */
   give(): void {
-    for (const line of [this.lines.renewal, this.lines.proof]) {
-      for (const waiter of line) {
-        line.delete(waiter);
-        this.leaving.delete(waiter.signal, waiter);
-        waiter.resolve();
-        return;
-      }
+    const next = this.lines.renewal.shift() ?? this.lines.proof.shift();
+    if (next === undefined) {
+      this.taken -= 1;
+      return;
     }
-    this.taken -= 1;
+    this.leaving.delete(next.signal, next);
+    next.resolve();
   }
 }
 
 interface Waiter {
+  readonly precedence: Precedence;
+  readonly place: Place;
   readonly resolve: () => void;
   readonly reject: (error: IdentityError) => void;
   readonly signal: AbortSignal;

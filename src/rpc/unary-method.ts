@@ -1,3 +1,4 @@
+import type { WirePeer } from '../http2/index.js';
 import { type CallEvents, type FramedCall, sendMessage } from './framed-call.js';
 import type { FramedServer } from './framed-server.js';
 import { OneRequest } from './one-request.js';
@@ -8,6 +9,8 @@ import { status } from './status-code.js';
 export interface ServedCall {
   /** Which connection of its server it came by, counted from 1. */
   readonly connection: number;
+  /** Who is at the other end of that; `undefined` where nobody can tell. */
+  readonly peer: WirePeer | undefined;
   /** The values of a header, as they came; `name` in lower case. */
   metadata(name: string): readonly string[];
   /** Calls `listener` when the call is over before it has an answer: its caller has gone, or its deadline has passed. */
@@ -47,6 +50,10 @@ class UnaryCallEvents implements ServedCall, CallEvents {
 
   get connection(): number {
     return this.call.connection;
+  }
+
+  get peer(): WirePeer | undefined {
+    return this.call.peer;
   }
 
   metadata(name: string): readonly string[] {

@@ -23,7 +23,7 @@ export function addFetchMethod(server: Pick<FramedServer, 'addMethod'>, parts: F
 async function answer(call: ServedCall, names: readonly string[], { fetcher, encoder }: FetchParts): Promise<void> {
   const gone = new AbortController();
   call.onGone(() => gone.abort());
-  const caller = { authorization: call.metadata('authorization'), connection: call.connection };
+  const caller = { authorization: call.metadata('authorization'), connection: call.connection, peer: call.peer };
   const { head, release } = encoder.encodeWhole(await fetcher.fetch(names, caller, gone.signal));
   call.answerFramed(head, release);
 }

@@ -1,9 +1,9 @@
 import { type EndSignal, LightAbort } from '../cancellation/index.js';
 import { IdentityError } from '../errors/index.js';
 import { type CallEvents, type FramedCall, toStatusObject } from '../rpc/index.js';
+import { LineBudget } from '../telemetry/index.js';
 import type { Broadcast, PushTarget } from './broadcast.js';
 import type { Content } from './contents.js';
-import { LineBudget } from './line-budget.js';
 import type { StreamMethod } from './methods.js';
 import type { RejectionBook } from './rejection-book.js';
 import {
@@ -110,7 +110,7 @@ export class SdsStream
   start(): void {
     const call = this.call;
     call.listen(this);
-    const caller = { authorization: call.authorization, connection: call.connection };
+    const caller = { authorization: call.authorization, connection: call.connection, peer: call.peer };
     call.forgetMetadata();
     const gone = (): EndSignal => {
       this.opening ??= new LightAbort();

@@ -21,6 +21,8 @@ export interface StreamCaller {
   readonly authorization: readonly string[];
   /** A number for logs: which connection of this process. */
   readonly connection: number;
+  /** The process at its other end; `undefined` where nobody can tell. */
+  readonly peer?: { readonly uid: number; readonly pid: number } | undefined;
 }
 
 /** The secrets of one caller, as they change. */

@@ -1,6 +1,5 @@
 import { errorCodeOf } from '../errors/index.js';
-import { Field, type LogFields, type Logger } from '../telemetry/index.js';
-import { LineBudget } from './line-budget.js';
+import { Field, LineBudget, type LogFields, type Logger } from '../telemetry/index.js';
 import type { DecodedRequest } from './request-codec.js';
 import type { Verdict } from './subscription.js';
 

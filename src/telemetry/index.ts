@@ -4,6 +4,7 @@
  */
 export { Field, type LogFields } from './fields.js';
 export { createJsonLogger, type JsonLoggerOptions } from './json-logger.js';
+export { LineBudget } from './line-budget.js';
 export { LOG_LEVELS, type Logger, type LogLevel, silentLogger } from './logger.js';
 export { Metric, type MetricDefinition } from './metric-names.js';
 export {
@@ -15,4 +16,5 @@ export {
   type MetricSeries,
 } from './metric-registry.js';
 export { PROMETHEUS_CONTENT_TYPE, prometheusText } from './prometheus-text.js';
+export { RateLimitedLogger } from './rate-limited-logger.js';
 export { redact } from './redact.js';

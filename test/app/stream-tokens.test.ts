@@ -1,10 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { QuietLog } from '../../src/app/agent/quiet-log.js';
 import { SecretCatalog } from '../../src/app/agent/secrets/secret-catalog.js';
 import { gatedSource } from '../../src/app/agent/workload-secret-source.js';
 import { Teardown } from '../../src/app/running-app.js';
 import { TimerWheel } from '../../src/rotation/index.js';
+import { RateLimitedLogger } from '../../src/telemetry/index.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
 import { openHotPath } from '../support/hot-path.js';
 import { aStream, openNode } from '../support/node-pods.js';
@@ -76,7 +76,7 @@ t.test('a stream with two authorization values is refused: which of them counts 
   const timers = new TimerWheel(clock);
   const config = agentConfig({ mode: 'node', 'ca-address': 'ca:1' });
   const catalog = await SecretCatalog.open(config, { timers, now: clock.now, logger, teardown });
-  const source = gatedSource(gate, catalog, new QuietLog(logger, clock.now));
+  const source = gatedSource(gate, catalog, new RateLimitedLogger(logger, clock.now));
   const authorization = [`Bearer ${token()}`, `Bearer ${token()}`];
   await t.rejects(async () => source.open({ authorization, connection: 7 }, aStream), { code: 'ERR_TOKEN_MALFORMED' });
   t.match(logger.of('sds stream refused'), [{ fields: { connection: 7, error: /several authorization values/ } }]);

@@ -55,7 +55,7 @@ const unauthenticated: readonly Case[] = [
   { name: 'no JWT', call: withAuthorization('Bearer secret'), logs: 'ERR_TOKEN_MALFORMED', says: /compact form/ },
   {
     name: 'a JWT cut in two',
-    call: async (issuer) => ({ token: (await issuer.token()).slice(0, -20) }),
+    call: async (issuer) => ({ token: (await issuer.token()).slice(0, -22) }),
     ...{ logs: 'ERR_TOKEN_REFUSED', says: /signature does not verify/ },
   },
   {

@@ -4,6 +4,7 @@ import type { Authenticator } from '../../src/citadel/index.js';
 import { type ErrorCode, IdentityError } from '../../src/errors/index.js';
 import { SpiffeId } from '../../src/spiffe/index.js';
 import { startCitadel } from '../support/citadel.js';
+import { CitadelCaller } from '../support/citadel-caller.js';
 import { FakeIssuing } from '../support/fake-issuing.js';
 import { foreignCsr } from '../support/foreign-csr.js';
 import { openHotPath } from '../support/hot-path.js';
@@ -14,6 +15,27 @@ const csr = foreignCsr();
 interface Limits {
   readonly maxInFlight?: number;
   readonly requestTimeoutMs?: number;
+  readonly now?: () => number;
+}
+
+let identities = 0;
+
+/** A token of another identity each time. */
+function identity(): string {
+  identities += 1;
+  return `id-${identities}`;
+}
+
+/** The answers that come first. */
+function firstOf<T>(promises: readonly Promise<T>[], count: number): Promise<T[]> {
+  return new Promise((resolve) => {
+    const first: T[] = [];
+    for (const promise of promises) {
+      void promise.then((value) => {
+        if (first.push(value) === count) resolve(first);
+      });
+    }
+  });
 }
 
 /** A Citadel whose signing threads are in our hand. */
@@ -22,24 +44,28 @@ async function held(t: Test, limits: Limits = {}) {
   issuing.isHeld = true;
   let authenticated = 0;
   const authenticator: Authenticator = {
-    async authenticate() {
+    async authenticate(token) {
       authenticated += 1;
-      const spiffeId = SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep');
+      const spiffeId = SpiffeId.parse(`spiffe://cluster.local/ns/foo/sa/${token}`);
       return { spiffeId, podName: undefined, tokenExpiresAtMs: Date.now() + 3_600_000 };
     },
   };
-  const { caller, logger } = await startCitadel(t, hotPath, { authenticator, hotPath: issuing, ...limits });
+  const citadel = await startCitadel(t, hotPath, { authenticator, hotPath: issuing, ...limits });
   t.teardown(() => issuing.release());
-  return { ...{ caller, logger, issuing }, authenticated: () => authenticated };
+  const { caller, logger } = citadel;
+  /** A caller on a connection of its own. */
+  const another = () => new CitadelCaller(t, citadel);
+  return { ...{ caller, another, logger, issuing }, authenticated: () => authenticated };
 }
 
 const ask = { token: 'any', csr };
 
 t.test('more requests than may be in flight are refused at once, before anything is computed for them', async (t) => {
-  const { caller, issuing, authenticated } = await held(t, { maxInFlight: 2 });
-  const admitted = [caller.call(ask), caller.call(ask)];
+  const { caller, another, issuing, authenticated } = await held(t, { maxInFlight: 2 });
+  const callers = [caller, another(), another()];
+  const admitted = callers.slice(0, 2).map((each) => each.call({ ...ask, token: identity() }));
   await issuing.untilCalled(2);
-  t.match(await caller.call(ask), {
+  t.match(await callers[2]?.call(ask), {
     code: status.RESOURCE_EXHAUSTED,
     details: '2 requests are in flight, try again later',
   });
@@ -53,19 +79,75 @@ t.test('more requests than may be in flight are refused at once, before anything
   t.equal((await caller.call(ask)).code, status.OK, 'there is room again');
 });
 
-t.test('an overload is one line in the log, however many it turns away, and the next one is another', async (t) => {
-  const { caller, issuing, logger } = await held(t, { maxInFlight: 1 });
-  for (const overload of [1, 2]) {
-    issuing.isHeld = true;
+t.test('one connection has half of all places, whatever tokens it brings, and others have the rest', async (t) => {
+  const { caller, another, issuing } = await held(t, { maxInFlight: 8 });
+  const greedy = Array.from({ length: 10 }, () => caller.call({ ...ask, token: identity() }));
+  const refused = await firstOf(greedy, 6);
+  t.ok(refused.every(({ code }) => code === status.RESOURCE_EXHAUSTED));
+  t.match(
+    refused[0]?.details,
+    /^4 requests of this connection are in flight, which is its share while 4 places are free/,
+  );
+  const other = another().call({ ...ask, token: identity() });
+  await issuing.untilCalled(5);
+  issuing.release();
+  t.equal((await other).code, status.OK);
+});
+
+t.test('one identity has half of all places, over however many connections, and others are served', async (t) => {
+  const { another, issuing } = await held(t, { maxInFlight: 8 });
+  const hog = Array.from({ length: 4 }, () => another());
+  const greedy = hog.flatMap((each) => [1, 2].map(() => each.call({ ...ask, token: 'hog' })));
+  const refused = await firstOf(greedy, 4);
+  t.ok(refused.every(({ code }) => code === status.RESOURCE_EXHAUSTED));
+  t.match(
+    refused[0]?.details,
+    /^4 requests of spiffe:\/\/cluster.local\/ns\/foo\/sa\/hog are in flight, which is its share/,
+  );
+  const others = [another().call({ ...ask, token: 'a' }), another().call({ ...ask, token: 'b' })];
+  await issuing.untilCalled(6);
+  issuing.release();
+  for (const { code } of await Promise.all(others)) t.equal(code, status.OK);
+  const served = (await Promise.all(greedy)).filter(({ code }) => code === status.OK);
+  t.equal(served.length, 4, 'what had a place is served');
+  t.equal((await another().call({ ...ask, token: 'hog' })).code, status.OK, 'there is room again');
+});
+
+t.test(
+  'what is refused is one line a minute for each reason and connection, with the count of the others',
+  async (t) => {
+    let nowMs = Date.now();
+    const { caller, another, issuing, logger } = await held(t, { maxInFlight: 1, now: () => nowMs });
     const admitted = caller.call(ask);
-    await issuing.untilCalled(overload);
-    const refused = await Promise.all(Array.from({ length: 10 }, () => caller.call(ask)));
-    t.ok(refused.every(({ code }) => code === status.RESOURCE_EXHAUSTED));
-    t.equal(logger.of('certificate refused').length, overload);
+    await issuing.untilCalled(1);
+    const overload = async (each: typeof caller): Promise<void> => {
+      const refused = await Promise.all(Array.from({ length: 10 }, () => each.call(ask)));
+      t.ok(refused.every(({ code }) => code === status.RESOURCE_EXHAUSTED));
+    };
+    await overload(caller);
+    await overload(caller);
+    t.equal(logger.of('certificate refused').length, 1);
+    await overload(another());
+    t.equal(logger.of('certificate refused').length, 2);
+    nowMs += 60_000;
+    await overload(caller);
+    t.match(logger.of('certificate refused'), [
+      { level: 'warn', fields: { code: 'ERR_CITADEL_OVERLOADED', withheld: undefined } },
+      { level: 'warn', fields: { withheld: 19 } },
+      { level: 'warn', fields: { withheld: 9 } },
+    ]);
     issuing.release();
     t.equal((await admitted).code, status.OK);
+  },
+);
+
+t.test('two thousand refused tokens on one connection are one line', async (t) => {
+  const { caller, logger } = await startCitadel(t, hotPath);
+  for (let round = 0; round < 20; round += 1) {
+    const calls = Array.from({ length: 100 }, (_, index) => caller.call({ token: `a.b.${round}.${index}`, csr }));
+    for (const { code } of await Promise.all(calls)) t.equal(code, status.UNAUTHENTICATED);
   }
-  t.match(logger.of('certificate refused')[0], { level: 'warn', fields: { code: 'ERR_CITADEL_OVERLOADED' } });
+  t.equal(logger.of('certificate refused').length, 1);
 });
 
 t.test('a request that takes too long is answered in time; its place is free when its work has ended', async (t) => {

@@ -139,7 +139,9 @@ t.test('a flood of different tokens is refused early', async (t) => {
   const { ca, gate, token } = setUp(t);
   const warnings = collectWarnings(t);
   ca.fault = 'hang';
-  const waiting = Array.from({ length: 32 }, (_, index) => gate.admit(token(`t${index}`), aStream()));
+  const waiting = Array.from({ length: 32 }, (_, connection) =>
+    gate.admit(token(`t${connection}`), aStream(), { uid: undefined, pid: undefined, connection }),
+  );
   await t.rejects(gate.admit(token('one more'), aStream()), { code: 'ERR_CA_OVERLOADED' });
   ca.release();
   await Promise.all(waiting);

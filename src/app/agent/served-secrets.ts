@@ -12,8 +12,8 @@ import {
 } from '../../identity/index.js';
 import type { SecretSource } from '../../sds/index.js';
 import type { SpiffeId, TrustDomain } from '../../spiffe/index.js';
+import { RateLimitedLogger } from '../../telemetry/index.js';
 import type { Teardown } from '../running-app.js';
-import { QuietLog } from './quiet-log.js';
 import type { SecretCatalog } from './secrets/secret-catalog.js';
 import { gatedSource, openSource } from './workload-secret-source.js';
 
@@ -44,7 +44,7 @@ export function serveSecrets(
   served: ServedWorkloads,
   { trustDomain, catalog, surroundings, teardown }: ServingOptions,
 ): ServedSecrets {
-  const log = new QuietLog(surroundings.logger, surroundings.now);
+  const log = new RateLimitedLogger(surroundings.logger, surroundings.now);
   switch (served.kind) {
     case 'own-token': {
       const token = createFileTokenSource(served.tokenFile, surroundings.now);
@@ -82,7 +82,7 @@ function onePod(spiffeId: SpiffeId): TokenGateOptions['podOf'] {
 function servedPods(
   { pods, gate }: { readonly pods: Pods; readonly gate: TokenGate },
   catalog: SecretCatalog,
-  log: QuietLog,
+  log: RateLimitedLogger,
 ): Omit<ServedSecrets, 'isServing'> {
   return { source: gatedSource(gate, catalog, log), identities: () => pods.statuses() };
 }

@@ -2,8 +2,7 @@ import type { EndSignal } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import type { Pod, TokenGate, WorkloadIdentity } from '../../identity/index.js';
 import type { SecretSource, StreamCaller } from '../../sds/index.js';
-import { Field } from '../../telemetry/index.js';
-import type { QuietLog } from './quiet-log.js';
+import { Field, type RateLimitedLogger } from '../../telemetry/index.js';
 import type { SecretCatalog } from './secrets/secret-catalog.js';
 import { type Admission, WorkloadView } from './workload-view.js';
 
@@ -15,10 +14,11 @@ export function openSource(identity: WorkloadIdentity, catalog: SecretCatalog): 
 }
 
 /** For each stream whose own token the CA has accepted, the identity of that token's pod. */
-export function gatedSource(gate: TokenGate, catalog: SecretCatalog, log: QuietLog): SecretSource {
+export function gatedSource(gate: TokenGate, catalog: SecretCatalog, log: RateLimitedLogger): SecretSource {
   const admit = async (caller: StreamCaller, signal: EndSignal): Promise<Pod> => {
     try {
-      return await gate.admit(bearerToken(caller), signal);
+      const { connection, peer } = caller;
+      return await gate.admit(bearerToken(caller), signal, { connection, uid: peer?.uid, pid: peer?.pid });
     } catch (error) {
       if (errorCodeOf(error) !== 'ERR_CANCELLED') tellRefusal(log, caller, error);
       throw error;
@@ -48,7 +48,7 @@ class Hold implements Admission {
 }
 
 /** Envoy comes back ten times a second with what was refused: one line a minute for each reason and connection. */
-function tellRefusal(log: QuietLog, { connection }: StreamCaller, error: unknown): void {
+function tellRefusal(log: RateLimitedLogger, { connection }: StreamCaller, error: unknown): void {
   const code = errorCodeOf(error);
   const reason = error instanceof IdentityError ? error.message : 'internal error';
   const fields = { [Field.connection]: connection, [Field.code]: code, [Field.error]: reason };

@@ -15,7 +15,7 @@ export interface RestHandlerOptions {
   readonly serves: 'bundles' | 'keys';
   readonly logger: Logger;
   readonly controlPlaneIdentifier: string;
-  /** A number for logs: which connection a request came by. */
+  /** Which connection a request came by, for logs and for turns; below zero if left out, as gRPC's count from 1. */
   readonly connectionOf?: (request: IncomingMessage) => number;
   readonly after?: After;
 }
@@ -36,7 +36,7 @@ const HTTP_STATUS: Readonly<Partial<Record<status, number>>> = {
 
 /** The REST form of SDS, `POST /v3/discovery:secrets` with ProtoJSON both ways, as a listener of a `node:http` server. */
 export function restHandler(options: RestHandlerOptions): RequestListener {
-  const { source, serves, logger, controlPlaneIdentifier, connectionOf = () => 0, after } = options;
+  const { source, serves, logger, controlPlaneIdentifier, connectionOf = numberedConnections(), after } = options;
   const contents = new ServedContents(logger);
   const fetcher = new SecretFetcher({ source, contents, ...(after !== undefined && { after }) });
 
@@ -64,6 +64,20 @@ export function restHandler(options: RestHandlerOptions): RequestListener {
       const { code, details } = toStatusObject(error);
       refuse(response, HTTP_STATUS[code] ?? 500, details);
     });
+  };
+}
+
+function numberedConnections(): (request: IncomingMessage) => number {
+  const numbers = new WeakMap<object, number>();
+  let last = 0;
+  return ({ socket }) => {
+    let number = numbers.get(socket);
+    if (number === undefined) {
+      last -= 1;
+      number = last;
+      numbers.set(socket, number);
+    }
+    return number;
   };
 }
 

@@ -1,6 +1,5 @@
 import { errorCodeOf, type IdentityError } from '../../../errors/index.js';
-import { Field } from '../../../telemetry/index.js';
-import type { QuietLog } from '../quiet-log.js';
+import { Field, type RateLimitedLogger } from '../../../telemetry/index.js';
 import type { AllowedDirectories } from './allowed-directories.js';
 import type { FileWatch } from './file-watch.js';
 import { markOf, readSecretFile, type SecretFile } from './read-secret-file.js';
@@ -9,7 +8,7 @@ import { markOf, readSecretFile, type SecretFile } from './read-secret-file.js';
 export interface FileSurroundings {
   readonly directories: Pick<AllowedDirectories, 'locate'>;
   readonly watch: FileWatch;
-  readonly log: QuietLog;
+  readonly log: RateLimitedLogger;
 }
 
 /** Files that make one value together. */

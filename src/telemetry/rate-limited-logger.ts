@@ -1,0 +1,41 @@
+import { Field, type LogFields } from './fields.js';
+import { LineBudget } from './line-budget.js';
+import type { Logger } from './logger.js';
+
+/** Different causes a minute; more are one peer's doing, and are counted only. */
+const LINES_PER_MINUTE = 64;
+
+/**
+ * For what peers and files can cause again and again: one line a minute for each cause, never more than 64 lines, and on the next
+ * line how many were left out (`withheld`). The same for agent and Citadel.
+ */
+export class RateLimitedLogger {
+  private readonly budget = new LineBudget(LINES_PER_MINUTE);
+  /** Those that have had their line in this minute. */
+  private readonly causes = new Set<string>();
+
+  /** `now` gives epoch milliseconds. */
+  constructor(
+    private readonly logger: Logger,
+    private readonly now: () => number,
+  ) {}
+
+  /** As it is: for what nobody can cause at will. */
+  info(message: string, fields: LogFields): void {
+    this.logger.info(message, fields);
+  }
+
+  /** Once a minute for each `cause`: by default where message and fields are the same. */
+  warn(message: string, fields: LogFields, cause = JSON.stringify([message, fields])): void {
+    const nowMs = this.now();
+    if (this.budget.renew(nowMs)) this.causes.clear();
+    if (this.causes.has(cause)) {
+      this.budget.leaveOut();
+      return;
+    }
+    const withheld = this.budget.take(nowMs);
+    if (withheld === undefined) return;
+    this.causes.add(cause);
+    this.logger.warn(message, withheld === 0 ? fields : { ...fields, [Field.withheld]: withheld });
+  }
+}
