@@ -1,6 +1,6 @@
 // `node scripts/test-nodes.mjs [--cxx clang++] [--compiled-for 24] [TEST FILES]`: the addon on every line of Node that we support, each as its own
 // program from npm. For each it is compiled against the headers of that Node and loaded in the next one, which proves
-// what ships: one file for all. There the tests of addon, platform and hot path run. Not part of `npm test`: it downloads
+// what ships: one file for all. There the tests of addon, platform and hot path run, and those of what else depends on the Node. Not part of `npm test`: it downloads
 // 150 MB once, and takes some minutes.
 import { spawnSync } from 'node:child_process';
 import { mkdir, readdir } from 'node:fs/promises';
@@ -20,6 +20,9 @@ const VERSIONS = ['20.20.2', '22.23.3', '24.21.0'];
 const HOME = '.cache/nodes';
 
 const ROOMS = ['addon', 'platform', 'hotpath'];
+
+/** What depends on the Node.js besides: its flags, its signals, its inspector. */
+const OTHERS = ['cli/v8-flags', 'cli/signals', 'hostile/process'];
 
 const { values, positionals } = parseArgs({
   options: { cxx: { type: 'string' }, 'compiled-for': { type: 'string', default: '' } },
@@ -44,7 +47,8 @@ async function testFiles() {
   const found = await Promise.all(
     ROOMS.map(async (room) => (await readdir(`build/test/${room}`)).map((name) => `build/test/${room}/${name}`)),
   );
-  return found.flat().filter((name) => name.endsWith('.test.js'));
+  const others = OTHERS.map((name) => `build/test/${name}.test.js`);
+  return [...found.flat().filter((name) => name.endsWith('.test.js')), ...others];
 }
 
 await runScript(async () => {

@@ -46,7 +46,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   fleet: [...EVERYWHERE, 'hotpath', 'http2', 'platform', 'rpc', 'telemetry'],
   demo: [...EVERYWHERE, 'app', 'config', 'rpc', 'telemetry'],
-  cli: [...EVERYWHERE, 'app', 'fleet', 'demo', 'config', 'telemetry'],
+  cli: [...EVERYWHERE, 'app', 'fleet', 'demo', 'config', 'platform', 'telemetry'],
 };
 
 interface Import {

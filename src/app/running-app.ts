@@ -1,4 +1,4 @@
-import { closeDebugDoors } from '../platform/index.js';
+import { refuseOpenMemory } from '../platform/index.js';
 import type { Logger } from '../telemetry/index.js';
 
 /** What a composition root takes from the process around it. */
@@ -8,7 +8,7 @@ export interface AppContext {
   readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
-  /** The flags that this Node was started with. */
+  /** The options that this Node was started with, from its command line and from `NODE_OPTIONS`. */
   readonly nodeFlags: readonly string[];
 }
 
@@ -52,12 +52,11 @@ export class Teardown {
 }
 
 /**
- * The frame of every long-lived command: closes the debugging doors before there is any key, runs `start`, which puts
+ * The frame of every long-lived command: refuses a process whose memory is open before there is any key, runs `start`, which puts
  * the ends of what it opens onto the teardown and resolves with the address, and takes all down again when it fails.
  */
 export async function runApp(context: AppContext, start: (teardown: Teardown) => Promise<string>): Promise<RunningApp> {
-  const { nodeFlags } = context;
-  closeDebugDoors({ nodeFlags, onSignal: (signal, listener) => process.on(signal, listener) });
+  refuseOpenMemory(context.nodeFlags);
   const teardown = new Teardown();
   try {
     const address = await start(teardown);

@@ -8,6 +8,7 @@ import type {
   HealthConfig,
   VersionConfig,
 } from '../config/index.js';
+import { ENDING_SIGNALS } from './ending-signals.js';
 import { Exit, onReaderGone, print, printError } from './process.js';
 import { serve } from './serve.js';
 
@@ -40,7 +41,7 @@ export async function runVersion(config: VersionConfig): Promise<number> {
 export async function runFleetCommand(config: FleetConfig): Promise<number> {
   const { FleetDisplay, runFleet, textReport, writeReports } = await import('../fleet/index.js');
   const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
+  for (const signal of ENDING_SIGNALS) process.once(signal, () => stop.abort());
   onReaderGone(() => stop.abort());
   const display = new FleetDisplay((line) => print(`${line}\n`), process.stdout.isTTY ? print : undefined);
   const surroundings = { observer: display, signal: stop.signal, now: Date.now, random: Math.random };
@@ -55,7 +56,7 @@ export async function runFleetCommand(config: FleetConfig): Promise<number> {
 export async function runDemoCommand({ once, hotPath }: DemoConfig): Promise<number> {
   const { runDemo } = await import('../demo/index.js');
   const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+  for (const signal of ENDING_SIGNALS) process.on(signal, () => stop.abort());
   onReaderGone(() => stop.abort());
   return runDemo({
     once,

@@ -2,6 +2,8 @@
  * What `dist/sidecert.js` is: starts the bundle of the command, with the code that V8 compiled of it when it was built.
  * Compiling is half of an agent's start; a cache that another Node.js made is refused by V8, and then all is as without.
  */
+// First: see there.
+import './debug-signal.js';
 import { readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { join } from 'node:path';

@@ -1,3 +1,5 @@
+// First: see there. What ships has done so in its launcher already, and does no harm by doing it again.
+import './debug-signal.js';
 import { surviveBrokenOutput } from './process.js';
 import { runProgram } from './program.js';
 

@@ -1,5 +1,6 @@
 import { accessSync, constants, fstatSync, readFileSync, statSync } from 'node:fs';
 import type { ConfigSources } from '../config/index.js';
+import { splitNodeOptions } from '../platform/index.js';
 import type { LogLevel } from '../telemetry/index.js';
 import { LogFile } from './log-file.js';
 import { LogLines } from './log-lines.js';
@@ -58,9 +59,9 @@ export function configSources(args: readonly string[]): ConfigSources {
   };
 }
 
-/** The flags that this Node runs with, from its command line and from `NODE_OPTIONS`. */
+/** The options that this Node runs with, from its command line and from `NODE_OPTIONS`. */
 export function nodeFlags(): readonly string[] {
-  return [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)];
+  return [...process.execArgv, ...splitNodeOptions(process.env.NODE_OPTIONS ?? '')];
 }
 
 function isReadableFile(path: string): boolean {

@@ -1,12 +1,13 @@
 import type { AppContext, RunningApp } from '../app/index.js';
 import { createJsonLogger, Field, type Logger, type LogLevel } from '../telemetry/index.js';
+import { ENDING_SIGNALS } from './ending-signals.js';
 import { Exit, logOutput, nodeFlags } from './process.js';
 
 /** What a shutdown may take, so that the process has gone before Kubernetes or a user loses patience. */
 const SHUTDOWN_LIMIT_MS = 4500;
 
 /**
- * Runs a long-lived command: starts it, waits for SIGTERM or SIGINT, ends it cleanly. Resolves with the exit code.
+ * Runs a long-lived command: starts it, waits for a signal that ends processes, ends it cleanly. Resolves with the exit code.
  * A second signal, or a shutdown that takes longer than 4.5 s, ends the process at once.
  */
 export async function serve(logLevel: LogLevel, start: (context: AppContext) => Promise<RunningApp>): Promise<number> {
@@ -26,11 +27,11 @@ export async function serve(logLevel: LogLevel, start: (context: AppContext) => 
   return Exit.ok;
 }
 
-/** Resolves with the first of both signals; the next one, whichever it is, comes from somebody without patience. */
+/** Resolves with the first of these signals; the next one, whichever it is, ends the process at once. */
 function firstSignal(): Promise<string> {
   return new Promise((resolve) => {
     let isStopping = false;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    for (const signal of ENDING_SIGNALS) {
       process.on(signal, () => {
         if (isStopping) process.exit(Exit.failed);
         isStopping = true;

@@ -1,4 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
+import { setV8Flag } from '../platform/index.js';
 
 /** How much bytecode a function runs before V8 optimises it, in bytes: five times the default of Node.js 20. */
 const INTERRUPT_BUDGET = 660_000;
@@ -23,7 +23,7 @@ const INLINED_BYTECODE = 100;
  * sets this flag back; the threads of the pool set it again (hotpath/worker.ts).
  */
 export function setV8Flags(command: string | undefined): void {
-  setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`);
-  setFlagsFromString(`--max-inlined-bytecode-size-cumulative=${INLINED_BYTECODE}`);
-  if (command === 'agent') setFlagsFromString('--semi-space-growth-factor=1');
+  setV8Flag('interrupt-budget', INTERRUPT_BUDGET);
+  setV8Flag('max-inlined-bytecode-size-cumulative', INLINED_BYTECODE);
+  if (command === 'agent') setV8Flag('semi-space-growth-factor', 1);
 }

@@ -125,5 +125,5 @@ t.test('a Node that was started for debugging is refused', async (t) => {
   });
   const [code] = (await once(child, 'close')) as [number | null];
   t.equal(code, 1);
-  t.match(err, /ERR_CONFIG_INVALID: node flag: got --inspect/);
+  t.match(err, /ERR_CONFIG_INVALID: inspector of Node.js: got an open one .*--inspect/);
 });

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { ENDING_SIGNALS } from '../../src/cli/ending-signals.js';
 import { UNBUNDLED_SIDECERT as sidecert } from '../support/mesh.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { shortDir } from '../support/short-dir.js';
@@ -39,7 +40,7 @@ function holdUntil(path: string): string {
   return `data:text/javascript;base64,${Buffer.from(script).toString('base64')}`;
 }
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+for (const signal of ENDING_SIGNALS) {
   t.test(`${signal} ends an agent cleanly: streams with OK, the socket gone, code 0`, async (t) => {
     const { agent, socket } = await startAgent(t);
     const envoy = openSdsClient(t, socket);
@@ -59,6 +60,7 @@ for (const [first, second] of [
   ['SIGINT', 'SIGINT'],
   ['SIGTERM', 'SIGINT'],
   ['SIGINT', 'SIGTERM'],
+  ['SIGHUP', 'SIGTERM'],
 ] as const) {
   t.test(
     `${second} after ${first} ends an agent at once, with code 1, when somebody holds its shutdown up`,
@@ -108,6 +110,7 @@ t.test('who reads the help only in part is not told of a broken pipe', async (t)
 
 for (const { name, end, code } of [
   { name: 'a signal', end: (demo: SidecertProcess) => demo.kill('SIGTERM'), code: 130 },
+  { name: 'SIGQUIT', end: (demo: SidecertProcess) => demo.kill('SIGQUIT'), code: 130 },
   { name: 'a reader that has gone', end: (demo: SidecertProcess) => demo.hangUp('stdout'), code: 130 },
 ]) {
   t.test(`${name} ends the demo and all that it has started`, async (t) => {

@@ -1,10 +1,12 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { NO_ADDON } from '../hotpath/implementations.js';
+import { SIDECERT } from '../support/mesh.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { SecretHunt } from '../support/secret-hunt.js';
 import { nextKey, serveAgents, takeKey } from './agent-process.js';
@@ -52,6 +54,73 @@ t.test('row 78: SIGUSR1 opens no inspector', { timeout }, async (t) => {
   await takeKey(openSdsClient(t, agents.socket));
   t.notMatch(agent.err, /Debugger listening/);
   t.same(await listeningPorts(agent.pid), []);
+});
+
+/** An agent as it ships, up to its ready line, or to its end: `onStart` gets it when it has just been started. */
+async function startEarly(t: Test, commandLine: readonly string[], onStart: (agent: ChildProcess) => void) {
+  const [command = '', , ...args] = commandLine;
+  const agent = spawn(command, [SIDECERT[1] ?? '', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  t.teardown(() => agent.kill('SIGKILL'));
+  let err = '';
+  const ready = new Promise<'served'>((resolve) => {
+    agent.stderr.on('data', (text) => {
+      err += text;
+      if (err.includes('"agent ready"')) resolve('served');
+    });
+  });
+  const ended = once(agent, 'close').then(() => 'ended' as const);
+  onStart(agent);
+  return { agent, ended, outcome: await Promise.race([ready, ended]), err: () => err };
+}
+
+/** Sent at the signal's worst: never does an agent go on with an inspector. Says how it ended, if it did. */
+async function surviveEarly(
+  t: Test,
+  { agent, ended, outcome, err }: Awaited<ReturnType<typeof startEarly>>,
+): Promise<'killed' | 'refused' | 'served'> {
+  if (outcome === 'served') {
+    t.same(await listeningPorts(agent.pid ?? 0), []);
+    t.notMatch(err(), /Debugger listening/);
+    agent.kill('SIGTERM');
+    await ended;
+    t.equal(agent.exitCode, 0);
+    return 'served';
+  }
+  if (agent.signalCode === 'SIGUSR1') return 'killed';
+  t.equal(agent.exitCode, 1);
+  t.match(err(), /ERR_CONFIG_INVALID: (inspector of Node.js|node options): got an open/);
+  return 'refused';
+}
+
+t.test('row 78: SIGUSR1 opens no inspector, however early it comes', { timeout }, async (t) => {
+  const agents = await serveAgents(t);
+  const startedAtMs = performance.now();
+  await surviveEarly(t, await startEarly(t, agents.commandLine(), () => {}));
+  const startMs = performance.now() - startedAtMs;
+  const ends: string[] = [];
+  const STEPS = 30;
+  for (let step = 0; step < STEPS; step += 1) {
+    let sent: Promise<unknown> | undefined;
+    const agent = await startEarly(t, agents.commandLine(), (agent) => {
+      sent = delay((startMs * step) / STEPS).then(() => agent.kill('SIGUSR1'));
+    });
+    await sent;
+    ends.push(await surviveEarly(t, agent));
+  }
+  t.comment(`one signal each over ${Math.round(startMs)} ms: ${ends.join(' ')}`);
+});
+
+t.test('row 78: SIGUSR1 opens no inspector, however often it comes', { timeout }, async (t) => {
+  const agents = await serveAgents(t);
+  for (let turn = 0; turn < 5; turn += 1) {
+    let stop = (): void => {};
+    const agent = await startEarly(t, agents.commandLine(), (agent) => {
+      const again = setInterval(() => agent.kill('SIGUSR1'));
+      stop = () => clearInterval(again);
+    });
+    stop();
+    t.comment(await surviveEarly(t, agent));
+  }
 });
 
 /** The TCP ports that a process listens on. (proc_pid_net(5)) */
