@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { NodeFiller, RequestWriter } from '../src/fleet/xds/requests.js';
-import { encodePem } from '../src/hotpath/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
 import { encodeCertificateSecret } from '../src/hotpath/secret-codec.js';
+import { encodePem } from '../src/pki/x509/index.js';
 import { envoy, FRAME_PREFIX_BYTES, writeFramePrefix } from '../src/rpc/index.js';
 import { decodeRequest } from '../src/sds/request-codec.js';
 import { REQUEST_FIELDS } from '../src/sds/request-fields.js';

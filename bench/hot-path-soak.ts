@@ -5,12 +5,12 @@
 import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { loadAddon } from '../src/addon/index.js';
-import { encodePem } from '../src/hotpath/base64-pem.js';
 import type { BatchOperation, Operation, Operations } from '../src/hotpath/implementation.js';
 import { makeSelfSignedRoot, Signer } from '../src/hotpath/index.js';
 import { nativeIssue } from '../src/hotpath/native/issue.js';
 import { nativePrepare } from '../src/hotpath/native/prepare.js';
 import { nativeSeal } from '../src/hotpath/native/seal.js';
+import { encodePem } from '../src/pki/x509/index.js';
 import { seededRandom } from '../test/support/prng.js';
 
 // Else its growth would be in the figures, at whatever moment V8 decides on it.

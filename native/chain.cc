@@ -1,9 +1,8 @@
 #include "chain.h"
 
-#include <openssl/pem.h>
-
 #include <algorithm>
 #include <ctime>
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -25,8 +24,9 @@ constexpr size_t kMaxBundleBytes = 1024 * 1024;
 
 constexpr PemLimits kChainLimits{"certificate chain", Code::svidMalformed, kMaxChainBytes, kMaxChainCertificates};
 
-constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
-constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
+// The bytes bound the certificates.
+constexpr PemLimits kBundleLimits{"trust bundle", Code::bundleInvalid, kMaxBundleBytes,
+                                  std::numeric_limits<size_t>::max(), true};
 
 std::string ofChain(size_t position) { return "certificate " + std::to_string(position) + " of the chain"; }
 
@@ -57,18 +57,17 @@ Result<Certificate> readLink(const PemBlock& block, size_t position) {
   return Certificate{std::move(x509), std::move(der)};
 }
 
-// An empty text for the passphrase that an encrypted block asks for: without it OpenSSL would ask the terminal.
-int noPassphrase(char*, int, int, void*) { return 0; }
-
-Result<Certificate> readAnchor(std::string_view block, size_t position) {
+Result<Certificate> readAnchor(const PemBlock& block, size_t position) {
   const std::string what = "trust bundle: certificate " + std::to_string(position);
-  const BioPtr bio(BIO_new_mem_buf(block.data(), static_cast<int>(block.size())));
-  X509Ptr x509(bio ? PEM_read_bio_X509(bio.get(), nullptr, noPassphrase, nullptr) : nullptr);
-  if (!x509) return Failure{Code::bundleInvalid, what + " does not parse, expected an X.509 certificate in PEM"};
+  X509Ptr x509 = parse(viewOf(block.der));
+  if (!x509) return Failure{Code::bundleInvalid, what + " does not parse, expected an X.509 certificate"};
+  Bytes der = derOf(x509.get());
+  if (der.size() != block.der.size()) {
+    return refusal(Code::bundleInvalid, what, "bytes behind its end", "one certificate");
+  }
   if (!isCa(x509.get())) {
     return Failure{Code::bundleInvalid, what + " is not a CA certificate, expected basicConstraints CA:TRUE"};
   }
-  Bytes der = derOf(x509.get());
   return Certificate{std::move(x509), std::move(der)};
 }
 
@@ -143,23 +142,17 @@ Result<std::vector<Bytes>> readChainDer(View chainPem) {
 }
 
 Result<std::vector<Certificate>> readBundle(View bundlePem) {
-  if (bundlePem.size > kMaxBundleBytes) {
-    return refusal(Code::bundleInvalid, "trust bundle", std::to_string(bundlePem.size) + " bytes",
-                   "at most " + std::to_string(kMaxBundleBytes));
-  }
-  const std::string_view text(reinterpret_cast<const char*>(bundlePem.data), bundlePem.size);
+  Result<std::vector<PemBlock>> blocks = readPem(bundlePem, kBundleLimits);
+  if (!blocks.ok()) return blocks.failure();
   std::vector<Certificate> bundle;
-  for (size_t at = text.find(kBegin); at != std::string_view::npos;) {
-    const size_t end = text.find(kEnd, at);
-    const size_t next = end == std::string_view::npos ? text.size() : end + kEnd.size();
-    Result<Certificate> anchor = readAnchor(text.substr(at, next - at), bundle.size() + 1);
+  size_t position = 0;
+  for (const PemBlock& block : blocks.value()) {
+    Result<Certificate> anchor = readAnchor(block, ++position);
     if (!anchor.ok()) return anchor.failure();
     const Bytes& der = anchor.value().der;
     const bool isKnown = std::any_of(bundle.begin(), bundle.end(), [&](const Certificate& known) { return known.der == der; });
     if (!isKnown) bundle.push_back(std::move(anchor.value()));
-    at = text.find(kBegin, next);
   }
-  if (bundle.empty()) return refusal(Code::bundleInvalid, "trust bundle", "no PEM certificate", "at least one");
   return bundle;
 }
 

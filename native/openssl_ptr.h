@@ -27,7 +27,6 @@ inline void freeMemory(void* memory) { OPENSSL_free(memory); }
 
 using Asn1TimePtr = std::unique_ptr<ASN1_TIME, FreeWith<ASN1_TIME_free>>;
 using BignumPtr = std::unique_ptr<BIGNUM, FreeWith<BN_clear_free>>;
-using BioPtr = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
 using BnContextPtr = std::unique_ptr<BN_CTX, FreeWith<BN_CTX_free>>;
 using EcGroupPtr = std::unique_ptr<EC_GROUP, FreeWith<EC_GROUP_free>>;
 using EcKeyPtr = std::unique_ptr<EC_KEY, FreeWith<EC_KEY_free>>;

@@ -16,6 +16,7 @@ constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 constexpr std::string_view kBegin = "-----BEGIN ";
 constexpr std::string_view kEnd = "-----END ";
 constexpr std::string_view kDashes = "-----";
+// Longer than any label in use: what is told of one.
 constexpr size_t kMaxLabel = 40;
 
 // Two characters for each value of 12 bits: half the look-ups of one for 6.
@@ -116,27 +117,67 @@ uint8_t* writePem(uint8_t* target, std::string_view label, View der) {
 
 namespace {
 
-bool isLabelCharacter(char character) {
-  return (character >= 'A' && character <= 'Z') || (character >= '0' && character <= '9') || character == ' ';
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+std::string_view lineAt(std::string_view text, size_t from) {
+  const size_t newline = text.find('\n', from);
+  return text.substr(from, newline == std::string_view::npos ? newline : newline - from);
 }
 
-struct BeginLine {
+// A line without what OpenSSL takes for blanks at its end: control characters and all that is not ASCII.
+std::string_view trimmed(std::string_view line) {
+  const auto isBlank = [](char character) {
+    const auto octet = static_cast<uint8_t>(character);
+    return octet <= ' ' || octet >= 0x80;
+  };
+  while (!line.empty() && isBlank(line.back())) line.remove_suffix(1);
+  return line;
+}
+
+bool endsWithDashes(std::string_view line) {
+  return line.size() >= kBegin.size() + kDashes.size() && line.substr(line.size() - kDashes.size()) == kDashes;
+}
+
+// Where one block stands: what is between its two boundary lines, and the first octet behind it.
+struct PemSpan {
   std::string_view label;
+  std::string_view body;
   size_t end;
+  bool hasEnd;
 };
 
-// The next "-----BEGIN LABEL-----" from `from` on.
-std::optional<BeginLine> findBegin(std::string_view text, size_t from) {
-  for (size_t at = text.find(kBegin, from); at != std::string_view::npos; at = text.find(kBegin, at + 1)) {
-    const size_t labelAt = at + kBegin.size();
-    size_t end = labelAt;
-    while (end < text.size() && isLabelCharacter(text[end])) ++end;
-    const size_t size = end - labelAt;
-    if (size >= 1 && size <= kMaxLabel && text.substr(end, kDashes.size()) == kDashes) {
-      return BeginLine{text.substr(labelAt, size), end + kDashes.size()};
-    }
+// The next block from `from` on. A boundary begins at the beginning of a line, which is `start` or behind a newline, and
+// fills the line.
+std::optional<PemSpan> nextBlock(std::string_view text, size_t start, size_t from) {
+  for (size_t at = text.find(kBegin, from); at != std::string_view::npos; at = text.find(kBegin, at + kBegin.size())) {
+    if (at != start && text[at - 1] != '\n') continue;
+    const std::string_view line = lineAt(text, at);
+    const std::string_view boundary = trimmed(line);
+    if (!endsWithDashes(boundary)) continue;
+    const std::string_view label = boundary.substr(kBegin.size(), boundary.size() - kBegin.size() - kDashes.size());
+    const size_t lineEnd = at + line.size();
+    // The next line with dashes must be this block's end: else a block without one would swallow the one behind it.
+    const size_t newline = text.find("\n-----", lineEnd);
+    if (newline == std::string_view::npos) return PemSpan{label, {}, text.size(), false};
+    const std::string_view endLine = lineAt(text, newline + 1);
+    const std::string end = std::string(kEnd) + std::string(label) + std::string(kDashes);
+    const size_t bodyAt = lineEnd + 1;
+    return PemSpan{label, text.substr(bodyAt, newline + 1 - bodyAt), newline + 1 + endLine.size(),
+                   trimmed(endLine) == end};
   }
   return std::nullopt;
+}
+
+bool isWanted(std::string_view label, const PemLimits& limits) {
+  if (!limits.certificatesAlone) return true;
+  // The second is what OpenSSL wrote before 1998, and still reads.
+  return label == "CERTIFICATE" || label == "X509 CERTIFICATE";
+}
+
+// A line that has lost its breaks holds the content as well, which is not told.
+std::string told(std::string_view label) {
+  if (label.find(kDashes) != std::string_view::npos) return "a block without line breaks";
+  return "a " + std::string(label.substr(0, kMaxLabel)) + " block";
 }
 
 }  // namespace
@@ -149,19 +190,15 @@ Result<std::vector<PemBlock>> readPem(View bytes, const PemLimits& limits) {
     return refuse(std::to_string(bytes.size) + " bytes", "at most " + std::to_string(limits.maxBytes));
   }
   const std::string_view text(reinterpret_cast<const char*>(bytes.data), bytes.size);
+  const size_t start = text.substr(0, kByteOrderMark.size()) == kByteOrderMark ? kByteOrderMark.size() : 0;
   std::vector<PemBlock> blocks;
-  for (auto begin = findBegin(text, 0); begin; begin = findBegin(text, begin->end)) {
-    const std::string label(begin->label);
-    const std::string end = std::string(kEnd) + label + std::string(kDashes);
-    // The next dashes must be this block's end: else a block without end would swallow the one behind it.
-    const size_t endAt = text.find(kDashes, begin->end);
-    if (endAt == std::string_view::npos || text.substr(endAt, end.size()) != end) {
-      return refuse("a " + label + " block without its end", end);
-    }
+  for (auto span = nextBlock(text, start, start); span; span = nextBlock(text, start, span->end)) {
+    if (!span->hasEnd) return refuse(told(span->label) + " without its end", "the line that ends it");
+    if (!isWanted(span->label, limits)) continue;
     if (blocks.size() == limits.maxBlocks) return refuse("more blocks", "at most " + std::to_string(limits.maxBlocks));
-    std::optional<Bytes> der = canonicalBase64(text.substr(begin->end, endAt - begin->end));
-    if (!der) return refuse("a " + label + " block that does not decode", "canonical base64");
-    blocks.push_back({label, std::move(*der)});
+    std::optional<Bytes> der = canonicalBase64(span->body);
+    if (!der) return refuse(told(span->label) + " that does not decode", "canonical base64");
+    blocks.push_back({std::string(span->label), std::move(*der)});
   }
   if (blocks.empty()) return refuse("no PEM block", "at least one");
   return blocks;

@@ -28,11 +28,16 @@ struct PemLimits {
   // The code of every refusal.
   Code code;
   size_t maxBytes;
+  // Of those that are read.
   size_t maxBlocks;
+  // Other blocks than certificates are passed over, and not decoded.
+  bool certificatesAlone = false;
 };
 
-// Reads the blocks of a text from a peer. Text between the blocks is allowed (RFC 7468 §2); headers inside a block are
-// not, and base64 must be the one canonical spelling of its octets (RFC 4648 §3.5). At least one block.
+// Reads the blocks of a text from a peer. Boundaries stand at the beginning of a line; text, comments, a byte order mark,
+// CRLF and blanks at the end of a line do not count, as for OpenSSL and BoringSSL (RFC 7468 §2). Headers inside a block are
+// refused, and base64 must be the canonical spelling of its octets (RFC 4648 §3.5), in lines of any length. At least one
+// block. src/pki/x509/pem-reader.ts reads alike.
 Result<std::vector<PemBlock>> readPem(View text, const PemLimits& limits);
 
 }  // namespace sidecert

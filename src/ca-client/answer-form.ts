@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
-import { pemCertificates } from '../spiffe/index.js';
+import { encodePem, readCertificates } from '../pki/x509/index.js';
 
 /** A chain has a handful of certificates; each parsed one costs time on the event loop. */
 const MAX_ELEMENTS = 32;
@@ -56,24 +56,27 @@ function checkSizes(chain: readonly Buffer[], bundle: Buffer): void {
   }
 }
 
-function certificatesOf(element: Buffer, index: number): string[] {
-  const blocks = pemCertificates(element.toString('latin1'));
-  if (blocks.length === 0) throw invalid(`got no PEM certificate in element ${index + 1}, expected one in each`);
-  return blocks;
+function certificatesOf(element: Buffer, index: number): Buffer[] {
+  return readCertificates(element, {
+    what: `CA answer: element ${index + 1}`,
+    code: 'ERR_CA_RESPONSE_INVALID',
+    maxBytes: MAX_BUNDLE_CHARS,
+    maxBlocks: Number.POSITIVE_INFINITY,
+  });
 }
 
-function isIntermediate(pem: string): boolean {
+function isIntermediate(der: Buffer): boolean {
   let certificate: X509Certificate;
   try {
-    certificate = new X509Certificate(pem);
+    certificate = new X509Certificate(der);
   } catch (cause) {
-    throw invalid('got an intermediate that does not parse, expected an X.509 certificate in PEM', cause);
+    throw invalid('got an intermediate that does not parse, expected an X.509 certificate', cause);
   }
   return !certificate.checkIssued(certificate);
 }
 
-function joined(blocks: readonly string[]): Buffer {
-  return Buffer.from(`${blocks.join('\n')}\n`, 'latin1');
+function joined(certificates: readonly Buffer[]): Buffer {
+  return Buffer.concat(certificates.map((der) => encodePem('CERTIFICATE', der)));
 }
 
 function invalid(message: string, cause?: unknown): IdentityError {

@@ -1,5 +1,6 @@
 import { errorCodeOf } from '../errors/index.js';
-import { encodePem, type HotPath } from '../hotpath/index.js';
+import type { HotPath } from '../hotpath/index.js';
+import { encodePem } from '../pki/x509/index.js';
 import { retryDelayMs, rotateAtMs, systemClock, TimerWheel, type WheelClock } from '../rotation/index.js';
 import type { TlsCertificate } from '../rpc/index.js';
 import { SpiffeId, type TrustDomain } from '../spiffe/index.js';

@@ -2,7 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IdentityError } from '../errors/index.js';
 import { loadPathLength, makeSelfSignedRoot, Signer } from '../hotpath/index.js';
-import { pemCertificates, TrustBundle, type TrustDomain } from '../spiffe/index.js';
+import { readCertificates } from '../pki/x509/index.js';
+import { TrustBundle, type TrustDomain } from '../spiffe/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 import {
   type AuthorityFiles,
@@ -41,6 +42,14 @@ export interface SigningAuthorityOptions {
 /** Another Citadel writes its files within milliseconds; a disk that is busy takes longer to sync them. */
 const LOOK_AGAIN_MS = 100;
 const MAX_LOOKS = 20;
+
+/** The bounds of a trust bundle. */
+const CHAIN_LIMITS = {
+  what: 'cert-chain.pem',
+  code: 'ERR_SIGNER_INVALID',
+  maxBytes: 1024 * 1024,
+  maxBlocks: 100,
+} as const;
 
 /** As Istio's own root; a fresh one is for trials and small meshes, which outlive any shorter one. (reference: Istio C26) */
 const ROOT_LIFE_MS = 10 * 365 * 24 * 3_600_000;
@@ -99,7 +108,7 @@ function loadFrom(directory: string | undefined, files: AuthorityFiles, rules: P
 function loadAuthority(files: AuthorityFiles, rules: PathRules): SigningAuthority {
   const signer = Signer.load(files.caCert, files.caKey);
   const bundle = TrustBundle.parsePem(files.rootCert);
-  const chain = pemCertificates(files.certChain.toString('latin1')).map(parseChainCertificate);
+  const chain = readChain(files.certChain).map(parseChainCertificate);
   const path = findSigningPath(signer.certificate, chain, bundle.list(), rules);
   const intermediatesPem = intermediatesOf(signer.certificate, chain).map(String);
   return {
@@ -121,13 +130,18 @@ function intermediatesOf(signer: X509Certificate, chain: readonly X509Certificat
   return whole.filter((certificate) => !certificate.checkIssued(certificate));
 }
 
-function parseChainCertificate(pem: string, index: number): X509Certificate {
+/** A root that signs itself has an empty chain. (reference: Istio C27) */
+function readChain(pem: Buffer): Buffer[] {
+  return pem.toString('latin1').trim() === '' ? [] : readCertificates(pem, CHAIN_LIMITS);
+}
+
+function parseChainCertificate(der: Buffer, index: number): X509Certificate {
   try {
-    return new X509Certificate(pem);
+    return new X509Certificate(der);
   } catch (cause) {
     throw new IdentityError(
       'ERR_SIGNER_INVALID',
-      `cert-chain.pem: certificate ${index + 1} does not parse, expected an X.509 certificate in PEM`,
+      `cert-chain.pem: certificate ${index + 1} does not parse, expected an X.509 certificate`,
       { cause },
     );
   }

@@ -5,7 +5,6 @@
  * Two implementations give the same answers: `native/`, the addon, and `js/`, by `node:crypto`. {@link chooseHotPath}
  * decides once, at start, which one works. (docs/adr/0008-native-hot-path.md)
  */
-export { encodePem } from './base64-pem.js';
 export { chooseHotPath, HOT_PATH_MODES, type HotPathChoice, type HotPathMode } from './choose-hot-path.js';
 export type {
   CallOptions,
@@ -29,5 +28,5 @@ export { createLoneHotPath } from './lone-hot-path.js';
 export type { PooledHotPathOptions } from './pool.js';
 export { residentThreads } from './resident-threads.js';
 export { makeSelfSignedRoot, type SelfSignedRoot, type SelfSignedRootOptions } from './root-certificate.js';
-export { encodeBundleSecret } from './secret-codec.js';
+export { bundlePemOf, encodeBundleSecret } from './secret-codec.js';
 export { Signer, type SignerMaterial } from './signer.js';

@@ -1,6 +1,6 @@
 import { createHash, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
-import { encodePem } from './base64-pem.js';
+import { encodePem } from '../pki/x509/index.js';
 import { bitString, contextConstructed, sequence, setOfOne, time, unsignedInteger, utf8String } from './der-writer.js';
 import { basicConstraints, caKeyUsage, subjectKeyIdentifier } from './extensions.js';
 import { exportPrivateKey, generateKeyPair } from './js/key-pair.js';

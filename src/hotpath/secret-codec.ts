@@ -1,4 +1,4 @@
-import { type PrivateKeyLabel, pemLength, writePem } from './base64-pem.js';
+import { type PrivateKeyLabel, pemLength, writePem } from '../pki/x509/index.js';
 
 /**
  * Writes the two kinds of `envoy.extensions.transport_sockets.tls.v3.Secret` that we serve, without their `name`
@@ -42,6 +42,18 @@ export function encodeBundleSecret(bundlePem: Buffer): Buffer {
   at = writeDataSourceHeader(secret, at, KEY.validationTrustedCa, bundlePem.length);
   bundlePem.copy(secret, at);
   return secret;
+}
+
+/** The PEM in what {@link encodeBundleSecret} has written, as a view into it. */
+export function bundlePemOf(secret: Buffer): Buffer {
+  let at = 0;
+  // Three messages of one field each, one inside the other: keys and lengths, then the PEM to the end.
+  for (let depth = 0; depth < 3; depth++) {
+    at += 1;
+    while (secret.readUInt8(at) >= 0x80) at += 1;
+    at += 1;
+  }
+  return secret.subarray(at);
 }
 
 /** Length of a field that holds `DataSource{inline_bytes}`. */

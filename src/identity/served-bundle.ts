@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { encodeBundleSecret, type SealedSvid } from '../hotpath/index.js';
+import { bundlePemOf, encodeBundleSecret, type SealedSvid } from '../hotpath/index.js';
 import { TrustBundle } from '../spiffe/index.js';
 import type { BundleContents } from './bundle-contents.js';
 import { afterAnswer, afterTime, nextEndMs, type Roots, servedRoots } from './root-rotation.js';
@@ -86,7 +86,6 @@ function fingerprints(roots: Roots): ReadonlySet<string> {
   return new Set(servedRoots(roots).map(({ fingerprint256 }) => fingerprint256));
 }
 
-/** PEM blocks are found wherever they stand, so also inside the message. */
 function rootsIn({ body }: SecretContent): X509Certificate[] {
-  return TrustBundle.parsePem(body).list();
+  return TrustBundle.parsePem(bundlePemOf(body)).list();
 }

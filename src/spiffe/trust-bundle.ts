@@ -1,9 +1,17 @@
 import { X509Certificate } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
-import { pemCertificates } from './pem-certificates.js';
+import { readCertificates } from '../pki/x509/index.js';
 
 /** A bundle is a handful of roots; a megabyte is far above any real one and bounds what a peer can make us parse. */
 const MAX_BUNDLE_BYTES = 1024 * 1024;
+
+/** The bytes bound the certificates. */
+const LIMITS = {
+  what: 'trust bundle',
+  code: 'ERR_BUNDLE_INVALID',
+  maxBytes: MAX_BUNDLE_BYTES,
+  maxBlocks: Number.POSITIVE_INFINITY,
+} as const;
 
 /**
  * The CA certificates of one trust domain. Never empty, never two of the same certificate, and compared by DER:
@@ -18,19 +26,10 @@ export class TrustBundle {
    *   the text is longer than a megabyte.
    */
   static parsePem(pem: Buffer): TrustBundle {
-    if (pem.length > MAX_BUNDLE_BYTES) {
-      throw new IdentityError(
-        'ERR_BUNDLE_INVALID',
-        `trust bundle: got ${pem.length} bytes, expected at most ${MAX_BUNDLE_BYTES}`,
-      );
-    }
     const certificates = new Map<string, X509Certificate>();
-    for (const block of pemCertificates(pem.toString('latin1'))) {
-      const certificate = parseCertificate(block, certificates.size + 1);
+    for (const [index, der] of readCertificates(pem, LIMITS).entries()) {
+      const certificate = parseCertificate(der, index + 1);
       certificates.set(certificate.fingerprint256, certificate);
-    }
-    if (certificates.size === 0) {
-      throw new IdentityError('ERR_BUNDLE_INVALID', 'trust bundle: got no PEM certificate, expected at least one');
     }
     return new TrustBundle(certificates);
   }
@@ -72,15 +71,22 @@ export class TrustBundle {
   }
 }
 
-function parseCertificate(block: string, position: number): X509Certificate {
+function parseCertificate(der: Buffer, position: number): X509Certificate {
   let certificate: X509Certificate;
   try {
-    certificate = new X509Certificate(block);
+    certificate = new X509Certificate(der);
   } catch (cause) {
     throw new IdentityError(
       'ERR_BUNDLE_INVALID',
-      `trust bundle: certificate ${position} does not parse, expected an X.509 certificate in PEM`,
+      `trust bundle: certificate ${position} does not parse, expected an X.509 certificate`,
       { cause },
+    );
+  }
+  // OpenSSL ignores what follows the certificate.
+  if (certificate.raw.length !== der.length) {
+    throw new IdentityError(
+      'ERR_BUNDLE_INVALID',
+      `trust bundle: certificate ${position}: got bytes behind its end, expected one certificate`,
     );
   }
   if (!certificate.ca) {

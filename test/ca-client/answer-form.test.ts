@@ -1,6 +1,5 @@
 import t from 'tap';
 import { cutAnswer } from '../../src/ca-client/answer-form.js';
-import { pemCertificates } from '../../src/spiffe/index.js';
 import { codeOf, ecKeys } from '../hotpath/pki.js';
 import { TestCa } from '../support/test-ca.js';
 
@@ -52,8 +51,8 @@ const accepted = [
 for (const { name, elements, chain, bundle } of accepted) {
   t.test(`an answer of ${name} is cut into chain and bundle`, async (t) => {
     const answer = cutAnswer(elements.map((element) => Buffer.from(element)));
-    t.same(blocks(answer.chainPem), chain.flatMap(pemCertificates));
-    t.same(blocks(answer.bundlePem), bundle.flatMap(pemCertificates));
+    t.same(blocks(answer.chainPem), chain.flatMap(blocks));
+    t.same(blocks(answer.bundlePem), bundle.flatMap(blocks));
   });
 }
 
@@ -82,6 +81,6 @@ for (const { name, elements } of refused) {
   });
 }
 
-function blocks(pem: Buffer): string[] {
-  return pemCertificates(pem.toString());
+function blocks(pem: Buffer | string): string[] {
+  return pem.toString().match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
 }

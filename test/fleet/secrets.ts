@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { encodePem } from '../../src/hotpath/index.js';
+import { encodePem } from '../../src/pki/x509/index.js';
 import { envoy, google } from '../../src/rpc/index.js';
 import type { ServedSecret } from '../../src/sds/index.js';
 import { ecKeys, pkcs8 } from '../hotpath/pki.js';

@@ -1,7 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
 import { isIssuedBy } from '../../hotpath/index.js';
-import { pemCertificates, SpiffeId, TrustBundle } from '../../spiffe/index.js';
+import { readCertificates } from '../../pki/x509/index.js';
+import { SpiffeId, TrustBundle } from '../../spiffe/index.js';
 import { type ReceivedSecret, readSecret } from '../xds/secret-reader.js';
 
 /** What can be wrong with a secret. */
@@ -88,10 +89,18 @@ function judgeBundle(name: string, pem: Buffer): Verdict {
   }
 }
 
+/** A secret is bounded by the message that it comes in. */
+const CHAIN_LIMITS = {
+  what: 'certificate chain',
+  code: 'ERR_SVID_MALFORMED',
+  maxBytes: Number.POSITIVE_INFINITY,
+  maxBlocks: 100,
+} as const;
+
 /** The certificates in their order; none when one of them does not parse. */
 function parseChain(pem: Buffer): X509Certificate[] {
   try {
-    return pemCertificates(pem.toString('latin1')).map((block) => new X509Certificate(block));
+    return readCertificates(pem, CHAIN_LIMITS).map((der) => new X509Certificate(der));
   } catch {
     return [];
   }

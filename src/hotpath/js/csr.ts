@@ -1,9 +1,9 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
+import { readPem } from '../../pki/x509/index.js';
 import { nothing, sequence } from '../der-writer.js';
 import { GENERAL_NAME } from '../extensions.js';
 import { Oid } from '../oids.js';
-import { readPem } from '../pem-reader.js';
 import { SIGNATURE_ALGORITHMS } from '../signature-algorithm.js';
 import { child, type DerElement, DerError, extensionValue, readDer, Tag, wholeOctets } from './der-reader.js';
 

@@ -1,5 +1,5 @@
 import { sign } from 'node:crypto';
-import { encodePem } from '../base64-pem.js';
+import { encodePem } from '../../pki/x509/index.js';
 import { bitString, contextConstructed, sequence, time, unsignedInteger } from '../der-writer.js';
 import {
   authorityKeyIdentifier,

@@ -1,7 +1,7 @@
 import { type KeyObject, sign } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
+import { encodePem } from '../../pki/x509/index.js';
 import { SpiffeId } from '../../spiffe/index.js';
-import { encodePem } from '../base64-pem.js';
 import { bitString, contextConstructed, printableString, sequence, setOfOne, unsignedInteger } from '../der-writer.js';
 import { subjectAltName, uriName } from '../extensions.js';
 import type { CsrSubject, PreparedKey, PrepareRequest } from '../hot-path.js';

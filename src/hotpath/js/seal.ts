@@ -1,9 +1,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
+import { encodePem, readPem } from '../../pki/x509/index.js';
 import { SpiffeId } from '../../spiffe/index.js';
-import { encodePem } from '../base64-pem.js';
 import type { SealedSvid, SealRequest } from '../hot-path.js';
-import { readPem } from '../pem-reader.js';
 import { encodeCertificateSecret } from '../secret-codec.js';
 import { checkChain } from './chain-check.js';
 import { KnownIssuers } from './known-issuers.js';

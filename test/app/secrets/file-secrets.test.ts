@@ -123,7 +123,7 @@ const bad: readonly { what: string; pair: Partial<Record<keyof Pair, string | Bu
   {
     what: 'no certificate',
     pair: { certPem: '' },
-    reason: /certificate file: got no PEM certificate, expected a chain/,
+    reason: /certificate file: got an empty text, expected a PEM block CERTIFICATE/,
   },
   { what: 'no key', pair: { keyPem: '' }, reason: /key file: got what does not parse, expected one private key/ },
   { what: 'a certificate for a key', pair: { keyPem: good.certPem }, reason: /key file: got what does not parse/ },

@@ -85,7 +85,7 @@ t.test('row 44: ALL has each known domain once with its own roots, and follows t
 
   const ended = TestCa.root('ended root', { notBeforeMs: Date.now() - 7200_000, notAfterMs: Date.now() - 1000 });
   const bad = [
-    { content: 'no certificate', reason: /no PEM certificate/ },
+    { content: 'no certificate', reason: /no PEM block/ },
     { content: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', reason: /does not parse/ },
     { content: ended.certificatePem, reason: /only certificates that have ended/ },
   ];

@@ -1,10 +1,17 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../../errors/index.js';
-import { encodePem } from '../../../hotpath/index.js';
-import { pemCertificates } from '../../../spiffe/index.js';
+import { encodePem, readCertificates } from '../../../pki/x509/index.js';
 
 /** OpenSSL's verifier stops at 100; a chain in a handshake has a few. */
 const MAX_CHAIN_CERTIFICATES = 10;
+
+/** The bytes are those of the largest file that is read. */
+const CHAIN_LIMITS = {
+  what: 'certificate file',
+  code: 'ERR_SECRET_FILE_INVALID',
+  maxBytes: 1024 * 1024,
+  maxBlocks: MAX_CHAIN_CERTIFICATES,
+} as const;
 
 /** Envoy refuses smaller ones. (BoringSSL's TLS in Envoy, reference: SDS 1.9) */
 const MIN_RSA_BITS = 2048;
@@ -42,15 +49,11 @@ export function parseCertificatePair(chain: Buffer, privateKey: Buffer, nowMs: n
 }
 
 function parseChain(pem: Buffer): [X509Certificate, ...X509Certificate[]] {
-  const blocks = pemCertificates(pem.toString('latin1'));
-  if (blocks.length > MAX_CHAIN_CERTIFICATES) {
-    throw invalid('certificate file', `${blocks.length} certificates`, `at most ${MAX_CHAIN_CERTIFICATES}`);
-  }
-  const [leaf, ...others] = blocks.map((block, index) => {
+  const [leaf, ...others] = readCertificates(pem, CHAIN_LIMITS).map((der, index) => {
     try {
-      return new X509Certificate(block);
+      return new X509Certificate(der);
     } catch (cause) {
-      throw invalid(`certificate ${index + 1}`, 'what does not parse', 'an X.509 certificate in PEM', cause);
+      throw invalid(`certificate ${index + 1}`, 'what does not parse', 'an X.509 certificate', cause);
     }
   });
   if (leaf === undefined) throw invalid('certificate file', 'no PEM certificate', 'a chain, leaf first');

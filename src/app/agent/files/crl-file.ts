@@ -1,7 +1,15 @@
 import { IdentityError } from '../../../errors/index.js';
+import { encodePem, readPem } from '../../../pki/x509/index.js';
 import { Asn1, readAsn1 } from './asn1.js';
 
-const BLOCK = /-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]*)-----END X509 CRL-----/g;
+/** The bytes are those of the largest file that is read. */
+const WANTED = {
+  what: 'CRL file',
+  code: 'ERR_SECRET_FILE_INVALID',
+  maxBytes: 1024 * 1024,
+  maxBlocks: 100,
+  labels: ['X509 CRL'],
+} as const;
 
 /** `CertificateList { tbsCertList, signatureAlgorithm, signatureValue }`. (RFC 5280 §5.1) */
 const FORM = [Asn1.sequence, Asn1.sequence, Asn1.bitString];
@@ -12,15 +20,14 @@ const FORM = [Asn1.sequence, Asn1.sequence, Asn1.bitString];
  * @throws IdentityError `ERR_SECRET_FILE_INVALID`.
  */
 export async function parseCrls(pem: Buffer): Promise<Buffer> {
-  const blocks = [...pem.toString('latin1').matchAll(BLOCK)];
-  if (blocks.length === 0) throw invalid('no PEM block X509 CRL', 'at least one');
-  for (const [index, [, base64 = '']] of blocks.entries()) {
-    const list = await readAsn1(Buffer.from(base64, 'base64'));
+  const lists = readPem(pem, WANTED).map(({ der }) => der);
+  for (const [index, der] of lists.entries()) {
+    const list = await readAsn1(der);
     const form = list?.children.map(({ tag }) => tag) ?? [];
     if (form.length === FORM.length && FORM.every((tag, at) => form[at] === tag)) continue;
     throw invalid(`list ${index + 1} that does not parse`, 'a CRL as RFC 5280 has it');
   }
-  return Buffer.from(blocks.map(([block]) => `${block}\n`).join(''), 'latin1');
+  return Buffer.concat(lists.map((der) => encodePem('X509 CRL', der)));
 }
 
 function invalid(got: string, expected: string): IdentityError {

@@ -1,7 +1,6 @@
 import t from 'tap';
-import { encodePem, pemLength } from '../../src/hotpath/base64-pem.js';
-import { readPem } from '../../src/hotpath/pem-reader.js';
-import { codeOf, ecKeys, openssl, pkcs8 } from './pki.js';
+import { encodePem, pemLength, readPem } from '../../../src/pki/x509/index.js';
+import { codeOf, ecKeys, openssl, pkcs8 } from '../../hotpath/pki.js';
 
 t.test('the PEM of a key equals the one of OpenSSL', async (t) => {
   const { privateKey } = ecKeys('P-384');

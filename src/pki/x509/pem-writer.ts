@@ -12,7 +12,7 @@ const PAD = 0x3d;
 /** The code of each of the 64 characters. (RFC 4648 §4) */
 const ALPHABET = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', 'latin1');
 
-export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | PrivateKeyLabel;
+export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'X509 CRL' | PrivateKeyLabel;
 
 export type PrivateKeyLabel = 'PRIVATE KEY' | 'EC PRIVATE KEY' | 'RSA PRIVATE KEY';
 
