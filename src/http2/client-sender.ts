@@ -11,6 +11,7 @@ import {
   writeFrameHeader,
   writeUint32,
 } from './frames.js';
+import { StreamWindows } from './stream-windows.js';
 
 /** Frames are written into pieces of this size: the requests of two dozen calls, with their tokens, go into one. */
 const SLAB_BYTES = 64 * 1024;
@@ -31,9 +32,11 @@ export class ClientSender {
   private used = 0;
   private immediate: NodeJS.Immediate | undefined;
   private window = DEFAULT_WINDOW_BYTES;
-  private initialWindow = DEFAULT_WINDOW_BYTES;
-  /** Streams with content that waits for the window of the connection, or for their own. */
+  private readonly windows = new StreamWindows();
+  /** Streams with content that waits for the window of the connection, and have room in their own. */
   private readonly waiting = new Set<ClientStream>();
+  /** Streams with content that waits for their own window: no room of the connection's is of any use to them. */
+  private readonly blocked = new Set<ClientStream>();
   /** Sent besides requests, since the peer has read all. */
   private besidesRequests = 0;
 
@@ -53,6 +56,7 @@ export class ClientSender {
   stop(): void {
     clearImmediate(this.immediate);
     this.waiting.clear();
+    this.blocked.clear();
   }
 
   /** Whether the peer lets pile up what it brings about itself; to be asked when something of it was read. */
@@ -76,7 +80,6 @@ export class ClientSender {
 
   /** Sends a request: its head now, its content as far as the windows allow, and the rest when they do. */
   request(stream: ClientStream): void {
-    stream.sendWindow = this.initialWindow;
     const block = stream.request.block();
     if (block.length <= DEFAULT_MAX_FRAME_BYTES) {
       const at = this.frame(Frame.headers, Flag.endHeaders, stream.id, block.length);
@@ -89,36 +92,47 @@ export class ClientSender {
 
   /** Gives up what of a stream still waits. */
   forget(stream: ClientStream): void {
-    if (!stream.isSent) this.waiting.delete(stream);
+    if (stream.isSent) return;
+    this.waiting.delete(stream);
+    this.blocked.delete(stream);
   }
 
   /** @throws ConnectionError, StreamError: a window above what it may be. */
   grow(stream: ClientStream | undefined, bytes: number): void {
     if (stream === undefined) {
       this.window = grownWindow(0, this.window, bytes);
-      this.pumpAll();
+      this.pumpWaiting();
       return;
     }
-    stream.sendWindow = grownWindow(stream.id, stream.sendWindow, bytes);
+    this.windows.grow(stream, bytes);
     if (!stream.isSent) this.pump(stream);
   }
 
-  /** Takes over what the peer lets each stream send, the open ones too. @throws ConnectionError. (RFC 9113 §6.9.2) */
-  resize(initialWindowBytes: number, streams: Iterable<ClientStream>): void {
-    const change = initialWindowBytes - this.initialWindow;
-    this.initialWindow = initialWindowBytes;
-    for (const stream of streams) {
-      // By SETTINGS: whatever window they make too large, the fault is the connection's. (RFC 9113 §6.9.2)
-      stream.sendWindow = grownWindow(0, stream.sendWindow, change);
-    }
-    this.pumpAll();
+  /**
+   * Takes over what the peer lets each stream send, the open ones too. Gives how many of them had to be looked at for that.
+   * @throws ConnectionError. (RFC 9113 §6.9.2)
+   */
+  resize(initialWindowBytes: number, streams: Iterable<ClientStream>): number {
+    const lookedAt = this.windows.resize(initialWindowBytes, streams);
+    return lookedAt + this.pumpBlocked();
   }
 
-  private pumpAll(): void {
-    for (const stream of [...this.waiting]) {
+  /** Sends what waits for the window of the connection. Each stream that is looked at gets some of it, or has its own used up. */
+  private pumpWaiting(): void {
+    for (const stream of this.waiting) {
       if (this.window <= 0) return;
       this.pump(stream);
     }
+  }
+
+  /** Looks at all that waited for their own windows; gives how many those were. */
+  private pumpBlocked(): number {
+    let count = 0;
+    for (const stream of this.blocked) {
+      count += 1;
+      this.pump(stream);
+    }
+    return count;
   }
 
   /** Sends what the windows allow of a request's content. */
@@ -127,20 +141,22 @@ export class ClientSender {
     while (!stream.isSent) {
       const left = content.length - stream.sentBytes;
       // A window is below zero when SETTINGS have made it smaller. (RFC 9113 §6.9.2)
-      const room = Math.max(0, Math.min(this.window, stream.sendWindow));
-      const length = Math.min(left, room, DEFAULT_MAX_FRAME_BYTES);
+      const own = this.windows.of(stream);
+      const length = Math.min(left, Math.max(0, Math.min(this.window, own)), DEFAULT_MAX_FRAME_BYTES);
       if (length === 0 && left > 0) {
-        this.waiting.add(stream);
+        (own > 0 ? this.blocked : this.waiting).delete(stream);
+        (own > 0 ? this.waiting : this.blocked).add(stream);
         return;
       }
       stream.isSent = length === left;
       const at = this.frame(Frame.data, stream.isSent ? Flag.endStream : 0, stream.id, length);
       content.copy(this.slab, at, stream.sentBytes, stream.sentBytes + length);
       stream.sentBytes += length;
-      stream.sendWindow -= length;
+      this.windows.use(stream, length);
       this.window -= length;
     }
     this.waiting.delete(stream);
+    this.blocked.delete(stream);
   }
 
   /** Begins a frame; gives the place for its payload. */

@@ -22,8 +22,8 @@ export interface ClientRequest {
 export class ClientStream {
   /** 0 until it is sent. */
   id = 0;
-  /** What we may send. */
-  sendWindow = 0;
+  /** Of what we may send, as {@link StreamWindows} keeps it. */
+  windowChange = 0;
   /** How much of the content has been sent. */
   sentBytes = 0;
   /** All of it has, and that it was all. */
@@ -44,6 +44,7 @@ export class ClientStream {
   rewind(): void {
     this.id = 0;
     this.sentBytes = 0;
+    this.windowChange = 0;
     this.isSent = false;
     this.wasRefused = true;
   }

@@ -11,6 +11,7 @@ import {
 } from './frames.js';
 import type { PeerSettings } from './peer-settings.js';
 import type { ServerStream } from './server-stream.js';
+import { StreamWindows } from './stream-windows.js';
 import type { Outbox, OutboxOwner, Wire } from './wire.js';
 
 /**
@@ -30,10 +31,12 @@ const NUMBER_BYTES = 4;
  */
 export class Sender implements OutboxOwner {
   private window = DEFAULT_WINDOW_BYTES;
-  #initialWindow = DEFAULT_WINDOW_BYTES;
+  private readonly windows = new StreamWindows();
   private maxFrame = DEFAULT_MAX_FRAME_BYTES;
-  /** Streams with content that waits for the window of the connection, or for their own. */
+  /** Streams with content that waits for the window of the connection, and have room in their own. */
   private waiting: Set<ServerStream> | undefined;
+  /** Streams with content that waits for their own window: no room of the connection's is of any use to them. */
+  private blocked: Set<ServerStream> | undefined;
   /** Sent besides content, since the peer has read all. */
   private besidesContent = 0;
 
@@ -42,11 +45,6 @@ export class Sender implements OutboxOwner {
     /** Called when the last of a stream has been sent. */
     private readonly onStreamSent: (stream: ServerStream) => void,
   ) {}
-
-  /** What a new stream may send. */
-  get initialWindow(): number {
-    return this.#initialWindow;
-  }
 
   flush(): void {
     const { outbox } = this.wire;
@@ -92,7 +90,7 @@ export class Sender implements OutboxOwner {
   /** Sends content now, as far as the windows allow; the rest follows when they do. */
   data(stream: ServerStream, head: Buffer, tail: Buffer, onWritten?: () => void): void {
     const length = head.length + tail.length;
-    if (stream.queue === undefined && length <= Math.min(this.window, stream.sendWindow, this.maxFrame)) {
+    if (stream.queue === undefined && length <= Math.min(this.window, this.windows.of(stream), this.maxFrame)) {
       this.frame(stream, length, head, tail, onWritten);
       return;
     }
@@ -116,6 +114,7 @@ export class Sender implements OutboxOwner {
     const { queue } = stream;
     stream.queue = undefined;
     this.waiting?.delete(stream);
+    this.blocked?.delete(stream);
     if (queue !== undefined) for (const { onWritten } of queue) onWritten?.();
   }
 
@@ -123,33 +122,41 @@ export class Sender implements OutboxOwner {
   grow(stream: ServerStream | undefined, bytes: number): void {
     if (stream === undefined) {
       this.window = grownWindow(0, this.window, bytes);
-      this.pumpAll();
+      this.pumpWaiting();
       return;
     }
-    stream.sendWindow = grownWindow(stream.id, stream.sendWindow, bytes);
+    this.windows.grow(stream, bytes);
     if (stream.queue !== undefined) this.pump(stream);
   }
 
-  /** Takes the peer's settings over, for the streams that are open too. (RFC 9113 §6.9.2) */
-  apply({ initialWindowBytes, maxFrameBytes }: PeerSettings, streams: Iterable<ServerStream>): void {
+  /**
+   * Takes the peer's settings over, for the streams that are open too. Gives how many of them had to be looked at for that.
+   * @throws ConnectionError: a window above what it may be. (RFC 9113 §6.9.2)
+   */
+  apply({ initialWindowBytes, maxFrameBytes }: PeerSettings, streams: Iterable<ServerStream>): number {
     this.maxFrame = maxFrameBytes ?? this.maxFrame;
-    if (initialWindowBytes === undefined) return;
-    const change = initialWindowBytes - this.#initialWindow;
-    this.#initialWindow = initialWindowBytes;
-    for (const stream of streams) {
-      // By SETTINGS: whatever window they make too large, the fault is the connection's. (RFC 9113 §6.9.2)
-      stream.sendWindow = grownWindow(0, stream.sendWindow, change);
-    }
-    this.pumpAll();
+    if (initialWindowBytes === undefined) return 0;
+    const lookedAt = this.windows.resize(initialWindowBytes, streams);
+    return lookedAt + this.pumpBlocked();
   }
 
-  private pumpAll(): void {
-    if (this.waiting === undefined) return;
-    for (const stream of [...this.waiting]) {
+  /** Sends what waits for the window of the connection. Each stream that is looked at gets some of it, or has its own used up. */
+  private pumpWaiting(): void {
+    // What is sent can bring about the end of others, which leave the set then.
+    for (const stream of this.waiting ?? []) {
       if (this.window <= 0) return;
-      // What was sent before may have brought about the end of this one.
-      if (stream.queue !== undefined) this.pump(stream);
+      this.pump(stream);
     }
+  }
+
+  /** Looks at all that waited for their own windows; gives how many those were. */
+  private pumpBlocked(): number {
+    let count = 0;
+    for (const stream of this.blocked ?? []) {
+      count += 1;
+      this.pump(stream);
+    }
+    return count;
   }
 
   /** Sends what the windows allow of what waits. */
@@ -160,10 +167,10 @@ export class Sender implements OutboxOwner {
       if (first === undefined) break;
       const left = first.head.length + first.tail.length - first.sent;
       // A window is below zero when SETTINGS have made it smaller. (RFC 9113 §6.9.2)
-      const length = Math.min(left, Math.max(0, Math.min(this.window, stream.sendWindow)), this.maxFrame);
+      const own = this.windows.of(stream);
+      const length = Math.min(left, Math.max(0, Math.min(this.window, own)), this.maxFrame);
       if (length === 0 && left > 0) {
-        this.waiting ??= new Set();
-        this.waiting.add(stream);
+        this.wait(stream, own > 0);
         return;
       }
       const isLast = length === left;
@@ -176,11 +183,19 @@ export class Sender implements OutboxOwner {
       this.frame(stream, length, head, tail, isLast ? first.onWritten : undefined);
     }
     this.waiting?.delete(stream);
+    this.blocked?.delete(stream);
     stream.queue = undefined;
     const { trailers } = stream;
     if (trailers === undefined) return;
     this.headers(stream.id, trailers, true);
     this.onStreamSent(stream);
+  }
+
+  private wait(stream: ServerStream, hasRoom: boolean): void {
+    const [of, other] = hasRoom ? (['waiting', 'blocked'] as const) : (['blocked', 'waiting'] as const);
+    this[other]?.delete(stream);
+    this[of] ??= new Set();
+    this[of].add(stream);
   }
 
   /** Sends a DATA frame, behind what lies in the outbox. */
@@ -192,7 +207,7 @@ export class Sender implements OutboxOwner {
     onWritten: (() => void) | undefined,
   ): void {
     this.window -= length;
-    stream.sendWindow -= length;
+    this.windows.use(stream, length);
     this.wire.send(this.begin(Frame.data, 0, stream.id, length, 0).take(), head, tail, onWritten);
   }
 

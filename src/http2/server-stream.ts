@@ -26,8 +26,8 @@ export interface QueuedData {
  */
 export class ServerStream {
   events: StreamEvents | undefined;
-  /** What we may send. */
-  sendWindow: number;
+  /** Of what we may send, as {@link StreamWindows} keeps it. */
+  windowChange = 0;
   /** What the peer has sent and was not given back yet. */
   receivedBytes = 0;
   /** Of the `content-length` that was announced; below 0 when none was. */
@@ -44,10 +44,7 @@ export class ServerStream {
   constructor(
     readonly id: number,
     private readonly streams: ServerStreams,
-    sendWindow: number,
-  ) {
-    this.sendWindow = sendWindow;
-  }
+  ) {}
 
   /** Which connection of its server it came by. */
   get connectionNumber(): number {

@@ -92,7 +92,7 @@ export class ServerStreams {
       this.closed.add(streamId, 'us');
       throw new StreamError(streamId, ErrorCode.refusedStream, 'got a stream too many');
     }
-    const stream = new ServerStream(streamId, this, this.sender.initialWindow);
+    const stream = new ServerStream(streamId, this);
     stream.isRemoteClosed = isLast;
     this.open.set(streamId, stream);
     if (fields === undefined) {
