@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { inspect } from 'node:util';
+import { SharedBytes } from '../secret-memory/index.js';
 
 /** 16 hex digits: enough that two versions never meet, short enough to read in `sds.default.version_text`. */
 const VERSION_HEX_DIGITS = 16;
@@ -14,18 +15,25 @@ export type SecretKind = 'certificate' | 'validation-context' | 'session-ticket-
 export class SecretContent {
   /** Hash of the content: equal over restarts and replicas. */
   readonly version: string;
+  private readonly memory: SharedBytes;
 
   /** Takes ownership of `body`: a serialised `tls.v3.Secret` without its name. */
   constructor(
     readonly kind: SecretKind,
-    readonly body: Buffer,
+    body: Buffer,
   ) {
     this.version = hash('sha256', body).slice(0, VERSION_HEX_DIGITS);
+    this.memory = new SharedBytes(body);
   }
 
-  /** Overwrites the bytes. Only for content that no stream can ask for any more. */
+  /** To be copied at once: a caller that waits may find it wiped. @throws IdentityError `ERR_INTERNAL` when it is wiped */
+  get body(): Buffer {
+    return this.memory.bytes;
+  }
+
+  /** Overwrites the bytes; {@link body} then throws. Safe to call twice. */
   wipe(): void {
-    this.body.fill(0);
+    this.memory.release();
   }
 
   toJSON(): string {

@@ -24,6 +24,8 @@ async function answer(call: ServedCall, names: readonly string[], { fetcher, enc
   const gone = new AbortController();
   call.onGone(() => gone.abort());
   const caller = { authorization: call.metadata('authorization'), connection: call.connection, peer: call.peer };
-  const { head, release } = encoder.encodeWhole(await fetcher.fetch(names, caller, gone.signal));
+  const { head, release } = await fetcher.fetch({ names, caller, signal: gone.signal }, (secrets) =>
+    encoder.encodeWhole(secrets),
+  );
   call.answerFramed(head, release);
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
 import { FRAME_PREFIX_BYTES, textFieldBytes, WireWriter, writeFramePrefix } from '../rpc/index.js';
+import { SharedBytes } from '../secret-memory/index.js';
 import { type Content, type Contents, REMOVED } from './contents.js';
 import { encodeRemoval, type ResponseLayout, VERSION_KEY } from './response-layout.js';
 import type { ServedSecret } from './secret-source.js';
@@ -21,30 +22,20 @@ const TAIL = Buffer.concat([NONCE_FIELD], TAIL_BYTES);
 
 /**
  * A response without its nonce, as the beginning of a gRPC frame: the same memory for every stream that it goes to. It
- * may hold a key, so it is wiped when the last stream has written it.
+ * may hold a key: it is wiped when the last stream has written it.
  */
-export class SharedResponse {
-  readonly head: Buffer;
+export class SharedResponse extends SharedBytes {
   /** What is in it; outlives the memory. */
   readonly contents: Contents;
-  private users = 1;
 
   constructor(head: Buffer, contents: Contents) {
-    this.head = head;
+    super(head);
     this.contents = contents;
   }
 
-  /** One more will call {@link release}. */
-  use(): this {
-    this.users += 1;
-    return this;
+  get head(): Buffer {
+    return this.bytes;
   }
-
-  /** The last one wipes it. */
-  readonly release = (): void => {
-    this.users -= 1;
-    if (this.users === 0) this.head.fill(0);
-  };
 }
 
 /**

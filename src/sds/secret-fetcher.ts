@@ -13,6 +13,16 @@ export interface SecretFetcherOptions {
   readonly after?: After;
 }
 
+export interface Fetch {
+  readonly names: readonly string[];
+  readonly caller: StreamCaller;
+  /** Ends the wait. */
+  readonly signal: AbortSignal;
+}
+
+/** Makes the answer, at once: the secrets are there until it returns, and may be wiped after that. */
+export type Serialise<T> = (secrets: readonly NamedSecret[]) => T;
+
 /** How long one may wait for a secret that is not there yet: less than the second that Envoy gives a REST poll. */
 const WAIT_MS = 750;
 
@@ -32,10 +42,11 @@ export class SecretFetcher {
   }
 
   /**
+   * What `serialise` makes of the secrets, while the view that they belong to is still open.
    * @throws IdentityError `ERR_REQUEST_INVALID`: nothing is asked for; `ERR_SECRET_UNKNOWN`: none of it can ever be;
    * `ERR_SVID_NOT_READY`: none of it is there yet; and why the source does not serve the caller.
    */
-  async fetch(names: readonly string[], caller: StreamCaller, signal: AbortSignal): Promise<readonly NamedSecret[]> {
+  async fetch<T>({ names, caller, signal }: Fetch, serialise: Serialise<T>): Promise<T> {
     if (names.length === 0) throw new IdentityError('ERR_REQUEST_INVALID', 'resource names: got none, expected one');
     const over = new AbortController();
     const stop = (): void => over.abort();
@@ -44,7 +55,7 @@ export class SecretFetcher {
     try {
       const view = await this.open(caller, over.signal);
       try {
-        return await this.look(view, names, over.signal);
+        return await this.look(view, { names, caller, signal: over.signal }, serialise);
       } finally {
         view.close();
       }
@@ -65,22 +76,33 @@ export class SecretFetcher {
     });
   }
 
-  private look(view: SecretView, names: readonly string[], over: AbortSignal): Promise<readonly NamedSecret[]> {
+  private look<T>(view: SecretView, { names, signal: over }: Fetch, serialise: Serialise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
+      let isAnswered = false;
       const look = (isLast: boolean): void => {
+        if (isAnswered) return;
         const secrets = this.find(view, names);
         const absent = names.filter((name) => !secrets.some((secret) => secret.name === name));
         const isHopeless = absent.every((name) => view.isImpossible?.(name) === true);
         if (!isHopeless && !isLast) return;
-        if (secrets.length > 0) resolve(secrets);
+        isAnswered = true;
+        if (secrets.length > 0) resolve(serialise(secrets));
         else reject(isHopeless ? unknown(names) : notReady('the secret is not there yet'));
       };
+      // It is called by those who change secrets, and they must not hear of its errors.
+      const lookOrReject = (isLast: boolean): void => {
+        try {
+          look(isLast);
+        } catch (error) {
+          reject(error);
+        }
+      };
       view.subscribe({
-        changed: () => look(false),
+        changed: () => lookOrReject(false),
         end: (reason) => reject(reason ?? notReady('the caller has to start anew')),
       });
-      over.addEventListener('abort', () => look(true), { once: true });
-      look(over.aborted);
+      over.addEventListener('abort', () => lookOrReject(true), { once: true });
+      lookOrReject(over.aborted);
     });
   }
 

@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 import t from 'tap';
 import { IdentityError } from '../../src/errors/index.js';
 import { openChannel } from '../../src/rpc/index.js';
+import { certificateSecret } from '../support/fake-secret-source.js';
 import { decodeResponse, encodeRequest } from '../support/sds-client.js';
 import { serveSds } from './serve.js';
 
@@ -90,4 +91,28 @@ t.test('a caller that goes away waits no longer', async (t) => {
   await t.rejects(answer, { code: status.CANCELLED });
   while (source.openViews > 0) await new Promise(setImmediate);
   t.equal(source.openViews, 0);
+});
+
+t.test('an answer has the content of secrets that are wiped when their view closes', async (t) => {
+  const { source, fetch } = await serveFetch(t);
+  source.wipesWhenClosed = true;
+  source.setSecrets({ file: certificateSecret('a chain') });
+  const [secret] = (await fetch(['file'])).secrets;
+  t.equal(Buffer.from(secret?.tlsCertificate?.certificateChain?.inlineBytes ?? []).toString(), 'a chain');
+});
+
+t.test('a secret that cannot be read ends its fetch alone', async (t) => {
+  const { source, fetch } = await serveFetch(t);
+  const wiped = certificateSecret('a chain');
+  const unreadable = {
+    ...{ version: wiped.version, kind: 'certificate' as const },
+    get body(): Buffer {
+      throw new IdentityError('ERR_INTERNAL', 'wiped');
+    },
+  };
+  const answer = fetch(['late']);
+  while (source.openViews === 0) await new Promise(setImmediate);
+  source.setSecrets({ late: unreadable, other: wiped });
+  await t.rejects(answer, { code: status.INTERNAL });
+  t.same((await fetch(['other'])).names, ['other']);
 });

@@ -34,6 +34,8 @@ export class FakeSecretSource implements SecretSource {
   /** Names that can never have a secret. */
   readonly impossible = new Set<string>();
   openViews = 0;
+  /** Whether the secrets belong to their views, as those of files do: the last view that closes wipes them. */
+  wipesWhenClosed = false;
 
   async open(caller: StreamCaller, gone: () => EndSignal): Promise<SecretView> {
     this.callers.push(caller);
@@ -54,6 +56,7 @@ export class FakeSecretSource implements SecretSource {
         isOpen = false;
         this.openViews -= 1;
         if (events !== undefined) this.#subscribers.delete(events);
+        if (this.wipesWhenClosed && this.openViews === 0) for (const { body } of this.#secrets.values()) body.fill(0);
       },
     };
   }

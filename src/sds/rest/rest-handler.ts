@@ -23,6 +23,9 @@ export interface RestHandlerOptions {
 /** Where Envoy polls for secrets. (envoy.service.secret.v3, `google.api.http`) */
 const PATH = '/v3/discovery:secrets';
 
+/** Why there is nothing to send: the caller may not have it, or has it. */
+type Refusal = 'forbidden' | 'known';
+
 /** What HTTP calls a status of gRPC; whatever is not here is our own fault. (google.rpc.Code) */
 const HTTP_STATUS: Readonly<Partial<Record<status, number>>> = {
   [status.INVALID_ARGUMENT]: 400,
@@ -50,11 +53,14 @@ export function restHandler(options: RestHandlerOptions): RequestListener {
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const caller = { authorization: authorizationOf(request), connection: connectionOf(request) };
-    const secrets = await fetcher.fetch(names, caller, gone.signal);
-    const allowed = serves === 'keys' ? secrets : secrets.filter(isBundle);
-    if (allowed.length === 0) refuse(response, 403, 'only trust bundles are served here');
-    else if (version === versionOf(allowed)) response.writeHead(304).end();
-    else send(response, writeDiscoveryResponse(allowed, controlPlaneIdentifier));
+    const json = await fetcher.fetch({ names, caller, signal: gone.signal }, (secrets): Buffer | Refusal => {
+      const allowed = serves === 'keys' ? secrets : secrets.filter(isBundle);
+      if (allowed.length === 0) return 'forbidden';
+      return version === versionOf(allowed) ? 'known' : writeDiscoveryResponse(allowed, controlPlaneIdentifier);
+    });
+    if (json === 'forbidden') refuse(response, 403, 'only trust bundles are served here');
+    else if (json === 'known') response.writeHead(304).end();
+    else send(response, json);
   };
 
   return (request, response) => {
