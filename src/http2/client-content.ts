@@ -3,7 +3,7 @@ import type { ClientSender } from './client-sender.js';
 import type { ClientStream } from './client-stream.js';
 import type { ClientStreams } from './client-streams.js';
 import { ConnectionError, ErrorCode, StreamError } from './errors.js';
-import type { FloodGuard } from './flood-guard.js';
+import { Cost, type FloodGuard, SMALL_DATA_BYTES } from './flood-guard.js';
 import { contentBytesOf } from './frame-checks.js';
 import { Flag, Frame } from './frames.js';
 
@@ -34,12 +34,14 @@ export class ClientContent {
     if (!this.streams.hasBegun(streamId)) {
       throw new ConnectionError(ErrorCode.protocolError, 'got DATA for a stream that never began');
     }
-    if (contentBytes === 0 && (flags & Flag.endStream) === 0) this.guard.count();
+    if (contentBytes < SMALL_DATA_BYTES && (flags & Flag.endStream) === 0) {
+      this.guard.charge(contentBytes === 0 ? Cost.event : Cost.part);
+    }
     this.takeFromWindow(frameBytes);
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
       // We may have ended it, and the peer not know yet.
-      this.guard.count();
+      this.guard.charge();
       return;
     }
     takeFromStream(stream, frameBytes, contentBytes);

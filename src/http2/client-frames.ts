@@ -3,7 +3,7 @@ import { MAX_RESPONSE_LIST_BYTES } from './client-options.js';
 import type { ClientSender } from './client-sender.js';
 import type { ClientStreams } from './client-streams.js';
 import { ConnectionError, ErrorCode, StreamError } from './errors.js';
-import type { FloodGuard } from './flood-guard.js';
+import { costOfBlock, costOfSettings, type FloodGuard } from './flood-guard.js';
 import { expectBytes, expectConnection, readIncrement } from './frame-checks.js';
 import { FrameReader, type FrameSink } from './frame-reader.js';
 import { encodeFrame, Flag, Frame, uint31, uint32 } from './frames.js';
@@ -56,6 +56,9 @@ export class ClientFrames implements FrameSink {
     this.isOver = true;
   }
 
+  /** There is one connection to a CA, or two: nobody waits for its turn behind it. */
+  readonly isTurnOver = false;
+
   frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     if (this.isOver) return;
     this.expect(type, flags);
@@ -64,6 +67,7 @@ export class ClientFrames implements FrameSink {
     } catch (error) {
       this.ended(error);
     }
+    this.guard.check();
   }
 
   beginData(flags: number, streamId: number, length: number): void {
@@ -86,6 +90,7 @@ export class ClientFrames implements FrameSink {
     } catch (error) {
       this.ended(error);
     }
+    this.guard.check();
   }
 
   private ended(error: unknown): void {
@@ -115,7 +120,7 @@ export class ClientFrames implements FrameSink {
       case Frame.resetStream:
         this.expectBegun(streamId);
         expectBytes(end - start, 4, 'RST_STREAM');
-        this.guard.count();
+        this.guard.charge();
         this.streams.takeReset(streamId, uint32(bytes, start));
         break;
       case Frame.settings:
@@ -129,7 +134,7 @@ export class ClientFrames implements FrameSink {
       case Frame.goAway:
         expectConnection(streamId);
         if (end - start < 8) throw new ConnectionError(ErrorCode.frameSizeError, 'got a part of GOAWAY');
-        this.guard.count();
+        this.guard.charge();
         this.streams.goAway(uint31(bytes, start));
         break;
       case Frame.windowUpdate:
@@ -137,7 +142,7 @@ export class ClientFrames implements FrameSink {
         break;
       default:
         // PRIORITY says nothing to a client; unknown frames are to be ignored. (RFC 9113 §4.1, §5.3.2)
-        this.guard.count();
+        this.guard.charge();
         break;
     }
   }
@@ -145,11 +150,14 @@ export class ClientFrames implements FrameSink {
   private takeHeaders(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     this.expectBegun(streamId);
     const block = this.blocks.take(type, flags, streamId, bytes, start, end);
+    // Of a block in many parts each is kept.
+    if (type === Frame.continuation) this.guard.charge();
     if (block === undefined) return;
     // Whoever it is for: later blocks may refer to its fields.
     const fields = this.decode(block.bytes);
+    this.guard.charge(costOfBlock(block.bytes.length, this.decoder.fieldsRead));
     const stream = this.streams.get(streamId);
-    if (stream === undefined) this.guard.count();
+    if (stream === undefined) this.guard.charge();
     else this.streams.takeHeaders(stream, block, fields);
   }
 
@@ -164,16 +172,17 @@ export class ClientFrames implements FrameSink {
 
   private takeSettings(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     expectConnection(streamId);
-    this.guard.count();
     if (flags & Flag.ack) {
+      this.guard.charge();
       if (end > start) throw new ConnectionError(ErrorCode.frameSizeError, 'got an ACK of SETTINGS with settings');
       return;
     }
-    const { initialWindowBytes, maxConcurrentStreams, enablesPush } = readPeerSettings(bytes, start, end);
+    const { entries, initialWindowBytes, maxConcurrentStreams, enablesPush } = readPeerSettings(bytes, start, end);
     // A server may only say that it does not. (RFC 9113 §6.5.2)
     if (enablesPush) throw new ConnectionError(ErrorCode.protocolError, 'got ENABLE_PUSH 1 from a server');
     this.sender.frames(SETTINGS_ACK);
-    if (initialWindowBytes !== undefined) this.sender.resize(initialWindowBytes, this.streams.all());
+    const lookedAt = initialWindowBytes === undefined ? 0 : this.sender.resize(initialWindowBytes, this.streams.all());
+    this.guard.charge(costOfSettings(entries, lookedAt));
     // Whoever names no limit at first has none.
     if (maxConcurrentStreams !== undefined) this.streams.allow(maxConcurrentStreams);
     else if (!this.hasSettings) this.streams.allow(Number.POSITIVE_INFINITY);
@@ -183,14 +192,14 @@ export class ClientFrames implements FrameSink {
   private takePing(flags: number, streamId: number, payload: Buffer): void {
     expectConnection(streamId);
     expectBytes(payload.length, 8, 'PING');
-    this.guard.count();
+    this.guard.charge();
     if (flags & Flag.ack) this.onPong();
     else this.sender.frames(encodeFrame(Frame.ping, Flag.ack, 0, payload));
   }
 
   private takeWindowUpdate(streamId: number, bytes: Buffer, start: number, length: number): void {
     if (streamId > 0) this.expectBegun(streamId);
-    this.guard.count();
+    this.guard.charge();
     const increment = readIncrement(streamId, bytes, start, length);
     const stream = this.streams.get(streamId);
     if (streamId === 0 || stream !== undefined) this.sender.grow(stream, increment);

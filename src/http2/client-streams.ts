@@ -85,7 +85,7 @@ export class ClientStreams {
       const head = readResponseHead(id, fields);
       if (head.status < 200) {
         if (isLast) throw new StreamError(id, ErrorCode.protocolError, 'got the end behind an interim response');
-        this.guard.count();
+        this.guard.charge();
         return;
       }
       stream.hasHead = true;
@@ -115,7 +115,7 @@ export class ClientStreams {
 
   /** Ends a stream for the peer's fault. @throws ConnectionError of too many faults. */
   reset({ streamId, code }: StreamError): void {
-    this.guard.count();
+    this.guard.charge();
     const stream = this.open.get(streamId);
     if (stream === undefined) return;
     this.sender.numberFrame(Frame.resetStream, streamId, code);

@@ -1,42 +1,93 @@
 import { ConnectionError, ErrorCode } from './errors.js';
 
 /**
- * What costs us something and brings a peer nothing: as much is let pass as a gateway of thousands of secrets brings about
- * in a moment, when it begins, or gives up, all of its streams.
+ * What a peer may bring about of that which is of no use to it: 100 ms of a core. As much is let pass as a gateway of thousands
+ * of secrets brings about in a moment, when it begins, or gives up, all of its streams.
  */
-const MAX_COUNT = 20_000;
+const MAX_COST = 200_000;
 
-/** In which it may come: above 2 000 a second a peer keeps us busy for no purpose. */
+/** In which it may come: above that a peer keeps one hundredth of a core busy for no purpose. */
 const PERIOD_MS = 10_000;
 
+/** For how long a connection is read at a time: about a millisecond. Then others have their turn. */
+const TURN_COST = 2000;
+
+/** What a client of many streams puts into a header list, with all that proxies add. More fields than these are its own idea. */
+const USUAL_FIELDS = 32;
+
+/** What events cost, in units of about half a microsecond of a core when the code for it is hot, and five when it is cold. */
+export const Cost = {
+  /** A frame that brings nothing, the beginning of a stream, or of a message. */
+  event: 10,
+  /** A DATA frame of a few bytes. */
+  part: 1,
+  /** Looking at one stream for a change of its window. */
+  stream: 2,
+} as const;
+
+/** DATA frames of fewer bytes cost more for their number than for their bytes. */
+export const SMALL_DATA_BYTES = 1024;
+
 /** An honest peer answers each of our messages: with an ACK, two WINDOW_UPDATEs, and grpc-core with a PING. */
-const FORGIVEN_PER_MESSAGE = 4;
+const FORGIVEN_PER_MESSAGE = 4 * Cost.event;
+
+/** Of a header block beyond what {@link Cost.event} has for it: by the fields that it decodes to, and by its bytes. */
+export function costOfBlock(bytes: number, fields: number): number {
+  return (Math.max(0, fields - USUAL_FIELDS) >>> 2) + (bytes >>> 12);
+}
+
+/** Of a SETTINGS frame, by its entries and by the streams that had to be looked at for it. */
+export function costOfSettings(entries: number, streams: number): number {
+  return Cost.event + (entries >>> 3) + streams * Cost.stream;
+}
 
 /**
- * Tells a flood of PING, SETTINGS, RST_STREAM, PRIORITY, of empty frames, requests or messages from what an honest peer
- * sends. Looks at the clock once in many only. (RFC 9113 §10.5; CVE-2019-9512 and its like, CVE-2023-44487)
+ * Weighs what a peer sends by the work that it makes: tells a flood of PING, SETTINGS, RST_STREAM, PRIORITY, of empty frames,
+ * requests or messages from what an honest peer sends, and says when a connection has been read for long enough at a time. Looks
+ * at the clock once in many events only. (RFC 9113 §10.5; CVE-2019-9512 and its like, CVE-2023-44487)
  */
 export class FloodGuard {
-  #count = 0;
+  private cost = 0;
+  private turnCost = 0;
   private sinceMs: number;
 
   constructor(private readonly now: () => number) {
     this.sinceMs = now();
   }
 
-  /** Counts one. @throws ConnectionError when it is too much. */
-  count(): void {
-    this.#count += 1;
-    if (this.#count < MAX_COUNT) return;
-    const nowMs = this.now();
-    const isFlood = nowMs - this.sinceMs < PERIOD_MS;
-    this.#count = 0;
-    this.sinceMs = nowMs;
-    if (isFlood) throw new ConnectionError(ErrorCode.enhanceYourCalm, 'got a flood of frames or messages');
+  /** Something has come that is of no use to an honest peer in such numbers. */
+  charge(cost: number = Cost.event): void {
+    this.cost += cost;
+    this.turnCost += cost;
+  }
+
+  /** Something has come that is work, and that an honest peer sends, too: it counts for the turn alone. */
+  spend(cost: number): void {
+    this.turnCost += cost;
   }
 
   /** We have sent a message: what it brings about is not the peer's idea. */
   forgive(): void {
-    this.#count = Math.max(0, this.#count - FORGIVEN_PER_MESSAGE);
+    this.cost = Math.max(0, this.cost - FORGIVEN_PER_MESSAGE);
+  }
+
+  /** To be called behind each frame. @throws ConnectionError when what has come is a flood. */
+  check(): void {
+    if (this.cost < MAX_COST) return;
+    const nowMs = this.now();
+    const isFlood = nowMs - this.sinceMs < PERIOD_MS;
+    this.cost = 0;
+    this.sinceMs = nowMs;
+    if (isFlood) throw new ConnectionError(ErrorCode.enhanceYourCalm, 'got a flood of frames or messages');
+  }
+
+  /** The connection is read, from now on for a turn. */
+  beginTurn(): void {
+    this.turnCost = 0;
+  }
+
+  /** It has been read for long enough. */
+  get isTurnOver(): boolean {
+    return this.turnCost >= TURN_COST;
   }
 }

@@ -3,6 +3,8 @@ import { DEFAULT_MAX_FRAME_BYTES, Flag, FRAME_HEADER_BYTES, Frame, uint31 } from
 
 /** Takes what {@link FrameReader} reads. */
 export interface FrameSink {
+  /** No further frame is to be read now: {@link FrameReader.readOn} goes on. */
+  readonly isTurnOver: boolean;
   /** A whole frame; its payload is `bytes` from `start` to `end`, valid during the call alone. */
   frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void;
   /** A DATA frame without padding begins: `length` bytes of it come by {@link data}. */
@@ -23,12 +25,18 @@ export class FrameReader {
   /** How much of a DATA frame is still to come. */
   private dataLeft = 0;
   private isInData = false;
+  #isPaused = false;
 
   constructor(private readonly sink: FrameSink) {}
 
   /** A frame has begun and not ended. */
   get isInFrame(): boolean {
     return this.isInData || this.kept !== undefined;
+  }
+
+  /** The turn was over before all had been read. */
+  get isPaused(): boolean {
+    return this.#isPaused;
   }
 
   /** @throws ConnectionError when a frame is longer than we allow, and whatever the sink throws. */
@@ -38,12 +46,20 @@ export class FrameReader {
       this.read(bytes, start, end);
       return;
     }
-    this.kept = undefined;
-    const whole = Buffer.concat([kept, bytes.subarray(start, end)]);
-    this.read(whole, 0, whole.length);
+    this.kept = Buffer.concat([kept, bytes.subarray(start, end)]);
+    if (!this.#isPaused) this.readOn();
   }
 
-  private read(bytes: Buffer, start: number, end: number): void {
+  /** Reads what was left when the turn was over. @throws as {@link push}. */
+  readOn(): void {
+    const kept = this.kept;
+    this.kept = undefined;
+    this.#isPaused = false;
+    if (kept !== undefined) this.read(kept, 0, kept.length, true);
+  }
+
+  /** `isOurs`: the memory is not used anew when this returns. */
+  private read(bytes: Buffer, start: number, end: number, isOurs = false): void {
     let at = start;
     for (;;) {
       if (this.isInData) {
@@ -51,6 +67,10 @@ export class FrameReader {
         if (this.isInData) return;
       }
       if (end - at < FRAME_HEADER_BYTES) break;
+      if (this.sink.isTurnOver) {
+        this.#isPaused = true;
+        break;
+      }
       // All by hand: this is run for each frame that comes, by code that may have hardly run yet.
       const length = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
       if (length > DEFAULT_MAX_FRAME_BYTES) {
@@ -71,7 +91,7 @@ export class FrameReader {
       this.sink.frame(type, flags, streamId, bytes, at + FRAME_HEADER_BYTES, frameEnd);
       at = frameEnd;
     }
-    if (at < end) this.kept = Buffer.from(bytes.subarray(at, end));
+    if (at < end) this.kept = isOurs ? bytes.subarray(at, end) : Buffer.from(bytes.subarray(at, end));
   }
 
   private readData(bytes: Buffer, start: number, end: number): number {

@@ -17,9 +17,15 @@ const TABLE_SIZE = 0x20;
 export class HeaderDecoder {
   /** Made when a peer uses it. */
   private table: DynamicTable | undefined;
+  #fieldsRead = 0;
 
   /** `limitBytes` is what was agreed by SETTINGS_HEADER_TABLE_SIZE. */
   constructor(private readonly limitBytes: number = DEFAULT_TABLE_BYTES) {}
+
+  /** How many the last block had, those that were too many for its list too. */
+  get fieldsRead(): number {
+    return this.#fieldsRead;
+  }
 
   /** Entries of the dynamic table. */
   get tableEntries(): number {
@@ -41,6 +47,7 @@ export class HeaderDecoder {
     const fields: HeaderField[] = [];
     const reader = new BlockReader(block);
     let listBytes = 0;
+    this.#fieldsRead = 0;
     while (reader.at < block.length) {
       const first = block[reader.at] ?? 0;
       let field: HeaderField;
@@ -56,6 +63,7 @@ export class HeaderDecoder {
       } else {
         field = this.literal(reader, 0x0f);
       }
+      this.#fieldsRead += 1;
       listBytes += fieldBytes(field);
       if (listBytes <= maxListBytes) fields.push(field);
     }

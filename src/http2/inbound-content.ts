@@ -1,5 +1,5 @@
 import { ConnectionError, ErrorCode, StreamError } from './errors.js';
-import type { FloodGuard } from './flood-guard.js';
+import { Cost, type FloodGuard, SMALL_DATA_BYTES } from './flood-guard.js';
 import { contentBytesOf } from './frame-checks.js';
 import { Flag, Frame } from './frames.js';
 import type { Sender } from './sender.js';
@@ -31,7 +31,9 @@ export class InboundContent {
   begin(flags: number, streamId: number, frameBytes: number, contentBytes: number): void {
     this.stream = undefined;
     this.flags = flags;
-    if (contentBytes === 0 && (flags & Flag.endStream) === 0) this.guard.count();
+    if (contentBytes < SMALL_DATA_BYTES && (flags & Flag.endStream) === 0) {
+      this.guard.charge(contentBytes === 0 ? Cost.event : Cost.part);
+    }
     this.stream = this.streamFor(streamId, frameBytes, contentBytes);
   }
 
@@ -69,7 +71,7 @@ export class InboundContent {
     this.takeFromWindow(frameBytes);
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
-      this.guard.count();
+      this.guard.charge();
       if (this.streams.whoClosed(streamId) === 'us') return undefined;
       throw new StreamError(streamId, ErrorCode.streamClosed, 'got DATA for a stream that is closed');
     }

@@ -1,5 +1,5 @@
 import { ConnectionError, ErrorCode, StreamError } from './errors.js';
-import type { FloodGuard } from './flood-guard.js';
+import { costOfSettings, type FloodGuard } from './flood-guard.js';
 import { expectBytes, expectConnection, readIncrement } from './frame-checks.js';
 import { FrameReader, type FrameSink } from './frame-reader.js';
 import * as frames from './frames.js';
@@ -44,9 +44,23 @@ export class InboundFrames implements FrameSink {
     return this.headers.isOpen || this.reader.isInFrame ? 1 + this.framesRead : 0;
   }
 
+  /** The turn was over before all had been read. */
+  get isPaused(): boolean {
+    return this.reader.isPaused;
+  }
+
+  get isTurnOver(): boolean {
+    return this.guard.isTurnOver;
+  }
+
   /** @throws ConnectionError. */
   read(bytes: Buffer, start: number, end: number): void {
     this.reader.push(bytes, start, end);
+  }
+
+  /** Goes on behind the last turn. @throws ConnectionError. */
+  readOn(): void {
+    this.reader.readOn();
   }
 
   frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
@@ -57,6 +71,7 @@ export class InboundFrames implements FrameSink {
     } catch (error) {
       this.ended(error);
     }
+    this.guard.check();
   }
 
   beginData(flags: number, streamId: number, length: number): void {
@@ -79,6 +94,7 @@ export class InboundFrames implements FrameSink {
     } catch (error) {
       this.ended(error);
     }
+    this.guard.check();
   }
 
   private ended(error: unknown): void {
@@ -115,7 +131,7 @@ export class InboundFrames implements FrameSink {
       case Frame.resetStream:
         this.expectBegun(streamId);
         expectBytes(end - start, 4, 'RST_STREAM');
-        this.guard.count();
+        this.guard.charge();
         this.streams.takeReset(streamId);
         break;
       case Frame.settings:
@@ -129,14 +145,14 @@ export class InboundFrames implements FrameSink {
       case Frame.goAway:
         expectConnection(streamId);
         if (end - start < 8) throw new ConnectionError(ErrorCode.frameSizeError, 'got a part of GOAWAY');
-        this.guard.count();
+        this.guard.charge();
         break;
       case Frame.windowUpdate:
         this.takeWindowUpdate(streamId, bytes, start, end - start);
         break;
       default:
         // Unknown frames are to be ignored. (RFC 9113 §4.1)
-        this.guard.count();
+        this.guard.charge();
         break;
     }
   }
@@ -144,7 +160,7 @@ export class InboundFrames implements FrameSink {
   /** Priorities are not kept, nor what they depend on; only checked for their form. (RFC 9113 §5.3.2, §6.3) */
   private takePriority(streamId: number, payload: Buffer): void {
     if (streamId === 0) throw new ConnectionError(ErrorCode.protocolError, 'got PRIORITY without a stream');
-    this.guard.count();
+    this.guard.charge();
     if (payload.length !== 5) throw new StreamError(streamId, ErrorCode.frameSizeError, 'got PRIORITY of another size');
     if (frames.uint31(payload, 0) === streamId) {
       throw new StreamError(streamId, ErrorCode.protocolError, 'got a stream that depends on itself');
@@ -153,25 +169,26 @@ export class InboundFrames implements FrameSink {
 
   private takeSettings(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     expectConnection(streamId);
-    this.guard.count();
     if (flags & Flag.ack) {
+      this.guard.charge();
       if (end > start) throw new ConnectionError(ErrorCode.frameSizeError, 'got an ACK of SETTINGS with settings');
       return;
     }
-    this.sender.apply(readPeerSettings(bytes, start, end), this.streams.all());
+    const settings = readPeerSettings(bytes, start, end);
+    this.guard.charge(costOfSettings(settings.entries, this.sender.apply(settings, this.streams.all())));
     this.sender.frames(SETTINGS_ACK);
   }
 
   private takePing(flags: number, streamId: number, payload: Buffer): void {
     expectConnection(streamId);
     expectBytes(payload.length, 8, 'PING');
-    this.guard.count();
+    this.guard.charge();
     if ((flags & Flag.ack) === 0) this.sender.frames(frames.encodeFrame(Frame.ping, Flag.ack, 0, payload));
   }
 
   private takeWindowUpdate(streamId: number, bytes: Buffer, start: number, length: number): void {
     if (streamId > 0) this.expectBegun(streamId);
-    this.guard.count();
+    this.guard.charge();
     const increment = readIncrement(streamId, bytes, start, length);
     if (streamId === 0) {
       this.sender.grow(undefined, increment);

@@ -1,5 +1,5 @@
 import { ConnectionError, ErrorCode } from './errors.js';
-import type { FloodGuard } from './flood-guard.js';
+import { Cost, costOfBlock, type FloodGuard } from './flood-guard.js';
 import * as frames from './frames.js';
 import { Flag, Frame } from './frames.js';
 import { HeaderBlocks } from './header-blocks.js';
@@ -27,9 +27,14 @@ export class InboundHeaders {
   take(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     if (streamId % 2 === 0) throw new ConnectionError(ErrorCode.protocolError, 'got a stream that no client may begin');
     const block = this.blocks.take(type, flags, streamId, bytes, start, end);
+    // Of a block in many parts each is kept.
+    if (type === Frame.continuation) this.guard.charge();
     if (block === undefined) return;
     // Whatever else is wrong with it: later blocks may refer to its fields.
     const fields = this.decode(block.bytes);
+    const { fieldsRead } = this.decoder;
+    this.guard.charge(costOfBlock(block.bytes.length, fieldsRead));
+    this.guard.spend(Cost.event + fieldsRead);
     if (type === Frame.headers && dependsOnItself(flags, streamId, bytes, start)) this.streams.refuse(streamId);
     const stream = this.streams.get(streamId);
     if (stream !== undefined) this.streams.takeTrailers(stream, block, fields);
@@ -49,7 +54,7 @@ export class InboundHeaders {
   private meetClosed(streamId: number): void {
     switch (this.streams.whoClosed(streamId)) {
       case 'us':
-        this.guard.count();
+        this.guard.charge();
         return;
       case 'peer':
         throw new ConnectionError(ErrorCode.streamClosed, 'got HEADERS for a stream that is closed');

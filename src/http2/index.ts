@@ -6,6 +6,7 @@ export { ClientConnection, type ClientConnectionOptions } from './client-connect
 export type { ClientWire } from './client-options.js';
 export type { ClientRequest, ClientStream } from './client-stream.js';
 export { ConnectionError, ErrorCode, StreamError } from './errors.js';
+export { Cost } from './flood-guard.js';
 export {
   DEFAULT_MAX_FRAME_BYTES,
   DEFAULT_WINDOW_BYTES,
@@ -30,6 +31,7 @@ export { type HeaderBlock, HeaderBlocks } from './header-blocks.js';
 export { HeaderDecoder } from './header-decoder.js';
 export type { HeaderField } from './header-table.js';
 export { encodeHeaderBlock, fieldValue } from './hpack.js';
+export { type QueuedReader, ReadQueue } from './read-queue.js';
 export type { RequestHead } from './request-head.js';
 export { ServerConnection } from './server-connection.js';
 export { type ConnectionEnd, type ServerConnectionOptions, serverOpening } from './server-options.js';

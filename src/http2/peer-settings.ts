@@ -3,6 +3,8 @@ import { DEFAULT_MAX_FRAME_BYTES, LARGEST_MAX_FRAME_BYTES, MAX_WINDOW_BYTES, Set
 
 /** Those of a peer's settings that matter to who sends to it; what it did not name is `undefined`. */
 export interface PeerSettings {
+  /** How many there were, unknown ones too. */
+  readonly entries: number;
   readonly initialWindowBytes: number | undefined;
   readonly maxFrameBytes: number | undefined;
   readonly maxConcurrentStreams: number | undefined;
@@ -48,5 +50,6 @@ export function readPeerSettings(bytes: Buffer, start: number, end: number): Pee
         break;
     }
   }
-  return { initialWindowBytes, maxFrameBytes, maxConcurrentStreams, enablesPush };
+  const entries = (end - start) / ENTRY_BYTES;
+  return { entries, initialWindowBytes, maxFrameBytes, maxConcurrentStreams, enablesPush };
 }

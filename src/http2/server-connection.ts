@@ -3,6 +3,7 @@ import { FloodGuard } from './flood-guard.js';
 import * as frames from './frames.js';
 import { InboundFrames } from './inbound-frames.js';
 import { Preface } from './preface.js';
+import type { QueuedReader } from './read-queue.js';
 import { Sender } from './sender.js';
 import type { ServerConnectionOptions } from './server-options.js';
 import { ServerStreams } from './server-streams.js';
@@ -12,12 +13,15 @@ import type { Wire, WireEvents } from './wire.js';
  * The server's half of HTTP/2 on one connection: how it is greeted, read and ended. Thousands are open at a time, so it
  * makes what it needs when it needs it, and a message costs neither a buffer nor an object. (RFC 9113)
  */
-export class ServerConnection implements WireEvents {
+export class ServerConnection implements WireEvents, QueuedReader {
   private readonly options: ServerConnectionOptions;
   private readonly preface = new Preface();
   private readonly sender: Sender;
   private readonly streams: ServerStreams;
   private readonly frames: InboundFrames;
+  private readonly guard: FloodGuard;
+  /** It has more to read, and waits for its next turn. */
+  private isQueued = false;
   private isGoingAway = false;
   private isOver = false;
 
@@ -29,6 +33,7 @@ export class ServerConnection implements WireEvents {
   ) {
     this.options = options;
     const guard = new FloodGuard(options.now);
+    this.guard = guard;
     const sender = new Sender(wire, (stream) => this.streams.localEnded(stream));
     this.sender = sender;
     this.streams = new ServerStreams(wire, number, { sender, guard, options, onLastEnded: () => this.endIfDone() });
@@ -68,11 +73,14 @@ export class ServerConnection implements WireEvents {
       this.sender.flush();
     }
     this.over(code, reason);
+    // What is still to come is thrown away, and so has to be read.
+    if (this.isQueued) this.wire.resume();
     this.wire.end();
   }
 
   received(bytes: Buffer, start: number, end: number): void {
     if (this.isOver) return;
+    this.guard.beginTurn();
     this.streams.isReading = true;
     try {
       const at = this.preface.isComplete ? start : this.greet(bytes, start, end);
@@ -82,9 +90,37 @@ export class ServerConnection implements WireEvents {
     } finally {
       this.streams.isReading = false;
     }
+    this.endTurn();
+  }
+
+  readOn(): boolean {
+    this.isQueued = false;
+    if (this.isOver) return false;
+    this.guard.beginTurn();
+    this.streams.isReading = true;
+    try {
+      this.frames.readOn();
+    } catch (error) {
+      this.failFor(error);
+    } finally {
+      this.streams.isReading = false;
+    }
+    this.isQueued = !this.isOver && this.frames.isPaused;
+    if (!this.isQueued) this.wire.resume();
+    this.endTurn();
+    return this.isQueued;
+  }
+
+  private endTurn(): void {
     if (this.isOver) return;
     this.sender.flush();
-    if (this.sender.isUnread()) this.fail(ErrorCode.enhanceYourCalm, 'got what is to be answered, and reads no answer');
+    if (this.sender.isUnread()) {
+      this.fail(ErrorCode.enhanceYourCalm, 'got what is to be answered, and reads no answer');
+    } else if (this.frames.isPaused && !this.isQueued) {
+      this.isQueued = true;
+      this.wire.pause();
+      this.options.readQueue.add(this);
+    }
   }
 
   closed(): void {

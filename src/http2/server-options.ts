@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import * as frames from './frames.js';
 import { Setting } from './frames.js';
+import type { ReadQueue } from './read-queue.js';
 import type { RequestHead } from './request-head.js';
 import type { ServerConnection } from './server-connection.js';
 import type { ServerStream } from './server-stream.js';
@@ -18,6 +19,8 @@ export interface ServerConnectionOptions {
   /** Of {@link serverOpening}. */
   readonly opening: Buffer;
   readonly maxConcurrentStreams: number;
+  /** Where connections wait that have more to read than a turn has room for. */
+  readonly readQueue: ReadQueue;
   /** Begins to serve a request: sets `stream.events`. */
   readonly onRequest: (stream: ServerStream, head: RequestHead) => void;
   /** Takes a connection that speaks HTTP/1, with nothing read of it; without it such a one is closed. */

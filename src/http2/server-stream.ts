@@ -80,11 +80,16 @@ export class ServerStream {
   }
 
   /**
-   * Counts something that the peer brings about at no cost of its own.
-   * @throws ConnectionError when it is a flood: within `events.data`, whose caller ends the connection.
+   * Counts work that the peer brings about at no cost of its own, of `Cost.event` when it is not said: too much of it ends the
+   * connection, behind the frame that is being read.
    */
-  count(): void {
-    this.streams.count();
+  charge(cost?: number): void {
+    this.streams.charge(cost);
+  }
+
+  /** Counts work that honest peers bring about, too: the connection is read in turns that have only so much of it. */
+  spend(cost: number): void {
+    this.streams.spend(cost);
   }
 
   /** For {@link ServerStreams}: tells, once, that the stream is no more. */

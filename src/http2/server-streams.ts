@@ -87,7 +87,7 @@ export class ServerStreams {
   /** Begins one. `fields` is `undefined` when there were too many of them. @throws ConnectionError, StreamError. */
   begin({ streamId, isLast }: HeaderBlock, fields: readonly HeaderField[] | undefined): void {
     this.#lastId = streamId;
-    this.guard.count();
+    this.guard.charge();
     if (this.isRefusing || this.open.size >= this.options.maxConcurrentStreams) {
       this.closed.add(streamId, 'us');
       throw new StreamError(streamId, ErrorCode.refusedStream, 'got a stream too many');
@@ -145,7 +145,7 @@ export class ServerStreams {
   reset({ streamId, code, message }: StreamError): void {
     // A stream that has not begun cannot be reset. (RFC 9113 §5.1, "idle")
     if (streamId > this.#lastId) throw new ConnectionError(code, message);
-    this.guard.count();
+    this.guard.charge();
     this.sender.numberFrame(Frame.resetStream, streamId, code);
     const stream = this.open.get(streamId);
     if (stream !== undefined) this.remove(stream, stream.isRemoteClosed ? 'peer' : 'us');
@@ -173,9 +173,14 @@ export class ServerStreams {
     this.open.clear();
   }
 
-  /** For {@link ServerStream.count}. */
-  count(): void {
-    this.guard.count();
+  /** For {@link ServerStream.charge}. */
+  charge(cost?: number): void {
+    this.guard.charge(cost);
+  }
+
+  /** For {@link ServerStream.spend}. */
+  spend(cost: number): void {
+    this.guard.spend(cost);
   }
 
   /** For {@link ServerStream.beginAnswer}. */

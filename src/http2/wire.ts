@@ -29,6 +29,9 @@ export interface Wire {
   readonly backlogBytes: number;
   /** Begins to read; called once, before all else. */
   start(events: WireEvents): void;
+  /** Reads no further until `resume`; what is under way may still come. */
+  pause(): void;
+  resume(): void;
   /**
    * Sends what lies in the outbox, its first `length` bytes, then `shared` and `tail`; of `tail` a copy is kept if need be.
    * `onWritten` is called once, when the memory of `shared` is no longer needed: as a rule before the event loop turns, and

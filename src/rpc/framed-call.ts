@@ -259,7 +259,7 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring {
   }
 
   private begin(flags: number | undefined, length: number): void {
-    this.stream.count();
+    this.stream.charge();
     if (flags !== 0) {
       this.refuse({ code: status.UNIMPLEMENTED, details: 'compressed message, expected identity encoding' });
     } else if (length > this.book.maxReceiveBytes) {

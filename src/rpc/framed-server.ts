@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import {
   type ConnectionEnd,
   ErrorCode,
+  ReadQueue,
   type RequestHead,
   ServerConnection,
   type ServerConnectionOptions,
@@ -97,6 +98,7 @@ class Http2FramedServer implements FramedServer {
     this.connectionOptions = {
       opening: serverOpening(maxConcurrentStreams),
       maxConcurrentStreams,
+      readQueue: new ReadQueue(),
       onHttp1: onHttp1 && ((socket, { wire }) => this.serveHttp1(socket, { peer: wire.peer, serve: onHttp1 })),
       onRequest: (stream, head) => this.open(stream, head),
       onClosed: (connection, end) => this.closed(connection, end),

@@ -39,6 +39,14 @@ export class HubWire implements Wire, BatchSender {
     this.events = events;
   }
 
+  pause(): void {
+    if (!this.isOver) this.hub.setReading(this.slot, false);
+  }
+
+  resume(): void {
+    if (!this.isOver) this.hub.setReading(this.slot, true);
+  }
+
   send(length: number, shared: Buffer = NOTHING, tail: Buffer = NOTHING, onWritten?: () => void): void {
     if (this.isOver || this.isEnding) {
       onWritten?.();

@@ -42,6 +42,14 @@ export class SocketWire implements Wire {
     socket.resume();
   }
 
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
   send(length: number, shared?: Buffer, tail?: Buffer, onWritten?: () => void): void {
     const { socket, outbox } = this;
     if (socket.destroyed || socket.writableEnded) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import {
   encodeHeaderBlock,
+  ReadQueue,
   type RequestHead,
   ServerConnection,
   serverOpening,
@@ -23,6 +24,7 @@ async function serveHeads(t: Test): Promise<{ session: ClientHttp2Session; heads
     void new ServerConnection(wire, 1, {
       opening: serverOpening(100),
       maxConcurrentStreams: 100,
+      readQueue: new ReadQueue(),
       onRequest(stream, head) {
         heads.push(head);
         stream.events = { data: () => {}, ended: () => stream.respond(answer), closed: () => {} };

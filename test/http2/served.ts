@@ -2,6 +2,7 @@ import {
   type ConnectionEnd,
   encodeHeaderBlock,
   Outbox,
+  ReadQueue,
   type RequestHead,
   ServerConnection,
   type ServerConnectionOptions,
@@ -37,6 +38,7 @@ export class MemoryServer {
     this.#options = {
       opening: serverOpening(maxConcurrentStreams),
       maxConcurrentStreams,
+      readQueue: new ReadQueue(),
       onRequest: (stream, head) => this.#open(stream, head),
       onClosed: (_connection, end) => this.ends.push(end),
       onBug: (error) => this.bugs.push(error),

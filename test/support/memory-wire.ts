@@ -11,6 +11,8 @@ export class MemoryWire implements Wire {
   #unread: { bytes: number; onWritten: (() => void) | undefined }[] = [];
   /** The peer reads nothing: all stays in the backlog. */
   isStuck = false;
+  /** Nothing more of the peer is wanted now. */
+  isPaused = false;
   isEnded = false;
   isDestroyed = false;
   detached: Buffer | undefined;
@@ -26,6 +28,14 @@ export class MemoryWire implements Wire {
 
   start(events: WireEvents): void {
     this.#events = events;
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
   }
 
   send(length: number, shared?: Buffer, tail?: Buffer, onWritten?: () => void): void {
