@@ -21,3 +21,13 @@ t.test('every package of the lock file is known by its content', async (t) => {
     .map(([path]) => path);
   t.strictSame(nameless, []);
 });
+
+t.test('no install script runs, and those that there are have been looked at', async (t) => {
+  t.match(await read('.npmrc'), /^ignore-scripts=true$/m);
+  const { packages } = JSON.parse(await read('package-lock.json'));
+  const scripted = Object.entries<{ hasInstallScript?: boolean }>(packages)
+    .filter(([, { hasInstallScript }]) => hasInstallScript)
+    .map(([path]) => path.split('node_modules/').at(-1) ?? '');
+  const [, looked = ''] = (await read('docs/dependencies.md')).split('No install script');
+  for (const name of new Set(scripted)) t.match(looked, `\`${name}\``);
+});
