@@ -54,8 +54,11 @@ std::variant<PeerCredentials, SystemError> peerCredentials(int descriptor) {
 }
 
 std::optional<SystemError> forbidDumping() {
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0) return std::nullopt;
-  return lastError("prctl PR_SET_DUMPABLE");
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return lastError("prctl PR_SET_DUMPABLE");
+  // The same once more, should anything make the process dumpable again.
+  constexpr rlimit none{0, 0};
+  if (setrlimit(RLIMIT_CORE, &none) != 0) return lastError("setrlimit RLIMIT_CORE");
+  return std::nullopt;
 }
 
 void reserveDescriptors(int count) {

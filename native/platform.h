@@ -26,7 +26,7 @@ struct SystemError {
 std::variant<PeerCredentials, SystemError> peerCredentials(int descriptor);
 
 // Keeps this process from being dumped, and from being traced or read by others of its user. (PR_SET_DUMPABLE in
-// prctl(2)) Nothing when it is so.
+// prctl(2)) Takes away its limit for core files, too. Nothing when it is so.
 std::optional<SystemError> forbidDumping();
 
 // Makes room in the process's table of descriptors for so many, as far as its limit goes. Whoever opens the first one that

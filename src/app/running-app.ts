@@ -1,5 +1,6 @@
-import { refuseOpenMemory } from '../platform/index.js';
-import type { Logger } from '../telemetry/index.js';
+import type { HotPathMode } from '../hotpath/index.js';
+import { protectMemory, refuseOpenMemory } from '../platform/index.js';
+import { Field, type Logger } from '../telemetry/index.js';
 
 /** What a composition root takes from the process around it. */
 export interface AppContext {
@@ -52,11 +53,17 @@ export class Teardown {
 }
 
 /**
- * The frame of every long-lived command: refuses a process whose memory is open before there is any key, runs `start`, which puts
- * the ends of what it opens onto the teardown and resolves with the address, and takes all down again when it fails.
+ * The frame of every long-lived command: refuses a process whose memory is open, and closes it, before there is any key; runs
+ * `start`, which puts the ends of what it opens onto the teardown and resolves with the address, and takes all down again when it
+ * fails.
  */
-export async function runApp(context: AppContext, start: (teardown: Teardown) => Promise<string>): Promise<RunningApp> {
-  refuseOpenMemory(context.nodeFlags);
+export async function runApp(
+  { hotPath }: { readonly hotPath: HotPathMode },
+  { nodeFlags, logger }: AppContext,
+  start: (teardown: Teardown) => Promise<string>,
+): Promise<RunningApp> {
+  refuseOpenMemory(nodeFlags);
+  closeMemory(hotPath, logger);
   const teardown = new Teardown();
   try {
     const address = await start(teardown);
@@ -65,4 +72,13 @@ export async function runApp(context: AppContext, start: (teardown: Teardown) =>
     await teardown.run().catch(() => {});
     throw error;
   }
+}
+
+/** Whoever asks for `js` has left the addon alone, and has been told in the documentation what that means. */
+function closeMemory(hotPath: HotPathMode, logger: Logger): void {
+  const { isKeptOutOfCoreFiles, isClosedToOthers, reason } = protectMemory({ usesAddon: hotPath !== 'js' });
+  const level = hotPath === 'js' ? 'info' : 'warn';
+  if (!isKeptOutOfCoreFiles) logger[level]('core files may hold private keys', { [Field.reason]: reason });
+  else if (!isClosedToOthers)
+    logger[level]('processes of the same user may read private keys', { [Field.reason]: reason });
 }

@@ -1,6 +1,7 @@
 /**
  * platform: what a process that holds private keys must do about itself and its machine.
  */
+export { type MemoryProtection, type ProtectionCalls, protectMemory } from './memory-protection.js';
 export { splitNodeOptions } from './node-options.js';
 export { openFileLimit, reserveDescriptors } from './open-files.js';
 export { optimiseSooner } from './optimise-sooner.js';

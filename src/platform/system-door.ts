@@ -29,7 +29,7 @@ export function peerCredentials(descriptor: number): PeerAnswer {
 
 /**
  * Keeps this process from leaving core files, and from being traced or read by others of its own user.
- * (PR_SET_DUMPABLE in prctl(2)) Also makes its files below /proc root's.
+ * (PR_SET_DUMPABLE in prctl(2), RLIMIT_CORE in setrlimit(2)) Also makes its files below /proc root's.
  * @throws IdentityError `ERR_INTERNAL` without the addon, or where the system has no such thing: with the reason.
  */
 export function forbidDumping(): void {

@@ -6,9 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { NO_ADDON } from '../hotpath/implementations.js';
-import { SIDECERT } from '../support/mesh.js';
+import { authorityDirectory } from '../support/authority-files.js';
+import { SIDECERT, UNBUNDLED_SIDECERT } from '../support/mesh.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { SecretHunt } from '../support/secret-hunt.js';
+import { SidecertProcess } from '../support/sidecert-process.js';
+import { TestCa } from '../support/test-ca.js';
+import { TokenIssuer } from '../support/test-tokens.js';
 import { nextKey, serveAgents, takeKey } from './agent-process.js';
 
 const timeout = 100_000;
@@ -46,6 +50,52 @@ t.test(
     await takeKey(openSdsClient(t, agents.socket));
   },
 );
+
+for (const command of ['agent', 'citadel'] as const) {
+  t.test(
+    `row 78: ${command} closes its memory before it reads the first key or token`,
+    { timeout, skip: NO_ADDON || lacks('strace') },
+    async (t) => {
+      const { calls, secret } = await tracedStart(t, command);
+      const at = (pattern: RegExp): number => calls.findIndex((line) => pattern.test(line));
+      const read = at(new RegExp(`openat\\(.*${secret}`));
+      t.ok(read > 0, 'it is read');
+      for (const closing of [
+        /"\/proc\/self\/coredump_filter"/,
+        /PR_SET_DUMPABLE, SUID_DUMP_DISABLE/,
+        /RLIMIT_CORE, \{rlim_cur=0/,
+      ]) {
+        t.ok(at(closing) >= 0 && at(closing) < read, `${closing}`);
+      }
+    },
+  );
+}
+
+/** The calls of a command up to its ready line, and the name of a file that it reads a secret from. */
+async function tracedStart(t: Test, command: 'agent' | 'citadel') {
+  const agents = await serveAgents(t);
+  const trace = join(agents.directory, 'trace');
+  const wrapper = ['strace', '-D', '-f', '-qq', '-e', 'trace=openat,prctl,prlimit64,setrlimit', '-o', trace];
+  if (command === 'agent') {
+    await agents.start({ wrapper, args: NATIVE });
+    return { calls: (await readFile(trace, 'latin1')).split('\n'), secret: '/token"' };
+  }
+  const ca = TestCa.root();
+  const issuer = new TokenIssuer();
+  const jwks = join(agents.directory, 'jwks.json');
+  await writeFile(jwks, JSON.stringify(issuer.jwks));
+  const directory = authorityDirectory(t, { signer: ca, roots: [ca] });
+  const citadel = new SidecertProcess(
+    t,
+    [
+      ...['citadel', '--listen', '127.0.0.1:0', '--ca-dir', directory, '--jwks', jwks],
+      ...['--token-issuer', issuer.issuer, ...NATIVE],
+    ],
+    { sidecert: [...wrapper, ...UNBUNDLED_SIDECERT] },
+  );
+  await citadel.says('"citadel ready"');
+  return { calls: (await readFile(trace, 'latin1')).split('\n'), secret: 'ca-key.pem"' };
+}
 
 t.test('row 78: SIGUSR1 opens no inspector', { timeout }, async (t) => {
   const agents = await serveAgents(t);

@@ -30,7 +30,7 @@ const NODE_TURNS = { maxInFlight: 48, maxCalls: 24 };
  * The order is that of a fast start: gRPC is being loaded while the first key is made.
  */
 export function startAgent(config: AgentConfig, context: AppContext): Promise<RunningApp> {
-  return runApp(context, async (teardown) => {
+  return runApp(config, context, async (teardown) => {
     await start(config, context, teardown);
     const mode = config.tokenSource ?? config.mode;
     context.logger.info('agent ready', { [Field.path]: config.socket, [Field.mode]: mode });

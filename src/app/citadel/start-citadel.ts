@@ -34,7 +34,7 @@ const DRAIN_MS = 2000;
 
 /** Builds and starts a Citadel: authority, authenticator, signing threads, TLS listener. */
 export function startCitadel(config: CitadelConfig, context: AppContext): Promise<RunningApp> {
-  return runApp(context, async (teardown) => {
+  return runApp(config, context, async (teardown) => {
     const address = await start(config, context, teardown);
     context.logger.info('citadel ready', { [Field.address]: address });
     return address;
