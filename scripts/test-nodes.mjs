@@ -22,7 +22,7 @@ const HOME = '.cache/nodes';
 const ROOMS = ['addon', 'platform', 'hotpath'];
 
 /** What depends on the Node.js besides: its flags, its signals, its inspector. */
-const OTHERS = ['cli/v8-flags', 'cli/signals', 'hostile/process'];
+const OTHERS = ['cli/v8-flags', 'cli/signals', 'hostile/memory'];
 
 const { values, positionals } = parseArgs({
   options: { cxx: { type: 'string' }, 'compiled-for': { type: 'string', default: '' } },
