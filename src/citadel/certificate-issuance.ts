@@ -1,9 +1,10 @@
 import type { EndSignal } from '../cancellation/index.js';
+import { IdentityError } from '../errors/index.js';
 import type { HotPath } from '../hotpath/index.js';
 import { Field, type Logger, type RateLimitedLogger } from '../telemetry/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 import type { CertificateRequest } from './certificate-codec.js';
-import { decideValidity, type TtlLimits } from './issuing-policy.js';
+import { decideValidity, MIN_TTL_MS, type TtlLimits } from './issuing-policy.js';
 import type { SigningAuthority } from './signing-authority.js';
 
 /** What issuing takes. */
@@ -12,6 +13,8 @@ export interface IssuanceOptions {
   readonly hotPath: Pick<HotPath, 'issue'>;
   readonly authority: SigningAuthority;
   readonly ttlLimits: TtlLimits;
+  /** A leaf ends with the token that it was issued for, at the latest. Istio has it otherwise, and so have we if left out. */
+  readonly bindsToToken?: boolean;
   readonly logger: Logger;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -33,7 +36,8 @@ export interface Caller extends CallerTrace {
 /**
  * Issues a leaf for the workload that the token names, whatever the CSR says of itself.
  * @returns the leaf, in PEM.
- * @throws IdentityError the codes of {@link HotPath.issue} and {@link decideValidity}.
+ * @throws IdentityError the codes of {@link HotPath.issue} and {@link decideValidity}; `ERR_TOKEN_EXPIRED`: leaves end with
+ *   their tokens, and this one expires too soon for a useful life.
  */
 export async function issueLeaf(
   options: IssuanceOptions,
@@ -42,7 +46,8 @@ export async function issueLeaf(
   caller: Caller,
 ): Promise<Buffer> {
   const { authority, hotPath, ttlLimits, now, logger } = options;
-  const validity = decideValidity(request.validitySeconds, ttlLimits, authority.notAfterMs, now());
+  const nowMs = now();
+  const validity = decideValidity(request.validitySeconds, ttlLimits, endMs(options, workload, nowMs), nowMs);
   const spiffeId = workload.spiffeId.toString();
   const { leafPem, serial, requestedUri } = await hotPath.issue(
     {
@@ -67,4 +72,20 @@ export async function issueLeaf(
     [Field.clusterId]: caller.clusterId,
   });
   return leafPem;
+}
+
+/** When a leaf must end at the latest, in epoch milliseconds. */
+function endMs(
+  { authority, bindsToToken = false }: IssuanceOptions,
+  { tokenExpiresAtMs }: AuthenticatedWorkload,
+  nowMs: number,
+): number {
+  if (!bindsToToken) return authority.notAfterMs;
+  if (tokenExpiresAtMs < nowMs + MIN_TTL_MS) {
+    throw new IdentityError(
+      'ERR_TOKEN_EXPIRED',
+      `token expires at ${new Date(tokenExpiresAtMs).toISOString()}, expected a life of at least ${MIN_TTL_MS / 1000} s`,
+    );
+  }
+  return Math.min(authority.notAfterMs, tokenExpiresAtMs);
 }

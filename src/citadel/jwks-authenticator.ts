@@ -1,16 +1,12 @@
 import type { IdentityError } from '../errors/index.js';
-import type { TrustDomain } from '../spiffe/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 import { JwksFile, type JwksFileOptions } from './jwks-file.js';
-import { quoted, readWorkload } from './service-account-claims.js';
+import { quoted, readWorkload, type WorkloadOptions } from './service-account-claims.js';
 import { parseSignedToken, refused, type SignedToken } from './signed-token.js';
 import { checkClaims, type ExpectedClaims } from './token-claims.js';
 import type { VerificationKey } from './verification-keys.js';
 
-export interface JwksAuthenticatorOptions extends JwksFileOptions, ExpectedClaims {
-  /** Of the identities that come out. */
-  readonly trustDomain: TrustDomain;
-}
+export interface JwksAuthenticatorOptions extends JwksFileOptions, ExpectedClaims, WorkloadOptions {}
 
 /**
  * A key set has one or two keys of a kind, a few more in the middle of a change. Each costs a verification, which a
@@ -29,7 +25,7 @@ export async function createJwksAuthenticator(options: JwksAuthenticatorOptions)
     async authenticate(bearerToken): Promise<AuthenticatedWorkload> {
       const token = parseSignedToken(bearerToken);
       verifySignature(token, await keysFor(token, file));
-      return readWorkload(checkClaims(token.payload, options, options.now()), options.trustDomain);
+      return readWorkload(checkClaims(token.payload, options, options.now()), options);
     },
   };
 }

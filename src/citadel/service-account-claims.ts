@@ -15,6 +15,13 @@ export interface VerifiedClaims {
   readonly 'kubernetes.io'?: unknown;
 }
 
+export interface WorkloadOptions {
+  /** Of the identities that come out. */
+  readonly trustDomain: TrustDomain;
+  /** What a token must be bound to. (Kubernetes, "Bound service account tokens") */
+  readonly binding: 'pod' | 'any';
+}
+
 /** Namespaces are DNS labels, at most 63 characters. (RFC 1123; Kubernetes, "Object Names and IDs") */
 const NAMESPACE = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -23,20 +30,29 @@ const SERVICE_ACCOUNT = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9](
 
 /**
  * Says which workload verified claims name. `sub` must be exactly `system:serviceaccount:<namespace>:<account>`, and
- * the `kubernetes.io` claims, if there are any, must not say something else.
+ * the `kubernetes.io` claims, if there are any, must not say something else. With `binding` `pod` they must name the pod that
+ * the token is bound to: tokens of `kubectl create token` and of Secrets are bound to none.
  * @throws IdentityError `ERR_TOKEN_REFUSED`.
  */
-export function readWorkload(claims: VerifiedClaims, trustDomain: TrustDomain): AuthenticatedWorkload {
+export function readWorkload(claims: VerifiedClaims, { trustDomain, binding }: WorkloadOptions): AuthenticatedWorkload {
   const { namespace, serviceAccount } = parseSubject(claims.sub);
   const bound = record(claims['kubernetes.io']);
   agree('kubernetes.io/namespace', bound.namespace, namespace);
   agree('kubernetes.io/serviceaccount/name', record(bound.serviceaccount).name, serviceAccount);
-  const podName = record(bound.pod).name;
+  const { name: podName, uid } = record(bound.pod);
+  if (binding === 'pod') {
+    named('kubernetes.io/pod/name', podName);
+    named('kubernetes.io/pod/uid', uid);
+  }
   return {
     spiffeId: SpiffeId.forServiceAccount(trustDomain, namespace, serviceAccount),
     podName: typeof podName === 'string' ? podName : undefined,
     tokenExpiresAtMs: numericDateMs(claims.exp) ?? 0,
   };
+}
+
+function named(claim: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '') throw refused(claim, value, 'the pod that the token is bound to');
 }
 
 function parseSubject(subject: unknown): { namespace: string; serviceAccount: string } {

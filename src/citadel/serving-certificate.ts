@@ -96,7 +96,10 @@ class Renewal implements ServingCertificate {
   private async renew(): Promise<void> {
     try {
       const renewed = await issueOwn(this.options);
-      if (this.isClosed) return;
+      if (this.isClosed) {
+        renewed.keyPem.fill(0);
+        return;
+      }
       this.user?.setCertificate(renewed);
       this.own.keyPem.fill(0);
       this.own = renewed;

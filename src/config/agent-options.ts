@@ -61,6 +61,11 @@ export const AGENT_OPTIONS = {
         'service-account JWT with the audience of the CA; read again for each call (only with --token-source file)',
     }),
   ),
+  tokenProofAgeMs: withDefault(durationMs, '10m', {
+    flag: 'token-proof-age',
+    description:
+      'how long an accepted token lets new streams pass before the CA is asked again (in node mode, and with --token-source stream); where the CA gives no answer its last word stands',
+  }),
   namespace: onlyWith(
     SIDECAR,
     required(kubernetesName, { flag: 'namespace', description: 'Kubernetes namespace of the workload' }),

@@ -1,7 +1,7 @@
 import { HOT_PATH } from './hot-path.js';
-import { durationMs, existingFile, hostPort, path, serverName, text, trustDomain } from './kinds.js';
+import { boolean, durationMs, existingFile, hostPort, oneOf, path, serverName, text, trustDomain } from './kinds.js';
 import { LOG_LEVEL } from './log-level.js';
-import { type ConfigOf, listOf, optional, required, requiredListOf, withDefault } from './option.js';
+import { type ConfigOf, listOf, optional, required, requiredListOf, switchOf, withDefault } from './option.js';
 import { STATUS_ADDRESS } from './status-address.js';
 
 /** `sidecert citadel`. */
@@ -31,6 +31,15 @@ export const CITADEL_OPTIONS = {
   tokenAudiences: listOf(text, ['istio-ca'], {
     flag: 'token-audience',
     description: 'audience (aud) of which a token must have one',
+  }),
+  tokenBinding: withDefault(oneOf(['pod', 'any']), 'any', {
+    flag: 'token-binding',
+    description:
+      'pod: only tokens that are bound to a pod (claims kubernetes.io/pod), as projected volumes have them; any: also those of kubectl create token and of Secrets',
+  }),
+  bindsToToken: switchOf(boolean, {
+    flag: 'bind-to-token',
+    description: 'whether a certificate ends with the token that it was issued for, at the latest',
   }),
   rootCertOut: optional(path, {
     flag: 'root-cert-out',

@@ -18,7 +18,7 @@ import { InTurns } from './in-turns.js';
 import type { Job } from './job.js';
 import { PoolMetrics, type QueueName } from './pool-metrics.js';
 import { type Batch, type BatchAnswer, Threads } from './threads.js';
-import { readItem, revive } from './worker-protocol.js';
+import { readItem, revive, wipeSecrets } from './worker-protocol.js';
 
 export interface PooledHotPathOptions {
   /** Who works in the threads; `js` when left out. See {@link chooseHotPath}. */
@@ -31,6 +31,11 @@ export interface PooledHotPathOptions {
   readonly maxQueue: number;
   /** How long one request may take, from call to answer, its wait included. */
   readonly taskTimeoutMs: number;
+  /**
+   * The same for requests that come before any thread has answered: threads that all start at once, on a slow machine, take
+   * longer than any work. {@link taskTimeoutMs} if left out.
+   */
+  readonly startTimeoutMs?: number;
   readonly logger?: Logger;
   /** Where its length, waits and losses are counted. */
   readonly metrics?: MetricRegistry;
@@ -96,6 +101,7 @@ const SETTLED_PER_TURN = 16;
 /** A job as it waits and runs. */
 interface PooledJob extends Job {
   readonly cameAtMs: number;
+  readonly deadlines: Deadlines<PooledJob>;
   readonly signal: EndSignal | undefined;
 }
 
@@ -108,8 +114,10 @@ class PooledHotPath implements HotPath {
   private readonly bound = new BatchBound();
   private readonly queue = new BatchQueue<PooledJob>((lane) => this.bound.of(lane));
   private readonly running = new Set<Batch<PooledJob>>();
-  /** Holds every job that has no answer yet. */
+  /** Hold every job that has no answer yet: until a thread has answered, and from then on. */
+  private readonly startDeadlines: Deadlines<PooledJob>;
   private readonly deadlines: Deadlines<PooledJob>;
+  private hasAnswered = false;
   private readonly answered = new InTurns<Answered>(SETTLED_PER_TURN, (one) => this.settle(one));
   private readonly signals = new AbortListeners<PooledJob>((job) => this.cancel(job));
   private readonly threads: Threads;
@@ -124,7 +132,9 @@ class PooledHotPath implements HotPath {
   ) {
     this.logger = options.logger ?? silentLogger;
     this.metrics = new PoolMetrics(options.metrics ?? new MetricRegistry(), queue);
-    this.deadlines = new Deadlines(options.taskTimeoutMs, (late) => this.onLate(late));
+    const { taskTimeoutMs, startTimeoutMs = taskTimeoutMs } = options;
+    this.deadlines = new Deadlines(taskTimeoutMs, (late) => this.onLate(late, taskTimeoutMs));
+    this.startDeadlines = new Deadlines(startTimeoutMs, (late) => this.onLate(late, startTimeoutMs));
     this.threads = new Threads({
       kind: options.kind ?? 'js',
       niceness,
@@ -170,9 +180,10 @@ class PooledHotPath implements HotPath {
     if (signal?.aborted) return Promise.reject(this.cancelled(op));
     if (this.isFull()) return Promise.reject(this.overloaded());
     return new Promise((resolve, reject) => {
-      const job: PooledJob & Job<O> = { op, item, resolve, reject, cameAtMs: performance.now(), signal };
+      const deadlines = this.hasAnswered ? this.deadlines : this.startDeadlines;
+      const job: PooledJob & Job<O> = { op, item, resolve, reject, cameAtMs: performance.now(), signal, deadlines };
       if (signal !== undefined) this.signals.add(signal, job);
-      this.deadlines.add(job);
+      deadlines.add(job);
       this.queue.push(job);
       this.metrics.queueLength.set(this.queue.length);
       this.handOutSoon();
@@ -218,8 +229,12 @@ class PooledHotPath implements HotPath {
   }
 
   private onDone(batch: Batch<PooledJob>, { outcomes, runMs }: BatchAnswer): void {
-    if (!this.running.delete(batch)) return;
+    this.hasAnswered = true;
     const { op, jobs } = batch;
+    if (!this.running.delete(batch)) {
+      for (const outcome of outcomes) discard(op, outcome);
+      return;
+    }
     this.metrics.of(op).runSeconds.observe(runMs / 1000);
     const [first] = jobs;
     if (first !== undefined) this.bound.learn(laneOf(first), jobs.length, runMs);
@@ -234,7 +249,11 @@ class PooledHotPath implements HotPath {
   }
 
   private settle({ job, outcome }: Answered): void {
-    this.finish(job);
+    if (!this.finish(job)) {
+      // It was late in the line of answers: its caller has been told so.
+      discard(job.op, outcome);
+      return;
+    }
     // Our own thread has answered, as the operation says.
     if (outcome.ok) job.resolve(revive(job.op, outcome.value as Operations[Operation]['value']));
     else job.reject(new IdentityError(outcome.code, outcome.message));
@@ -245,9 +264,10 @@ class PooledHotPath implements HotPath {
     job.reject(error);
   }
 
-  private finish(job: PooledJob): void {
-    this.deadlines.delete(job);
+  /** False when it was too late for that. */
+  private finish(job: PooledJob): boolean {
     if (job.signal !== undefined) this.signals.delete(job.signal, job);
+    return job.deadlines.delete(job);
   }
 
   private failBatch(batch: Batch<PooledJob>, error: IdentityError): void {
@@ -279,16 +299,16 @@ class PooledHotPath implements HotPath {
   }
 
   /** A job that waits is just dropped. One that runs takes its thread with it, and so the rest of its batch. */
-  private onLate(late: readonly PooledJob[]): void {
+  private onLate(late: readonly PooledJob[], timeoutMs: number): void {
     for (const job of late) {
       this.queue.remove(job);
-      this.fail(job, deadlineError(job.op, this.options.taskTimeoutMs));
+      this.fail(job, deadlineError(job.op, timeoutMs));
     }
     this.metrics.queueLength.set(this.queue.length);
     const isLate = new Set(late);
     const hung = [...this.running].filter(({ jobs }) => jobs.some((job) => isLate.has(job)));
     for (const batch of hung) {
-      const error = deadlineError(batch.op, this.options.taskTimeoutMs);
+      const error = deadlineError(batch.op, timeoutMs);
       this.metrics.threadsHung.add();
       this.logger.error('hot path thread hangs, replacing it', { [Field.code]: error.code });
       this.failBatch(batch, error);
@@ -313,6 +333,12 @@ class PooledHotPath implements HotPath {
     const { maxQueue } = this.options;
     return new IdentityError('ERR_HOTPATH_OVERLOADED', `hot path queue: got ${maxQueue} waiting, expected fewer`);
   }
+}
+
+/** Nobody will wipe the keys of an answer that nobody gets. */
+function discard(op: Operation, outcome: Outcome<object>): void {
+  // Our own thread has answered, as the operation says.
+  if (outcome.ok) wipeSecrets(op, outcome.value as Operations[Operation]['value']);
 }
 
 function closedError(): IdentityError {

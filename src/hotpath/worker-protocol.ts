@@ -159,6 +159,22 @@ const BYTES: { readonly [O in Operation]: readonly (keyof Operations[O]['value']
   issue: ['leafPem'],
 };
 
+/** Which of them are private keys, or hold one. */
+const SECRETS: { readonly [O in Operation]: readonly (keyof Operations[O]['value'])[] } = {
+  prepare: ['privateKey'],
+  seal: ['certificateBody'],
+  issue: [],
+};
+
+/** Overwrites the keys in a result that nobody waits for any more. */
+export function wipeSecrets<O extends Operation>(op: O, value: Operations[O]['value']): void {
+  const parts = value as unknown as Record<keyof Operations[O]['value'], unknown>;
+  for (const name of SECRETS[op]) {
+    const part = parts[name];
+    if (part instanceof Uint8Array) part.fill(0);
+  }
+}
+
 /** Makes a result what it was when it left the thread: its bytes are Buffers again. */
 export function revive<O extends Operation>(op: O, value: Operations[O]['value']): Operations[O]['value'] {
   const parts = value as unknown as Record<keyof Operations[O]['value'], unknown>;

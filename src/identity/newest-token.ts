@@ -24,6 +24,11 @@ export class NewestToken implements TokenSource {
     this.#held = { ...token, bytes: Buffer.from(token.bytes) };
   }
 
+  /** Of the held one. */
+  get hash(): string | undefined {
+    return this.#held?.hash;
+  }
+
   async read(): Promise<Buffer> {
     if (this.#held === undefined) {
       throw new IdentityError('ERR_TOKEN_MISSING', 'no stream has brought a token yet, expected one in its metadata');

@@ -10,9 +10,22 @@ import { type IdentitySurroundings, WorkloadIdentity } from './workload-identity
 /** A pod has one token at a time, and a new one each few hours; who brings more has the oldest ones proven again. */
 const MAX_PASSES = 16;
 
+/** A token that the CA has accepted, as far as this pod knows. */
+interface Pass {
+  /** Epoch milliseconds. */
+  readonly expiresAtMs: number;
+  /** When the CA accepted it last, in epoch milliseconds. */
+  provenAtMs: number;
+}
+
+/** What a pod says to a token: accepted; accepted so long ago that a new stream has it proven again; unknown. */
+export type Standing = 'fresh' | 'aged' | 'unknown';
+
 export interface PodOptions extends IdentitySurroundings {
-  /** How long it stays when nobody holds it; `Infinity` for ever. */
+  /** How long it stays when no stream holds it, so that an Envoy that starts anew finds it warm; `Infinity` for ever. */
   readonly graceMs: number;
+  /** For how long the CA's word on a token stands for new streams, in milliseconds. */
+  readonly proofAgeMs: number;
 }
 
 /** Whom a pod tells what becomes of it. */
@@ -30,8 +43,8 @@ export interface PodHost {
 export class Pod {
   readonly identity: WorkloadIdentity;
   readonly #newest: NewestToken;
-  /** Hashes of accepted tokens, oldest first, with their ends in epoch milliseconds. */
-  readonly #passes = new Map<string, number>();
+  /** By the hashes of accepted tokens, oldest first. */
+  readonly #passes = new Map<string, Pass>();
   readonly #tokenNeededListeners = new Set<() => void>();
   #holders = 0;
   #grace: ScheduledCall | undefined;
@@ -45,30 +58,46 @@ export class Pod {
     const workload = { spiffeId: of.spiffeId, token: this.#newest, logFields: { [Field.podUid]: of.podUid } };
     this.identity = new WorkloadIdentity(options, workload);
     this.identity.onRenewalFailure((error) => {
-      if (isTokenNoGood(errorCodeOf(error))) this.#askForToken();
+      const code = errorCodeOf(error);
+      if (!isTokenNoGood(code)) return;
+      // What has been revoked is as a rule the pod, not one of its tokens.
+      if (code === 'ERR_CA_REFUSED_TOKEN') this.#suspend();
+      this.#askForToken();
     });
     this.#startGrace();
   }
 
-  /** Lets an accepted token pass from now on, and publishes the SVID that its proof has brought. */
+  /**
+   * Lets an accepted token pass from now on, and publishes the SVID that its proof has brought; of a token that was only
+   * proven again it is wiped, because a new key for all streams is no news to any of them.
+   */
   accept(token: AcceptedToken, sealed: SealedSvid, startedAtMs: number): void {
-    this.#passes.delete(token.hash);
-    this.#passes.set(token.hash, token.expiresAtMs);
+    const isKnown = this.#passes.delete(token.hash);
+    this.#passes.set(token.hash, { expiresAtMs: token.expiresAtMs, provenAtMs: this.options.now() });
     for (const oldest of this.#passes.keys()) {
       if (this.#passes.size <= MAX_PASSES) break;
       this.#losePass(oldest);
     }
     this.#newest.offer(token);
-    this.identity.adopt(sealed, startedAtMs);
+    if (isKnown && this.identity.hasValidSvid()) sealed.certificateBody.fill(0);
+    else this.identity.adopt(sealed, startedAtMs);
   }
 
-  /** Whether this token has been accepted before and has not ended. If so, renewals may use it, too. */
-  admits(hash: string, token: Buffer): boolean {
-    const expiresAtMs = this.#passes.get(hash);
-    if (expiresAtMs === undefined || expiresAtMs <= this.options.now()) return false;
+  /** Whether this token has been accepted before and has not expired. If so, renewals may use it, too. */
+  standingOf(hash: string, token: Buffer): Standing {
+    const pass = this.#passes.get(hash);
+    const nowMs = this.options.now();
+    if (pass === undefined || pass.expiresAtMs <= nowMs) return 'unknown';
     // After the newest was dropped this may be all that renewals can have: nothing else would bring them a token.
-    this.#newest.offer({ hash, bytes: token, expiresAtMs });
-    return true;
+    this.#newest.offer({ hash, bytes: token, expiresAtMs: pass.expiresAtMs });
+    // The distance, not the order: a clock that was set back must not keep a pass fresh for ever.
+    return Math.abs(nowMs - pass.provenAtMs) < this.options.proofAgeMs ? 'fresh' : 'aged';
+  }
+
+  /** The CA no longer accepts this token: no stream passes with it, and no renewal uses it. */
+  refuse(hash: string): void {
+    this.#losePass(hash);
+    if (this.#newest.hash === hash) this.#newest.drop();
   }
 
   /**
@@ -99,10 +128,15 @@ export class Pod {
   /** Takes all passes back, ends the renewals, and wipes keys and tokens. Nobody may hold it any more. */
   async close(): Promise<void> {
     this.#grace?.cancel();
-    for (const hash of this.#passes.keys()) this.#losePass(hash);
+    this.#suspend();
     this.#newest.drop();
     await this.identity.close();
     this.identity.wipe();
+  }
+
+  /** Each token has to be proven again before a stream passes with it. */
+  #suspend(): void {
+    for (const hash of this.#passes.keys()) this.#losePass(hash);
   }
 
   #askForToken(): void {

@@ -1,15 +1,19 @@
 import type { SealedSvid } from '../hotpath/index.js';
 import type { IdentityStatus } from './identity-status.js';
 import type { AcceptedToken } from './newest-token.js';
-import { Pod, type PodHost } from './pod.js';
+import { Pod, type PodHost, type PodOptions } from './pod.js';
 import type { TokenPod } from './token-pod.js';
-import type { IdentitySurroundings } from './workload-identity.js';
 
-export interface PodsOptions extends IdentitySurroundings {
+export interface PodsOptions extends PodOptions {
   /** Each costs a private key and its renewals: one more is refused, unless one that no stream holds can make room. */
   readonly maxPods: number;
-  /** How long a pod stays that no stream holds, so that an Envoy that starts anew finds it warm; `Infinity` for ever. */
-  readonly graceMs: number;
+}
+
+/** A pod that an accepted token has led to. */
+export interface FoundPod {
+  readonly pod: Pod;
+  /** The CA accepted the token not long ago. */
+  readonly isFresh: boolean;
 }
 
 /** Where a pod's identity stands. */
@@ -51,11 +55,17 @@ export class Pods implements PodHost {
   }
 
   /** The pod of a token that has been accepted before. */
-  find(hash: string, token: Buffer): Pod | undefined {
+  find(hash: string, token: Buffer): FoundPod | undefined {
     const pod = this.#byToken.get(hash);
-    if (pod?.admits(hash, token) !== true) return undefined;
+    const standing = pod?.standingOf(hash, token) ?? 'unknown';
+    if (pod === undefined || standing === 'unknown') return undefined;
     this.wanted(pod);
-    return pod;
+    return { pod, isFresh: standing === 'fresh' };
+  }
+
+  /** The CA has refused a token, which it may have accepted before. */
+  refuse(hash: string): void {
+    this.#byToken.get(hash)?.refuse(hash);
   }
 
   /** False when there are as many pods as may be, all wanted, and this is none of them. */

@@ -2,6 +2,7 @@ import { type ErrorCode, errorCodeOf, IdentityError } from '../errors/index.js';
 import { type HotPath, KeyReserve, type KeyType, type SealedSvid } from '../hotpath/index.js';
 import type { SpiffeId } from '../spiffe/index.js';
 import { Metric, MetricRegistry } from '../telemetry/index.js';
+import { CaPresence } from './ca-presence.js';
 import type { CertificateAnswer, CertificateIssuer, TokenSource } from './certificate-issuer.js';
 import { type TurnRequest, Turns } from './turns.js';
 
@@ -47,8 +48,11 @@ export class SvidIssuance {
   private readonly turns: Turns;
   private readonly calls: Turns;
   private readonly metrics: MetricRegistry;
+  /** By what became of all requests. */
+  readonly ca: CaPresence;
 
   constructor(private readonly options: SvidIssuanceOptions) {
+    this.ca = new CaPresence(options.now);
     this.turns = new Turns(options.maxInFlight);
     this.calls = new Turns(options.maxCalls ?? options.maxInFlight);
     this.metrics = options.metrics ?? new MetricRegistry();
@@ -81,6 +85,7 @@ export class SvidIssuance {
   }
 
   private count({ precedence }: SvidRequest, code: ErrorCode | 'OK'): void {
+    this.ca.heard(code);
     this.metrics.counter(Metric.svidIssues, { for: precedence, code }).add();
   }
 

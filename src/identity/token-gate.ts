@@ -6,9 +6,10 @@ import type { Place } from './fair-queue.js';
 import type { Pod } from './pod.js';
 import type { Pods } from './pods.js';
 import { RefusedTokens } from './refused-tokens.js';
-import { parseServiceAccountToken, type TokenClaims } from './service-account-token.js';
+import { isTokenNoGood, parseServiceAccountToken, type TokenClaims } from './service-account-token.js';
 import type { TokenPod } from './token-pod.js';
 import { TokenTrial } from './token-trial.js';
+import type { Precedence } from './turns.js';
 import { WaitingShares } from './waiting-shares.js';
 import type { IdentitySurroundings } from './workload-identity.js';
 
@@ -20,12 +21,13 @@ export interface TokenGateOptions extends IdentitySurroundings {
   readonly maxWaiting: number;
 }
 
-/** What a token says, and by what it is known again. */
-interface TokenReading {
+/** A stream that wants to pass. */
+interface Applicant {
   readonly token: Buffer;
-  /** SHA-256. */
+  /** Of the token: its SHA-256. */
   readonly digest: string;
   readonly claims: TokenClaims;
+  readonly place: Place | undefined;
 }
 
 interface Waiting {
@@ -34,14 +36,22 @@ interface Waiting {
 }
 
 /**
+ * How long a new stream waits for a token to be proven again. A CA answers within tens of milliseconds; one that does not
+ * counts as away, and its last word stands.
+ */
+const PATIENCE_MS = 1000;
+
+/**
  * Lets a stream pass to its pod when the CA has accepted the stream's *own* token. What a token claims is believed only
- * after that, and accepted and refused tokens are known again by their SHA-256 alone.
+ * after that, and accepted and refused tokens are known again by their SHA-256 alone. Of tokens it holds copies of its own, which
+ * it wipes when the CA has judged them.
  */
 export class TokenGate {
   private readonly waiting = new Map<string, Waiting>();
   private readonly shares: WaitingShares;
   private readonly refused: RefusedTokens;
-  private last: TokenReading | undefined;
+  /** What was read last: an Envoy opens a stream for each of its secrets, one right after the other. */
+  private last: { readonly digest: string; readonly claims: TokenClaims } | undefined;
   /** One for all who wait. */
   private readonly closing = new AbortController();
 
@@ -54,19 +64,24 @@ export class TokenGate {
 
   /**
    * Resolves with the token's pod once the CA has accepted it; hold the pod at once. While the CA is away it waits,
-   * trying again, until `signal` aborts: the stream's own. Tokens that wait take turns by the `place` that they came from,
-   * if it is known.
+   * trying again, until `signal` aborts: the stream's own. A token that was accepted some time ago is proven again, but
+   * where the CA gives no answer it passes. Tokens that wait take turns by the `place` that they came from, if it is known.
+   * `token` stays the caller's.
    * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CA_OVERLOADED`: too many tokens wait
    *   already, of all or of this place, or there are too many pods; `ERR_CANCELLED`: aborted.
    */
   async admit(token: Buffer, signal: EndSignal, place?: Place): Promise<Pod> {
-    const { digest, claims } = this.read(token);
-    const pod = this.options.pods.find(digest, token);
-    if (pod !== undefined) return pod;
+    const { pods, issuance } = this.options;
+    const applicant = { token, place, ...this.read(token) };
+    const { digest } = applicant;
+    const found = pods.find(digest, token);
+    if (found?.isFresh === true) return found.pod;
     this.refused.throwIfRefused(digest);
+    if (found !== undefined && issuance.ca.isAway) return found.pod;
     // Before anything is begun: nothing is asked for a stream that has gone.
     if (signal.aborted) throw new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted');
-    const { trial, verdict } = this.waiting.get(digest) ?? this.begin(digest, { token, claims, place });
+    if (found !== undefined) return this.proveAgain(found.pod, applicant, signal);
+    const { trial, verdict } = this.waiting.get(digest) ?? this.begin(applicant);
     return trial.join(verdict, signal);
   }
 
@@ -77,32 +92,52 @@ export class TokenGate {
     await Promise.allSettled([...this.waiting.values()].map(({ verdict }) => verdict));
   }
 
-  /** An Envoy opens a stream for each of its secrets, one right after the other, and all with the same token. */
-  private read(token: Buffer): TokenReading {
+  private read(token: Buffer): { digest: string; claims: TokenClaims } {
     const nowMs = this.options.now();
+    const digest = hash('sha256', token, 'base64');
     const last = this.last;
-    if (last?.token.equals(token) === true && (last.claims.expiresAtMs ?? Number.POSITIVE_INFINITY) > nowMs)
-      return last;
-    const claims = parseServiceAccountToken(token, nowMs);
-    this.last = { token, digest: hash('sha256', token, 'base64'), claims };
+    if (last?.digest === digest && (last.claims.expiresAtMs ?? Number.POSITIVE_INFINITY) > nowMs) return last;
+    this.last = { digest, claims: parseServiceAccountToken(token, nowMs) };
     return this.last;
   }
 
-  private begin(
-    digest: string,
-    {
-      token,
-      claims,
-      place,
-    }: { readonly token: Buffer; readonly claims: TokenClaims; readonly place: Place | undefined },
-  ): Waiting {
-    const { pods, podOf } = this.options;
+  /** For a token that has been accepted before: waits for the CA's word, but not for long. */
+  private async proveAgain(pod: Pod, applicant: Applicant, signal: EndSignal): Promise<Pod> {
+    const { timers, now, issuance } = this.options;
+    // Its places are bounded by the accepted tokens, and forged ones must not stand before it.
+    const { trial, verdict } = this.waiting.get(applicant.digest) ?? this.start(applicant, pod.of, 'renewal');
+    const over = new AbortController();
+    const stop = (): void => over.abort();
+    const patience = timers.schedule(now() + PATIENCE_MS, stop);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await trial.join(verdict, over.signal);
+    } catch (error) {
+      if (!over.signal.aborted || signal.aborted) throw error;
+      issuance.ca.missed();
+      return pod;
+    } finally {
+      patience.cancel();
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  private begin(applicant: Applicant): Waiting {
+    const { place, claims } = applicant;
     this.shares.throwIfTaken(place);
-    const pod = podOf(claims);
-    if (!pods.hasRoomFor(pod)) throw noRoom();
-    const read = { bytes: token, expiresAtMs: claims.expiresAtMs ?? Number.POSITIVE_INFINITY };
-    const trial = new TokenTrial(read, pod, place, this.options, this.closing.signal);
+    const pod = this.options.podOf(claims);
+    if (!this.options.pods.hasRoomFor(pod)) throw noRoom();
     this.shares.taken(place);
+    const waiting = this.start(applicant, pod, 'proof');
+    const leave = (): void => this.shares.givenBack(place);
+    waiting.verdict.then(leave, leave);
+    return waiting;
+  }
+
+  private start({ token, digest, claims, place }: Applicant, pod: TokenPod, precedence: Precedence): Waiting {
+    const read = { bytes: Buffer.from(token), expiresAtMs: claims.expiresAtMs ?? Number.POSITIVE_INFINITY };
+    const turn = { precedence, ...(place && { place }) };
+    const trial = new TokenTrial(read, pod, turn, this.options, this.closing.signal);
     const verdict = this.judge(digest, trial);
     // All who wait may have gone: a verdict that nobody hears must not end the process.
     verdict.catch(() => {});
@@ -122,10 +157,11 @@ export class TokenGate {
     } catch (error) {
       const code = errorCodeOf(error);
       if (code !== 'ERR_CANCELLED' && code !== 'ERR_CA_OVERLOADED') this.refused.add(digest, error);
+      if (code === 'ERR_TOKEN_REFUSED' || isTokenNoGood(code)) pods.refuse(digest);
       throw error;
     } finally {
       this.waiting.delete(digest);
-      this.shares.givenBack(trial.place);
+      trial.token.bytes.fill(0);
     }
   }
 }

@@ -3,9 +3,9 @@ import { errorCodeOf, IdentityError } from '../errors/index.js';
 import type { SealedSvid } from '../hotpath/index.js';
 import { retryDelayMs, waitUntil } from '../rotation/index.js';
 import type { TokenSource } from './certificate-issuer.js';
-import type { Place } from './fair-queue.js';
 import { copyForUse, isTokenNoGood, type ReadToken } from './service-account-token.js';
 import type { TokenPod } from './token-pod.js';
+import type { TurnRequest } from './turns.js';
 import type { IdentitySurroundings } from './workload-identity.js';
 
 /**
@@ -16,11 +16,11 @@ export class TokenTrial {
   readonly startedAtMs: number;
   private waiting = 0;
 
-  /** `closing` ends it, whoever waits. `place`: of the stream that brought the token first. */
+  /** `closing` ends it, whoever waits. `turn`: how it waits for the CA, by the stream that brought the token first. */
   constructor(
     readonly token: ReadToken,
     readonly pod: TokenPod,
-    readonly place: Place | undefined,
+    private readonly turn: Omit<TurnRequest, 'signal'>,
     private readonly surroundings: IdentitySurroundings,
     private readonly closing: AbortSignal,
   ) {
@@ -36,8 +36,7 @@ export class TokenTrial {
     const { spiffeId } = this.pod;
     const token: TokenSource = { read: async () => copyForUse(this.token, now()) };
     const isWanted = (): boolean => this.waiting > 0;
-    const turn = { precedence: 'proof', signal: this.closing, ...(this.place && { place: this.place }) } as const;
-    const request = { spiffeId, token, isWanted, ...turn };
+    const request = { spiffeId, token, isWanted, signal: this.closing, ...this.turn };
     for (let failures = 0; ; failures += 1) {
       try {
         return await issuance.obtain(request, use);

@@ -31,7 +31,7 @@ interface Setup {
   readonly logged: string[];
 }
 
-async function setup(t: Test, keys: unknown = issuer.jwks): Promise<Setup> {
+async function setup(t: Test, keys: unknown = issuer.jwks, binding: 'pod' | 'any' = 'any'): Promise<Setup> {
   const path = join(shortDir(t), 'jwks.json');
   writeFileSync(path, JSON.stringify(keys));
   const logged: string[] = [];
@@ -42,6 +42,7 @@ async function setup(t: Test, keys: unknown = issuer.jwks): Promise<Setup> {
     issuers: [issuer.issuer, 'https://second.example'],
     audiences: ['istio-ca', 'second'],
     trustDomain: TrustDomain.parse('cluster.local'),
+    binding,
     logger: { ...silentLogger, info: log, warn: log },
     now: () => Date.now() + offsetMs,
   });
@@ -169,6 +170,29 @@ for (const { name, changes, want, says } of wrongClaims) {
     const { authenticator } = await setup(t);
     const token = await issuer.token('foo', 'sleep', changes);
     await refusesWithout(t, authenticator, token, want, says);
+  });
+}
+
+const podless = [
+  { name: 'no kubernetes.io claims', claims: undefined },
+  { name: 'no pod', claims: { namespace: 'foo', serviceaccount: { name: 'sleep' } } },
+  { name: 'a pod without a uid', claims: { pod: { name: 'sleep-7d4b' } } },
+  { name: 'a pod without a name', claims: { pod: { uid: '2e9b' } } },
+  { name: 'a pod whose uid is empty', claims: { pod: { name: 'sleep-7d4b', uid: '' } } },
+  { name: 'a pod whose uid is a number', claims: { pod: { name: 'sleep-7d4b', uid: 7 } } },
+];
+
+for (const { name, claims } of podless) {
+  t.test(`a token with ${name} is refused where tokens must be bound to pods, and taken elsewhere`, async (t) => {
+    const token = await issuer.token('foo', 'sleep', { 'kubernetes.io': claims });
+    const strict = await setup(t, issuer.jwks, 'pod');
+    await t.rejects(strict.authenticator.authenticate(token), {
+      code: 'ERR_TOKEN_REFUSED',
+      message: /claim kubernetes.io\/pod\/(name|uid): got .*, expected the pod that the token is bound to/,
+    });
+    t.equal(await rejectionCode(strict.authenticator.authenticate(await issuer.token())), 'none');
+    const { authenticator } = await setup(t);
+    t.equal(await rejectionCode(authenticator.authenticate(token)), 'none');
   });
 }
 
@@ -527,6 +551,6 @@ t.test('a start without a key file fails, naming it', async (t) => {
 function open(path: string): Promise<Authenticator> {
   return createJwksAuthenticator({
     ...{ path, issuers: [issuer.issuer], audiences: ['istio-ca'], logger: silentLogger, now: Date.now },
-    trustDomain: TrustDomain.parse('cluster.local'),
+    ...{ trustDomain: TrustDomain.parse('cluster.local'), binding: 'any' },
   });
 }

@@ -25,7 +25,7 @@ function setUp(t: Test) {
     ...{ keyType: 'ec-p256', ttlMs: TTL_MS, issuer: ca, hotPath, maxInFlight: 1, now: clock.now },
   });
   const surroundings = { issuance, timers, now: clock.now, random: () => 0.5, logger: silentLogger };
-  const pods = new Pods({ ...surroundings, maxPods: 1, graceMs: Number.POSITIVE_INFINITY });
+  const pods = new Pods({ ...surroundings, maxPods: 1, graceMs: Number.POSITIVE_INFINITY, proofAgeMs: 600_000 });
   const pod = { spiffeId: SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep'), key: '', podUid: undefined };
   const gate = new TokenGate({ ...surroundings, pods, podOf: () => pod, maxWaiting: 32 });
   t.teardown(async () => {
@@ -230,7 +230,7 @@ t.test('a renewal whose token has ended asks the streams to start anew, once', a
 });
 
 t.test(
-  'after the newest token was refused, an older one that passes from memory is good for renewals, too',
+  'after the newest token was refused, an older one is proven again, and is then good for renewals, too',
   async (t) => {
     const { ca, clock, gate, token } = setUp(t);
     const older = token('older');
@@ -243,9 +243,12 @@ t.test(
     ca.fault = 'none';
     const renewed = new Promise<'renewed'>((resolve) => identity.onChange(() => resolve('renewed')));
     const failedAgain = new Promise((resolve) => identity.onRenewalFailure(resolve));
+    const asked = ca.tokens.length;
     await gate.admit(Buffer.from(older), aStream());
-    clock.advance(30_000);
+    t.strictSame(ca.tokens.slice(asked), [older.toString()], 'no token of the pod passes from memory');
     t.equal(await Promise.race([renewed, failedAgain]), 'renewed');
+    clock.advance(TTL_MS / 2 + 1000);
+    await ca.untilCalled(asked + 2);
     t.equal(ca.tokens.at(-1), older.toString());
   },
 );
@@ -259,4 +262,125 @@ t.test('a token that the CA no longer accepts loses its pass', async (t) => {
   clock.advance(TTL_MS / 2 + 1000);
   await failed;
   await t.rejects(gate.admit(Buffer.from(revoked), aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
+});
+
+/** Moves the clock to where a proof has aged, without a renewal on the way: those come at half of an hour. */
+const AGED_MS = 601_000;
+
+t.test('ten minutes after its proof a token is proven again for a new stream, which is no rotation', async (t) => {
+  const { ca, clock, gate, token } = setUp(t);
+  const own = token('a');
+  const { identity } = await gate.admit(own, aStream());
+  identity.onChange(() => t.fail('a rotation'));
+  const before = identity.certificate()?.version;
+  clock.advance(599_000);
+  await gate.admit(own, aStream());
+  t.equal(ca.tokens.length, 1);
+  clock.advance(2000);
+  await Promise.all([gate.admit(own, aStream()), gate.admit(Buffer.from(own), aStream())]);
+  t.equal(ca.tokens.length, 2, 'two streams, one question');
+  await gate.admit(own, aStream());
+  t.equal(ca.tokens.length, 2, 'fresh again');
+  t.equal(identity.certificate()?.version, before);
+});
+
+t.test('a token that was revoked meanwhile is refused then, and is of no use for renewals', async (t) => {
+  const { ca, clock, gate, pods, token } = setUp(t);
+  const own = token('a');
+  const { identity } = await gate.admit(own, aStream());
+  clock.advance(AGED_MS);
+  ca.fault = 'ERR_CA_REFUSED_TOKEN';
+  await t.rejects(gate.admit(own, aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
+  await t.rejects(gate.admit(own, aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
+  t.equal(ca.tokens.length, 2);
+  t.equal(pods.tokenCount, 0);
+  const failed = new Promise((resolve) => identity.onRenewalFailure(resolve));
+  clock.advance(TTL_MS / 2);
+  t.match(await failed, { code: 'ERR_TOKEN_MISSING' });
+});
+
+t.test(
+  'where the CA fails at once, an aged token waits for a second at most, and the next one not at all',
+  async (t) => {
+    const { ca, clock, gate, token } = setUp(t);
+    const own = token('a');
+    const pod = await gate.admit(own, aStream());
+    clock.advance(AGED_MS);
+    ca.fault = 'ERR_CA_UNAVAILABLE';
+    const first = gate.admit(own, aStream());
+    await ca.untilCalled(2);
+    clock.advance(1000);
+    t.equal(await first, pod);
+    const asked = ca.tokens.length;
+    t.equal(await gate.admit(own, aStream()), pod);
+    t.equal(ca.tokens.length, asked, 'nobody was asked');
+  },
+);
+
+t.test('where the CA is silent, an aged token passes after a second, and is proven when the CA is back', async (t) => {
+  const { ca, clock, gate, token } = setUp(t);
+  const own = token('a');
+  const pod = await gate.admit(own, aStream());
+  clock.advance(AGED_MS);
+  ca.fault = 'hang';
+  const first = gate.admit(own, aStream());
+  await ca.untilCalled(2);
+  clock.advance(1000);
+  t.equal(await first, pod);
+  ca.release();
+  clock.advance(16_000);
+  ca.fault = 'ERR_CA_REFUSED_TOKEN';
+  await t.rejects(gate.admit(own, aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
+});
+
+t.test('after a failed renewal that the CA did not answer, aged tokens pass at once', async (t) => {
+  const { ca, clock, gate, token } = setUp(t);
+  const own = token('a');
+  const pod = await gate.admit(own, aStream());
+  ca.fault = 'ERR_CA_DEADLINE';
+  const failed = new Promise((resolve) => pod.identity.onRenewalFailure(resolve));
+  clock.advance(TTL_MS / 2 + 1000);
+  await failed;
+  const asked = ca.tokens.length;
+  t.equal(await gate.admit(own, aStream()), pod);
+  t.equal(ca.tokens.length, asked);
+});
+
+t.test('a stream that ends while its aged token is proven again is let go', async (t) => {
+  const { ca, clock, gate, token } = setUp(t);
+  const own = token('a');
+  await gate.admit(own, aStream());
+  clock.advance(AGED_MS);
+  ca.fault = 'hang';
+  const gone = new AbortController();
+  const admitted = gate.admit(own, gone.signal);
+  await ca.untilCalled(2);
+  gone.abort();
+  await t.rejects(admitted, { code: 'ERR_CANCELLED' });
+  t.equal(getEventListeners(gone.signal, 'abort').length, 0);
+  ca.release();
+});
+
+t.test('when the CA refuses the token of a renewal, none of the tokens of its pod passes any more', async (t) => {
+  const { ca, clock, gate, pods, token } = setUp(t);
+  const six = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => token(name));
+  let pod = await gate.admit(six[0] ?? Buffer.alloc(0), aStream());
+  for (const each of six.slice(1)) pod = await gate.admit(each, aStream());
+  let asked = 0;
+  pod.onTokenNeeded(() => {
+    asked += 1;
+  });
+  clock.advance(TTL_MS / 2 - 60_000);
+  const calls = ca.tokens.length;
+  ca.fault = 'ERR_CA_REFUSED_TOKEN';
+  const failed = new Promise((resolve) => pod.identity.onRenewalFailure(resolve));
+  clock.advance(120_000);
+  await failed;
+  t.equal(asked, 1, 'streams that are open start anew, and have to prove their token');
+  t.equal(pods.tokenCount, 0);
+  for (const each of six) await t.rejects(gate.admit(each, aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
+  t.equal(ca.tokens.length - calls, 7, 'one renewal, six proofs');
+  ca.fault = 'none';
+  clock.advance(6000);
+  t.equal(await gate.admit(six[3] ?? Buffer.alloc(0), aStream()), pod, 'proven again, it passes');
 });

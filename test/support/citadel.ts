@@ -50,7 +50,7 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   const audiences = ['istio-ca'];
   const authenticator = await createJwksAuthenticator({
     ...common,
-    ...{ path: jwksFile, issuers: [issuer.issuer], audiences },
+    ...{ path: jwksFile, issuers: [issuer.issuer], audiences, binding: 'any' },
   });
   const serving = await createServingCertificate({ ...common, hotPath, authority, random: Math.random });
   t.teardown(() => serving.close());

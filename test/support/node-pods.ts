@@ -46,7 +46,7 @@ export function openNode(t: Test, hotPath: HotPath, limits: Limits = {}) {
   });
   const logger = new RecordingLogger();
   const surroundings = { issuance, timers, bundles: new BundleContents(), now: clock.now, random: () => 0.5, logger };
-  const pods = new Pods({ ...surroundings, maxPods, graceMs: 60_000 });
+  const pods = new Pods({ ...surroundings, maxPods, graceMs: 60_000, proofAgeMs: 600_000 });
   const trustDomain = TrustDomain.parse('cluster.local');
   const gate = new TokenGate({ ...surroundings, pods, podOf: (claims) => podOfToken(claims, trustDomain), maxWaiting });
   t.teardown(async () => {

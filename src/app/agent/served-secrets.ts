@@ -34,6 +34,8 @@ const NODE_LIMITS = { maxWaiting: 8192, maxPods: 8192, graceMs: 60_000 };
 
 export interface ServingOptions {
   readonly trustDomain: TrustDomain;
+  /** For how long the CA's word on a token stands for new streams, in milliseconds. */
+  readonly proofAgeMs: number;
   readonly catalog: SecretCatalog;
   readonly surroundings: IdentitySurroundings;
   readonly teardown: Teardown;
@@ -42,7 +44,7 @@ export interface ServingOptions {
 /** Makes the identities that an agent of this kind serves; their end is put onto the teardown. */
 export function serveSecrets(
   served: ServedWorkloads,
-  { trustDomain, catalog, surroundings, teardown }: ServingOptions,
+  { trustDomain, proofAgeMs, catalog, surroundings, teardown }: ServingOptions,
 ): ServedSecrets {
   const log = new RateLimitedLogger(surroundings.logger, surroundings.now);
   switch (served.kind) {
@@ -59,12 +61,12 @@ export function serveSecrets(
       };
     }
     case 'stream-token': {
-      const opened = openPods({ ...surroundings, ...SIDECAR_LIMITS }, onePod(served.spiffeId), teardown);
+      const opened = openPods({ ...surroundings, ...SIDECAR_LIMITS, proofAgeMs }, onePod(served.spiffeId), teardown);
       return { ...servedPods(opened, catalog, log), isServing: () => opened.pods.hasValidSvid() };
     }
     case 'pods-of-node': {
       const podOf: TokenGateOptions['podOf'] = (claims) => podOfToken(claims, trustDomain);
-      const opened = openPods({ ...surroundings, ...NODE_LIMITS }, podOf, teardown);
+      const opened = openPods({ ...surroundings, ...NODE_LIMITS, proofAgeMs }, podOf, teardown);
       // A node without pods is as it should be.
       return { ...servedPods(opened, catalog, log), isServing: () => true };
     }

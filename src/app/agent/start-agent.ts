@@ -65,8 +65,8 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const delivery = new DeliveryByAcks({ isSettled: () => listener?.isSettled() ?? true, timers, now });
   const surroundings = { issuance, timers, delivery, bundles: new BundleContents(), now, random, logger };
   const catalog = await SecretCatalog.open(config, { timers, now, logger, teardown });
-  const { trustDomain } = config;
-  const secrets = serveSecrets(served, { trustDomain, catalog, surroundings, teardown });
+  const { trustDomain, tokenProofAgeMs: proofAgeMs } = config;
+  const secrets = serveSecrets(served, { trustDomain, proofAgeMs, catalog, surroundings, teardown });
 
   const { listenForEnvoy } = await network;
   const opened = await listenForEnvoy(config, { context, metrics, hotPath: kind, ...secrets });

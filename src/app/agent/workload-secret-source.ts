@@ -16,12 +16,16 @@ export function openSource(identity: WorkloadIdentity, catalog: SecretCatalog): 
 /** For each stream whose own token the CA has accepted, the identity of that token's pod. */
 export function gatedSource(gate: TokenGate, catalog: SecretCatalog, log: RateLimitedLogger): SecretSource {
   const admit = async (caller: StreamCaller, signal: EndSignal): Promise<Pod> => {
+    let token: Buffer | undefined;
     try {
       const { connection, peer } = caller;
-      return await gate.admit(bearerToken(caller), signal, { connection, uid: peer?.uid, pid: peer?.pid });
+      token = bearerToken(caller);
+      return await gate.admit(token, signal, { connection, uid: peer?.uid, pid: peer?.pid });
     } catch (error) {
       if (errorCodeOf(error) !== 'ERR_CANCELLED') tellRefusal(log, caller, error);
       throw error;
+    } finally {
+      token?.fill(0);
     }
   };
   return {

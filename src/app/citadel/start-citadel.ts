@@ -7,7 +7,7 @@ import {
 } from '../../citadel/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
-import { addHealthMethods, createFramedServer, listenTls, wiresOf } from '../../rpc/index.js';
+import { addHealthMethods, addReflectionMethods, createFramedServer, listenTls, wiresOf } from '../../rpc/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
@@ -20,6 +20,9 @@ const MAX_QUEUE = 512;
 
 /** The service gives a request 5 s; a thread that hangs is replaced no later. */
 const TASK_TIMEOUT_MS = 5000;
+
+/** Threads start together with the process, on a slow machine next to others that start; nobody asks for a certificate before. */
+const START_TIMEOUT_MS = 60_000;
 
 const TCP_BACKLOG = 4096;
 
@@ -54,6 +57,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     path: config.jwksFile,
     issuers: config.tokenIssuers,
     audiences: config.tokenAudiences,
+    binding: config.tokenBinding,
     trustDomain,
     logger,
     now,
@@ -67,6 +71,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     idleTimeoutMs: 0,
     maxQueue: MAX_QUEUE,
     taskTimeoutMs: TASK_TIMEOUT_MS,
+    startTimeoutMs: START_TIMEOUT_MS,
     logger,
     metrics,
   });
@@ -83,10 +88,14 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
   });
   const ttlLimits = { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs };
-  addCertificateMethod(server, { authenticator, hotPath, authority, ttlLimits, logger, metrics, now });
+  const { bindsToToken } = config;
+  addCertificateMethod(server, {
+    ...{ authenticator, hotPath, authority, ttlLimits, bindsToToken, logger, metrics, now },
+  });
   const health = addHealthMethods(server, () => now() < authority.notAfterMs);
+  const reflection = addReflectionMethods(server);
   teardown.add(() => {
-    health.endAllStreams();
+    for (const streams of [health, reflection]) streams.endAllStreams();
     return server.close(DRAIN_MS);
   });
 
