@@ -8,6 +8,7 @@
 
 #include "openssl_error.h"
 #include "pem.h"
+#include "rules.h"
 
 namespace sidecert {
 
@@ -16,8 +17,8 @@ namespace {
 // Four RSA-8192 certificates in PEM are 20 kB; the TLS record layer is not the place for more than this.
 constexpr size_t kMaxChainBytes = 128 * 1024;
 
-// Leaf and intermediates: real hierarchies have one to three. OpenSSL's verifier stops at 100.
-constexpr size_t kMaxChainCertificates = 10;
+// The leaf, and those among which its issuers are: a few, and of a CA that sends more than is needed a few more.
+constexpr size_t kMaxChainCertificates = 32;
 
 // A bundle is a handful of roots; a megabyte is far above any real one.
 constexpr size_t kMaxBundleBytes = 1024 * 1024;
@@ -57,6 +58,20 @@ Result<Certificate> readLink(const PemBlock& block, size_t position) {
   return Certificate{std::move(x509), std::move(der)};
 }
 
+std::optional<double> epochMsOf(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
+  return static_cast<double>(timegm(&parts)) * 1000;
+}
+
+// Of a certificate that OpenSSL does not take for a CA's, but says no more.
+Problem caProblemOf(View der) {
+  const ReadFacts facts = readFacts(der);
+  const CertificateFacts* read = std::get_if<0>(&facts);
+  const std::optional<Problem> problem = read == nullptr ? std::nullopt : caProblem(*read);
+  return problem ? *problem : Problem{"no CA certificate", "basicConstraints CA:TRUE"};
+}
+
 Result<Certificate> readAnchor(const PemBlock& block, size_t position) {
   const std::string what = "trust bundle: certificate " + std::to_string(position);
   X509Ptr x509 = parse(viewOf(block.der));
@@ -66,52 +81,10 @@ Result<Certificate> readAnchor(const PemBlock& block, size_t position) {
     return refusal(Code::bundleInvalid, what, "bytes behind its end", "one certificate");
   }
   if (!isCa(x509.get())) {
-    return Failure{Code::bundleInvalid, what + " is not a CA certificate, expected basicConstraints CA:TRUE"};
+    const Problem problem = caProblemOf(viewOf(der));
+    return refusal(Code::bundleInvalid, what, problem.got, problem.expected);
   }
   return Certificate{std::move(x509), std::move(der)};
-}
-
-// Nothing for a date that OpenSSL cannot read.
-std::optional<double> epochMsOf(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
-  return static_cast<double>(timegm(&parts)) * 1000;
-}
-
-Result<bool> isValidAt(X509* certificate, double nowMs) {
-  Result<Validity> validity = validityOf(certificate);
-  if (!validity.ok()) return validity.failure();
-  return validity.value().holdsAt(nowMs);
-}
-
-Failure untrusted(size_t position, const std::string& got, const std::string& expected) {
-  return refusal(Code::svidUntrusted, ofChain(position), got, expected);
-}
-
-// `position` is that of the issuer, counted from one.
-Result<Nothing> checkLink(X509* link, X509* issuer, size_t position, double nowMs) {
-  if (!isCa(issuer)) return untrusted(position, "no CA certificate", "basicConstraints CA:TRUE");
-  Result<bool> isValid = isValidAt(issuer, nowMs);
-  if (!isValid.ok()) return isValid.failure();
-  if (!isValid.value()) return untrusted(position, "a validity that does not hold now", "to be valid now");
-  if (!isIssuedBy(link, issuer)) {
-    return untrusted(position - 1, "another issuer", "to be signed by certificate " + std::to_string(position));
-  }
-  return Nothing{};
-}
-
-Result<Nothing> checkAnchored(X509* last, size_t position, const std::vector<Certificate>& bundle, double nowMs) {
-  bool hasIssuer = false;
-  for (const Certificate& anchor : bundle) {
-    if (!isIssuedBy(last, anchor.x509.get())) continue;
-    hasIssuer = true;
-    Result<bool> isValid = isValidAt(anchor.x509.get(), nowMs);
-    if (!isValid.ok()) return isValid.failure();
-    if (isValid.value()) return Nothing{};
-  }
-  if (hasIssuer) return untrusted(position, "an issuer in the bundle that is not valid now", "a valid one");
-  return untrusted(position, "another issuer",
-                   "one of the " + std::to_string(bundle.size()) + " certificates of the bundle");
 }
 
 }  // namespace
@@ -156,19 +129,25 @@ Result<std::vector<Certificate>> readBundle(View bundlePem) {
   return bundle;
 }
 
-Result<Validity> validityOf(X509* certificate) {
+std::optional<Validity> validityOf(X509* certificate) {
   const std::optional<double> notBeforeMs = epochMsOf(X509_get0_notBefore(certificate));
   const std::optional<double> notAfterMs = epochMsOf(X509_get0_notAfter(certificate));
-  if (!notBeforeMs || !notAfterMs) {
-    return refusal(Code::svidMalformed, "certificate validity", "no dates", "notBefore and notAfter");
-  }
+  if (!notBeforeMs || !notAfterMs) return std::nullopt;
   return Validity{*notBeforeMs, *notAfterMs};
 }
 
-std::optional<double> epochMsOf(View time) {
-  const unsigned char* at = time.data;
-  const Asn1TimePtr read(d2i_ASN1_TIME(nullptr, &at, static_cast<long>(time.size)));
-  return read ? epochMsOf(read.get()) : std::nullopt;
+std::vector<View> usableAt(const std::vector<Certificate>& bundle, double nowMs) {
+  std::vector<View> valid;
+  std::vector<View> early;
+  for (const Certificate& one : bundle) {
+    const std::optional<Validity> validity = validityOf(one.x509.get());
+    if (!validity || nowMs > validity->notAfterMs) continue;
+    (validity->holdsAt(nowMs) ? valid : early).push_back(viewOf(one.der));
+  }
+  valid.insert(valid.end(), early.begin(), early.end());
+  if (!valid.empty()) return valid;
+  for (const Certificate& one : bundle) valid.push_back(viewOf(one.der));
+  return valid;
 }
 
 std::optional<Certificate> readCertificate(View der) {
@@ -185,15 +164,6 @@ bool isIssuedBy(X509* certificate, X509* issuer) {
   if (X509_check_issued(issuer, certificate) != X509_V_OK) return false;
   EVP_PKEY* key = X509_get0_pubkey(issuer);
   return key != nullptr && X509_verify(certificate, key) == 1;
-}
-
-Result<Nothing> checkChain(const std::vector<Certificate>& chain, const std::vector<Certificate>& bundle,
-                           double nowMs) {
-  for (size_t i = 0; i + 1 < chain.size(); ++i) {
-    Result<Nothing> checked = checkLink(chain[i].x509.get(), chain[i + 1].x509.get(), i + 2, nowMs);
-    if (!checked.ok()) return checked;
-  }
-  return checkAnchored(chain.back().x509.get(), chain.size(), bundle, nowMs);
 }
 
 }  // namespace sidecert

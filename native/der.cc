@@ -124,4 +124,31 @@ std::optional<View> wholeOctets(const DerElement& bits) {
   return View{bits.content.data + 1, bits.content.size - 1};
 }
 
+std::optional<DerElement> wholeElement(View bytes, uint8_t tag) {
+  const std::optional<DerElement> element = readElement(bytes);
+  const bool isIt = element && element->tag == tag && element->raw.size == bytes.size;
+  return isIt ? element : std::nullopt;
+}
+
+std::optional<std::vector<DerElement>> elementsIn(View bytes) {
+  std::vector<DerElement> elements;
+  for (View rest = bytes; rest.size > 0;) {
+    const std::optional<DerElement> element = readElement(rest);
+    if (!element) return std::nullopt;
+    elements.push_back(*element);
+    rest = {rest.data + element->raw.size, rest.size - element->raw.size};
+  }
+  return elements;
+}
+
+std::optional<std::vector<DerElement>> sequenceIn(View bytes) {
+  const std::optional<DerElement> sequence = wholeElement(bytes, tag::sequence);
+  return sequence ? elementsIn(sequence->content) : std::nullopt;
+}
+
+std::optional<View> bitsOf(const DerElement& bits, uint8_t maxUnused) {
+  if (bits.tag != tag::bitString || bits.content.size < 1 || bits.content.data[0] > maxUnused) return std::nullopt;
+  return View{bits.content.data + 1, bits.content.size - 1};
+}
+
 }  // namespace sidecert

@@ -11,6 +11,7 @@
 namespace sidecert {
 
 namespace tag {
+constexpr uint8_t boolean = 0x01;
 constexpr uint8_t integer = 0x02;
 constexpr uint8_t bitString = 0x03;
 constexpr uint8_t octetString = 0x04;
@@ -19,8 +20,13 @@ constexpr uint8_t utcTime = 0x17;
 constexpr uint8_t generalizedTime = 0x18;
 constexpr uint8_t sequence = 0x30;
 constexpr uint8_t set = 0x31;
+constexpr uint8_t emailName = 0x81;
+constexpr uint8_t dnsName = 0x82;
 constexpr uint8_t uriName = 0x86;
+constexpr uint8_t ipName = 0x87;
+constexpr uint8_t directoryName = 0xa4;
 constexpr uint8_t context0 = 0xa0;
+constexpr uint8_t context1 = 0xa1;
 constexpr uint8_t context3 = 0xa3;
 }  // namespace tag
 
@@ -114,6 +120,21 @@ std::vector<DerElement> childrenOf(const DerElement& parent);
 
 // The octets of a BIT STRING that has no unused bits.
 std::optional<View> wholeOctets(const DerElement& bits);
+
+// The four below are for certificates that OpenSSL has parsed already: they find the places of what it does not tell. The same as
+// src/x509/der-view.ts.
+
+// The one element with this tag that fills all of `bytes`.
+std::optional<DerElement> wholeElement(View bytes, uint8_t tag);
+
+// The elements that fill all of `bytes`, which is the content of a constructed element.
+std::optional<std::vector<DerElement>> elementsIn(View bytes);
+
+// The elements of the SEQUENCE that fills all of `bytes`.
+std::optional<std::vector<DerElement>> sequenceIn(View bytes);
+
+// The octets of a BIT STRING that has at most so many unused bits.
+std::optional<View> bitsOf(const DerElement& bits, uint8_t maxUnused = 7);
 
 }  // namespace sidecert
 

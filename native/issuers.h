@@ -1,14 +1,15 @@
-// Those who may have signed a leaf, with what is worth keeping of them between two leaves: intermediates and trust bundle
-// parsed and proved, their keys ready for low-level verification, and their part of what Envoy is sent.
+// Those who may have signed a leaf, with what is worth keeping of them between two leaves: certificates parsed, paths built, keys
+// ready for low-level verification, and their part of what Envoy is sent.
 #ifndef SIDECERT_ISSUERS_H
 #define SIDECERT_ISSUERS_H
 
 #include <array>
+#include <cmath>
 #include <list>
 #include <memory>
 #include <vector>
 
-#include "chain.h"
+#include "path.h"
 #include "plain_leaf.h"
 
 namespace sidecert {
@@ -16,59 +17,66 @@ namespace sidecert {
 // One CA certificate whose key is RSA, P-256, P-384 or P-521.
 class Issuer {
  public:
-  // Nothing for another key, or a certificate that may not sign others.
+  // Nothing for another key.
   static std::unique_ptr<Issuer> of(X509* certificate);
 
-  // As isIssuedBy, but for a leaf that says less or says it otherwise the answer may be no.
-  bool hasIssued(const PlainLeaf& leaf) const;
-  bool isValidAt(double nowMs) const { return validity_.holdsAt(nowMs); }
+  // Whether names and key identifiers say that it has issued the leaf: X509_check_issued, for names of the same octets.
+  bool mayHaveIssued(const PlainLeaf& leaf) const;
+  // Whether it has signed it.
+  bool hasSigned(const PlainLeaf& leaf) const;
+  View subject() const { return viewOf(subject_); }
 
  private:
   Issuer() = default;
   bool loadKey(X509* certificate);
-  bool isSignerOf(const PlainLeaf& leaf) const;
 
   Bytes subject_;
-  // Empty when the certificate has none.
-  Bytes keyIdentifier_;
-  Validity validity_{};
+  // Nothing when the certificate has none.
+  std::optional<Bytes> keyIdentifier_;
   // Either an EC key or an RSA key.
   EcKeyPtr ec_;
   RsaPtr rsa_;
 };
 
-// A trust bundle, and the intermediates that lead to it from a leaf.
+// A trust bundle, and the paths that lead to it from a leaf.
 class Issuers {
  public:
-  // Nothing unless each link between the intermediates, and from the last one to an anchor, holds but for the time.
-  // `intermediates` are from below to above, and may be none.
-  static std::unique_ptr<Issuers> prove(std::vector<Certificate> intermediates, std::vector<Certificate> bundle);
+  // Nothing when the set is too large or too odd for the plain way.
+  static std::unique_ptr<Issuers> prove(std::vector<Certificate> others, std::vector<Certificate> bundle, double nowMs);
 
-  // Whether the leaf is signed by the lowest intermediate, or, if there is none, by an anchor; and all above it are valid.
-  bool haveIssued(const PlainLeaf& leaf, double nowMs) const;
-  // The intermediates in PEM, as Envoy gets them.
-  View intermediatesPem() const { return viewOf(intermediatesPem_); }
+  // Whether what was proved holds at this time, too.
+  bool holdAt(double nowMs) const { return sinceMs_ <= nowMs && nowMs < untilMs_; }
+  // The PEM of what a peer is shown beside the leaf: nothing when no issuer here has signed it, or when the path depends on what is
+  // in the leaf.
+  std::optional<View> shownFor(const PlainLeaf& leaf) const;
   View bundleBody() const { return viewOf(bundleBody_); }
 
  private:
-  Issuers() = default;
+  // An issuer, and the path from it to an anchor.
+  struct Way {
+    std::unique_ptr<Issuer> issuer;
+    Bytes shownPem;
+    // By name constraints and policies.
+    bool dependsOnLeaf;
+  };
 
-  Bytes intermediatesPem_;
+  Issuers() = default;
+  void boundTime(const Validity& validity, double nowMs);
+  bool addWay(const Link& issuer, const Issuing& path);
+
+  // In the order in which the general way tries them.
+  std::vector<Way> ways_;
   Bytes bundleBody_;
-  // The lowest intermediate; null when there is none.
-  std::unique_ptr<Issuer> lowest_;
-  std::vector<Validity> intermediateValidities_;
-  // Without intermediates: the anchors that can be verified with here.
-  std::vector<std::unique_ptr<Issuer>> anchors_;
-  // With intermediates: of the anchors that have issued the highest.
-  std::vector<Validity> anchorValidities_;
+  // When one of the certificates begins or expires, paths and bundle are others.
+  double sinceMs_ = -HUGE_VAL;
+  double untilMs_ = HUGE_VAL;
 };
 
 // The last few, by the content of what they were made of. For one thread.
 class IssuersCache {
  public:
-  // `intermediates` in DER, from below to above. Null when they prove nothing here; the general way then says why.
-  const Issuers* issuersOf(const std::vector<View>& intermediates, View bundlePem);
+  // `others` in DER, as they came behind the leaf. Null when they prove nothing here; the general way then says why.
+  const Issuers* issuersOf(const std::vector<View>& others, View bundlePem, double nowMs);
 
  private:
   using Name = std::array<uint8_t, 32>;

@@ -36,19 +36,11 @@ constexpr uint8_t kServerAndClient[] = {0x30, 0x14, 0x06, 0x08, 0x2b, 0x06, 0x01
                                         0x01, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02};
 constexpr uint8_t kNoCa[] = {0x30, 0x00};
 
-// The one element that fills all of `bytes`; nothing unless it has this tag.
-std::optional<DerElement> whole(View bytes, uint8_t tag) {
-  const std::optional<DerElement> element = readElement(bytes);
-  const bool isIt = element && element->tag == tag && element->raw.size == bytes.size;
-  return isIt ? element : std::nullopt;
-}
-
-// As in every certificate that OpenSSL reads, and in milliseconds.
 std::optional<Validity> readValidity(const DerElement& element) {
   const std::vector<DerElement> dates = childrenOf(element);
   if (element.tag != tag::sequence || dates.size() != 2) return std::nullopt;
-  const std::optional<double> notBeforeMs = epochMsOf(dates[0].raw);
-  const std::optional<double> notAfterMs = epochMsOf(dates[1].raw);
+  const std::optional<double> notBeforeMs = readTime(dates[0]);
+  const std::optional<double> notAfterMs = readTime(dates[1]);
   if (!notBeforeMs || !notAfterMs) return std::nullopt;
   return Validity{*notBeforeMs, *notAfterMs};
 }
@@ -69,8 +61,8 @@ bool isPlainKeyUsage(View value) {
 
 // SEQUENCE around one element with this tag, which is not empty.
 std::optional<View> onlyValue(View value, uint8_t tag) {
-  const std::optional<DerElement> sequence = whole(value, tag::sequence);
-  const std::optional<DerElement> only = sequence ? whole(sequence->content, tag) : std::nullopt;
+  const std::optional<DerElement> sequence = wholeElement(value, tag::sequence);
+  const std::optional<DerElement> only = sequence ? wholeElement(sequence->content, tag) : std::nullopt;
   return only && only->content.size > 0 ? std::optional<View>(only->content) : std::nullopt;
 }
 
@@ -83,7 +75,7 @@ bool isFirst(View& found, const std::optional<View>& value) {
 
 std::optional<View> valueIf(bool isPlain, View value) { return isPlain ? std::optional<View>(value) : std::nullopt; }
 
-struct Extensions {
+struct PlainExtensions {
   View keyUsage;
   View extendedKeyUsage;
   View basicConstraints;
@@ -91,7 +83,7 @@ struct Extensions {
   View uri;
 };
 
-bool readExtension(const DerElement& extension, Extensions& found) {
+bool readExtension(const DerElement& extension, PlainExtensions& found) {
   const std::vector<DerElement> parts = childrenOf(extension);
   const bool isCritical = parts.size() == 3;
   if (extension.tag != tag::sequence || (parts.size() != 2 && !isCritical)) return false;
@@ -107,22 +99,22 @@ bool readExtension(const DerElement& extension, Extensions& found) {
     return isFirst(found.basicConstraints, valueIf(value == viewOf(kNoCa), value));
   }
   if (oid == viewOf(kAuthorityKeyIdentifierOid)) {
-    return isFirst(found.authorityKeyIdentifier, onlyValue(value, kKeyIdentifier));
+    return !isCritical && isFirst(found.authorityKeyIdentifier, onlyValue(value, kKeyIdentifier));
   }
   if (oid == viewOf(kSubjectAltNameOid)) return isFirst(found.uri, onlyValue(value, tag::uriName));
   return false;
 }
 
 // Key usage and basic constraints must be there: they say that it is no CA.
-std::optional<Extensions> readExtensions(const DerElement& element) {
-  const std::optional<DerElement> list = whole(element.content, tag::sequence);
+std::optional<PlainExtensions> readExtensions(const DerElement& element) {
+  const std::optional<DerElement> list = wholeElement(element.content, tag::sequence);
   if (element.tag != tag::context3 || !list) return std::nullopt;
-  Extensions found;
+  PlainExtensions found;
   for (const DerElement& extension : childrenOf(*list)) {
     if (!readExtension(extension, found)) return std::nullopt;
   }
   const bool hasAll = found.keyUsage.size > 0 && found.basicConstraints.size > 0 && found.uri.size > 0;
-  return hasAll ? std::optional<Extensions>(found) : std::nullopt;
+  return hasAll ? std::optional<PlainExtensions>(found) : std::nullopt;
 }
 
 const SignatureAlgorithm* algorithmOf(View identifier) {
@@ -134,7 +126,7 @@ const SignatureAlgorithm* algorithmOf(View identifier) {
 }  // namespace
 
 std::optional<PlainLeaf> readPlainLeaf(View der) {
-  const std::optional<DerElement> certificate = whole(der, tag::sequence);
+  const std::optional<DerElement> certificate = wholeElement(der, tag::sequence);
   if (!certificate || !isStrictDer(*certificate)) return std::nullopt;
   const std::vector<DerElement> parts = childrenOf(*certificate);
   if (parts.size() != 3 || parts[0].tag != tag::sequence || parts[2].tag != tag::bitString) return std::nullopt;
@@ -146,7 +138,7 @@ std::optional<PlainLeaf> readPlainLeaf(View der) {
                        fields[3].tag == tag::sequence && fields[3].raw != viewOf(kEmptyName) && fields[5].raw == viewOf(kEmptyName);
   const std::optional<View> serial = readSerial(fields[1]);
   const std::optional<Validity> validity = readValidity(fields[4]);
-  const std::optional<Extensions> extensions = readExtensions(fields[7]);
+  const std::optional<PlainExtensions> extensions = readExtensions(fields[7]);
   if (!isPlain || !serial || !validity || !extensions) return std::nullopt;
   return PlainLeaf{parts[0].raw,    algorithm,       *signature,
                    fields[3].raw,   *validity,       fields[6].raw,
@@ -154,19 +146,19 @@ std::optional<PlainLeaf> readPlainLeaf(View der) {
 }
 
 std::optional<Bytes> plainPublicKeyInfo(View privateKeyInfo, const Curves& curves) {
-  const std::optional<DerElement> info = whole(privateKeyInfo, tag::sequence);
+  const std::optional<DerElement> info = wholeElement(privateKeyInfo, tag::sequence);
   if (!info || !isStrictDer(*info)) return std::nullopt;
   const std::vector<DerElement> parts = childrenOf(*info);
   if (parts.size() != 3 || parts[0].raw != viewOf(kVersion0) || parts[2].tag != tag::octetString) return std::nullopt;
   const bool isP256 = parts[1].raw == viewOf(kP256Algorithm);
   if (!isP256 && parts[1].raw != viewOf(kP384Algorithm)) return std::nullopt;
   const EcCurve& curve = isP256 ? curves.p256() : curves.p384();
-  const std::optional<DerElement> key = whole(parts[2].content, tag::sequence);
+  const std::optional<DerElement> key = wholeElement(parts[2].content, tag::sequence);
   if (!key || !isStrictDer(*key)) return std::nullopt;
   const std::vector<DerElement> fields = childrenOf(*key);
   if (fields.size() != 3 || fields[0].raw != viewOf(kVersion1) || fields[2].tag != kContext1) return std::nullopt;
   if (fields[1].tag != tag::octetString || !curve.isPrivateNumber(fields[1].content)) return std::nullopt;
-  const std::optional<DerElement> bits = whole(fields[2].content, tag::bitString);
+  const std::optional<DerElement> bits = wholeElement(fields[2].content, tag::bitString);
   const std::optional<View> point = bits ? wholeOctets(*bits) : std::nullopt;
   if (!point || point->size != curve.pointOctets() || !curve.setPublicKey(*point)) return std::nullopt;
   DerWriter<Bytes> writer(160);

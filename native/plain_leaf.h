@@ -8,7 +8,7 @@
 
 #include "algorithm.h"
 #include "bytes.h"
-#include "chain.h"
+#include "facts.h"
 #include "key.h"
 
 namespace sidecert {

@@ -1,8 +1,6 @@
 #include "seal.h"
 
 #include <algorithm>
-#include <array>
-#include <ctime>
 
 #include "openssl_error.h"
 #include "pem.h"
@@ -11,9 +9,6 @@
 namespace sidecert {
 
 namespace {
-
-// How much of a foreign name is told.
-constexpr size_t kMaxTold = 300;
 
 Result<std::string> serialOf(X509* leaf) {
   const BignumPtr number(ASN1_INTEGER_to_BN(X509_get0_serialNumber(leaf), nullptr));
@@ -37,53 +32,23 @@ Result<Nothing> checkKey(X509* leaf, View privateKey) {
   return refusal(Code::svidKeyMismatch, "leaf", "another public key", "that of our private key");
 }
 
-// What may stand in a log line of a name from outside.
-std::string printable(View text) {
-  std::string told;
-  for (size_t i = 0; i < text.size && i < kMaxTold; ++i) {
-    const uint8_t octet = text.data[i];
-    told += octet >= 0x20 && octet < 0x7f && octet != '"' ? static_cast<char>(octet) : '?';
+Failure refused(Code code, const std::string& what, const Problem& problem) {
+  return refusal(code, what, problem.got, problem.expected);
+}
+
+// One URI, which is ours; other names may stand beside it. (X509-SVID §2)
+Result<Nothing> checkIdentity(const CertificateFacts& leaf, View spiffeId) {
+  std::vector<GeneralName> uris;
+  for (const GeneralName& name : leaf.names) {
+    if (name.tag == tag::uriName) uris.push_back(name);
   }
-  return told;
+  if (uris.size() == 1 && uris[0].content == spiffeId) return Nothing{};
+  const std::string expected(spiffeId.data, spiffeId.data + spiffeId.size);
+  return refusal(Code::svidIdentityMismatch, "leaf subject alternative names",
+                 leaf.names.empty() ? "none" : textOf(leaf.names), "URI:" + expected + " as the only URI");
 }
 
-// The leaf must have exactly one subject alternative name, a URI. Of two SAN extensions the first one counts here; that
-// there is a second one makes the chain check refuse the leaf.
-Result<Nothing> checkIdentity(X509* leaf, View spiffeId) {
-  const auto mismatch = [&](const std::string& got) {
-    const std::string expected(spiffeId.data, spiffeId.data + spiffeId.size);
-    return refusal(Code::svidIdentityMismatch, "leaf subject alternative names", got, "only URI:" + expected);
-  };
-  X509_EXTENSION* extension = X509_get_ext(leaf, X509_get_ext_by_NID(leaf, NID_subject_alt_name, -1));
-  const GeneralNamesPtr names(
-      extension == nullptr ? nullptr : static_cast<GENERAL_NAMES*>(X509V3_EXT_d2i(extension)));
-  if (!names) return mismatch("none");
-  const int count = sk_GENERAL_NAME_num(names.get());
-  const GENERAL_NAME* only = count == 1 ? sk_GENERAL_NAME_value(names.get(), 0) : nullptr;
-  if (only == nullptr) return mismatch(std::to_string(count) + " names");
-  if (only->type != GEN_URI) return mismatch("a name of another kind");
-  const ASN1_IA5STRING* uri = only->d.uniformResourceIdentifier;
-  const View text{ASN1_STRING_get0_data(uri), static_cast<size_t>(ASN1_STRING_length(uri))};
-  return text == spiffeId ? Result<Nothing>(Nothing{}) : mismatch("\"URI:" + printable(text) + "\"");
-}
-
-std::string whole(double number) { return std::to_string(static_cast<int64_t>(number)); }
-
-// As people read it, and as the log writes times: 2026-11-24T04:12:43.000Z.
-std::string isoTime(double epochMs) {
-  constexpr int64_t kSecondMs = 1000;
-  const auto milliseconds = static_cast<int64_t>(epochMs);
-  const int64_t fraction = ((milliseconds % kSecondMs) + kSecondMs) % kSecondMs;
-  const auto seconds = static_cast<time_t>((milliseconds - fraction) / kSecondMs);
-  std::tm parts{};
-  std::array<char, 64> text{};
-  if (gmtime_r(&seconds, &parts) == nullptr || std::strftime(text.data(), text.size(), "%FT%T", &parts) == 0) {
-    return whole(epochMs);
-  }
-  return std::string(text.data()) + "." + std::to_string(kSecondMs + fraction).substr(1) + "Z";
-}
-
-// When the chain is to be proved: now, or when a leaf begins that begins a little later. Nothing when the leaf is not
+// When the path is to be proved: now, or when a leaf begins that begins a little later. Nothing when the leaf is not
 // valid then, or not for long enough. Of numbers that are none it is nothing, too.
 std::optional<double> provedAtMs(const Validity& validity, const SealRequest& request) {
   const double atMs = std::max(request.nowMs, validity.notBeforeMs);
@@ -96,7 +61,19 @@ Result<double> checkValidity(const Validity& validity, const SealRequest& reques
   if (atMs) return *atMs;
   const auto& [notBeforeMs, notAfterMs] = validity;
   return refusal(Code::svidNotValidNow, "leaf validity", isoTime(notBeforeMs) + " to " + isoTime(notAfterMs),
-                 "to hold from " + isoTime(request.nowMs) + " for " + whole(request.minLifeMs) + " ms");
+                 "to hold from " + isoTime(request.nowMs) + " for " + wholeNumber(request.minLifeMs) + " ms");
+}
+
+// What concerns us alone, in the order of src/hotpath/js/seal.ts. When the path is to be proved.
+Result<double> checkLeaf(const Link& leaf, const SealRequest& request) {
+  Result<Nothing> key = checkKey(leaf.x509(), request.privateKey);
+  if (!key.ok()) return key.failure();
+  const CertificateFacts* facts = leaf.facts();
+  if (facts == nullptr) return refused(Code::svidMalformed, "leaf", {leaf.malformed(), "a certificate of RFC 5280"});
+  Result<Nothing> identity = checkIdentity(*facts, request.spiffeId);
+  if (!identity.ok()) return identity.failure();
+  if (const std::optional<Problem> problem = leafProblem(*facts)) return refused(Code::svidMalformed, "leaf", *problem);
+  return checkValidity(facts->validity, request);
 }
 
 // The last step of both ways.
@@ -109,45 +86,30 @@ Result<SecretBytes> bodyWithKey(View leaf, View intermediatesPem, const SealRequ
   return certificateBody(leaf, intermediatesPem, key.value().label, viewOf(key.value().der));
 }
 
-std::string hexOf(View octets) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (size_t i = 0; i < octets.size; ++i) {
-    hex += kDigits[octets.data[i] >> 4];
-    hex += kDigits[octets.data[i] & 0xf];
-  }
-  return hex;
-}
-
 }  // namespace
 
 Result<SealedSvid> sealAny(const SealRequest& request) {
   Result<std::vector<Certificate>> chain = readChain(request.chainPem);
   if (!chain.ok()) return chain.failure();
-  X509* leaf = chain.value().front().x509.get();
-  Result<Nothing> key = checkKey(leaf, request.privateKey);
-  if (!key.ok()) return key.failure();
-  Result<Nothing> identity = checkIdentity(leaf, request.spiffeId);
-  if (!identity.ok()) return identity.failure();
-  if (isCa(leaf)) {
-    return refusal(Code::svidMalformed, "leaf", "a CA certificate", "basicConstraints CA:FALSE");
-  }
-  Result<Validity> validity = validityOf(leaf);
-  if (!validity.ok()) return validity.failure();
-  Result<double> atMs = checkValidity(validity.value(), request);
+  std::vector<Certificate>& others = chain.value();
+  const Link leaf(std::move(others.front()));
+  others.erase(others.begin());
+  Result<double> atMs = checkLeaf(leaf, request);
   if (!atMs.ok()) return atMs.failure();
   Result<std::vector<Certificate>> bundle = readBundle(request.bundlePem);
   if (!bundle.ok()) return bundle.failure();
-  Result<Nothing> trusted = checkChain(chain.value(), bundle.value(), atMs.value());
-  if (!trusted.ok()) return trusted.failure();
-  Result<std::string> serial = serialOf(leaf);
+  Bytes trusted = bundleBody(usableAt(bundle.value(), request.nowMs));
+  const IssuerPool pool(std::move(bundle.value()), std::move(others));
+  Result<Issuing> path = PathSearch(pool, atMs.value()).fromLeaf(leaf);
+  if (!path.ok()) return path.failure();
+  std::vector<View> shown;
+  for (const Link* issuer : shownIssuers(path.value())) shown.push_back(issuer->der());
+  Result<std::string> serial = serialOf(leaf.x509());
   if (!serial.ok()) return serial.failure();
-  const Bytes leafDer = std::move(chain.value().front().der);
-  chain.value().erase(chain.value().begin());
-  const Bytes intermediatesPem = pemOf(chain.value());
-  Result<SecretBytes> body = bodyWithKey(viewOf(leafDer), viewOf(intermediatesPem), request);
+  const Bytes shownPem = pemOf(shown);
+  Result<SecretBytes> body = bodyWithKey(leaf.der(), viewOf(shownPem), request);
   if (!body.ok()) return body.failure();
-  return SealedSvid{std::move(body.value()), bundleBody(bundle.value()), std::move(serial.value()), validity.value()};
+  return SealedSvid{std::move(body.value()), std::move(trusted), std::move(serial.value()), leaf.facts()->validity};
 }
 
 std::optional<SealedSvid> sealPlain(const SealRequest& request, const Curves& curves, IssuersCache& cache) {
@@ -160,11 +122,14 @@ std::optional<SealedSvid> sealPlain(const SealRequest& request, const Curves& cu
   if (!atMs) return std::nullopt;
   const std::optional<Bytes> publicKeyInfo = plainPublicKeyInfo(request.privateKey, curves);
   if (!publicKeyInfo || viewOf(*publicKeyInfo) != leaf->publicKeyInfo) return std::nullopt;
-  std::vector<View> intermediates;
-  for (size_t i = 1; i < chain.size(); ++i) intermediates.push_back(viewOf(chain[i]));
-  const Issuers* issuers = cache.issuersOf(intermediates, request.bundlePem);
-  if (issuers == nullptr || !issuers->haveIssued(*leaf, *atMs)) return std::nullopt;
-  Result<SecretBytes> body = bodyWithKey(viewOf(chain.front()), issuers->intermediatesPem(), request);
+  std::vector<View> others;
+  for (size_t i = 1; i < chain.size(); ++i) others.push_back(viewOf(chain[i]));
+  const Issuers* issuers = cache.issuersOf(others, request.bundlePem, request.nowMs);
+  // What holds now and then holds between, too.
+  if (issuers == nullptr || !issuers->holdAt(*atMs)) return std::nullopt;
+  const std::optional<View> shownPem = issuers->shownFor(*leaf);
+  if (!shownPem) return std::nullopt;
+  Result<SecretBytes> body = bodyWithKey(viewOf(chain.front()), *shownPem, request);
   if (!body.ok()) return std::nullopt;
   const View bundle = issuers->bundleBody();
   return SealedSvid{std::move(body.value()), Bytes(bundle.data, bundle.data + bundle.size), hexOf(leaf->serial),

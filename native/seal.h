@@ -36,7 +36,7 @@ struct SealedSvid {
   Validity validity;
 };
 
-// Proves that an issued chain is what was asked for, then serialises it: the plain way, or, where that says nothing, the
+// Proves that an issued leaf is what was asked for, builds its path to the bundle, then serialises it: the plain way, or, where that says nothing, the
 // general one.
 Result<SealedSvid> seal(const SealRequest& request, const Curves& curves, IssuersCache& cache);
 

@@ -42,12 +42,12 @@ uint8_t* writeDataSourceHeader(uint8_t* target, uint8_t key, size_t inlineSize) 
 }  // namespace
 
 // One block per certificate, made anew from DER: nothing of the CA's own text reaches Envoy.
-Bytes pemOf(const std::vector<Certificate>& certificates) {
+Bytes pemOf(const std::vector<View>& certificates) {
   size_t size = 0;
-  for (const Certificate& one : certificates) size += pemSize("CERTIFICATE", one.der.size());
+  for (const View one : certificates) size += pemSize("CERTIFICATE", one.size);
   Bytes pem(size);
   uint8_t* at = pem.data();
-  for (const Certificate& one : certificates) at = writePem(at, "CERTIFICATE", viewOf(one.der));
+  for (const View one : certificates) at = writePem(at, "CERTIFICATE", one);
   return pem;
 }
 
@@ -63,7 +63,7 @@ SecretBytes certificateBody(View leaf, View intermediatesPem, std::string_view k
   return body;
 }
 
-Bytes bundleBody(const std::vector<Certificate>& bundle) {
+Bytes bundleBody(const std::vector<View>& bundle) {
   const Bytes pem = pemOf(bundle);
   const size_t size = dataSourceSize(pem.size());
   Bytes body(fieldSize(size));

@@ -5,18 +5,19 @@
 #include <string_view>
 #include <vector>
 
-#include "chain.h"
+#include "bytes.h"
 #include "secret_bytes.h"
 
 namespace sidecert {
 
-Bytes pemOf(const std::vector<Certificate>& certificates);
+// One block per certificate in DER.
+Bytes pemOf(const std::vector<View>& certificates);
 
 // `Secret{tls_certificate}`; leaf and key in DER, the key's label that of its form.
 SecretBytes certificateBody(View leaf, View intermediatesPem, std::string_view keyLabel, View privateKey);
 
 // `Secret{validation_context}`
-Bytes bundleBody(const std::vector<Certificate>& bundle);
+Bytes bundleBody(const std::vector<View>& bundle);
 
 }  // namespace sidecert
 

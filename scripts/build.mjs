@@ -70,7 +70,7 @@ const agentOnly = {
   name: 'agent-only',
   setup({ onResolve }) {
     const isOfOthers =
-      /\/(start-citadel|render-bootstrap|check-health)\.js$|\/(demo|fleet)\/index\.js$|\/js\/(issue|loaded-signer|path-length)\.js$/;
+      /\/(start-citadel|render-bootstrap|check-health)\.js$|\/(demo|fleet)\/index\.js$|\/js\/(issue|loaded-signer)\.js$/;
     onResolve({ filter: isOfOthers }, ({ kind, path }) =>
       kind === 'dynamic-import' ? { path, external: true } : undefined,
     );

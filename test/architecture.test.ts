@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'service-account': [],
   telemetry: EVERYWHERE,
   addon: EVERYWHERE,
-  hotpath: [...EVERYWHERE, 'telemetry', 'addon'],
+  hotpath: [...EVERYWHERE, 'telemetry', 'addon', 'x509'],
   platform: [...EVERYWHERE, 'telemetry', 'addon'],
   rotation: EVERYWHERE,
   'ca-client': [...EVERYWHERE, 'rpc', 'telemetry'],
@@ -49,7 +49,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'config',
     ],
   ],
-  fleet: [...EVERYWHERE, 'hotpath', 'http2', 'platform', 'rpc', 'telemetry'],
+  fleet: [...EVERYWHERE, 'hotpath', 'http2', 'platform', 'rpc', 'telemetry', 'x509'],
   demo: [...EVERYWHERE, 'app', 'config', 'rpc', 'telemetry'],
   cli: [...EVERYWHERE, 'app', 'fleet', 'demo', 'config', 'platform', 'telemetry'],
 };

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IdentityError, wrapError } from '../errors/index.js';
 
-/** The content of the four files that make a CA. (reference: Istio C23) */
+/** What a CA directory holds. */
 export interface AuthorityFiles {
   readonly caCert: Buffer;
   /** Holds the private key: wipe it. */
@@ -12,47 +12,115 @@ export interface AuthorityFiles {
   readonly rootCert: Buffer;
 }
 
-/** The key comes first: with it alone a directory is incomplete and refused, never silently replaced by a fresh root. */
-const FILES = [
-  { part: 'caKey', name: 'ca-key.pem', mode: 0o600 },
-  { part: 'caCert', name: 'ca-cert.pem', mode: 0o644 },
-  { part: 'certChain', name: 'cert-chain.pem', mode: 0o644 },
-  { part: 'rootCert', name: 'root-cert.pem', mode: 0o644 },
-] as const satisfies readonly { part: keyof AuthorityFiles; name: string; mode: number }[];
+type Part = keyof AuthorityFiles;
+
+/** Where the parts are, and what messages call them. */
+export type AuthorityFileNames = Readonly<Record<Part, string>>;
+
+/** As Istio names them. (reference: Istio C23) */
+export const ISTIO_FILES: AuthorityFileNames = {
+  caKey: 'ca-key.pem',
+  caCert: 'ca-cert.pem',
+  certChain: 'cert-chain.pem',
+  rootCert: 'root-cert.pem',
+};
+
+/** A Kubernetes TLS secret, as cert-manager fills it: `tls.crt` has the signing certificate first, then those above it. */
+const TLS_SECRET_FILES: AuthorityFileNames = {
+  caKey: 'tls.key',
+  caCert: 'tls.crt',
+  certChain: 'tls.crt',
+  rootCert: 'ca.crt',
+};
+
+const LAYOUTS: readonly AuthorityFileNames[] = [ISTIO_FILES, TLS_SECRET_FILES];
+
+/** Written in this order: with the key alone a directory is incomplete and refused, never silently replaced by a fresh root. */
+const WRITTEN = [
+  { part: 'caKey', mode: 0o600 },
+  { part: 'caCert', mode: 0o644 },
+  { part: 'certChain', mode: 0o644 },
+  { part: 'rootCert', mode: 0o644 },
+] as const satisfies readonly { part: Part; mode: number }[];
 
 /** Nobody but Citadel has business beside the key. */
 const DIRECTORY_MODE = 0o700;
 
+/** A file system puts it into its own root. */
+const LOST_AND_FOUND = 'lost+found';
+
+/** How many names stand in a message. */
+const MAX_TOLD = 5;
+
 /** What a directory holds. */
 export type AuthorityState =
   | { readonly kind: 'empty' }
-  | { readonly kind: 'whole'; readonly files: AuthorityFiles }
+  | { readonly kind: 'whole'; readonly names: AuthorityFileNames; readonly files: AuthorityFiles }
   /** Another process is writing them just now, or somebody has to look after them. */
-  | { readonly kind: 'incomplete'; readonly missing: readonly string[] };
+  | { readonly kind: 'incomplete'; readonly error: IdentityError };
 
 /**
- * Reads all four files. A directory that is not there is an empty one.
- * @throws IdentityError `ERR_SIGNER_INVALID`: one of them cannot be read.
+ * Reads a CA directory in one of the two layouts. One that is not there is empty.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: it, or a file in it, cannot be read; it has the files of both layouts, or other files
+ *   and those of none. A fresh root is made in an empty directory alone.
  */
 export async function readAuthorityFiles(directory: string): Promise<AuthorityState> {
-  const contents = await Promise.all(FILES.map(({ name }) => readIfThere(join(directory, name))));
-  const missing = FILES.filter((_, index) => contents[index] === undefined).map(({ name }) => name);
-  if (missing.length === FILES.length) return { kind: 'empty' };
-  const [caKey, caCert, certChain, rootCert] = contents;
+  // Hidden files are left aside: Kubernetes keeps the versions of a volume in `..data`.
+  const entries = (await entriesOf(directory)).filter((name) => !name.startsWith('.') && name !== LOST_AND_FOUND);
+  const [names, ...others] = LAYOUTS.filter((layout) => Object.values(layout).some((name) => entries.includes(name)));
+  if (others.length > 0) throw unfit(directory, 'the files of two authorities', entries);
+  if (names !== undefined) return readLayout(directory, names);
+  if (entries.length > 0) throw unfit(directory, 'no authority', entries);
+  return { kind: 'empty' };
+}
+
+async function readLayout(directory: string, names: AuthorityFileNames): Promise<AuthorityState> {
+  const read = (part: Part): Promise<Buffer | undefined> => readIfThere(join(directory, names[part]));
+  const [caKey, caCert, certChain, rootCert] = await Promise.all([
+    read('caKey'),
+    read('caCert'),
+    read('certChain'),
+    read('rootCert'),
+  ]);
   if (caKey === undefined || caCert === undefined || certChain === undefined || rootCert === undefined) {
     caKey?.fill(0);
-    return { kind: 'incomplete', missing };
+    const contents = { caKey, caCert, certChain, rootCert };
+    const missing = WRITTEN.filter(({ part }) => contents[part] === undefined).map(({ part }) => names[part]);
+    return { kind: 'incomplete', error: incompleteError(directory, names, missing) };
   }
-  return { kind: 'whole', files: { caKey, caCert, certChain, rootCert } };
+  return { kind: 'whole', names, files: { caKey, caCert, certChain, rootCert } };
+}
+
+function unfit(directory: string, got: string, entries: readonly string[]): IdentityError {
+  const told = entries.slice(0, MAX_TOLD).join(', ') + (entries.length > MAX_TOLD ? ', …' : '');
+  const expected = LAYOUTS.map(listed).join(', or ');
+  return new IdentityError(
+    'ERR_SIGNER_INVALID',
+    `CA directory ${directory}: got ${got} among ${told}, expected ${expected}, or no file at all`,
+  );
+}
+
+function listed(names: AuthorityFileNames): string {
+  return [...new Set(Object.values(names))].join(', ');
 }
 
 /** What an operator is told of an incomplete directory. */
-export function incompleteError(directory: string, missing: readonly string[]): IdentityError {
-  const all = FILES.map(({ name }) => name).join(', ');
+function incompleteError(directory: string, names: AuthorityFileNames, missing: readonly string[]): IdentityError {
+  const told = [...new Set(missing)].join(', ');
   return new IdentityError(
     'ERR_SIGNER_INVALID',
-    `CA directory ${directory}: ${missing.join(', ')} missing, expected all of ${all} or none`,
+    `CA directory ${directory}: ${told} missing, expected all of ${listed(names)} or none`,
   );
+}
+
+/** None of a directory that is not there. */
+async function entriesOf(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (isAbsence(error)) return [];
+    throw wrapError('ERR_SIGNER_INVALID', `CA directory ${directory}`, error);
+  }
 }
 
 /**
@@ -63,9 +131,10 @@ export function incompleteError(directory: string, missing: readonly string[]): 
 export async function writeAuthorityFiles(directory: string, files: AuthorityFiles): Promise<boolean> {
   try {
     await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
-    const [key, ...certificates] = FILES;
-    if (!(await isNewlyWritten(join(directory, key.name), files[key.part], key.mode))) return false;
-    for (const { part, name, mode } of certificates) await writeWhole(join(directory, name), files[part], mode);
+    const [key, ...certificates] = WRITTEN;
+    const pathOf = (part: Part): string => join(directory, ISTIO_FILES[part]);
+    if (!(await isNewlyWritten(pathOf(key.part), files[key.part], key.mode))) return false;
+    for (const { part, mode } of certificates) await writeWhole(pathOf(part), files[part], mode);
     return true;
   } catch (error) {
     throw wrapError('ERR_SIGNER_INVALID', `CA directory ${directory} cannot be written`, error);
@@ -113,9 +182,11 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
-      return undefined;
-    }
+    if (isAbsence(error)) return undefined;
     throw wrapError('ERR_SIGNER_INVALID', path, error);
   }
+}
+
+function isAbsence(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }

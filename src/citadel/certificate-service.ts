@@ -129,7 +129,7 @@ class CertificateService {
     const request = decodeCertificateRequest(bytes);
     const { log } = this;
     const leafPem = await issueLeaf(this.options, workload, request, { ...caller, log, signal: stop });
-    return encodeCertificateResponse(leafPem, this.options.authority.issuersPem);
+    return encodeCertificateResponse(leafPem, this.options.authority.issuersPemAt(this.options.now()));
   }
 
   private observe(code: ErrorCode | 'OK', startedAtMs: number): void {

@@ -9,10 +9,10 @@ export type { IssuanceOptions } from './certificate-issuance.js';
 export { addCertificateMethod, type CertificateServiceOptions } from './certificate-service.js';
 export { DEFAULT_TTL_LIMITS, type TtlLimits } from './issuing-policy.js';
 export { createJwksAuthenticator, type JwksAuthenticatorOptions } from './jwks-authenticator.js';
+export { DEFAULT_SERVER_NAMES } from './server-names.js';
 export {
   type CertificateUser,
   createServingCertificate,
-  DEFAULT_SERVER_NAMES,
   type ServingCertificate,
   type ServingCertificateOptions,
 } from './serving-certificate.js';

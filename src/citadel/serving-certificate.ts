@@ -6,6 +6,7 @@ import type { TlsCertificate } from '../rpc/index.js';
 import { SpiffeId, type TrustDomain } from '../spiffe/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 import { decideValidity } from './issuing-policy.js';
+import { DEFAULT_SERVER_NAMES } from './server-names.js';
 import type { SigningAuthority } from './signing-authority.js';
 
 export interface ServingCertificateOptions {
@@ -34,9 +35,6 @@ export interface ServingCertificate {
   /** Ends renewal. Safe to call twice. */
   close(): void;
 }
-
-/** Agents expect istiod's name even when they dial `localhost`. (reference: Istio 3.2, 1) */
-export const DEFAULT_SERVER_NAMES: readonly string[] = ['istiod.istio-system.svc', 'localhost', '127.0.0.1', '::1'];
 
 /** istiod's lives for 10 years and is not renewed on time (reference: Istio C32); ours proves daily that renewal works. */
 const DEFAULT_TTL_MS = 24 * 3_600_000;

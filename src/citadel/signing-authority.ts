@@ -1,28 +1,36 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IdentityError } from '../errors/index.js';
-import { loadPathLength, makeSelfSignedRoot, Signer } from '../hotpath/index.js';
+import { makeSelfSignedRoot, namesOfLeaf, Signer } from '../hotpath/index.js';
 import { readCertificates } from '../pki/x509/index.js';
-import { TrustBundle, type TrustDomain } from '../spiffe/index.js';
+import { SpiffeId, TrustBundle, type TrustDomain } from '../spiffe/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 import {
+  type AuthorityFileNames,
   type AuthorityFiles,
-  incompleteError,
+  ISTIO_FILES,
   readAuthorityFiles,
   writeAuthorityFiles,
 } from './authority-directory.js';
 import { BACKDATING_MS } from './issuing-policy.js';
-import { findSigningPath, type PathRules } from './signing-path.js';
+import { DEFAULT_SERVER_NAMES } from './server-names.js';
+import { findSigningPath } from './signing-path.js';
 
-/** What leaves are signed with, and what goes out beside them. Loaded whole and verified; never changes. */
+/** What leaves are signed with, and what goes out beside them. Loaded whole and verified. */
 export interface SigningAuthority {
   readonly signer: Signer;
-  /** PEM, one certificate each, ending in a newline: what peers need between leaf and root. Empty for a root that signs itself. */
+  /**
+   * PEM, one certificate each, ending in a newline: what peers need between leaf and root, from below to above. Empty for a root
+   * that signs itself.
+   */
   readonly intermediatesPem: readonly string[];
-  /** The roots that workloads trust. */
+  /** The roots that workloads trusted when it was loaded. */
   readonly bundle: TrustBundle;
-  /** What goes out behind each leaf: the intermediates, and all of the bundle as one. (reference: Istio C8) */
-  readonly issuersPem: readonly string[];
+  /**
+   * What goes out behind each leaf: the intermediates, and as one the roots that have not expired at this time, in epoch
+   * milliseconds. The same array as long as it says the same. (reference: Istio C8)
+   */
+  issuersPemAt(nowMs: number): readonly string[];
   /** Epoch milliseconds: the earliest end of the signing certificate and of those above it. */
   readonly notAfterMs: number;
 }
@@ -32,6 +40,8 @@ export interface SigningAuthorityOptions {
   readonly directory?: string;
   /** The organization in a fresh root. */
   readonly trustDomain: TrustDomain;
+  /** The names of Citadel's own certificate, which the authority must be able to issue, too. */
+  readonly serverNames?: readonly string[];
   readonly logger: Logger;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -55,15 +65,15 @@ const CHAIN_LIMITS = {
 const ROOT_LIFE_MS = 10 * 365 * 24 * 3_600_000;
 
 /**
- * Opens the signing authority: from the four files of the directory; if it has none of them, a fresh P-256 root,
- * which it writes there. Of several Citadels that start in one empty directory, all come to use the root of one.
- * @throws IdentityError `ERR_SIGNER_INVALID`: some of the files are missing, cannot be read or written, do not parse or
- *   do not belong together; `ERR_BUNDLE_INVALID`: the roots.
+ * Opens the signing authority: from the files of the directory; if it has none, a fresh P-256 root, which it writes there. Of
+ * several Citadels that start in one empty directory, all come to use the root of one.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: some of the files are missing, cannot be read or written, do not parse, do not
+ *   belong together, or make an authority whose leaves peers would refuse; `ERR_BUNDLE_INVALID`: the roots.
  */
 export async function openSigningAuthority(options: SigningAuthorityOptions): Promise<SigningAuthority> {
-  const { directory, now, logger } = options;
-  const { files, isFresh } = await filesOf(options);
-  const authority = loadFrom(directory, files, { nowMs: now(), pathLengthOf: await loadPathLength() });
+  const { directory, logger } = options;
+  const { files, names, isFresh } = await filesOf(options);
+  const authority = loadFrom(options, files, names);
   const { serialNumber } = authority.signer.certificate;
   logger.info(isFresh ? 'signing authority created' : 'signing authority loaded', {
     [Field.path]: directory,
@@ -74,18 +84,24 @@ export async function openSigningAuthority(options: SigningAuthorityOptions): Pr
   return authority;
 }
 
-async function filesOf(options: SigningAuthorityOptions): Promise<{ files: AuthorityFiles; isFresh: boolean }> {
+interface FoundFiles {
+  readonly files: AuthorityFiles;
+  readonly names: AuthorityFileNames;
+  readonly isFresh: boolean;
+}
+
+async function filesOf(options: SigningAuthorityOptions): Promise<FoundFiles> {
   const { directory, lookAgainMs = LOOK_AGAIN_MS } = options;
-  if (directory === undefined) return { files: freshRoot(options), isFresh: true };
+  if (directory === undefined) return { files: freshRoot(options), names: ISTIO_FILES, isFresh: true };
   for (let look = 1; ; look += 1) {
     const state = await readAuthorityFiles(directory);
-    if (state.kind === 'whole') return { files: state.files, isFresh: false };
+    if (state.kind === 'whole') return { ...state, isFresh: false };
     if (state.kind === 'empty') {
       const files = freshRoot(options);
-      if (await writeAuthorityFiles(directory, files)) return { files, isFresh: true };
+      if (await writeAuthorityFiles(directory, files)) return { files, names: ISTIO_FILES, isFresh: true };
       files.caKey.fill(0);
     } else if (look >= MAX_LOOKS) {
-      throw incompleteError(directory, state.missing);
+      throw state.error;
     } else {
       await sleep(lookAgainMs);
     }
@@ -93,9 +109,14 @@ async function filesOf(options: SigningAuthorityOptions): Promise<{ files: Autho
 }
 
 /** Wipes the key, and says in an error which directory it is about. */
-function loadFrom(directory: string | undefined, files: AuthorityFiles, rules: PathRules): SigningAuthority {
+function loadFrom(
+  options: SigningAuthorityOptions,
+  files: AuthorityFiles,
+  names: AuthorityFileNames,
+): SigningAuthority {
+  const { directory } = options;
   try {
-    return loadAuthority(files, rules);
+    return loadAuthority(options, files, names);
   } catch (error) {
     if (directory === undefined || !(error instanceof IdentityError)) throw error;
     throw new IdentityError(error.code, `CA directory ${directory}: ${error.message}`, { cause: error });
@@ -104,30 +125,53 @@ function loadFrom(directory: string | undefined, files: AuthorityFiles, rules: P
   }
 }
 
-/** Verifies that the parts make one working authority. (reference: Istio C24) */
-function loadAuthority(files: AuthorityFiles, rules: PathRules): SigningAuthority {
-  const signer = Signer.load(files.caCert, files.caKey);
-  const bundle = TrustBundle.parsePem(files.rootCert);
-  const chain = readChain(files.certChain).map(parseChainCertificate);
-  const path = findSigningPath(signer.certificate, chain, bundle.list(), rules);
-  const intermediatesPem = intermediatesOf(signer.certificate, chain).map(String);
+/** Verifies that the parts make one authority whose leaves peers accept. (reference: Istio C24) */
+function loadAuthority(
+  { trustDomain, serverNames = DEFAULT_SERVER_NAMES, now, logger }: SigningAuthorityOptions,
+  files: AuthorityFiles,
+  names: AuthorityFileNames,
+): SigningAuthority {
+  const nowMs = now();
+  const signer = Signer.load(files.caCert, files.caKey, { certificate: names.caCert, privateKey: names.caKey });
+  const all = TrustBundle.parsePem(files.rootCert);
+  const bundle = all.usableAt(nowMs) ?? all;
+  if (bundle.size < all.size) {
+    logger.warn('expired roots are left out of the trust bundle', {
+      [Field.path]: names.rootCert,
+      [Field.bundleSize]: bundle.size,
+    });
+  }
+  const chain = readChain(files.certChain).map((der, index) =>
+    parseChainCertificate(der, `${names.certChain}: certificate ${index + 1}`),
+  );
+  const workload = SpiffeId.forServiceAccount(trustDomain, 'any', 'any').toString();
+  const leafNames = namesOfLeaf([workload, ...serverNames]);
+  const certificates = { signer: signer.certificate, chain, roots: bundle.list() };
+  const path = findSigningPath(certificates, leafNames, nowMs);
+  const intermediatesPem = path.shown.map(String);
   return {
     signer,
     intermediatesPem,
     bundle,
-    issuersPem: [...intermediatesPem, bundle.toPem().toString('latin1')],
-    notAfterMs: Math.min(...path.map(({ validTo }) => Date.parse(validTo))),
+    issuersPemAt: issuersPemOf(intermediatesPem, bundle),
+    notAfterMs: path.notAfterMs,
   };
 }
 
-/**
- * The configured chain in its order, without self-signed certificates: peers hold the roots. The signing certificate
- * is in front even when the file leaves it out, for without it no peer can verify a leaf.
- */
-function intermediatesOf(signer: X509Certificate, chain: readonly X509Certificate[]): readonly X509Certificate[] {
-  const hasSigner = chain.some(({ fingerprint256 }) => fingerprint256 === signer.fingerprint256);
-  const whole = hasSigner ? chain : [signer, ...chain];
-  return whole.filter((certificate) => !certificate.checkIssued(certificate));
+/** A bundle is never empty: when its last root has expired, it stays, and nothing is issued any more. */
+function issuersPemOf(intermediatesPem: readonly string[], bundle: TrustBundle): SigningAuthority['issuersPemAt'] {
+  const issuersOf = (roots: TrustBundle) => ({
+    issuersPem: [...intermediatesPem, roots.toPem().toString('latin1')],
+    untilMs: roots.firstNotAfterMs,
+  });
+  let current = issuersOf(bundle);
+  return (nowMs) => {
+    if (nowMs > current.untilMs) {
+      const roots = bundle.usableAt(nowMs);
+      current = roots === undefined ? { ...current, untilMs: Number.POSITIVE_INFINITY } : issuersOf(roots);
+    }
+    return current.issuersPem;
+  };
 }
 
 /** A root that signs itself has an empty chain. (reference: Istio C27) */
@@ -135,15 +179,12 @@ function readChain(pem: Buffer): Buffer[] {
   return pem.toString('latin1').trim() === '' ? [] : readCertificates(pem, CHAIN_LIMITS);
 }
 
-function parseChainCertificate(der: Buffer, index: number): X509Certificate {
+function parseChainCertificate(der: Buffer, what: string): X509Certificate {
   try {
     return new X509Certificate(der);
   } catch (cause) {
-    throw new IdentityError(
-      'ERR_SIGNER_INVALID',
-      `cert-chain.pem: certificate ${index + 1} does not parse, expected an X.509 certificate`,
-      { cause },
-    );
+    const message = `${what} does not parse, expected an X.509 certificate`;
+    throw new IdentityError('ERR_SIGNER_INVALID', message, { cause });
   }
 }
 

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import { IdentityError } from '../errors/index.js';
+import { type GeneralName, readGeneralNames } from '../pki/x509/index.js';
 import { SpiffeId } from '../spiffe/index.js';
-import { contextPrimitive } from './der-writer.js';
+import { contextPrimitive, sequence } from './der-writer.js';
 import { GENERAL_NAME, uriName } from './extensions.js';
 
 /** RFC 1035 §2.3.1 with the underscore of SRV names and a leading wildcard; 253 characters in all. */
@@ -23,6 +24,11 @@ export function generalName(name: string): Buffer {
     'ERR_INTERNAL',
     `subject alternative name: got ${JSON.stringify(name.slice(0, 120))}, expected a SPIFFE ID, IP address or DNS name`,
   );
+}
+
+/** The names that a leaf will have, as name constraints are held against them. @throws as {@link generalName}. */
+export function namesOfLeaf(names: readonly string[]): readonly GeneralName[] {
+  return readGeneralNames(sequence(...names.map(generalName))) ?? [];
 }
 
 function ipv4Octets(address: string): Buffer {

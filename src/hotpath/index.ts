@@ -6,6 +6,7 @@
  * decides once, at start, which one works. (docs/adr/0008-native-hot-path.md)
  */
 export { chooseHotPath, HOT_PATH_MODES, type HotPathChoice, type HotPathMode } from './choose-hot-path.js';
+export { namesOfLeaf } from './general-names.js';
 export type {
   CallOptions,
   CsrSubject,
@@ -19,14 +20,12 @@ export type {
   SealRequest,
 } from './hot-path.js';
 export type { HotPathKind } from './implementation.js';
-export { isIssuedBy } from './issued-by.js';
 export { KeyReserve } from './key-reserve.js';
 export { KEY_TYPES, type KeyType } from './key-type.js';
-export { loadPathLength } from './load-path-length.js';
 export { loadPooledHotPath } from './load-pooled-hot-path.js';
 export { createLoneHotPath } from './lone-hot-path.js';
 export type { PooledHotPathOptions } from './pool.js';
 export { residentThreads } from './resident-threads.js';
 export { makeSelfSignedRoot, type SelfSignedRoot, type SelfSignedRootOptions } from './root-certificate.js';
 export { bundlePemOf, encodeBundleSecret } from './secret-codec.js';
-export { Signer, type SignerMaterial } from './signer.js';
+export { Signer, type SignerMaterial, type SignerNames } from './signer.js';

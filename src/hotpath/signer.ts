@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { inspect } from 'node:util';
 import { IdentityError } from '../errors/index.js';
+import { caProblem, readFacts } from '../pki/x509/index.js';
 
 /**
  * The key and certificate that leaves are signed with. Made only by {@link Signer.load}, so the two are known to
@@ -13,17 +14,23 @@ export class Signer {
   ) {}
 
   /**
-   * @throws IdentityError `ERR_SIGNER_INVALID`: either does not parse, the key is no EC or RSA key, the certificate is
-   *   no CA certificate, or the two do not belong together.
+   * `names` are what messages call the two, such as the names of their files.
+   * @throws IdentityError `ERR_SIGNER_INVALID`: either does not parse, the key is encrypted, or no EC or RSA key, the
+   *   certificate is no CA certificate, or the two do not belong together.
    */
-  static load(certificatePem: Buffer, privateKeyPem: Buffer): Signer {
-    const certificate = parsed('certificate', () => new X509Certificate(certificatePem));
-    const key = parsed('private key', () => createPrivateKey(privateKeyPem));
-    if (key.asymmetricKeyType !== 'ec' && key.asymmetricKeyType !== 'rsa') {
-      throw invalid(`private key: got type ${key.asymmetricKeyType}, expected ec or rsa`);
+  static load(certificatePem: Buffer, privateKeyPem: Buffer, names: SignerNames = OWN_NAMES): Signer {
+    const certificate = parsed(names.certificate, () => new X509Certificate(certificatePem));
+    if (isEncrypted(privateKeyPem)) {
+      throw invalid(`${names.privateKey}: got an encrypted private key, expected one without a passphrase`);
     }
-    if (!certificate.ca) throw invalid('certificate: got no CA certificate, expected basicConstraints CA:TRUE');
-    if (!certificate.checkPrivateKey(key)) throw invalid('private key does not belong to the certificate');
+    const key = parsed(names.privateKey, () => createPrivateKey(privateKeyPem));
+    if (key.asymmetricKeyType !== 'ec' && key.asymmetricKeyType !== 'rsa') {
+      throw invalid(`${names.privateKey}: got a private key of type ${key.asymmetricKeyType}, expected ec or rsa`);
+    }
+    checkCa(certificate, names.certificate);
+    if (!certificate.checkPrivateKey(key)) {
+      throw invalid(`${names.privateKey}: got another private key than that of ${names.certificate}`);
+    }
     return new Signer(certificate, {
       id: createHash('sha256').update(certificate.raw).digest('hex'),
       certificateDer: shared(certificate.raw),
@@ -39,6 +46,14 @@ export class Signer {
     return this.toJSON();
   }
 }
+
+/** What messages call certificate and key. */
+export interface SignerNames {
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
+const OWN_NAMES: SignerNames = { certificate: 'signer certificate', privateKey: 'signer private key' };
 
 /** A signer as it travels to a thread, which parses it once and keeps the result under `id`. */
 export interface SignerMaterial {
@@ -62,14 +77,28 @@ function shared(bytes: Buffer): SharedArrayBuffer {
   return memory;
 }
 
+/** PKCS#8 says it in the label, the older forms in a header. (RFC 7468 §11; RFC 1421 §4.6.1.1) */
+function isEncrypted(privateKeyPem: Buffer): boolean {
+  return (
+    privateKeyPem.includes('-----BEGIN ENCRYPTED PRIVATE KEY-----') || privateKeyPem.includes('Proc-Type: 4,ENCRYPTED')
+  );
+}
+
+function checkCa(certificate: X509Certificate, name: string): void {
+  const facts = readFacts(certificate.raw);
+  if (typeof facts === 'string') throw invalid(`${name}: got ${facts}, expected a certificate of RFC 5280`);
+  const problem = caProblem(facts);
+  if (problem !== undefined) throw invalid(`${name}: got ${problem.got}, expected ${problem.expected}`);
+}
+
 function parsed<T>(what: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
-    throw new IdentityError('ERR_SIGNER_INVALID', `signer ${what} does not parse, expected PEM`, { cause });
+    throw new IdentityError('ERR_SIGNER_INVALID', `${what} does not parse, expected PEM`, { cause });
   }
 }
 
 function invalid(message: string): IdentityError {
-  return new IdentityError('ERR_SIGNER_INVALID', `signer ${message}`);
+  return new IdentityError('ERR_SIGNER_INVALID', message);
 }

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { IdentityError } from '../errors/index.js';
-import { readCertificates } from '../pki/x509/index.js';
+import { caProblem, type Problem, readCertificates, readFacts } from '../pki/x509/index.js';
 
 /** A bundle is a handful of roots; a megabyte is far above any real one and bounds what a peer can make us parse. */
 const MAX_BUNDLE_BYTES = 1024 * 1024;
@@ -55,6 +55,14 @@ export class TrustBundle {
     return ordered.length === 0 ? undefined : new TrustBundle(new Map(ordered));
   }
 
+  /** From when until before when, in epoch milliseconds, {@link usableAt} gives the same as at `nowMs`. */
+  unchangedAround(nowMs: number): { readonly since: number; readonly until: number } {
+    const turns = this.list().flatMap(({ validFrom, validTo }) => [Date.parse(validFrom), Date.parse(validTo) + 1]);
+    const past = turns.filter((turn) => turn <= nowMs);
+    const future = turns.filter((turn) => turn > nowMs);
+    return { since: Math.max(...past), until: Math.min(...future) };
+  }
+
   /** When the first of its certificates expires, in epoch milliseconds: {@link usableAt} is to be asked again then. */
   get firstNotAfterMs(): number {
     return Math.min(...this.list().map(({ validTo }) => Date.parse(validTo)));
@@ -90,10 +98,18 @@ function parseCertificate(der: Buffer, position: number): X509Certificate {
     );
   }
   if (!certificate.ca) {
+    const { got, expected } = problemOf(certificate);
     throw new IdentityError(
       'ERR_BUNDLE_INVALID',
-      `trust bundle: certificate ${position} is not a CA certificate, expected basicConstraints CA:TRUE`,
+      `trust bundle: certificate ${position}: got ${got}, expected ${expected}`,
     );
   }
   return certificate;
+}
+
+/** Of a certificate that OpenSSL does not take for a CA's, but says no more. */
+function problemOf(certificate: X509Certificate): Problem {
+  const facts = readFacts(certificate.raw);
+  const problem = typeof facts === 'string' ? undefined : caProblem(facts);
+  return problem ?? { got: 'no CA certificate', expected: 'basicConstraints CA:TRUE' };
 }

@@ -58,9 +58,9 @@ const refused: { name: string; code: string; changes: Partial<SealRequest> }[] =
     changes: { chainPem: encodePem('CERTIFICATE', Buffer.concat([leaf.raw, Buffer.from([5, 0])])) },
   },
   {
-    name: 'eleven certificates',
+    name: 'thirty-three certificates',
     code: 'ERR_SVID_MALFORMED',
-    changes: { chainPem: pem(...Array.from({ length: 11 }, () => leaf)) },
+    changes: { chainPem: pem(...Array.from({ length: 33 }, () => leaf)) },
   },
   { name: 'a huge chain', code: 'ERR_SVID_MALFORMED', changes: { chainPem: Buffer.alloc(200_000, pem(leaf)) } },
   { name: 'a leaf that is a CA', code: 'ERR_SVID_MALFORMED', changes: withLeaf({ isCa: true }) },
@@ -81,7 +81,11 @@ const refused: { name: string; code: string; changes: Partial<SealRequest> }[] =
   { name: 'another case', code: 'ERR_SVID_IDENTITY_MISMATCH', changes: withLeaf({ uris: [SLEEP.toUpperCase()] }) },
   { name: 'two URIs', code: 'ERR_SVID_IDENTITY_MISMATCH', changes: withLeaf({ uris: [SLEEP, `${SLEEP}2`] }) },
   { name: 'the same URI twice', code: 'ERR_SVID_IDENTITY_MISMATCH', changes: withLeaf({ uris: [SLEEP, SLEEP] }) },
-  { name: 'a DNS name beside', code: 'ERR_SVID_IDENTITY_MISMATCH', changes: withLeaf({ dnsNames: ['a.example'] }) },
+  {
+    name: 'a second URI beside a DNS name',
+    code: 'ERR_SVID_IDENTITY_MISMATCH',
+    changes: withLeaf({ uris: [SLEEP, 'https://a.example'], dnsNames: ['a.example'] }),
+  },
   {
     name: 'a DNS name that looks like the URI',
     code: 'ERR_SVID_IDENTITY_MISMATCH',
@@ -95,7 +99,7 @@ const refused: { name: string; code: string; changes: Partial<SealRequest> }[] =
   { name: 'a NUL behind the URI', code: 'ERR_SVID_IDENTITY_MISMATCH', changes: withLeaf({ uris: [`${SLEEP}\0`] }) },
   {
     name: 'a second SAN extension',
-    code: 'ERR_SVID_UNTRUSTED',
+    code: 'ERR_SVID_MALFORMED',
     changes: { chainPem: pem(doubleSan, middleCertificate) },
   },
   { name: 'an expected identity that is none', code: 'ERR_SPIFFE_ID_INVALID', changes: { spiffeId: 'spiffe://A/b' } },
@@ -105,16 +109,6 @@ const refused: { name: string; code: string; changes: Partial<SealRequest> }[] =
   { name: 'an empty bundle', code: 'ERR_BUNDLE_INVALID', changes: { bundlePem: Buffer.alloc(0) } },
   { name: 'a leaf as bundle', code: 'ERR_BUNDLE_INVALID', changes: { bundlePem: pem(leaf) } },
   { name: 'an intermediate left out', code: 'ERR_SVID_UNTRUSTED', changes: { chainPem: pem(leaf) } },
-  {
-    name: 'intermediates in the wrong order',
-    code: 'ERR_SVID_UNTRUSTED',
-    changes: { chainPem: pem(leaf, rootCertificate, middleCertificate) },
-  },
-  {
-    name: 'a certificate that has no part in it',
-    code: 'ERR_SVID_UNTRUSTED',
-    changes: { chainPem: pem(leaf, middleCertificate, certificate({ keys: ecKeys(), subject: 'x', isCa: true })) },
-  },
   {
     name: 'a foreign root of the same name',
     code: 'ERR_SVID_UNTRUSTED',
@@ -249,7 +243,7 @@ for (const implementation of IMPLEMENTATIONS) {
     t.test('a refusal says what was got and expected, and nothing of the key', async (t) => {
       const other = certificate({ ...leafShape, uris: ['spiffe://cluster.local/ns/foo/sa/other'] });
       t.throws(() => seal(request({ chainPem: pem(other, middleCertificate) })), {
-        message: `leaf subject alternative names: got "URI:spiffe://cluster.local/ns/foo/sa/other", expected only URI:${SLEEP}`,
+        message: `leaf subject alternative names: got URI:spiffe://cluster.local/ns/foo/sa/other, expected URI:${SLEEP} as the only URI`,
       });
     });
 

@@ -50,6 +50,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   const authority = await openSigningAuthority({
     ...(caDirectory !== undefined && { directory: caDirectory }),
     trustDomain,
+    serverNames: config.serverNames,
     logger,
     now,
   });

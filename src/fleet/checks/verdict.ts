@@ -1,7 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
-import { isIssuedBy } from '../../hotpath/index.js';
-import { readCertificates } from '../../pki/x509/index.js';
+import { isIssuedBy, readCertificates } from '../../pki/x509/index.js';
 import { SpiffeId, TrustBundle } from '../../spiffe/index.js';
 import { type ReceivedSecret, readSecret } from '../xds/secret-reader.js';
 

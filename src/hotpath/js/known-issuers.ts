@@ -1,13 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
+import { Link } from '../../pki/x509/index.js';
 import { TrustBundle } from '../../spiffe/index.js';
 import { encodeBundleSecret } from '../secret-codec.js';
-
-/** A trust bundle as leaves are proved by it, and as Envoy gets it. */
-export interface KnownBundle {
-  readonly anchors: readonly X509Certificate[];
-  /** In memory of its own, which is the cache's: copy it. */
-  readonly secretBody: Buffer;
-}
 
 /** A root roll-over has two of each; agents of several CAs have a few. */
 const MAX_KEPT = 8;
@@ -16,24 +10,40 @@ const MAX_KEPT = 8;
 const MAX_KEPT_BYTES = 64 * 1024;
 
 /**
- * What issuers leave behind between two leaves: their certificates, parsed, which costs as much as a signature each. Nothing
- * is kept of what was found about them: whether they are valid, and who has signed whom, is asked for each leaf.
+ * What issuers leave behind between two leaves: their certificates, parsed, and who has signed whom, which costs as much as a
+ * signature each. Whether they are valid now is asked for each leaf.
  */
 export class KnownIssuers {
   private readonly bundles = new LastUsed<KnownBundle>();
-  private readonly intermediates = new LastUsed<X509Certificate>();
+  private readonly intermediates = new LastUsed<Link>();
 
   /** @throws as {@link TrustBundle.parsePem}. */
   bundle(pem: Buffer): KnownBundle {
-    return this.bundles.get(pem, () => {
-      const bundle = TrustBundle.parsePem(pem);
-      return { anchors: bundle.list(), secretBody: encodeBundleSecret(bundle.toPem()) };
-    });
+    return this.bundles.get(pem, () => new KnownBundle(TrustBundle.parsePem(pem)));
   }
 
   /** The certificate of these bytes, by `parse` unless it is known. What that throws comes out. */
-  intermediate(der: Buffer, parse: () => X509Certificate): X509Certificate {
-    return this.intermediates.get(der, parse);
+  intermediate(der: Buffer, parse: () => X509Certificate): Link {
+    return this.intermediates.get(der, () => new Link(parse()));
+  }
+}
+
+/** A trust bundle as leaves are proved by it, and as Envoy gets it. */
+export class KnownBundle {
+  readonly anchors: readonly Link[];
+  private body: { readonly until: number; readonly since: number; readonly bytes: Buffer } | undefined;
+
+  constructor(private readonly bundle: TrustBundle) {
+    this.anchors = bundle.list().map((certificate) => new Link(certificate));
+  }
+
+  /** The secret with what verifiers may be given at `nowMs`. In memory of its own, which is the cache's: copy it. */
+  secretAt(nowMs: number): Buffer {
+    if (this.body === undefined || nowMs < this.body.since || nowMs >= this.body.until) {
+      const usable = this.bundle.usableAt(nowMs) ?? this.bundle;
+      this.body = { ...this.bundle.unchangedAround(nowMs), bytes: encodeBundleSecret(usable.toPem()) };
+    }
+    return this.body.bytes;
   }
 }
 

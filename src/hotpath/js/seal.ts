@@ -1,41 +1,56 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { IdentityError } from '../../errors/index.js';
-import { encodePem, readPem } from '../../pki/x509/index.js';
+import { type ErrorCode, IdentityError } from '../../errors/index.js';
+import {
+  type CertificateFacts,
+  encodePem,
+  IssuerPool,
+  Link,
+  leafProblem,
+  NameTag,
+  namesText,
+  PathSearch,
+  type Problem,
+  readPem,
+  shownIssuers,
+} from '../../pki/x509/index.js';
 import { SpiffeId } from '../../spiffe/index.js';
 import type { SealedSvid, SealRequest } from '../hot-path.js';
 import { encodeCertificateSecret } from '../secret-codec.js';
-import { checkChain } from './chain-check.js';
 import { KnownIssuers } from './known-issuers.js';
 import { isPlainKeyOf } from './plain-key.js';
-import { provedAtMs, validityOf } from './validity.js';
+import { provedAtMs } from './validity.js';
 
 /** Four RSA-8192 certificates in PEM are 20 kB; the TLS record layer is not the place for more than this. */
 const MAX_CHAIN_BYTES = 128 * 1024;
 
-/** Leaf and intermediates: real hierarchies have one to three. OpenSSL's verifier stops at 100. */
-const MAX_CHAIN_CERTIFICATES = 10;
+/** The leaf, and those among which its issuers are: a few, and of a CA that sends more than is needed a few more. */
+const MAX_CHAIN_CERTIFICATES = 32;
 
 /**
- * Proves that an issued chain is what was asked for, then serialises it. See {@link HotPath.seal}. The order goes from
- * what concerns us alone (form, key, identity, time) to what takes signatures (chain), so that the first refusal is the
- * most telling one. With the issuers of the leaf before, their certificates need not be parsed again.
+ * Proves that an issued leaf is what was asked for, builds its path to the bundle, then serialises it. See {@link HotPath.seal}. The
+ * order goes from what concerns us alone (form, key, identity, profile, time) to what takes signatures (path), so that the first
+ * refusal is the most telling one. With the issuers of the leaf before, their certificates need not be parsed again.
  */
 export function seal(request: SealRequest, issuers = new KnownIssuers()): SealedSvid {
   const spiffeId = SpiffeId.parse(request.spiffeId).toString();
-  const [leaf, ...intermediates] = parseChain(request.chainPem, issuers);
-  checkKey(leaf, request.privateKey);
-  checkIdentity(leaf, spiffeId);
-  checkNotCa(leaf);
-  const atMs = provedAtMs(leaf, request);
+  const [leaf, ...others] = parseChain(request.chainPem, issuers);
+  checkKey(leaf.certificate, request.privateKey);
+  const facts = factsOf(leaf);
+  checkIdentity(facts, spiffeId);
+  checkProfile(facts);
+  const atMs = provedAtMs(facts, request);
   const bundle = issuers.bundle(request.bundlePem);
-  checkChain([leaf, ...intermediates], bundle.anchors, atMs);
+  const path = new PathSearch(new IssuerPool(bundle.anchors, others), atMs).fromLeaf(leaf);
+  if (path.kind === 'none') throw refused('ERR_SVID_UNTRUSTED', path.why.what, path.why);
   // One block per certificate, made anew from DER: nothing of the CA's own text reaches Envoy.
-  const chainPem = Buffer.concat([leaf, ...intermediates].map((link) => encodePem('CERTIFICATE', link.raw)));
+  const shown = [leaf, ...shownIssuers(path.issuers)];
+  const chainPem = Buffer.concat(shown.map(({ der }) => encodePem('CERTIFICATE', der)));
   return {
     certificateBody: certificateSecret(chainPem, request),
-    bundleBody: copyOf(bundle.secretBody),
-    serial: leaf.serialNumber.toLowerCase(),
-    ...validityOf(leaf),
+    bundleBody: copyOf(bundle.secretAt(request.nowMs)),
+    serial: leaf.certificate.serialNumber.toLowerCase(),
+    notBeforeMs: facts.notBeforeMs,
+    notAfterMs: facts.notAfterMs,
   };
 }
 
@@ -56,20 +71,20 @@ function copyOf(bytes: Buffer): Buffer {
   return copy;
 }
 
-function parseChain(chainPem: Buffer, issuers: KnownIssuers): [X509Certificate, ...X509Certificate[]] {
+function parseChain(chainPem: Buffer, issuers: KnownIssuers): [Link, ...Link[]] {
   const blocks = readPem(chainPem, {
     what: 'certificate chain',
     code: 'ERR_SVID_MALFORMED',
     maxBytes: MAX_CHAIN_BYTES,
     maxBlocks: MAX_CHAIN_CERTIFICATES,
   });
-  const [leaf, ...intermediates] = blocks.map(({ label, der }, index) => {
+  const [leaf, ...others] = blocks.map(({ label, der }, index) => {
     if (label !== 'CERTIFICATE') throw malformed(index + 1, `a PEM block ${label}`, 'CERTIFICATE');
     const parse = (): X509Certificate => parseCertificate(der, index + 1);
-    return index === 0 ? parse() : issuers.intermediate(der, parse);
+    return index === 0 ? new Link(parse()) : issuers.intermediate(der, parse);
   });
   if (leaf === undefined) throw malformed(1, 'none', 'a leaf certificate');
-  return [leaf, ...intermediates];
+  return [leaf, ...others];
 }
 
 function parseCertificate(der: Buffer, position: number): X509Certificate {
@@ -108,25 +123,27 @@ function parseKey(pkcs8: Buffer): KeyObject {
   }
 }
 
-/**
- * The leaf must have exactly one subject alternative name. Node's text form is safe to compare with: it joins names by
- * ", " and quotes any that holds a comma or quote, and a parsed SPIFFE ID has neither, so no other set of names has
- * this spelling. A second SAN extension, of which Node would show only the first, makes OpenSSL refuse the chain.
- */
-function checkIdentity(leaf: X509Certificate, spiffeId: string): void {
-  const expected = `URI:${spiffeId}`;
-  if (leaf.subjectAltName === expected) return;
-  // The types say undefined, but Node gives null for an extension that OpenSSL cannot read.
-  const got = leaf.subjectAltName ? JSON.stringify(leaf.subjectAltName.slice(0, 300)) : 'none';
-  throw new IdentityError(
-    'ERR_SVID_IDENTITY_MISMATCH',
-    `leaf subject alternative names: got ${got}, expected only ${expected}`,
-  );
+/** @throws IdentityError `ERR_SVID_MALFORMED`: what OpenSSL forgives, and other verifiers do not. */
+function factsOf({ facts }: Link): CertificateFacts {
+  if (typeof facts !== 'string') return facts;
+  throw refused('ERR_SVID_MALFORMED', 'leaf', { got: facts, expected: 'a certificate of RFC 5280' });
 }
 
-/** X509-SVID §4.1: a leaf must not be able to sign others. */
-function checkNotCa(leaf: X509Certificate): void {
-  if (leaf.ca) {
-    throw new IdentityError('ERR_SVID_MALFORMED', 'leaf: got a CA certificate, expected basicConstraints CA:FALSE');
-  }
+/** One URI, which is ours; other names may stand beside it. (X509-SVID §2) */
+function checkIdentity({ names = [] }: CertificateFacts, spiffeId: string): void {
+  const [uri, ...more] = names.filter(({ tag }) => tag === NameTag.uri);
+  if (uri?.content.toString('latin1') === spiffeId && more.length === 0) return;
+  const got = names.length === 0 ? 'none' : namesText(names);
+  const expected = `URI:${spiffeId} as the only URI`;
+  throw refused('ERR_SVID_IDENTITY_MISMATCH', 'leaf subject alternative names', { got, expected });
+}
+
+/** Peers must take it, or it is of no use to the workload. */
+function checkProfile(facts: CertificateFacts): void {
+  const problem = leafProblem(facts);
+  if (problem !== undefined) throw refused('ERR_SVID_MALFORMED', 'leaf', problem);
+}
+
+function refused(code: ErrorCode, what: string, { got, expected }: Problem): IdentityError {
+  return new IdentityError(code, `${what}: got ${got}, expected ${expected}`);
 }

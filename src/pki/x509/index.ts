@@ -1,7 +1,16 @@
 /**
- * pki/x509: PEM, in one reader and one writer for all rooms. Bytes in, bytes out: a private key that passes through here
- * never becomes a string.
+ * pki/x509: what certificates are made of, and whether a path of them holds. PEM, in one reader and one writer for all rooms: bytes
+ * in, bytes out, so that a private key that passes through here never becomes a string. One piece of code judges what a CA answers,
+ * what Citadel signs with and what files bring.
  */
 export { decodeBase64 } from './base64.js';
+export { type CertificateFacts, readFacts } from './certificate-facts.js';
+export { type GeneralName, NameTag, namesText, readGeneralNames } from './general-name.js';
+export { isIssuedBy } from './issued-by.js';
+export { IssuerPool } from './issuer-pool.js';
+export { Link } from './link.js';
+export { type NoPath, type PathResult, PathSearch, shownIssuers } from './path-search.js';
 export { type PemBlock, type PemWanted, readCertificates, readPem } from './pem-reader.js';
 export { encodePem, type PemLabel, type PrivateKeyLabel, pemLength, writePem } from './pem-writer.js';
+export { isoTime, type Problem } from './problem.js';
+export { caProblem, leafProblem } from './rules.js';

@@ -1,0 +1,83 @@
+import { DerTag, type DerView, sequenceIn, viewsIn } from './der-view.js';
+import { emailsIn, isSameName, type RelativeName, readName } from './distinguished-name.js';
+import { type Extensions, NO_EXTENSIONS, readExtensions } from './extensions.js';
+import { type GeneralName, NameTag } from './general-name.js';
+import { keyProblem, signatureProblem } from './key-strength.js';
+import type { Problem } from './problem.js';
+import { readTime } from './time.js';
+
+/**
+ * What counts of a certificate when a path is built: read from its DER, since `X509Certificate` shows little of it. The same as
+ * native/facts.h. (RFC 5280 §4.1)
+ */
+export interface CertificateFacts extends Extensions {
+  readonly issuer: readonly RelativeName[];
+  readonly subject: readonly RelativeName[];
+  /** Names itself as its issuer. (RFC 5280 §3.2) */
+  readonly isSelfIssued: boolean;
+  /** Epoch milliseconds; both ends belong to the period. */
+  readonly notBeforeMs: number;
+  /** Epoch milliseconds. */
+  readonly notAfterMs: number;
+  /** What name constraints of its issuers hold for: its alternative names, its subject, and the mail addresses in that. */
+  readonly constrainedNames: readonly GeneralName[];
+  /** Why its public key may sign nothing. */
+  readonly keyProblem: Problem | undefined;
+  /** Why its signature proves nothing. */
+  readonly signatureProblem: Problem | undefined;
+}
+
+const VERSION_3 = Buffer.from([0x02, 0x01, 0x02]);
+
+/** Reads a certificate that OpenSSL has parsed. A `string` says what is malformed. */
+export function readFacts(der: Buffer): CertificateFacts | string {
+  const [toBeSigned, algorithm, signature, ...more] = sequenceIn(der) ?? [];
+  const isWhole = toBeSigned?.tag === DerTag.sequence && algorithm && signature && more.length === 0;
+  const fields = isWhole ? viewsIn(toBeSigned.content) : undefined;
+  if (!isWhole || fields === undefined) return 'a structure that is no DER';
+  const version = fields[0]?.tag === DerTag.context0 ? fields.shift()?.content : undefined;
+  const [, , issuerField, validity, subjectField, publicKeyInfo, ...others] = fields;
+  if (
+    issuerField === undefined ||
+    validity === undefined ||
+    subjectField === undefined ||
+    publicKeyInfo === undefined
+  ) {
+    return 'a structure that is no DER';
+  }
+  const [issuer, subject, times] = [readName(issuerField.raw), readName(subjectField.raw), readValidity(validity)];
+  if (issuer === undefined || subject === undefined) return 'a name that is no DER';
+  if (times === undefined) return 'dates that are none';
+  const extensions = extensionsOf(others, version);
+  if (typeof extensions === 'string') return extensions;
+  return {
+    ...extensions,
+    ...times,
+    issuer,
+    subject,
+    isSelfIssued: isSameName(issuer, subject),
+    constrainedNames: [...(extensions.names ?? []), ...subjectNames(subjectField.raw, subject)],
+    keyProblem: keyProblem(publicKeyInfo.raw),
+    signatureProblem: signatureProblem(algorithm.raw),
+  };
+}
+
+function readValidity({ raw }: DerView): { notBeforeMs: number; notAfterMs: number } | undefined {
+  const [notBefore, notAfter] = sequenceIn(raw) ?? [];
+  const [notBeforeMs, notAfterMs] = [readTime(notBefore), readTime(notAfter)];
+  return notBeforeMs === undefined || notAfterMs === undefined ? undefined : { notBeforeMs, notAfterMs };
+}
+
+/** Unique identifiers, if any, come first, and count for nothing. Only version 3 has extensions. */
+function extensionsOf(fields: readonly DerView[], version: Buffer | undefined): Extensions | string {
+  const field = fields.find(({ tag }) => tag === DerTag.context3);
+  if (field === undefined) return NO_EXTENSIONS;
+  if (version?.equals(VERSION_3) !== true) return 'extensions in a certificate that is not of version 3';
+  return readExtensions(field.content);
+}
+
+function subjectNames(raw: Buffer, subject: readonly RelativeName[]): GeneralName[] {
+  if (subject.length === 0) return [];
+  const emails = emailsIn(subject).map((content) => ({ tag: NameTag.email, content }));
+  return [{ tag: NameTag.directory, content: raw }, ...emails];
+}

@@ -1,0 +1,74 @@
+import { DerTag, sequenceIn, viewsIn } from './der-view.js';
+import { printable } from './general-name.js';
+
+/** One attribute of a name, as it is compared: text without regard to case, runs of spaces, and kind of string. */
+interface Attribute {
+  /** Hex of the OID's content. */
+  readonly oid: string;
+  readonly value: Buffer;
+  readonly canonical: string;
+}
+
+/** A relative name: more than one attribute is rare. */
+export type RelativeName = readonly Attribute[];
+
+const EMAIL_ADDRESS = '2a864886f70d010901';
+
+const LABELS: Readonly<Record<string, string>> = { '550403': 'CN', '55040a': 'O', '55040b': 'OU', '550406': 'C' };
+
+/** Attributes in a message. */
+const MAX_TOLD = 6;
+
+/** UTF8String, PrintableString, T61String, IA5String: their octets are compared as text. */
+const TEXT_TAGS: ReadonlySet<number> = new Set([0x0c, 0x13, 0x14, 0x16]);
+
+/** The relative names of a Name from its octets; `undefined` when it is not as RFC 5280 §4.1.2.4 has it. */
+export function readName(name: Buffer): RelativeName[] | undefined {
+  const relative = sequenceIn(name)?.map(({ tag, content }) =>
+    tag === DerTag.set ? readRelative(content) : undefined,
+  );
+  return relative?.every((one) => one !== undefined) ? relative : undefined;
+}
+
+function readRelative(content: Buffer): RelativeName | undefined {
+  const attributes = viewsIn(content)?.map(({ raw }) => {
+    const [type, value, ...more] = sequenceIn(raw) ?? [];
+    if (type?.tag !== DerTag.oid || value === undefined || more.length > 0) return undefined;
+    const oid = type.content.toString('hex');
+    const text = TEXT_TAGS.has(value.tag) ? `=${canonicalText(value.content)}` : `#${value.raw.toString('hex')}`;
+    return { oid, value: value.content, canonical: `${oid}${text}` };
+  });
+  return attributes?.every((one) => one !== undefined) ? attributes : undefined;
+}
+
+/** RFC 5280 §7.1, for ASCII; other octets count as they are. */
+function canonicalText(octets: Buffer): string {
+  const text = octets.toString('latin1').replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  return text.replace(/[\t-\r ]+/g, ' ').replace(/^ | $/g, '');
+}
+
+/** Whether `name` begins with all of `base`: it is in the subtree of that name. (RFC 5280 §4.2.1.10) */
+export function isWithin(name: readonly RelativeName[], base: readonly RelativeName[]): boolean {
+  return base.length <= name.length && base.every((relative, index) => isSame(relative, name[index] ?? []));
+}
+
+function isSame(one: RelativeName, other: RelativeName): boolean {
+  return one.length === other.length && one.every(({ canonical }, index) => canonical === other[index]?.canonical);
+}
+
+export function isSameName(one: readonly RelativeName[], other: readonly RelativeName[]): boolean {
+  return one.length === other.length && isWithin(one, other);
+}
+
+/** The mail addresses in it, which name constraints hold for, too. (RFC 5280 §4.2.1.10) */
+export function emailsIn(name: readonly RelativeName[]): Buffer[] {
+  return name.flatMap((relative) => relative.filter(({ oid }) => oid === EMAIL_ADDRESS).map(({ value }) => value));
+}
+
+/** As people read it: `O=Example, CN=root`; only the usual attributes. */
+export function distinguishedNameText(name: readonly RelativeName[]): string {
+  const parts = name.flatMap((relative) =>
+    relative.flatMap(({ oid, value }) => (LABELS[oid] === undefined ? [] : [`${LABELS[oid]}=${printable(value)}`])),
+  );
+  return parts.slice(0, MAX_TOLD).join(', ');
+}

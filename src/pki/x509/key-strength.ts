@@ -1,0 +1,37 @@
+import { bitsOf, DerTag, type DerView, sequenceIn } from './der-view.js';
+import { GOOD_CURVES, GOOD_SIGNATURES, MIN_RSA_BITS, RSA_KEY, WEAK_SIGNATURES } from './known-values.js';
+import type { Problem } from './problem.js';
+
+/** Why peers do not take this public key; `subjectPublicKeyInfo` is the whole element. */
+export function keyProblem(subjectPublicKeyInfo: Buffer): Problem | undefined {
+  const [algorithm, bits] = sequenceIn(subjectPublicKeyInfo) ?? [];
+  const kind = algorithm?.raw.toString('hex') ?? '';
+  if (GOOD_CURVES.has(kind)) return undefined;
+  if (kind !== RSA_KEY) return unusual('a key of another kind or curve');
+  const size = rsaBits(bits);
+  if (size === undefined) return unusual('an RSA key that does not parse');
+  return size < MIN_RSA_BITS ? unusual(`an RSA key of ${size} bits`) : undefined;
+}
+
+function unusual(got: string): Problem {
+  return { got, expected: `RSA of at least ${MIN_RSA_BITS} bits, P-256, P-384 or P-521` };
+}
+
+/** Of RSAPublicKey. (RFC 8017 §A.1.1) */
+function rsaBits(bits: DerView | undefined): number | undefined {
+  const octets = bitsOf(bits, 0);
+  const [modulus] = (octets && sequenceIn(octets)) ?? [];
+  if (modulus?.tag !== DerTag.integer) return undefined;
+  const start = modulus.content.findIndex((octet) => octet !== 0);
+  if (start < 0) return undefined;
+  return 8 * (modulus.content.length - start) - (Math.clz32(modulus.content.readUInt8(start)) - 24);
+}
+
+/** Why peers do not take this signature; `algorithm` is the whole AlgorithmIdentifier. */
+export function signatureProblem(algorithm: Buffer): Problem | undefined {
+  if (GOOD_SIGNATURES.has(algorithm.toString('hex'))) return undefined;
+  const [oid] = sequenceIn(algorithm) ?? [];
+  const weak = WEAK_SIGNATURES[oid?.content.toString('hex') ?? ''];
+  const got = weak === undefined ? 'a signature of another kind' : `a signature with ${weak}`;
+  return { got, expected: 'ECDSA or RSA with SHA-256, SHA-384 or SHA-512' };
+}

@@ -1,0 +1,36 @@
+import type { X509Certificate } from 'node:crypto';
+import { type CertificateFacts, readFacts } from './certificate-facts.js';
+import { isIssuedBy, isSignedBy } from './issued-by.js';
+
+/** A certificate with what paths are built by, each fact found once. */
+export class Link {
+  readonly der: Buffer;
+  /** A `string` says what of it is malformed. */
+  readonly facts: CertificateFacts | string;
+  /** By issuer. It is a fact for ever, and as costly as the rest of a path together. */
+  private readonly signers = new WeakMap<Link, boolean>();
+  private isOwnIssuer: boolean | undefined;
+
+  constructor(readonly certificate: X509Certificate) {
+    this.der = certificate.raw;
+    this.facts = readFacts(this.der);
+  }
+
+  /** Self-signed, and so of no use to a peer that does not have it. */
+  get isRoot(): boolean {
+    this.isOwnIssuer ??= isIssuedBy(this.certificate, this.certificate);
+    return this.isOwnIssuer;
+  }
+
+  isSignedBy(issuer: Link): boolean {
+    const known = this.signers.get(issuer);
+    if (known !== undefined) return known;
+    const isSigned = isSignedBy(this.certificate, issuer.certificate);
+    this.signers.set(issuer, isSigned);
+    return isSigned;
+  }
+
+  equals(other: Link): boolean {
+    return this === other || this.der.equals(other.der);
+  }
+}

@@ -1,0 +1,145 @@
+import type { CertificateFacts } from './certificate-facts.js';
+import { distinguishedNameText, isSameName } from './distinguished-name.js';
+import type { IssuerPool } from './issuer-pool.js';
+import { KEY_USAGE } from './known-values.js';
+import type { Link } from './link.js';
+import type { Problem } from './problem.js';
+import { type Below, caProblem, issuerProblem, policyProblem } from './rules.js';
+
+/** Why there is no path, with the certificate that is in the way. */
+export interface NoPath extends Problem {
+  readonly what: string;
+}
+
+export type PathResult =
+  /** From below to above; the last is a trust anchor. */
+  { readonly kind: 'found'; readonly issuers: readonly Link[] } | { readonly kind: 'none'; readonly why: NoPath };
+
+/** Issuers above a leaf: real hierarchies have one to four. OpenSSL's verifier stops at 100. */
+const MAX_ISSUERS = 10;
+
+/**
+ * What one search may cost. A hostile set has many CAs of one name: without a bound, the paths through n of them are n!. (RFC 4158
+ * §2.4.2; Go stops at 100 signatures, too)
+ */
+const MAX_SIGNATURES = 64;
+const MAX_COMPARISONS = 20_000;
+
+/**
+ * Builds one path from a leaf, or from an issuer, to a trust anchor, and checks all of it: what peers demand of a path (RFC 5280
+ * §6.1, and OpenSSL, BoringSSL and Go where they demand more). The same as native/path.cc. One search is for one path.
+ */
+export class PathSearch {
+  private signatures = 0;
+  private comparisons = 0;
+  private why: { readonly depth: number; readonly noPath: NoPath } | undefined;
+
+  constructor(
+    private readonly pool: IssuerPool,
+    /** Epoch milliseconds. */
+    private readonly nowMs: number,
+  ) {}
+
+  /** The path of a leaf that is there. Its own properties are for `leafProblem`. */
+  fromLeaf(leaf: Link): PathResult {
+    const { facts } = leaf;
+    if (typeof facts === 'string') return this.result(undefined, leaf);
+    return this.result(this.extend(leaf, { leaf: facts, issuers: [] }, []), leaf);
+  }
+
+  /** The path of leaves that `issuer` has yet to sign, and that will be as `leaf`. It begins with the issuer itself. */
+  fromIssuer(issuer: Link, leaf: Below['leaf']): PathResult {
+    const own = this.pool.candidates.find((known) => known.equals(issuer)) ?? issuer;
+    return this.result(this.through(own, { leaf, issuers: [] }, []), own);
+  }
+
+  private result(issuers: readonly Link[] | undefined, start: Link): PathResult {
+    if (issuers !== undefined) return { kind: 'found', issuers };
+    return { kind: 'none', why: this.why?.noPath ?? this.unknownIssuer(start) };
+  }
+
+  /** The issuers above `last`, whose path so far is `path`; `below` are its facts. */
+  private extend(last: Link, below: Below, path: readonly Link[]): readonly Link[] | undefined {
+    const { facts } = last;
+    if (typeof facts === 'string') return undefined;
+    if (facts.signatureProblem !== undefined) return this.note(last, facts.signatureProblem, path);
+    if (path.length >= MAX_ISSUERS) {
+      return this.note(last, { got: `${MAX_ISSUERS} issuers below it`, expected: 'a shorter path' }, path);
+    }
+    for (const candidate of this.pool.candidates) {
+      if (path.includes(candidate) || !this.hasIssued(candidate, last, path)) continue;
+      const found = this.through(candidate, below, path);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** The path through `issuer`, which has signed what is below it. */
+  private through(issuer: Link, below: Below, path: readonly Link[]): readonly Link[] | undefined {
+    const { facts } = issuer;
+    if (typeof facts === 'string')
+      return this.note(issuer, { got: facts, expected: 'a certificate of RFC 5280' }, path);
+    const isAnchor = this.pool.isAnchor(issuer);
+    const problem = issuerProblem(facts, below, this.nowMs) ?? (isAnchor ? undefined : policyProblem(facts, below));
+    if (problem !== undefined) return this.note(issuer, problem, path);
+    const whole = [...path, issuer];
+    return isAnchor ? whole : this.extend(issuer, { ...below, issuers: [...below.issuers, facts] }, whole);
+  }
+
+  /** Names and key identifiers first, then the signature: as many as one search may cost. */
+  private hasIssued(issuer: Link, last: Link, path: readonly Link[]): boolean {
+    this.comparisons += 1;
+    if (this.comparisons > MAX_COMPARISONS) return this.isTooMuch(last, path);
+    if (!last.certificate.checkIssued(issuer.certificate)) {
+      this.noteMissingUsage(issuer, last, path);
+      return false;
+    }
+    this.signatures += 1;
+    return this.signatures > MAX_SIGNATURES ? this.isTooMuch(last, path) : last.isSignedBy(issuer);
+  }
+
+  private isTooMuch(last: Link, path: readonly Link[]): false {
+    this.note(last, { got: 'more possible issuers than are tried', expected: 'a few' }, path);
+    return false;
+  }
+
+  /** OpenSSL says of it only that it is not the issuer. */
+  private noteMissingUsage(issuer: Link, { facts: last }: Link, path: readonly Link[]): void {
+    const { facts } = issuer;
+    if (typeof facts === 'string' || typeof last === 'string' || facts.keyUsage === undefined) return;
+    const maySign = (facts.keyUsage & KEY_USAGE.keyCertSign) !== 0;
+    const problem = maySign || !isSameName(last.issuer, facts.subject) ? undefined : caProblem(facts);
+    if (problem !== undefined) this.note(issuer, problem, path);
+  }
+
+  /** What is found furthest up says most. */
+  private note({ facts }: Link, problem: Problem, path: readonly Link[]): undefined {
+    if (this.why !== undefined && this.why.depth >= path.length + 1) return;
+    this.why = { depth: path.length + 1, noPath: { what: textOf(facts), ...problem } };
+  }
+
+  private unknownIssuer({ facts }: Link): NoPath {
+    if (typeof facts === 'string') return { what: textOf(facts), got: facts, expected: 'a certificate of RFC 5280' };
+    const size = this.pool.anchors.length;
+    const issuer = distinguishedNameText(facts.issuer);
+    return {
+      what: textOf(facts),
+      got: `issuer "${issuer}"`,
+      expected: `a path to one of the ${size} certificates of the bundle`,
+    };
+  }
+}
+
+/** As people know a certificate. */
+function textOf(facts: CertificateFacts | string): string {
+  const name = typeof facts === 'string' ? '' : distinguishedNameText(facts.subject);
+  return name === '' ? 'certificate' : `certificate "${name}"`;
+}
+
+/**
+ * The certificates of a path that a peer is shown beside the leaf: all but the root, which peers have or do not trust. A trust
+ * anchor that is no root goes along, for peers that have the root of it alone.
+ */
+export function shownIssuers(issuers: readonly Link[]): readonly Link[] {
+  return issuers.filter((link, index) => index < issuers.length - 1 || !link.isRoot);
+}
