@@ -346,10 +346,85 @@ t.test('a directory that cannot be made or written is told, with the reason of t
     code: 'ERR_SIGNER_INVALID',
     message: /^CA directory .+\/file\/ca cannot be written: ENOTDIR/,
   });
-  await t.rejects(open('/proc/self/ca'), {
-    code: 'ERR_SIGNER_INVALID',
-    message: /^CA directory \/proc\/self\/ca cannot be written: ENOENT/,
+});
+
+/** The same authority as a Kubernetes TLS secret has it, with the hidden links of a mounted volume. */
+function tlsSecret(t: Test, changes: Readonly<Record<string, Buffer | string | undefined>> = {}): string {
+  const absent = Object.fromEntries(NAMES.map((name) => [name, undefined]));
+  const directory = authorityDirectory(t, whole, {
+    ...absent,
+    'tls.crt': pemOf([issuing, middle]),
+    'tls.key': issuing.privateKeyPem,
+    'ca.crt': root.certificatePem,
+    ...changes,
   });
+  mkdirSync(join(directory, '..2026_11_30'));
+  return directory;
+}
+
+t.test('a directory in the layout of a Kubernetes TLS secret is used as it is', async (t) => {
+  const directory = tlsSecret(t);
+  const before = readdirSync(directory);
+  const authority = await open(directory);
+  t.same(authority.signer.certificate.raw, issuing.certificate.raw);
+  t.same(rootDer(authority), [root.certificate.raw.toString('hex')]);
+  t.same(
+    authority.intermediatesPem.map(String),
+    [issuing, middle].map(({ certificatePem }) => String(certificatePem)),
+  );
+  t.same(readdirSync(directory), before, 'nothing beside them');
+  await t.rejects(open(tlsSecret(t, { 'ca.crt': undefined })), {
+    code: 'ERR_SIGNER_INVALID',
+    message: /: ca\.crt missing, expected all of tls\.key, tls\.crt, ca\.crt or none$/,
+  });
+  await t.rejects(open(tlsSecret(t, { 'tls.key': stranger.privateKeyPem })), {
+    message: /: tls\.key: got another private key than that of tls\.crt$/,
+  });
+});
+
+t.test('no root is made in a directory that has other files, whatever they are', async (t) => {
+  for (const name of ['ca.pem', 'tls.pem', 'server.key', 'notes.txt']) {
+    const directory = shortDir(t);
+    writeFileSync(join(directory, name), 'x');
+    await t.rejects(open(directory), {
+      code: 'ERR_SIGNER_INVALID',
+      message: `CA directory ${directory}: got no authority among ${name}, expected ca-key.pem, ca-cert.pem, cert-chain.pem, root-cert.pem, or tls.key, tls.crt, ca.crt, or no file at all`,
+    });
+    t.same(readdirSync(directory), [name]);
+  }
+  await t.rejects(open(tlsSecret(t, { 'ca-key.pem': issuing.privateKeyPem })), {
+    message: /got the files of two auth/,
+  });
+  const fresh = shortDir(t);
+  mkdirSync(join(fresh, 'lost+found'));
+  t.ok(await open(fresh), 'but in the root of a new volume');
+});
+
+t.test('an encrypted key is called so, by its file', async (t) => {
+  const encrypted = (type: 'pkcs8' | 'sec1'): string =>
+    issuing.keys.privateKey.export({ type, format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }).toString();
+  for (const type of ['pkcs8', 'sec1'] as const) {
+    await t.rejects(open(authorityDirectory(t, whole, { 'ca-key.pem': encrypted(type) })), {
+      code: 'ERR_SIGNER_INVALID',
+      message: /: ca-key\.pem: got an encrypted private key, expected one without a passphrase$/,
+    });
+  }
+});
+
+t.test('roots that expire leave the answers as their time comes, but the last', async (t) => {
+  const soon = { notBeforeMs: Date.now() - HOUR_MS, notAfterMs: Date.now() + HOUR_MS };
+  const passing = TestCa.root('passing', soon);
+  const lasting = TestCa.root('lasting', { ...soon, notAfterMs: Date.now() + 3 * HOUR_MS });
+  const past = TestCa.root('past', ended);
+  const logger = new RecordingLogger();
+  const directory = authorityDirectory(t, { signer: lasting, roots: [past, passing, lasting] });
+  const authority = await open(directory, { logger });
+  const bundleAt = (nowMs: number): string => authority.issuersPemAt(nowMs).at(-1) ?? '';
+  t.equal(bundleAt(Date.now()), String(pemOf([passing, lasting])));
+  t.equal(authority.issuersPemAt(Date.now()), authority.issuersPemAt(Date.now()), 'the same array');
+  t.equal(bundleAt(soon.notAfterMs + 1000), String(pemOf([lasting])));
+  t.equal(bundleAt(Date.parse(lasting.certificate.validTo) + 1000), String(pemOf([lasting])), 'never empty');
+  t.equal(logger.of('expired roots are left out of the trust bundle').length, 1);
 });
 
 t.test('a file that cannot be read is told by its path', async (t) => {
