@@ -20,8 +20,7 @@ const DESCRIPTOR = 'google/protobuf/descriptor.proto';
 const REFLECTION = ['grpc/reflection/v1/reflection.proto', DESCRIPTOR];
 const isOfReflection = (name) => name.startsWith('grpc/reflection/') || name === DESCRIPTOR;
 
-/** What is Citadel's is not what the agent's socket serves. */
-const isDescribed = (name) => !name.startsWith('istio/') && name !== DESCRIPTOR;
+const isDescribed = (name) => name !== DESCRIPTOR;
 
 async function generate(directory) {
   const protos = await protosOf('proto');
@@ -60,7 +59,7 @@ async function generateDescriptors(base, protos) {
   await writeFile(`${base}.js`, `export const fileDescriptors = [\n${lines.join('\n')}\n];\n`);
   await writeFile(
     `${base}.d.ts`,
-    '/** A `google.protobuf.FileDescriptorProto` for each file that the agent serves, in base64. */\n' +
+    '/** A `google.protobuf.FileDescriptorProto` for each file that agent or Citadel serves, in base64. */\n' +
       'export const fileDescriptors: readonly string[];\n',
   );
 }

@@ -5,12 +5,12 @@ import { addHealthWatch, type HealthWatches } from './health-watch.js';
 import { status } from './status-code.js';
 import { addUnaryMethod } from './unary-method.js';
 
-const { HealthCheckResponse } = grpc.health.v1;
+const { HealthCheckResponse, HealthListResponse } = grpc.health.v1;
 const { SERVING, NOT_SERVING } = HealthCheckResponse.ServingStatus;
 
 /**
- * The standard health check. It knows the server as a whole (service `''`); any other name is NOT_FOUND. The streaming part is
- * {@link addHealthWatch}. (gRPC Health Checking Protocol, "Service Definition")
+ * The standard health check. It knows the server as a whole (service `''`), and lists that alone; any other name is NOT_FOUND.
+ * The streaming part is {@link addHealthWatch}. (gRPC Health Checking Protocol, "Service Definition"; gRFC A90)
  */
 export function addHealthMethods(server: Pick<FramedServer, 'addMethod'>, isServing: () => boolean): HealthWatches {
   addUnaryMethod(server, '/grpc.health.v1.Health/Check', (request, call) => {
@@ -19,6 +19,11 @@ export function addHealthMethods(server: Pick<FramedServer, 'addMethod'>, isServ
     } else {
       call.refuse({ code: status.NOT_FOUND, details: 'unknown service' });
     }
+  });
+  // Its request has no fields, and whatever stands there is no reason to refuse it.
+  addUnaryMethod(server, '/grpc.health.v1.Health/List', (_request, call) => {
+    const statuses = { '': { status: isServing() ? SERVING : NOT_SERVING } };
+    call.answer(Buffer.from(HealthListResponse.encode({ statuses }).finish()));
   });
   return addHealthWatch(server, isServing);
 }

@@ -34,8 +34,11 @@ const PINNED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     NOT_SERVING: '2',
     SERVICE_UNKNOWN: '3',
   },
+  'grpc.health.v1.HealthListRequest': {},
+  'grpc.health.v1.HealthListResponse': { statuses: '1 map<string> grpc.health.v1.HealthCheckResponse' },
   'grpc.health.v1.Health': {
     Check: 'grpc.health.v1.HealthCheckRequest -> grpc.health.v1.HealthCheckResponse',
+    List: 'grpc.health.v1.HealthListRequest -> grpc.health.v1.HealthListResponse',
     Watch: 'grpc.health.v1.HealthCheckRequest -> stream grpc.health.v1.HealthCheckResponse',
   },
 };

@@ -1,2 +1,2 @@
-/** A `google.protobuf.FileDescriptorProto` for each file that the agent serves, in base64. */
+/** A `google.protobuf.FileDescriptorProto` for each file that agent or Citadel serves, in base64. */
 export const fileDescriptors: readonly string[];

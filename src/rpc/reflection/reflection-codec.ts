@@ -7,6 +7,7 @@ import { ReflectionV1Implementation } from '@grpc/reflection/build/src/implement
 import { fileDescriptors } from '../gen/descriptors.js';
 import { grpc } from '../gen/reflection.js';
 import { status } from '../status-code.js';
+import { filesOf } from './service-files.js';
 
 const { ServerReflectionRequest, ServerReflectionResponse } = grpc.reflection.v1;
 
@@ -16,10 +17,13 @@ type Response = grpc.reflection.v1.ServerReflectionResponse.$Properties;
 /** The answer to a `ServerReflectionRequest`; `undefined` when the bytes are none. */
 export type AnswerReflection = (request: Buffer) => Buffer | undefined;
 
-/** Reflection of our file descriptors, for a server that has these `services`. v1 and v1alpha differ in their names alone. */
+/**
+ * Reflection of our file descriptors, for a server that has these `services`: of their files and no others. v1 and v1alpha
+ * differ in their names alone.
+ */
 export function reflectionOf(services: readonly string[]): AnswerReflection {
   // Of a definition that grpc-js would load it looks at this property alone.
-  const files = { fileDescriptorProtos: fileDescriptors.map((text) => Buffer.from(text, 'base64')) };
+  const files = { fileDescriptorProtos: filesOf(services, fileDescriptors) };
   const definition = { files } as unknown as ConstructorParameters<typeof ReflectionV1Implementation>[0];
   const known = new ReflectionV1Implementation(definition, { services: [...services] });
   return (bytes) => {
