@@ -3,13 +3,16 @@ import { IdentityError } from '../errors/index.js';
 import { encodePem, readCertificates } from '../pki/x509/index.js';
 
 /** A chain has a handful of certificates; each parsed one costs time on the event loop. */
-const MAX_ELEMENTS = 32;
+export const MAX_ELEMENTS = 32;
 
 /** Leaf and intermediates together: 2 to 6 kB in practice. */
 const MAX_CHAIN_CHARS = 64 * 1024;
 
 /** The same bound as that of a trust bundle. */
 const MAX_BUNDLE_CHARS = 1024 * 1024;
+
+/** Of a whole answer, with the heads of its elements. */
+export const MAX_ANSWER_BYTES = MAX_CHAIN_CHARS + MAX_BUNDLE_CHARS + 1024;
 
 /**
  * Cuts the CA's answer into the chain to present and the bundle to trust. Looks at the outer form only: whether the

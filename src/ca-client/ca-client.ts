@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { IdentityError, wrapError } from '../errors/index.js';
 import { CallFailure } from '../rpc/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
-import { cutAnswer } from './answer-form.js';
+import { cutAnswer, MAX_ANSWER_BYTES } from './answer-form.js';
 import { backOffMs, MAX_ATTEMPTS } from './back-off.js';
 import { CREATE_CERTIFICATE, decodeCertificateResponse, encodeCertificateRequest } from './ca-codec.js';
 import { CaConnection, type CaConnectionOptions, type Lease } from './ca-connection.js';
@@ -44,11 +44,16 @@ export interface CaClient {
   /**
    * Asks for a certificate; a passing failure is tried again, at most five times within the budget.
    *
-   * Rejects with an IdentityError: `ERR_CA_UNAVAILABLE`, `ERR_CA_DEADLINE`, `ERR_CA_OVERLOADED`,
-   * `ERR_CA_REFUSED_TOKEN`, `ERR_CA_REJECTED_CSR`, `ERR_CA_RESPONSE_INVALID`, `ERR_CA_ROOT_INVALID`, what
+   * Rejects with an IdentityError: `ERR_CA_UNAVAILABLE`, `ERR_CA_UNTRUSTED`, `ERR_CA_DEADLINE`,
+   * `ERR_CA_OVERLOADED`, `ERR_CA_REFUSED_TOKEN`, `ERR_CA_REJECTED_CSR`, `ERR_CA_RESPONSE_INVALID`, `ERR_CA_ROOT_INVALID`, what
    * `token.read()` rejects with, or `ERR_CANCELLED` by the signal or by {@link close}.
    */
   issue(request: CaRequest): Promise<CaAnswer>;
+  /**
+   * Calls `listener` whenever the CA has ended a connection, until the result is called: what it has refused, another CA may
+   * grant, or the same one after its restart.
+   */
+  onConnectionLost(listener: () => void): () => void;
   /** Ends the connection and cancels the calls under way. Safe to call twice. */
   close(): void;
 }
@@ -77,6 +82,7 @@ export function createCaClient(options: CaClientOptions): CaClient {
   const closing = new AbortController();
   return {
     issue: (request) => new CaCall(connection, options, request, closing.signal).issue(),
+    onConnectionLost: (listener) => connection.onLost(listener),
     close() {
       closing.abort();
       connection.close();
@@ -99,7 +105,7 @@ class CaCall {
     for (let attempt = 1; ; attempt += 1) {
       const outcome = await this.attempt(Math.min(endMs, now() + deadlineMs));
       if ('chainPem' in outcome) return outcome;
-      const waitMs = backOffMs(attempt, random());
+      const waitMs = Math.max(backOffMs(attempt, random()), outcome.error.retryAfterMs ?? 0);
       const isLast = attempt === MAX_ATTEMPTS || now() + waitMs >= endMs;
       if (!outcome.isTransient || isLast) throw outcome.error;
       logger.debug('ca request failed, trying again', {
@@ -122,13 +128,13 @@ class CaCall {
     try {
       this.throwIfCancelled();
       const bytes = encodeCertificateRequest(csrPem, ttlMs);
-      const call = { metadata, deadlineMs, signal };
+      const call = { metadata, deadlineMs, signal, maxAnswerBytes: MAX_ANSWER_BYTES };
       return cutAnswer(decodeCertificateResponse(await lease.connection.unary(CREATE_CERTIFICATE, bytes, call)));
     } catch (error) {
       this.throwIfCancelled();
       isBroken = true;
       if (!(error instanceof CallFailure)) throw wrapError('ERR_INTERNAL', 'asking the CA', error);
-      const failure = readFailure(error, describe(this.options));
+      const failure = readFailure(error, describe(this.options), this.options.now());
       isBroken = await this.isBroken(failure, lease);
       return failure;
     } finally {

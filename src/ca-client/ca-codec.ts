@@ -1,5 +1,6 @@
 import { IdentityError } from '../errors/index.js';
 import { fieldBytes, istio, WireReader, WireWriter } from '../rpc/index.js';
+import { MAX_ELEMENTS } from './answer-form.js';
 
 const { IstioCertificateRequest } = istio.v1.auth;
 
@@ -39,7 +40,7 @@ function headOf(validityDuration: number): Uint8Array {
 }
 
 /**
- * The elements of `cert_chain`, as they came: parts of `bytes`.
+ * The elements of `cert_chain`, as they came: parts of `bytes`. Of more than any answer may have the first ones, one too many.
  * @throws IdentityError `ERR_CA_RESPONSE_INVALID`: the bytes are no such message.
  */
 export function decodeCertificateResponse(bytes: Buffer): readonly Buffer[] {
@@ -47,7 +48,8 @@ export function decodeCertificateResponse(bytes: Buffer): readonly Buffer[] {
     const elements: Buffer[] = [];
     const reader = new WireReader(bytes);
     for (let field = reader.next(); field !== 0; field = reader.next()) {
-      if (field === CERT_CHAIN) elements.push(reader.value());
+      // More are refused by their number: a million empty ones would each cost an object.
+      if (field === CERT_CHAIN && elements.length <= MAX_ELEMENTS) elements.push(reader.value());
     }
     return elements;
   } catch (cause) {

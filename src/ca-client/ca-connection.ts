@@ -35,9 +35,16 @@ export class CaConnection {
   private current: SharedConnection | undefined;
   private dialling: Promise<SharedConnection> | undefined;
   private readonly open = new Set<SharedConnection>();
+  private readonly lostListeners = new Set<() => void>();
   private isClosed = false;
 
   constructor(private readonly options: CaConnectionOptions) {}
+
+  /** Calls `listener` whenever the CA has ended a connection, until the result is called. */
+  onLost(listener: () => void): () => void {
+    this.lostListeners.add(listener);
+    return () => void this.lostListeners.delete(listener);
+  }
 
   /** @throws IdentityError `ERR_CA_ROOT_INVALID`; `ERR_CANCELLED` after {@link close}. */
   async lease(): Promise<Lease> {
@@ -100,6 +107,10 @@ export class CaConnection {
     if (this.open.delete(shared)) shared.connection.close();
   }
 
+  private lost(): void {
+    for (const listener of this.lostListeners) listener();
+  }
+
   private dialOnce(): Promise<SharedConnection> {
     this.dialling ??= this.dial().finally(() => {
       this.dialling = undefined;
@@ -113,7 +124,7 @@ export class CaConnection {
     // Closed while the root was being read.
     if (this.isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
     const named = serverName === undefined ? {} : { serverName };
-    const connection = openUnaryConnection({ address, rootPem, ...named });
+    const connection = openUnaryConnection({ address, rootPem, ...named }, { onLost: () => this.lost() });
     const shared: SharedConnection = { connection, rootPem, users: 0, isRetired: false };
     this.open.add(shared);
     this.current = shared;

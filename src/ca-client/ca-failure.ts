@@ -23,15 +23,16 @@ export type ConnectionVerdict =
 /**
  * Reads the status of a failed call. The transient ones are those that pilot-agent tries again (reference: Istio A66).
  * A refused token is not: the next attempt waits until the caller has another one. `ca` names the CA and the roots
- * it was verified with.
+ * it was verified with, `nowMs` is our clock in epoch milliseconds.
  */
-export function readFailure(failure: CallFailure, ca: string): CaFailure {
-  const code = codeOf(failure.code);
+export function readFailure(failure: CallFailure, ca: string, nowMs: number): CaFailure {
   const name = status[failure.code] ?? failure.code;
-  const reason = explain(failure.details);
+  const reason = explain(failure.details, nowMs);
+  const { retryAfterMs } = failure;
   return {
-    error: new IdentityError(code, `${ca}: got ${name}: ${reason}`, { cause: failure }),
-    isTransient: TRANSIENT.has(failure.code),
+    error: new IdentityError(codeOf(failure), `${ca}: got ${name}: ${reason}`, { cause: failure, retryAfterMs }),
+    // One that does not verify is tried again, for its root may be written just now.
+    isTransient: failure.fault !== 'answer-unusable' && TRANSIENT.has(failure.code),
     connection: connectionVerdict(failure.code),
   };
 }
@@ -57,21 +58,27 @@ const TRANSIENT: ReadonlySet<status> = new Set([
   status.UNAVAILABLE,
 ]);
 
-function codeOf(code: status): ErrorCode {
+function codeOf({ code, fault }: CallFailure): ErrorCode {
+  if (fault === 'peer-unverified') return 'ERR_CA_UNTRUSTED';
+  if (fault === 'answer-unusable') return 'ERR_CA_RESPONSE_INVALID';
   switch (code) {
     case status.UNAUTHENTICATED:
     case status.PERMISSION_DENIED:
       return 'ERR_CA_REFUSED_TOKEN';
     case status.INVALID_ARGUMENT:
       return 'ERR_CA_REJECTED_CSR';
+    case status.CANCELLED:
+    case status.ABORTED:
+    case status.INTERNAL:
+    case status.UNAVAILABLE:
+      return 'ERR_CA_UNAVAILABLE';
     case status.DEADLINE_EXCEEDED:
       return 'ERR_CA_DEADLINE';
     case status.RESOURCE_EXHAUSTED:
       return 'ERR_CA_OVERLOADED';
-    case status.UNIMPLEMENTED:
-      return 'ERR_CA_RESPONSE_INVALID';
     default:
-      return 'ERR_CA_UNAVAILABLE';
+      // It is there, and has answered with what no CA has to say.
+      return 'ERR_CA_RESPONSE_INVALID';
   }
 }
 
@@ -87,13 +94,18 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /self-signed certificate|certificate signature failure|unable to verify the first certificate|unable to get (local )?issuer certificate/,
     "the root does not verify the CA's certificate",
   ],
-  [/certificate has expired/, "the CA's certificate has expired"],
+  [/certificate has expired/, "the CA's certificate has expired: renew it, or compare the clocks"],
   [/certificate is not yet valid/, "the CA's certificate is not yet valid: compare the clocks"],
   [/does not match certificate's altnames/, "the CA's certificate is for another name"],
 ];
 
-function explain(details: string): string {
+/** Those that are a matter of time. */
+const CLOCK = /certificate (has expired|is not yet valid)/;
+
+function explain(details: string, nowMs: number): string {
   const text = details.slice(0, MAX_DETAILS_CHARS);
   const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1];
-  return advice === undefined ? text : `${advice} (${text})`;
+  if (advice === undefined) return text;
+  const ours = CLOCK.test(text) ? `; ours says ${new Date(nowMs).toISOString()}` : '';
+  return `${advice}${ours} (${text})`;
 }

@@ -86,7 +86,9 @@ class Renewal implements ServingCertificate {
   scheduleNext(): void {
     const nowMs = this.clock.now();
     const { rotateAtMs: dueAtMs, notAfterMs } = this.own;
-    const retryMs = retryDelayMs(this.failures, Math.max(0, notAfterMs - nowMs), this.options.random());
+    const remainingMs = Math.max(0, notAfterMs - nowMs);
+    const failed = { kind: 'away', failures: this.failures, remainingMs } as const;
+    const retryMs = retryDelayMs(failed, this.options.random());
     this.wheel.schedule(this.failures === 0 ? dueAtMs : nowMs + retryMs, () => void this.renew());
   }
 

@@ -6,14 +6,21 @@ import type { ErrorCode } from './error-codes.js';
  */
 export class IdentityError extends Error {
   override readonly name = 'IdentityError';
+  /** How long a peer that has refused wants not to be asked again, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(
     readonly code: ErrorCode,
     message: string,
-    options?: ErrorOptions,
+    options?: IdentityErrorOptions,
   ) {
     super(message, options);
+    this.retryAfterMs = options?.retryAfterMs;
   }
+}
+
+export interface IdentityErrorOptions extends ErrorOptions {
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** The code of `error`, or `ERR_INTERNAL` for anything that is not an {@link IdentityError}. */

@@ -4,7 +4,7 @@ export interface CertificateIssuer {
    * Asks for a certificate. Resolves with what the CA answered, unchecked beyond its outer form.
    *
    * Rejects with an IdentityError: `ERR_CA_UNAVAILABLE`, `ERR_CA_DEADLINE`, `ERR_CA_OVERLOADED` (worth another
-   * try), `ERR_CA_REFUSED_TOKEN` (worth another try with another token), `ERR_CA_REJECTED_CSR`,
+   * try), `ERR_CA_UNTRUSTED`, `ERR_CA_REFUSED_TOKEN` (worth another try with another token), `ERR_CA_REJECTED_CSR`,
    * `ERR_CA_RESPONSE_INVALID`, `ERR_CA_ROOT_INVALID`, a token's `ERR_TOKEN_*`, or `ERR_CANCELLED` by `signal`.
    */
   issue(request: CertificateRequest): Promise<CertificateAnswer>;
@@ -25,6 +25,14 @@ export interface TokenSource {
    * @throws IdentityError `ERR_TOKEN_MISSING`, `ERR_TOKEN_MALFORMED`, `ERR_TOKEN_EXPIRED`.
    */
   read(): Promise<Buffer>;
+  /** Calls `listener` whenever there is another token than before, until the result is called; left out, nobody can tell. */
+  onChange?(listener: () => void): () => void;
+}
+
+/** What else a refusal may rest on: the roots that the CA is verified with, and which CA it is that answers. */
+export interface RefusalGrounds {
+  /** Calls `listener` whenever something of it is another than before, until the result is called. */
+  onChange(listener: () => void): () => void;
 }
 
 export interface CertificateAnswer {

@@ -8,6 +8,7 @@ export type {
   CertificateAnswer,
   CertificateIssuer,
   CertificateRequest,
+  RefusalGrounds,
   TokenSource,
 } from './certificate-issuer.js';
 export { createFileTokenSource } from './file-token-source.js';

@@ -1,4 +1,4 @@
-import { retryDelayMs } from '../rotation/index.js';
+import { type FailureKind, retryDelayMs } from '../rotation/index.js';
 
 /**
  * Where one identity stands. What it *holds* and what it *does* are independent: every activity can go on with or
@@ -10,6 +10,10 @@ export interface Lifecycle {
   readonly failures: number;
   /** End of the SVID that is held, epoch milliseconds; 0 when there is none. */
   readonly notAfterMs: number;
+  /** When it last asked sooner than planned because something had changed, epoch milliseconds; 0 before. */
+  readonly hurriedAtMs: number;
+  /** Something that a refusal may rest on has changed since the CSR in flight was made. */
+  readonly isOutdated: boolean;
 }
 
 export type Activity =
@@ -17,41 +21,80 @@ export type Activity =
   | { readonly kind: 'dormant' }
   /** One CSR is in flight. */
   | { readonly kind: 'issuing' }
-  /** The next CSR is due then: a renewal, or another try after a failure. */
-  | { readonly kind: 'waiting'; readonly untilMs: number };
+  /** The next CSR is due then: a renewal, or, behind a refusal or another failure, one more try. */
+  | { readonly kind: 'waiting'; readonly untilMs: number; readonly behind: FailureKind | 'issue' };
 
 export type LifecycleEvent =
   /** An issue begins, because its time has come or because a caller's token asks for it. */
   | { readonly kind: 'begun' }
   | { readonly kind: 'issued'; readonly notAfterMs: number; readonly rotateAtMs: number }
-  /** `draw` is in [0, 1). */
-  | { readonly kind: 'failed'; readonly nowMs: number; readonly draw: number };
+  | Failed
+  /** The token, the root file or the connection to the CA is another one: a refusal may be lifted. */
+  | { readonly kind: 'changed'; readonly nowMs: number };
 
-export const INITIAL_LIFECYCLE: Lifecycle = { activity: { kind: 'dormant' }, failures: 0, notAfterMs: 0 };
+/** An issue that has failed; `draw` is in [0, 1). */
+export interface Failed {
+  readonly kind: 'failed';
+  readonly nowMs: number;
+  readonly draw: number;
+  readonly failure: FailureKind;
+  /** How many identities the agent has; 1 unless given. */
+  readonly crowd?: number;
+  /** What the CA has asked for; 0 unless given. */
+  readonly notSoonerMs?: number;
+}
+
+export const INITIAL_LIFECYCLE: Lifecycle = {
+  activity: { kind: 'dormant' },
+  failures: 0,
+  notAfterMs: 0,
+  hurriedAtMs: 0,
+  isOutdated: false,
+};
+
+/** A CA that refuses and hangs up each time is a change each time: it must not be what sets our pace. */
+export const MIN_HURRY_INTERVAL_MS = 10_000;
 
 /** The next standing. Pure. A failure never touches what is held. */
 export function advance(state: Lifecycle, event: LifecycleEvent): Lifecycle {
   switch (event.kind) {
     case 'begun':
-      return { ...state, activity: { kind: 'issuing' } };
+      return { ...state, activity: { kind: 'issuing' }, isOutdated: false };
     case 'issued':
       return {
-        activity: { kind: 'waiting', untilMs: event.rotateAtMs },
-        failures: 0,
+        ...INITIAL_LIFECYCLE,
+        activity: { kind: 'waiting', untilMs: event.rotateAtMs, behind: 'issue' },
         notAfterMs: event.notAfterMs,
       };
     case 'failed': {
-      const remainingMs = Math.max(0, state.notAfterMs - event.nowMs);
-      const delayMs = retryDelayMs(state.failures, remainingMs, event.draw);
-      return {
-        activity: { kind: 'waiting', untilMs: event.nowMs + delayMs },
-        failures: state.failures + 1,
-        notAfterMs: state.notAfterMs,
-      };
+      const next = failed(state, event);
+      return state.isOutdated ? hurried(next, event.nowMs) : next;
     }
+    case 'changed':
+      return state.activity.kind === 'issuing' ? { ...state, isOutdated: true } : hurried(state, event.nowMs);
     default:
       return event satisfies never;
   }
+}
+
+function failed(state: Lifecycle, { nowMs, draw, failure, crowd = 1, notSoonerMs = 0 }: Failed): Lifecycle {
+  const remainingMs = Math.max(0, state.notAfterMs - nowMs);
+  const { failures } = state;
+  const delayMs = retryDelayMs({ kind: failure, failures, remainingMs, crowd, notSoonerMs }, draw);
+  return {
+    ...state,
+    activity: { kind: 'waiting', untilMs: nowMs + delayMs, behind: failure },
+    failures: failures + 1,
+  };
+}
+
+/** Behind a refusal the next try comes now, unless the last one that came so was a moment ago. Nothing else is moved. */
+function hurried(state: Lifecycle, nowMs: number): Lifecycle {
+  const { activity, hurriedAtMs } = state;
+  if (activity.kind !== 'waiting' || activity.behind !== 'refused') return state;
+  const untilMs = Math.max(nowMs, hurriedAtMs + MIN_HURRY_INTERVAL_MS);
+  if (activity.untilMs <= untilMs) return state;
+  return { ...state, activity: { ...activity, untilMs }, hurriedAtMs: untilMs };
 }
 
 /**

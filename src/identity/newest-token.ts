@@ -11,6 +11,7 @@ export interface AcceptedToken extends ReadToken {
 /** Of the accepted tokens of one workload, the one for renewals: that which ends last. */
 export class NewestToken implements TokenSource {
   #held: AcceptedToken | undefined;
+  readonly #listeners = new Set<() => void>();
 
   /** `now` gives epoch milliseconds. */
   constructor(private readonly now: () => number) {}
@@ -22,6 +23,12 @@ export class NewestToken implements TokenSource {
     }
     this.drop();
     this.#held = { ...token, bytes: Buffer.from(token.bytes) };
+    for (const listener of this.#listeners) listener();
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Of the held one. */

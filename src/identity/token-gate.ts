@@ -85,6 +85,11 @@ export class TokenGate {
     return trial.join(verdict, signal);
   }
 
+  /** Tokens that the CA has not judged yet. */
+  get waitingCount(): number {
+    return this.waiting.size;
+  }
+
   /** Ends all waiting. Safe to call twice. */
   async close(): Promise<void> {
     this.closing.abort();

@@ -3,6 +3,8 @@ import { errorCodeOf, IdentityError } from '../errors/index.js';
 import type { SealedSvid } from '../hotpath/index.js';
 import { retryDelayMs, waitUntil } from '../rotation/index.js';
 import type { TokenSource } from './certificate-issuer.js';
+import { failureOf } from './failure-kind.js';
+import { MIN_HURRY_INTERVAL_MS } from './lifecycle.js';
 import { copyForUse, isTokenNoGood, type ReadToken } from './service-account-token.js';
 import type { TokenPod } from './token-pod.js';
 import type { TurnRequest } from './turns.js';
@@ -15,6 +17,8 @@ import type { IdentitySurroundings } from './workload-identity.js';
 export class TokenTrial {
   readonly startedAtMs: number;
   private waiting = 0;
+  /** When something that changed has ended a wait, epoch milliseconds; 0 before. */
+  private hurriedAtMs = 0;
 
   /** `closing` ends it, whoever waits. `turn`: how it waits for the CA, by the stream that brought the token first. */
   constructor(
@@ -32,7 +36,7 @@ export class TokenTrial {
    * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CANCELLED`: nobody waits any more.
    */
   async prove<T>(use: (sealed: SealedSvid) => T): Promise<T> {
-    const { issuance, random, now } = this.surroundings;
+    const { issuance, now } = this.surroundings;
     const { spiffeId } = this.pod;
     const token: TokenSource = { read: async () => copyForUse(this.token, now()) };
     const isWanted = (): boolean => this.waiting > 0;
@@ -42,7 +46,7 @@ export class TokenTrial {
         return await issuance.obtain(request, use);
       } catch (error) {
         if (isFinal(error)) throw finalError(error);
-        await this.delay(retryDelayMs(failures, 0, random()));
+        await this.waitFor(error, failures);
       }
     }
   }
@@ -68,9 +72,23 @@ export class TokenTrial {
     });
   }
 
-  private delay(delayMs: number): Promise<void> {
-    const { timers, now } = this.surroundings;
-    return waitUntil(timers, now() + delayMs, this.closing);
+  /** Until the next try is worth its cost. What lifts a refusal ends the wait, unless it has just done so. */
+  private async waitFor(error: unknown, failures: number): Promise<void> {
+    const { timers, now, random, crowd, grounds } = this.surroundings;
+    const { kind, notSoonerMs } = failureOf(error);
+    const failed = { kind, failures, remainingMs: 0, crowd: crowd?.() ?? 1, notSoonerMs };
+    const untilMs = now() + retryDelayMs(failed, random());
+    if (kind !== 'refused' || grounds === undefined || now() < this.hurriedAtMs + MIN_HURRY_INTERVAL_MS) {
+      await waitUntil(timers, untilMs, this.closing);
+      return;
+    }
+    const changed = new AbortController();
+    const stop = grounds.onChange(() => {
+      this.hurriedAtMs = now();
+      changed.abort();
+    });
+    await waitUntil(timers, untilMs, AbortSignal.any([this.closing, changed.signal]));
+    stop();
   }
 }
 

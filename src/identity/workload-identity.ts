@@ -6,7 +6,8 @@ import type { SpiffeId } from '../spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../telemetry/index.js';
 import { BundleContents } from './bundle-contents.js';
 import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
-import type { TokenSource } from './certificate-issuer.js';
+import type { RefusalGrounds, TokenSource } from './certificate-issuer.js';
+import { failureOf } from './failure-kind.js';
 import { type IdentityStatus, identityStatus, type RenewalFailure } from './identity-status.js';
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
 import { PublishedSvid, type SvidChange } from './published-svid.js';
@@ -21,6 +22,10 @@ export interface IdentitySurroundings {
   readonly delivery?: BundleDelivery;
   /** Left out, each identity holds a bundle of its own. */
   readonly bundles?: BundleContents;
+  /** What makes a refused request worth another try at once; left out, only time and the token do. */
+  readonly grounds?: RefusalGrounds;
+  /** How many identities ask the CA: they share the rate of requests that are refused. Left out, it is one. */
+  readonly crowd?: () => number;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** In [0, 1). */
@@ -47,6 +52,8 @@ export class WorkloadIdentity {
   private renewal: Promise<void> | undefined;
   private timer: ScheduledCall | undefined;
   private readonly published: PublishedSvid;
+  /** While the last answer was a refusal: no longer listens for what may lift it. */
+  private readonly unwatch: (() => void)[] = [];
   private readonly failureListeners = new Set<(error: unknown) => void>();
   private readonly closing = new LazyAbort();
   private readonly keys: KeyReserve;
@@ -114,6 +121,7 @@ export class WorkloadIdentity {
     this.closing.abort();
     this.keys.close();
     this.timer?.cancel();
+    this.stopWatching();
     this.published.close();
     await this.renewal;
   }
@@ -156,16 +164,34 @@ export class WorkloadIdentity {
   private publish(sealed: SealedSvid, startedAtMs: number): void {
     const { now, random } = this.surroundings;
     const dueMs = rotateAtMs({ ...sealed, receivedAtMs: now() }, random());
+    this.stopWatching();
     this.step({ kind: 'issued', notAfterMs: sealed.notAfterMs, rotateAtMs: dueMs });
     this.published.publish({ sealed, rotateAtMs: dueMs, startedAtMs });
   }
 
   private renewalFailed(error: unknown): void {
-    const nowMs = this.surroundings.now();
+    const { now, random, crowd } = this.surroundings;
+    const nowMs = now();
+    const { kind, notSoonerMs } = failureOf(error);
     this.lastFailure = { code: errorCodeOf(error), message: messageOf(error), atMs: nowMs };
-    this.step({ kind: 'failed', nowMs, draw: this.surroundings.random() });
+    this.step({ kind: 'failed', nowMs, draw: random(), failure: kind, crowd: crowd?.() ?? 1, notSoonerMs });
     this.logFailure(this.lastFailure);
     for (const listener of this.failureListeners) listener(error);
+    if (kind === 'refused') this.watchGrounds();
+  }
+
+  /** Until an SVID comes: what changes while a CSR is in flight counts, too. */
+  private watchGrounds(): void {
+    if (this.unwatch.length > 0 || this.closing.isAborted) return;
+    const changed = (): void => this.step({ kind: 'changed', nowMs: this.surroundings.now() });
+    for (const watched of [this.surroundings.grounds, this.workload.token]) {
+      const stop = watched?.onChange?.(changed);
+      if (stop !== undefined) this.unwatch.push(stop);
+    }
+  }
+
+  private stopWatching(): void {
+    for (const stop of this.unwatch.splice(0)) stop();
   }
 
   private step(event: LifecycleEvent): void {

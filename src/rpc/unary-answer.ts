@@ -1,10 +1,11 @@
 import { ErrorCode, fieldValue, type HeaderField, uint32 } from '../http2/index.js';
 import { CallFailure } from './call-failure.js';
 import { FRAME_PREFIX_BYTES } from './framed-call.js';
+import { retryAfterMs } from './retry-after.js';
 import { status } from './status-code.js';
 
 /** As grpc-js and grpc-go have it. */
-const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 
 /** What is taken at first for an answer whose size is not known. One of a CA is 2 to 10 kB, and as a rule comes at once. */
 const FIRST_BYTES = 4096;
@@ -25,6 +26,10 @@ export class UnaryAnswer {
   private contentType: string | undefined;
   private grpcStatus: string | undefined;
   private grpcMessage = '';
+  private retryAfterMs: number | undefined;
+
+  /** `maxBytes`: of the message. */
+  constructor(private readonly maxBytes = DEFAULT_MAX_BYTES) {}
 
   /** An answer without a message has its status here. */
   takeHead(httpStatus: number, fields: readonly HeaderField[]): void {
@@ -36,17 +41,24 @@ export class UnaryAnswer {
   takeTrailers(fields: readonly HeaderField[]): void {
     this.grpcStatus = fieldValue(fields, 'grpc-status') ?? this.grpcStatus;
     this.grpcMessage = fieldValue(fields, 'grpc-message') ?? this.grpcMessage;
+    if (this.grpcStatus !== '0') this.retryAfterMs = retryAfterMs(fields) ?? this.retryAfterMs;
   }
 
   /** The memory of `bytes` may be used anew afterwards. @throws CallFailure RESOURCE_EXHAUSTED: more than any answer may have. */
   takeBytes(bytes: Buffer, start: number, end: number): void {
     const neededBytes = this.bytes + end - start;
-    if (neededBytes > MAX_ANSWER_BYTES + FRAME_PREFIX_BYTES) {
-      throw new CallFailure(status.RESOURCE_EXHAUSTED, `answer: got more than ${MAX_ANSWER_BYTES} bytes`);
-    }
+    if (neededBytes > this.maxBytes + FRAME_PREFIX_BYTES) throw this.tooLarge();
     if (neededBytes > this.content.length) this.grow(neededBytes);
     bytes.copy(this.content, this.bytes, start, end);
+    const hadPrefix = this.bytes >= FRAME_PREFIX_BYTES;
     this.bytes = neededBytes;
+    if (!hadPrefix && this.isAnnouncedTooLarge()) throw this.tooLarge();
+  }
+
+  /** Such a message is not waited for; what is no message, or stands behind a status, announces nothing. */
+  private isAnnouncedTooLarge(): boolean {
+    if (!this.isGrpc() || this.grpcStatus !== undefined || this.bytes < FRAME_PREFIX_BYTES) return false;
+    return uint32(this.content, 1) > this.maxBytes;
   }
 
   /**
@@ -58,7 +70,8 @@ export class UnaryAnswer {
     if (this.grpcStatus === undefined) throw this.endWithoutStatus(resetCode);
     const code = /^\d{1,2}$/.test(this.grpcStatus) ? Number(this.grpcStatus) : status.UNKNOWN;
     if (code === status.OK) return messageOf(this.content.subarray(0, this.bytes));
-    throw new CallFailure(code in status ? code : status.UNKNOWN, unescaped(this.grpcMessage));
+    const { retryAfterMs } = this;
+    throw new CallFailure(code in status ? code : status.UNKNOWN, unescaped(this.grpcMessage), { retryAfterMs });
   }
 
   private grow(neededBytes: number): void {
@@ -73,28 +86,41 @@ export class UnaryAnswer {
   }
 
   private notGrpc(): CallFailure {
-    const http = this.httpStatus ?? HTTP_OK;
-    const code = STATUS_OF_HTTP[http] ?? status.UNKNOWN;
-    return new CallFailure(code, `got HTTP status ${http}, of type ${this.contentType}, expected gRPC`);
+    return this.httpFailure(
+      `got HTTP status ${this.httpStatus}, of type ${shown(this.contentType ?? '')}, expected gRPC`,
+    );
   }
 
   private endWithoutStatus(resetCode: number): CallFailure {
-    const http = this.httpStatus;
-    if (http !== undefined && http !== HTTP_OK) {
-      return new CallFailure(STATUS_OF_HTTP[http] ?? status.UNKNOWN, `got HTTP status ${http}, expected gRPC`);
-    }
-    return new CallFailure(
-      STATUS_OF_RESET[resetCode] ?? status.INTERNAL,
-      `the stream ended without a status, with HTTP/2 error ${resetCode}`,
-    );
+    const http = this.httpStatus ?? HTTP_OK;
+    if (http !== HTTP_OK) return this.httpFailure(`got HTTP status ${http}, expected gRPC`);
+    const details = `the stream ended without a status, with HTTP/2 error ${resetCode}`;
+    const fault = resetCode === ErrorCode.noError ? 'answer-unusable' : undefined;
+    return new CallFailure(STATUS_OF_RESET[resetCode] ?? status.INTERNAL, details, { fault });
   }
+
+  /** Of a proxy on the way that says what is wrong by HTTP; else of something that is no gRPC server at all. */
+  private httpFailure(details: string): CallFailure {
+    const code = STATUS_OF_HTTP[this.httpStatus ?? HTTP_OK];
+    const { retryAfterMs } = this;
+    if (code !== undefined && SPEAKING_HTTP.has(code)) return new CallFailure(code, details, { retryAfterMs });
+    return unusable(code ?? status.UNKNOWN, details);
+  }
+
+  private tooLarge(): CallFailure {
+    return unusable(status.RESOURCE_EXHAUSTED, `answer: got more than ${this.maxBytes} bytes`);
+  }
+}
+
+function unusable(code: status, details: string): CallFailure {
+  return new CallFailure(code, details, { fault: 'answer-unusable' });
 }
 
 /** @throws CallFailure INTERNAL: not exactly one message, or a compressed one, which was not offered. */
 function messageOf(framed: Buffer): Buffer {
   const length = framed.length < FRAME_PREFIX_BYTES ? undefined : uint32(framed, 1);
   if (framed[0] === 0 && length === framed.length - FRAME_PREFIX_BYTES) return framed.subarray(FRAME_PREFIX_BYTES);
-  throw new CallFailure(status.INTERNAL, `answer: got ${framed.length} bytes, expected one uncompressed message`);
+  throw unusable(status.INTERNAL, `answer: got ${framed.length} bytes, expected one uncompressed message`);
 }
 
 /** (gRPC, "HTTP to gRPC Status Code Mapping") */
@@ -109,6 +135,13 @@ const STATUS_OF_HTTP: Readonly<Record<number, status>> = {
   504: status.UNAVAILABLE,
 };
 
+/** What a proxy says for its peer: that it is away, or that the caller may not reach it. */
+const SPEAKING_HTTP: ReadonlySet<status> = new Set([
+  status.UNAVAILABLE,
+  status.UNAUTHENTICATED,
+  status.PERMISSION_DENIED,
+]);
+
 /** All others are INTERNAL. (gRPC over HTTP/2, "Errors") */
 const STATUS_OF_RESET: Readonly<Record<number, status>> = {
   [ErrorCode.refusedStream]: status.UNAVAILABLE,
@@ -117,11 +150,20 @@ const STATUS_OF_RESET: Readonly<Record<number, status>> = {
   [ErrorCode.inadequateSecurity]: status.PERMISSION_DENIED,
 };
 
+/** As much of a text from the network explains any failure; it may be 64 kB. */
+const MAX_TEXT_CHARS = 1024;
+
 /** A text that is not escaped as it should be is shown as it came. (gRPC over HTTP/2, "Status-Message") */
 function unescaped(message: string): string {
+  const escaped = message.slice(0, 3 * MAX_TEXT_CHARS);
   try {
-    return decodeURIComponent(message);
+    return shown(decodeURIComponent(escaped));
   } catch {
-    return message;
+    return shown(escaped);
   }
+}
+
+/** Without what a terminal would obey. */
+function shown(text: string): string {
+  return text.slice(0, MAX_TEXT_CHARS).replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '?');
 }

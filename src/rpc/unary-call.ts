@@ -20,6 +20,7 @@ export interface CallHost {
 }
 
 export interface UnaryRequest extends UnaryOptions {
+  readonly maxAnswerBytes?: number;
   /** Of {@link requestHead}. */
   readonly head: Buffer;
   readonly message: Buffer;
@@ -38,7 +39,7 @@ export class UnaryCall implements ClientRequest, Expiring {
   private reject: (failure: CallFailure) => void = ignore;
   private readonly host: CallHost;
   private readonly request: UnaryRequest;
-  private readonly received = new UnaryAnswer();
+  private readonly received: UnaryAnswer;
   private stream: ClientStream | undefined;
   private isOver = false;
 
@@ -46,6 +47,7 @@ export class UnaryCall implements ClientRequest, Expiring {
     this.host = host;
     this.request = request;
     this.content = framed(request.message);
+    this.received = new UnaryAnswer(request.maxAnswerBytes);
     this.endsAtMs = performance.now() + request.deadlineMs - Date.now();
     this.answer = new Promise((resolve, reject) => {
       this.resolve = resolve;

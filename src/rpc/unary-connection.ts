@@ -16,14 +16,25 @@ export interface UnaryConnection {
   /** False from the moment on that no further call can begin: the connection is lost, or the peer takes its leave. */
   readonly isUsable: boolean;
   /** One call with the bytes of its messages. Rejects with a {@link CallFailure}; one that has begun after the end with UNAVAILABLE. */
-  unary(path: string, request: Buffer, options: UnaryOptions): Promise<Buffer>;
+  unary(path: string, request: Buffer, options: UnaryCallOptions): Promise<Buffer>;
   /** Ends the connection and the calls on it, with CANCELLED. Safe to call twice. */
   close(): void;
 }
 
+export interface UnaryCallOptions extends UnaryOptions {
+  /** Of the answer; 4 MB unless given. */
+  readonly maxAnswerBytes?: number;
+}
+
+export interface UnaryConnectionOptions {
+  readonly network?: DialNetwork;
+  /** It was there and is lost, or the peer has taken its leave; called once, and not for {@link UnaryConnection.close}. */
+  readonly onLost?: () => void;
+}
+
 /** Dials at once. The caller closes it. */
-export function openUnaryConnection(target: TlsTarget, network?: DialNetwork): UnaryConnection {
-  return new Http2UnaryConnection(target, network);
+export function openUnaryConnection(target: TlsTarget, options: UnaryConnectionOptions = {}): UnaryConnection {
+  return new Http2UnaryConnection(target, options);
 }
 
 class Http2UnaryConnection implements UnaryConnection, CallHost {
@@ -37,9 +48,12 @@ class Http2UnaryConnection implements UnaryConnection, CallHost {
   private readonly signals = new AbortListeners<UnaryCall>((call) => call.cancel());
   private readonly deadlines = new CallDeadlines(this.calls);
   private readonly keepalive: Keepalive;
+  private readonly onLost: (() => void) | undefined;
+  private isConnected = false;
   private end: CallFailure | undefined;
 
-  constructor(target: TlsTarget, network?: DialNetwork) {
+  constructor(target: TlsTarget, { network, onLost }: UnaryConnectionOptions) {
+    this.onLost = onLost;
     this.authority = readPeer(target).authority;
     this.http2 = new ClientConnection({
       wire: this.wire,
@@ -56,7 +70,7 @@ class Http2UnaryConnection implements UnaryConnection, CallHost {
     });
     const events = {
       onConnected: (socket: TLSSocket) => this.connected(socket),
-      onFailed: (failure: DialFailure) => this.lose(`no connection: ${failure.reason}`),
+      onFailed: (failure: DialFailure) => this.endBy(unconnected(failure)),
     };
     this.dialling = dialTls(target, events, network);
   }
@@ -65,7 +79,7 @@ class Http2UnaryConnection implements UnaryConnection, CallHost {
     return this.end === undefined && this.http2.isUsable;
   }
 
-  unary(path: string, message: Buffer, options: UnaryOptions): Promise<Buffer> {
+  unary(path: string, message: Buffer, options: UnaryCallOptions): Promise<Buffer> {
     if (!this.isUsable)
       return Promise.reject(this.end ?? new CallFailure(status.UNAVAILABLE, 'the peer takes its leave'));
     if (options.signal?.aborted === true)
@@ -90,6 +104,7 @@ class Http2UnaryConnection implements UnaryConnection, CallHost {
   }
 
   private connected(socket: TLSSocket): void {
+    this.isConnected = true;
     this.wire.attach(socket);
     socket.on('error', (error) => this.lose(`connection lost: ${error.message}`));
     socket.on('data', (bytes: Buffer) => this.http2.received(bytes, 0, bytes.length));
@@ -106,7 +121,9 @@ class Http2UnaryConnection implements UnaryConnection, CallHost {
   }
 
   private lose(details: string): void {
+    const isNews = this.end === undefined && this.isConnected;
     this.endBy(new CallFailure(status.UNAVAILABLE, details));
+    if (isNews) this.onLost?.();
   }
 
   /** The first reason counts: the others follow from it. */
@@ -119,4 +136,9 @@ class Http2UnaryConnection implements UnaryConnection, CallHost {
     this.dialling.cancel();
     this.wire.hangUp();
   }
+}
+
+function unconnected({ reason, isUnverified }: DialFailure): CallFailure {
+  const fault = isUnverified ? 'peer-unverified' : undefined;
+  return new CallFailure(status.UNAVAILABLE, `no connection: ${reason}`, { fault });
 }

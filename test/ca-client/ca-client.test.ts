@@ -123,7 +123,8 @@ const final = [
   { code: status.PERMISSION_DENIED, want: 'ERR_CA_REFUSED_TOKEN', connections: 1 },
   { code: status.INVALID_ARGUMENT, want: 'ERR_CA_REJECTED_CSR', connections: 2 },
   { code: status.UNIMPLEMENTED, want: 'ERR_CA_RESPONSE_INVALID', connections: 2 },
-  { code: status.UNKNOWN, want: 'ERR_CA_UNAVAILABLE', connections: 2 },
+  { code: status.UNKNOWN, want: 'ERR_CA_RESPONSE_INVALID', connections: 2 },
+  { code: status.FAILED_PRECONDITION, want: 'ERR_CA_RESPONSE_INVALID', connections: 2 },
 ] as const;
 
 for (const { code, want, connections } of final) {
@@ -165,20 +166,30 @@ for (const { name, content, connections } of rootStates) {
   });
 }
 
-t.test('after the end of an idle connection the next call has a new one, without a failure in between', async (t) => {
-  const ca = await FakeCaServer.start(t);
+/** Something on the way to the CA, whose connections the test may end. */
+async function relayTo(t: Test, ca: string) {
   const accepted: Socket[] = [];
   const relay = createServer((socket) => {
     accepted.push(socket);
-    const way = connect(portOf(ca.address), '127.0.0.1');
+    const way = connect(portOf(ca), '127.0.0.1');
     for (const end of [socket, way]) end.on('error', () => {});
     socket.pipe(way).pipe(socket);
+    t.teardown(() => {
+      socket.destroy();
+      way.destroy();
+    });
   });
   await once(relay.listen(0, '127.0.0.1'), 'listening');
   t.teardown(() => relay.close());
+  return { relay, accepted, address: `127.0.0.1:${Object(relay.address()).port}` };
+}
+
+t.test('after the end of an idle connection the next call has a new one, without a failure in between', async (t) => {
+  const ca = await FakeCaServer.start(t);
+  const { accepted, address } = await relayTo(t, ca.address);
   const failures: string[] = [];
   const logger = { ...silentLogger, debug: (message: string) => failures.push(message) };
-  const made = client(t, `127.0.0.1:${Object(relay.address()).port}`, ca, { logger });
+  const made = client(t, address, ca, { logger });
   await made.issue(request());
   // The client closes its side when it has seen this one's end.
   const closed = accepted.map((socket) => once(socket.end(), 'close'));
@@ -334,7 +345,7 @@ const strangers = [
   {
     name: 'that is not yet valid',
     certificate: root.server({ notBeforeMs: Date.now() + 3_600_000, notAfterMs: Date.now() + 7_200_000 }),
-    says: /not yet valid: compare the clocks/,
+    says: /not yet valid: compare the clocks; ours says 20\d\d-[\dT:.-]+Z/,
   },
   {
     name: 'for another name',
@@ -352,7 +363,7 @@ for (const { name, certificate, says } of strangers) {
       .issue(request({ tokens: ['secret-token'] }))
       .catch((reason: unknown) => reason);
     t.ok(error instanceof IdentityError);
-    t.match(error, { code: 'ERR_CA_UNAVAILABLE', message: says });
+    t.match(error, { code: 'ERR_CA_UNTRUSTED', message: says });
     t.match(error, { message: ca.address });
     t.match(error, { message: rootFile });
     t.notMatch(String(error), /secret-token/);
@@ -371,6 +382,38 @@ t.test('a server name replaces the host in the check', async (t) => {
   const certificate = root.server({ dnsNames: ['istiod.istio-system.svc'], ipAddresses: [] });
   const ca = await FakeCaServer.start(t, { root, serverCertificate: certificate });
   t.ok(await client(t, ca.address, ca, { serverName: 'istiod.istio-system.svc' }).issue(request()));
+});
+
+t.test('whoever wants to know hears of the end of a connection, and of nothing else', async (t) => {
+  const ca = await FakeCaServer.start(t);
+  const { relay, accepted, address } = await relayTo(t, ca.address);
+  const made = client(t, address, ca);
+  let lost = 0;
+  let heard = (): void => {};
+  const ended = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
+  const stop = made.onConnectionLost(() => {
+    lost += 1;
+    heard();
+  });
+  ca.faults.push(reject(status.UNAUTHENTICATED), reject(status.INVALID_ARGUMENT));
+  for (let call = 0; call < 2; call += 1) await rejectionCode(made.issue(request()));
+  await made.issue(request());
+  t.equal(lost, 0, 'that we end one ourselves is no news');
+  relay.close();
+  accepted.at(-1)?.destroy();
+  await ended;
+  t.equal(await rejectionCode(made.issue(request())), 'ERR_CA_UNAVAILABLE');
+  t.equal(lost, 1, 'nor that there is none');
+  stop();
+});
+
+t.test('an answer above what a chain and a bundle may have is refused, and not asked for again', async (t) => {
+  const ca = await FakeCaServer.start(t);
+  ca.fault = { kind: 'elements', elements: [String(ca.rootPem), 'x'.repeat(1_200_000)] };
+  t.equal(await rejectionCode(client(t, ca.address, ca).issue(request())), 'ERR_CA_RESPONSE_INVALID');
+  t.equal(ca.calls.length, 1);
 });
 
 t.test('a CA that nobody runs is unavailable', async (t) => {

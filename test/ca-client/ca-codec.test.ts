@@ -43,3 +43,9 @@ t.test(
     t.same(decodeCertificateResponse(bytes).map(String), chain);
   },
 );
+
+t.test('of a million elements as many are kept as show that it is too many', async (t) => {
+  const bytes = Buffer.alloc(1_000_000);
+  for (let at = 0; at < bytes.length; at += 2) bytes[at] = 0x0a;
+  t.equal(decodeCertificateResponse(bytes).length, 33);
+});

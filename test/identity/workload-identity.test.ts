@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import {
   type BundleDelivery,
   type DeliveryLimits,
+  type RefusalGrounds,
   type SecretContent,
   type SvidChange,
   SvidIssuance,
@@ -24,7 +25,23 @@ const TTL_MS = 3600_000;
 
 const hotPath = openHotPath();
 
+/** What changes when the test says so. */
+class FakeGrounds implements RefusalGrounds {
+  readonly listeners = new Set<() => void>();
+
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  change(): void {
+    for (const listener of this.listeners) listener();
+  }
+}
+
 function setUp(t: Test) {
+  const grounds = new FakeGrounds();
+  const tokenChanges = new FakeGrounds();
   const clock = new FakeClock(Date.now());
   const timers = new TimerWheel(clock);
   const ca = new InProcessCa(hotPath, clock.now);
@@ -36,8 +53,14 @@ function setUp(t: Test) {
   const changes: SvidChange[] = [];
   const logger = createJsonLogger({ level: 'debug', write: (line) => lines.push(line), now: clock.now });
   const identity = new WorkloadIdentity(
-    { issuance, timers, delivery, now: clock.now, random: () => 0.5, logger },
-    { spiffeId: ID, token: { read: async () => Buffer.from('pod-token') } },
+    { issuance, timers, delivery, grounds, now: clock.now, random: () => 0.5, logger },
+    {
+      spiffeId: ID,
+      token: {
+        read: async () => Buffer.from('pod-token'),
+        onChange: (listener) => tokenChanges.onChange(listener),
+      },
+    },
   );
   identity.onChange((change) => changes.push(change));
   t.teardown(async () => {
@@ -71,7 +94,20 @@ function setUp(t: Test) {
       },
       (sealed) => identity.adopt(sealed, clock.now()),
     );
-  return { clock, ca, delivery, identity, lines, changes, nextChange, nextFailure, issued, elsewhere };
+  return {
+    grounds,
+    tokenChanges,
+    clock,
+    ca,
+    delivery,
+    identity,
+    lines,
+    changes,
+    nextChange,
+    nextFailure,
+    issued,
+    elsewhere,
+  };
 }
 
 function leafOf(identity: WorkloadIdentity): X509Certificate {
@@ -266,6 +302,81 @@ t.test('an hour of outage costs no storm of calls and few lines', async (t) => {
   const loud = lines.filter((line) => !line.includes('"level":"debug"'));
   t.ok(loud.length < 12, `${loud.length} lines`);
   t.equal(JSON.parse(loud[0] ?? '').level, 'error', 'without an SVID a person must act');
+});
+
+const refusals = [
+  'ERR_CA_REFUSED_TOKEN',
+  'ERR_CA_REJECTED_CSR',
+  'ERR_CA_RESPONSE_INVALID',
+  'ERR_CA_ROOT_INVALID',
+  'ERR_CA_UNTRUSTED',
+  'ERR_TOKEN_EXPIRED',
+] as const;
+for (const code of refusals) {
+  t.test(`without an SVID an hour of ${code} costs few requests`, async (t) => {
+    const { ca, clock, identity, nextFailure } = setUp(t);
+    ca.fault = code;
+    let failure = nextFailure();
+    identity.start();
+    await failure;
+    for (const endMs = clock.now() + 3600_000; clock.now() < endMs; ) {
+      failure = nextFailure();
+      const before = ca.tokens.length;
+      // With draws of 0.5 no wait is longer than 15 s.
+      clock.advance(15_000);
+      await failure;
+      t.equal(ca.tokens.length, before + 1);
+    }
+  });
+}
+
+t.test('what lifts a refusal has the CA asked again at once, and is listened for only then', async (t) => {
+  const { ca, clock, identity, grounds, tokenChanges, nextFailure, nextChange } = setUp(t);
+  ca.fault = 'ERR_CA_REFUSED_TOKEN';
+  let failure = nextFailure();
+  identity.start();
+  await failure;
+  for (let tries = 0; tries < 8; tries += 1) {
+    failure = nextFailure();
+    clock.advance(15_000);
+    await failure;
+  }
+  t.equal(grounds.listeners.size, 1);
+  failure = nextFailure();
+  const asked = ca.tokens.length;
+  tokenChanges.change();
+  clock.advance(1);
+  await failure;
+  t.equal(ca.tokens.length, asked + 1);
+  ca.fault = 'none';
+  const change = nextChange();
+  grounds.change();
+  clock.advance(9998);
+  t.equal(ca.tokens.length, asked + 1, 'ten seconds behind the last one at the soonest');
+  clock.advance(2);
+  await change;
+  t.equal(ca.tokens.length, asked + 2);
+  t.equal(grounds.listeners.size + tokenChanges.listeners.size, 0);
+});
+
+t.test('a CA that is away is not asked sooner because something has changed, and nobody listens', async (t) => {
+  const { ca, identity, grounds, tokenChanges, nextFailure } = setUp(t);
+  ca.fault = 'ERR_CA_UNAVAILABLE';
+  const failure = nextFailure();
+  identity.start();
+  await failure;
+  t.equal(grounds.listeners.size + tokenChanges.listeners.size, 0);
+});
+
+t.test('close ends the listening for what lifts a refusal', async (t) => {
+  const { ca, identity, grounds, tokenChanges, nextFailure } = setUp(t);
+  ca.fault = 'ERR_CA_REJECTED_CSR';
+  const failure = nextFailure();
+  identity.start();
+  await failure;
+  await identity.close();
+  t.equal(grounds.listeners.size + tokenChanges.listeners.size, 0);
+  grounds.change();
 });
 
 t.test('a failed renewal is a warning as long as there is a valid SVID', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { retryDelayMs, rotateAtMs } from '../../src/rotation/index.js';
+import { rotateAtMs } from '../../src/rotation/index.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 const NOW = Date.UTC(2030, 0, 1);
@@ -28,20 +28,4 @@ t.test('however short the life, rotations are at least a second apart', async (t
     const window = { receivedAtMs: NOW, notBeforeMs: NOW - 1000, notAfterMs: NOW + lifeMs };
     t.equal(rotateAtMs(window, 0), NOW + 1000, `life of ${lifeMs} ms`);
   }
-});
-
-t.test('retries back off exponentially up to a cap that falls with the life that is left', async (t) => {
-  const longest = (failures: number, remainingMs: number): number => retryDelayMs(failures, remainingMs, 1);
-  t.strictSame(
-    [0, 1, 2, 3].map((failures) => longest(failures, DAY_MS)),
-    [100, 200, 400, 800],
-  );
-  t.equal(longest(1000, DAY_MS), 30_000, 'half a minute while there is time');
-  t.equal(longest(1000, 60_000), 6000, 'ten tries in the last minute');
-  t.equal(longest(1000, 0), 1000, 'a second when there is no valid SVID');
-});
-
-t.test('the jitter is full: any delay from nothing to the cap', async (t) => {
-  t.equal(retryDelayMs(5, DAY_MS, 0), 0);
-  t.equal(retryDelayMs(5, DAY_MS, 0.5), 1600);
 });

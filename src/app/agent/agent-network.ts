@@ -1,5 +1,5 @@
 /** The parts of an agent that load gRPC: kept apart so that the first key is made while they load. */
-import { createCaClient } from '../../ca-client/index.js';
+import { type CaClient, createCaClient } from '../../ca-client/index.js';
 import type { AgentConfig } from '../../config/index.js';
 import { IdentityError } from '../../errors/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
@@ -48,7 +48,7 @@ const CROWD = 8;
 export function connectCa(
   config: AgentConfig,
   { logger, now, random }: AppContext,
-): CertificateIssuer & { close(): void } {
+): CertificateIssuer & Pick<CaClient, 'onConnectionLost' | 'close'> {
   return createCaClient({
     address: addressText(config.caAddress),
     rootFile: config.caRootFile,

@@ -14,6 +14,7 @@ import type { SecretSource } from '../../sds/index.js';
 import type { SpiffeId, TrustDomain } from '../../spiffe/index.js';
 import { RateLimitedLogger } from '../../telemetry/index.js';
 import type { Teardown } from '../running-app.js';
+import type { FileChanges } from './files/file-changes.js';
 import type { SecretCatalog } from './secrets/secret-catalog.js';
 import { gatedSource, openSource } from './workload-secret-source.js';
 
@@ -38,18 +39,24 @@ export interface ServingOptions {
   readonly proofAgeMs: number;
   readonly catalog: SecretCatalog;
   readonly surroundings: IdentitySurroundings;
+  /** Tells of another token. */
+  readonly files: FileChanges;
   readonly teardown: Teardown;
 }
 
 /** Makes the identities that an agent of this kind serves; their end is put onto the teardown. */
 export function serveSecrets(
   served: ServedWorkloads,
-  { trustDomain, proofAgeMs, catalog, surroundings, teardown }: ServingOptions,
+  { trustDomain, proofAgeMs, catalog, surroundings, files, teardown }: ServingOptions,
 ): ServedSecrets {
   const log = new RateLimitedLogger(surroundings.logger, surroundings.now);
   switch (served.kind) {
     case 'own-token': {
-      const token = createFileTokenSource(served.tokenFile, surroundings.now);
+      const { tokenFile } = served;
+      const token = {
+        ...createFileTokenSource(tokenFile, surroundings.now),
+        onChange: (listener: () => void) => files.onChange(tokenFile, listener),
+      };
       const identity = new WorkloadIdentity(surroundings, { spiffeId: served.spiffeId, token });
       teardown.add(() => identity.close());
       identity.start();
@@ -94,9 +101,10 @@ function openPods(
   podOf: TokenGateOptions['podOf'],
   teardown: Teardown,
 ): { pods: Pods; gate: TokenGate } {
-  const pods = new Pods(options);
+  const shared: typeof options = { ...options, crowd: () => pods.size + gate.waitingCount };
+  const pods = new Pods(shared);
   teardown.add(() => pods.close());
-  const gate = new TokenGate({ ...options, pods, podOf });
+  const gate = new TokenGate({ ...shared, pods, podOf });
   teardown.add(() => gate.close());
   return { pods, gate };
 }

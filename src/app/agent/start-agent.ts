@@ -9,7 +9,10 @@ import { openHotPath, withKeysProvided } from './agent-hot-path.js';
 import type { EnvoyListener } from './agent-network.js';
 import { agentStatus } from './agent-status.js';
 import { DeliveryByAcks } from './delivery-by-acks.js';
+import { FileChanges } from './files/file-changes.js';
+import { FileWatch } from './files/file-watch.js';
 import { measuredIssuer } from './measured-issuer.js';
+import { refusalGrounds } from './refusal-grounds.js';
 import { privateKeyProviderOf, SecretCatalog } from './secrets/secret-catalog.js';
 import { serveSecrets } from './served-secrets.js';
 
@@ -63,10 +66,14 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   // There is an SVID before there is a listener, and a changed root only after both.
   let listener: EnvoyListener | undefined;
   const delivery = new DeliveryByAcks({ isSettled: () => listener?.isSettled() ?? true, timers, now });
-  const surroundings = { issuance, timers, delivery, bundles: new BundleContents(), now, random, logger };
+  const watch = new FileWatch({ timers, now });
+  teardown.add(() => watch.close());
+  const files = new FileChanges(watch);
+  const grounds = refusalGrounds({ files, rootFile: config.caRootFile, caClient });
+  const surroundings = { issuance, timers, delivery, bundles: new BundleContents(), grounds, now, random, logger };
   const catalog = await SecretCatalog.open(config, { timers, now, logger, teardown });
   const { trustDomain, tokenProofAgeMs: proofAgeMs } = config;
-  const secrets = serveSecrets(served, { trustDomain, proofAgeMs, catalog, surroundings, teardown });
+  const secrets = serveSecrets(served, { trustDomain, proofAgeMs, catalog, surroundings, files, teardown });
 
   const { listenForEnvoy } = await network;
   const opened = await listenForEnvoy(config, { context, metrics, hotPath: kind, ...secrets });

@@ -1,0 +1,74 @@
+/** How a try has failed, as far as it says when the next one is worth its cost. */
+export type FailureKind =
+  /** Nobody answered, or not in time: the peer may be back at any moment. */
+  | 'away'
+  /** The peer is there and has too much to do: whoever asks more makes it worse. */
+  | 'overloaded'
+  /** The peer has refused, or its answer cannot be used. The same request fails again until something changes. */
+  | 'refused';
+
+export interface FailedTry {
+  readonly kind: FailureKind;
+  /** Failures in a row before this one. */
+  readonly failures: number;
+  /** Of the life of what is held; 0 when nothing valid is. */
+  readonly remainingMs: number;
+  /** How many share the peer with this one, itself included; 1 unless given. */
+  readonly crowd?: number;
+  /** What the peer has asked for; 0 unless given. */
+  readonly notSoonerMs?: number;
+}
+
+/** First retry within 100 ms: most failures are one lost connection. */
+const BASE_MS = 100;
+
+/** A refusal is not lifted within milliseconds. */
+const REFUSED_BASE_MS = 1000;
+
+/** While a valid SVID is held there is time: one attempt each 15 s on average keeps an outage quiet. */
+const CAP_MS = 30_000;
+
+/** Without a valid SVID the workload is down: it must be back within a second of its CA. */
+const URGENT_CAP_MS = 1000;
+
+/** At least this many retries fit into what is left of a life. */
+const RETRIES_PER_REMAINING_LIFE = 10;
+
+/** For a crowd that is refused: 2 000 pods with a wrong root file must not keep a CA busy with refusals. */
+const CROWD_CAP_MS = 5 * 60_000;
+
+/** Of a whole crowd. With full jitter a cap of C means a try each C/2. */
+const REFUSED_TRIES_PER_SECOND = 10;
+
+/** The longest that a peer can make us wait by asking for it. */
+const MAX_NOT_SOONER_MS = 5 * 60_000;
+
+/**
+ * How long to wait after a failure, in milliseconds: exponential with full jitter (`draw` in [0, 1)). Pure.
+ *
+ * For a peer that is away the cap falls with the life that is left, so that tries get denser towards its end. For one that
+ * is overloaded or has refused it does not: to ask it more often brings nothing but load.
+ */
+export function retryDelayMs(failed: FailedTry, draw: number): number {
+  // 2 ** 20 is far above any cap; the bound keeps the number finite after days of failures.
+  const exponentialMs = baseMs(failed.kind) * 2 ** Math.min(failed.failures, 20);
+  const notSoonerMs = Math.min(MAX_NOT_SOONER_MS, Math.max(0, failed.notSoonerMs ?? 0));
+  return Math.ceil(notSoonerMs + draw * Math.min(capMs(failed), exponentialMs));
+}
+
+function baseMs(kind: FailureKind): number {
+  return kind === 'refused' ? REFUSED_BASE_MS : BASE_MS;
+}
+
+function capMs({ kind, remainingMs, crowd = 1 }: FailedTry): number {
+  switch (kind) {
+    case 'away':
+      return Math.min(CAP_MS, Math.max(URGENT_CAP_MS, remainingMs / RETRIES_PER_REMAINING_LIFE));
+    case 'overloaded':
+      return CAP_MS;
+    case 'refused':
+      return Math.min(CROWD_CAP_MS, Math.max(CAP_MS, (2 * crowd * 1000) / REFUSED_TRIES_PER_SECOND));
+    default:
+      return kind satisfies never;
+  }
+}
