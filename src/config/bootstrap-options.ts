@@ -36,6 +36,13 @@ const upstream: Kind<Upstream> = {
   },
 };
 
+/** Envoy tells the format of a file by the end of its name. */
+const yamlFile: Kind<string> = {
+  placeholder: 'FILE.yaml',
+  expected: 'a path that ends in .yaml',
+  parse: (value, files) => (/[^/]\.yaml$/.test(value) ? path.parse(value, files) : undefined),
+};
+
 /** `sidecert bootstrap`. */
 export const BOOTSTRAP_OPTIONS = {
   socket: withDefault(socketPath, '/var/run/secrets/workload-spiffe-uds/socket', {
@@ -48,7 +55,21 @@ export const BOOTSTRAP_OPTIONS = {
   }),
   tokenFile: withDefault(path, '/var/run/secrets/tokens/istio-token', {
     flag: 'token-file',
-    description: 'file with the JWT and no newline after it (only with --token-source stream)',
+    description: 'file with the JWT, and with google_grpc no newline after it (only with --token-source stream)',
+  }),
+  tokenBy: withDefault(oneOf(['google_grpc', 'injector']), 'google_grpc', {
+    flag: 'token-by',
+    description:
+      "what in Envoy passes the JWT: Google's gRPC client, or a filter of Envoy's own client, which needs Envoy 1.37 and the file of --token-secret, and one connection instead of one for each secret (only with --token-source stream)",
+  }),
+  tokenSecretFile: withDefault(yamlFile, '/etc/envoy/sds-token.yaml', {
+    flag: 'token-secret',
+    description: 'where Envoy finds what --print token-secret prints (only with --token-by injector)',
+  }),
+  print: withDefault(oneOf(['bootstrap', 'token-secret']), 'bootstrap', {
+    flag: 'print',
+    description:
+      'what to print: the bootstrap, or the file that tells the filter of --token-by injector where --token-file is',
   }),
   sdsApi: withDefault(oneOf(['sotw', 'delta', 'ads', 'delta-ads', 'rest']), 'sotw', {
     flag: 'sds-api',

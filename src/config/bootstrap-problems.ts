@@ -32,10 +32,13 @@ function missingPartners({ inbound, app, outbound, upstreams, allow }: Bootstrap
   return problems;
 }
 
-function apiProblems({ sdsApi, tokenSource, outbound }: BootstrapConfig): string[] {
+function apiProblems({ sdsApi, tokenSource, tokenBy, outbound }: BootstrapConfig): string[] {
   const problems: string[] = [];
-  if (sdsApi === 'rest' && tokenSource === 'stream') {
-    problems.push('--sds-api: got "rest", expected another one with --token-source stream');
+  if (tokenBy === 'injector' && tokenSource !== 'stream') {
+    problems.push(`--token-by: got "injector", expected it with --token-source stream only`);
+  }
+  if (sdsApi === 'rest' && tokenSource === 'stream' && tokenBy === 'google_grpc') {
+    problems.push('--sds-api: got "rest", expected another one with --token-by google_grpc');
   }
   if (sdsApi.endsWith('ads') && outbound !== undefined) {
     // A static cluster starts before ADS is there. (envoy#15517, as of 1.40)

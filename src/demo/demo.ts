@@ -6,6 +6,7 @@ import { freePorts } from './free-ports.js';
 import { PORTS_NEEDED, planDemo, type WorkloadPlan } from './plan.js';
 import { Progress } from './progress.js';
 import type { Rotation } from './rotation-line.js';
+import { canInjectTokens } from './sidecars/envoy-version.js';
 import { normalSerial } from './sidecars/sidecar.js';
 import { Story } from './story.js';
 import { commandsToTry } from './things-to-try.js';
@@ -45,10 +46,11 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const { out, signal, once, hotPath, sidecertCommand } = options;
   const envoyPath = options.envoyPath === NO_ENVOY || options.envoyPath === '' ? undefined : options.envoyPath;
   const progress = new Progress({ out, draw: options.isTerminal ? options.draw : undefined, now: Date.now });
+  const hasInjector = envoyPath !== undefined && (await canInjectTokens(envoyPath));
   const directory = await mkdtemp(join(tmpdir(), 'sidecert-'));
   const cluster = new DemoCluster({
     directory,
-    plan: planDemo(directory, await freePorts(PORTS_NEEDED)),
+    plan: planDemo(directory, await freePorts(PORTS_NEEDED), { hasInjector }),
     envoyPath,
     hotPath,
     sidecertCommand,

@@ -6,6 +6,9 @@ export const TRUST_DOMAIN = 'cluster.local';
 
 export type TokenSource = 'file' | 'stream';
 
+/** What in Envoy passes the token, where one is passed: see `--token-by`. */
+export type TokenBy = 'google_grpc' | 'injector';
+
 /** One pod: an app, its agent and what they have on disk. */
 export interface WorkloadPlan {
   /** `sleep.foo`: what requests and messages call it. */
@@ -14,10 +17,13 @@ export interface WorkloadPlan {
   readonly serviceAccount: string;
   readonly spiffeId: string;
   readonly tokenSource: TokenSource;
+  readonly tokenBy: TokenBy;
   readonly directory: string;
   readonly socketPath: string;
   readonly tokenDirectory: string;
   readonly tokenFile: string;
+  /** What tells the injector of an Envoy where the token is. */
+  readonly tokenSecretFile: string;
 }
 
 /** One sidecar. Its ports are on loopback. */
@@ -61,19 +67,28 @@ const NAMESPACES: readonly (readonly [string, TokenSource])[] = [
 /** A connection between sidecars lives this long in the demo, so that new certificates are seen in new handshakes. */
 const MAX_CONNECTION_AGE = '2s';
 
+export interface PlanOptions {
+  /** Whether the Envoys have the injector of tokens; without it, all that pass one do it by Google's client. */
+  readonly hasInjector: boolean;
+}
+
 /**
  * Lays out the story of four workloads. Pure: `ports` are free ones, at least {@link PORTS_NEEDED}; `directory` is the
  * demo's own.
  */
-export function planDemo(directory: string, ports: readonly number[]): DemoPlan {
+export function planDemo(directory: string, ports: readonly number[], { hasInjector }: PlanOptions): DemoPlan {
   const free = [...ports];
   const port = (): number => {
     const next = free.shift();
     if (next === undefined) throw new RangeError(`demo plan: got ${ports.length} ports, expected ${PORTS_NEEDED}`);
     return next;
   };
-  const sleeps = NAMESPACES.map(([namespace, source]) => planWorkload(directory, namespace, 'sleep', source));
-  const httpbins = NAMESPACES.map(([namespace, source]) => planWorkload(directory, namespace, 'httpbin', source));
+  const account = (serviceAccount: string, tokenBy: TokenBy): WorkloadPlan[] =>
+    NAMESPACES.map(([namespace, tokenSource]) =>
+      planWorkload(directory, { namespace, serviceAccount, tokenSource, tokenBy }),
+    );
+  const sleeps = account('sleep', 'google_grpc');
+  const httpbins = account('httpbin', hasInjector ? 'injector' : 'google_grpc');
   const servers = httpbins.map((workload) => planServer(workload, workload.name, port(), port(), port(), []));
   const [first] = servers;
   const caller = sleeps[0];
@@ -104,20 +119,22 @@ export function planDemo(directory: string, ports: readonly number[]): DemoPlan 
   };
 }
 
-function planWorkload(root: string, namespace: string, serviceAccount: string, tokenSource: TokenSource): WorkloadPlan {
+type Pod = Pick<WorkloadPlan, 'namespace' | 'serviceAccount' | 'tokenSource' | 'tokenBy'>;
+
+function planWorkload(root: string, pod: Pod): WorkloadPlan {
+  const { namespace, serviceAccount } = pod;
   const name = `${serviceAccount}.${namespace}`;
   const directory = join(root, 'workloads', name);
   const tokenDirectory = join(directory, 'tokens');
   return {
+    ...pod,
     name,
-    namespace,
-    serviceAccount,
     spiffeId: SpiffeId.forServiceAccount(TrustDomain.parse(TRUST_DOMAIN), namespace, serviceAccount).toString(),
-    tokenSource,
     directory,
     socketPath: join(directory, 'sds.sock'),
     tokenDirectory,
     tokenFile: join(tokenDirectory, 'istio-token'),
+    tokenSecretFile: join(directory, 'sds-token.yaml'),
   };
 }
 
@@ -135,7 +152,7 @@ function planServer(
 /** The arguments of `sidecert bootstrap` for this sidecar. */
 export function bootstrapArgs({ name, workload, adminPort, inbound, outbound }: SidecarPlan): string[] {
   return [
-    ...['--node-id', name, ...identityArgs(workload)],
+    ...['--node-id', name, ...identityArgs(workload), ...tokenArgs(workload)],
     ...['--admin', `127.0.0.1:${adminPort}`, '--max-connection-age', MAX_CONNECTION_AGE],
     ...(inbound === undefined
       ? []
@@ -162,6 +179,12 @@ export function agentArgs(workload: WorkloadPlan, { caAddress, caRootFile, ttlSe
     ...['--ca-address', `${caAddress.host}:${caAddress.port}`, '--ca-root', caRootFile],
     ...['--ttl', `${ttlSeconds}s`, '--key-type', 'ec-p256'],
   ];
+}
+
+/** How Envoy passes the token, where it does. */
+function tokenArgs({ tokenSource, tokenBy, tokenSecretFile }: WorkloadPlan): string[] {
+  if (tokenSource === 'file') return [];
+  return ['--token-by', tokenBy, ...(tokenBy === 'injector' ? ['--token-secret', tokenSecretFile] : [])];
 }
 
 /** What agent and Envoy must be told alike. */

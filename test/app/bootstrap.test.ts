@@ -187,6 +187,41 @@ t.test('with --token-source stream Envoy passes the token of a file, and needs n
   });
 });
 
+t.test('with --token-by injector a filter of the SDS cluster puts the token into each request', async (t) => {
+  const passing = ['--token-source', 'stream', '--token-by', 'injector', '--token-secret', '/etc/envoy/a.yaml'];
+  const { static_resources } = await rendered(...INBOUND, ...passing);
+  t.match(static_resources.clusters[0], {
+    name: 'sds_agent',
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        http_filters: [
+          {
+            name: 'envoy.filters.http.credential_injector',
+            typed_config: {
+              overwrite: true,
+              credential: {
+                typed_config: {
+                  credential: { sds_config: { path_config_source: { path: '/etc/envoy/a.yaml' } } },
+                  header: 'authorization',
+                  header_value_prefix: 'Bearer ',
+                },
+              },
+            },
+          },
+          { name: 'envoy.filters.http.upstream_codec' },
+        ],
+      },
+    },
+  });
+});
+
+t.test('--print token-secret prints the file that tells the injector where the token is', async (t) => {
+  const yaml = await renderBootstrap(
+    configOf([...WORKLOAD, ...INBOUND, '--print', 'token-secret', '--token-file', '/tokens/no']),
+  );
+  t.match(parse(yaml), { resources: [{ generic_secret: { secret: { filename: '/tokens/no' } } }] });
+});
+
 t.test('the path of the socket is percent-encoded where it stands in a URI', async (t) => {
   const targetOf = async (socket: string): Promise<unknown> => {
     const args = ['--socket', socket, '--token-source', 'stream', '--namespace', 'foo', '--service-account', 'sleep'];

@@ -2,10 +2,11 @@ import t from 'tap';
 import { readBootstrapConfig } from '../../src/demo/bootstrap-config.js';
 import { bootstrapArgs, PORTS_NEEDED, planDemo } from '../../src/demo/plan.js';
 import { readRotation } from '../../src/demo/rotation-line.js';
+import { hasInjector } from '../../src/demo/sidecars/envoy-version.js';
 import { commandsToTry } from '../../src/demo/things-to-try.js';
 
 const ports = Array.from({ length: PORTS_NEEDED }, (_, index) => 20_000 + index);
-const plan = planDemo('/tmp/demo', ports);
+const plan = planDemo('/tmp/demo', ports, { hasInjector: true });
 
 t.test('the story has four workloads and a sidecar more, each with ports of its own', async (t) => {
   t.strictSame(
@@ -28,6 +29,28 @@ t.test('the pods of foo pass their token in each stream, those of bar leave it t
   );
 });
 
+t.test(
+  'of those that pass it, one does by the injector, where Envoy has that, and one by the client of Google',
+  async (t) => {
+    const passing = ({ workloads }: typeof plan) =>
+      workloads.filter(({ tokenSource }) => tokenSource === 'stream').map(({ name, tokenBy }) => `${name} ${tokenBy}`);
+    t.strictSame(passing(plan), ['sleep.foo google_grpc', 'httpbin.foo injector']);
+    const older = planDemo('/tmp/demo', ports, { hasInjector: false });
+    t.strictSame(passing(older), ['sleep.foo google_grpc', 'httpbin.foo google_grpc']);
+  },
+);
+
+const versions = [
+  { text: 'envoy  version: 9e558093/1.40.0/Clean/RELEASE/BoringSSL', want: true },
+  { text: 'envoy  version: 9e558093/1.37.0/Clean/RELEASE/BoringSSL', want: true },
+  { text: 'envoy  version: 9e558093/1.36.4/Clean/RELEASE/BoringSSL', want: false },
+  { text: 'envoy  version: 9e558093/2.0.0-dev/Modified/DEBUG/BoringSSL', want: true },
+  { text: 'no version', want: false },
+];
+for (const { text, want } of versions) {
+  t.test(`"${text}" has ${want ? 'the' : 'no'} injector`, async (t) => t.equal(hasInjector(text), want));
+}
+
 t.test('sidecert bootstrap accepts the arguments of every sidecar', async (t) => {
   for (const sidecar of plan.sidecars) {
     const config = readBootstrapConfig(bootstrapArgs(sidecar));
@@ -42,7 +65,9 @@ t.test('the restricted sidecar lets only sleep.foo in', async (t) => {
 });
 
 t.test('too few ports are refused, and wrong arguments too', async (t) => {
-  t.throws(() => planDemo('/tmp/demo', [1, 2]), { message: 'demo plan: got 2 ports, expected 15' });
+  t.throws(() => planDemo('/tmp/demo', [1, 2], { hasInjector: true }), {
+    message: 'demo plan: got 2 ports, expected 15',
+  });
   t.throws(() => readBootstrapConfig(['--nonsense']), /refused/);
 });
 

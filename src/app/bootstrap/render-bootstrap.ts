@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import type { BootstrapConfig } from '../../config/index.js';
 import { envoyBootstrap } from './envoy-bootstrap.js';
 import type { EnvoyObject } from './envoy-values.js';
+import { tokenSecret } from './token-injector.js';
 import type { AllowedSan, InboundProxy, OutboundProxy, TokenPassing, WorkloadProxy } from './workload-proxy.js';
 
 /**
@@ -10,9 +11,16 @@ import type { AllowedSan, InboundProxy, OutboundProxy, TokenPassing, WorkloadPro
  */
 const POLL_MS = 5000;
 
-/** The text of `sidecert bootstrap`: YAML that `envoy -c` takes. */
+/** The text of `sidecert bootstrap`: YAML that `envoy -c` takes, or the file that such a bootstrap names. */
 export function renderBootstrap(config: BootstrapConfig): string {
-  return bootstrapYaml(envoyBootstrap(workloadProxyOf(config)));
+  switch (config.print) {
+    case 'bootstrap':
+      return envoyYaml(envoyBootstrap(workloadProxyOf(config)));
+    case 'token-secret':
+      return envoyYaml(tokenSecret(config.tokenFile));
+    default:
+      return config.print satisfies never;
+  }
 }
 
 /** To YAML 1.1 these end a line, or are no text; all else of the kind is escaped by the writer. (YAML 1.1 §5.1, §5.4) */
@@ -22,9 +30,9 @@ const BREAKS_OR_UNPRINTABLE = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g;
  * YAML that says the same to readers of YAML 1.1 (Envoy's, PyYAML) as to those of 1.2. Every text is quoted: unquoted, the
  * names `y`, `no`, `on`, `null`, `1_000`, `012`, `1:30` and more are no texts to YAML 1.1.
  */
-export function bootstrapYaml(bootstrap: EnvoyObject): string {
+function envoyYaml(message: EnvoyObject): string {
   // Long values (paths, SPIFFE IDs) stay on their line, and equal parts are written out: no anchors to follow.
-  const yaml = stringify(bootstrap, {
+  const yaml = stringify(message, {
     lineWidth: 0,
     aliasDuplicateObjects: false,
     defaultStringType: 'QUOTE_DOUBLE',
@@ -52,8 +60,9 @@ function workloadProxyOf(config: BootstrapConfig): WorkloadProxy {
   };
 }
 
-function tokenPassingOf({ tokenSource, tokenFile }: BootstrapConfig): TokenPassing {
-  return tokenSource === 'stream' ? { kind: 'stream', tokenFile } : { kind: 'file' };
+function tokenPassingOf({ tokenSource, tokenBy, tokenFile, tokenSecretFile }: BootstrapConfig): TokenPassing {
+  if (tokenSource === 'file') return { kind: 'none' };
+  return tokenBy === 'injector' ? { kind: 'injector', tokenSecretFile } : { kind: 'google_grpc', tokenFile };
 }
 
 function inboundOf({ inbound, app, allow, trustDomain }: BootstrapConfig): InboundProxy | undefined {

@@ -1,4 +1,5 @@
 import { duration, type EnvoyObject, pipe, typed } from './envoy-values.js';
+import { injectToken } from './token-injector.js';
 import type { WorkloadProxy } from './workload-proxy.js';
 
 /** Name of the cluster that leads to the agent, and of its statistics. */
@@ -17,7 +18,7 @@ export function sdsClusters({
   tokenPassing,
   sdsApi,
 }: Pick<WorkloadProxy, 'socketPath' | 'tokenPassing' | 'sdsApi'>): EnvoyObject[] {
-  if (tokenPassing.kind === 'stream') return [];
+  if (tokenPassing.kind === 'google_grpc') return [];
   return [
     {
       name: SDS_CLUSTER,
@@ -26,7 +27,10 @@ export function sdsClusters({
       typed_extension_protocol_options: {
         'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': typed(
           'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-          { explicit_http_config: sdsApi === 'rest' ? { http_protocol_options: {} } : http2() },
+          {
+            explicit_http_config: sdsApi === 'rest' ? { http_protocol_options: {} } : http2(),
+            ...(tokenPassing.kind === 'injector' && { http_filters: injectToken(tokenPassing.tokenSecretFile) }),
+          },
         ),
       },
       circuit_breakers: { thresholds: [{ max_requests: MAX_STREAMS }] },

@@ -7,8 +7,15 @@ export interface AllowedSan {
   readonly value: string;
 }
 
-/** How the workload's JWT reaches the agent: not at all, or in the metadata of each stream that Envoy opens. */
-export type TokenPassing = { readonly kind: 'file' } | { readonly kind: 'stream'; readonly tokenFile: string };
+/**
+ * How the workload's JWT reaches the agent: not at all (`none`), or in the metadata of each stream that Envoy opens, put there
+ * by Google's gRPC client, or by a filter of Envoy's own client (Envoy 1.37 and newer), which has the path of the token from
+ * a file of its own: see `tokenSecret`.
+ */
+export type TokenPassing =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'google_grpc'; readonly tokenFile: string }
+  | { readonly kind: 'injector'; readonly tokenSecretFile: string };
 
 /**
  * By which of Envoy's APIs secrets are asked for: a stream for each secret that tells the state of the world or only what
@@ -45,7 +52,7 @@ export interface WorkloadProxy {
   /** The agent's Unix socket. */
   readonly socketPath: string;
   readonly tokenPassing: TokenPassing;
-  /** With `rest`, no token can be passed; with ADS, an Envoy that has upstreams crashes at its start (envoy#15517). */
+  /** With `rest`, Google's client cannot pass a token; with ADS, an Envoy that has upstreams crashes at its start (envoy#15517). */
   readonly sdsApi: SdsApi;
   /** Time between two polls; only `rest` polls. */
   readonly pollMs: number;

@@ -30,6 +30,9 @@ export async function startSidecar({ plan, token, envoyPath, supervisor }: Start
   }
   const file = (kind: string): string => join(plan.workload.directory, `${plan.name}.envoy.${kind}`);
   await writeFile(file('yaml'), await renderBootstrap(config));
+  if (config.tokenBy === 'injector') {
+    await writeFile(config.tokenSecretFile, await renderBootstrap({ ...config, print: 'token-secret' }));
+  }
   const process = supervisor.start({
     name: `Envoy of ${plan.name}`,
     command: envoyPath,
