@@ -25,6 +25,11 @@ export const SOCKET_OPTIONS = {
     description:
       'users whose processes are let in, by what the kernel says of them; without it all who may open the socket (only with the native hot path)',
   }),
+  isDirectoryShared: switchOf(boolean, {
+    flag: 'shared-socket-directory',
+    description:
+      'node mode: serve in a directory that other users may write to as well, who can then put a socket of their own in its place and get the tokens of pods',
+  }),
   takesOver: switchOf(boolean, {
     flag: 'takeover',
     description:

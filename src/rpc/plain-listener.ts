@@ -2,7 +2,8 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { wrapError } from '../errors/index.js';
 import type { Logger } from '../telemetry/index.js';
 import { listening, watchAccepts } from './node-accept.js';
-import { claimSocketPath, publishSocket, removeSocket } from './socket-file.js';
+import { claimSocketPath, type FileIdentity, publishSocket, removeSocket } from './socket-file.js';
+import { SocketGuard } from './socket-guard.js';
 import type { Listener } from './unix-listener.js';
 
 export interface PlainListenerOptions {
@@ -26,24 +27,23 @@ export interface PlainListenerOptions {
  * @throws IdentityError `ERR_LISTEN_FAILED`, and for a path also `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`.
  */
 export async function listenPlain({ at, backlog, onSocket, logger }: PlainListenerOptions): Promise<Listener> {
-  const server = createServer({ pauseOnConnect: true }, onSocket);
+  let server: Server | undefined;
+  const listen = async (where: { path: string } | { host: string; port: number }): Promise<Server> => {
+    const next = createServer({ pauseOnConnect: true }, onSocket);
+    await listening(next, { ...where, backlog });
+    watchAccepts(next, logger);
+    server?.close();
+    server = next;
+    return next;
+  };
   try {
     if ('host' in at) {
-      await listening(server, { ...at, backlog });
-      watchAccepts(server, logger);
-      return { address: listenerAddress(server), close: async () => void closeOnce(server) };
+      const { host, port } = at;
+      return { address: listenerAddress(await listen({ host, port })), close: async () => void server?.close() };
     }
-    await claimSocketPath(at.path, { takesOver: at.takesOver === true });
-    const file = await publishSocket(at.path, at.mode, (path) => listening(server, { path, backlog }));
-    watchAccepts(server, logger);
-    return {
-      address: at.path,
-      async close() {
-        if (closeOnce(server)) await removeSocket(at.path, file, logger);
-      },
-    };
+    return await listenOnPath(at, (path) => listen({ path }), { close: () => server?.close(), logger });
   } catch (error) {
-    server.close();
+    server?.close();
     throw wrapError(
       'ERR_LISTEN_FAILED',
       `${'host' in at ? `${at.host}:${at.port}` : at.path} cannot be listened on`,
@@ -52,11 +52,28 @@ export async function listenPlain({ at, backlog, onSocket, logger }: PlainListen
   }
 }
 
-/** Whether it was open. */
-function closeOnce(server: Server): boolean {
-  if (!server.listening) return false;
-  server.close();
-  return true;
+async function listenOnPath(
+  { path, mode, takesOver = false }: Extract<PlainListenerOptions['at'], { path: string }>,
+  listen: (path: string) => Promise<unknown>,
+  { close, logger }: { close: () => void; logger: Logger },
+): Promise<Listener> {
+  await claimSocketPath(path, { takesOver });
+  const publish = (): Promise<FileIdentity> =>
+    publishSocket(path, mode, async (temporary) => void (await listen(temporary)));
+  const guard = new SocketGuard({ path, ours: await publish(), publish, logger });
+  let closing: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    const ours = await guard.close();
+    close();
+    await removeSocket(path, ours, logger);
+  };
+  return {
+    address: path,
+    close() {
+      closing ??= stop();
+      return closing;
+    },
+  };
 }
 
 /** Where a TCP server listens, with its real port. */

@@ -1,8 +1,9 @@
-import { chmod, lstat, mkdir, mkdtemp, rename, rm, stat, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, rename, rm, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { IdentityError } from '../errors/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
+import { directoriesUpwards, foreignWriter } from './socket-directory.js';
 
 /** Linux keeps a socket's path in `sun_path`, 108 bytes with the closing zero; libuv cuts a longer one without a word. */
 const MAX_PATH_BYTES = 107;
@@ -16,27 +17,40 @@ export interface FileIdentity {
   readonly ino: number;
 }
 
+export interface ClaimOptions {
+  /** A socket that somebody answers on may be replaced. */
+  readonly takesOver?: boolean;
+  /** A directory in which others may replace the socket is refused. */
+  readonly isPrivate?: boolean;
+}
+
 /**
- * Makes sure that a socket may be put at `path`: creates the parent directory, refuses what must not be replaced: with
- * `takesOver`, a socket that somebody answers on may be.
- * @returns whether everybody may put another socket in its place: worth a warning.
+ * Makes sure that a socket may be put at `path`: creates the parent directory, refuses what must not be replaced.
+ * @returns who else may put another socket in its place, if anybody: worth a warning.
  * @throws IdentityError `ERR_SOCKET_INVALID`: the path is too long, its directory cannot be used, or something that is
  *   no socket is there; `ERR_SOCKET_IN_USE`: somebody answers on it.
  */
-export async function claimSocketPath(path: string, { takesOver = false } = {}): Promise<{ isOpenToAll: boolean }> {
+export async function claimSocketPath(path: string, options: ClaimOptions = {}): Promise<string | undefined> {
+  const { takesOver = false, isPrivate = false } = options;
   checkLength(path);
-  const isOpenToAll = await isParentOpenToAll(dirname(path));
+  const openTo = await whoMayReplace(dirname(path));
+  if (isPrivate && openTo !== undefined) {
+    throw invalid(
+      path,
+      `got a directory in which others may replace it, expected one that only we may write to: ${openTo}`,
+    );
+  }
   const existing = await lstat(path).catch(ifMissing);
-  if (existing === undefined) return { isOpenToAll };
+  if (existing === undefined) return openTo;
   if (!existing.isSocket()) throw invalid(path, `got ${kindOf(existing)}, expected a socket or nothing`);
   if (!takesOver && (await answers(path))) {
     throw new IdentityError('ERR_SOCKET_IN_USE', `socket ${path}: another process answers on it`);
   }
-  return { isOpenToAll };
+  return openTo;
 }
 
 /**
- * Runs `bind` with a path inside a fresh private directory (0700) beside `path`, gives the new socket its final `mode`
+ * Runs `bind` with a path inside a fresh private directory (0700) beside `path`, whose parent is made where it is missing, gives the new socket its final `mode`
  * there, and only then renames it into place: at no time can anybody reach it with wrong permissions.
  * @returns what the file is known by from now on.
  */
@@ -45,6 +59,7 @@ export async function publishSocket(
   mode: number,
   bind: (temporaryPath: string) => Promise<void>,
 ): Promise<FileIdentity> {
+  await mkdir(dirname(path), { recursive: true, mode: PARENT_MODE });
   // Not by join, which would take the dot away and put the directory beside the parent.
   const privateDirectory = await mkdtemp(`${dirname(path)}/.`);
   try {
@@ -86,16 +101,16 @@ function checkLength(path: string): void {
 }
 
 /**
- * World-writable and not sticky. Not refused: the kubelet makes every emptyDir so (0777), and there only the containers
- * of the pod that mount it can reach it.
+ * Makes the directory where it is missing. Others may write to every emptyDir that the kubelet makes (0777), and there only the
+ * containers of the pod that mount it can reach it.
  */
-async function isParentOpenToAll(directory: string): Promise<boolean> {
-  const parent = await mkdir(directory, { recursive: true, mode: PARENT_MODE })
-    .then(() => stat(directory))
-    .catch((cause: unknown) => {
-      throw new IdentityError('ERR_SOCKET_INVALID', `socket directory ${directory} cannot be used`, { cause });
-    });
-  return (parent.mode & 0o002) !== 0 && (parent.mode & 0o1000) === 0;
+async function whoMayReplace(directory: string): Promise<string | undefined> {
+  try {
+    await mkdir(directory, { recursive: true, mode: PARENT_MODE });
+    return foreignWriter(await directoriesUpwards(directory), process.geteuid?.() ?? 0);
+  } catch (cause) {
+    throw new IdentityError('ERR_SOCKET_INVALID', `socket directory ${directory} cannot be used`, { cause });
+  }
 }
 
 /** Whether a process listens: also when its backlog is full (EAGAIN). */

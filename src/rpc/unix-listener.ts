@@ -1,12 +1,13 @@
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { wrapError } from '../errors/index.js';
 import { Outbox, type Wire } from '../http2/index.js';
 import { openSocketHub, type SocketHub } from '../platform/index.js';
-import { Field, type Logger } from '../telemetry/index.js';
+import { Field, type Logger, type MetricRegistry } from '../telemetry/index.js';
 import { HubWire } from './hub-wire.js';
 import { listening, watchAccepts } from './node-accept.js';
-import { claimSocketPath, publishSocket, removeSocket } from './socket-file.js';
+import { claimSocketPath, type FileIdentity, publishSocket, removeSocket } from './socket-file.js';
+import { SocketGuard } from './socket-guard.js';
 import { SocketQueue } from './socket-queue.js';
 import { SocketWire } from './socket-wire.js';
 
@@ -29,33 +30,46 @@ export interface UnixListenerOptions {
   readonly via: 'addon' | 'node';
   /** Puts the socket in place of one that is served: whoever does so keeps its connections, and leaves our file alone. */
   readonly takesOver?: boolean;
+  /** Refuses a directory in which another user may replace the socket; else that is warned of. */
+  readonly isPrivate?: boolean;
   /** Gets each connection, and owns it from then on. */
   readonly onWire: (wire: Wire) => void;
   readonly logger: Logger;
+  /** Counts what happens to the socket's file. */
+  readonly metrics?: MetricRegistry | undefined;
 }
 
 /** What binds a path and accepts. */
 interface Acceptor {
+  /** Again: closes the socket that it has listened on, with those who wait there. */
   listen(path: string, backlog: number): Promise<void>;
-  /** Not awaited by anybody: connections that were handed on are not ours. */
+  /** Not awaited by anybody: connections that were handed on are not ours. Safe before it listens. */
   close(): void;
 }
 
 /**
- * Listens on a Unix socket, however many peers connect at once. Replaces a stale socket file; on close removes its own.
+ * Listens on a Unix socket, however many peers connect at once. Replaces a stale socket file, and puts its own back when it has
+ * gone or was replaced by another user ({@link SocketGuard}); on close removes its own.
  * @throws IdentityError `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`, `ERR_LISTEN_FAILED`.
  */
 export async function listenUnix(options: UnixListenerOptions): Promise<Listener> {
-  const { path, mode, backlog, takesOver = false, logger } = options;
+  const { path, mode, backlog, takesOver = false, isPrivate = false, logger, metrics } = options;
   const acceptor = (options.via === 'addon' ? hubAcceptor(options) : undefined) ?? nodeAcceptor(options);
   try {
-    const { isOpenToAll } = await claimSocketPath(path, { takesOver });
-    if (isOpenToAll)
-      logger.warn('everybody may replace the socket: its directory is world-writable', { [Field.path]: path });
-    const file = await publishSocket(path, mode, (temporaryPath) => acceptor.listen(temporaryPath, backlog));
+    const openTo = await claimSocketPath(path, { takesOver, isPrivate });
+    if (openTo !== undefined) {
+      logger.warn('others may replace the socket, in a directory that is not only ours', {
+        [Field.path]: path,
+        [Field.reason]: openTo,
+      });
+    }
+    const publish = (): Promise<FileIdentity> =>
+      publishSocket(path, mode, (temporaryPath) => acceptor.listen(temporaryPath, backlog));
+    const guard = new SocketGuard({ path, ours: await publish(), publish, logger, metrics });
     const stop = async (): Promise<void> => {
+      const ours = await guard.close();
       acceptor.close();
-      await removeSocket(path, file, logger);
+      await removeSocket(path, ours, logger);
     };
     let closing: Promise<void> | undefined;
     return {
@@ -74,14 +88,17 @@ export async function listenUnix(options: UnixListenerOptions): Promise<Listener
 function nodeAcceptor({ onWire, logger }: UnixListenerOptions): Acceptor {
   const outbox = new Outbox();
   const queue = new SocketQueue((socket) => onWire(new SocketWire(socket, outbox)), logger);
-  const server = createServer({ pauseOnConnect: true }, (socket) => queue.push(socket));
+  let server: Server | undefined;
   return {
     async listen(path, backlog) {
-      await listening(server, { path, backlog });
-      watchAccepts(server, logger);
+      const next = createServer({ pauseOnConnect: true }, (socket) => queue.push(socket));
+      await listening(next, { path, backlog });
+      watchAccepts(next, logger);
+      server?.close();
+      server = next;
     },
     close() {
-      server.close();
+      server?.close();
       queue.clear();
     },
   };

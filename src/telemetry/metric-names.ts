@@ -165,6 +165,11 @@ export const Metric = {
     name: 'sidecert_sds_connections_ended_total',
     help: 'Connections that were ended for what their peer did, or did not do, by reason.',
   },
+  socketLost: {
+    kind: 'counter',
+    name: 'sidecert_socket_lost_total',
+    help: 'Times that the file of a listening Unix socket was found to be another or none, by what had become of it.',
+  },
 } as const satisfies Record<string, MetricDefinition>;
 
 export interface CounterDefinition {

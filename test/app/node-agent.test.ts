@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { status } from '@grpc/grpc-js';
@@ -14,6 +14,7 @@ import { RecordingLogger } from '../support/recording-logger.js';
 import { openSdsClient, type SdsClient } from '../support/sds-client.js';
 import { settings } from '../support/settings.js';
 import { shortDir } from '../support/short-dir.js';
+import { TestCa } from '../support/test-ca.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
 const hotPath = openHotPath();
@@ -198,4 +199,23 @@ t.test('when the token of a pod has ended, its stream ends with OK, and the next
   const rotated = await other.expectResponse();
   t.strictSame(rotated.names, ['default'], 'the other pod goes on');
   t.not(neighbour.leaf.fingerprint256, before.leaf.fingerprint256);
+});
+
+t.test('a directory that other users may write to is refused, unless the operator says so', async (t) => {
+  const directory = join(shortDir(t), 'shared');
+  mkdirSync(directory);
+  chmodSync(directory, 0o777);
+  const rootFile = join(directory, 'root.pem');
+  writeFileSync(rootFile, TestCa.root().certificatePem);
+  const socket = join(directory, 's');
+  const config = settings(COMMANDS.agent, { mode: 'node', socket, 'ca-address': '127.0.0.1:1', 'ca-root': rootFile });
+  const logger = new RecordingLogger();
+  const context = { logger, now: Date.now, random: Math.random, nodeFlags: [] };
+  await t.rejects(startAgent(config, context), {
+    code: 'ERR_SOCKET_INVALID',
+    message: new RegExp(`${directory} is writable for all users`),
+  });
+  const agent = await startAgent({ ...config, isDirectoryShared: true }, context);
+  t.match(logger.of('others may replace the socket, in a directory that is not only ours'), [{ level: 'warn' }]);
+  await agent.close();
 });

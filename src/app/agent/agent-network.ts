@@ -111,6 +111,8 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     mode: SOCKET_MODE,
     backlog: SOCKET_BACKLOG,
     takesOver: config.takesOver,
+    isPrivate: config.mode === 'node' && !config.isDirectoryShared,
+    metrics,
     via: options.hotPath === 'native' ? 'addon' : 'node',
     onWire(wire) {
       server.attach(wire);
