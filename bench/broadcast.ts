@@ -123,6 +123,8 @@ class InProcessCall implements FramedCall {
 
   holds(): void {}
 
+  charge(): void {}
+
   end(): void {
     throw new Error('a stream was ended');
   }

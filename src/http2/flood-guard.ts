@@ -55,15 +55,13 @@ export class FloodGuard {
     this.sinceMs = now();
   }
 
-  /** Something has come that is of no use to an honest peer in such numbers. */
-  charge(cost: number = Cost.event): void {
+  /**
+   * Something has come that is work. `cost` is the part of it that is of no use to an honest peer in such numbers, and counts as a
+   * flood; `work` is all of it, and counts for the turn.
+   */
+  charge(cost: number = Cost.event, work: number = cost): void {
     this.cost += cost;
-    this.turnCost += cost;
-  }
-
-  /** Something has come that is work, and that an honest peer sends, too: it counts for the turn alone. */
-  spend(cost: number): void {
-    this.turnCost += cost;
+    this.turnCost += work;
   }
 
   /** We have sent a message: what it brings about is not the peer's idea. */

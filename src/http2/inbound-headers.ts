@@ -33,8 +33,8 @@ export class InboundHeaders {
     // Whatever else is wrong with it: later blocks may refer to its fields.
     const fields = this.decode(block.bytes);
     const { fieldsRead } = this.decoder;
-    this.guard.charge(costOfBlock(block.bytes.length, fieldsRead));
-    this.guard.spend(Cost.event + fieldsRead);
+    const cost = costOfBlock(block.bytes.length, fieldsRead);
+    this.guard.charge(cost, cost + Cost.event + fieldsRead);
     if (type === Frame.headers && dependsOnItself(flags, streamId, bytes, start)) this.streams.refuse(streamId);
     const stream = this.streams.get(streamId);
     if (stream !== undefined) this.streams.takeTrailers(stream, block, fields);

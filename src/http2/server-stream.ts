@@ -80,16 +80,12 @@ export class ServerStream {
   }
 
   /**
-   * Counts work that the peer brings about at no cost of its own, of `Cost.event` when it is not said: too much of it ends the
-   * connection, behind the frame that is being read.
+   * Counts work that the peer brings about, in the units of `Cost`: `work` is all of it, since a connection is read in turns that
+   * have only so much; `cost` is what is of no use to an honest peer in such numbers, and too much of it ends the connection, behind the
+   * frame that is being read.
    */
-  charge(cost?: number): void {
-    this.streams.charge(cost);
-  }
-
-  /** Counts work that honest peers bring about, too: the connection is read in turns that have only so much of it. */
-  spend(cost: number): void {
-    this.streams.spend(cost);
+  charge(cost?: number, work?: number): void {
+    this.streams.charge(cost, work);
   }
 
   /** For {@link ServerStreams}: tells, once, that the stream is no more. */

@@ -174,13 +174,8 @@ export class ServerStreams {
   }
 
   /** For {@link ServerStream.charge}. */
-  charge(cost?: number): void {
-    this.guard.charge(cost);
-  }
-
-  /** For {@link ServerStream.spend}. */
-  spend(cost: number): void {
-    this.guard.spend(cost);
+  charge(cost?: number, work?: number): void {
+    this.guard.charge(cost, work);
   }
 
   /** For {@link ServerStream.beginAnswer}. */

@@ -49,6 +49,8 @@ export interface FramedCall {
    * A call whose peer fills the memory so is ended with RESOURCE_EXHAUSTED, and `gone` told at once.
    */
   holds(bytes: number): void;
+  /** Counts what a message of the peer makes of work, beyond that of any message: as {@link ServerStream.charge} has it. */
+  charge(cost: number, work: number): void;
   /** Ends the call: with OK, or with `failure`. What the peer sends from now on is thrown away. Safe to call twice. */
   end(failure?: StatusText): void;
 }
@@ -176,6 +178,10 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring {
     this.heldBytes = bytes;
     if (this.book.held.change(this.connection, before, bytes)) return;
     this.refuse({ code: status.RESOURCE_EXHAUSTED, details: 'message: got the beginnings of too many' });
+  }
+
+  charge(cost: number, work: number): void {
+    this.stream.charge(cost, work);
   }
 
   /** The peer has begun a message, and does not end it. */

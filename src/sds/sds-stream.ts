@@ -59,6 +59,13 @@ const MAX_EARLY_REQUESTS = 16;
 /** Lines a minute about the refusals of one stream: the first ones tell what there is to know. */
 const LINES_OF_ONE = 5;
 
+/**
+ * Names for one unit of work, each time that they are looked up; and of a request for one unit of what is a flood: a proxy that asks
+ * for one more of 2 000 secrets each time sends two million names within a moment. (http2, `Cost`)
+ */
+const NAMES_PER_WORK = 4;
+const NAMES_PER_COST = 16;
+
 /** A stream's number in its nonces: no stream can name a nonce of another one. */
 const NONCE_STREAM_HEX_DIGITS = 8;
 
@@ -134,7 +141,9 @@ export class SdsStream
     if (this.isOver) return;
     try {
       const request = this.read(bytes, isLast);
-      if (request !== undefined) this.receive(request);
+      if (request === undefined) return;
+      this.weigh(request);
+      this.receive(request);
     } catch (error) {
       this.close(error);
     }
@@ -255,6 +264,14 @@ export class SdsStream
     } else {
       this.obey(request);
     }
+  }
+
+  /** Each request has its names looked up, those that it names and those that are wanted already. */
+  private weigh({ names, unsubscribed }: DecodedRequest): void {
+    const asked = names.length + unsubscribed.length;
+    const lookedUp = asked + this.subscription.names.length;
+    if (lookedUp < NAMES_PER_WORK) return;
+    this.call.charge(Math.floor(asked / NAMES_PER_COST), Math.floor(lookedUp / NAMES_PER_WORK));
   }
 
   /** @throws IdentityError `ERR_REQUEST_INVALID`: a plain stream is for secrets, an aggregated one has to name its types. */

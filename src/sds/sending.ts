@@ -74,7 +74,7 @@ function isDue(sub: Subscription, name: string, content: Content): boolean {
   const { applied, rejected, outstanding } = sub;
   const { version } = content;
   if (applied.get(name)?.version === version) return false;
-  if (outstanding?.contents.get(name)?.version === version && !outstanding.voided.includes(name)) return false;
+  if (outstanding?.contents.get(name)?.version === version && !outstanding.voided.has(name)) return false;
   return rejected.get(name)?.version !== version && isOfItsKind(sub, name, content);
 }
 

@@ -1,4 +1,4 @@
-import { type Contents, merged, only } from './contents.js';
+import { type Content, type Contents, merged, only } from './contents.js';
 import { blamedKind, liftedBy, type Rejection } from './rejection.js';
 import type { SecretKind } from './secret-kind.js';
 import type { SecretLookup } from './sending.js';
@@ -43,7 +43,7 @@ export interface Outstanding {
   /** Kinds of which another secret has changed since it was sent, so that a NACK of it may speak of that as it was. */
   readonly overtakenBy: readonly SecretKind[];
   /** Names in it that were dropped or asked for again since: its ACK does not speak for them. */
-  readonly voided: readonly string[];
+  readonly voided: ReadonlySet<string>;
 }
 
 /** The part of a request that the protocol decides by. */
@@ -81,6 +81,7 @@ export const ANSWER_TIMEOUT_MS = 30_000;
 const NO_CONTENTS: Contents = new Map();
 const NO_REJECTIONS: Rejections = new Map();
 const NO_KINDS: readonly SecretKind[] = [];
+const NONE_VOIDED: ReadonlySet<string> = new Set();
 
 /** A stream on which nothing has been said. */
 export const NEW_SUBSCRIPTION: Readonly<Record<Form, Subscription>> = { sotw: fresh('sotw'), delta: fresh('delta') };
@@ -151,7 +152,7 @@ export function onSent(
     deadlineMs: nowMs + ANSWER_TIMEOUT_MS,
     stage: sub.outstanding === undefined ? 'fresh' : 'second',
     overtakenBy: NO_KINDS,
-    voided: NO_NAMES,
+    voided: NONE_VOIDED,
   };
   return { form, hasStarted, names, outstanding, applied, rejected };
 }
@@ -182,7 +183,8 @@ function answered(sub: Subscription, verdict: Verdict, nonce: string): Subscript
       return { form, hasStarted, names, outstanding: undefined, applied, rejected };
     }
     case 'nack': {
-      const rejected = only(rejectionsOf(verdict.answered, verdict.blames), (name) => sub.names.includes(name));
+      const wanted = new Set(sub.names);
+      const rejected = only(rejectionsOf(verdict.answered, verdict.blames), (name) => wanted.has(name));
       return { ...sub, outstanding: undefined, rejected: merged(sub.rejected, rejected) };
     }
     default:
@@ -192,16 +194,17 @@ function answered(sub: Subscription, verdict: Verdict, nonce: string): Subscript
 
 /** What an ACK speaks for: not what was refused before and went along, which Envoy takes for what it knows already. */
 function appliedBy({ rejected }: Subscription, { contents, voided }: Outstanding): Contents {
-  if (voided.length + rejected.size === 0) return contents;
-  return only(contents, (name, { version }) => !voided.includes(name) && rejected.get(name)?.version !== version);
+  if (voided.size + rejected.size === 0) return contents;
+  return only(contents, (name, { version }) => !voided.has(name) && rejected.get(name)?.version !== version);
 }
 
 /** What a NACK leaves refused: not what it does not blame, when that which it may blame has changed already. */
 function rejectionsOf({ contents, overtakenBy }: Outstanding, blames: SecretKind | undefined): Rejections {
   const rejections = new Map<string, Rejection>();
+  const countOfKind = new Map<Content['kind'], number>();
+  for (const { kind } of contents.values()) countOfKind.set(kind, (countOfKind.get(kind) ?? 0) + 1);
   for (const [name, { version, kind }] of contents) {
-    const isAlone = [...contents].every(([other, content]) => other === name || content.kind !== kind);
-    const lifting = liftedBy(kind, blames, isAlone);
+    const lifting = liftedBy(kind, blames, countOfKind.get(kind) === 1);
     if (!lifting.some((lifted) => overtakenBy.includes(lifted))) rejections.set(name, { version, liftedBy: lifting });
   }
   return rejections;

@@ -46,6 +46,6 @@ function forgetting(sub: Subscription, isDropped: (name: string) => boolean): Su
 function voiding(outstanding: Outstanding | undefined, isVoid: (name: string) => boolean): Outstanding | undefined {
   if (outstanding === undefined) return undefined;
   const { contents, voided } = outstanding;
-  const more = [...contents.keys()].filter((name) => isVoid(name) && !voided.includes(name));
-  return more.length === 0 ? outstanding : { ...outstanding, voided: [...voided, ...more] };
+  const more = [...contents.keys()].filter((name) => isVoid(name) && !voided.has(name));
+  return more.length === 0 ? outstanding : { ...outstanding, voided: new Set([...voided, ...more]) };
 }

@@ -19,6 +19,7 @@ export interface FloodedServer {
 
 export interface FloodedWay {
   readonly name: string;
+  readonly kind: 'agent' | 'citadel';
   serve(t: Test): Promise<FloodedServer>;
 }
 
@@ -28,6 +29,7 @@ const hotPath = openHotPath();
 export const FLOODED: readonly FloodedWay[] = [
   ...SOCKET_WAYS.map((via) => ({
     name: `the agent via ${via}`,
+    kind: 'agent' as const,
     async serve(t: Test) {
       const { logger, peer } = await serveHostile(t, { via });
       return { logger, peer, method: STREAM_SECRETS };
@@ -35,6 +37,7 @@ export const FLOODED: readonly FloodedWay[] = [
   })),
   {
     name: 'Citadel',
+    kind: 'citadel',
     async serve(t) {
       const citadel = await startCitadel(t, hotPath);
       const { logger } = citadel;
