@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { IdentityError, wrapError } from '../errors/index.js';
+import { IdentityError } from '../errors/index.js';
 import { openUnaryConnection, type UnaryConnection } from '../rpc/index.js';
+import { readSmallFile } from '../small-files/index.js';
 import { TrustBundle } from '../spiffe/index.js';
 
 /** The roots that the CA's own certificate must lead to. A file is read again for each new connection. */
@@ -132,14 +132,18 @@ export class CaConnection {
   }
 }
 
-async function readRoot(root: CaRoot): Promise<Buffer> {
+/** The bound of a trust bundle. */
+const MAX_ROOT_BYTES = 1024 * 1024;
+
+/**
+ * The roots that a CA's certificate must lead to, as PEM of nothing else.
+ * @throws IdentityError `ERR_CA_ROOT_INVALID`, which names the file.
+ */
+export async function readRoot(root: CaRoot): Promise<Buffer> {
   if ('rootPem' in root) return parseRoot(root.rootPem, 'CA root');
   const what = `CA root file ${root.rootFile}`;
-  try {
-    return parseRoot(await readFile(root.rootFile), what);
-  } catch (error) {
-    throw wrapError('ERR_CA_ROOT_INVALID', what, error);
-  }
+  const options = { what, code: 'ERR_CA_ROOT_INVALID', maxBytes: MAX_ROOT_BYTES } as const;
+  return parseRoot((await readSmallFile(root.rootFile, options)).content, what);
 }
 
 function parseRoot(pem: Buffer, what: string): Buffer {

@@ -3,4 +3,4 @@
  * `CertificateIssuer` that `identity` declares; the two share no import, `app` plugs them together.
  */
 export { type CaAnswer, type CaClient, type CaClientOptions, type CaRequest, createCaClient } from './ca-client.js';
-export type { CaAddress, CaConnectionOptions, CaRoot } from './ca-connection.js';
+export { type CaAddress, type CaConnectionOptions, type CaRoot, readRoot } from './ca-connection.js';

@@ -1,7 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises';
 import { IdentityError } from '../errors/index.js';
+import { markOf, readJson, readSmallFile } from '../small-files/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../telemetry/index.js';
-import { readJson } from './json-text.js';
 import { type PublicJwk, VerificationKey } from './verification-keys.js';
 
 export interface JwksFileOptions {
@@ -102,30 +101,23 @@ interface ReadKeys {
 async function readKeys(path: string): Promise<ReadKeys>;
 async function readKeys(path: string, knownMark: string): Promise<ReadKeys | undefined>;
 async function readKeys(path: string, knownMark?: string): Promise<ReadKeys | undefined> {
-  let file: FileHandle | undefined;
-  try {
-    file = await open(path);
-    const { ino, size, mtimeMs, ctimeMs } = await file.stat();
-    const mark = [ino, size, mtimeMs, ctimeMs].join(' ');
-    if (mark === knownMark) return undefined;
-    if (size > MAX_JWKS_BYTES) throw new RangeError(`got ${size} bytes, expected at most ${MAX_JWKS_BYTES}`);
-    return { mark, keys: parseKeySet(await file.readFile()) };
-  } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new IdentityError('ERR_JWKS_INVALID', `JWKS file ${path}: ${detail}`, { cause });
-  } finally {
-    await file?.close();
-  }
+  if (knownMark !== undefined && knownMark === (await markOf(path))) return undefined;
+  const what = `JWKS file ${path}`;
+  const { content, mark } = await readSmallFile(path, { what, code: 'ERR_JWKS_INVALID', maxBytes: MAX_JWKS_BYTES });
+  const refuse = (got: string, expected: string): never => {
+    throw new IdentityError('ERR_JWKS_INVALID', `${what}: got ${got}, expected ${expected}`);
+  };
+  return { mark, keys: parseKeySet(content, refuse) };
 }
 
 /** Keeps public asymmetric keys only: a shared secret could sign what it verifies. */
-function parseKeySet(bytes: Buffer): VerificationKey[] {
-  const set = readJson(bytes);
+function parseKeySet(bytes: Buffer, refuse: (got: string, expected: string) => never): VerificationKey[] {
+  const set = readJson(bytes, refuse);
   if (typeof set !== 'object' || set === null || !('keys' in set) || !Array.isArray(set.keys)) {
-    throw new TypeError('got no key set, expected a JSON object with an array "keys"');
+    return refuse('no key set', 'a JSON object with an array "keys"');
   }
   const keys = set.keys.filter(isPublicKey);
-  if (keys.length === 0) throw new TypeError('got no public key, expected at least one of type RSA, EC or OKP');
+  if (keys.length === 0) return refuse('no public key', 'at least one of type RSA, EC or OKP');
   return keys.map((key) => new VerificationKey(key));
 }
 

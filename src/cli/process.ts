@@ -1,6 +1,7 @@
-import { accessSync, constants, fstatSync, readFileSync, statSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
 import type { ConfigSources } from '../config/index.js';
 import { splitNodeOptions } from '../platform/index.js';
+import { whyUnreadable } from '../small-files/index.js';
 import type { LogLevel } from '../telemetry/index.js';
 import { LogFile } from './log-file.js';
 import { LogLines } from './log-lines.js';
@@ -53,8 +54,8 @@ export function configSources(args: readonly string[]): ConfigSources {
     args,
     environment: process.env,
     files: {
-      isReadableFile,
-      readText: (path) => readFileSync(path, 'utf8'),
+      whyUnreadable,
+      read: (path) => readFileSync(path),
     },
   };
 }
@@ -62,13 +63,4 @@ export function configSources(args: readonly string[]): ConfigSources {
 /** The options that this Node runs with, from its command line and from `NODE_OPTIONS`. */
 export function nodeFlags(): readonly string[] {
   return [...process.execArgv, ...splitNodeOptions(process.env.NODE_OPTIONS ?? '')];
-}
-
-function isReadableFile(path: string): boolean {
-  try {
-    accessSync(path, constants.R_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }

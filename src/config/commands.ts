@@ -73,8 +73,11 @@ function checkAgent(config: AgentConfig, files: FileFacts): string[] {
 }
 
 function checkToken({ tokenSource, tokenFile }: AgentConfig, files: FileFacts): string[] {
-  if (tokenSource !== 'file' || tokenFile === undefined || files.isReadableFile(tokenFile)) return [];
-  return [`--token-file: got ${JSON.stringify(tokenFile)}, expected a readable file`];
+  if (tokenSource !== 'file' || tokenFile === undefined) return [];
+  const reason = files.whyUnreadable(tokenFile);
+  return reason === undefined
+    ? []
+    : [`--token-file: got ${JSON.stringify(tokenFile)}: ${reason}, expected a readable file`];
 }
 
 function checkCitadel(config: CitadelConfig): string[] {

@@ -5,7 +5,8 @@ import { parseDurationMs } from './duration.js';
 
 /** What a kind may ask about the machine. */
 export interface FileFacts {
-  isReadableFile(path: string): boolean;
+  /** Why a file cannot be read, as the system says it; `undefined` when it can. */
+  whyUnreadable(path: string): string | undefined;
 }
 
 /** One kind of value: how it is called in the help, what is expected, and its parser. */
@@ -16,6 +17,8 @@ export interface Kind<T> {
   readonly expected: string;
   /** The value, or `undefined` when `text` is none of this kind. */
   parse(text: string, files: FileFacts): T | undefined;
+  /** Why `text` is none, where that is not plain from what is expected. */
+  whyNot?(text: string, files: FileFacts): string | undefined;
 }
 
 /** A network address. IPv6 addresses are written in brackets: `[::1]:15012`. */
@@ -78,7 +81,8 @@ function parseHostPort(text: string): HostPort | undefined {
 export const existingFile: Kind<string> = {
   placeholder: 'FILE',
   expected: 'a readable file',
-  parse: (text, files) => (text !== '' && files.isReadableFile(text) ? text : undefined),
+  parse: (text, files) => (text !== '' && files.whyUnreadable(text) === undefined ? text : undefined),
+  whyNot: (text, files) => files.whyUnreadable(text),
 };
 
 /** A path that need not exist yet. */

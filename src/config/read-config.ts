@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { readJson, systemReason } from '../small-files/index.js';
 import type { CommandSpec } from './commands.js';
 import type { FileFacts } from './kinds.js';
 import { type ConfigOf, configKey, environmentName, isRequired, type OptionSpec, type Schema } from './option.js';
@@ -8,8 +9,8 @@ export interface ConfigSources {
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly files: FileFacts & {
-    /** Throws when it cannot be read. */
-    readText(path: string): string;
+    /** All of a file. @throws Error which says why it cannot be read. */
+    read(path: string): Buffer;
   };
 }
 
@@ -67,9 +68,10 @@ function settingOf(option: OptionSpec<unknown>, written: Written | undefined, fi
   const values = texts.map((text) => {
     const value = option.kind.parse(text, files);
     if (value === undefined) {
-      problems.push(
-        `${written?.where ?? `--${option.flag} (default)`}: got ${quoted(text)}, expected ${option.kind.expected}`,
-      );
+      const where = written?.where ?? `--${option.flag} (default)`;
+      const reason = option.kind.whyNot?.(text, files);
+      const got = reason === undefined ? quoted(text) : `${quoted(text)}: ${reason}`;
+      problems.push(`${where}: got ${got}, expected ${option.kind.expected}`);
     }
     return value;
   });
@@ -171,13 +173,16 @@ function readFile(schema: Schema, path: string | undefined, sources: ConfigSourc
 }
 
 function parseFile(path: string, sources: ConfigSources, problems: string[]): object {
+  let reason = 'another JSON value';
   try {
-    const settings: unknown = JSON.parse(sources.files.readText(path));
+    const settings = readJson(sources.files.read(path), (got) => {
+      throw new TypeError(got);
+    });
     if (typeof settings === 'object' && settings !== null && !Array.isArray(settings)) return settings;
-  } catch {
-    // Falls through to the same complaint: the text of a JSON error quotes the file.
+  } catch (error) {
+    reason = systemReason(error);
   }
-  problems.push(`--config: got ${quoted(path)}, expected a readable file with one JSON object`);
+  problems.push(`--config: got ${quoted(path)}: ${reason}, expected a readable file with one JSON object`);
   return {};
 }
 

@@ -3,8 +3,8 @@ import { type BootstrapConfig, COMMANDS, readConfig } from '../config/index.js';
 /** Reads arguments exactly as `sidecert bootstrap` does, so that what the demo runs is what a user would type. */
 export function readBootstrapConfig(args: readonly string[]): BootstrapConfig {
   const files = {
-    isReadableFile: () => true,
-    readText(path: string): never {
+    whyUnreadable: () => undefined,
+    read(path: string): never {
       throw new Error(`${path}: the demo reads no configuration file`);
     },
   };

@@ -1,9 +1,13 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { IdentityError, wrapError } from '../errors/index.js';
+import { IdentityError } from '../errors/index.js';
+import { pathError, readSmallFile, skipByteOrderMark } from '../small-files/index.js';
 
 /** Files read at once: enough to be quick, few enough to leave descriptors for the Envoys. */
 const BATCH = 64;
+
+/** More than any header field holds. */
+const MAX_TOKEN_BYTES = 64 * 1024;
 
 /**
  * The tokens of a directory, one file for each Envoy, in the order of the names.
@@ -27,12 +31,9 @@ export async function readTokens(directory: string, count: number): Promise<stri
 
 /** @throws IdentityError `ERR_CONFIG_INVALID`: it cannot be read, or holds no printable text. */
 export async function readToken(path: string): Promise<string> {
-  let token: string;
-  try {
-    token = (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    throw wrapError('ERR_CONFIG_INVALID', 'token file', error);
-  }
+  const options = { what: `token file ${path}`, code: 'ERR_CONFIG_INVALID', maxBytes: MAX_TOKEN_BYTES } as const;
+  const { content } = await readSmallFile(path, options);
+  const token = skipByteOrderMark(content).toString('utf8').trim();
   // Only what may stand in a header. (RFC 9110 §5.5)
   if (/^[\x21-\x7e]+$/.test(token)) return token;
   throw new IdentityError(
@@ -64,6 +65,6 @@ async function filesOf(directory: string): Promise<string[]> {
       .map(({ name }) => name)
       .sort();
   } catch (error) {
-    throw wrapError('ERR_CONFIG_INVALID', '--tokens', error);
+    throw pathError('ERR_CONFIG_INVALID', `--tokens ${directory}`, error, 'a readable directory');
   }
 }

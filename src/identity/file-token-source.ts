@@ -1,7 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { IdentityError } from '../errors/index.js';
+import { isUtf16, readSmallFile, skipByteOrderMark } from '../small-files/index.js';
 import type { TokenSource } from './certificate-issuer.js';
 import { parseServiceAccountToken } from './service-account-token.js';
+
+/** Header fields that hold a token end at 64 kB in most servers; a Kubernetes token has one or two. */
+const MAX_TOKEN_FILE_BYTES = 64 * 1024;
 
 const WHITE_SPACE = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
@@ -20,14 +23,10 @@ export function createFileTokenSource(path: string, now: () => number): TokenSou
 }
 
 async function readTokenFile(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
-    throw new IdentityError('ERR_TOKEN_MISSING', `token file ${path}: got ${reason}, expected a readable JWT`, {
-      cause,
-    });
-  }
+  const what = `token file ${path}`;
+  const { content } = await readSmallFile(path, { what, code: 'ERR_TOKEN_MISSING', maxBytes: MAX_TOKEN_FILE_BYTES });
+  if (isUtf16(content)) throw new IdentityError('ERR_TOKEN_MALFORMED', `${what}: got UTF-16, expected ASCII`);
+  return skipByteOrderMark(content);
 }
 
 function trimmed(bytes: Buffer): Buffer {

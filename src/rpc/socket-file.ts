@@ -2,6 +2,7 @@ import { chmod, lstat, mkdir, mkdtemp, rename, rm, unlink } from 'node:fs/promis
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { IdentityError } from '../errors/index.js';
+import { pathError, systemReason } from '../small-files/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 import { directoriesUpwards, foreignWriter } from './socket-directory.js';
 
@@ -84,7 +85,7 @@ export async function removeSocket(path: string, ours: FileIdentity, logger: Log
     if (now === undefined || now.ino !== ours.ino || now.dev !== ours.dev) return;
     await unlink(path).catch(ifMissing);
   } catch (error) {
-    logger.warn('socket could not be removed', { [Field.path]: path, [Field.error]: String(error) });
+    logger.warn('socket could not be removed', { [Field.path]: path, [Field.error]: systemReason(error) });
   }
 }
 
@@ -109,7 +110,7 @@ async function whoMayReplace(directory: string): Promise<string | undefined> {
     await mkdir(directory, { recursive: true, mode: PARENT_MODE });
     return foreignWriter(await directoriesUpwards(directory), process.geteuid?.() ?? 0);
   } catch (cause) {
-    throw new IdentityError('ERR_SOCKET_INVALID', `socket directory ${directory} cannot be used`, { cause });
+    throw pathError('ERR_SOCKET_INVALID', `socket directory ${directory}`, cause, 'one that can be made or used');
   }
 }
 

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import { wrapError } from '../errors/index.js';
 import { Outbox, type Wire } from '../http2/index.js';
 import { openSocketHub, type SocketHub } from '../platform/index.js';
+import { pathError } from '../small-files/index.js';
 import { Field, type Logger, type MetricRegistry } from '../telemetry/index.js';
 import { HubWire } from './hub-wire.js';
 import { listening, watchAccepts } from './node-accept.js';
@@ -81,7 +81,7 @@ export async function listenUnix(options: UnixListenerOptions): Promise<Listener
     };
   } catch (error) {
     acceptor.close();
-    throw wrapError('ERR_LISTEN_FAILED', `socket ${path} cannot be listened on`, error);
+    throw pathError('ERR_LISTEN_FAILED', `socket ${path}`, error, 'a path to listen on');
   }
 }
 

@@ -33,7 +33,7 @@ async function startSidecar(t: Test, flags: Readonly<Record<string, string>>) {
   const config = readConfig(COMMANDS.agent, {
     args: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
     environment: {},
-    files: { isReadableFile: () => true, readText: () => '' },
+    files: { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) },
   });
   if (config.kind !== 'ok') throw new Error(JSON.stringify(config));
   const context = { logger: new RecordingLogger(), now: Date.now, random: Math.random, nodeFlags: [] };

@@ -19,7 +19,7 @@ const AT_ONCE = 2;
 /** Tap's own limit is for the few. */
 const PATIENCE = { timeout: 30_000 + 1000 * CASES };
 
-const files = { isReadableFile: () => true, readText: () => '' };
+const files = { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) };
 
 interface Case {
   readonly args: readonly string[];

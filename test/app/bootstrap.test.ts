@@ -16,7 +16,7 @@ const OUTBOUND = [
 ];
 
 function configOf(args: readonly string[]): BootstrapConfig {
-  const files = { isReadableFile: () => true, readText: () => '' };
+  const files = { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) };
   const result = readConfig(COMMANDS.bootstrap, { args, environment: {}, files });
   if (result.kind !== 'ok') throw new Error(JSON.stringify(result));
   return result.config;

@@ -419,7 +419,7 @@ const badTexts = [
   {
     name: 'a private key',
     content: Buffer.from('-----BEGIN PRIVATE KEY-----'),
-    says: /got 27 bytes that are no JSON$/,
+    says: /got 27 bytes that are no JSON, expected JSON$/,
   },
 ];
 
@@ -433,7 +433,7 @@ for (const { name, content, says } of badTexts) {
 
 t.test('a key file that the system does not give is refused with the reason of the system', async (t) => {
   const directory = shortDir(t);
-  await t.rejects(open(directory), { code: 'ERR_JWKS_INVALID', message: /EISDIR/ });
+  await t.rejects(open(directory), { code: 'ERR_JWKS_INVALID', message: /got a directory, expected a regular file/ });
   await t.rejects(open(join(directory, 'none')), { code: 'ERR_JWKS_INVALID', message: /ENOENT/ });
 });
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { COMMANDS, readConfig } from '../../src/config/index.js';
 
-const files = { isReadableFile: () => true, readText: () => '' };
+const files = { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) };
 const WORKLOAD = ['--namespace=foo', '--service-account=sleep'];
 const UPSTREAM = 'a.foo=127.0.0.1:1=spiffe://cluster.local/ns/foo/sa/a';
 

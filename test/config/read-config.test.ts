@@ -23,10 +23,10 @@ function sources(args: string[], environment: Record<string, string> = {}, setti
     args,
     environment,
     files: {
-      isReadableFile: (path) => !path.includes('missing'),
-      readText: () => {
-        if (settings === undefined) throw new Error('ENOENT');
-        return settings;
+      whyUnreadable: (path) => (path.includes('missing') ? 'no such file or directory (ENOENT)' : undefined),
+      read: () => {
+        if (settings === undefined) throw new Error('no such file');
+        return Buffer.from(settings);
       },
     },
   };
@@ -99,10 +99,19 @@ const wrong = [
   { args: ['--ttl=1'], problem: /^--ttl: got "1"/ },
   { args: [`--socket=${'x'.repeat(108)}`], problem: /^--socket: got "x+", expected a path of 1 to 107 bytes/ },
   { args: ['--trust-domain=Cluster'], problem: /^--trust-domain: got "Cluster"/ },
-  { args: ['--ca-root=missing.pem'], problem: /^--ca-root: got "missing.pem", expected a readable file/ },
-  { args: ['--token-file=missing'], problem: /^--token-file: got "missing", expected a readable file/ },
+  {
+    args: ['--ca-root=missing.pem'],
+    problem: /^--ca-root: got "missing.pem": no such file or directory \(ENOENT\), expected a readable file/,
+  },
+  {
+    args: ['--token-file=missing'],
+    problem: /^--token-file: got "missing": no such file .*\(ENOENT\), expected a readable file/,
+  },
   { args: ['--ca-server-name=a b'], problem: /^--ca-server-name/ },
-  { args: ['--config=c.json'], problem: /^--config: got "c.json", expected a readable file with one JSON object/ },
+  {
+    args: ['--config=c.json'],
+    problem: /^--config: got "c.json": no such file, expected a readable file with one JSON object/,
+  },
   { args: [`--ttl=${'9'.repeat(5000)}`], problem: /^--ttl: got "9{120}…", expected/ },
 ];
 for (const { args, problem } of wrong) {

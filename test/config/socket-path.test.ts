@@ -1,7 +1,7 @@
 import t from 'tap';
 import { COMMANDS, type CommandSpec, readConfig } from '../../src/config/index.js';
 
-const files = { isReadableFile: () => true, readText: () => '' };
+const files = { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) };
 
 /** Every setting that is a socket, and what its command needs beside it. */
 const SETTINGS = [

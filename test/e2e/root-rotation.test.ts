@@ -45,7 +45,7 @@ async function startEnvoy(
   const config = readConfig(COMMANDS.bootstrap, {
     args: args.map(([name, value]) => `--${name}=${value}`),
     environment: {},
-    files: { isReadableFile: () => true, readText: () => '' },
+    files: { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) },
   });
   if (config.kind !== 'ok') throw new Error(JSON.stringify(config));
   const file = join(shortDir(t), 'envoy.yaml');

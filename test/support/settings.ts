@@ -8,7 +8,7 @@ export function settings<S extends Schema>(
   const result = readConfig(command, {
     args: Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
     environment: {},
-    files: { isReadableFile: () => true, readText: () => '' },
+    files: { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) },
   });
   if (result.kind !== 'ok') throw new Error(JSON.stringify(result));
   return result.config;

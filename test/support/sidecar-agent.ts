@@ -70,7 +70,7 @@ export function agentConfig(flags: Readonly<Record<string, string | readonly str
   const result = readConfig(COMMANDS.agent, {
     args,
     environment: {},
-    files: { isReadableFile: () => true, readText: () => '' },
+    files: { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) },
   });
   if (result.kind !== 'ok') throw new Error(JSON.stringify(result));
   return result.config;

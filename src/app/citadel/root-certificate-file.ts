@@ -1,5 +1,5 @@
 import { writeWhole } from '../../citadel/index.js';
-import { wrapError } from '../../errors/index.js';
+import { pathError } from '../../small-files/index.js';
 import type { TrustBundle } from '../../spiffe/index.js';
 
 /** Roots are public. */
@@ -13,6 +13,6 @@ export async function writeRootCertificates(path: string, bundle: TrustBundle): 
   try {
     await writeWhole(path, bundle.toPem(), FILE_MODE);
   } catch (error) {
-    throw wrapError('ERR_CONFIG_INVALID', `--root-cert-out ${path}`, error);
+    throw pathError('ERR_CONFIG_INVALID', `--root-cert-out ${path}`, error, 'a file that can be written');
   }
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readRoot } from '../../ca-client/index.js';
 import type { HealthConfig } from '../../config/index.js';
 import { grpcMessages, openChannel, openUnaryConnection, status, type UnaryConnection } from '../../rpc/index.js';
 import { addressText } from '../address-text.js';
@@ -9,8 +9,9 @@ const CHECK_PATH = '/grpc.health.v1.Health/Check';
 
 /** One health check over the standard gRPC protocol. (gRPC Health Checking Protocol) */
 export async function checkHealth(config: HealthConfig): Promise<{ isServing: boolean; detail: string }> {
-  const peer = await connectTo(config);
+  let peer: Peer | undefined;
   try {
+    peer = await connectTo(config);
     const request = Buffer.from(HealthCheckRequest.encode({}).finish());
     const answer = await peer.unary(CHECK_PATH, request, { deadlineMs: Date.now() + config.timeoutMs });
     const serving = HealthCheckResponse.decode(answer).status;
@@ -19,15 +20,17 @@ export async function checkHealth(config: HealthConfig): Promise<{ isServing: bo
   } catch (error) {
     return { isServing: false, detail: describe(error) };
   } finally {
-    peer.close();
+    peer?.close();
   }
 }
 
-async function connectTo(config: HealthConfig): Promise<Pick<UnaryConnection, 'unary' | 'close'>> {
+type Peer = Pick<UnaryConnection, 'unary' | 'close'>;
+
+async function connectTo(config: HealthConfig): Promise<Peer> {
   const { socket, address, caRootFile, serverName } = config;
   if (socket !== undefined) return openChannel({ unix: socket });
   if (address === undefined || caRootFile === undefined) throw new TypeError('health: neither socket nor address');
-  const rootPem = await readFile(caRootFile);
+  const rootPem = await readRoot({ rootFile: caRootFile });
   return openUnaryConnection({
     address: addressText(address),
     rootPem,

@@ -1,8 +1,7 @@
+import { isUtf16 } from '../../small-files/index.js';
+
 /** What was found and what was expected. */
 type Verdict = readonly [got: string, expected: string];
-
-/** Where a text in UTF-16 tells itself without a mark: every second octet of Latin text is 0. */
-const SNIFFED_BYTES = 64;
 
 /** Longer than any label in use. */
 const MAX_LABEL = 40;
@@ -38,16 +37,6 @@ export function whyUnended(label: string): Verdict {
 
 function quoted(label: string): string {
   return JSON.stringify(label.slice(0, MAX_LABEL));
-}
-
-/** UTF-16 with or without its byte order mark. */
-export function isUtf16(text: Buffer): boolean {
-  const mark = text.length >= 2 ? text.readUInt16BE(0) : 0;
-  if (mark === 0xfeff || mark === 0xfffe) return true;
-  const start = text.subarray(0, SNIFFED_BYTES);
-  if (start.length < 4 || start.length % 2 !== 0) return false;
-  const isZero = (parity: number): boolean => start.every((octet, at) => (at % 2 === parity) === (octet === 0));
-  return isZero(0) || isZero(1);
 }
 
 function foundOthers(found: readonly string[], wanted: string): Verdict {

@@ -104,7 +104,7 @@ t.test('row 44: without a good file a domain is left out, and is there when the 
   const file = join(t.testdir(), 'other.pem');
   const { ask, ca, logger } = await startSidecarAgent(t, { flags: { 'federated-bundle': `other.example=${file}` } });
   t.match((await logger.until('secret files refused')).fields, {
-    error: /ENOENT, expected a readable file/,
+    error: /got no such file or directory \(ENOENT\), expected a readable file/,
     path: file,
   });
   const { stream, response } = await ask('ALL');

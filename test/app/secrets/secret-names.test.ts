@@ -58,7 +58,7 @@ t.test(
       const result = readConfig(COMMANDS.agent, {
         args: ['--ca-address=ca:1', '--mode=node', ...args],
         environment: {},
-        files: { isReadableFile: () => true, readText: () => '' },
+        files: { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) },
       });
       const defaults = { 'certificate-name': 'default', 'bundle-name': 'ROOTCA', 'all-bundles-name': 'ALL' } as const;
       const claims = given.flatMap(({ flag, values }) =>

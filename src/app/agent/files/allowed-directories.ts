@@ -20,17 +20,17 @@ export class AllowedDirectories {
   }
 
   /**
-   * Where the file really lies, symbolic links resolved.
-   * @throws IdentityError `ERR_SECRET_FILE_INVALID`: nowhere, or not below any of the directories, of which links are
-   *   resolved, too.
+   * Judges where a file really lies, symbolic links resolved, for a file that is then read.
+   * @throws IdentityError `ERR_SECRET_FILE_INVALID`, at once or when it judges: not below any of the directories, of which
+   *   links are resolved, too.
    */
-  async locate(path: string): Promise<string> {
+  admission(path: string): (realPath: string) => Promise<void> {
     if (!this.mayHold(path)) throw this.outside(path, path);
-    const real = await anywhere.locate(path);
-    const directories = await Promise.all(this.directories.map((one) => realpath(one).catch(() => undefined)));
-    const known = directories.filter((one) => one !== undefined);
-    if (!isBelowAny(real, known)) throw this.outside(path, real);
-    return real;
+    return async (realPath) => {
+      const directories = await Promise.all(this.directories.map((one) => realpath(one).catch(() => undefined)));
+      const known = directories.filter((one) => one !== undefined);
+      if (!isBelowAny(realPath, known)) throw this.outside(path, realPath);
+    };
   }
 
   private outside(path: string, real: string): IdentityError {
@@ -41,17 +41,11 @@ export class AllowedDirectories {
 }
 
 /** For the paths that the configuration names: what the operator has written is allowed wherever it lies. */
-export const anywhere: Pick<AllowedDirectories, 'locate'> = {
-  locate: (path) =>
-    realpath(path).catch((cause) => {
-      throw unreadable(path, cause);
-    }),
-};
+export const anywhere: FilePlaces = { admission: () => undefined };
 
-/** What the system says of a file that cannot be read. */
-export function unreadable(path: string, cause: unknown): IdentityError {
-  const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'an unreadable file';
-  return new IdentityError('ERR_SECRET_FILE_INVALID', `${path}: got ${reason}, expected a readable file`, { cause });
+/** Where files may lie. `undefined` admits every place. */
+export interface FilePlaces {
+  admission(path: string): ((realPath: string) => Promise<void>) | undefined;
 }
 
 function isBelowAny(path: string, directories: readonly string[]): boolean {

@@ -1,12 +1,12 @@
 import { errorCodeOf, type IdentityError } from '../../../errors/index.js';
+import { markOf, readSmallFile, type SmallFile } from '../../../small-files/index.js';
 import { Field, type RateLimitedLogger } from '../../../telemetry/index.js';
-import type { AllowedDirectories } from './allowed-directories.js';
+import type { FilePlaces } from './allowed-directories.js';
 import type { FileWatch } from './file-watch.js';
-import { markOf, readSecretFile, type SecretFile } from './read-secret-file.js';
 
 /** What all files of an agent are read with. */
 export interface FileSurroundings {
-  readonly directories: Pick<AllowedDirectories, 'locate'>;
+  readonly directories: FilePlaces;
   readonly watch: FileWatch;
   readonly log: RateLimitedLogger;
 }
@@ -80,11 +80,11 @@ export class ReloadedFiles<T> {
 
   private async read(paths: readonly string[], marks: readonly (string | undefined)[]): Promise<void> {
     const { files, surroundings } = this;
-    const read: (SecretFile | undefined)[] = [];
+    const read: (SmallFile | undefined)[] = [];
     try {
       for (const [index, path] of paths.entries()) {
         const isLeftOut = index >= files.paths.length && marks[index] === undefined;
-        read.push(isLeftOut ? undefined : await readSecretFile(await surroundings.directories.locate(path)));
+        read.push(isLeftOut ? undefined : await readSecretFile(path, surroundings.directories));
       }
       const contents = read.map((file) => file?.content);
       const value = await files.parse(contents, (problem) => this.complain(problem));
@@ -130,4 +130,12 @@ export class ReloadedFiles<T> {
       [Field.error]: error instanceof Error ? error.message : String(error),
     });
   }
+}
+
+/** Far above any chain, bundle or CRL that Envoy is given for its handshakes. */
+const MAX_FILE_BYTES = 1024 * 1024;
+
+async function readSecretFile(path: string, places: FilePlaces): Promise<SmallFile> {
+  const admit = places.admission(path);
+  return readSmallFile(path, { what: path, code: 'ERR_SECRET_FILE_INVALID', maxBytes: MAX_FILE_BYTES, admit });
 }
