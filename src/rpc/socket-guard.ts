@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { systemReason } from '../small-files/index.js';
 import { type Counter, Field, type Logger, Metric, type MetricRegistry } from '../telemetry/index.js';
 import { everyUnreferenced } from './every.js';
 import type { FileIdentity } from './socket-file.js';
@@ -127,7 +128,7 @@ export class SocketGuard {
       if (this.restores >= MAX_RESTORES) return;
       await this.restore(state, seen);
     } catch (error) {
-      logger.error('socket cannot be put back', { [Field.path]: path, [Field.error]: String(error) });
+      logger.error('socket cannot be put back', { [Field.path]: path, [Field.error]: systemReason(error) });
     }
   }
 

@@ -1,5 +1,5 @@
+import { markOf } from '../../../small-files/index.js';
 import type { FileWatch } from './file-watch.js';
-import { markOf } from './read-secret-file.js';
 
 interface Watched {
   readonly listeners: Set<() => void>;
