@@ -8,18 +8,35 @@ export interface Row {
   /** The most that is promised; without one the figure is only told. */
   readonly budget?: number;
   readonly unit: string;
+  /** A budget of any size of load, however small: one that is missed is a fault, and no question of time. */
+  readonly isOfAnySize?: true;
 }
 
-/** True when a promise is broken, or nothing came that could keep it. */
-export function isMissed({ measured, budget }: Row): boolean {
-  return budget !== undefined && !(measured !== undefined && measured <= budget);
+/** The figure as it is printed, to a tenth; `undefined` when nothing was measured. */
+export function shownFigure({ measured }: Row): string | undefined {
+  return measured !== undefined && Number.isFinite(measured) ? measured.toFixed(1) : undefined;
+}
+
+/** True when a promise is broken, or nothing came that could keep it. What is printed is what is compared. */
+export function isMissed(row: Row): boolean {
+  const shown = shownFigure(row);
+  return row.budget !== undefined && !(shown !== undefined && Number(shown) <= row.budget);
+}
+
+/** The rows of a load that is too small for its figures to mean anything: only the budgets of any size are left. */
+export function ofSmallLoad(rows: readonly Row[]): Row[] {
+  return rows.map((row) => {
+    if (row.isOfAnySize) return row;
+    const { budget: _, ...rest } = row;
+    return rest;
+  });
 }
 
 /** Of the whole: refused connects and wrong secrets are faults, whatever the figures are. */
 function faults({ report }: Outcome): Row[] {
   return [
-    { what: 'refused connects', measured: report.refusedConnects, budget: 0, unit: '' },
-    { what: 'secrets missing or wrong', measured: report.isClean ? 0 : 1, budget: 0, unit: '' },
+    { what: 'refused connects', measured: report.refusedConnects, budget: 0, unit: '', isOfAnySize: true },
+    { what: 'secrets missing or wrong', measured: report.isClean ? 0 : 1, budget: 0, unit: '', isOfAnySize: true },
   ];
 }
 

@@ -1,5 +1,16 @@
 import type { DemoPlan } from './plan.js';
 
+/** A caller whom the restricted sidecar does not let in: the answer is of the caller's own sidecar, and its status says it. */
+function refused({ clients, restricted }: DemoPlan): string[] {
+  const { allow = [] } = restricted.inbound ?? {};
+  return clients
+    .filter(({ workload }) => !allow.includes(workload.spiffeId))
+    .map(
+      ({ name, outbound }) =>
+        `  curl -sS -w '\\n%{http_code}\\n' -H 'Host: ${restricted.name}' http://127.0.0.1:${outbound?.port}/ip   # refused with 503: ${name} is not let in`,
+    );
+}
+
 /** The lines printed when all is up: what a curious person may type now. Pure. */
 export function commandsToTry(plan: DemoPlan, isReal: boolean): string[] {
   const curls = plan.clients.flatMap(({ name, outbound }) =>
@@ -14,7 +25,9 @@ export function commandsToTry(plan: DemoPlan, isReal: boolean): string[] {
     '',
     'Everything goes on running, and each certificate is replaced about every 30 s. To try:',
     ...curls.map(({ text, comment }) => `  ${text}   # ${comment}`),
-    `  curl -sk https://127.0.0.1:${server}/ip   # refused: no certificate`,
+    // -S says what went wrong. In TLS 1.3 the server's refusal comes when the client thinks that the handshake is done.
+    `  curl -sSk https://127.0.0.1:${server}/ip   # refused, as curl says: no certificate`,
+    ...refused(plan),
     ...admins.map(({ name, adminPort }) => `  curl -s http://127.0.0.1:${adminPort}/certs   # Envoy admin of ${name}`),
     'Kill any process (agent, citadel, envoy): it is started again, and the others do not notice.',
     'Ctrl-C ends everything and removes its directory.',

@@ -29,8 +29,13 @@ const LINGER_MS = 200;
 
 const DEFAULT_ROTATIONS = 5;
 
-/** Why a run ended. */
-export type FleetOutcome = 'done' | 'timeout' | 'stopped';
+/** Why a run ended. `refused`: the server wants none of the streams, and trying again does not help. */
+export type FleetOutcome = 'done' | 'timeout' | 'stopped' | 'refused';
+
+/** How a server ends streams that it will never serve as they are. (gRPC, "Status codes and their use") */
+const HOPELESS = ['UNAUTHENTICATED', 'PERMISSION_DENIED', 'UNIMPLEMENTED', 'INVALID_ARGUMENT'].map(
+  (status) => `status ${status}`,
+);
 
 export interface FleetParts {
   /** From 0 up to 1. */
@@ -192,10 +197,25 @@ export class Fleet {
     }
   }
 
+  /** Whether nothing has come, and so many streams have been refused for good as there are. Tells the reason. */
+  private isRefused(): boolean {
+    const { recorder, options, started } = this;
+    if (recorder.pushes > 0 || started === 0) return false;
+    const refusals = HOPELESS.filter((error) => recorder.errors.has(error));
+    const count = refusals.reduce((sum, error) => sum + (recorder.errors.get(error) ?? 0), 0);
+    if (count < started * options.streams.length) return false;
+    const reasons = refusals.map((error) => `${error}: ${recorder.errorDetails.get(error) ?? 'no reason given'}`);
+    const hasTokens = options.tokensDirectory !== undefined || options.tokenFile !== undefined;
+    const advice = hasTokens ? '' : '; --tokens and --token-file give the Envoys tokens';
+    this.observer.milestone(`the server refuses all streams: ${reasons.join(', ')}${advice}`);
+    return true;
+  }
+
   private outcome(nowMs: number): FleetOutcome | undefined {
     const { durationMs, timeoutMs } = this.options;
     const { allServedAtMs, completeRotations } = this.recorder;
     if (nowMs - this.startedAtMs >= timeoutMs) return 'timeout';
+    if (this.isRefused()) return 'refused';
     if (allServedAtMs === undefined) return undefined;
     const isOver = durationMs !== undefined && nowMs - allServedAtMs >= durationMs;
     if (isOver || completeRotations >= this.rotationsWanted) this.enoughSinceMs ??= nowMs;

@@ -6,6 +6,7 @@ import { requireOpenFiles } from './open-file-limit.js';
 import { PingProbe } from './ping/ping-probe.js';
 import { type FleetReport, reportOf } from './report/fleet-report.js';
 import { socketsKindOf } from './sockets/open-sockets.js';
+import { requireListener } from './sockets/require-listener.js';
 import { readToken, readTokens } from './tokens.js';
 
 /** Quiet connections, and how often one of them is asked. */
@@ -29,7 +30,8 @@ export interface FleetRun {
 
 /**
  * Runs a fleet to its end.
- * @throws IdentityError `ERR_CONFIG_INVALID`: tokens that cannot be read, or a limit of open files that is too low; and, where
+ * @throws IdentityError `ERR_CONFIG_INVALID`: tokens that cannot be read, a limit of open files that is too low, or a socket that
+ *   nobody listens on; and, where
  *   `hotPath` is `native`, whatever tells why the addon does not load.
  */
 export async function runFleet(options: FleetOptions, surroundings: FleetSurroundings): Promise<FleetRun> {
@@ -38,6 +40,7 @@ export async function runFleet(options: FleetOptions, surroundings: FleetSurroun
   const socketsKind = socketsKindOf(options.hotPath);
   if (socketsKind === 'addon') reserveDescriptors(files);
   const tokens = await tokensOf(options);
+  await requireListener(options.socket);
   const ping = new PingProbe({ socketPath: options.socket, ...PING });
   await ping.ready;
   const fleet = new Fleet(options, tokens, observer, { now, random, ping, socketsKind });

@@ -4,6 +4,7 @@ import t from 'tap';
 import { errorCodeOf } from '../../src/errors/index.js';
 import { requireOpenFiles } from '../../src/fleet/open-file-limit.js';
 import { serveSds } from '../sds/serve.js';
+import { SdsEndpoint } from '../support/sds-endpoint.js';
 import { shortDir } from '../support/short-dir.js';
 import { TestCa } from '../support/test-ca.js';
 import { TokenIssuer } from '../support/test-tokens.js';
@@ -93,12 +94,45 @@ t.test('a limit of open files that is too low is told with the number that is ne
   });
 });
 
-t.test('connects to a socket that nobody listens on are counted as refused', async (t) => {
-  const { report } = await fleetOn(t, join(shortDir(t), 'none'), { timeoutMs: 50 });
-  t.match(report, { outcome: 'timeout', isClean: false, unserved: 20, rotations: [] });
-  t.equal(report.refusedConnects, report.errors['connect ENOENT']?.count);
-  t.ok(report.refusedConnects >= 10);
+t.test('a socket that nobody listens on is told before any Envoy starts', async (t) => {
+  const directory = shortDir(t);
+  const nobody = join(directory, 'none');
+  await t.rejects(fleetOn(t, nobody), {
+    code: 'ERR_CONFIG_INVALID',
+    message: `--socket: got "${nobody}", expected a socket that a server listens on: connect ENOENT ${nobody}`,
+  });
+  const noSocket = join(directory, 'file');
+  writeFileSync(noSocket, '');
+  await t.rejects(fleetOn(t, noSocket), { code: 'ERR_CONFIG_INVALID', message: /expected a socket .* ECONNREFUSED/ });
 });
+
+t.test('connects are counted as refused when the server goes', async (t) => {
+  const endpoint = await SdsEndpoint.start(t, join(shortDir(t), 'sds'));
+  endpoint.source.setSecrets(first());
+  const onMilestone = (): void => void endpoint.stop();
+  const { report } = await fleetOn(t, endpoint.socketPath, { rotations: 1, timeoutMs: 2000 }, { onMilestone });
+  t.match(report, { outcome: 'timeout', isClean: false, unserved: 0, rotations: [] });
+  t.equal(report.refusedConnects, report.errors['connect ENOENT']?.count);
+});
+
+const refusals = [
+  { name: 'without a token', tokens: false, advice: '; --tokens and --token-file give the Envoys tokens' },
+  { name: 'with one that is not good', tokens: true, advice: '' },
+];
+for (const { name, tokens, advice } of refusals) {
+  t.test(`a server that refuses all streams ${name} ends the run at once, with the reason`, async (t) => {
+    const { path } = await serveHttp2(t, (stream) =>
+      endCall(stream, { 'grpc-status': '16', 'grpc-message': 'no%20token' }),
+    );
+    const tokenFile = join(shortDir(t), 'token');
+    writeFileSync(tokenFile, 'a.b.c');
+    const told: string[] = [];
+    const onMilestone = (text: string): void => void told.push(text);
+    const { report } = await fleetOn(t, path, { ...(tokens && { tokenFile }) }, { onMilestone });
+    t.match(report, { outcome: 'refused', isClean: false, unserved: 20 });
+    t.strictSame(told, [`the server refuses all streams: status UNAUTHENTICATED: no token${advice}`]);
+  });
+}
 
 t.test('a stream that ends is counted by its status, and opened again', async (t) => {
   let calls = 0;
