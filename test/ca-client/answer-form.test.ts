@@ -69,6 +69,8 @@ const refused = [
   { name: 'an intermediate without its end', elements: [leaf, innerPem.slice(0, 200), root] },
   { name: 'more elements than any chain has', elements: [leaf, ...Array<string>(40).fill(innerPem), root] },
   { name: 'a chain above 64 kB', elements: [leaf + ' '.repeat(65_536), root] },
+  { name: 'more roots than any mesh has', elements: [leaf, root.repeat(101)] },
+  { name: 'more certificates in an element than any chain has', elements: [leaf, innerPem.repeat(33), root] },
   { name: 'a bundle above 1 MB', elements: [leaf, root + ' '.repeat(1_048_576)] },
 ];
 
