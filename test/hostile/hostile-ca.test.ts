@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { createCaClient } from '../../src/ca-client/index.js';
 import { IdentityError } from '../../src/errors/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { ecKeys, signedCsr } from '../hotpath/pki.js';
 import { TestCa } from '../support/test-ca.js';
-import { ATTACKS, type AttackName, type HostileCaData } from './hostile-ca.js';
+import { ATTACKS, type AttackName, type HostileCaData, type HostilePorts } from './hostile-ca.js';
 import { PingWatch } from './ping-watch.js';
 import { serveHostile } from './served.js';
 
@@ -17,13 +17,10 @@ const { certPem: cert, keyPem: key } = ca.server();
 /** Three answers as large as they may be, what Node has read and not handed on, and garbage of some moments. */
 const MAX_GROWN_MB = 64;
 
-async function startHostileCa(t: Test, attack: AttackName): Promise<string> {
-  const data: HostileCaData = { attack, cert, key };
-  const worker = new Worker(new URL('./hostile-ca.js', import.meta.url), { workerData: data });
-  t.teardown(() => worker.terminate());
-  const [port] = await once(worker, 'message');
-  return `127.0.0.1:${port}`;
-}
+const data: HostileCaData = { cert, key };
+const worker = new Worker(new URL('./hostile-ca.js', import.meta.url), { workerData: data });
+t.teardown(() => worker.terminate());
+const [ports]: HostilePorts[] = await once(worker, 'message');
 
 /** Of this thread: what is held, with garbage that was not collected yet. */
 function heldMb(): number {
@@ -33,11 +30,11 @@ function heldMb(): number {
 
 for (const attack of Object.keys(ATTACKS) as AttackName[]) {
   t.test(`a CA that answers with ${attack} holds up no Envoy, fills no memory, and each call ends`, async (t) => {
-    const address = await startHostileCa(t, attack);
+    const address = `127.0.0.1:${ports?.[attack]}`;
     const served = await serveHostile(t, { via: 'node' });
     const client = createCaClient({
       ...{ address, rootPem: ca.certificatePem, clusterId: '', logger: silentLogger },
-      ...{ now: Date.now, random: Math.random, deadlineMs: 400, budgetMs: 1000 },
+      ...{ now: Date.now, random: Math.random, deadlineMs: 250, budgetMs: 400 },
     });
     t.teardown(() => client.close());
     const ask = async () => {

@@ -123,8 +123,8 @@ export const ATTACKS = {
 
 export type AttackName = keyof typeof ATTACKS;
 
+/** Of its server. */
 export interface HostileCaData {
-  readonly attack: AttackName;
   readonly cert: Uint8Array;
   readonly key: Uint8Array;
 }
@@ -147,8 +147,7 @@ function attackBy(socket: Socket, attack: Attack): void {
   go();
 }
 
-async function serve({ attack: name, cert, key }: HostileCaData): Promise<number> {
-  const attack: Attack = ATTACKS[name];
+async function serve(attack: Attack, { cert, key }: HostileCaData): Promise<number> {
   const server: Server =
     attack.isPlain === true
       ? createTcpServer((socket) => attackBy(socket, attack))
@@ -168,4 +167,11 @@ async function serve({ attack: name, cert, key }: HostileCaData): Promise<number
   return Object(server.address()).port;
 }
 
-if (parentPort !== null) parentPort.postMessage(await serve(workerData as HostileCaData));
+/** Where each of them is. */
+export type HostilePorts = Readonly<Record<string, number>>;
+
+if (parentPort !== null) {
+  const ports: Record<string, number> = {};
+  for (const [name, attack] of Object.entries(ATTACKS)) ports[name] = await serve(attack, workerData as HostileCaData);
+  parentPort.postMessage(ports satisfies HostilePorts);
+}
