@@ -20,7 +20,13 @@ export class HeaderDecoder {
   #fieldsRead = 0;
 
   /** `limitBytes` is what was agreed by SETTINGS_HEADER_TABLE_SIZE. */
-  constructor(private readonly limitBytes: number = DEFAULT_TABLE_BYTES) {}
+  constructor(private limitBytes: number = DEFAULT_TABLE_BYTES) {}
+
+  /** The peer has acknowledged a SETTINGS_HEADER_TABLE_SIZE of ours, which is not above the limit until now. */
+  agree(limitBytes: number): void {
+    this.limitBytes = limitBytes;
+    this.table?.agree(limitBytes);
+  }
 
   /** How many the last block had, those that were too many for its list too. */
   get fieldsRead(): number {

@@ -51,7 +51,7 @@ export class DynamicTable {
   #bytes = 0;
   /** What the peer said that it uses; at most the limit. */
   private sizeBytes: number;
-  private readonly limitBytes: number;
+  private limitBytes: number;
   private readonly maxEntries: number;
 
   /** `limitBytes` is what was agreed by SETTINGS_HEADER_TABLE_SIZE. */
@@ -74,6 +74,14 @@ export class DynamicTable {
     if (!(index >= 0 && index < this.#count)) return undefined;
     const { length } = this.slots;
     return this.slots[(this.newest - index + length) % length];
+  }
+
+  /**
+   * The peer knows of another, lower limit. What it has put here stays until it says that it uses less, as its next block
+   * has to. (RFC 7541 §4.2)
+   */
+  agree(limitBytes: number): void {
+    this.limitBytes = limitBytes;
   }
 
   /** Inserts an entry, and evicts the oldest ones for it; one that is larger than the table empties it. (RFC 7541 §4.4) */

@@ -172,6 +172,7 @@ export class InboundFrames implements FrameSink {
     if (flags & Flag.ack) {
       this.guard.charge();
       if (end > start) throw new ConnectionError(ErrorCode.frameSizeError, 'got an ACK of SETTINGS with settings');
+      this.headers.settingsAcknowledged();
       return;
     }
     const settings = readPeerSettings(bytes, start, end);

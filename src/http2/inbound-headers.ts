@@ -5,7 +5,7 @@ import { Flag, Frame } from './frames.js';
 import { HeaderBlocks } from './header-blocks.js';
 import { HeaderDecoder } from './header-decoder.js';
 import type { HeaderField } from './header-table.js';
-import { MAX_HEADER_LIST_BYTES } from './server-options.js';
+import { HEADER_TABLE_BYTES, MAX_HEADER_LIST_BYTES } from './server-options.js';
 import type { ServerStreams } from './server-streams.js';
 
 /** The header blocks of a peer's requests, on their way to their streams: put together, and decoded in their order. (RFC 9113 §4.3, §6.2) */
@@ -21,6 +21,11 @@ export class InboundHeaders {
   /** A block has begun and not ended. */
   get isOpen(): boolean {
     return this.blocks.isOpen;
+  }
+
+  /** The peer knows our settings from now on. */
+  settingsAcknowledged(): void {
+    this.decoder.agree(HEADER_TABLE_BYTES);
   }
 
   /** A HEADERS or CONTINUATION frame. @throws ConnectionError, StreamError. */

@@ -76,3 +76,16 @@ t.test('a table answers as the one of RFC 7541 §4 does, for any order of insert
     t.throws(() => decoder.decode(entry(model.length), LIMIT), RangeError, `seed ${seed}`);
   }
 });
+
+t.test('after a lower limit was agreed the peer says that it uses less, and never more again', async (t) => {
+  const decoder = new HeaderDecoder();
+  decoder.decode(Buffer.concat([kept('a', 'x'.repeat(100)), kept('b', 'y'.repeat(100))]), LIMIT);
+  decoder.agree(512);
+  t.same(decoder.decode(entry(1), LIMIT), [['a', 'x'.repeat(100)]], 'blocks that crossed the SETTINGS are read');
+  t.same(decoder.decode(Buffer.concat([Buffer.from('3fe103', 'hex'), entry(0)]), LIMIT), [['b', 'y'.repeat(100)]]);
+  decoder.decode(kept('authorization', 'z'.repeat(126)), LIMIT);
+  t.equal(decoder.tableEntries, 3);
+  decoder.decode(Buffer.concat([kept('c', 'z'.repeat(120)), kept('d', 'z'.repeat(120))]), LIMIT);
+  t.ok(decoder.tableBytes <= 512, `${decoder.tableBytes} octets`);
+  t.throws(() => decoder.decode(Buffer.from('3fe203', 'hex'), LIMIT), RangeError, '513 octets');
+});
