@@ -6,6 +6,7 @@ import type { Broadcast, PushTarget } from './broadcast.js';
 import type { Content } from './contents.js';
 import type { StreamMethod } from './methods.js';
 import type { RejectionBook } from './rejection-book.js';
+import { RepeatLimit } from './repeat-limit.js';
 import {
   type DecodedRequest,
   decodeRequest,
@@ -27,6 +28,7 @@ import {
   NEW_SUBSCRIPTION,
   type Outstanding,
   onChanged,
+  onRepeat,
   onRequest,
   onSent,
   onTime,
@@ -97,6 +99,7 @@ export class SdsStream
   /** What the nonces of this stream begin with, once it has sent one. */
   private noncePrefix: string | undefined;
   private lineBudget: LineBudget | undefined;
+  private repeatLimit: RepeatLimit | undefined;
   private isHalfClosed = false;
   private isQueued = false;
   /** Its turn in a broadcast came while a response was unanswered. */
@@ -196,8 +199,12 @@ export class SdsStream
     }
   }
 
-  /** Looks after a response that nobody answers. */
+  /** Looks after a response that nobody answers, and after repeated requests that had to wait. */
   checkTime(nowMs: number): void {
+    if (this.subscription.isRepeatOwed && this.subscription.outstanding === undefined) {
+      this.allowRepeat(nowMs);
+      this.send('request');
+    }
     const { next, verdict } = onTime(this.subscription, nowMs);
     this.subscription = next;
     if (verdict === 'fine') return;
@@ -292,11 +299,18 @@ export class SdsStream
   }
 
   private obey(request: DecodedRequest): void {
-    const { next, verdict } = onRequest(this.subscription, request);
+    const { next, verdict } = onRequest(this.subscription, request, { isShared: this.method.isAggregated });
     if (next.names.length > MAX_NAMES) throw tooManyNames();
     this.subscription = next;
     this.record(request, verdict);
+    if (next.isRepeatOwed) this.allowRepeat(this.context.now());
     this.send(this.isBehind ? 'change' : 'request');
+  }
+
+  /** Lets what a repeated request asks for be sent, unless that was just done: then {@link checkTime} comes back to it. */
+  private allowRepeat(nowMs: number): void {
+    this.repeatLimit ??= new RepeatLimit();
+    if (this.repeatLimit.take(nowMs)) this.subscription = onRepeat(this.subscription);
   }
 
   private record(request: DecodedRequest, verdict: Verdict): void {

@@ -29,7 +29,7 @@ export class StreamMetrics {
     const verdict = (kind: RequestKind): Counter => registry.counter(Metric.sdsRequests, { verdict: kind });
     this.requests = {
       ...{ initial: verdict('initial'), ack: verdict('ack'), nack: verdict('nack') },
-      ...{ stale: verdict('stale'), idle: verdict('idle'), foreign: verdict('foreign') },
+      ...{ stale: verdict('stale'), idle: verdict('idle'), repeat: verdict('repeat'), foreign: verdict('foreign') },
     };
     this.responses = new Map(labels.all().map((name) => [name, registry.counter(Metric.sdsResponses, { name })]));
     this.ackSeconds = registry.histogram(Metric.sdsAckSeconds);

@@ -2,7 +2,7 @@ import { type Content, type Contents, merged, only } from './contents.js';
 import { blamedKind, liftedBy, type Rejection } from './rejection.js';
 import type { SecretKind } from './secret-kind.js';
 import type { SecretLookup } from './sending.js';
-import { changing, NO_NAMES, wanting } from './wanted-names.js';
+import { areEqual, changing, NO_NAMES, wanting } from './wanted-names.js';
 
 /** State of the world, or delta. */
 export type Form = 'sotw' | 'delta';
@@ -25,6 +25,8 @@ export interface Subscription {
   readonly outstanding: Outstanding | undefined;
   /** ACKed. */
   readonly applied: Contents;
+  /** SotW: all names are asked for again by another subscriber, and not sent since. See {@link onRepeat}. */
+  readonly isRepeatOwed: boolean;
   /** NACKed; not sent again until the content changes, or what the NACK blamed: see {@link onChanged}. */
   readonly rejected: Rejections;
 }
@@ -58,11 +60,12 @@ export interface XdsRequest {
 }
 
 /**
- * What a request says of our last response. `idle`: it says nothing of one, and only tells what is wanted.
+ * What a request says of our last response. `idle`: it says nothing of one, and only tells what is wanted. `repeat`: nor
+ * does it, and it wants what was wanted before: another subscriber has come.
  * (xDS protocol, "ACK and NACK"; names are a second question, see {@link onRequest})
  */
 export type Verdict =
-  | { readonly kind: 'initial' | 'stale' | 'idle' }
+  | { readonly kind: 'initial' | 'stale' | 'idle' | 'repeat' }
   | { readonly kind: 'ack'; readonly answered: Outstanding }
   | {
       readonly kind: 'nack';
@@ -83,6 +86,9 @@ const NO_REJECTIONS: Rejections = new Map();
 const NO_KINDS: readonly SecretKind[] = [];
 const NONE_VOIDED: ReadonlySet<string> = new Set();
 
+/** No content has it. */
+const UNKNOWN_VERSION = '';
+
 /** A stream on which nothing has been said. */
 export const NEW_SUBSCRIPTION: Readonly<Record<Form, Subscription>> = { sotw: fresh('sotw'), delta: fresh('delta') };
 
@@ -93,6 +99,7 @@ function fresh(form: Form): Subscription {
     names: NO_NAMES,
     outstanding: undefined,
     applied: NO_CONTENTS,
+    isRepeatOwed: false,
     rejected: NO_REJECTIONS,
   };
 }
@@ -100,24 +107,41 @@ function fresh(form: Form): Subscription {
 const INITIAL: Verdict = { kind: 'initial' };
 const STALE: Verdict = { kind: 'stale' };
 const IDLE: Verdict = { kind: 'idle' };
+const REPEAT: Verdict = { kind: 'repeat' };
 
 /**
  * Says what a request means. A nonce belongs to its stream, so in the first request it means nothing: a reconnecting
  * Envoy may echo an old one. A NACK is known by its error alone; its version is that of an earlier response.
+ *
+ * `isShared`: whether the stream carries the requests of several subscribers, as ADS does. On one that does not, a request
+ * that repeats the last one is a second ACK, and means nothing.
  */
-export function classify(sub: Subscription, request: XdsRequest): Verdict {
+export function classify(sub: Subscription, request: XdsRequest, isShared: boolean): Verdict {
   if (!sub.hasStarted) return INITIAL;
   const { outstanding } = sub;
-  if (outstanding === undefined) return IDLE;
+  if (outstanding === undefined) return isRepeated(sub, request, isShared) ? REPEAT : IDLE;
   if (request.nonce !== outstanding.nonce) return sub.form === 'delta' && request.nonce === '' ? IDLE : STALE;
   if (request.error === undefined) return { kind: 'ack', answered: outstanding };
   return { kind: 'nack', answered: outstanding, reason: request.error, blames: blamedKind(request.error) };
 }
 
+/**
+ * Envoy's classic mux tells of another subscriber by the same request again, with the last nonce, or with none before the first
+ * response. While a response is outstanding there is nothing to do: Envoy gives it to all that are there when it comes.
+ */
+function isRepeated(sub: Subscription, { names, nonce, error }: XdsRequest, isShared: boolean): boolean {
+  if (sub.form !== 'sotw' || error !== undefined || names.length === 0) return false;
+  return (isShared || nonce === '') && areEqual(names, sub.names);
+}
+
 /** Steps 1 to 4. The names count whatever the nonce is: else a change that crosses a push is lost for ever. */
-export function onRequest(sub: Subscription, request: XdsRequest): { next: Subscription; verdict: Verdict } {
-  const verdict = classify(sub, request);
-  const next = answered(sub, verdict, request.nonce);
+export function onRequest(
+  sub: Subscription,
+  request: XdsRequest,
+  { isShared = false } = {},
+): { next: Subscription; verdict: Verdict } {
+  const verdict = classify(sub, request, isShared);
+  const next = answered(sub, verdict, request);
   return { verdict, next: sub.form === 'sotw' ? wanting(next, request.names) : changing(next, request) };
 }
 
@@ -137,6 +161,15 @@ export function onChanged(sub: Subscription, changed: readonly string[], lookup:
   };
 }
 
+/**
+ * A repeated request is to be answered now: all that is wanted and was not refused is due, as if it had never been sent. How
+ * often, is the caller's to decide. Of what was applied the kind is kept: a name never changes it.
+ */
+export function onRepeat(sub: Subscription): Subscription {
+  const applied = new Map([...sub.applied].map(([name, { kind }]) => [name, { version: UNKNOWN_VERSION, kind }]));
+  return { ...sub, applied, isRepeatOwed: false };
+}
+
 /** After the send of what {@link toSend} gave. */
 export function onSent(
   sub: Subscription,
@@ -154,7 +187,8 @@ export function onSent(
     overtakenBy: NO_KINDS,
     voided: NONE_VOIDED,
   };
-  return { form, hasStarted, names, outstanding, applied, rejected };
+  // SotW sends all that is wanted: that is the answer to a repeated request as well.
+  return { form, hasStarted, names, outstanding, applied, isRepeatOwed: false, rejected };
 }
 
 /** Step 7. `late`: newer content may go out now. `dead`: never answered, the stream has to end. */
@@ -166,21 +200,23 @@ export function onTime(sub: Subscription, nowMs: number): { next: Subscription; 
   return { next: { ...sub, outstanding: late }, verdict: 'late' };
 }
 
-function answered(sub: Subscription, verdict: Verdict, nonce: string): Subscription {
+function answered(sub: Subscription, verdict: Verdict, { nonce, error }: XdsRequest): Subscription {
   switch (verdict.kind) {
     case 'initial':
       return { ...sub, hasStarted: true };
     case 'stale':
       return sub;
     case 'idle':
-      // SotW, no nonce and nothing outstanding: a new subscriber behind the same stream, who needs all of it.
-      return sub.form === 'sotw' && nonce === '' ? { ...sub, applied: NO_CONTENTS } : sub;
+      // SotW, no nonce, nothing outstanding, other names: a new subscriber behind the same stream, who needs all of it.
+      return sub.form === 'sotw' && nonce === '' && error === undefined ? { ...sub, applied: NO_CONTENTS } : sub;
+    case 'repeat':
+      return { ...sub, isRepeatOwed: true };
     case 'ack': {
-      const { form, hasStarted, names } = sub;
+      const { form, hasStarted, names, isRepeatOwed } = sub;
       const newer = appliedBy(sub, verdict.answered);
       const applied = merged(sub.applied, newer);
       const rejected = sub.rejected.size === 0 ? sub.rejected : only(sub.rejected, (name) => !newer.has(name));
-      return { form, hasStarted, names, outstanding: undefined, applied, rejected };
+      return { form, hasStarted, names, outstanding: undefined, applied, isRepeatOwed, rejected };
     }
     case 'nack': {
       const wanted = new Set(sub.names);

@@ -10,9 +10,14 @@ export function wantsAny({ names: wanted }: Subscription, names: readonly string
   return false;
 }
 
+/** Whether both lists have the same names in the same order. */
+export function areEqual(names: readonly string[], others: readonly string[]): boolean {
+  return names.length === others.length && names.every((name, index) => name === others[index]);
+}
+
 /** SotW: `names` are all that is wanted. */
 export function wanting(sub: Subscription, names: readonly string[]): Subscription {
-  if (names.length === sub.names.length && names.every((name, index) => name === sub.names[index])) return sub;
+  if (areEqual(names, sub.names)) return sub;
   const wanted = new Set(names);
   return { ...forgetting(sub, (name) => !wanted.has(name)), names };
 }

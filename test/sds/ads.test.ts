@@ -1,4 +1,4 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { openChannel } from '../../src/rpc/index.js';
 import { DeltaClient } from '../support/delta-client.js';
 import { SdsClient } from '../support/sds-client.js';
@@ -32,6 +32,78 @@ t.test('rows 21, 35: on an aggregated stream secrets are served, and other types
   t.equal(sds.streamCount, 1);
   const foreign = metrics.series().find(({ labels }) => labels.verdict === 'foreign');
   t.match(foreign, { metric: { value: 3 } });
+});
+
+/** An aggregated stream that holds both secrets, and the request that tells of another subscriber of them. */
+async function heldStream(t: Test) {
+  const { source, path, clock, metrics } = await serveSds(t);
+  source.set({ default: 'leaf', ROOTCA: 'bundle' });
+  const channel = openChannel({ unix: path });
+  t.teardown(() => channel.close());
+  const client = new SdsClient(channel, {}, STREAM);
+  const names = ['default', 'ROOTCA'];
+  client.request({ names });
+  let last = await client.expectResponse();
+  client.ack(last, { names });
+  return {
+    ...{ client, source, clock, metrics, names },
+    /** By the nonce of the last response, as Envoy's classic mux does. */
+    repeat: () => client.request({ names, nonce: last.nonce }),
+    /** Takes the answer, and ACKs it. */
+    async take() {
+      last = await client.expectResponse();
+      client.ack(last, { names });
+      return last;
+    },
+  };
+}
+
+t.test('a repeated request of an aggregated stream is answered once, with what it holds already', async (t) => {
+  const { client, repeat, take, names, metrics } = await heldStream(t);
+  repeat();
+  t.same((await take()).names, names);
+  await client.expectSilence();
+  const repeats = metrics.series().find(({ labels }) => labels.verdict === 'repeat');
+  t.match(repeats, { metric: { value: 1 } });
+});
+
+t.test('a client that repeats each request is answered four times, and then once a second', async (t) => {
+  const { client, repeat, take, clock } = await heldStream(t);
+  for (let count = 1; count <= 4; count += 1) {
+    repeat();
+    await take();
+  }
+  repeat();
+  await client.expectSilence();
+  clock.tick();
+  await client.expectSilence();
+  clock.nowMs += 1000;
+  clock.tick();
+  await take();
+  await client.expectSilence();
+});
+
+t.test('a repeated request that has to wait is answered by a push that comes before its time', async (t) => {
+  const { client, repeat, take, clock, source } = await heldStream(t);
+  for (let count = 1; count <= 4; count += 1) {
+    repeat();
+    await take();
+  }
+  repeat();
+  await client.expectSilence();
+  source.set({ ROOTCA: 'renewed' });
+  await take();
+  clock.nowMs += 10_000;
+  clock.tick();
+  await client.expectSilence();
+});
+
+t.test('a NACK that is said twice is not answered', async (t) => {
+  const { client, source, names } = await heldStream(t);
+  source.set({ default: 'bad' });
+  const bad = await client.expectResponse();
+  for (const _time of ['first', 'second']) client.request({ names, nonce: bad.nonce, error: 'no' });
+  await client.expectSilence();
 });
 
 t.test('rows 21, 35: the same on an aggregated delta stream', async (t) => {

@@ -7,6 +7,7 @@ import {
   type Form,
   NEW_SUBSCRIPTION,
   onChanged,
+  onRepeat,
   onRequest,
   onSent,
   type Subscription,
@@ -43,11 +44,14 @@ interface Message {
  */
 class History {
   readonly #form: Form;
+  readonly #isShared: boolean;
   readonly #random: () => number;
   readonly #store = new Map<string, Content>();
   readonly #impossible = new Set<string>();
   #toEnvoy: Message[] = [];
   #toServer: XdsRequest[] = [];
+  /** Those that are ACKs and NACKs. */
+  readonly #answers = new WeakSet<XdsRequest>();
   #sub: Subscription;
   #wanted: readonly string[] = [];
   #lastNonce = '';
@@ -64,8 +68,9 @@ class History {
   /** Whether anything has happened since the last response that may justify another one. */
   #reasons = 1;
 
-  constructor(seed: number, form: Form) {
+  constructor(seed: number, form: Form, { isShared }: { readonly isShared: boolean }) {
     this.#form = form;
+    this.#isShared = isShared;
     this.#random = seededRandom(seed);
     this.#sub = NEW_SUBSCRIPTION[form];
     this.#ask(this.#someNames());
@@ -85,7 +90,8 @@ class History {
     else if (choice < 0.38) this.#ask(this.#someNames());
     else if (choice < 0.42) this.#disturb();
     else if (choice < 0.45) this.#reconnect();
-    else if (choice < 0.72) this.#deliverRequest();
+    else if (choice < 0.49) this.#subscribeAgain();
+    else if (choice < 0.74) this.#deliverRequest();
     else this.#deliverResponse(this.#random() < 0.3);
   }
 
@@ -145,6 +151,16 @@ class History {
     this.#tell({ names: this.#form === 'sotw' ? names : added, unsubscribed: dropped, nonce, error: undefined });
   }
 
+  /**
+   * Another subscriber of all that is wanted, on a stream that carries many: it holds nothing, and the classic mux asks by the
+   * request that it sent last. What was refused is refused for it too.
+   */
+  #subscribeAgain(): void {
+    if (!this.#isShared || this.#wanted.length === 0) return;
+    this.held.clear();
+    this.#tell({ names: this.#wanted, unsubscribed: [], nonce: this.#lastNonce, error: undefined });
+  }
+
   /** Messages that say nothing: nonces of the past and of the future, with and without a complaint. */
   #disturb(): void {
     const nonce = this.#random() < 0.5 ? 'future' : '1';
@@ -165,17 +181,22 @@ class History {
     this.#tell({ names: this.#wanted, unsubscribed: [], nonce, error: undefined });
   }
 
-  #tell(request: XdsRequest): void {
-    this.#toServer.push(this.#form === 'sotw' ? { ...request, unsubscribed: [] } : request);
+  #tell(request: XdsRequest): XdsRequest {
+    const told = this.#form === 'sotw' ? { ...request, unsubscribed: [] } : request;
+    this.#toServer.push(told);
+    return told;
   }
 
   #deliverRequest(): void {
     const request = this.#toServer.shift();
     if (request === undefined) return;
-    // Without a nonce, and with nothing on its way, a SotW request asks for everything anew.
-    if (this.#form === 'sotw' && request.nonce === '') this.#reason(1);
+    // Without a nonce, and with nothing on its way, a SotW request asks for everything anew; on a shared stream each that
+    // repeats the last one does.
+    const mayRepeat = this.#isShared && !this.#answers.has(request);
+    if (this.#form === 'sotw' && (request.nonce === '' || mayRepeat)) this.#reason(1);
     this.#reason(request.names.filter((name) => this.#form === 'delta' || !this.#sub.names.includes(name)).length);
-    this.#sub = onRequest(this.#sub, request).next;
+    this.#sub = onRequest(this.#sub, request, { isShared: this.#isShared }).next;
+    if (this.#sub.isRepeatOwed) this.#sub = onRepeat(this.#sub);
     this.#push();
   }
 
@@ -195,7 +216,7 @@ class History {
         });
     }
     const names = this.#form === 'sotw' ? this.#wanted : [];
-    this.#tell({ names, unsubscribed: [], nonce: message.nonce, error });
+    this.#answers.add(this.#tell({ names, unsubscribed: [], nonce: message.nonce, error }));
   }
 
   /** What it refused before it takes for what it has seen, without effect. */
@@ -255,13 +276,18 @@ class History {
   }
 }
 
-for (const form of ['sotw', 'delta'] as const) {
+const STREAMS = [
+  { form: 'sotw', isShared: false, name: 'sotw' },
+  { form: 'sotw', isShared: true, name: 'sotw with several subscribers' },
+  { form: 'delta', isShared: false, name: 'delta' },
+] as const;
+for (const { form, isShared, name } of STREAMS) {
   t.test(
-    `row 17: ${form}: when all is quiet, every wanted name that exists and was not refused is held at its newest version`,
+    `row 17: ${name}: when all is quiet, every wanted name that exists and was not refused is held at its newest version`,
     async (t) => {
       let responses = 0;
       for (let seed = 1; seed <= HISTORIES; seed += 1) {
-        const history = new History(seed, form);
+        const history = new History(seed, form, { isShared });
         for (let step = 0; step < STEPS; step += 1) history.step();
         history.settle();
         responses += history.responses;
@@ -276,8 +302,8 @@ for (const form of ['sotw', 'delta'] as const) {
     },
   );
 
-  t.test(`row 2: ${form}: without a change nothing is sent after the first response`, async (t) => {
-    const history = new History(7, form);
+  t.test(`row 2: ${name}: without a change nothing is sent after the first response`, async (t) => {
+    const history = new History(7, form, { isShared });
     history.settle();
     const before = history.responses;
     history.settle();

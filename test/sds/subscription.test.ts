@@ -6,6 +6,7 @@ import {
   type Form,
   NEW_SUBSCRIPTION,
   onChanged,
+  onRepeat,
   onRequest,
   onSent,
   onTime,
@@ -131,7 +132,20 @@ const cases = [
     sends: [],
   },
   { name: 'repeated ACK', sub: acked(['A']), request: { names: ['A'], nonce: '1' }, want: 'idle', sends: [] },
-  { name: 'no nonce, nothing outstanding', sub: acked(['A']), request: { names: ['A'] }, want: 'idle', sends: ['A'] },
+  {
+    name: 'no nonce, nothing outstanding, other names',
+    sub: acked(['A', 'B']),
+    request: { names: ['A'] },
+    want: 'idle',
+    sends: ['A'],
+  },
+  {
+    name: 'a complaint without a nonce, nothing outstanding',
+    sub: acked(['A']),
+    request: { names: ['A'], error: 'x' },
+    want: 'idle',
+    sends: [],
+  },
   {
     name: 'new name, nothing outstanding',
     sub: acked(['A']),
@@ -149,6 +163,59 @@ for (const { name, sub, request, want, sends } of cases) {
     t.same(sentNames(step.next), sends);
   });
 }
+
+const repeats = [
+  { name: 'the last nonce on a shared stream', nonce: '1', isShared: true, want: 'repeat' },
+  { name: 'an older nonce on a shared stream', nonce: '0', isShared: true, want: 'repeat' },
+  { name: 'no nonce on a shared stream', nonce: '', isShared: true, want: 'repeat' },
+  { name: 'no nonce on a stream of one subscriber', nonce: '', isShared: false, want: 'repeat' },
+  { name: 'the last nonce on a stream of one subscriber', nonce: '1', isShared: false, want: 'idle' },
+];
+for (const { name, nonce, isShared, want } of repeats) {
+  t.test(`the same names again with ${name}: ${want}`, async (t) => {
+    const request = { names: ['A', 'B'], unsubscribed: [], nonce, error: undefined };
+    const { next, verdict } = onRequest(acked(['A', 'B']), request, { isShared });
+    t.equal(verdict.kind, want);
+    t.equal(next.isRepeatOwed, want === 'repeat');
+    t.same(sentNames(next), [], 'nothing before it is allowed');
+    t.same(next.isRepeatOwed ? sentNames(onRepeat(next)) : [], want === 'repeat' ? ['A', 'B'] : []);
+  });
+}
+
+const noRepeats = [
+  { name: 'while a response is outstanding', sub: asked(['A'], '1'), request: { names: ['A'], nonce: '0' } },
+  { name: 'with a complaint', sub: acked(['A']), request: { names: ['A'], nonce: '1', error: 'x' } },
+  { name: 'as the first request', sub: NEW_SUBSCRIPTION.sotw, request: { names: ['A'], nonce: '1' } },
+  { name: 'for nothing', sub: acked([]), request: { names: [], nonce: '1' } },
+  { name: 'by delta', sub: asked(['A'], undefined, 'delta'), request: { names: ['A'], nonce: '' } },
+];
+for (const { name, sub, request } of noRepeats) {
+  t.test(`the same names again ${name} are no repeated request`, async (t) => {
+    const full = { unsubscribed: [], error: undefined, ...request };
+    t.not(onRequest(sub, full, { isShared: true }).verdict.kind, 'repeat');
+  });
+}
+
+t.test('a repeated request is answered by whatever is sent next, and its ACK leaves nothing due', async (t) => {
+  const names = ['A', 'B'];
+  const repeated = { names, unsubscribed: [], nonce: '1', error: undefined };
+  const owed = onRequest(acked(names), repeated, { isShared: true }).next;
+  const pushed = sent(owed, '2', storeOf({ A: 'certificate a2', B: 'certificate b' }));
+  t.equal(pushed.isRepeatOwed, false, 'a push has all names in it');
+  const answered = sent(onRepeat(owed), '2');
+  t.equal(answered.isRepeatOwed, false);
+  t.same(sentNames(said(answered, { names, nonce: '2' }).next), []);
+});
+
+t.test('a repeated request brings back no content that was refused, and none of another kind', async (t) => {
+  const refused = said(sent(acked(['A']), '2', storeOf({ A: 'certificate bad' })), {
+    names: ['A'],
+    nonce: '2',
+    error: 'no',
+  }).next;
+  t.same(sentNames(onRepeat(refused), storeOf({ A: 'certificate bad' })), []);
+  t.same(sentNames(onRepeat(acked(['A'])), storeOf({ A: 'validation-context a' })), []);
+});
 
 t.test('a name dropped and asked for again while its response is on the way is sent again after the ACK', async (t) => {
   let sub = asked(['A', 'B'], '1');
