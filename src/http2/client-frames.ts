@@ -117,6 +117,13 @@ export class ClientFrames implements FrameSink {
       case Frame.continuation:
         this.takeHeaders(type, flags, streamId, bytes, start, end);
         break;
+      case Frame.priority:
+        // It says nothing to a client, but has a form. (RFC 9113 §6.3)
+        this.guard.charge();
+        if (streamId === 0) throw new ConnectionError(ErrorCode.protocolError, 'got PRIORITY without a stream');
+        if (end - start !== 5)
+          throw new StreamError(streamId, ErrorCode.frameSizeError, 'got PRIORITY of another size');
+        break;
       case Frame.resetStream:
         this.expectBegun(streamId);
         expectBytes(end - start, 4, 'RST_STREAM');
@@ -141,7 +148,7 @@ export class ClientFrames implements FrameSink {
         this.takeWindowUpdate(streamId, bytes, start, end - start);
         break;
       default:
-        // PRIORITY says nothing to a client; unknown frames are to be ignored. (RFC 9113 §4.1, §5.3.2)
+        // Unknown frames are to be ignored. (RFC 9113 §4.1)
         this.guard.charge();
         break;
     }

@@ -65,7 +65,7 @@ export class InboundContent {
   }
 
   private streamFor(streamId: number, frameBytes: number, contentBytes: number): ServerStream | undefined {
-    if (streamId === 0 || streamId > this.streams.lastId) {
+    if (!this.streams.hasBegun(streamId)) {
       throw new ConnectionError(ErrorCode.protocolError, 'got DATA for a stream that never began');
     }
     this.takeFromWindow(frameBytes);

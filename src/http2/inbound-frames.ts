@@ -200,7 +200,7 @@ export class InboundFrames implements FrameSink {
   }
 
   private expectBegun(streamId: number): void {
-    if (streamId === 0 || streamId > this.streams.lastId) {
+    if (!this.streams.hasBegun(streamId)) {
       throw new ConnectionError(ErrorCode.protocolError, 'got a frame for a stream that never began');
     }
   }

@@ -20,6 +20,13 @@ const BAD_VALUE = /[\u0000\r\n]/;
 
 const COLON = 0x3a;
 
+/** What every path begins with. (RFC 9113 §8.3.1) */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
+const PATH = /^\/[^\u0000\r\n]*$/;
+
+/** Digits that a number holds exactly. */
+const CONTENT_LENGTH = /^\d{1,15}$/;
+
 /** They speak of one hop, which frames do here. (RFC 9113 §8.2.2) */
 const OF_CONNECTION = new Set(['connection', 'proxy-connection', 'keep-alive', 'transfer-encoding', 'upgrade']);
 
@@ -55,6 +62,7 @@ export function readRequestHead(streamId: number, all: readonly HeaderField[]): 
   }
   const { ':method': method, ':path': path } = pseudo;
   if (!method || !path || !pseudo[':scheme']) throw malformed('got a request without :method, :scheme or :path');
+  if (!PATH.test(path) && !(path === '*' && method === 'OPTIONS')) throw malformed('got a :path that is none');
   const fields: HeaderField[] = [];
   let contentBytes: number | undefined;
   for (let index = count; index < all.length; index += 1) {
@@ -63,14 +71,12 @@ export function readRequestHead(streamId: number, all: readonly HeaderField[]): 
     const field = isSpaced(sent[1]) ? withoutSpaces(sent) : sent;
     const name = field[0];
     const value = field[1];
-    if (!FIELD_NAME.test(name) || BAD_VALUE.test(value))
-      throw malformed('got a field of characters that none may have');
-    if (OF_CONNECTION.has(name)) throw malformed('got a field that belongs to HTTP/1');
-    if (name === 'te' && value !== 'trailers') throw malformed('got a te field other than trailers');
-    if (name === 'content-length') contentBytes = /^\d{1,15}$/.test(value) ? Number(value) : -1;
+    const problem = problemOf(name, value);
+    if (problem !== undefined) throw malformed(problem);
+    if (name === 'content-length') contentBytes = contentBytes === undefined ? lengthOf(value) : NO_LENGTH;
     fields.push(field);
   }
-  if (contentBytes === -1) throw malformed('got a content-length that is no length');
+  if (contentBytes === NO_LENGTH) throw malformed('got a content-length that is no length, or twice');
   return { method, path, fields, contentBytes };
 }
 
@@ -97,7 +103,22 @@ function isSpace(text: string, at: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
+/** Stands for a `content-length` that is none. */
+export const NO_LENGTH = -1;
+
+/** Of a `content-length`; {@link NO_LENGTH} when it is no length. (RFC 9110 §8.6) */
+export function lengthOf(value: string): number {
+  return CONTENT_LENGTH.test(value) ? Number(value) : NO_LENGTH;
+}
+
+/** Why a field may stand in no message, that is behind its pseudo-header fields. (RFC 9113 §8.2.1, §8.2.2) */
+export function problemOf(name: string, value: string): string | undefined {
+  if (!FIELD_NAME.test(name) || BAD_VALUE.test(value)) return 'got a field of characters that none may have';
+  if (OF_CONNECTION.has(name)) return 'got a field that belongs to HTTP/1';
+  return name === 'te' && value !== 'trailers' ? 'got a te field other than trailers' : undefined;
+}
+
 /** Whether fields may stand behind the content of a message. (RFC 9113 §8.1) */
 export function areTrailers(all: readonly HeaderField[]): boolean {
-  return all.every(([name, value]) => FIELD_NAME.test(name) && !BAD_VALUE.test(value));
+  return all.every(([name, value]) => problemOf(name, value) === undefined);
 }

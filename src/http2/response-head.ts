@@ -1,6 +1,6 @@
 import { ErrorCode, StreamError } from './errors.js';
 import type { HeaderField } from './header-table.js';
-import { areTrailers } from './request-head.js';
+import { lengthOf, NO_LENGTH, problemOf } from './request-head.js';
 
 /** What a response says before its content. */
 export interface ResponseHead {
@@ -23,10 +23,13 @@ export function readResponseHead(streamId: number, all: readonly HeaderField[]):
   const [first] = all;
   if (first?.[0] !== ':status' || !STATUS.test(first[1])) throw malformed('got a response without :status');
   const fields = all.slice(1);
-  // A second pseudo-header field is none of the names that these may have.
-  if (!areTrailers(fields)) throw malformed('got a field of characters that none may have');
-  const contentLength = fields.find(([name]) => name === 'content-length')?.[1];
-  if (contentLength === undefined) return { status: Number(first[1]), fields, contentBytes: undefined };
-  if (!/^\d{1,15}$/.test(contentLength)) throw malformed('got a content-length that is no length');
-  return { status: Number(first[1]), fields, contentBytes: Number(contentLength) };
+  let contentBytes: number | undefined;
+  for (const [name, value] of fields) {
+    // A second pseudo-header field is none of the names that these may have.
+    const problem = problemOf(name, value);
+    if (problem !== undefined) throw malformed(problem);
+    if (name === 'content-length') contentBytes = contentBytes === undefined ? lengthOf(value) : NO_LENGTH;
+  }
+  if (contentBytes === NO_LENGTH) throw malformed('got a content-length that is no length, or twice');
+  return { status: Number(first[1]), fields, contentBytes };
 }

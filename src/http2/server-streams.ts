@@ -75,6 +75,11 @@ export class ServerStreams {
     return this.open.values();
   }
 
+  /** Whether it is no idle one: only clients begin streams here, and each one all below it. (RFC 9113 §5.1, §5.1.1) */
+  hasBegun(streamId: number): boolean {
+    return streamId % 2 === 1 && streamId <= this.#lastId;
+  }
+
   isOpen(stream: ServerStream): boolean {
     return this.open.get(stream.id) === stream;
   }
@@ -144,7 +149,7 @@ export class ServerStreams {
   /** Ends a stream for the peer's fault. @throws ConnectionError when there is no such stream, or of too many faults. */
   reset({ streamId, code, message }: StreamError): void {
     // A stream that has not begun cannot be reset. (RFC 9113 §5.1, "idle")
-    if (streamId > this.#lastId) throw new ConnectionError(code, message);
+    if (!this.hasBegun(streamId)) throw new ConnectionError(code, message);
     this.guard.charge();
     this.sender.numberFrame(Frame.resetStream, streamId, code);
     const stream = this.open.get(streamId);

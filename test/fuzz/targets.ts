@@ -5,4 +5,5 @@ export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   hpack: async () => (await import('./hpack.js')).hpack,
   frames: async () => (await import('./frames.js')).frames,
   answers: async () => (await import('./answers.js')).answers,
+  'http2-diff': async () => (await import('./http2-diff.js')).http2Diff,
 };

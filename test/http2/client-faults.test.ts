@@ -46,6 +46,7 @@ const ofConnection: readonly { name: string; bytes: readonly Buffer[]; code: num
     code: ErrorCode.flowControlError,
   },
   { name: 'a frame above 16 384 octets', bytes: [data(1, Buffer.alloc(16_385))], code: ErrorCode.frameSizeError },
+  { name: 'PRIORITY without a stream', bytes: [raw(Frame.priority, 0, 0, '12345')], code: ErrorCode.protocolError },
   { name: 'CONTINUATION alone', bytes: [raw(Frame.continuation, 4, 1)], code: ErrorCode.protocolError },
   { name: 'a frame in a header block', bytes: [raw(Frame.headers, 0, 1), ping()], code: ErrorCode.protocolError },
   {
@@ -145,6 +146,33 @@ const ofStream: readonly { name: string; bytes: readonly Buffer[]; code: number 
     ],
     code: ErrorCode.protocolError,
   },
+  {
+    name: 'two lengths',
+    bytes: [
+      head([
+        [':status', '200'],
+        ['content-length', '1'],
+        ['content-length', '2'],
+      ]),
+    ],
+    code: ErrorCode.protocolError,
+  },
+  ...(['connection', 'transfer-encoding', 'te'] as const).map((name) => ({
+    name: `the field ${name}`,
+    bytes: [
+      head([
+        [':status', '200'],
+        [name, 'gzip'],
+      ]),
+    ],
+    code: ErrorCode.protocolError,
+  })),
+  {
+    name: 'trailers with a field of HTTP/1',
+    bytes: [OK, head([['connection', 'x']], true)],
+    code: ErrorCode.protocolError,
+  },
+  { name: 'PRIORITY of four octets', bytes: [raw(Frame.priority, 0, 1, '1234')], code: ErrorCode.frameSizeError },
   {
     name: 'more content than its length',
     bytes: [

@@ -285,3 +285,45 @@ t.test('a stream above the announced number is refused, until another has ended'
   t.same(wire.takeFrames(), []);
   t.equal(server.requests.length, 3);
 });
+
+const idle = [
+  { name: 'DATA', bytes: data(2, Buffer.from('x')) },
+  { name: 'RST_STREAM', bytes: reset(2) },
+  { name: 'WINDOW_UPDATE', bytes: windowUpdate(2, 1) },
+];
+for (const { name, bytes } of idle) {
+  t.test(`${name} on a stream of ours, which never begins, ends the connection`, async (t) => {
+    const server = new MemoryServer();
+    const { wire } = server.greeted();
+    wire.feed(callHeaders(1, '/a'), callHeaders(3, '/a'), bytes);
+    t.same(ofType(wire.takeFrames(), Frame.goAway).map(codeOf), [ErrorCode.protocolError]);
+  });
+}
+
+const malformed: readonly { name: string; bytes: Buffer }[] = [
+  { name: 'a path that is none', bytes: callHeaders(1, 'a') },
+  { name: 'a path for OPTIONS', bytes: callHeaders(1, '*') },
+  { name: 'a break in a path', bytes: callHeaders(1, '/a\nb') },
+  {
+    name: 'two lengths',
+    bytes: callHeaders(1, '/a', [
+      ['content-length', '1'],
+      ['content-length', '2'],
+    ]),
+  },
+];
+for (const { name, bytes } of malformed) {
+  t.test(`a request with ${name} is malformed, and ends alone`, async (t) => {
+    const server = new MemoryServer();
+    const { wire } = server.greeted();
+    wire.feed(bytes, callHeaders(3, '/a'));
+    t.same(
+      ofType(wire.takeFrames(), Frame.resetStream).map((f) => [f.streamId, codeOf(f)]),
+      [[1, ErrorCode.protocolError]],
+    );
+    t.same(
+      server.requests.map(({ stream }) => stream.id),
+      [3],
+    );
+  });
+}
