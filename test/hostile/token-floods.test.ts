@@ -1,0 +1,133 @@
+import { X509Certificate } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { status } from '@grpc/grpc-js';
+import t, { type Test } from 'tap';
+import { startAgent } from '../../src/app/index.js';
+import type { Authenticator } from '../../src/citadel/index.js';
+import { COMMANDS } from '../../src/config/index.js';
+import { IdentityError } from '../../src/errors/index.js';
+import { SpiffeId } from '../../src/spiffe/index.js';
+import { startCitadel } from '../support/citadel.js';
+import { CitadelCaller } from '../support/citadel-caller.js';
+import { foreignCsr } from '../support/foreign-csr.js';
+import { openHotPath } from '../support/hot-path.js';
+import { callHeaders, data, grpcMessage } from '../support/raw-frames.js';
+import { RawPeer } from '../support/raw-peer.js';
+import { RecordingLogger } from '../support/recording-logger.js';
+import { encodeRequest, openSdsClient, type SdsClient } from '../support/sds-client.js';
+import { settings } from '../support/settings.js';
+import { shortDir } from '../support/short-dir.js';
+import { STREAM_SECRETS } from './served.js';
+
+/** As Citadel has it: its places for requests are who refuses, not the queue of its threads. */
+const hotPath = openHotPath({ maxQueue: 512 });
+
+const FORGED = 'Zm9yZ2Vk';
+const GENUINE = 'Z2VudWluZQ';
+
+function token(podUid: string, signature = GENUINE): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = {
+    sub: 'system:serviceaccount:foo:sleep',
+    exp: Math.floor(Date.now() / 1000) + 3600,
+    'kubernetes.io': { namespace: 'foo', serviceaccount: { name: 'sleep' }, pod: { uid: podUid } },
+  };
+  return `${part({ alg: 'RS256' })}.${part(claims)}.${signature}`;
+}
+
+/** A Citadel that tells which tokens it was asked about, in order, and an agent in node mode before it. */
+async function startNode(t: Test) {
+  const asked: string[] = [];
+  const authenticator: Authenticator = {
+    async authenticate(bearer) {
+      asked.push(bearer);
+      if (bearer.endsWith(`.${FORGED}`))
+        throw new IdentityError('ERR_TOKEN_REFUSED', 'token signature does not verify');
+      const spiffeId = SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep');
+      return { spiffeId, podName: undefined, tokenExpiresAtMs: Date.now() + 3_600_000 };
+    },
+  };
+  const citadel = await startCitadel(t, hotPath, { authenticator });
+  const directory = shortDir(t);
+  const [socket, root] = [join(directory, 's'), join(directory, 'root.pem')];
+  writeFileSync(root, citadel.rootPem);
+  const config = settings(COMMANDS.agent, { mode: 'node', socket, 'ca-address': citadel.address, 'ca-root': root });
+  const context = { logger: new RecordingLogger(), now: Date.now, random: Math.random, nodeFlags: [] };
+  const agent = await startAgent(config, context);
+  t.teardown(() => agent.close());
+  return { socket, asked, logger: context.logger };
+}
+
+const bearer = (text: string) => ({ authorization: `Bearer ${text}` });
+
+async function leafOf(stream: SdsClient): Promise<X509Certificate> {
+  stream.request({ names: ['default'] });
+  const response = await stream.expectResponse();
+  stream.ack(response);
+  return new X509Certificate(Buffer.from(response.secrets[0]?.tlsCertificate?.certificateChain?.inlineBytes ?? []));
+}
+
+t.test(
+  'under 9 500 forged tokens on one connection new pods get their first key, and proven ones theirs',
+  async (t) => {
+    const { socket, asked, logger } = await startNode(t);
+    const proven = token('proven');
+    const before = await leafOf(openSdsClient(t, socket, bearer(proven)));
+    const flooder = await RawPeer.connect(t, socket);
+    const asks = grpcMessage(encodeRequest({ names: ['default'] }));
+    for (let index = 0; index < 9500; index += 1) {
+      const streamId = 2 * index + 1;
+      const headers = callHeaders(streamId, STREAM_SECRETS, [
+        ['authorization', `Bearer ${token(`pod-${index}`, FORGED)}`],
+      ]);
+      flooder.send(headers, data(streamId, asks));
+    }
+    const forged = (): number => asked.filter((text) => text.endsWith(FORGED)).length;
+    const isFlooding = async (): Promise<void> => {
+      while (forged() < 100) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await isFlooding();
+    const again = await leafOf(openSdsClient(t, socket, bearer(proven)));
+    t.equal(again.fingerprint256, before.fingerprint256, 'who was proven is served without the CA');
+    for (const name of ['new-1', 'new-2', 'new-3']) {
+      const own = token(name);
+      const seen = forged();
+      t.ok(await leafOf(openSdsClient(t, socket, bearer(own))), 'served');
+      const place = asked.slice(0, asked.indexOf(own)).filter((text) => text.endsWith(FORGED)).length - seen;
+      t.comment(`${place} forged tokens of ${forged()} before it`);
+      // Those that had a turn when it came, of 48, and those that the time of a connect on a busy machine is enough for.
+      t.ok(place < 200, 'not behind the flood');
+    }
+    t.ok(forged() < 9500, 'the flood was still waiting');
+    t.ok(logger.of('sds stream refused').length <= 2, 'a line for each reason');
+  },
+);
+
+t.test('one service account on four connections starves nobody: all of 40 foreign calls are served', async (t) => {
+  const citadel = await startCitadel(t, hotPath);
+  const csr = foreignCsr();
+  const own = await citadel.issuer.token('foo', 'hog');
+  let isOver = false;
+  let refused = 0;
+  /** Asks again as soon as it has an answer; what is refused would come back later, as agents do. */
+  const keepAsking = async (each: CitadelCaller): Promise<void> => {
+    let code = status.OK;
+    while (!isOver && code === status.OK) ({ code } = await each.call({ token: own, csr }));
+    if (code === status.RESOURCE_EXHAUSTED) refused += 1;
+  };
+  const hogs = Array.from({ length: 4 }, () => new CitadelCaller(t, citadel));
+  const asking = hogs.flatMap((hog) => Array.from({ length: 100 }, () => keepAsking(hog)));
+  while (refused === 0) await new Promise((resolve) => setImmediate(resolve));
+  const foreign = await Promise.all(
+    Array.from({ length: 40 }, async (_, index) => {
+      const token = await citadel.issuer.token('foo', `other-${index}`);
+      return new CitadelCaller(t, citadel).call({ token, csr });
+    }),
+  );
+  t.ok(asking.length - refused >= 80, 'meanwhile the hog had its share');
+  isOver = true;
+  await Promise.all(asking);
+  t.strictSame(new Set(foreign.map(({ code }) => code)), new Set([status.OK]));
+  t.ok(citadel.logger.of('certificate refused').length <= 64);
+});
