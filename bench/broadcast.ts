@@ -121,7 +121,11 @@ class InProcessCall implements FramedCall {
     this.onPush(this, tail);
   }
 
-  holds(): void {}
+  holds(): boolean {
+    return true;
+  }
+
+  proven(): void {}
 
   charge(): void {}
 

@@ -3,6 +3,9 @@ import type { ServedCall } from '../rpc/index.js';
 
 type Metadata = Pick<ServedCall, 'metadata'>;
 
+/** The header fields that are read of a call: no other is kept. */
+export const CALLER_METADATA: readonly string[] = ['authorization', 'clusterid'];
+
 /** Exactly one space and a capital B, as Istio's agents send it and istiod demands it. (reference: Istio C13, 3.1) */
 const BEARER = /^Bearer ([^\s,]+)$/;
 

@@ -2,7 +2,7 @@ import { Deadlines, LightAbort } from '../cancellation/index.js';
 import { type ErrorCode, errorCodeOf, IdentityError } from '../errors/index.js';
 import { addUnaryMethod, type FramedServer, type ServedCall } from '../rpc/index.js';
 import { Field, type Gauge, Metric, MetricRegistry, RateLimitedLogger } from '../telemetry/index.js';
-import { bearerToken, clusterId } from './caller-metadata.js';
+import { bearerToken, CALLER_METADATA, clusterId } from './caller-metadata.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
 import { type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
 import { IssuingShares, type Place } from './issuing-shares.js';
@@ -22,15 +22,17 @@ const DEFAULT_MAX_IN_FLIGHT = 256;
 /** The work is milliseconds: whoever waits for this long is better served by another replica. */
 const DEFAULT_REQUEST_TIMEOUT_MS = 5000;
 
+const CREATE_CERTIFICATE = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
+
 /** The one method of `istio.v1.auth.IstioCertificateService`, wire-compatible with istiod's. */
 export function addCertificateMethod(
   server: Pick<FramedServer, 'addMethod'>,
   options: CertificateServiceOptions,
 ): void {
   const service = new CertificateService(options);
-  addUnaryMethod(server, '/istio.v1.auth.IstioCertificateService/CreateCertificate', (bytes, call) =>
-    service.answer(bytes, call),
-  );
+  addUnaryMethod(server, CREATE_CERTIFICATE, (bytes, call) => service.answer(bytes, call), {
+    metadata: CALLER_METADATA,
+  });
 }
 
 /** A call that has no answer yet. */
@@ -123,6 +125,7 @@ class CertificateService {
 
   private async create(bytes: Buffer, { call, caller, stop, place }: PendingCall): Promise<Buffer> {
     const workload = await this.options.authenticator.authenticate(bearerToken(call));
+    call.proven();
     if (stop.aborted) throw new IdentityError('ERR_CANCELLED', 'the caller has gone');
     place.claimFor(workload.spiffeId.toString());
     // After the token: whoever has no good one learns nothing about the rest of its request.

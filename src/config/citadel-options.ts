@@ -1,5 +1,16 @@
 import { HOT_PATH } from './hot-path.js';
-import { boolean, durationMs, existingFile, hostPort, oneOf, path, serverName, text, trustDomain } from './kinds.js';
+import {
+  boolean,
+  durationMs,
+  existingFile,
+  hostPort,
+  oneOf,
+  path,
+  serverName,
+  text,
+  trustDomain,
+  wholeNumber,
+} from './kinds.js';
 import { LOG_LEVEL } from './log-level.js';
 import { type ConfigOf, listOf, optional, required, requiredListOf, switchOf, withDefault } from './option.js';
 import { STATUS_ADDRESS } from './status-address.js';
@@ -56,6 +67,11 @@ export const CITADEL_OPTIONS = {
   maxTtlMs: withDefault(durationMs, '2160h', {
     flag: 'max-ttl',
     description: 'a request for a longer life is refused',
+  }),
+  maxConnections: withDefault(wholeNumber(1, 1_000_000), '8192', {
+    flag: 'max-connections',
+    description:
+      'open at a time, a quarter of them from one address before a token of it was accepted; bounded by the limit of open files, too. One without a call is ended after a while',
   }),
   hotPath: HOT_PATH,
   statusAddress: STATUS_ADDRESS,

@@ -39,6 +39,11 @@ export class FrameReader {
     return this.#isPaused;
   }
 
+  /** Octets of a frame that have come and wait for the rest. */
+  get keptBytes(): number {
+    return this.kept?.length ?? 0;
+  }
+
   /** @throws ConnectionError when a frame is longer than we allow, and whatever the sink throws. */
   push(bytes: Buffer, start: number, end: number): void {
     const kept = this.kept;

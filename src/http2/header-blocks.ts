@@ -24,6 +24,11 @@ export class HeaderBlocks {
     return this.open !== undefined;
   }
 
+  /** Octets of it that have come. */
+  get keptBytes(): number {
+    return this.open?.bytes ?? 0;
+  }
+
   /**
    * Takes one of the two frames, its payload `bytes` from `start` to `end`; gives the block when it is whole. The block is only
    * valid as long as `bytes`.

@@ -53,6 +53,11 @@ export class InboundFrames implements FrameSink {
     return this.guard.isTurnOver;
   }
 
+  /** Octets of frames and header blocks that have not come whole. */
+  get keptBytes(): number {
+    return this.reader.keptBytes + this.headers.keptBytes;
+  }
+
   /** @throws ConnectionError. */
   read(bytes: Buffer, start: number, end: number): void {
     this.reader.push(bytes, start, end);

@@ -28,6 +28,11 @@ export class InboundHeaders {
     this.decoder.agree(HEADER_TABLE_BYTES);
   }
 
+  /** Octets of that block. */
+  get keptBytes(): number {
+    return this.blocks.keptBytes;
+  }
+
   /** A HEADERS or CONTINUATION frame. @throws ConnectionError, StreamError. */
   take(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     if (streamId % 2 === 0) throw new ConnectionError(ErrorCode.protocolError, 'got a stream that no client may begin');

@@ -24,6 +24,8 @@ export class ServerConnection implements WireEvents, QueuedReader {
   private isQueued = false;
   private isGoingAway = false;
   private isOver = false;
+  /** As the owner knows it. */
+  private keptBytes = 0;
 
   constructor(
     readonly wire: Wire,
@@ -51,6 +53,11 @@ export class ServerConnection implements WireEvents, QueuedReader {
     return this.frames.unfinished;
   }
 
+  /** Streams that have begun and not ended. */
+  get openStreams(): number {
+    return this.streams.openCount;
+  }
+
   /** Lets no further stream begin; the connection ends with the last of those that are open. (RFC 9113 §6.8) */
   goAway(): void {
     if (this.isGoingAway || this.isOver) return;
@@ -76,6 +83,17 @@ export class ServerConnection implements WireEvents, QueuedReader {
     // What is still to come is thrown away, and so has to be read.
     if (this.isQueued) this.wire.resume();
     this.wire.end();
+  }
+
+  /** Ends the connection and its socket at once, to make room for others. Safe to call twice. */
+  drop(reason: string): void {
+    if (this.isOver) return;
+    if (this.preface.isComplete) {
+      this.sender.frames(frames.encodeGoAway(this.streams.lastId, ErrorCode.enhanceYourCalm, reason));
+      this.sender.flush();
+    }
+    this.over(ErrorCode.noError, '');
+    this.wire.destroy();
   }
 
   received(bytes: Buffer, start: number, end: number): void {
@@ -113,6 +131,8 @@ export class ServerConnection implements WireEvents, QueuedReader {
 
   private endTurn(): void {
     if (this.isOver) return;
+    this.noteKept();
+    if (this.isOver) return;
     this.sender.flush();
     if (this.sender.isUnread()) {
       this.fail(ErrorCode.enhanceYourCalm, 'got what is to be answered, and reads no answer');
@@ -125,6 +145,16 @@ export class ServerConnection implements WireEvents, QueuedReader {
 
   closed(): void {
     this.over(ErrorCode.noError, '');
+  }
+
+  /** Tells the owner what is kept of frames and header blocks that have not come whole: nearly always nothing. */
+  private noteKept(): void {
+    const { keptBytes } = this.frames;
+    if (keptBytes === this.keptBytes) return;
+    const change = keptBytes - this.keptBytes;
+    this.keptBytes = keptBytes;
+    if (this.options.onKept?.(this, change) !== false) return;
+    this.fail(ErrorCode.enhanceYourCalm, 'got the beginning of more than there is room for');
   }
 
   private failFor(error: unknown): void {

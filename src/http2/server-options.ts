@@ -23,6 +23,11 @@ export interface ServerConnectionOptions {
   readonly readQueue: ReadQueue;
   /** Begins to serve a request: sets `stream.events`. */
   readonly onRequest: (stream: ServerStream, head: RequestHead) => void;
+  /**
+   * So many octets more are kept of frames and header blocks that have not come whole, or fewer. When it gives false the
+   * connection is ended.
+   */
+  readonly onKept?: (connection: ServerConnection, bytes: number) => boolean;
   /** Takes a connection that speaks HTTP/1, with nothing read of it; without it such a one is closed. */
   readonly onHttp1?: ((socket: Socket, connection: ServerConnection) => void) | undefined;
   /** Called once and last. */

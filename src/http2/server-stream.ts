@@ -79,6 +79,11 @@ export class ServerStream {
     this.streams.endAnswer(this, trailers);
   }
 
+  /** Ends the stream at once, with what is queued on it: by RST_STREAM with `code`. Nothing happens when it is no more. */
+  reset(code: number): void {
+    this.streams.abandon(this, code);
+  }
+
   /**
    * Counts work that the peer brings about, in the units of `Cost`: `work` is all of it, since a connection is read in turns that
    * have only so much; `cost` is what is of no use to an honest peer in such numbers, and too much of it ends the connection, behind the
@@ -86,6 +91,15 @@ export class ServerStream {
    */
   charge(cost?: number, work?: number): void {
     this.streams.charge(cost, work);
+  }
+
+  /** Octets of content of our own that wait for the peer's windows; memory that is shared with others does not count. */
+  get queuedBytes(): number {
+    let bytes = 0;
+    for (const { head, tail, onWritten } of this.queue ?? []) {
+      bytes += tail.length + (onWritten === undefined ? head.length : 0);
+    }
+    return bytes;
   }
 
   /** For {@link ServerStreams}: tells, once, that the stream is no more. */

@@ -213,6 +213,14 @@ export class ServerStreams {
     this.flushUnlessReading();
   }
 
+  /** For {@link ServerStream.reset}. */
+  abandon(stream: ServerStream, code: number): void {
+    if (this.#isOver || !this.isOpen(stream)) return;
+    this.sender.numberFrame(Frame.resetStream, stream.id, code);
+    this.remove(stream, stream.isRemoteClosed ? 'peer' : 'us');
+    this.flushUnlessReading();
+  }
+
   private flushUnlessReading(): void {
     if (!this.isReading && !this.#isOver) this.sender.flush();
   }

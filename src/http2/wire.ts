@@ -23,6 +23,8 @@ export interface WireEvents {
 export interface Wire {
   /** Who is there; `undefined` where nobody can tell. */
   readonly peer: WirePeer | undefined;
+  /** The IP address of the other end; `undefined` on a Unix socket. */
+  readonly address?: string | undefined;
   /** What all wires of a listener write their small things into, before they `send` it. */
   readonly outbox: Outbox;
   /** Bytes that were sent and did not fit into the kernel's buffer: the peer does not read. */

@@ -1,7 +1,7 @@
 import type { WirePeer } from '../http2/index.js';
 
 /** Why a connection is not let in. A closed list: it is a metric's label. */
-export type Refusal = 'uid_not_allowed' | 'too_many' | 'too_many_of_uid' | 'misbehaved';
+export type Refusal = 'uid_not_allowed' | 'too_many' | 'too_many_of_uid' | 'too_many_of_address' | 'misbehaved';
 
 export interface ConnectionLimitsOptions {
   /** Open at a time. */

@@ -1,16 +1,35 @@
 import { errorName, type WirePeer } from '../http2/index.js';
-import { type Counter, Field, type LogFields, type Logger, Metric, type MetricRegistry } from '../telemetry/index.js';
+import {
+  type Counter,
+  type CounterDefinition,
+  Field,
+  type LogFields,
+  type Logger,
+  type MetricRegistry,
+} from '../telemetry/index.js';
 import type { Refusal } from './connection-limits.js';
 import type { Idleness } from './connection-watch.js';
 
 /** A line of one kind is written at most so often; the next one says how many there were. */
 const QUIET_MS = 10_000;
 
-const REFUSALS: readonly Refusal[] = ['uid_not_allowed', 'too_many', 'too_many_of_uid', 'misbehaved'];
+const REFUSALS: readonly Refusal[] = [
+  ...(['uid_not_allowed', 'too_many', 'too_many_of_uid', 'too_many_of_address', 'misbehaved'] as const),
+];
 const IDLENESSES: readonly Idleness[] = ['silent', 'unfinished', 'unread'];
 const BREACHES = ['flood', 'protocol'] as const;
 
-type Reason = Refusal | Idleness | (typeof BREACHES)[number];
+/** Why a connection was ended whose peer did nothing wrong: another needed its place, or it had no call. */
+const USELESS = ['displaced', 'unused'] as const;
+
+type EndReason = Idleness | (typeof BREACHES)[number] | (typeof USELESS)[number];
+type Reason = Refusal | EndReason;
+
+/** What connections are counted by. */
+export interface ConnectionMetrics {
+  readonly refused: CounterDefinition;
+  readonly ended: CounterDefinition;
+}
 
 /** Whose connection it was. */
 interface Whose {
@@ -21,6 +40,7 @@ interface Whose {
 export interface ConnectionRecordOptions {
   readonly logger: Logger;
   readonly metrics: MetricRegistry;
+  readonly counters: ConnectionMetrics;
   /** Milliseconds, never going back. */
   readonly now: () => number;
 }
@@ -33,13 +53,13 @@ export class ConnectionRecord {
   /** When a line of this kind was written, and how many were not since. */
   private readonly lines = new Map<Reason, { writtenAtMs: number; omitted: number }>();
 
-  constructor({ logger, metrics, now }: ConnectionRecordOptions) {
+  constructor({ logger, metrics, counters, now }: ConnectionRecordOptions) {
     this.logger = logger;
     this.now = now;
     // Made at once, so that a rate can be told from the first one on.
-    for (const reason of REFUSALS) this.counters.set(reason, metrics.counter(Metric.sdsConnectionsRefused, { reason }));
-    for (const reason of [...IDLENESSES, ...BREACHES]) {
-      this.counters.set(reason, metrics.counter(Metric.sdsConnectionsEnded, { reason }));
+    for (const reason of REFUSALS) this.counters.set(reason, metrics.counter(counters.refused, { reason }));
+    for (const reason of [...IDLENESSES, ...BREACHES, ...USELESS]) {
+      this.counters.set(reason, metrics.counter(counters.ended, { reason }));
     }
   }
 
@@ -51,6 +71,16 @@ export class ConnectionRecord {
   /** A connection was given up: its peer does nothing. */
   idle(reason: Idleness, whose: Whose): void {
     this.note(reason, 'connection given up', whose, { [Field.reason]: reason });
+  }
+
+  /** A connection had to give way to a newcomer. */
+  displaced(limit: Refusal, whose: Whose): void {
+    this.note('displaced', 'connection gave way to a newcomer', whose, { [Field.reason]: limit });
+  }
+
+  /** A connection without a call has been told to go: as it should be, and so no line of the log. */
+  unused(): void {
+    this.counters.get('unused')?.add();
   }
 
   /** A connection had to be ended for what its peer did. `code` is one of HTTP/2. */

@@ -1,4 +1,5 @@
 import {
+  ErrorCode,
   encodeHeaderBlock,
   type RequestHead,
   type ServerStream,
@@ -7,7 +8,8 @@ import {
   type WirePeer,
 } from '../http2/index.js';
 import type { Expiring } from './call-deadlines.js';
-import type { HeldBytes } from './held-bytes.js';
+import type { ConnectionAccount } from './ledger/accounts.js';
+import type { CallPot, CountedCall } from './ledger/call-pot.js';
 import type { StatusText } from './status.js';
 import { status } from './status-code.js';
 
@@ -28,7 +30,7 @@ export interface CallEvents {
 export interface FramedCall {
   /** The values of the `authorization` metadata, as they came. */
   readonly authorization: readonly string[];
-  /** The values of any header, as they came; `name` in lower case. */
+  /** The values of a header that the method wants ({@link MethodOptions}), as they came; `name` in lower case. */
   metadata(name: string): readonly string[];
   /** Lets go of the metadata, with the caller's token in it: from now on there is none. For calls that stay for days. */
   forgetMetadata(): void;
@@ -45,10 +47,16 @@ export interface FramedCall {
    */
   send(head: Buffer, tail: Buffer, onWritten?: () => void): void;
   /**
-   * Tells how much memory is kept of a message that has not come whole; to be called within `part`, when that has changed.
-   * A call whose peer fills the memory so is ended with RESOURCE_EXHAUSTED, and `gone` told at once.
+   * Tells how many octets are kept for the peer besides the metadata: of messages that have not come whole, of what it has
+   * asked for, of answers; whenever that has changed. A call whose peer makes us keep too much is ended with
+   * RESOURCE_EXHAUSTED, and `gone` told at once: then the result is false.
    */
-  holds(bytes: number): void;
+  holds(bytes: number): boolean;
+  /**
+   * Says that the peer may be served: by a token that was accepted, or an ACK of what it got. Its connection then has the
+   * room that is kept for such ones.
+   */
+  proven(): void;
   /** Counts what a message of the peer makes of work, beyond that of any message: as {@link ServerStream.charge} has it. */
   charge(cost: number, work: number): void;
   /** Ends the call: with OK, or with `failure`. What the peer sends from now on is thrown away. Safe to call twice. */
@@ -96,29 +104,48 @@ const NOTHING = Buffer.alloc(0);
 
 const NO_FIELDS: RequestHead['fields'] = [];
 
+const TOO_MANY_CALLS: StatusText = { code: status.RESOURCE_EXHAUSTED, details: 'too many calls' };
+
 /** No message has begun. */
 const BETWEEN = -1;
+
+/** What a kept header field takes besides its text: two strings, a pair, and its place in a list. */
+const FIELD_OVERHEAD_BYTES = 96;
 
 /** What a server keeps of all its calls together. */
 export interface CallBook {
   /** A larger message ends its call. */
   readonly maxReceiveBytes: number;
-  /** What is kept of messages that have not come whole. */
-  readonly held: Pick<HeldBytes, 'change'>;
-  /** A call is there. */
-  opened(): void;
+  /** Milliseconds, never going back. */
+  now(): number;
+  /** The next place in the order of what peers do. */
+  tick(): number;
+  /** A call is there. False when it is one too many, and to be ended. */
+  began(call: Http2Call): boolean;
   /** It is no more. */
-  closed(call: Http2Call): void;
-  /** It ends at the latest at its `endsAtMs`. */
-  limited(call: Http2Call): void;
-  /** A message has begun, and is still to be ended. */
-  began(call: Http2Call): void;
-  /** It has, or its call is over. */
   ended(call: Http2Call): void;
+  /** So many more octets are kept, or fewer. False when that is too much. */
+  change(account: ConnectionAccount, bytes: number): boolean;
+  /** A peer has proven itself. */
+  prove(account: ConnectionAccount): void;
+  /** A call ends at the latest at its `endsAtMs`. */
+  limited(call: Http2Call): void;
+}
+
+/** Whose call it is, and where it counts. */
+export interface CallPlace {
+  readonly account: ConnectionAccount;
+  readonly pot: CallPot;
+  /** Those header fields that its method wants. */
+  readonly fields: RequestHead['fields'];
 }
 
 /** A {@link FramedCall} on a stream of HTTP/2. */
-export class Http2Call implements FramedCall, StreamEvents, Expiring {
+export class Http2Call implements FramedCall, StreamEvents, Expiring, CountedCall {
+  readonly account: ConnectionAccount;
+  readonly pot: CallPot;
+  lastSeen: number;
+  waitingSinceMs: number;
   private readonly stream: ServerStream;
   private fields: RequestHead['fields'];
   private readonly book: CallBook;
@@ -127,20 +154,40 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring {
   private prefix: Buffer = NOTHING;
   /** Of the message that is being received. */
   private bytesLeft = BETWEEN;
+  /** Octets, as the ledger knows them: of the metadata, and what the method says. */
+  private fieldBytes = 0;
   private heldBytes = 0;
-  /** The book knows that a message has begun. */
-  private isBegun = false;
+  /** Of an answer that waits for the peer's windows. */
+  private unreadBytes = 0;
   private hasResponded = false;
+  /** Nothing more is received. */
   private isOver = false;
+  /** The stream is no more. */
+  private isClosed = false;
   /** On the clock of `performance.now()`. */
   endsAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(stream: ServerStream, head: RequestHead, book: CallBook) {
+  constructor(stream: ServerStream, { account, pot, fields }: CallPlace, book: CallBook) {
     this.stream = stream;
-    this.fields = head.fields;
+    this.account = account;
+    this.pot = pot;
+    this.fields = fields;
     this.book = book;
-    book.opened();
+    this.lastSeen = book.tick();
+    this.waitingSinceMs = book.now();
     stream.events = this;
+  }
+
+  /** Takes its place among all calls. False when there is none, and the call is over. */
+  begin(): boolean {
+    if (!this.book.began(this)) {
+      this.end(TOO_MANY_CALLS);
+      return false;
+    }
+    this.fieldBytes = bytesOf(this.fields);
+    if (this.fieldBytes === 0 || this.book.change(this.account, this.fieldBytes)) return !this.isOver;
+    this.end({ code: status.RESOURCE_EXHAUSTED, details: 'metadata: got more than there is room for' });
+    return false;
   }
 
   get authorization(): readonly string[] {
@@ -158,6 +205,8 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring {
 
   forgetMetadata(): void {
     this.fields = NO_FIELDS;
+    if (this.fieldBytes > 0) this.book.change(this.account, -this.fieldBytes);
+    this.fieldBytes = 0;
   }
 
   get connection(): number {
@@ -172,21 +221,34 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring {
     if (!this.isOver) this.events = events;
   }
 
-  holds(bytes: number): void {
-    if (this.isOver || bytes === this.heldBytes) return;
-    const before = this.heldBytes;
+  holds(bytes: number): boolean {
+    if (this.isOver) return false;
+    const change = bytes - this.heldBytes;
+    if (change === 0) return true;
     this.heldBytes = bytes;
-    if (this.book.held.change(this.connection, before, bytes)) return;
-    this.refuse({ code: status.RESOURCE_EXHAUSTED, details: 'message: got the beginnings of too many' });
+    if (this.book.change(this.account, change)) return !this.isOver;
+    this.refuse({ code: status.RESOURCE_EXHAUSTED, details: 'request: got more to keep than there is room for' });
+    return false;
   }
 
   charge(cost: number, work: number): void {
     this.stream.charge(cost, work);
   }
 
-  /** The peer has begun a message, and does not end it. */
-  expireMessage(): void {
-    this.refuse({ code: status.DEADLINE_EXCEEDED, details: 'message: got its beginning, and waited for its end' });
+  proven(): void {
+    if (!this.account.isProven) this.book.prove(this.account);
+  }
+
+  /** The peer owes a message, its end, or the room for our last one, and has had its time for it. */
+  expireWait(): void {
+    if (this.isOver) this.stream.reset(ErrorCode.cancel);
+    else this.refuse({ code: status.DEADLINE_EXCEEDED, details: 'message: waited for it, or for its end' });
+  }
+
+  giveWay(): void {
+    this.refuse({ code: status.RESOURCE_EXHAUSTED, details: 'too many calls: this one has been idle for longest' });
+    // Behind content that its peer does not read the end would wait, and the place with it.
+    this.stream.reset(ErrorCode.enhanceYourCalm);
   }
 
   /** Ends the call when the caller's own deadline has passed, for the caller may be unable to tell. */
@@ -215,9 +277,11 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring {
   end(failure: StatusText = OK): void {
     if (this.isOver) return;
     this.over();
+    this.waitingSinceMs = this.book.now();
     const trailers = failure === OK ? OK_TRAILERS : encodeHeaderBlock(trailersOf(failure));
     if (this.hasResponded) this.stream.end(trailers);
     else this.stream.respond(encodeHeaderBlock([...RESPONSE_FIELDS, ...trailersOf(failure)]));
+    if (!this.isClosed) this.keepUnread();
   }
 
   data(bytes: Buffer, start: number, end: number): void {
@@ -245,7 +309,9 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring {
 
   closed(): void {
     this.over();
-    this.book.closed(this);
+    this.isClosed = true;
+    if (this.unreadBytes > 0) this.book.change(this.account, -this.unreadBytes);
+    this.book.ended(this);
     const events = this.events;
     this.events = undefined;
     events?.gone();
@@ -254,17 +320,17 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring {
   /** Reads the prefix that begins at `at`, as far as it has come, and gives the place after it. */
   private readPrefix(bytes: Buffer, at: number, end: number): number {
     if (this.prefix.length === 0 && end - at >= FRAME_PREFIX_BYTES) {
-      this.begin(bytes[at], uint32(bytes, at + 1));
+      this.beginMessage(bytes[at], uint32(bytes, at + 1));
       return at + FRAME_PREFIX_BYTES;
     }
     const prefixEnd = Math.min(end, at + FRAME_PREFIX_BYTES - this.prefix.length);
     const prefix = Buffer.concat([this.prefix, bytes.subarray(at, prefixEnd)]);
     this.prefix = prefix.length < FRAME_PREFIX_BYTES ? prefix : NOTHING;
-    if (prefix.length === FRAME_PREFIX_BYTES) this.begin(prefix[0], uint32(prefix, 1));
+    if (prefix.length === FRAME_PREFIX_BYTES) this.beginMessage(prefix[0], uint32(prefix, 1));
     return prefixEnd;
   }
 
-  private begin(flags: number | undefined, length: number): void {
+  private beginMessage(flags: number | undefined, length: number): void {
     this.stream.charge();
     if (flags !== 0) {
       this.refuse({ code: status.UNIMPLEMENTED, details: 'compressed message, expected identity encoding' });
@@ -278,21 +344,31 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring {
     }
   }
 
-  /** Tells the book of a message that comes in parts. One that came whole, as all but first ones do, it never hears of. */
+  /** A message that came whole, as all but first ones do, never costs a look at the clock. */
   private noteUnfinished(): void {
-    const isUnfinished = !this.isOver && (this.bytesLeft !== BETWEEN || this.prefix.length > 0);
-    if (isUnfinished === this.isBegun) return;
-    this.isBegun = isUnfinished;
-    if (isUnfinished) this.book.began(this);
-    else this.book.ended(this);
+    if (this.isOver) return;
+    this.lastSeen = this.book.tick();
+    const isUnfinished = this.bytesLeft !== BETWEEN || this.prefix.length > 0;
+    if (!isUnfinished) this.waitingSinceMs = Number.POSITIVE_INFINITY;
+    else if (this.waitingSinceMs === Number.POSITIVE_INFINITY) this.waitingSinceMs = this.book.now();
   }
 
-  /** Nothing more is received. */
+  /** What has been answered waits for the peer to read it, and counts until then. */
+  private keepUnread(): void {
+    this.unreadBytes = this.stream.queuedBytes;
+    if (this.unreadBytes > 0 && !this.book.change(this.account, this.unreadBytes)) {
+      this.stream.reset(ErrorCode.enhanceYourCalm);
+    }
+  }
+
   private over(): void {
+    if (this.isOver) return;
     this.isOver = true;
-    this.noteUnfinished();
-    if (this.heldBytes > 0) this.book.held.change(this.connection, this.heldBytes, 0);
+    const kept = this.fieldBytes + this.heldBytes;
+    this.fields = NO_FIELDS;
+    this.fieldBytes = 0;
     this.heldBytes = 0;
+    if (kept > 0) this.book.change(this.account, -kept);
   }
 
   /** Ends the call for the peer's fault, and tells so as if the peer had ended it. */
@@ -314,4 +390,10 @@ function trailersOf({ code, details }: StatusText): [name: string, value: string
     trailers.push(['grpc-message', Buffer.from(details).toString().replace(NOT_PLAIN, encodeURIComponent)]);
   }
   return trailers;
+}
+
+function bytesOf(fields: RequestHead['fields']): number {
+  let bytes = 0;
+  for (const [name, value] of fields) bytes += name.length + value.length + FIELD_OVERHEAD_BYTES;
+  return bytes;
 }

@@ -3,7 +3,7 @@ import { grpc } from './gen/messages.js';
 import { serviceName } from './health-request.js';
 import { addHealthWatch, type HealthWatches } from './health-watch.js';
 import { status } from './status-code.js';
-import { addUnaryMethod } from './unary-method.js';
+import { addUnaryMethod, type UnaryMethod } from './unary-method.js';
 
 const { HealthCheckResponse, HealthListResponse } = grpc.health.v1;
 const { SERVING, NOT_SERVING } = HealthCheckResponse.ServingStatus;
@@ -13,17 +13,19 @@ const { SERVING, NOT_SERVING } = HealthCheckResponse.ServingStatus;
  * The streaming part is {@link addHealthWatch}. (gRPC Health Checking Protocol, "Service Definition"; gRFC A90)
  */
 export function addHealthMethods(server: Pick<FramedServer, 'addMethod'>, isServing: () => boolean): HealthWatches {
-  addUnaryMethod(server, '/grpc.health.v1.Health/Check', (request, call) => {
+  const check: UnaryMethod = (request, call) => {
     if (serviceName(request) === '') {
       call.answer(Buffer.from(HealthCheckResponse.encode({ status: isServing() ? SERVING : NOT_SERVING }).finish()));
     } else {
       call.refuse({ code: status.NOT_FOUND, details: 'unknown service' });
     }
-  });
+  };
+  addUnaryMethod(server, '/grpc.health.v1.Health/Check', check, { pot: 'health' });
   // Its request has no fields, and whatever stands there is no reason to refuse it.
-  addUnaryMethod(server, '/grpc.health.v1.Health/List', (_request, call) => {
+  const list: UnaryMethod = (_request, call) => {
     const statuses = { '': { status: isServing() ? SERVING : NOT_SERVING } };
     call.answer(Buffer.from(HealthListResponse.encode({ statuses }).finish()));
-  });
+  };
+  addUnaryMethod(server, '/grpc.health.v1.Health/List', list, { pot: 'health' });
   return addHealthWatch(server, isServing);
 }

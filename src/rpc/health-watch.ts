@@ -46,7 +46,7 @@ export function addHealthWatch(
     stop?.();
     stop = undefined;
   };
-  server.addMethod(WATCH, (call) => {
+  const open = (call: FramedCall): void => {
     const one = new OneRequest();
     let isAsked = false;
     calls.add(call);
@@ -57,6 +57,7 @@ export function addHealthWatch(
         const request = one.take(call, bytes, isLast);
         if (request === undefined) return;
         isAsked = true;
+        if (!call.holds(0)) return;
         if (serviceName(request) !== '') {
           sendStatus(call, SERVICE_UNKNOWN);
           return;
@@ -68,7 +69,8 @@ export function addHealthWatch(
       halfClosed: () => {},
       gone: () => leave(call),
     });
-  });
+  };
+  server.addMethod(WATCH, open, { pot: 'health' });
   return {
     endAllStreams() {
       for (const call of calls) call.end();

@@ -7,7 +7,12 @@ export { type ChannelTarget, openChannel, type RpcChannel, type UnaryOptions } f
 export type { DialNetwork } from './dial/tls-dial.js';
 export { type Every, everyUnreferenced } from './every.js';
 export { type CallEvents, FRAME_PREFIX_BYTES, type FramedCall, sendMessage, writeFramePrefix } from './framed-call.js';
-export { createFramedServer, type FramedServer, type FramedServerOptions } from './framed-server.js';
+export {
+  createFramedServer,
+  type FramedServer,
+  type FramedServerOptions,
+  type MethodOptions,
+} from './framed-server.js';
 export { envoy, google, grpc as grpcMessages, istio } from './gen/messages.js';
 export { addHealthMethods } from './health-service.js';
 export { addHealthWatch, type HealthWatches } from './health-watch.js';

@@ -24,3 +24,16 @@ export function timeoutOf({ fields }: RequestHead): number | undefined {
   const milliseconds = Number(amount) * (UNIT_MS[unit] ?? 0);
   return milliseconds > MAX_TIMER_MS ? undefined : milliseconds;
 }
+
+const NO_FIELDS: RequestHead['fields'] = [];
+
+/** Those of the fields that have one of these names: of the others nothing is kept. */
+export function wantedFields({ fields }: RequestHead, names: readonly string[]): RequestHead['fields'] {
+  if (names.length === 0) return NO_FIELDS;
+  const wanted: RequestHead['fields'][number][] = [];
+  for (let index = 0; index < fields.length; index += 1) {
+    const field = fields[index];
+    if (field !== undefined && names.includes(field[0])) wanted.push(field);
+  }
+  return wanted.length === 0 ? NO_FIELDS : wanted;
+}

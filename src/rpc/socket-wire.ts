@@ -15,6 +15,7 @@ interface HeldPiece {
  */
 export class SocketWire implements Wire {
   readonly peer = undefined;
+  readonly address: string | undefined;
   /** Not written yet: it goes out when all that is under way has been said. */
   private held: HeldPiece[] = [];
   private heldBytes = 0;
@@ -22,7 +23,10 @@ export class SocketWire implements Wire {
   constructor(
     private readonly socket: Socket,
     readonly outbox: Outbox,
-  ) {}
+  ) {
+    // Now, for a socket that has been closed has none.
+    this.address = socket.remoteAddress;
+  }
 
   get backlogBytes(): number {
     return this.socket.writableLength + this.heldBytes;

@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { wrapError } from '../errors/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
+import { peerKey } from './ledger/accounts.js';
+import { heavy } from './ledger/fair-share.js';
 import { listening, watchAccepts } from './node-accept.js';
 import { listenerAddress } from './plain-listener.js';
 import { TLS_PARAMETERS } from './tls-parameters.js';
@@ -79,8 +81,15 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   };
 }
 
-/** The handshakes under way, so that close leaves none behind. Node names the raw socket in one event and the TLS socket in the next. */
+/** Each holds some tens of kB. A handshake takes milliseconds, so an honest crowd has few at once. */
+const MAX_HANDSHAKES = 1024;
+
+/**
+ * The handshakes under way: bounded, and ended with the listener. Above the bound the one that has lasted longest ends, of the
+ * address that has most. Node names the raw socket in one event and the TLS socket in the next.
+ */
 class Handshakes {
+  /** By address and port, the oldest first. */
   private readonly sockets = new Map<string, Socket>();
 
   started(socket: Socket): void {
@@ -89,6 +98,7 @@ class Handshakes {
     socket.once('close', () => {
       if (this.sockets.get(peer) === socket) this.sockets.delete(peer);
     });
+    if (this.sockets.size > MAX_HANDSHAKES) this.endOldest();
   }
 
   finished(socket: Socket): void {
@@ -98,6 +108,13 @@ class Handshakes {
   abort(): void {
     for (const socket of this.sockets.values()) socket.destroy();
     this.sockets.clear();
+  }
+
+  private endOldest(): void {
+    const [oldest] = heavy([...this.sockets], ([, { remoteAddress }]) => peerKey(undefined, remoteAddress ?? ''));
+    if (oldest === undefined) return;
+    this.sockets.delete(oldest[0]);
+    oldest[1].destroy();
   }
 }
 

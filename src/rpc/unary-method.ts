@@ -1,6 +1,6 @@
 import type { WirePeer } from '../http2/index.js';
 import { type CallEvents, type FramedCall, sendMessage } from './framed-call.js';
-import type { FramedServer } from './framed-server.js';
+import type { FramedServer, MethodOptions } from './framed-server.js';
 import { OneRequest } from './one-request.js';
 import { type StatusText, toStatusObject } from './status.js';
 import { status } from './status-code.js';
@@ -11,8 +11,10 @@ export interface ServedCall {
   readonly connection: number;
   /** Who is at the other end of that; `undefined` where nobody can tell. */
   readonly peer: WirePeer | undefined;
-  /** The values of a header, as they came; `name` in lower case. */
+  /** The values of a header that the method wants, as they came; `name` in lower case. */
   metadata(name: string): readonly string[];
+  /** As of {@link FramedCall.proven}. */
+  proven(): void;
   /** Calls `listener` when the call is over before it has an answer: its caller has gone, or its deadline has passed. */
   onGone(listener: () => void): void;
   /** Ends the call with OK. Nothing happens when it is over; so with the others. */
@@ -29,8 +31,13 @@ export type UnaryMethod = (request: Buffer, call: ServedCall) => void | Promise<
  * Adds a method that takes one message and gives one. It is asked as soon as the message has come, without waiting for the peer
  * to say that it was the last: who never does so would have it kept for ever.
  */
-export function addUnaryMethod(server: Pick<FramedServer, 'addMethod'>, path: string, method: UnaryMethod): void {
-  server.addMethod(path, (call) => call.listen(new UnaryCallEvents(call, method)));
+export function addUnaryMethod(
+  server: Pick<FramedServer, 'addMethod'>,
+  path: string,
+  method: UnaryMethod,
+  options?: MethodOptions,
+): void {
+  server.addMethod(path, (call) => call.listen(new UnaryCallEvents(call, method)), options);
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -58,6 +65,10 @@ class UnaryCallEvents implements ServedCall, CallEvents {
 
   metadata(name: string): readonly string[] {
     return this.call.metadata(name);
+  }
+
+  proven(): void {
+    this.call.proven();
   }
 
   onGone(listener: () => void): void {
@@ -108,6 +119,8 @@ class UnaryCallEvents implements ServedCall, CallEvents {
 
   private ask(request: Buffer): void {
     this.isAsked = true;
+    // The method has it as long as it works on it.
+    if (!this.call.holds(request.length)) return;
     try {
       this.method(request, this)?.catch((error: unknown) => this.refuse(toStatusObject(error)));
     } catch (error) {

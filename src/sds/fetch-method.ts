@@ -1,4 +1,4 @@
-import { addUnaryMethod, type FramedServer, type ServedCall } from '../rpc/index.js';
+import { addUnaryMethod, type FramedServer, type ServedCall, type UnaryMethod } from '../rpc/index.js';
 import { FETCH_SECRETS } from './methods.js';
 import { decodeRequest, wrongType } from './request-codec.js';
 import { REQUEST_FIELDS } from './request-fields.js';
@@ -12,12 +12,13 @@ interface FetchParts {
 
 /** Adds `FetchSecrets`: no Envoy calls it, but people with a gRPC tool and probes do. */
 export function addFetchMethod(server: Pick<FramedServer, 'addMethod'>, parts: FetchParts): void {
-  addUnaryMethod(server, FETCH_SECRETS, (bytes, call) => {
+  const fetch: UnaryMethod = (bytes, call) => {
     const { names, foreignType } = decodeRequest(bytes, REQUEST_FIELDS.sotw);
     if (foreignType !== '') throw wrongType(foreignType);
     // A function of its own: the bytes are not kept while it waits.
     return answer(call, names, parts);
-  });
+  };
+  addUnaryMethod(server, FETCH_SECRETS, fetch, { metadata: ['authorization'] });
 }
 
 async function answer(call: ServedCall, names: readonly string[], { fetcher, encoder }: FetchParts): Promise<void> {

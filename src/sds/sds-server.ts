@@ -95,7 +95,8 @@ class Server implements SdsServer {
     };
     const fetcher = new SecretFetcher({ source, contents: this.context.contents });
     addFetchMethod(server, { fetcher, encoder: this.context.encoders.sotw });
-    for (const method of STREAM_METHODS) server.addMethod(method.path, (call) => this.open(call, method));
+    const metadata = { metadata: ['authorization'] };
+    for (const method of STREAM_METHODS) server.addMethod(method.path, (call) => this.open(call, method), metadata);
   }
 
   get streamCount(): number {

@@ -318,7 +318,10 @@ export class SdsStream
     const nowMs = now();
     metrics.request(verdict.kind);
     log.request(this, request, verdict, nowMs);
-    if (verdict.kind === 'ack') metrics.acked(verdict.answered, nowMs);
+    if (verdict.kind === 'ack') {
+      metrics.acked(verdict.answered, nowMs);
+      this.call.proven();
+    }
     if (verdict.kind !== 'nack') return;
     metrics.rejected(verdict.answered, verdict.blames);
     rejections.add(verdict, nowMs);

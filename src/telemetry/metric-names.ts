@@ -170,6 +170,16 @@ export const Metric = {
     name: 'sidecert_socket_lost_total',
     help: 'Times that the file of a listening Unix socket was found to be another or none, by what had become of it.',
   },
+  citadelConnectionsRefused: {
+    kind: 'counter',
+    name: 'sidecert_citadel_connections_refused_total',
+    help: 'Connections that were closed before a request of them was read, by reason.',
+  },
+  citadelConnectionsEnded: {
+    kind: 'counter',
+    name: 'sidecert_citadel_connections_ended_total',
+    help: 'Connections that were ended for what their peer did, or did not do, by reason.',
+  },
 } as const satisfies Record<string, MetricDefinition>;
 
 export interface CounterDefinition {

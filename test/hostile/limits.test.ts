@@ -6,6 +6,7 @@ import { ErrorCode, Frame } from '../../src/http2/index.js';
 import { NO_ADDON } from '../hotpath/implementations.js';
 import { callHeaders, opening, ping } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
+import { openSdsClient } from '../support/sds-client.js';
 import { SOCKET_WAYS } from '../support/socket-ways.js';
 import { asks, STREAM_SECRETS, serveHostile, Victim } from './served.js';
 
@@ -76,7 +77,7 @@ for (const via of SOCKET_WAYS) {
   // Those of one user are bounded before all are, where somebody knows them.
   const tooMany = via === 'addon' ? 'too_many_of_uid' : 'too_many';
   t.test(
-    `row 67: via ${via}: above the limit a connection is closed at once, thousands of times in one line of the log`,
+    `row 67: via ${via}: above the limit the connection that has been idle for longest gives way, thousands of times in one line`,
     async (t) => {
       const served = await serveHostile(t, { via, maxConnections: 20 });
       const victim = await Victim.connect(t, served);
@@ -84,21 +85,34 @@ for (const via of SOCKET_WAYS) {
       const peers = await Promise.all(Array.from({ length: room - 1 }, () => served.peer()));
       await Promise.all(peers.map((peer) => peer.ping()));
       for (let round = 0; round < 20; round += 1) {
-        const refused = await Promise.all(Array.from({ length: 100 }, () => served.peer({ greets: false })));
-        await Promise.all(refused.map((peer) => peer.ended()));
+        const flood = await Promise.all(Array.from({ length: 100 }, () => served.peer({ greets: false })));
         await victim.rotates();
+        // Each of them has displaced another, and all but the last of them were displaced themselves.
+        await Promise.all(flood.slice(0, -room).map((peer) => peer.ended()));
+        for (const peer of flood) peer.socket.destroy();
+        await Promise.all(flood.map((peer) => peer.ended()));
       }
-      t.equal(served.count(tooMany), 2000);
-      t.match(served.logger.of('connection refused'), [{ fields: { count: 1 } }]);
-      served.pass(10_000);
-      await (await served.peer({ greets: false })).ended();
-      t.match(served.logger.of('connection refused')[1], { fields: { count: 2000 } });
-      const [gone] = peers;
-      gone?.socket.destroy();
+      for (const peer of peers) await peer.ended();
+      t.ok(served.count('displaced') > 0);
+      t.match(served.logger.of('connection gave way to a newcomer'), [{ fields: { reason: tooMany, count: 1 } }]);
       await victim.rotates();
-      t.ok((await (await served.peer()).ping()) > 0, 'there is room again');
+      t.ok((await (await served.peer()).ping()) > 0, 'who comes next is let in');
     },
   );
+
+  t.test(`row 67: via ${via}: where all have proven themselves a newcomer is refused`, async (t) => {
+    const served = await serveHostile(t, { via, maxConnections: 3 });
+    const room = via === 'addon' ? 2 : 3;
+    for (let index = 0; index < room; index += 1) {
+      const client = openSdsClient(t, served.path);
+      client.request({ names: ['default'], nodeId: 'proven' });
+      client.ack(await client.expectResponse());
+      await client.roundTrip();
+    }
+    await (await served.peer({ greets: false })).ended();
+    t.equal(served.count(tooMany), 1);
+    t.match(served.logger.of('connection refused'), [{ fields: { reason: tooMany, count: 1 } }]);
+  });
 
   t.test(
     `row 67: via ${via}: streams that are refused for their callers, hundreds at a time, leave nothing behind`,
@@ -123,21 +137,23 @@ for (const via of SOCKET_WAYS) {
     },
   );
 
-  t.test(`row 67: via ${via}: streams of all connections together are bounded`, async (t) => {
-    const served = await serveHostile(t, { via, maxCalls: 10 });
-    const [a, b] = [await served.peer(), await served.peer()];
-    for (let index = 0; index < 8; index += 1) a.send(asks(1 + 2 * index, ['none']));
-    await a.ping();
-    for (let index = 0; index < 3; index += 1) b.send(callHeaders(1 + 2 * index, STREAM_SECRETS));
-    const { streamId, payload } = await b.frame(({ type }) => type === Frame.headers);
-    t.equal(streamId, 5);
-    t.match(payload.toString('latin1'), /grpc-status.8/s);
-    a.socket.destroy();
-    await a.ended();
-    while (served.sds.streamCount > 2) await b.ping();
-    b.send(asks(7));
-    await b.frame(({ type, streamId: id }) => type === Frame.data && id === 7);
-  });
+  t.test(
+    `row 67: via ${via}: of more streams than there may be those that are idle for longest give way, where most are`,
+    async (t) => {
+      const served = await serveHostile(t, { via, calls: { max: 10 } });
+      const [a, b] = [await served.peer(), await served.peer()];
+      for (let index = 0; index < 8; index += 1) a.send(asks(1 + 2 * index, ['none']));
+      await a.ping();
+      a.send(asks(1, ['none']).subarray(callHeaders(1, STREAM_SECRETS).length));
+      await a.ping();
+      for (let index = 0; index < 3; index += 1) b.send(asks(1 + 2 * index, ['none']));
+      const { streamId, payload } = await a.frame(({ type }) => type === Frame.headers);
+      t.equal(streamId, 3);
+      t.match(payload.toString('latin1'), /grpc-status.8/s);
+      await b.ping();
+      t.equal(served.sds.streamCount, 10);
+    },
+  );
 
   t.test(`via ${via}: connections of HTTP/1 that are handed on count until they close`, async (t) => {
     const handedOn: { destroy(): unknown }[] = [];

@@ -3,20 +3,21 @@ import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import type { Wire } from '../../src/http2/index.js';
-import { createFramedServer, listenUnix } from '../../src/rpc/index.js';
+import { createFramedServer, type FramedCall, listenUnix } from '../../src/rpc/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { shortDir } from '../support/short-dir.js';
 
-t.test('a call that has let go of its metadata holds no token any more', async (t) => {
+t.test('a call keeps only the metadata that its method wants, and none once it has let go of it', async (t) => {
   const path = join(shortDir(t), 's.sock');
   const server = createFramedServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 8 });
   const seen: (readonly string[])[] = [];
-  server.addMethod('/test.Forgetful/Stream', (call) => {
-    seen.push(call.authorization);
+  const open = (call: FramedCall): void => {
+    seen.push(call.authorization, call.metadata('te'));
     call.forgetMetadata();
     seen.push(call.authorization, call.metadata('te'));
     call.listen({ part() {}, halfClosed: () => call.end(), gone() {} });
-  });
+  };
+  server.addMethod('/test.Forgetful/Stream', open, { metadata: ['authorization'] });
   const onWire = (wire: Wire): void => server.attach(wire);
   const listener = await listenUnix({ path, mode: 0o600, backlog: 8, via: 'addon', onWire, logger: silentLogger });
   t.teardown(async () => {
@@ -35,5 +36,5 @@ t.test('a call that has let go of its metadata holds no token any more', async (
   stream.resume();
   stream.end();
   await new Promise((resolve) => stream.on('close', resolve));
-  t.strictSame(seen, [['Bearer abc'], [], []]);
+  t.strictSame(seen, [['Bearer abc'], [], [], []]);
 });

@@ -59,7 +59,7 @@ async function serve(t: Test, { isServing = () => true }: { isServing?: () => bo
     maxConcurrentStreams: 5000,
     methods(server) {
       addHealthMethods(server, isServing);
-      server.addMethod(ECHO, echo);
+      server.addMethod(ECHO, echo, { metadata: ['authorization'] });
       server.addMethod(COUNT, count);
     },
   });

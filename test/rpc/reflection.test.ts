@@ -53,7 +53,14 @@ async function serve(t: Test) {
       held.reflection = addReflectionMethods(server, { now: () => clock.nowMs });
     },
   });
-  return { ...served, socket: served.path, channel: served.open(), clock, reflection: held.reflection };
+  return {
+    ...served,
+    socket: served.path,
+    channel: served.open(),
+    another: () => served.open(),
+    clock,
+    reflection: held.reflection,
+  };
 }
 
 /** A stream of questions. */
@@ -244,30 +251,37 @@ t.test('a peer that reads no answer is answered once, and may not ask for ever',
 });
 
 t.test('of more streams than there may be the one that is silent for longest ends', async (t) => {
-  const { channel } = await serve(t);
-  const streams = Array.from({ length: 64 }, () => open(channel));
+  const { channel, another } = await serve(t);
+  const second = another();
+  const streams = Array.from({ length: 64 }, (_, index) => open(index % 2 === 0 ? channel : second));
   for (const { answer } of streams) await answer({ listServices: '*' });
   await streams[0]?.answer({ listServices: '*' });
-  const further = open(channel);
+  const further = open(another());
   t.ok(await further.answer({ listServices: '*' }));
   t.match(await streams[1]?.ended, { code: status.RESOURCE_EXHAUSTED });
   t.ok(await streams[0]?.answer({ listServices: '*' }));
   for (const { stream } of [...streams, further]) stream.cancel();
 });
 
-t.test('while all streams wait for peers that do not read, a further one is refused', async (t) => {
+t.test('while all streams wait for peers that do not read, one of those gives way to a further one', async (t) => {
   const { socket, channel } = await serve(t);
-  const peer = await deafPeer(t, socket);
+  const peers = [await deafPeer(t, socket), await deafPeer(t, socket)];
   const list = grpcMessage(question({ listServices: '*' }));
-  for (let id = 1; id < 128; id += 2) peer.send(callHeaders(id, INFO.v1), data(id, list));
-  while (begunOf(peer) < 64) await peer.ping();
-  t.match(await open(channel).ended, { code: status.RESOURCE_EXHAUSTED, details: 'too many streams' });
-  peer.socket.destroy();
-  await new Promise((resolve) => peer.socket.once('close', resolve));
-  await channel.unary('/no.Such/Method', Buffer.alloc(0), { deadlineMs: Date.now() + 10_000 }).catch(() => {});
+  for (const peer of peers) {
+    for (let id = 1; id < 64; id += 2) peer.send(callHeaders(id, INFO.v1), data(id, list));
+    while (begunOf(peer) < 32) await peer.ping();
+  }
   const { answer, stream } = open(channel);
-  t.ok(await answer({ listServices: '*' }), 'when it has gone there is room again');
+  t.ok(await answer({ listServices: '*' }));
   stream.cancel();
+});
+
+t.test('one connection has at most half of the streams', async (t) => {
+  const { channel } = await serve(t);
+  const streams = Array.from({ length: 32 }, () => open(channel));
+  for (const { answer } of streams) await answer({ listServices: '*' });
+  t.match(await open(channel).ended, { code: status.RESOURCE_EXHAUSTED, details: 'too many calls' });
+  for (const { stream } of streams) stream.cancel();
 });
 
 t.test('of more requests than a second may have the last is refused, and the next second begins anew', async (t) => {

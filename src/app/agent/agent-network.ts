@@ -26,8 +26,11 @@ const MAX_STREAMS_PER_CONNECTION = 10_000;
 /** Envoy shows it as `control_plane.identifier`. */
 const IDENTIFIER = `sidecert/${VERSION}`;
 
-/** Of all connections: a stream costs some 6 kB, and the largest node has a few thousand. */
-const MAX_STREAMS = 50_000;
+/**
+ * Of all connections: a stream costs some 6 kB, and the largest node has a few thousand. A fifth is kept for peers that have
+ * proven themselves, and one process that has not may have half: 10 000 Envoys that start together have 20 000.
+ */
+const STREAMS = { max: 50_000, maxStrangers: 40_000, maxPerStranger: 25_000 };
 
 /** Open files for all but Envoys: the CA, threads, token files, the connection that is refused. */
 const OTHER_FILES = 128;
@@ -90,7 +93,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     ...(http1 !== undefined && { onHttp1: (socket) => http1.accept(socket) }),
     maxReceiveBytes: MAX_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
-    maxCalls: MAX_STREAMS,
+    calls: STREAMS,
     maxConnections: Math.max(1, Math.min(config.maxConnections, openFileLimit() - OTHER_FILES)),
     allowedUids: allowedUids(config, options.hotPath),
   });

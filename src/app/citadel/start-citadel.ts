@@ -7,8 +7,9 @@ import {
 } from '../../citadel/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
+import { openFileLimit } from '../../platform/index.js';
 import { addHealthMethods, addReflectionMethods, createFramedServer, listenTls, wiresOf } from '../../rpc/index.js';
-import { Field, MetricRegistry } from '../../telemetry/index.js';
+import { Field, Metric, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { openStatusPage } from '../status-page.js';
@@ -31,6 +32,15 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** An agent has one call at a time on its connection; a proxy in between may have many. */
 const MAX_STREAMS_PER_CONNECTION = 1000;
+
+/**
+ * Of all connections. The service works on 256 at once, so the rest are calls that have begun and not asked yet, or whose
+ * answers wait to be read.
+ */
+const CALLS = { max: 4096, maxStrangers: 3072, maxPerStranger: 2048 };
+
+/** Open files for all but callers: threads, the key set, the authority, the connection that is refused. */
+const OTHER_FILES = 128;
 
 /** Of the 5 s that a shutdown may take. */
 const DRAIN_MS = 2000;
@@ -83,10 +93,16 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   });
   teardown.add(() => serving.close());
 
+  const maxConnections = Math.max(1, Math.min(config.maxConnections, openFileLimit() - OTHER_FILES));
   const server = createFramedServer({
     logger,
     maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
+    calls: CALLS,
+    maxConnections,
+    maxStrangersPerAddress: Math.max(1, Math.floor(maxConnections / 4)),
+    metrics,
+    connectionMetrics: { refused: Metric.citadelConnectionsRefused, ended: Metric.citadelConnectionsEnded },
   });
   const ttlLimits = { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs };
   const { bindsToToken } = config;

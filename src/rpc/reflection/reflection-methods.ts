@@ -6,9 +6,6 @@ import { RequestRate } from './request-rate.js';
 
 const METHODS = ['v1', 'v1alpha'].map((version) => `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`);
 
-/** People with a tool are few. */
-const MAX_STREAMS = 64;
-
 /** A tool asks for some ten names. An answer is at most 5 kB and takes some 15 µs. */
 const MAX_REQUESTS_PER_SECOND = 1000;
 
@@ -34,34 +31,16 @@ export function addReflectionMethods(
       answers ??= loadAnswers(servicesOf(server.methodPaths));
       return answers;
     },
-    admits(stream) {
-      // Behind the others: the first has been silent for longest.
-      if (streams.delete(stream)) streams.add(stream);
-      return rate.allows();
-    },
+    admits: () => rate.allows(),
     onGone: (stream) => void streams.delete(stream),
   };
-  const open = (call: FramedCall): void => {
-    const stream = new ReflectionStream(call, parts);
-    if (streams.size === MAX_STREAMS) makeRoom(streams);
-    if (streams.size === MAX_STREAMS) stream.refuse('too many streams');
-    else streams.add(stream);
-  };
-  for (const path of METHODS) server.addMethod(path, open);
+  const open = (call: FramedCall): void => void streams.add(new ReflectionStream(call, parts));
+  for (const path of METHODS) server.addMethod(path, open, { pot: 'reflection' });
   return {
     endAllStreams() {
       for (const stream of streams) stream.end();
     },
   };
-}
-
-/** Ends the stream that has been silent for longest. */
-function makeRoom(streams: Iterable<ReflectionStream>): void {
-  for (const stream of streams) {
-    if (!stream.isIdle) continue;
-    stream.refuse('too many streams: this one has been silent for longest');
-    return;
-  }
 }
 
 async function loadAnswers(services: readonly string[]): Promise<AnswerReflection> {

@@ -13,7 +13,7 @@ export interface ReflectionStreamParts {
   /** Resolves with whoever knows the answers. */
   readonly answers: () => Promise<AnswerReflection>;
   /** Called with each request. False when it is one too many. */
-  readonly admits: (stream: ReflectionStream) => boolean;
+  readonly admits: () => boolean;
   readonly onGone: (stream: ReflectionStream) => void;
 }
 
@@ -24,6 +24,7 @@ export class ReflectionStream implements CallEvents {
   private readonly waiting: Buffer[] = [];
   private received: Buffer[] = [];
   private receivedBytes = 0;
+  private waitingBytes = 0;
   private isAnswering = false;
   private isHalfClosed = false;
   private isOver = false;
@@ -41,14 +42,16 @@ export class ReflectionStream implements CallEvents {
       this.refuse(`request: got more than ${MAX_REQUEST_BYTES} bytes`);
       return;
     }
+    if (!this.call.holds(this.waitingBytes + this.receivedBytes)) return;
     this.received.push(Buffer.from(bytes));
     if (!isLast) return;
     this.waiting.push(Buffer.concat(this.received));
+    this.waitingBytes += this.receivedBytes;
     this.received = [];
     this.receivedBytes = 0;
     if (this.waiting.length > MAX_WAITING)
       this.refuse(`got more than ${MAX_WAITING} requests before an answer was read`);
-    else if (!this.parts.admits(this)) this.refuse('too many requests');
+    else if (!this.parts.admits()) this.refuse('too many requests');
     else void this.answer();
   }
 
@@ -62,11 +65,6 @@ export class ReflectionStream implements CallEvents {
     this.parts.onGone(this);
   }
 
-  /** It waits for its peer to ask: ended, it is gone at once, while an answer that nobody reads stays until its connection ends. */
-  get isIdle(): boolean {
-    return !this.isAnswering;
-  }
-
   /** Ends it with OK: what waits is not answered. */
   end(): void {
     this.leave();
@@ -74,7 +72,7 @@ export class ReflectionStream implements CallEvents {
   }
 
   /** Ends it for more than a peer may have. */
-  refuse(details: string): void {
+  private refuse(details: string): void {
     this.fail({ code: status.RESOURCE_EXHAUSTED, details });
   }
 
@@ -86,6 +84,8 @@ export class ReflectionStream implements CallEvents {
       const answerTo = await this.parts.answers();
       for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
         const message = answerTo(next);
+        this.waitingBytes -= next.length;
+        if (!this.call.holds(this.waitingBytes + this.receivedBytes)) return;
         if (message === undefined) {
           this.fail({
             code: status.INVALID_ARGUMENT,

@@ -1,0 +1,53 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { CitadelCaller } from '../support/citadel-caller.js';
+import { foreignCsr } from '../support/foreign-csr.js';
+import { UNBUNDLED_SIDECERT } from '../support/mesh.js';
+import { RawPeer } from '../support/raw-peer.js';
+import { shortDir } from '../support/short-dir.js';
+import { SidecertProcess } from '../support/sidecert-process.js';
+import { TokenIssuer } from '../support/test-tokens.js';
+
+interface CitadelProcessOptions {
+  readonly hotPath: 'native' | 'js';
+  /** Of the old generation, in MB: what is kept for peers must fit. */
+  readonly maxHeapMb?: number;
+  /** More of the command line. */
+  readonly args?: readonly string[];
+}
+
+/** The resident memory of a process, in MB. (proc_pid_status(5)) */
+export function rssMbOf(pid: number): number {
+  return Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
+/** A Citadel in a process of its own, a caller that it knows, and peers that it does not. */
+export async function serveCitadel(t: Test, { hotPath, maxHeapMb = 256, args = [] }: CitadelProcessOptions) {
+  const directory = shortDir(t);
+  const issuer = new TokenIssuer();
+  const [jwks, roots] = [join(directory, 'jwks.json'), join(directory, 'root.pem')];
+  writeFileSync(jwks, JSON.stringify(issuer.jwks));
+  const citadel = new SidecertProcess(
+    t,
+    [
+      ...['citadel', '--listen', '127.0.0.1:0', '--jwks', jwks, '--token-issuer', issuer.issuer],
+      ...['--root-cert-out', roots, '--hot-path', hotPath, ...args],
+    ],
+    { sidecert: [UNBUNDLED_SIDECERT[0] ?? '', `--max-old-space-size=${maxHeapMb}`, ...UNBUNDLED_SIDECERT.slice(1)] },
+  );
+  await citadel.says('"citadel ready"');
+  const address = /"address":"([^"]+)"/.exec(citadel.err)?.[1] ?? '';
+  const rootPem = readFileSync(roots);
+  const csr = foreignCsr();
+  return {
+    citadel,
+    rssMb: () => rssMbOf(citadel.pid),
+    /** A client of a connection of its own; each call is one certificate. Resolves with the status. */
+    client() {
+      const caller = new CitadelCaller(t, { address, rootPem });
+      return async (): Promise<number> => (await caller.call({ token: await issuer.token(), csr })).code;
+    },
+    peer: () => RawPeer.connectTls(t, { address, rootPem }),
+  };
+}
