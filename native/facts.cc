@@ -81,6 +81,9 @@ constexpr uint8_t kP521[] = {0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3
                              0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23};
 constexpr uint8_t kRsa[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00};
 
+// The same for keys and signatures. (RFC 8410 §3)
+constexpr uint8_t kEd25519[] = {0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70};
+
 // Below: no longer accepted. (NIST SP 800-131A; Envoy refuses such a leaf)
 constexpr size_t kMinRsaBits = 2048;
 
@@ -88,7 +91,7 @@ constexpr size_t kMinRsaBits = 2048;
 constexpr size_t kMaxNumberOctets = 4;
 
 Problem unusualKey(const std::string& got) {
-  return {got, "RSA of at least " + std::to_string(kMinRsaBits) + " bits, P-256, P-384 or P-521"};
+  return {got, "RSA of at least " + std::to_string(kMinRsaBits) + " bits, P-256, P-384, P-521 or Ed25519"};
 }
 
 // Of RSAPublicKey. (RFC 8017 §A.1.1)
@@ -108,7 +111,9 @@ std::optional<size_t> rsaBits(const DerElement& bits) {
 std::optional<Problem> keyProblemOf(View info) {
   const auto parts = sequenceIn(info);
   const View kind = parts && !parts->empty() ? (*parts)[0].raw : View{};
-  if (kind == viewOf(kP256) || kind == viewOf(kP384) || kind == viewOf(kP521)) return std::nullopt;
+  for (const View good : {viewOf(kP256), viewOf(kP384), viewOf(kP521), viewOf(kEd25519)}) {
+    if (kind == good) return std::nullopt;
+  }
   if (kind != viewOf(kRsa)) return unusualKey("a key of another kind or curve");
   const std::optional<size_t> size = parts->size() > 1 ? rsaBits((*parts)[1]) : std::nullopt;
   if (!size) return unusualKey("an RSA key that does not parse");
@@ -128,7 +133,7 @@ bool isGoodPss(View algorithm) {
 // Why peers do not take this signature; `algorithm` is the whole AlgorithmIdentifier.
 std::optional<Problem> signatureProblemOf(View algorithm) {
   for (const View good : {viewOf(kEcdsaSha256), viewOf(kEcdsaSha384), viewOf(kEcdsaSha512), viewOf(kRsaSha256),
-                          viewOf(kRsaSha384), viewOf(kRsaSha512)}) {
+                          viewOf(kRsaSha384), viewOf(kRsaSha512), viewOf(kEd25519)}) {
     if (algorithm == good) return std::nullopt;
   }
   if (isGoodPss(algorithm)) return std::nullopt;
@@ -137,7 +142,7 @@ std::optional<Problem> signatureProblemOf(View algorithm) {
   std::string got = "a signature of another kind";
   if (oid == viewOf(kMd5Rsa)) got = "a signature with MD5";
   if (oid == viewOf(kSha1Rsa) || oid == viewOf(kSha1Ecdsa)) got = "a signature with SHA-1";
-  return Problem{got, "ECDSA or RSA with SHA-256, SHA-384 or SHA-512"};
+  return Problem{got, "Ed25519, or ECDSA or RSA with SHA-256, SHA-384 or SHA-512"};
 }
 
 // The first octet of a BIT STRING, 0 when it has none.
@@ -327,7 +332,7 @@ std::vector<GeneralName> constrainedNamesOf(const Extensions& extensions, View s
   std::vector<GeneralName> names = extensions.names;
   if (name.empty()) return names;
   names.push_back({tag::directoryName, subject});
-  for (const View email : emailsIn(name)) names.push_back({tag::emailName, email});
+  for (const GeneralName& email : emailsIn(name)) names.push_back(email);
   return names;
 }
 

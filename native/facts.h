@@ -30,7 +30,7 @@ constexpr uint8_t crlSign = 0x02;
 struct Extensions {
   // basicConstraints CA:TRUE.
   bool isCa = false;
-  // How many CAs may stand below it, but for self-issued ones.
+  // How many CAs may stand below it.
   std::optional<uint32_t> pathLength;
   // The first octet.
   std::optional<uint8_t> keyUsage;

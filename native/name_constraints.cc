@@ -207,6 +207,7 @@ std::optional<std::string> violation(const NameConstraints& constraints, const s
   const auto& [permitted, excluded] = constraints;
   if (names.size() * (permitted.size() + excluded.size()) > kMaxComparisons) return "more names than can be compared";
   for (const GeneralName& name : names) {
+    if (name.tag == kNoNameTag) return "a mail address that is no IA5String, not permitted";
     bool isFree = true;
     bool isIn = false;
     for (const GeneralName& base : permitted) {

@@ -79,7 +79,7 @@ std::optional<RelativeName> readRelative(View content) {
     const bool isText = value.tag == kUtf8String || value.tag == kPrintableString || value.tag == kT61String ||
                         value.tag == kIa5String;
     Bytes canonical = isText ? canonicalText(value.content) : Bytes(value.raw.data, value.raw.data + value.raw.size);
-    relative.push_back({(*parts)[0].content, value.content, isText, std::move(canonical)});
+    relative.push_back({(*parts)[0].content, value.tag, value.content, isText, std::move(canonical)});
   }
   return relative;
 }
@@ -151,11 +151,12 @@ bool isSameName(const DistinguishedName& one, const DistinguishedName& other) {
   return one.size() == other.size() && isWithin(one, other);
 }
 
-std::vector<View> emailsIn(const DistinguishedName& name) {
-  std::vector<View> emails;
+std::vector<GeneralName> emailsIn(const DistinguishedName& name) {
+  std::vector<GeneralName> emails;
   for (const RelativeName& relative : name) {
     for (const Attribute& attribute : relative) {
-      if (attribute.oid == viewOf(kEmailAddress)) emails.push_back(attribute.value);
+      if (attribute.oid != viewOf(kEmailAddress)) continue;
+      emails.push_back({attribute.tag == kIa5String ? tag::emailName : kNoNameTag, attribute.value});
     }
   }
   return emails;

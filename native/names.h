@@ -28,6 +28,7 @@ std::string textOf(const GeneralName& name);
 // One attribute of a name, as it is compared: text without regard to case, runs of spaces, and kind of string.
 struct Attribute {
   View oid;
+  uint8_t tag;
   View value;
   bool isText;
   Bytes canonical;
@@ -43,8 +44,11 @@ std::optional<DistinguishedName> readName(View name);
 bool isWithin(const DistinguishedName& name, const DistinguishedName& base);
 bool isSameName(const DistinguishedName& one, const DistinguishedName& other);
 
-// The mail addresses in it, which name constraints hold for, too. (RFC 5280 §4.2.1.10)
-std::vector<View> emailsIn(const DistinguishedName& name);
+// A name that cannot be held against constraints.
+constexpr uint8_t kNoNameTag = 0;
+
+// The mail addresses in it, which name constraints hold for, too; one that is no IA5String has kNoNameTag. (RFC 5280 §4.2.1.10)
+std::vector<GeneralName> emailsIn(const DistinguishedName& name);
 
 // As people read it: `O=Example, CN=root`; only the usual attributes.
 std::string textOf(const DistinguishedName& name);

@@ -38,12 +38,15 @@ IssuerPool::IssuerPool(std::vector<Certificate> anchors, std::vector<Certificate
     if (isKnown(anchors_, der) || isKnown(others_, der)) continue;
     others_.push_back(std::make_unique<const Link>(std::move(other)));
   }
-  for (const bool namesItself : {true, false}) {
-    for (const LinkPtr& anchor : anchors_) {
-      if (anchor->namesItself() == namesItself) candidates_.push_back(anchor.get());
-    }
+  for (const LinkPtr& anchor : anchors_) {
+    if (anchor->namesItself()) candidates_.push_back(anchor.get());
   }
-  for (const LinkPtr& other : others_) candidates_.push_back(other.get());
+  for (const LinkPtr& anchor : anchors_) {
+    if (!anchor->namesItself()) candidates_.push_back(anchor.get());
+  }
+  for (const LinkPtr& other : others_) {
+    if (!other->namesItself()) candidates_.push_back(other.get());
+  }
 }
 
 bool IssuerPool::isAnchor(const Link* link) const {

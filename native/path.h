@@ -25,7 +25,8 @@ class Link {
   const std::string& malformed() const { return *std::get_if<1>(&facts_); }
   // Self-signed, and so of no use to a peer that does not have it.
   bool isRoot() const;
-  bool namesItself() const { return facts() != nullptr && facts()->isSelfIssued; }
+  // Names itself as its issuer, by name and key identifier: OpenSSL takes it for self-signed, and only a trust anchor may be.
+  bool namesItself() const { return X509_check_issued(x509(), x509()) == X509_V_OK; }
 
  private:
   Certificate certificate_;
@@ -35,7 +36,8 @@ class Link {
 using LinkPtr = std::unique_ptr<const Link>;
 
 // The certificates that a path may go through, each once, in the order in which they are tried: trust anchors first, of those the
-// ones that name themselves as their issuer, so that a path is as short as can be (RFC 4158 §3.2); then the rest as it came.
+// ones that name themselves as their issuer, so that a path is as short as can be (RFC 4158 §3.2); then the rest as it came,
+// but for certificates that sign themselves: only an anchor may.
 class IssuerPool {
  public:
   // `others` are from anybody; an anchor need not sign itself (RFC 5280 §6.1.1), and stands in the bundle once.

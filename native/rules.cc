@@ -34,14 +34,15 @@ std::optional<Problem> ownProblem(const CertificateFacts& issuer, double nowMs) 
   return problem ? problem : issuer.keyProblem;
 }
 
-// Self-issued certificates do not count. (RFC 5280 §4.2.1.9)
+// Self-issued certificates do not count for names and policies. (RFC 5280 §6.1.3 b, §6.1.4 h)
 size_t countOf(const std::vector<const CertificateFacts*>& issuers) {
   return static_cast<size_t>(
       std::count_if(issuers.begin(), issuers.end(), [](const CertificateFacts* one) { return !one->isSelfIssued; }));
 }
 
+// RFC 5280 §4.2.1.9; Go counts self-issued certificates, too.
 std::optional<Problem> pathLengthProblem(const CertificateFacts& issuer, const Below& below) {
-  const size_t count = countOf(below.issuers);
+  const size_t count = below.issuers.size();
   if (!issuer.pathLength || count <= *issuer.pathLength) return std::nullopt;
   return Problem{"pathlen " + std::to_string(*issuer.pathLength) + " above " + std::to_string(count) + " CAs",
                  "at least so many"};

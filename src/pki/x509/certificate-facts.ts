@@ -27,6 +27,9 @@ export interface CertificateFacts extends Extensions {
   readonly signatureProblem: Problem | undefined;
 }
 
+/** The only kind of string that a mail address may have. (RFC 2985 §5.2.1) */
+const IA5_STRING = 0x16;
+
 const VERSION_3 = Buffer.from([0x02, 0x01, 0x02]);
 
 /** Reads a certificate that OpenSSL has parsed. A `string` says what is malformed. */
@@ -78,6 +81,9 @@ function extensionsOf(fields: readonly DerView[], version: Buffer | undefined): 
 
 function subjectNames(raw: Buffer, subject: readonly RelativeName[]): GeneralName[] {
   if (subject.length === 0) return [];
-  const emails = emailsIn(subject).map((content) => ({ tag: NameTag.email, content }));
+  const emails = emailsIn(subject).map(({ tag, value }) => ({
+    tag: tag === IA5_STRING ? NameTag.email : NameTag.none,
+    content: value,
+  }));
   return [{ tag: NameTag.directory, content: raw }, ...emails];
 }

@@ -5,6 +5,7 @@ import { printable } from './general-name.js';
 interface Attribute {
   /** Hex of the OID's content. */
   readonly oid: string;
+  readonly tag: number;
   readonly value: Buffer;
   readonly canonical: string;
 }
@@ -36,7 +37,7 @@ function readRelative(content: Buffer): RelativeName | undefined {
     if (type?.tag !== DerTag.oid || value === undefined || more.length > 0) return undefined;
     const oid = type.content.toString('hex');
     const text = TEXT_TAGS.has(value.tag) ? `=${canonicalText(value.content)}` : `#${value.raw.toString('hex')}`;
-    return { oid, value: value.content, canonical: `${oid}${text}` };
+    return { oid, tag: value.tag, value: value.content, canonical: `${oid}${text}` };
   });
   return attributes?.every((one) => one !== undefined) ? attributes : undefined;
 }
@@ -60,9 +61,9 @@ export function isSameName(one: readonly RelativeName[], other: readonly Relativ
   return one.length === other.length && isWithin(one, other);
 }
 
-/** The mail addresses in it, which name constraints hold for, too. (RFC 5280 §4.2.1.10) */
-export function emailsIn(name: readonly RelativeName[]): Buffer[] {
-  return name.flatMap((relative) => relative.filter(({ oid }) => oid === EMAIL_ADDRESS).map(({ value }) => value));
+/** The mail addresses in it, with their kinds of string: name constraints hold for them, too. (RFC 5280 §4.2.1.10) */
+export function emailsIn(name: readonly RelativeName[]): { readonly tag: number; readonly value: Buffer }[] {
+  return name.flatMap((relative) => relative.filter(({ oid }) => oid === EMAIL_ADDRESS));
 }
 
 /** As people read it: `O=Example, CN=root`; only the usual attributes. */

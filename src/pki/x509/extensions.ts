@@ -7,7 +7,7 @@ import { type NameConstraints, readNameConstraints } from './name-constraints.js
 export interface Extensions {
   /** basicConstraints CA:TRUE. */
   readonly isCa: boolean;
-  /** How many CAs may stand below it, but for self-issued ones. */
+  /** How many CAs may stand below it. */
   readonly pathLength: number | undefined;
   /** The first octet. */
   readonly keyUsage: number | undefined;

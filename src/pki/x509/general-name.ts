@@ -6,7 +6,8 @@ export interface GeneralName {
   readonly content: Buffer;
 }
 
-export const NameTag = { email: 0x81, dns: 0x82, directory: 0xa4, uri: 0x86, ip: 0x87 } as const;
+/** `none` is for a name that cannot be held against constraints. */
+export const NameTag = { none: 0, email: 0x81, dns: 0x82, directory: 0xa4, uri: 0x86, ip: 0x87 } as const;
 
 const LABELS: Readonly<Record<number, string>> = {
   [NameTag.email]: 'email:',

@@ -2,7 +2,8 @@ import type { Link } from './link.js';
 
 /**
  * The certificates that a path may go through, each once, in the order in which they are tried: trust anchors first, of those the
- * ones that name themselves as their issuer, so that a path is as short as can be (RFC 4158 §3.2); then the rest as it came.
+ * ones that name themselves as their issuer, so that a path is as short as can be (RFC 4158 §3.2); then the rest as it came, but for certificates
+ * that sign themselves: only an anchor may.
  */
 export class IssuerPool {
   readonly candidates: readonly Link[];
@@ -13,16 +14,17 @@ export class IssuerPool {
     others: readonly Link[],
   ) {
     const untrusted = others.filter(
-      (link, index) => ![...anchors, ...others.slice(0, index)].some((known) => known.equals(link)),
+      (link, index) =>
+        !link.namesItself && ![...anchors, ...others.slice(0, index)].some((known) => known.equals(link)),
     );
-    this.candidates = [...anchors.filter(namesItself), ...anchors.filter((link) => !namesItself(link)), ...untrusted];
+    this.candidates = [
+      ...anchors.filter(({ namesItself }) => namesItself),
+      ...anchors.filter(({ namesItself }) => !namesItself),
+      ...untrusted,
+    ];
   }
 
   isAnchor(link: Link): boolean {
     return this.anchors.includes(link);
   }
-}
-
-function namesItself({ facts }: Link): boolean {
-  return typeof facts !== 'string' && facts.isSelfIssued;
 }

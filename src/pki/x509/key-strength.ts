@@ -1,12 +1,12 @@
 import { bitsOf, DerTag, type DerView, sequenceIn } from './der-view.js';
-import { GOOD_CURVES, GOOD_SIGNATURES, MIN_RSA_BITS, RSA_KEY, WEAK_SIGNATURES } from './known-values.js';
+import { GOOD_KEYS, GOOD_SIGNATURES, MIN_RSA_BITS, RSA_KEY, WEAK_SIGNATURES } from './known-values.js';
 import type { Problem } from './problem.js';
 
 /** Why peers do not take this public key; `subjectPublicKeyInfo` is the whole element. */
 export function keyProblem(subjectPublicKeyInfo: Buffer): Problem | undefined {
   const [algorithm, bits] = sequenceIn(subjectPublicKeyInfo) ?? [];
   const kind = algorithm?.raw.toString('hex') ?? '';
-  if (GOOD_CURVES.has(kind)) return undefined;
+  if (GOOD_KEYS.has(kind)) return undefined;
   if (kind !== RSA_KEY) return unusual('a key of another kind or curve');
   const size = rsaBits(bits);
   if (size === undefined) return unusual('an RSA key that does not parse');
@@ -14,7 +14,7 @@ export function keyProblem(subjectPublicKeyInfo: Buffer): Problem | undefined {
 }
 
 function unusual(got: string): Problem {
-  return { got, expected: `RSA of at least ${MIN_RSA_BITS} bits, P-256, P-384 or P-521` };
+  return { got, expected: `RSA of at least ${MIN_RSA_BITS} bits, P-256, P-384, P-521 or Ed25519` };
 }
 
 /** Of RSAPublicKey. (RFC 8017 §A.1.1) */
@@ -33,5 +33,5 @@ export function signatureProblem(algorithm: Buffer): Problem | undefined {
   const [oid] = sequenceIn(algorithm) ?? [];
   const weak = WEAK_SIGNATURES[oid?.content.toString('hex') ?? ''];
   const got = weak === undefined ? 'a signature of another kind' : `a signature with ${weak}`;
-  return { got, expected: 'ECDSA or RSA with SHA-256, SHA-384 or SHA-512' };
+  return { got, expected: 'Ed25519, or ECDSA or RSA with SHA-256, SHA-384 or SHA-512' };
 }

@@ -38,8 +38,12 @@ export const KEY_USAGE = { digitalSignature: 0x80, keyCertSign: 0x04, crlSign: 0
 /** The first octet of a Netscape certificate type. */
 export const NETSCAPE_TYPE = { client: 0x80, server: 0x40 } as const;
 
+/** Its AlgorithmIdentifier is the same for keys and signatures, in hex. (RFC 8410 §3) */
+export const ED25519 = '300506032b6570';
+
 /** Signatures that all verifiers take, as whole AlgorithmIdentifiers in hex. (RFC 5758 §3.2; RFC 4055 §5) */
 export const GOOD_SIGNATURES: ReadonlySet<string> = new Set([
+  ED25519,
   // ECDSA with SHA-256, SHA-384, SHA-512
   '300a06082a8648ce3d040302',
   '300a06082a8648ce3d040303',
@@ -61,8 +65,9 @@ export const WEAK_SIGNATURES: Readonly<Record<string, string>> = {
   '2a8648ce3d0401': 'SHA-1',
 };
 
-/** EC keys on curves that Envoy takes: whole AlgorithmIdentifiers in hex. (RFC 5480 §2.1.1) */
-export const GOOD_CURVES: ReadonlySet<string> = new Set([
+/** Keys of issuers that Envoy, Go and OpenSSL take, but RSA: whole AlgorithmIdentifiers in hex. (RFC 5480 §2.1.1) */
+export const GOOD_KEYS: ReadonlySet<string> = new Set([
+  ED25519,
   '301306072a8648ce3d020106082a8648ce3d030107',
   '301006072a8648ce3d020106052b81040022',
   '301006072a8648ce3d020106052b81040023',

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { type CertificateFacts, readFacts } from './certificate-facts.js';
-import { isIssuedBy, isSignedBy } from './issued-by.js';
+import { isSignedBy } from './issued-by.js';
 
 /** A certificate with what paths are built by, each fact found once. */
 export class Link {
@@ -10,6 +10,7 @@ export class Link {
   /** By issuer. It is a fact for ever, and as costly as the rest of a path together. */
   private readonly signers = new WeakMap<Link, boolean>();
   private isOwnIssuer: boolean | undefined;
+  private isOwn: boolean | undefined;
 
   constructor(readonly certificate: X509Certificate) {
     this.der = certificate.raw;
@@ -18,8 +19,14 @@ export class Link {
 
   /** Self-signed, and so of no use to a peer that does not have it. */
   get isRoot(): boolean {
-    this.isOwnIssuer ??= isIssuedBy(this.certificate, this.certificate);
+    this.isOwnIssuer ??= this.namesItself && isSignedBy(this.certificate, this.certificate);
     return this.isOwnIssuer;
+  }
+
+  /** Names itself as its issuer, by name and key identifier: OpenSSL takes it for self-signed, and only a trust anchor may be. */
+  get namesItself(): boolean {
+    this.isOwn ??= this.certificate.checkIssued(this.certificate);
+    return this.isOwn;
   }
 
   isSignedBy(issuer: Link): boolean {

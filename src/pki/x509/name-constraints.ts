@@ -57,6 +57,7 @@ function isMask(network: Buffer): boolean {
 export function violation({ permitted, excluded }: NameConstraints, names: readonly GeneralName[]): string | undefined {
   if (names.length * (permitted.length + excluded.length) > MAX_COMPARISONS) return 'more names than can be compared';
   for (const name of names) {
+    if (name.tag === NameTag.none) return 'a mail address that is no IA5String, not permitted';
     const fitting = permitted.filter(({ tag }) => tag === name.tag);
     if (fitting.length > 0 && !fitting.some((base) => isPermitted(name, base)))
       return `${nameText(name)} not permitted`;

@@ -69,9 +69,9 @@ function ownProblem(issuer: CertificateFacts, nowMs: number): Problem | undefine
   return usageProblem(issuer) ?? criticalProblem(issuer) ?? issuer.keyProblem;
 }
 
-/** Self-issued certificates do not count. (RFC 5280 §4.2.1.9) */
+/** RFC 5280 §4.2.1.9; Go counts self-issued certificates, too. */
 function pathLengthProblem({ pathLength }: CertificateFacts, { issuers }: Below): Problem | undefined {
-  const count = counted(issuers).length;
+  const count = issuers.length;
   if (pathLength === undefined || count <= pathLength) return undefined;
   return { got: `pathlen ${pathLength} above ${count} CAs`, expected: 'at least so many' };
 }
@@ -96,6 +96,7 @@ export function policyProblem({ policyNeededAfter }: CertificateFacts, { leaf, i
   return { got: 'policyConstraints with requireExplicitPolicy', expected: 'certificatePolicies in all below it' };
 }
 
+/** Self-issued certificates do not count for names and policies. (RFC 5280 §6.1.3 b, §6.1.4 h) */
 function counted(issuers: readonly CertificateFacts[]): readonly CertificateFacts[] {
   return issuers.filter(({ isSelfIssued }) => !isSelfIssued);
 }

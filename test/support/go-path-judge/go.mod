@@ -1,0 +1,3 @@
+module sidecert.test/path-judge
+
+go 1.22
