@@ -48,12 +48,29 @@ Result<Nothing> checkIdentity(const CertificateFacts& leaf, View spiffeId) {
                  leaf.names.empty() ? "none" : textOf(leaf.names), "URI:" + expected + " as the only URI");
 }
 
+// What begins then is within the skew, and a leaf with this end lives for long enough from then on. Of numbers that are
+// none it is false.
+bool isInTime(double atMs, double notAfterMs, const SealRequest& request) {
+  return atMs <= request.nowMs + request.maxAheadMs && atMs + request.minLifeMs <= notAfterMs;
+}
+
 // When the path is to be proved: now, or when a leaf begins that begins a little later. Nothing when the leaf is not
-// valid then, or not for long enough. Of numbers that are none it is nothing, too.
+// valid then, or not for long enough.
 std::optional<double> provedAtMs(const Validity& validity, const SealRequest& request) {
   const double atMs = std::max(request.nowMs, validity.notBeforeMs);
-  if (atMs <= request.nowMs + request.maxAheadMs && atMs + request.minLifeMs <= validity.notAfterMs) return atMs;
-  return std::nullopt;
+  return isInTime(atMs, validity.notAfterMs, request) ? std::optional<double>(atMs) : std::nullopt;
+}
+
+// When the last of the issuers begins, if one begins later than that: a CA whose clock is ahead may have made them all a
+// moment ago.
+std::optional<double> laterMs(const IssuerPool& pool, double atMs, double notAfterMs, const SealRequest& request) {
+  std::optional<double> later;
+  for (const Link* issuer : pool.candidates()) {
+    if (issuer->facts() == nullptr) continue;
+    const double beginsMs = issuer->facts()->validity.notBeforeMs;
+    if (beginsMs > later.value_or(atMs) && isInTime(beginsMs, notAfterMs, request)) later = beginsMs;
+  }
+  return later;
 }
 
 Result<double> checkValidity(const Validity& validity, const SealRequest& request) {
@@ -100,8 +117,16 @@ Result<SealedSvid> sealAny(const SealRequest& request) {
   if (!bundle.ok()) return bundle.failure();
   Bytes trusted = bundleBody(usableAt(bundle.value(), request.nowMs));
   const IssuerPool pool(std::move(bundle.value()), std::move(others));
+  Validity validity = leaf.facts()->validity;
   Result<Issuing> path = PathSearch(pool, atMs.value()).fromLeaf(leaf);
-  if (!path.ok()) return path.failure();
+  if (!path.ok()) {
+    const std::optional<double> later = laterMs(pool, atMs.value(), validity.notAfterMs, request);
+    if (!later) return path.failure();
+    Result<Issuing> second = PathSearch(pool, *later).fromLeaf(leaf);
+    if (!second.ok()) return path.failure();
+    path = std::move(second);
+    validity.notBeforeMs = *later;
+  }
   std::vector<View> shown;
   for (const Link* issuer : shownIssuers(path.value())) shown.push_back(issuer->der());
   Result<std::string> serial = serialOf(leaf.x509());
@@ -109,7 +134,7 @@ Result<SealedSvid> sealAny(const SealRequest& request) {
   const Bytes shownPem = pemOf(shown);
   Result<SecretBytes> body = bodyWithKey(leaf.der(), viewOf(shownPem), request);
   if (!body.ok()) return body.failure();
-  return SealedSvid{std::move(body.value()), std::move(trusted), std::move(serial.value()), leaf.facts()->validity};
+  return SealedSvid{std::move(body.value()), std::move(trusted), std::move(serial.value()), validity};
 }
 
 std::optional<SealedSvid> sealPlain(const SealRequest& request, const Curves& curves, IssuersCache& cache) {

@@ -87,8 +87,8 @@ export interface SealRequest {
   /** The leaf must stay valid for at least this long, from `nowMs` or from when it begins. */
   readonly minLifeMs: number;
   /**
-   * How long after `nowMs` the leaf may begin: its CA has another clock. The chain is then proved for that moment. 0
-   * unless given.
+   * How long after `nowMs` the leaf and its issuers may begin: their CA has another clock. The path is then proved for that
+   * moment. 0 unless given.
    */
   readonly maxAheadMs?: number;
   /** `pkcs8` unless given. */
@@ -106,7 +106,7 @@ export interface SealedSvid {
   readonly bundleBody: Buffer;
   /** Lower-case hex without separators, as `openssl x509 -serial` in lower case. */
   readonly serial: string;
-  /** Epoch milliseconds. */
+  /** From when on peers can verify it, epoch milliseconds: that of the leaf, or of an issuer that begins later than now. */
   readonly notBeforeMs: number;
   /** Epoch milliseconds. */
   readonly notAfterMs: number;

@@ -231,6 +231,29 @@ for (const implementation of IMPLEMENTATIONS) {
       );
     });
 
+    t.test('an issuer of a clock that is ahead of ours is taken for the moment when it begins', async (t) => {
+      const begins = NOW_MS + 60_000;
+      const late = { isCa: true, notBeforeMs: begins } as const;
+      const lateRoot = { bundlePem: pem(certificate({ ...root, ...late })) };
+      const lateMiddle = { chainPem: pem(leaf, certificate({ ...middle, ...late, issuer: root })) };
+      for (const changes of [lateRoot, lateMiddle, { ...lateRoot, ...lateMiddle }]) {
+        const code = (more: Partial<SealRequest>) => codeOf(() => seal(request({ ...changes, ...more })));
+        t.equal(seal(request({ ...changes, maxAheadMs: 60_000 })).notBeforeMs, begins);
+        t.equal(code({}), 'ERR_SVID_UNTRUSTED');
+        t.equal(code({ maxAheadMs: 59_999 }), 'ERR_SVID_UNTRUSTED');
+        t.equal(
+          code({ maxAheadMs: 60_000, minLifeMs: HOUR_MS - 59_999 }),
+          'ERR_SVID_UNTRUSTED',
+          'its life begins then',
+        );
+      }
+      const both = pem(rootCertificate, certificate({ keys: ecKeys(), subject: 'other', ...late }));
+      t.ok(
+        seal(request({ maxAheadMs: 60_000, bundlePem: both })).notBeforeMs < NOW_MS,
+        'a root of no concern delays nothing',
+      );
+    });
+
     for (const { name, code, changes } of refused) {
       t.test(`${name} is refused with ${code}`, async (t) =>
         t.equal(

@@ -18,7 +18,7 @@ import type { SealedSvid, SealRequest } from '../hot-path.js';
 import { encodeCertificateSecret } from '../secret-codec.js';
 import { KnownIssuers } from './known-issuers.js';
 import { isPlainKeyOf } from './plain-key.js';
-import { provedAtMs } from './validity.js';
+import { checkValidity, type Moments, momentsOf } from './validity.js';
 
 /** Four RSA-8192 certificates in PEM are 20 kB; the TLS record layer is not the place for more than this. */
 const MAX_CHAIN_BYTES = 128 * 1024;
@@ -38,20 +38,30 @@ export function seal(request: SealRequest, issuers = new KnownIssuers()): Sealed
   const facts = factsOf(leaf);
   checkIdentity(facts, spiffeId);
   checkProfile(facts);
-  const atMs = provedAtMs(facts, request);
+  checkValidity(facts, request);
   const bundle = issuers.bundle(request.bundlePem);
-  const path = new PathSearch(new IssuerPool(bundle.anchors, others), atMs).fromLeaf(leaf);
-  if (path.kind === 'none') throw refused('ERR_SVID_UNTRUSTED', path.why.what, path.why);
+  const pool = new IssuerPool(bundle.anchors, others);
+  const { issuers: path, atMs } = findPath(leaf, pool, momentsOf(facts, pool, request));
   // One block per certificate, made anew from DER: nothing of the CA's own text reaches Envoy.
-  const shown = [leaf, ...shownIssuers(path.issuers)];
+  const shown = [leaf, ...shownIssuers(path)];
   const chainPem = Buffer.concat(shown.map(({ der }) => encodePem('CERTIFICATE', der)));
   return {
     certificateBody: certificateSecret(chainPem, request),
     bundleBody: copyOf(bundle.secretAt(request.nowMs)),
     serial: leaf.certificate.serialNumber.toLowerCase(),
-    notBeforeMs: facts.notBeforeMs,
+    notBeforeMs: atMs > request.nowMs ? atMs : facts.notBeforeMs,
     notAfterMs: facts.notAfterMs,
   };
+}
+
+/** The issuers of a leaf at the first of these moments at which it has any. @throws IdentityError `ERR_SVID_UNTRUSTED`. */
+function findPath(leaf: Link, pool: IssuerPool, moments: Moments): { issuers: readonly Link[]; atMs: number } {
+  const [first, later] = moments;
+  const found = new PathSearch(pool, first).fromLeaf(leaf);
+  if (found.kind === 'found') return { issuers: found.issuers, atMs: first };
+  const second = later === undefined ? found : new PathSearch(pool, later).fromLeaf(leaf);
+  if (second.kind === 'found' && later !== undefined) return { issuers: second.issuers, atMs: later };
+  throw refused('ERR_SVID_UNTRUSTED', found.why.what, found.why);
 }
 
 function certificateSecret(chainPem: Buffer, { privateKey, keyForm }: SealRequest): Buffer {
