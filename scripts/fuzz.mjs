@@ -23,7 +23,7 @@ const { values, positionals } = parseArgs({
 
 /** In a process of its own, so that the memory of one is not counted as another's. */
 function fuzzHere(target, { runs, seed, from }) {
-  const args = ['--expose-gc', 'build/test/fuzz/main.js', target, runs, seed, from];
+  const args = ['build/test/fuzz/main.js', target, runs, seed, from];
   const child = spawn(process.execPath, args, { stdio: 'inherit' });
   return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 }

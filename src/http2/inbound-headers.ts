@@ -44,7 +44,8 @@ export class InboundHeaders {
     const fields = this.decode(block.bytes);
     const { fieldsRead } = this.decoder;
     const cost = costOfBlock(block.bytes.length, fieldsRead);
-    this.guard.charge(cost, cost + Cost.event + fieldsRead);
+    // A Huffman code of 64 octets takes about as long as a field.
+    this.guard.charge(cost, cost + Cost.event + fieldsRead + (block.bytes.length >>> 6));
     if (type === Frame.headers && dependsOnItself(flags, streamId, bytes, start)) this.streams.refuse(streamId);
     const stream = this.streams.get(streamId);
     if (stream !== undefined) this.streams.takeTrailers(stream, block, fields);

@@ -1,4 +1,5 @@
 import { seededRandom } from '../support/prng.js';
+import { usedMemoryMb } from '../support/used-memory.js';
 import type { Fault, FuzzSession, FuzzTarget } from './target.js';
 
 export interface FuzzPlan {
@@ -55,7 +56,7 @@ export async function runFuzz(target: FuzzTarget, { runs, seed, from = 0, onProg
     if (fault !== undefined) fault = `run ${number} of seed ${seed}: ${fault}`;
     if ((done + 1) % every !== 0) continue;
     onProgress?.(done + 1);
-    const usedMb = memoryMb();
+    const usedMb = usedMemoryMb();
     warmMb ??= usedMb;
     grownMb = Math.max(grownMb, usedMb - warmMb);
     if (grownMb > target.maxGrownMb) {
@@ -85,10 +86,4 @@ async function fastestOf(session: FuzzSession, seed: number, number: number): Pr
     fastestMs = Math.min(fastestMs, (user + system) / 1000);
   }
   return fastestMs;
-}
-
-function memoryMb(): number {
-  globalThis.gc?.();
-  const { heapUsed, external } = process.memoryUsage();
-  return (heapUsed + external) / 2 ** 20;
 }

@@ -3,6 +3,7 @@ import t from 'tap';
 import { ErrorCode, encodeHeaders, Frame } from '../../src/http2/index.js';
 import { MemoryClient } from '../http2/asked.js';
 import { codeOf } from '../support/raw-frames.js';
+import { usedMemoryMb } from '../support/used-memory.js';
 import { FLOODED } from './flooded.js';
 import { PingWatch } from './ping-watch.js';
 
@@ -27,11 +28,6 @@ const blocks = [
   },
 ];
 
-const heapMb = (): number => {
-  globalThis.gc?.();
-  return process.memoryUsage().heapUsed / 2 ** 20;
-};
-
 for (const { name: who, serve } of FLOODED) {
   for (const { name, block, end } of blocks) {
     t.test(
@@ -40,7 +36,7 @@ for (const { name: who, serve } of FLOODED) {
         const served = await serve(t);
         const flooder = await served.peer();
         const pings = await PingWatch.start(served);
-        const beforeMb = heapMb();
+        const beforeMb = usedMemoryMb();
         for (let count = 0; count < 12 && !flooder.isClosed; count += 1) {
           flooder.send(encodeHeaders(1 + 2 * count, block, 16_384, true));
           await nextTurn();
@@ -50,7 +46,7 @@ for (const { name: who, serve } of FLOODED) {
         const newcomer = await served.peer();
         await newcomer.ping();
         await pings.wasNeverKeptWaiting(t);
-        const grownMb = heapMb() - beforeMb;
+        const grownMb = usedMemoryMb() - beforeMb;
         t.ok(grownMb < 20, `heap grew by ${grownMb.toFixed(1)} MB`);
       },
     );
