@@ -1,5 +1,4 @@
-import { ADDRCONFIG, type LookupAddress } from 'node:dns';
-import { lookup } from 'node:dns/promises';
+import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import { checkServerIdentity, connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls';
 import { TLS_PARAMETERS } from '../tls-parameters.js';
@@ -17,7 +16,11 @@ export interface DialNetwork {
 
 /** Only families that this machine has are asked for, as Node does itself; the order is that of the system. (RFC 6724) */
 export const SYSTEM_NETWORK: DialNetwork = {
-  lookup: (host) => lookup(host, { all: true, order: 'verbatim', hints: ADDRCONFIG }),
+  lookup(host) {
+    // Loaded here: an agent whose CA is an address never needs it.
+    const { ADDRCONFIG, promises } = process.getBuiltinModule('node:dns');
+    return promises.lookup(host, { all: true, order: 'verbatim', hints: ADDRCONFIG });
+  },
   after(delayMs, fire) {
     const timer = setTimeout(fire, delayMs);
     return () => clearTimeout(timer);
