@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IdentityError, wrapError } from '../errors/index.js';
+import { makeDirectory } from '../small-files/index.js';
 
 /** What a CA directory holds. */
 export interface AuthorityFiles {
@@ -130,7 +131,7 @@ async function entriesOf(directory: string): Promise<string[]> {
  */
 export async function writeAuthorityFiles(directory: string, files: AuthorityFiles): Promise<boolean> {
   try {
-    await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
+    await makeDirectory(directory, DIRECTORY_MODE);
     const [key, ...certificates] = WRITTEN;
     const pathOf = (part: Part): string => join(directory, ISTIO_FILES[part]);
     if (!(await isNewlyWritten(pathOf(key.part), files[key.part], key.mode))) return false;

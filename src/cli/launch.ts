@@ -14,10 +14,19 @@ import { setV8Flags } from './v8-flags.js';
 const name = process.argv[2] === 'agent' ? 'agent' : 'commands';
 const filename = join(__dirname, `${name}.js`);
 // Bundles are ASCII, which costs half the memory when it is read as such.
-const script = new Script(Module.wrap(readFileSync(filename, 'latin1')), { filename, ...cache() });
+const script = new Script(Module.wrap(bundle()), { filename, ...cache() });
 setV8Flags(process.argv[2]);
 const module = { exports: {} };
 script.runInThisContext()(module.exports, createRequire(filename), module, filename, __dirname);
+
+function bundle(): string {
+  try {
+    return readFileSync(filename, 'latin1');
+  } catch (error) {
+    process.stderr.write(`sidecert: the program is not whole: ${(error as Error).message}\n`);
+    process.exit(1);
+  }
+}
 
 function cache(): { cachedData?: Buffer } {
   try {

@@ -77,9 +77,10 @@ async function run<S extends Schema>(
   }
 }
 
-/** An error that we know speaks for itself; of any other the stack is what helps. */
+/** An error that we know speaks for itself, and so does one of the system; of any other the stack is what helps. */
 function failed(name: string, error: unknown): number {
   if (error instanceof IdentityError) complain(name, `${error.code}: ${error.message}`);
+  else if (error instanceof Error && 'syscall' in error) complain(name, error.message);
   else complain(name, error instanceof Error ? (error.stack ?? error.message) : String(error));
   return Exit.failed;
 }

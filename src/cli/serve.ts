@@ -2,27 +2,34 @@ import type { AppContext, RunningApp } from '../app/index.js';
 import { createJsonLogger, Field, type Logger, type LogLevel } from '../telemetry/index.js';
 import { ENDING_SIGNALS } from './ending-signals.js';
 import { Exit, logOutput, nodeFlags } from './process.js';
+import { watchWorkingDirectory } from './surroundings.js';
 
 /** What a shutdown may take, so that the process has gone before Kubernetes or a user loses patience. */
 const SHUTDOWN_LIMIT_MS = 4500;
 
 /**
  * Runs a long-lived command: starts it, waits for a signal that ends processes, ends it cleanly. Resolves with the exit code.
- * A second signal, or a shutdown that takes longer than 4.5 s, ends the process at once.
+ * A second signal ends the process at once, and so do 4.5 s after the first one, also when the start has not come to its end.
  */
 export async function serve(logLevel: LogLevel, start: (context: AppContext) => Promise<RunningApp>): Promise<number> {
   const logger = createJsonLogger({ level: logLevel, write: logOutput(), now: Date.now });
   surviveNothing(logger);
-  const stopped = firstSignal();
-  const app = await start({ logger, now: Date.now, random: Math.random, nodeFlags: nodeFlags() });
-  const signal = await stopped;
-  logger.info('shutting down', { [Field.signal]: signal });
-  const limit = setTimeout(() => {
-    logger.error('shutdown took too long', { [Field.durationMs]: SHUTDOWN_LIMIT_MS });
-    process.exit(Exit.failed);
-  }, SHUTDOWN_LIMIT_MS);
-  await app.close();
-  clearTimeout(limit);
+  watchWorkingDirectory(logger);
+  let limit: NodeJS.Timeout | undefined;
+  const stopped = firstSignal().then((signal) => {
+    logger.info('shutting down', { [Field.signal]: signal });
+    limit = setTimeout(() => {
+      logger.error('shutdown took too long', { [Field.durationMs]: SHUTDOWN_LIMIT_MS });
+      process.exit(Exit.failed);
+    }, SHUTDOWN_LIMIT_MS);
+  });
+  try {
+    const app = await start({ logger, now: Date.now, random: Math.random, nodeFlags: nodeFlags() });
+    await stopped;
+    await app.close();
+  } finally {
+    clearTimeout(limit);
+  }
   logger.info('stopped');
   return Exit.ok;
 }

@@ -1,8 +1,8 @@
-import { chmod, lstat, mkdir, mkdtemp, rename, rm, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdtemp, rename, rm, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { IdentityError } from '../errors/index.js';
-import { pathError, systemReason } from '../small-files/index.js';
+import { makeDirectory, pathError, systemReason } from '../small-files/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 import { directoriesUpwards, foreignWriter } from './socket-directory.js';
 
@@ -51,8 +51,9 @@ export async function claimSocketPath(path: string, options: ClaimOptions = {}):
 }
 
 /**
- * Runs `bind` with a path inside a fresh private directory (0700) beside `path`, whose parent is made where it is missing, gives the new socket its final `mode`
- * there, and only then renames it into place: at no time can anybody reach it with wrong permissions.
+ * Runs `bind` with a path inside a fresh private directory (0700) beside `path`, whose parent is made where it is missing; gives
+ * the new socket its final `mode` there, and only then renames it into place: at no time can anybody reach it with wrong
+ * permissions.
  * @returns what the file is known by from now on.
  */
 export async function publishSocket(
@@ -60,7 +61,7 @@ export async function publishSocket(
   mode: number,
   bind: (temporaryPath: string) => Promise<void>,
 ): Promise<FileIdentity> {
-  await mkdir(dirname(path), { recursive: true, mode: PARENT_MODE });
+  await makeDirectory(dirname(path), PARENT_MODE);
   // Not by join, which would take the dot away and put the directory beside the parent.
   const privateDirectory = await mkdtemp(`${dirname(path)}/.`);
   try {
@@ -107,7 +108,7 @@ function checkLength(path: string): void {
  */
 async function whoMayReplace(directory: string): Promise<string | undefined> {
   try {
-    await mkdir(directory, { recursive: true, mode: PARENT_MODE });
+    await makeDirectory(directory, PARENT_MODE);
     return foreignWriter(await directoriesUpwards(directory), process.geteuid?.() ?? 0);
   } catch (cause) {
     throw pathError('ERR_SOCKET_INVALID', `socket directory ${directory}`, cause, 'one that can be made or used');

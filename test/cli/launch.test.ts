@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import Module from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,3 +31,14 @@ for (const { name, spoil } of cases) {
     t.match(stdout, /--token-source/);
   });
 }
+
+t.test('a program that is not whole says so', async (t) => {
+  const dist = t.testdir();
+  cpSync(DIST, dist, { recursive: true });
+  rmSync(join(dist, 'agent.js'));
+  const { status, stderr } = spawnSync(process.execPath, [join(dist, 'sidecert.js'), 'agent', '--help'], {
+    encoding: 'utf8',
+  });
+  t.equal(status, 1);
+  t.match(stderr, /^sidecert: the program is not whole: ENOENT: .*agent\.js'\n$/);
+});

@@ -9,8 +9,10 @@ import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { TestCa } from '../support/test-ca.js';
 
+t.setTimeout(100_000);
+
 /** An agent whose CA is away, up to its ready line. */
-async function startAgent(t: Test, { env = {}, level = 'info' } = {}) {
+async function startAgent(t: Test, { env = {}, level = 'info', ready = '"agent ready"' } = {}) {
   const directory = shortDir(t);
   const [socket, root] = [join(directory, 's'), join(directory, 'root.pem')];
   await writeFile(root, TestCa.root().certificatePem);
@@ -22,7 +24,7 @@ async function startAgent(t: Test, { env = {}, level = 'info' } = {}) {
     ],
     { sidecert, env },
   );
-  await agent.says('"agent ready"');
+  await agent.says(ready);
   return { agent, socket };
 }
 
@@ -77,6 +79,20 @@ for (const [first, second] of [
     },
   );
 }
+
+t.test('a start that does not come to its end is ended by a signal as well', { timeout: 60_000 }, async (t) => {
+  const hang = `
+    import files from 'node:fs/promises';
+    import { syncBuiltinESMExports } from 'node:module';
+    files.mkdtemp = () => new Promise(() => {});
+    syncBuiltinESMExports();`;
+  const preload = `data:text/javascript;base64,${Buffer.from(hang).toString('base64')}`;
+  const env = { NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import ${preload}` };
+  const { agent } = await startAgent(t, { env, ready: '"hot path chosen"' });
+  agent.kill('SIGTERM');
+  t.equal(await agent.ended, 1);
+  t.match(agent.err, /"shutting down".*"shutdown took too long"/s);
+});
 
 t.test('an error that nobody has caught is logged, and ends the agent with code 1', async (t) => {
   const planted = "process.on('SIGUSR2', () => { throw new Error('planted') })";

@@ -7,7 +7,7 @@ import type { CertificateIssuer } from '../../identity/index.js';
 import { openFileLimit, optimiseSooner } from '../../platform/index.js';
 import { addHealthMethods, addReflectionMethods, createFramedServer, listenUnix } from '../../rpc/index.js';
 import { createSdsServer, MAX_REQUEST_BYTES, restHandler, type SdsStatus, type SecretSource } from '../../sds/index.js';
-import type { MetricRegistry } from '../../telemetry/index.js';
+import { Field, type Logger, type MetricRegistry } from '../../telemetry/index.js';
 import { addressText } from '../address-text.js';
 import type { AppContext } from '../running-app.js';
 import { VERSION } from '../version.js';
@@ -34,6 +34,9 @@ const STREAMS = { max: 50_000, maxStrangers: 40_000, maxPerStranger: 25_000 };
 
 /** Open files for all but Envoys: the CA, threads, token files, the connection that is refused. */
 const OTHER_FILES = 128;
+
+/** A gateway of Envoy alone may have as many. Every common limit of open files leaves room for more. */
+const FEW_CONNECTIONS = 512;
 
 /** Thousands of Envoys are sent away over this time: each comes back within half a second, to whoever serves then. */
 const SPREAD_MS = 1000;
@@ -94,7 +97,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     maxReceiveBytes: MAX_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
     calls: STREAMS,
-    maxConnections: Math.max(1, Math.min(config.maxConnections, openFileLimit() - OTHER_FILES)),
+    maxConnections: connectionLimit(config.maxConnections, logger),
     allowedUids: allowedUids(config, options.hotPath),
   });
   const sds = createSdsServer({
@@ -137,6 +140,17 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
       await server.close(DRAIN_MS);
     },
   };
+}
+
+/** As many as are wanted, as far as the limit of open files goes. */
+function connectionLimit(wanted: number, logger: Logger): number {
+  const room = openFileLimit() - OTHER_FILES;
+  if (room >= wanted) return wanted;
+  const limit = Math.max(1, room);
+  if (limit < FEW_CONNECTIONS) {
+    logger.warn('limit of open files leaves room for few connections', { [Field.connections]: limit });
+  }
+  return limit;
 }
 
 /** What the socket serves to HTTP/1.1: nothing, unless it is configured to. */

@@ -1,0 +1,28 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/**
+ * Makes a directory and those above it where they are missing; one that is there is left as it is. That of Node.js
+ * (`recursive`) tries without end where the system knows of no new directories, as in /proc.
+ * @throws what `mkdir` does: a file is in the way, for one.
+ */
+export async function makeDirectory(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path, { mode });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await isDirectory(path))) return;
+    const above = dirname(path);
+    // ENOENT below a directory that is there: to try once more would be of no use.
+    if (code !== 'ENOENT' || above === path || (await isDirectory(above))) throw error;
+    await makeDirectory(above, mode);
+    await makeDirectory(path, mode);
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (state) => state.isDirectory(),
+    () => false,
+  );
+}
