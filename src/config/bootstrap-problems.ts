@@ -1,5 +1,6 @@
-import { isIPv6, SocketAddress } from 'node:net';
+import { isIPv6 } from 'node:net';
 import type { BootstrapConfig } from './bootstrap-options.js';
+import { canonicalHost } from './envoy-address.js';
 import type { HostPort } from './kinds.js';
 
 /** Addresses of all interfaces, which leave no room beside them on their port. */
@@ -71,10 +72,9 @@ function overlap(one: HostPort, other: HostPort): boolean {
   return first === second || ALL_INTERFACES.includes(first) || ALL_INTERFACES.includes(second);
 }
 
-/** The shortest form of an IPv6 address, of the many that it has. (RFC 5952) */
+/** As the application is given, too. */
 function canonical(host: string): string {
-  if (host === 'localhost') return '127.0.0.1';
-  return isIPv6(host) ? new SocketAddress({ address: host, family: 'ipv6' }).address : host;
+  return host === 'localhost' ? '127.0.0.1' : canonicalHost(host);
 }
 
 function textOf({ host, port }: HostPort): string {

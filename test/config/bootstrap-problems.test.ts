@@ -19,7 +19,16 @@ const addresses = [
   { args: outbound('localhost:15001'), problem: /^--outbound: got "localhost:15001", expected an IP address/ },
   { args: [...inbound('[::1]:1'), '--admin=localhost:1'], problem: /^--admin: got "localhost:1", expected an IP add/ },
   { args: inbound('[::1]:1', 'localhost:0'), problem: /^--app: got "localhost:0", expected .* port from 1 to 65535/ },
-  { args: inbound('::1:15006'), problem: /^--inbound: got "::1:15006", expected an IP address \(an IPv6 one in brack/ },
+  {
+    args: inbound('[::ffff:127.0.0.1]:7'),
+    problem: /^--inbound: got "\[::ffff:127.0.0.1\]:7", expected an IP address to/,
+  },
+  { args: inbound('[0:0:0:0:0:FFFF:7f00:1]:7'), problem: /^--inbound: got/ },
+  { args: inbound('[fe80::1]:7'), problem: /^--inbound: got/ },
+  { args: inbound('[ff02::1]:7'), problem: /^--inbound: got/ },
+  { args: inbound('239.1.2.3:7'), problem: /^--inbound: got/ },
+  { args: inbound('255.255.255.255:7'), problem: /^--inbound: got/ },
+  { args: inbound('::1:15006'), problem: /^--inbound: got "::1:15006", expected an IP address to listen on \(an IPv6/ },
 ];
 for (const { args, problem } of addresses) {
   t.test(`${args.join(' ')} is refused`, async (t) => {
