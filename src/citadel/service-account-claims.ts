@@ -1,5 +1,5 @@
 import { IdentityError } from '../errors/index.js';
-import { numericDateMs } from '../service-account/index.js';
+import { membersOf, numericDateMs } from '../service-account/index.js';
 import { SpiffeId, type TrustDomain } from '../spiffe/index.js';
 import type { AuthenticatedWorkload } from './authenticator.js';
 
@@ -36,10 +36,10 @@ const SERVICE_ACCOUNT = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9](
  */
 export function readWorkload(claims: VerifiedClaims, { trustDomain, binding }: WorkloadOptions): AuthenticatedWorkload {
   const { namespace, serviceAccount } = parseSubject(claims.sub);
-  const bound = record(claims['kubernetes.io']);
+  const bound = membersOf(claims['kubernetes.io']);
   agree('kubernetes.io/namespace', bound.namespace, namespace);
-  agree('kubernetes.io/serviceaccount/name', record(bound.serviceaccount).name, serviceAccount);
-  const { name: podName, uid } = record(bound.pod);
+  agree('kubernetes.io/serviceaccount/name', membersOf(bound.serviceaccount).name, serviceAccount);
+  const { name: podName, uid } = membersOf(bound.pod);
   if (binding === 'pod') {
     named('kubernetes.io/pod/name', podName);
     named('kubernetes.io/pod/uid', uid);
@@ -76,8 +76,4 @@ function refused(claim: string, value: unknown, expected: string): IdentityError
 /** A claim's value as a message may show it. */
 export function quoted(value: unknown): string {
   return (JSON.stringify(value) ?? 'nothing').slice(0, 200);
-}
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }

@@ -1,5 +1,5 @@
 import { IdentityError } from '../errors/index.js';
-import { numericDateMs } from '../service-account/index.js';
+import { numericDateMs, readClaims } from '../service-account/index.js';
 import { quoted, type VerifiedClaims } from './service-account-claims.js';
 import { malformed, refused } from './signed-token.js';
 
@@ -25,7 +25,8 @@ const START_LEEWAY_MS = 60_000;
  * @throws IdentityError `ERR_TOKEN_EXPIRED`, `ERR_TOKEN_REFUSED`, `ERR_TOKEN_MALFORMED`. Claims may be quoted: they are genuine.
  */
 export function checkClaims(payload: string, { issuers, audiences }: ExpectedClaims, nowMs: number): VerifiedClaims {
-  const claims = parse(payload);
+  const claims: VerifiedClaims | undefined = readClaims(payload);
+  if (claims === undefined) throw malformed('its payload is no JSON object in UTF-8');
   const { iss, aud, exp, nbf, iat } = claims;
   if (typeof iss !== 'string' || !issuers.includes(iss)) {
     throw wrongClaim('iss', iss, issuers.length === 1 ? `${issuers[0]}` : `one of ${issuers.join(', ')}`);
@@ -52,20 +53,6 @@ function timeOf(claim: string, value: unknown): number {
   const timeMs = numericDateMs(value);
   if (timeMs === undefined) throw wrongClaim(claim, value, 'a time in seconds since 1970');
   return timeMs;
-}
-
-function parse(payload: string): VerifiedClaims {
-  let claims: unknown;
-  try {
-    claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-  } catch {
-    // Without the cause: JSON.parse quotes what it was given.
-    throw malformed('its payload is no JSON');
-  }
-  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) {
-    throw malformed('its payload is no JSON object');
-  }
-  return claims;
 }
 
 function wrongClaim(claim: string, value: unknown, expected: string): IdentityError {

@@ -1,5 +1,5 @@
 import { type ErrorCode, IdentityError } from '../errors/index.js';
-import { numericDateMs, splitCompactJwt } from '../service-account/index.js';
+import { type Claims, membersOf, numericDateMs, readClaims, splitCompactJwt } from '../service-account/index.js';
 
 /** A projected token is 1 to 2 kB; 32 kB is above any that a real issuer makes and fits into HTTP/2 header limits. */
 const MAX_TOKEN_BYTES = 32 * 1024;
@@ -62,11 +62,12 @@ export function parseServiceAccountToken(token: Buffer, nowMs: number): TokenCla
   }
   const parts = splitCompactJwt(token.toString('latin1'));
   if (parts === undefined) throw malformed('got no three canonical base64url parts, expected a JWT in compact form');
-  const claims = parseClaims(parts.payload);
+  const claims = readClaims(parts.payload);
+  if (claims === undefined) throw malformed('its payload is no JSON object in UTF-8');
   const expiresAtMs = expiryOf(claims.exp);
   if (expiresAtMs !== undefined && expiresAtMs <= nowMs) throw expired(expiresAtMs, nowMs);
   const subject = typeof claims.sub === 'string' ? claims.sub : undefined;
-  return { expiresAtMs, subject, boundTo: boundTo(record(claims['kubernetes.io'])) };
+  return { expiresAtMs, subject, boundTo: boundTo(membersOf(claims['kubernetes.io'])) };
 }
 
 /** A token without `exp` does not expire; one that cannot be read must not pass for that. */
@@ -77,25 +78,9 @@ function expiryOf(exp: unknown): number | undefined {
   return expiresAtMs;
 }
 
-function boundTo(claims: Readonly<Record<string, unknown>>): BoundTo {
+function boundTo(claims: Claims): BoundTo {
   const { namespace, serviceaccount, pod } = claims;
-  return { namespace, serviceAccount: record(serviceaccount).name, podUid: record(pod).uid };
-}
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
-}
-
-function parseClaims(payload: string): { exp?: unknown; sub?: unknown; 'kubernetes.io'?: unknown } {
-  let claims: unknown;
-  try {
-    claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-  } catch {
-    // Without the cause: JSON.parse quotes what it was given.
-    throw malformed('its payload is no JSON');
-  }
-  if (typeof claims !== 'object' || claims === null) throw malformed('its payload is no JSON object');
-  return claims;
+  return { namespace, serviceAccount: membersOf(serviceaccount).name, podUid: membersOf(pod).uid };
 }
 
 function expired(expiresAtMs: number, nowMs: number): IdentityError {

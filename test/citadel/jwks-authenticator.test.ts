@@ -199,6 +199,11 @@ for (const { name, claims } of podless) {
 const encode = (part: unknown): string => Buffer.from(JSON.stringify(part)).toString('base64url');
 const unsigned = (header: unknown): string => `${encode(header)}.${encode(issuer.claims())}`;
 
+function signLatin1(payload: string): string {
+  const content = `${encode({ alg: 'ES256', kid: issuer.kid })}.${Buffer.from(payload, 'latin1').toString('base64url')}`;
+  return `${content}.${issuer.signJws(content).toString('base64url')}`;
+}
+
 /** The classic confusion: the public key, which everybody has, as the secret of an HMAC. */
 function hmacByPublicKey(): string {
   const content = unsigned({ alg: 'HS256', kid: issuer.kid });
@@ -295,6 +300,18 @@ const wrongForms: { name: string; token: () => string | Promise<string>; want: s
     token: () => issuer.signText('not json'),
     want: 'ERR_TOKEN_MALFORMED',
     says: /malformed/,
+  },
+  {
+    name: 'whose payload is not UTF-8, in a name that a replacement would change',
+    token: () => signLatin1(JSON.stringify({ ...issuer.claims(), extra: '\xff' })),
+    want: 'ERR_TOKEN_MALFORMED',
+    says: /no JSON object in UTF-8/,
+  },
+  {
+    name: 'whose payload is a list',
+    token: () => issuer.signText('[]'),
+    want: 'ERR_TOKEN_MALFORMED',
+    says: /no JSON object/,
   },
   {
     name: 'of a megabyte',

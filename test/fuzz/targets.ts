@@ -6,4 +6,5 @@ export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   frames: async () => (await import('./frames.js')).frames,
   answers: async () => (await import('./answers.js')).answers,
   'http2-diff': async () => (await import('./http2-diff.js')).http2Diff,
+  tokens: async () => (await import('./tokens.js')).tokens,
 };

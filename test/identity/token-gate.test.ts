@@ -178,6 +178,8 @@ t.test('what is no token never reaches the CA', async (t) => {
     // Other spellings of the same octets: each would be another token to us.
     ['e30.eyJleHAiOjF9.c2lnbh', 'ERR_TOKEN_MALFORMED'],
     ['e31.e30.c2ln', 'ERR_TOKEN_MALFORMED'],
+    // Its payload is not UTF-8.
+    [`e30.${Buffer.from('{"a":"\xff"}', 'latin1').toString('base64url')}.c2ln`, 'ERR_TOKEN_MALFORMED'],
     ['e30.e31.c2ln', 'ERR_TOKEN_MALFORMED'],
     // exp is a text, and beyond all numbers.
     [`e30.${Buffer.from('{"exp":"never"}').toString('base64url')}.c2ln`, 'ERR_TOKEN_MALFORMED'],

@@ -1,0 +1,29 @@
+import { isUtf8 } from 'node:buffer';
+
+/** Claims by their names; nobody has looked at their types. */
+export type Claims = Readonly<Record<string, unknown>>;
+
+/**
+ * The claims in a payload, in base64url; `undefined` when it is not a JSON object in UTF-8. Octets that are not UTF-8 are
+ * refused and not replaced: two names that differ in them alone would become one. (RFC 7519 §3)
+ */
+export function readClaims(payload: string): Claims | undefined {
+  const bytes = Buffer.from(payload, 'base64url');
+  if (!isUtf8(bytes)) return undefined;
+  try {
+    const claims: unknown = JSON.parse(bytes.toString('utf8'));
+    return isObject(claims) ? claims : undefined;
+  } catch {
+    // Without the cause: JSON.parse quotes what it was given.
+    return undefined;
+  }
+}
+
+/** The members of a claim that is an object; none of one that is something else. */
+export function membersOf(claim: unknown): Claims {
+  return isObject(claim) ? claim : {};
+}
+
+function isObject(value: unknown): value is Claims {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
