@@ -140,6 +140,13 @@ t.test('a name without addresses, and one that cannot be looked up, are failures
   t.match(await dial(t, 'ca.test:1', broken), { reason: 'getaddrinfo ENOTFOUND ca.test' });
 });
 
+t.test('a resolver that never answers is given up', async (t) => {
+  const through = { ...network(), lookup: () => new Promise<never>(() => {}) };
+  const end = dial(t, 'ca.test:1', through);
+  through.clock.advance(30_000);
+  t.match(await end, { isUnverified: false, reason: /no connection within 30000 ms/ });
+});
+
 t.test('all addresses that failed are named', async (t) => {
   const { port } = await serveTls(t, '127.0.0.1');
   const end = await dial(t, `ca.test:${port}`, network('127.0.0.3', '127.0.0.4'));
