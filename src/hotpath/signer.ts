@@ -1,7 +1,7 @@
-import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
 import { inspect } from 'node:util';
 import { IdentityError } from '../errors/index.js';
-import { caProblem, readFacts } from '../pki/x509/index.js';
+import { caProblem, readCertificates, readFacts, readPrivateKey } from '../pki/x509/index.js';
 
 /**
  * The key and certificate that leaves are signed with. Made only by {@link Signer.load}, so the two are known to
@@ -19,11 +19,9 @@ export class Signer {
    *   certificate is no CA certificate, or the two do not belong together.
    */
   static load(certificatePem: Buffer, privateKeyPem: Buffer, names: SignerNames = OWN_NAMES): Signer {
-    const certificate = parsed(names.certificate, () => new X509Certificate(certificatePem));
-    if (isEncrypted(privateKeyPem)) {
-      throw invalid(`${names.privateKey}: got an encrypted private key, expected one without a passphrase`);
-    }
-    const key = parsed(names.privateKey, () => createPrivateKey(privateKeyPem));
+    const [certificateDer = Buffer.alloc(0)] = readCertificates(certificatePem, { ...LIMITS, what: names.certificate });
+    const certificate = parsed(names.certificate, () => new X509Certificate(certificateDer));
+    const key = readPrivateKey(privateKeyPem, { ...LIMITS, what: names.privateKey });
     if (key.asymmetricKeyType !== 'ec' && key.asymmetricKeyType !== 'rsa') {
       throw invalid(`${names.privateKey}: got a private key of type ${key.asymmetricKeyType}, expected ec or rsa`);
     }
@@ -46,6 +44,9 @@ export class Signer {
     return this.toJSON();
   }
 }
+
+/** The first certificate counts; a Kubernetes secret has those above it behind. */
+const LIMITS = { code: 'ERR_SIGNER_INVALID', maxBytes: 1024 * 1024, maxBlocks: 100 } as const;
 
 /** What messages call certificate and key. */
 export interface SignerNames {
@@ -77,13 +78,6 @@ function shared(bytes: Buffer): SharedArrayBuffer {
   return memory;
 }
 
-/** PKCS#8 says it in the label, the older forms in a header. (RFC 7468 §11; RFC 1421 §4.6.1.1) */
-function isEncrypted(privateKeyPem: Buffer): boolean {
-  return (
-    privateKeyPem.includes('-----BEGIN ENCRYPTED PRIVATE KEY-----') || privateKeyPem.includes('Proc-Type: 4,ENCRYPTED')
-  );
-}
-
 function checkCa(certificate: X509Certificate, name: string): void {
   const facts = readFacts(certificate.raw);
   if (typeof facts === 'string') throw invalid(`${name}: got ${facts}, expected a certificate of RFC 5280`);
@@ -95,7 +89,9 @@ function parsed<T>(what: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
-    throw new IdentityError('ERR_SIGNER_INVALID', `${what} does not parse, expected PEM`, { cause });
+    throw new IdentityError('ERR_SIGNER_INVALID', `${what}: got what does not parse, expected an X.509 certificate`, {
+      cause,
+    });
   }
 }
 

@@ -106,12 +106,17 @@ const broken = [
     ...{ parts: whole, changes: { 'ca-key.pem': ED25519_KEY } },
     says: /ca-key\.pem: got a private key of type ed25519, expected ec or rsa/,
   },
-  { name: 'a key that is none', parts: whole, changes: { 'ca-key.pem': 'no key' }, says: /ca-key\.pem does not parse/ },
-  { name: 'an empty key', parts: whole, changes: { 'ca-key.pem': '' }, says: /ca-key\.pem does not parse/ },
+  {
+    name: 'a key that is none',
+    parts: whole,
+    changes: { 'ca-key.pem': 'no key' },
+    says: /ca-key\.pem: got no PEM block/,
+  },
+  { name: 'an empty key', parts: whole, changes: { 'ca-key.pem': '' }, says: /ca-key\.pem: got an empty text/ },
   {
     name: 'a signing certificate that is none',
     ...{ parts: whole, changes: { 'ca-cert.pem': 'no certificate' } },
-    says: /^CA directory .+: ca-cert\.pem does not parse/,
+    says: /^CA directory .+: ca-cert\.pem: got no PEM block/,
   },
   {
     name: 'a signing certificate that is no CA',

@@ -2,7 +2,7 @@ import { DerTag, type DerView, sequenceIn, viewsIn } from './der-view.js';
 import { emailsIn, isSameName, type RelativeName, readName } from './distinguished-name.js';
 import { type Extensions, NO_EXTENSIONS, readExtensions } from './extensions.js';
 import { type GeneralName, NameTag } from './general-name.js';
-import { keyProblem, signatureProblem } from './key-strength.js';
+import { keyProblem, signatureProblem, weakHashOf } from './key-strength.js';
 import type { Problem } from './problem.js';
 import { readTime } from './time.js';
 
@@ -25,6 +25,8 @@ export interface CertificateFacts extends Extensions {
   readonly keyProblem: Problem | undefined;
   /** Why its signature proves nothing. */
   readonly signatureProblem: Problem | undefined;
+  /** By MD5 or SHA-1, which can be forged; other signatures of an unusual kind are not. */
+  readonly isWeaklySigned: boolean;
 }
 
 /** The only kind of string that a mail address may have. (RFC 2985 §5.2.1) */
@@ -62,6 +64,7 @@ export function readFacts(der: Buffer): CertificateFacts | string {
     constrainedNames: [...(extensions.names ?? []), ...subjectNames(subjectField.raw, subject)],
     keyProblem: keyProblem(publicKeyInfo.raw),
     signatureProblem: signatureProblem(algorithm.raw),
+    isWeaklySigned: weakHashOf(algorithm.raw) !== undefined,
   };
 }
 

@@ -20,6 +20,8 @@ export interface Extensions {
   readonly hasPolicies: boolean;
   /** After how many certificates a policy is needed: requireExplicitPolicy. */
   readonly policyNeededAfter: number | undefined;
+  /** Whether a server has to staple an OCSP response: TLS feature status_request. (RFC 7633) */
+  readonly mustStaple: boolean;
   /** The first critical extension that peers do not know, dotted. */
   readonly unknownCritical: string | undefined;
 }
@@ -34,6 +36,7 @@ export const NO_EXTENSIONS: Extensions = {
   constraints: undefined,
   hasPolicies: false,
   policyNeededAfter: undefined,
+  mustStaple: false,
   unknownCritical: undefined,
 };
 
@@ -80,10 +83,19 @@ const READERS: Readonly<Record<string, (value: Buffer) => Partial<Extensions> | 
   [ExtensionOid.nameConstraints]: (value) => given('constraints', readNameConstraints(value)),
   [ExtensionOid.certificatePolicies]: (value) => (sequenceIn(value) ? { hasPolicies: true } : undefined),
   [ExtensionOid.policyConstraints]: readPolicyConstraints,
+  [ExtensionOid.tlsFeature]: (value) => ({ mustStaple: requiresStaple(value) }),
 };
 
 function given<K extends keyof Extensions>(name: K, value: Extensions[K] | undefined): Partial<Extensions> | undefined {
   return value === undefined ? undefined : { [name]: value };
+}
+
+/** The number of the TLS extension status_request. (RFC 6066 §8) */
+const STATUS_REQUEST = 5;
+
+/** Peers pay no heed to one that is malformed. */
+function requiresStaple(value: Buffer): boolean {
+  return sequenceIn(value)?.some(({ content }) => smallNumber(content) === STATUS_REQUEST) === true;
 }
 
 /** The first octet of a BIT STRING, 0 when it has none. */

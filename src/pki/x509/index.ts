@@ -5,12 +5,16 @@
  */
 export { decodeBase64 } from './base64.js';
 export { type CertificateFacts, readFacts } from './certificate-facts.js';
+export { distinguishedNameText, isSameName, type RelativeName, readName } from './distinguished-name.js';
 export { type GeneralName, NameTag, namesText, readGeneralNames } from './general-name.js';
 export { isIssuedBy } from './issued-by.js';
 export { IssuerPool } from './issuer-pool.js';
+export { KEY_USAGE } from './known-values.js';
 export { Link } from './link.js';
 export { type NoPath, type PathResult, PathSearch, shownIssuers } from './path-search.js';
 export { type PemBlock, type PemWanted, readCertificates, readPem } from './pem-reader.js';
 export { encodePem, type PemLabel, type PrivateKeyLabel, pemLength, writePem } from './pem-writer.js';
+export { readPrivateKey } from './private-key.js';
 export { isoTime, type Problem } from './problem.js';
 export { caProblem, leafProblem } from './rules.js';
+export { readTime } from './time.js';

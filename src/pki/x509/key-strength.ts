@@ -27,11 +27,16 @@ function rsaBits(bits: DerView | undefined): number | undefined {
   return 8 * (modulus.content.length - start) - (Math.clz32(modulus.content.readUInt8(start)) - 24);
 }
 
+/** The hash of a signature that can be forged. */
+export function weakHashOf(algorithm: Buffer): string | undefined {
+  const [oid] = sequenceIn(algorithm) ?? [];
+  return WEAK_SIGNATURES[oid?.content.toString('hex') ?? ''];
+}
+
 /** Why peers do not take this signature; `algorithm` is the whole AlgorithmIdentifier. */
 export function signatureProblem(algorithm: Buffer): Problem | undefined {
   if (GOOD_SIGNATURES.has(algorithm.toString('hex'))) return undefined;
-  const [oid] = sequenceIn(algorithm) ?? [];
-  const weak = WEAK_SIGNATURES[oid?.content.toString('hex') ?? ''];
+  const weak = weakHashOf(algorithm);
   const got = weak === undefined ? 'a signature of another kind' : `a signature with ${weak}`;
   return { got, expected: 'Ed25519, or ECDSA or RSA with SHA-256, SHA-384 or SHA-512' };
 }

@@ -12,6 +12,7 @@ export const ExtensionOid = {
   extendedKeyUsage: '551d25',
   inhibitAnyPolicy: '551d36',
   netscapeCertificateType: '6086480186f8420101',
+  tlsFeature: '2b06010505070118',
 } as const;
 
 /**

@@ -3,6 +3,8 @@ import { isUtf16 } from '../../small-files/index.js';
 /** What was found and what was expected. */
 type Verdict = readonly [got: string, expected: string];
 
+const WITHOUT_PASSPHRASE = 'one without a passphrase';
+
 /** Longer than any label in use. */
 const MAX_LABEL = 40;
 
@@ -23,7 +25,10 @@ export function whyNoBlock(pem: Buffer, labels: readonly string[] | undefined, f
 export function whyUndecodable(label: string, body: Buffer): Verdict {
   const name = quoted(label);
   if (body.includes('Proc-Type:') && body.includes('ENCRYPTED')) {
-    return [`an encrypted ${name} block`, 'one that is not encrypted: openssl pkey decrypts it'];
+    return [
+      label.endsWith('PRIVATE KEY') ? 'an encrypted private key' : `an encrypted ${name} block`,
+      WITHOUT_PASSPHRASE,
+    ];
   }
   if (body.includes(':')) return [`a ${name} block with headers`, 'base64 alone'];
   return [`a ${name} block that does not decode`, 'canonical base64'];
@@ -41,7 +46,9 @@ function quoted(label: string): string {
 
 function foundOthers(found: readonly string[], wanted: string): Verdict {
   const names = found.map(quoted).join(', ');
-  if (found.includes('ENCRYPTED PRIVATE KEY')) return ['an encrypted key', `${wanted}, not encrypted`];
+  if (found.includes('ENCRYPTED PRIVATE KEY')) {
+    return ['an encrypted private key', wanted.endsWith('PRIVATE KEY') ? WITHOUT_PASSPHRASE : wanted];
+  }
   if (found.includes('TRUSTED CERTIFICATE')) {
     return [`only blocks of kind ${names}`, `${wanted}: openssl x509 converts it`];
   }

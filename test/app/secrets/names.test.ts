@@ -87,7 +87,7 @@ t.test('row 44: ALL has each known domain once with its own roots, and follows t
   const bad = [
     { content: 'no certificate', reason: /no PEM block/ },
     { content: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----', reason: /does not parse/ },
-    { content: ended.certificatePem, reason: /only certificates that have ended/ },
+    { content: ended.certificatePem, reason: /only expired certificates/ },
   ];
   for (const [index, { content, reason }] of bad.entries()) {
     write(content);

@@ -80,12 +80,12 @@ const told = [
   {
     name: 'an encrypted key',
     pem: Buffer.from(block(one, { label: 'ENCRYPTED PRIVATE KEY' })),
-    message: /got an encrypted key, expected a PEM block CERTIFICATE, not encrypted/,
+    message: /got an encrypted private key, expected a PEM block CERTIFICATE$/,
   },
   {
     name: 'an encrypted block',
     pem: Buffer.from(block(one).replace('-----\n', '-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n')),
-    message: /got an encrypted "CERTIFICATE" block/,
+    message: /got an encrypted "CERTIFICATE" block, expected one without a passphrase/,
   },
   {
     name: 'a block with headers',

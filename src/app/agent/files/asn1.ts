@@ -7,6 +7,8 @@ const LIMITS = { maxDepth: 24, maxNodes: 100_000, maxContentLength: 1024 * 1024,
 export interface Asn1Element {
   /** Class and number: 4 for a universal OCTET STRING, `[1]` for context-specific 1. */
   readonly tag: number | readonly [number];
+  /** The whole element, with its tag and length. */
+  readonly raw: Buffer;
   /** Of a primitive element. */
   readonly content: Buffer;
   readonly children: readonly Asn1Element[];
@@ -27,7 +29,10 @@ export async function readAsn1(bytes: Buffer): Promise<Asn1Element | undefined> 
 }
 
 /** The universal tags that are asked for. (X.680 §8.4) */
-export const Asn1 = { integer: 2, bitString: 3, octetString: 4, oid: 6, enumerated: 10, sequence: 16 } as const;
+export const Asn1 = {
+  ...{ boolean: 1, integer: 2, bitString: 3, octetString: 4, oid: 6, enumerated: 10, sequence: 16 },
+  ...{ utcTime: 23, generalizedTime: 24 },
+} as const;
 
 const CONTEXT_SPECIFIC = 3;
 
@@ -36,7 +41,9 @@ function elementOf(block: AsnType): Asn1Element {
   // What is in a constructed element; asn1js names it so in the classes of all of them.
   const { value } = block.valueBlock as { value?: unknown };
   const children = isConstructed && Array.isArray(value) ? (value as AsnType[]).map(elementOf) : [];
-  const view = block.valueBeforeDecodeView;
-  const content = Buffer.from(view).subarray(view.length - block.lenBlock.length);
-  return { tag: tagClass === CONTEXT_SPECIFIC ? [tagNumber] : tagNumber, content, children };
+  // An indefinite length is BER, and no DER: neither BoringSSL nor Go takes it. (X.690 §10.1)
+  if (block.lenBlock.isIndefiniteForm) throw new RangeError('an element of indefinite length');
+  const raw = Buffer.from(block.valueBeforeDecodeView);
+  const content = raw.subarray(raw.length - block.lenBlock.length);
+  return { tag: tagClass === CONTEXT_SPECIFIC ? [tagNumber] : tagNumber, raw, content, children };
 }

@@ -18,12 +18,14 @@ const NEXT_UPDATE = 3;
  */
 export async function checkStaple(der: Buffer, leaf: X509Certificate, nowMs: number): Promise<void> {
   const responses = await singleResponses(der);
+  // Envoy refuses one about several certificates.
+  if (responses.length > 1) throw invalid(`answers about ${responses.length} certificates`, 'one');
   const serial = normalSerial(leaf.serialNumber);
   const about = responses.find((one) => normalSerial(serialIn(one)) === serial);
   if (about === undefined)
     throw invalid(`an answer about ${responses.map(serialIn).join(', ')}`, `one about ${serial}`);
   const end = about.children[NEXT_UPDATE]?.children[0]?.content.toString('latin1');
-  if (end !== undefined && timeOf(end) <= nowMs) throw invalid(`one that has ended at ${end}`, 'one that is valid now');
+  if (end !== undefined && timeOf(end) <= nowMs) throw invalid(`one that expired at ${end}`, 'one that is valid now');
 }
 
 /** The `responses` of `OCSPResponse { status, [0] { basic, OCTET STRING { tbsResponseData { …, responses, … } } } }`. */

@@ -1,5 +1,5 @@
 import { errorCodeOf, type IdentityError } from '../../../errors/index.js';
-import { markOf, readSmallFile, type SmallFile } from '../../../small-files/index.js';
+import { isReadableByAll, markOf, readSmallFile, type SmallFile } from '../../../small-files/index.js';
 import { Field, type RateLimitedLogger } from '../../../telemetry/index.js';
 import type { FilePlaces } from './allowed-directories.js';
 import type { FileWatch } from './file-watch.js';
@@ -7,8 +7,25 @@ import type { FileWatch } from './file-watch.js';
 /** What all files of an agent are read with. */
 export interface FileSurroundings {
   readonly directories: FilePlaces;
-  readonly watch: FileWatch;
+  readonly watch: Pick<FileWatch, 'add'>;
   readonly log: RateLimitedLogger;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** What files are now. */
+export interface Parsed<T> {
+  readonly value: T;
+  /** After this moment (epoch milliseconds) the same files have another value: they are parsed again. */
+  readonly goodUntilMs?: number | undefined;
+}
+
+/** What the files are parsed for. */
+export interface Round<T> {
+  /** The value that is held, and stays when the new one is refused. */
+  readonly held: T | undefined;
+  /** Tells of what is wrong but can be left out. */
+  readonly leftOut: (problem: IdentityError) => void;
 }
 
 /** Files that make one value together. */
@@ -18,14 +35,13 @@ export interface FilesOf<T> {
   readonly paths: readonly string[];
   /** May be missing: its content then is `undefined`. */
   readonly optionalPaths?: readonly string[];
+  /** Those of them that hold a secret: it is told when every user may read one. */
+  readonly secretPaths?: readonly string[];
   /**
-   * Makes the value of the contents, in the order of paths and optional paths, which are wiped afterwards. Tells
-   * `complain` what is wrong but can be left out. @throws IdentityError, which says what was expected.
+   * Makes the value of the contents, in the order of paths and optional paths, which are wiped afterwards.
+   * @throws IdentityError, which says what was expected.
    */
-  readonly parse: (
-    contents: readonly (Buffer | undefined)[],
-    complain: (problem: IdentityError) => void,
-  ) => T | Promise<T>;
+  readonly parse: (contents: readonly (Buffer | undefined)[], round: Round<T>) => Parsed<T> | Promise<Parsed<T>>;
   /** Equal values are no change. */
   readonly isSame: (one: T, other: T) => boolean;
   /** A value that has been replaced, or came too late. */
@@ -38,7 +54,9 @@ export interface FilesOf<T> {
  */
 export class ReloadedFiles<T> {
   #value: T | undefined;
+  #refusal: unknown;
   private marks: readonly (string | undefined)[] | undefined;
+  private goodUntilMs = Number.POSITIVE_INFINITY;
   private stopWatching: (() => void) | undefined;
   private isClosed = false;
 
@@ -51,6 +69,11 @@ export class ReloadedFiles<T> {
 
   get value(): T | undefined {
     return this.#value;
+  }
+
+  /** Why the last look brought no value; `undefined` when it did. */
+  get refusal(): unknown {
+    return this.#refusal;
   }
 
   /** Reads the files for the first time, and goes on looking at them. Never rejects. */
@@ -70,7 +93,8 @@ export class ReloadedFiles<T> {
     const { paths, optionalPaths = [] } = this.files;
     const all = [...paths, ...optionalPaths];
     const marks = await Promise.all(all.map(markOf));
-    if (this.isClosed || this.marks?.every((mark, index) => mark === marks[index])) return;
+    const isSame = this.marks?.every((mark, index) => mark === marks[index]) === true;
+    if (this.isClosed || (isSame && this.surroundings.now() <= this.goodUntilMs)) return;
     try {
       await this.read(all, marks);
     } catch (error) {
@@ -87,10 +111,17 @@ export class ReloadedFiles<T> {
         read.push(isLeftOut ? undefined : await readSecretFile(path, surroundings.directories));
       }
       const contents = read.map((file) => file?.content);
-      const value = await files.parse(contents, (problem) => this.complain(problem));
+      const leftOut = (problem: IdentityError) => this.complain('part of secret files left out', problem);
+      const { value, goodUntilMs = Number.POSITIVE_INFINITY } = await files.parse(contents, {
+        held: this.#value,
+        leftOut,
+      });
       // Those of what was read: if a file has changed since, the next look finds another one.
       this.marks = read.map((file) => file?.mark);
+      this.goodUntilMs = goodUntilMs;
+      this.#refusal = undefined;
       this.accept(value);
+      await this.warnOfExposed(paths, read);
     } finally {
       for (const file of read) file?.content.fill(0);
     }
@@ -117,12 +148,22 @@ export class ReloadedFiles<T> {
   private refused(error: unknown): void {
     // Whatever it was may have been the moment: it is tried again at each look.
     this.marks = undefined;
-    this.complain(error);
+    this.#refusal = error;
+    const isBare = this.#value === undefined;
+    this.complain(isBare ? 'secret files refused' : 'secret files refused, the last good content stays', error);
   }
 
-  private complain(error: unknown): void {
-    const message =
-      this.#value === undefined ? 'secret files refused' : 'secret files refused, the last good content stays';
+  private async warnOfExposed(paths: readonly string[], read: readonly (SmallFile | undefined)[]): Promise<void> {
+    const { secretPaths = [], what } = this.files;
+    for (const [index, path] of paths.entries()) {
+      const mode = read[index]?.mode ?? 0;
+      if (!secretPaths.includes(path) || !(await isReadableByAll(path, mode))) continue;
+      const fields = { [Field.resourceName]: what, [Field.path]: path, [Field.detail]: `mode ${mode.toString(8)}` };
+      this.surroundings.log.warn('secret file is readable for all users', fields);
+    }
+  }
+
+  private complain(message: string, error: unknown): void {
     this.surroundings.log.warn(message, {
       [Field.resourceName]: this.files.what,
       [Field.path]: this.files.paths.join(' '),

@@ -1,7 +1,7 @@
 import { SecretContent } from '../../../identity/index.js';
 import type { TrustBundle } from '../../../spiffe/index.js';
-import { parseLivingBundle } from '../files/bundle-file.js';
-import { type FileSurroundings, ReloadedFiles } from '../files/reloaded-files.js';
+import { parseBundleFile } from '../files/bundle-file.js';
+import { type FileSurroundings, type FilesOf, ReloadedFiles } from '../files/reloaded-files.js';
 import { encodeValidationContext, type UriMatcher } from './secret-codec.js';
 import { federatedName } from './secret-names.js';
 
@@ -9,8 +9,6 @@ export interface FederatedBundlesOptions extends FileSurroundings {
   /** The file of each trust domain but our own. */
   readonly files: ReadonlyMap<string, string>;
   readonly peerUris: readonly UriMatcher[];
-  /** Epoch milliseconds. */
-  readonly now: () => number;
 }
 
 /** The roots of other trust domains, from files. A domain whose file has never been good is not there. */
@@ -22,11 +20,11 @@ export class FederatedBundles {
 
   constructor(private readonly options: FederatedBundlesOptions) {
     for (const [domain, path] of options.files) {
-      const files = {
+      const files: FilesOf<TrustBundle> = {
         what: federatedName(domain),
         paths: [path],
-        parse: ([pem = Buffer.alloc(0)]: readonly (Buffer | undefined)[]) => parseLivingBundle(pem, options.now()),
-        isSame: (one: TrustBundle, other: TrustBundle) => one.equals(other),
+        parse: ([pem = Buffer.alloc(0)], round) => parseBundleFile(pem, options.now(), round),
+        isSame: (one, other) => one.equals(other),
       };
       this.bundles.set(domain, new ReloadedFiles(files, options, () => this.changed(domain)));
     }

@@ -1,11 +1,18 @@
+import type { X509Certificate } from 'node:crypto';
 import { IdentityError, wrapError } from '../../../errors/index.js';
 import { SecretContent } from '../../../identity/index.js';
 import { Field } from '../../../telemetry/index.js';
 import type { AllowedDirectories } from '../files/allowed-directories.js';
-import { parseLivingBundle } from '../files/bundle-file.js';
+import { parseBundleFile } from '../files/bundle-file.js';
 import { parseCertificatePair } from '../files/certificate-files.js';
 import { checkStaple } from '../files/ocsp-staple.js';
-import { type FileSurroundings, type FilesOf, ReloadedFiles } from '../files/reloaded-files.js';
+import {
+  type FileSurroundings,
+  type FilesOf,
+  type Parsed,
+  ReloadedFiles,
+  type Round,
+} from '../files/reloaded-files.js';
 import {
   encodeCertificate,
   encodeGenericSecret,
@@ -26,8 +33,6 @@ export interface FileSecretsOptions extends FileSurroundings {
   /** The files of generic secrets, by their names. */
   readonly generic: ReadonlyMap<string, string>;
   readonly privateKeyProvider: PrivateKeyProvider | undefined;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
 }
 
 /** The file secrets that one stream asks for, from its first question on. */
@@ -40,6 +45,12 @@ export interface FileSecretsOfStream {
 interface Entry {
   readonly files: ReloadedFiles<SecretContent>;
   readonly listeners: Set<(name: string) => void>;
+}
+
+/** The pair of one name that is served: the next one can wait for its beginning until then. */
+interface HeldPair {
+  /** Epoch milliseconds. */
+  notAfterMs: number;
 }
 
 /** The secrets that are files, by their resource names: read while a stream wants them, and once for all streams. */
@@ -121,54 +132,85 @@ export class FileSecrets {
       discard: (content: SecretContent) => content.wipe(),
     };
     const generic = this.options.generic.get(name);
-    if (generic !== undefined) return { ...common, paths: [generic], parse: parseGeneric };
+    if (generic !== undefined) return { ...common, paths: [generic], secretPaths: [generic], parse: parseGeneric };
     const file = fileNameOf(name);
     if (file?.kind === 'certificate') {
       const { certificate, privateKey } = file;
+      const held: HeldPair = { notAfterMs: 0 };
       return {
         ...common,
         paths: [certificate, privateKey],
+        secretPaths: [privateKey],
         optionalPaths: [certificate + STAPLE_SUFFIX],
-        parse: (contents, complain) => this.parseCertificate(contents, complain),
+        parse: (contents, { leftOut }) => this.parseCertificate(contents, held, leftOut),
       };
     }
-    return { ...common, paths: [file?.path ?? ''], parse: (contents) => this.parseBundle(contents) };
+    return { ...common, paths: [file?.path ?? ''], parse: (contents, round) => this.parseBundle(contents, round) };
   }
 
   private async parseCertificate(
     [chain, key, staple]: readonly (Buffer | undefined)[],
-    complain: (problem: IdentityError) => void,
-  ): Promise<SecretContent> {
+    held: HeldPair,
+    leftOut: (problem: IdentityError) => void,
+  ): Promise<Parsed<SecretContent>> {
     const { now, privateKeyProvider } = this.options;
-    const { leaf, chainPem, privateKeyPem } = parseCertificatePair(present(chain), present(key), now());
-    const isGood =
-      staple !== undefined &&
-      (await checkStaple(staple, leaf, now()).then(
-        () => true,
-        (error: unknown) => {
-          complain(wrapError('ERR_SECRET_FILE_INVALID', 'OCSP staple', error));
-          return false;
-        },
-      ));
-    const body = encodeCertificate({ chainPem, privateKeyPem, ocspStaple: isGood ? staple : undefined });
-    privateKeyPem.fill(0);
-    if (privateKeyProvider === undefined) return new SecretContent('certificate', body);
-    const provided = withPrivateKeyProvider(body, privateKeyProvider);
-    body.fill(0);
-    return new SecretContent('certificate', provided);
+    const nowMs = now();
+    const moment = { nowMs, hasOther: nowMs < held.notAfterMs };
+    const { leaf, chainPem, privateKeyPem, mustStaple } = parseCertificatePair(present(chain), present(key), moment);
+    try {
+      const ocspStaple = await usableStaple(staple, { leaf, nowMs, mustStaple, leftOut });
+      const body = encodeCertificate({ chainPem, privateKeyPem, ocspStaple });
+      held.notAfterMs = Date.parse(leaf.validTo);
+      if (privateKeyProvider === undefined) return { value: new SecretContent('certificate', body) };
+      const provided = withPrivateKeyProvider(body, privateKeyProvider);
+      body.fill(0);
+      return { value: new SecretContent('certificate', provided) };
+    } finally {
+      privateKeyPem.fill(0);
+    }
   }
 
-  private parseBundle([pem]: readonly (Buffer | undefined)[]): SecretContent {
-    const bundle = parseLivingBundle(present(pem), this.options.now());
-    return new SecretContent('validation-context', encodeValidationContext(bundle.toPem()));
+  private parseBundle([pem]: readonly (Buffer | undefined)[], round: Round<SecretContent>): Parsed<SecretContent> {
+    const { value, goodUntilMs } = parseBundleFile(present(pem), this.options.now(), round);
+    return { value: new SecretContent('validation-context', encodeValidationContext(value.toPem())), goodUntilMs };
   }
 }
 
-function parseGeneric([content]: readonly (Buffer | undefined)[]): SecretContent {
+interface StapleUse {
+  readonly leaf: X509Certificate;
+  readonly nowMs: number;
+  readonly mustStaple: boolean;
+  readonly leftOut: (problem: IdentityError) => void;
+}
+
+/**
+ * The staple, when it is a good one; a leaf that must have one is refused without. Envoy refuses the pair for a wrong one.
+ * @throws IdentityError `ERR_SECRET_FILE_INVALID`.
+ */
+async function usableStaple(
+  staple: Buffer | undefined,
+  { leaf, nowMs, mustStaple, leftOut }: StapleUse,
+): Promise<Buffer | undefined> {
+  if (staple === undefined) {
+    if (!mustStaple) return undefined;
+    const message = 'certificate: got one that must staple an OCSP response, expected that in a file beside it';
+    throw new IdentityError('ERR_SECRET_FILE_INVALID', message);
+  }
+  try {
+    await checkStaple(staple, leaf, nowMs);
+    return staple;
+  } catch (error) {
+    if (mustStaple) throw error;
+    leftOut(wrapError('ERR_SECRET_FILE_INVALID', 'OCSP staple', error));
+    return undefined;
+  }
+}
+
+function parseGeneric([content]: readonly (Buffer | undefined)[]): Parsed<SecretContent> {
   if (present(content).length === 0) {
     throw new IdentityError('ERR_SECRET_FILE_INVALID', 'generic secret: got an empty file, expected its content');
   }
-  return new SecretContent('generic', encodeGenericSecret(present(content)));
+  return { value: new SecretContent('generic', encodeGenericSecret(present(content))) };
 }
 
 /** What is not optional is there. */

@@ -36,9 +36,9 @@ export class SecretCatalog {
     const { timers, now, logger, teardown } = surroundings;
     const watch = new FileWatch({ timers, now });
     teardown.add(() => watch.close());
-    const reading = { watch, log: new RateLimitedLogger(logger, now), directories: anywhere };
+    const reading = { watch, log: new RateLimitedLogger(logger, now), directories: anywhere, now };
     const peerUris = config.peerSans;
-    const federated = new FederatedBundles({ ...reading, files: filesByName(config.federatedBundles), peerUris, now });
+    const federated = new FederatedBundles({ ...reading, files: filesByName(config.federatedBundles), peerUris });
     teardown.add(() => federated.close());
     const revocations = openRevocations(config.crlFile, reading, teardown);
     const files = new FileSecrets({
@@ -46,7 +46,6 @@ export class SecretCatalog {
       directories: new AllowedDirectories(config.secretDirectories ?? []),
       generic: filesByName(config.genericSecrets ?? []),
       privateKeyProvider: privateKeyProviderOf(config),
-      now,
     });
     teardown.add(() => files.close());
     await Promise.all([federated.open(), revocations.opened]);

@@ -17,6 +17,8 @@ export interface WorkloadSecretsOptions extends Omit<SessionTicketKeysOptions, '
 export interface Revocations {
   /** PEM; `undefined` when there are none. */
   readonly value: Buffer | undefined;
+  /** Tells of the CAs of a bundle that have no list. */
+  judge(bundlePem: Buffer): void;
   onChange(listener: () => void): () => void;
 }
 
@@ -82,9 +84,11 @@ export class WorkloadSecrets {
   private validationContext(bundle: SecretContent): SecretContent {
     const { peerUris, revocations } = this.options;
     if (revocations.value === undefined && peerUris.length === 0) return bundle;
-    this.bundle ??= new Derived((from, crlPem) =>
-      validationContext(encodeValidationContext(trustedCaOf(from.body), { crlPem, peerUris })),
-    );
+    this.bundle ??= new Derived((from, crlPem) => {
+      const bundlePem = trustedCaOf(from.body);
+      revocations.judge(bundlePem);
+      return validationContext(encodeValidationContext(bundlePem, { crlPem, peerUris }));
+    });
     return this.bundle.of(bundle, revocations.value);
   }
 

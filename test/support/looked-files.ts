@@ -1,0 +1,30 @@
+import { anywhere } from '../../src/app/agent/files/allowed-directories.js';
+import type { FileSurroundings } from '../../src/app/agent/files/reloaded-files.js';
+import { RateLimitedLogger } from '../../src/telemetry/index.js';
+import { RecordingLogger } from './recording-logger.js';
+
+/** What files are read with, and looked at when the test says so, by a clock that the test moves. */
+export function lookedFiles(nowMs = Date.now()) {
+  const looks = new Set<() => Promise<void>>();
+  const clock = { nowMs };
+  const logger = new RecordingLogger();
+  const now = () => clock.nowMs;
+  const surroundings: FileSurroundings = {
+    directories: anywhere,
+    watch: {
+      add(look) {
+        looks.add(look);
+        return () => void looks.delete(look);
+      },
+    },
+    log: new RateLimitedLogger(logger, now),
+    now,
+  };
+  return {
+    ...{ surroundings, clock, logger },
+    /** Looks at all files once. */
+    async look() {
+      for (const look of looks) await look();
+    },
+  };
+}
