@@ -62,7 +62,7 @@ function signed(payload: Buffer): string {
  * accepts has one spelling, the agent reads it too, and `jose` accepts it.
  */
 export const tokens: FuzzTarget = bytesTarget({
-  ...{ name: 'tokens', maxInputMs: 250, maxGrownMb: 30, testRuns: 3000 },
+  ...{ name: 'tokens', maxInputMs: 250, maxGrownMb: 30, testRuns: 1500 },
   seeds: [...payloads, ...[...genuine].map((text) => Buffer.from(text))],
   async read(input, random) {
     const isSigned = random() < 0.6;

@@ -94,7 +94,10 @@ export async function playOurServer(step: Buffer): Promise<Outcome> {
 export async function playNghttp2Server(step: Buffer): Promise<Outcome> {
   const duplex = new MemoryDuplex();
   const session = performServerHandshake(duplex, {
-    settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: WINDOW_BYTES, maxHeaderListSize: MAX_LIST_BYTES },
+    settings: {
+      ...{ headerTableSize: 512, maxConcurrentStreams: MAX_STREAMS },
+      ...{ initialWindowSize: WINDOW_BYTES, maxHeaderListSize: MAX_LIST_BYTES },
+    },
     maxHeaderListPairs: MAX_LIST_BYTES / 32,
     maxSendHeaderBlockLength: MAX_LIST_BYTES,
   });
