@@ -69,7 +69,8 @@ export const SECRET_OPTIONS = {
   }),
   crlFile: optional(path, {
     flag: 'crl',
-    description: 'certificate revocation lists, in PEM or one in DER, that go into the trust bundle; read again when they change',
+    description:
+      'certificate revocation lists, in PEM or one in DER, that go into the trust bundle; read again when they change',
   }),
   peerSans: listOf(sanMatcher, [], {
     flag: 'peer-san',
