@@ -15,10 +15,19 @@ const DEFAULT_SHARE = 0.1;
 /** A number in decimal digits. */
 const DECIMAL = /^\d+(\.\d+)?$/;
 
+/** Envoys come one after the other for at most a day. */
+const MAX_RAMP_MS = 24 * 3_600_000;
+
+/** More a second than any machine opens. A number of hundreds of digits is infinite, and then a turn would never end. */
+const MAX_CHURN_PER_SECOND = 100_000;
+
 const durationOrZeroMs: Kind<number> = {
   placeholder: 'DURATION',
-  expected: 'a duration such as 0s, 500ms or 1m30s',
-  parse: (value) => parseDurationMs(value),
+  expected: `a duration such as 0s, 500ms or 1m30s, of at most ${MAX_RAMP_MS / 3_600_000}h`,
+  parse(value) {
+    const milliseconds = parseDurationMs(value);
+    return milliseconds !== undefined && milliseconds <= MAX_RAMP_MS ? milliseconds : undefined;
+  },
 };
 
 /** Names in a list: a comma parts them. */
@@ -35,12 +44,15 @@ const secretNames: Kind<readonly string[]> = {
 const misbehaviour: Kind<FleetMisbehaviour> = {
   placeholder: 'slow|nack|silent|churn:RATE',
   expected:
-    'slow, nack or silent, with a share above 0 and below 1 such as slow:0.1, or churn with a rate per second such as churn:50',
+    'slow, nack or silent, with a share above 0 and below 1 such as slow:0.1, or churn with a rate of at most 100000 a second such as churn:50',
   parse(value) {
     const [kind = '', amount, ...rest] = value.split(':');
     if (rest.length > 0 || (amount !== undefined && !DECIMAL.test(amount))) return undefined;
     const number = amount === undefined ? undefined : Number(amount);
-    if (kind === 'churn') return number !== undefined && number > 0 ? { kind, perSecond: number } : undefined;
+    if (kind === 'churn') {
+      const isRate = number !== undefined && number > 0 && number <= MAX_CHURN_PER_SECOND;
+      return isRate ? { kind, perSecond: number } : undefined;
+    }
     const share = number ?? DEFAULT_SHARE;
     if (kind !== 'slow' && kind !== 'nack' && kind !== 'silent') return undefined;
     return share > 0 && share < 1 ? { kind, share } : undefined;

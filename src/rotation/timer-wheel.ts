@@ -44,8 +44,12 @@ export class TimerWheel {
 
   constructor(private readonly clock: WheelClock) {}
 
-  /** Calls `call` once when the clock has passed `dueAtMs` (epoch milliseconds); nothing after {@link close}. */
+  /**
+   * Calls `call` once when the clock has passed `dueAtMs` (epoch milliseconds); nothing after {@link close}.
+   * @throws RangeError when that is no time: compared with NaN no time is ever due, and what should be renewed would end instead.
+   */
   schedule(dueAtMs: number, call: () => void): ScheduledCall {
+    if (Number.isNaN(dueAtMs)) throw new RangeError('due time: got NaN, expected epoch milliseconds');
     const entry: Entry = { dueAtMs, call };
     if (this.closed) return { cancel() {} };
     this.entries.add(entry);

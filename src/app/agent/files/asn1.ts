@@ -41,9 +41,13 @@ function elementOf(block: AsnType): Asn1Element {
   // What is in a constructed element; asn1js names it so in the classes of all of them.
   const { value } = block.valueBlock as { value?: unknown };
   const children = isConstructed && Array.isArray(value) ? (value as AsnType[]).map(elementOf) : [];
-  // An indefinite length is BER, and no DER: neither BoringSSL nor Go takes it. (X.690 §10.1)
-  if (block.lenBlock.isIndefiniteForm) throw new RangeError('an element of indefinite length');
   const raw = Buffer.from(block.valueBeforeDecodeView);
-  const content = raw.subarray(raw.length - block.lenBlock.length);
+  const { length } = block.lenBlock;
+  // An indefinite length is BER, and no DER: neither BoringSSL nor Go takes it (X.690 §10.1). One that is longer than the element
+  // would be counted from its end.
+  if (block.lenBlock.isIndefiniteForm || !(length >= 0 && length <= raw.length)) {
+    throw new RangeError('an element of indefinite length, or of a longer one than there is');
+  }
+  const content = raw.subarray(raw.length - length);
   return { tag: tagClass === CONTEXT_SPECIFIC ? [tagNumber] : tagNumber, raw, content, children };
 }
