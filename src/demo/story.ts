@@ -6,7 +6,7 @@ import { expectRotationUnderLoad } from './checks/rotation-under-load.js';
 import type { DemoCluster } from './demo-cluster.js';
 import { freePorts } from './free-ports.js';
 import { HttpClient } from './kubernetes/http-client.js';
-import type { SidecarPlan } from './plan.js';
+import type { SidecarPlan, TokenBy, TokenSource } from './plan.js';
 import type { Progress } from './progress.js';
 import { fetchSecrets } from './sidecars/secret-client.js';
 
@@ -21,6 +21,21 @@ export interface StoryOptions {
   readonly signal: AbortSignal;
   /** Whether the sidecars are real Envoys. */
   readonly isReal: boolean;
+}
+
+/** How the token of a workload reaches the CA, in words. */
+function tokenWay(source: TokenSource, by: TokenBy | 'stand-in'): string {
+  if (source === 'file') return 'the agent reads the token from its file';
+  switch (by) {
+    case 'google_grpc':
+      return "Envoy passes the token to the agent, by Google's gRPC client";
+    case 'injector':
+      return 'Envoy passes the token to the agent, by its credential injector';
+    case 'stand-in':
+      return 'the stand-in passes the token to the agent';
+    default:
+      return by satisfies never;
+  }
 }
 
 /** What the demo shows, in order: start, matrix, refusals, files, rotation. */
@@ -75,6 +90,9 @@ export class Story {
     await progress.step('starting Citadel', () => cluster.startCitadel());
     await progress.step('starting 4 agents', () => cluster.startAgents());
     await progress.step(`starting ${cluster.plan.sidecars.length} ${sidecars}`, () => cluster.startSidecars());
+    for (const { name, tokenSource, tokenBy } of cluster.plan.workloads) {
+      progress.line(`      ${name}: ${tokenWay(tokenSource, isReal ? tokenBy : 'stand-in')}`);
+    }
   }
 
   private async matrix(): Promise<void> {

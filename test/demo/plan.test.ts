@@ -75,7 +75,11 @@ t.test('the things to try name the addresses that are there', async (t) => {
   const text = commandsToTry(plan, true).join('\n');
   for (const { adminPort } of plan.sidecars) t.match(text, `127.0.0.1:${adminPort}/certs`);
   for (const { outbound } of plan.clients) t.match(text, `127.0.0.1:${outbound?.port}/headers`);
-  t.match(text, /curl -sSk https:.*refused/, 'a refusal is visible: -S shows it, where -s alone says nothing');
+  t.match(
+    text,
+    /curl -sSk --tls-max 1.2 https:.*refused/,
+    'a refusal is visible: -S shows it, where -s alone says nothing',
+  );
   t.match(text, /curl -sS -w .*http_code.*Host: restricted.foo.*refused with 503: sleep.bar/);
   t.notMatch(text, /curl -sk? .*refused/);
   t.notMatch(commandsToTry(plan, false).join('\n'), 'admin', 'a stand-in has no admin pages');
