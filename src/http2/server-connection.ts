@@ -154,7 +154,7 @@ export class ServerConnection implements WireEvents, QueuedReader {
     const change = keptBytes - this.keptBytes;
     this.keptBytes = keptBytes;
     if (this.options.onKept?.(this, change) !== false) return;
-    this.fail(ErrorCode.enhanceYourCalm, 'got the beginning of more than there is room for');
+    this.drop('got the beginning of more than there is room for');
   }
 
   private failFor(error: unknown): void {

@@ -66,7 +66,7 @@ export class TokenGate {
    * Resolves with the token's pod once the CA has accepted it; hold the pod at once. While the CA is away it waits,
    * trying again, until `signal` aborts: the stream's own. A token that was accepted some time ago is proven again, but
    * where the CA gives no answer it passes. Tokens that wait take turns by the `place` that they came from, if it is known.
-   * `token` stays the caller's.
+   * `token` stays the caller's, and is not read any more when this returns.
    * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CA_OVERLOADED`: too many tokens wait
    *   already, of all or of this place, or there are too many pods; `ERR_CANCELLED`: aborted.
    */

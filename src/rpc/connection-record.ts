@@ -73,9 +73,9 @@ export class ConnectionRecord {
     this.note(reason, 'connection given up', whose, { [Field.reason]: reason });
   }
 
-  /** A connection had to give way to a newcomer. */
-  displaced(limit: Refusal, whose: Whose): void {
-    this.note('displaced', 'connection gave way to a newcomer', whose, { [Field.reason]: limit });
+  /** A connection had to give way, for there are too many, or for the octets that it makes us keep. */
+  displaced(limit: Refusal | 'octets', whose: Whose): void {
+    this.note('displaced', 'connection gave way to others', whose, { [Field.reason]: limit });
   }
 
   /** A connection without a call has been told to go: as it should be, and so no line of the log. */

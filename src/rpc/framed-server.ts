@@ -24,6 +24,9 @@ import { httpRefusal, timeoutOf, wantedFields } from './request-kind.js';
 import { ServerCalls } from './server-calls.js';
 import { status } from './status-code.js';
 
+/** Counts octets more that are kept for the peer of a connection, or fewer. False when that is too much. */
+export type KeepOctets = (octets: number) => boolean;
+
 /** What a server has to know of a method before its first call. */
 export interface MethodOptions {
   /** The header fields that it reads, in lower case: no other is kept. */
@@ -72,7 +75,7 @@ export interface FramedServerOptions {
   /** Whose processes may connect; everybody when left out. */
   readonly allowedUids?: ReadonlySet<number> | undefined;
   /** Takes connections that speak HTTP/1: paused, with nothing read of them. Left out, they are closed. */
-  readonly onHttp1?: (socket: Socket) => void;
+  readonly onHttp1?: (socket: Socket, keep: KeepOctets) => void;
   readonly metrics?: MetricRegistry;
   /** What its connections are counted by there: as those of an SDS socket when left out. */
   readonly connectionMetrics?: ConnectionMetrics;
@@ -131,7 +134,7 @@ class Http2FramedServer implements FramedServer {
     this.limits = new ConnectionLimits({ maxConnections, allowedUids, now });
     const { connectionMetrics: counters = SDS_CONNECTIONS } = options;
     this.record = new ConnectionRecord({ logger, metrics, counters, now });
-    this.ledger = new PeerLedger({ service: calls, now });
+    this.ledger = new PeerLedger({ service: calls, onDrop: (account) => this.noteDisplaced('octets', account), now });
     this.calls = new ServerCalls({ ledger: this.ledger, maxReceiveBytes, now });
     this.connectionOptions = {
       opening: serverOpening(maxConcurrentStreams),
@@ -229,16 +232,22 @@ class Http2FramedServer implements FramedServer {
     // Several at once, for to look for them goes over all.
     const count = Math.min(MAX_DISPLACED_AT_ONCE, Math.ceil(maxConnections * DISPLACED_PART));
     const idlest = this.ledger.idlest(count, newcomer, fits);
-    for (const { number, holder } of idlest) {
-      this.record.displaced(reason, { connection: number, peer: this.connections.get(number)?.wire.peer });
-      holder?.drop('too many connections: this one has been idle for longest');
+    for (const account of idlest) {
+      this.noteDisplaced(reason, account);
+      account.holder?.drop('too many connections: this one has been idle for longest');
     }
     return idlest.length > 0;
   }
 
+  private noteDisplaced(limit: Refusal | 'octets', { number }: ConnectionAccount): void {
+    this.record.displaced(limit, { connection: number, peer: this.connections.get(number)?.wire.peer });
+  }
+
   private keep(number: number, bytes: number): boolean {
     const account = this.ledger.account(number);
-    return account === undefined || this.ledger.change(account, bytes);
+    if (account === undefined || this.ledger.change(account, bytes)) return true;
+    this.noteDisplaced('octets', account);
+    return false;
   }
 
   private closed(connection: ServerConnection, { code, reason }: ConnectionEnd): void {
@@ -278,7 +287,7 @@ class Http2FramedServer implements FramedServer {
   }
 
   /** A connection of HTTP/1 is none of ours any more, but counts as one. */
-  private serveHttp1(socket: Socket, wire: Wire, serve: (socket: Socket) => void): void {
+  private serveHttp1(socket: Socket, wire: Wire, serve: NonNullable<FramedServerOptions['onHttp1']>): void {
     const account = this.enter(wire);
     if (account === undefined) {
       socket.destroy();
@@ -289,7 +298,7 @@ class Http2FramedServer implements FramedServer {
       this.ledger.close(account);
       this.limits.left(wire.peer);
     });
-    serve(socket);
+    serve(socket, (octets) => this.ledger.change(account, octets));
   }
 
   private open(stream: ServerStream, head: RequestHead): void {

@@ -11,6 +11,7 @@ export {
   createFramedServer,
   type FramedServer,
   type FramedServerOptions,
+  type KeepOctets,
   type MethodOptions,
 } from './framed-server.js';
 export { envoy, google, grpc as grpcMessages, istio } from './gen/messages.js';

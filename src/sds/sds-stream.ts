@@ -4,6 +4,7 @@ import { type CallEvents, type FramedCall, toStatusObject } from '../rpc/index.j
 import { LineBudget } from '../telemetry/index.js';
 import type { Broadcast, PushTarget } from './broadcast.js';
 import type { Content } from './contents.js';
+import { octetsOfNames, octetsOfRequest } from './held-octets.js';
 import type { StreamMethod } from './methods.js';
 import type { RejectionBook } from './rejection-book.js';
 import { RepeatLimit } from './repeat-limit.js';
@@ -93,6 +94,9 @@ export class SdsStream
   private reader: RequestReader | undefined;
   /** What was asked before the caller was known. */
   private early: DecodedRequest[] | undefined;
+  /** Octets, as the ledger knows them: of the requests that wait for the caller to be known, and of the wanted names. */
+  private waitingOctets = 0;
+  private nameOctets = 0;
   private view: SecretView | undefined;
   private subscription: (typeof NEW_SUBSCRIPTION)[Form];
   private sentCount = 0;
@@ -121,7 +125,6 @@ export class SdsStream
     const call = this.call;
     call.listen(this);
     const caller = { authorization: call.authorization, connection: call.connection, peer: call.peer };
-    call.forgetMetadata();
     const gone = (): EndSignal => {
       this.opening ??= new LightAbort();
       return this.opening;
@@ -235,9 +238,14 @@ export class SdsStream
       return;
     }
     this.view = view;
+    // They count until now, for whoever looked at the caller had them.
+    this.call.forgetMetadata();
+    if (view.isProven === true) this.call.proven();
     view.subscribe(this);
     const early = this.early;
     this.early = undefined;
+    this.waitingOctets = 0;
+    this.noteHeld();
     try {
       for (const request of early ?? []) this.receive(request);
     } catch (error) {
@@ -255,9 +263,8 @@ export class SdsStream
     }
     this.reader ??= new RequestReader(fields);
     const request = this.reader.read(bytes, isLast);
-    this.call.holds(isLast ? 0 : this.reader.keptBytes);
     if (isLast) this.reader = undefined;
-    return request;
+    return this.noteHeld() ? request : undefined;
   }
 
   private receive(request: DecodedRequest): void {
@@ -296,15 +303,27 @@ export class SdsStream
       throw new IdentityError('ERR_REQUEST_INVALID', message);
     }
     this.early.push(request);
+    this.waitingOctets += octetsOfRequest(request);
+    this.noteHeld();
   }
 
   private obey(request: DecodedRequest): void {
     const { next, verdict } = onRequest(this.subscription, request, { isShared: this.method.isAggregated });
     if (next.names.length > MAX_NAMES) throw tooManyNames();
+    const isOther = next.names !== this.subscription.names;
     this.subscription = next;
+    if (isOther) {
+      this.nameOctets = octetsOfNames(next.names);
+      if (!this.noteHeld()) return;
+    }
     this.record(request, verdict);
     if (next.isRepeatOwed) this.allowRepeat(this.context.now());
     this.send(this.isBehind ? 'change' : 'request');
+  }
+
+  /** Tells the ledger what this stream keeps for its peer. False when that was too much, and the stream has ended. */
+  private noteHeld(): boolean {
+    return this.call.holds(this.nameOctets + this.waitingOctets + (this.reader?.keptBytes ?? 0));
   }
 
   /** Lets what a repeated request asks for be sent, unless that was just done: then {@link checkTime} comes back to it. */

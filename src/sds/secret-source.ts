@@ -27,6 +27,8 @@ export interface StreamCaller {
 
 /** The secrets of one caller, as they change. */
 export interface SecretView {
+  /** Whether the caller has shown who it is, and is no stranger any more. Where left out, an ACK shows it. */
+  readonly isProven?: boolean;
   /**
    * The newest content of a resource name, or `undefined`: unknown, not ours, or not there yet. The caller cannot
    * tell which; a name that is absent now may come later.

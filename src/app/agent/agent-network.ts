@@ -93,7 +93,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
   const server = createFramedServer({
     logger,
     metrics,
-    ...(http1 !== undefined && { onHttp1: (socket) => http1.accept(socket) }),
+    ...(http1 !== undefined && { onHttp1: (socket, keep) => http1.accept(socket, keep) }),
     maxReceiveBytes: MAX_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
     calls: STREAMS,
@@ -160,7 +160,7 @@ async function openRest(
 ): Promise<Http1Door | undefined> {
   if (rest === 'off') return undefined;
   const common = { source, logger: context.logger, controlPlaneIdentifier: IDENTIFIER };
-  return openHttp1Door(restHandler({ ...common, serves: rest }));
+  return openHttp1Door((keep) => restHandler({ ...common, serves: rest, keep }));
 }
 
 /** @throws IdentityError `ERR_CONFIG_INVALID`: nobody here can tell who a peer is, so none could be let in. */

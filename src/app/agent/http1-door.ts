@@ -1,39 +1,62 @@
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
+import type { KeepOctets } from '../../rpc/index.js';
 
 /** Serves connections of HTTP/1.1 that a listener of another protocol has found. */
 export interface Http1Door {
   /** Takes the connection, paused, and owns it from then on. */
-  accept(socket: Socket): void;
+  accept(socket: Socket, keep: KeepOctets): void;
   /** Cuts off what is left. Safe to call twice. */
   close(): void;
 }
 
+/** Counts what a request makes us keep, for the connection that it came by. */
+export type KeepForRequest = (request: IncomingMessage, octets: number) => boolean;
+
 /** A poll comes every few seconds or more; a connection that is silent for longer is not worth keeping. */
 const IDLE_MS = 30_000;
 
-/** Loads Node's HTTP server: few agents have this door. */
-export async function openHttp1Door(listener: RequestListener): Promise<Http1Door> {
+/** The head of a request comes at once; one that trickles does not hold its connection for longer. */
+const HEAD_MS = 30_000;
+
+/** Loads Node's HTTP server: few agents have this door. `listenerOf` makes what answers the requests. */
+export async function openHttp1Door(listenerOf: (keep: KeepForRequest) => RequestListener): Promise<Http1Door> {
   const { createServer } = await import('node:http');
+  const keepers = new WeakMap<object, KeepOctets>();
+  const listener = listenerOf(({ socket }, octets) => keepers.get(socket)?.(octets) ?? true);
+  // The limits of Node's server are those of one that listens by itself, but for this one.
   const server = createServer(listener);
-  // The other limits of Node's server are those of one that listens by itself.
   server.timeout = IDLE_MS;
-  const sockets = new Set<Socket>();
+  const heads = new Map<Socket, NodeJS.Timeout>();
+  const awaitHead = (socket: Socket): void => {
+    clearTimeout(heads.get(socket));
+    heads.set(socket, setTimeout(() => socket.destroy(), HEAD_MS).unref());
+  };
+  server.on('request', ({ socket }, response) => {
+    clearTimeout(heads.get(socket));
+    response.once('close', () => {
+      if (heads.has(socket)) awaitHead(socket);
+    });
+  });
   let isClosed = false;
   return {
-    accept(socket) {
+    accept(socket, keep) {
       if (isClosed) {
         socket.destroy();
         return;
       }
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
+      keepers.set(socket, keep);
+      awaitHead(socket);
+      socket.once('close', () => {
+        clearTimeout(heads.get(socket));
+        heads.delete(socket);
+      });
       server.emit('connection', socket);
       socket.resume();
     },
     close() {
       isClosed = true;
-      for (const socket of sockets) socket.destroy();
+      for (const socket of heads.keys()) socket.destroy();
     },
   };
 }

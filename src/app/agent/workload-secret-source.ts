@@ -16,16 +16,16 @@ export function openSource(identity: WorkloadIdentity, catalog: SecretCatalog): 
 /** For each stream whose own token the CA has accepted, the identity of that token's pod. */
 export function gatedSource(gate: TokenGate, catalog: SecretCatalog, log: RateLimitedLogger): SecretSource {
   const admit = async (caller: StreamCaller, signal: EndSignal): Promise<Pod> => {
-    let token: Buffer | undefined;
     try {
       const { connection, peer } = caller;
-      token = bearerToken(caller);
-      return await gate.admit(token, signal, { connection, uid: peer?.uid, pid: peer?.pid });
+      const token = bearerToken(caller);
+      const admitted = gate.admit(token, signal, { connection, uid: peer?.uid, pid: peer?.pid });
+      // The gate has a copy if it needs one: of thousands of streams that wait none holds another.
+      token.fill(0);
+      return await admitted;
     } catch (error) {
       if (errorCodeOf(error) !== 'ERR_CANCELLED') tellRefusal(log, caller, error);
       throw error;
-    } finally {
-      token?.fill(0);
     }
   };
   return {

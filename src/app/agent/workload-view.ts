@@ -29,6 +29,11 @@ export class WorkloadView implements SecretView {
     this.admission = admission;
   }
 
+  /** By the token that the CA has accepted. */
+  get isProven(): boolean {
+    return this.admission !== undefined;
+  }
+
   secret(name: string): ServedSecret | undefined {
     return this.workload.secret(name) ?? this.file(name);
   }

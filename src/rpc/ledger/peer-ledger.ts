@@ -14,11 +14,11 @@ export interface ByteLimits {
 }
 
 /**
- * A gateway that asks for 2 000 secrets at once, each on a stream of its own with a token of 2 kB, holds 4 MB until the token is
+ * A gateway that asks for 2 000 secrets at once, each on two streams with a token of 2 kB, holds 10 MB until the token is
  * proven. What is read of the first requests of Envoys is thrown away as it comes, so a crowd of them holds next to nothing.
  */
 const BYTES: ByteLimits = {
-  maxPerConnection: 8 * 1024 * 1024,
+  maxPerConnection: 16 * 1024 * 1024,
   maxPerStranger: 32 * 1024 * 1024,
   maxStrangers: 48 * 1024 * 1024,
   max: 64 * 1024 * 1024,
@@ -44,6 +44,8 @@ const LARGE_PART = 1 / 8;
 export interface PeerLedgerOptions {
   readonly service: PotLimits;
   readonly bytes?: ByteLimits;
+  /** A connection is about to be ended for what it holds. */
+  readonly onDrop?: (account: ConnectionAccount) => void;
   /** Milliseconds, never going back. */
   readonly now: () => number;
 }
@@ -59,14 +61,16 @@ export class PeerLedger {
   private readonly peers = new Map<string | number, PeerAccount>();
   private readonly limits: ByteLimits;
   private readonly now: () => number;
+  private readonly onDrop: (account: ConnectionAccount) => void;
   private sequence = 0;
   private accountNumber = 0;
   private bytes = 0;
   private strangerBytes = 0;
 
-  constructor({ service, bytes = BYTES, now }: PeerLedgerOptions) {
+  constructor({ service, bytes = BYTES, onDrop = () => {}, now }: PeerLedgerOptions) {
     this.limits = bytes;
     this.now = now;
+    this.onDrop = onDrop;
     const small = { health: new CallPot(HEALTH), reflection: new CallPot(REFLECTION), other: new CallPot(OTHER) };
     this.pots = { service: new CallPot(service), ...small };
   }
@@ -194,6 +198,7 @@ export class PeerLedger {
       if (account.peer.bytes > this.limits.max * LARGE_PART) return false;
       const largest = this.largest(({ isProven }) => !isProven) ?? this.largest(() => true);
       if (largest === undefined || largest === account || largest.bytes <= account.bytes) return false;
+      this.onDrop(largest);
       largest.holder?.drop('got more to hold than there is room for');
       // Whoever has no holder, or holds on all the same, must not keep us here.
       if (this.accounts.has(largest.number)) return false;
