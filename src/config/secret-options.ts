@@ -91,7 +91,7 @@ export const SECRET_OPTIONS = {
   sessionTicketKeysName: optional(secretName, {
     flag: 'session-ticket-keys-name',
     description:
-      'resource name of TLS session ticket keys, new each day; without it there are none, as they weaken forward secrecy',
+      'resource name of TLS session ticket keys, new each day; without it there are none, as they weaken forward secrecy and let expired clients resume',
   }),
   secretDirectories: onlyWith(
     SIDECAR,

@@ -1,4 +1,5 @@
-import { chmod, lstat, mkdtemp, rename, rm, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, lstat, mkdtemp, open, rename, rm, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { IdentityError } from '../errors/index.js';
@@ -11,6 +12,9 @@ const MAX_PATH_BYTES = 107;
 
 /** The parent of a socket that we make ourselves: our group may reach the socket, nobody else. */
 const PARENT_MODE = 0o750;
+
+/** What the socket is called in its private directory. */
+const PRIVATE_NAME = 's';
 
 /** What a stat tells of a file, for telling it from another at the same path. */
 export interface FileIdentity {
@@ -62,18 +66,32 @@ export async function publishSocket(
   bind: (temporaryPath: string) => Promise<void>,
 ): Promise<FileIdentity> {
   await makeDirectory(dirname(path), PARENT_MODE);
-  // Not by join, which would take the dot away and put the directory beside the parent.
-  const privateDirectory = await mkdtemp(`${dirname(path)}/.`);
+  const parent = await openParent(dirname(path));
   try {
-    const temporaryPath = join(privateDirectory, 's');
-    await bind(temporaryPath);
-    await chmod(temporaryPath, mode);
-    const { dev, ino } = await lstat(temporaryPath);
-    await rename(temporaryPath, path);
-    return { dev, ino };
+    // Not by join, which would take the dot away and put the directory beside the parent.
+    const privateDirectory = await mkdtemp(`${parent.path}/.`);
+    try {
+      const temporaryPath = join(privateDirectory, PRIVATE_NAME);
+      await bind(temporaryPath);
+      await chmod(temporaryPath, mode);
+      const { dev, ino } = await lstat(temporaryPath);
+      await rename(temporaryPath, path);
+      return { dev, ino };
+    } finally {
+      await rm(privateDirectory, { recursive: true, force: true });
+    }
   } finally {
-    await rm(privateDirectory, { recursive: true, force: true });
+    await parent.close();
   }
+}
+
+/** The directory of a socket under a path that leaves room for the private directory: the name of the socket may be shorter. */
+async function openParent(directory: string): Promise<{ readonly path: string; close(): Promise<void> }> {
+  const needed = Buffer.byteLength(join(directory, '.XXXXXX', PRIVATE_NAME));
+  if (needed <= MAX_PATH_BYTES) return { path: directory, close: async () => {} };
+  const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  // Linux: the same directory, whatever its name. (proc_pid_fd(5))
+  return { path: `/proc/self/fd/${handle.fd}`, close: () => handle.close() };
 }
 
 /**
@@ -90,9 +108,8 @@ export async function removeSocket(path: string, ours: FileIdentity, logger: Log
   }
 }
 
-/** The path we bind first is longer than `path` when the name is short: `/.XXXXXX/s` after the directory. */
 function checkLength(path: string): void {
-  const needed = Math.max(Buffer.byteLength(path), Buffer.byteLength(join(dirname(path), '.XXXXXX', 's')));
+  const needed = Buffer.byteLength(path);
   if (path === '' || path.includes('\0')) throw invalid(path, 'got no usable path, expected a file path');
   if (needed > MAX_PATH_BYTES) {
     throw invalid(

@@ -308,7 +308,7 @@ export class SdsStream
   }
 
   private obey(request: DecodedRequest): void {
-    const { next, verdict } = onRequest(this.subscription, request, { isShared: this.method.isAggregated });
+    const { next, verdict } = onRequest(this.subscription, request, this.method.isAggregated);
     if (next.names.length > MAX_NAMES) throw tooManyNames();
     const isOther = next.names !== this.subscription.names;
     this.subscription = next;

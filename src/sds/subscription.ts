@@ -138,7 +138,7 @@ function isRepeated(sub: Subscription, { names, nonce, error }: XdsRequest, isSh
 export function onRequest(
   sub: Subscription,
   request: XdsRequest,
-  { isShared = false } = {},
+  isShared = false,
 ): { next: Subscription; verdict: Verdict } {
   const verdict = classify(sub, request, isShared);
   const next = answered(sub, verdict, request);

@@ -79,10 +79,13 @@ for (const { name, path, skip } of realEnvoys()) {
   const google = waysOf(name, PASSING).filter(({ tokenBy }) => tokenBy === 'google_grpc');
   for (const way of google) {
     t.test(`${name} by ${way.name}: waits for its agent instead of failing`, { skip, timeout: 60_000 }, async (t) => {
-      const { envoy, socketPath } = await startEnvoy(t, path, way, 'a.b.c');
+      const { envoy, volume, socketPath } = await startEnvoy(t, path, way, 'first.token');
       await envoy.untilStat('sds.default.update_attempt', 1);
-      const { served } = await startAgent(t, socketPath);
+      await volume.write('second.token');
+      const { endpoint, served } = await startAgent(t, socketPath);
       await served(envoy);
+      const tokens = endpoint.source.callers.flatMap(({ authorization }) => authorization);
+      t.strictSame(new Set(tokens), new Set(['Bearer second.token']), 'the token is that of the end of the wait');
       // Each failure would make the next try wait for longer, up to 30 s.
       t.equal(await envoy.stat('sds.default.update_failure'), 0);
       t.equal(await envoy.stat('sds.ROOTCA.update_failure'), 0);

@@ -195,7 +195,7 @@ class History {
     const mayRepeat = this.#isShared && !this.#answers.has(request);
     if (this.#form === 'sotw' && (request.nonce === '' || mayRepeat)) this.#reason(1);
     this.#reason(request.names.filter((name) => this.#form === 'delta' || !this.#sub.names.includes(name)).length);
-    this.#sub = onRequest(this.#sub, request, { isShared: this.#isShared }).next;
+    this.#sub = onRequest(this.#sub, request, this.#isShared).next;
     if (this.#sub.isRepeatOwed) this.#sub = onRepeat(this.#sub);
     this.#push();
   }

@@ -174,7 +174,7 @@ const repeats = [
 for (const { name, nonce, isShared, want } of repeats) {
   t.test(`the same names again with ${name}: ${want}`, async (t) => {
     const request = { names: ['A', 'B'], unsubscribed: [], nonce, error: undefined };
-    const { next, verdict } = onRequest(acked(['A', 'B']), request, { isShared });
+    const { next, verdict } = onRequest(acked(['A', 'B']), request, isShared);
     t.equal(verdict.kind, want);
     t.equal(next.isRepeatOwed, want === 'repeat');
     t.same(sentNames(next), [], 'nothing before it is allowed');
@@ -192,14 +192,14 @@ const noRepeats = [
 for (const { name, sub, request } of noRepeats) {
   t.test(`the same names again ${name} are no repeated request`, async (t) => {
     const full = { unsubscribed: [], error: undefined, ...request };
-    t.not(onRequest(sub, full, { isShared: true }).verdict.kind, 'repeat');
+    t.not(onRequest(sub, full, true).verdict.kind, 'repeat');
   });
 }
 
 t.test('a repeated request is answered by whatever is sent next, and its ACK leaves nothing due', async (t) => {
   const names = ['A', 'B'];
   const repeated = { names, unsubscribed: [], nonce: '1', error: undefined };
-  const owed = onRequest(acked(names), repeated, { isShared: true }).next;
+  const owed = onRequest(acked(names), repeated, true).next;
   const pushed = sent(owed, '2', storeOf({ A: 'certificate a2', B: 'certificate b' }));
   t.equal(pushed.isRepeatOwed, false, 'a push has all names in it');
   const answered = sent(onRepeat(owed), '2');
