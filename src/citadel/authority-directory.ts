@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { IdentityError, wrapError } from '../errors/index.js';
-import { makeDirectory } from '../small-files/index.js';
+import { IdentityError } from '../errors/index.js';
+import { isReadableByAll, makeDirectory, pathError, readSmallFile } from '../small-files/index.js';
 
 /** What a CA directory holds. */
 export interface AuthorityFiles {
@@ -49,6 +49,9 @@ const DIRECTORY_MODE = 0o700;
 
 /** A file system puts it into its own root. */
 const LOST_AND_FOUND = 'lost+found';
+
+/** Hundreds of certificates; the bound of a trust bundle. */
+const MAX_FILE_BYTES = 1024 * 1024;
 
 /** How many names stand in a message. */
 const MAX_TOLD = 5;
@@ -120,7 +123,7 @@ async function entriesOf(directory: string): Promise<string[]> {
     return await readdir(directory);
   } catch (error) {
     if (isAbsence(error)) return [];
-    throw wrapError('ERR_SIGNER_INVALID', `CA directory ${directory}`, error);
+    throw pathError('ERR_SIGNER_INVALID', `CA directory ${directory}`, error, 'a readable directory');
   }
 }
 
@@ -138,7 +141,7 @@ export async function writeAuthorityFiles(directory: string, files: AuthorityFil
     for (const { part, mode } of certificates) await writeWhole(pathOf(part), files[part], mode);
     return true;
   } catch (error) {
-    throw wrapError('ERR_SIGNER_INVALID', `CA directory ${directory} cannot be written`, error);
+    throw pathError('ERR_SIGNER_INVALID', `CA directory ${directory}`, error, 'one that can be written');
   }
 }
 
@@ -181,11 +184,21 @@ async function writeNew(path: string, content: Buffer, mode: number): Promise<vo
 
 async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
-    return await readFile(path);
+    return (await readSmallFile(path, { what: path, code: 'ERR_SIGNER_INVALID', maxBytes: MAX_FILE_BYTES })).content;
   } catch (error) {
-    if (isAbsence(error)) return undefined;
-    throw wrapError('ERR_SIGNER_INVALID', path, error);
+    if (error instanceof Error && isAbsence(error.cause)) return undefined;
+    throw error;
   }
+}
+
+/** Whether every user of this machine may read the key of a directory. */
+export async function isKeyExposed(directory: string, names: AuthorityFileNames): Promise<boolean> {
+  const path = join(directory, names.caKey);
+  const mode = await stat(path).then(
+    (state) => state.mode,
+    () => 0,
+  );
+  return isReadableByAll(path, mode);
 }
 
 function isAbsence(error: unknown): boolean {

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IdentityError } from '../errors/index.js';
 import { makeSelfSignedRoot, namesOfLeaf, Signer } from '../hotpath/index.js';
@@ -9,6 +10,7 @@ import {
   type AuthorityFileNames,
   type AuthorityFiles,
   ISTIO_FILES,
+  isKeyExposed,
   readAuthorityFiles,
   writeAuthorityFiles,
 } from './authority-directory.js';
@@ -81,6 +83,11 @@ export async function openSigningAuthority(options: SigningAuthorityOptions): Pr
     [Field.notAfter]: new Date(authority.notAfterMs).toISOString(),
     [Field.bundleSize]: authority.bundle.size,
   });
+  if (directory === undefined) {
+    logger.warn('signing authority is in memory only: its root ends with this process, and a restart makes another');
+  } else if (await isKeyExposed(directory, names)) {
+    logger.warn('CA key is readable for all users', { [Field.path]: join(directory, names.caKey) });
+  }
   return authority;
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { openSigningAuthority, type SigningAuthority } from '../../src/citadel/index.js';
@@ -44,6 +44,17 @@ t.test('a complete directory is used as it is', async (t) => {
     NAMES.map((name) => readFileSync(join(directory, name), 'utf8')),
     before,
   );
+});
+
+t.test('a CA key that every user may read, and a root in memory only, are told of', async (t) => {
+  const directory = authorityDirectory(t, whole);
+  chmodSync(join(directory, 'ca-key.pem'), 0o644);
+  const [exposed, fleeting] = [new RecordingLogger(), new RecordingLogger()];
+  await open(directory, { logger: exposed });
+  t.match(exposed.of('CA key is readable for all users'), [{ fields: { path: join(directory, 'ca-key.pem') } }]);
+  await open(undefined, { logger: fleeting });
+  t.equal(fleeting.lines.filter(({ level }) => level === 'warn').length, 1);
+  t.match(fleeting.text, /signing authority is in memory only/);
 });
 
 for (const missing of NAMES) {
@@ -349,7 +360,7 @@ t.test('a directory that cannot be made or written is told, with the reason of t
   writeFileSync(file, '');
   await t.rejects(open(join(file, 'ca')), {
     code: 'ERR_SIGNER_INVALID',
-    message: /^CA directory .+\/file\/ca cannot be written: ENOTDIR/,
+    message: /^CA directory .+\/file\/ca: got not a directory \(ENOTDIR\), expected one that can be written/,
   });
 });
 
@@ -435,7 +446,10 @@ t.test('roots that expire leave the answers as their time comes, but the last', 
 t.test('a file that cannot be read is told by its path', async (t) => {
   const directory = authorityDirectory(t, whole, { 'ca-key.pem': undefined });
   mkdirSync(join(directory, 'ca-key.pem'));
-  await t.rejects(open(directory), { code: 'ERR_SIGNER_INVALID', message: /ca-key\.pem: EISDIR/ });
+  await t.rejects(open(directory), {
+    code: 'ERR_SIGNER_INVALID',
+    message: /ca-key\.pem: got a directory, expected a regular file/,
+  });
 });
 
 t.test('no log line and no error has the key', async (t) => {

@@ -1,7 +1,8 @@
-import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { createFileTokenSource } from '../../src/identity/index.js';
+import { RecordingLogger } from '../support/recording-logger.js';
 
 const NOW = Date.UTC(2030, 0, 1);
 
@@ -55,4 +56,24 @@ t.test('what cannot be a good token is refused, naming the file where it is the 
     code: 'ERR_TOKEN_EXPIRED',
     message: 'token has expired 3600 s ago, expected one that is valid',
   });
+});
+
+t.test('a token may begin with a byte order mark, and UTF-16 is named', async (t) => {
+  const directory = t.testdir({ marked: `\ufeff${token('a')}`, wide: Buffer.from(token('a'), 'utf16le') });
+  const read = (name: string): Promise<Buffer> => createFileTokenSource(join(directory, name), () => NOW).read();
+  t.equal((await read('marked')).toString(), token('a'));
+  await t.rejects(read('wide'), { code: 'ERR_TOKEN_MALFORMED', message: /wide: got UTF-16, expected ASCII/ });
+});
+
+t.test('a token file that every user may read is told of, once', async (t) => {
+  const path = join(t.testdir({ token: token('a') }), 'token');
+  const logger = new RecordingLogger();
+  const source = createFileTokenSource(path, () => NOW, logger);
+  chmodSync(path, 0o640);
+  await source.read();
+  t.strictSame(logger.lines, []);
+  chmodSync(path, 0o644);
+  await source.read();
+  await source.read();
+  t.match(logger.lines, [{ level: 'warn', message: 'token file is readable for all users', fields: { path } }]);
 });

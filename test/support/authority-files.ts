@@ -26,7 +26,8 @@ export function authorityDirectory(
     ...changes,
   };
   for (const [name, content] of Object.entries(files)) {
-    if (content !== undefined) writeFileSync(join(directory, name), content);
+    if (content !== undefined)
+      writeFileSync(join(directory, name), content, { mode: name.endsWith('key.pem') ? 0o600 : 0o644 });
   }
   return directory;
 }
