@@ -7,7 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { ADDON_FILE } from './build-native.mjs';
-import { makeCodeCache } from './code-cache.mjs';
+import { makeCodeCaches } from './code-cache.mjs';
 import { addonRevision, stateOfAddon } from './setup/addon-revision.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -77,6 +77,23 @@ const agentOnly = {
   },
 };
 
+/**
+ * The same of the health check. What dials a Citadel lies in a file of its own, since it brings TLS: the agent's probe, which is a
+ * process every few seconds, loads neither.
+ */
+const healthOnly = {
+  name: 'health-only',
+  setup({ onResolve }) {
+    const isOfOthers = /\/(start-agent|start-citadel|render-bootstrap)\.js$|\/(demo|fleet|hotpath)\/index\.js$/;
+    onResolve({ filter: isOfOthers }, ({ kind, path }) =>
+      kind === 'dynamic-import' ? { path, external: true } : undefined,
+    );
+    onResolve({ filter: /\/citadel-peer\.js$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './citadel-peer.js', external: true } : undefined,
+    );
+  },
+};
+
 /** grpc-js reads the definitions of two services with it, channelz and ORCA, when someone offers these; we never do. */
 const withoutProtoLoader = {
   name: 'without-proto-loader',
@@ -137,13 +154,22 @@ const withoutGrpcJs = {
 export async function buildForShipping() {
   await rm('dist', { recursive: true, force: true });
   await Promise.all([
-    ...[bundleOf('agent', [agentOnly]), bundleOf('commands', []), packages(), reflection(), launcher(), threads()],
+    ...[
+      bundleOf('agent', [agentOnly]),
+      bundleOf('health', [healthOnly]),
+      bundleOf('commands', []),
+      packages(),
+      reflection(),
+      citadelPeer(),
+      launcher(),
+      threads(),
+    ],
   ]);
   await writeFile('dist/package.json', '{"type":"commonjs"}\n');
   await writeFile('dist/threads/package.json', '{"type":"module"}\n');
   await copyAddon('dist/threads');
   await chmod('dist/sidecert.js', 0o755);
-  await makeCodeCache('agent');
+  await makeCodeCaches();
 }
 
 function bundleOf(name, plugins) {
@@ -183,6 +209,19 @@ function packages() {
 function reflection() {
   const entryPoints = { reflection: 'src/rpc/reflection/reflection-codec.ts' };
   return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist', plugins: [withoutGrpcJs] });
+}
+
+function citadelPeer() {
+  const entryPoints = { 'citadel-peer': 'src/app/health/citadel-peer.ts' };
+  return build({
+    ...shipped,
+    format: 'cjs',
+    entryPoints,
+    outdir: 'dist',
+    plugins: [withoutProtoLoader, rarelyLoaded, reflectionApart],
+    // As in the launcher.
+    logOverride: { 'empty-import-meta': 'silent' },
+  });
 }
 
 function launcher() {

@@ -1,9 +1,10 @@
-// Writes `dist/NAME.cache`: the code that V8 compiles of a bundle while it runs, so that the next process need not. Only
-// functions that have run are in it, so the bundle really runs: an agent, in front of a Citadel of its own, until it
-// serves its first SVID.
+// Writes `dist/agent.cache` and `dist/health.cache`: the code that V8 compiles of a bundle while it runs, so that the next process
+// need not. Only functions that have run are in it, so the bundles really run: an agent, in front of a Citadel of its own, until
+// it serves its first SVID, and a health check of it.
 import { execFile, spawn } from 'node:child_process';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import Module, { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -20,8 +21,8 @@ const PROGRAM = resolve('dist/sidecert.js');
 /** How long the agent may take to its first SVID: many times what it does take on a busy machine. */
 const LIMIT_MS = 120_000;
 
-/** Runs the bundle and writes its cache. Rejects with what the agent or the Citadel said when they do not come up. */
-export async function makeCodeCache(name) {
+/** Runs both bundles and writes their caches. Rejects with what the agent or the Citadel said when they do not come up. */
+export async function makeCodeCaches() {
   const directory = await mkdtemp(join(tmpdir(), 'sc-'));
   const file = (base) => join(directory, base);
   await writeToken(file('jwks.json'), file('token'));
@@ -39,7 +40,7 @@ export async function makeCodeCache(name) {
       ...['--socket', file('socket'), '--namespace', 'foo', '--service-account', 'sleep', '--log-level', 'error'],
     ];
     const here = fileURLToPath(import.meta.url);
-    await promisify(execFile)(process.execPath, [here, name, ...flags], { timeout: LIMIT_MS });
+    await promisify(execFile)(process.execPath, [here, 'agent', ...flags], { timeout: LIMIT_MS });
   } finally {
     citadel.kill('SIGKILL');
     await rm(directory, { recursive: true, force: true });
@@ -78,16 +79,28 @@ async function addressOf(citadel) {
   throw new Error(`the Citadel for the code cache did not start:\n${said}`);
 }
 
-/** In a process of its own: runs `dist/NAME.js` as the launcher does (src/cli/launch.ts), and writes what V8 has of it then. */
-async function record(name, flags) {
+/** In a process of its own: runs `dist/NAME.js` as the launcher does (src/cli/launch.ts); the result writes what V8 has of it then. */
+async function begin(name, flags) {
   const filename = resolve(`dist/${name}.js`);
   const script = new Script(Module.wrap(await readFile(filename, 'latin1')), { filename });
   process.argv = [process.execPath, filename, name, ...flags];
   const module = { exports: {} };
   script.runInThisContext()(module.exports, createRequire(filename), module, filename, dirname(filename));
-  await servesAnSvid(flags[flags.indexOf('--socket') + 1]);
-  await writeFile(`dist/${name}.cache`, script.createCachedData());
+  return () => writeFileSync(`dist/${name}.cache`, script.createCachedData());
+}
+
+async function recordAgent(flags) {
+  const write = await begin('agent', flags);
+  const socket = flags[flags.indexOf('--socket') + 1];
+  await servesAnSvid(socket);
+  write();
+  await promisify(execFile)(process.execPath, [fileURLToPath(import.meta.url), 'health', '--socket', socket]);
   process.kill(process.pid, 'SIGTERM');
+}
+
+async function recordHealth(flags) {
+  const write = await begin('health', flags);
+  process.on('exit', write);
 }
 
 async function servesAnSvid(socketPath) {
@@ -106,4 +119,7 @@ async function servesAnSvid(socketPath) {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await record(process.argv[2], process.argv.slice(3));
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [name, ...flags] = process.argv.slice(2);
+  await (name === 'health' ? recordHealth : recordAgent)(flags);
+}

@@ -10,12 +10,13 @@ import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { setV8Flags } from './v8-flags.js';
 
-/** The agent has a bundle of its own, without what only others need: the less text there is, the sooner it is read. */
-const name = process.argv[2] === 'agent' ? 'agent' : 'commands';
+/** The agent, and the health check of probes, have bundles of their own: the less text there is, the sooner it is read. */
+const name = ['agent', 'health'].find((command) => command === process.argv[2]) ?? 'commands';
 const filename = join(__dirname, `${name}.js`);
 // Bundles are ASCII, which costs half the memory when it is read as such.
 const script = new Script(Module.wrap(bundle()), { filename, ...cache() });
-setV8Flags(process.argv[2]);
+// A health check is over before V8 optimises anything.
+if (name !== 'health') setV8Flags(process.argv[2]);
 const module = { exports: {} };
 script.runInThisContext()(module.exports, createRequire(filename), module, filename, __dirname);
 

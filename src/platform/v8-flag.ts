@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-
 /** Versions of V8, both inclusive, as major * 100 + minor. */
 interface KnownIn {
   readonly from: number;
@@ -24,7 +22,8 @@ export type V8Flag = keyof typeof FLAGS;
  * stderr, into a log of JSON lines, and there is no way to ask it. The flags are for speed alone.
  */
 export function setV8Flag(flag: V8Flag, value: number, version = process.versions.v8): void {
-  if (isFlagKnown(flag, version)) setFlagsFromString(`--${flag}=${value}`);
+  // Loaded here: a health check sets none.
+  if (isFlagKnown(flag, version)) process.getBuiltinModule('node:v8').setFlagsFromString(`--${flag}=${value}`);
 }
 
 /** Whether the V8 of this version (`12.4.254.21-node.33`) has the flag. */

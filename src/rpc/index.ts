@@ -15,8 +15,10 @@ export {
   type MethodOptions,
 } from './framed-server.js';
 export { envoy, google, grpc as grpcMessages, istio } from './gen/messages.js';
+export { readServingStatus, type ServingStatus } from './health-answer.js';
 export { addHealthMethods } from './health-service.js';
 export { addHealthWatch, type HealthWatches } from './health-watch.js';
+export type { UnaryConnection } from './http2-unary-connection.js';
 export { listenPlain, type PlainListenerOptions } from './plain-listener.js';
 export { addReflectionMethods, type Reflection } from './reflection/reflection-methods.js';
 export { wiresOf } from './socket-wire.js';
@@ -24,9 +26,10 @@ export { GRPC_STATUS, type StatusText, toStatusObject } from './status.js';
 export { status } from './status-code.js';
 export { listenTls, type TlsCertificate, type TlsListener, type TlsListenerOptions } from './tls-listener.js';
 export { TLS_PARAMETERS } from './tls-parameters.js';
-export { openUnaryConnection, type UnaryConnection } from './unary-connection.js';
+export { openUnaryConnection } from './unary-connection.js';
 export { addUnaryMethod, type ServedCall, type UnaryMethod } from './unary-method.js';
 export { type Listener, listenUnix, type UnixListenerOptions } from './unix-listener.js';
+export { openUnixUnaryConnection } from './unix-unary-connection.js';
 export { UnsentBytes } from './unsent-bytes.js';
 export { WireReader } from './wire-reader.js';
 export { fieldBytes, textFieldBytes, varintBytes, WireWriter } from './wire-writer.js';

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
-import { type DialFailure, type DialNetwork, dialTls } from '../../src/rpc/dial/tls-dial.js';
+import type { DialFailure } from '../../src/rpc/dial/dialling.js';
+import { type DialNetwork, dialTls } from '../../src/rpc/dial/tls-dial.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { TestCa } from '../support/test-ca.js';
 

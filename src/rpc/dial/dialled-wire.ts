@@ -1,16 +1,16 @@
-import type { TLSSocket } from 'node:tls';
+import type { Socket } from 'node:net';
 import type { ClientWire } from '../../http2/index.js';
 import { LINGER_MS } from '../socket-wire.js';
 
 /** A dialled socket as the client of HTTP/2 writes to it. Before it is attached nothing is written. */
 export class DialledWire implements ClientWire {
-  private socket: TLSSocket | undefined;
+  private socket: Socket | undefined;
 
   get backlogBytes(): number {
     return this.socket?.writableLength ?? 0;
   }
 
-  attach(socket: TLSSocket): void {
+  attach(socket: Socket): void {
     this.socket = socket;
   }
 

@@ -4,6 +4,7 @@ import { checkServerIdentity, connect as connectTls, createSecureContext, type T
 import { TLS_PARAMETERS } from '../tls-parameters.js';
 import { addressOrder } from './address-order.js';
 import { type Attempt, type AttemptEvents, DialRace } from './dial-race.js';
+import type { DialEvents, Dialling } from './dialling.js';
 import { type Peer, readPeer, type TlsTarget } from './peer.js';
 
 /** What dialling needs of its surroundings. */
@@ -27,31 +28,15 @@ export const SYSTEM_NETWORK: DialNetwork = {
   },
 };
 
-export interface DialEvents {
-  /** The handshake is done, the peer is verified, and speaks HTTP/2. The socket is the listener's from now on. */
-  onConnected(socket: TLSSocket): void;
-  /** Neither will follow. */
-  onFailed(failure: DialFailure): void;
-}
-
-/** Why there is no connection. */
-export interface DialFailure {
-  readonly reason: string;
-  /** The peer was reached at each of its addresses, and its certificate was refused. */
-  readonly isUnverified: boolean;
-}
-
-/** A dial under way. */
-export interface Dialling {
-  /** Gives it up; nothing is told afterwards. Safe to call twice, and when it is over. */
-  cancel(): void;
-}
-
 /** Far beyond the deadline of any call: it ends what no call waits for any more. */
 const DIAL_TIMEOUT_MS = 30_000;
 
 /** Dials for HTTP/2 over TLS. @throws Error when the root cannot be used. */
-export function dialTls(target: TlsTarget, events: DialEvents, network: DialNetwork = SYSTEM_NETWORK): Dialling {
+export function dialTls(
+  target: TlsTarget,
+  events: DialEvents<TLSSocket>,
+  network: DialNetwork = SYSTEM_NETWORK,
+): Dialling {
   return new TlsDialling(target, events, network);
 }
 
@@ -64,7 +49,7 @@ class TlsDialling implements Dialling {
 
   constructor(
     target: TlsTarget,
-    private readonly events: DialEvents,
+    private readonly events: DialEvents<TLSSocket>,
     private readonly network: DialNetwork,
   ) {
     this.peer = readPeer(target);

@@ -1,0 +1,17 @@
+/** What only the check of a Citadel loads: TLS. */
+import { readRoot } from '../../ca-client/index.js';
+import type { HealthConfig } from '../../config/index.js';
+import { openUnaryConnection, type UnaryConnection } from '../../rpc/index.js';
+import { addressText } from '../address-text.js';
+
+/** @throws Error: the roots cannot be read, or no address is given. */
+export async function connectToCitadel(config: HealthConfig): Promise<UnaryConnection> {
+  const { address, caRootFile, serverName } = config;
+  if (address === undefined || caRootFile === undefined) throw new TypeError('health: neither socket nor address');
+  const rootPem = await readRoot({ rootFile: caRootFile });
+  return openUnaryConnection({
+    address: addressText(address),
+    rootPem,
+    ...(serverName !== undefined && { serverName }),
+  });
+}

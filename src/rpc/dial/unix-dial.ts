@@ -1,0 +1,20 @@
+import { connect } from 'node:net';
+import type { DialEvents, Dialling } from './dialling.js';
+
+/** Connects to a Unix socket of this machine. */
+export function dialUnix(path: string, events: DialEvents): Dialling {
+  const socket = connect(path);
+  const failed = (error: Error): void => events.onFailed({ reason: error.message, isUnverified: false });
+  socket.once('error', failed);
+  socket.once('connect', () => {
+    socket.off('error', failed);
+    events.onConnected(socket);
+  });
+  return {
+    cancel() {
+      // An error of a socket that nobody wants any more is nobody's.
+      socket.off('error', failed).on('error', () => {});
+      if (socket.connecting) socket.destroy();
+    },
+  };
+}
