@@ -47,7 +47,8 @@ export class SecretHunt {
   /** The names of the secrets of which a piece stands in `text`, and of the armour of private keys in general. */
   findIn(text: string): string[] {
     const found = new Set<string>();
-    if (text.includes('PRIVATE KEY')) found.add('PRIVATE KEY');
+    // Messages may name the kind of a PEM block; only a key itself begins one.
+    if (/-----BEGIN [A-Z ]*PRIVATE KEY/.test(text)) found.add('PRIVATE KEY');
     collect(this.#texts, BASE64_CHARS, text, found);
     collect(this.#hexes, 2 * SHOWN_BYTES, text.toLowerCase().replace(BETWEEN_BYTES, ''), found);
     for (const [list] of text.matchAll(/\d{1,3}(?:,\s*\d{1,3})+/g)) {
