@@ -7,7 +7,7 @@ import t from 'tap';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SRC = join(ROOT, 'src');
 
-const EVERYWHERE = ['cancellation', 'errors', 'pki/x509', 'small-files', 'spiffe'];
+const EVERYWHERE = ['cancellation', 'errors', 'json', 'pki/x509', 'small-files', 'spiffe'];
 
 /** Folders whose folders are the rooms. */
 const WINGS = ['pki'];
@@ -16,11 +16,12 @@ const WINGS = ['pki'];
 const MAY_IMPORT: Record<string, readonly string[]> = {
   cancellation: [],
   errors: [],
+  json: [],
   'pki/x509': ['errors', 'small-files'],
   spiffe: ['errors', 'pki/x509'],
   'secret-memory': ['errors'],
   'small-files': ['errors'],
-  'service-account': [],
+  'service-account': ['json'],
   telemetry: EVERYWHERE,
   addon: EVERYWHERE,
   hotpath: [...EVERYWHERE, 'telemetry', 'addon', 'x509'],

@@ -183,3 +183,24 @@ function cancelImmediate(act: () => void): () => void {
   const immediate = setImmediate(act);
   return () => clearImmediate(immediate);
 }
+
+t.test('a body that is small and much work is refused before it is parsed; a real node is not', async (t) => {
+  const { call } = await serveRest(t);
+  for (const text of ['['.repeat(500_000) + ']'.repeat(500_000), `{"node":[${'{},'.repeat(100_000)}{}]}`]) {
+    const { status, text: answer } = await call('POST', text);
+    t.equal(status, 400);
+    t.match(answer, 'body: got no JSON');
+  }
+  // As an Envoy's: some hundred extensions, and metadata that are nested in each other.
+  const extensions = Array.from({ length: 400 }, (_, index) => ({
+    name: `x${index}`,
+    category: 'y',
+    type_urls: ['a', 'b', 'c'],
+  }));
+  const metadata = JSON.parse(`${'{"a":'.repeat(40)}1${'}'.repeat(40)}`);
+  const { status } = await call(
+    'POST',
+    JSON.stringify({ node: { extensions, metadata }, resource_names: ['default'] }),
+  );
+  t.equal(status, 200);
+});

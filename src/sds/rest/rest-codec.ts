@@ -1,4 +1,5 @@
 import { IdentityError } from '../../errors/index.js';
+import { parseBoundedJson } from '../../json/index.js';
 import { quote } from '../quote.js';
 import { MAX_NAME_BYTES, MAX_NAMES, tooLongName, tooManyNames, wrongType } from '../request-codec.js';
 import { versionOf } from '../response-encoder.js';
@@ -7,6 +8,9 @@ import { SECRET_TYPE_URL } from '../type-url.js';
 import { JsonWriter } from './json-writer.js';
 import { writeMembers } from './protobuf-json.js';
 import { SECRET } from './secret-schema.js';
+
+/** A real Envoy's request has some thousand parts, nearly all in its node, whose metadata may be a few levels deep. */
+const REQUEST_BOUNDS = { maxDepth: 64, maxParts: 20_000 };
 
 /** What counts of a DiscoveryRequest that comes as a poll: there is no ACK, and no stream. */
 export interface Poll {
@@ -54,10 +58,14 @@ type JsonObject = Readonly<Record<string, unknown>>;
 function parseObject(body: Buffer): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(body.toString());
+    value = parseBoundedJson(body, REQUEST_BOUNDS);
   } catch (error) {
     // Its message quotes what came.
-    throw new IdentityError('ERR_REQUEST_INVALID', 'body: got no JSON, expected a DiscoveryRequest', { cause: error });
+    throw new IdentityError(
+      'ERR_REQUEST_INVALID',
+      'body: got no JSON, or JSON of too many parts, expected a DiscoveryRequest',
+      { cause: error },
+    );
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject;
   throw invalid('body: got another kind of JSON, expected an object');
