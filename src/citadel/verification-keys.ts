@@ -49,7 +49,7 @@ export interface PublicJwk extends JsonWebKey {
 export class VerificationKey {
   #key: KeyObject | undefined;
   /** Why it is none. */
-  #fault: Error | undefined;
+  #fault: string | undefined;
 
   constructor(private readonly jwk: PublicJwk) {}
 
@@ -85,13 +85,13 @@ export class VerificationKey {
 
   /** Once, also when it fails: whoever sends tokens must not make us do it again for each. */
   private imported(): KeyObject {
-    if (this.#fault !== undefined) throw this.#fault;
+    if (this.#fault !== undefined) throw new Error(this.#fault);
     try {
       this.#key ??= importKey(this.jwk);
       return this.#key;
     } catch (error) {
-      this.#fault = error instanceof Error ? error : new Error(String(error));
-      throw this.#fault;
+      this.#fault = error instanceof Error ? error.message : String(error);
+      throw error;
     }
   }
 }

@@ -38,14 +38,20 @@ export class UnaryCall implements ClientRequest, Expiring {
   private resolve: (message: Buffer) => void = ignore;
   private reject: (failure: CallFailure) => void = ignore;
   private readonly host: CallHost;
-  private readonly request: UnaryRequest;
+  /** Ends it, too. */
+  readonly signal: AbortSignal | undefined;
+  private readonly requestHead: Buffer;
+  /** Until it is over: an error that went through here holds the call, and with it the bearer token that stands here. */
+  private metadata: UnaryRequest['metadata'];
   private readonly received: UnaryAnswer;
   private stream: ClientStream | undefined;
   private isOver = false;
 
   constructor(host: CallHost, request: UnaryRequest) {
     this.host = host;
-    this.request = request;
+    this.signal = request.signal;
+    this.requestHead = request.head;
+    this.metadata = request.metadata;
     this.content = framed(request.message);
     this.received = new UnaryAnswer(request.maxAnswerBytes);
     this.endsAtMs = performance.now() + request.deadlineMs - Date.now();
@@ -53,11 +59,6 @@ export class UnaryCall implements ClientRequest, Expiring {
       this.resolve = resolve;
       this.reject = reject;
     });
-  }
-
-  /** Ends it, too. */
-  get signal(): AbortSignal | undefined {
-    return this.request.signal;
   }
 
   /** Sends it, as soon as the peer lets it. */
@@ -83,10 +84,10 @@ export class UnaryCall implements ClientRequest, Expiring {
   }
 
   block(): Buffer {
-    const { metadata = {}, head } = this.request;
+    const { metadata = {} } = this;
     const fields: HeaderField[] = [['grpc-timeout', timeoutText(this.endsAtMs - performance.now())]];
     for (const name in metadata) fields.push([name, metadata[name] ?? '']);
-    return encodeHeaderBlock(fields, head);
+    return encodeHeaderBlock(fields, this.requestHead);
   }
 
   head(httpStatus: number, fields: readonly HeaderField[]): void {
@@ -118,6 +119,7 @@ export class UnaryCall implements ClientRequest, Expiring {
   private finish(): boolean {
     if (this.isOver) return false;
     this.isOver = true;
+    this.metadata = undefined;
     this.host.ended(this);
     return true;
   }

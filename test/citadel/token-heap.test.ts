@@ -12,51 +12,25 @@ import { istio } from '../../src/rpc/index.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { foreignCsr } from '../support/foreign-csr.js';
 import { grpcCore } from '../support/grpc-core.js';
+import { heapOf, tokensIn } from '../support/heap-of.js';
 import { callHeaders, data, grpcMessage, reset } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { shortDir } from '../support/short-dir.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
-const CHILD = fileURLToPath(new URL('../support/citadel-heap.js', import.meta.url));
 const CREATE = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
 const csr = foreignCsr();
 const request = Buffer.from(istio.v1.auth.IstioCertificateRequest.encode({ csr, validityDuration: 0 }).finish());
 
-/** A Citadel in a process of its own. */
+/** A Citadel whose heap can be looked at. */
 async function start(t: Test) {
   const directory = shortDir(t);
   const [jwks, root] = [join(directory, 'jwks.json'), join(directory, 'root.pem')];
   const issuer = new TokenIssuer();
   writeFileSync(jwks, JSON.stringify(issuer.jwks));
-  const child = spawn(process.execPath, [CHILD, jwks, issuer.issuer, root], { stdio: ['pipe', 'pipe', 'inherit'] });
-  t.teardown(async () => {
-    if (child.exitCode !== null) return;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const address = String((await lines.next()).value);
-  let snapshots = 0;
-  return {
-    issuer,
-    target: { address, root, rootPem: readFileSync(root) },
-    /** All that is reachable there, as text. */
-    async heap(): Promise<string> {
-      snapshots += 1;
-      const path = join(directory, `${snapshots}.heapsnapshot`);
-      child.stdin.write(`${path}\n`);
-      await lines.next();
-      return readFileSync(path, 'latin1');
-    },
-  };
-}
-
-/** Of these tokens, those of which the heap has a piece. Of a long text a snapshot has the first 1024 characters. */
-function foundIn(heap: string, tokens: readonly string[]): string[] {
-  return tokens.filter((token) => {
-    const [, payload = '', signature = ''] = token.split('.');
-    return heap.includes(payload.slice(0, UNIQUE_CHARS)) || heap.includes(signature.slice(0, UNIQUE_CHARS));
-  });
+  const given = { listen: '127.0.0.1:0', jwks, 'token-issuer': issuer.issuer, 'root-cert-out': root };
+  const { address, heap } = await heapOf(t, 'citadel', given);
+  return { issuer, heap, target: { address, root, rootPem: readFileSync(root) } };
 }
 
 const PYTHON_CLIENT = fileURLToPath(new URL('../../../test/support/grpc_citadel_tokens.py', import.meta.url));
@@ -77,10 +51,7 @@ function openCore(t: Test, { address, root }: { address: string; root: string })
   };
 }
 
-/** Of the payload: what is another in each token stands first. */
-const UNIQUE_CHARS = 40;
-
-/** A token as long as those of a cluster. */
+/** A token as long as those of a cluster; what is another in each stands first. */
 function long(issuer: TokenIssuer): Promise<string> {
   return issuer.sign({ jti: randomUUID(), ...issuer.claims('foo', 'sleep'), padding: 'x'.repeat(300) });
 }
@@ -91,10 +62,10 @@ t.test('a snapshot shows the token of a call that is under way', async (t) => {
   const peer = await RawPeer.connectTls(t, target);
   peer.send(callHeaders(1, CREATE, [['authorization', `Bearer ${token}`]]));
   await peer.ping();
-  t.strictSame(foundIn(await heap(), [token]), [token]);
+  t.strictSame(tokensIn(await heap(), [token]), [token]);
   peer.send(reset(1));
   await peer.ping();
-  t.strictSame(foundIn(await heap(), [token]), [], 'and when the call is over it shows none');
+  t.strictSame(tokensIn(await heap(), [token]), [], 'and when the call is over it shows none');
 });
 
 /** A field as a client writes it that puts all into the table that has room there. (RFC 7541 §6.2) */
@@ -137,7 +108,7 @@ t.test('no token stays in the table of header fields of a client that indexes wh
     await peer.frame((frame) => frame.streamId === streamId && (frame.flags & Flag.endStream) !== 0);
   }
   t.notOk(peer.isClosed);
-  t.strictSame(foundIn(await heap(), tokens), []);
+  t.strictSame(tokensIn(await heap(), tokens), []);
 });
 
 t.test('no token of a call that has ended stays, while connections are open', { skip: grpcCore().skip }, async (t) => {
@@ -153,5 +124,5 @@ t.test('no token of a call that has ended stays, while connections are open', { 
     t.equal(await ask(forged), 'UNAUTHENTICATED');
     tokens.push(good, other, forged);
   }
-  t.strictSame(foundIn(await heap(), tokens), []);
+  t.strictSame(tokensIn(await heap(), tokens), []);
 });
