@@ -1,5 +1,7 @@
+import { once } from 'node:events';
+import { createServer } from 'node:https';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
+import { connect, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { bundleSecret, SLEEP_ID, svidSecret } from '../fleet/secrets.js';
 import { ecKeys } from '../hotpath/pki.js';
@@ -9,6 +11,7 @@ import { envoyFiles, RunningEnvoy, sidecarBootstrap } from '../support/running-e
 import { SdsEndpoint } from '../support/sds-endpoint.js';
 import { shortDir } from '../support/short-dir.js';
 import { privateKeyPem, TestCa } from '../support/test-ca.js';
+import { askUnix } from '../support/unix-http.js';
 
 const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 type TlsVersion = (typeof VERSIONS)[number];
@@ -124,4 +127,55 @@ for (const { name, path, skip } of realEnvoys()) {
       });
     }
   });
+}
+
+/** A server of another kind that lets its clients resume; tells of each connection whether that was one. */
+async function startLaxServer(t: Test, path: string, ca: TestCa): Promise<boolean[]> {
+  const keys = ecKeys();
+  const identity = { cert: ca.leaf(keys, { uris: [SLEEP_ID] }), key: privateKeyPem(keys), ca: ca.certificatePem };
+  const resumed: boolean[] = [];
+  const server = createServer({ ...identity, requestCert: true }, (_request, response) => {
+    response.writeHead(200, { connection: 'close' }).end();
+  });
+  server.on('secureConnection', (socket: TLSSocket) => resumed.push(socket.isSessionReused()));
+  server.listen(path);
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return resumed;
+}
+
+for (const { name, path, skip } of realEnvoys()) {
+  const callers = [
+    { what: 'proves its server anew in each connection', change: (text: string) => text, want: [false, false, false] },
+    {
+      // What the test above is worth: it sees the fault.
+      what: 'would resume without what the bootstrap says',
+      change: (text: string) => text.replaceAll('"max_session_keys":0,', ''),
+      want: [false, true, true],
+    },
+  ];
+  for (const { what, change, want } of callers) {
+    t.test(`${name}, as a client, ${what}`, { skip }, async (t) => {
+      const directory = shortDir(t);
+      const files = envoyFiles(directory);
+      const ca = TestCa.root();
+      const endpoint = await SdsEndpoint.start(t, join(directory, 'sds'));
+      endpoint.source.setSecrets({ default: svidSecret(ca), ROOTCA: bundleSecret(ca.certificatePem) });
+      const server = join(directory, 'server');
+      const resumed = await startLaxServer(t, server, ca);
+      const upstreams = [{ name: 'peer', address: { path: server }, spiffeId: SLEEP_ID }];
+      const outbound = { address: { path: files.outbound }, upstreams };
+      const text = JSON.stringify(sidecarBootstrap(files, { socketPath: endpoint.socketPath, outbound }));
+      const envoy = await RunningEnvoy.start(t, { path, files, bootstrap: JSON.parse(change(text)) });
+      await envoy.ready();
+      for (const _request of want) {
+        const { status } = await askUnix(files.outbound, '/', { host: 'peer' });
+        t.equal(status, 200);
+      }
+      t.strictSame(resumed, want);
+    });
+  }
 }
