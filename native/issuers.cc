@@ -100,12 +100,12 @@ std::unique_ptr<Issuers> Issuers::prove(std::vector<Certificate> others, std::ve
   return search.hasLeft(kMaxOfOneName, pool.candidates().size()) ? std::move(issuers) : nullptr;
 }
 
-// `sinceMs_` is the last, `untilMs_` the next time at which a certificate changes its standing.
 void Issuers::boundTime(const Validity& validity, double nowMs) {
-  for (const double turnMs : {validity.notBeforeMs, validity.notAfterMs + 1}) {
-    if (turnMs <= nowMs) sinceMs_ = std::max(sinceMs_, turnMs);
-    else untilMs_ = std::min(untilMs_, turnMs);
-  }
+  const auto& [notBeforeMs, notAfterMs] = validity;
+  if (notBeforeMs <= nowMs) begunMs_ = std::max(begunMs_, notBeforeMs);
+  else beginsMs_ = std::min(beginsMs_, notBeforeMs);
+  if (notAfterMs < nowMs) expiredMs_ = std::max(expiredMs_, notAfterMs);
+  else expiresMs_ = std::min(expiresMs_, notAfterMs);
 }
 
 // False for what the plain way cannot tell from others as the general one does: another kind of key, or a name that is that of

@@ -45,7 +45,9 @@ class Issuers {
   static std::unique_ptr<Issuers> prove(std::vector<Certificate> others, std::vector<Certificate> bundle, double nowMs);
 
   // Whether what was proved holds at this time, too.
-  bool holdAt(double nowMs) const { return sinceMs_ <= nowMs && nowMs < untilMs_; }
+  bool holdAt(double nowMs) const {
+    return expiredMs_ < nowMs && begunMs_ <= nowMs && nowMs <= expiresMs_ && nowMs < beginsMs_;
+  }
   // The PEM of what a peer is shown beside the leaf: nothing when no issuer here has signed it, or when the path depends on what is
   // in the leaf.
   std::optional<View> shownFor(const PlainLeaf& leaf) const;
@@ -67,9 +69,11 @@ class Issuers {
   // In the order in which the general way tries them.
   std::vector<Way> ways_;
   Bytes bundleBody_;
-  // When one of the certificates begins or expires, paths and bundle are others.
-  double sinceMs_ = -HUGE_VAL;
-  double untilMs_ = HUGE_VAL;
+  // When one of the certificates begins or expires, paths and bundle are others: the last time and the next of each.
+  double begunMs_ = -HUGE_VAL;
+  double beginsMs_ = HUGE_VAL;
+  double expiredMs_ = -HUGE_VAL;
+  double expiresMs_ = HUGE_VAL;
 };
 
 // The last few, by the content of what they were made of. For one thread.

@@ -18,7 +18,15 @@ const LIMITS = {
  * order, white space and comments between the PEM blocks do not count. (SPIFFE Trust Domain and Bundle §4)
  */
 export class TrustBundle {
-  private constructor(private readonly certificates: ReadonlyMap<string, X509Certificate>) {}
+  /** In the order of the certificates, in epoch milliseconds. */
+  private readonly periods: readonly { readonly notBeforeMs: number; readonly notAfterMs: number }[];
+
+  private constructor(private readonly certificates: ReadonlyMap<string, X509Certificate>) {
+    this.periods = this.list().map(({ validFrom, validTo }) => ({
+      notBeforeMs: Date.parse(validFrom),
+      notAfterMs: Date.parse(validTo),
+    }));
+  }
 
   /**
    * Reads one or more PEM certificates.
@@ -49,23 +57,19 @@ export class TrustBundle {
    * is expired or not yet valid. `undefined` when all have expired: a bundle is never empty.
    */
   usableAt(nowMs: number): TrustBundle | undefined {
-    const entries = [...this.certificates].filter(([, { validTo }]) => nowMs <= Date.parse(validTo));
-    const isValid = ([, { validFrom }]: (typeof entries)[number]): boolean => Date.parse(validFrom) <= nowMs;
-    const ordered = [...entries.filter(isValid), ...entries.filter((entry) => !isValid(entry))];
-    return ordered.length === 0 ? undefined : new TrustBundle(new Map(ordered));
-  }
-
-  /** From when until before when, in epoch milliseconds, {@link usableAt} gives the same as at `nowMs`. */
-  unchangedAround(nowMs: number): { readonly since: number; readonly until: number } {
-    const turns = this.list().flatMap(({ validFrom, validTo }) => [Date.parse(validFrom), Date.parse(validTo) + 1]);
-    const past = turns.filter((turn) => turn <= nowMs);
-    const future = turns.filter((turn) => turn > nowMs);
-    return { since: Math.max(...past), until: Math.min(...future) };
+    if (this.periods.every((period) => holdsAt(period, nowMs))) return this;
+    const entries = [...this.certificates].map((entry, index) => ({ entry, period: this.periods[index] ?? NEVER }));
+    const living = entries.filter(({ period }) => nowMs <= period.notAfterMs);
+    const ordered = [
+      ...living.filter(({ period }) => holdsAt(period, nowMs)),
+      ...living.filter(({ period }) => !holdsAt(period, nowMs)),
+    ];
+    return ordered.length === 0 ? undefined : new TrustBundle(new Map(ordered.map(({ entry }) => entry)));
   }
 
   /** When the first of its certificates expires, in epoch milliseconds: {@link usableAt} is to be asked again then. */
   get firstNotAfterMs(): number {
-    return Math.min(...this.list().map(({ validTo }) => Date.parse(validTo)));
+    return Math.min(...this.periods.map(({ notAfterMs }) => notAfterMs));
   }
 
   /** One PEM block per certificate, each ending in a newline; comments of the source are gone. */
@@ -77,6 +81,13 @@ export class TrustBundle {
   equals(other: TrustBundle): boolean {
     return this.size === other.size && [...this.certificates.keys()].every((key) => other.certificates.has(key));
   }
+}
+
+const NEVER = { notBeforeMs: Number.POSITIVE_INFINITY, notAfterMs: Number.NEGATIVE_INFINITY };
+
+/** Both ends belong to the period. (RFC 5280 §4.1.2.5) */
+function holdsAt({ notBeforeMs, notAfterMs }: typeof NEVER, nowMs: number): boolean {
+  return notBeforeMs <= nowMs && nowMs <= notAfterMs;
 }
 
 function parseCertificate(der: Buffer, position: number): X509Certificate {

@@ -31,7 +31,7 @@ export class KnownIssuers {
 /** A trust bundle as leaves are proved by it, and as Envoy gets it. */
 export class KnownBundle {
   readonly anchors: readonly Link[];
-  private body: { readonly until: number; readonly since: number; readonly bytes: Buffer } | undefined;
+  private whole: Buffer | undefined;
 
   constructor(private readonly bundle: TrustBundle) {
     this.anchors = bundle.list().map((certificate) => new Link(certificate));
@@ -39,11 +39,10 @@ export class KnownBundle {
 
   /** The secret with what verifiers may be given at `nowMs`. In memory of its own, which is the cache's: copy it. */
   secretAt(nowMs: number): Buffer {
-    if (this.body === undefined || nowMs < this.body.since || nowMs >= this.body.until) {
-      const usable = this.bundle.usableAt(nowMs) ?? this.bundle;
-      this.body = { ...this.bundle.unchangedAround(nowMs), bytes: encodeBundleSecret(usable.toPem()) };
-    }
-    return this.body.bytes;
+    const usable = this.bundle.usableAt(nowMs) ?? this.bundle;
+    if (usable !== this.bundle) return encodeBundleSecret(usable.toPem());
+    this.whole ??= encodeBundleSecret(usable.toPem());
+    return this.whole;
   }
 }
 
