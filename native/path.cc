@@ -18,10 +18,10 @@ constexpr size_t kMaxComparisons = 20'000;
 
 const char kWellFormed[] = "a certificate of RFC 5280";
 
-// As people know a certificate.
+// As people know a certificate: a leaf of a mesh has no name but its SPIFFE ID.
 std::string textOf(const Link& link) {
   const std::string name = link.facts() == nullptr ? "" : textOf(link.facts()->subject);
-  return name.empty() ? "certificate" : "certificate \"" + name + "\"";
+  return name.empty() ? "leaf" : "certificate \"" + name + "\"";
 }
 
 }  // namespace
@@ -56,10 +56,14 @@ bool IssuerPool::isAnchor(const Link* link) const {
 Result<Issuing> PathSearch::fromLeaf(const Link& leaf) {
   Issuing path;
   if (extend(leaf, Below{leaf.facts(), {}}, path)) return path;
-  if (why_) return refusal(Code::svidUntrusted, why_->what, why_->problem.got, why_->problem.expected);
-  if (leaf.facts() == nullptr) return refusal(Code::svidUntrusted, textOf(leaf), leaf.malformed(), kWellFormed);
-  return refusal(Code::svidUntrusted, textOf(leaf), "issuer \"" + textOf(leaf.facts()->issuer) + "\"",
-                 "a path to one of the " + std::to_string(pool_.anchorCount()) + " certificates of the bundle");
+  if (!why_) keep(leaf, unknownIssuer(leaf), 0);
+  return refusal(Code::svidUntrusted, why_->what, why_->problem.got, why_->problem.expected);
+}
+
+Problem PathSearch::unknownIssuer(const Link& link) const {
+  if (link.facts() == nullptr) return {link.malformed(), kWellFormed};
+  return {"issuer \"" + textOf(link.facts()->issuer) + "\"",
+          "a path to one of the " + std::to_string(pool_.anchorCount()) + " certificates of the bundle"};
 }
 
 std::optional<Issuing> PathSearch::fromIssuer(const Link& issuer) {
@@ -84,10 +88,14 @@ bool PathSearch::extend(const Link& last, const Below& below, Issuing& path) {
     note(last, {std::to_string(kMaxIssuers) + " issuers below it", "a shorter path"}, path.size());
     return false;
   }
+  bool hasIssuer = false;
   for (const Link* candidate : pool_.candidates()) {
     const bool isUsed = std::find(path.begin(), path.end(), candidate) != path.end();
-    if (!isUsed && hasIssued(*candidate, last, path.size()) && goThrough(*candidate, below, path)) return true;
+    if (isUsed || !hasIssued(*candidate, last, path.size())) continue;
+    hasIssuer = true;
+    if (goThrough(*candidate, below, path)) return true;
   }
+  if (!hasIssuer) keep(last, unknownIssuer(last), 2 * path.size() + 1);
   return false;
 }
 
@@ -116,21 +124,18 @@ bool PathSearch::goThrough(const Link& issuer, const Below& below, Issuing& path
 
 // Names and key identifiers first, then the signature: as many as one search may cost.
 bool PathSearch::hasIssued(const Link& issuer, const Link& last, size_t depth) {
-  const Problem tooMuch{"more possible issuers than are tried", "a few"};
-  if (++comparisons_ > kMaxComparisons) {
-    note(last, tooMuch, depth);
-    return false;
-  }
+  if (++comparisons_ > kMaxComparisons) return isTooMuch(last);
   // Compares names by meaning, key identifiers where both have one, and demands keyCertSign where the issuer has a KeyUsage.
   if (X509_check_issued(issuer.x509(), last.x509()) != X509_V_OK) {
     noteMissingUsage(issuer, last, depth);
     return false;
   }
-  if (++signatures_ > kMaxSignatures) {
-    note(last, tooMuch, depth);
-    return false;
-  }
-  return isSignedBy(last, issuer);
+  return ++signatures_ > kMaxSignatures ? isTooMuch(last) : isSignedBy(last, issuer);
+}
+
+bool PathSearch::isTooMuch(const Link& last) {
+  keep(last, {"more possible issuers than are tried", "a few"}, SIZE_MAX);
+  return false;
 }
 
 bool PathSearch::isSignedBy(const Link& link, const Link& issuer) {
@@ -151,10 +156,13 @@ void PathSearch::noteMissingUsage(const Link& issuer, const Link& last, size_t d
   if (const std::optional<Problem> problem = caProblem(*facts)) note(issuer, *problem, depth);
 }
 
-// What is found furthest up says most.
 void PathSearch::note(const Link& link, const Problem& problem, size_t depth) {
-  if (why_ && why_->depth >= depth + 1) return;
-  why_ = Noted{depth + 1, textOf(link), problem};
+  keep(link, problem, 2 * depth + 2);
+}
+
+// What is found furthest up says most.
+void PathSearch::keep(const Link& link, const Problem& problem, size_t height) {
+  if (!why_ || why_->height < height) why_ = Noted{height, textOf(link), problem};
 }
 
 Issuing shownIssuers(const Issuing& issuers) {

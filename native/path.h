@@ -70,7 +70,7 @@ class PathSearch {
 
  private:
   struct Noted {
-    size_t depth;
+    size_t height;
     std::string what;
     Problem problem;
   };
@@ -81,6 +81,9 @@ class PathSearch {
   bool isSignedBy(const Link& link, const Link& issuer);
   void noteMissingUsage(const Link& issuer, const Link& last, size_t depth);
   void note(const Link& link, const Problem& problem, size_t depth);
+  void keep(const Link& link, const Problem& problem, size_t height);
+  bool isTooMuch(const Link& last);
+  Problem unknownIssuer(const Link& link) const;
 
   const IssuerPool& pool_;
   double nowMs_;

@@ -79,7 +79,8 @@ export class PublishedSvid {
   publish(next: NewSvid): void {
     const nowMs = this.options.now();
     const heldLeafEndMs = this.#held?.notAfterMs ?? 0;
-    const { content, hasNewRoots } = this.bundle.take(next.sealed, { nowMs, heldLeafEndMs });
+    const { content, hasNewRoots, lacksRoot } = this.bundle.take(next.sealed, { nowMs, heldLeafEndMs });
+    if (lacksRoot) this.warnOfBundle('the trust bundle has no self-signed root', content);
     this.planRootEnd();
     const isAhead = next.sealed.notBeforeMs > nowMs;
     if (isAhead) this.warnOfSkew(next.sealed, nowMs);
@@ -198,12 +199,21 @@ export class PublishedSvid {
   private planRootEnd(): void {
     this.rootTimer?.cancel();
     const { timers, now } = this.options;
-    const { nextEndMs } = this.bundle;
+    const nextEndMs = this.bundle.nextEndMs(now());
     if (nextEndMs === undefined || this.closing.isAborted) return;
     this.rootTimer = timers.schedule(nextEndMs, () => {
       const bundle = this.bundle.dropEnded(now());
       if (bundle !== undefined) this.replaceBundle(bundle);
+      const { content } = this.bundle;
+      if (content !== undefined && this.bundle.isExpiredAt(now())) {
+        this.warnOfBundle('all certificates of the trust bundle have expired, the last ones stay', content);
+      }
       this.planRootEnd();
     });
+  }
+
+  private warnOfBundle(message: string, { version }: SecretContent): void {
+    const { logger, logFields } = this.options;
+    logger.warn(message, { ...logFields, [Field.version]: version });
   }
 }

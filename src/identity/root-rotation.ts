@@ -40,14 +40,20 @@ export function afterAnswer(known: Roots, { issued, nowMs, lastLeafEndMs }: Root
   return afterTime({ issued, retired: retired.slice(-MAX_RETIRED) }, nowMs);
 }
 
-/** The roots when time has passed. */
+/**
+ * The roots when time has passed: without those that have expired, since Envoy refuses every peer when it comes to such a one. A
+ * bundle is never empty: when all have expired, those of the last answer stay.
+ */
 export function afterTime({ issued, retired }: Roots, nowMs: number): Roots {
-  return { issued, retired: retired.filter((root) => nowMs < endOf(root)) };
+  const living = issued.filter((certificate) => nowMs < expiryOf(certificate));
+  const waiting = retired.filter((root) => nowMs < endOf(root));
+  return { issued: living.length + waiting.length > 0 ? living : issued, retired: waiting };
 }
 
-/** When the next root goes, in epoch milliseconds; `undefined` when none will. */
-export function nextEndMs({ retired }: Roots): number | undefined {
-  return retired.length === 0 ? undefined : Math.min(...retired.map(endOf));
+/** When the next root goes after `nowMs`, in epoch milliseconds; `undefined` when none will. */
+export function nextEndMs({ issued, retired }: Roots, nowMs: number): number | undefined {
+  const ends = [...issued.map(expiryOf), ...retired.map(endOf)].filter((endMs) => endMs > nowMs);
+  return ends.length === 0 ? undefined : Math.min(...ends);
 }
 
 /** All roots that peers are verified with. */
@@ -56,5 +62,10 @@ export function servedRoots({ issued, retired }: Roots): readonly X509Certificat
 }
 
 function endOf({ certificate, untilMs }: RetiredRoot): number {
-  return Math.min(untilMs, Date.parse(certificate.validTo));
+  return Math.min(untilMs, expiryOf(certificate));
+}
+
+/** The first moment that no longer belongs to its validity. (RFC 5280 §4.1.2.5) */
+function expiryOf({ validTo }: X509Certificate): number {
+  return Date.parse(validTo) + 1;
 }

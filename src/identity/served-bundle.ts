@@ -1,6 +1,4 @@
-import type { X509Certificate } from 'node:crypto';
-import { bundlePemOf, encodeBundleSecret, type SealedSvid } from '../hotpath/index.js';
-import { TrustBundle } from '../spiffe/index.js';
+import { encodeBundleSecret, type SealedSvid } from '../hotpath/index.js';
 import type { BundleContents } from './bundle-contents.js';
 import { afterAnswer, afterTime, nextEndMs, type Roots, servedRoots } from './root-rotation.js';
 import type { SecretContent } from './secret-content.js';
@@ -10,17 +8,20 @@ export interface BundleStep {
   readonly content: SecretContent;
   /** Peers may have leaves of a root that whoever holds the former bundle does not know. */
   readonly hasNewRoots: boolean;
+  /** A new bundle in which no certificate signs itself: only verifiers that take an intermediate as trust anchor accept it. */
+  readonly lacksRoot: boolean;
 }
 
 /**
  * The trust bundle that an identity serves: the roots that the CA names, and those that it has dropped while leaves of
- * them may live. As long as the same roots come, nothing is parsed, and the content stays the same object.
+ * them may live; none that has expired. As long as the same roots come, nothing is parsed, and the content stays the same object.
  */
 export class ServedBundle {
   private issued: SecretContent | undefined;
   private served: SecretContent | undefined;
-  /** Read only when the roots change; until then the served bundle is the issued one. */
-  private roots: Roots | undefined;
+  private roots: Roots = { issued: [], retired: [] };
+  /** How many roots are in `issued`, of which some may have expired since. */
+  private issuedCount = 0;
 
   constructor(private readonly contents: BundleContents) {}
 
@@ -28,33 +29,41 @@ export class ServedBundle {
     return this.served;
   }
 
-  /** When {@link dropEnded} will have something to do, in epoch milliseconds. */
-  get nextEndMs(): number | undefined {
-    return this.roots && nextEndMs(this.roots);
+  /** When {@link dropEnded} will have something to do after `nowMs`, in epoch milliseconds. */
+  nextEndMs(nowMs: number): number | undefined {
+    return nextEndMs(this.roots, nowMs);
+  }
+
+  /** Whether no root is left that is valid yet: a bundle is never empty, so the last ones stay. */
+  isExpiredAt(nowMs: number): boolean {
+    return servedRoots(this.roots).every(({ validTo }) => Date.parse(validTo) < nowMs);
   }
 
   /** Takes the bundle of an answer over; `heldLeafEndMs` is the end of the leaf that we have, 0 without one. */
   take({ bundleBody, notAfterMs }: SealedSvid, { nowMs, heldLeafEndMs }: Moment): BundleStep {
     const answer = this.contents.of(bundleBody);
     const previous = this.issued;
-    if (previous === undefined || this.served === undefined) {
-      this.issued = answer;
-      this.served = answer;
-      return { content: answer, hasNewRoots: false };
+    if (this.served !== undefined && previous?.version === answer.version) {
+      return { content: this.served, hasNewRoots: false, lacksRoot: false };
     }
-    if (previous.version === answer.version) return { content: this.served, hasNewRoots: false };
-    const known = this.roots ?? { issued: rootsIn(previous), retired: [] };
-    const before = fingerprints(known);
-    const lastLeafEndMs = Math.max(notAfterMs, heldLeafEndMs);
+    const { roots: issued, isFirst } = this.contents.rootsOf(answer);
+    const lacksRoot = isFirst && !issued.some((root) => root.checkIssued(root));
     this.issued = answer;
-    this.roots = afterAnswer(known, { issued: rootsIn(answer), nowMs, lastLeafEndMs });
+    this.issuedCount = issued.length;
+    if (previous === undefined || this.served === undefined) {
+      this.roots = { issued, retired: [] };
+      this.served = answer;
+      return { content: answer, hasNewRoots: false, lacksRoot };
+    }
+    const before = fingerprints(this.roots);
+    const lastLeafEndMs = Math.max(notAfterMs, heldLeafEndMs);
+    this.roots = afterAnswer(this.roots, { issued, nowMs, lastLeafEndMs });
     const hasNewRoots = this.roots.issued.some(({ fingerprint256 }) => !before.has(fingerprint256));
-    return { content: this.serve(before), hasNewRoots };
+    return { content: this.serve(before), hasNewRoots, lacksRoot };
   }
 
   /** Leaves out the roots whose time has come; the content, when that has changed it. */
   dropEnded(nowMs: number): SecretContent | undefined {
-    if (this.roots === undefined) return undefined;
     const before = fingerprints(this.roots);
     const served = this.served;
     this.roots = afterTime(this.roots, nowMs);
@@ -64,11 +73,12 @@ export class ServedBundle {
 
   /** The same roots are the same object, in whatever order the CA names them; the CA's own are its own bytes. */
   private serve(before: ReadonlySet<string>): SecretContent {
-    const roots = this.roots ?? { issued: [], retired: [] };
-    const all = servedRoots(roots);
+    const { issued, retired } = this.roots;
+    const all = servedRoots(this.roots);
     const isSame = all.length === before.size && all.every(({ fingerprint256 }) => before.has(fingerprint256));
     if (isSame && this.served !== undefined) return this.served;
-    if (roots.retired.length === 0 && this.issued !== undefined) this.served = this.issued;
+    const isAsIssued = retired.length === 0 && issued.length === this.issuedCount;
+    if (isAsIssued && this.issued !== undefined) this.served = this.issued;
     else {
       const pem = Buffer.from(all.map(String).join(''), 'latin1');
       this.served = this.contents.of(encodeBundleSecret(pem));
@@ -84,8 +94,4 @@ interface Moment {
 
 function fingerprints(roots: Roots): ReadonlySet<string> {
   return new Set(servedRoots(roots).map(({ fingerprint256 }) => fingerprint256));
-}
-
-function rootsIn({ body }: SecretContent): X509Certificate[] {
-  return TrustBundle.parsePem(bundlePemOf(body)).list();
 }

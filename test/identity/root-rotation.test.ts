@@ -12,6 +12,7 @@ const [A, B] = ['a', 'b'].map((name) => TestCa.root(name, LATER).certificate) as
   TestCa['certificate'],
   TestCa['certificate'],
 ];
+const EXPIRY_MS = Date.parse(A.validTo) + 1;
 const short = TestCa.root('short', { notAfterMs: NOW_MS + HOUR_MS / 2 }).certificate;
 
 const names = new Map([
@@ -29,27 +30,38 @@ const answer = (...issued: TestCa['certificate'][]) => ({ issued, nowMs: NOW_MS,
 t.test('row 46: a root that the CA drops stays until the last leaf that it may have signed has ended', async (t) => {
   const roots = afterAnswer(knowing(A), answer(B));
   t.equal(served(roots), 'B A');
-  t.equal(nextEndMs(roots), NOW_MS + HOUR_MS);
+  t.equal(nextEndMs(roots, NOW_MS), NOW_MS + HOUR_MS);
   t.equal(served(afterTime(roots, NOW_MS + HOUR_MS - 1)), 'B A');
   t.equal(served(afterTime(roots, NOW_MS + HOUR_MS)), 'B');
-  t.equal(nextEndMs(afterTime(roots, NOW_MS + HOUR_MS)), undefined);
+  t.equal(nextEndMs(afterTime(roots, NOW_MS + HOUR_MS), NOW_MS), EXPIRY_MS, 'then when the last one expires');
 });
 
 t.test('row 46: a further answer does not make it stay longer', async (t) => {
   const later = { ...answer(B), lastLeafEndMs: NOW_MS + 2 * HOUR_MS };
-  t.equal(nextEndMs(afterAnswer(afterAnswer(knowing(A), answer(B)), later)), NOW_MS + HOUR_MS);
+  t.equal(nextEndMs(afterAnswer(afterAnswer(knowing(A), answer(B)), later), NOW_MS), NOW_MS + HOUR_MS);
 });
 
 t.test('row 46: a root that comes back is no longer one that was dropped', async (t) => {
   const roots = afterAnswer(afterAnswer(knowing(A), answer(B)), answer(B, A));
   t.equal(served(roots), 'B A');
-  t.equal(nextEndMs(roots), undefined);
+  t.equal(nextEndMs(roots, NOW_MS), EXPIRY_MS);
 });
 
 t.test('a root that ends by itself goes then', async (t) => {
   const roots = afterAnswer(knowing(short), answer(B));
-  t.equal(nextEndMs(roots), Date.parse(short.validTo));
-  t.equal(served(afterTime(roots, Date.parse(short.validTo))), 'B');
+  t.equal(nextEndMs(roots, NOW_MS), Date.parse(short.validTo) + 1);
+  t.equal(served(afterTime(roots, Date.parse(short.validTo) + 1)), 'B');
+});
+
+t.test('a root of the CA that expires goes then, but never the last ones', async (t) => {
+  const roots = knowing(short, A);
+  const endMs = Date.parse(short.validTo) + 1;
+  t.equal(nextEndMs(roots, NOW_MS), endMs);
+  t.equal(served(afterTime(roots, endMs - 1)), 'short A');
+  t.equal(served(afterTime(roots, endMs)), 'A');
+  t.equal(served(afterTime(knowing(short), endMs)), 'short', 'a bundle is never empty');
+  t.equal(nextEndMs(afterTime(knowing(short), endMs), endMs), undefined, 'and nothing is planned for it');
+  t.equal(served(afterTime(roots, EXPIRY_MS)), 'short A');
 });
 
 t.test('a CA with another root in each answer makes no bundle without end', async (t) => {

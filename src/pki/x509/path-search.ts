@@ -32,7 +32,7 @@ const MAX_COMPARISONS = 20_000;
 export class PathSearch {
   private signatures = 0;
   private comparisons = 0;
-  private why: { readonly depth: number; readonly noPath: NoPath } | undefined;
+  private why: { readonly height: number; readonly noPath: NoPath } | undefined;
 
   constructor(
     private readonly pool: IssuerPool,
@@ -66,11 +66,14 @@ export class PathSearch {
     if (path.length >= MAX_ISSUERS) {
       return this.note(last, { got: `${MAX_ISSUERS} issuers below it`, expected: 'a shorter path' }, path);
     }
+    let hasIssuer = false;
     for (const candidate of this.pool.candidates) {
       if (path.includes(candidate) || !this.hasIssued(candidate, last, path)) continue;
+      hasIssuer = true;
       const found = this.through(candidate, below, path);
       if (found !== undefined) return found;
     }
+    if (!hasIssuer) this.keep(this.unknownIssuer(last), 2 * path.length + 1);
     return undefined;
   }
 
@@ -89,17 +92,18 @@ export class PathSearch {
   /** Names and key identifiers first, then the signature: as many as one search may cost. */
   private hasIssued(issuer: Link, last: Link, path: readonly Link[]): boolean {
     this.comparisons += 1;
-    if (this.comparisons > MAX_COMPARISONS) return this.isTooMuch(last, path);
+    if (this.comparisons > MAX_COMPARISONS) return this.isTooMuch(last);
     if (!last.certificate.checkIssued(issuer.certificate)) {
       this.noteMissingUsage(issuer, last, path);
       return false;
     }
     this.signatures += 1;
-    return this.signatures > MAX_SIGNATURES ? this.isTooMuch(last, path) : last.isSignedBy(issuer);
+    return this.signatures > MAX_SIGNATURES ? this.isTooMuch(last) : last.isSignedBy(issuer);
   }
 
-  private isTooMuch(last: Link, path: readonly Link[]): false {
-    this.note(last, { got: 'more possible issuers than are tried', expected: 'a few' }, path);
+  private isTooMuch(last: Link): false {
+    const problem = { got: 'more possible issuers than are tried', expected: 'a few' };
+    this.keep({ what: textOf(last.facts), ...problem }, Number.POSITIVE_INFINITY);
     return false;
   }
 
@@ -112,10 +116,13 @@ export class PathSearch {
     if (problem !== undefined) this.note(issuer, problem, path);
   }
 
-  /** What is found furthest up says most. */
   private note({ facts }: Link, problem: Problem, path: readonly Link[]): undefined {
-    if (this.why !== undefined && this.why.depth >= path.length + 1) return;
-    this.why = { depth: path.length + 1, noPath: { what: textOf(facts), ...problem } };
+    this.keep({ what: textOf(facts), ...problem }, 2 * path.length + 2);
+  }
+
+  /** What is found furthest up says most. */
+  private keep(noPath: NoPath, height: number): void {
+    if (this.why === undefined || this.why.height < height) this.why = { height, noPath };
   }
 
   private unknownIssuer({ facts }: Link): NoPath {
@@ -130,10 +137,10 @@ export class PathSearch {
   }
 }
 
-/** As people know a certificate. */
+/** As people know a certificate: a leaf of a mesh has no name but its SPIFFE ID. */
 function textOf(facts: CertificateFacts | string): string {
   const name = typeof facts === 'string' ? '' : distinguishedNameText(facts.subject);
-  return name === '' ? 'certificate' : `certificate "${name}"`;
+  return name === '' ? 'leaf' : `certificate "${name}"`;
 }
 
 /**
