@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors/index.js';
 
 /** How long a CA that gave no answer counts as away; the next answer ends it sooner. */
-const AWAY_MS = 15_000;
+const AWAY_MS = 30_000;
 
 /** Failures that are no answer: nobody, or nobody who has time. */
 const NO_ANSWER: ReadonlySet<ErrorCode> = new Set([

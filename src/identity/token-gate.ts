@@ -39,7 +39,7 @@ interface Waiting {
  * How long a new stream waits for a token to be proven again. A CA answers within tens of milliseconds; one that does not
  * counts as away, and its last word stands.
  */
-const PATIENCE_MS = 1000;
+const PATIENCE_MS = 500;
 
 /**
  * Lets a stream pass to its pod when the CA has accepted the stream's *own* token. What a token claims is believed only

@@ -302,7 +302,7 @@ t.test('a token that was revoked meanwhile is refused then, and is of no use for
 });
 
 t.test(
-  'where the CA fails at once, an aged token waits for a second at most, and the next one not at all',
+  'where the CA fails at once, an aged token waits for half a second at most, and the next one not at all',
   async (t) => {
     const { ca, clock, gate, token } = setUp(t);
     const own = token('a');
@@ -319,21 +319,24 @@ t.test(
   },
 );
 
-t.test('where the CA is silent, an aged token passes after a second, and is proven when the CA is back', async (t) => {
-  const { ca, clock, gate, token } = setUp(t);
-  const own = token('a');
-  const pod = await gate.admit(own, aStream());
-  clock.advance(AGED_MS);
-  ca.fault = 'hang';
-  const first = gate.admit(own, aStream());
-  await ca.untilCalled(2);
-  clock.advance(1000);
-  t.equal(await first, pod);
-  ca.release();
-  clock.advance(16_000);
-  ca.fault = 'ERR_CA_REFUSED_TOKEN';
-  await t.rejects(gate.admit(own, aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
-});
+t.test(
+  'where the CA is silent, an aged token passes after half a second, and is proven when the CA is back',
+  async (t) => {
+    const { ca, clock, gate, token } = setUp(t);
+    const own = token('a');
+    const pod = await gate.admit(own, aStream());
+    clock.advance(AGED_MS);
+    ca.fault = 'hang';
+    const first = gate.admit(own, aStream());
+    await ca.untilCalled(2);
+    clock.advance(500);
+    t.equal(await first, pod);
+    ca.release();
+    clock.advance(31_000);
+    ca.fault = 'ERR_CA_REFUSED_TOKEN';
+    await t.rejects(gate.admit(own, aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
+  },
+);
 
 t.test('after a failed renewal that the CA did not answer, aged tokens pass at once', async (t) => {
   const { ca, clock, gate, token } = setUp(t);
