@@ -20,6 +20,12 @@ import type { Outbox, OutboxOwner, Wire } from './wire.js';
  */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 
+/**
+ * Of content that is one stream's alone, such as certificates that a caller asked for: 256 of them at once, of 10 kB, are less than
+ * 3 MB. Content that streams share costs nothing for one more of them.
+ */
+const MAX_UNREAD_OWN_BYTES = 16 * 1024 * 1024;
+
 /** Larger blocks than this do not go through the outbox: trailers with a long text. Any frame has room for one that does. */
 const MAX_BLOCK_IN_OUTBOX = 1024;
 
@@ -39,6 +45,8 @@ export class Sender implements OutboxOwner {
   private blocked: Set<ServerStream> | undefined;
   /** Sent besides content, since the peer has read all. */
   private besidesContent = 0;
+  /** The same of content that no other stream has. */
+  private ownContent = 0;
 
   constructor(
     private readonly wire: Wire,
@@ -62,8 +70,11 @@ export class Sender implements OutboxOwner {
 
   /** Whether the peer lets pile up what it brings about itself; to be asked when something of it was read. */
   isUnread(): boolean {
-    if (this.wire.backlogBytes === 0) this.besidesContent = 0;
-    return this.besidesContent > MAX_UNREAD_BYTES;
+    if (this.wire.backlogBytes === 0) {
+      this.besidesContent = 0;
+      this.ownContent = 0;
+    }
+    return this.besidesContent > MAX_UNREAD_BYTES || this.ownContent > MAX_UNREAD_OWN_BYTES;
   }
 
   /** A frame with one number in it: RST_STREAM and WINDOW_UPDATE. */
@@ -91,6 +102,7 @@ export class Sender implements OutboxOwner {
   data(stream: ServerStream, head: Buffer, tail: Buffer, onWritten?: () => void): void {
     const length = head.length + tail.length;
     if (stream.queue === undefined && length <= Math.min(this.window, this.windows.of(stream), this.maxFrame)) {
+      if (onWritten === undefined) this.ownContent += length;
       this.frame(stream, length, head, tail, onWritten);
       return;
     }
@@ -180,6 +192,7 @@ export class Sender implements OutboxOwner {
       const tail = first.tail.subarray(tailStart, tailStart + length - head.length);
       first.sent += length;
       if (isLast) queue.shift();
+      if (first.onWritten === undefined) this.ownContent += length;
       this.frame(stream, length, head, tail, isLast ? first.onWritten : undefined);
     }
     this.waiting?.delete(stream);

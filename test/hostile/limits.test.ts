@@ -4,9 +4,9 @@ import { dirname } from 'node:path';
 import t, { type Test } from 'tap';
 import { ErrorCode, Frame } from '../../src/http2/index.js';
 import { NO_ADDON } from '../hotpath/implementations.js';
-import { callHeaders, opening, ping } from '../support/raw-frames.js';
+import { callHeaders, data, grpcMessage, opening, ping } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
-import { openSdsClient } from '../support/sds-client.js';
+import { decodeResponse, encodeRequest, openSdsClient } from '../support/sds-client.js';
 import { SOCKET_WAYS } from '../support/socket-ways.js';
 import { asks, STREAM_SECRETS, serveHostile, Victim } from './served.js';
 
@@ -178,6 +178,34 @@ for (const via of SOCKET_WAYS) {
     await speak();
     while (handedOn.length < 3) await new Promise(setImmediate);
   });
+
+  t.test(
+    `via ${via}: a connection without a stream is told to go, a stranger's soon, a proven one's later`,
+    async (t) => {
+      const served = await serveHostile(t, { via });
+      const [idle, busy] = [await served.peer(), await served.peer()];
+      await idle.ping();
+      busy.send(asks(1, ['nothing']));
+      await busy.ping();
+      const proven = await served.peer();
+      proven.send(asks(1));
+      const { payload } = await proven.frame(({ type }) => type === Frame.data);
+      const { nonce } = decodeResponse(payload.subarray(5));
+      proven.send(data(1, grpcMessage(encodeRequest({ names: ['default'], nonce })), true));
+      await proven.frame(({ type, flags }) => type === Frame.headers && (flags & 1) !== 0);
+      served.pass(59_000);
+      await idle.ping();
+      served.pass(1000);
+      t.equal(await idle.ended(), ErrorCode.noError);
+      t.equal(served.count('unused'), 1);
+      await busy.ping();
+      await proven.ping();
+      served.pass(14 * 60_000);
+      t.equal(await proven.ended(), ErrorCode.noError);
+      await busy.ping();
+      t.strictSame(served.logger.of('connection given up'), [], 'as it should be, and no line of the log');
+    },
+  );
 
   t.test(`row 69: via ${via}: metrics have the same series whatever peers do`, async (t) => {
     const served = await serveHostile(t, { via, maxConnections: 5 });

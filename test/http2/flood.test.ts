@@ -1,7 +1,7 @@
 import t from 'tap';
 import { ErrorCode, encodeFrame, Flag, Frame } from '../../src/http2/index.js';
 import { callHeaders, codeOf, data, ping, type RawFrame, reset, windowUpdate } from '../support/raw-frames.js';
-import { MemoryServer, OK_HEAD } from './served.js';
+import { MemoryServer, OK_HEAD, TRAILERS } from './served.js';
 
 const NOTHING = Buffer.alloc(0);
 const SETTINGS = encodeFrame(Frame.settings, 0, 0, NOTHING);
@@ -94,6 +94,29 @@ t.test('row 65: a head above the limit is answered with 431, and its connection 
     [3],
   );
   t.notOk(wire.isEnded);
+});
+
+t.test('row 61: a peer that asks for content of its own, and never reads it, is ended with 16 MiB of it', async (t) => {
+  const content = Buffer.alloc(10_000, 1);
+  const answered = { own: 0, shared: 0 };
+  for (const kind of ['own', 'shared'] as const) {
+    const server = new MemoryServer({
+      onRequest: (stream) => {
+        stream.begin(OK_HEAD);
+        if (kind === 'own') stream.send(content, Buffer.alloc(0));
+        else stream.send(content, Buffer.alloc(0), () => {});
+        stream.end(TRAILERS);
+      },
+    });
+    const { wire } = server.greeted();
+    wire.feed(windowUpdate(0, 2 ** 30));
+    wire.isStuck = true;
+    for (; !wire.isEnded && answered[kind] < 3000; answered[kind] += 1) {
+      wire.feed(callHeaders(1 + 2 * answered[kind], '/a'));
+    }
+  }
+  t.ok(answered.own > 1600 && answered.own < 1700, `${answered.own} answers of 10 kB`);
+  t.equal(answered.shared, 3000, 'what streams share costs no more for each');
 });
 
 t.test('row 61: a peer that asks and never reads is ended before a megabyte waits for it', async (t) => {

@@ -74,9 +74,14 @@ export class CallPot {
     if (this.calls.delete(call) && !call.account.isProven) this.strangers -= 1;
   }
 
-  /** A connection is about to be one that has proven itself. */
-  proven(account: ConnectionAccount): void {
-    if (this.strangers > 0) this.strangers -= this.count((of) => of === account);
+  /** How many of its calls a connection has. Goes over all of them: for a small pot. */
+  countOf(account: ConnectionAccount): number {
+    return this.calls.size === 0 ? 0 : this.count((of) => of === account);
+  }
+
+  /** A connection with so many of the calls is about to be one that has proven itself. */
+  proven(count: number): void {
+    this.strangers -= count;
   }
 
   private isFullFor({ isProven }: ConnectionAccount): boolean {

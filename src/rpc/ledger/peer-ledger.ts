@@ -136,7 +136,15 @@ export class PeerLedger {
   prove(account: ConnectionAccount): void {
     if (account.isProven || !this.accounts.has(account.number)) return;
     const { peer } = account;
-    for (const pot of Object.values(this.pots)) pot.proven(account);
+    const { service, ...small } = this.pots;
+    let rest = account.calls;
+    for (const pot of Object.values(small)) {
+      const count = pot.countOf(account);
+      pot.proven(count);
+      rest -= count;
+    }
+    // Not counted by going over all of them: thousands of Envoys prove themselves in a moment, and have nothing but these.
+    service.proven(rest);
     account.isProven = true;
     peer.strangers -= 1;
     peer.strangerCalls -= account.calls;
