@@ -7,4 +7,6 @@ export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   answers: async () => (await import('./answers.js')).answers,
   'http2-diff': async () => (await import('./http2-diff.js')).http2Diff,
   tokens: async () => (await import('./tokens.js')).tokens,
+  pem: async () => (await import('./pem.js')).pem,
+  crls: async () => (await import('./crls.js')).crls,
 };
