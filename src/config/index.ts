@@ -14,5 +14,6 @@ export type { HostPort, NamedFile, SanMatcher } from './kinds.js';
 export { type ConfigOf, configKey, environmentName, type OptionSpec, type Schema } from './option.js';
 export { type ConfigProblem, type ConfigResult, type ConfigSources, readConfig } from './read-config.js';
 export { configurationReference } from './reference.js';
+export { MAX_SOCKET_PATH_BYTES } from './socket-path.js';
 export type { StatusAddress } from './status-address.js';
 export { VERSION_OPTIONS, type VersionConfig } from './version-options.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DemoCluster } from './demo-cluster.js';
 import { freePorts } from './free-ports.js';
-import { PORTS_NEEDED, planDemo, type WorkloadPlan } from './plan.js';
+import { PORTS_NEEDED, planDemo, socketProblem, type WorkloadPlan } from './plan.js';
 import { Progress } from './progress.js';
 import type { Rotation } from './rotation-line.js';
 import { canInjectTokens } from './sidecars/envoy-version.js';
@@ -48,9 +48,16 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   const progress = new Progress({ out, draw: options.isTerminal ? options.draw : undefined, now: Date.now });
   const hasInjector = envoyPath !== undefined && (await canInjectTokens(envoyPath));
   const directory = await mkdtemp(join(tmpdir(), 'sidecert-'));
+  const plan = planDemo(directory, await freePorts(PORTS_NEEDED), { hasInjector });
+  const problem = socketProblem(plan);
+  if (problem !== undefined) {
+    progress.line(`FAIL  ${problem}`);
+    await rm(directory, { recursive: true });
+    return 1;
+  }
   const cluster = new DemoCluster({
     directory,
-    plan: planDemo(directory, await freePorts(PORTS_NEEDED), { hasInjector }),
+    plan,
     envoyPath,
     hotPath,
     sidecertCommand,

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { HostPort } from '../config/index.js';
+import { type HostPort, MAX_SOCKET_PATH_BYTES } from '../config/index.js';
 import { SpiffeId, TrustDomain } from '../spiffe/index.js';
 
 export const TRUST_DOMAIN = 'cluster.local';
@@ -118,6 +118,16 @@ export function planDemo(directory: string, ports: readonly number[], { hasInjec
     restricted,
   };
 }
+
+/** Why the sockets of a plan cannot be made, for people; `undefined` when they can. Pure. */
+export function socketProblem({ workloads }: DemoPlan): string | undefined {
+  const [longest = ''] = workloads.map(({ socketPath }) => socketPath).sort((a, b) => bytesOf(b) - bytesOf(a));
+  if (bytesOf(longest) <= MAX_SOCKET_PATH_BYTES) return undefined;
+  const got = `got ${JSON.stringify(longest)} of ${bytesOf(longest)} bytes, expected at most ${MAX_SOCKET_PATH_BYTES}`;
+  return `Unix sockets of the demo: ${got}; set TMPDIR to a shorter directory`;
+}
+
+const bytesOf = (path: string): number => Buffer.byteLength(path);
 
 type Pod = Pick<WorkloadPlan, 'namespace' | 'serviceAccount' | 'tokenSource' | 'tokenBy'>;
 

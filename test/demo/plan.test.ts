@@ -1,6 +1,6 @@
 import t from 'tap';
 import { readBootstrapConfig } from '../../src/demo/bootstrap-config.js';
-import { bootstrapArgs, PORTS_NEEDED, planDemo } from '../../src/demo/plan.js';
+import { bootstrapArgs, PORTS_NEEDED, planDemo, socketProblem } from '../../src/demo/plan.js';
 import { readRotation } from '../../src/demo/rotation-line.js';
 import { hasInjector } from '../../src/demo/sidecars/envoy-version.js';
 import { commandsToTry } from '../../src/demo/things-to-try.js';
@@ -69,6 +69,15 @@ t.test('too few ports are refused, and wrong arguments too', async (t) => {
     message: 'demo plan: got 2 ports, expected 15',
   });
   t.throws(() => readBootstrapConfig(['--nonsense']), /refused/);
+});
+
+t.test('a directory that leaves no room for a socket is told before anything starts', async (t) => {
+  t.equal(socketProblem(plan), undefined);
+  const deep = planDemo(`/${'d'.repeat(100)}`, ports, { hasInjector: true });
+  t.match(
+    socketProblem(deep),
+    /^Unix sockets of the demo: got "\/d.*" of \d+ bytes, expected at most 107; set TMPDIR to/,
+  );
 });
 
 t.test('the things to try name the addresses that are there', async (t) => {
