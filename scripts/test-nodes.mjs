@@ -21,8 +21,8 @@ const HOME = '.cache/nodes';
 
 const ROOMS = ['addon', 'platform', 'hotpath'];
 
-/** What depends on the Node.js besides: its flags, its signals, its inspector. */
-const OTHERS = ['cli/v8-flags', 'cli/signals', 'hostile/memory'];
+/** What depends on the Node.js besides: its flags, its signals, its inspector, and its nghttp2, which ours is compared with. */
+const OTHERS = ['cli/v8-flags', 'cli/signals', 'fuzz/fuzz', 'hostile/memory'];
 
 const { values, positionals } = parseArgs({
   options: { cxx: { type: 'string' }, 'compiled-for': { type: 'string', default: '' } },

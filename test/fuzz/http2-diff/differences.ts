@@ -80,6 +80,28 @@ export const DIFFERENCES: readonly Difference[] = [
     why: 'RFC 7540 §5.3.1: "a stream error of type PROTOCOL_ERROR"',
   },
   {
+    ...{ half: 'server', step: /^PRIORITY, on itself, /, ours: 'stream error', theirs: 'accepted' },
+    why: 'RFC 7540 §5.3.1, as above; nghttp2 of Node.js 22 and newer does not look into PRIORITY any more',
+  },
+  {
+    ...{
+      half: 'server',
+      step: /^PRIORITY, on itself, (?:idle|of the server)$/,
+      ours: 'connection error',
+      theirs: 'accepted',
+    },
+    why: 'the same, of a stream that has never begun, and so cannot be reset (RFC 9113 §5.1)',
+  },
+  {
+    ...{
+      half: 'both',
+      step: /^PRIORITY, (?:right|on itself), connection$/,
+      ours: 'connection error',
+      theirs: 'accepted',
+    },
+    why: 'RFC 9113 §6.3: without a stream it "must be treated as a connection error"; the same nghttp2 does not look',
+  },
+  {
     ...{ half: 'client', step: /^PRIORITY, on itself, /, ours: 'accepted', theirs: 'connection error' },
     why: 'RFC 9113 §5.3.2: priorities are not used; what a server says of them means nothing',
   },
