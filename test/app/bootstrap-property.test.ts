@@ -17,7 +17,7 @@ const SEED = Number(process.env.BOOTSTRAP_SEED ?? 16);
 const AT_ONCE = 2;
 
 /** Tap's own limit is for the few. */
-const PATIENCE = { timeout: 30_000 + 1000 * CASES };
+const PATIENCE = { timeout: 30_000 + 4000 * CASES };
 
 const files = { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) };
 
