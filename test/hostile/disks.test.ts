@@ -68,7 +68,10 @@ t.test('row 70: a disk that can only be read from now on takes nothing from anyb
   disk.remount(successor.pid, 'ro');
   successor.kill('SIGTERM');
   t.equal(await successor.ended, 0, 'a socket that cannot be removed is no failure');
-  t.match(successor.err, /"level":"warn","msg":"socket could not be removed".*"error":"read-only file system \(EROFS\)"/);
+  t.match(
+    successor.err,
+    /"level":"warn","msg":"socket could not be removed".*"error":"read-only file system \(EROFS\)"/,
+  );
   t.match(successor.err, /"msg":"stopped"/);
 });
 
