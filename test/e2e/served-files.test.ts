@@ -7,6 +7,7 @@ import { FileSecrets } from '../../src/app/agent/secrets/file-secrets.js';
 import { RateLimitedLogger } from '../../src/telemetry/index.js';
 import { accepted, validate } from '../support/envoy-validate.js';
 import { EC_KEY, type PairFiles, selfSigned } from '../support/judged-files.js';
+import { ocspResponse } from '../support/ocsp-response.js';
 import { OfficialSecrets } from '../support/official-secrets.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import { RecordingLogger } from '../support/recording-logger.js';
@@ -147,11 +148,12 @@ const rows: readonly Row[] = [
 ];
 
 /** What FileSecrets makes of a pair; `undefined` when it refuses it. */
-async function served(t: Test, { certPem, keyPem }: PairFiles): Promise<{ chain: Buffer; key: Buffer } | undefined> {
+async function served(t: Test, { certPem, keyPem }: PairFiles, ocsp?: Buffer): Promise<Served | undefined> {
   const directory = shortDir(t);
   const [cert, key] = [join(directory, 'c'), join(directory, 'k')];
   writeFileSync(cert, certPem);
   writeFileSync(key, keyPem, { mode: 0o600 });
+  if (ocsp !== undefined) writeFileSync(`${cert}.ocsp`, ocsp);
   const logger = new RecordingLogger();
   const secrets = new FileSecrets({
     ...{ directories: new AllowedDirectories([directory]), generic: new Map(), privateKeyProvider: undefined },
@@ -165,20 +167,35 @@ async function served(t: Test, { certPem, keyPem }: PairFiles): Promise<{ chain:
   const body = secrets.openStream(() => {}).secret(name)?.body;
   if (body === undefined) return undefined;
   const { tlsCertificate } = official.secret(body) as {
-    tlsCertificate: { certificateChain: { inlineBytes: Buffer }; privateKey: { inlineBytes: Buffer } };
+    tlsCertificate: Record<'certificateChain' | 'privateKey', Source> & { ocspStaple?: Source };
   };
-  return { chain: tlsCertificate.certificateChain.inlineBytes, key: tlsCertificate.privateKey.inlineBytes };
+  const { certificateChain, privateKey, ocspStaple } = tlsCertificate;
+  return { chain: certificateChain.inlineBytes, key: privateKey.inlineBytes, staple: ocspStaple?.inlineBytes };
+}
+
+interface Source {
+  readonly inlineBytes: Buffer;
+}
+
+interface Served {
+  readonly chain: Buffer | string;
+  readonly key: Buffer | string;
+  readonly staple?: Buffer | undefined;
 }
 
 /** Whether Envoy starts with a listener that has this certificate. */
-async function taken(envoy: string, directory: string, chain: Buffer | string, key: Buffer | string): Promise<boolean> {
+async function taken(envoy: string, directory: string, { chain, key, staple }: Served): Promise<boolean> {
   const inline = (bytes: Buffer | string) => ({ inline_bytes: Buffer.from(bytes).toString('base64') });
   const typed = (name: string, config: object) => ({
     '@type': `type.googleapis.com/envoy.extensions.${name}`,
     ...config,
   });
   const context = typed('transport_sockets.tls.v3.DownstreamTlsContext', {
-    common_tls_context: { tls_certificates: [{ certificate_chain: inline(chain), private_key: inline(key) }] },
+    common_tls_context: {
+      tls_certificates: [
+        { certificate_chain: inline(chain), private_key: inline(key), ...(staple && { ocsp_staple: inline(staple) }) },
+      ],
+    },
   });
   const listener = {
     address: { pipe: { path: join(directory, 'l') } },
@@ -202,9 +219,31 @@ for (const { name, path, skip } of realEnvoys()) {
       const files = row.files(join(directory, 'f'));
       const ours = await served(t, files);
       t.equal(ours === undefined ? 'refused' : 'served', row.ours, row.name);
-      const isTaken = await taken(path, directory, files.certPem, files.keyPem);
+      const isTaken = await taken(path, directory, { chain: files.certPem, key: files.keyPem });
       t.equal(isTaken ? 'taken' : 'refused', row.envoy, `${row.name}, as it is`);
-      t.ok(ours === undefined || (await taken(path, directory, ours.chain, ours.key)), `${row.name}, as we serve it`);
+      t.ok(ours === undefined || (await taken(path, directory, ours)), `${row.name}, as we serve it`);
+    }
+  });
+}
+
+for (const { name, path, skip } of realEnvoys()) {
+  t.test(`OCSP staples beside a pair: what goes with it, ${name} takes`, { skip }, async (t) => {
+    const another = ca.server();
+    const right = ocspResponse(t, ca, good.certPem);
+    const staples = [
+      { what: 'a staple of the leaf', staple: right, isUsed: true },
+      { what: 'one of another leaf', staple: ocspResponse(t, ca, another.certPem), isUsed: false },
+      { what: 'one of both', staple: ocspResponse(t, ca, good.certPem, another.certPem), isUsed: false },
+      { what: 'one with an octet behind it', staple: Buffer.concat([right, Buffer.alloc(1)]), isUsed: false },
+      { what: 'text', staple: Buffer.from('no staple'), isUsed: false },
+    ];
+    for (const { what, staple, isUsed } of staples) {
+      const directory = shortDir(t);
+      const ours = await served(t, good, staple);
+      t.equal(ours?.staple !== undefined, isUsed, what);
+      const asItIs = { chain: good.certPem, key: good.keyPem, staple };
+      t.equal(await taken(path, directory, asItIs), isUsed, `${what}, as it is`);
+      t.ok(ours !== undefined && (await taken(path, directory, ours)), `${what}, as we serve it`);
     }
   });
 }
