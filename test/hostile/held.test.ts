@@ -9,12 +9,12 @@ import { openHotPath } from '../support/hot-path.js';
 import { UNBUNDLED_SIDECERT } from '../support/mesh.js';
 import { callHeaders, data, grpcMessage } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
-import { encodeRequest, openSdsClient } from '../support/sds-client.js';
+import { decodeResponse, encodeRequest, openSdsClient } from '../support/sds-client.js';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { serveAgents, takeKey } from './agent-process.js';
 import { rssMbOf } from './citadel-process.js';
-import { STREAM_SECRETS } from './served.js';
+import { asks, STREAM_SECRETS } from './served.js';
 
 const timeout = 120_000;
 // Of the whole file: each test starts a process.
@@ -99,7 +99,35 @@ const floods: readonly {
   },
 ];
 
+/** One that has shown that it may be served, and goes on from there. */
+async function provenPeer(t: Test, path: string): Promise<RawPeer> {
+  const peer = await RawPeer.connect(t, path);
+  peer.send(asks(1));
+  const { payload } = await peer.frame(({ type }) => type === Frame.data);
+  const { nonce } = decodeResponse(payload.subarray(5));
+  peer.send(data(1, grpcMessage(encodeRequest({ names: ['default'], nonce }))));
+  await peer.ping();
+  return peer;
+}
+
 for (const { hotPath, skip } of HOT_PATHS) {
+  t.test(
+    `${hotPath}: all streams that there may be, of connections that have proven themselves: a new Envoy gets its key`,
+    { timeout, skip },
+    async (t) => {
+      const agents = await serveAgents(t);
+      const agent = await agents.start({ args: ['--hot-path', hotPath] });
+      const victim = openSdsClient(t, agents.socket);
+      await takeKey(victim);
+      const peers: RawPeer[] = [];
+      for (let count = 0; count < 6; count += 1) peers.push(await provenPeer(t, agents.socket));
+      await Promise.all(peers.map((peer) => pour(peer, 9500, (index) => asks(3 + 2 * index, ['nothing']))));
+      await takeKey(openSdsClient(t, agents.socket));
+      await victim.roundTrip();
+      t.comment(`RSS ${rssMbOf(agent.pid).toFixed(0)} MB`);
+    },
+  );
+
   for (const { name, connections, parts, partOf } of floods) {
     t.test(
       `${hotPath}: ${name}: an Envoy that is served stays so, and a new one gets its key`,

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
@@ -118,6 +118,23 @@ t.test('close cuts off handshakes under way, and a peer that never starts one is
   await closed;
   const hasty = await serve(t, certificate(t), 20);
   await new Promise((resolve) => connectTcp(hasty.port, '127.0.0.1').once('close', resolve).resume());
+});
+
+t.test('of more handshakes than there may be the oldest ends, and whoever comes meanwhile is served', async (t) => {
+  const made = certificate(t);
+  const { port } = await serve(t, made);
+  const stalled: Socket[] = [];
+  const closed: Promise<unknown>[] = [];
+  for (let count = 0; count < 1034; count += 1) {
+    const socket = connectTcp(port, '127.0.0.1').on('error', () => {});
+    t.teardown(() => socket.destroy());
+    closed.push(new Promise((resolve) => socket.once('close', resolve).resume()));
+    await new Promise((resolve) => socket.once('connect', resolve));
+    stalled.push(socket);
+  }
+  await check(t, { address: `127.0.0.1:${port}`, rootPem: made.certPem });
+  await Promise.all(closed.slice(0, 11));
+  t.ok(stalled.slice(11).every((socket) => !socket.destroyed));
 });
 
 t.test('what cannot be listened on or with is told', async (t) => {

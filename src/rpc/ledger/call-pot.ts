@@ -67,7 +67,7 @@ export class CallPot {
     if (!isPeerFull && !this.isFullFor(account)) return true;
     // Of a flood most calls end here, which costs nothing.
     if (this.max > SMALL_POT && account.calls > this.max * LARGE_PART) return false;
-    return this.makeRoom(account, isPeerFull);
+    return this.makeRoom(call, isPeerFull);
   }
 
   remove(call: CountedCall): void {
@@ -89,16 +89,20 @@ export class CallPot {
   }
 
   /**
-   * Strangers give way first, those of the same peer when it has its share; who is proven only where a peer has a large part of
-   * all. False when nobody does.
+   * Strangers give way first: those of the same peer when it has its share. Who is proven gives way only where a peer has a large
+   * part of all, and then before strangers who have little. False when nobody does.
    */
-  private makeRoom({ peer }: ConnectionAccount, isPeerFull: boolean): boolean {
-    const strangers: CountedCall[] = [];
-    for (const call of this.calls) {
-      if (!call.account.isProven && (!isPeerFull || call.account.peer === peer)) strangers.push(call);
+  private makeRoom(newcomer: CountedCall, isPeerFull: boolean): boolean {
+    const { isProven, peer } = newcomer.account;
+    const others: CountedCall[] = [];
+    for (const call of this.calls) if (call !== newcomer) others.push(call);
+    const strangers = others.filter(({ account }) => !account.isProven && (!isPeerFull || account.peer === peer));
+    const isForStrangersAlone = isPeerFull || this.calls.size <= this.max;
+    if (isProven || isForStrangersAlone) {
+      if (this.free(strangers, peer, 1)) return true;
+      return !isForStrangersAlone && this.free(others, peer, this.max * LARGE_PART);
     }
-    if (this.free(strangers, peer, 1)) return true;
-    return !isPeerFull && this.free([...this.calls], peer, this.max * LARGE_PART);
+    return this.free(others, peer, this.max * LARGE_PART) || this.free(strangers, peer, 1);
   }
 
   /** Ends the idlest calls of those who have most, if that is at least `least`, and not less than what `peer` has. */

@@ -114,6 +114,18 @@ t.test('a fifth is kept for those who are proven, and they do not give way to st
   t.ok(more.every(({ isIn }) => isIn));
 });
 
+t.test('a stranger has a place though proven ones have taken all: of those the one with most gives way', async (t) => {
+  const book = new Book();
+  const [hoarder, other] = [book.connect(process(1)), book.connect(process(2))];
+  for (const account of [hoarder, other]) book.ledger.prove(account);
+  const hoarded = Array.from({ length: 70 }, () => book.call(hoarder));
+  const others = Array.from({ length: 30 }, () => book.call(other));
+  const stranger = book.call(book.connect(process(3)));
+  t.ok(stranger.isIn && !stranger.gaveWay);
+  t.same([hoarded[0]?.gaveWay, hoarded[1]?.gaveWay, hoarded[2]?.gaveWay], [true, true, false]);
+  t.ok(others.every(({ gaveWay }) => !gaveWay));
+});
+
 t.test('one process that is a stranger has half, over all of its connections; its oldest calls give way', async (t) => {
   const book = new Book();
   const connections = [book.connect(process(1)), book.connect(process(1))];
