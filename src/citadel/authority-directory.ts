@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IdentityError } from '../errors/index.js';
-import { isReadableByAll, makeDirectory, pathError, readSmallFile } from '../small-files/index.js';
+import { isExposed, makeDirectory, pathError, readSmallFile } from '../small-files/index.js';
 
 /** What a CA directory holds. */
 export interface AuthorityFiles {
@@ -192,13 +192,8 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
 }
 
 /** Whether every user of this machine may read the key of a directory. */
-export async function isKeyExposed(directory: string, names: AuthorityFileNames): Promise<boolean> {
-  const path = join(directory, names.caKey);
-  const mode = await stat(path).then(
-    (state) => state.mode,
-    () => 0,
-  );
-  return isReadableByAll(path, mode);
+export function isKeyExposed(directory: string, names: AuthorityFileNames): Promise<boolean> {
+  return isExposed(join(directory, names.caKey));
 }
 
 function isAbsence(error: unknown): boolean {

@@ -1,6 +1,5 @@
 import { IdentityError } from '../errors/index.js';
-import { isReadableByAll, isUtf16, readSmallFile, type SmallFile, skipByteOrderMark } from '../small-files/index.js';
-import { Field, type Logger, silentLogger } from '../telemetry/index.js';
+import { isUtf16, readSmallFile, skipByteOrderMark } from '../small-files/index.js';
 import type { TokenSource } from './certificate-issuer.js';
 import { parseServiceAccountToken } from './service-account-token.js';
 
@@ -13,27 +12,21 @@ const WHITE_SPACE = new Set([0x20, 0x09, 0x0a, 0x0d]);
  * The pod's projected token file. Opened anew at each read, by its path: the kubelet replaces the file behind the
  * `..data` link at about 80 % of the token's life. (Kubernetes, "ServiceAccount token volume projection")
  */
-export function createFileTokenSource(path: string, now: () => number, logger: Logger = silentLogger): TokenSource {
-  let isWarned = false;
+export function createFileTokenSource(path: string, now: () => number): TokenSource {
   return {
     async read() {
-      const { content, mode } = await readTokenFile(path);
-      const token = trimmed(content);
+      const token = trimmed(await readTokenFile(path));
       parseServiceAccountToken(token, now());
-      if (!isWarned && (await isReadableByAll(path, mode))) {
-        isWarned = true;
-        logger.warn('token file is readable for all users', { [Field.path]: path });
-      }
       return token;
     },
   };
 }
 
-async function readTokenFile(path: string): Promise<SmallFile> {
+async function readTokenFile(path: string): Promise<Buffer> {
   const what = `token file ${path}`;
-  const file = await readSmallFile(path, { what, code: 'ERR_TOKEN_MISSING', maxBytes: MAX_TOKEN_FILE_BYTES });
-  if (isUtf16(file.content)) throw new IdentityError('ERR_TOKEN_MALFORMED', `${what}: got UTF-16, expected ASCII`);
-  return { ...file, content: skipByteOrderMark(file.content) };
+  const { content } = await readSmallFile(path, { what, code: 'ERR_TOKEN_MISSING', maxBytes: MAX_TOKEN_FILE_BYTES });
+  if (isUtf16(content)) throw new IdentityError('ERR_TOKEN_MALFORMED', `${what}: got UTF-16, expected ASCII`);
+  return skipByteOrderMark(content);
 }
 
 function trimmed(bytes: Buffer): Buffer {

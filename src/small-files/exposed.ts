@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 
 const READABLE_BY_OTHERS = 0o004;
@@ -12,4 +12,10 @@ export async function isReadableByAll(path: string, mode: number): Promise<boole
   if ((mode & READABLE_BY_OTHERS) === 0) return false;
   const real = await realpath(path).catch(() => path);
   return !basename(dirname(real)).startsWith('..');
+}
+
+/** The same of a file as it stands now; false for one that is not there. */
+export async function isExposed(path: string): Promise<boolean> {
+  const state = await stat(path).catch(() => undefined);
+  return state !== undefined && isReadableByAll(path, state.mode);
 }

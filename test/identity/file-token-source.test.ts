@@ -1,8 +1,7 @@
-import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { createFileTokenSource } from '../../src/identity/index.js';
-import { RecordingLogger } from '../support/recording-logger.js';
 
 const NOW = Date.UTC(2030, 0, 1);
 
@@ -63,17 +62,4 @@ t.test('a token may begin with a byte order mark, and UTF-16 is named', async (t
   const read = (name: string): Promise<Buffer> => createFileTokenSource(join(directory, name), () => NOW).read();
   t.equal((await read('marked')).toString(), token('a'));
   await t.rejects(read('wide'), { code: 'ERR_TOKEN_MALFORMED', message: /wide: got UTF-16, expected ASCII/ });
-});
-
-t.test('a token file that every user may read is told of, once', async (t) => {
-  const path = join(t.testdir({ token: token('a') }), 'token');
-  const logger = new RecordingLogger();
-  const source = createFileTokenSource(path, () => NOW, logger);
-  chmodSync(path, 0o640);
-  await source.read();
-  t.strictSame(logger.lines, []);
-  chmodSync(path, 0o644);
-  await source.read();
-  await source.read();
-  t.match(logger.lines, [{ level: 'warn', message: 'token file is readable for all users', fields: { path } }]);
 });

@@ -1,7 +1,7 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { isReadableByAll } from '../../src/small-files/index.js';
+import { isExposed, isReadableByAll } from '../../src/small-files/index.js';
 
 t.test(
   'a file of a secret that every user may read is told, one of a group or of a kubelet volume is not',
@@ -17,3 +17,12 @@ t.test(
     t.equal(await isReadableByAll(join(directory, 'tls.key'), 0o644), false, 'a volume of the kubelet');
   },
 );
+
+t.test('a file is looked at as it stands, and one that is missing is not exposed', async (t) => {
+  const path = join(t.testdir({ plain: '' }), 'plain');
+  chmodSync(path, 0o644);
+  t.equal(await isExposed(path), true);
+  chmodSync(path, 0o600);
+  t.equal(await isExposed(path), false);
+  t.equal(await isExposed(`${path}-missing`), false);
+});

@@ -57,7 +57,7 @@ export function serveSecrets(
     case 'own-token': {
       const { tokenFile } = served;
       const token = {
-        ...createFileTokenSource(tokenFile, surroundings.now, surroundings.logger),
+        ...createFileTokenSource(tokenFile, surroundings.now),
         onChange: (listener: () => void) => files.onChange(tokenFile, listener),
       };
       const identity = new WorkloadIdentity(surroundings, { spiffeId: served.spiffeId, token });

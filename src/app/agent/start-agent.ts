@@ -1,6 +1,7 @@
 import { type AgentConfig, servedWorkloads } from '../../config/index.js';
 import { BundleContents, SvidIssuance } from '../../identity/index.js';
 import { systemClock, TimerWheel } from '../../rotation/index.js';
+import { isExposed } from '../../small-files/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
@@ -37,6 +38,10 @@ export function startAgent(config: AgentConfig, context: AppContext): Promise<Ru
     await start(config, context, teardown);
     const mode = config.tokenSource ?? config.mode;
     context.logger.info('agent ready', { [Field.path]: config.socket, [Field.mode]: mode });
+    const { tokenSource, tokenFile } = config;
+    if (tokenSource === 'file' && tokenFile !== undefined && (await isExposed(tokenFile))) {
+      context.logger.warn('token file is readable for all users', { [Field.path]: tokenFile });
+    }
     return config.socket;
   });
 }

@@ -292,3 +292,14 @@ t.test('key providers get the key of a file, too', async (t) => {
     t.match(official.providerConfig(privateKeyProvider.typedConfig.value), { pollDelay: { seconds: 2 } });
   }
 });
+
+t.test('a key and a token that every user may read are told of', async (t) => {
+  const { directory, ask, logger } = await start(t);
+  const { certPem, keyPem } = TestCa.root().server();
+  writeFileSync(join(directory, 'tls.crt'), certPem);
+  writeFileSync(join(directory, 'tls.key'), keyPem, { mode: 0o644 });
+  await ask(certificateName(directory));
+  const line = await logger.until('secret file is readable for all users');
+  t.match(line.fields, { path: join(directory, 'tls.key'), detail: 'mode 644' });
+  t.match((await logger.until('token file is readable for all users')).fields, { path: /token$/ });
+});
