@@ -106,18 +106,21 @@ bool PathSearch::goThrough(const Link& issuer, const Below& below, Issuing& path
     note(issuer, {issuer.malformed(), kWellFormed}, path.size());
     return false;
   }
-  const bool isAnchor = pool_.isAnchor(&issuer);
-  std::optional<Problem> problem = issuerProblem(*facts, below, nowMs_);
-  if (!problem && !isAnchor) problem = policyProblem(*facts, below);
-  if (problem) {
+  if (const std::optional<Problem> problem = issuerProblem(*facts, below, nowMs_)) {
     note(issuer, *problem, path.size());
     return false;
   }
   path.push_back(&issuer);
-  if (isAnchor) return true;
-  Below belowNext = below;
-  belowNext.issuers.push_back(facts);
-  if (extend(issuer, belowNext, path)) return true;
+  const bool isAnchor = pool_.isAnchor(&issuer);
+  // An anchor that has an issuer itself: the path goes on to a root that is trusted, too, for peers that have that alone.
+  if (!isAnchor || !issuer.namesItself()) {
+    Below belowNext = below;
+    belowNext.issuers.push_back(facts);
+    if (extend(issuer, belowNext, path)) return true;
+  }
+  const std::optional<Problem> problem = isAnchor ? policyProblem(below) : std::nullopt;
+  if (problem) note(issuer, *problem, path.size() - 1);
+  if (isAnchor && !problem) return true;
   path.pop_back();
   return false;
 }

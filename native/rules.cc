@@ -34,12 +34,6 @@ std::optional<Problem> ownProblem(const CertificateFacts& issuer, double nowMs) 
   return problem ? problem : issuer.keyProblem;
 }
 
-// Self-issued certificates do not count for names and policies. (RFC 5280 §6.1.3 b, §6.1.4 h)
-size_t countOf(const std::vector<const CertificateFacts*>& issuers) {
-  return static_cast<size_t>(
-      std::count_if(issuers.begin(), issuers.end(), [](const CertificateFacts* one) { return !one->isSelfIssued; }));
-}
-
 // RFC 5280 §4.2.1.9; Go counts self-issued certificates, too.
 std::optional<Problem> pathLengthProblem(const CertificateFacts& issuer, const Below& below) {
   const size_t count = below.issuers.size();
@@ -88,13 +82,19 @@ std::optional<Problem> issuerProblem(const CertificateFacts& issuer, const Below
   return problem ? problem : nameProblem(issuer, below);
 }
 
-std::optional<Problem> policyProblem(const CertificateFacts& issuer, const Below& below) {
-  if (!issuer.policyNeededAfter || below.leaf == nullptr) return std::nullopt;
-  if (*issuer.policyNeededAfter > countOf(below.issuers) + 1) return std::nullopt;
-  const bool haveAll = below.leaf->hasPolicies && std::all_of(below.issuers.begin(), below.issuers.end(),
-                                                               [](const CertificateFacts* one) { return one->hasPolicies; });
-  if (haveAll) return std::nullopt;
-  return Problem{"policyConstraints with requireExplicitPolicy", "certificatePolicies in all below it"};
+std::optional<Problem> policyProblem(const Below& below) {
+  if (below.leaf == nullptr) return std::nullopt;
+  bool isNeeded = false;
+  bool haveAll = below.leaf->hasPolicies;
+  size_t count = 1;
+  for (const CertificateFacts* one : below.issuers) {
+    isNeeded = isNeeded || (one->policyNeededAfter && *one->policyNeededAfter <= count);
+    haveAll = haveAll && one->hasPolicies;
+    // Self-issued certificates do not count. (RFC 5280 §6.1.4 h)
+    if (!one->isSelfIssued) ++count;
+  }
+  if (!isNeeded || haveAll) return std::nullopt;
+  return Problem{"below it policyConstraints with requireExplicitPolicy", "certificatePolicies in all below it"};
 }
 
 }  // namespace sidecert

@@ -24,9 +24,9 @@ struct Below {
 // Why peers do not take `issuer` above what is below it, at `nowMs`; whether it has signed that is another question.
 std::optional<Problem> issuerProblem(const CertificateFacts& issuer, const Below& below, double nowMs);
 
-// An issuer below the anchor may demand that there be a policy in each certificate so many below it; we do not compare
-// policies, and take their presence for enough. (RFC 5280 §6.1.3 f)
-std::optional<Problem> policyProblem(const CertificateFacts& issuer, const Below& below);
+// Of all that is below the anchor. An issuer may demand that there be a policy from so many certificates below it on, which then
+// must go through the whole path; we do not compare policies, and take their presence for enough. (RFC 5280 §6.1.3 f)
+std::optional<Problem> policyProblem(const Below& below);
 
 }  // namespace sidecert
 

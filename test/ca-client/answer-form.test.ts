@@ -35,9 +35,9 @@ const accepted = [
     bundle: [root, otherRoot],
   },
   {
-    name: 'a root inside the chain, which is left out there',
+    name: 'a root inside the chain, which the proof of the path leaves out',
     elements: [leaf, innerPem, outerPem, root, root],
-    chain: [leaf, innerPem, outerPem],
+    chain: [leaf, innerPem, outerPem, root],
     bundle: [root],
   },
   {
@@ -63,8 +63,8 @@ const refused = [
   { name: 'an empty bundle', elements: [leaf, ''] },
   { name: 'an empty element between', elements: [leaf, '\n', root] },
   {
-    name: 'an intermediate that does not parse',
-    elements: [leaf, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n', root],
+    name: 'an intermediate that does not decode',
+    elements: [leaf, '-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n', root],
   },
   { name: 'an intermediate without its end', elements: [leaf, innerPem.slice(0, 200), root] },
   { name: 'more elements than any chain has', elements: [leaf, ...Array<string>(40).fill(innerPem), root] },

@@ -146,6 +146,10 @@ const accepted: readonly Accepted[] = [
     shown: [lower, upper],
   },
   {
+    name: 'all issuers in the bundle',
+    ...{ issuer: lower, others: [], bundle: [lower, upper, root], shown: [lower, upper] },
+  },
+  {
     name: 'roots and certificates that do not belong',
     issuer: upper,
     others: [root, foreign, upper, old, upper],

@@ -54,13 +54,14 @@ function network(...addresses: string[]): DialNetwork & { readonly asked: string
 }
 
 /** Dials; resolves with how it ended. */
-function dial(t: Test, address: string, through: DialNetwork): Promise<TLSSocket | DialFailure> {
+function dial(
+  t: Test,
+  address: string,
+  through: DialNetwork,
+  rootPem = ca.certificatePem,
+): Promise<TLSSocket | DialFailure> {
   return new Promise((resolve) => {
-    const dialling = dialTls(
-      { address, rootPem: ca.certificatePem },
-      { onConnected: resolve, onFailed: resolve },
-      through,
-    );
+    const dialling = dialTls({ address, rootPem }, { onConnected: resolve, onFailed: resolve }, through);
     t.teardown(() => dialling.cancel());
   });
 }
@@ -87,6 +88,18 @@ t.test('an address with a zone is dialled in its zone, and sends no server name'
   t.equal((await connected(t, `[::1%lo]:${port}`, through)).authorized, true);
   t.same(through.asked, []);
   t.equal(await serverName, false);
+});
+
+t.test('the root that a server must lead to may be an intermediate', async (t) => {
+  const middle = ca.intermediate();
+  const { certPem, keyPem } = middle.server({ dnsNames: ['ca.test'] });
+  const { port } = await serveTls(t, '127.0.0.1', { cert: certPem, key: keyPem });
+  const address = `ca.test:${port}`;
+  t.notOk('reason' in (await dial(t, address, network('127.0.0.1'), middle.certificatePem)));
+  t.ok(
+    'reason' in (await dial(t, address, network('127.0.0.1'), ca.intermediate().certificatePem)),
+    'but no other one',
+  );
 });
 
 t.test('an address that refuses does not keep the next one waiting', async (t) => {

@@ -82,11 +82,17 @@ export class PathSearch {
     const { facts } = issuer;
     if (typeof facts === 'string')
       return this.note(issuer, { got: facts, expected: 'a certificate of RFC 5280' }, path);
-    const isAnchor = this.pool.isAnchor(issuer);
-    const problem = issuerProblem(facts, below, this.nowMs) ?? (isAnchor ? undefined : policyProblem(facts, below));
+    const problem = issuerProblem(facts, below, this.nowMs);
     if (problem !== undefined) return this.note(issuer, problem, path);
     const whole = [...path, issuer];
-    return isAnchor ? whole : this.extend(issuer, { ...below, issuers: [...below.issuers, facts] }, whole);
+    const isAnchor = this.pool.isAnchor(issuer);
+    // An anchor that has an issuer itself: the path goes on to a root that is trusted, too, for peers that have that alone.
+    if (!isAnchor || !issuer.namesItself) {
+      const above = this.extend(issuer, { ...below, issuers: [...below.issuers, facts] }, whole);
+      if (above !== undefined || !isAnchor) return above;
+    }
+    const policy = policyProblem(below);
+    return policy === undefined ? whole : this.note(issuer, policy, path);
   }
 
   /** Names and key identifiers first, then the signature: as many as one search may cost. */

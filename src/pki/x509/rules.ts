@@ -86,14 +86,19 @@ function nameProblem({ constraints }: CertificateFacts, { leaf, issuers }: Below
 }
 
 /**
- * An issuer below the anchor may demand that there be a policy in each certificate so many below it; we do not compare policies,
- * and take their presence for enough. (RFC 5280 §6.1.3 f)
+ * Of all that is below the anchor. An issuer may demand that there be a policy from so many certificates below it on, which then
+ * must go through the whole path; we do not compare policies, and take their presence for enough. (RFC 5280 §6.1.3 f)
  */
-export function policyProblem({ policyNeededAfter }: CertificateFacts, { leaf, issuers }: Below): Problem | undefined {
-  if (policyNeededAfter === undefined || leaf === undefined) return undefined;
-  const isNeeded = policyNeededAfter <= counted(issuers).length + 1;
+export function policyProblem({ leaf, issuers }: Below): Problem | undefined {
+  if (leaf === undefined) return undefined;
+  const isNeeded = issuers.some(({ policyNeededAfter }, index) => {
+    return policyNeededAfter !== undefined && policyNeededAfter <= counted(issuers.slice(0, index)).length + 1;
+  });
   if (!isNeeded || [leaf, ...issuers].every(({ hasPolicies }) => hasPolicies)) return undefined;
-  return { got: 'policyConstraints with requireExplicitPolicy', expected: 'certificatePolicies in all below it' };
+  return {
+    got: 'below it policyConstraints with requireExplicitPolicy',
+    expected: 'certificatePolicies in all below it',
+  };
 }
 
 /** Self-issued certificates do not count for names and policies. (RFC 5280 §6.1.3 b, §6.1.4 h) */

@@ -53,7 +53,8 @@ class TlsDialling implements Dialling {
     private readonly network: DialNetwork,
   ) {
     this.peer = readPeer(target);
-    this.secureContext = createSecureContext({ ca: target.rootPem, ...TLS_PARAMETERS });
+    // A trust anchor need not be self-signed. (RFC 5280 §6.1.1)
+    this.secureContext = createSecureContext({ ca: target.rootPem, allowPartialTrustChain: true, ...TLS_PARAMETERS });
     this.disarm = network.after(DIAL_TIMEOUT_MS, () => this.timedOut());
     void this.start();
   }
