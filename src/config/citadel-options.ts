@@ -24,7 +24,7 @@ export const CITADEL_OPTIONS = {
   caDirectory: optional(path, {
     flag: 'ca-dir',
     description:
-      'directory with ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem; an empty or missing one gets a fresh P-256 root. Without it the root lives in memory and ends with the process',
+      'directory with ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem, or with tls.crt, tls.key and ca.crt as a Kubernetes TLS secret has them; an empty or missing one gets a fresh P-256 root, one with other files is refused. Without it the root lives in memory and ends with the process',
   }),
   trustDomain: withDefault(trustDomain, 'cluster.local', {
     flag: 'trust-domain',
