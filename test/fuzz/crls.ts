@@ -25,7 +25,7 @@ const ders = texts.flatMap((text) => readPem(Buffer.from(text), LIMITS).map(({ d
 
 /** Revocation lists of files, in PEM and DER. What is accepted is written, and accepted again; who signed it never throws. */
 export const crls: FuzzTarget = bytesTarget({
-  ...{ name: 'crls', maxInputMs: 250, maxGrownMb: 30, testRuns: 3000 },
+  ...{ name: 'crls', maxInputMs: 250, maxGrownMb: 30, testRuns: 1500 },
   seeds: [...texts.map((text) => Buffer.from(text)), ...ders],
   async read(input) {
     const { lists, pem } = await parseCrls(input);

@@ -16,7 +16,7 @@ const seeds = PIECES.flatMap(({ text }) => {
 
 /** PEM texts: where OpenSSL reads a first certificate too, it is the same one, and what is read is written and read again. */
 export const pem: FuzzTarget = bytesTarget({
-  ...{ name: 'pem', maxInputMs: 250, maxGrownMb: 30, testRuns: 5000, seeds },
+  ...{ name: 'pem', maxInputMs: 250, maxGrownMb: 30, testRuns: 3000, seeds },
   read(input) {
     for (const { der } of readPem(input, LIMITS)) if (der.length === 0) throw new Error('a block of nothing');
     const read = readCertificates(input, LIMITS);
