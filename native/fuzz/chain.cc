@@ -1,6 +1,6 @@
 // Does any certificate chain, or any trust bundle, harm us, or get past the plain way and not the general one? Key, chain and
 // bundle that belong together are files in the folder that SIDECERT_FUZZ_MATERIAL names; of an input, bit 1 of its first
-// octet says which of the last two it takes the place of.
+// octet says which of the last two it takes the place of, bit 2 that it comes behind that instead.
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -44,8 +44,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::unique_ptr<Curves> curves = Curves::create();
   static IssuersCache cache;
   const DrainedErrors drained;
-  const Bytes pem = pemOfInput(data, size, "CERTIFICATE");
   const bool isBundle = size > 0 && (data[0] & 2) != 0;
+  const bool isMore = size > 0 && (data[0] & 4) != 0;
+  Bytes pem = isMore ? (isBundle ? material.bundle : material.chain) : Bytes();
+  const Bytes input = pemOfInput(data, size, "CERTIFICATE");
+  pem.insert(pem.end(), input.begin(), input.end());
   const View chain = isBundle ? viewOf(material.chain) : viewOf(pem);
   const View bundle = isBundle ? viewOf(pem) : viewOf(material.bundle);
   const SealRequest request{viewOf(material.key), chain, bundle, viewOf(material.spiffeId), material.nowMs, 1000,

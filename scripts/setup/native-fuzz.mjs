@@ -28,6 +28,7 @@ function run(command, args, env = process.env) {
 async function writeSeeds() {
   const { makeSelfSignedRoot, Signer } = await import('../../build/src/hotpath/index.js');
   const { loadOperation } = await import('../../build/src/hotpath/operation.js');
+  const { encodePem } = await import('../../build/src/pki/x509/index.js');
   const one = async (op, item) => {
     const [outcome] = (await loadOperation('js', op))([item]);
     if (!outcome.ok) throw new Error(outcome.message);
@@ -51,6 +52,15 @@ async function writeSeeds() {
     const { leafPem } = await one('issue', { csrPem, signer, subjectAltNames: [spiffeId], ...times });
     seed('chain', 'leaf', 0, leafPem);
     seed('chain', 'root', 2, root.certificatePem);
+    // Certificates with all that the search of a path reads, beside a chain and a bundle that are right.
+    const { oddSet } = await import('../../build/test/support/odd-sets.js');
+    for (let number = 1; number <= 20; number += 1) {
+      const { leaf, others, roots } = oddSet(number, spiffeId, nowMs);
+      const pem = (der) => Buffer.from(encodePem('CERTIFICATE', der));
+      seed('chain', `odd-leaf-${number}`, 0, pem(leaf));
+      for (const [index, der] of others.entries()) seed('chain', `odd-${number}-${index}`, 4, pem(der));
+      for (const [index, der] of roots.entries()) seed('chain', `odd-root-${number}-${index}`, 6, pem(der));
+    }
     const material = { 'key.der': privateKey, 'chain.pem': leafPem, 'bundle.pem': root.certificatePem };
     const texts = { 'spiffe-id': spiffeId, 'now-ms': String(nowMs) };
     for (const [name, content] of Object.entries({ ...material, ...texts })) writeFileSync(`${HOME}/${name}`, content);

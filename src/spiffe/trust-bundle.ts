@@ -22,10 +22,7 @@ export class TrustBundle {
   private readonly periods: readonly { readonly notBeforeMs: number; readonly notAfterMs: number }[];
 
   private constructor(private readonly certificates: ReadonlyMap<string, X509Certificate>) {
-    this.periods = this.list().map(({ validFrom, validTo }) => ({
-      notBeforeMs: Date.parse(validFrom),
-      notAfterMs: Date.parse(validTo),
-    }));
+    this.periods = this.list().map(periodOf);
   }
 
   /**
@@ -84,6 +81,12 @@ export class TrustBundle {
 }
 
 const NEVER = { notBeforeMs: Number.POSITIVE_INFINITY, notAfterMs: Number.NEGATIVE_INFINITY };
+
+/** Dates that OpenSSL cannot read, Envoy cannot either: such a certificate is never valid. */
+function periodOf({ validFrom, validTo }: X509Certificate): typeof NEVER {
+  const period = { notBeforeMs: Date.parse(validFrom), notAfterMs: Date.parse(validTo) };
+  return Number.isNaN(period.notBeforeMs + period.notAfterMs) ? NEVER : period;
+}
 
 /** Both ends belong to the period. (RFC 5280 §4.1.2.5) */
 function holdsAt({ notBeforeMs, notAfterMs }: typeof NEVER, nowMs: number): boolean {

@@ -9,4 +9,5 @@ export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   tokens: async () => (await import('./tokens.js')).tokens,
   pem: async () => (await import('./pem.js')).pem,
   crls: async () => (await import('./crls.js')).crls,
+  chains: async () => (await import('./chains.js')).chains,
 };

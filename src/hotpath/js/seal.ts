@@ -117,10 +117,7 @@ function malformed(position: number, got: string, expected: string, cause?: unkn
 function checkKey(leaf: X509Certificate, privateKey: Buffer): void {
   if (isPlainKeyOf(leaf, privateKey)) return;
   if (!leaf.checkPrivateKey(parseKey(privateKey))) {
-    throw new IdentityError(
-      'ERR_SVID_KEY_MISMATCH',
-      `leaf ${leaf.serialNumber.toLowerCase()}: got another public key, expected that of our private key`,
-    );
+    throw new IdentityError('ERR_SVID_KEY_MISMATCH', 'leaf: got another public key, expected that of our private key');
   }
 }
 
