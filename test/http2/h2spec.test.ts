@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { createServer as createHttp2Server } from 'node:http2';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
+import { HEADER_TABLE_BYTES } from '../../src/http2/server-options.js';
 import { addHealthMethods, createFramedServer, listenUnix } from '../../src/rpc/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { rawMethod } from '../support/raw-method.js';
@@ -15,6 +17,15 @@ const KNOWN = [
   'generic/2: Sends a PRIORITY frame on half-closed (remote) stream',
   'http2/5.1.2: Sends HEADERS frames that causes their advertised concurrent stream limit to be exceeded',
 ];
+
+/**
+ * What it wants of a table of header fields of 4096 octets, and we have announced another: judged beside nghttp2 with the same. By the
+ * number of the case, since whoever fails one keeps the judge waiting.
+ */
+const OF_OTHER_TABLE: Readonly<Record<string, string>> = {
+  'generic/5/15': 'generic/5: Sends multiple dynamic table size update',
+  'http2/6.10/1': 'http2/6.10: Sends multiple CONTINUATION frames preceded by a HEADERS frame',
+};
 
 const CHECK = '/grpc.health.v1.Health/Check';
 
@@ -70,6 +81,17 @@ async function serveGrpcJs(t: Test): Promise<number> {
   });
 }
 
+/** nghttp2 with our table of header fields. */
+async function serveNghttp2(t: Test): Promise<number> {
+  const server = createHttp2Server({ settings: { headerTableSize: HEADER_TABLE_BYTES } }, (_request, response) => {
+    response.end();
+  });
+  server.on('sessionError', () => {});
+  t.teardown(() => server.close());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
 /** Has the judge look at a group of its cases, such as `http2` or `http2/5.1.2`: the failed ones, as `group: description`. */
 async function judge(t: Test, port: number, group: string): Promise<{ failed: string[]; passed: number }> {
   const report = join(shortDir(t), 'report.xml');
@@ -90,19 +112,23 @@ async function judge(t: Test, port: number, group: string): Promise<{ failed: st
 const blamedIn = (group: string): Set<string> =>
   new Set(KNOWN.map((name) => name.split(':')[0] ?? '').filter((part) => part.startsWith(`${group}/`)));
 
+/** The same for what nghttp2 is asked. */
+const otherTableIn = (group: string) => Object.keys(OF_OTHER_TABLE).filter((part) => part.startsWith(`${group}/`));
+
 for (const group of ['generic', 'http2', 'hpack']) {
   t.test(
     `row 65: h2spec ${group} shows nothing but what is explained, and what it shows of grpc-js`,
     { skip },
     async (t) => {
-      const [ourPort, theirPort] = await Promise.all([serveOnPort(t), serveGrpcJs(t)]);
+      const [ourPort, grpcJsPort, nghttp2Port] = await Promise.all([serveOnPort(t), serveGrpcJs(t), serveNghttp2(t)]);
       const [ours, ...theirs] = await Promise.all([
         judge(t, ourPort, group),
-        ...[...blamedIn(group)].map((part) => judge(t, theirPort, part)),
+        ...[...blamedIn(group)].map((part) => judge(t, grpcJsPort, part)),
+        ...otherTableIn(group).map((part) => judge(t, nghttp2Port, part)),
       ]);
       t.ok(ours.passed > 0, `${ours.passed} passed`);
       t.strictSame(
-        ours.failed.filter((name) => !KNOWN.includes(name)),
+        ours.failed.filter((name) => ![...KNOWN, ...Object.values(OF_OTHER_TABLE)].includes(name)),
         [],
       );
       const shared = theirs.flatMap(({ failed }) => failed);
