@@ -122,7 +122,7 @@ std::vector<DerElement> childrenOf(const DerElement& parent);
 std::optional<View> wholeOctets(const DerElement& bits);
 
 // The four below are for certificates that OpenSSL has parsed already: they find the places of what it does not tell. The same as
-// src/x509/der-view.ts.
+// src/pki/x509/der-view.ts.
 
 // The one element with this tag that fills all of `bytes`.
 std::optional<DerElement> wholeElement(View bytes, uint8_t tag);

@@ -320,7 +320,7 @@ std::optional<double> epochMsOf(const std::string& text) {
   const auto part = [&](size_t at, size_t size) { return static_cast<int64_t>(std::stoi(text.substr(at, size))); };
   const int64_t year = part(0, 4), month = part(4, 2), day = part(6, 2);
   const int64_t hour = part(8, 2), minute = part(10, 2), second = part(12, 2);
-  // The same as in src/x509/time.ts.
+  // The same as in src/pki/x509/time.ts.
   constexpr int64_t kMinYear = 100;
   if (year < kMinYear || month < 1 || month > 12 || day < 1 || day > daysOf(year, month)) return std::nullopt;
   if (hour > 23 || minute > 59 || second > 59) return std::nullopt;

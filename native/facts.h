@@ -1,5 +1,5 @@
 // What counts of a certificate when a path is built: read from its DER, since OpenSSL forgives what other verifiers refuse. All
-// of it is lent from the DER. The same as src/x509/certificate-facts.ts and src/x509/extensions.ts. (RFC 5280 §4)
+// of it is lent from the DER. The same as src/pki/x509/certificate-facts.ts and src/pki/x509/extensions.ts. (RFC 5280 §4)
 #ifndef SIDECERT_FACTS_H
 #define SIDECERT_FACTS_H
 

@@ -1,4 +1,4 @@
-// What the names below a CA must be in, and must not be in. (RFC 5280 §4.2.1.10) The same as src/x509/name-constraints.ts.
+// What the names below a CA must be in, and must not be in. (RFC 5280 §4.2.1.10) The same as src/pki/x509/name-constraints.ts.
 #ifndef SIDECERT_NAME_CONSTRAINTS_H
 #define SIDECERT_NAME_CONSTRAINTS_H
 

@@ -1,5 +1,5 @@
 // Names in certificates: the alternative ones, and those of subject and issuer. All of it is lent from the DER. The same as
-// src/x509/general-name.ts and src/x509/distinguished-name.ts.
+// src/pki/x509/general-name.ts and src/pki/x509/distinguished-name.ts.
 #ifndef SIDECERT_NAMES_H
 #define SIDECERT_NAMES_H
 

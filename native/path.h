@@ -1,5 +1,5 @@
 // Builds a path from a leaf to a trust anchor. A chain is a set: in any order, with certificates that do not belong. The same as
-// src/x509/path-search.ts. (RFC 5280 §6.1, RFC 4158)
+// src/pki/x509/path-search.ts. (RFC 5280 §6.1, RFC 4158)
 #ifndef SIDECERT_PATH_H
 #define SIDECERT_PATH_H
 

@@ -1,5 +1,5 @@
 // What peers demand of a leaf, and of those above it: RFC 5280 §6.1, and what OpenSSL, BoringSSL or Go demand beyond it. The same as
-// src/x509/rules.ts.
+// src/pki/x509/rules.ts.
 #ifndef SIDECERT_RULES_H
 #define SIDECERT_RULES_H
 

@@ -24,7 +24,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'service-account': ['json'],
   telemetry: EVERYWHERE,
   addon: EVERYWHERE,
-  hotpath: [...EVERYWHERE, 'telemetry', 'addon', 'x509'],
+  hotpath: [...EVERYWHERE, 'telemetry', 'addon'],
   platform: [...EVERYWHERE, 'telemetry', 'addon'],
   rotation: EVERYWHERE,
   'ca-client': [...EVERYWHERE, 'rpc', 'telemetry'],
@@ -51,7 +51,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'config',
     ],
   ],
-  fleet: [...EVERYWHERE, 'hotpath', 'http2', 'platform', 'rpc', 'telemetry', 'x509'],
+  fleet: [...EVERYWHERE, 'hotpath', 'http2', 'platform', 'rpc', 'telemetry'],
   demo: [...EVERYWHERE, 'app', 'config', 'rpc', 'telemetry'],
   cli: [...EVERYWHERE, 'app', 'fleet', 'demo', 'config', 'platform', 'telemetry'],
 };

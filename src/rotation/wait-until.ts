@@ -1,8 +1,9 @@
 import type { TimerWheel } from './timer-wheel.js';
 
-/** Resolves at `atMs`, in epoch milliseconds, or when `signal` aborts before. Never rejects. */
-export function waitUntil(timers: TimerWheel, atMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
+/** Resolves at `atMs`, in epoch milliseconds, or when `signal` aborts before, at once when it has. Never rejects. */
+export async function waitUntil(timers: TimerWheel, atMs: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
     const call = timers.schedule(atMs, () => {
       signal.removeEventListener('abort', onAbort);
       resolve();

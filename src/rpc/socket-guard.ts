@@ -42,8 +42,11 @@ export interface SocketGuardOptions {
 /** A directory is looked at when the kernel tells of a change in it, and as often in any case: links and mounts tell nothing. */
 const CHECK_MS = 5000;
 
-/** Whoever replaces the socket again and again makes us work so often between two checks. */
-const MAX_RESTORES = 20;
+/**
+ * The socket is put back at most so often between two checks, whether that succeeds or not: each try changes the directory, and a
+ * change brings about the next look.
+ */
+const MAX_TRIES = 20;
 
 /** Whoever fills the directory with files wakes us so often between two checks. */
 const MAX_EVENTS = 1000;
@@ -60,9 +63,12 @@ export class SocketGuard {
   private readonly stopChecks: () => void;
   private ours: FileIdentity;
   private watcher: FSWatcher | undefined;
-  private restores = 0;
+  private tries = 0;
   private events = 0;
+  private isTold = false;
   private withheld = 0;
+  /** Said once until the socket is in its place again. */
+  private isFailing = false;
   private round: Promise<void> | undefined;
   private isDirty = false;
   private isOver = false;
@@ -76,8 +82,9 @@ export class SocketGuard {
       this.lost = { missing: counter('missing'), replaced: counter('replaced'), taken_over: counter('taken_over') };
     }
     this.stopChecks = everyUnreferenced(CHECK_MS, () => {
-      this.restores = 0;
+      this.tries = 0;
       this.events = 0;
+      this.isTold = false;
       if (this.watcher === undefined) this.watch();
       this.look();
     });
@@ -118,6 +125,7 @@ export class SocketGuard {
     try {
       const seen = await seenAt(path);
       const state = judgePath(seen, this.ours, this.ownUid);
+      if (state === 'ours') this.isFailing = false;
       if (state === 'ours' || this.isOver) return;
       this.lost?.[state].add();
       if (state === 'taken_over') {
@@ -125,16 +133,19 @@ export class SocketGuard {
         this.end();
         return;
       }
-      if (this.restores >= MAX_RESTORES) return;
+      if (this.tries >= MAX_TRIES) return;
+      this.tries += 1;
       await this.restore(state, seen);
     } catch (error) {
+      if (this.isFailing) return;
+      this.isFailing = true;
       logger.error('socket cannot be put back', { [Field.path]: path, [Field.error]: systemReason(error) });
     }
   }
 
   private async restore(state: 'missing' | 'replaced', seen: SeenAtPath): Promise<void> {
     this.ours = await this.options.publish();
-    this.restores += 1;
+    this.isFailing = false;
     this.watch();
     this.tell(state, seen);
   }
@@ -142,10 +153,11 @@ export class SocketGuard {
   /** One line between two checks. */
   private tell(state: 'missing' | 'replaced', seen: SeenAtPath): void {
     const { path, logger } = this.options;
-    if (this.restores > 1) {
+    if (this.isTold) {
       this.withheld += 1;
       return;
     }
+    this.isTold = true;
     const fields = { [Field.path]: path, ...(this.withheld > 0 && { [Field.withheld]: this.withheld }) };
     this.withheld = 0;
     if (state === 'missing') logger.warn('socket had been removed, and was put back', fields);

@@ -204,6 +204,24 @@ t.test('a socket that is removed again and again is not put back without end', a
   t.equal(logger.lines.length, 1, 'said once');
 });
 
+t.test('a directory in place of the socket is said once, and not tried without end', async (t) => {
+  const path = join(shortDir(t), 's');
+  const { logger, lost } = await listen(t, path);
+  await mkdir(`${path}.new`);
+  await unlink(path);
+  await rename(`${path}.new`, path).catch(async () => {
+    // The socket has been put back in between.
+    await unlink(path);
+    await rename(`${path}.new`, path);
+  });
+  await logger.until('socket cannot be put back');
+  while (lost('replaced') < 20) await new Promise(setImmediate);
+  for (let round = 0; round < 1000; round += 1) await new Promise(setImmediate);
+  t.equal(logger.of('socket cannot be put back').length, 1);
+  t.ok(lost('replaced') <= 50, 'each try changes the directory, and must not bring about the next without end');
+  t.same(await readdir(dirname(path)), ['s']);
+});
+
 t.test("the status pages' socket is put back, too", async (t) => {
   const path = join(shortDir(t), 's');
   const onSocket = (socket: Socket): void => void socket.end('ours');
