@@ -132,9 +132,10 @@ export class TokenGate {
     this.shares.throwIfTaken(place);
     const pod = this.options.podOf(claims);
     if (!this.options.pods.hasRoomFor(pod)) throw noRoom();
-    this.shares.taken(place);
+    const { length } = applicant.token;
+    this.shares.taken(place, length);
     const waiting = this.start(applicant, pod, 'proof');
-    const leave = (): void => this.shares.givenBack(place);
+    const leave = (): void => this.shares.givenBack(place, length);
     waiting.verdict.then(leave, leave);
     return waiting;
   }

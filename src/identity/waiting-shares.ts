@@ -7,6 +7,9 @@ const OF_CONNECTION = 1;
 /** Envoys may all be of one user, on a node with thousands of pods: alone it may have three quarters of all. */
 const OF_USER = 3;
 
+/** A real token has 1 to 2 kB: so all 8 192 places together hold at most 32 MB of tokens. */
+const BYTES_OF_PLACE = 4096;
+
 /**
  * Who may have how many tokens wait for the CA at once: so many times the places that are still free. The more are taken,
  * the less one may have, so that a few connections never take all. (Dynamic thresholds, Choudhury and Hahne, 1998)
@@ -29,12 +32,13 @@ export class WaitingShares {
     if (ofUser >= OF_USER * free) throw shareTaken(ofUser, `user ${place.uid}`, free);
   }
 
-  taken(place: Place | undefined): void {
-    this.change(place, 1);
+  /** A token of so many octets waits from now on: a long one takes several places, for it is kept. */
+  taken(place: Place | undefined, tokenBytes: number): void {
+    this.change(place, placesOf(tokenBytes));
   }
 
-  givenBack(place: Place | undefined): void {
-    this.change(place, -1);
+  givenBack(place: Place | undefined, tokenBytes: number): void {
+    this.change(place, -placesOf(tokenBytes));
   }
 
   private change(place: Place | undefined, by: number): void {
@@ -43,6 +47,10 @@ export class WaitingShares {
     change(this.ofConnections, place.connection, by);
     change(this.ofUsers, place.uid, by);
   }
+}
+
+function placesOf(tokenBytes: number): number {
+  return Math.max(1, Math.ceil(tokenBytes / BYTES_OF_PLACE));
 }
 
 function change<K>(counts: Map<K, number>, key: K, by: number): void {
