@@ -7,7 +7,7 @@ import t from 'tap';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SRC = join(ROOT, 'src');
 
-const EVERYWHERE = ['cancellation', 'errors', 'json', 'pki/x509', 'small-files', 'spiffe'];
+const EVERYWHERE = ['cancellation', 'errors', 'fair-shares', 'json', 'pki/x509', 'small-files', 'spiffe'];
 
 /** Folders whose folders are the rooms. */
 const WINGS = ['pki'];
@@ -16,6 +16,7 @@ const WINGS = ['pki'];
 const MAY_IMPORT: Record<string, readonly string[]> = {
   cancellation: [],
   errors: [],
+  'fair-shares': [],
   json: [],
   'pki/x509': ['errors', 'small-files'],
   spiffe: ['errors', 'pki/x509'],

@@ -1,14 +1,14 @@
 import { IdentityError } from '../errors/index.js';
+import { Shares } from '../fair-shares/index.js';
 
 /**
- * The places for requests in flight, and who has how many of them. A connection, and an identity once its token has been
- * verified, may have as many as are free: alone half of all, and less the more are taken. So a few callers never take all,
- * and whoever comes meanwhile finds a place. (Dynamic thresholds, Choudhury and Hahne, 1998)
+ * The places for requests in flight, and who has how many of them: by {@link Shares}, of connections, and of identities once
+ * their tokens have been verified.
  */
 export class IssuingShares {
   private total = 0;
-  private readonly ofConnections = new Map<number, number>();
-  private readonly ofIdentities = new Map<string, number>();
+  private readonly ofConnections = new Shares<number>();
+  private readonly ofIdentities = new Shares<string>();
 
   constructor(private readonly limit: number) {}
 
@@ -22,27 +22,27 @@ export class IssuingShares {
     if (free <= 0) {
       throw new IdentityError('ERR_CITADEL_OVERLOADED', `${this.limit} requests are in flight, try again later`);
     }
-    const mine = this.ofConnections.get(connection) ?? 0;
-    if (mine >= free) throw shareTaken(mine, 'this connection', free);
+    if (this.ofConnections.isTaken(connection, free)) {
+      throw shareTaken(this.ofConnections.of(connection), 'this connection', free);
+    }
     this.total += 1;
-    this.ofConnections.set(connection, mine + 1);
+    this.ofConnections.take(connection);
     return new Place(this, connection);
   }
 
   /** For the place. @throws IdentityError `ERR_CITADEL_OVERLOADED`. */
   claim(identity: string): void {
-    const mine = this.ofIdentities.get(identity) ?? 0;
     // The place itself has been taken already.
     const free = this.limit - this.total + 1;
-    if (mine >= free) throw shareTaken(mine, identity, free);
-    this.ofIdentities.set(identity, mine + 1);
+    if (this.ofIdentities.isTaken(identity, free)) throw shareTaken(this.ofIdentities.of(identity), identity, free);
+    this.ofIdentities.take(identity);
   }
 
   /** For the place. */
   leave(connection: number, identity: string | undefined): void {
     this.total -= 1;
-    giveBack(this.ofConnections, connection);
-    if (identity !== undefined) giveBack(this.ofIdentities, identity);
+    this.ofConnections.giveBack(connection);
+    if (identity !== undefined) this.ofIdentities.giveBack(identity);
   }
 }
 
@@ -64,12 +64,6 @@ export class Place {
   leave(): void {
     this.shares.leave(this.connection, this.identity);
   }
-}
-
-function giveBack<K>(counts: Map<K, number>, key: K): void {
-  const left = (counts.get(key) ?? 0) - 1;
-  if (left > 0) counts.set(key, left);
-  else counts.delete(key);
 }
 
 function shareTaken(count: number, whose: string, free: number): IdentityError {

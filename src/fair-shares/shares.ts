@@ -1,0 +1,37 @@
+/**
+ * How many of some common places each holder has, and when it has its share: so many times the places that are still free. The more
+ * are taken, the less one may have, so that a few holders never take all, and a newcomer finds a place. With a part of 1 one holder
+ * alone gets half of all. (Dynamic thresholds, Choudhury and Hahne, 1998)
+ */
+export class Shares<K> {
+  /** No holder is here that has nothing. */
+  private readonly counts = new Map<K, number>();
+
+  constructor(private readonly part = 1) {}
+
+  /** How many a holder has. */
+  of(holder: K): number {
+    return this.counts.get(holder) ?? 0;
+  }
+
+  /** Whether a holder has its share, and may have no more, while so many places are free. */
+  isTaken(holder: K, free: number): boolean {
+    return !(this.of(holder) < this.part * free);
+  }
+
+  take(holder: K, places = 1): void {
+    this.counts.set(holder, this.of(holder) + places);
+  }
+
+  /** Once for each that was taken. */
+  giveBack(holder: K, places = 1): void {
+    const left = this.of(holder) - places;
+    if (left > 0) this.counts.set(holder, left);
+    else this.counts.delete(holder);
+  }
+
+  /** Holders that have any. */
+  get size(): number {
+    return this.counts.size;
+  }
+}
