@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import t, { type Test } from 'tap';
 import { ErrorCode, Frame } from '../../src/http2/index.js';
@@ -178,6 +180,39 @@ for (const via of SOCKET_WAYS) {
     await speak();
     while (handedOn.length < 3) await new Promise(setImmediate);
   });
+
+  t.test(
+    `via ${via}: what a connection of HTTP/1 held is given back once, though its server hears of the end last`,
+    async (t) => {
+      const octets = 16 * 1024 * 1024;
+      const kept: boolean[] = [];
+      const sockets: Socket[] = [];
+      const served = await serveHostile(t, {
+        via,
+        onHttp1: (socket, keep) => {
+          kept.push(keep(octets));
+          sockets.push(socket);
+          socket.once('close', () => keep(-octets));
+        },
+      });
+      const speak = async (): Promise<void> => {
+        const { length } = kept;
+        const peer = await RawPeer.connect(t, served.path, { greets: false });
+        peer.send(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+        while (kept.length === length) await new Promise(setImmediate);
+      };
+      for (let round = 0; round < 4; round += 1) {
+        await speak();
+        const closed = once(sockets[round] ?? new Socket(), 'close');
+        sockets[round]?.destroy();
+        await closed;
+      }
+      t.same(kept, [true, true, true, true]);
+      for (let round = 0; round < 4; round += 1) await speak();
+      t.ok(kept.includes(false), 'four times 16 MiB are more than strangers may have');
+      for (const socket of sockets) socket.destroy();
+    },
+  );
 
   t.test(
     `via ${via}: a connection without a stream is told to go, a stranger's soon, a proven one's later`,

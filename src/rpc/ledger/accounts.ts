@@ -34,6 +34,8 @@ export class ConnectionAccount {
   bytes = 0;
   /** Open, of whatever method. */
   calls = 0;
+  /** The connection is over: what it held has been given back, and it gets no more. */
+  isClosed = false;
   /** Its peer has shown that it may be served: by a token that was accepted, or by an ACK of a secret. */
   isProven = false;
   /** Its place in the order of what peers did ({@link PeerLedger.tick}): the lowest has been idle for longest. */

@@ -127,6 +127,7 @@ export class PeerLedger {
     if (account === undefined || !this.accounts.delete(account.number)) return;
     const { peer } = account;
     this.change(account, -account.bytes);
+    account.isClosed = true;
     peer.connections -= 1;
     if (!account.isProven) peer.strangers -= 1;
     if (peer.connections === 0) this.peers.delete(peer.key);
@@ -172,9 +173,13 @@ export class PeerLedger {
     if (account.calls === 0) account.idleSinceMs = this.now();
   }
 
-  /** `account` holds so many more octets, or fewer. False when that is too much; it is counted all the same. */
+  /**
+   * `account` holds so many more octets, or fewer. False when that is too much; it is counted all the same. Of one that is closed
+   * nothing is counted: all that it held has been given back.
+   */
   change(account: ConnectionAccount, bytes: number): boolean {
-    const { peer, isProven } = account;
+    const { peer, isProven, isClosed } = account;
+    if (isClosed) return bytes <= 0;
     account.bytes += bytes;
     peer.bytes += bytes;
     this.bytes += bytes;

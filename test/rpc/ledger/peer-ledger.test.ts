@@ -235,3 +235,19 @@ function endOne(calls: readonly TestCall[], at: number): void {
   const call = calls[at];
   if (call?.pot.calls.has(call)) call.end();
 }
+
+t.test('what a connection held is given back once, also when somebody tells of it after its end', async (t) => {
+  const { ledger, ...book } = new Book();
+  const account = ledger.open(process(1));
+  const other = ledger.open(process(1));
+  t.ok(ledger.change(account, 300));
+  ledger.close(account);
+  t.equal(ledger.heldBytes, 0);
+  ledger.change(account, -300);
+  t.notOk(ledger.change(account, 100), 'whoever has gone is given no room');
+  ledger.change(account, -100);
+  t.equal(ledger.heldBytes, 0);
+  t.equal(other.peer.bytes, 0);
+  t.equal(other.peer.strangerBytes, 0);
+  t.same(book.dropped, []);
+});
