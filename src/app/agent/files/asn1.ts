@@ -1,4 +1,5 @@
 import type { AsnType } from 'asn1js';
+import { readTime } from '../../../pki/x509/index.js';
 
 /** Enough for a CRL of twenty thousand entries, which fills the largest file that is read. */
 const LIMITS = { maxDepth: 24, maxNodes: 100_000, maxContentLength: 1024 * 1024, parseEmbedded: false };
@@ -35,6 +36,11 @@ export const Asn1 = {
 } as const;
 
 const CONTEXT_SPECIFIC = 3;
+
+/** Epoch milliseconds of a time as DER has it; `undefined` for all else. */
+export function timeOf({ tag, raw, content }: Asn1Element): number | undefined {
+  return typeof tag === 'number' ? readTime({ tag, raw, content }) : undefined;
+}
 
 function elementOf(block: AsnType): Asn1Element {
   const { tagClass, tagNumber, isConstructed } = block.idBlock;

@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../../errors/index.js';
-import { Asn1, type Asn1Element, readAsn1 } from './asn1.js';
+import { isoTime } from '../../../pki/x509/index.js';
+import { Asn1, type Asn1Element, readAsn1, timeOf } from './asn1.js';
 
 /** `id-pkix-ocsp-basic`, 1.3.6.1.5.5.7.48.1.1, without its header. (RFC 6960 §4.2.1) */
 const BASIC_RESPONSE = Buffer.from('2b0601050507300101', 'hex');
@@ -8,11 +9,11 @@ const BASIC_RESPONSE = Buffer.from('2b0601050507300101', 'hex');
 /** `OCSPResponseStatus.successful`. */
 const SUCCESSFUL = 0;
 
-/** Where `nextUpdate` stands in a SingleResponse: after certID, certStatus and thisUpdate. */
-const NEXT_UPDATE = 3;
+/** Where what may be missing of a SingleResponse begins, `nextUpdate [0]` first: after certID, certStatus and thisUpdate. */
+const OPTIONAL = 3;
 
 /**
- * Checks that a file is an OCSP response in DER that speaks of this leaf and has not ended, which is what makes Envoy take
+ * Checks that a file is an OCSP response in DER that speaks of this leaf and has not expired, which is what makes Envoy take
  * it. Its signature is the matter of those who verify: neither Envoy nor we have the responder's key.
  * @throws IdentityError `ERR_SECRET_FILE_INVALID`.
  */
@@ -24,8 +25,12 @@ export async function checkStaple(der: Buffer, leaf: X509Certificate, nowMs: num
   const about = responses.find((one) => normalSerial(serialIn(one)) === serial);
   if (about === undefined)
     throw invalid(`an answer about ${responses.map(serialIn).join(', ')}`, `one about ${serial}`);
-  const end = about.children[NEXT_UPDATE]?.children[0]?.content.toString('latin1');
-  if (end !== undefined && timeOf(end) <= nowMs) throw invalid(`one that expired at ${end}`, 'one that is valid now');
+  const nextUpdate = about.children.slice(OPTIONAL).find(({ tag }) => typeof tag === 'object' && tag[0] === 0);
+  if (nextUpdate === undefined) return;
+  const [end] = nextUpdate.children;
+  const endMs = end && timeOf(end);
+  if (endMs === undefined) throw invalid('a nextUpdate that is no time', 'a GeneralizedTime in UTC');
+  if (endMs <= nowMs) throw invalid(`one that expired at ${isoTime(endMs)}`, 'one that is valid now');
 }
 
 /** The `responses` of `OCSPResponse { status, [0] { basic, OCTET STRING { tbsResponseData { …, responses, … } } } }`. */
@@ -49,11 +54,6 @@ function serialIn(response: Asn1Element): string {
 
 function normalSerial(hex: string): string {
   return hex.toLowerCase().replace(/^0+(?=.)/, '');
-}
-
-/** GeneralizedTime of whole seconds in UTC: `20261126143244Z`. (RFC 5280 §4.1.2.5.2) */
-function timeOf(text: string): number {
-  return Date.parse(text.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
 }
 
 function invalid(got: string, expected: string): IdentityError {

@@ -1,6 +1,6 @@
 import { type KeyObject, verify } from 'node:crypto';
-import { isSameName, type RelativeName, readName, readTime } from '../../../pki/x509/index.js';
-import { Asn1, type Asn1Element, readAsn1 } from './asn1.js';
+import { isSameName, type RelativeName, readName } from '../../../pki/x509/index.js';
+import { Asn1, type Asn1Element, readAsn1, timeOf } from './asn1.js';
 
 /** A certificate revocation list, as far as it is judged by us. (RFC 5280 §5.1) */
 export interface RevocationList {
@@ -74,10 +74,6 @@ function readFields(toBeSigned: Asn1Element): Omit<RevocationList, 'der' | 'isSi
 
 function isTime({ tag }: Asn1Element): boolean {
   return tag === Asn1.utcTime || tag === Asn1.generalizedTime;
-}
-
-function timeOf({ tag, raw, content }: Asn1Element): number | undefined {
-  return typeof tag === 'number' ? readTime({ tag, raw, content }) : undefined;
 }
 
 function isContext(tag: Asn1Element['tag'], number: number): boolean {
