@@ -19,6 +19,9 @@ for (const { name, text } of [
     const staple = ocspResponse(t, ca, certPem);
     await checkStaple(staple, leaf, Date.now());
     staple.write(text, lastTime(staple), 'latin1');
-    await t.rejects(checkStaple(staple, leaf, Date.now()), { code: 'ERR_SECRET_FILE_INVALID', message: /OCSP staple: got/ });
+    await t.rejects(checkStaple(staple, leaf, Date.now()), {
+      code: 'ERR_SECRET_FILE_INVALID',
+      message: /OCSP staple: got/,
+    });
   });
 }
