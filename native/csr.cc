@@ -121,6 +121,8 @@ Result<PublicKey> readPublicKey(const DerElement& publicKeyInfo, const Curves& c
   const DerElement* bits = childAt(parts, 1, tag::bitString);
   const std::optional<View> octets = bits == nullptr ? std::nullopt : wholeOctets(*bits);
   if (!octets) return invalid("no public key of whole octets");
+  // All of it goes into the leaf as it is, and what is behind the key would make that one no certificate. (RFC 5280 §4.1.2.7)
+  if (parts.size() != 2) return invalid("a public key that does not parse", "a SubjectPublicKeyInfo");
   if (algorithm->raw == viewOf(kP256Algorithm)) return readEcKey(*octets, curves.p256());
   if (algorithm->raw == viewOf(kP384Algorithm)) return readEcKey(*octets, curves.p384());
   if (algorithm->raw == viewOf(kRsaAlgorithm)) return readRsaKey(*octets);

@@ -8,6 +8,8 @@ export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   'http2-diff': async () => (await import('./http2-diff.js')).http2Diff,
   tokens: async () => (await import('./tokens.js')).tokens,
   pem: async () => (await import('./pem.js')).pem,
+  csr: async () => (await import('./csr.js')).csr,
+  chains: async () => (await import('./chains.js')).chains,
   crls: async () => (await import('./crls.js')).crls,
   chains: async () => (await import('./chains.js')).chains,
 };

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -62,6 +62,14 @@ const compressed = (() => {
   );
   return csrPem(der.sequence(toBeSigned, ecAlgorithm('3.2'), der.bitString(Buffer.from([0]))));
 })();
+/** A request whose SubjectPublicKeyInfo has something behind the key. */
+const longKeyInfo = (({ publicKey, privateKey }) => {
+  const info = publicKey.export({ type: 'spki', format: 'der' });
+  const keyInfo = der.sequence(info.subarray(2), der.octetString(Buffer.alloc(0)));
+  const toBeSigned = der.sequence(der.unsignedInteger(Buffer.from([0])), der.sequence(), keyInfo);
+  const signature = der.bitString(sign('sha256', toBeSigned, privateKey));
+  return csrPem(der.sequence(toBeSigned, ecAlgorithm('3.2'), signature));
+})(ecKeys());
 const rsa = (options: { modulusLength: number; publicExponent?: number }) =>
   signedCsr(generateKeyPairSync('rsa', options), { algorithm: rsaAlgorithm(11) });
 const refused: { name: string; code: string; csr: Buffer }[] = [
@@ -105,6 +113,7 @@ const refused: { name: string; code: string; csr: Buffer }[] = [
     code: 'ERR_CSR_INVALID',
     csr: signedCsr(ecKeys(), { attributes: [der.sequence(Oid.extensionRequest)] }),
   },
+  { name: 'a public key with something behind it', code: 'ERR_CSR_INVALID', csr: longKeyInfo },
   { name: 'RSA of 1024 bits', code: 'ERR_KEY_TYPE_UNSUPPORTED', csr: rsa({ modulusLength: 1024 }) },
   { name: 'P-521', code: 'ERR_KEY_TYPE_UNSUPPORTED', csr: signedCsr(ecKeys('P-521')) },
   { name: 'secp256k1', code: 'ERR_KEY_TYPE_UNSUPPORTED', csr: signedCsr(ecKeys('secp256k1')) },

@@ -10,6 +10,8 @@ export interface OddSet {
   readonly leafKey: KeyObject;
   readonly others: readonly Buffer[];
   readonly roots: readonly Buffer[];
+  /** The key that has signed each of these certificates. */
+  readonly signers: ReadonlyMap<Buffer, KeyObject>;
   /** Without them OpenSSL takes the first issuer of the right name, and looks for no other when that has not signed. */
   readonly hasKeyIdentifiers: boolean;
   /** It has what we refuse and others do not: a weak key, or a leaf that may sign others. */
@@ -81,6 +83,7 @@ interface OddCa {
   readonly subject: Buffer;
   readonly keys: odd.OddKeys;
   readonly der: Buffer;
+  readonly signer: KeyObject;
   readonly isSelfSigned: boolean;
 }
 
@@ -174,7 +177,7 @@ export function oddSet(seed: number, spiffeId: string, nowMs: number): OddSet {
       ...(seldom() && issuer.keys.privateKey.asymmetricKeyType !== 'ed25519' && { hash: 'sha1' as const }),
     });
     isStricter ||= isWeak;
-    authorities.push({ ...self, der, isSelfSigned: parent === undefined });
+    authorities.push({ ...self, der, signer: issuer.keys.privateKey, isSelfSigned: parent === undefined });
   }
   const issuer = of(authorities);
   const leafShape = extensionsOfLeaf(draw, spiffeId);
@@ -198,6 +201,7 @@ export function oddSet(seed: number, spiffeId: string, nowMs: number): OddSet {
     leafKey: LEAF_KEYS.privateKey,
     roots: shuffled(roots, below).map(({ der }) => der),
     others: shuffled([...others, ...others.slice(0, below(3))], below).map(({ der }) => der),
+    signers: new Map([[leaf, issuer.keys.privateKey], ...authorities.map(({ der, signer }) => [der, signer] as const)]),
     isStricter: isStricter || leafShape.isStricter,
     hasKeyIdentifiers,
   };

@@ -79,6 +79,7 @@ function checkInfo(toBeSigned: DerElement): void {
 function supportedKey(publicKeyInfo: DerElement): KeyObject {
   const algorithm = child(publicKeyInfo, 0, Tag.sequence, 'public key algorithm').raw;
   const key = wholeOctets(child(publicKeyInfo, 1, Tag.bitString, 'public key'), 'public key');
+  if (publicKeyInfo.children.length !== 2) throw unreadableKey();
   const isEc = EC_ALGORITHMS.some((known) => known.equals(algorithm));
   if (!isEc && !RSA_ALGORITHM.equals(algorithm)) throw unsupported('another algorithm or curve');
   if (isEc && key[0] !== UNCOMPRESSED_POINT) throw unsupported('a compressed EC point');

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { RevocationFile } from '../../../src/app/agent/secrets/revocations.js';
+import { encodePem } from '../../../src/pki/x509/index.js';
 import { listOf } from '../../support/judged-files.js';
 import { lookedFiles } from '../../support/looked-files.js';
 import { shortDir } from '../../support/short-dir.js';
@@ -164,4 +165,15 @@ t.test('a CA of the bundle without a list, or with one by another key, is told o
   list.judge(namesake.certificatePem);
   t.match(logger.of(message)[1], { fields: { detail: 'a list of O=listed that its key has not signed' } });
   put(make({}, ca) + make({}, other));
+});
+
+t.test('a CA whose kind of key OpenSSL does not know is told of, as one that has not signed its list', async (t) => {
+  const { list, logger } = setUp(t, listOf(shortDir(t), ca));
+  await list.open();
+  const p256 = Buffer.from('06082a8648ce3d030107', 'hex');
+  const unknown = Buffer.from(ca.certificate.raw);
+  unknown[unknown.indexOf(p256) + p256.length - 1] = 0x63;
+  list.judge(encodePem('CERTIFICATE', unknown));
+  const [line] = logger.of('revocation list missing: Envoy refuses every peer of the CA');
+  t.match(line, { fields: { detail: 'a list of O=listed that its key has not signed' } });
 });

@@ -1,4 +1,4 @@
-import { type KeyObject, verify } from 'node:crypto';
+import { verify, type X509Certificate } from 'node:crypto';
 import { isSameName, type RelativeName, readName } from '../../../pki/x509/index.js';
 import { Asn1, type Asn1Element, readAsn1, timeOf } from './asn1.js';
 
@@ -12,8 +12,8 @@ export interface RevocationList {
   readonly nextUpdateMs: number;
   /** The first critical extension, of the list or of an entry; Envoy knows none, and then refuses every peer. */
   readonly critical: string | undefined;
-  /** Whether the key has signed it; `undefined` for a kind of signature that is not looked at. */
-  isSignedBy(key: KeyObject): boolean | undefined;
+  /** Whether the CA's key has signed it; `undefined` for a kind of signature that is not looked at. */
+  isSignedBy(issuer: X509Certificate): boolean | undefined;
 }
 
 /** `CertificateList { tbsCertList, signatureAlgorithm, signatureValue }`. */
@@ -51,7 +51,7 @@ export async function readRevocationList(der: Buffer): Promise<RevocationList | 
     fields && {
       ...fields,
       der,
-      isSignedBy: (key) => (hash === undefined ? undefined : isSignature(hash, toBeSigned.raw, key, bytes)),
+      isSignedBy: (ca) => (hash === undefined ? undefined : isSignature(hash, toBeSigned.raw, ca, bytes)),
     }
   );
 }
@@ -87,11 +87,11 @@ function criticalOid({ children: [oid, critical] }: Asn1Element): string | undef
   return NAMES[hex] ?? hex;
 }
 
-function isSignature(hash: string, signed: Buffer, key: KeyObject, signature: Buffer): boolean {
+function isSignature(hash: string, signed: Buffer, issuer: X509Certificate, signature: Buffer): boolean {
   try {
-    return verify(hash, signed, key, signature);
+    return verify(hash, signed, issuer.publicKey, signature);
   } catch {
-    // A key of another kind than the signature.
+    // A key of another kind than the signature, or one that this OpenSSL does not read.
     return false;
   }
 }

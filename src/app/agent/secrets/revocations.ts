@@ -150,7 +150,7 @@ function uncovered(bundle: TrustBundle, lists: readonly RevocationList[]): strin
     const ofIt = lists.filter((list) => isListOf(list, facts.subject));
     const name = distinguishedNameText(facts.subject);
     if (ofIt.length === 0) return [`no list of ${name}`];
-    return ofIt.some((list) => list.isSignedBy(certificate.publicKey) === false)
+    return ofIt.some((list) => list.isSignedBy(certificate) === false)
       ? [`a list of ${name} that its key has not signed`]
       : [];
   });
