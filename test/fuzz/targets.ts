@@ -9,7 +9,6 @@ export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   tokens: async () => (await import('./tokens.js')).tokens,
   pem: async () => (await import('./pem.js')).pem,
   csr: async () => (await import('./csr.js')).csr,
-  chains: async () => (await import('./chains.js')).chains,
   crls: async () => (await import('./crls.js')).crls,
   chains: async () => (await import('./chains.js')).chains,
 };
