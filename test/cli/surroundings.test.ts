@@ -50,10 +50,13 @@ function commandOf(t: Test, command: 'agent' | 'citadel') {
   return { directory, socket, args: [command, ...args[command]] };
 }
 
-/** Starts it through a shell that prepares its surroundings, and waits for its ready line. */
+/**
+ * Starts it through a shell that prepares its surroundings, and waits for its ready line. Without what the test runner puts into
+ * each Node.js: that needs a working directory, and writes files of its own.
+ */
 async function startIn(t: Test, command: 'agent' | 'citadel', preparation: string, wrapper: readonly string[] = []) {
   const { args, ...places } = commandOf(t, command);
-  const shell = [...wrapper, 'sh', '-c', `${preparation}; exec "$@"`, places.directory];
+  const shell = [...wrapper, 'sh', '-c', `unset NODE_OPTIONS; ${preparation}; exec "$@"`, places.directory];
   const running = new SidecertProcess(t, args, { sidecert: [...shell, ...UNBUNDLED_SIDECERT] });
   await running.says(`"${command} ready"`);
   return { ...places, running };
