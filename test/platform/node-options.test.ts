@@ -25,7 +25,8 @@ const spellings = [
 for (const text of spellings) {
   t.test(`NODE_OPTIONS='${text}' is read as Node.js reads it`, async (t) => {
     const cwd = t.testdir();
-    const { status } = spawnSync(process.execPath, ['-e', '0'], { cwd, env: { ...process.env, NODE_OPTIONS: text } });
+    // By env(1): the test runner puts options of its own into those that spawn is given.
+    const { status } = spawnSync('env', [`NODE_OPTIONS=${text}`, process.execPath, '-e', '0'], { cwd });
     t.equal(status, 0);
     const isOn = readdirSync(cwd).length > 0;
     rmSync(cwd, { recursive: true });
