@@ -160,7 +160,7 @@ bool isPermitted(const GeneralName& name, const GeneralName& base) {
   }
 }
 
-// By the widest reading: Go excludes the hosts below a host, too, and takes a URI without a host as excluded.
+// By the widest reading: Go excludes the hosts below a host, too; a URI or a mail address without a host cannot be compared.
 bool isExcluded(const GeneralName& name, const GeneralName& base) {
   const std::string text = lowered(textIn(name.content));
   const std::string baseText = lowered(textIn(base.content));
@@ -173,7 +173,8 @@ bool isExcluded(const GeneralName& name, const GeneralName& base) {
       return isDnsIn(text, baseText) || isWildcardOver(text, baseText);
     case tag::emailName: {
       const size_t at = text.rfind('@');
-      const std::string_view host = std::string_view(text).substr(at == std::string::npos ? 0 : at + 1);
+      if (at == std::string::npos) return true;
+      const std::string_view host = std::string_view(text).substr(at + 1);
       return isEmailIn(textIn(name.content), textIn(base.content)) || isDnsIn(host, baseText);
     }
     case tag::ipName:

@@ -251,6 +251,12 @@ const refusedIssuers: readonly { name: string; issuer: Ca; says: RegExp; leaf?: 
     says: /IP:11\.0\.0\.1 not permitted/,
   },
   {
+    name: 'an issuer that excludes mail addresses, above one without a host, which OpenSSL and BoringSSL cannot compare',
+    issuer: ca('x', bounded({ excluded: [odd.general.email('example.com')] })),
+    leaf: { names: [uri(SLEEP), odd.general.email('nobody')] },
+    says: /email:nobody excluded/,
+  },
+  {
     name: 'an issuer with an unknown critical extension',
     issuer: ca('x', { issuer: root, more: [odd.unknownExtension(true)] }),
     says: /the critical extension 1\.3\.6\.1\.4\.1\.99999\.1/,

@@ -127,6 +127,7 @@ function namesOfLeaf({ seldom, of }: Draw, spiffeId: string): Buffer[] {
     dns('*.example.com'),
     ip(10, 1, 2, 3),
     email('x@a.example.com'),
+    email('nobody'),
   ];
   return [uri(spiffeId), ...(seldom() || seldom() || seldom() ? [of(more)] : []), ...(seldom() ? [of(more)] : [])];
 }

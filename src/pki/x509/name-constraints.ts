@@ -86,7 +86,7 @@ function isPermitted({ tag, content }: GeneralName, { content: base }: GeneralNa
   }
 }
 
-/** By the widest reading: Go excludes the hosts below a host, too, and takes a URI without a host as excluded. */
+/** By the widest reading: Go excludes the hosts below a host, too; a URI or a mail address without a host cannot be compared. */
 function isExcluded(name: GeneralName, base: GeneralName): boolean {
   switch (name.tag) {
     case NameTag.uri: {
@@ -97,7 +97,8 @@ function isExcluded(name: GeneralName, base: GeneralName): boolean {
       return isDnsIn(textOf(name.content), textOf(base.content)) || isWildcardOver(name.content, base.content);
     case NameTag.email: {
       const [text, mail] = [name.content.toString('latin1'), base.content.toString('latin1')];
-      return isEmailIn(text, mail) || isDnsIn(lowered(text.slice(text.lastIndexOf('@') + 1)), lowered(mail));
+      const at = text.lastIndexOf('@');
+      return at < 0 || isEmailIn(text, mail) || isDnsIn(lowered(text.slice(at + 1)), lowered(mail));
     }
     case NameTag.ip:
     case NameTag.directory:
