@@ -108,7 +108,14 @@ export class TokenGate {
 
   /** For a token that has been accepted before: waits for the CA's word, but not for long. */
   private async proveAgain(pod: Pod, applicant: Applicant, signal: EndSignal): Promise<Pod> {
-    const { timers, now, issuance } = this.options;
+    const { timers, now, issuance, pods } = this.options;
+    // Else its time of grace could end meanwhile, and the stream would get a pod that has no keys any more.
+    const release = pod.hold();
+    const givenTo = (found: Pod): Pod => {
+      release();
+      pods.wanted(found);
+      return found;
+    };
     // Its places are bounded by the accepted tokens, and forged ones must not stand before it.
     const { trial, verdict } = this.waiting.get(applicant.digest) ?? this.start(applicant, pod.of, 'renewal');
     const over = new AbortController();
@@ -116,12 +123,13 @@ export class TokenGate {
     const patience = timers.schedule(now() + PATIENCE_MS, stop);
     signal.addEventListener('abort', stop, { once: true });
     try {
-      return await trial.join(verdict, over.signal);
+      return givenTo(await trial.join(verdict, over.signal));
     } catch (error) {
       if (!over.signal.aborted || signal.aborted) throw error;
       issuance.ca.missed();
-      return pod;
+      return givenTo(pod);
     } finally {
+      release();
       patience.cancel();
       signal.removeEventListener('abort', stop);
     }

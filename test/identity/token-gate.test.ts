@@ -17,7 +17,7 @@ const aStream = (): AbortSignal => new AbortController().signal;
 
 const hotPath = openHotPath();
 
-function setUp(t: Test) {
+function setUp(t: Test, graceMs = Number.POSITIVE_INFINITY) {
   const clock = new FakeClock(Date.now());
   const timers = new TimerWheel(clock);
   const ca = new InProcessCa(hotPath, clock.now);
@@ -25,7 +25,7 @@ function setUp(t: Test) {
     ...{ keyType: 'ec-p256', ttlMs: TTL_MS, issuer: ca, hotPath, maxInFlight: 1, now: clock.now },
   });
   const surroundings = { issuance, timers, now: clock.now, random: () => 0.5, logger: silentLogger };
-  const pods = new Pods({ ...surroundings, maxPods: 1, graceMs: Number.POSITIVE_INFINITY, proofAgeMs: 600_000 });
+  const pods = new Pods({ ...surroundings, maxPods: 1, graceMs, proofAgeMs: 600_000 });
   const pod = { spiffeId: SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep'), key: '', podUid: undefined };
   const gate = new TokenGate({ ...surroundings, pods, podOf: () => pod, maxWaiting: 32 });
   t.teardown(async () => {
@@ -337,6 +337,22 @@ t.test(
     await t.rejects(gate.admit(own, aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
   },
 );
+
+t.test('a pod does not end while a token of it is proven again, though no stream holds it', async (t) => {
+  const { ca, clock, gate, pods, token } = setUp(t, AGED_MS + 200);
+  const own = token('a');
+  const pod = await gate.admit(own, aStream());
+  clock.advance(AGED_MS);
+  ca.fault = 'hang';
+  const admitted = gate.admit(own, aStream());
+  await ca.untilCalled(2);
+  clock.advance(500);
+  t.equal(await admitted, pod);
+  t.ok(pods.hasValidSvid(), 'the stream gets what is alive');
+  clock.advance(AGED_MS + 200);
+  t.equal(pods.size, 0, 'it ends when nobody comes to hold it');
+  ca.release();
+});
 
 t.test('after a failed renewal that the CA did not answer, aged tokens pass at once', async (t) => {
   const { ca, clock, gate, token } = setUp(t);
