@@ -9,6 +9,7 @@ export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   tokens: async () => (await import('./tokens.js')).tokens,
   pem: async () => (await import('./pem.js')).pem,
   csr: async () => (await import('./csr.js')).csr,
+  json: async () => (await import('./json.js')).json,
   crls: async () => (await import('./crls.js')).crls,
   chains: async () => (await import('./chains.js')).chains,
 };

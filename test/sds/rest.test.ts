@@ -104,6 +104,8 @@ const invalid = {
   'another type': '{"resource_names":["default"],"type_url":"type.googleapis.com/envoy.config.cluster.v3.Cluster"}',
   'names twice': '{"resource_names":["default"],"resourceNames":["default"]}',
   'too many names': JSON.stringify({ resource_names: Array.from({ length: 2049 }, (_, index) => String(index)) }),
+  'half a character in a name': '{"resource_names":["default","\\ud800"]}',
+  'bytes that are not UTF-8': Buffer.from('{"resource_names":["default","\xff"]}', 'latin1'),
   'too long a name': JSON.stringify({ resource_names: ['é'.repeat(1025)] }),
 };
 for (const [name, body] of Object.entries(invalid)) {

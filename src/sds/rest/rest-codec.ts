@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { IdentityError } from '../../errors/index.js';
 import { parseBoundedJson } from '../../json/index.js';
 import { quote } from '../quote.js';
@@ -56,6 +57,8 @@ export function writeDiscoveryResponse(secrets: readonly NamedSecret[], controlP
 type JsonObject = Readonly<Record<string, unknown>>;
 
 function parseObject(body: Buffer): JsonObject {
+  // Read all the same, other names would come of it than were sent. (RFC 8259 §8.1)
+  if (!isUtf8(body)) throw invalid('body: got bytes that are not UTF-8, expected a DiscoveryRequest in UTF-8');
   let value: unknown;
   try {
     value = parseBoundedJson(body, REQUEST_BOUNDS);
@@ -73,8 +76,8 @@ function parseObject(body: Buffer): JsonObject {
 
 function textOf(request: JsonObject, protoName: string, jsonName: string): string {
   const value = member(request, protoName, jsonName) ?? '';
-  if (typeof value === 'string') return value;
-  throw invalid(`${jsonName}: got ${typeof value}, expected a string`);
+  if (typeof value === 'string' && value.isWellFormed()) return value;
+  throw invalid(`${jsonName}: got ${kindOf(value)}, expected a string`);
 }
 
 function namesOf(request: JsonObject): readonly string[] {
@@ -83,12 +86,19 @@ function namesOf(request: JsonObject): readonly string[] {
   if (value.length > MAX_NAMES) throw tooManyNames();
   const names = new Set<string>();
   for (const name of value) {
-    if (typeof name !== 'string') throw invalid(`resourceNames: got ${typeof name} in it, expected strings`);
+    if (typeof name !== 'string' || !name.isWellFormed()) {
+      throw invalid(`resourceNames: got ${kindOf(name)} in it, expected strings`);
+    }
     const length = Buffer.byteLength(name);
     if (length > MAX_NAME_BYTES) throw tooLongName(length);
     names.add(name);
   }
   return [...names];
+}
+
+/** Half a surrogate pair stands for nothing, and ProtoJSON has no such strings. (RFC 8259 §8.2) */
+function kindOf(value: unknown): string {
+  return typeof value === 'string' ? 'an unpaired surrogate' : typeof value;
 }
 
 /** A member by either of its names, not by both. `null` is as if it was not there. (ProtoJSON, "null") */
