@@ -1,5 +1,5 @@
 /**
- * cancellation: how what is under way is called off, or late, where there are thousands of it and nearly none ever is.
+ * cancellation: cancels work in flight, or marks it late, where there are thousands of calls and nearly none is ever cancelled.
  */
 export { AbortListeners } from './abort-listeners.js';
 export { type DeadlineClock, Deadlines } from './deadlines.js';
