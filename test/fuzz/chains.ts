@@ -157,7 +157,7 @@ export const chains: FuzzTarget = {
   name: 'chains',
   maxInputMs: 500,
   maxGrownMb: 30,
-  testRuns: 500,
+  testRuns: 200,
   open() {
     const met: Record<string, number> = {};
     return {

@@ -105,7 +105,7 @@ export const csr: FuzzTarget = {
   name: 'csr',
   maxInputMs: 250,
   maxGrownMb: 30,
-  testRuns: 1000,
+  testRuns: 300,
   open() {
     const met: Record<string, number> = {};
     return {

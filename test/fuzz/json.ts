@@ -156,7 +156,7 @@ export const json: FuzzTarget = {
   name: 'json',
   maxInputMs: 100,
   maxGrownMb: 30,
-  testRuns: 2000,
+  testRuns: 1000,
   open() {
     const directory = mkdtempSync(join(tmpdir(), 'sidecert-fuzz-'));
     const met: Record<string, number> = {};
