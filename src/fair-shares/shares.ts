@@ -14,9 +14,9 @@ export class Shares<K> {
     return this.counts.get(holder) ?? 0;
   }
 
-  /** Whether a holder has its share, and may have no more, while so many places are free. */
-  isTaken(holder: K, free: number): boolean {
-    return !(this.of(holder) < this.part * free);
+  /** Whether a holder has its share, and may have no more, while so many places are free. `part`: another one, for this question. */
+  isTaken(holder: K, free: number, part = this.part): boolean {
+    return !(this.of(holder) < part * free);
   }
 
   take(holder: K, places = 1): void {

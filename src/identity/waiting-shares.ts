@@ -8,6 +8,12 @@ const OF_CONNECTION = 1;
 /** Envoys may all be of one user, on a node with thousands of pods: alone it may have three quarters of all. */
 const OF_USER = 3;
 
+/**
+ * The same for a connection without a waiting token: seven eighths. Most Envoys of a node are of one user (Istio's is 1337) and of
+ * process ids that the agent cannot see, so a few connections that fill the user's share would otherwise keep its new pods out.
+ */
+const OF_USER_FOR_FIRST = 7;
+
 /** A real token has 1 to 2 kB: so all 8 192 places together hold at most 32 MB of tokens. */
 const BYTES_OF_PLACE = 4096;
 
@@ -15,7 +21,7 @@ const BYTES_OF_PLACE = 4096;
 export class WaitingShares {
   private total = 0;
   private readonly ofConnections = new Shares<number>(OF_CONNECTION);
-  private readonly ofUsers = new Shares<number>(OF_USER);
+  private readonly ofUsers = new Shares<number>();
 
   constructor(private readonly maxWaiting: number) {}
 
@@ -25,11 +31,12 @@ export class WaitingShares {
     if (free <= 0) throw new IdentityError('ERR_CA_OVERLOADED', `${this.maxWaiting} tokens wait for the CA already`);
     if (place === undefined) return;
     const { connection, uid } = place;
-    if (this.ofConnections.isTaken(connection, free)) {
-      throw shareTaken(this.ofConnections.of(connection), 'this connection', free);
-    }
-    if (uid !== undefined && this.ofUsers.isTaken(uid, free))
+    const ofConnection = this.ofConnections.of(connection);
+    if (this.ofConnections.isTaken(connection, free)) throw shareTaken(ofConnection, 'this connection', free);
+    const part = ofConnection === 0 ? OF_USER_FOR_FIRST : OF_USER;
+    if (uid !== undefined && this.ofUsers.isTaken(uid, free, part)) {
       throw shareTaken(this.ofUsers.of(uid), `user ${uid}`, free);
+    }
   }
 
   /** A token of so many octets waits from now on: a long one takes several places, for it is kept. */

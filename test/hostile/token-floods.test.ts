@@ -104,6 +104,23 @@ t.test(
   },
 );
 
+t.test('under forged tokens on fifty connections of the same user new pods get their first key', async (t) => {
+  const { socket, asked } = await startNode(t);
+  const asks = grpcMessage(encodeRequest({ names: ['default'] }));
+  for (let connection = 0; connection < 50; connection += 1) {
+    const flooder = await RawPeer.connect(t, socket);
+    for (let index = 0; index < 300; index += 1) {
+      const [streamId, text] = [2 * index + 1, token(`pod-${connection}-${index}`, FORGED)];
+      const headers = callHeaders(streamId, STREAM_SECRETS, [['authorization', `Bearer ${text}`]]);
+      flooder.send(headers, data(streamId, asks));
+    }
+  }
+  for (const name of ['new-1', 'new-2', 'new-3']) {
+    t.ok(await leafOf(openSdsClient(t, socket, bearer(token(name)))), 'served');
+  }
+  t.comment(`${asked.length} tokens before the CA`);
+});
+
 t.test('one service account on four connections starves nobody: all of 40 foreign calls are served', async (t) => {
   const citadel = await startCitadel(t, hotPath);
   const csr = foreignCsr();

@@ -53,6 +53,30 @@ t.test('a pod that is served is renewed before whatever waits to be proven', asy
   await Promise.all(flood);
 });
 
+t.test(
+  'a flood on fifty connections keeps no new pod of the same user out, whose process nobody can tell',
+  async (t) => {
+    const { gate, ca, token } = openNode(t, hotPath, { maxInFlight: 1, maxWaiting: 8192 });
+    ca.fault = 'hang';
+    const flood = Array.from({ length: 15_000 }, (_, index) =>
+      gate.admit(token({ id: `${index}`, isForged: true }), aStream(), on(index % 50)).then(() => 'none', errorCodeOf),
+    );
+    await ca.untilCalled(1);
+    const fresh = Array.from({ length: 20 }, (_, index) =>
+      gate.admit(token({ podUid: `new-${index}` }), aStream(), on(100 + index)),
+    );
+    ca.release();
+    for (const pod of await Promise.all(fresh)) t.ok(pod.identity.hasValidSvid());
+    t.ok(ca.tokens.length < 200, `they were served after ${ca.tokens.length} tokens`);
+    const codes = await Promise.all(flood);
+    t.equal(
+      codes.filter((code) => code === 'ERR_CA_REFUSED_TOKEN').length,
+      6144,
+      'the flood has three quarters of all places',
+    );
+  },
+);
+
 t.test('a connection has half of all places, a user three quarters, and whoever comes then has some', async (t) => {
   const { gate, ca, token } = openNode(t, hotPath, { maxInFlight: 1, maxWaiting: 16 });
   ca.fault = 'hang';
@@ -66,9 +90,11 @@ t.test('a connection has half of all places, a user three quarters, and whoever 
   const waiting = Array.from({ length: 8 }, () => admit(1, 1));
   t.equal(await admit(1, 1), 'ERR_CA_OVERLOADED', 'the connection has as many as are free');
   waiting.push(...Array.from({ length: 4 }, (_, more) => admit(2 + more, 1)));
-  t.equal(await admit(6, 1), 'ERR_CA_OVERLOADED', 'the user has three times as many as are free');
-  waiting.push(admit(7, 2), admit(7, 2), admit(8, 3), admit(9, 4));
-  t.equal(await admit(10, 5), 'ERR_CA_OVERLOADED', 'all are taken');
+  t.equal(await admit(2, 1), 'ERR_CA_OVERLOADED', 'the user has three times as many as are free');
+  waiting.push(admit(6, 1), admit(7, 1));
+  t.equal(await admit(8, 1), 'ERR_CA_OVERLOADED', 'the first tokens of its connections have seven times as many');
+  waiting.push(admit(9, 2), admit(10, 3));
+  t.equal(await admit(11, 5), 'ERR_CA_OVERLOADED', 'all are taken');
   ca.release();
   t.strictSame(new Set(await Promise.all(waiting)), new Set(['ERR_CA_REFUSED_TOKEN']));
   t.equal(await admit(1, 1), 'ERR_CA_REFUSED_TOKEN', 'places are given back');
