@@ -19,13 +19,33 @@ const IDLE_MS = 30_000;
 /** The head of a request comes at once; one that trickles does not hold its connection for longer. */
 const HEAD_MS = 30_000;
 
+/**
+ * Ends a connection that asks again before it is answered. Neither Envoy nor curl pipelines, and the requests of one read, a thousand
+ * of them, would all be worked on in one turn of the event loop. (RFC 9112 §9.3.2: a client must expect that)
+ */
+function oneAtATime(listener: RequestListener): RequestListener {
+  const unanswered = new WeakSet<Socket>();
+  return (request, response) => {
+    const { socket } = request;
+    // Node's parser goes on to the end of what it has read, whatever becomes of the connection.
+    if (socket.destroyed) return;
+    if (unanswered.has(socket)) {
+      socket.destroy();
+      return;
+    }
+    unanswered.add(socket);
+    response.once('finish', () => unanswered.delete(socket));
+    listener(request, response);
+  };
+}
+
 /** Loads Node's HTTP server: few agents have this door. `listenerOf` makes what answers the requests. */
 export async function openHttp1Door(listenerOf: (keep: KeepForRequest) => RequestListener): Promise<Http1Door> {
   const { createServer } = await import('node:http');
   const keepers = new WeakMap<object, KeepOctets>();
   const listener = listenerOf(({ socket }, octets) => keepers.get(socket)?.(octets) ?? true);
-  // The limits of Node's server are those of one that listens by itself, but for this one.
-  const server = createServer(listener);
+  // The limits of Node's server are those of one that listens by itself, but for the timeout.
+  const server = createServer(oneAtATime(listener));
   server.timeout = IDLE_MS;
   const heads = new Map<Socket, NodeJS.Timeout>();
   const awaitHead = (socket: Socket): void => {
