@@ -1,5 +1,5 @@
-// libFuzzer on what the addon reads from peers, with the sanitizers for addresses and undefined behaviour. Takes clang++ with
-// its compiler-rt, and OpenSSL 3 with its headers (Debian: clang, libclang-rt-14-dev, libssl-dev): Node's own OpenSSL
+// libFuzzer on what the addon reads from peers, with the sanitizers for addresses and undefined behaviour. Takes clang++, or
+// clang++-14 and newer as Debian names them, with its compiler-rt, and OpenSSL 3 with its headers (Debian: clang, libclang-rt-14-dev, libssl-dev): Node's own OpenSSL
 // cannot be linked to a program. An input that does harm stays in .cache/fuzz; give it to .cache/fuzz/TARGET as its argument
 // to see it again.
 import { spawnSync } from 'node:child_process';
@@ -9,6 +9,20 @@ const HOME = '.cache/fuzz';
 
 /** Each with its seeds and its program in native/fuzz. */
 export const NATIVE_TARGETS = ['csr', 'chain'];
+
+/** In MB, of which the sanitizers keep up to 256 for what was freed. An input that makes the process hold more is a finding. */
+const MAX_RESIDENT_MB = 1024;
+
+/** Debian installs a compiler of one version under this name alone. The newest first. */
+const COMPILERS = ['clang++', ...Array.from({ length: 12 }, (_, index) => `clang++-${25 - index}`)];
+
+/** The first of them that runs. */
+function compiler() {
+  const found = COMPILERS.find((name) => spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0);
+  if (found !== undefined) return found;
+  console.error('fuzz: got no clang++, also none of clang++-14 to clang++-25, expected clang 14 or newer');
+  process.exit(1);
+}
 
 /** The files of pure cryptography: all that know nothing of JavaScript. */
 const SOURCES = readdirSync('native')
@@ -73,8 +87,9 @@ export async function fuzzNative(target, { runs, seed }) {
   await writeSeeds();
   const flags = ['-std=c++17', '-O1', '-g', '-Wall', '-Wextra', '-Werror', '-fsanitize=fuzzer,address,undefined'];
   const quiet = ['-DOPENSSL_SUPPRESS_DEPRECATED', '-fno-sanitize-recover=all'];
-  run('clang++', [...flags, ...quiet, `native/fuzz/${target}.cc`, ...SOURCES, '-lcrypto', '-o', `${HOME}/${target}`]);
-  const limits = [`-runs=${runs}`, `-seed=${seed}`, '-max_len=4096', '-timeout=10', '-print_final_stats=1'];
+  run(compiler(), [...flags, ...quiet, `native/fuzz/${target}.cc`, ...SOURCES, '-lcrypto', '-o', `${HOME}/${target}`]);
+  const bounds = ['-max_len=4096', '-timeout=10', `-rss_limit_mb=${MAX_RESIDENT_MB}`];
+  const limits = [`-runs=${runs}`, `-seed=${seed}`, ...bounds, '-print_final_stats=1'];
   run(`${HOME}/${target}`, [...limits, `-artifact_prefix=${HOME}/${target}-`, `${HOME}/${target}-corpus`], {
     ...process.env,
     SIDECERT_FUZZ_MATERIAL: HOME,

@@ -1,6 +1,7 @@
-import { createPrivateKey, createPublicKey, type X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import t from 'tap';
 import { isPlainKeyOf } from '../../src/hotpath/js/plain-key.js';
+import { Link } from '../../src/pki/x509/index.js';
 import { seededRandom } from '../support/prng.js';
 import { IMPLEMENTATIONS } from './implementations.js';
 import { certificate, ecKeys, pkcs8, SLEEP } from './pki.js';
@@ -8,9 +9,9 @@ import { certificate, ecKeys, pkcs8, SLEEP } from './pki.js';
 const issuer = { keys: ecKeys(), subject: 'root' };
 
 /** A leaf for the key, as a CA makes it of its CSR. */
-function leafFor(pkcs8Key: Buffer): X509Certificate {
+function leafFor(pkcs8Key: Buffer): Link {
   const privateKey = createPrivateKey({ key: pkcs8Key, format: 'der', type: 'pkcs8' });
-  return certificate({ keys: { privateKey, publicKey: createPublicKey(privateKey) }, subject: '', issuer });
+  return new Link(certificate({ keys: { privateKey, publicKey: createPublicKey(privateKey) }, subject: '', issuer }));
 }
 
 for (const { kind, prepare } of IMPLEMENTATIONS) {
@@ -36,13 +37,13 @@ t.test('whatever is taken for plain, OpenSSL takes for the key of the leaf, too'
   const taken = changed.filter((one) => isPlainKeyOf(leaf, one));
   t.ok(taken.length > 100, `${taken.length} of them`);
   for (const one of taken) {
-    t.ok(leaf.checkPrivateKey(createPrivateKey({ key: one, format: 'der', type: 'pkcs8' })));
+    t.ok(leaf.certificate.checkPrivateKey(createPrivateKey({ key: one, format: 'der', type: 'pkcs8' })));
   }
 });
 
 t.test('a leaf of another kind of key is left to OpenSSL', async (t) => {
   const key = pkcs8(ecKeys().privateKey);
   for (const curve of ['P-384', 'P-521', 'secp256k1']) {
-    t.equal(isPlainKeyOf(certificate({ keys: ecKeys(curve), subject: '', issuer }), key), false);
+    t.equal(isPlainKeyOf(new Link(certificate({ keys: ecKeys(curve), subject: '', issuer })), key), false);
   }
 });

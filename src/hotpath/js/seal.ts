@@ -34,7 +34,7 @@ const MAX_CHAIN_CERTIFICATES = 32;
 export function seal(request: SealRequest, issuers = new KnownIssuers()): SealedSvid {
   const spiffeId = SpiffeId.parse(request.spiffeId).toString();
   const [leaf, ...others] = parseChain(request.chainPem, issuers);
-  checkKey(leaf.certificate, request.privateKey);
+  checkKey(leaf, request.privateKey);
   const facts = factsOf(leaf);
   checkIdentity(facts, spiffeId);
   checkProfile(facts);
@@ -114,9 +114,9 @@ function malformed(position: number, got: string, expected: string, cause?: unkn
   return new IdentityError('ERR_SVID_MALFORMED', message, { cause });
 }
 
-function checkKey(leaf: X509Certificate, privateKey: Buffer): void {
+function checkKey(leaf: Link, privateKey: Buffer): void {
   if (isPlainKeyOf(leaf, privateKey)) return;
-  if (!leaf.checkPrivateKey(parseKey(privateKey))) {
+  if (!leaf.certificate.checkPrivateKey(parseKey(privateKey))) {
     throw new IdentityError('ERR_SVID_KEY_MISMATCH', 'leaf: got another public key, expected that of our private key');
   }
 }

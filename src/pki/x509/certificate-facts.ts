@@ -1,5 +1,5 @@
-import { DerTag, type DerView, sequenceIn, viewsIn } from './der-view.js';
-import { emailsIn, isSameName, type RelativeName, readName } from './distinguished-name.js';
+import { DerTag, type DerView, sequenceIn, sequenceOf } from './der-view.js';
+import { emailsIn, isSameName, type RelativeName, readNameIn } from './distinguished-name.js';
 import { type Extensions, NO_EXTENSIONS, readExtensions } from './extensions.js';
 import { type GeneralName, NameTag } from './general-name.js';
 import { keyProblem, signatureProblem, weakHashOf } from './key-strength.js';
@@ -21,6 +21,8 @@ export interface CertificateFacts extends Extensions {
   readonly notAfterMs: number;
   /** What name constraints of its issuers hold for: its alternative names, its subject, and the mail addresses in that. */
   readonly constrainedNames: readonly GeneralName[];
+  /** SubjectPublicKeyInfo, the whole element. */
+  readonly publicKeyInfo: Buffer;
   /** Why its public key may sign nothing. */
   readonly keyProblem: Problem | undefined;
   /** Why its signature proves nothing. */
@@ -37,9 +39,9 @@ const VERSION_3 = Buffer.from([0x02, 0x01, 0x02]);
 /** Reads a certificate that OpenSSL has parsed. A `string` says what is malformed. */
 export function readFacts(der: Buffer): CertificateFacts | string {
   const [toBeSigned, algorithm, signature, ...more] = sequenceIn(der) ?? [];
-  const isWhole = toBeSigned?.tag === DerTag.sequence && algorithm && signature && more.length === 0;
-  const fields = isWhole ? viewsIn(toBeSigned.content) : undefined;
-  if (!isWhole || fields === undefined) return 'a structure that is no DER';
+  const fields = sequenceOf(toBeSigned);
+  if (fields === undefined || algorithm === undefined || signature === undefined || more.length > 0)
+    return 'a structure that is no DER';
   const version = fields[0]?.tag === DerTag.context0 ? fields.shift()?.content : undefined;
   const [, , issuerField, validity, subjectField, publicKeyInfo, ...others] = fields;
   if (
@@ -50,26 +52,28 @@ export function readFacts(der: Buffer): CertificateFacts | string {
   ) {
     return 'a structure that is no DER';
   }
-  const [issuer, subject, times] = [readName(issuerField.raw), readName(subjectField.raw), readValidity(validity)];
+  const [issuer, subject, times] = [readNameIn(issuerField), readNameIn(subjectField), readValidity(validity)];
   if (issuer === undefined || subject === undefined) return 'a name that is no DER';
   if (times === undefined) return 'dates that are none';
   const extensions = extensionsOf(others, version);
   if (typeof extensions === 'string') return extensions;
+  const ofSignature = signatureProblem(algorithm.raw);
   return {
     ...extensions,
     ...times,
     issuer,
     subject,
     isSelfIssued: isSameName(issuer, subject),
-    constrainedNames: [...(extensions.names ?? []), ...subjectNames(subjectField.raw, subject)],
-    keyProblem: keyProblem(publicKeyInfo.raw),
-    signatureProblem: signatureProblem(algorithm.raw),
-    isWeaklySigned: weakHashOf(algorithm.raw) !== undefined,
+    constrainedNames: [...(extensions.names ?? []), ...subjectNames(subjectField, subject)],
+    publicKeyInfo: publicKeyInfo.raw,
+    keyProblem: keyProblem(publicKeyInfo),
+    signatureProblem: ofSignature,
+    isWeaklySigned: ofSignature !== undefined && weakHashOf(algorithm.raw) !== undefined,
   };
 }
 
-function readValidity({ raw }: DerView): { notBeforeMs: number; notAfterMs: number } | undefined {
-  const [notBefore, notAfter] = sequenceIn(raw) ?? [];
+function readValidity(view: DerView): { notBeforeMs: number; notAfterMs: number } | undefined {
+  const [notBefore, notAfter] = sequenceOf(view) ?? [];
   const [notBeforeMs, notAfterMs] = [readTime(notBefore), readTime(notAfter)];
   return notBeforeMs === undefined || notAfterMs === undefined ? undefined : { notBeforeMs, notAfterMs };
 }
@@ -79,14 +83,14 @@ function extensionsOf(fields: readonly DerView[], version: Buffer | undefined): 
   const field = fields.find(({ tag }) => tag === DerTag.context3);
   if (field === undefined) return NO_EXTENSIONS;
   if (version?.equals(VERSION_3) !== true) return 'extensions in a certificate that is not of version 3';
-  return readExtensions(field.content);
+  return readExtensions(field);
 }
 
-function subjectNames(raw: Buffer, subject: readonly RelativeName[]): GeneralName[] {
+function subjectNames(field: DerView, subject: readonly RelativeName[]): GeneralName[] {
   if (subject.length === 0) return [];
   const emails = emailsIn(subject).map(({ tag, value }) => ({
     tag: tag === IA5_STRING ? NameTag.email : NameTag.none,
     content: value,
   }));
-  return [{ tag: NameTag.directory, content: raw }, ...emails];
+  return [{ tag: NameTag.directory, content: field.raw }, ...emails];
 }

@@ -1,10 +1,30 @@
-/** One element of DER, as views into the bytes that were read. */
-export interface DerView {
-  /** The first octet: class, constructed bit and number (none of ours is above 30). */
-  readonly tag: number;
+/**
+ * One element of DER, as a place in the bytes that were read. Its octets become Buffers when they are asked for: of most elements of a
+ * certificate only the tag or the parts count, and a Buffer costs more than all else of reading one.
+ */
+export class DerView {
+  constructor(
+    private readonly bytes: Buffer,
+    private readonly start: number,
+    private readonly contentStart: number,
+    readonly end: number,
+    /** The first octet: class, constructed bit and number (none of ours is above 30). */
+    readonly tag: number,
+  ) {}
+
   /** The whole element. */
-  readonly raw: Buffer;
-  readonly content: Buffer;
+  get raw(): Buffer {
+    return this.bytes.subarray(this.start, this.end);
+  }
+
+  get content(): Buffer {
+    return this.bytes.subarray(this.contentStart, this.end);
+  }
+
+  /** The elements that fill all of its content; `undefined` when they do not. */
+  get parts(): DerView[] | undefined {
+    return viewsBetween(this.bytes, this.contentStart, this.end);
+  }
 }
 
 export const DerTag = {
@@ -29,44 +49,48 @@ const LONG_TAG = 0x1f;
 const MAX_LENGTH_OCTETS = 3;
 
 /**
- * The element at the start of `bytes`; `undefined` for what is no DER: an indefinite length, one that is not in shortest
- * form, a tag number above 30, or an end beyond that of `bytes`. For certificates that OpenSSL has parsed already: it finds
+ * The element at `start` of `bytes`, which ends at `limit` or before; `undefined` for what is no DER: an indefinite length, one that is
+ * not in shortest form, a tag number above 30, or an end beyond `limit`. For certificates that OpenSSL has parsed already: it finds
  * the places of what `X509Certificate` does not show. (X.690 §10.1; the same as readElement in native/der.cc)
  */
-function readView(bytes: Buffer): DerView | undefined {
-  const [tag, first] = bytes;
+function readView(bytes: Buffer, start: number, limit: number): DerView | undefined {
+  if (limit - start < 2) return undefined;
+  const [tag, first] = [bytes[start], bytes[start + 1]];
   if (tag === undefined || first === undefined || (tag & LONG_TAG) === LONG_TAG) return undefined;
   const lengthOctets = first < 0x80 ? 0 : first - 0x80;
-  if (first === 0x80 || lengthOctets > MAX_LENGTH_OCTETS || bytes.length < 2 + lengthOctets) return undefined;
-  const length = lengthOctets === 0 ? first : bytes.readUIntBE(2, lengthOctets);
+  const contentStart = start + 2 + lengthOctets;
+  if (first === 0x80 || lengthOctets > MAX_LENGTH_OCTETS || contentStart > limit) return undefined;
+  const length = lengthOctets === 0 ? first : bytes.readUIntBE(start + 2, lengthOctets);
   const isShortest = lengthOctets === 0 || (length >= 0x80 && length >= 2 ** (8 * (lengthOctets - 1)));
-  const start = 2 + lengthOctets;
-  if (!isShortest || length > bytes.length - start) return undefined;
-  return { tag, raw: bytes.subarray(0, start + length), content: bytes.subarray(start, start + length) };
+  if (!isShortest || length > limit - contentStart) return undefined;
+  return new DerView(bytes, start, contentStart, contentStart + length, tag);
 }
 
-/** The one element with this tag that fills all of `bytes`. */
-export function wholeView(bytes: Buffer, tag: number): DerView | undefined {
-  const view = readView(bytes);
-  return view?.tag === tag && view.raw.length === bytes.length ? view : undefined;
-}
-
-/** The elements that fill all of `bytes`, which is the content of a constructed element. */
-export function viewsIn(bytes: Buffer): DerView[] | undefined {
+function viewsBetween(bytes: Buffer, start: number, limit: number): DerView[] | undefined {
   const views: DerView[] = [];
-  for (let rest = bytes; rest.length > 0; ) {
-    const view = readView(rest);
+  for (let at = start; at < limit; ) {
+    const view = readView(bytes, at, limit);
     if (view === undefined) return undefined;
     views.push(view);
-    rest = rest.subarray(view.raw.length);
+    at = view.end;
   }
   return views;
 }
 
+/** The elements that fill all of `bytes`, which is the content of a constructed element. */
+export function viewsIn(bytes: Buffer): DerView[] | undefined {
+  return viewsBetween(bytes, 0, bytes.length);
+}
+
 /** The elements of the SEQUENCE that fills all of `bytes`. */
 export function sequenceIn(bytes: Buffer): DerView[] | undefined {
-  const sequence = wholeView(bytes, DerTag.sequence);
-  return sequence && viewsIn(sequence.content);
+  const view = readView(bytes, 0, bytes.length);
+  return view?.end === bytes.length ? sequenceOf(view) : undefined;
+}
+
+/** The elements of a SEQUENCE: `undefined` when it is none. */
+export function sequenceOf(view: DerView | undefined): DerView[] | undefined {
+  return view?.tag === DerTag.sequence ? view.parts : undefined;
 }
 
 /** The octets of a BIT STRING whose unused bits are `unused` at most: `undefined` when it is none. */

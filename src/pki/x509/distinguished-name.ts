@@ -1,13 +1,30 @@
-import { DerTag, sequenceIn, viewsIn } from './der-view.js';
+import { DerTag, type DerView, sequenceIn, sequenceOf } from './der-view.js';
 import { printable } from './general-name.js';
 
-/** One attribute of a name, as it is compared: text without regard to case, runs of spaces, and kind of string. */
-interface Attribute {
+/** One attribute of a name. */
+class Attribute {
   /** Hex of the OID's content. */
   readonly oid: string;
   readonly tag: number;
-  readonly value: Buffer;
-  readonly canonical: string;
+  private compared: string | undefined;
+
+  constructor(
+    type: DerView,
+    private readonly view: DerView,
+  ) {
+    this.oid = type.content.toString('hex');
+    this.tag = view.tag;
+  }
+
+  get value(): Buffer {
+    return this.view.content;
+  }
+
+  /** As it is compared: text without regard to case, runs of spaces, and kind of string. Most names are compared with none. */
+  get canonical(): string {
+    this.compared ??= `${this.oid}${TEXT_TAGS.has(this.tag) ? `=${canonicalText(this.value)}` : `#${this.view.raw.toString('hex')}`}`;
+    return this.compared;
+  }
 }
 
 /** A relative name: more than one attribute is rare. */
@@ -25,19 +42,25 @@ const TEXT_TAGS: ReadonlySet<number> = new Set([0x0c, 0x13, 0x14, 0x16]);
 
 /** The relative names of a Name from its octets; `undefined` when it is not as RFC 5280 §4.1.2.4 has it. */
 export function readName(name: Buffer): RelativeName[] | undefined {
-  const relative = sequenceIn(name)?.map(({ tag, content }) =>
-    tag === DerTag.set ? readRelative(content) : undefined,
-  );
+  return nameOf(sequenceIn(name));
+}
+
+/** As {@link readName}, of the element that holds it. */
+export function readNameIn(view: DerView): RelativeName[] | undefined {
+  return nameOf(sequenceOf(view));
+}
+
+function nameOf(parts: readonly DerView[] | undefined): RelativeName[] | undefined {
+  const relative = parts?.map((part) => (part.tag === DerTag.set ? readRelative(part) : undefined));
   return relative?.every((one) => one !== undefined) ? relative : undefined;
 }
 
-function readRelative(content: Buffer): RelativeName | undefined {
-  const attributes = viewsIn(content)?.map(({ raw }) => {
-    const [type, value, ...more] = sequenceIn(raw) ?? [];
-    if (type?.tag !== DerTag.oid || value === undefined || more.length > 0) return undefined;
-    const oid = type.content.toString('hex');
-    const text = TEXT_TAGS.has(value.tag) ? `=${canonicalText(value.content)}` : `#${value.raw.toString('hex')}`;
-    return { oid, tag: value.tag, value: value.content, canonical: `${oid}${text}` };
+function readRelative(set: DerView): RelativeName | undefined {
+  const attributes = set.parts?.map((part) => {
+    const [type, value, ...more] = sequenceOf(part) ?? [];
+    return type?.tag === DerTag.oid && value !== undefined && more.length === 0
+      ? new Attribute(type, value)
+      : undefined;
   });
   return attributes?.every((one) => one !== undefined) ? attributes : undefined;
 }

@@ -1,4 +1,4 @@
-import { bitsOf, DerTag, type DerView, sequenceIn, viewsIn } from './der-view.js';
+import { bitsOf, DerTag, type DerView, sequenceIn, sequenceOf, viewsIn } from './der-view.js';
 import { type GeneralName, readGeneralNames } from './general-name.js';
 import { EXTENDED_KEY_USAGE, ExtensionOid, MAY_BE_CRITICAL } from './known-values.js';
 import { type NameConstraints, readNameConstraints } from './name-constraints.js';
@@ -44,11 +44,12 @@ export const NO_EXTENSIONS: Extensions = {
 const MAX_NUMBER_OCTETS = 4;
 
 /** A `string` says which of them is malformed. */
-export function readExtensions(explicit: Buffer): Extensions | string {
-  const list = sequenceIn(explicit);
+export function readExtensions(explicit: DerView): Extensions | string {
+  const [whole, ...more] = explicit.parts ?? [];
+  const list = more.length === 0 ? sequenceOf(whole) : undefined;
   if (list === undefined) return 'extensions that are no DER';
   const seen = new Set<string>();
-  let all: Extensions = NO_EXTENSIONS;
+  const all: { -readonly [K in keyof Extensions]: Extensions[K] } = { ...NO_EXTENSIONS };
   for (const view of list) {
     const extension = readExtension(view);
     if (extension === undefined) return 'extensions that are no DER';
@@ -58,13 +59,14 @@ export function readExtensions(explicit: Buffer): Extensions | string {
     const found = READERS[oid]?.(value) ?? (oid in READERS ? undefined : {});
     if (found === undefined) return `the extension ${nameOf(oid)}, malformed`;
     const isUnknown = isCritical && !MAY_BE_CRITICAL.has(oid);
-    all = { ...all, ...found, ...(isUnknown && { unknownCritical: all.unknownCritical ?? dotted(oid) }) };
+    Object.assign(all, found);
+    if (isUnknown) all.unknownCritical ??= dotted(oid);
   }
   return all;
 }
 
-function readExtension({ raw }: DerView): { oid: string; isCritical: boolean; value: Buffer } | undefined {
-  const parts = sequenceIn(raw) ?? [];
+function readExtension(view: DerView): { oid: string; isCritical: boolean; value: Buffer } | undefined {
+  const parts = sequenceOf(view) ?? [];
   const [oid, flag] = parts;
   const value = parts.at(-1);
   if (oid?.tag !== DerTag.oid || value?.tag !== DerTag.octetString || parts.length < 2 || parts.length > 3)

@@ -1,4 +1,4 @@
-import { type DerView, sequenceIn } from './der-view.js';
+import { sequenceIn } from './der-view.js';
 
 /** A GeneralName: its tag, and the octets that it is made of. (RFC 5280 §4.2.1.6) */
 export interface GeneralName {
@@ -25,11 +25,11 @@ const MAX_TOLD_OCTETS = 200;
  * size. Go does not parse a certificate with such a name.
  */
 export function readGeneralNames(value: Buffer): GeneralName[] | undefined {
-  const views = sequenceIn(value);
-  return views?.every(isWellFormed) ? views.map(({ tag, content }) => ({ tag, content })) : undefined;
+  const names = sequenceIn(value)?.map(({ tag, content }) => ({ tag, content }));
+  return names?.every(isWellFormed) ? names : undefined;
 }
 
-function isWellFormed({ tag, content }: DerView): boolean {
+function isWellFormed({ tag, content }: GeneralName): boolean {
   if ((tag & 0xc0) !== 0x80) return false;
   if (tag === NameTag.email || tag === NameTag.dns || tag === NameTag.uri)
     return content.every((octet) => octet < 0x80);

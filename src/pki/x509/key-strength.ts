@@ -1,10 +1,10 @@
-import { bitsOf, DerTag, type DerView, sequenceIn } from './der-view.js';
+import { bitsOf, DerTag, type DerView, sequenceIn, sequenceOf } from './der-view.js';
 import { GOOD_KEYS, GOOD_SIGNATURES, MIN_RSA_BITS, RSA_KEY, WEAK_SIGNATURES } from './known-values.js';
 import type { Problem } from './problem.js';
 
-/** Why peers do not take this public key; `subjectPublicKeyInfo` is the whole element. */
-export function keyProblem(subjectPublicKeyInfo: Buffer): Problem | undefined {
-  const [algorithm, bits] = sequenceIn(subjectPublicKeyInfo) ?? [];
+/** Why peers do not take this public key. */
+export function keyProblem(subjectPublicKeyInfo: DerView): Problem | undefined {
+  const [algorithm, bits] = sequenceOf(subjectPublicKeyInfo) ?? [];
   const kind = algorithm?.raw.toString('hex') ?? '';
   if (GOOD_KEYS.has(kind)) return undefined;
   if (kind !== RSA_KEY) return unusual('a key of another kind or curve');

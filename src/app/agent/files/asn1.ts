@@ -38,8 +38,8 @@ export const Asn1 = {
 const CONTEXT_SPECIFIC = 3;
 
 /** Epoch milliseconds of a time as DER has it; `undefined` for all else. */
-export function timeOf({ tag, raw, content }: Asn1Element): number | undefined {
-  return typeof tag === 'number' ? readTime({ tag, raw, content }) : undefined;
+export function timeOf({ tag, content }: Asn1Element): number | undefined {
+  return typeof tag === 'number' ? readTime({ tag, content }) : undefined;
 }
 
 function elementOf(block: AsnType): Asn1Element {
