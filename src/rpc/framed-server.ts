@@ -75,7 +75,7 @@ export interface FramedServerOptions {
   /** Whose processes may connect; everybody when left out. */
   readonly allowedUids?: ReadonlySet<number> | undefined;
   /** Takes connections that speak HTTP/1: paused, with nothing read of them. Left out, they are closed. */
-  readonly onHttp1?: (socket: Socket, keep: KeepOctets) => void;
+  readonly onHttp1?: (socket: Socket, keep: KeepOctets, onFlood: () => void) => void;
   readonly metrics?: MetricRegistry;
   /** What its connections are counted by there: as those of an SDS socket when left out. */
   readonly connectionMetrics?: ConnectionMetrics;
@@ -298,7 +298,15 @@ class Http2FramedServer implements FramedServer {
       this.ledger.close(account);
       this.limits.left(wire.peer);
     });
-    serve(socket, (octets) => this.ledger.change(account, octets));
+    const keep: KeepOctets = (octets) => this.ledger.change(account, octets);
+    serve(socket, keep, () => {
+      const whose = { connection: account.number, peer: wire.peer };
+      this.record.broken(ErrorCode.enhanceYourCalm, {
+        reason: 'HTTP/1.1 requests that do not wait for an answer',
+        ...whose,
+      });
+      this.limits.misbehaved(wire.peer);
+    });
   }
 
   private open(stream: ServerStream, head: RequestHead): void {

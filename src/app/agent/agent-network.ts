@@ -93,7 +93,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
   const server = createFramedServer({
     logger,
     metrics,
-    ...(http1 !== undefined && { onHttp1: (socket, keep) => http1.accept(socket, keep) }),
+    ...(http1 !== undefined && { onHttp1: (...connection) => http1.accept(...connection) }),
     maxReceiveBytes: MAX_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
     calls: STREAMS,
