@@ -18,7 +18,7 @@ import type { Outbox, OutboxOwner, Wire } from './wire.js';
  * All but content that waits for a peer to read, while it goes on to send: the heads of 2 000 answers at once are 150 kB.
  * Content is bounded by the peer's windows, and by what its streams want.
  */
-const MAX_UNREAD_BYTES = 1024 * 1024;
+const MAX_UNREAD_BYTES = 256 * 1024;
 
 /**
  * Of content that is one stream's alone, such as certificates that a caller asked for: 256 of them at once, of 10 kB, are less than

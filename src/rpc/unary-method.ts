@@ -15,6 +15,8 @@ export interface ServedCall {
   metadata(name: string): readonly string[];
   /** As of {@link FramedCall.proven}. */
   proven(): void;
+  /** As of {@link FramedCall.charge}; also when the call is over. */
+  charge(cost: number, work: number): void;
   /** Calls `listener` when the call is over before it has an answer: its caller has gone, or its deadline has passed. */
   onGone(listener: () => void): void;
   /** Ends the call with OK. Nothing happens when it is over; so with the others. */
@@ -69,6 +71,10 @@ class UnaryCallEvents implements ServedCall, CallEvents {
 
   proven(): void {
     this.call.proven();
+  }
+
+  charge(cost: number, work: number): void {
+    this.call.charge(cost, work);
   }
 
   onGone(listener: () => void): void {

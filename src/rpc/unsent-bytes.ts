@@ -1,6 +1,15 @@
 /** So much memory is taken for small pieces that are copied: as a rule the end of one message and the head of the next. */
 const CHUNK_BYTES = 256;
 
+/** The same behind {@link MANY_PIECES}: a peer that reads nothing makes us keep thousands of small answers. */
+const LARGE_CHUNK_BYTES = 4096;
+
+/** More than an Envoy has that is slow to read two secrets. */
+const MANY_PIECES = 8;
+
+/** To keep a piece of its own costs some 300 bytes, and a chunk behind it: smaller pieces take less as copies. */
+const MAX_COPIED_BYTES = 512;
+
 /** Behind this many that have gone, those that are left are moved to the front. */
 const COMPACT_AFTER = 256;
 
@@ -29,8 +38,15 @@ export class UnsentBytes {
     return piece === undefined || piece.used < 0 ? piece?.bytes : piece.bytes.subarray(0, piece.used);
   }
 
-  /** Adds memory that stays as it is until `onWritten` is called, once. Not empty. */
+  /**
+   * Adds memory that stays as it is until `onWritten` is called, once; without it, for as long as this is used. Not empty. What nobody
+   * waits for is copied when that takes less memory; the rest never is, for it may be a key, which is wiped once it was written.
+   */
   add(bytes: Buffer, onWritten?: () => void): void {
+    if (onWritten === undefined && bytes.length <= MAX_COPIED_BYTES) {
+      this.addCopy(bytes);
+      return;
+    }
     this.pieces.push({ bytes, used: -1, onWritten });
     this.#bytes += bytes.length;
   }
@@ -91,7 +107,8 @@ export class UnsentBytes {
     if (last !== undefined && last.used >= 0 && last.used < last.bytes.length && this.pieces.length > this.first) {
       return last;
     }
-    const chunk = { bytes: Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, wanted)), used: 0, onWritten: undefined };
+    const usual = this.pieces.length - this.first < MANY_PIECES ? CHUNK_BYTES : LARGE_CHUNK_BYTES;
+    const chunk = { bytes: Buffer.allocUnsafeSlow(Math.max(usual, wanted)), used: 0, onWritten: undefined };
     this.pieces.push(chunk);
     return chunk;
   }

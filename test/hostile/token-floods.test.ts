@@ -7,17 +7,19 @@ import { startAgent } from '../../src/app/index.js';
 import type { Authenticator } from '../../src/citadel/index.js';
 import { COMMANDS } from '../../src/config/index.js';
 import { IdentityError } from '../../src/errors/index.js';
+import { ErrorCode } from '../../src/http2/index.js';
 import { SpiffeId } from '../../src/spiffe/index.js';
 import { startCitadel } from '../support/citadel.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { foreignCsr } from '../support/foreign-csr.js';
 import { openHotPath } from '../support/hot-path.js';
-import { callHeaders, data, grpcMessage } from '../support/raw-frames.js';
+import { callHeaders, data, grpcMessage, reset } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { encodeRequest, openSdsClient, type SdsClient } from '../support/sds-client.js';
 import { settings } from '../support/settings.js';
 import { shortDir } from '../support/short-dir.js';
+import { CREATE_CERTIFICATE } from './flooded.js';
 import { STREAM_SECRETS } from './served.js';
 
 /** As Citadel has it: its places for requests are who refuses, not the queue of its threads. */
@@ -148,3 +150,49 @@ t.test('one service account on four connections starves nobody: all of 40 foreig
   t.strictSame(new Set(foreign.map(({ code }) => code)), new Set([status.OK]));
   t.ok(citadel.logger.of('certificate refused').length <= 64);
 });
+
+/** A Citadel that refuses all tokens, and a connection to it whose requests have one. */
+async function startRefusing(t: Test) {
+  let asked = 0;
+  const authenticator: Authenticator = {
+    async authenticate() {
+      asked += 1;
+      throw new IdentityError('ERR_TOKEN_REFUSED', 'token signature does not verify');
+    },
+  };
+  const citadel = await startCitadel(t, hotPath, { authenticator });
+  const peer = await RawPeer.connectTls(t, citadel);
+  const authorization = `Bearer ${token('flood', FORGED)}`;
+  const request = (streamId: number): Buffer =>
+    Buffer.concat([
+      callHeaders(streamId, CREATE_CERTIFICATE, [['authorization', authorization]]),
+      data(streamId, grpcMessage(Buffer.alloc(0)), true),
+    ]);
+  return { peer, request, asked: () => asked };
+}
+
+t.test('requests that are reset as soon as they are sent cost Citadel no look at their tokens', async (t) => {
+  const { peer, request, asked } = await startRefusing(t);
+  await peer.ping();
+  peer.send(...Array.from({ length: 8 }, (_, at) => Buffer.concat([request(1 + 2 * at), reset(1 + 2 * at)])));
+  await peer.ping();
+  t.equal(asked(), 0);
+  peer.send(request(101));
+  await peer.until(() => peer.frames.some(({ streamId }) => streamId === 101));
+  t.equal(asked(), 1, 'one that stays is looked at');
+});
+
+for (const { name, isReset } of [
+  { name: 'requests with forged tokens', isReset: false },
+  { name: 'requests with forged tokens that are reset', isReset: true },
+]) {
+  t.test(`a flood of ${name} ends its connection to Citadel`, async (t) => {
+    const { peer, request, asked } = await startRefusing(t);
+    for (let at = 0; at < 4000 && !peer.isClosed; at += 1) {
+      peer.send(request(1 + 2 * at), ...(isReset ? [reset(1 + 2 * at)] : []));
+      if (at % 50 === 49) await Promise.race([peer.ping(), peer.ended()]);
+    }
+    t.equal(await peer.ended(), ErrorCode.enhanceYourCalm);
+    t.ok(asked() < 3000, `${asked()} tokens were looked at`);
+  });
+}

@@ -32,8 +32,11 @@ t.test('what was not sent keeps its order and its owners, however much the syste
     for (let step = 0; step < 2000; step += 1) {
       const bytes = Buffer.alloc(1 + Math.floor(random() * 700), step);
       wanted.push(bytes);
-      if (random() < 0.5) {
+      const kind = random();
+      if (kind < 0.4) {
         unsent.addCopy(bytes);
+      } else if (kind < 0.6) {
+        unsent.add(bytes);
       } else {
         added += 1;
         unsent.add(bytes, () => (written += 1));
@@ -51,6 +54,19 @@ t.test('what was not sent keeps its order and its owners, however much the syste
     t.equal(written, added);
     t.equal(unsent.next, undefined);
   }
+});
+
+t.test('many small answers that are not read take little more memory than their bytes', async (t) => {
+  const unsent = new UnsentBytes();
+  const [head, content] = [Buffer.alloc(60, 1), Buffer.alloc(20, 2)];
+  const before = process.memoryUsage().arrayBuffers;
+  for (let count = 0; count < 20_000; count += 1) {
+    unsent.addCopy(head);
+    unsent.add(content);
+  }
+  const taken = process.memoryUsage().arrayBuffers - before;
+  t.ok(taken < 1.5 * unsent.bytes, `${taken} bytes for ${unsent.bytes}`);
+  unsent.giveUp();
 });
 
 /** A listener for one wire, and who has connected to it. */
