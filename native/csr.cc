@@ -175,6 +175,18 @@ Result<std::optional<DerElement>> subjectAltNames(const DerElement& extensions) 
   return found;
 }
 
+// Each is a type and a set of values, whatever they are. (RFC 2986 §4.1; as OpenSSL reads them)
+bool areAttributes(const DerElement& attributes) {
+  for (const DerElement& attribute : childrenOf(attributes)) {
+    const std::vector<DerElement> parts = childrenOf(attribute);
+    if (attribute.tag != tag::sequence || parts.size() != 2 || childAt(parts, 0, tag::oid) == nullptr ||
+        childAt(parts, 1, tag::set) == nullptr) {
+      return false;
+    }
+  }
+  return true;
+}
+
 // The one URI that the CSR asks for. It decides nothing, so anything unusual but well-formed is nothing.
 Result<std::optional<std::string>> requestedUri(const DerElement* attributes) {
   std::optional<std::string> none;
@@ -219,6 +231,7 @@ Result<CheckedCsr> checkDer(View der, const Curves& curves) {
       parts.size() > 4 || (parts.size() == 4 && attributes == nullptr)) {
     return invalid("no CertificationRequestInfo of version 0");
   }
+  if (attributes != nullptr && !areAttributes(*attributes)) return invalid("an odd attribute");
   Result<PublicKey> key = readPublicKey(*publicKeyInfo, curves);
   if (!key.ok()) return key.failure();
   Result<Nothing> isSigned = checkSignature(request, key.value());

@@ -104,7 +104,7 @@ std::optional<DerElement> readElement(View bytes) {
 
 bool isStrictDer(const DerElement& element) {
   int elements = 0;
-  return isStrict(element, 1, elements);
+  return isStrict(element, 0, elements);
 }
 
 std::vector<DerElement> childrenOf(const DerElement& parent) {

@@ -24,14 +24,9 @@ const HOT_PATHS = [
 async function beginCalls(peer: RawPeer, count: number, headersOf: (streamId: number) => Buffer): Promise<void> {
   for (let index = 0; index < count && !peer.isClosed; index += 1) {
     const isTaken = peer.socket.write(headersOf(1 + 2 * index));
-    if (!isTaken) await drained(peer);
+    if (!isTaken) await peer.drained();
     peer.frames.length = 0;
   }
-}
-
-/** Resolves when the peer takes more, or is gone. */
-function drained({ socket }: RawPeer): Promise<void> {
-  return new Promise((resolve) => socket.once('drain', resolve).once('close', () => resolve()));
 }
 
 const floods = [

@@ -33,9 +33,7 @@ async function pour(peer: RawPeer, count: number, partOf: (index: number) => Buf
   for (let index = 0; index < count && !peer.isClosed; index += 1) {
     const isTaken = peer.socket.write(partOf(index));
     peer.frames.length = 0;
-    if (!isTaken) {
-      await new Promise<void>((resolve) => peer.socket.once('drain', resolve).once('close', () => resolve()));
-    }
+    if (!isTaken) await peer.drained();
   }
 }
 

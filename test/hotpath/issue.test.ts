@@ -70,10 +70,38 @@ const longKeyInfo = (({ publicKey, privateKey }) => {
   const signature = der.bitString(sign('sha256', toBeSigned, privateKey));
   return csrPem(der.sequence(toBeSigned, ecAlgorithm('3.2'), signature));
 })(ecKeys());
+/** A request with one attribute. */
+const withAttribute = (attribute: Buffer): Buffer => {
+  const { publicKey, privateKey } = ecKeys();
+  const attributes = Buffer.concat([Buffer.from([0xa0, attribute.length]), attribute]);
+  const keyInfo = publicKey.export({ type: 'spki', format: 'der' });
+  const toBeSigned = der.sequence(der.unsignedInteger(Buffer.from([0])), der.sequence(), keyInfo, attributes);
+  const signature = der.bitString(sign('sha256', toBeSigned, privateKey));
+  return csrPem(der.sequence(toBeSigned, ecAlgorithm('3.2'), signature));
+};
+/** A request whose deepest element has so many around it. */
+function nestedCsr(depth: number): Buffer {
+  // Around what is nested here: the request, its part that is signed, the attributes, the attribute, its values.
+  let value = der.sequence();
+  for (let around = 5; around < depth; around += 1) value = der.sequence(value);
+  return withAttribute(der.sequence(Oid.extensionRequest, Buffer.concat([Buffer.from([0x31, value.length]), value])));
+}
 const rsa = (options: { modulusLength: number; publicExponent?: number }) =>
   signedCsr(generateKeyPairSync('rsa', options), { algorithm: rsaAlgorithm(11) });
 const refused: { name: string; code: string; csr: Buffer }[] = [
   { name: 'nothing', code: 'ERR_CSR_INVALID', csr: Buffer.alloc(0) },
+  {
+    name: 'an attribute without a type',
+    code: 'ERR_CSR_INVALID',
+    csr: withAttribute(der.sequence(der.sequence(), Buffer.from([0x31, 0]))),
+  },
+  {
+    name: 'an attribute without a set of values',
+    code: 'ERR_CSR_INVALID',
+    csr: withAttribute(der.sequence(Oid.extensionRequest, der.sequence())),
+  },
+  { name: 'seventeen elements within each other', code: 'ERR_CSR_INVALID', csr: nestedCsr(17) },
+  { name: 'an attribute that is none', code: 'ERR_CSR_INVALID', csr: withAttribute(der.octetString(Buffer.alloc(1))) },
   { name: 'DER without PEM', code: 'ERR_CSR_INVALID', csr: csrDer },
   { name: 'a huge text', code: 'ERR_CSR_INVALID', csr: Buffer.alloc(100_000, prepared.csrPem) },
   { name: 'two requests', code: 'ERR_CSR_INVALID', csr: Buffer.concat([prepared.csrPem, prepared.csrPem]) },

@@ -52,6 +52,17 @@ export class RawPeer {
     return peer;
   }
 
+  /** Resolves when the server takes more, or the connection is closed. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.socket.off('drain', done).off('close', done);
+        resolve();
+      };
+      this.socket.on('drain', done).on('close', done);
+    });
+  }
+
   get isClosed(): boolean {
     return this.#isClosed;
   }

@@ -73,7 +73,16 @@ function checkInfo(toBeSigned: DerElement): void {
   if (!version.content.equals(Buffer.from([0]))) throw new DerError('another version than 0');
   child(toBeSigned, 1, Tag.sequence, 'subject');
   if (toBeSigned.children.length > 4) throw new DerError('parts behind the attributes');
-  if (toBeSigned.children.length === 4) child(toBeSigned, 3, Tag.attributes, 'attributes');
+  if (toBeSigned.children.length === 4) checkAttributes(child(toBeSigned, 3, Tag.attributes, 'attributes'));
+}
+
+/** Each is a type and a set of values, whatever they are. (RFC 2986 §4.1; as OpenSSL reads them) */
+function checkAttributes(attributes: DerElement): void {
+  for (const attribute of attributes.children) {
+    if (attribute.tag !== Tag.sequence || attribute.children.length !== 2) throw new DerError('an odd attribute');
+    child(attribute, 0, Tag.oid, 'attribute type');
+    child(attribute, 1, Tag.set, 'attribute values');
+  }
 }
 
 function supportedKey(publicKeyInfo: DerElement): KeyObject {
