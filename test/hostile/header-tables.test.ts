@@ -45,7 +45,7 @@ for (const { name: who, serve } of FLOODED) {
         else t.equal(await flooder.ended(), end);
         const newcomer = await served.peer();
         await newcomer.ping();
-        await pings.wasNeverKeptWaiting(t, { sparesOne: true });
+        await pings.wasNeverKeptWaiting(t);
         const grownMb = usedMemoryMb() - beforeMb;
         t.ok(grownMb < 20, `heap grew by ${grownMb.toFixed(1)} MB`);
       },

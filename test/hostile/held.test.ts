@@ -20,12 +20,8 @@ const timeout = 120_000;
 // Of the whole file: each test starts a process.
 t.setTimeout(12 * timeout);
 
-/**
- * An agent at rest has 55 MB, and 48 MiB are what all strangers together may make it keep. The rest is room for garbage: messages of a
- * megabyte that have been refused lie about until V8 collects them, 130 to 310 MB in all on a busy machine. Without a bound it is 1.3 GB
- * and more.
- */
-const MAX_RSS_MB = 450;
+/** An agent at rest has 55 MB, and 48 MiB are what all strangers together may make it keep. */
+const MAX_RSS_MB = 300;
 
 const HOT_PATHS = [
   { hotPath: 'native', skip: NO_ADDON },
