@@ -1,8 +1,8 @@
-// Makes everything that `npm start` and `npm test` need, and does nothing when all of it is there: npm packages, tap's
-// runner, the native addon, the build, and an Envoy. Uses nothing but Node.js itself, because it runs before `npm ci`.
+// Makes everything that `npm start` and `npm test` need, and does nothing when all of it is there: npm packages, the native
+// addon, the build, an Envoy, and for the tests tap's runner. Uses nothing but Node.js itself, because it runs before `npm ci`.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkNode, STEPS } from './setup/dependencies.mjs';
+import { checkNode, RUNNER_STEP, STEPS } from './setup/dependencies.mjs';
 import { downloadEnvoy, findEnvoy, HOW_TO_GET_ENVOY, NEWEST_ENVOY } from './setup/envoy.mjs';
 import { withLock } from './setup/lock.mjs';
 import { createProgress } from './setup/progress.mjs';
@@ -11,27 +11,28 @@ import { SetupError } from './setup/run.mjs';
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
 /**
- * Resolves with `{ envoyPath }`, which is undefined when there is no Envoy (said on the terminal, with ways to get one).
+ * With `forTests` the test runner, too. Resolves with `{ envoyPath }`, which is undefined when there is no Envoy (said on the terminal, with ways to get one).
  * @throws SetupError with what to do.
  */
-export async function setUp({ env = process.env, progress = createProgress() } = {}) {
+export async function setUp({ env = process.env, progress = createProgress(), forTests = false } = {}) {
   await checkNode();
   const envoy = await findEnvoy(env);
   const isEnvoyWanted = envoy.path === undefined && !envoy.isRefused;
-  const due = await dueSteps();
+  const steps = forTests ? [...STEPS, RUNNER_STEP] : STEPS;
+  const due = await dueSteps(steps);
   if (due.length === 0 && !isEnvoyWanted) return { envoyPath: envoy.path };
   const onWait = () => progress.say('set-up: waiting for another one of this project to finish');
   return withLock(join('.cache', 'setup.lock'), onWait, async () => {
-    for (const step of STEPS) {
+    for (const step of steps) {
       if (!(await step.isDone())) await progress.step(step.title, () => step.work(progress));
     }
     return { envoyPath: isEnvoyWanted ? await getEnvoy(env, progress) : envoy.path };
   });
 }
 
-async function dueSteps() {
-  const done = await Promise.all(STEPS.map((step) => step.isDone()));
-  return STEPS.filter((_, index) => !done[index]);
+async function dueSteps(steps) {
+  const done = await Promise.all(steps.map((step) => step.isDone()));
+  return steps.filter((_, index) => !done[index]);
 }
 
 /** Without an Envoy everything else still works, so a failure here is told and not thrown. */
@@ -62,7 +63,7 @@ export async function runScript(main) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await runScript(async () => {
-    const { envoyPath } = await setUp();
+    const { envoyPath } = await setUp({ forTests: true });
     console.log(`set-up: ready; Envoy: ${envoyPath ?? 'none'}`);
   });
 }

@@ -17,7 +17,7 @@ const JOBS = 2;
 const TAP = 'node_modules/tap/dist/esm/run.mjs';
 
 await runScript(async () => {
-  const { envoyPath } = await setUp();
+  const { envoyPath } = await setUp({ forTests: true });
   if (envoyPath === undefined && process.env.ALLOW_NO_ENVOY !== '1') {
     console.error(`no Envoy: the end-to-end tests will fail; ALLOW_NO_ENVOY=1 skips them.\n${HOW_TO_GET_ENVOY}`);
   }

@@ -5,7 +5,7 @@ import { excerpt, run, SetupError } from './run.mjs';
 import { hashOf, isStamped, writeStamp } from './stamp.mjs';
 
 const PACKAGES_STAMP = 'node_modules/.sidecert-stamp';
-const TAP_STAMP = '.tap/.sidecert-stamp';
+const TAP_STAMP = 'node_modules/@tapjs/test/test-built/.sidecert-stamp';
 const BUILD_STAMP = 'build/.sidecert-stamp';
 const ADDON_STAMP = 'node_modules/.sidecert-addon-stamp';
 
@@ -29,7 +29,7 @@ export async function checkNode() {
   }
 }
 
-/** The steps of set-up that only depend on files of this project: `{ title, isDone(), work(progress) }` each, in order. */
+/** The steps of set-up that the program needs, which only depend on files of this project: `{ title, isDone(), work(progress) }` each, in order. */
 export const STEPS = [
   {
     title: 'installing npm packages',
@@ -38,16 +38,6 @@ export const STEPS = [
       const { code, output } = await npm('ci', '--no-audit', '--no-fund', '--loglevel=error');
       if (code !== 0) throw new SetupError(`${reasonOfNpm(output)}:\n${excerpt(output)}`);
       await writeStamp(PACKAGES_STAMP, await packagesHash());
-    },
-  },
-  {
-    // .taprc removes a plugin, so tap makes a runner of its own; without it the very first run would find no tests.
-    title: 'preparing the test runner',
-    isDone: async () => (await exists('.tap/plugins')) && (await isStamped(TAP_STAMP, await tapHash())),
-    async work() {
-      const { code, output } = await run(process.execPath, ['node_modules/tap/dist/esm/run.mjs', 'build']);
-      if (code !== 0) throw new SetupError(`tap could not build its runner:\n${excerpt(output)}`);
-      await writeStamp(TAP_STAMP, await tapHash());
     },
   },
   {
@@ -84,9 +74,24 @@ export const STEPS = [
   },
 ];
 
+/**
+ * The step that `npm test` needs as well. .taprc removes a plugin, so tap builds a runner of its own inside its package, with absolute paths:
+ * without it the very first run would find no tests. A reinstall resets that folder and a moved clone makes its paths wrong, so the stamp lies
+ * inside it and names this folder.
+ */
+export const RUNNER_STEP = {
+  title: 'preparing the test runner',
+  isDone: async () => (await exists('.tap/plugins')) && (await isStamped(TAP_STAMP, await tapHash())),
+  async work() {
+    const { code, output } = await run(process.execPath, ['node_modules/tap/dist/esm/run.mjs', 'build']);
+    if (code !== 0) throw new SetupError(`tap could not build its runner:\n${excerpt(output)}`);
+    await writeStamp(TAP_STAMP, await tapHash());
+  },
+};
+
 /** The Node.js version counts too: packages with native parts are installed for one. */
 const packagesHash = async () => `${await hashOf(['package-lock.json'])} ${process.version}`;
-const tapHash = () => hashOf(['.taprc', 'package-lock.json']);
+const tapHash = async () => `${await hashOf(['.taprc', 'package-lock.json'])} ${process.cwd()}`;
 const buildHash = () =>
   hashOf([
     ...['src', 'test', 'bench', 'scripts/build.mjs', 'scripts/code-cache.mjs', 'package-lock.json', 'prebuilds'],
