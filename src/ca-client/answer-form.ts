@@ -1,5 +1,5 @@
 import { IdentityError } from '../errors/index.js';
-import { encodePem, readCertificates } from '../pki/x509/index.js';
+import { cutCertificates } from '../pki/x509/index.js';
 
 /** A chain has a handful of certificates. */
 export const MAX_ELEMENTS = 32;
@@ -20,36 +20,41 @@ const MAX_ROOTS = 100;
 export const MAX_ANSWER_BYTES = MAX_CHAIN_CHARS + MAX_BUNDLE_CHARS + 1024;
 
 /**
- * Cuts the CA's answer into the chain to present and the bundle to trust. Looks at the outer form only: whether the
- * leaf is ours, and which of the others make its path, is for `seal` to prove.
- *
- * The first certificate is the leaf, the last *element* is the bundle, its issuers are among those between and those of the bundle,
- * however the CA spread them over elements and newlines. (reference: Istio 3.1, 7; A40)
- * @throws IdentityError `ERR_CA_RESPONSE_INVALID`.
+ * Cuts answers of a CA into the chain to present and the bundle to trust. Looks at the outer form only: what stands inside the
+ * blocks, whether the leaf is ours, and which of the others make its path, is for `seal` to read and prove.
  */
-export function cutAnswer(elements: readonly Buffer[]): { chainPem: Buffer; bundlePem: Buffer } {
-  const chain = elements.slice(0, -1);
-  const bundle = elements.at(-1);
-  if (bundle === undefined || chain.length === 0) {
-    throw invalid(`got ${elements.length} elements, expected at least 2: the leaf first, the trust bundle last`);
-  }
-  checkSizes(chain, bundle);
-  const [leaf, ...others] = chain.flatMap((element, index) => certificatesOf(element, index, MAX_ELEMENTS));
-  if (leaf === undefined) throw invalid('got no leaf, expected it in the first element');
-  return {
-    chainPem: joined([leaf, ...others]),
-    bundlePem: bundleOf(bundle, chain.length),
-  };
-}
+export class AnswerForm {
+  private lastBundle: { readonly element: Buffer; readonly pem: Buffer } | undefined;
 
-let lastBundle: { readonly element: Buffer; readonly pem: Buffer } = { element: Buffer.alloc(0), pem: Buffer.alloc(0) };
-
-/** A CA answers with one and the same bundle, as a rule: it is cut once, and is the same memory for all. Nobody changes it. */
-function bundleOf(element: Buffer, index: number): Buffer {
-  if (!element.equals(lastBundle.element)) {
-    lastBundle = { element: Buffer.from(element), pem: joined(certificatesOf(element, index, MAX_ROOTS)) };
+  /**
+   * The first certificate is the leaf, the last *element* is the bundle, its issuers are among those between and those of the
+   * bundle, however the CA spread them over elements and newlines. (reference: Istio 3.1, 7; A40)
+   * @throws IdentityError `ERR_CA_RESPONSE_INVALID`.
+   */
+  cut(elements: readonly Buffer[]): { chainPem: Buffer; bundlePem: Buffer } {
+    const chain = elements.slice(0, -1);
+    const bundle = elements.at(-1);
+    if (bundle === undefined || chain.length === 0) {
+      throw invalid(`got ${elements.length} elements, expected at least 2: the leaf first, the trust bundle last`);
+    }
+    checkSizes(chain, bundle);
+    return {
+      chainPem: Buffer.concat(chain.flatMap((element, index) => certificatesOf(element, index, MAX_ELEMENTS))),
+      bundlePem: this.bundleOf(bundle, chain.length),
+    };
   }
-  return lastBundle.pem;
+
+  /**
+   * A CA answers with one and the same bundle, as a rule: it is cut once, and is the same memory for all, so that it travels to
+   * a thread once for all answers of a batch. Nobody changes it.
+   */
+  private bundleOf(element: Buffer, index: number): Buffer {
+    if (this.lastBundle === undefined || !element.equals(this.lastBundle.element)) {
+      const pem = Buffer.concat(certificatesOf(element, index, MAX_ROOTS));
+      this.lastBundle = { element: Buffer.from(element), pem };
+    }
+    return this.lastBundle.pem;
+  }
 }
 
 function checkSizes(chain: readonly Buffer[], bundle: Buffer): void {
@@ -64,16 +69,12 @@ function checkSizes(chain: readonly Buffer[], bundle: Buffer): void {
 }
 
 function certificatesOf(element: Buffer, index: number, maxBlocks: number): Buffer[] {
-  return readCertificates(element, {
+  return cutCertificates(element, {
     what: `CA answer: element ${index + 1}`,
     code: 'ERR_CA_RESPONSE_INVALID',
     maxBytes: MAX_BUNDLE_CHARS,
     maxBlocks,
   });
-}
-
-function joined(certificates: readonly Buffer[]): Buffer {
-  return Buffer.concat(certificates.map((der) => encodePem('CERTIFICATE', der)));
 }
 
 function invalid(message: string): IdentityError {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { IdentityError, wrapError } from '../errors/index.js';
 import { CallFailure } from '../rpc/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
-import { cutAnswer, MAX_ANSWER_BYTES } from './answer-form.js';
+import { AnswerForm, MAX_ANSWER_BYTES } from './answer-form.js';
 import { backOffMs, MAX_ATTEMPTS } from './back-off.js';
 import { CREATE_CERTIFICATE, decodeCertificateResponse, encodeCertificateRequest } from './ca-codec.js';
 import { CaConnection, type CaConnectionOptions, type Lease } from './ca-connection.js';
@@ -79,9 +79,10 @@ export function createCaClient(options: CaClientOptions): CaClient {
     );
   }
   const connection = new CaConnection(options);
+  const shared = { connection, answerForm: new AnswerForm() };
   const closing = new AbortController();
   return {
-    issue: (request) => new CaCall(connection, options, request, closing.signal).issue(),
+    issue: (request) => new CaCall(shared, options, request, closing.signal).issue(),
     onConnectionLost: (listener) => connection.onLost(listener),
     close() {
       closing.abort();
@@ -93,7 +94,7 @@ export function createCaClient(options: CaClientOptions): CaClient {
 /** One request for a certificate, with all its attempts. */
 class CaCall {
   constructor(
-    private readonly connection: CaConnection,
+    private readonly shared: { readonly connection: CaConnection; readonly answerForm: AnswerForm },
     private readonly options: CaClientOptions,
     private readonly request: CaRequest,
     private readonly closing: AbortSignal,
@@ -121,15 +122,16 @@ class CaCall {
   /** One call on the shared connection. Resolves with a failure when the CA or the way to it failed; rejects for all else. */
   private async attempt(deadlineMs: number): Promise<CaAnswer | CaFailure> {
     const { csrPem, ttlMs, token, signal } = this.request;
+    const { connection, answerForm } = this.shared;
     this.throwIfCancelled();
     const metadata = { authorization: bearer(await token.read()), clusterid: this.options.clusterId };
-    const lease = await this.connection.lease();
+    const lease = await connection.lease();
     let isBroken = false;
     try {
       this.throwIfCancelled();
       const bytes = encodeCertificateRequest(csrPem, ttlMs);
       const call = { metadata, deadlineMs, signal, maxAnswerBytes: MAX_ANSWER_BYTES };
-      return cutAnswer(decodeCertificateResponse(await lease.connection.unary(CREATE_CERTIFICATE, bytes, call)));
+      return answerForm.cut(decodeCertificateResponse(await lease.connection.unary(CREATE_CERTIFICATE, bytes, call)));
     } catch (error) {
       this.throwIfCancelled();
       isBroken = true;
@@ -138,7 +140,7 @@ class CaCall {
       isBroken = await this.isBroken(failure, lease);
       return failure;
     } finally {
-      this.connection.release(lease, isBroken);
+      connection.release(lease, isBroken);
     }
   }
 
@@ -147,7 +149,7 @@ class CaCall {
       case 'good':
         return false;
       case 'good-with-this-root':
-        return this.connection.hasRootChanged(lease);
+        return this.shared.connection.hasRootChanged(lease);
       case 'broken':
         return true;
       default:

@@ -12,7 +12,7 @@ export { IssuerPool } from './issuer-pool.js';
 export { KEY_USAGE } from './known-values.js';
 export { Link } from './link.js';
 export { type NoPath, type PathResult, PathSearch, shownIssuers } from './path-search.js';
-export { type PemBlock, type PemWanted, readCertificates, readPem } from './pem-reader.js';
+export { cutCertificates, type PemBlock, type PemWanted, readCertificates, readPem } from './pem-reader.js';
 export { encodePem, type PemLabel, type PrivateKeyLabel, pemLength, writePem } from './pem-writer.js';
 export { readPrivateKey } from './private-key.js';
 export { isoTime, type Problem } from './problem.js';

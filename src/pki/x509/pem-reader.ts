@@ -1,7 +1,7 @@
 import { type ErrorCode, IdentityError } from '../../errors/index.js';
 import { decodeBase64 } from './base64.js';
 import { whyNoBlock, whyUndecodable, whyUnended } from './pem-diagnosis.js';
-import { scanPem } from './pem-scan.js';
+import { type PemSpan, scanPem } from './pem-scan.js';
 
 /** One block of a PEM text. */
 export interface PemBlock {
@@ -34,21 +34,28 @@ const CERTIFICATE_LABELS = ['CERTIFICATE', 'X509 CERTIFICATE'];
  *   decode. The message names what stands there instead: DER, UTF-16, other blocks, an encrypted key.
  */
 export function readPem(pem: Buffer, wanted: PemWanted): PemBlock[] {
+  return wantedBlocks(pem, wanted, ({ label, body }, refuse) => {
+    return { label, der: decodeBase64(body) ?? refuse(...whyUndecodable(label, body)) };
+  });
+}
+
+type Refuse = (got: string, expected: string) => never;
+
+function wantedBlocks<T>(pem: Buffer, wanted: PemWanted, read: (span: PemSpan, refuse: Refuse) => T): T[] {
   const { what, code, maxBytes, maxBlocks, labels } = wanted;
-  const refuse = (got: string, expected: string): never => {
+  const refuse: Refuse = (got, expected) => {
     throw new IdentityError(code, `${what}: got ${got}, expected ${expected}`);
   };
   if (pem.length > maxBytes) refuse(`${pem.length} bytes`, `at most ${maxBytes}`);
-  const blocks: PemBlock[] = [];
+  const blocks: T[] = [];
   const passedOver = new Set<string>();
-  const broken = scanPem(pem, ({ label, body }) => {
-    if (labels !== undefined && !labels.includes(label)) {
-      if (passedOver.size < MAX_NAMED_LABELS) passedOver.add(label);
+  const broken = scanPem(pem, (span) => {
+    if (labels !== undefined && !labels.includes(span.label)) {
+      if (passedOver.size < MAX_NAMED_LABELS) passedOver.add(span.label);
       return;
     }
     if (blocks.length === maxBlocks) refuse('more blocks', `at most ${maxBlocks}`);
-    const der = decodeBase64(body) ?? refuse(...whyUndecodable(label, body));
-    blocks.push({ label, der });
+    blocks.push(read(span, refuse));
   });
   if (broken !== undefined) refuse(...whyUnended(broken.unended));
   if (blocks.length === 0) refuse(...whyNoBlock(pem, labels, [...passedOver]));
@@ -61,4 +68,16 @@ const MAX_NAMED_LABELS = 4;
 /** The DER of the certificates in a PEM text, in their order; keys and whatever else stands there is passed over. @throws as {@link readPem} */
 export function readCertificates(pem: Buffer, limits: Omit<PemWanted, 'labels'>): Buffer[] {
   return readPem(pem, { ...limits, labels: CERTIFICATE_LABELS }).map(({ der }) => der);
+}
+
+const BEGIN_CERTIFICATE = Buffer.from('-----BEGIN CERTIFICATE-----\n', 'latin1');
+const END_CERTIFICATE = Buffer.from('-----END CERTIFICATE-----\n', 'latin1');
+
+/**
+ * The certificates of a PEM text as parts of a PEM text with nothing else, to be joined: for a reader that decodes them, as
+ * what stands inside the blocks is taken over undecoded. @throws as {@link readPem}, but for a block that does not decode.
+ */
+export function cutCertificates(pem: Buffer, limits: Omit<PemWanted, 'labels'>): Buffer[] {
+  const wanted = { ...limits, labels: CERTIFICATE_LABELS };
+  return wantedBlocks(pem, wanted, ({ body }) => [BEGIN_CERTIFICATE, body, END_CERTIFICATE]).flat();
 }
