@@ -73,6 +73,8 @@ class Branch<C> extends Map<Key, C> {
 
   /** It has had its turn: it goes behind the others, or away. */
   served(key: Key, isEmpty: boolean): void {
+    // Alone it is behind all others already.
+    if (!isEmpty && this.size === 1) return;
     const child = this.get(key);
     this.delete(key);
     if (child !== undefined && !isEmpty) this.set(key, child);

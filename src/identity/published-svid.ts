@@ -79,9 +79,9 @@ export class PublishedSvid {
   publish(next: NewSvid): void {
     const nowMs = this.options.now();
     const heldLeafEndMs = this.#held?.notAfterMs ?? 0;
-    const { content, hasNewRoots, lacksRoot } = this.bundle.take(next.sealed, { nowMs, heldLeafEndMs });
+    const { content, hasChanged, hasNewRoots, lacksRoot } = this.bundle.take(next.sealed, { nowMs, heldLeafEndMs });
     if (lacksRoot) this.warnOfBundle('the trust bundle has no self-signed root', content);
-    this.planRootEnd();
+    if (hasChanged) this.planRootEnd();
     const isAhead = next.sealed.notBeforeMs > nowMs;
     if (isAhead) this.warnOfSkew(next.sealed, nowMs);
     const isWaiting = this.staged !== undefined;

@@ -6,6 +6,8 @@ import type { SecretContent } from './secret-content.js';
 /** What an answer of the CA makes of the served bundle. */
 export interface BundleStep {
   readonly content: SecretContent;
+  /** The CA has named other roots than in its last answer, or for the first time. */
+  readonly hasChanged: boolean;
   /** Peers may have leaves of a root that whoever holds the former bundle does not know. */
   readonly hasNewRoots: boolean;
   /** A new bundle in which no certificate signs itself: only verifiers that take an intermediate as trust anchor accept it. */
@@ -44,7 +46,7 @@ export class ServedBundle {
     const answer = this.contents.of(bundleBody);
     const previous = this.issued;
     if (this.served !== undefined && previous?.version === answer.version) {
-      return { content: this.served, hasNewRoots: false, lacksRoot: false };
+      return { content: this.served, hasChanged: false, hasNewRoots: false, lacksRoot: false };
     }
     const { roots: issued, isFirst } = this.contents.rootsOf(answer);
     const lacksRoot = isFirst && !issued.some((root) => root.checkIssued(root));
@@ -53,13 +55,13 @@ export class ServedBundle {
     if (previous === undefined || this.served === undefined) {
       this.roots = { issued, retired: [] };
       this.served = answer;
-      return { content: answer, hasNewRoots: false, lacksRoot };
+      return { content: answer, hasChanged: true, hasNewRoots: false, lacksRoot };
     }
     const before = fingerprints(this.roots);
     const lastLeafEndMs = Math.max(notAfterMs, heldLeafEndMs);
     this.roots = afterAnswer(this.roots, { issued, nowMs, lastLeafEndMs });
     const hasNewRoots = this.roots.issued.some(({ fingerprint256 }) => !before.has(fingerprint256));
-    return { content: this.serve(before), hasNewRoots, lacksRoot };
+    return { content: this.serve(before), hasChanged: true, hasNewRoots, lacksRoot };
   }
 
   /** Leaves out the roots whose time has come; the content, when that has changed it. */

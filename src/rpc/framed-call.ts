@@ -394,6 +394,9 @@ function trailersOf({ code, details }: StatusText): [name: string, value: string
 
 function bytesOf(fields: RequestHead['fields']): number {
   let bytes = 0;
-  for (const [name, value] of fields) bytes += name.length + value.length + FIELD_OVERHEAD_BYTES;
+  for (let index = 0; index < fields.length; index += 1) {
+    const field = fields[index];
+    if (field !== undefined) bytes += field[0].length + field[1].length + FIELD_OVERHEAD_BYTES;
+  }
   return bytes;
 }

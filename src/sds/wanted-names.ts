@@ -12,7 +12,10 @@ export function wantsAny({ names: wanted }: Subscription, names: readonly string
 
 /** Whether both lists have the same names in the same order. */
 export function areEqual(names: readonly string[], others: readonly string[]): boolean {
-  return names.length === others.length && names.every((name, index) => name === others[index]);
+  if (names.length !== others.length) return false;
+  // Asked for each ACK: without a closure.
+  for (let index = 0; index < names.length; index += 1) if (names[index] !== others[index]) return false;
+  return true;
 }
 
 /** SotW: `names` are all that is wanted. */

@@ -47,7 +47,7 @@ function setUp(t: Test) {
     const { validationContext } = Secret.decode(published.held?.bundle.body ?? Buffer.alloc(0));
     return String(validationContext?.trustedCa?.inlineBytes);
   };
-  return { clock, logger, published, changes, publish, served };
+  return { clock, timers, logger, published, changes, publish, served };
 }
 
 t.test('a root that expires while it is served is left out at that moment, and streams are told', async (t) => {
@@ -60,6 +60,24 @@ t.test('a root that expires while it is served is left out at that moment, and s
   t.equal(served(), pemOf(later));
   t.same(changes.at(-1), { certificate: false, bundle: true });
   t.equal(logger.of('trust bundle changed').length, 1);
+});
+
+t.test('an answer with the same roots plans nothing, one with others does', async (t) => {
+  const { timers, publish } = setUp(t);
+  const planned: number[] = [];
+  const { schedule } = timers;
+  timers.schedule = (dueAtMs, call) => {
+    planned.push(dueAtMs);
+    return schedule.call(timers, dueAtMs, call);
+  };
+  for (const serial of ['1', '2', '3']) publish(pemOf(soon, later), serial);
+  t.same(planned, [NOW_MS + HOUR_MS + 1]);
+  publish(pemOf(later), '4');
+  t.same(
+    planned,
+    [NOW_MS + HOUR_MS + 1, NOW_MS + HOUR_MS + 1],
+    'the root that the CA has dropped goes at the same moment',
+  );
 });
 
 t.test('an answer that still has, or no longer has, what has expired changes nothing more', async (t) => {

@@ -43,6 +43,11 @@ t.test('what is beyond the bounds is not parsed', async (t) => {
   }
 });
 
+t.test('a short text with more brackets than levels is parsed when they do not stand within each other', async (t) => {
+  for (const text of ['[[],[],[]]', '"{{{{{"', '[{},[]]']) t.strictSame(parse(text), JSON.parse(text), text);
+  for (const text of ['[{"":[{"":{', '[[[[[']) t.throws(() => parse(text), RangeError, text);
+});
+
 t.test('a megabyte of brackets is refused at its fifth, as long as it may be', async (t) => {
   let looks = 0;
   const bytes = new Proxy(Buffer.alloc(1_000_000, '['), {

@@ -58,6 +58,8 @@ export class PeerLedger {
   /** By number. */
   private readonly accounts = new Map<number, ConnectionAccount>();
   readonly pots: Readonly<Record<PotName, CallPot>>;
+  /** All but that of the service. */
+  private readonly smallPots: readonly CallPot[];
   private readonly peers = new Map<string | number, PeerAccount>();
   private readonly limits: ByteLimits;
   private readonly now: () => number;
@@ -73,6 +75,7 @@ export class PeerLedger {
     this.onDrop = onDrop;
     const small = { health: new CallPot(HEALTH), reflection: new CallPot(REFLECTION), other: new CallPot(OTHER) };
     this.pots = { service: new CallPot(service), ...small };
+    this.smallPots = Object.values(small);
   }
 
   /** Of all connections. */
@@ -137,9 +140,9 @@ export class PeerLedger {
   prove(account: ConnectionAccount): void {
     if (account.isProven || !this.accounts.has(account.number)) return;
     const { peer } = account;
-    const { service, ...small } = this.pots;
+    const { service } = this.pots;
     let rest = account.calls;
-    for (const pot of Object.values(small)) {
+    for (const pot of this.smallPots) {
       const count = pot.countOf(account);
       pot.proven(count);
       rest -= count;
@@ -180,6 +183,8 @@ export class PeerLedger {
   change(account: ConnectionAccount, bytes: number): boolean {
     const { peer, isProven, isClosed } = account;
     if (isClosed) return bytes <= 0;
+    // Also for -0: with it V8 would keep the sums as doubles, and make an object of each number that is read.
+    if (bytes === 0) return true;
     account.bytes += bytes;
     peer.bytes += bytes;
     this.bytes += bytes;
