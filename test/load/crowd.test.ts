@@ -88,7 +88,7 @@ t.test('with 5 000 Envoys of two streams each', { skip }, async (t) => {
   // Without one that began while Envoys were still coming.
   const whole = report.rotations.filter(({ reached, streams }) => reached === ENVOYS && streams === ENVOYS);
 
-  await t.test('rows 58 and 66: a push to all of them takes no turn that a PING would wait for long', async (t) => {
+  await t.test('rows 58, 66: a push to all of them takes no turn that a PING would wait for long', async (t) => {
     t.equal(figures.length, ROTATIONS);
     t.ok(whole.length > ROTATIONS, `${whole.length} pushes of a secret to all`);
     const cpuMs = figures.map(({ burstCpuMs }) => burstCpuMs);
