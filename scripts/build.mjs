@@ -182,13 +182,14 @@ function bundleOf(name, plugins) {
     // A script of node:vm knows `require` alone.
     supported: { 'dynamic-import': false },
     // Files that a module names beside itself are those of the threads.
-    define: { ...common.define, 'import.meta.url': '$threads' },
+    define: { ...common.define, 'import.meta.url': '$threads.url' },
     banner: {
       // As globals, `Buffer` and `process` are asked for by a call of Node's each time.
       js:
         "const{Buffer}=require('node:buffer'),process=require('node:process')," +
         "$directory=require('node:path').join(__dirname,'threads')," +
-        "$threads=require('node:url').pathToFileURL($directory+'/').href;",
+        // Only what starts a thread asks for it.
+        "$threads={get url(){return require('node:url').pathToFileURL($directory+'/').href}};",
     },
   });
 }

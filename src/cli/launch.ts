@@ -5,7 +5,6 @@
 // First: see there.
 import './debug-signal.js';
 import { readFileSync } from 'node:fs';
-import Module, { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { setV8Flags } from './v8-flags.js';
@@ -13,12 +12,16 @@ import { setV8Flags } from './v8-flags.js';
 /** The agent, and the health check of probes, have bundles of their own: the less text there is, the sooner it is read. */
 const name = ['agent', 'health'].find((command) => command === process.argv[2]) ?? 'commands';
 const filename = join(__dirname, `${name}.js`);
+/** Those of `node:module`, which a health check has no other use for. The code cache is one of this very text. */
+const WRAPPER_HEAD = '(function (exports, require, module, __filename, __dirname) { ';
+const WRAPPER_TAIL = '\n});';
 // Bundles are ASCII, which costs half the memory when it is read as such.
-const script = new Script(Module.wrap(bundle()), { filename, ...cache() });
+const script = new Script(`${WRAPPER_HEAD}${bundle()}${WRAPPER_TAIL}`, { filename, ...cache() });
 // A health check is over before V8 optimises anything.
 if (name !== 'health') setV8Flags(process.argv[2]);
 const module = { exports: {} };
-script.runInThisContext()(module.exports, createRequire(filename), module, filename, __dirname);
+// The bundle lies beside this file: our own `require` finds for it what it would find itself.
+script.runInThisContext()(module.exports, require, module, filename, __dirname);
 
 function bundle(): string {
   try {
