@@ -1,6 +1,8 @@
+import { monotonicMs } from './monotonic-clock.js';
+
 /** What has a deadline. */
 export interface Expiring {
-  /** On the clock of `performance.now()`, which does not jump. */
+  /** On the clock of {@link monotonicMs}. */
   readonly endsAtMs: number;
   /** It is past. */
   expire(): void;
@@ -33,14 +35,14 @@ export class CallDeadlines {
   private arm(atMs: number): void {
     clearTimeout(this.timer);
     this.armedForMs = atMs;
-    const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(atMs - performance.now())));
+    const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(atMs - monotonicMs())));
     this.timer = setTimeout(fire, delayMs, this).unref();
   }
 
   /** For the timer. */
   fire(): void {
     this.armedForMs = Number.POSITIVE_INFINITY;
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const call of this.calls) {
       if (call.endsAtMs <= nowMs) call.expire();

@@ -10,6 +10,7 @@ import {
 import type { Expiring } from './call-deadlines.js';
 import type { ConnectionAccount } from './ledger/accounts.js';
 import type { CallPot, CountedCall } from './ledger/call-pot.js';
+import { monotonicMs } from './monotonic-clock.js';
 import type { StatusText } from './status.js';
 import { status } from './status-code.js';
 
@@ -164,7 +165,7 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring, CountedCal
   private isOver = false;
   /** The stream is no more. */
   private isClosed = false;
-  /** On the clock of `performance.now()`. */
+  /** On the clock of {@link monotonicMs}. */
   endsAtMs = Number.POSITIVE_INFINITY;
 
   constructor(stream: ServerStream, { account, pot, fields }: CallPlace, book: CallBook) {
@@ -253,7 +254,7 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring, CountedCal
 
   /** Ends the call when the caller's own deadline has passed, for the caller may be unable to tell. */
   endAfter(milliseconds: number): void {
-    this.endsAtMs = performance.now() + milliseconds;
+    this.endsAtMs = monotonicMs() + milliseconds;
     this.book.limited(this);
   }
 

@@ -19,6 +19,7 @@ import { type FramedCall, Http2Call } from './framed-call.js';
 import type { ConnectionAccount } from './ledger/accounts.js';
 import type { PotLimits } from './ledger/call-pot.js';
 import { PeerLedger, type PotName } from './ledger/peer-ledger.js';
+import { monotonicMs } from './monotonic-clock.js';
 import { PlainRequest } from './plain-request.js';
 import { httpRefusal, timeoutOf, wantedFields } from './request-kind.js';
 import { ServerCalls } from './server-calls.js';
@@ -129,7 +130,7 @@ class Http2FramedServer implements FramedServer {
     this.options = options;
     const { maxConcurrentStreams, maxConnections = Number.POSITIVE_INFINITY, allowedUids, onHttp1, logger } = options;
     const { maxReceiveBytes, calls = { max: Number.POSITIVE_INFINITY } } = options;
-    const { metrics = new MetricRegistry(), now = () => performance.now() } = options;
+    const { metrics = new MetricRegistry(), now = monotonicMs } = options;
     this.now = now;
     this.limits = new ConnectionLimits({ maxConnections, allowedUids, now });
     const { connectionMetrics: counters = SDS_CONNECTIONS } = options;

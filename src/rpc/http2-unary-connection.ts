@@ -7,6 +7,7 @@ import type { UnaryOptions } from './channel.js';
 import { DialledWire } from './dial/dialled-wire.js';
 import type { DialEvents, DialFailure, Dialling } from './dial/dialling.js';
 import { Keepalive } from './keepalive.js';
+import { monotonicMs } from './monotonic-clock.js';
 import { status } from './status-code.js';
 import { type CallHost, requestHead, UnaryCall } from './unary-call.js';
 
@@ -60,7 +61,7 @@ export class Http2UnaryConnection implements UnaryConnection, CallHost {
     this.http2 = new ClientConnection({
       wire: this.wire,
       onEnd: (reason) => this.lose(reason === '' ? 'connection closed' : `connection lost: ${reason}`),
-      now: () => performance.now(),
+      now: monotonicMs,
     });
     this.keepalive = new Keepalive({
       ping: (onPong) => this.http2.ping(onPong),

@@ -9,6 +9,7 @@ import type { Expiring } from './call-deadlines.js';
 import { CallFailure } from './call-failure.js';
 import type { UnaryOptions } from './channel.js';
 import { framed } from './framed-call.js';
+import { monotonicMs } from './monotonic-clock.js';
 import { status } from './status-code.js';
 import { UnaryAnswer } from './unary-answer.js';
 
@@ -54,7 +55,7 @@ export class UnaryCall implements ClientRequest, Expiring {
     this.metadata = request.metadata;
     this.content = framed(request.message);
     this.received = new UnaryAnswer(request.maxAnswerBytes);
-    this.endsAtMs = performance.now() + request.deadlineMs - Date.now();
+    this.endsAtMs = monotonicMs() + request.deadlineMs - Date.now();
     this.answer = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -85,7 +86,7 @@ export class UnaryCall implements ClientRequest, Expiring {
 
   block(): Buffer {
     const { metadata = {} } = this;
-    const fields: HeaderField[] = [['grpc-timeout', timeoutText(this.endsAtMs - performance.now())]];
+    const fields: HeaderField[] = [['grpc-timeout', timeoutText(this.endsAtMs - monotonicMs())]];
     for (const name in metadata) fields.push([name, metadata[name] ?? '']);
     return encodeHeaderBlock(fields, this.requestHead);
   }

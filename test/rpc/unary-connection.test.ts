@@ -123,7 +123,10 @@ t.test("a server's status is the failure, with its text", async (t) => {
 t.test('a call ends by its signal and by its deadline, and the server learns of it', async (t) => {
   let cancelled = 0;
   let onCancelled = (): void => {};
+  let onCall = (): void => {};
+  const begun = new Promise<void>((resolve) => (onCall = resolve));
   const { port } = await serve(t, (call) => {
+    onCall();
     call.once('cancelled', () => {
       cancelled += 1;
       onCancelled();
@@ -132,6 +135,8 @@ t.test('a call ends by its signal and by its deadline, and the server learns of 
   const connection = open(t, port);
   const stop = new AbortController();
   const stopped = failureOf(connection.unary(ECHO, Buffer.alloc(1), { deadlineMs: soon(), signal: stop.signal }));
+  // A call whose deadline passes before the connection is there never comes to the server.
+  await begun;
   const late = failureOf(connection.unary(ECHO, Buffer.alloc(1), { deadlineMs: Date.now() + 50 }));
   t.match(await late, { code: status.DEADLINE_EXCEEDED });
   stop.abort();
