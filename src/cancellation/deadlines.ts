@@ -14,6 +14,15 @@ const elapsedTime: DeadlineClock = {
   },
 };
 
+/** Elapsed time, by timers that do not keep the process alive. */
+export const unreferencedTime: DeadlineClock = {
+  now: () => performance.now(),
+  after(delayMs, fire) {
+    const timer = setTimeout(fire, delayMs).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
 /**
  * One time limit for any number of things, on one timer: as all have the same limit, the first that came is the first
  * that is late. While there is none, there is no timer.

@@ -1,7 +1,7 @@
 import type { EndSignal } from '../cancellation/index.js';
 import { IdentityError } from '../errors/index.js';
 import type { HotPath } from '../hotpath/index.js';
-import { Field, type Logger, type RateLimitedLogger } from '../telemetry/index.js';
+import { Field, type RateLimitedLogger, type RepeatedEvent } from '../telemetry/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 import type { CertificateRequest } from './certificate-codec.js';
 import { decideValidity, MIN_TTL_MS, type TtlLimits } from './issuing-policy.js';
@@ -15,10 +15,16 @@ export interface IssuanceOptions {
   readonly ttlLimits: TtlLimits;
   /** A leaf ends with the token that it was issued for, at the latest. Istio has it otherwise, and so have we if left out. */
   readonly bindsToToken?: boolean;
-  readonly logger: Logger;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
+
+/** One identity may ask for certificates as fast as it likes. */
+const ISSUED: RepeatedEvent = {
+  message: 'certificate issued',
+  summary: 'certificates issued',
+  subject: Field.spiffeId,
+};
 
 /** Who asks, as far as the log is concerned. */
 export interface CallerTrace {
@@ -28,7 +34,7 @@ export interface CallerTrace {
 
 export interface Caller extends CallerTrace {
   /** For what it can cause at will. */
-  readonly log: Pick<RateLimitedLogger, 'warn'>;
+  readonly log: Pick<RateLimitedLogger, 'warn' | 'repeated'>;
   /** Aborted when it has gone, or has been refused: what nobody waits for is not signed. */
   readonly signal: EndSignal;
 }
@@ -45,7 +51,7 @@ export async function issueLeaf(
   request: CertificateRequest,
   caller: Caller,
 ): Promise<Buffer> {
-  const { authority, hotPath, ttlLimits, now, logger } = options;
+  const { authority, hotPath, ttlLimits, now } = options;
   const nowMs = now();
   const validity = decideValidity(request.validitySeconds, ttlLimits, endMs(options, workload, nowMs), nowMs);
   const spiffeId = workload.spiffeId.toString();
@@ -64,7 +70,7 @@ export async function issueLeaf(
     const fields = { ...trace, [Field.csrIdentity]: requestedUri };
     caller.log.warn('csr asks for another identity than its token has', fields, `csr of ${spiffeId}`);
   }
-  logger.info('certificate issued', {
+  caller.log.repeated(ISSUED, {
     ...trace,
     [Field.notAfter]: new Date(validity.notAfterMs).toISOString(),
     [Field.ttlMs]: validity.ttlMs,

@@ -1,7 +1,7 @@
-import { Deadlines, LightAbort } from '../cancellation/index.js';
+import { type DeadlineClock, Deadlines, LightAbort } from '../cancellation/index.js';
 import { type ErrorCode, errorCodeOf, IdentityError } from '../errors/index.js';
 import { addUnaryMethod, type FramedServer, type ServedCall } from '../rpc/index.js';
-import { Field, type Gauge, Metric, MetricRegistry, RateLimitedLogger } from '../telemetry/index.js';
+import { Field, type Gauge, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../telemetry/index.js';
 import { bearerToken, CALLER_METADATA, clusterId } from './caller-metadata.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
 import { type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
@@ -9,11 +9,20 @@ import { IssuingShares, type Place } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
 
 export interface CertificateServiceOptions extends IssuanceOptions {
+  readonly logger: Logger;
   /** More calls at once are refused before anything is computed for them; a connection and an identity have shares of it. */
   readonly maxInFlight?: number;
   /** For one call. Istio's agents set no deadline, so the server must. (reference: Istio 3.2, 6) */
   readonly requestTimeoutMs?: number;
   readonly metrics?: MetricRegistry;
+  /** For the lines that sum up what an identity got; elapsed time by default. */
+  readonly logClock?: DeadlineClock;
+}
+
+/** {@link addCertificateMethod} has opened it; who called that closes it, when the server has ended its calls. */
+export interface CertificateMethod {
+  /** Writes the sums of certificates that the log still lacks. */
+  close(): void;
 }
 
 /** At 3 000 certificates per second they wait less than 0.1 s; agents come back by themselves, with jitter. */
@@ -40,11 +49,12 @@ const CREATE_CERTIFICATE = '/istio.v1.auth.IstioCertificateService/CreateCertifi
 export function addCertificateMethod(
   server: Pick<FramedServer, 'addMethod'>,
   options: CertificateServiceOptions,
-): void {
+): CertificateMethod {
   const service = new CertificateService(options);
   addUnaryMethod(server, CREATE_CERTIFICATE, (bytes, call) => service.answer(bytes, call), {
     metadata: CALLER_METADATA,
   });
+  return service;
 }
 
 /** A call that has no answer yet. */
@@ -60,7 +70,7 @@ class PendingCall {
   ) {}
 }
 
-class CertificateService {
+class CertificateService implements CertificateMethod {
   private readonly metrics: MetricRegistry;
   private readonly inFlight: Gauge;
   private readonly deadlines: Deadlines<PendingCall>;
@@ -71,7 +81,7 @@ class CertificateService {
     this.metrics = options.metrics ?? new MetricRegistry();
     this.inFlight = this.metrics.gauge(Metric.certificateRequestsInFlight);
     this.shares = new IssuingShares(options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT);
-    this.log = new RateLimitedLogger(options.logger, options.now);
+    this.log = new RateLimitedLogger(options.logger, options.now, options.logClock);
     const timeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.deadlines = new Deadlines(timeoutMs, (late) => {
       for (const pending of late) this.giveUp(pending, tooLate(timeoutMs));
@@ -88,6 +98,10 @@ class CertificateService {
     call.onGone(() => this.giveUp(pending, callerHasGone()));
     call.charge(0, TOKEN_WORK);
     void this.serve(bytes, pending);
+  }
+
+  close(): void {
+    this.log.close();
   }
 
   /** Never rejects. */

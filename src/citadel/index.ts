@@ -6,7 +6,7 @@ export type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 export { writeWhole } from './authority-directory.js';
 export { MAX_CERTIFICATE_REQUEST_BYTES } from './certificate-codec.js';
 export type { IssuanceOptions } from './certificate-issuance.js';
-export { addCertificateMethod, type CertificateServiceOptions } from './certificate-service.js';
+export { addCertificateMethod, type CertificateMethod, type CertificateServiceOptions } from './certificate-service.js';
 export { DEFAULT_TTL_LIMITS, type TtlLimits } from './issuing-policy.js';
 export { createJwksAuthenticator, type JwksAuthenticatorOptions } from './jwks-authenticator.js';
 export { DEFAULT_SERVER_NAMES } from './server-names.js';

@@ -14,6 +14,8 @@ export const Field = {
   detail: 'detail',
   durationMs: 'duration_ms',
   error: 'error',
+  firstSerial: 'first_serial',
+  lastSerial: 'last_serial',
   mode: 'mode',
   nextAttemptMs: 'next_attempt_ms',
   nodeId: 'node_id',

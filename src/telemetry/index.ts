@@ -18,3 +18,4 @@ export {
 export { PROMETHEUS_CONTENT_TYPE, prometheusText } from './prometheus-text.js';
 export { RateLimitedLogger } from './rate-limited-logger.js';
 export { redact } from './redact.js';
+export type { RepeatedEvent } from './summed-lines.js';

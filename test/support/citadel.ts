@@ -11,7 +11,7 @@ import {
   openSigningAuthority,
 } from '../../src/citadel/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
-import { createFramedServer, listenTls, wiresOf } from '../../src/rpc/index.js';
+import { createFramedServer, type FramedServerOptions, listenTls, wiresOf } from '../../src/rpc/index.js';
 import { TrustDomain } from '../../src/spiffe/index.js';
 import { CitadelCaller } from './citadel-caller.js';
 import { RecordingLogger } from './recording-logger.js';
@@ -36,11 +36,13 @@ export interface TestCitadel {
 interface Options extends Partial<Omit<CertificateServiceOptions, 'logger'>> {
   /** Holds the authority; else it is fresh and in memory. */
   readonly directory?: string;
+  /** Of the server below it: its limits, its clock. */
+  readonly server?: Partial<FramedServerOptions>;
 }
 
 /** A Citadel as `app` builds it, on a real TLS port, with what a test puts in place of a part; closed after the test. */
 export async function startCitadel(t: Test, hotPath: HotPath, options: Options = {}): Promise<TestCitadel> {
-  const { directory, ...replaced } = options;
+  const { directory, server: serverOptions, ...replaced } = options;
   const logger = new RecordingLogger();
   const issuer = new TokenIssuer();
   const jwksFile = join(shortDir(t), 'jwks.json');
@@ -55,8 +57,8 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   const serving = await createServingCertificate({ ...common, hotPath, authority, random: Math.random });
   t.teardown(() => serving.close());
   const limits = { maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES, maxConcurrentStreams: 1000 };
-  const server = createFramedServer({ logger, ...limits });
-  addCertificateMethod(server, {
+  const server = createFramedServer({ logger, ...limits, ...serverOptions });
+  const certificates = addCertificateMethod(server, {
     ...{ authenticator, hotPath, authority, ttlLimits: DEFAULT_TTL_LIMITS, logger, now: Date.now },
     ...replaced,
   });
@@ -68,6 +70,7 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   const close = async (): Promise<void> => {
     await listener.close();
     await server.close(0);
+    certificates.close();
   };
   t.teardown(close);
   const rootPem = authority.bundle.toPem();

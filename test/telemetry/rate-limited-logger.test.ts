@@ -1,5 +1,6 @@
 import t from 'tap';
 import { RateLimitedLogger } from '../../src/telemetry/index.js';
+import { FakeClock } from '../support/fake-clock.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 
 function open() {
@@ -49,4 +50,72 @@ t.test('a clock that is set back silences nobody', async (t) => {
   clock.nowMs -= 500_000;
   log.warn('bad', {});
   t.equal(logger.of('bad').length, 2);
+});
+
+const ISSUED = { message: 'certificate issued', summary: 'certificates issued', subject: 'spiffe_id' } as const;
+
+function openRepeated() {
+  const logger = new RecordingLogger();
+  const clock = new FakeClock();
+  const log = new RateLimitedLogger(logger, clock.now, clock);
+  const issue = (subject: string, serial: number) =>
+    log.repeated(ISSUED, { spiffe_id: subject, serial: String(serial), connection: 7 });
+  const sums = () => logger.of('certificates issued').map(({ level, fields }) => ({ level, ...fields }));
+  return { logger, clock, log, issue, sums };
+}
+
+t.test('what one does again and again is 20 lines a minute, and one that sums up the others', async (t) => {
+  const { logger, clock, issue, sums } = openRepeated();
+  for (let serial = 1; serial <= 1000; serial += 1) issue('a', serial);
+  issue('b', 5000);
+  t.strictSame(sums(), []);
+  clock.advance(59_000);
+  t.strictSame(sums(), [], 'not before the minute is over');
+  clock.advance(1000);
+  t.strictSame(sums(), [{ level: 'info', spiffe_id: 'a', count: 980, first_serial: '21', last_serial: '1000' }]);
+  const lines = logger.of('certificate issued');
+  const whole = lines.filter(({ level }) => level === 'info').map(({ fields }) => fields.serial);
+  t.strictSame(whole, [...Array.from({ length: 20 }, (_, index) => String(index + 1)), '5000']);
+  const others = lines.filter(({ level }) => level === 'debug');
+  t.equal(others.length, 980, 'each of the others is a line for debug');
+  t.strictSame(others[0]?.fields, { spiffe_id: 'a', serial: '21', connection: 7 }, 'with all of its fields');
+});
+
+t.test('who has been summed up has whole lines again in the next minute, and nothing is counted twice', async (t) => {
+  const { logger, clock, issue, sums } = openRepeated();
+  for (let serial = 1; serial <= 30; serial += 1) issue('a', serial);
+  clock.advance(60_000);
+  for (let serial = 31; serial <= 61; serial += 1) issue('a', serial);
+  clock.advance(60_000);
+  t.strictSame(
+    sums().map(({ count, first_serial, last_serial }) => [count, first_serial, last_serial]),
+    [
+      [10, '21', '30'],
+      [11, '51', '61'],
+    ],
+  );
+  t.equal(logger.of('certificate issued').filter(({ level }) => level === 'info').length, 40);
+  clock.advance(600_000);
+  t.equal(sums().length, 2, 'nothing more to say');
+  t.equal(clock.armed, 0, 'and nothing is kept');
+});
+
+t.test('subjects that are too many to tell apart are summed up together', async (t) => {
+  const { logger, clock, issue, sums } = openRepeated();
+  for (let subject = 0; subject < 10_000; subject += 1) issue(`spiffe://a/${subject}`, subject);
+  const whole = logger.of('certificate issued').filter(({ level }) => level === 'info').length;
+  t.equal(whole, 4096 + 20 - 1);
+  clock.advance(60_000);
+  t.strictSame(sums(), [
+    { level: 'info', spiffe_id: undefined, count: 10_000 - whole, first_serial: String(whole), last_serial: '9999' },
+  ]);
+});
+
+t.test('a log that is closed has said all', async (t) => {
+  const { clock, log, issue, sums } = openRepeated();
+  for (let serial = 1; serial <= 21; serial += 1) issue('a', serial);
+  log.close();
+  log.close();
+  t.match(sums(), [{ count: 1, first_serial: '21', last_serial: '21' }]);
+  t.equal(clock.armed, 0);
 });

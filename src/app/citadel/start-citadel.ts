@@ -106,14 +106,15 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   });
   const ttlLimits = { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs };
   const { bindsToToken } = config;
-  addCertificateMethod(server, {
+  const certificates = addCertificateMethod(server, {
     ...{ authenticator, hotPath, authority, ttlLimits, bindsToToken, logger, metrics, now },
   });
   const health = addHealthMethods(server, () => now() < authority.notAfterMs);
   const reflection = addReflectionMethods(server);
-  teardown.add(() => {
+  teardown.add(async () => {
     for (const streams of [health, reflection]) streams.endAllStreams();
-    return server.close(DRAIN_MS);
+    await server.close(DRAIN_MS);
+    certificates.close();
   });
 
   if (config.rootCertOut !== undefined) await writeRootCertificates(config.rootCertOut, authority.bundle);
