@@ -25,6 +25,9 @@ export const Cost = {
   stream: 2,
 } as const;
 
+/** What a {@link Cost.part} takes of a turn: it is no flood, but a turn of thousands would be as long as ten when the code is cold. */
+export const PART_WORK = 4;
+
 /** DATA frames of fewer bytes cost more for their number than for their bytes. */
 export const SMALL_DATA_BYTES = 1024;
 

@@ -1,5 +1,5 @@
 import { ConnectionError, ErrorCode, StreamError } from './errors.js';
-import { Cost, type FloodGuard, SMALL_DATA_BYTES } from './flood-guard.js';
+import { Cost, type FloodGuard, PART_WORK, SMALL_DATA_BYTES } from './flood-guard.js';
 import { contentBytesOf } from './frame-checks.js';
 import { Flag, Frame } from './frames.js';
 import type { Sender } from './sender.js';
@@ -32,7 +32,8 @@ export class InboundContent {
     this.stream = undefined;
     this.flags = flags;
     if (contentBytes < SMALL_DATA_BYTES && (flags & Flag.endStream) === 0) {
-      this.guard.charge(contentBytes === 0 ? Cost.event : Cost.part);
+      if (contentBytes === 0) this.guard.charge();
+      else this.guard.charge(Cost.part, PART_WORK);
     }
     this.stream = this.streamFor(streamId, frameBytes, contentBytes);
   }

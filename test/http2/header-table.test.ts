@@ -1,4 +1,5 @@
 import t from 'tap';
+import { MAX_FIELDS } from '../../src/http2/header-decoder.js';
 import { HeaderDecoder, type HeaderField } from '../../src/http2/index.js';
 import { seededRandom } from '../support/prng.js';
 
@@ -38,10 +39,18 @@ t.test('a size with a few superfluous zeros is read, as nghttp2 reads it', async
 
 t.test('a table holds at most 128 entries in 4096 octets, whatever is put into it', async (t) => {
   const decoder = new HeaderDecoder();
-  const block = Buffer.concat(Array.from({ length: 20_000 }, () => kept('a', '')));
-  for (let round = 0; round < 12; round += 1) t.equal(decoder.decode(block, LIMIT), undefined, 'too long a list');
+  const block = Buffer.concat(Array.from({ length: MAX_FIELDS }, () => kept('a', '')));
+  for (let round = 0; round < 60; round += 1) t.equal(decoder.decode(block, LIMIT), undefined, 'too long a list');
   t.equal(decoder.tableEntries, 124);
   t.equal(decoder.tableBytes, 124 * 33);
+});
+
+t.test('a block of more fields than twice what fits into a list is not read to its end', async (t) => {
+  for (const field of [kept('a', ''), Buffer.of(0x82)]) {
+    const blockOf = (count: number) => Buffer.concat(Array.from({ length: count }, () => field));
+    t.equal(new HeaderDecoder().decode(blockOf(4096), LIMIT), undefined);
+    t.throws(() => new HeaderDecoder().decode(blockOf(4097), LIMIT), { message: /more than 4096 fields/ });
+  }
 });
 
 t.test('a table answers as the one of RFC 7541 §4 does, for any order of insertions and sizes', async (t) => {
