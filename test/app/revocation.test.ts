@@ -3,16 +3,14 @@ import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t from 'tap';
 import { startAgent } from '../../src/app/index.js';
-import type { Authenticator } from '../../src/citadel/index.js';
 import { COMMANDS } from '../../src/config/index.js';
-import { IdentityError } from '../../src/errors/index.js';
-import { SpiffeId } from '../../src/spiffe/index.js';
 import { startCitadel } from '../support/citadel.js';
 import { openHotPath } from '../support/hot-path.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { settings } from '../support/settings.js';
 import { shortDir } from '../support/short-dir.js';
+import { stubAuthenticator } from '../support/stub-authenticator.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
 const hotPath = openHotPath();
@@ -28,13 +26,7 @@ t.test(
         'kubernetes.io': { namespace: 'foo', serviceaccount: { name: 'sleep' }, pod: { uid: podUid } },
       });
     const revoked = new Set<string>();
-    const authenticator: Authenticator = {
-      async authenticate(token) {
-        if (revoked.has(token)) throw new IdentityError('ERR_TOKEN_REFUSED', 'the pod is gone');
-        const spiffeId = SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep');
-        return { spiffeId, podName: undefined, tokenExpiresAtMs: Date.now() + 3_600_000 };
-      },
-    };
+    const authenticator = stubAuthenticator((token) => (revoked.has(token) ? 'the pod is gone' : undefined));
     const citadel = await startCitadel(t, hotPath, { authenticator });
     const directory = shortDir(t);
     const [socket, root] = [join(directory, 's'), join(directory, 'root.pem')];

@@ -18,8 +18,23 @@ interface CitadelProcessOptions {
 }
 
 /** The resident memory of a process, in MB. (proc_pid_status(5)) */
-export function rssMbOf(pid: number): number {
+function rssMbOf(pid: number): number {
   return Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}
+
+/** The CPU time that a process has had, in seconds, by the usual 100 ticks each. (proc_pid_stat(5): utime and stime) */
+function cpuSecondsOf(pid: number): number {
+  const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+  const [user, system] = fields.split(' ').slice(11, 13);
+  return (Number(user) + Number(system)) / 100;
+}
+
+/** Asserts that a process keeps less than `maxRssMb`; tells that, and what its floods have cost. */
+export function assertSmall(t: Test, pid: number, maxRssMb: number, peers: readonly RawPeer[] = []): void {
+  const rssMb = rssMbOf(pid);
+  const ended = peers.filter(({ isClosed }) => isClosed).length;
+  t.comment(`RSS ${rssMb.toFixed(0)} MB, CPU ${cpuSecondsOf(pid).toFixed(1)} s, ${ended} peers were ended`);
+  t.ok(rssMb < maxRssMb, `${rssMb.toFixed(0)} MB`);
 }
 
 /** A Citadel in a process of its own, a caller that it knows, and peers that it does not. */
@@ -42,7 +57,6 @@ export async function serveCitadel(t: Test, { hotPath, maxHeapMb = 256, args = [
   const csr = foreignCsr();
   return {
     citadel,
-    rssMb: () => rssMbOf(citadel.pid),
     /** A client of a connection of its own; each call is one certificate. Resolves with the status. */
     client() {
       const caller = new CitadelCaller(t, { address, rootPem });

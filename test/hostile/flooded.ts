@@ -8,11 +8,15 @@ import { STREAM_SECRETS, serveHostile } from './served.js';
 
 export const CREATE_CERTIFICATE = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
 
+/** Where it is: by its socket, or by its address and the roots of its certificate. */
+export type FloodTarget = { readonly path: string } | { readonly address: string; readonly rootPem: Uint8Array };
+
 /** A server of ours, as one who floods it meets it. */
 export interface FloodedServer {
   readonly logger: RecordingLogger;
   /** A method that it serves, and that a peer may call without a proof of who it is. */
   readonly method: string;
+  readonly target: FloodTarget;
   /** A connection that says whatever a test wants. */
   peer(): Promise<RawPeer>;
 }
@@ -31,8 +35,8 @@ export const FLOODED: readonly FloodedWay[] = [
     name: `the agent via ${via}`,
     kind: 'agent' as const,
     async serve(t: Test) {
-      const { logger, peer } = await serveHostile(t, { via });
-      return { logger, peer, method: STREAM_SECRETS };
+      const { logger, peer, path } = await serveHostile(t, { via });
+      return { logger, peer, method: STREAM_SECRETS, target: { path } };
     },
   })),
   {
@@ -40,8 +44,9 @@ export const FLOODED: readonly FloodedWay[] = [
     kind: 'citadel',
     async serve(t) {
       const citadel = await startCitadel(t, hotPath);
-      const { logger } = citadel;
-      return { logger, peer: () => RawPeer.connectTls(t, citadel), method: CREATE_CERTIFICATE };
+      const { logger, address, rootPem } = citadel;
+      const peer = () => RawPeer.connectTls(t, citadel);
+      return { logger, peer, method: CREATE_CERTIFICATE, target: { address, rootPem } };
     },
   },
 ];

@@ -4,11 +4,8 @@ import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { startAgent } from '../../src/app/index.js';
-import type { Authenticator } from '../../src/citadel/index.js';
 import { COMMANDS } from '../../src/config/index.js';
-import { IdentityError } from '../../src/errors/index.js';
 import { ErrorCode } from '../../src/http2/index.js';
-import { SpiffeId } from '../../src/spiffe/index.js';
 import { startCitadel } from '../support/citadel.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { foreignCsr } from '../support/foreign-csr.js';
@@ -19,6 +16,7 @@ import { RecordingLogger } from '../support/recording-logger.js';
 import { encodeRequest, openSdsClient, type SdsClient } from '../support/sds-client.js';
 import { settings } from '../support/settings.js';
 import { shortDir } from '../support/short-dir.js';
+import { stubAuthenticator } from '../support/stub-authenticator.js';
 import { CREATE_CERTIFICATE } from './flooded.js';
 import { STREAM_SECRETS } from './served.js';
 
@@ -41,15 +39,10 @@ function token(podUid: string, signature = GENUINE): string {
 /** A Citadel that tells which tokens it was asked about, in order, and an agent in node mode before it. */
 async function startNode(t: Test) {
   const asked: string[] = [];
-  const authenticator: Authenticator = {
-    async authenticate(bearer) {
-      asked.push(bearer);
-      if (bearer.endsWith(`.${FORGED}`))
-        throw new IdentityError('ERR_TOKEN_REFUSED', 'token signature does not verify');
-      const spiffeId = SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep');
-      return { spiffeId, podName: undefined, tokenExpiresAtMs: Date.now() + 3_600_000 };
-    },
-  };
+  const authenticator = stubAuthenticator((bearer) => {
+    asked.push(bearer);
+    return bearer.endsWith(`.${FORGED}`) ? 'token signature does not verify' : undefined;
+  });
   const citadel = await startCitadel(t, hotPath, { authenticator });
   const directory = shortDir(t);
   const [socket, root] = [join(directory, 's'), join(directory, 'root.pem')];
@@ -154,12 +147,10 @@ t.test('one service account on four connections starves nobody: all of 40 foreig
 /** A Citadel that refuses all tokens, and a connection to it whose requests have one. */
 async function startRefusing(t: Test) {
   let asked = 0;
-  const authenticator: Authenticator = {
-    async authenticate() {
-      asked += 1;
-      throw new IdentityError('ERR_TOKEN_REFUSED', 'token signature does not verify');
-    },
-  };
+  const authenticator = stubAuthenticator(() => {
+    asked += 1;
+    return 'token signature does not verify';
+  });
   const citadel = await startCitadel(t, hotPath, { authenticator });
   const peer = await RawPeer.connectTls(t, citadel);
   const authorization = `Bearer ${token('flood', FORGED)}`;

@@ -1,23 +1,11 @@
-import { once } from 'node:events';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import t from 'tap';
-import {
-  ErrorCode,
-  encodeFrame,
-  encodeHeaderBlock,
-  encodeHeaders,
-  encodeSettings,
-  Flag,
-  Frame,
-  Setting,
-} from '../../src/http2/index.js';
+import { ErrorCode } from '../../src/http2/index.js';
 import { reflectionOf } from '../../src/rpc/reflection/reflection-codec.js';
-import { callHeaders, data, grpcMessage, ping, reset, windowUpdate } from '../support/raw-frames.js';
-import type { RawPeer } from '../support/raw-peer.js';
-import { encodeRequest } from '../support/sds-client.js';
 import { usedMemoryMb } from '../support/used-memory.js';
-import { FLOODED, type FloodedWay } from './flooded.js';
+import { FLOODS } from './flood-steps.js';
+import { FLOODED } from './flooded.js';
+import { Flooders } from './flooders.js';
 import { PingWatch } from './ping-watch.js';
 
 // As an agent has it (src/cli/launch.ts): the garbage collector's pauses are its own, too, and it works alone here, so that
@@ -28,192 +16,28 @@ setFlagsFromString('--no-parallel-scavenge');
 // What the first question loads is small where it ships; here it has all of grpc-js with it.
 reflectionOf([]);
 
-const NOTHING = Buffer.alloc(0);
-
-/** At once, each on a connection of its own. */
-const FLOODERS = 3;
-
-/** One write: more than is read of a connection at a time. */
-const WRITE_BYTES = 64 * 1024;
-
-interface Flood {
-  readonly name: string;
-  /** What stands before it; stream 1 is open then. */
-  readonly prelude?: (method: string) => Buffer;
-  /** What the `at`-th step sends. */
-  readonly step: (at: number, method: string) => Buffer;
-  /** So many of them are more than is put up with; or, with `isWork`, are answered. */
-  readonly steps: number;
-  /** It is what honest peers send, too, so that it is not ended, and only takes its turns. */
-  readonly isWork?: true;
-  /** For one of both servers alone: the method matters. */
-  readonly only?: FloodedWay['kind'];
-}
-
-const repeated = (hex: string, count: number) => Buffer.alloc((hex.length / 2) * count, Buffer.from(hex, 'hex'));
-
-/** `:method: POST`, `:scheme: https`, `:path: /x`. */
-const HEAD = '838704022f78';
-const block = (hex: string, count: number) => Buffer.concat([Buffer.from(HEAD, 'hex'), repeated(hex, count)]);
-const blockOf = (bytes: Buffer) => (at: number) => encodeHeaders(3 + 2 * at, bytes, 16_384, true);
-
-const fields = encodeHeaderBlock([
-  [':method', 'POST'],
-  [':scheme', 'https'],
-  [':path', '/x'],
-  ...Array.from({ length: 1900 }, () => ['a', ''] as const),
-]);
-
-/** 20 kB of Huffman code: `0` is 00000. (RFC 7541 Appendix B) */
-const huffman = Buffer.concat([Buffer.from(`${HEAD}0001617fa19b01`, 'hex'), Buffer.alloc(20_000)]);
-
-const namesFrom = (letter: string) => Array.from({ length: 2048 }, (_, index) => `${letter}${index}`);
-const requestOf = (names: readonly string[], nonce: string) => {
-  const message = grpcMessage(encodeRequest({ names, nonce }));
-  const parts: Buffer[] = [];
-  for (let at = 0; at < message.length; at += 16_384) parts.push(data(1, message.subarray(at, at + 16_384)));
-  return Buffer.concat(parts);
-};
-const manyNames = ['a', 'b'].map((letter) => requestOf(namesFrom(letter), ''));
-
-/** As many streams as one connection may have, open, with a request that has not come whole. */
-const openStreams = (count: number) => (method: string) =>
-  Buffer.concat(Array.from({ length: count }, (_, index) => callHeaders(1 + 2 * index, method)));
-
-const windows = [0, 65_535].map((bytes) => encodeSettings([[Setting.initialWindowSize, bytes]]));
-const largest = [0, 2 ** 31 - 1].map((bytes) => encodeSettings([[Setting.initialWindowSize, bytes]]));
-const of = (buffers: readonly Buffer[], at: number) => buffers[at % buffers.length] ?? NOTHING;
-
-const floods: readonly Flood[] = [
-  { name: 'PING', step: () => ping(), steps: 25_000 },
-  { name: 'answers to PINGs', step: () => encodeFrame(Frame.ping, Flag.ack, 0, Buffer.alloc(8)), steps: 25_000 },
-  { name: 'SETTINGS', step: () => encodeSettings([]), steps: 25_000 },
-  {
-    name: 'SETTINGS of 2 700 entries',
-    step: () => encodeSettings(Array.from({ length: 2700 }, (_, at) => [7 + at, at])),
-    steps: 600,
-  },
-  {
-    name: 'SETTINGS of the initial window over 900 streams',
-    prelude: openStreams(900),
-    step: (at) => of(windows, at),
-    steps: 25_000,
-  },
-  {
-    name: 'SETTINGS of the largest window over 900 streams',
-    prelude: openStreams(900),
-    step: (at) => of(largest, at),
-    steps: 25_000,
-  },
-  {
-    name: 'SETTINGS of the largest window, behind a stream that had more than it allows',
-    prelude: openStreams(900),
-    step: (at, method) =>
-      Buffer.concat([
-        callHeaders(2001 + 2 * at, method),
-        windowUpdate(2001 + 2 * at, 1000),
-        reset(2001 + 2 * at),
-        ...largest,
-        of(largest, 0),
-      ]),
-    steps: 500,
-  },
-  { name: 'WINDOW_UPDATE', step: () => windowUpdate(0, 1), steps: 25_000 },
-  { name: 'WINDOW_UPDATE of a stream', step: () => windowUpdate(1, 1), steps: 25_000 },
-  { name: 'empty DATA', step: () => data(1, NOTHING), steps: 25_000 },
-  { name: 'empty DATA with padding', step: () => encodeFrame(Frame.data, Flag.padded, 1, Buffer.of(0)), steps: 25_000 },
-  {
-    name: 'DATA of one octet',
-    prelude: (method) => Buffer.concat([callHeaders(1, method), data(1, Buffer.from([0, 0, 0, 0xf0, 0]))]),
-    step: () => data(1, Buffer.of(0x0a)),
-    steps: 60_000,
-    isWork: true,
-  },
-  { name: 'empty messages', step: () => data(1, grpcMessage(NOTHING)), steps: 25_000, only: 'agent' },
-  { name: 'PRIORITY', step: () => encodeFrame(Frame.priority, 0, 1, Buffer.from([0, 0, 0, 9, 1])), steps: 25_000 },
-  { name: 'unknown frames', step: () => encodeFrame(0xbb, 0, 1, NOTHING), steps: 25_000 },
-  { name: 'GOAWAY', step: () => encodeFrame(Frame.goAway, 0, 0, Buffer.alloc(8)), steps: 25_000 },
-  {
-    name: 'rapid reset',
-    step: (at, method) => Buffer.concat([callHeaders(3 + 2 * at, method), reset(3 + 2 * at)]),
-    steps: 12_000,
-  },
-  { name: 'calls of no method', step: (at) => callHeaders(3 + 2 * at, '/none'), steps: 25_000 },
-  { name: 'malformed requests', step: (at) => callHeaders(3 + 2 * at, '', [['Bad', '']]), steps: 12_000 },
-  { name: 'requests that are not gRPC', step: blockOf(Buffer.from(HEAD, 'hex')), steps: 25_000 },
-  {
-    name: 'header blocks in 30 parts',
-    step: (at) =>
-      Buffer.concat([
-        encodeFrame(Frame.headers, Flag.endStream, 3 + 2 * at, Buffer.from(HEAD, 'hex')),
-        ...Array.from({ length: 29 }, () => encodeFrame(Frame.continuation, 0, 3 + 2 * at, NOTHING)),
-        encodeFrame(Frame.continuation, Flag.endHeaders, 3 + 2 * at, NOTHING),
-      ]),
-    steps: 1000,
-  },
-  { name: 'header lists of 1 900 fields', step: blockOf(fields), steps: 500 },
-  { name: 'header blocks of 20 000 insertions', step: blockOf(block('40016100', 20_000)), steps: 50 },
-  { name: 'header blocks of 100 000 indexes', step: blockOf(block('82', 100_000)), steps: 10 },
-  { name: 'header blocks of Huffman code', step: blockOf(huffman), steps: 300, isWork: true },
-  { name: 'requests of one name', step: () => requestOf(['default'], 'stale'), steps: 25_000, only: 'agent' },
-  { name: 'requests of 2 048 names', step: (at) => of(manyNames, at), steps: 1600, only: 'agent' },
-];
-
-/** All that a flooder says, in writes of {@link WRITE_BYTES} or of one step. */
-function writesOf({ step, steps }: Flood, method: string): Buffer[] {
-  const writes: Buffer[] = [];
-  let parts: Buffer[] = [];
-  let bytes = 0;
-  for (let at = 0; at < steps; at += 1) {
-    const part = step(at, method);
-    parts.push(part);
-    bytes += part.length;
-    if (bytes < WRITE_BYTES && at < steps - 1) continue;
-    writes.push(Buffer.concat(parts));
-    parts = [];
-    bytes = 0;
-  }
-  return writes;
-}
-
-/** Writes as fast as it is read. */
-async function flood(peer: RawPeer, writes: readonly Buffer[]): Promise<void> {
-  for (const write of writes) {
-    if (peer.isClosed) return;
-    if (peer.socket.write(write)) await nextTurn();
-    else await Promise.race([once(peer.socket, 'drain'), peer.ended()]);
-    // What comes back is of no interest, but for the last of it.
-    peer.frames.splice(0, peer.frames.length - 100);
-  }
-}
-
 // By the other kind of socket an agent reads in the same way: floods.test.ts has both.
 const servers = FLOODED.filter(({ kind }, at) => kind === 'citadel' || at === 0);
 
+const flooders = new Flooders(t);
+
 for (const { name: who, kind, serve } of servers) {
-  for (const one of floods) {
-    if (one.only !== undefined && one.only !== kind) continue;
-    t.test(`row 66: ${who}: ${FLOODERS} floods of ${one.name} at once leave others their turns`, async (t) => {
+  for (const [flood, { name, only, isWork }] of FLOODS.entries()) {
+    if (only !== undefined && only !== kind) continue;
+    t.test(`row 66: ${who}: three floods of ${name} at once leave others their turns`, async (t) => {
       const served = await serve(t);
-      const { method } = served;
-      const writes = writesOf(one, method);
-      const prelude = one.prelude ?? ((path: string) => callHeaders(1, path));
-      const flooders = await Promise.all(Array.from({ length: FLOODERS }, () => served.peer()));
-      for (const flooder of flooders) flooder.send(prelude(method));
-      for (const flooder of flooders) await flooder.ping();
+      const { method, target } = served;
+      const begin = await flooders.ready({ flood, method, target });
       const beforeMb = usedMemoryMb();
       const pings = await PingWatch.start(served);
-      await Promise.all(flooders.map((flooder) => flood(flooder, writes)));
-      if (one.isWork) for (const flooder of flooders) await flooder.ping();
-      else
-        t.same(
-          await Promise.all(flooders.map((flooder) => flooder.ended())),
-          flooders.map(() => ErrorCode.enhanceYourCalm),
-        );
-      await pings.wasNeverKeptWaiting(t, { sparesOne: true });
+      const codes = await begin();
+      await pings.wasNeverKeptWaiting(t);
+      t.same(codes, isWork ? [] : Array(3).fill(ErrorCode.enhanceYourCalm));
+      const lines = served.logger.lines.filter(({ level }) => level !== 'debug');
+      // They are the test's own, and those for debug are long.
+      served.logger.lines.length = 0;
       const grownMb = usedMemoryMb() - beforeMb;
       t.ok(grownMb < 40, `memory grew by ${grownMb.toFixed(1)} MB`);
-      const lines = served.logger.lines.filter(({ level }) => level !== 'debug');
       t.ok(lines.length < 100, `${lines.length} lines in the log`);
     });
   }

@@ -35,7 +35,13 @@ const CALL: readonly HeaderField[] = [
 
 /** HEADERS of a gRPC call. */
 export function callHeaders(streamId: number, path: string, more: readonly HeaderField[] = []): Buffer {
-  return encodeHeaders(streamId, encodeHeaderBlock([[':path', path], ...CALL, ...more]), 16_384);
+  return callsOf(path, more)(streamId);
+}
+
+/** The same for many streams, whose header block is made once. */
+export function callsOf(path: string, more: readonly HeaderField[] = []): (streamId: number) => Buffer {
+  const block = encodeHeaderBlock([[':path', path], ...CALL, ...more]);
+  return (streamId) => encodeHeaders(streamId, block, 16_384);
 }
 
 /** A DATA frame with one whole gRPC message, or whatever bytes. */

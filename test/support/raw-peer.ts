@@ -1,8 +1,11 @@
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import type { Test } from 'tap';
 import { Flag, Frame } from '../../src/http2/index.js';
 import { codeOf, framesIn, opening, ping, type RawFrame } from './raw-frames.js';
+
+/** By the roots: to make one costs more than a handshake, and a test may have thousands of peers. */
+const secureContexts = new WeakMap<Buffer, SecureContext>();
 
 /** A client that sends whatever a test wants, over a real Unix socket or TLS, and says what came back. */
 export class RawPeer {
@@ -29,7 +32,7 @@ export class RawPeer {
   }
 
   /** Connects, and closes with the test; says the preface unless told not to. */
-  static async connect(t: Test, path: string, { greets = true } = {}): Promise<RawPeer> {
+  static async connect(t: Pick<Test, 'teardown'>, path: string, { greets = true } = {}): Promise<RawPeer> {
     const socket = connect(path);
     const peer = new RawPeer(socket);
     t.teardown(() => socket.destroy());
@@ -39,10 +42,15 @@ export class RawPeer {
   }
 
   /** The same to a server of TLS, such as a Citadel: `address` is `host:port`. */
-  static async connectTls(t: Test, { address, rootPem }: { address: string; rootPem: Buffer }): Promise<RawPeer> {
+  static async connectTls(
+    t: Pick<Test, 'teardown'>,
+    { address, rootPem }: { address: string; rootPem: Buffer },
+  ): Promise<RawPeer> {
     const { hostname, port } = new URL(`tls://${address}`);
+    const secureContext = secureContexts.get(rootPem) ?? createSecureContext({ ca: rootPem });
+    secureContexts.set(rootPem, secureContext);
     const socket = connectTls({
-      ...{ host: hostname, port: Number(port), ca: rootPem, ALPNProtocols: ['h2'] },
+      ...{ host: hostname, port: Number(port), secureContext, ALPNProtocols: ['h2'] },
       servername: 'istiod.istio-system.svc',
     });
     const peer = new RawPeer(socket);
