@@ -197,13 +197,14 @@ export class Fleet {
     }
   }
 
-  /** Whether nothing has come, and so many streams have been refused for good as there are. Tells the reason. */
+  /** Whether all Envoys have started, nothing has come, and so many streams have been refused for good as there are. Tells the reason. */
   private isRefused(): boolean {
-    const { recorder, options, started } = this;
-    if (recorder.pushes > 0 || started === 0) return false;
+    const { recorder, options } = this;
+    // Those that start later may have better tokens.
+    if (recorder.pushes > 0 || this.started < options.envoys) return false;
     const refusals = HOPELESS.filter((error) => recorder.errors.has(error));
     const count = refusals.reduce((sum, error) => sum + (recorder.errors.get(error) ?? 0), 0);
-    if (count < started * options.streams.length) return false;
+    if (count < options.envoys * options.streams.length) return false;
     const reasons = refusals.map((error) => `${error}: ${recorder.errorDetails.get(error) ?? 'no reason given'}`);
     const hasTokens = options.tokensDirectory !== undefined || options.tokenFile !== undefined;
     const advice = hasTokens ? '' : '; --tokens and --token-file give the Envoys tokens';

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { errorCodeOf } from '../../src/errors/index.js';
+import { errorCodeOf, IdentityError } from '../../src/errors/index.js';
 import { requireOpenFiles } from '../../src/fleet/open-file-limit.js';
 import { serveSds } from '../sds/serve.js';
 import { SdsEndpoint } from '../support/sds-endpoint.js';
@@ -247,3 +247,17 @@ function answer(
     stream.write(framed(xds.response(isDelta).encode({ ...fields, typeUrl: SECRET_TYPE_URL, nonce: 'nonce-1' })));
   });
 }
+
+t.test('streams that are refused do not end the run while other Envoys have not started', async (t) => {
+  const directory = join(shortDir(t), 'tokens');
+  mkdirSync(directory);
+  writeFileSync(join(directory, '1'), 'a.bad.c');
+  writeFileSync(join(directory, '2'), 'a.good.c');
+  const { path, source } = await serveSds(t);
+  source.setSecrets(first());
+  source.admit = async ({ authorization }) => {
+    if (authorization.some((text) => text.includes('bad'))) throw new IdentityError('ERR_TOKEN_REFUSED', 'bad');
+  };
+  const { report } = await fleetOn(t, path, { envoys: 2, tokensDirectory: directory, rampMs: 1000, timeoutMs: 3000 });
+  t.match(report, { outcome: 'timeout', pushes: 2, unserved: 2 }, 'the second one is served');
+});
