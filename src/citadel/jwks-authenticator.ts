@@ -1,6 +1,7 @@
 import type { IdentityError } from '../errors/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 import { JwksFile, type JwksFileOptions } from './jwks-file.js';
+import type { KeySet } from './key-set.js';
 import { quoted, readWorkload, type WorkloadOptions } from './service-account-claims.js';
 import { parseSignedToken, refused, type SignedToken } from './signed-token.js';
 import { checkClaims, type ExpectedClaims } from './token-claims.js';
@@ -14,6 +15,9 @@ export interface JwksAuthenticatorOptions extends JwksFileOptions, ExpectedClaim
  */
 const MAX_KEYS_TRIED = 8;
 
+/** Keys that turn out to be none while one token is looked at; each is found out once. */
+const MAX_FAULTS = 64;
+
 /**
  * Verifies service-account JWTs by the cluster's public keys, without asking anybody: signature, issuer, audience,
  * time and subject. What such a check cannot know: whether the token's pod or service account still exists.
@@ -24,52 +28,60 @@ export async function createJwksAuthenticator(options: JwksAuthenticatorOptions)
   return {
     async authenticate(bearerToken): Promise<AuthenticatedWorkload> {
       const token = parseSignedToken(bearerToken);
-      verifySignature(token, await keysFor(token, file));
+      verifySignature(token, await keySetFor(token, file));
       return readWorkload(checkClaims(token.payload, options, options.now()), options);
     },
   };
 }
 
 /**
- * The keys that may have signed the token, the likeliest first. Its key id is a hint: key sets are edited by hand, some have no
- * ids, and some have one id twice. (RFC 7515 §4.1.4)
+ * The key set to look for the token's key in. Its key id is a hint: key sets are edited by hand, some have no ids, and some have
+ * one id twice. (RFC 7515 §4.1.4)
  */
-async function keysFor({ alg, kid }: SignedToken, file: JwksFile): Promise<VerificationKey[]> {
-  const fitting = (keys: readonly VerificationKey[]) => keys.filter((key) => key.isFor(alg));
-  const isNamed = (key: VerificationKey) => key.hasId(kid);
-  let found = fitting(await file.keys());
+async function keySetFor(token: SignedToken, file: JwksFile): Promise<KeySet> {
+  const keys = await file.keys();
+  if (keys.hasNamed(token)) return keys;
   // A key that the file did not have at our last look may be there now.
-  if (!found.some(isNamed)) {
-    const newer = await file.keysForUnknownId();
-    if (newer !== undefined) found = fitting(newer);
-  }
-  if (found.length === 0) throw refused(`key: got id ${quoted(kid)} with ${alg}, expected one of the JWKS file`);
-  const others = found.filter((key) => !isNamed(key));
-  return [...found.filter(isNamed), ...others].slice(0, MAX_KEYS_TRIED);
+  return (await file.keysForUnknownId()) ?? keys;
 }
 
 /** @throws IdentityError `ERR_TOKEN_REFUSED`: none of the keys verifies it. */
-function verifySignature(token: SignedToken, keys: readonly VerificationKey[]): void {
-  const { alg, signedText, signature } = token;
+function verifySignature(token: SignedToken, keys: KeySet): void {
+  const { alg, kid, signedText, signature } = token;
+  const tried: VerificationKey[] = [];
+  let faults = 0;
   let fault: unknown;
-  for (const key of keys) {
+  for (const key of keys.candidates(token)) {
     try {
       if (key.verifies(alg, signedText, signature)) return;
+      tried.push(key);
     } catch (error) {
       fault ??= error;
+      // It is no candidate any more: the keys behind it have their turn with this token, or with one of the next.
+      faults += 1;
     }
+    if (tried.length === MAX_KEYS_TRIED || faults === MAX_FAULTS) break;
   }
-  throw unverified(token, keys, fault);
+  if (tried.length + faults === 0) {
+    throw refused(`key: got id ${quoted(kid)} with ${alg}, expected one of the JWKS file`);
+  }
+  throw unverified(token, { isNamed: keys.hasNamed(token), count: tried.length + faults }, fault);
 }
 
-function unverified({ alg, kid }: SignedToken, keys: readonly VerificationKey[], fault: unknown): IdentityError {
-  if (kid !== undefined && !keys[0]?.hasId(kid)) {
+interface TriedKeys {
+  /** One of them has the id of the token. */
+  readonly isNamed: boolean;
+  readonly count: number;
+}
+
+function unverified({ alg, kid }: SignedToken, { isNamed, count }: TriedKeys, fault: unknown): IdentityError {
+  if (kid !== undefined && !isNamed) {
     return refused(
       `key: got id ${quoted(kid)} with ${alg}, which the JWKS file has not, and no other key verifies it`,
       fault,
     );
   }
-  const tried = keys.length === 1 ? `key ${quoted(kid)}` : `any of ${keys.length} keys, key id ${quoted(kid)}`;
-  if (fault !== undefined && keys.length === 1) return refused(`could not be verified with ${alg} by ${tried}`, fault);
+  const tried = count === 1 ? `key ${quoted(kid)}` : `any of ${count} keys, key id ${quoted(kid)}`;
+  if (fault !== undefined && count === 1) return refused(`could not be verified with ${alg} by ${tried}`, fault);
   return refused(`signature does not verify by ${tried} with ${alg}`, fault);
 }

@@ -1,6 +1,7 @@
 import { IdentityError } from '../errors/index.js';
 import { markOf, readJson, readSmallFile } from '../small-files/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../telemetry/index.js';
+import { KeySet } from './key-set.js';
 import { type PublicJwk, VerificationKey } from './verification-keys.js';
 
 export interface JwksFileOptions {
@@ -21,7 +22,7 @@ const MIN_LOOK_INTERVAL_MS = 1000;
  * because it is half written, does not replace a good one.
  */
 export class JwksFile {
-  #keys: readonly VerificationKey[];
+  #keys: KeySet;
   private mark: string;
   private lookedAtMs: number;
   private lookedForUnknownAtMs = 0;
@@ -44,7 +45,7 @@ export class JwksFile {
   }
 
   /** The newest keys, by a look at the file if the last is a second ago. */
-  async keys(): Promise<readonly VerificationKey[]> {
+  async keys(): Promise<KeySet> {
     if (this.isSecondAgo(this.lookedAtMs)) await this.lookOnce();
     return this.#keys;
   }
@@ -53,7 +54,7 @@ export class JwksFile {
    * The keys after another look, for a token with a key id that {@link keys} did not have: it may be newer than our last
    * look. `undefined` when there was one for this reason less than a second ago.
    */
-  async keysForUnknownId(): Promise<readonly VerificationKey[] | undefined> {
+  async keysForUnknownId(): Promise<KeySet | undefined> {
     if (!this.isSecondAgo(this.lookedForUnknownAtMs)) return undefined;
     this.lookedForUnknownAtMs = this.options.now();
     await this.lookOnce();
@@ -92,7 +93,7 @@ export class JwksFile {
 }
 
 interface ReadKeys {
-  readonly keys: readonly VerificationKey[];
+  readonly keys: KeySet;
   /** Tells this state of the file from the next. */
   readonly mark: string;
 }
@@ -111,14 +112,14 @@ async function readKeys(path: string, knownMark?: string): Promise<ReadKeys | un
 }
 
 /** Keeps public asymmetric keys only: a shared secret could sign what it verifies. */
-function parseKeySet(bytes: Buffer, refuse: (got: string, expected: string) => never): VerificationKey[] {
+function parseKeySet(bytes: Buffer, refuse: (got: string, expected: string) => never): KeySet {
   const set = readJson(bytes, refuse);
   if (typeof set !== 'object' || set === null || !('keys' in set) || !Array.isArray(set.keys)) {
     return refuse('no key set', 'a JSON object with an array "keys"');
   }
   const keys = set.keys.filter(isPublicKey);
   if (keys.length === 0) return refuse('no public key', 'at least one of type RSA, EC or OKP');
-  return keys.map((key) => new VerificationKey(key));
+  return new KeySet(keys.map((key) => new VerificationKey(key)));
 }
 
 function isPublicKey(key: unknown): key is PublicJwk {

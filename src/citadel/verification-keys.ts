@@ -53,9 +53,19 @@ export class VerificationKey {
 
   constructor(private readonly jwk: PublicJwk) {}
 
+  /** Its id, when it has one. */
+  get id(): string | undefined {
+    return typeof this.jwk.kid === 'string' ? this.jwk.kid : undefined;
+  }
+
   /** Whether it has this id; false without one. */
   hasId(kid: string | undefined): boolean {
     return kid !== undefined && this.jwk.kid === kid;
+  }
+
+  /** It has turned out that it is none, or too weak. */
+  get isFaulty(): boolean {
+    return this.#fault !== undefined;
   }
 
   /** Whether tokens of this algorithm can be its. */

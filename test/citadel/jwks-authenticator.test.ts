@@ -381,6 +381,33 @@ t.test('a token makes us try eight keys at most, and first those that it names',
   });
 });
 
+t.test('keys that are none keep no good one from being tried', async (t) => {
+  const broken = Array.from({ length: 1000 }, (_, index) => ({
+    ...{ kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA', alg: 'ES256', use: 'sig' },
+    ...(index % 2 === 0 && { kid: issuer.kid }),
+  }));
+  for (const header of [{}, { kid: undefined }]) {
+    const { authenticator } = await setup(t, { keys: [...broken, ...issuer.jwks.keys] });
+    const token = await issuer.sign(issuer.claims(), header);
+    const codes: string[] = [];
+    while (codes.at(-1) !== 'none' && codes.length < 40)
+      codes.push(await rejectionCode(authenticator.authenticate(token)));
+    t.equal(codes.at(-1), 'none');
+    t.comment(`refused ${codes.length - 1} times, while they were found out`);
+  }
+});
+
+t.test('of 1 000 keys the one that a token names is tried first, wherever it stands', async (t) => {
+  const other = new TokenIssuer({ kid: 'other' }).jwks.keys[0];
+  const keys = Array.from({ length: 1000 }, (_, index) => ({ ...other, kid: `other-${index}` }));
+  for (const at of [0, 500, 1000]) {
+    const { authenticator } = await setup(t, { keys: [...keys.slice(0, at), ...issuer.jwks.keys, ...keys.slice(at)] });
+    for (let times = 0; times < 3; times += 1) {
+      t.equal(await rejectionCode(authenticator.authenticate(await issuer.token())), 'none');
+    }
+  }
+});
+
 t.test('a key that is none refuses its tokens only', async (t) => {
   const broken = { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA', kid: 'broken', alg: 'ES256', use: 'sig' };
   const alone = await setup(t, { keys: [broken] });

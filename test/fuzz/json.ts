@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { JwksFile } from '../../src/citadel/jwks-file.js';
-import { TOKEN_ALGORITHMS, type VerificationKey } from '../../src/citadel/verification-keys.js';
+import type { KeySet } from '../../src/citadel/key-set.js';
+import { TOKEN_ALGORITHMS } from '../../src/citadel/verification-keys.js';
 import { COMMANDS, readConfig } from '../../src/config/index.js';
 import { IdentityError } from '../../src/errors/index.js';
 import { JsonWriter } from '../../src/sds/rest/json-writer.js';
@@ -48,18 +49,16 @@ const tokens = await Promise.all(
   issuers.map(async (issuer) => ({ alg: issuer.alg, text: await issuer.sign(issuer.claims(), { kid: undefined }) })),
 );
 
-function isVerified(keys: readonly VerificationKey[], alg: string, token: string): boolean {
+function isVerified(keys: KeySet, alg: string, token: string): boolean {
   const end = token.lastIndexOf('.');
   const signature = Buffer.from(token.slice(end + 1), 'base64url');
-  return keys
-    .filter((key) => key.isFor(alg))
-    .some((key) => {
-      try {
-        return key.verifies(alg, token.slice(0, end), signature);
-      } catch {
-        return false;
-      }
-    });
+  return [...keys.candidates({ alg, kid: undefined })].some((key) => {
+    try {
+      return key.verifies(alg, token.slice(0, end), signature);
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** Key sets. One that verifies a token does so with `jose`, too; none verifies what nobody has signed. */
