@@ -126,6 +126,9 @@ class InProcessCall implements FramedCall {
   }
 
   proven(): void {}
+  mayTry(): boolean {
+    return true;
+  }
 
   charge(): void {}
 

@@ -21,8 +21,10 @@ export interface Lease {
 }
 
 interface SharedConnection extends Lease {
-  /** What the CA was verified with. */
-  readonly rootPem: Buffer;
+  /** What the CA was verified with, and as it stood in the file. */
+  readonly root: ReadRoot;
+  /** While the file is compared with it: a hundred tokens that are refused at once need one look. */
+  comparing: Promise<boolean> | undefined;
   users: number;
   isRetired: boolean;
 }
@@ -74,12 +76,10 @@ export class CaConnection {
   async hasRootChanged(lease: Lease): Promise<boolean> {
     const shared = this.sharedOf(lease);
     if (shared === undefined || 'rootPem' in this.options) return false;
-    try {
-      return !(await readRoot(this.options)).equals(shared.rootPem);
-    } catch {
-      // Half written, perhaps; a new connection could not be made with it.
-      return false;
-    }
+    shared.comparing ??= differs(this.options, shared.root).finally(() => {
+      shared.comparing = undefined;
+    });
+    return shared.comparing;
   }
 
   /** Ends the connection and all calls on it. Safe to call twice. */
@@ -120,12 +120,13 @@ export class CaConnection {
 
   private async dial(): Promise<SharedConnection> {
     const { address, serverName } = this.options;
-    const rootPem = await readRoot(this.options);
+    const root = await readRootAndText(this.options);
+    const { rootPem } = root;
     // Closed while the root was being read.
     if (this.isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
     const named = serverName === undefined ? {} : { serverName };
     const connection = openUnaryConnection({ address, rootPem, ...named }, { onLost: () => this.lost() });
-    const shared: SharedConnection = { connection, rootPem, users: 0, isRetired: false };
+    const shared: SharedConnection = { connection, root, comparing: undefined, users: 0, isRetired: false };
     this.open.add(shared);
     this.current = shared;
     return shared;
@@ -135,15 +136,46 @@ export class CaConnection {
 /** The bound of a trust bundle. */
 const MAX_ROOT_BYTES = 1024 * 1024;
 
+/** What a root file holds. */
+interface ReadRoot {
+  /** As PEM of nothing else. */
+  readonly rootPem: Buffer;
+  /** As it stands there. */
+  readonly text: Buffer;
+}
+
 /**
  * The roots that a CA's certificate must lead to, as PEM of nothing else.
  * @throws IdentityError `ERR_CA_ROOT_INVALID`, which names the file.
  */
 export async function readRoot(root: CaRoot): Promise<Buffer> {
-  if ('rootPem' in root) return parseRoot(root.rootPem, 'CA root');
-  const what = `CA root file ${root.rootFile}`;
-  const options = { what, code: 'ERR_CA_ROOT_INVALID', maxBytes: MAX_ROOT_BYTES } as const;
-  return parseRoot((await readSmallFile(root.rootFile, options)).content, what);
+  return (await readRootAndText(root)).rootPem;
+}
+
+async function readRootAndText(root: CaRoot): Promise<ReadRoot> {
+  if ('rootPem' in root) return { rootPem: parseRoot(root.rootPem, 'CA root'), text: root.rootPem };
+  const text = await readText(root.rootFile);
+  return { rootPem: parseRoot(text, describe(root.rootFile)), text };
+}
+
+async function readText(rootFile: string): Promise<Buffer> {
+  const options = { what: describe(rootFile), code: 'ERR_CA_ROOT_INVALID', maxBytes: MAX_ROOT_BYTES } as const;
+  return (await readSmallFile(rootFile, options)).content;
+}
+
+function describe(rootFile: string): string {
+  return `CA root file ${rootFile}`;
+}
+
+/** Whether other roots stand in the file by now. Certificates are parsed only when its text has changed: this is asked for each refusal. */
+async function differs({ rootFile }: { readonly rootFile: string }, { rootPem, text }: ReadRoot): Promise<boolean> {
+  try {
+    const newText = await readText(rootFile);
+    return !newText.equals(text) && !parseRoot(newText, describe(rootFile)).equals(rootPem);
+  } catch {
+    // Half written, perhaps; a new connection could not be made with it.
+    return false;
+  }
 }
 
 function parseRoot(pem: Buffer, what: string): Buffer {

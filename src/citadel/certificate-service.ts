@@ -155,6 +155,10 @@ class CertificateService implements CertificateMethod {
     // All that came with the request is read first: one that was reset at once costs no look at its token. (CVE-2023-44487)
     await undefined;
     if (stop.aborted) throw callerHasGone();
+    if (!call.mayTry()) {
+      call.charge(WASTED_TOKEN_COST, 0);
+      throw tooManyBadTokens();
+    }
     const workload = await this.options.authenticator.authenticate(bearerToken(call));
     call.proven();
     if (stop.aborted) throw callerHasGone();
@@ -193,6 +197,10 @@ function callerHasGone(): IdentityError {
 function isOfCaller(error: unknown): boolean {
   const code = errorCodeOf(error);
   return code === 'ERR_CANCELLED' || code.startsWith('ERR_TOKEN_');
+}
+
+function tooManyBadTokens(): IdentityError {
+  return new IdentityError('ERR_CITADEL_OVERLOADED', 'too many tokens from this address were refused, try again later');
 }
 
 function tooLate(timeoutMs: number): IdentityError {

@@ -1,3 +1,8 @@
+interface Question {
+  readonly places?: number;
+  readonly part?: number;
+}
+
 /**
  * How many of some common places each holder has, and when it has its share: so many times the places that are still free. The more
  * are taken, the less one may have, so that a few holders never take all, and a newcomer finds a place. With a part of 1 one holder
@@ -14,9 +19,12 @@ export class Shares<K> {
     return this.counts.get(holder) ?? 0;
   }
 
-  /** Whether a holder has its share, and may have no more, while so many places are free. `part`: another one, for this question. */
-  isTaken(holder: K, free: number, part = this.part): boolean {
-    return !(this.of(holder) < part * free);
+  /**
+   * Whether a holder has its share, and may not have `places` more, while so many are free. `part`: another one, for this question.
+   */
+  isTaken(holder: K, free: number, { places = 1, part = this.part }: Question = {}): boolean {
+    const more = places - 1;
+    return !(this.of(holder) + more < part * (free - more));
   }
 
   take(holder: K, places = 1): void {

@@ -9,8 +9,24 @@ const MAX_COST = 200_000;
 /** In which it may come: above that a peer keeps one hundredth of a core busy for no purpose. */
 const PERIOD_MS = 10_000;
 
-/** For how long a connection is read at a time: about a millisecond. Then others have their turn. */
+/** For how long a connection is read at a time: about a millisecond by what events cost. Then others have their turn. */
 const TURN_COST = 2000;
+
+/**
+ * The same by the clock, which is looked at each time that events of so much have come: what was charged is an estimate. A turn is
+ * shorter when it is had as soon as something comes, since that of all who send at once is had before anything else.
+ */
+const TURN_MS = 1;
+const FIRST_TURN_MS = 0.3;
+const LOOK_COST = 100;
+
+/**
+ * A connection that takes more than this part of the time to be read, and has taken so much more than its part, is a busy one. What is
+ * above the other bound is forgotten: half a second after its last turn it is none.
+ */
+const QUIET_PART = 1 / 100;
+const BUSY_MS = 0.5;
+const MAX_BUSY_MS = 5;
 
 /** What a client of many streams puts into a header list, with all that proxies add. More fields than these are its own idea. */
 const USUAL_FIELDS = 32;
@@ -51,10 +67,20 @@ export function costOfSettings(entries: number, streams: number): number {
  */
 export class FloodGuard {
   private cost = 0;
-  private turnCost = 0;
   private sinceMs: number;
+  private turnCost = 0;
+  /** The clock is looked at again when the turn has cost so much. */
+  private nextLook = 0;
+  private turnBeganMs = 0;
+  private turnMs = TURN_MS;
+  /** By how much its turns have taken more than a quiet one's. */
+  private busyMs = 0;
 
-  constructor(private readonly now: () => number) {
+  /** `turnClock` goes on while we work; milliseconds, as those of `now`. */
+  constructor(
+    private readonly now: () => number,
+    private readonly turnClock: () => number = now,
+  ) {
     this.sinceMs = now();
   }
 
@@ -82,13 +108,31 @@ export class FloodGuard {
     if (isFlood) throw new ConnectionError(ErrorCode.enhanceYourCalm, 'got a flood of frames or messages');
   }
 
-  /** The connection is read, from now on for a turn. */
-  beginTurn(): void {
+  /** The connection is read, from now on for a turn: it has waited for it, or has it at once. */
+  beginTurn(kind: 'first' | 'queued'): void {
+    this.turnMs = kind === 'first' ? FIRST_TURN_MS : TURN_MS;
+    const nowMs = this.turnClock();
+    this.busyMs = Math.max(0, this.busyMs - (nowMs - this.turnBeganMs) * QUIET_PART);
+    this.turnBeganMs = nowMs;
     this.turnCost = 0;
+    this.nextLook = LOOK_COST;
+  }
+
+  /** It is read no more. */
+  endTurn(): void {
+    this.busyMs = Math.min(MAX_BUSY_MS, this.busyMs + this.turnClock() - this.turnBeganMs);
   }
 
   /** It has been read for long enough. */
   get isTurnOver(): boolean {
-    return this.turnCost >= TURN_COST;
+    if (this.turnCost >= TURN_COST) return true;
+    if (this.turnCost < this.nextLook) return false;
+    this.nextLook = this.turnCost + LOOK_COST;
+    return this.turnClock() - this.turnBeganMs >= this.turnMs;
+  }
+
+  /** Its turns have taken much time of late: it can wait until those had theirs that ask for little. */
+  get isBusy(): boolean {
+    return this.busyMs - (this.turnClock() - this.turnBeganMs) * QUIET_PART >= BUSY_MS;
   }
 }

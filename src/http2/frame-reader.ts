@@ -47,12 +47,18 @@ export class FrameReader {
   /** @throws ConnectionError when a frame is longer than we allow, and whatever the sink throws. */
   push(bytes: Buffer, start: number, end: number): void {
     const kept = this.kept;
-    if (kept === undefined) {
+    if (kept === undefined && !this.#isPaused) {
       this.read(bytes, start, end);
       return;
     }
-    this.kept = Buffer.concat([kept, bytes.subarray(start, end)]);
+    const come = bytes.subarray(start, end);
+    this.kept = kept === undefined ? Buffer.from(come) : Buffer.concat([kept, come]);
     if (!this.#isPaused) this.readOn();
+  }
+
+  /** Keeps what comes from now on, until {@link readOn}. */
+  pause(): void {
+    this.#isPaused = true;
   }
 
   /** Reads what was left when the turn was over. @throws as {@link push}. */

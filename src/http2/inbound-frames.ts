@@ -63,6 +63,11 @@ export class InboundFrames implements FrameSink {
     this.reader.push(bytes, start, end);
   }
 
+  /** Keeps what comes from now on for the next turn. */
+  pause(): void {
+    this.reader.pause();
+  }
+
   /** Goes on behind the last turn. @throws ConnectionError. */
   readOn(): void {
     this.reader.readOn();

@@ -8,16 +8,21 @@ export interface QueuedReader {
 const SLICE_MS = 3;
 
 /**
- * The connections of a server that have sent more than is read of one at a time. They take turns, in slices of the event loop, and
- * none is read from while it waits here: so however many peers send as much as they can, and whatever that costs, one that asks for little
- * waits for a slice and the first turns of others, not for all that they have sent.
+ * The connections of a server that have sent more than is read of one at a time, and meanwhile all that were busy of late. They take
+ * turns, in slices of the event loop, and none is read from while it waits here: so however many peers send as much as they can, and
+ * whatever that costs, one that asks for little waits for a slice and the first turns of others that have asked for little.
  */
 export class ReadQueue {
   private readonly waiting: QueuedReader[] = [];
   private isScheduled = false;
 
-  /** `now`: milliseconds, never going back. */
-  constructor(private readonly now: () => number = () => performance.now()) {}
+  /** `now`: milliseconds, never going back, also while we work. */
+  constructor(readonly now: () => number = () => performance.now()) {}
+
+  /** None waits. */
+  get isEmpty(): boolean {
+    return this.waiting.length === 0;
+  }
 
   /** Gives it a turn after all that wait already. */
   add(reader: QueuedReader): void {

@@ -34,7 +34,7 @@ export class ServerConnection implements WireEvents, QueuedReader {
     options: ServerConnectionOptions,
   ) {
     this.options = options;
-    const guard = new FloodGuard(options.now);
+    const guard = new FloodGuard(options.now, options.readQueue.now);
     this.guard = guard;
     const sender = new Sender(wire, (stream) => this.streams.localEnded(stream));
     this.sender = sender;
@@ -98,7 +98,9 @@ export class ServerConnection implements WireEvents, QueuedReader {
 
   received(bytes: Buffer, start: number, end: number): void {
     if (this.isOver) return;
-    this.guard.beginTurn();
+    const { guard } = this;
+    if (!this.options.readQueue.isEmpty && guard.isBusy && this.preface.isComplete) this.frames.pause();
+    guard.beginTurn('first');
     this.streams.isReading = true;
     try {
       const at = this.preface.isComplete ? start : this.greet(bytes, start, end);
@@ -114,7 +116,7 @@ export class ServerConnection implements WireEvents, QueuedReader {
   readOn(): boolean {
     this.isQueued = false;
     if (this.isOver) return false;
-    this.guard.beginTurn();
+    this.guard.beginTurn('queued');
     this.streams.isReading = true;
     try {
       this.frames.readOn();
@@ -134,6 +136,7 @@ export class ServerConnection implements WireEvents, QueuedReader {
     this.noteKept();
     if (this.isOver) return;
     this.sender.flush();
+    this.guard.endTurn();
     if (this.sender.isUnread()) {
       this.fail(ErrorCode.enhanceYourCalm, 'got what is to be answered, and reads no answer');
     } else if (this.frames.isPaused && !this.isQueued) {

@@ -57,9 +57,7 @@ export function copyForUse({ bytes, expiresAtMs }: ReadToken, nowMs: number): Bu
  */
 export function parseServiceAccountToken(token: Buffer, nowMs: number): TokenClaims {
   if (token.length === 0) throw new IdentityError('ERR_TOKEN_MISSING', 'token is empty, expected a JWT');
-  if (token.length > MAX_TOKEN_BYTES) {
-    throw malformed(`got ${token.length} bytes, expected at most ${MAX_TOKEN_BYTES}`);
-  }
+  throwIfTooLong(token);
   const parts = splitCompactJwt(token.toString('latin1'));
   if (parts === undefined) throw malformed('got no three canonical base64url parts, expected a JWT in compact form');
   const claims = readClaims(parts.payload);
@@ -68,6 +66,11 @@ export function parseServiceAccountToken(token: Buffer, nowMs: number): TokenCla
   if (expiresAtMs !== undefined && expiresAtMs <= nowMs) throw expired(expiresAtMs, nowMs);
   const subject = typeof claims.sub === 'string' ? claims.sub : undefined;
   return { expiresAtMs, subject, boundTo: boundTo(membersOf(claims['kubernetes.io'])) };
+}
+
+/** @throws IdentityError `ERR_TOKEN_MALFORMED`: it is longer than any token. */
+export function throwIfTooLong({ length }: Buffer): void {
+  if (length > MAX_TOKEN_BYTES) throw malformed(`got ${length} bytes, expected at most ${MAX_TOKEN_BYTES}`);
 }
 
 /** A token without `exp` does not expire; one that cannot be read must not pass for that. */

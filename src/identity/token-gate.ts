@@ -6,7 +6,7 @@ import type { Place } from './fair-queue.js';
 import type { Pod } from './pod.js';
 import type { Pods } from './pods.js';
 import { RefusedTokens } from './refused-tokens.js';
-import { isTokenNoGood, parseServiceAccountToken, type TokenClaims } from './service-account-token.js';
+import { isTokenNoGood, parseServiceAccountToken, type TokenClaims, throwIfTooLong } from './service-account-token.js';
 import type { TokenPod } from './token-pod.js';
 import { TokenTrial } from './token-trial.js';
 import type { Precedence } from './turns.js';
@@ -21,13 +21,19 @@ export interface TokenGateOptions extends IdentitySurroundings {
   readonly maxWaiting: number;
 }
 
+/** By what way a token came. */
+export interface TokenOrigin extends Place {
+  /** The CA has refused it, and was asked for this one: a key and a call were for nothing. */
+  readonly onWasted?: (() => void) | undefined;
+}
+
 /** A stream that wants to pass. */
 interface Applicant {
   readonly token: Buffer;
   /** Of the token: its SHA-256. */
   readonly digest: string;
   readonly claims: TokenClaims;
-  readonly place: Place | undefined;
+  readonly place: TokenOrigin | undefined;
 }
 
 interface Waiting {
@@ -70,7 +76,9 @@ export class TokenGate {
    * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CA_OVERLOADED`: too many tokens wait
    *   already, of all or of this place, or there are too many pods; `ERR_CANCELLED`: aborted.
    */
-  async admit(token: Buffer, signal: EndSignal, place?: Place): Promise<Pod> {
+  async admit(token: Buffer, signal: EndSignal, place?: TokenOrigin): Promise<Pod> {
+    // Before anything is computed of it, its hash too.
+    throwIfTooLong(token);
     const { pods, issuance } = this.options;
     const applicant = { token, place, ...this.read(token) };
     const { digest } = applicant;
@@ -136,15 +144,18 @@ export class TokenGate {
   }
 
   private begin(applicant: Applicant): Waiting {
-    const { place, claims } = applicant;
-    this.shares.throwIfTaken(place);
+    const { place, claims, token } = applicant;
+    const { length } = token;
+    this.shares.throwIfTaken(place, length);
     const pod = this.options.podOf(claims);
     if (!this.options.pods.hasRoomFor(pod)) throw noRoom();
-    const { length } = applicant.token;
     this.shares.taken(place, length);
     const waiting = this.start(applicant, pod, 'proof');
     const leave = (): void => this.shares.givenBack(place, length);
-    waiting.verdict.then(leave, leave);
+    waiting.verdict.then(leave, (error: unknown) => {
+      leave();
+      if (isTokenNoGood(errorCodeOf(error))) place?.onWasted?.();
+    });
     return waiting;
   }
 

@@ -25,16 +25,23 @@ export class WaitingShares {
 
   constructor(private readonly maxWaiting: number) {}
 
-  /** @throws IdentityError `ERR_CA_OVERLOADED`: no place is left for one more, of all or of its own. */
-  throwIfTaken(place: Place | undefined): void {
+  /**
+   * For a token of so many octets. The places that it would take on top of the first count as taken, so that shares are the same
+   * whatever the length of tokens.
+   * @throws IdentityError `ERR_CA_OVERLOADED`: no place is left for it, of all or of its own.
+   */
+  throwIfTaken(place: Place | undefined, tokenBytes: number): void {
+    const places = placesOf(tokenBytes);
     const free = this.maxWaiting - this.total;
-    if (free <= 0) throw new IdentityError('ERR_CA_OVERLOADED', `${this.maxWaiting} tokens wait for the CA already`);
+    if (free < places)
+      throw new IdentityError('ERR_CA_OVERLOADED', `${this.maxWaiting} tokens wait for the CA already`);
     if (place === undefined) return;
     const { connection, uid } = place;
     const ofConnection = this.ofConnections.of(connection);
-    if (this.ofConnections.isTaken(connection, free)) throw shareTaken(ofConnection, 'this connection', free);
+    if (this.ofConnections.isTaken(connection, free, { places }))
+      throw shareTaken(ofConnection, 'this connection', free);
     const part = ofConnection === 0 ? OF_USER_FOR_FIRST : OF_USER;
-    if (uid !== undefined && this.ofUsers.isTaken(uid, free, part)) {
+    if (uid !== undefined && this.ofUsers.isTaken(uid, free, { places, part })) {
       throw shareTaken(this.ofUsers.of(uid), `user ${uid}`, free);
     }
   }

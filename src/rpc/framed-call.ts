@@ -58,6 +58,11 @@ export interface FramedCall {
    * room that is kept for such ones.
    */
   proven(): void;
+  /**
+   * To be asked before a proof of who the peer is, such as a token, is looked at. False when connections of this peer which have proven
+   * nothing have brought so many bad ones of late that this one is not to be looked at; true on one that has proven itself.
+   */
+  mayTry(): boolean;
   /** Counts what a message of the peer makes of work, beyond that of any message: as {@link ServerStream.charge} has it. */
   charge(cost: number, work: number): void;
   /** Ends the call: with OK, or with `failure`. What the peer sends from now on is thrown away. Safe to call twice. */
@@ -129,6 +134,10 @@ export interface CallBook {
   change(account: ConnectionAccount, bytes: number): boolean;
   /** A peer has proven itself. */
   prove(account: ConnectionAccount): void;
+  /** As of {@link FramedCall.mayTry}. */
+  mayTry(account: ConnectionAccount): boolean;
+  /** The proof that was looked at is a good one. */
+  giveBackTry(account: ConnectionAccount): void;
   /** A call ends at the latest at its `endsAtMs`. */
   limited(call: Http2Call): void;
 }
@@ -161,6 +170,8 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring, CountedCal
   /** Of an answer that waits for the peer's windows. */
   private unreadBytes = 0;
   private hasResponded = false;
+  /** It has taken a try, and not given it back. */
+  private hasTried = false;
   /** Nothing more is received. */
   private isOver = false;
   /** The stream is no more. */
@@ -236,7 +247,15 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring, CountedCal
     this.stream.charge(cost, work);
   }
 
+  mayTry(): boolean {
+    if (this.account.isProven) return true;
+    this.hasTried = this.book.mayTry(this.account);
+    return this.hasTried;
+  }
+
   proven(): void {
+    if (this.hasTried) this.book.giveBackTry(this.account);
+    this.hasTried = false;
     if (!this.account.isProven) this.book.prove(this.account);
   }
 

@@ -48,6 +48,11 @@ export interface FramedServer {
   readonly methodPaths: Iterable<string>;
   /** Calls of `path`, such as `/package.Service/Method`, go to `open`; it ends each by {@link FramedCall.end}. */
   addMethod(path: string, open: (call: FramedCall) => void, options?: MethodOptions): void;
+  /**
+   * Whether a peer of this address may connect: not for as long as those who came from there, and have proven nothing, have no try left
+   * ({@link FramedCall.mayTry}). For listeners, before anything is computed for it; a refusal is counted.
+   */
+  admits(address: string): boolean;
   /** Serves HTTP/2 on `wire`, which it owns from then on. */
   attach(wire: Wire): void;
   /**
@@ -82,6 +87,8 @@ export interface FramedServerOptions {
   readonly connectionMetrics?: ConnectionMetrics;
   /** Milliseconds, never going back. */
   readonly now?: () => number;
+  /** The same, going on while we work: by it what a connection sends is read in turns. */
+  readonly turnClock?: () => number;
   readonly every?: Every;
 }
 
@@ -140,7 +147,7 @@ class Http2FramedServer implements FramedServer {
     this.connectionOptions = {
       opening: serverOpening(maxConcurrentStreams),
       maxConcurrentStreams,
-      readQueue: new ReadQueue(),
+      readQueue: new ReadQueue(options.turnClock),
       onHttp1: onHttp1 && ((socket, { wire }) => this.serveHttp1(socket, wire, onHttp1)),
       onRequest: (stream, head) => this.open(stream, head),
       onKept: ({ number }, bytes) => this.keep(number, bytes),
@@ -161,6 +168,12 @@ class Http2FramedServer implements FramedServer {
   addMethod(path: string, open: (call: FramedCall) => void, options: MethodOptions = {}): void {
     const { metadata = [], pot = 'service' } = options;
     this.methods.set(path, { open, metadata, pot });
+  }
+
+  admits(address: string): boolean {
+    const isAdmitted = this.ledger.hasTry(address);
+    if (!isAdmitted) this.record.refused('misbehaved', undefined);
+    return isAdmitted;
   }
 
   attach(wire: Wire): void {

@@ -45,6 +45,14 @@ export class ServerCalls implements CallBook {
     this.ledger.prove(account);
   }
 
+  mayTry(account: ConnectionAccount): boolean {
+    return this.ledger.mayTry(account);
+  }
+
+  giveBackTry(account: ConnectionAccount): void {
+    this.ledger.giveBackTry(account);
+  }
+
   limited(call: Http2Call): void {
     this.withDeadline.add(call);
     this.deadlines.mind(call);

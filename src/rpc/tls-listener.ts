@@ -22,6 +22,8 @@ export interface TlsListenerOptions {
   readonly port: number;
   readonly backlog: number;
   readonly certificate: TlsCertificate;
+  /** Whether one of this address may begin a handshake; all when left out. */
+  readonly admits?: (address: string) => boolean;
   /** Gets each connection after its handshake, and owns it from then on. */
   readonly onSocket: (socket: TLSSocket) => void;
   /** A peer that has not finished its handshake by then is cut off. */
@@ -53,7 +55,11 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
     }),
   );
   const handshakes = new Handshakes();
-  server.on('connection', (socket: Socket) => handshakes.started(socket));
+  server.on('connection', (socket: Socket) => {
+    // Nothing of it has been read yet: the costly part of a handshake follows its first message.
+    if (options.admits?.(socket.remoteAddress ?? '') === false) socket.destroy();
+    else handshakes.started(socket);
+  });
   server.on('secureConnection', (socket: TLSSocket) => {
     handshakes.finished(socket);
     socket.on('error', () => {});

@@ -15,6 +15,8 @@ export interface ServedCall {
   metadata(name: string): readonly string[];
   /** As of {@link FramedCall.proven}. */
   proven(): void;
+  /** As of {@link FramedCall.mayTry}. */
+  mayTry(): boolean;
   /** As of {@link FramedCall.charge}; also when the call is over. */
   charge(cost: number, work: number): void;
   /** Calls `listener` when the call is over before it has an answer: its caller has gone, or its deadline has passed. */
@@ -71,6 +73,10 @@ class UnaryCallEvents implements ServedCall, CallEvents {
 
   proven(): void {
     this.call.proven();
+  }
+
+  mayTry(): boolean {
+    return this.call.mayTry();
   }
 
   charge(cost: number, work: number): void {

@@ -24,7 +24,9 @@ export function addFetchMethod(server: Pick<FramedServer, 'addMethod'>, parts: F
 async function answer(call: ServedCall, names: readonly string[], { fetcher, encoder }: FetchParts): Promise<void> {
   const gone = new AbortController();
   call.onGone(() => gone.abort());
-  const caller = { authorization: call.metadata('authorization'), connection: call.connection, peer: call.peer };
+  const { connection, peer } = call;
+  const charge = (cost: number, work: number): void => call.charge(cost, work);
+  const caller = { authorization: call.metadata('authorization'), connection, peer, charge };
   const { head, release } = await fetcher.fetch({ names, caller, signal: gone.signal }, (secrets) =>
     encoder.encodeWhole(secrets),
   );

@@ -124,7 +124,9 @@ export class SdsStream
   start(): void {
     const call = this.call;
     call.listen(this);
-    const caller = { authorization: call.authorization, connection: call.connection, peer: call.peer };
+    const { authorization, connection, peer } = call;
+    const charge = (cost: number, work: number): void => call.charge(cost, work);
+    const caller = { authorization, connection, peer, charge };
     const gone = (): EndSignal => {
       this.opening ??= new LightAbort();
       return this.opening;

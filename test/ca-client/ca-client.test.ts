@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
@@ -165,6 +165,24 @@ for (const { name, content, connections } of rootStates) {
     t.equal(new Set(ca.calls.map(({ peer }) => peer)).size, connections);
   });
 }
+
+/** Octets that this process has read of files and sockets. (proc_pid_io(5)) */
+const octetsRead = () => Number(/rchar: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
+
+t.test('a hundred tokens that are refused at once need few looks at the root file', async (t) => {
+  const ca = await FakeCaServer.start(t);
+  const rootFile = join(shortDir(t), 'root-cert.pem');
+  const fileBytes = 900_000;
+  writeFileSync(rootFile, Buffer.concat([ca.rootPem, Buffer.alloc(fileBytes - ca.rootPem.length, '\n')]));
+  const made = client(t, ca.address, { rootFile });
+  await made.issue(request());
+  ca.faults.push(...Array.from({ length: 100 }, () => reject(status.UNAUTHENTICATED)));
+  const before = octetsRead();
+  const codes = await Promise.all(Array.from({ length: 100 }, () => rejectionCode(made.issue(request()))));
+  t.same(new Set(codes), new Set(['ERR_CA_REFUSED_TOKEN']));
+  const looks = Math.floor((octetsRead() - before) / fileBytes);
+  t.ok(looks <= 25, `${looks} looks`);
+});
 
 /** Something on the way to the CA, whose connections the test may end. */
 async function relayTo(t: Test, ca: string) {

@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { startAgent } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
-import { ErrorCode } from '../../src/http2/index.js';
+import { ErrorCode, Flag, Frame } from '../../src/http2/index.js';
 import { startCitadel } from '../support/citadel.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { foreignCsr } from '../support/foreign-csr.js';
@@ -145,13 +145,13 @@ t.test('one service account on four connections starves nobody: all of 40 foreig
 });
 
 /** A Citadel that refuses all tokens, and a connection to it whose requests have one. */
-async function startRefusing(t: Test) {
+async function startRefusing(t: Test, turnClock?: () => number) {
   let asked = 0;
   const authenticator = stubAuthenticator(() => {
     asked += 1;
     return 'token signature does not verify';
   });
-  const citadel = await startCitadel(t, hotPath, { authenticator });
+  const citadel = await startCitadel(t, hotPath, { authenticator, ...(turnClock && { server: { turnClock } }) });
   const peer = await RawPeer.connectTls(t, citadel);
   const authorization = `Bearer ${token('flood', FORGED)}`;
   const request = (streamId: number): Buffer =>
@@ -163,7 +163,8 @@ async function startRefusing(t: Test) {
 }
 
 t.test('requests that are reset as soon as they are sent cost Citadel no look at their tokens', async (t) => {
-  const { peer, request, asked } = await startRefusing(t);
+  // All of them are read in one turn: one whose reset is in the next one is looked at in between.
+  const { peer, request, asked } = await startRefusing(t, () => 0);
   await peer.ping();
   peer.send(...Array.from({ length: 8 }, (_, at) => Buffer.concat([request(1 + 2 * at), reset(1 + 2 * at)])));
   await peer.ping();
@@ -187,3 +188,75 @@ for (const { name, isReset } of [
     t.ok(asked() < 3000, `${asked()} tokens were looked at`);
   });
 }
+
+/** A stream with a token, and its first request. */
+const asking = (streamId: number, text: string): Buffer =>
+  Buffer.concat([
+    callHeaders(streamId, STREAM_SECRETS, [['authorization', `Bearer ${text}`]]),
+    data(streamId, grpcMessage(encodeRequest({ names: ['default'] }))),
+  ]);
+
+t.test('forged tokens, each another, end their connection to an agent after about a thousand', async (t) => {
+  const { socket, asked } = await startNode(t);
+  const flooder = await RawPeer.connect(t, socket);
+  for (let index = 0; index < 9500 && !flooder.isClosed; index += 1) {
+    flooder.send(asking(2 * index + 1, token(`pod-${index}`, FORGED)));
+    if (index % 50 === 49) await Promise.race([flooder.ping(), flooder.ended()]);
+  }
+  t.equal(await flooder.ended(), ErrorCode.enhanceYourCalm);
+  t.ok(asked.length < 2500, `${asked.length} tokens were before the CA`);
+});
+
+t.test('a gateway of 2 000 secrets whose token is refused, on two streams for each, is no flood', async (t) => {
+  const { socket, asked } = await startNode(t);
+  const gateway = await RawPeer.connect(t, socket);
+  const text = token('gateway', FORGED);
+  for (let index = 0; index < 4000; index += 1) {
+    gateway.send(asking(2 * index + 1, text));
+    // It reads what is answered: who does not is another flood.
+    if (index % 200 === 199) await gateway.ping();
+  }
+  await gateway.until(
+    () => gateway.frames.filter(({ type, flags }) => type === Frame.headers && flags & Flag.endStream).length === 4000,
+  );
+  t.notOk(gateway.isClosed);
+  t.equal(asked.length, 1);
+});
+
+t.test('who opens a connection to Citadel for each few forged tokens uses up the tries of its address', async (t) => {
+  let asked = 0;
+  const authenticator = stubAuthenticator((bearer) => {
+    asked += 1;
+    return bearer.endsWith(`.${FORGED}`) ? 'token signature does not verify' : undefined;
+  });
+  // A clock that stands still: no try comes back.
+  const citadel = await startCitadel(t, hotPath, { authenticator, server: { now: () => 0 } });
+  const csr = foreignCsr();
+  const good = { token: token('good'), csr };
+  const proven = new CitadelCaller(t, citadel);
+  t.equal((await proven.call(good)).code, status.OK);
+  asked = 0;
+  const statuses = new Set<string>();
+  const forged = `Bearer ${token('flood', FORGED)}`;
+  for (let connection = 0; connection < 40; connection += 1) {
+    const peer = await RawPeer.connectTls(t, citadel).catch(() => undefined);
+    if (peer === undefined) {
+      statuses.add('not let in');
+      continue;
+    }
+    for (let at = 0; at < 120; at += 1) {
+      peer.send(
+        callHeaders(1 + 2 * at, CREATE_CERTIFICATE, [['authorization', forged]]),
+        data(1 + 2 * at, grpcMessage(Buffer.alloc(0)), true),
+      );
+    }
+    const ended = () =>
+      peer.frames.filter(({ type, flags }) => type === Frame.headers && flags & Flag.endStream).length === 120;
+    await peer.until(ended);
+    peer.leave();
+  }
+  t.equal(asked, 4000, 'so many were looked at');
+  t.ok(statuses.has('not let in'), 'and then no further connection of that address is let in');
+  t.equal((await proven.call(good)).code, status.OK, 'who was proven before is served as ever');
+  t.equal(asked, 4001);
+});

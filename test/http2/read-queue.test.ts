@@ -120,3 +120,71 @@ t.test('a slice ends by the clock, and the next one goes on with whoever has wai
   await nextTurn();
   t.same(order, ['a', 'b', 'c', 'a', 'c', 'a']);
 });
+
+/** A server whose requests take so long that few of them fill a turn, whatever they were charged. */
+function slowServer(requestMs: number) {
+  const server: MemoryServer = new MemoryServer({
+    maxConcurrentStreams: 10_000,
+    onRequest: (stream) => {
+      server.nowMs += requestMs;
+      served.push(stream.id);
+    },
+  });
+  const served: number[] = [];
+  return { server, served };
+}
+
+const calls = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, index) => callHeaders(1 + 2 * (from + index), '/a'));
+
+t.test('a turn is over by the clock, whatever the work in it was taken to cost', async (t) => {
+  const { server, served } = slowServer(0.05);
+  const { wire } = server.greeted();
+  wire.feed(...calls(200));
+  t.ok(served.length <= 20, `${served.length} requests of 50 µs each were read at once`);
+  t.ok(wire.isPaused);
+  while (wire.isPaused) await nextTurn();
+  t.equal(served.length, 200);
+});
+
+t.test('while others wait, what comes of a connection that was busy of late waits as well', async (t) => {
+  const { server, served } = slowServer(0.06);
+  const [busy, queued, quiet] = [server.greeted().wire, server.greeted().wire, server.greeted().wire];
+  busy.feed(...calls(10));
+  for (let turn = 0; busy.isPaused && turn < 5; turn += 1) await nextTurn();
+  t.notOk(busy.isPaused, 'all of it was read');
+  queued.feed(...calls(200));
+  t.ok(queued.isPaused);
+  const before = served.length;
+  busy.feed(...calls(10, 10), ping());
+  t.equal(served.length, before, 'nothing of it was read at once');
+  t.ok(busy.isPaused);
+  quiet.feed(ping());
+  t.equal(pongs(quiet.takeFrames()), 1, 'one that has asked for little is served at once');
+  while (busy.isPaused || queued.isPaused) await nextTurn();
+  t.equal(served.length, 10 + 200 + 10);
+  t.equal(pongs(busy.takeFrames()), 1);
+
+  server.nowMs += 1000;
+  queued.feed(...calls(200, 200));
+  t.ok(queued.isPaused);
+  busy.feed(ping());
+  t.equal(pongs(busy.takeFrames()), 1, 'after a second it is as quiet as any');
+  while (queued.isPaused) await nextTurn();
+});
+
+t.test('of a connection that ends, thousands of streams hear of it in turns', async (t) => {
+  const server = new MemoryServer({ maxConcurrentStreams: 10_000 });
+  const { wire } = server.greeted();
+  wire.feed(...calls(1000));
+  while (wire.isPaused) await nextTurn();
+  t.equal(server.requests.length, 1000);
+  const closed = () => server.requests.filter(({ closedCount }) => closedCount === 1).length;
+  wire.hangUp();
+  t.equal(server.ends.length, 1, 'the connection is over at once');
+  t.ok(closed() > 0 && closed() <= 100, `${closed()} streams at once`);
+  for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+  t.equal(closed(), 1000);
+  t.equal(server.ends.length, 1);
+  t.same(server.bugs, []);
+});

@@ -8,6 +8,15 @@ import { type Admission, WorkloadView } from './workload-view.js';
 
 const BEARER = 'Bearer ';
 
+/**
+ * A stream that is refused for its token counts as a flood, in the units of `FramedCall.charge`: a gateway that has its token refused on
+ * all of its 4 000 streams at once is none.
+ */
+const REFUSED_COST = 15;
+
+/** So does a token that the CA was asked about for nothing: that takes a key, a call, and 0.3 ms. An Envoy has one token, or two. */
+const WASTED_COST = 150;
+
 /** The pod's identity for every stream: in sidecar mode the socket belongs to one pod. */
 export function openSource(identity: WorkloadIdentity, catalog: SecretCatalog): SecretSource {
   return { open: () => new WorkloadView(identity, catalog) };
@@ -17,14 +26,18 @@ export function openSource(identity: WorkloadIdentity, catalog: SecretCatalog): 
 export function gatedSource(gate: TokenGate, catalog: SecretCatalog, log: RateLimitedLogger): SecretSource {
   const admit = async (caller: StreamCaller, signal: EndSignal): Promise<Pod> => {
     try {
-      const { connection, peer } = caller;
+      const { connection, peer, charge } = caller;
       const token = bearerToken(caller);
-      const admitted = gate.admit(token, signal, { connection, uid: peer?.uid, pid: peer?.pid });
+      const onWasted = charge && (() => charge(WASTED_COST, 0));
+      const admitted = gate.admit(token, signal, { connection, uid: peer?.uid, pid: peer?.pid, onWasted });
       // The gate has a copy if it needs one: of thousands of streams that wait none holds another.
       token.fill(0);
       return await admitted;
     } catch (error) {
-      if (errorCodeOf(error) !== 'ERR_CANCELLED') tellRefusal(log, caller, error);
+      if (errorCodeOf(error) !== 'ERR_CANCELLED') {
+        caller.charge?.(REFUSED_COST, 0);
+        tellRefusal(log, caller, error);
+      }
       throw error;
     }
   };

@@ -122,6 +122,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     ...config.listen,
     backlog: TCP_BACKLOG,
     certificate: serving.current,
+    admits: (address) => server.admits(address),
     onSocket: wiresOf((wire) => server.attach(wire)),
     handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
     logger,

@@ -2,6 +2,7 @@ import type { Wire } from '../../http2/index.js';
 import { ConnectionAccount, PeerAccount, peerKey } from './accounts.js';
 import { CallPot, type CountedCall, type PotLimits } from './call-pot.js';
 import { heavy, idlest } from './fair-share.js';
+import { Tries } from './tries.js';
 
 /** Octets. */
 export interface ByteLimits {
@@ -64,6 +65,7 @@ export class PeerLedger {
   private readonly limits: ByteLimits;
   private readonly now: () => number;
   private readonly onDrop: (account: ConnectionAccount) => void;
+  private readonly tries: Tries;
   private sequence = 0;
   private accountNumber = 0;
   private bytes = 0;
@@ -73,6 +75,7 @@ export class PeerLedger {
     this.limits = bytes;
     this.now = now;
     this.onDrop = onDrop;
+    this.tries = new Tries(now);
     const small = { health: new CallPot(HEALTH), reflection: new CallPot(REFLECTION), other: new CallPot(OTHER) };
     this.pots = { service: new CallPot(service), ...small };
     this.smallPots = Object.values(small);
@@ -100,6 +103,21 @@ export class PeerLedger {
     const [first] = heavy(all, peerOf);
     const ofOne = all.filter(({ peer }) => peer === first?.peer && peer !== newcomer.peer);
     return ofOne.length * 2 > all.length ? idlest(ofOne, 1) : [];
+  }
+
+  /** Takes one of its peer's tries for a connection that has proven nothing: see {@link Tries}. False when there is none. */
+  mayTry({ isProven, peer }: ConnectionAccount): boolean {
+    return isProven || this.tries.take(peer.key);
+  }
+
+  /** The try was none of a stranger. */
+  giveBackTry({ peer }: ConnectionAccount): void {
+    this.tries.giveBack(peer.key);
+  }
+
+  /** Whether one who comes from there, and has proven nothing yet, has a try left. */
+  hasTry(address: string): boolean {
+    return this.tries.hasOne(peerKey(undefined, address) ?? address);
   }
 
   /** The next place in the order of what peers do. */
@@ -200,6 +218,7 @@ export class PeerLedger {
 
   /** Ends the calls whose peers owe them something for too long. */
   expireWaits(): void {
+    this.tries.sweep();
     const sinceMs = this.now() - WAIT_MS;
     for (const { calls } of Object.values(this.pots)) {
       for (const call of calls) if (call.waitingSinceMs <= sinceMs) call.expireWait();
