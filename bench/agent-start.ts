@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { envoy } from '../src/rpc/index.js';
+import { envoy } from '../src/net/protobuf/index.js';
 import type { Answer } from './harness/answer.js';
 import { conditionsOf } from './harness/conditions.js';
 import { percentilesOf } from './harness/percentiles.js';

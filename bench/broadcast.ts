@@ -1,9 +1,10 @@
 // How long does one new version take to 100, 1 000 and 10 000 streams, and how late is the event loop meanwhile?
 
 import assert from 'node:assert/strict';
+import { createSdsServer, SECRET_TYPE_URL, type ServedSecret } from '../src/agent/sds/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
-import { type CallEvents, envoy, type FramedCall } from '../src/rpc/index.js';
-import { createSdsServer, SECRET_TYPE_URL, type ServedSecret } from '../src/sds/index.js';
+import type { CallEvents, FramedCall } from '../src/net/grpc/index.js';
+import { envoy } from '../src/net/protobuf/index.js';
 import { silentLogger } from '../src/telemetry/index.js';
 import { FakeSecretSource } from '../test/support/fake-secret-source.js';
 import { delaysDuring } from './harness/loop-delay.js';

@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { type ChannelOptions, Client, credentials, Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
-import { openUnaryConnection } from '../src/rpc/index.js';
+import { openUnaryConnection } from '../src/net/grpc/index.js';
 import { rawMethod } from '../test/support/raw-method.js';
 import { TestCa } from '../test/support/test-ca.js';
 import type { Answer } from './harness/answer.js';

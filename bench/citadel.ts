@@ -6,7 +6,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CaAnswer, createCaClient } from '../src/ca-client/index.js';
+import { type CaAnswer, createCaClient } from '../src/agent/ca-client/index.js';
 import { createTokenIssuer, TOKEN_ISSUER } from '../src/demo/kubernetes/token-issuer.js';
 import { silentLogger } from '../src/telemetry/index.js';
 import { percentilesOf } from './harness/percentiles.js';

@@ -1,17 +1,18 @@
 // What does it cost to write secrets and responses and to read requests, and what would protobufjs take?
 
 import assert from 'node:assert/strict';
+import { decodeRequest } from '../src/agent/sds/request-codec.js';
+import { REQUEST_FIELDS } from '../src/agent/sds/request-fields.js';
+import { RequestReader } from '../src/agent/sds/request-reader.js';
+import { encodeTail, NONCE_CHARS, ResponseEncoder } from '../src/agent/sds/response-encoder.js';
+import { responseLayout } from '../src/agent/sds/response-layout.js';
+import { SECRET_TYPE_URL } from '../src/agent/sds/type-url.js';
 import { NodeFiller, RequestWriter } from '../src/fleet/xds/requests.js';
 import { loadOperation } from '../src/hotpath/operation.js';
 import { encodeCertificateSecret } from '../src/hotpath/secret-codec.js';
+import { FRAME_PREFIX_BYTES, writeFramePrefix } from '../src/net/grpc/index.js';
+import { envoy } from '../src/net/protobuf/index.js';
 import { encodePem } from '../src/pki/x509/index.js';
-import { envoy, FRAME_PREFIX_BYTES, writeFramePrefix } from '../src/rpc/index.js';
-import { decodeRequest } from '../src/sds/request-codec.js';
-import { REQUEST_FIELDS } from '../src/sds/request-fields.js';
-import { RequestReader } from '../src/sds/request-reader.js';
-import { encodeTail, NONCE_CHARS, ResponseEncoder } from '../src/sds/response-encoder.js';
-import { responseLayout } from '../src/sds/response-layout.js';
-import { SECRET_TYPE_URL } from '../src/sds/type-url.js';
 import { ask, type Case, rate } from './harness.js';
 import { only, sealRequest } from './material.js';
 

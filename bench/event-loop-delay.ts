@@ -1,9 +1,10 @@
 // How late is the event loop while keys are made on it, and how late while the pool makes them?
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { HotPathKind, KeyType } from '../src/hotpath/index.js';
+import type { HotPathKind } from '../src/hotpath/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
 import { createPooledHotPath } from '../src/hotpath/pool.js';
+import type { KeyType } from '../src/pki/x509/index.js';
 import { delaysDuring } from './harness/loop-delay.js';
 import { ask, type Case, distribution } from './harness.js';
 import { addonOrThrow, only, proveKeyAndCsr, SPIFFE_ID } from './material.js';

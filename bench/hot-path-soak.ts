@@ -4,13 +4,13 @@
 // look for memory errors as well, put the addon of `npm run test:asan` in place first.
 import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
-import { loadAddon } from '../src/addon/index.js';
 import type { BatchOperation, Operation, Operations } from '../src/hotpath/implementation.js';
-import { makeSelfSignedRoot, Signer } from '../src/hotpath/index.js';
+import { Signer } from '../src/hotpath/index.js';
 import { nativeIssue } from '../src/hotpath/native/issue.js';
 import { nativePrepare } from '../src/hotpath/native/prepare.js';
 import { nativeSeal } from '../src/hotpath/native/seal.js';
-import { encodePem } from '../src/pki/x509/index.js';
+import { encodePem, makeSelfSignedRoot } from '../src/pki/x509/index.js';
+import { loadAddon } from '../src/system/addon/index.js';
 import { seededRandom } from '../test/support/prng.js';
 
 // Else its growth would be in the figures, at whatever moment V8 decides on it.

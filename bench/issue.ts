@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, sign, verify, X509Certificate } from 'node:crypto';
-import { KEY_TYPES, type Signer } from '../src/hotpath/index.js';
+import type { Signer } from '../src/hotpath/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
+import { KEY_TYPES } from '../src/pki/x509/index.js';
 import { ask, type Case, rate } from './harness.js';
 import {
   addonOrThrow,

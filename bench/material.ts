@@ -1,10 +1,11 @@
 /** What the benches of the hot path work on: keys, CSRs and chains as a mesh has them. */
 import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { type Addon, loadAddon } from '../src/addon/index.js';
 import type { IssueItem, Outcome } from '../src/hotpath/implementation.js';
-import { type KeyType, type PreparedKey, type SealRequest, Signer } from '../src/hotpath/index.js';
+import { type PreparedKey, type SealRequest, Signer } from '../src/hotpath/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
+import type { KeyType } from '../src/pki/x509/index.js';
+import { type Addon, loadAddon } from '../src/system/addon/index.js';
 import { certificate, ecKeys, type KeyPair, pem, pkcs8 } from '../test/hotpath/pki.js';
 
 export const SPIFFE_ID = 'spiffe://cluster.local/ns/foo/sa/sleep';

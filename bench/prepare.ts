@@ -1,8 +1,8 @@
 // How many keys with their CSRs can one core make?
 
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { KEY_TYPES, type KeyType } from '../src/hotpath/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
+import { KEY_TYPES, type KeyType } from '../src/pki/x509/index.js';
 import { ask, type Case, rate } from './harness.js';
 import { addonOrThrow, proveKeyAndCsr, provePositive, SPIFFE_ID, valuesOf } from './material.js';
 import { buildGoPrepare } from './peers/go-prepare.js';

@@ -1,9 +1,9 @@
 // How many issued chains can one core prove and serialise for Envoy?
 
 import assert from 'node:assert/strict';
-import { KEY_TYPES } from '../src/hotpath/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
-import { envoy } from '../src/rpc/index.js';
+import { envoy } from '../src/net/protobuf/index.js';
+import { KEY_TYPES } from '../src/pki/x509/index.js';
 import { ask, type Case, rate } from './harness.js';
 import { addonOrThrow, provePositive, sealRequest, valuesOf } from './material.js';
 

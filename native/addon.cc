@@ -1,4 +1,4 @@
-// What this addon exports. src/addon/addon.ts has the same list with its types.
+// What this addon exports. src/system/addon/addon.ts has the same list with its types.
 #include <openssl/crypto.h>
 #include <openssl/opensslv.h>
 
@@ -18,7 +18,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
     return exports;
   }
   env.SetInstanceData(new sidecert::Instance());
-  // src/addon/load-addon.ts takes no other than that of its own sources.
+  // src/system/addon/load-addon.ts takes no other than that of its own sources.
   exports.Set("revision", SIDECERT_REVISION);
   sidecert::exportHotPath(env, exports);
   sidecert::exportPlatform(env, exports);

@@ -1,5 +1,5 @@
 // The hot path for JavaScript. Items and results travel as tuples, which cost a fraction of objects with names; the
-// names are in src/addon/addon.ts. A failed item is [code, message], and the batch goes on.
+// names are in src/system/addon/addon.ts. A failed item is [code, message], and the batch goes on.
 #include <algorithm>
 #include <cmath>
 

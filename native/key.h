@@ -17,7 +17,7 @@
 
 namespace sidecert {
 
-// In the order of KEY_TYPES in src/hotpath/key-type.ts.
+// In the order of KEY_TYPES in src/pki/x509/key-type.ts.
 enum class KeyType { ecP256, ecP384, rsa2048, rsa3072, rsa4096 };
 
 // Prime size in octets of the largest curve that a signer may have, P-521.

@@ -33,7 +33,7 @@ class Descriptor {
   int number_ = -1;
 };
 
-// The numbers are those of src/addon/addon.ts.
+// The numbers are those of src/system/addon/addon.ts.
 enum class SocketEventKind : int32_t {
   // first: uid, second: gid, third: pid of who has connected.
   accepted = 1,

@@ -21,7 +21,7 @@ const common = {
   define: { ADDON_REVISION: JSON.stringify(await addonRevision()) },
 };
 
-/** All source files below `directory`, the generated .js of src/rpc/gen among them, as paths relative to the project. */
+/** All source files below `directory`, the generated .js among them, as paths relative to the project. */
 async function sources(directory) {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
   return entries
@@ -33,12 +33,12 @@ export async function buildForTests() {
   const entryPoints = (await Promise.all(['src', 'test', 'bench'].map(sources))).flat();
   await rm('build', { recursive: true, force: true });
   await build({ ...common, entryPoints, outdir: 'build', outbase: '.' });
-  await copyAddon('build/src/addon');
+  await copyAddon('build/src/system/addon');
 }
 
 /** Has the tests load this addon until the next build. */
 export async function testWithAddon(file) {
-  const place = `build/src/addon/${ADDON_FILE}`;
+  const place = `build/src/system/addon/${ADDON_FILE}`;
   await mkdir(dirname(place), { recursive: true });
   await copyFile(file, place);
 }
@@ -70,7 +70,7 @@ const agentOnly = {
   name: 'agent-only',
   setup({ onResolve }) {
     const isOfOthers =
-      /\/(start-citadel|render-bootstrap|check-health)\.js$|\/(demo|fleet)\/index\.js$|\/js\/(issue|loaded-signer)\.js$/;
+      /\/(start-citadel|check-health)\.js$|\/(demo|envoy-bootstrap|fleet)\/index\.js$|\/js\/(issue|loaded-signer)\.js$/;
     onResolve({ filter: isOfOthers }, ({ kind, path }) =>
       kind === 'dynamic-import' ? { path, external: true } : undefined,
     );
@@ -84,7 +84,7 @@ const agentOnly = {
 const healthOnly = {
   name: 'health-only',
   setup({ onResolve }) {
-    const isOfOthers = /\/(start-agent|start-citadel|render-bootstrap)\.js$|\/(demo|fleet|hotpath)\/index\.js$/;
+    const isOfOthers = /\/(start-agent|start-citadel)\.js$|\/(demo|envoy-bootstrap|fleet|hotpath)\/index\.js$/;
     onResolve({ filter: isOfOthers }, ({ kind, path }) =>
       kind === 'dynamic-import' ? { path, external: true } : undefined,
     );
@@ -134,9 +134,9 @@ const withoutGrpcJs = {
   name: 'without-grpc-js',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^protobufjs\/ext\/descriptor$/ }, () => ({
-      path: resolve('src/rpc/reflection/descriptor-codec.ts'),
+      path: resolve('src/net/grpc/reflection/descriptor-codec.ts'),
     }));
-    onResolve({ filter: /^@grpc\/grpc-js$/ }, () => ({ path: resolve('src/rpc/status-code.ts') }));
+    onResolve({ filter: /^@grpc\/grpc-js$/ }, () => ({ path: resolve('src/net/grpc/status-code.ts') }));
     onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ path }) => ({ path, namespace: 'nothing' }));
     onLoad({ filter: /^/, namespace: 'nothing' }, () => ({ contents: '' }));
   },
@@ -208,7 +208,7 @@ function packages() {
 }
 
 function reflection() {
-  const entryPoints = { reflection: 'src/rpc/reflection/reflection-codec.ts' };
+  const entryPoints = { reflection: 'src/net/grpc/reflection/reflection-codec.ts' };
   return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist', plugins: [withoutGrpcJs] });
 }
 

@@ -1,4 +1,4 @@
-// Generates src/rpc/gen/ from proto/. With --check it writes nothing and fails when the committed files differ.
+// Generates src/net/protobuf/gen/ and src/net/grpc/reflection/gen/ from proto/. With --check it writes nothing and fails when the committed files differ.
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,10 +8,12 @@ import { encodeDescriptors } from './descriptors.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
-const COMMITTED = 'src/rpc/gen';
+/** What reflection alone is answered by lies beside it. */
+const committed = (name) =>
+  join(name.startsWith('messages.') ? 'src/net/protobuf/gen' : 'src/net/grpc/reflection/gen', name);
 
 /** Files that say more than those of the same name in proto/: what is served and never read here costs nothing but their descriptors. */
-const SERVED = 'src/rpc/reflection/proto';
+const SERVED = 'src/net/grpc/reflection/proto';
 
 /** Descriptors are what reflection answers by, and no message that anybody sends by itself. */
 const DESCRIPTOR = 'google/protobuf/descriptor.proto';
@@ -70,10 +72,10 @@ try {
   const stale = [];
   for (const name of await readdir(temporary)) {
     const made = await readFile(join(temporary, name), 'utf8');
-    const committed = await readFile(join(COMMITTED, name), 'utf8').catch(() => '');
-    if (made === committed) continue;
+    const known = await readFile(committed(name), 'utf8').catch(() => '');
+    if (made === known) continue;
     stale.push(name);
-    if (!process.argv.includes('--check')) await writeFile(join(COMMITTED, name), made);
+    if (!process.argv.includes('--check')) await writeFile(committed(name), made);
   }
   if (process.argv.includes('--check') && stale.length > 0) {
     console.error(`generated code differs from proto/: ${stale.join(', ')}; run "npm run proto" and commit the result`);

@@ -18,12 +18,18 @@ const env = {
   UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
 };
 const files = process.argv.slice(2);
-const SOCKETS = ['rpc/hub-wire', 'rpc/unix-listener', 'rpc/framed-server', 'hostile/floods', 'hostile/slow-peers'];
+const SOCKETS = [
+  'net/transport/hub-wire',
+  'net/transport/unix-listener',
+  'net/grpc/framed-server',
+  'hostile/floods',
+  'hostile/slow-peers',
+];
 const wanted =
   files.length > 0
     ? files
     : [
-        ...['addon', 'platform', 'hotpath'].map((room) => `build/test/${room}/*.test.js`),
+        ...['system/addon', 'system/platform', 'hotpath'].map((room) => `build/test/${room}/*.test.js`),
         ...SOCKETS.map((name) => `build/test/${name}.test.js`),
       ];
 // A file may take some ten times as long as without.

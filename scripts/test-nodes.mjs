@@ -19,7 +19,7 @@ const VERSIONS = ['20.20.2', '22.23.3', '24.21.0'];
 
 const HOME = '.cache/nodes';
 
-const ROOMS = ['addon', 'platform', 'hotpath'];
+const ROOMS = ['system/addon', 'system/platform', 'hotpath'];
 
 /** What depends on the Node.js besides: its flags, its signals, its inspector, and its nghttp2, which ours is compared with. */
 const OTHERS = ['cli/v8-flags', 'cli/signals', 'fuzz/fuzz', 'hostile/memory'];

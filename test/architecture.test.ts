@@ -7,55 +7,107 @@ import t from 'tap';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SRC = join(ROOT, 'src');
 
-const EVERYWHERE = ['cancellation', 'errors', 'fair-shares', 'json', 'pki/x509', 'small-files', 'spiffe'];
-
 /** Folders whose folders are the rooms. */
-const WINGS = ['pki'];
+const WINGS = ['agent', 'citadel', 'net', 'pki', 'system'];
+
+/** Rooms that nearly every other one may enter: they know nothing of what the project does. */
+const EVERYWHERE = ['cancellation', 'errors', 'pki/spiffe', 'telemetry', 'timers'];
 
 /** docs/architecture.md holds the same table in words. A new arrow here is a decision: write an ADR for it. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
-  cancellation: [],
   errors: [],
-  'fair-shares': [],
-  json: [],
-  'pki/x509': ['errors', 'small-files'],
-  spiffe: ['errors', 'pki/x509'],
-  'secret-memory': ['errors'],
-  'small-files': ['errors'],
-  'service-account': ['json'],
-  telemetry: EVERYWHERE,
-  addon: EVERYWHERE,
-  hotpath: [...EVERYWHERE, 'telemetry', 'addon'],
-  platform: [...EVERYWHERE, 'telemetry', 'addon'],
-  rotation: EVERYWHERE,
-  'ca-client': [...EVERYWHERE, 'rpc', 'telemetry'],
-  citadel: [...EVERYWHERE, 'hotpath', 'rotation', 'rpc', 'service-account', 'telemetry'],
-  identity: [...EVERYWHERE, 'hotpath', 'rotation', 'secret-memory', 'service-account', 'telemetry'],
-  sds: [...EVERYWHERE, 'rpc', 'secret-memory', 'telemetry'],
-  http2: EVERYWHERE,
-  rpc: [...EVERYWHERE, 'http2', 'platform', 'telemetry'],
-  status: [...EVERYWHERE, 'rpc', 'telemetry'],
-  config: EVERYWHERE,
-  app: [
-    ...EVERYWHERE,
-    ...[
-      'telemetry',
-      'hotpath',
-      'platform',
-      'rotation',
-      'ca-client',
-      'citadel',
-      'identity',
-      'sds',
-      'rpc',
-      'status',
-      'config',
-    ],
+  cancellation: [],
+  timers: [],
+  telemetry: ['errors', 'timers'],
+  fairness: ['cancellation', 'errors'],
+  'pki/x509': ['errors'],
+  'pki/spiffe': ['errors', 'pki/x509'],
+  'pki/service-account': ['errors'],
+  'system/small-files': ['errors'],
+  'system/secret-memory': ['errors'],
+  'system/addon': [],
+  'system/platform': ['errors', 'system/addon'],
+  'net/protobuf': [],
+  'net/http2': [],
+  'net/transport': [...EVERYWHERE, 'fairness', 'net/http2', 'system/platform', 'system/small-files'],
+  'net/grpc': [...EVERYWHERE, 'fairness', 'net/http2', 'net/protobuf', 'net/transport'],
+  hotpath: [...EVERYWHERE, 'pki/x509', 'system/addon'],
+  config: ['errors', 'pki/spiffe', 'system/small-files'],
+  'agent/ca-client': [...EVERYWHERE, 'net/grpc', 'net/protobuf', 'net/transport', 'pki/x509', 'system/small-files'],
+  'agent/identity': [
+    ...[...EVERYWHERE, 'fairness', 'hotpath', 'pki/service-account', 'pki/x509'],
+    ...['system/secret-memory', 'system/small-files'],
   ],
-  fleet: [...EVERYWHERE, 'hotpath', 'http2', 'platform', 'rpc', 'telemetry'],
-  demo: [...EVERYWHERE, 'app', 'config', 'rpc', 'telemetry'],
-  cli: [...EVERYWHERE, 'app', 'fleet', 'demo', 'config', 'platform', 'telemetry'],
+  'agent/admission': [...EVERYWHERE, 'agent/identity', 'fairness', 'hotpath', 'pki/service-account'],
+  'agent/files': [...EVERYWHERE, 'pki/x509', 'system/small-files'],
+  'agent/secrets': [...EVERYWHERE, 'agent/files', 'agent/identity', 'net/protobuf', 'pki/x509'],
+  'agent/sds': [...EVERYWHERE, 'net/grpc', 'net/protobuf', 'system/secret-memory'],
+  'citadel/authn': [...EVERYWHERE, 'pki/service-account', 'pki/x509', 'system/small-files'],
+  'citadel/authority': [...EVERYWHERE, 'hotpath', 'pki/x509', 'system/small-files'],
+  'citadel/issuance': [
+    ...[...EVERYWHERE, 'citadel/authn', 'citadel/authority', 'fairness', 'hotpath', 'net/grpc', 'net/protobuf'],
+  ],
+  'envoy-bootstrap': ['config'],
+  status: [...EVERYWHERE, 'net/transport'],
+  app: [
+    ...[
+      ...EVERYWHERE,
+      'agent/admission',
+      'agent/ca-client',
+      'agent/files',
+      'agent/identity',
+      'agent/sds',
+      'agent/secrets',
+    ],
+    ...['citadel/authn', 'citadel/authority', 'citadel/issuance', 'config', 'envoy-bootstrap', 'hotpath'],
+    ...['net/grpc', 'net/transport', 'status', 'system/platform', 'system/small-files'],
+  ],
+  fleet: [
+    ...[...EVERYWHERE, 'hotpath', 'net/grpc', 'net/http2', 'net/protobuf', 'net/transport'],
+    ...['pki/service-account', 'pki/x509', 'system/platform', 'system/small-files'],
+  ],
+  demo: [...EVERYWHERE, 'app', 'config', 'net/grpc', 'net/protobuf', 'net/transport'],
+  cli: [...EVERYWHERE, 'app', 'config', 'demo', 'fleet', 'system/platform', 'system/small-files'],
 };
+
+/**
+ * EXCEPTIONS: to be emptied. Imports that the table lacks, by file, each with what has to change in the code. One that is no longer
+ * needed fails the test.
+ */
+const EXCEPTIONS: readonly { readonly from: string; readonly to: string; readonly until: string }[] = [
+  { from: 'net/protobuf/wire-writer.ts', to: 'net/http2', until: '`writeAscii` is below both' },
+  { from: 'net/transport/tls-listener.ts', to: 'net/grpc', until: 'the key of a peer (`peerKey`) is the transport’s' },
+  { from: 'pki/x509/pem-diagnosis.ts', to: 'system/small-files', until: '`isUtf16` takes bytes, and needs no file' },
+  { from: 'agent/secrets/secret-catalog.ts', to: 'config', until: 'it is handed what it needs of the settings' },
+  { from: 'agent/secrets/secret-catalog.ts', to: 'app', until: 'it closes what it opens, without a `Teardown`' },
+  { from: 'agent/sds/rest/rest-codec.ts', to: 'pki/service-account', until: 'REST has left the socket' },
+  {
+    from: 'citadel/authority/serving-certificate.ts',
+    to: 'net/transport',
+    until: 'it declares who takes its certificate',
+  },
+];
+
+/** CIRCLES: to be emptied. Files that reach one another; each row is one circle, whole. */
+const CIRCLES: readonly (readonly string[])[] = [
+  ['agent/sds/sending.ts', 'agent/sds/subscription.ts', 'agent/sds/wanted-names.ts'],
+  [
+    'fleet/envoys/envoy-stream.ts',
+    'fleet/envoys/fake-envoy.ts',
+    'fleet/envoys/fleet-context.ts',
+    'fleet/envoys/link.ts',
+  ],
+  [
+    'net/http2/server/inbound-content.ts',
+    'net/http2/server/inbound-frames.ts',
+    'net/http2/server/inbound-headers.ts',
+    'net/http2/server/sender.ts',
+    'net/http2/server/server-connection.ts',
+    'net/http2/server/server-options.ts',
+    'net/http2/server/server-stream.ts',
+    'net/http2/server/server-streams.ts',
+  ],
+];
 
 interface Import {
   readonly from: string;
@@ -65,23 +117,28 @@ interface Import {
 /** Every relative import of every source file, static or dynamic, as paths below src/. */
 async function readImports(): Promise<Import[]> {
   const entries = await readdir(SRC, { recursive: true });
-  const files = entries.filter((name) => name.endsWith('.ts') && !name.startsWith(join('rpc', 'gen')));
+  const files = entries.filter((name) => name.endsWith('.ts') && !isGenerated(name));
   const found = await Promise.all(
     files.map(async (from) => {
       const text = await readFile(join(SRC, from), 'utf8');
       return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map(([, target = '']) => ({
         from,
-        to: relative(SRC, resolve(SRC, dirname(from), target)),
+        to: relative(SRC, resolve(SRC, dirname(from), target)).replace(/\.js$/, '.ts'),
       }));
     }),
   );
   return found.flat();
 }
 
+const isGenerated = (path: string): boolean => path.includes('/gen/');
+
 const roomOf = (path: string): string => {
   const [first = '', second = ''] = path.split('/');
   return WINGS.includes(first) ? `${first}/${second}` : first;
 };
+
+const isException = ({ from, to }: Import): boolean =>
+  EXCEPTIONS.some((exception) => exception.from === from && exception.to === roomOf(to));
 
 t.test('every room is in the table, and every row of the table is a room', async (t) => {
   const foldersOf = async (path: string) => {
@@ -93,30 +150,57 @@ t.test('every room is in the table, and every row of the table is a room', async
   t.strictSame([...rooms, ...inWings.flat()].sort(), Object.keys(MAY_IMPORT).sort());
 });
 
+t.test('a wing has rooms, and no files of its own', async (t) => {
+  const entries = await Promise.all(WINGS.map((wing) => readdir(join(SRC, wing), { withFileTypes: true })));
+  t.strictSame(
+    entries.flat().flatMap((entry) => (entry.isFile() ? [entry.name] : [])),
+    [],
+  );
+});
+
 t.test('rooms import only along the arrows of the table', async (t) => {
   const imports = await readImports();
   t.ok(imports.length > 100, 'imports are found at all');
-  const wrong = imports
-    .filter(({ from, to }) => roomOf(from) !== roomOf(to) && !MAY_IMPORT[roomOf(from)]?.includes(roomOf(to)))
-    .map(({ from, to }) => `${from} -> ${to}`);
-  t.strictSame(wrong, []);
+  const beyond = imports.filter(
+    ({ from, to }) => roomOf(from) !== roomOf(to) && !MAY_IMPORT[roomOf(from)]?.includes(roomOf(to)),
+  );
+  t.strictSame(
+    beyond.filter((one) => !isException(one)).map(({ from, to }) => `${from} -> ${to}`),
+    [],
+  );
+  const unneeded = EXCEPTIONS.filter(
+    ({ from, to }) => !beyond.some((one) => one.from === from && roomOf(one.to) === to),
+  );
+  t.strictSame(unneeded, [], 'every exception is needed');
 });
 
 t.test('a room is entered by its index alone', async (t) => {
   const wrong = (await readImports())
-    .filter(({ from, to }) => roomOf(from) !== roomOf(to) && to !== join(roomOf(to), 'index.js'))
+    .filter(({ from, to }) => roomOf(from) !== roomOf(to) && to !== join(roomOf(to), 'index.ts'))
     .map(({ from, to }) => `${from} -> ${to}`);
   t.strictSame(wrong, []);
 });
 
-t.test('no two rooms import one another, not even by way of others', async (t) => {
-  const cycles: string[] = [];
-  const visit = (room: string, path: readonly string[]): void => {
-    if (path.includes(room)) cycles.push([...path.slice(path.indexOf(room)), room].join(' -> '));
-    else for (const next of MAY_IMPORT[room] ?? []) visit(next, [...path, room]);
-  };
-  visit('cli', []);
-  t.strictSame(cycles, []);
+t.test('the table has no circle: no two rooms import one another, not even by way of others', async (t) => {
+  const next = new Map(Object.entries(MAY_IMPORT));
+  t.strictSame(circlesOf(next), []);
+});
+
+t.test('the halves of HTTP/2 know their framing, and not each other', async (t) => {
+  const halfOf = (path: string): string => /^net\/http2\/(\w+)\//.exec(path)?.[1] ?? '';
+  const wrong = (await readImports())
+    .filter(({ from, to }) => halfOf(from) !== '' && halfOf(from) !== halfOf(to) && halfOf(to) !== 'framing')
+    .map(({ from, to }) => `${from} -> ${to}`);
+  t.strictSame(wrong, []);
+});
+
+t.test('no files import one another, not even by way of others', async (t) => {
+  const next = new Map<string, string[]>();
+  for (const one of await readImports()) {
+    if (isException(one)) continue;
+    next.set(one.from, [...(next.get(one.from) ?? []), one.to]);
+  }
+  t.strictSame(circlesOf(next), CIRCLES);
 });
 
 t.test('nothing but the command line reads the environment or ends the process', async (t) => {
@@ -125,7 +209,31 @@ t.test('nothing but the command line reads the environment or ends the process',
   const wrong: string[] = [];
   for (const file of files) {
     const text = await readFile(join(SRC, file), 'utf8');
-    if (/process\.(env|exit)\b/.test(text) && !file.includes('rpc/gen')) wrong.push(file);
+    if (/process\.(env|exit)\b/.test(text) && !isGenerated(file)) wrong.push(file);
   }
   t.strictSame(wrong, []);
 });
+
+/** The strongly connected components of more than one node, sorted. (Tarjan, 1972) */
+function circlesOf(next: ReadonlyMap<string, readonly string[]>): string[][] {
+  const places = new Map<string, { readonly at: number; low: number; isOpen: boolean }>();
+  const open: string[] = [];
+  const circles: string[][] = [];
+  const visit = (node: string) => {
+    const place = { at: places.size, low: places.size, isOpen: true };
+    places.set(node, place);
+    open.push(node);
+    for (const other of next.get(node) ?? []) {
+      const known = places.get(other) ?? visit(other);
+      if (known.isOpen) place.low = Math.min(place.low, known.low);
+    }
+    if (place.low === place.at) {
+      const members = open.splice(open.indexOf(node));
+      for (const member of members) Object.assign(places.get(member) ?? {}, { isOpen: false });
+      if (members.length > 1) circles.push(members.sort());
+    }
+    return place;
+  };
+  for (const node of next.keys()) if (!places.has(node)) visit(node);
+  return circles.sort(([a = ''], [b = '']) => (a < b ? -1 : 1));
+}

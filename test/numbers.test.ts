@@ -1,20 +1,20 @@
 import t from 'tap';
-import { readAsn1 } from '../src/app/agent/files/asn1.js';
-import { checkClaims } from '../src/citadel/token-claims.js';
+import { readAsn1 } from '../src/agent/files/asn1.js';
+import { checkClaims } from '../src/citadel/authn/token-claims.js';
 import { COMMANDS } from '../src/config/index.js';
 import { IdentityError } from '../src/errors/index.js';
-import { StreamError } from '../src/http2/index.js';
-import { readRequestHead } from '../src/http2/request-head.js';
-import { readResponseHead } from '../src/http2/response-head.js';
-import { parseServiceAccountToken } from '../src/identity/index.js';
-import { TimerWheel } from '../src/rotation/index.js';
-import { WireReader } from '../src/rpc/index.js';
-import { timeoutOf } from '../src/rpc/request-kind.js';
-import { retryAfterMs } from '../src/rpc/retry-after.js';
+import { retryAfterMs } from '../src/net/grpc/client/retry-after.js';
+import { timeoutOf } from '../src/net/grpc/server/request-kind.js';
+import { readRequestHead } from '../src/net/http2/framing/request-head.js';
+import { readResponseHead } from '../src/net/http2/framing/response-head.js';
+import { StreamError } from '../src/net/http2/index.js';
+import { WireReader } from '../src/net/protobuf/index.js';
+import { parseServiceAccountToken } from '../src/pki/service-account/index.js';
+import { TimerWheel } from '../src/timers/index.js';
 import { FakeClock } from './support/fake-clock.js';
 
 // Numbers that come from outside are compared so that NaN fails, and none that is infinite, or too large to be exact, gets in.
-// Frames, HPACK and protobuf have tests of their own: test/http2, test/rpc/wire-reader.test.ts, test/fuzz.
+// Frames, HPACK and protobuf have tests of their own: test/net/http2, test/net/protobuf/wire-reader.test.ts, test/fuzz.
 
 const DIGITS = '9'.repeat(400);
 const ZEROS = '0'.repeat(400);

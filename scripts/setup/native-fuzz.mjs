@@ -40,7 +40,8 @@ function run(command, args, env = process.env) {
 
 /** Inputs to begin with, each the other way too (see native/fuzz/input.h), and what the chain is held against. */
 async function writeSeeds() {
-  const { makeSelfSignedRoot, Signer } = await import('../../build/src/hotpath/index.js');
+  const { makeSelfSignedRoot } = await import('../../build/src/pki/x509/index.js');
+  const { Signer } = await import('../../build/src/hotpath/index.js');
   const { loadOperation } = await import('../../build/src/hotpath/operation.js');
   const { encodePem } = await import('../../build/src/pki/x509/index.js');
   const one = async (op, item) => {

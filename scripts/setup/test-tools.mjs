@@ -36,7 +36,7 @@ const TOOLS = [
     find: findH2spec,
     whyNot: whyNoH2spec,
     get: buildH2spec,
-    without: 'the judge of HTTP/2 in test/http2/h2spec.test.ts is skipped',
+    without: 'the judge of HTTP/2 in test/net/http2/h2spec.test.ts is skipped',
   },
 ];
 

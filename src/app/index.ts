@@ -7,6 +7,7 @@ import { IdentityError } from '../errors/index.js';
 import type { AppContext, RunningApp } from './running-app.js';
 
 export type { AppContext, RunningApp } from './running-app.js';
+export { Teardown } from './running-app.js';
 export { VERSION } from './version.js';
 
 /**
@@ -29,7 +30,7 @@ export async function startCitadel(config: CitadelConfig, context: AppContext): 
 
 /** The text of an Envoy bootstrap (YAML). */
 export async function renderBootstrap(config: BootstrapConfig): Promise<string> {
-  const bootstrap = await import('./bootstrap/render-bootstrap.js');
+  const bootstrap = await import('../envoy-bootstrap/index.js');
   return bootstrap.renderBootstrap(config);
 }
 

@@ -1,5 +1,5 @@
 import type { HotPathMode } from '../hotpath/index.js';
-import { protectMemory, refuseOpenMemory } from '../platform/index.js';
+import { protectMemory, refuseOpenMemory } from '../system/platform/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 
 /** What a composition root takes from the process around it. */

@@ -1,7 +1,7 @@
 import { fstatSync, readFileSync } from 'node:fs';
 import type { ConfigSources } from '../config/index.js';
-import { splitNodeOptions } from '../platform/index.js';
-import { whyUnreadable } from '../small-files/index.js';
+import { splitNodeOptions } from '../system/platform/index.js';
+import { whyUnreadable } from '../system/small-files/index.js';
 import type { LogLevel } from '../telemetry/index.js';
 import { LogFile } from './log-file.js';
 import { LogLines } from './log-lines.js';

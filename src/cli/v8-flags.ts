@@ -1,4 +1,4 @@
-import { setV8Flag } from '../platform/index.js';
+import { setV8Flag } from '../system/platform/index.js';
 
 /** How much bytecode a function runs before V8 optimises it, in bytes: five times the default of Node.js 20. */
 const INTERRUPT_BUDGET = 660_000;
@@ -13,7 +13,7 @@ const INLINED_BYTECODE = 100;
  * Optimising waits until a function is really hot. When thousands of pods come at once, everything becomes warm within the same
  * second, and V8's threads then take a third of the CPU time of agent, Citadel and fleet alike to compile it. What runs for minutes
  * is optimised all the same, and better known by then. An agent changes its mind when a crowd comes for the same identity
- * (platform/optimise-sooner.ts).
+ * (system/platform/optimise-sooner.ts).
  *
  * What is optimised takes in little of what it calls. V8 would make one large function of a push, ten to twenty-five
  * milliseconds of a thread's time each time it learns more of it; calls between small ones cost less than that in all.

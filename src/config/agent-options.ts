@@ -1,5 +1,5 @@
 import { IdentityError } from '../errors/index.js';
-import { SpiffeId } from '../spiffe/index.js';
+import { SpiffeId } from '../pki/spiffe/index.js';
 import { HOT_PATH } from './hot-path.js';
 import {
   durationMs,

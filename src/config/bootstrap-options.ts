@@ -1,4 +1,4 @@
-import type { SpiffeId } from '../spiffe/index.js';
+import type { SpiffeId } from '../pki/spiffe/index.js';
 import { envoyListenAddress, envoyPeerAddress } from './envoy-address.js';
 import { IDLE_HOT_PATH } from './hot-path.js';
 import {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
-import { SpiffeId, TrustDomain } from '../spiffe/index.js';
+import { SpiffeId, TrustDomain } from '../pki/spiffe/index.js';
 import { parseDurationMs } from './duration.js';
 
 /** What a kind may ask about the machine. */

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { readJson, systemReason } from '../small-files/index.js';
+import { readJson, systemReason } from '../system/small-files/index.js';
 import type { CommandSpec } from './commands.js';
 import type { FileFacts } from './kinds.js';
 import { type ConfigOf, configKey, environmentName, isRequired, type OptionSpec, type Schema } from './option.js';

@@ -1,5 +1,5 @@
 import { isAbsolute, normalize } from 'node:path';
-import type { TrustDomain } from '../spiffe/index.js';
+import type { TrustDomain } from '../pki/spiffe/index.js';
 import type { SecretConfig } from './secret-options.js';
 
 /** QAT's own limit. (envoy: qat.proto, "poll_delay") */

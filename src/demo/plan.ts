@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type HostPort, MAX_SOCKET_PATH_BYTES } from '../config/index.js';
-import { SpiffeId, TrustDomain } from '../spiffe/index.js';
+import { SpiffeId, TrustDomain } from '../pki/spiffe/index.js';
 
 export const TRUST_DOMAIN = 'cluster.local';
 

@@ -1,6 +1,6 @@
 /**
  * Every code an {@link IdentityError} can carry, grouped by the room that raises it.
- * Each has a line in `docs/errors.md` (a test compares both) and a gRPC status in `rpc/status.ts`.
+ * Each has a line in `docs/errors.md` (a test compares both) and a gRPC status in `net/grpc/status.ts`.
  */
 export const ERROR_CODES = [
   // config, cli

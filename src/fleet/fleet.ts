@@ -1,4 +1,4 @@
-import { encodeHeaderBlock } from '../http2/index.js';
+import { encodeHeaderBlock } from '../net/http2/index.js';
 import { Inspection } from './checks/inspection.js';
 import { ContentMemory } from './checks/received-content.js';
 import type { EnvoyStream } from './envoys/envoy-stream.js';

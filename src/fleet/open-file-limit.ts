@@ -1,5 +1,5 @@
 import { IdentityError } from '../errors/index.js';
-import { openFileLimit } from '../platform/index.js';
+import { openFileLimit } from '../system/platform/index.js';
 
 /** For Node itself, the PING connections and the reports. */
 const OTHER_FILES = 64;

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { reserveDescriptors } from '../platform/index.js';
+import { reserveDescriptors } from '../system/platform/index.js';
 import { Fleet } from './fleet.js';
 import type { FleetObserver, FleetOptions } from './fleet-options.js';
 import { requireOpenFiles } from './open-file-limit.js';

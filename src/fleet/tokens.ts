@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IdentityError } from '../errors/index.js';
-import { pathError, readSmallFile, skipByteOrderMark } from '../small-files/index.js';
+import { pathError, readSmallFile, skipByteOrderMark } from '../system/small-files/index.js';
 
 /** Files read at once: enough to be quick, few enough to leave descriptors for the Envoys. */
 const BATCH = 64;

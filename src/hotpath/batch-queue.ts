@@ -1,6 +1,6 @@
+import { takesLong } from '../pki/x509/index.js';
 import type { Operation } from './implementation.js';
 import type { Job } from './job.js';
-import { takesLong } from './key-type.js';
 
 /** RSA keys wait apart from the quick ones, which would else wait for them. */
 export const SLOW_LANE = 'prepare-rsa';

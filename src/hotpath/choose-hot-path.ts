@@ -1,5 +1,5 @@
-import { loadAddon } from '../addon/index.js';
 import { IdentityError } from '../errors/index.js';
+import { loadAddon } from '../system/addon/index.js';
 import { HOT_PATH_KINDS, type HotPathKind } from './implementation.js';
 
 /** What an operator may ask for. */

@@ -1,9 +1,14 @@
 import { isIP } from 'node:net';
 import { IdentityError } from '../errors/index.js';
-import { type GeneralName, readGeneralNames } from '../pki/x509/index.js';
-import { SpiffeId } from '../spiffe/index.js';
-import { contextPrimitive, sequence } from './der-writer.js';
-import { GENERAL_NAME, uriName } from './extensions.js';
+import { SpiffeId } from '../pki/spiffe/index.js';
+import {
+  contextPrimitive,
+  GENERAL_NAME,
+  type GeneralName,
+  readGeneralNames,
+  sequence,
+  uriName,
+} from '../pki/x509/index.js';
 
 /** RFC 1035 §2.3.1 with the underscore of SRV names and a leading wildcard; 253 characters in all. */
 const DNS_NAME =

@@ -1,5 +1,5 @@
 import type { EndSignal } from '../cancellation/index.js';
-import type { KeyType } from './key-type.js';
+import type { KeyType } from '../pki/x509/index.js';
 import type { Signer } from './signer.js';
 
 /**

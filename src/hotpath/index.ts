@@ -5,6 +5,7 @@
  * Two implementations give the same answers: `native/`, the addon, and `js/`, by `node:crypto`. {@link chooseHotPath}
  * decides once, at start, which one works. (docs/adr/0008-native-hot-path.md)
  */
+
 export { chooseHotPath, HOT_PATH_MODES, type HotPathChoice, type HotPathMode } from './choose-hot-path.js';
 export { namesOfLeaf } from './general-names.js';
 export type {
@@ -21,11 +22,9 @@ export type {
 } from './hot-path.js';
 export type { HotPathKind } from './implementation.js';
 export { KeyReserve } from './key-reserve.js';
-export { KEY_TYPES, type KeyType } from './key-type.js';
 export { loadPooledHotPath } from './load-pooled-hot-path.js';
 export { createLoneHotPath } from './lone-hot-path.js';
 export type { PooledHotPathOptions } from './pool.js';
 export { residentThreads } from './resident-threads.js';
-export { makeSelfSignedRoot, type SelfSignedRoot, type SelfSignedRootOptions } from './root-certificate.js';
 export { bundlePemOf, encodeBundleSecret } from './secret-codec.js';
 export { Signer, type SignerMaterial, type SignerNames } from './signer.js';

@@ -1,6 +1,6 @@
 import type { EndSignal } from '../cancellation/index.js';
+import { takesLong } from '../pki/x509/index.js';
 import type { HotPath, PreparedKey, PrepareRequest } from './hot-path.js';
-import { takesLong } from './key-type.js';
 
 /** The next key of one identity, made before it is needed when it is one that takes long. Whoever opens it closes it. */
 export class KeyReserve {

@@ -1,7 +1,7 @@
 import { IdentityError } from '../errors/index.js';
+import { takesLong } from '../pki/x509/index.js';
 import type { HotPath } from './hot-path.js';
 import type { Operation, Operations } from './implementation.js';
-import { takesLong } from './key-type.js';
 import { loadPooledHotPath } from './load-pooled-hot-path.js';
 import { loadOperation } from './operation.js';
 import { operationError } from './operation-error.js';

@@ -1,5 +1,5 @@
-import { type Addon, loadAddon } from '../addon/index.js';
 import { IdentityError } from '../errors/index.js';
+import { type Addon, loadAddon } from '../system/addon/index.js';
 import { oneByOne } from './batch.js';
 import type { BatchOperation, HotPathKind, Operation } from './implementation.js';
 import { KnownIssuers } from './js/known-issuers.js';

@@ -1,6 +1,7 @@
-import { AbortListeners, Deadlines, type EndSignal } from '../cancellation/index.js';
+import { AbortListeners, type EndSignal } from '../cancellation/index.js';
 import { IdentityError } from '../errors/index.js';
 import { Field, type Logger, MetricRegistry, silentLogger } from '../telemetry/index.js';
+import { Deadlines } from '../timers/index.js';
 import { BatchBound } from './batch-bound.js';
 import { BatchQueue, laneOf } from './batch-queue.js';
 import type {

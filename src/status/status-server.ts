@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { listenPlain } from '../rpc/index.js';
+import { listenPlain } from '../net/transport/index.js';
 import type { Logger } from '../telemetry/index.js';
 import { answerTo, type StatusContent } from './status-pages.js';
 

@@ -1,4 +1,4 @@
-import type { DeadlineClock } from '../cancellation/index.js';
+import type { DeadlineClock } from '../timers/index.js';
 import { Field, type LogFields } from './fields.js';
 import { LineBudget } from './line-budget.js';
 import type { Logger } from './logger.js';

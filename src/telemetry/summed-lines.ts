@@ -1,4 +1,4 @@
-import { type DeadlineClock, Deadlines, unreferencedTime } from '../cancellation/index.js';
+import { type DeadlineClock, Deadlines, unreferencedTime } from '../timers/index.js';
 import { Field, type LogFields } from './fields.js';
 import type { Logger } from './logger.js';
 

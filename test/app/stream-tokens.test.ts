@@ -1,10 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { SecretCatalog } from '../../src/app/agent/secrets/secret-catalog.js';
+import { SecretCatalog } from '../../src/agent/secrets/secret-catalog.js';
 import { gatedSource } from '../../src/app/agent/workload-secret-source.js';
 import { Teardown } from '../../src/app/running-app.js';
-import { TimerWheel } from '../../src/rotation/index.js';
 import { RateLimitedLogger } from '../../src/telemetry/index.js';
+import { TimerWheel } from '../../src/timers/index.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
 import { openHotPath } from '../support/hot-path.js';
 import { aStream, openNode } from '../support/node-pods.js';

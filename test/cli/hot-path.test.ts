@@ -3,8 +3,8 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { loadAddon } from '../../src/addon/index.js';
 import { COMMANDS } from '../../src/config/index.js';
+import { loadAddon } from '../../src/system/addon/index.js';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { TestCa } from '../support/test-ca.js';

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { isFlagKnown } from '../../src/platform/index.js';
+import { isFlagKnown } from '../../src/system/platform/index.js';
 import { SIDECERT } from '../support/mesh.js';
 
 const SRC = fileURLToPath(new URL('../../../src/', import.meta.url));
@@ -15,7 +15,7 @@ const hasBudget = isFlagKnown('interrupt-budget', process.versions.v8);
 function traced(before: string, calls: number): string {
   const program = `
     import { setV8Flags } from ${module('cli/v8-flags.js')};
-    import { optimiseSooner } from ${module('platform/index.js')};
+    import { optimiseSooner } from ${module('system/platform/index.js')};
     ${before}
     function walked(n) { let sum = 0; for (let i = 0; i < 50; i += 1) sum += i ^ n; return sum; }
     for (let n = 0; n < ${calls}; n += 1) walked(n);`;
@@ -59,7 +59,7 @@ t.test('flags that no version was tried with are not set', async (t) => {
 t.test('V8 has nothing to say to a flag that is set', async (t) => {
   const program = `
     import { setV8Flags } from ${module('cli/v8-flags.js')};
-    import { optimiseSooner } from ${module('platform/index.js')};
+    import { optimiseSooner } from ${module('system/platform/index.js')};
     setV8Flags('agent'); optimiseSooner(); await import(${module('hotpath/worker.js')});`;
   const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
     encoding: 'utf8',
@@ -78,6 +78,6 @@ t.test('flags of V8 are set in one place, and in the threads', async (t) => {
   );
   t.strictSame(setting.filter((name) => name !== '').sort(), [
     join('hotpath', 'worker.ts'),
-    join('platform', 'v8-flag.ts'),
+    join('system', 'platform', 'v8-flag.ts'),
   ]);
 });

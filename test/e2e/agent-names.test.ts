@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { AllowedSan, WorkloadProxy } from '../../src/app/bootstrap/workload-proxy.js';
+import type { AllowedSan, WorkloadProxy } from '../../src/envoy-bootstrap/workload-proxy.js';
 import { BackendApp } from '../support/backend-app.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
 import { askMtls, EndlessAnswer, identityOf, untilServed } from '../support/mtls-client.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { type EnvoyObject, typed } from '../../src/app/bootstrap/envoy-values.js';
+import { type EnvoyObject, typed } from '../../src/envoy-bootstrap/envoy-values.js';
 import { bundleSecret, SLEEP_ID, svidSecret } from '../fleet/secrets.js';
 import { BackendApp } from '../support/backend-app.js';
 import { askMtls, identityOf, untilServed } from '../support/mtls-client.js';

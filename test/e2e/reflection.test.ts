@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { openChannel, status } from '../../src/rpc/index.js';
+import { openChannel, status } from '../../src/net/grpc/index.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
 import { grpcCore } from '../support/grpc-core.js';
 import { openSdsClient } from '../support/sds-client.js';

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import t, { type Test } from 'tap';
-import { RevocationFile } from '../../src/app/agent/secrets/revocations.js';
+import { RevocationFile } from '../../src/agent/secrets/revocations.js';
 import { type ListShape, listOf } from '../support/judged-files.js';
 import { lookedFiles } from '../support/looked-files.js';
 import { realEnvoys } from '../support/real-envoy.js';

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { WorkloadProxy } from '../../src/app/bootstrap/workload-proxy.js';
-import { envoy as messages } from '../../src/rpc/index.js';
+import type { WorkloadProxy } from '../../src/envoy-bootstrap/workload-proxy.js';
+import { envoy as messages } from '../../src/net/protobuf/index.js';
 import { bundleSecret, SLEEP_ID, svidSecret } from '../fleet/secrets.js';
 import { BackendApp } from '../support/backend-app.js';
 import { askMtls, EndlessAnswer, identityOf, untilServed } from '../support/mtls-client.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { ServedSecret } from '../../src/sds/index.js';
+import type { ServedSecret } from '../../src/agent/sds/index.js';
 import { bundleSecret, SLEEP_ID, svidSecret } from '../fleet/secrets.js';
 import { ADS_WAYS, type AdsWay, adsBootstrap, anotherListener, ListenerFile } from '../support/ads-listeners.js';
 import { BackendApp } from '../support/backend-app.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { errorCodeOf, IdentityError } from '../../src/errors/index.js';
 import { requireOpenFiles } from '../../src/fleet/open-file-limit.js';
-import { serveSds } from '../sds/serve.js';
+import { serveSds } from '../agent/sds/serve.js';
 import { SdsEndpoint } from '../support/sds-endpoint.js';
 import { shortDir } from '../support/short-dir.js';
 import { TestCa } from '../support/test-ca.js';

@@ -4,7 +4,7 @@ import type { Test } from 'tap';
 import { type ConnectionEnd, Http2Connection } from '../../src/fleet/http2/connection.js';
 import { type Http2Stream, MESSAGE_ROOM_BYTES, type StreamEnd } from '../../src/fleet/http2/stream.js';
 import type { FleetSockets } from '../../src/fleet/sockets/fleet-socket.js';
-import { encodeHeaderBlock } from '../../src/http2/index.js';
+import { encodeHeaderBlock } from '../../src/net/http2/index.js';
 import { shortDir } from '../support/short-dir.js';
 
 /** Node's own HTTP/2 server on a Unix socket; closed with the test. */

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { loadAddon } from '../../src/addon/index.js';
 import type { FleetSockets } from '../../src/fleet/sockets/fleet-socket.js';
 import { HubSockets } from '../../src/fleet/sockets/hub-sockets.js';
 import { NodeSockets } from '../../src/fleet/sockets/node-sockets.js';
+import { loadAddon } from '../../src/system/addon/index.js';
 import { shortDir } from '../support/short-dir.js';
 import { connectRaw, endCall, framed, serveHttp2, withRoom } from './http2-peer.js';
 

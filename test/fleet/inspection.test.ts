@@ -1,7 +1,7 @@
 import t from 'tap';
+import type { ServedSecret } from '../../src/agent/sds/index.js';
 import { InspectedEnvoy, type InspectedStream, Inspection } from '../../src/fleet/checks/inspection.js';
 import { UNNUMBERED } from '../../src/fleet/checks/received-content.js';
-import type { ServedSecret } from '../../src/sds/index.js';
 import { TestCa } from '../support/test-ca.js';
 import { anyBytes, bundleSecret, SLEEP_ID, svidSecret } from './secrets.js';
 

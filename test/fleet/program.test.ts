@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { serveSds } from '../sds/serve.js';
+import { serveSds } from '../agent/sds/serve.js';
 import { shortDir } from '../support/short-dir.js';
 import { TestCa } from '../support/test-ca.js';
 import { bundleSecret, svidSecret } from './secrets.js';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { ServedSecret } from '../../src/agent/sds/index.js';
+import { envoy, google } from '../../src/net/protobuf/index.js';
 import { encodePem } from '../../src/pki/x509/index.js';
-import { envoy, google } from '../../src/rpc/index.js';
-import type { ServedSecret } from '../../src/sds/index.js';
 import { ecKeys, pkcs8 } from '../hotpath/pki.js';
 import type { TestCa } from '../support/test-ca.js';
 

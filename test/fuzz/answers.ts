@@ -1,7 +1,7 @@
-import { Frame } from '../../src/http2/index.js';
+import { Frame } from '../../src/net/http2/index.js';
 import { hostileAnswers } from '../hostile/answers.js';
 import { below, type Random } from '../hostile/conversations.js';
-import { Asked, MemoryClient } from '../http2/asked.js';
+import { Asked, MemoryClient } from '../net/http2/asked.js';
 import type { Fault, FuzzTarget } from './target.js';
 
 const STREAMS = 5;

@@ -1,9 +1,9 @@
 import { type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../src/errors/index.js';
-import * as der from '../../src/hotpath/der-writer.js';
 import type { SealedSvid, SealRequest } from '../../src/hotpath/index.js';
+import { envoy } from '../../src/net/protobuf/index.js';
+import * as der from '../../src/pki/x509/der-writer.js';
 import { encodePem } from '../../src/pki/x509/index.js';
-import { envoy } from '../../src/rpc/index.js';
 import { below, mutated, oneOf, type Random } from '../hostile/conversations.js';
 import { IMPLEMENTATIONS, type Implementation } from '../hotpath/implementations.js';
 import { HOUR_MS, NOW_MS, pkcs8, SLEEP } from '../hotpath/pki.js';

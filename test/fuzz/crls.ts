@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseCrls } from '../../src/app/agent/files/crl-file.js';
+import { parseCrls } from '../../src/agent/files/crl-file.js';
 import { IdentityError } from '../../src/errors/index.js';
 import { readPem } from '../../src/pki/x509/index.js';
 import { listOf } from '../support/judged-files.js';

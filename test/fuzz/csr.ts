@@ -1,8 +1,9 @@
 import { createPublicKey, type KeyObject, sign, verify, X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../src/errors/index.js';
-import * as der from '../../src/hotpath/der-writer.js';
-import { type IssuedLeaf, makeSelfSignedRoot, Signer } from '../../src/hotpath/index.js';
-import { Oid } from '../../src/hotpath/oids.js';
+import { type IssuedLeaf, Signer } from '../../src/hotpath/index.js';
+import * as der from '../../src/pki/x509/der-writer.js';
+import { makeSelfSignedRoot } from '../../src/pki/x509/index.js';
+import { Oid } from '../../src/pki/x509/oids.js';
 import { mutated, oneOf, type Random } from '../hostile/conversations.js';
 import { IMPLEMENTATIONS, type Implementation } from '../hotpath/implementations.js';
 import { csrPem, derOf, HOUR_MS, NOW_MS, SLEEP, signedCsr } from '../hotpath/pki.js';

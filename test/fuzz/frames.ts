@@ -1,6 +1,11 @@
-import { Frame } from '../../src/http2/index.js';
-import { addHealthMethods, addReflectionMethods, createFramedServer, type FramedCall } from '../../src/rpc/index.js';
-import { createSdsServer, MAX_REQUEST_BYTES } from '../../src/sds/index.js';
+import { createSdsServer, MAX_REQUEST_BYTES } from '../../src/agent/sds/index.js';
+import {
+  addHealthMethods,
+  addReflectionMethods,
+  createFramedServer,
+  type FramedCall,
+} from '../../src/net/grpc/index.js';
+import { Frame } from '../../src/net/http2/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { below, ECHO, hostileBytes, type Random } from '../hostile/conversations.js';
 import { asks } from '../hostile/served.js';

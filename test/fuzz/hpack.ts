@@ -1,4 +1,4 @@
-import { encodeHeaderBlock, HeaderDecoder, type HeaderField } from '../../src/http2/index.js';
+import { encodeHeaderBlock, HeaderDecoder, type HeaderField } from '../../src/net/http2/index.js';
 import { below, mutated, oneOf, type Random, randomBytes } from '../hostile/conversations.js';
 import type { FuzzTarget } from './target.js';
 

@@ -7,7 +7,7 @@ import {
   Frame,
   type HeaderField,
   Setting,
-} from '../../src/http2/index.js';
+} from '../../src/net/http2/index.js';
 import { data, grpcMessage, ping, reset, windowUpdate } from '../support/raw-frames.js';
 import { below, mutated, oneOf, type Random, randomBytes } from './conversations.js';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Frame } from '../../src/http2/index.js';
+import { Frame } from '../../src/net/http2/index.js';
 import { callHeaders, callsOf } from '../support/raw-frames.js';
 import type { RawPeer } from '../support/raw-peer.js';
 import { assertSmall, serveCitadel } from './citadel-process.js';

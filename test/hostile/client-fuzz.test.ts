@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:tls';
 import t from 'tap';
-import { CallFailure, openUnaryConnection, status } from '../../src/rpc/index.js';
+import { CallFailure, openUnaryConnection, status } from '../../src/net/grpc/index.js';
 import { seededRandom } from '../support/prng.js';
 import { TestCa } from '../support/test-ca.js';
 import { hostileAnswers } from './answers.js';

@@ -6,7 +6,7 @@ import {
   Flag,
   Frame,
   Setting,
-} from '../../src/http2/index.js';
+} from '../../src/net/http2/index.js';
 import { callHeaders, callsOf, data, grpcMessage, ping, reset, windowUpdate } from '../support/raw-frames.js';
 import { encodeRequest } from '../support/sds-client.js';
 import type { FloodedWay } from './flooded.js';

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import t from 'tap';
-import { ErrorCode, encodeFrame, Flag, Frame } from '../../src/http2/index.js';
-import { reflectionOf } from '../../src/rpc/reflection/reflection-codec.js';
+import { reflectionOf } from '../../src/net/grpc/reflection/reflection-codec.js';
+import { ErrorCode, encodeFrame, Flag, Frame } from '../../src/net/http2/index.js';
 import { callHeaders, data, grpcMessage, ping, reset, windowUpdate } from '../support/raw-frames.js';
 import { encodeRequest } from '../support/sds-client.js';
 import { SOCKET_WAYS } from '../support/socket-ways.js';

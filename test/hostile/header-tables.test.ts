@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
-import { ErrorCode, encodeHeaders, Frame } from '../../src/http2/index.js';
-import { MemoryClient } from '../http2/asked.js';
+import { ErrorCode, encodeHeaders, Frame } from '../../src/net/http2/index.js';
+import { MemoryClient } from '../net/http2/asked.js';
 import { codeOf } from '../support/raw-frames.js';
 import { usedMemoryMb } from '../support/used-memory.js';
 import { FLOODED } from './flooded.js';

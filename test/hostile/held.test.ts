@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { encodeFrame, Frame } from '../../src/http2/index.js';
+import { encodeFrame, Frame } from '../../src/net/http2/index.js';
 import { startCitadel } from '../support/citadel.js';
 import { openHotPath } from '../support/hot-path.js';
 import { UNBUNDLED_SIDECERT } from '../support/mesh.js';

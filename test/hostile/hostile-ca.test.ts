@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
-import { createCaClient } from '../../src/ca-client/index.js';
+import { createCaClient } from '../../src/agent/ca-client/index.js';
 import { IdentityError } from '../../src/errors/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { ecKeys, signedCsr } from '../hotpath/pki.js';

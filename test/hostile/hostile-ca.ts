@@ -9,7 +9,7 @@ import {
   encodeSettings,
   Frame,
   type HeaderField,
-} from '../../src/http2/index.js';
+} from '../../src/net/http2/index.js';
 import { data, grpcMessage, ping } from '../support/raw-frames.js';
 
 // A CA that does its worst: a thread of its own, so that its work is not taken for that of its client.

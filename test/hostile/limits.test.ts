@@ -4,7 +4,7 @@ import { chmodSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import t, { type Test } from 'tap';
-import { ErrorCode, Frame } from '../../src/http2/index.js';
+import { ErrorCode, Frame } from '../../src/net/http2/index.js';
 import { NO_ADDON } from '../hotpath/implementations.js';
 import { callHeaders, data, grpcMessage, opening, ping } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';

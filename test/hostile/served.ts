@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { addReflectionMethods, createFramedServer, type FramedServerOptions, listenUnix } from '../../src/rpc/index.js';
-import { createSdsServer, MAX_REQUEST_BYTES } from '../../src/sds/index.js';
+import { createSdsServer, MAX_REQUEST_BYTES } from '../../src/agent/sds/index.js';
+import { addReflectionMethods, createFramedServer } from '../../src/net/grpc/index.js';
+import type { FramedServerOptions } from '../../src/net/grpc/server/framed-server.js';
+import { listenUnix } from '../../src/net/transport/index.js';
 import { Metric, MetricRegistry, type MetricSeries } from '../../src/telemetry/index.js';
 import { FakeSecretSource } from '../support/fake-secret-source.js';
 import { callHeaders, data, grpcMessage } from '../support/raw-frames.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ErrorCode, encodeFrame, encodeSettings, Frame, PREFACE, Setting } from '../../src/http2/index.js';
+import { ErrorCode, encodeFrame, encodeSettings, Frame, PREFACE, Setting } from '../../src/net/http2/index.js';
 import { callHeaders, data, grpcMessage, opening } from '../support/raw-frames.js';
 import { encodeRequest } from '../support/sds-client.js';
 import { SOCKET_WAYS } from '../support/socket-ways.js';

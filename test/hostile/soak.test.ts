@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { encodeFrame, encodeSettings, Frame, Setting } from '../../src/http2/index.js';
+import { encodeFrame, encodeSettings, Frame, Setting } from '../../src/net/http2/index.js';
 import { UNBUNDLED_SIDECERT } from '../support/mesh.js';
 import { seededRandom } from '../support/prng.js';
 import { callHeaders, data, opening, ping } from '../support/raw-frames.js';

@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { startAgent } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
-import { ErrorCode, Flag, Frame } from '../../src/http2/index.js';
+import { ErrorCode, Flag, Frame } from '../../src/net/http2/index.js';
 import { startCitadel } from '../support/citadel.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { foreignCsr } from '../support/foreign-csr.js';

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import t from 'tap';
-import { ErrorCode } from '../../src/http2/index.js';
-import { reflectionOf } from '../../src/rpc/reflection/reflection-codec.js';
+import { reflectionOf } from '../../src/net/grpc/reflection/reflection-codec.js';
+import { ErrorCode } from '../../src/net/http2/index.js';
 import { usedMemoryMb } from '../support/used-memory.js';
 import { FLOODS } from './flood-steps.js';
 import { FLOODED } from './flooded.js';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { BatchQueue } from '../../src/hotpath/batch-queue.js';
-import type { KeyType } from '../../src/hotpath/index.js';
 import type { Job } from '../../src/hotpath/job.js';
+import type { KeyType } from '../../src/pki/x509/index.js';
 
 const nobody = { resolve() {}, reject() {} };
 const key = (keyType: KeyType = 'ec-p256'): Job => ({

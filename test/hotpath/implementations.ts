@@ -1,4 +1,3 @@
-import { loadAddon } from '../../src/addon/index.js';
 import { IdentityError } from '../../src/errors/index.js';
 import type { IssueItem, Outcome } from '../../src/hotpath/implementation.js';
 import type {
@@ -18,6 +17,7 @@ import { nativeIssue } from '../../src/hotpath/native/issue.js';
 import { nativePrepare } from '../../src/hotpath/native/prepare.js';
 import { nativeSeal } from '../../src/hotpath/native/seal.js';
 import { newSerial } from '../../src/hotpath/serial.js';
+import { loadAddon } from '../../src/system/addon/index.js';
 
 /** An implementation on single items, whose refusals are thrown: as it reads best in tests. */
 export interface Implementation {

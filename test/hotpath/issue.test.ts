@@ -2,13 +2,14 @@ import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import * as der from '../../src/hotpath/der-writer.js';
-import { subjectAltName, uriName } from '../../src/hotpath/extensions.js';
 import type { IssueItem } from '../../src/hotpath/implementation.js';
-import { makeSelfSignedRoot, Signer } from '../../src/hotpath/index.js';
+import { Signer } from '../../src/hotpath/index.js';
 import { SignerCache } from '../../src/hotpath/js/loaded-signer.js';
 import { prepare } from '../../src/hotpath/js/prepare.js';
-import { Oid } from '../../src/hotpath/oids.js';
+import * as der from '../../src/pki/x509/der-writer.js';
+import { subjectAltName, uriName } from '../../src/pki/x509/extension-writer.js';
+import { makeSelfSignedRoot } from '../../src/pki/x509/index.js';
+import { Oid } from '../../src/pki/x509/oids.js';
 import { IMPLEMENTATIONS } from './implementations.js';
 import {
   certificate,

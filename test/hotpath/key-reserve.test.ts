@@ -1,6 +1,7 @@
 import t from 'tap';
 import { IdentityError } from '../../src/errors/index.js';
-import { type CallOptions, type HotPath, KeyReserve, type KeyType, type PreparedKey } from '../../src/hotpath/index.js';
+import { type CallOptions, type HotPath, KeyReserve, type PreparedKey } from '../../src/hotpath/index.js';
+import type { KeyType } from '../../src/pki/x509/index.js';
 import { rejectionCode, SLEEP } from './pki.js';
 
 /** Makes a key when it is told to, and knows for whom. */

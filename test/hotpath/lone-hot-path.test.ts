@@ -2,7 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 import t from 'tap';
-import { createLoneHotPath, makeSelfSignedRoot, Signer } from '../../src/hotpath/index.js';
+import { createLoneHotPath, Signer } from '../../src/hotpath/index.js';
+import { makeSelfSignedRoot } from '../../src/pki/x509/index.js';
 
 const ID = 'spiffe://cluster.local/ns/foo/sa/sleep';
 const NOW = Date.now();

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
 import { IdentityError } from '../../src/errors/index.js';
-import { makeSelfSignedRoot, Signer } from '../../src/hotpath/index.js';
+import { Signer } from '../../src/hotpath/index.js';
 import { prepare } from '../../src/hotpath/js/prepare.js';
-import { encodePem } from '../../src/pki/x509/index.js';
+import { encodePem, makeSelfSignedRoot } from '../../src/pki/x509/index.js';
 import { IMPLEMENTATIONS } from './implementations.js';
 import { certificate, csrPem, derOf, ecKeys, HOUR_MS, NOW_MS, pem, pkcs8, SLEEP } from './pki.js';
 

@@ -1,12 +1,12 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import t from 'tap';
 import { IdentityError } from '../../src/errors/index.js';
-import * as der from '../../src/hotpath/der-writer.js';
 import { KEY_FORMS } from '../../src/hotpath/hot-path.js';
 import type { IssueItem } from '../../src/hotpath/implementation.js';
-import { KEY_TYPES, makeSelfSignedRoot, type SealRequest, Signer } from '../../src/hotpath/index.js';
+import { type SealRequest, Signer } from '../../src/hotpath/index.js';
 import { requestToBeSigned } from '../../src/hotpath/js/prepare.js';
-import { encodePem } from '../../src/pki/x509/index.js';
+import * as der from '../../src/pki/x509/der-writer.js';
+import { encodePem, KEY_TYPES, makeSelfSignedRoot } from '../../src/pki/x509/index.js';
 import { seededRandom } from '../support/prng.js';
 import { IMPLEMENTATIONS, type Implementation, NO_ADDON } from './implementations.js';
 import {

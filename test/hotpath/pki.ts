@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
 import { errorCodeOf } from '../../src/errors/index.js';
-import * as der from '../../src/hotpath/der-writer.js';
-import * as extension from '../../src/hotpath/extensions.js';
-import { Oid } from '../../src/hotpath/oids.js';
+import * as der from '../../src/pki/x509/der-writer.js';
+import * as extension from '../../src/pki/x509/extension-writer.js';
 import { encodePem } from '../../src/pki/x509/index.js';
+import { Oid } from '../../src/pki/x509/oids.js';
 
 /** A wall clock for all tests of the room: certificates are made around it. */
 export const NOW_MS = Date.UTC(2026, 10, 24, 12, 0, 0);

@@ -2,14 +2,9 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
-import {
-  type HotPath,
-  type KeyType,
-  makeSelfSignedRoot,
-  type PooledHotPathOptions,
-  Signer,
-} from '../../src/hotpath/index.js';
+import { type HotPath, type PooledHotPathOptions, Signer } from '../../src/hotpath/index.js';
 import { createPooledHotPath } from '../../src/hotpath/pool.js';
+import { type KeyType, makeSelfSignedRoot } from '../../src/pki/x509/index.js';
 import { type Logger, silentLogger } from '../../src/telemetry/index.js';
 import { HOUR_MS, NOW_MS, openssl, rejectionCode, SLEEP } from './pki.js';
 

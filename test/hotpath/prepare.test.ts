@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import t from 'tap';
-import { KEY_TYPES, type KeyType } from '../../src/hotpath/index.js';
 import { loadOperation } from '../../src/hotpath/operation.js';
+import { KEY_TYPES, type KeyType } from '../../src/pki/x509/index.js';
 import { IMPLEMENTATIONS } from './implementations.js';
 import { codeOf, derOf, openssl, SLEEP } from './pki.js';
 

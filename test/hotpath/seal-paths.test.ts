@@ -1,6 +1,6 @@
 import t from 'tap';
+import { envoy } from '../../src/net/protobuf/index.js';
 import { encodePem } from '../../src/pki/x509/index.js';
-import { envoy } from '../../src/rpc/index.js';
 import * as odd from '../support/odd-certificates.js';
 import { IMPLEMENTATIONS } from './implementations.js';
 import { HOUR_MS, NOW_MS, pkcs8, SLEEP } from './pki.js';

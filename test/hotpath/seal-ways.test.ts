@@ -2,11 +2,15 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { type Addon, loadAddon } from '../../src/addon/index.js';
-import * as der from '../../src/hotpath/der-writer.js';
-import { authorityKeyIdentifier, serverAndClientAuth, subjectKeyIdentifier } from '../../src/hotpath/extensions.js';
 import type { SealRequest } from '../../src/hotpath/index.js';
+import * as der from '../../src/pki/x509/der-writer.js';
+import {
+  authorityKeyIdentifier,
+  serverAndClientAuth,
+  subjectKeyIdentifier,
+} from '../../src/pki/x509/extension-writer.js';
 import { encodePem } from '../../src/pki/x509/index.js';
+import { type Addon, loadAddon } from '../../src/system/addon/index.js';
 import { seededRandom } from '../support/prng.js';
 import { NO_ADDON } from './implementations.js';
 import { certificate, ecKeys, HOUR_MS, type KeyPair, NOW_MS, openssl, pem, pkcs8, SLEEP } from './pki.js';

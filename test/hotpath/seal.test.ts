@@ -2,10 +2,10 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import t from 'tap';
-import { subjectAltName, uriName } from '../../src/hotpath/extensions.js';
 import type { SealRequest } from '../../src/hotpath/index.js';
+import { envoy } from '../../src/net/protobuf/gen/messages.js';
+import { subjectAltName, uriName } from '../../src/pki/x509/extension-writer.js';
 import { encodePem } from '../../src/pki/x509/index.js';
-import { envoy } from '../../src/rpc/gen/messages.js';
 import { IMPLEMENTATIONS } from './implementations.js';
 import { certificate, codeOf, ecKeys, HOUR_MS, NOW_MS, pem, pkcs8, SLEEP } from './pki.js';
 

@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
-import type { EnvoyObject } from '../../src/app/bootstrap/envoy-values.js';
-import type { SdsApi, WorkloadProxy } from '../../src/app/bootstrap/workload-proxy.js';
+import type { EnvoyObject } from '../../src/envoy-bootstrap/envoy-values.js';
+import type { SdsApi, WorkloadProxy } from '../../src/envoy-bootstrap/workload-proxy.js';
 import { type EnvoyFiles, sidecarBootstrap } from './running-envoy.js';
 
 const LISTENER_TYPE = 'type.googleapis.com/envoy.config.listener.v3.Listener';

@@ -1,6 +1,6 @@
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { Test } from 'tap';
-import { istio } from '../../src/rpc/index.js';
+import { istio } from '../../src/net/protobuf/index.js';
 import { passThrough } from './raw-method.js';
 
 const { IstioCertificateRequest, IstioCertificateResponse } = istio.v1.auth;

@@ -1,18 +1,16 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import {
-  addCertificateMethod,
-  type CertificateServiceOptions,
-  createJwksAuthenticator,
-  createServingCertificate,
-  DEFAULT_TTL_LIMITS,
-  MAX_CERTIFICATE_REQUEST_BYTES,
-  openSigningAuthority,
-} from '../../src/citadel/index.js';
+import { createJwksAuthenticator } from '../../src/citadel/authn/index.js';
+import { createServingCertificate, openSigningAuthority } from '../../src/citadel/authority/index.js';
+import { DEFAULT_TTL_LIMITS } from '../../src/citadel/authority/issuing-policy.js';
+import type { CertificateServiceOptions } from '../../src/citadel/issuance/certificate-service.js';
+import { addCertificateMethod, MAX_CERTIFICATE_REQUEST_BYTES } from '../../src/citadel/issuance/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
-import { createFramedServer, type FramedServerOptions, listenTls, wiresOf } from '../../src/rpc/index.js';
-import { TrustDomain } from '../../src/spiffe/index.js';
+import { createFramedServer } from '../../src/net/grpc/index.js';
+import type { FramedServerOptions } from '../../src/net/grpc/server/framed-server.js';
+import { listenTls, wiresOf } from '../../src/net/transport/index.js';
+import { TrustDomain } from '../../src/pki/spiffe/index.js';
 import { CitadelCaller } from './citadel-caller.js';
 import { RecordingLogger } from './recording-logger.js';
 import { shortDir } from './short-dir.js';

@@ -1,7 +1,9 @@
 import { status } from '@grpc/grpc-js';
 import type { Test } from 'tap';
-import { envoy, openChannel, type RpcChannel } from '../../src/rpc/index.js';
-import { SECRET_TYPE_URL } from '../../src/sds/index.js';
+import { SECRET_TYPE_URL } from '../../src/agent/sds/index.js';
+import type { RpcChannel } from '../../src/net/grpc/client/channel.js';
+import { openChannel } from '../../src/net/grpc/index.js';
+import { envoy } from '../../src/net/protobuf/index.js';
 import type { DecodedSecret } from './sds-client.js';
 import { XdsClient } from './xds-client.js';
 

@@ -7,7 +7,7 @@ import {
   type status,
 } from '@grpc/grpc-js';
 import type { Test } from 'tap';
-import { istio } from '../../src/rpc/index.js';
+import { istio } from '../../src/net/protobuf/index.js';
 import { rawMethod } from './raw-method.js';
 import { type LeafShape, TestCa } from './test-ca.js';
 

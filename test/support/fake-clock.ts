@@ -1,4 +1,4 @@
-import type { WheelClock } from '../../src/rotation/index.js';
+import type { WheelClock } from '../../src/timers/index.js';
 
 interface FakeTimer {
   readonly atMs: number;

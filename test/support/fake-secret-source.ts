@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
+import type {
+  SecretSource,
+  SecretView,
+  SecretViewEvents,
+  ServedSecret,
+  StreamCaller,
+} from '../../src/agent/sds/index.js';
 import type { EndSignal } from '../../src/cancellation/index.js';
-import { envoy } from '../../src/rpc/index.js';
-import type { SecretSource, SecretView, SecretViewEvents, ServedSecret, StreamCaller } from '../../src/sds/index.js';
+import { envoy } from '../../src/net/protobuf/index.js';
 
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 

@@ -2,14 +2,10 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import {
-  createFramedServer,
-  type FramedServer,
-  type FramedServerOptions,
-  listenUnix,
-  openChannel,
-  type RpcChannel,
-} from '../../src/rpc/index.js';
+import type { RpcChannel } from '../../src/net/grpc/client/channel.js';
+import { createFramedServer, type FramedServer, openChannel } from '../../src/net/grpc/index.js';
+import type { FramedServerOptions } from '../../src/net/grpc/server/framed-server.js';
+import { listenUnix } from '../../src/net/transport/index.js';
 import { type LogFields, silentLogger } from '../../src/telemetry/index.js';
 import { shortDir } from './short-dir.js';
 

@@ -1,7 +1,8 @@
+import type { CertificateAnswer, CertificateIssuer, CertificateRequest } from '../../src/agent/identity/index.js';
 import { type ErrorCode, IdentityError } from '../../src/errors/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
-import { makeSelfSignedRoot, Signer } from '../../src/hotpath/index.js';
-import type { CertificateAnswer, CertificateIssuer, CertificateRequest } from '../../src/identity/index.js';
+import { Signer } from '../../src/hotpath/index.js';
+import { makeSelfSignedRoot } from '../../src/pki/x509/index.js';
 
 interface Answering {
   /** What the next calls do instead of issuing. */

@@ -1,5 +1,5 @@
-import { anywhere } from '../../src/app/agent/files/allowed-directories.js';
-import type { FileSurroundings } from '../../src/app/agent/files/reloaded-files.js';
+import { anywhere } from '../../src/agent/files/allowed-directories.js';
+import type { FileSurroundings } from '../../src/agent/files/reloaded-files.js';
 import { RateLimitedLogger } from '../../src/telemetry/index.js';
 import { RecordingLogger } from './recording-logger.js';
 

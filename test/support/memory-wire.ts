@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { Outbox, type Wire, type WireEvents, type WirePeer } from '../../src/http2/index.js';
+import { Outbox, type Wire, type WireEvents, type WirePeer } from '../../src/net/http2/index.js';
 import { framesIn, type RawFrame } from './raw-frames.js';
 
 /** A connection without a socket: what the peer sends is fed in, what it would get is kept. */

@@ -1,9 +1,10 @@
 import type { Test } from 'tap';
+import { Pods, podOfToken, TokenGate } from '../../src/agent/admission/index.js';
+import { BundleContents, SvidIssuance } from '../../src/agent/identity/index.js';
 import { IdentityError } from '../../src/errors/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
-import { BundleContents, Pods, podOfToken, SvidIssuance, TokenGate } from '../../src/identity/index.js';
-import { TimerWheel } from '../../src/rotation/index.js';
-import { TrustDomain } from '../../src/spiffe/index.js';
+import { TrustDomain } from '../../src/pki/spiffe/index.js';
+import { TimerWheel } from '../../src/timers/index.js';
 import { FakeClock } from './fake-clock.js';
 import { InProcessCa } from './in-process-ca.js';
 import { RecordingLogger } from './recording-logger.js';

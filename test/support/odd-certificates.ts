@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
-import * as der from '../../src/hotpath/der-writer.js';
+import * as der from '../../src/pki/x509/der-writer.js';
 
 /** Certificates of any shape, right or wrong, for tests that hold our verdict against that of others. */
 

@@ -10,7 +10,7 @@ import {
   PREFACE,
   uint24,
   uint31,
-} from '../../src/http2/index.js';
+} from '../../src/net/http2/index.js';
 
 /** A frame as it came. */
 export interface RawFrame {

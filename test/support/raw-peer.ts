@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import type { Test } from 'tap';
-import { Flag, Frame } from '../../src/http2/index.js';
+import { Flag, Frame } from '../../src/net/http2/index.js';
 import { codeOf, framesIn, opening, ping, type RawFrame } from './raw-frames.js';
 
 /** By the roots: to make one costs more than a handshake, and a test may have thousands of peers. */

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { envoyBootstrap } from '../../src/app/bootstrap/envoy-bootstrap.js';
-import type { EnvoyObject } from '../../src/app/bootstrap/envoy-values.js';
-import type { WorkloadProxy } from '../../src/app/bootstrap/workload-proxy.js';
 import { until } from '../../src/demo/polling.js';
 import { envoyArgs } from '../../src/demo/sidecars/envoy-sidecar.js';
 import { normalSerial } from '../../src/demo/sidecars/sidecar.js';
+import { envoyBootstrap } from '../../src/envoy-bootstrap/envoy-bootstrap.js';
+import type { EnvoyObject } from '../../src/envoy-bootstrap/envoy-values.js';
+import type { WorkloadProxy } from '../../src/envoy-bootstrap/workload-proxy.js';
 import { askUnix } from './unix-http.js';
 
 /** Far above what anything here takes; reached only when it does not come at all. */

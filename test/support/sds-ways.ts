@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { tokenSecret } from '../../src/app/bootstrap/token-injector.js';
-import type { SdsApi, TokenPassing, WorkloadProxy } from '../../src/app/bootstrap/workload-proxy.js';
+import { tokenSecret } from '../../src/envoy-bootstrap/token-injector.js';
+import type { SdsApi, TokenPassing, WorkloadProxy } from '../../src/envoy-bootstrap/workload-proxy.js';
 
 /** One of the ways in which an Envoy can ask for its secrets. */
 export interface SdsWay {

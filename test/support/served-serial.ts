@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
+import type { ServedSecret } from '../../src/agent/sds/index.js';
 import { normalSerial } from '../../src/demo/sidecars/sidecar.js';
-import { envoy } from '../../src/rpc/index.js';
-import type { ServedSecret } from '../../src/sds/index.js';
+import { envoy } from '../../src/net/protobuf/index.js';
 
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 

@@ -1,4 +1,4 @@
-import { loadAddon } from '../../src/addon/index.js';
+import { loadAddon } from '../../src/system/addon/index.js';
 
 /**
  * Who can serve the sockets here: both must behave alike, but that only the addon has the kernel's word on its peers. It is

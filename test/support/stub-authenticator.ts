@@ -1,6 +1,6 @@
-import type { Authenticator } from '../../src/citadel/index.js';
+import type { Authenticator } from '../../src/citadel/authn/index.js';
 import { IdentityError } from '../../src/errors/index.js';
-import { SpiffeId } from '../../src/spiffe/index.js';
+import { SpiffeId } from '../../src/pki/spiffe/index.js';
 
 /** Takes every token for one of `foo/sleep`, but for those for which `refusal` has a reason. */
 export function stubAuthenticator(refusal: (token: string) => string | undefined): Authenticator {

@@ -3,8 +3,8 @@ import { createPublicKey, type KeyObject, type X509Certificate } from 'node:cryp
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as der from '../../src/hotpath/der-writer.js';
-import { GENERAL_NAME, subjectAltName, uriName } from '../../src/hotpath/extensions.js';
+import * as der from '../../src/pki/x509/der-writer.js';
+import { GENERAL_NAME, subjectAltName, uriName } from '../../src/pki/x509/extension-writer.js';
 import { certificate, ecKeys, type KeyPair, pem } from '../hotpath/pki.js';
 
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,5 @@
 import { type ClientDuplexStream, type StatusObject, status } from '@grpc/grpc-js';
-import type { RpcChannel } from '../../src/rpc/index.js';
+import type { RpcChannel } from '../../src/net/grpc/client/channel.js';
 
 /** A method that no server has: its refusal is the answer to a question that costs nothing. */
 const NOWHERE = '/sidecert.test.Nowhere/Ping';

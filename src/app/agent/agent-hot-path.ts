@@ -1,3 +1,4 @@
+import { type PrivateKeyProvider, withPrivateKeyProvider } from '../../agent/secrets/index.js';
 import type { ServedWorkloads } from '../../config/index.js';
 import {
   createLoneHotPath,
@@ -6,7 +7,6 @@ import {
   type PooledHotPathOptions,
   residentThreads,
 } from '../../hotpath/index.js';
-import { type PrivateKeyProvider, withPrivateKeyProvider } from './secrets/secret-codec.js';
 
 /**
  * For RSA keys only: a lone workload's other work is done without a thread. One thread is enough for one identity, and

@@ -1,18 +1,25 @@
 /** The parts of an agent that load gRPC: kept apart so that the first key is made while they load. */
-import { type CaClient, createCaClient } from '../../ca-client/index.js';
+import { type CaClient, createCaClient } from '../../agent/ca-client/index.js';
+import type { CertificateIssuer } from '../../agent/identity/index.js';
+import {
+  createSdsServer,
+  MAX_REQUEST_BYTES,
+  restHandler,
+  type SdsStatus,
+  type SecretSource,
+} from '../../agent/sds/index.js';
+import { configuredNames } from '../../agent/secrets/index.js';
 import type { AgentConfig } from '../../config/index.js';
 import { IdentityError } from '../../errors/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
-import type { CertificateIssuer } from '../../identity/index.js';
-import { openFileLimit, optimiseSooner } from '../../platform/index.js';
-import { addHealthMethods, addReflectionMethods, createFramedServer, listenUnix } from '../../rpc/index.js';
-import { createSdsServer, MAX_REQUEST_BYTES, restHandler, type SdsStatus, type SecretSource } from '../../sds/index.js';
+import { addHealthMethods, addReflectionMethods, createFramedServer } from '../../net/grpc/index.js';
+import { listenUnix } from '../../net/transport/index.js';
+import { openFileLimit, optimiseSooner } from '../../system/platform/index.js';
 import { Field, type Logger, type MetricRegistry } from '../../telemetry/index.js';
 import { addressText } from '../address-text.js';
 import type { AppContext } from '../running-app.js';
 import { VERSION } from '../version.js';
 import { type Http1Door, openHttp1Door } from './http1-door.js';
-import { configuredNames } from './secrets/secret-catalog.js';
 
 /** Linux refuses a Unix connect at once when the queue is full; thousands of Envoys may come back together. */
 const SOCKET_BACKLOG = 4096;

@@ -1,5 +1,5 @@
-import type { PodStatus } from '../../identity/index.js';
-import type { SdsStatus } from '../../sds/index.js';
+import type { PodStatus } from '../../agent/admission/index.js';
+import type { SdsStatus } from '../../agent/sds/index.js';
 import type { JsonValue } from '../../status/index.js';
 import { Field, Metric, type MetricRegistry } from '../../telemetry/index.js';
 import type { StatusPage } from '../status-page.js';

@@ -1,5 +1,5 @@
-import type { BundleDelivery, DeliveryLimits, SecretContent } from '../../identity/index.js';
-import { type TimerWheel, waitUntil } from '../../rotation/index.js';
+import type { BundleDelivery, DeliveryLimits, SecretContent } from '../../agent/identity/index.js';
+import { type TimerWheel, waitUntil } from '../../timers/index.js';
 
 export interface DeliveryByAcksOptions {
   /** Whether every stream has answered all that there is for it. Goes over all streams. */

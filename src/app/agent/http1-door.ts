@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
-import type { KeepOctets } from '../../rpc/index.js';
+import type { KeepOctets } from '../../net/grpc/index.js';
 
 /** Serves connections of HTTP/1.1 that a listener of another protocol has found. */
 export interface Http1Door {

@@ -1,5 +1,5 @@
-import type { RefusalGrounds } from '../../identity/index.js';
-import type { FileChanges } from './files/file-changes.js';
+import type { FileChanges } from '../../agent/files/index.js';
+import type { RefusalGrounds } from '../../agent/identity/index.js';
 
 export interface GroundsOptions {
   readonly files: Pick<FileChanges, 'onChange'>;

@@ -1,21 +1,19 @@
-import type { ServedWorkloads } from '../../config/index.js';
 import {
-  createFileTokenSource,
-  type IdentitySurroundings,
   type PodStatus,
   Pods,
   type PodsOptions,
   podOfToken,
   TokenGate,
   type TokenGateOptions,
-  WorkloadIdentity,
-} from '../../identity/index.js';
-import type { SecretSource } from '../../sds/index.js';
-import type { SpiffeId, TrustDomain } from '../../spiffe/index.js';
+} from '../../agent/admission/index.js';
+import type { FileChanges } from '../../agent/files/index.js';
+import { createFileTokenSource, type IdentitySurroundings, WorkloadIdentity } from '../../agent/identity/index.js';
+import type { SecretSource } from '../../agent/sds/index.js';
+import type { SecretCatalog } from '../../agent/secrets/index.js';
+import type { ServedWorkloads } from '../../config/index.js';
+import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
 import { RateLimitedLogger } from '../../telemetry/index.js';
 import type { Teardown } from '../running-app.js';
-import type { FileChanges } from './files/file-changes.js';
-import type { SecretCatalog } from './secrets/secret-catalog.js';
 import { gatedSource, openSource } from './workload-secret-source.js';
 
 /** What the streams of an agent get. */

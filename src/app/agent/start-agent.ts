@@ -1,8 +1,10 @@
+import { FileChanges, FileWatch } from '../../agent/files/index.js';
+import { BundleContents, measuredIssuer, SvidIssuance } from '../../agent/identity/index.js';
+import { privateKeyProviderOf, SecretCatalog } from '../../agent/secrets/index.js';
 import { type AgentConfig, servedWorkloads } from '../../config/index.js';
-import { BundleContents, SvidIssuance } from '../../identity/index.js';
-import { systemClock, TimerWheel } from '../../rotation/index.js';
-import { isExposed } from '../../small-files/index.js';
+import { isExposed } from '../../system/small-files/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
+import { systemClock, TimerWheel } from '../../timers/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { openStatusPage } from '../status-page.js';
@@ -10,11 +12,7 @@ import { openHotPath, withKeysProvided } from './agent-hot-path.js';
 import type { EnvoyListener } from './agent-network.js';
 import { agentStatus } from './agent-status.js';
 import { DeliveryByAcks } from './delivery-by-acks.js';
-import { FileChanges } from './files/file-changes.js';
-import { FileWatch } from './files/file-watch.js';
-import { measuredIssuer } from './measured-issuer.js';
 import { refusalGrounds } from './refusal-grounds.js';
-import { privateKeyProviderOf, SecretCatalog } from './secrets/secret-catalog.js';
 import { serveSecrets } from './served-secrets.js';
 
 /** One CSR at a time is all that one workload can use. */

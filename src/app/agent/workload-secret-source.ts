@@ -1,9 +1,10 @@
+import type { Pod, TokenGate } from '../../agent/admission/index.js';
+import type { WorkloadIdentity } from '../../agent/identity/index.js';
+import type { SecretSource, StreamCaller } from '../../agent/sds/index.js';
+import type { SecretCatalog } from '../../agent/secrets/index.js';
 import type { EndSignal } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
-import type { Pod, TokenGate, WorkloadIdentity } from '../../identity/index.js';
-import type { SecretSource, StreamCaller } from '../../sds/index.js';
 import { Field, type RateLimitedLogger } from '../../telemetry/index.js';
-import type { SecretCatalog } from './secrets/secret-catalog.js';
 import { type Admission, WorkloadView } from './workload-view.js';
 
 const BEARER = 'Bearer ';

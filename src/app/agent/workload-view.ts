@@ -1,8 +1,6 @@
-import type { WorkloadIdentity } from '../../identity/index.js';
-import type { SecretView, SecretViewEvents, ServedSecret } from '../../sds/index.js';
-import type { FileSecretsOfStream } from './secrets/file-secrets.js';
-import type { SecretCatalog } from './secrets/secret-catalog.js';
-import type { WorkloadSecrets } from './secrets/workload-secrets.js';
+import type { WorkloadIdentity } from '../../agent/identity/index.js';
+import type { SecretView, SecretViewEvents, ServedSecret } from '../../agent/sds/index.js';
+import type { FileSecretsOfStream, SecretCatalog, WorkloadSecrets } from '../../agent/secrets/index.js';
 
 /** What a stream's own token brings along. */
 export interface Admission {

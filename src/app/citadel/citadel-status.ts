@@ -1,4 +1,4 @@
-import type { SigningAuthority } from '../../citadel/index.js';
+import type { SigningAuthority } from '../../citadel/authority/index.js';
 import { Field, Metric, type MetricRegistry } from '../../telemetry/index.js';
 import type { StatusPage } from '../status-page.js';
 import { timeText } from '../time-text.js';

@@ -1,20 +1,20 @@
+import { createJwksAuthenticator } from '../../citadel/authn/index.js';
 import {
-  addCertificateMethod,
-  createJwksAuthenticator,
   createServingCertificate,
-  MAX_CERTIFICATE_REQUEST_BYTES,
   openSigningAuthority,
-} from '../../citadel/index.js';
+  writeRootCertificates,
+} from '../../citadel/authority/index.js';
+import { addCertificateMethod, MAX_CERTIFICATE_REQUEST_BYTES } from '../../citadel/issuance/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
-import { openFileLimit } from '../../platform/index.js';
-import { addHealthMethods, addReflectionMethods, createFramedServer, listenTls, wiresOf } from '../../rpc/index.js';
+import { addHealthMethods, addReflectionMethods, createFramedServer } from '../../net/grpc/index.js';
+import { listenTls, wiresOf } from '../../net/transport/index.js';
+import { openFileLimit } from '../../system/platform/index.js';
 import { Field, Metric, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { openStatusPage } from '../status-page.js';
 import { citadelStatus } from './citadel-status.js';
-import { writeRootCertificates } from './root-certificate-file.js';
 
 /** Above the 256 requests that the service has in flight at most, so that the service is who refuses. */
 const MAX_QUEUE = 512;

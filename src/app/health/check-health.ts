@@ -1,5 +1,5 @@
 import type { HealthConfig } from '../../config/index.js';
-import { openUnixUnaryConnection, readServingStatus, status, type UnaryConnection } from '../../rpc/index.js';
+import { openUnixUnaryConnection, readServingStatus, status, type UnaryConnection } from '../../net/grpc/index.js';
 
 const CHECK_PATH = '/grpc.health.v1.Health/Check';
 

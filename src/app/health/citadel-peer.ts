@@ -1,7 +1,7 @@
 /** What only the check of a Citadel loads: TLS. */
-import { readRoot } from '../../ca-client/index.js';
+import { readRoot } from '../../agent/ca-client/index.js';
 import type { HealthConfig } from '../../config/index.js';
-import { openUnaryConnection, type UnaryConnection } from '../../rpc/index.js';
+import { openUnaryConnection, type UnaryConnection } from '../../net/grpc/index.js';
 import { addressText } from '../address-text.js';
 
 /** @throws Error: the roots cannot be read, or no address is given. */

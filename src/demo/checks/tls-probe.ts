@@ -1,5 +1,5 @@
 import { connect, type TLSSocket } from 'node:tls';
-import { TLS_PARAMETERS } from '../../rpc/index.js';
+import { TLS_PARAMETERS } from '../../net/transport/index.js';
 import { normalSerial } from '../sidecars/sidecar.js';
 
 const TIMEOUT_MS = 5000;

@@ -1,5 +1,6 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import { envoy, openChannel } from '../../rpc/index.js';
+import { openChannel } from '../../net/grpc/index.js';
+import { envoy } from '../../net/protobuf/index.js';
 
 const { DiscoveryRequest, DiscoveryResponse } = envoy.service.discovery.v3;
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;

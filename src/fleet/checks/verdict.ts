@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
+import { SpiffeId, TrustBundle } from '../../pki/spiffe/index.js';
 import { isIssuedBy, readCertificates } from '../../pki/x509/index.js';
-import { SpiffeId, TrustBundle } from '../../spiffe/index.js';
 import { type ReceivedSecret, readSecret } from '../xds/secret-reader.js';
 
 /** What can be wrong with a secret. */

@@ -1,5 +1,5 @@
-import * as frames from '../../http2/index.js';
-import { ConnectionError, Flag, Frame, HeaderBlocks, Setting } from '../../http2/index.js';
+import * as frames from '../../net/http2/index.js';
+import { ConnectionError, Flag, Frame, HeaderBlocks, Setting } from '../../net/http2/index.js';
 import type { FleetSocket, FleetSocketEvents, FleetSockets, SocketError } from '../sockets/fleet-socket.js';
 import { FrameReader } from './frame-reader.js';
 import { encodeOpening } from './opening.js';

@@ -1,4 +1,4 @@
-import { DEFAULT_MAX_FRAME_BYTES, FRAME_HEADER_BYTES, uint24, uint31 } from '../../http2/index.js';
+import { DEFAULT_MAX_FRAME_BYTES, FRAME_HEADER_BYTES, uint24, uint31 } from '../../net/http2/index.js';
 
 /** Takes one frame; its payload is `bytes` from `start` to `end`, and only valid during the call. */
 export type FrameSink = (

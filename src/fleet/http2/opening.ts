@@ -5,7 +5,7 @@ import {
   MAX_WINDOW_BYTES,
   PREFACE,
   Setting,
-} from '../../http2/index.js';
+} from '../../net/http2/index.js';
 
 /**
  * What a client says first: no dynamic table (so that header blocks can be read without state), no push, and windows

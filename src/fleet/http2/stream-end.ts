@@ -1,4 +1,4 @@
-import { HeaderDecoder } from '../../http2/index.js';
+import { HeaderDecoder } from '../../net/http2/index.js';
 import type { StreamEnd } from './stream.js';
 
 /** gRPC status codes. (gRPC, "Status codes and their use") */

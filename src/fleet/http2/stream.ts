@@ -1,4 +1,4 @@
-import { FRAME_HEADER_BYTES, MAX_WINDOW_BYTES } from '../../http2/index.js';
+import { FRAME_HEADER_BYTES, MAX_WINDOW_BYTES } from '../../net/http2/index.js';
 
 /** Before each gRPC message: a flag for compression and the length. (gRPC over HTTP/2, "Length-Prefixed-Message") */
 const GRPC_PREFIX_BYTES = 5;

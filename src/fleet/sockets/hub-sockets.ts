@@ -1,7 +1,7 @@
 import { getSystemErrorName } from 'node:util';
-import { Outbox, type OutboxOwner } from '../../http2/index.js';
-import { type BatchSender, type CutMessage, openSocketHub, type SocketHub } from '../../platform/index.js';
-import { UnsentBytes } from '../../rpc/index.js';
+import { Outbox, type OutboxOwner } from '../../net/http2/index.js';
+import { UnsentBytes } from '../../net/transport/index.js';
+import { type BatchSender, type CutMessage, openSocketHub, type SocketHub } from '../../system/platform/index.js';
 import type { FleetSocket, FleetSocketEvents, FleetSockets } from './fleet-socket.js';
 
 /** The opening of an Envoy whose first requests are as large as a real one's goes out in one piece. */

@@ -1,4 +1,4 @@
-import { WireReader } from '../../rpc/index.js';
+import { WireReader } from '../../net/protobuf/index.js';
 import { SECRET_TYPE_URL, type Span } from './requests.js';
 
 /** The same numbers in DiscoveryResponse and in DeltaDiscoveryResponse. (envoy.service.discovery.v3) */

@@ -1,4 +1,4 @@
-import { WireReader } from '../../rpc/index.js';
+import { WireReader } from '../../net/protobuf/index.js';
 import { SECRET_TYPE_URL } from './requests.js';
 
 /** What a `Secret` holds, as far as an Envoy of a mesh uses it. All contents are PEM. */

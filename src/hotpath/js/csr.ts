@@ -1,10 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
-import { readPem } from '../../pki/x509/index.js';
-import { nothing, sequence } from '../der-writer.js';
-import { GENERAL_NAME } from '../extensions.js';
-import { Oid } from '../oids.js';
-import { SIGNATURE_ALGORITHMS } from '../signature-algorithm.js';
+import { GENERAL_NAME, nothing, Oid, readPem, SIGNATURE_ALGORITHMS, sequence } from '../../pki/x509/index.js';
 import { child, type DerElement, DerError, extensionValue, readDer, Tag, wholeOctets } from './der-reader.js';
 
 /** An RSA-8192 CSR is about 3 kB of PEM. */

@@ -1,13 +1,17 @@
 import { sign } from 'node:crypto';
-import { encodePem } from '../../pki/x509/index.js';
-import { bitString, contextConstructed, sequence, time, unsignedInteger } from '../der-writer.js';
 import {
   authorityKeyIdentifier,
   basicConstraints,
+  bitString,
+  contextConstructed,
+  encodePem,
   leafKeyUsage,
+  sequence,
   serverAndClientAuth,
   subjectAltName,
-} from '../extensions.js';
+  time,
+  unsignedInteger,
+} from '../../pki/x509/index.js';
 import { generalName } from '../general-names.js';
 import type { IssuedLeaf } from '../hot-path.js';
 import type { IssueItem } from '../implementation.js';

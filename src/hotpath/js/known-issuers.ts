@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
+import { TrustBundle } from '../../pki/spiffe/index.js';
 import { Link } from '../../pki/x509/index.js';
-import { TrustBundle } from '../../spiffe/index.js';
 import { encodeBundleSecret } from '../secret-codec.js';
 
 /** A root roll-over has two of each; agents of several CAs have a few. */

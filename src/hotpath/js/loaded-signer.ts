@@ -1,7 +1,6 @@
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import { IdentityError, wrapError } from '../../errors/index.js';
-import { Oid } from '../oids.js';
-import { type SignatureAlgorithm, signatureAlgorithmFor } from '../signature-algorithm.js';
+import { Oid, type SignatureAlgorithm, signatureAlgorithmFor } from '../../pki/x509/index.js';
 import type { SignerMaterial } from '../signer.js';
 import { child, type DerElement, DerError, extensionValue, readDer, Tag, wholeOctets } from './der-reader.js';
 

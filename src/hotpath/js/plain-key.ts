@@ -1,7 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Link } from '../../pki/x509/index.js';
-import { bitString, contextConstructed, octetString, sequence, unsignedInteger } from '../der-writer.js';
-import { Oid } from '../oids.js';
+import { bitString, contextConstructed, Oid, octetString, sequence, unsignedInteger } from '../../pki/x509/index.js';
 
 /** What every key of a curve, as `prepare` makes it, has in the same place. */
 interface PlainForm {

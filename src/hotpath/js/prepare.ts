@@ -1,14 +1,23 @@
 import { type KeyObject, sign } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
-import { encodePem } from '../../pki/x509/index.js';
-import { SpiffeId } from '../../spiffe/index.js';
-import { bitString, contextConstructed, printableString, sequence, setOfOne, unsignedInteger } from '../der-writer.js';
-import { subjectAltName, uriName } from '../extensions.js';
+import { SpiffeId } from '../../pki/spiffe/index.js';
+import type { KeyType } from '../../pki/x509/index.js';
+import {
+  bitString,
+  contextConstructed,
+  encodePem,
+  exportPrivateKey,
+  generateKeyPair,
+  Oid,
+  printableString,
+  sequence,
+  setOfOne,
+  signatureAlgorithmOfNew,
+  subjectAltName,
+  unsignedInteger,
+  uriName,
+} from '../../pki/x509/index.js';
 import type { CsrSubject, PreparedKey, PrepareRequest } from '../hot-path.js';
-import type { KeyType } from '../key-type.js';
-import { Oid } from '../oids.js';
-import { signatureAlgorithmOfNew } from '../signature-algorithm.js';
-import { exportPrivateKey, generateKeyPair } from './key-pair.js';
 
 /** Makes a key pair and a CSR for it. See {@link HotPath.prepare}. */
 export function prepare({ spiffeId, keyType, subject }: PrepareRequest): PreparedKey {

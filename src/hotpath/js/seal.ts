@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { type ErrorCode, IdentityError } from '../../errors/index.js';
+import { SpiffeId } from '../../pki/spiffe/index.js';
 import {
   type CertificateFacts,
   encodePem,
@@ -13,7 +14,6 @@ import {
   readPem,
   shownIssuers,
 } from '../../pki/x509/index.js';
-import { SpiffeId } from '../../spiffe/index.js';
 import type { SealedSvid, SealRequest } from '../hot-path.js';
 import { encodeCertificateSecret } from '../secret-codec.js';
 import { KnownIssuers } from './known-issuers.js';

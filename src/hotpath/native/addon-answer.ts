@@ -1,5 +1,5 @@
-import type { RawOutcome } from '../../addon/index.js';
 import { ERROR_CODES, type ErrorCode } from '../../errors/index.js';
+import type { RawOutcome } from '../../system/addon/index.js';
 import type { Outcome } from '../implementation.js';
 
 /** The addon takes this many items at a time; the pool sends far fewer. */

@@ -1,5 +1,5 @@
-import type { Addon, IssueTuple } from '../../addon/index.js';
 import { wrapError } from '../../errors/index.js';
+import type { Addon, IssueTuple } from '../../system/addon/index.js';
 import { batched, failure } from '../batch.js';
 import { generalName } from '../general-names.js';
 import type { IssuedLeaf } from '../hot-path.js';

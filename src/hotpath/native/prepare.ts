@@ -1,9 +1,9 @@
-import type { Addon, PrepareTuple } from '../../addon/index.js';
-import { SpiffeId } from '../../spiffe/index.js';
+import { SpiffeId } from '../../pki/spiffe/index.js';
+import { KEY_TYPES, unsupportedKeyType } from '../../pki/x509/index.js';
+import type { Addon, PrepareTuple } from '../../system/addon/index.js';
 import { batched } from '../batch.js';
 import type { PrepareRequest } from '../hot-path.js';
 import type { BatchOperation } from '../implementation.js';
-import { KEY_TYPES, unsupportedKeyType } from '../key-type.js';
 import { inSlices, outcomeOf } from './addon-answer.js';
 
 /** See {@link HotPath.prepare}. */

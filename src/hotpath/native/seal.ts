@@ -1,5 +1,5 @@
-import type { Addon, SealTuple } from '../../addon/index.js';
-import { SpiffeId } from '../../spiffe/index.js';
+import { SpiffeId } from '../../pki/spiffe/index.js';
+import type { Addon, SealTuple } from '../../system/addon/index.js';
 import { batched } from '../batch.js';
 import type { SealRequest } from '../hot-path.js';
 import type { BatchOperation } from '../implementation.js';

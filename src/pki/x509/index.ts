@@ -3,18 +3,50 @@
  * in, bytes out, so that a private key that passes through here never becomes a string. One piece of code judges what a CA answers,
  * what Citadel signs with and what files bring.
  */
+
 export { decodeBase64 } from './base64.js';
 export { type CertificateFacts, readFacts } from './certificate-facts.js';
+export {
+  bitString,
+  contextConstructed,
+  contextPrimitive,
+  nothing,
+  octetString,
+  printableString,
+  sequence,
+  setOfOne,
+  time,
+  unsignedInteger,
+} from './der-writer.js';
 export { distinguishedNameText, isSameName, type RelativeName, readName } from './distinguished-name.js';
+export {
+  authorityKeyIdentifier,
+  basicConstraints,
+  GENERAL_NAME,
+  leafKeyUsage,
+  serverAndClientAuth,
+  subjectAltName,
+  uriName,
+} from './extension-writer.js';
 export { type GeneralName, NameTag, namesText, readGeneralNames } from './general-name.js';
 export { isIssuedBy } from './issued-by.js';
 export { IssuerPool } from './issuer-pool.js';
+export { exportPrivateKey, generateKeyPair } from './key-pair.js';
+export { KEY_TYPES, type KeyType, takesLong, unsupportedKeyType } from './key-type.js';
 export { KEY_USAGE } from './known-values.js';
 export { Link } from './link.js';
+export { Oid } from './oids.js';
 export { type NoPath, type PathResult, PathSearch, shownIssuers } from './path-search.js';
 export { cutCertificates, type PemBlock, type PemWanted, readCertificates, readPem } from './pem-reader.js';
 export { encodePem, type PemLabel, type PrivateKeyLabel, pemLength, writePem } from './pem-writer.js';
 export { readPrivateKey } from './private-key.js';
 export { isoTime, type Problem } from './problem.js';
+export { makeSelfSignedRoot } from './root-certificate.js';
 export { caProblem, leafProblem } from './rules.js';
+export {
+  SIGNATURE_ALGORITHMS,
+  type SignatureAlgorithm,
+  signatureAlgorithmFor,
+  signatureAlgorithmOfNew,
+} from './signature-algorithm.js';
 export { readTime } from './time.js';

@@ -1,7 +1,14 @@
 import { connect } from 'node:http2';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { encodeHeaderBlock, encodeHeaders, encodeSettings, Flag, Frame, PREFACE } from '../../../src/http2/index.js';
-import { Asked, MemoryClient } from '../../http2/asked.js';
+import {
+  encodeHeaderBlock,
+  encodeHeaders,
+  encodeSettings,
+  Flag,
+  Frame,
+  PREFACE,
+} from '../../../src/net/http2/index.js';
+import { Asked, MemoryClient } from '../../net/http2/asked.js';
 import { ping } from '../../support/raw-frames.js';
 import { MemoryDuplex } from './memory-duplex.js';
 import { LAST_PING, type Outcome, outcomeOf } from './verdict.js';

@@ -7,7 +7,7 @@ import {
   ReadQueue,
   ServerConnection,
   serverOpening,
-} from '../../../src/http2/index.js';
+} from '../../../src/net/http2/index.js';
 import { MemoryWire } from '../../support/memory-wire.js';
 import { callHeaders, opening, ping, reset } from '../../support/raw-frames.js';
 import { MemoryDuplex } from './memory-duplex.js';

@@ -1,4 +1,4 @@
-import { encodeFrame, encodeHeaderBlock, Flag, Frame, type HeaderField } from '../../../src/http2/index.js';
+import { encodeFrame, encodeHeaderBlock, Flag, Frame, type HeaderField } from '../../../src/net/http2/index.js';
 import { below, oneOf, type Random, randomBytes } from '../../hostile/conversations.js';
 import { hostileBlock } from '../hpack.js';
 

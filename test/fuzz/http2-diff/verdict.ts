@@ -1,4 +1,4 @@
-import { Flag, Frame } from '../../../src/http2/index.js';
+import { Flag, Frame } from '../../../src/net/http2/index.js';
 import { codeOf, type RawFrame } from '../../support/raw-frames.js';
 
 /** What one half of HTTP/2 made of what a peer has sent last. */

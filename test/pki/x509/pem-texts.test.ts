@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
 import { IdentityError } from '../../../src/errors/index.js';
+import { TrustBundle } from '../../../src/pki/spiffe/index.js';
 import { readCertificates, readPem } from '../../../src/pki/x509/index.js';
-import { TrustBundle } from '../../../src/spiffe/index.js';
 import { seededRandom } from '../../support/prng.js';
 import { block, CERTIFICATES, PIECES, readByOpenssl } from './pem-texts.js';
 

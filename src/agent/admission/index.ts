@@ -1,0 +1,8 @@
+/**
+ * agent/admission: which pod a stream's own token stands for, and that the CA has accepted it. Keeps one identity per pod, in
+ * node mode.
+ */
+export { Pod } from './pod.js';
+export { type PodStatus, Pods, type PodsOptions } from './pods.js';
+export { TokenGate, type TokenGateOptions } from './token-gate.js';
+export { podOfToken } from './token-pod.js';

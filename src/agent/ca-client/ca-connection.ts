@@ -1,0 +1,188 @@
+import { IdentityError } from '../../errors/index.js';
+import { openUnaryConnection, type UnaryConnection } from '../../net/grpc/index.js';
+import { TrustBundle } from '../../pki/spiffe/index.js';
+import { readSmallFile } from '../../system/small-files/index.js';
+
+/** The roots that the CA's own certificate must lead to. A file is read again for each new connection. */
+export type CaRoot = { readonly rootFile: string } | { readonly rootPem: Buffer };
+
+export type CaConnectionOptions = CaAddress & CaRoot;
+
+export interface CaAddress {
+  /** `host:port`, an IPv6 address in brackets. */
+  readonly address: string;
+  /** The name in the CA's certificate, when it is not the host of `address`. */
+  readonly serverName?: string;
+}
+
+/** A right to use the shared connection; give it back by {@link CaConnection.release}. */
+export interface Lease {
+  readonly connection: UnaryConnection;
+}
+
+interface SharedConnection extends Lease {
+  /** What the CA was verified with, and as it stood in the file. */
+  readonly root: ReadRoot;
+  /** While the file is compared with it: a hundred tokens that are refused at once need one look. */
+  comparing: Promise<boolean> | undefined;
+  users: number;
+  isRetired: boolean;
+}
+
+/**
+ * The one connection to the CA that all calls share. After a failure the next call gets a new one, made with the root
+ * file as it stands then: that is how a changed root is picked up. (reference: Istio A67)
+ */
+export class CaConnection {
+  private current: SharedConnection | undefined;
+  private dialling: Promise<SharedConnection> | undefined;
+  private readonly open = new Set<SharedConnection>();
+  private readonly lostListeners = new Set<() => void>();
+  private isClosed = false;
+
+  constructor(private readonly options: CaConnectionOptions) {}
+
+  /** Calls `listener` whenever the CA has ended a connection, until the result is called. */
+  onLost(listener: () => void): () => void {
+    this.lostListeners.add(listener);
+    return () => void this.lostListeners.delete(listener);
+  }
+
+  /** @throws IdentityError `ERR_CA_ROOT_INVALID`; `ERR_CANCELLED` after {@link close}. */
+  async lease(): Promise<Lease> {
+    for (;;) {
+      if (this.isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
+      const shared = this.current ?? (await this.dialOnce());
+      // While we waited another call may have failed on it; and the CA ends connections, too.
+      if (!shared.connection.isUsable) this.retire(shared);
+      if (shared.isRetired) continue;
+      shared.users += 1;
+      return shared;
+    }
+  }
+
+  /**
+   * Gives a lease back. With `isBroken` no later call gets this connection; it is closed when the last call on it has
+   * ended, for the failure of one is no reason to cut off the others.
+   */
+  release(lease: Lease, isBroken: boolean): void {
+    const shared = this.sharedOf(lease);
+    if (shared === undefined) return;
+    shared.users -= 1;
+    if (isBroken || shared.isRetired) this.retire(shared);
+  }
+
+  /** Whether a connection made now would be verified by other roots than this one was. */
+  async hasRootChanged(lease: Lease): Promise<boolean> {
+    const shared = this.sharedOf(lease);
+    if (shared === undefined || 'rootPem' in this.options) return false;
+    shared.comparing ??= differs(this.options, shared.root).finally(() => {
+      shared.comparing = undefined;
+    });
+    return shared.comparing;
+  }
+
+  /** Ends the connection and all calls on it. Safe to call twice. */
+  close(): void {
+    this.isClosed = true;
+    for (const shared of this.open) {
+      this.retire(shared);
+      this.end(shared);
+    }
+  }
+
+  private sharedOf(lease: Lease): SharedConnection | undefined {
+    for (const shared of this.open) if (shared === lease) return shared;
+    return undefined;
+  }
+
+  /** No later call gets it; it ends with the last one that has it. */
+  private retire(shared: SharedConnection): void {
+    shared.isRetired = true;
+    if (this.current === shared) this.current = undefined;
+    if (shared.users === 0) this.end(shared);
+  }
+
+  private end(shared: SharedConnection): void {
+    if (this.open.delete(shared)) shared.connection.close();
+  }
+
+  private lost(): void {
+    for (const listener of this.lostListeners) listener();
+  }
+
+  private dialOnce(): Promise<SharedConnection> {
+    this.dialling ??= this.dial().finally(() => {
+      this.dialling = undefined;
+    });
+    return this.dialling;
+  }
+
+  private async dial(): Promise<SharedConnection> {
+    const { address, serverName } = this.options;
+    const root = await readRootAndText(this.options);
+    const { rootPem } = root;
+    // Closed while the root was being read.
+    if (this.isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
+    const named = serverName === undefined ? {} : { serverName };
+    const connection = openUnaryConnection({ address, rootPem, ...named }, { onLost: () => this.lost() });
+    const shared: SharedConnection = { connection, root, comparing: undefined, users: 0, isRetired: false };
+    this.open.add(shared);
+    this.current = shared;
+    return shared;
+  }
+}
+
+/** The bound of a trust bundle. */
+const MAX_ROOT_BYTES = 1024 * 1024;
+
+/** What a root file holds. */
+interface ReadRoot {
+  /** As PEM of nothing else. */
+  readonly rootPem: Buffer;
+  /** As it stands there. */
+  readonly text: Buffer;
+}
+
+/**
+ * The roots that a CA's certificate must lead to, as PEM of nothing else.
+ * @throws IdentityError `ERR_CA_ROOT_INVALID`, which names the file.
+ */
+export async function readRoot(root: CaRoot): Promise<Buffer> {
+  return (await readRootAndText(root)).rootPem;
+}
+
+async function readRootAndText(root: CaRoot): Promise<ReadRoot> {
+  if ('rootPem' in root) return { rootPem: parseRoot(root.rootPem, 'CA root'), text: root.rootPem };
+  const text = await readText(root.rootFile);
+  return { rootPem: parseRoot(text, describe(root.rootFile)), text };
+}
+
+async function readText(rootFile: string): Promise<Buffer> {
+  const options = { what: describe(rootFile), code: 'ERR_CA_ROOT_INVALID', maxBytes: MAX_ROOT_BYTES } as const;
+  return (await readSmallFile(rootFile, options)).content;
+}
+
+function describe(rootFile: string): string {
+  return `CA root file ${rootFile}`;
+}
+
+/** Whether other roots stand in the file by now. Certificates are parsed only when its text has changed: this is asked for each refusal. */
+async function differs({ rootFile }: { readonly rootFile: string }, { rootPem, text }: ReadRoot): Promise<boolean> {
+  try {
+    const newText = await readText(rootFile);
+    return !newText.equals(text) && !parseRoot(newText, describe(rootFile)).equals(rootPem);
+  } catch {
+    // Half written, perhaps; a new connection could not be made with it.
+    return false;
+  }
+}
+
+function parseRoot(pem: Buffer, what: string): Buffer {
+  try {
+    return TrustBundle.parsePem(pem).toPem();
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new IdentityError('ERR_CA_ROOT_INVALID', `${what}: ${detail}`, { cause });
+  }
+}

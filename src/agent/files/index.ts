@@ -1,0 +1,20 @@
+/**
+ * agent/files: certificates, bundles and lists from files that change under us: read again when they change, checked before
+ * anyone sees them.
+ */
+export { AllowedDirectories, anywhere } from './allowed-directories.js';
+export { parseBundleFile } from './bundle-file.js';
+export { parseCertificatePair } from './certificate-files.js';
+export {
+  issuersWithoutValidList,
+  issuerText,
+  isValidAt,
+  parseCrls,
+  periodText,
+  type RevocationLists,
+} from './crl-file.js';
+export { FileChanges } from './file-changes.js';
+export { FileWatch } from './file-watch.js';
+export { checkStaple } from './ocsp-staple.js';
+export { type FileSurroundings, type FilesOf, type Parsed, ReloadedFiles, type Round } from './reloaded-files.js';
+export { isListOf, type RevocationList } from './revocation-list.js';

@@ -1,0 +1,29 @@
+import { type TimerWheel, waitUntil } from '../../timers/index.js';
+import type { SecretContent } from './secret-content.js';
+
+/** Who knows which streams have applied what: the SDS server. Declared beside its use. */
+export interface BundleDelivery {
+  /**
+   * Resolves when every stream that holds this trust bundle has applied it, after `timeoutMs` whether they have or not,
+   * and at once when `signal` aborts. Never rejects.
+   */
+  delivered(bundle: SecretContent, limits: DeliveryLimits): Promise<void>;
+}
+
+export interface DeliveryLimits {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Knows nothing of streams, and lets all the time pass. */
+export class DeliveryByTime implements BundleDelivery {
+  constructor(
+    private readonly timers: TimerWheel,
+    /** Epoch milliseconds. */
+    private readonly now: () => number,
+  ) {}
+
+  delivered(_bundle: SecretContent, { timeoutMs, signal }: DeliveryLimits): Promise<void> {
+    return waitUntil(this.timers, this.now() + timeoutMs, signal);
+  }
+}

@@ -1,0 +1,50 @@
+import type { ErrorCode } from '../../errors/index.js';
+import type { HeldSvid } from './held-svid.js';
+import type { Lifecycle } from './lifecycle.js';
+
+/** Why the last renewal failed. */
+export interface RenewalFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Epoch milliseconds. */
+  readonly atMs: number;
+}
+
+/** Where an identity stands, for an operator. No secret is in it. */
+export interface IdentityStatus {
+  readonly spiffeId: string;
+  /** `none` was ever issued; it is `valid`; it has `ended`. */
+  readonly svid: 'none' | 'valid' | 'ended';
+  /** Hexadecimal; `undefined` without an SVID. */
+  readonly serial: string | undefined;
+  /** Epoch milliseconds; `undefined` without an SVID. */
+  readonly notAfterMs: number | undefined;
+  /** Epoch milliseconds; `undefined` while one is under way. */
+  readonly nextAttemptMs: number | undefined;
+  /** In a row, since the last success. */
+  readonly failures: number;
+  /** Of those in a row, the last. */
+  readonly lastFailure: RenewalFailure | undefined;
+}
+
+/** What an identity has and does, as its status. Pure. */
+export function identityStatus(
+  spiffeId: string,
+  {
+    held,
+    lifecycle,
+    lastFailure,
+  }: { held: HeldSvid | undefined; lifecycle: Lifecycle; lastFailure: RenewalFailure | undefined },
+  nowMs: number,
+): IdentityStatus {
+  const { activity, failures } = lifecycle;
+  return {
+    spiffeId,
+    svid: held === undefined ? 'none' : nowMs < held.notAfterMs ? 'valid' : 'ended',
+    serial: held?.serial,
+    notAfterMs: held?.notAfterMs,
+    nextAttemptMs: activity.kind === 'waiting' ? activity.untilMs : undefined,
+    failures,
+    lastFailure: failures > 0 ? lastFailure : undefined,
+  };
+}

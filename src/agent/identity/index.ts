@@ -1,0 +1,24 @@
+/**
+ * agent/identity: *what* a workload holds. Makes a key, has it certified, proves the answer, publishes it, and does so again
+ * in time; whatever fails, the last good SVID stays until its end.
+ */
+
+export { BundleContents } from './bundle-contents.js';
+export { type BundleDelivery, DeliveryByTime, type DeliveryLimits } from './bundle-delivery.js';
+export type {
+  CertificateAnswer,
+  CertificateIssuer,
+  CertificateRequest,
+  RefusalGrounds,
+  TokenSource,
+} from './certificate-issuer.js';
+export { failureOf } from './failure-kind.js';
+export { createFileTokenSource } from './file-token-source.js';
+export type { HeldSvid } from './held-svid.js';
+export type { IdentityStatus, RenewalFailure } from './identity-status.js';
+export { MIN_HURRY_INTERVAL_MS } from './lifecycle.js';
+export { measuredIssuer } from './measured-issuer.js';
+export type { SvidChange } from './published-svid.js';
+export { SecretContent, type SecretKind } from './secret-content.js';
+export { SvidIssuance, type SvidIssuanceOptions } from './svid-issuance.js';
+export { type IdentitySurroundings, WorkloadIdentity } from './workload-identity.js';

@@ -1,0 +1,123 @@
+import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.js';
+import { type TurnRequest, Turns } from '../../fairness/index.js';
+import { type HotPath, KeyReserve, type SealedSvid } from '../../hotpath/index.js';
+import type { SpiffeId } from '../../pki/spiffe/index.js';
+import type { KeyType } from '../../pki/x509/index.js';
+import { Metric, MetricRegistry } from '../../telemetry/index.js';
+import { CaPresence } from './ca-presence.js';
+import type { CertificateAnswer, CertificateIssuer, TokenSource } from './certificate-issuer.js';
+
+/** An SVID with less life than this is as good as ended: peers would see it fail in mid-handshake. */
+const MIN_USEFUL_LIFE_MS = 2000;
+
+/**
+ * How far the CA's clock may be ahead of ours. Clocks that nobody minds are off by seconds to minutes; a leaf that begins
+ * later than this is a mistake, or not meant to be used yet. (reference: Istio section 4, 17)
+ */
+const MAX_SKEW_MS = 5 * 60_000;
+
+export interface SvidIssuanceOptions {
+  readonly keyType: KeyType;
+  /** The life to ask for; the CA may give less. */
+  readonly ttlMs: number;
+  readonly issuer: CertificateIssuer;
+  readonly hotPath: Pick<HotPath, 'prepare' | 'seal'>;
+  /** More than this wait, renewals before the rest, the rest fairly by connection: a herd must become a queue. */
+  readonly maxInFlight: number;
+  /**
+   * For so many of these the CA is asked at once, all of them if left out. While it works, the keys of the next are made,
+   * and the answers for the last are proven.
+   */
+  readonly maxCalls?: number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  readonly metrics?: MetricRegistry;
+}
+
+export interface SvidRequest extends TurnRequest {
+  /** The only identity that the certificate may have. */
+  readonly spiffeId: SpiffeId;
+  readonly token: TokenSource;
+  /** Asked when its turn has come; nothing is begun for what nobody wants any more. */
+  readonly isWanted: () => boolean;
+  /** Where the key comes from; left out, it is made now. */
+  readonly keys?: KeyReserve;
+}
+
+/** One way from a new key to a proven SVID, for all identities of an agent. */
+export class SvidIssuance {
+  private readonly turns: Turns;
+  private readonly calls: Turns;
+  private readonly metrics: MetricRegistry;
+  /** By what became of all requests. */
+  readonly ca: CaPresence;
+
+  constructor(private readonly options: SvidIssuanceOptions) {
+    this.ca = new CaPresence(options.now);
+    this.turns = new Turns(options.maxInFlight);
+    this.calls = new Turns(options.maxCalls ?? options.maxInFlight);
+    this.metrics = options.metrics ?? new MetricRegistry();
+  }
+
+  /**
+   * Makes a key, has it certified with this token, proves the answer, and gives the SVID, bytes and all, to `use`. That
+   * still belongs to the turn: who is next in line finds it done.
+   * @throws IdentityError whatever `prepare`, the issuer or `seal` throws; `ERR_CANCELLED`: no longer wanted.
+   */
+  async obtain<T>(request: SvidRequest, use: (sealed: SealedSvid) => T): Promise<T> {
+    await this.turns.take(request);
+    try {
+      if (!request.isWanted()) throw unwanted();
+      const used = use(await this.#obtain(request));
+      this.count(request, 'OK');
+      return used;
+    } catch (error) {
+      this.count(request, errorCodeOf(error));
+      throw error;
+    } finally {
+      this.turns.give();
+    }
+  }
+
+  /** The keys of one identity, the next one ahead of its need. The caller closes it. */
+  keysOf(spiffeId: SpiffeId): KeyReserve {
+    const { hotPath, keyType } = this.options;
+    return new KeyReserve(hotPath, { spiffeId: spiffeId.toString(), keyType });
+  }
+
+  private count({ precedence }: SvidRequest, code: ErrorCode | 'OK'): void {
+    this.ca.heard(code);
+    this.metrics.counter(Metric.svidIssues, { for: precedence, code }).add();
+  }
+
+  /** The key is wiped here: from now on it lives in the sealed bytes alone. */
+  async #obtain(request: SvidRequest): Promise<SealedSvid> {
+    const { hotPath, now } = this.options;
+    const { spiffeId, signal, keys = this.keysOf(spiffeId) } = request;
+    const prepared = await keys.take(signal);
+    try {
+      const answer = await this.certify(request, prepared.csrPem);
+      const times = { nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS, maxAheadMs: MAX_SKEW_MS };
+      const expected = { spiffeId: spiffeId.toString(), ...times };
+      return await hotPath.seal({ ...answer, privateKey: prepared.privateKey, ...expected }, { signal });
+    } finally {
+      prepared.privateKey.fill(0);
+    }
+  }
+
+  private async certify(request: SvidRequest, csrPem: Buffer): Promise<CertificateAnswer> {
+    const { token, signal, isWanted } = request;
+    const { issuer, ttlMs } = this.options;
+    await this.calls.take(request);
+    try {
+      if (!isWanted()) throw unwanted();
+      return await issuer.issue({ csrPem, ttlMs, token, signal });
+    } finally {
+      this.calls.give();
+    }
+  }
+}
+
+function unwanted(): IdentityError {
+  return new IdentityError('ERR_CANCELLED', 'nobody wants the certificate any more');
+}

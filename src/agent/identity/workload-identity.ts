@@ -1,0 +1,227 @@
+import { LazyAbort } from '../../cancellation/index.js';
+import { errorCodeOf } from '../../errors/index.js';
+import type { KeyReserve, SealedSvid } from '../../hotpath/index.js';
+import type { SpiffeId } from '../../pki/spiffe/index.js';
+import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
+import { rotateAtMs, type ScheduledCall, type TimerWheel } from '../../timers/index.js';
+import { BundleContents } from './bundle-contents.js';
+import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
+import type { RefusalGrounds, TokenSource } from './certificate-issuer.js';
+import { failureOf } from './failure-kind.js';
+import { type IdentityStatus, identityStatus, type RenewalFailure } from './identity-status.js';
+import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
+import { PublishedSvid, type SvidChange } from './published-svid.js';
+import type { SecretContent } from './secret-content.js';
+import type { SvidIssuance } from './svid-issuance.js';
+
+/** What all identities of an agent have in common. */
+export interface IdentitySurroundings {
+  readonly issuance: SvidIssuance;
+  readonly timers: TimerWheel;
+  /** Who knows when a trust bundle has come everywhere; left out, only time tells. */
+  readonly delivery?: BundleDelivery;
+  /** Left out, each identity holds a bundle of its own. */
+  readonly bundles?: BundleContents;
+  /** What makes a refused request worth another try at once; left out, only time and the token do. */
+  readonly grounds?: RefusalGrounds;
+  /** How many identities ask the CA: they share the rate of requests that are refused. Left out, it is one. */
+  readonly crowd?: () => number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+/** Whose identity it is. */
+export interface Workload {
+  readonly spiffeId: SpiffeId;
+  /** The token of renewals. */
+  readonly token: TokenSource;
+  /** Stands in each log line, where several workloads have one SPIFFE ID. */
+  readonly logFields?: LogFields;
+}
+
+/**
+ * One workload's SVID, kept fresh. At most one renewal is under way; a failed one leaves the held SVID alone and is
+ * tried again, densely towards its end.
+ */
+export class WorkloadIdentity {
+  private state: Lifecycle = INITIAL_LIFECYCLE;
+  private lastFailure: RenewalFailure | undefined;
+  private renewal: Promise<void> | undefined;
+  private timer: ScheduledCall | undefined;
+  private readonly published: PublishedSvid;
+  /** While the last answer was a refusal: no longer listens for what may lift it. */
+  private readonly unwatch: (() => void)[] = [];
+  private readonly failureListeners = new Set<(error: unknown) => void>();
+  private readonly closing = new LazyAbort();
+  private readonly keys: KeyReserve;
+
+  constructor(
+    private readonly surroundings: IdentitySurroundings,
+    private readonly workload: Workload,
+  ) {
+    const { issuance, timers, now, logger } = surroundings;
+    const { delivery = new DeliveryByTime(timers, now), bundles = new BundleContents() } = surroundings;
+    this.keys = issuance.keysOf(workload.spiffeId);
+    this.published = new PublishedSvid({ timers, now, logger, delivery, bundles, logFields: this.logFields() });
+  }
+
+  /** Issues the first SVID now, before anybody asks, and keeps it fresh from then on. */
+  start(): void {
+    this.renew();
+  }
+
+  get spiffeId(): SpiffeId {
+    return this.workload.spiffeId;
+  }
+
+  /** The certificate with its key: `undefined` before the first issue and after the end of the last one. */
+  certificate(): SecretContent | undefined {
+    return this.hasValidSvid() ? this.published.held?.certificate : undefined;
+  }
+
+  /** The trust bundle: the last good one, even when the leaf has ended. */
+  bundle(): SecretContent | undefined {
+    return this.published.held?.bundle;
+  }
+
+  hasValidSvid(): boolean {
+    return this.published.isValid();
+  }
+
+  status(): IdentityStatus {
+    const facts = { held: this.published.held, lifecycle: this.state, lastFailure: this.lastFailure };
+    return identityStatus(this.workload.spiffeId.toString(), facts, this.surroundings.now());
+  }
+
+  /** Calls `listener` after each change, until the result is called. */
+  onChange(listener: (change: SvidChange) => void): () => void {
+    return this.published.onChange(listener);
+  }
+
+  /** Calls `listener` with the error of each renewal that failed, until the result is called. */
+  onRenewalFailure(listener: (error: unknown) => void): () => void {
+    this.failureListeners.add(listener);
+    return () => void this.failureListeners.delete(listener);
+  }
+
+  /**
+   * Publishes an SVID of this identity, which was asked for at `startedAtMs`, and keeps it fresh from then on: also one
+   * that was issued elsewhere, in the proof of a stream's token. Owns its bytes. After {@link close} it is only wiped.
+   */
+  adopt(sealed: SealedSvid, startedAtMs: number): void {
+    if (this.closing.isAborted) sealed.certificateBody.fill(0);
+    else this.publish(sealed, startedAtMs);
+  }
+
+  /** Ends the CSR in flight and all timers. Held secrets stay readable for streams that are still open. */
+  async close(): Promise<void> {
+    this.closing.abort();
+    this.keys.close();
+    this.timer?.cancel();
+    this.stopWatching();
+    this.published.close();
+    await this.renewal;
+  }
+
+  /** Overwrites what is held. Only after {@link close}, when no stream can ask for it any more. */
+  wipe(): void {
+    this.published.wipe();
+  }
+
+  private isDue(): boolean {
+    const { activity } = this.state;
+    return !this.closing.isAborted && activity.kind === 'waiting' && activity.untilMs <= this.surroundings.now();
+  }
+
+  private renew(): void {
+    this.renewal ??= this.renewNow().finally(() => {
+      this.renewal = undefined;
+      // The time of the next one may have come while this one was still under way.
+      if (this.isDue()) this.renew();
+    });
+  }
+
+  /** Never rejects. */
+  private async renewNow(): Promise<void> {
+    const { issuance, now } = this.surroundings;
+    const { spiffeId, token } = this.workload;
+    const { signal } = this.closing;
+    const startedAtMs = now();
+    this.step({ kind: 'begun' });
+    // An SVID that is adopted meanwhile plans a renewal of its own, and makes this one needless if it has not begun.
+    const isWanted = (): boolean => !this.closing.isAborted && this.state.activity.kind === 'issuing';
+    try {
+      const request = { spiffeId, token, precedence: 'renewal', signal, isWanted, keys: this.keys } as const;
+      await issuance.obtain(request, (sealed) => this.adopt(sealed, startedAtMs));
+    } catch (error) {
+      if (isWanted()) this.renewalFailed(error);
+    }
+  }
+
+  private publish(sealed: SealedSvid, startedAtMs: number): void {
+    const { now, random } = this.surroundings;
+    const dueMs = rotateAtMs({ ...sealed, receivedAtMs: now() }, random());
+    this.stopWatching();
+    this.step({ kind: 'issued', notAfterMs: sealed.notAfterMs, rotateAtMs: dueMs });
+    this.published.publish({ sealed, rotateAtMs: dueMs, startedAtMs });
+  }
+
+  private renewalFailed(error: unknown): void {
+    const { now, random, crowd } = this.surroundings;
+    const nowMs = now();
+    const { kind, notSoonerMs } = failureOf(error);
+    this.lastFailure = { code: errorCodeOf(error), message: messageOf(error), atMs: nowMs };
+    this.step({ kind: 'failed', nowMs, draw: random(), failure: kind, crowd: crowd?.() ?? 1, notSoonerMs });
+    this.logFailure(this.lastFailure);
+    for (const listener of this.failureListeners) listener(error);
+    if (kind === 'refused') this.watchGrounds();
+  }
+
+  /** Until an SVID comes: what changes while a CSR is in flight counts, too. */
+  private watchGrounds(): void {
+    if (this.unwatch.length > 0 || this.closing.isAborted) return;
+    const changed = (): void => this.step({ kind: 'changed', nowMs: this.surroundings.now() });
+    for (const watched of [this.surroundings.grounds, this.workload.token]) {
+      const stop = watched?.onChange?.(changed);
+      if (stop !== undefined) this.unwatch.push(stop);
+    }
+  }
+
+  private stopWatching(): void {
+    for (const stop of this.unwatch.splice(0)) stop();
+  }
+
+  private step(event: LifecycleEvent): void {
+    this.state = advance(this.state, event);
+    if (this.state.activity.kind !== 'waiting' || this.closing.isAborted) return;
+    this.timer?.cancel();
+    this.timer = this.surroundings.timers.schedule(this.state.activity.untilMs, () => this.renew());
+    this.keys.stock();
+  }
+
+  private logFailure({ code, message }: RenewalFailure): void {
+    const { logger } = this.surroundings;
+    const { held } = this.published;
+    const fields = {
+      ...this.logFields(),
+      [Field.code]: code,
+      [Field.error]: message,
+      [Field.attempt]: this.state.failures,
+      ...(held && { [Field.notAfter]: new Date(held.notAfterMs).toISOString() }),
+    };
+    if (!isWorthLogging(this.state.failures)) logger.debug('svid renewal failed', fields);
+    else if (this.hasValidSvid()) logger.warn('svid renewal failed', fields);
+    else logger.error('no valid svid', fields);
+  }
+
+  private logFields(): LogFields {
+    return { [Field.spiffeId]: this.workload.spiffeId.toString(), ...this.workload.logFields };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,130 @@
+import { IdentityError } from '../../errors/index.js';
+import { quote } from './quote.js';
+import type { SecretSource, SecretView, StreamCaller } from './secret-source.js';
+import type { NamedSecret } from './sending.js';
+import type { ServedContents } from './served-contents.js';
+
+/** Calls `act` after a time, unless the function it returns is called before. */
+export type After = (delayMs: number, act: () => void) => () => void;
+
+export interface SecretFetcherOptions {
+  readonly source: SecretSource;
+  readonly contents: ServedContents;
+  readonly after?: After;
+}
+
+export interface Fetch {
+  readonly names: readonly string[];
+  readonly caller: StreamCaller;
+  /** Ends the wait. */
+  readonly signal: AbortSignal;
+}
+
+/** Makes the answer, at once: the secrets are there until it returns, and may be wiped after that. */
+export type Serialise<T> = (secrets: readonly NamedSecret[]) => T;
+
+/** How long one may wait for a secret that is not there yet: less than the second that Envoy gives a REST poll. */
+const WAIT_MS = 750;
+
+/**
+ * Answers once: with the secrets that were asked for, as soon as all are there that may come, or with those that there
+ * are when the time is up; never with none.
+ */
+export class SecretFetcher {
+  private readonly source: SecretSource;
+  private readonly contents: ServedContents;
+  private readonly after: After;
+
+  constructor({ source, contents, after = afterTimeout }: SecretFetcherOptions) {
+    this.source = source;
+    this.contents = contents;
+    this.after = after;
+  }
+
+  /**
+   * What `serialise` makes of the secrets, while the view that they belong to is still open.
+   * @throws IdentityError `ERR_REQUEST_INVALID`: nothing is asked for; `ERR_SECRET_UNKNOWN`: none of it can ever be;
+   * `ERR_SVID_NOT_READY`: none of it is there yet; and why the source does not serve the caller.
+   */
+  async fetch<T>({ names, caller, signal }: Fetch, serialise: Serialise<T>): Promise<T> {
+    if (names.length === 0) throw new IdentityError('ERR_REQUEST_INVALID', 'resource names: got none, expected one');
+    const over = new AbortController();
+    const stop = (): void => over.abort();
+    const cancelTimer = this.after(WAIT_MS, stop);
+    signal.addEventListener('abort', stop);
+    try {
+      const view = await this.open(caller, over.signal);
+      try {
+        return await this.look(view, { names, caller, signal: over.signal }, serialise);
+      } finally {
+        view.close();
+      }
+    } finally {
+      cancelTimer();
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** The source may take its time, or for ever, to know the caller. */
+  private open(caller: StreamCaller, over: AbortSignal): Promise<SecretView> {
+    return new Promise((resolve, reject) => {
+      over.addEventListener('abort', () => reject(notReady('the caller is not known yet')), { once: true });
+      Promise.resolve(this.source.open(caller, () => over)).then((view) => {
+        if (over.aborted) view.close();
+        else resolve(view);
+      }, reject);
+    });
+  }
+
+  private look<T>(view: SecretView, { names, signal: over }: Fetch, serialise: Serialise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let isAnswered = false;
+      const look = (isLast: boolean): void => {
+        if (isAnswered) return;
+        const secrets = this.find(view, names);
+        const absent = names.filter((name) => !secrets.some((secret) => secret.name === name));
+        const isHopeless = absent.every((name) => view.isImpossible?.(name) === true);
+        if (!isHopeless && !isLast) return;
+        isAnswered = true;
+        if (secrets.length > 0) resolve(serialise(secrets));
+        else reject(isHopeless ? unknown(names) : notReady('the secret is not there yet'));
+      };
+      // It is called by those who change secrets, and they must not hear of its errors.
+      const lookOrReject = (isLast: boolean): void => {
+        try {
+          look(isLast);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      view.subscribe({
+        changed: () => lookOrReject(false),
+        end: (reason) => reject(reason ?? notReady('the caller has to start anew')),
+      });
+      over.addEventListener('abort', () => lookOrReject(true), { once: true });
+      lookOrReject(over.aborted);
+    });
+  }
+
+  private find(view: SecretView, names: readonly string[]): NamedSecret[] {
+    const secrets: NamedSecret[] = [];
+    for (const name of names) {
+      const found = this.contents.of(name, view.secret(name));
+      if (found !== undefined) secrets.push({ name, ...found });
+    }
+    return secrets;
+  }
+}
+
+function unknown([name = '']: readonly string[]): IdentityError {
+  return new IdentityError('ERR_SECRET_UNKNOWN', `secret ${quote(name)}: there is none of that name for this caller`);
+}
+
+function notReady(message: string): IdentityError {
+  return new IdentityError('ERR_SVID_NOT_READY', message);
+}
+
+function afterTimeout(delayMs: number, act: () => void): () => void {
+  const timer = setTimeout(act, delayMs);
+  return () => clearTimeout(timer);
+}

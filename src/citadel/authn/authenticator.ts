@@ -1,0 +1,21 @@
+import type { SpiffeId } from '../../pki/spiffe/index.js';
+
+/** Tells who a caller is by its bearer token. One way of many: keys in a file, TokenReview, OIDC discovery. */
+export interface Authenticator {
+  /**
+   * The workload that this token was issued to.
+   *
+   * Rejects with an IdentityError `ERR_TOKEN_MALFORMED`, `ERR_TOKEN_EXPIRED` or `ERR_TOKEN_REFUSED`, whose message is
+   * for the log: peers get the same words for all of them.
+   */
+  authenticate(bearerToken: string): Promise<AuthenticatedWorkload>;
+}
+
+/** A workload whose token has been verified. Only `spiffeId` is identity; the rest is for the log. */
+export interface AuthenticatedWorkload {
+  readonly spiffeId: SpiffeId;
+  /** The pod that the token is bound to, `undefined` when it is bound to none. */
+  readonly podName: string | undefined;
+  /** Epoch milliseconds. */
+  readonly tokenExpiresAtMs: number;
+}

@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto';
+import { open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { IdentityError } from '../../errors/index.js';
+import { isExposed, makeDirectory, pathError, readSmallFile } from '../../system/small-files/index.js';
+
+/** What a CA directory holds. */
+export interface AuthorityFiles {
+  readonly caCert: Buffer;
+  /** Holds the private key: wipe it. */
+  readonly caKey: Buffer;
+  readonly certChain: Buffer;
+  readonly rootCert: Buffer;
+}
+
+type Part = keyof AuthorityFiles;
+
+/** Where the parts are, and what messages call them. */
+export type AuthorityFileNames = Readonly<Record<Part, string>>;
+
+/** As Istio names them. (reference: Istio C23) */
+export const ISTIO_FILES: AuthorityFileNames = {
+  caKey: 'ca-key.pem',
+  caCert: 'ca-cert.pem',
+  certChain: 'cert-chain.pem',
+  rootCert: 'root-cert.pem',
+};
+
+/** A Kubernetes TLS secret, as cert-manager fills it: `tls.crt` has the signing certificate first, then those above it. */
+const TLS_SECRET_FILES: AuthorityFileNames = {
+  caKey: 'tls.key',
+  caCert: 'tls.crt',
+  certChain: 'tls.crt',
+  rootCert: 'ca.crt',
+};
+
+const LAYOUTS: readonly AuthorityFileNames[] = [ISTIO_FILES, TLS_SECRET_FILES];
+
+/** Written in this order: with the key alone a directory is incomplete and refused, never silently replaced by a fresh root. */
+const WRITTEN = [
+  { part: 'caKey', mode: 0o600 },
+  { part: 'caCert', mode: 0o644 },
+  { part: 'certChain', mode: 0o644 },
+  { part: 'rootCert', mode: 0o644 },
+] as const satisfies readonly { part: Part; mode: number }[];
+
+/** Nobody but Citadel has business beside the key. */
+const DIRECTORY_MODE = 0o700;
+
+/** A file system puts it into its own root. */
+const LOST_AND_FOUND = 'lost+found';
+
+/** Hundreds of certificates; the bound of a trust bundle. */
+const MAX_FILE_BYTES = 1024 * 1024;
+
+/** How many names stand in a message. */
+const MAX_TOLD = 5;
+
+/** What a directory holds. */
+export type AuthorityState =
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'whole'; readonly names: AuthorityFileNames; readonly files: AuthorityFiles }
+  /** Another process is writing them just now, or somebody has to look after them. */
+  | { readonly kind: 'incomplete'; readonly error: IdentityError };
+
+/**
+ * Reads a CA directory in one of the two layouts. One that is not there is empty.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: it, or a file in it, cannot be read; it has the files of both layouts, or other files
+ *   and those of none. A fresh root is made in an empty directory alone.
+ */
+export async function readAuthorityFiles(directory: string): Promise<AuthorityState> {
+  // Hidden files are left aside: Kubernetes keeps the versions of a volume in `..data`.
+  const entries = (await entriesOf(directory)).filter((name) => !name.startsWith('.') && name !== LOST_AND_FOUND);
+  const [names, ...others] = LAYOUTS.filter((layout) => Object.values(layout).some((name) => entries.includes(name)));
+  if (others.length > 0) throw unfit(directory, 'the files of two authorities', entries);
+  if (names !== undefined) return readLayout(directory, names);
+  if (entries.length > 0) throw unfit(directory, 'no authority', entries);
+  return { kind: 'empty' };
+}
+
+async function readLayout(directory: string, names: AuthorityFileNames): Promise<AuthorityState> {
+  const read = (part: Part): Promise<Buffer | undefined> => readIfThere(join(directory, names[part]));
+  const [caKey, caCert, certChain, rootCert] = await Promise.all([
+    read('caKey'),
+    read('caCert'),
+    read('certChain'),
+    read('rootCert'),
+  ]);
+  if (caKey === undefined || caCert === undefined || certChain === undefined || rootCert === undefined) {
+    caKey?.fill(0);
+    const contents = { caKey, caCert, certChain, rootCert };
+    const missing = WRITTEN.filter(({ part }) => contents[part] === undefined).map(({ part }) => names[part]);
+    return { kind: 'incomplete', error: incompleteError(directory, names, missing) };
+  }
+  return { kind: 'whole', names, files: { caKey, caCert, certChain, rootCert } };
+}
+
+function unfit(directory: string, got: string, entries: readonly string[]): IdentityError {
+  const told = entries.slice(0, MAX_TOLD).join(', ') + (entries.length > MAX_TOLD ? ', …' : '');
+  const expected = LAYOUTS.map(listed).join(', or ');
+  return new IdentityError(
+    'ERR_SIGNER_INVALID',
+    `CA directory ${directory}: got ${got} among ${told}, expected ${expected}, or no file at all`,
+  );
+}
+
+function listed(names: AuthorityFileNames): string {
+  return [...new Set(Object.values(names))].join(', ');
+}
+
+/** What an operator is told of an incomplete directory. */
+function incompleteError(directory: string, names: AuthorityFileNames, missing: readonly string[]): IdentityError {
+  const told = [...new Set(missing)].join(', ');
+  return new IdentityError(
+    'ERR_SIGNER_INVALID',
+    `CA directory ${directory}: ${told} missing, expected all of ${listed(names)} or none`,
+  );
+}
+
+/** None of a directory that is not there. */
+async function entriesOf(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (isAbsence(error)) return [];
+    throw pathError('ERR_SIGNER_INVALID', `CA directory ${directory}`, error, 'a readable directory');
+  }
+}
+
+/**
+ * Writes the four files. Makes the directory if it is missing. Of several processes that do so at once one succeeds; for
+ * the others it is false.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: the system's reason.
+ */
+export async function writeAuthorityFiles(directory: string, files: AuthorityFiles): Promise<boolean> {
+  try {
+    await makeDirectory(directory, DIRECTORY_MODE);
+    const [key, ...certificates] = WRITTEN;
+    const pathOf = (part: Part): string => join(directory, ISTIO_FILES[part]);
+    if (!(await isNewlyWritten(pathOf(key.part), files[key.part], key.mode))) return false;
+    for (const { part, mode } of certificates) await writeWhole(pathOf(part), files[part], mode);
+    return true;
+  } catch (error) {
+    throw pathError('ERR_SIGNER_INVALID', `CA directory ${directory}`, error, 'one that can be written');
+  }
+}
+
+/** False when the file is there already. */
+async function isNewlyWritten(path: string, content: Buffer, mode: number): Promise<boolean> {
+  try {
+    await writeNew(path, content, mode);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Writes beside the target, to the disk, then renames: whoever reads `path` sees the old state or the new one. */
+export async function writeWhole(path: string, content: Buffer, mode: number): Promise<void> {
+  const temporary = `${path}.${randomUUID()}`;
+  await writeNew(temporary, content, mode);
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Writes to the disk a file that must not be there yet; what cannot be written whole is removed. */
+async function writeNew(path: string, content: Buffer, mode: number): Promise<void> {
+  const file = await open(path, 'wx', mode);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return (await readSmallFile(path, { what: path, code: 'ERR_SIGNER_INVALID', maxBytes: MAX_FILE_BYTES })).content;
+  } catch (error) {
+    if (error instanceof Error && isAbsence(error.cause)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether every user of this machine may read the key of a directory. */
+export function isKeyExposed(directory: string, names: AuthorityFileNames): Promise<boolean> {
+  return isExposed(join(directory, names.caKey));
+}
+
+function isAbsence(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}

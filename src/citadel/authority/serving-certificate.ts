@@ -1,0 +1,143 @@
+import { errorCodeOf } from '../../errors/index.js';
+import type { HotPath } from '../../hotpath/index.js';
+import type { TlsCertificate } from '../../net/transport/index.js';
+import { SpiffeId, type TrustDomain } from '../../pki/spiffe/index.js';
+import { encodePem } from '../../pki/x509/index.js';
+import { Field, type Logger } from '../../telemetry/index.js';
+import { retryDelayMs, rotateAtMs, systemClock, TimerWheel, type WheelClock } from '../../timers/index.js';
+import { decideValidity } from './issuing-policy.js';
+import { DEFAULT_SERVER_NAMES } from './server-names.js';
+import type { SigningAuthority } from './signing-authority.js';
+
+export interface ServingCertificateOptions {
+  readonly hotPath: Pick<HotPath, 'prepare' | 'issue'>;
+  readonly authority: SigningAuthority;
+  readonly trustDomain: TrustDomain;
+  /** DNS names and IP addresses by which agents know us. */
+  readonly serverNames?: readonly string[];
+  readonly ttlMs?: number;
+  readonly clock?: WheelClock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+/** Whatever terminates TLS with our certificate: a `TlsListener`. */
+export interface CertificateUser {
+  setCertificate(certificate: TlsCertificate): void;
+}
+
+/** Citadel's own certificate, issued by itself and renewed at half of its life. */
+export interface ServingCertificate {
+  readonly current: TlsCertificate;
+  /** From now on `user` gets each new certificate; connections that live are not touched. */
+  keepFresh(user: CertificateUser): void;
+  /** Ends renewal. Safe to call twice. */
+  close(): void;
+}
+
+/** istiod's lives for 10 years and is not renewed on time (reference: Istio C32); ours proves daily that renewal works. */
+const DEFAULT_TTL_MS = 24 * 3_600_000;
+
+/** Makes the first certificate, and renews it from then on. Rejects with the codes of {@link HotPath} and {@link decideValidity}. */
+export async function createServingCertificate(options: ServingCertificateOptions): Promise<ServingCertificate> {
+  const renewal = new Renewal(options, await issueOwn(options));
+  renewal.scheduleNext();
+  return renewal;
+}
+
+interface OwnCertificate extends TlsCertificate {
+  readonly keyPem: Buffer;
+  readonly serial: string;
+  /** Epoch milliseconds. */
+  readonly rotateAtMs: number;
+  /** Epoch milliseconds. */
+  readonly notAfterMs: number;
+}
+
+class Renewal implements ServingCertificate {
+  private readonly wheel: TimerWheel;
+  private readonly clock: WheelClock;
+  private user: CertificateUser | undefined;
+  private failures = 0;
+  private isClosed = false;
+
+  constructor(
+    private readonly options: ServingCertificateOptions,
+    private own: OwnCertificate,
+  ) {
+    this.clock = options.clock ?? systemClock;
+    this.wheel = new TimerWheel(this.clock);
+  }
+
+  get current(): TlsCertificate {
+    return this.own;
+  }
+
+  keepFresh(user: CertificateUser): void {
+    this.user = user;
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.wheel.close();
+  }
+
+  scheduleNext(): void {
+    const nowMs = this.clock.now();
+    const { rotateAtMs: dueAtMs, notAfterMs } = this.own;
+    const remainingMs = Math.max(0, notAfterMs - nowMs);
+    const failed = { kind: 'away', failures: this.failures, remainingMs } as const;
+    const retryMs = retryDelayMs(failed, this.options.random());
+    this.wheel.schedule(this.failures === 0 ? dueAtMs : nowMs + retryMs, () => void this.renew());
+  }
+
+  /** Never rejects: a failure keeps the old certificate, and is tried again. */
+  private async renew(): Promise<void> {
+    try {
+      const renewed = await issueOwn(this.options);
+      if (this.isClosed) {
+        renewed.keyPem.fill(0);
+        return;
+      }
+      this.user?.setCertificate(renewed);
+      this.own.keyPem.fill(0);
+      this.own = renewed;
+      this.failures = 0;
+    } catch (error) {
+      if (this.isClosed) return;
+      this.failures += 1;
+      this.options.logger.warn('serving certificate could not be renewed, the old one stays', {
+        [Field.code]: errorCodeOf(error),
+        [Field.error]: error instanceof Error ? error.message : String(error),
+        [Field.notAfter]: new Date(this.own.notAfterMs).toISOString(),
+      });
+    }
+    this.scheduleNext();
+  }
+}
+
+async function issueOwn(options: ServingCertificateOptions): Promise<OwnCertificate> {
+  const { hotPath, authority, trustDomain, ttlMs = DEFAULT_TTL_MS, clock = systemClock, random, logger } = options;
+  const nowMs = clock.now();
+  const limits = { defaultTtlMs: ttlMs, maxTtlMs: ttlMs };
+  const { notBeforeMs, notAfterMs } = decideValidity(ttlMs / 1000, limits, authority.notAfterMs, nowMs);
+  // The ID in the request only fills it: a leaf has the names that `issue` is told.
+  const spiffeId = SpiffeId.forServiceAccount(trustDomain, 'istio-system', 'istiod').toString();
+  const { privateKey, csrPem } = await hotPath.prepare({ spiffeId, keyType: 'ec-p256' });
+  const keyPem = encodePem('PRIVATE KEY', privateKey);
+  privateKey.fill(0);
+  const subjectAltNames = options.serverNames ?? DEFAULT_SERVER_NAMES;
+  const { leafPem, serial } = await hotPath.issue({
+    ...{ csrPem, subjectAltNames, notBeforeMs, notAfterMs },
+    signer: authority.signer,
+  });
+  const dueAtMs = rotateAtMs({ receivedAtMs: nowMs, notBeforeMs, notAfterMs }, random());
+  logger.info('serving certificate issued', {
+    [Field.serial]: serial,
+    [Field.notAfter]: new Date(notAfterMs).toISOString(),
+    [Field.rotateAt]: new Date(dueAtMs).toISOString(),
+  });
+  const certPem = Buffer.concat([leafPem, ...authority.intermediatesPem.map((pem) => Buffer.from(pem, 'latin1'))]);
+  return { certPem, keyPem, serial, rotateAtMs: dueAtMs, notAfterMs };
+}

@@ -1,0 +1,213 @@
+import { X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { IdentityError } from '../../errors/index.js';
+import { namesOfLeaf, Signer } from '../../hotpath/index.js';
+import { SpiffeId, TrustBundle, type TrustDomain } from '../../pki/spiffe/index.js';
+import { makeSelfSignedRoot, readCertificates } from '../../pki/x509/index.js';
+import { Field, type Logger } from '../../telemetry/index.js';
+import {
+  type AuthorityFileNames,
+  type AuthorityFiles,
+  ISTIO_FILES,
+  isKeyExposed,
+  readAuthorityFiles,
+  writeAuthorityFiles,
+} from './authority-directory.js';
+import { BACKDATING_MS } from './issuing-policy.js';
+import { DEFAULT_SERVER_NAMES } from './server-names.js';
+import { findSigningPath } from './signing-path.js';
+
+/** What leaves are signed with, and what goes out beside them. Loaded whole and verified. */
+export interface SigningAuthority {
+  readonly signer: Signer;
+  /**
+   * PEM, one certificate each, ending in a newline: what peers need between leaf and root, from below to above. Empty for a root
+   * that signs itself.
+   */
+  readonly intermediatesPem: readonly string[];
+  /** The roots that workloads trusted when it was loaded. */
+  readonly bundle: TrustBundle;
+  /**
+   * What goes out behind each leaf: the intermediates, and as one the roots that have not expired at this time, in epoch
+   * milliseconds. The same array as long as it says the same. (reference: Istio C8)
+   */
+  issuersPemAt(nowMs: number): readonly string[];
+  /** Epoch milliseconds: the earliest end of the signing certificate and of those above it. */
+  readonly notAfterMs: number;
+}
+
+export interface SigningAuthorityOptions {
+  /** Where key and certificates are, or will be; left out, they live in memory and end with the process. */
+  readonly directory?: string;
+  /** The organization in a fresh root. */
+  readonly trustDomain: TrustDomain;
+  /** The names of Citadel's own certificate, which the authority must be able to issue, too. */
+  readonly serverNames?: readonly string[];
+  readonly logger: Logger;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** Between two looks at a directory that another process may be writing. */
+  readonly lookAgainMs?: number;
+}
+
+/** Another Citadel writes its files within milliseconds; a disk that is busy takes longer to sync them. */
+const LOOK_AGAIN_MS = 100;
+const MAX_LOOKS = 20;
+
+/** The bounds of a trust bundle. */
+const CHAIN_LIMITS = {
+  what: 'cert-chain.pem',
+  code: 'ERR_SIGNER_INVALID',
+  maxBytes: 1024 * 1024,
+  maxBlocks: 100,
+} as const;
+
+/** As Istio's own root; a fresh one is for trials and small meshes, which outlive any shorter one. (reference: Istio C26) */
+const ROOT_LIFE_MS = 10 * 365 * 24 * 3_600_000;
+
+/**
+ * Opens the signing authority: from the files of the directory; if it has none, a fresh P-256 root, which it writes there. Of
+ * several Citadels that start in one empty directory, all come to use the root of one.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: some of the files are missing, cannot be read or written, do not parse, do not
+ *   belong together, or make an authority whose leaves peers would refuse; `ERR_BUNDLE_INVALID`: the roots.
+ */
+export async function openSigningAuthority(options: SigningAuthorityOptions): Promise<SigningAuthority> {
+  const { directory, logger } = options;
+  const { files, names, isFresh } = await filesOf(options);
+  const authority = loadFrom(options, files, names);
+  const { serialNumber } = authority.signer.certificate;
+  logger.info(isFresh ? 'signing authority created' : 'signing authority loaded', {
+    [Field.path]: directory,
+    [Field.serial]: serialNumber.toLowerCase(),
+    [Field.notAfter]: new Date(authority.notAfterMs).toISOString(),
+    [Field.bundleSize]: authority.bundle.size,
+  });
+  if (directory === undefined) {
+    logger.warn('signing authority is in memory only: its root ends with this process, and a restart makes another');
+  } else if (await isKeyExposed(directory, names)) {
+    logger.warn('CA key is readable for all users', { [Field.path]: join(directory, names.caKey) });
+  }
+  return authority;
+}
+
+interface FoundFiles {
+  readonly files: AuthorityFiles;
+  readonly names: AuthorityFileNames;
+  readonly isFresh: boolean;
+}
+
+async function filesOf(options: SigningAuthorityOptions): Promise<FoundFiles> {
+  const { directory, lookAgainMs = LOOK_AGAIN_MS } = options;
+  if (directory === undefined) return { files: freshRoot(options), names: ISTIO_FILES, isFresh: true };
+  for (let look = 1; ; look += 1) {
+    const state = await readAuthorityFiles(directory);
+    if (state.kind === 'whole') return { ...state, isFresh: false };
+    if (state.kind === 'empty') {
+      const files = freshRoot(options);
+      if (await writeAuthorityFiles(directory, files)) return { files, names: ISTIO_FILES, isFresh: true };
+      files.caKey.fill(0);
+    } else if (look >= MAX_LOOKS) {
+      throw state.error;
+    } else {
+      await sleep(lookAgainMs);
+    }
+  }
+}
+
+/** Wipes the key, and says in an error which directory it is about. */
+function loadFrom(
+  options: SigningAuthorityOptions,
+  files: AuthorityFiles,
+  names: AuthorityFileNames,
+): SigningAuthority {
+  const { directory } = options;
+  try {
+    return loadAuthority(options, files, names);
+  } catch (error) {
+    if (directory === undefined || !(error instanceof IdentityError)) throw error;
+    throw new IdentityError(error.code, `CA directory ${directory}: ${error.message}`, { cause: error });
+  } finally {
+    files.caKey.fill(0);
+  }
+}
+
+/** Verifies that the parts make one authority whose leaves peers accept. (reference: Istio C24) */
+function loadAuthority(
+  { trustDomain, serverNames = DEFAULT_SERVER_NAMES, now, logger }: SigningAuthorityOptions,
+  files: AuthorityFiles,
+  names: AuthorityFileNames,
+): SigningAuthority {
+  const nowMs = now();
+  const signer = Signer.load(files.caCert, files.caKey, { certificate: names.caCert, privateKey: names.caKey });
+  const all = TrustBundle.parsePem(files.rootCert);
+  const bundle = all.usableAt(nowMs) ?? all;
+  if (bundle.size < all.size) {
+    logger.warn('expired roots are left out of the trust bundle', {
+      [Field.path]: names.rootCert,
+      [Field.bundleSize]: bundle.size,
+    });
+  }
+  const chain = readChain(files.certChain).map((der, index) =>
+    parseChainCertificate(der, `${names.certChain}: certificate ${index + 1}`),
+  );
+  const workload = SpiffeId.forServiceAccount(trustDomain, 'any', 'any').toString();
+  const leafNames = namesOfLeaf([workload, ...serverNames]);
+  const certificates = { signer: signer.certificate, chain, roots: bundle.list() };
+  const path = findSigningPath(certificates, leafNames, nowMs);
+  const intermediatesPem = path.shown.map(String);
+  return {
+    signer,
+    intermediatesPem,
+    bundle,
+    issuersPemAt: issuersPemOf(intermediatesPem, bundle),
+    notAfterMs: path.notAfterMs,
+  };
+}
+
+/** A bundle is never empty: when its last root has expired, it stays, and nothing is issued any more. */
+function issuersPemOf(intermediatesPem: readonly string[], bundle: TrustBundle): SigningAuthority['issuersPemAt'] {
+  const issuersOf = (roots: TrustBundle) => ({
+    issuersPem: [...intermediatesPem, roots.toPem().toString('latin1')],
+    untilMs: roots.firstNotAfterMs,
+  });
+  let current = issuersOf(bundle);
+  return (nowMs) => {
+    if (nowMs > current.untilMs) {
+      const roots = bundle.usableAt(nowMs);
+      current = roots === undefined ? { ...current, untilMs: Number.POSITIVE_INFINITY } : issuersOf(roots);
+    }
+    return current.issuersPem;
+  };
+}
+
+/** A root that signs itself has an empty chain. (reference: Istio C27) */
+function readChain(pem: Buffer): Buffer[] {
+  return pem.toString('latin1').trim() === '' ? [] : readCertificates(pem, CHAIN_LIMITS);
+}
+
+function parseChainCertificate(der: Buffer, what: string): X509Certificate {
+  try {
+    return new X509Certificate(der);
+  } catch (cause) {
+    const message = `${what} does not parse, expected an X.509 certificate`;
+    throw new IdentityError('ERR_SIGNER_INVALID', message, { cause });
+  }
+}
+
+/** An empty chain, as Istio has for its own root: the answer to a CSR is then leaf and root, nothing between. (reference: Istio C8, C27) */
+function freshRoot({ trustDomain, now }: SigningAuthorityOptions): AuthorityFiles {
+  const nowMs = now();
+  const root = makeSelfSignedRoot({
+    keyType: 'ec-p256',
+    organization: trustDomain.name,
+    notBeforeMs: nowMs - BACKDATING_MS,
+    notAfterMs: nowMs + ROOT_LIFE_MS,
+  });
+  return {
+    caCert: root.certificatePem,
+    caKey: root.privateKeyPem,
+    certChain: Buffer.alloc(0),
+    rootCert: root.certificatePem,
+  };
+}

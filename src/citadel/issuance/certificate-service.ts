@@ -1,0 +1,209 @@
+import { LightAbort } from '../../cancellation/index.js';
+import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.js';
+import { addUnaryMethod, type FramedServer, type ServedCall } from '../../net/grpc/index.js';
+import { Field, type Gauge, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
+import { type DeadlineClock, Deadlines } from '../../timers/index.js';
+import { bearerToken, CALLER_METADATA, clusterId } from './caller-metadata.js';
+import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
+import { type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
+import { IssuingShares, type Place } from './issuing-shares.js';
+import { refusalOf } from './refusal.js';
+
+export interface CertificateServiceOptions extends IssuanceOptions {
+  readonly logger: Logger;
+  /** More calls at once are refused before anything is computed for them; a connection and an identity have shares of it. */
+  readonly maxInFlight?: number;
+  /** For one call. Istio's agents set no deadline, so the server must. (reference: Istio 3.2, 6) */
+  readonly requestTimeoutMs?: number;
+  readonly metrics?: MetricRegistry;
+  /** For the lines that sum up what an identity got; elapsed time by default. */
+  readonly logClock?: DeadlineClock;
+}
+
+/** {@link addCertificateMethod} has opened it; who called that closes it, when the server has ended its calls. */
+export interface CertificateMethod {
+  /** Writes the sums of certificates that the log still lacks. */
+  close(): void;
+}
+
+/** At 3 000 certificates per second they wait less than 0.1 s; agents come back by themselves, with jitter. */
+const DEFAULT_MAX_IN_FLIGHT = 256;
+
+/** The work is milliseconds: whoever waits for this long is better served by another replica. */
+const DEFAULT_REQUEST_TIMEOUT_MS = 5000;
+
+/**
+ * To read a token and to verify its signature takes some 60 µs of the event loop, in the units of {@link ServedCall.charge}: a
+ * connection that sends more of them than fit into its turn waits for the others.
+ */
+const TOKEN_WORK = 120;
+
+/**
+ * That work was for nothing, as the token was refused or the caller has gone: it counts as a flood. Two thousand pods whose tokens are
+ * refused at once, by one agent, are none.
+ */
+const WASTED_TOKEN_COST = 60;
+
+const CREATE_CERTIFICATE = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
+
+/** The one method of `istio.v1.auth.IstioCertificateService`, wire-compatible with istiod's. */
+export function addCertificateMethod(
+  server: Pick<FramedServer, 'addMethod'>,
+  options: CertificateServiceOptions,
+): CertificateMethod {
+  const service = new CertificateService(options);
+  addUnaryMethod(server, CREATE_CERTIFICATE, (bytes, call) => service.answer(bytes, call), {
+    metadata: CALLER_METADATA,
+  });
+  return service;
+}
+
+/** A call that has no answer yet. */
+class PendingCall {
+  readonly startedAtMs = performance.now();
+  /** Aborted when nobody waits any more: what has not begun by then is not signed. */
+  readonly stop = new LightAbort();
+
+  constructor(
+    readonly call: ServedCall,
+    readonly caller: CallerTrace,
+    readonly place: Place,
+  ) {}
+}
+
+class CertificateService implements CertificateMethod {
+  private readonly metrics: MetricRegistry;
+  private readonly inFlight: Gauge;
+  private readonly deadlines: Deadlines<PendingCall>;
+  private readonly shares: IssuingShares;
+  private readonly log: RateLimitedLogger;
+
+  constructor(private readonly options: CertificateServiceOptions) {
+    this.metrics = options.metrics ?? new MetricRegistry();
+    this.inFlight = this.metrics.gauge(Metric.certificateRequestsInFlight);
+    this.shares = new IssuingShares(options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT);
+    this.log = new RateLimitedLogger(options.logger, options.now, options.logClock);
+    const timeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
+    this.deadlines = new Deadlines(timeoutMs, (late) => {
+      for (const pending of late) this.giveUp(pending, tooLate(timeoutMs));
+    });
+  }
+
+  /** Answers the call, or refuses it when it has failed, run out of time or been cancelled. */
+  answer(bytes: Buffer, call: ServedCall): void {
+    const caller = { connection: call.connection, clusterId: clusterId(call) };
+    const place = this.placeFor(call, caller);
+    if (place === undefined) return;
+    const pending = new PendingCall(call, caller, place);
+    this.deadlines.add(pending);
+    call.onGone(() => this.giveUp(pending, callerHasGone()));
+    call.charge(0, TOKEN_WORK);
+    void this.serve(bytes, pending);
+  }
+
+  close(): void {
+    this.log.close();
+  }
+
+  /** Never rejects. */
+  private async serve(bytes: Buffer, pending: PendingCall): Promise<void> {
+    const { call, stop, startedAtMs } = pending;
+    try {
+      const response = await this.create(bytes, pending);
+      if (!stop.aborted) {
+        this.observe('OK', startedAtMs);
+        call.answer(response);
+      }
+    } catch (error) {
+      this.giveUp(pending, error);
+    } finally {
+      this.deadlines.delete(pending);
+      // The place is given back when the work has ended, not when we cease to wait for it: else it would bound nothing.
+      pending.place.leave();
+      this.inFlight.set(this.shares.inFlight);
+    }
+  }
+
+  /** Refuses the call, unless that has been done already. */
+  private giveUp(pending: PendingCall, error: unknown): void {
+    if (pending.stop.aborted) return;
+    pending.stop.abort();
+    if (isOfCaller(error)) pending.call.charge(WASTED_TOKEN_COST, 0);
+    this.logRefusal(error, pending.caller);
+    this.refuse(pending, error);
+  }
+
+  private refuse({ call, startedAtMs }: PendingCall, error: unknown): void {
+    this.observe(errorCodeOf(error), startedAtMs);
+    call.refuse(refusalOf(error));
+  }
+
+  /** A place, or `undefined` when the call has been refused for want of one. */
+  private placeFor(call: ServedCall, caller: CallerTrace): Place | undefined {
+    try {
+      const place = this.shares.enter(caller.connection);
+      this.inFlight.set(this.shares.inFlight);
+      return place;
+    } catch (error) {
+      this.logRefusal(error, caller);
+      this.observe(errorCodeOf(error), performance.now());
+      call.refuse(refusalOf(error));
+      return undefined;
+    }
+  }
+
+  private async create(bytes: Buffer, { call, caller, stop, place }: PendingCall): Promise<Buffer> {
+    // All that came with the request is read first: one that was reset at once costs no look at its token. (CVE-2023-44487)
+    await undefined;
+    if (stop.aborted) throw callerHasGone();
+    if (!call.mayTry()) {
+      call.charge(WASTED_TOKEN_COST, 0);
+      throw tooManyBadTokens();
+    }
+    const workload = await this.options.authenticator.authenticate(bearerToken(call));
+    call.proven();
+    if (stop.aborted) throw callerHasGone();
+    place.claimFor(workload.spiffeId.toString());
+    // After the token: whoever has no good one learns nothing about the rest of its request.
+    const request = decodeCertificateRequest(bytes);
+    const { log } = this;
+    const leafPem = await issueLeaf(this.options, workload, request, { ...caller, log, signal: stop });
+    return encodeCertificateResponse(leafPem, this.options.authority.issuersPemAt(this.options.now()));
+  }
+
+  private observe(code: ErrorCode | 'OK', startedAtMs: number): void {
+    const seconds = (performance.now() - startedAtMs) / 1000;
+    this.metrics.histogram(Metric.certificateRequestSeconds, { code }).observe(seconds);
+  }
+
+  private logRefusal(error: unknown, { connection, clusterId }: CallerTrace): void {
+    const code = errorCodeOf(error);
+    const fields = {
+      [Field.code]: code,
+      [Field.reason]: error instanceof Error ? error.message : String(error),
+      [Field.connection]: connection,
+      [Field.clusterId]: clusterId,
+    };
+    if (code === 'ERR_CANCELLED') this.options.logger.debug('certificate request cancelled', fields);
+    // Agents come back ten times a second with what was refused: a line a minute for each reason and connection.
+    else this.log.warn('certificate refused', fields, `${code} ${connection}`);
+  }
+}
+
+function callerHasGone(): IdentityError {
+  return new IdentityError('ERR_CANCELLED', 'the caller has gone');
+}
+
+/** The caller's own doing: a token that is none, or a call that it has given up. */
+function isOfCaller(error: unknown): boolean {
+  const code = errorCodeOf(error);
+  return code === 'ERR_CANCELLED' || code.startsWith('ERR_TOKEN_');
+}
+
+function tooManyBadTokens(): IdentityError {
+  return new IdentityError('ERR_CITADEL_OVERLOADED', 'too many tokens from this address were refused, try again later');
+}
+
+function tooLate(timeoutMs: number): IdentityError {
+  return new IdentityError('ERR_CITADEL_DEADLINE', `the certificate was not ready after ${timeoutMs} ms`);
+}

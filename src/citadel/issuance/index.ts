@@ -1,0 +1,6 @@
+/**
+ * citadel/issuance: what Citadel answers. Reads what is asked, has a leaf signed, and answers over
+ * `istio.v1.auth.IstioCertificateService` as istiod does, fairly among its callers.
+ */
+export { MAX_CERTIFICATE_REQUEST_BYTES } from './certificate-codec.js';
+export { addCertificateMethod } from './certificate-service.js';

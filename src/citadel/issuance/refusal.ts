@@ -1,0 +1,29 @@
+import { type ErrorCode, errorCodeOf } from '../../errors/index.js';
+import { type StatusText, status, toStatusObject } from '../../net/grpc/index.js';
+
+/** For callers whose token was good. (reference: Istio C5) */
+const UNAUTHENTICATED_DETAILS: Partial<Record<ErrorCode, string>> = {
+  ERR_IMPERSONATION_REFUSED: 'request impersonation authentication failure',
+  ERR_CERT_SIGNER_UNKNOWN: 'request names an unknown cert signer',
+};
+
+/**
+ * How a caller is told that it gets no certificate: by the statuses and words of istiod, which operators search for and
+ * which steer Istio's agents. Why a token was refused stands in the log alone. (reference: Istio C4 to C7)
+ */
+export function refusalOf(error: unknown): StatusText {
+  const { code, details } = toStatusObject(error);
+  switch (code) {
+    case status.UNAUTHENTICATED:
+      return { code, details: UNAUTHENTICATED_DETAILS[errorCodeOf(error)] ?? 'request authenticate failure' };
+    case status.INVALID_ARGUMENT:
+    case status.INTERNAL:
+      return { code, details: `CSR signing error (${details})` };
+    default:
+      // istiod calls a signer that has ended INTERNAL; its agents try either again.
+      if (errorCodeOf(error) === 'ERR_CITADEL_NOT_READY') {
+        return { code: status.INTERNAL, details: `CSR signing error (${details})` };
+      }
+      return { code, details };
+  }
+}

@@ -1,0 +1,4 @@
+/**
+ * envoy-bootstrap: the text of an Envoy bootstrap, from settings alone.
+ */
+export { renderBootstrap } from './render-bootstrap.js';

@@ -1,0 +1,40 @@
+/**
+ * net/http2: HTTP/2 by hand, for connections by the thousand: frames, header blocks, the server's half of a connection over
+ * any {@link Wire}, and the client's for requests and answers that are whole. (RFC 9113, RFC 7541) Why not nghttp2, by figures: docs/adr/0011.
+ */
+
+export { ClientConnection, type ClientConnectionOptions } from './client/client-connection.js';
+export type { ClientWire } from './client/client-options.js';
+export type { ClientRequest, ClientStream } from './client/client-stream.js';
+export { ConnectionError, ErrorCode, StreamError } from './framing/errors.js';
+export { Cost } from './framing/flood-guard.js';
+export {
+  DEFAULT_MAX_FRAME_BYTES,
+  DEFAULT_WINDOW_BYTES,
+  encodeFrame,
+  encodeHeaders,
+  encodeSettings,
+  encodeWindowUpdate,
+  errorName,
+  Flag,
+  FRAME_HEADER_BYTES,
+  Frame,
+  MAX_WINDOW_BYTES,
+  PREFACE,
+  Setting,
+  uint24,
+  uint31,
+  uint32,
+  writeAscii,
+  writeFrameHeader,
+} from './framing/frames.js';
+export { type HeaderBlock, HeaderBlocks } from './framing/header-blocks.js';
+export { HeaderDecoder } from './framing/header-decoder.js';
+export type { HeaderField } from './framing/header-table.js';
+export { encodeHeaderBlock, fieldValue } from './framing/hpack.js';
+export type { RequestHead } from './framing/request-head.js';
+export { Outbox, type OutboxOwner, type Wire, type WireEvents, type WirePeer } from './framing/wire.js';
+export { type QueuedReader, ReadQueue } from './server/read-queue.js';
+export { ServerConnection } from './server/server-connection.js';
+export { type ConnectionEnd, type ServerConnectionOptions, serverOpening } from './server/server-options.js';
+export type { ServerStream, StreamEvents } from './server/server-stream.js';

@@ -1,0 +1,235 @@
+import { grownWindow } from '../framing/frame-checks.js';
+import {
+  DEFAULT_MAX_FRAME_BYTES,
+  DEFAULT_WINDOW_BYTES,
+  encodeHeaders,
+  Flag,
+  FRAME_HEADER_BYTES,
+  Frame,
+  writeFrameHeader,
+  writeUint32,
+} from '../framing/frames.js';
+import type { PeerSettings } from '../framing/peer-settings.js';
+import { StreamWindows } from '../framing/stream-windows.js';
+import type { Outbox, OutboxOwner, Wire } from '../framing/wire.js';
+import type { ServerStream } from './server-stream.js';
+
+/**
+ * All but content that waits for a peer to read, while it goes on to send: the heads of 2 000 answers at once are 150 kB.
+ * Content is bounded by the peer's windows, and by what its streams want.
+ */
+const MAX_UNREAD_BYTES = 256 * 1024;
+
+/**
+ * Of content that is one stream's alone, such as certificates that a caller asked for: 256 of them at once, of 10 kB, are less than
+ * 3 MB. Content that streams share costs nothing for one more of them.
+ */
+const MAX_UNREAD_OWN_BYTES = 16 * 1024 * 1024;
+
+/** Larger blocks than this do not go through the outbox: trailers with a long text. Any frame has room for one that does. */
+const MAX_BLOCK_IN_OUTBOX = 1024;
+
+const NUMBER_BYTES = 4;
+
+/**
+ * What a connection sends, and what its peer lets it send. Frames are gathered in the outbox while a read is worked
+ * off, and go out with the content that follows them, or by {@link flush}. (RFC 9113 §5.2, §6.9)
+ */
+export class Sender implements OutboxOwner {
+  private window = DEFAULT_WINDOW_BYTES;
+  private readonly windows = new StreamWindows();
+  private maxFrame = DEFAULT_MAX_FRAME_BYTES;
+  /** Streams with content that waits for the window of the connection, and have room in their own. */
+  private waiting: Set<ServerStream> | undefined;
+  /** Streams with content that waits for their own window: no room of the connection's is of any use to them. */
+  private blocked: Set<ServerStream> | undefined;
+  /** Sent besides content, since the peer has read all. */
+  private besidesContent = 0;
+  /** The same of content that no other stream has. */
+  private ownContent = 0;
+
+  constructor(
+    private readonly wire: Wire,
+    /** Called when the last of a stream has been sent. */
+    private readonly onStreamSent: (stream: ServerStream) => void,
+  ) {}
+
+  flush(): void {
+    const { outbox } = this.wire;
+    outbox.claim(this, 0);
+    if (outbox.used > 0) this.wire.send(outbox.take());
+  }
+
+  /** Bytes that are a frame, or several, already. */
+  frames(bytes: Buffer): void {
+    const { outbox } = this.wire;
+    this.besidesContent += bytes.length;
+    outbox.claim(this, bytes.length);
+    outbox.append(bytes);
+  }
+
+  /** Whether the peer lets pile up what it brings about itself; to be asked when something of it was read. */
+  isUnread(): boolean {
+    if (this.wire.backlogBytes === 0) {
+      this.besidesContent = 0;
+      this.ownContent = 0;
+    }
+    return this.besidesContent > MAX_UNREAD_BYTES || this.ownContent > MAX_UNREAD_OWN_BYTES;
+  }
+
+  /** A frame with one number in it: RST_STREAM and WINDOW_UPDATE. */
+  numberFrame(type: number, streamId: number, value: number): void {
+    const outbox = this.begin(type, 0, streamId, NUMBER_BYTES, NUMBER_BYTES);
+    writeUint32(outbox.bytes, value, outbox.used);
+    outbox.used += NUMBER_BYTES;
+    this.besidesContent += FRAME_HEADER_BYTES + NUMBER_BYTES;
+  }
+
+  headers(streamId: number, block: Buffer, isLast: boolean): void {
+    if (block.length <= MAX_BLOCK_IN_OUTBOX) {
+      const flags = isLast ? Flag.endHeaders | Flag.endStream : Flag.endHeaders;
+      this.begin(Frame.headers, flags, streamId, block.length, block.length).append(block);
+      this.besidesContent += FRAME_HEADER_BYTES + block.length;
+      return;
+    }
+    const encoded = encodeHeaders(streamId, block, this.maxFrame, isLast);
+    this.besidesContent += encoded.length;
+    this.flush();
+    this.wire.send(0, encoded);
+  }
+
+  /** Sends content now, as far as the windows allow; the rest follows when they do. */
+  data(stream: ServerStream, head: Buffer, tail: Buffer, onWritten?: () => void): void {
+    const length = head.length + tail.length;
+    if (stream.queue === undefined && length <= Math.min(this.window, this.windows.of(stream), this.maxFrame)) {
+      if (onWritten === undefined) this.ownContent += length;
+      this.frame(stream, length, head, tail, onWritten);
+      return;
+    }
+    stream.queue ??= [];
+    stream.queue.push({ head, tail: Buffer.from(tail), sent: 0, onWritten });
+    this.pump(stream);
+  }
+
+  /** Ends a stream behind its content. */
+  trailers(stream: ServerStream, block: Buffer): void {
+    if (stream.queue !== undefined) {
+      stream.trailers = block;
+      return;
+    }
+    this.headers(stream.id, block, true);
+    this.onStreamSent(stream);
+  }
+
+  /** Gives up what of a stream still waits. */
+  forget(stream: ServerStream): void {
+    const { queue } = stream;
+    stream.queue = undefined;
+    this.waiting?.delete(stream);
+    this.blocked?.delete(stream);
+    if (queue !== undefined) for (const { onWritten } of queue) onWritten?.();
+  }
+
+  /** @throws ConnectionError, StreamError: a window above what it may be. */
+  grow(stream: ServerStream | undefined, bytes: number): void {
+    if (stream === undefined) {
+      this.window = grownWindow(0, this.window, bytes);
+      this.pumpWaiting();
+      return;
+    }
+    this.windows.grow(stream, bytes);
+    if (stream.queue !== undefined) this.pump(stream);
+  }
+
+  /**
+   * Takes the peer's settings over, for the streams that are open too. Gives how many of them had to be looked at for that.
+   * @throws ConnectionError: a window above what it may be. (RFC 9113 §6.9.2)
+   */
+  apply({ initialWindowBytes, maxFrameBytes }: PeerSettings, streams: Iterable<ServerStream>): number {
+    this.maxFrame = maxFrameBytes ?? this.maxFrame;
+    if (initialWindowBytes === undefined) return 0;
+    const lookedAt = this.windows.resize(initialWindowBytes, streams);
+    return lookedAt + this.pumpBlocked();
+  }
+
+  /** Sends what waits for the window of the connection. Each stream that is looked at gets some of it, or has its own used up. */
+  private pumpWaiting(): void {
+    // What is sent can bring about the end of others, which leave the set then.
+    for (const stream of this.waiting ?? []) {
+      if (this.window <= 0) return;
+      this.pump(stream);
+    }
+  }
+
+  /** Looks at all that waited for their own windows; gives how many those were. */
+  private pumpBlocked(): number {
+    let count = 0;
+    for (const stream of this.blocked ?? []) {
+      count += 1;
+      this.pump(stream);
+    }
+    return count;
+  }
+
+  /** Sends what the windows allow of what waits. */
+  private pump(stream: ServerStream): void {
+    const { queue } = stream;
+    while (queue !== undefined && queue.length > 0) {
+      const [first] = queue;
+      if (first === undefined) break;
+      const left = first.head.length + first.tail.length - first.sent;
+      // A window is below zero when SETTINGS have made it smaller. (RFC 9113 §6.9.2)
+      const own = this.windows.of(stream);
+      const length = Math.min(left, Math.max(0, Math.min(this.window, own)), this.maxFrame);
+      if (length === 0 && left > 0) {
+        this.wait(stream, own > 0);
+        return;
+      }
+      const isLast = length === left;
+      const inHead = Math.max(0, first.head.length - first.sent);
+      const head = first.head.subarray(first.head.length - inHead).subarray(0, length);
+      const tailStart = Math.max(0, first.sent - first.head.length);
+      const tail = first.tail.subarray(tailStart, tailStart + length - head.length);
+      first.sent += length;
+      if (isLast) queue.shift();
+      if (first.onWritten === undefined) this.ownContent += length;
+      this.frame(stream, length, head, tail, isLast ? first.onWritten : undefined);
+    }
+    this.waiting?.delete(stream);
+    this.blocked?.delete(stream);
+    stream.queue = undefined;
+    const { trailers } = stream;
+    if (trailers === undefined) return;
+    this.headers(stream.id, trailers, true);
+    this.onStreamSent(stream);
+  }
+
+  private wait(stream: ServerStream, hasRoom: boolean): void {
+    const [of, other] = hasRoom ? (['waiting', 'blocked'] as const) : (['blocked', 'waiting'] as const);
+    this[other]?.delete(stream);
+    this[of] ??= new Set();
+    this[of].add(stream);
+  }
+
+  /** Sends a DATA frame, behind what lies in the outbox. */
+  private frame(
+    stream: ServerStream,
+    length: number,
+    head: Buffer,
+    tail: Buffer,
+    onWritten: (() => void) | undefined,
+  ): void {
+    this.window -= length;
+    this.windows.use(stream, length);
+    this.wire.send(this.begin(Frame.data, 0, stream.id, length, 0).take(), head, tail, onWritten);
+  }
+
+  /** Begins a frame of `length` in the outbox, with room for as much of its payload as goes there, too. */
+  private begin(type: number, flags: number, streamId: number, length: number, room: number): Outbox {
+    const { outbox } = this.wire;
+    outbox.claim(this, FRAME_HEADER_BYTES + room);
+    writeFrameHeader(outbox.bytes, type, flags, streamId, length, outbox.used);
+    outbox.used += FRAME_HEADER_BYTES;
+    return outbox;
+  }
+}

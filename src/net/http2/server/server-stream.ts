@@ -1,0 +1,111 @@
+import type { WirePeer } from '../framing/wire.js';
+import type { ServerStreams } from './server-streams.js';
+
+/** What a stream tells whoever serves its request. All are called from the event loop, none after `closed`. */
+export interface StreamEvents {
+  /** Content: `bytes` from `start` to `end`, valid during the call alone. */
+  data(bytes: Buffer, start: number, end: number): void;
+  /** The peer has sent all that it will. */
+  ended(): void;
+  /** The stream is no more, whoever ended it. Called once. */
+  closed(): void;
+}
+
+/** Content that waits for the peer's windows. */
+export interface QueuedData {
+  readonly head: Buffer;
+  readonly tail: Buffer;
+  /** How much of both has gone. */
+  sent: number;
+  readonly onWritten: (() => void) | undefined;
+}
+
+/**
+ * One request and its answer, the server's half. A record for {@link ServerStreams} and the sender, who alone change
+ * it: of thousands there is one for each stream of each Envoy, so it holds little.
+ */
+export class ServerStream {
+  events: StreamEvents | undefined;
+  /** Of what we may send, as {@link StreamWindows} keeps it. */
+  windowChange = 0;
+  /** What the peer has sent and was not given back yet. */
+  receivedBytes = 0;
+  /** Of the `content-length` that was announced; below 0 when none was. */
+  contentLeft = -1;
+  /** The peer has sent all that it will. */
+  isRemoteClosed = false;
+  /** We have sent all that we will. */
+  isLocalClosed = false;
+  /** Empty nearly always, and then `undefined`. */
+  queue: QueuedData[] | undefined;
+  /** The header block to end with, when what is queued has gone. */
+  trailers: Buffer | undefined;
+
+  constructor(
+    readonly id: number,
+    private readonly streams: ServerStreams,
+  ) {}
+
+  /** Which connection of its server it came by. */
+  get connectionNumber(): number {
+    return this.streams.connectionNumber;
+  }
+
+  /** Who is at the other end of it; `undefined` where nobody can tell. */
+  get peer(): WirePeer | undefined {
+    return this.streams.wire.peer;
+  }
+
+  /** Begins the answer: its header block goes out with the content that is sent next. */
+  begin(block: Buffer): void {
+    this.streams.beginAnswer(this, block);
+  }
+
+  /** Answers with a header block alone. */
+  respond(block: Buffer): void {
+    this.streams.respond(this, block);
+  }
+
+  /**
+   * Sends content, in two pieces so that the first can be the same memory for thousands of streams; of the second a copy is kept
+   * if need be. `onWritten` is called once, when the memory of the first is no longer needed: at once, if the stream is no more.
+   */
+  send(head: Buffer, tail: Buffer, onWritten?: () => void): void {
+    this.streams.sendData(this, head, tail, onWritten);
+  }
+
+  /** Ends the answer, behind all content, with a header block. */
+  end(trailers: Buffer): void {
+    this.streams.endAnswer(this, trailers);
+  }
+
+  /** Ends the stream at once, with what is queued on it: by RST_STREAM with `code`. Nothing happens when it is no more. */
+  reset(code: number): void {
+    this.streams.abandon(this, code);
+  }
+
+  /**
+   * Counts work that the peer brings about, in the units of `Cost`: `work` is all of it, since a connection is read in turns that
+   * have only so much; `cost` is what is of no use to an honest peer in such numbers, and too much of it ends the connection, behind the
+   * frame that is being read.
+   */
+  charge(cost?: number, work?: number): void {
+    this.streams.charge(cost, work);
+  }
+
+  /** Octets of content of our own that wait for the peer's windows; memory that is shared with others does not count. */
+  get queuedBytes(): number {
+    let bytes = 0;
+    for (const { head, tail, onWritten } of this.queue ?? []) {
+      bytes += tail.length + (onWritten === undefined ? head.length : 0);
+    }
+    return bytes;
+  }
+
+  /** For {@link ServerStreams}: tells, once, that the stream is no more. */
+  closed(): void {
+    const { events } = this;
+    this.events = undefined;
+    events?.closed();
+  }
+}

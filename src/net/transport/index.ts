@@ -1,0 +1,16 @@
+/**
+ * net/transport: how bytes come and go. Unix, TLS and plain listeners that we own, the files of Unix sockets, dialling, and the
+ * wires that HTTP/2 runs on.
+ */
+
+export { DialledWire } from './dial/dialled-wire.js';
+export type { DialEvents, DialFailure, Dialling } from './dial/dialling.js';
+export { readPeer, type TlsTarget } from './dial/peer.js';
+export { type DialNetwork, dialTls } from './dial/tls-dial.js';
+export { dialUnix } from './dial/unix-dial.js';
+export { listenPlain } from './plain-listener.js';
+export { wiresOf } from './socket-wire.js';
+export { listenTls, type TlsCertificate } from './tls-listener.js';
+export { TLS_PARAMETERS } from './tls-parameters.js';
+export { listenUnix } from './unix-listener.js';
+export { UnsentBytes } from './unsent-bytes.js';

@@ -1,0 +1,163 @@
+import { constants } from 'node:fs';
+import { chmod, lstat, mkdtemp, open, rename, rm, unlink } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
+import { IdentityError } from '../../errors/index.js';
+import { makeDirectory, pathError, systemReason } from '../../system/small-files/index.js';
+import { Field, type Logger } from '../../telemetry/index.js';
+import { directoriesUpwards, foreignWriter } from './socket-directory.js';
+
+/** Linux keeps a socket's path in `sun_path`, 108 bytes with the closing zero; libuv cuts a longer one without a word. */
+const MAX_PATH_BYTES = 107;
+
+/** The parent of a socket that we make ourselves: our group may reach the socket, nobody else. */
+const PARENT_MODE = 0o750;
+
+/** What the socket is called in its private directory. */
+const PRIVATE_NAME = 's';
+
+/** What a stat tells of a file, for telling it from another at the same path. */
+export interface FileIdentity {
+  readonly dev: number;
+  readonly ino: number;
+}
+
+export interface ClaimOptions {
+  /** A socket that somebody answers on may be replaced. */
+  readonly takesOver?: boolean;
+  /** A directory in which others may replace the socket is refused. */
+  readonly isPrivate?: boolean;
+}
+
+/**
+ * Makes sure that a socket may be put at `path`: creates the parent directory, refuses what must not be replaced.
+ * @returns who else may put another socket in its place, if anybody: worth a warning.
+ * @throws IdentityError `ERR_SOCKET_INVALID`: the path is too long, its directory cannot be used, or something that is
+ *   no socket is there; `ERR_SOCKET_IN_USE`: somebody answers on it.
+ */
+export async function claimSocketPath(path: string, options: ClaimOptions = {}): Promise<string | undefined> {
+  const { takesOver = false, isPrivate = false } = options;
+  checkLength(path);
+  const openTo = await whoMayReplace(dirname(path));
+  if (isPrivate && openTo !== undefined) {
+    throw invalid(
+      path,
+      `got a directory in which others may replace it, expected one that only we may write to: ${openTo}`,
+    );
+  }
+  const existing = await lstat(path).catch(ifMissing);
+  if (existing === undefined) return openTo;
+  if (!existing.isSocket()) throw invalid(path, `got ${kindOf(existing)}, expected a socket or nothing`);
+  if (!takesOver && (await answers(path))) {
+    throw new IdentityError('ERR_SOCKET_IN_USE', `socket ${path}: another process answers on it`);
+  }
+  return openTo;
+}
+
+/**
+ * Runs `bind` with a path inside a fresh private directory (0700) beside `path`, whose parent is made where it is missing; gives
+ * the new socket its final `mode` there, and only then renames it into place: at no time can anybody reach it with wrong
+ * permissions.
+ * @returns what the file is known by from now on.
+ */
+export async function publishSocket(
+  path: string,
+  mode: number,
+  bind: (temporaryPath: string) => Promise<void>,
+): Promise<FileIdentity> {
+  await makeDirectory(dirname(path), PARENT_MODE);
+  const parent = await openParent(dirname(path));
+  try {
+    // Not by join, which would take the dot away and put the directory beside the parent.
+    const privateDirectory = await mkdtemp(`${parent.path}/.`);
+    try {
+      const temporaryPath = join(privateDirectory, PRIVATE_NAME);
+      await bind(temporaryPath);
+      await chmod(temporaryPath, mode);
+      const { dev, ino } = await lstat(temporaryPath);
+      await rename(temporaryPath, path);
+      return { dev, ino };
+    } finally {
+      await rm(privateDirectory, { recursive: true, force: true });
+    }
+  } finally {
+    await parent.close();
+  }
+}
+
+/** The directory of a socket under a path that leaves room for the private directory: the name of the socket may be shorter. */
+async function openParent(directory: string): Promise<{ readonly path: string; close(): Promise<void> }> {
+  const needed = Buffer.byteLength(join(directory, '.XXXXXX', PRIVATE_NAME));
+  if (needed <= MAX_PATH_BYTES) return { path: directory, close: async () => {} };
+  const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
+  // Linux: the same directory, whatever its name. (proc_pid_fd(5))
+  return { path: `/proc/self/fd/${handle.fd}`, close: () => handle.close() };
+}
+
+/**
+ * Removes the socket at `path` if it is still the file `ours`, and not one that somebody else has put there since. Where it
+ * cannot be removed it is left: a stale one is in nobody's way.
+ */
+export async function removeSocket(path: string, ours: FileIdentity, logger: Logger): Promise<void> {
+  try {
+    const now = await lstat(path).catch(ifMissing);
+    if (now === undefined || now.ino !== ours.ino || now.dev !== ours.dev) return;
+    await unlink(path).catch(ifMissing);
+  } catch (error) {
+    logger.warn('socket could not be removed', { [Field.path]: path, [Field.error]: systemReason(error) });
+  }
+}
+
+function checkLength(path: string): void {
+  const needed = Buffer.byteLength(path);
+  if (path === '' || path.includes('\0')) throw invalid(path, 'got no usable path, expected a file path');
+  if (needed > MAX_PATH_BYTES) {
+    throw invalid(
+      path,
+      `got a path that needs ${needed} bytes, expected at most ${MAX_PATH_BYTES} (use a shorter directory)`,
+    );
+  }
+}
+
+/**
+ * Makes the directory where it is missing. Others may write to every emptyDir that the kubelet makes (0777), and there only the
+ * containers of the pod that mount it can reach it.
+ */
+async function whoMayReplace(directory: string): Promise<string | undefined> {
+  try {
+    await makeDirectory(directory, PARENT_MODE);
+    return foreignWriter(await directoriesUpwards(directory), process.geteuid?.() ?? 0);
+  } catch (cause) {
+    throw pathError('ERR_SOCKET_INVALID', `socket directory ${directory}`, cause, 'one that can be made or used');
+  }
+}
+
+/** Whether a process listens: also when its backlog is full (EAGAIN). */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(false);
+      else if (error.code === 'EAGAIN') resolve(true);
+      else reject(invalid(path, `cannot tell whether it is in use (${error.code})`, error));
+    });
+  });
+}
+
+function ifMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}
+
+function kindOf(file: { isSymbolicLink(): boolean; isDirectory(): boolean; isFile(): boolean }): string {
+  if (file.isSymbolicLink()) return 'a symbolic link';
+  if (file.isDirectory()) return 'a directory';
+  return file.isFile() ? 'a regular file' : 'a special file';
+}
+
+function invalid(path: string, problem: string, cause?: unknown): IdentityError {
+  return new IdentityError('ERR_SOCKET_INVALID', `socket ${path}: ${problem}`, { cause });
+}

@@ -1,0 +1,204 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { lstat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { systemReason } from '../../system/small-files/index.js';
+import { type Counter, Field, type Logger, Metric, type MetricRegistry } from '../../telemetry/index.js';
+import { everyUnreferenced } from '../../timers/index.js';
+import type { FileIdentity } from './socket-file.js';
+
+/** What is at the path of a socket. */
+export type SeenAtPath =
+  | { readonly kind: 'nothing' }
+  | {
+      readonly kind: 'file';
+      readonly dev: number;
+      readonly ino: number;
+      readonly uid: number;
+      readonly isSocket: boolean;
+    };
+
+/** What that means: a socket of our own user, or of root, is that of an agent that has taken over. */
+export type PathState = 'ours' | 'missing' | 'replaced' | 'taken_over';
+
+/**
+ * Says what has become of our socket. Its inode cannot have been given to another file: we listen on it, so the kernel keeps it.
+ */
+export function judgePath(seen: SeenAtPath, ours: FileIdentity, ownUid: number): PathState {
+  if (seen.kind === 'nothing') return 'missing';
+  if (seen.ino === ours.ino && seen.dev === ours.dev) return 'ours';
+  return seen.isSocket && (seen.uid === ownUid || seen.uid === 0) ? 'taken_over' : 'replaced';
+}
+
+export interface SocketGuardOptions {
+  readonly path: string;
+  /** What is known of the socket that is there now. */
+  readonly ours: FileIdentity;
+  /** Binds a new socket and renames it to the path. */
+  readonly publish: () => Promise<FileIdentity>;
+  readonly logger: Logger;
+  readonly metrics?: MetricRegistry | undefined;
+}
+
+/** A directory is looked at when the kernel tells of a change in it, and as often in any case: links and mounts tell nothing. */
+const CHECK_MS = 5000;
+
+/**
+ * The socket is put back at most so often between two checks, whether that succeeds or not: each try changes the directory, and a
+ * change brings about the next look.
+ */
+const MAX_TRIES = 20;
+
+/** Whoever fills the directory with files wakes us so often between two checks. */
+const MAX_EVENTS = 1000;
+
+/**
+ * Watches the path of a socket that we listen on. Whoever may write to its directory can put another socket there, and is then
+ * told the tokens of all that connect. Such a one is replaced by a new socket of ours, and so is none; an agent that has taken over
+ * is left alone from then on.
+ */
+export class SocketGuard {
+  private readonly options: SocketGuardOptions;
+  private readonly ownUid = process.geteuid?.() ?? 0;
+  private readonly lost: Record<Exclude<PathState, 'ours'>, Counter> | undefined;
+  private readonly stopChecks: () => void;
+  private ours: FileIdentity;
+  private watcher: FSWatcher | undefined;
+  private tries = 0;
+  private events = 0;
+  private isTold = false;
+  private withheld = 0;
+  /** Said once until the socket is in its place again. */
+  private isFailing = false;
+  private round: Promise<void> | undefined;
+  private isDirty = false;
+  private isOver = false;
+
+  constructor(options: SocketGuardOptions) {
+    this.options = options;
+    this.ours = options.ours;
+    const { metrics } = options;
+    if (metrics !== undefined) {
+      const counter = (reason: PathState): Counter => metrics.counter(Metric.socketLost, { reason });
+      this.lost = { missing: counter('missing'), replaced: counter('replaced'), taken_over: counter('taken_over') };
+    }
+    this.stopChecks = everyUnreferenced(CHECK_MS, () => {
+      this.tries = 0;
+      this.events = 0;
+      this.isTold = false;
+      if (this.watcher === undefined) this.watch();
+      this.look();
+    });
+    this.watch();
+    // What happened before there was a watch.
+    this.look();
+  }
+
+  /** Ends the watch. Resolves, when nothing is under way any more, with what our socket is known by. Safe to call twice. */
+  async close(): Promise<FileIdentity> {
+    this.end();
+    await this.round;
+    return this.ours;
+  }
+
+  private end(): void {
+    this.isOver = true;
+    this.stopChecks();
+    this.unwatch();
+  }
+
+  /** Looks now; or once more, when it is looking. */
+  private look(): void {
+    if (this.isOver) return;
+    if (this.round !== undefined) {
+      this.isDirty = true;
+      return;
+    }
+    this.isDirty = false;
+    this.round = this.check().finally(() => {
+      this.round = undefined;
+      if (this.isDirty) this.look();
+    });
+  }
+
+  private async check(): Promise<void> {
+    const { path, logger } = this.options;
+    try {
+      const seen = await seenAt(path);
+      const state = judgePath(seen, this.ours, this.ownUid);
+      if (state === 'ours') this.isFailing = false;
+      if (state === 'ours' || this.isOver) return;
+      this.lost?.[state].add();
+      if (state === 'taken_over') {
+        logger.warn('socket was taken over by another agent', { [Field.path]: path });
+        this.end();
+        return;
+      }
+      if (this.tries >= MAX_TRIES) return;
+      this.tries += 1;
+      await this.restore(state, seen);
+    } catch (error) {
+      if (this.isFailing) return;
+      this.isFailing = true;
+      logger.error('socket cannot be put back', { [Field.path]: path, [Field.error]: systemReason(error) });
+    }
+  }
+
+  private async restore(state: 'missing' | 'replaced', seen: SeenAtPath): Promise<void> {
+    this.ours = await this.options.publish();
+    this.isFailing = false;
+    this.watch();
+    this.tell(state, seen);
+  }
+
+  /** One line between two checks. */
+  private tell(state: 'missing' | 'replaced', seen: SeenAtPath): void {
+    const { path, logger } = this.options;
+    if (this.isTold) {
+      this.withheld += 1;
+      return;
+    }
+    this.isTold = true;
+    const fields = { [Field.path]: path, ...(this.withheld > 0 && { [Field.withheld]: this.withheld }) };
+    this.withheld = 0;
+    if (state === 'missing') logger.warn('socket had been removed, and was put back', fields);
+    else {
+      const uid = seen.kind === 'file' ? seen.uid : undefined;
+      // A person must find out who that is, and have the tokens renewed that it was told.
+      logger.error('socket had been replaced, and was put back', { ...fields, [Field.uid]: uid });
+    }
+  }
+
+  /** Anew when the socket was put back: the directory may be another. Without a watch the checks have to do. */
+  private watch(): void {
+    this.unwatch();
+    try {
+      this.watcher = watch(dirname(this.options.path), { persistent: false }, () => this.changed());
+      this.watcher.on('error', () => this.unwatch());
+    } catch {
+      // There is no directory, or no watch left to be had. (inotify(7), max_user_watches)
+    }
+  }
+
+  private unwatch(): void {
+    this.watcher?.close();
+    this.watcher = undefined;
+  }
+
+  private changed(): void {
+    this.events += 1;
+    if (this.events >= MAX_EVENTS) this.unwatch();
+    this.look();
+  }
+}
+
+async function seenAt(path: string): Promise<SeenAtPath> {
+  try {
+    const file = await lstat(path);
+    return { kind: 'file', dev: file.dev, ino: file.ino, uid: file.uid, isSocket: file.isSocket() };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // A file in the way of the path is nothing at its end, too.
+    if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'nothing' };
+    throw error;
+  }
+}

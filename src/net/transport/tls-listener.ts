@@ -1,0 +1,141 @@
+import type { Socket } from 'node:net';
+import { createServer, type TLSSocket } from 'node:tls';
+import { wrapError } from '../../errors/index.js';
+import { heavy } from '../../fairness/index.js';
+import { Field, type Logger } from '../../telemetry/index.js';
+import { peerKey } from '../grpc/index.js';
+import { listening, watchAccepts } from './node-accept.js';
+import { listenerAddress } from './plain-listener.js';
+import { TLS_PARAMETERS } from './tls-parameters.js';
+import type { Listener } from './unix-listener.js';
+
+export interface TlsCertificate {
+  /** PEM: the server's certificate, then its intermediates. */
+  readonly certPem: Buffer | string;
+  /** PEM. */
+  readonly keyPem: Buffer | string;
+}
+
+export interface TlsListenerOptions {
+  readonly host: string;
+  /** 0 for any free port; {@link Listener.address} tells which. */
+  readonly port: number;
+  readonly backlog: number;
+  readonly certificate: TlsCertificate;
+  /** Whether one of this address may begin a handshake; all when left out. */
+  readonly admits?: (address: string) => boolean;
+  /** Gets each connection after its handshake, and owns it from then on. */
+  readonly onSocket: (socket: TLSSocket) => void;
+  /** A peer that has not finished its handshake by then is cut off. */
+  readonly handshakeTimeoutMs: number;
+  readonly logger: Logger;
+}
+
+export interface TlsListener extends Listener {
+  /**
+   * New handshakes get this certificate; connections that live are not touched.
+   * @throws IdentityError `ERR_LISTEN_FAILED`: it does not parse or the two do not belong together; the old one stays.
+   */
+  setCertificate(certificate: TlsCertificate): void;
+}
+
+/**
+ * Listens for HTTP/2 over TLS 1.2 or newer. A peer that does not agree on `h2` by ALPN is cut off, as grpc-go does.
+ * There is no queue as for Unix sockets: a full TCP backlog delays a connect, it does not refuse it.
+ * @throws IdentityError `ERR_LISTEN_FAILED`.
+ */
+export async function listenTls(options: TlsListenerOptions): Promise<TlsListener> {
+  const { host, port, backlog, logger, onSocket, handshakeTimeoutMs } = options;
+  const server = attempt('tls certificate cannot be used', () =>
+    createServer({
+      ...contextOf(options.certificate),
+      ALPNProtocols: ['h2'],
+      handshakeTimeout: handshakeTimeoutMs,
+      noDelay: true,
+    }),
+  );
+  const handshakes = new Handshakes();
+  server.on('connection', (socket: Socket) => {
+    // Nothing of it has been read yet: the costly part of a handshake follows its first message.
+    if (options.admits?.(socket.remoteAddress ?? '') === false) socket.destroy();
+    else handshakes.started(socket);
+  });
+  server.on('secureConnection', (socket: TLSSocket) => {
+    handshakes.finished(socket);
+    socket.on('error', () => {});
+    if (socket.alpnProtocol === 'h2') onSocket(socket);
+    else socket.destroy();
+  });
+  server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+    handshakes.finished(socket);
+    socket.destroy();
+    logger.debug('tls handshake failed', { [Field.error]: error.message });
+  });
+  await listening(server, { host, port, backlog }).catch((error: unknown) => {
+    throw wrapError('ERR_LISTEN_FAILED', `${host}:${port} cannot be listened on`, error);
+  });
+  watchAccepts(server, logger);
+  return {
+    address: listenerAddress(server),
+    setCertificate(certificate) {
+      attempt('tls certificate cannot be used', () => server.setSecureContext(contextOf(certificate)));
+    },
+    async close() {
+      if (server.listening) server.close();
+      handshakes.abort();
+    },
+  };
+}
+
+/** Each holds some tens of kB. A handshake takes milliseconds, so an honest crowd has few at once. */
+const MAX_HANDSHAKES = 1024;
+
+/**
+ * The handshakes under way: bounded, and ended with the listener. Above the bound the one that has lasted longest ends, of the
+ * address that has most. Node names the raw socket in one event and the TLS socket in the next.
+ */
+class Handshakes {
+  /** By address and port, the oldest first. */
+  private readonly sockets = new Map<string, Socket>();
+
+  started(socket: Socket): void {
+    const peer = peerOf(socket);
+    this.sockets.set(peer, socket);
+    socket.once('close', () => {
+      if (this.sockets.get(peer) === socket) this.sockets.delete(peer);
+    });
+    if (this.sockets.size > MAX_HANDSHAKES) this.endOldest();
+  }
+
+  finished(socket: Socket): void {
+    this.sockets.delete(peerOf(socket));
+  }
+
+  abort(): void {
+    for (const socket of this.sockets.values()) socket.destroy();
+    this.sockets.clear();
+  }
+
+  private endOldest(): void {
+    const [oldest] = heavy([...this.sockets], ([, { remoteAddress }]) => peerKey(undefined, remoteAddress ?? ''));
+    if (oldest === undefined) return;
+    this.sockets.delete(oldest[0]);
+    oldest[1].destroy();
+  }
+}
+
+function peerOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}
+
+function contextOf({ certPem, keyPem }: TlsCertificate) {
+  return { cert: certPem, key: keyPem, ...TLS_PARAMETERS };
+}
+
+function attempt<T>(what: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw wrapError('ERR_LISTEN_FAILED', what, error);
+  }
+}

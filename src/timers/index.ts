@@ -1,0 +1,11 @@
+/**
+ * timers: wall-clock timers, deadlines and schedules. *When* something is due, and one timer for many of them; what is done then is
+ * its owner's.
+ */
+export { type DeadlineClock, Deadlines, unreferencedTime } from './deadlines.js';
+export { type Every, everyUnreferenced } from './every.js';
+export { monotonicMs } from './monotonic-clock.js';
+export { type FailedTry, type FailureKind, retryDelayMs } from './retry-policy.js';
+export { type RenewalWindow, rotateAtMs } from './schedule.js';
+export { type ScheduledCall, systemClock, TimerWheel, type WheelClock } from './timer-wheel.js';
+export { waitUntil } from './wait-until.js';

@@ -1,0 +1,70 @@
+import t from 'tap';
+import { SvidIssuance, WorkloadIdentity } from '../../../src/agent/identity/index.js';
+import { SecretCatalog } from '../../../src/agent/secrets/secret-catalog.js';
+import { openSource } from '../../../src/app/agent/workload-secret-source.js';
+import { Teardown } from '../../../src/app/running-app.js';
+import { SpiffeId } from '../../../src/pki/spiffe/index.js';
+import { silentLogger } from '../../../src/telemetry/index.js';
+import { TimerWheel } from '../../../src/timers/index.js';
+import { FakeClock } from '../../support/fake-clock.js';
+import { openHotPath } from '../../support/hot-path.js';
+import { InProcessCa } from '../../support/in-process-ca.js';
+import { agentConfig } from '../../support/sidecar-agent.js';
+
+const hotPath = openHotPath();
+
+const names = [
+  { name: 'default', isImpossible: false },
+  { name: 'ROOTCA', isImpossible: false },
+  { name: 'ALL', isImpossible: false },
+  { name: 'spiffe://cluster.local/ns/foo/sa/sleep', isImpossible: false },
+  { name: 'spiffe://cluster.local', isImpossible: false },
+  { name: 'spiffe://other.example', isImpossible: false },
+  { name: 'oauth', isImpossible: false },
+  { name: 'file-cert:/certs/not-there~/certs/nor-this', isImpossible: false },
+  { name: 'file-root:/certs/deep/below', isImpossible: false },
+  { name: 'nope', isImpossible: true },
+  { name: 'tickets', isImpossible: true },
+  { name: 'spiffe://third.example', isImpossible: true },
+  { name: 'spiffe://cluster.local/ns/foo/sa/httpbin', isImpossible: true },
+  { name: 'file-cert:/certs/a', isImpossible: true },
+  { name: 'file-cert:/certs/a~/elsewhere/b', isImpossible: true },
+  { name: 'file-root:/certs/../etc/passwd', isImpossible: true },
+  { name: 'file-root:/certs', isImpossible: true },
+];
+
+t.test('row 31: policy tells names that can never be from those that are not there yet', async (t) => {
+  const clock = new FakeClock();
+  const timers = new TimerWheel(clock);
+  const teardown = new Teardown();
+  t.teardown(async () => {
+    await teardown.run();
+    timers.close();
+  });
+  const config = agentConfig({
+    ...{ 'ca-address': 'ca:1', namespace: 'foo', 'service-account': 'sleep', 'secret-dir': '/certs' },
+    ...{ 'federated-bundle': 'other.example=/nowhere', 'generic-secret': 'oauth=/certs/oauth' },
+  });
+  const ca = new InProcessCa(hotPath, clock.now);
+  const issuance = new SvidIssuance({
+    ...{ keyType: 'ec-p256', ttlMs: 3600_000, issuer: ca, hotPath, maxInFlight: 1, now: clock.now },
+  });
+  const spiffeId = SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep');
+  const identity = new WorkloadIdentity(
+    { issuance, timers, now: clock.now, random: () => 0, logger: silentLogger },
+    { spiffeId, token: { read: async () => Buffer.from('token') } },
+  );
+  teardown.add(() => identity.close());
+  const catalog = await SecretCatalog.open(config, { timers, now: clock.now, logger: silentLogger, teardown });
+  const view = await openSource(identity, catalog).open(
+    { authorization: [], connection: 1 },
+    () => new AbortController().signal,
+  );
+  for (const { name, isImpossible } of names) {
+    t.equal(view.isImpossible?.(name), isImpossible, name);
+    t.equal(view.secret(name), undefined, 'nothing is there yet');
+  }
+  t.equal(catalog.files.size, 3, 'only what may be is looked for');
+  view.close();
+  t.equal(catalog.files.size, 0);
+});

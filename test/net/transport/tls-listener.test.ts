@@ -1,0 +1,152 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { connect, type TLSSocket } from 'node:tls';
+import { status } from '@grpc/grpc-js';
+import t, { type Test } from 'tap';
+import { addHealthMethods, createFramedServer, openUnaryConnection } from '../../../src/net/grpc/index.js';
+import { listenTls, type TlsCertificate, wiresOf } from '../../../src/net/transport/index.js';
+import { silentLogger } from '../../../src/telemetry/index.js';
+import { shortDir } from '../../support/short-dir.js';
+
+const HEALTH = '/grpc.health.v1.Health/Check';
+
+/** A self-signed certificate for `localhost` and 127.0.0.1, made by the openssl command. */
+function certificate(t: Test): { certPem: Buffer; keyPem: Buffer } {
+  const directory = shortDir(t);
+  const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'],
+      ...['-subj', '/CN=test', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', key, '-out', cert],
+    ],
+    { stdio: 'ignore' },
+  );
+  return { certPem: readFileSync(cert), keyPem: readFileSync(key) };
+}
+
+async function serve(t: Test, serverCertificate: TlsCertificate, handshakeTimeoutMs = 10_000) {
+  const server = createFramedServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 100 });
+  addHealthMethods(server, () => true);
+  const listener = await listenTls({
+    ...{ host: '127.0.0.1', port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs },
+    certificate: serverCertificate,
+    onSocket: wiresOf((wire) => server.attach(wire)),
+  });
+  t.teardown(async () => {
+    await listener.close();
+    await server.close(0);
+  });
+  return { listener, port: Number(listener.address.split(':').at(-1)) };
+}
+
+function check(t: Test, tls: { address: string; rootPem: Buffer; serverName?: string }): Promise<Buffer> {
+  const channel = openUnaryConnection(tls);
+  t.teardown(() => channel.close());
+  return channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: Date.now() + 10_000 });
+}
+
+/** The outcome of one handshake: the connected socket, or what went wrong. */
+function handshake(port: number, options: object): Promise<TLSSocket | Error> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
+    socket.once('secureConnect', () => resolve(socket));
+    socket.once('error', resolve);
+  });
+}
+
+t.test('a channel reaches it by address, by name, and by another name for it', async (t) => {
+  const made = certificate(t);
+  const { port } = await serve(t, made);
+  const rootPem = made.certPem;
+  await check(t, { address: `127.0.0.1:${port}`, rootPem });
+  await check(t, { address: `localhost:${port}`, rootPem });
+  await check(t, { address: `127.0.0.1:${port}`, rootPem, serverName: 'localhost' });
+});
+
+t.test('a channel trusts its own roots only, and only the name it asked for', async (t) => {
+  const made = certificate(t);
+  const { port } = await serve(t, made);
+  const address = `127.0.0.1:${port}`;
+  await t.rejects(check(t, { address, rootPem: certificate(t).certPem }), { code: status.UNAVAILABLE });
+  await t.rejects(check(t, { address, rootPem: made.certPem, serverName: 'istiod.test' }), {
+    code: status.UNAVAILABLE,
+  });
+});
+
+t.test('a new certificate serves new handshakes, a broken one is refused and changes nothing', async (t) => {
+  const [old, renewed] = [certificate(t), certificate(t)];
+  const { listener, port } = await serve(t, old);
+  const address = `127.0.0.1:${port}`;
+  await check(t, { address, rootPem: old.certPem });
+  listener.setCertificate(renewed);
+  await check(t, { address, rootPem: renewed.certPem });
+  const mismatch = { certPem: old.certPem, keyPem: renewed.keyPem };
+  t.throws(() => listener.setCertificate(mismatch), { code: 'ERR_LISTEN_FAILED' });
+  await check(t, { address, rootPem: renewed.certPem });
+});
+
+t.test('TLS 1.2 and 1.3 with h2 are served; TLS 1.1, another protocol and none are not', async (t) => {
+  const { port } = await serve(t, certificate(t));
+  for (const version of ['TLSv1.2', 'TLSv1.3']) {
+    const options = { minVersion: version, maxVersion: version, ALPNProtocols: ['h2'] };
+    const socket = await handshake(port, options);
+    t.match(socket, { alpnProtocol: 'h2' }, version);
+    (socket as TLSSocket).destroy();
+  }
+  t.type(await handshake(port, { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ALPNProtocols: ['h2'] }), Error);
+  t.type(await handshake(port, { ALPNProtocols: ['http/1.1'] }), Error);
+  const silent = await handshake(port, {});
+  await new Promise((resolve) => (silent as TLSSocket).once('close', resolve).resume());
+});
+
+t.test('close cuts off handshakes under way, and a peer that never starts one is cut off in time', async (t) => {
+  const closing = await serve(t, certificate(t));
+  const idle = connectTcp(closing.port, '127.0.0.1');
+  await new Promise((resolve) => idle.once('connect', resolve));
+  await handshake(closing.port, { ALPNProtocols: ['h2'] }).then((socket) => (socket as TLSSocket).destroy());
+  const closed = new Promise((resolve) => idle.once('close', resolve).resume());
+  await closing.listener.close();
+  await closed;
+  const hasty = await serve(t, certificate(t), 20);
+  await new Promise((resolve) => connectTcp(hasty.port, '127.0.0.1').once('close', resolve).resume());
+});
+
+t.test('of more handshakes than there may be the oldest ends, and whoever comes meanwhile is served', async (t) => {
+  const made = certificate(t);
+  const { port } = await serve(t, made);
+  const stalled: Socket[] = [];
+  const closed: Promise<unknown>[] = [];
+  for (let count = 0; count < 1034; count += 1) {
+    const socket = connectTcp(port, '127.0.0.1').on('error', () => {});
+    t.teardown(() => socket.destroy());
+    closed.push(new Promise((resolve) => socket.once('close', resolve).resume()));
+    await new Promise((resolve) => socket.once('connect', resolve));
+    stalled.push(socket);
+  }
+  await check(t, { address: `127.0.0.1:${port}`, rootPem: made.certPem });
+  await Promise.all(closed.slice(0, 11));
+  t.ok(stalled.slice(11).every((socket) => !socket.destroyed));
+});
+
+t.test('what cannot be listened on or with is told', async (t) => {
+  const made = certificate(t);
+  const { port } = await serve(t, made);
+  const options = {
+    host: '127.0.0.1',
+    port,
+    backlog: 1,
+    onSocket: () => {},
+    handshakeTimeoutMs: 1,
+    logger: silentLogger,
+  };
+  await t.rejects(listenTls({ ...options, certificate: made }), {
+    code: 'ERR_LISTEN_FAILED',
+    cause: { code: 'EADDRINUSE' },
+  });
+  await t.rejects(listenTls({ ...options, certificate: { certPem: 'no', keyPem: 'no' } }), {
+    code: 'ERR_LISTEN_FAILED',
+  });
+});

@@ -1,9 +1,0 @@
-import t from 'tap';
-import { TimerWheel, waitUntil } from '../../src/rotation/index.js';
-import { FakeClock } from '../support/fake-clock.js';
-
-t.test('a wait whose signal was aborted before is over at once, and leaves no timer', async (t) => {
-  const clock = new FakeClock();
-  await waitUntil(new TimerWheel(clock), clock.now() + 300_000, AbortSignal.abort());
-  t.equal(clock.armed, 0);
-});
