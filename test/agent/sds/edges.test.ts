@@ -88,8 +88,8 @@ t.test('row 74: a node that claims to be another workload gets what its connecti
   t.same(
     source.callers.map((caller) => Object.keys(caller).sort()),
     [
-      ['authorization', 'connection', 'peer'],
-      ['authorization', 'connection', 'peer'],
+      ['authorization', 'charge', 'connection', 'peer'],
+      ['authorization', 'charge', 'connection', 'peer'],
     ],
     'who decides never sees the node',
   );

@@ -61,7 +61,7 @@ const unauthenticated: readonly Case[] = [
   {
     name: 'an ended token',
     call: withToken({ exp: seconds() - 60 }),
-    ...{ logs: 'ERR_TOKEN_EXPIRED', says: /expired 6\d s ago/ },
+    ...{ logs: 'ERR_TOKEN_EXPIRED', says: /expired \d+ s ago/ },
   },
   {
     name: 'a token for another audience',
