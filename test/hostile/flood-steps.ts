@@ -45,8 +45,11 @@ const fields = encodeHeaderBlock([
   ...Array.from({ length: 1900 }, () => ['a', ''] as const),
 ]);
 
+/** A value of 20 kB that no field may have: the request is malformed. (RFC 9113 §8.2.1) */
+const zeros = Buffer.concat([Buffer.from(`${HEAD}0001617fa19b01`, 'hex'), Buffer.alloc(20_000)]);
+
 /** 20 kB of Huffman code: `0` is 00000. (RFC 7541 Appendix B) */
-const huffman = Buffer.concat([Buffer.from(`${HEAD}0001617fa19b01`, 'hex'), Buffer.alloc(20_000)]);
+const huffman = Buffer.concat([Buffer.from(`${HEAD}000161ffa19b01`, 'hex'), Buffer.alloc(20_000)]);
 
 const namesFrom = (letter: string) => Array.from({ length: 2048 }, (_, index) => `${letter}${index}`);
 const requestOf = (names: readonly string[], nonce: string) => {
@@ -141,6 +144,7 @@ export const FLOODS: readonly Flood[] = [
   { name: 'header lists of 1 900 fields', step: blockOf(fields), steps: 500 },
   { name: 'header blocks of 4 000 insertions', step: blockOf(block('40016100', 4000)), steps: 250 },
   { name: 'header blocks of 4 000 indexes', step: blockOf(block('82', 4000)), steps: 250 },
+  { name: 'header blocks with a value of zeros', step: blockOf(zeros), steps: 300, isWork: true },
   { name: 'header blocks of Huffman code', step: blockOf(huffman), steps: 300, isWork: true },
   { name: 'requests of one name', step: () => requestOf(['default'], 'stale'), steps: 25_000, only: 'agent' },
   { name: 'requests of 2 048 names', step: (at) => of(manyNames, at), steps: 1600, only: 'agent' },

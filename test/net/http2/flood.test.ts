@@ -86,6 +86,7 @@ t.test('row 65: a head above the limit is answered with 431, and its connection 
   const server = new MemoryServer();
   const { wire } = server.greeted();
   wire.feed(callHeaders(1, '/a', [['x', 'x'.repeat(70_000)]]), callHeaders(3, '/a'));
+  while (wire.isPaused) await new Promise(setImmediate);
   const [answer] = wire.takeFrames();
   t.match(answer, { type: Frame.headers, streamId: 1 });
   t.match(answer?.payload.toString('latin1'), '431');

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ErrorCode, Flag, Frame, type QueuedReader, ReadQueue } from '../../../src/net/http2/index.js';
+import { ErrorCode, encodeHeaders, Flag, Frame, type QueuedReader, ReadQueue } from '../../../src/net/http2/index.js';
 import { callHeaders, codeOf, data, ping } from '../../support/raw-frames.js';
 import { MemoryServer, OK_HEAD } from './served.js';
 
@@ -171,6 +171,31 @@ t.test('while others wait, what comes of a connection that was busy of late wait
   busy.feed(ping());
   t.equal(pongs(busy.takeFrames()), 1, 'after a second it is as quiet as any');
   while (queued.isPaused) await nextTurn();
+});
+
+/** Takes long to decode: a value of Huffman code. `0` is 00000. (RFC 7541 Appendix B) */
+const huffmanCall = (streamId: number) => {
+  const block = Buffer.concat([Buffer.from('838704022f78000161ffa19b01', 'hex'), Buffer.alloc(20_000)]);
+  return encodeHeaders(streamId, block, 16_384, true);
+};
+
+t.test('long header blocks of all who send at once are decoded one by one, in slices', async (t) => {
+  // Each takes as long as in code that has hardly run yet.
+  const { server, served } = slowServer(8);
+  const wires = [server.greeted().wire, server.greeted().wire, server.greeted().wire];
+  const quiet = server.greeted().wire;
+  for (const wire of wires) wire.feed(huffmanCall(1), huffmanCall(3));
+  t.equal(served.length, 0, 'none of them in the turn in which they came');
+  for (const count of [1, 2, 3, 4, 5, 6]) {
+    quiet.feed(ping());
+    t.equal(pongs(quiet.takeFrames()), 1, 'and meanwhile others are answered');
+    await nextTurn();
+    t.equal(served.length, count);
+  }
+  t.notOk(wires.some((wire) => wire.isPaused));
+  const [wire] = wires;
+  wire?.feed(...calls(1, 4), ping());
+  t.equal(pongs(wire?.takeFrames() ?? []), 1, 'what is short is read at once, once none waits');
 });
 
 t.test('of a connection that ends, thousands of streams hear of it in turns', async (t) => {

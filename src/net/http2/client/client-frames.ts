@@ -59,6 +59,10 @@ export class ClientFrames implements FrameSink {
   /** There is one connection to a CA, or two: nobody waits for its turn behind it. */
   readonly isTurnOver = false;
 
+  isForNextTurn(): boolean {
+    return false;
+  }
+
   frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     if (this.isOver) return;
     this.expect(type, flags);

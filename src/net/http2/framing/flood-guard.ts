@@ -118,6 +118,11 @@ export class FloodGuard {
     this.nextLook = LOOK_COST;
   }
 
+  /** It has not waited for the turn that it has: see {@link FIRST_TURN_MS}. */
+  get isFirstTurn(): boolean {
+    return this.turnMs === FIRST_TURN_MS;
+  }
+
   /** It is read no more. */
   endTurn(): void {
     this.busyMs = Math.min(MAX_BUSY_MS, this.busyMs + this.turnClock() - this.turnBeganMs);

@@ -5,6 +5,8 @@ import { DEFAULT_MAX_FRAME_BYTES, Flag, FRAME_HEADER_BYTES, Frame, uint31 } from
 export interface FrameSink {
   /** No further frame is to be read now: {@link FrameReader.readOn} goes on. */
   readonly isTurnOver: boolean;
+  /** Whether a frame that has come whole is more work than there is time for now: then it begins the next turn. */
+  isForNextTurn(type: number, flags: number, length: number): boolean;
   /** A whole frame; its payload is `bytes` from `start` to `end`, valid during the call alone. */
   frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void;
   /** A DATA frame without padding begins: `length` bytes of it come by {@link data}. */
@@ -99,6 +101,10 @@ export class FrameReader {
       }
       const frameEnd = at + FRAME_HEADER_BYTES + length;
       if (frameEnd > end) break;
+      if (this.sink.isForNextTurn(type, flags, length)) {
+        this.#isPaused = true;
+        break;
+      }
       this.sink.frame(type, flags, streamId, bytes, at + FRAME_HEADER_BYTES, frameEnd);
       at = frameEnd;
     }
