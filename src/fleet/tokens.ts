@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IdentityError } from '../errors/index.js';
-import { pathError, readSmallFile, skipByteOrderMark } from '../system/small-files/index.js';
+import { pathError, readSmallFile } from '../system/small-files/index.js';
+import { skipByteOrderMark } from '../text/index.js';
 
 /** Files read at once: enough to be quick, few enough to leave descriptors for the Envoys. */
 const BATCH = 64;

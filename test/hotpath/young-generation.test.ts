@@ -7,8 +7,10 @@ const POOL = new URL('../../src/hotpath/pool.js', import.meta.url).href;
 /** How large V8's young generation is, in megabytes, when much was made and kept; with a thread of the pool or without. */
 function youngMegabytes(t: Test, hasThread: boolean): number {
   const program = `
-    import { getHeapSpaceStatistics } from 'node:v8';
-    import { createPooledHotPath } from ${JSON.stringify(POOL)};
+    import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+    // As an agent does before it loads anything (src/cli/v8-flags.ts); a thread's heap sets it back.
+    if (${hasThread}) setFlagsFromString('--semi-space-growth-factor=1');
+    const { createPooledHotPath } = await import(${JSON.stringify(POOL)});
     const pool = createPooledHotPath({
       threads: { min: 0, max: 1 }, idleTimeoutMs: 60_000, maxQueue: 10, taskTimeoutMs: 60_000,
     });

@@ -1,6 +1,7 @@
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import type { TokenClaims } from '../../pki/service-account/index.js';
 import { SpiffeId, type TrustDomain } from '../../pki/spiffe/index.js';
+import { clipped } from '../../text/index.js';
 
 /** Whom a token stands for, once it has been accepted. */
 export interface TokenPod {
@@ -12,6 +13,9 @@ export interface TokenPod {
 
 /** A UID is a UUID of 36 characters; Kubernetes promises only that it is a text. */
 const MAX_POD_UID_CHARS = 128;
+
+/** A value that is no name of anything is not worth a longer line. */
+const MAX_QUOTED_CHARS = 200;
 
 /**
  * Says which pod the claims name: the identity of its service account, with a key pair for each pod. As the claims are
@@ -54,6 +58,6 @@ function spiffeIdOf(trustDomain: TrustDomain, namespace: string, serviceAccount:
 }
 
 function refused(claim: string, value: unknown, expected: string): IdentityError {
-  const got = (JSON.stringify(value) ?? 'nothing').slice(0, 200);
+  const got = clipped(JSON.stringify(value) ?? 'nothing', MAX_QUOTED_CHARS);
   return new IdentityError('ERR_TOKEN_REFUSED', `token claim ${claim}: got ${got}, expected ${expected}`);
 }

@@ -1,6 +1,7 @@
 import { type ErrorCode, IdentityError } from '../../errors/index.js';
 import type { CallFailure } from '../../net/grpc/index.js';
 import { status } from '../../net/grpc/index.js';
+import { clipped } from '../../text/index.js';
 
 /** What a failed attempt means, and whether the same call is worth another one at once. */
 export interface CaFailure {
@@ -103,7 +104,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
 const CLOCK = /certificate (has expired|is not yet valid)/;
 
 function explain(details: string, nowMs: number): string {
-  const text = details.slice(0, MAX_DETAILS_CHARS);
+  const text = clipped(details, MAX_DETAILS_CHARS);
   const advice = ADVICE.find(([pattern]) => pattern.test(text))?.[1];
   if (advice === undefined) return text;
   const ours = CLOCK.test(text) ? `; ours says ${new Date(nowMs).toISOString()}` : '';

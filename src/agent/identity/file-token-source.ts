@@ -1,6 +1,7 @@
 import { IdentityError } from '../../errors/index.js';
 import { parseServiceAccountToken } from '../../pki/service-account/index.js';
-import { isUtf16, readSmallFile, skipByteOrderMark } from '../../system/small-files/index.js';
+import { readSmallFile } from '../../system/small-files/index.js';
+import { isUtf16, skipByteOrderMark } from '../../text/index.js';
 import type { TokenSource } from './certificate-issuer.js';
 
 /** Header fields that hold a token end at 64 kB in most servers; a Kubernetes token has one or two. */

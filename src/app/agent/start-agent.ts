@@ -74,7 +74,8 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const files = new FileChanges(watch);
   const grounds = refusalGrounds({ files, rootFile: config.caRootFile, caClient });
   const surroundings = { issuance, timers, delivery, bundles: new BundleContents(), grounds, now, random, logger };
-  const catalog = await SecretCatalog.open(config, { timers, now, logger, teardown });
+  const catalog = await SecretCatalog.open(config, { timers, now, logger });
+  teardown.add(() => catalog.close());
   const { trustDomain, tokenProofAgeMs: proofAgeMs } = config;
   const secrets = serveSecrets(served, { trustDomain, proofAgeMs, catalog, surroundings, files, teardown });
 

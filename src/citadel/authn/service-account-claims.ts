@@ -1,6 +1,7 @@
 import { IdentityError } from '../../errors/index.js';
 import { membersOf, numericDateMs } from '../../pki/service-account/index.js';
 import { SpiffeId, type TrustDomain } from '../../pki/spiffe/index.js';
+import { clipped } from '../../text/index.js';
 import type { AuthenticatedWorkload } from './authenticator.js';
 
 /** The claims of a token whose signature has been verified; still, nobody has looked at their types. */
@@ -73,7 +74,10 @@ function refused(claim: string, value: unknown, expected: string): IdentityError
   return new IdentityError('ERR_TOKEN_REFUSED', `token claim ${claim}: got ${quoted(value)}, expected ${expected}`);
 }
 
+/** A value that is no name of anything is not worth a longer line. */
+const MAX_QUOTED_CHARS = 200;
+
 /** A claim's value as a message may show it. */
 export function quoted(value: unknown): string {
-  return (JSON.stringify(value) ?? 'nothing').slice(0, 200);
+  return clipped(JSON.stringify(value) ?? 'nothing', MAX_QUOTED_CHARS);
 }

@@ -1,6 +1,5 @@
 import { errorCodeOf } from '../../errors/index.js';
 import type { HotPath } from '../../hotpath/index.js';
-import type { TlsCertificate } from '../../net/transport/index.js';
 import { SpiffeId, type TrustDomain } from '../../pki/spiffe/index.js';
 import { encodePem } from '../../pki/x509/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
@@ -20,6 +19,14 @@ export interface ServingCertificateOptions {
   /** In [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
+}
+
+/** A certificate and its key, as a TLS listener takes them. */
+export interface TlsCertificate {
+  /** PEM: the server's certificate, then its intermediates. */
+  readonly certPem: Buffer;
+  /** PEM. */
+  readonly keyPem: Buffer;
 }
 
 /** Whatever terminates TLS with our certificate: a `TlsListener`. */
@@ -47,7 +54,6 @@ export async function createServingCertificate(options: ServingCertificateOption
 }
 
 interface OwnCertificate extends TlsCertificate {
-  readonly keyPem: Buffer;
   readonly serial: string;
   /** Epoch milliseconds. */
   readonly rotateAtMs: number;

@@ -10,7 +10,6 @@ export { openUnaryConnection } from './client/unary-connection.js';
 export { openUnixUnaryConnection } from './client/unix-unary-connection.js';
 export { readServingStatus } from './health/health-answer.js';
 export { addHealthMethods } from './health/health-service.js';
-export { peerKey } from './ledger/accounts.js';
 export { addReflectionMethods } from './reflection/reflection-methods.js';
 export { type CallEvents, FRAME_PREFIX_BYTES, type FramedCall, writeFramePrefix } from './server/framed-call.js';
 export { createFramedServer, type FramedServer, type KeepOctets } from './server/framed-server.js';

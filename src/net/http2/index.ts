@@ -25,7 +25,6 @@ export {
   uint24,
   uint31,
   uint32,
-  writeAscii,
   writeFrameHeader,
 } from './framing/frames.js';
 export { type HeaderBlock, HeaderBlocks } from './framing/header-blocks.js';

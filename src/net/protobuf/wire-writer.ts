@@ -1,4 +1,4 @@
-import { writeAscii } from '../http2/index.js';
+import { writeAscii } from '../../text/index.js';
 
 /** Of a number in base 128, least significant group first; of 53 bits at most. (Protocol Buffers, "Encoding") */
 export function varintBytes(value: number): number {

@@ -1,4 +1,4 @@
-import { isUtf16 } from '../../system/small-files/index.js';
+import { isUtf16 } from '../../text/index.js';
 
 /** What was found and what was expected. */
 type Verdict = readonly [got: string, expected: string];

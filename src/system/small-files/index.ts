@@ -7,5 +7,4 @@ export { readJson } from './json-text.js';
 export { makeDirectory } from './make-directory.js';
 export { pathError, systemReason } from './path-error.js';
 export { markOf, readSmallFile, type SmallFile, type SmallFileOptions } from './read-small-file.js';
-export { isUtf16, skipByteOrderMark } from './text-form.js';
 export { whyUnreadable } from './why-unreadable.js';

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { isUtf16, skipByteOrderMark } from './text-form.js';
+import { isUtf16, skipByteOrderMark } from '../../text/index.js';
 
 /**
  * The JSON value of a file's bytes. A byte order mark, as editors and shells of Windows write it, is skipped. (RFC 8259 §8.1)

@@ -2,7 +2,6 @@ import t from 'tap';
 import { SvidIssuance, WorkloadIdentity } from '../../../src/agent/identity/index.js';
 import { SecretCatalog } from '../../../src/agent/secrets/secret-catalog.js';
 import { openSource } from '../../../src/app/agent/workload-secret-source.js';
-import { Teardown } from '../../../src/app/running-app.js';
 import { SpiffeId } from '../../../src/pki/spiffe/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
 import { TimerWheel } from '../../../src/timers/index.js';
@@ -36,11 +35,7 @@ const names = [
 t.test('row 31: policy tells names that can never be from those that are not there yet', async (t) => {
   const clock = new FakeClock();
   const timers = new TimerWheel(clock);
-  const teardown = new Teardown();
-  t.teardown(async () => {
-    await teardown.run();
-    timers.close();
-  });
+  t.teardown(() => timers.close());
   const config = agentConfig({
     ...{ 'ca-address': 'ca:1', namespace: 'foo', 'service-account': 'sleep', 'secret-dir': '/certs' },
     ...{ 'federated-bundle': 'other.example=/nowhere', 'generic-secret': 'oauth=/certs/oauth' },
@@ -54,8 +49,9 @@ t.test('row 31: policy tells names that can never be from those that are not the
     { issuance, timers, now: clock.now, random: () => 0, logger: silentLogger },
     { spiffeId, token: { read: async () => Buffer.from('token') } },
   );
-  teardown.add(() => identity.close());
-  const catalog = await SecretCatalog.open(config, { timers, now: clock.now, logger: silentLogger, teardown });
+  t.teardown(() => identity.close());
+  const catalog = await SecretCatalog.open(config, { timers, now: clock.now, logger: silentLogger });
+  t.teardown(() => catalog.close());
   const view = await openSource(identity, catalog).open(
     { authorization: [], connection: 1 },
     () => new AbortController().signal,

@@ -2,9 +2,13 @@ import { X509Certificate } from 'node:crypto';
 import { connect, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { createServingCertificate, openSigningAuthority } from '../../../src/citadel/authority/index.js';
-import type { CertificateUser, ServingCertificateOptions } from '../../../src/citadel/authority/serving-certificate.js';
+import type {
+  CertificateUser,
+  ServingCertificateOptions,
+  TlsCertificate,
+} from '../../../src/citadel/authority/serving-certificate.js';
 import { IdentityError } from '../../../src/errors/index.js';
-import { listenTls, type TlsCertificate } from '../../../src/net/transport/index.js';
+import { listenTls } from '../../../src/net/transport/index.js';
 import { TrustDomain } from '../../../src/pki/spiffe/index.js';
 import { openssl } from '../../hotpath/pki.js';
 import { authorityDirectory } from '../../support/authority-files.js';

@@ -82,12 +82,12 @@ t.test('a text from the network is short and says nothing to a terminal', async 
       ['grpc-status', '3'],
       ['grpc-message', text],
     ]).details;
-  t.equal(say('a%1B%5B2Jb%0Ac%C2%9Bd%E2%80%AEe'), 'a?[2Jb?c?d?e');
+  t.equal(say('a%1B%5B2Jb%0Ac%C2%9Bd%E2%80%AEe'), 'a [2Jb c d e');
   t.equal(say('100 %'), '100 %', 'as it came, when it is not escaped');
   t.equal(say('n%C3%A4h'), 'näh');
   t.equal(say('x'.repeat(60_000)).length, 1024);
   t.ok(say('%C3%A4'.repeat(10_000)).length <= 1024);
-  t.match(failureOf(200, [['content-type', `text/\u0085${'x'.repeat(60_000)}`]]).details, /of type text\/\?x{900}/);
+  t.match(failureOf(200, [['content-type', `text/\u0085${'x'.repeat(60_000)}`]]).details, /of type text\/ x{900}/);
 });
 
 t.test('what a peer wants of the next try goes with its status', async (t) => {

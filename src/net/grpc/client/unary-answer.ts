@@ -1,3 +1,4 @@
+import { clipped } from '../../../text/index.js';
 import { ErrorCode, fieldValue, type HeaderField, uint32 } from '../../http2/index.js';
 import { FRAME_PREFIX_BYTES } from '../server/framed-call.js';
 import { status } from '../status-code.js';
@@ -165,5 +166,5 @@ function unescaped(message: string): string {
 
 /** Without what a terminal would obey. */
 function shown(text: string): string {
-  return text.slice(0, MAX_TEXT_CHARS).replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '?');
+  return clipped(text, MAX_TEXT_CHARS);
 }

@@ -1,6 +1,7 @@
 import { heavy, idlest } from '../../../fairness/index.js';
 import type { Wire } from '../../http2/index.js';
-import { ConnectionAccount, PeerAccount, peerKey } from './accounts.js';
+import { peerKey } from '../../transport/index.js';
+import { ConnectionAccount, PeerAccount } from './accounts.js';
 import { CallPot, type CountedCall, type PotLimits } from './call-pot.js';
 import { Tries } from './tries.js';
 

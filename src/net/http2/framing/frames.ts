@@ -25,8 +25,6 @@ export const Setting = {
 
 export const FRAME_HEADER_BYTES = 9;
 
-const SHORT_TEXT_CHARS = 64;
-
 /** What either side may send until the other says otherwise. (RFC 9113 §6.5.2, §6.9.2) */
 export const DEFAULT_MAX_FRAME_BYTES = 16_384;
 export const DEFAULT_WINDOW_BYTES = 65_535;
@@ -127,13 +125,6 @@ export function uint32(bytes: Buffer, at: number): number {
   return (
     (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
   );
-}
-
-/** Of a text of ASCII; gives the place behind it. Short ones are written so in a fifth of the time of {@link Buffer.write}. */
-export function writeAscii(target: Buffer, text: string, at: number): number {
-  if (text.length > SHORT_TEXT_CHARS) return at + target.write(text, at, 'latin1');
-  for (let index = 0; index < text.length; index += 1) target[at + index] = text.charCodeAt(index);
-  return at + text.length;
 }
 
 export function writeUint32(target: Buffer, value: number, at: number): void {

@@ -1,4 +1,4 @@
-import { writeAscii } from './frames.js';
+import { writeAscii } from '../../../text/index.js';
 import { type HeaderField, STATIC_TABLE } from './header-table.js';
 
 /**

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isUtf16, skipByteOrderMark } from '../../../src/system/small-files/index.js';
+import { isUtf16, skipByteOrderMark } from '../../src/text/index.js';
 
 t.test('the byte order mark of UTF-8 is skipped, and nothing else', async (t) => {
   t.equal(skipByteOrderMark(Buffer.from('\ufeffabc')).toString(), 'abc');
