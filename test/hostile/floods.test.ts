@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import t from 'tap';
 import { reflectionOf } from '../../src/net/grpc/reflection/reflection-codec.js';
-import { ErrorCode, encodeFrame, Flag, Frame } from '../../src/net/http2/index.js';
+import { encodeFrame, Flag, Frame, Http2ErrorCode } from '../../src/net/http2/index.js';
 import { callHeaders, data, grpcMessage, ping, reset, windowUpdate } from '../support/raw-frames.js';
 import { encodeRequest } from '../support/sds-client.js';
 import { SOCKET_WAYS } from '../support/socket-ways.js';
@@ -69,7 +69,7 @@ for (const via of SOCKET_WAYS) {
           await nextTurn();
           if (at % 50 === 0) slowestMs = Math.max(slowestMs, await victim.rotates());
         }
-        t.equal(await flooder.ended(), ErrorCode.enhanceYourCalm);
+        t.equal(await flooder.ended(), Http2ErrorCode.enhanceYourCalm);
         await pings.wasNeverKeptWaiting(t);
         t.equal(served.count('flood'), 1);
         t.match(served.logger.of('connection broken by its peer'), [
@@ -94,7 +94,7 @@ for (const via of SOCKET_WAYS) {
       const endless = await served.peer();
       endless.send(encodeFrame(Frame.headers, 0, 1, NOTHING));
       for (let count = 0; count < 100; count += 1) endless.send(encodeFrame(Frame.continuation, 0, 1, NOTHING));
-      t.equal(await endless.ended(), ErrorCode.enhanceYourCalm);
+      t.equal(await endless.ended(), Http2ErrorCode.enhanceYourCalm);
       const large = await served.peer();
       large.send(callHeaders(1, STREAM_SECRETS, [['x', 'x'.repeat(70_000)]]));
       const answer = await large.frame(({ type, streamId }) => type === Frame.headers && streamId === 1);

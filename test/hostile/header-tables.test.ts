@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
-import { ErrorCode, encodeHeaders, Frame } from '../../src/net/http2/index.js';
+import { encodeHeaders, Frame, Http2ErrorCode } from '../../src/net/http2/index.js';
 import { MemoryClient } from '../net/http2/asked.js';
 import { codeOf } from '../support/raw-frames.js';
 import { usedMemoryMb } from '../support/used-memory.js';
@@ -39,7 +39,7 @@ for (const { name: who, serve } of FLOODED) {
           flooder.send(encodeHeaders(1 + 2 * count, block, 16_384, true));
           await nextTurn();
         }
-        t.equal(await flooder.ended(), ErrorCode.compressionError, 'with the first of them');
+        t.equal(await flooder.ended(), Http2ErrorCode.compressionError, 'with the first of them');
         const newcomer = await served.peer();
         await newcomer.ping();
         await pings.wasNeverKeptWaiting(t);
@@ -60,6 +60,6 @@ for (const { name, block } of blocks) {
       ({ type }) => type === Frame.goAway || type === Frame.resetStream,
     );
     t.ok(first);
-    t.equal(first === undefined ? undefined : codeOf(first), ErrorCode.compressionError);
+    t.equal(first === undefined ? undefined : codeOf(first), Http2ErrorCode.compressionError);
   });
 }

@@ -4,7 +4,7 @@ import { chmodSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import t, { type Test } from 'tap';
-import { ErrorCode, Frame } from '../../src/net/http2/index.js';
+import { Frame, Http2ErrorCode } from '../../src/net/http2/index.js';
 import { NO_ADDON } from '../hotpath/implementations.js';
 import { callHeaders, data, grpcMessage, opening, ping } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
@@ -66,7 +66,7 @@ t.test('row 67: a process that floods again and again is not let in for a while'
   for (let index = 0; index < 5; index += 1) {
     const peer = await served.peer();
     peer.send(flood);
-    t.equal(await peer.ended(), ErrorCode.enhanceYourCalm);
+    t.equal(await peer.ended(), Http2ErrorCode.enhanceYourCalm);
   }
   const refused = await served.peer();
   await refused.ended();
@@ -231,12 +231,12 @@ for (const via of SOCKET_WAYS) {
       served.pass(59_000);
       await idle.ping();
       served.pass(1000);
-      t.equal(await idle.ended(), ErrorCode.noError);
+      t.equal(await idle.ended(), Http2ErrorCode.noError);
       t.equal(served.count('unused'), 1);
       await busy.ping();
       await proven.ping();
       served.pass(14 * 60_000);
-      t.equal(await proven.ended(), ErrorCode.noError);
+      t.equal(await proven.ended(), Http2ErrorCode.noError);
       await busy.ping();
       t.strictSame(served.logger.of('connection given up'), [], 'as it should be, and no line of the log');
     },

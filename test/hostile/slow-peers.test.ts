@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ErrorCode, encodeFrame, encodeSettings, Frame, PREFACE, Setting } from '../../src/net/http2/index.js';
+import { encodeFrame, encodeSettings, Frame, Http2ErrorCode, PREFACE, Setting } from '../../src/net/http2/index.js';
 import { callHeaders, data, grpcMessage, opening } from '../support/raw-frames.js';
 import { encodeRequest } from '../support/sds-client.js';
 import { SOCKET_WAYS } from '../support/socket-ways.js';
@@ -202,7 +202,7 @@ for (const via of SOCKET_WAYS) {
     const served = await serveHostile(t, { via });
     const peer = await served.peer();
     peer.send(encodeFrame(Frame.pushPromise, 0, 1, Buffer.alloc(4)));
-    t.equal(await peer.ended(), ErrorCode.protocolError);
+    t.equal(await peer.ended(), Http2ErrorCode.protocolError);
     t.equal(served.count('protocol'), 1);
   });
 }

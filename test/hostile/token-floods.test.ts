@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { startAgent } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
-import { ErrorCode, Flag, Frame } from '../../src/net/http2/index.js';
+import { Flag, Frame, Http2ErrorCode } from '../../src/net/http2/index.js';
 import { startCitadel } from '../support/citadel.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { foreignCsr } from '../support/foreign-csr.js';
@@ -184,7 +184,7 @@ for (const { name, isReset } of [
       peer.send(request(1 + 2 * at), ...(isReset ? [reset(1 + 2 * at)] : []));
       if (at % 50 === 49) await Promise.race([peer.ping(), peer.ended()]);
     }
-    t.equal(await peer.ended(), ErrorCode.enhanceYourCalm);
+    t.equal(await peer.ended(), Http2ErrorCode.enhanceYourCalm);
     t.ok(asked() < 3000, `${asked()} tokens were looked at`);
   });
 }
@@ -203,7 +203,7 @@ t.test('forged tokens, each another, end their connection to an agent after abou
     flooder.send(asking(2 * index + 1, token(`pod-${index}`, FORGED)));
     if (index % 50 === 49) await Promise.race([flooder.ping(), flooder.ended()]);
   }
-  t.equal(await flooder.ended(), ErrorCode.enhanceYourCalm);
+  t.equal(await flooder.ended(), Http2ErrorCode.enhanceYourCalm);
   t.ok(asked.length < 2500, `${asked.length} tokens were before the CA`);
 });
 

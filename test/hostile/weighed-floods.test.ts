@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import t from 'tap';
 import { reflectionOf } from '../../src/net/grpc/reflection/reflection-codec.js';
-import { ErrorCode } from '../../src/net/http2/index.js';
+import { Http2ErrorCode } from '../../src/net/http2/index.js';
 import { usedMemoryMb } from '../support/used-memory.js';
 import { FLOODS } from './flood-steps.js';
 import { FLOODED } from './flooded.js';
@@ -32,7 +32,7 @@ for (const { name: who, kind, serve } of servers) {
       const pings = await PingWatch.start(served);
       const codes = await begin();
       await pings.wasNeverKeptWaiting(t);
-      t.same(codes, isWork ? [] : Array(3).fill(ErrorCode.enhanceYourCalm));
+      t.same(codes, isWork ? [] : Array(3).fill(Http2ErrorCode.enhanceYourCalm));
       const lines = served.logger.lines.filter(({ level }) => level !== 'debug');
       // They are the test's own, and those for debug are long.
       served.logger.lines.length = 0;

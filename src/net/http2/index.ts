@@ -6,7 +6,7 @@
 export { ClientConnection, type ClientConnectionOptions } from './client/client-connection.js';
 export type { ClientWire } from './client/client-options.js';
 export type { ClientRequest, ClientStream } from './client/client-stream.js';
-export { ConnectionError, ErrorCode, StreamError } from './framing/errors.js';
+export { ConnectionError, Http2ErrorCode, StreamError } from './framing/errors.js';
 export { Cost } from './framing/flood-guard.js';
 export {
   DEFAULT_MAX_FRAME_BYTES,

@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { ErrorCode, Frame } from '../../../src/net/http2/index.js';
+import { Frame, Http2ErrorCode } from '../../../src/net/http2/index.js';
 import { CREATE_CERTIFICATE } from '../../hostile/flooded.js';
 import { startCitadel } from '../../support/citadel.js';
 import { CitadelCaller } from '../../support/citadel-caller.js';
@@ -39,7 +39,7 @@ t.test('a stranger that asks nothing is told to go after a minute, and its conne
   pass(59_999);
   await idle.ping();
   pass(1);
-  t.equal(await idle.ended(), ErrorCode.noError);
+  t.equal(await idle.ended(), Http2ErrorCode.noError);
   t.strictSame(
     idle.frames.filter(({ type }) => type === Frame.goAway).map(({ payload }) => payload.readUInt32BE(0)),
     [0],
@@ -73,5 +73,5 @@ t.test('1 000 connections that ask nothing are gone after a minute', { timeout: 
   for (let count = 0; count < 1000; count += 1) peers.push(await peer());
   await Promise.all(peers.map((each) => each.ping()));
   pass(60_000);
-  t.ok((await Promise.all(peers.map((each) => each.ended()))).every((code) => code === ErrorCode.noError));
+  t.ok((await Promise.all(peers.map((each) => each.ended()))).every((code) => code === Http2ErrorCode.noError));
 });

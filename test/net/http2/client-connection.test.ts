@@ -1,12 +1,12 @@
 import t from 'tap';
 import {
-  ErrorCode,
   encodeFrame,
   encodeHeaderBlock,
   encodeHeaders,
   encodeSettings,
   Flag,
   Frame,
+  Http2ErrorCode,
   PREFACE,
   Setting,
 } from '../../../src/net/http2/index.js';
@@ -199,7 +199,7 @@ t.test('who waits and gives up never begins, and who gives up later is told to t
   t.same(idsOf(frames), [1, 3]);
   t.same(
     ofType(frames, Frame.resetStream).map((f) => [f.streamId, codeOf(f)]),
-    [[1, ErrorCode.cancel]],
+    [[1, Http2ErrorCode.cancel]],
   );
   // What comes for it nevertheless is read: `x: y` goes into the table, as its entry 62. (RFC 7541 §6.2.1)
   client.feed(head(1, Buffer.from('884001780179', 'hex')), data(1, Buffer.from('late'), true), reset(1));
@@ -218,15 +218,15 @@ t.test('what the peer refuses without a look is sent once more, as if it had not
     return frames.map(({ streamId, payload }) => [streamId, payload.toString()]);
   };
   t.same(await contents(), [[1, 'hel']]);
-  client.feed(reset(1, ErrorCode.refusedStream), windowUpdate(1, 100));
+  client.feed(reset(1, Http2ErrorCode.refusedStream), windowUpdate(1, 100));
   t.same(await contents(), [[3, 'hel']]);
   client.feed(windowUpdate(3, 100));
   t.same(await contents(), [[3, 'lo']]);
   t.same(one?.told, []);
-  client.feed(reset(3, ErrorCode.refusedStream));
+  client.feed(reset(3, Http2ErrorCode.refusedStream));
   t.same(one?.told, ['closed 7'], 'and not for ever');
   const [answered] = client.ask(1);
-  client.feed(head(5), reset(5, ErrorCode.refusedStream));
+  client.feed(head(5), reset(5, Http2ErrorCode.refusedStream));
   t.same(answered?.told, ['head 200', 'closed 7'], 'nor when it was looked at');
 });
 
@@ -240,12 +240,12 @@ t.test('GOAWAY refuses what the peer has not looked at, lets the rest end, and t
   client.feed(answer(1));
   t.same(first?.told, WHOLE);
   t.same(client.ends, ['']);
-  t.same(ofType(await client.takeFrames(), Frame.goAway).map(codeOf), [ErrorCode.noError]);
+  t.same(ofType(await client.takeFrames(), Frame.goAway).map(codeOf), [Http2ErrorCode.noError]);
 });
 
 t.test('GOAWAY ends an idle connection', async (t) => {
   const client = MemoryClient.greeted();
-  client.feed(goAway(0, ErrorCode.enhanceYourCalm));
+  client.feed(goAway(0, Http2ErrorCode.enhanceYourCalm));
   t.same(client.ends, ['']);
 });
 
@@ -292,7 +292,7 @@ t.test('a connection that is closed tells the peer, and is told nothing more', a
   client.connection.close();
   client.connection.close();
   const frames = await client.takeFrames();
-  t.same(ofType(frames, Frame.goAway).map(codeOf), [ErrorCode.noError]);
+  t.same(ofType(frames, Frame.goAway).map(codeOf), [Http2ErrorCode.noError]);
   client.feed(answer(1));
   client.connection.ping(() => {});
   t.same(one?.told, []);

@@ -1,6 +1,5 @@
 import t from 'tap';
 import {
-  ErrorCode,
   encodeFrame,
   encodeHeaderBlock,
   encodeHeaders,
@@ -8,6 +7,7 @@ import {
   Flag,
   Frame,
   type HeaderField,
+  Http2ErrorCode,
   Setting,
 } from '../../../src/net/http2/index.js';
 import { codeOf, data, ping, reset, windowUpdate } from '../../support/raw-frames.js';
@@ -22,50 +22,58 @@ const raw = (type: number, flags: number, streamId: number, payload: Buffer | st
 
 /** Behind the SETTINGS of a server, with the requests 1 and 3 open. */
 const ofConnection: readonly { name: string; bytes: readonly Buffer[]; code: number }[] = [
-  { name: 'PUSH_PROMISE', bytes: [raw(Frame.pushPromise, 4, 1, '\0\0\0\x02')], code: ErrorCode.protocolError },
-  { name: 'ENABLE_PUSH', bytes: [encodeSettings([[Setting.enablePush, 1]])], code: ErrorCode.protocolError },
-  { name: 'a part of a setting', bytes: [raw(Frame.settings, 0, 0, 'abc')], code: ErrorCode.frameSizeError },
-  { name: 'an ACK with settings', bytes: [raw(Frame.settings, 1, 0, 'abcdef')], code: ErrorCode.frameSizeError },
-  { name: 'SETTINGS on a stream', bytes: [raw(Frame.settings, 0, 1)], code: ErrorCode.protocolError },
-  { name: 'a PING of 7 octets', bytes: [raw(Frame.ping, 0, 0, '1234567')], code: ErrorCode.frameSizeError },
-  { name: 'a PING on a stream', bytes: [raw(Frame.ping, 0, 1, '12345678')], code: ErrorCode.protocolError },
-  { name: 'half a GOAWAY', bytes: [raw(Frame.goAway, 0, 0, '1234')], code: ErrorCode.frameSizeError },
-  { name: 'GOAWAY on a stream', bytes: [raw(Frame.goAway, 0, 1, '12345678')], code: ErrorCode.protocolError },
-  { name: 'HEADERS for a stream that never began', bytes: [head([], false, 5)], code: ErrorCode.protocolError },
-  { name: 'HEADERS for a stream of its own', bytes: [head([], false, 2)], code: ErrorCode.protocolError },
-  { name: 'HEADERS without a stream', bytes: [head([], false, 0)], code: ErrorCode.protocolError },
-  { name: 'DATA for a stream that never began', bytes: [data(5, NOTHING)], code: ErrorCode.protocolError },
-  { name: 'RST_STREAM for one that never began', bytes: [reset(5)], code: ErrorCode.protocolError },
-  { name: 'RST_STREAM of 3 octets', bytes: [raw(Frame.resetStream, 0, 1, 'abc')], code: ErrorCode.frameSizeError },
-  { name: 'WINDOW_UPDATE for one that never began', bytes: [windowUpdate(5, 1)], code: ErrorCode.protocolError },
-  { name: 'WINDOW_UPDATE of 0', bytes: [windowUpdate(0, 0)], code: ErrorCode.protocolError },
-  { name: 'a window above 2^31-1', bytes: [windowUpdate(0, 2 ** 31 - 1)], code: ErrorCode.flowControlError },
+  { name: 'PUSH_PROMISE', bytes: [raw(Frame.pushPromise, 4, 1, '\0\0\0\x02')], code: Http2ErrorCode.protocolError },
+  { name: 'ENABLE_PUSH', bytes: [encodeSettings([[Setting.enablePush, 1]])], code: Http2ErrorCode.protocolError },
+  { name: 'a part of a setting', bytes: [raw(Frame.settings, 0, 0, 'abc')], code: Http2ErrorCode.frameSizeError },
+  { name: 'an ACK with settings', bytes: [raw(Frame.settings, 1, 0, 'abcdef')], code: Http2ErrorCode.frameSizeError },
+  { name: 'SETTINGS on a stream', bytes: [raw(Frame.settings, 0, 1)], code: Http2ErrorCode.protocolError },
+  { name: 'a PING of 7 octets', bytes: [raw(Frame.ping, 0, 0, '1234567')], code: Http2ErrorCode.frameSizeError },
+  { name: 'a PING on a stream', bytes: [raw(Frame.ping, 0, 1, '12345678')], code: Http2ErrorCode.protocolError },
+  { name: 'half a GOAWAY', bytes: [raw(Frame.goAway, 0, 0, '1234')], code: Http2ErrorCode.frameSizeError },
+  { name: 'GOAWAY on a stream', bytes: [raw(Frame.goAway, 0, 1, '12345678')], code: Http2ErrorCode.protocolError },
+  { name: 'HEADERS for a stream that never began', bytes: [head([], false, 5)], code: Http2ErrorCode.protocolError },
+  { name: 'HEADERS for a stream of its own', bytes: [head([], false, 2)], code: Http2ErrorCode.protocolError },
+  { name: 'HEADERS without a stream', bytes: [head([], false, 0)], code: Http2ErrorCode.protocolError },
+  { name: 'DATA for a stream that never began', bytes: [data(5, NOTHING)], code: Http2ErrorCode.protocolError },
+  { name: 'RST_STREAM for one that never began', bytes: [reset(5)], code: Http2ErrorCode.protocolError },
+  { name: 'RST_STREAM of 3 octets', bytes: [raw(Frame.resetStream, 0, 1, 'abc')], code: Http2ErrorCode.frameSizeError },
+  { name: 'WINDOW_UPDATE for one that never began', bytes: [windowUpdate(5, 1)], code: Http2ErrorCode.protocolError },
+  { name: 'WINDOW_UPDATE of 0', bytes: [windowUpdate(0, 0)], code: Http2ErrorCode.protocolError },
+  { name: 'a window above 2^31-1', bytes: [windowUpdate(0, 2 ** 31 - 1)], code: Http2ErrorCode.flowControlError },
   {
     name: 'windows of streams above 2^31-1',
     bytes: [windowUpdate(1, 2 ** 30), encodeSettings([[Setting.initialWindowSize, 2 ** 31 - 1]])],
-    code: ErrorCode.flowControlError,
+    code: Http2ErrorCode.flowControlError,
   },
-  { name: 'a frame above 16 384 octets', bytes: [data(1, Buffer.alloc(16_385))], code: ErrorCode.frameSizeError },
-  { name: 'PRIORITY without a stream', bytes: [raw(Frame.priority, 0, 0, '12345')], code: ErrorCode.protocolError },
-  { name: 'CONTINUATION alone', bytes: [raw(Frame.continuation, 4, 1)], code: ErrorCode.protocolError },
-  { name: 'a frame in a header block', bytes: [raw(Frame.headers, 0, 1), ping()], code: ErrorCode.protocolError },
+  { name: 'a frame above 16 384 octets', bytes: [data(1, Buffer.alloc(16_385))], code: Http2ErrorCode.frameSizeError },
+  {
+    name: 'PRIORITY without a stream',
+    bytes: [raw(Frame.priority, 0, 0, '12345')],
+    code: Http2ErrorCode.protocolError,
+  },
+  { name: 'CONTINUATION alone', bytes: [raw(Frame.continuation, 4, 1)], code: Http2ErrorCode.protocolError },
+  { name: 'a frame in a header block', bytes: [raw(Frame.headers, 0, 1), ping()], code: Http2ErrorCode.protocolError },
   {
     name: 'DATA in a header block',
     bytes: [raw(Frame.headers, 0, 1), data(1, NOTHING)],
-    code: ErrorCode.protocolError,
+    code: Http2ErrorCode.protocolError,
   },
   {
     name: 'a header block without end',
     bytes: [raw(Frame.headers, 0, 1), ...Array.from({ length: 40 }, () => raw(Frame.continuation, 0, 1, 'a'))],
-    code: ErrorCode.enhanceYourCalm,
+    code: Http2ErrorCode.enhanceYourCalm,
   },
-  { name: 'fields that do not parse', bytes: [raw(Frame.headers, 4, 1, '\xff')], code: ErrorCode.compressionError },
+  {
+    name: 'fields that do not parse',
+    bytes: [raw(Frame.headers, 4, 1, '\xff')],
+    code: Http2ErrorCode.compressionError,
+  },
   {
     name: 'an index of no table',
     bytes: [raw(Frame.headers, 4, 1, Buffer.of(0xff, 0))],
-    code: ErrorCode.compressionError,
+    code: Http2ErrorCode.compressionError,
   },
-  { name: 'more padding than frame', bytes: [OK, raw(Frame.data, 8, 1, '\x05a')], code: ErrorCode.protocolError },
+  { name: 'more padding than frame', bytes: [OK, raw(Frame.data, 8, 1, '\x05a')], code: Http2ErrorCode.protocolError },
 ];
 for (const { name, bytes, code } of ofConnection) {
   t.test(`${name} ends the connection`, async (t) => {
@@ -103,9 +111,9 @@ t.test('a server that begins with anything but SETTINGS is none', async (t) => {
 });
 
 const ofStream: readonly { name: string; bytes: readonly Buffer[]; code: number }[] = [
-  { name: 'no :status', bytes: [head([['x', 'y']])], code: ErrorCode.protocolError },
-  { name: 'no field at all', bytes: [head([])], code: ErrorCode.protocolError },
-  { name: 'a :status of two digits', bytes: [head([[':status', '20']])], code: ErrorCode.protocolError },
+  { name: 'no :status', bytes: [head([['x', 'y']])], code: Http2ErrorCode.protocolError },
+  { name: 'no field at all', bytes: [head([])], code: Http2ErrorCode.protocolError },
+  { name: 'a :status of two digits', bytes: [head([[':status', '20']])], code: Http2ErrorCode.protocolError },
   {
     name: 'a second :status',
     bytes: [
@@ -114,7 +122,7 @@ const ofStream: readonly { name: string; bytes: readonly Buffer[]; code: number 
         [':status', '200'],
       ]),
     ],
-    code: ErrorCode.protocolError,
+    code: Http2ErrorCode.protocolError,
   },
   {
     name: 'a name in capitals',
@@ -124,7 +132,7 @@ const ofStream: readonly { name: string; bytes: readonly Buffer[]; code: number 
         ['Bad', ''],
       ]),
     ],
-    code: ErrorCode.protocolError,
+    code: Http2ErrorCode.protocolError,
   },
   {
     name: 'a break in a value',
@@ -134,7 +142,7 @@ const ofStream: readonly { name: string; bytes: readonly Buffer[]; code: number 
         ['x', 'a\r\nb'],
       ]),
     ],
-    code: ErrorCode.protocolError,
+    code: Http2ErrorCode.protocolError,
   },
   {
     name: 'a length that is none',
@@ -144,7 +152,7 @@ const ofStream: readonly { name: string; bytes: readonly Buffer[]; code: number 
         ['content-length', 'x'],
       ]),
     ],
-    code: ErrorCode.protocolError,
+    code: Http2ErrorCode.protocolError,
   },
   {
     name: 'two lengths',
@@ -155,7 +163,7 @@ const ofStream: readonly { name: string; bytes: readonly Buffer[]; code: number 
         ['content-length', '2'],
       ]),
     ],
-    code: ErrorCode.protocolError,
+    code: Http2ErrorCode.protocolError,
   },
   ...(['connection', 'transfer-encoding', 'te'] as const).map((name) => ({
     name: `the field ${name}`,
@@ -165,14 +173,14 @@ const ofStream: readonly { name: string; bytes: readonly Buffer[]; code: number 
         [name, 'gzip'],
       ]),
     ],
-    code: ErrorCode.protocolError,
+    code: Http2ErrorCode.protocolError,
   })),
   {
     name: 'trailers with a field of HTTP/1',
     bytes: [OK, head([['connection', 'x']], true)],
-    code: ErrorCode.protocolError,
+    code: Http2ErrorCode.protocolError,
   },
-  { name: 'PRIORITY of four octets', bytes: [raw(Frame.priority, 0, 1, '1234')], code: ErrorCode.frameSizeError },
+  { name: 'PRIORITY of four octets', bytes: [raw(Frame.priority, 0, 1, '1234')], code: Http2ErrorCode.frameSizeError },
   {
     name: 'more content than its length',
     bytes: [
@@ -182,7 +190,7 @@ const ofStream: readonly { name: string; bytes: readonly Buffer[]; code: number 
       ]),
       data(1, Buffer.from('ab')),
     ],
-    code: ErrorCode.protocolError,
+    code: Http2ErrorCode.protocolError,
   },
   {
     name: 'less content than its length',
@@ -193,18 +201,22 @@ const ofStream: readonly { name: string; bytes: readonly Buffer[]; code: number 
       ]),
       data(1, Buffer.from('ab'), true),
     ],
-    code: ErrorCode.protocolError,
+    code: Http2ErrorCode.protocolError,
   },
   {
     name: 'an end behind an interim response',
     bytes: [head([[':status', '103']], true)],
-    code: ErrorCode.protocolError,
+    code: Http2ErrorCode.protocolError,
   },
-  { name: 'content before its head', bytes: [data(1, NOTHING)], code: ErrorCode.protocolError },
-  { name: 'trailers without an end', bytes: [OK, head([['x', 'y']])], code: ErrorCode.protocolError },
-  { name: 'trailers with a :status', bytes: [OK, head([[':status', '200']], true)], code: ErrorCode.protocolError },
-  { name: 'WINDOW_UPDATE of 0', bytes: [windowUpdate(1, 0)], code: ErrorCode.protocolError },
-  { name: 'a window above 2^31-1', bytes: [windowUpdate(1, 2 ** 31 - 1)], code: ErrorCode.flowControlError },
+  { name: 'content before its head', bytes: [data(1, NOTHING)], code: Http2ErrorCode.protocolError },
+  { name: 'trailers without an end', bytes: [OK, head([['x', 'y']])], code: Http2ErrorCode.protocolError },
+  {
+    name: 'trailers with a :status',
+    bytes: [OK, head([[':status', '200']], true)],
+    code: Http2ErrorCode.protocolError,
+  },
+  { name: 'WINDOW_UPDATE of 0', bytes: [windowUpdate(1, 0)], code: Http2ErrorCode.protocolError },
+  { name: 'a window above 2^31-1', bytes: [windowUpdate(1, 2 ** 31 - 1)], code: Http2ErrorCode.flowControlError },
 ];
 for (const { name, bytes, code } of ofStream) {
   t.test(`an answer with ${name} fails, and no other`, async (t) => {
@@ -243,7 +255,7 @@ t.test(
       encodeHeaderBlock(Array.from({ length: 80 }, () => ['z', 'z'.repeat(1000)] as const)),
     ]);
     client.feed(encodeHeaders(1, block, 16_384), encodeHeaders(3, Buffer.from('88be', 'hex'), 16_384, true));
-    t.same(bad?.told, [`closed ${ErrorCode.enhanceYourCalm}`]);
+    t.same(bad?.told, [`closed ${Http2ErrorCode.enhanceYourCalm}`]);
     t.same(good?.told, ['head 200 x=y', 'closed 0']);
   },
 );
@@ -271,7 +283,7 @@ for (const { name, step } of floods) {
     for (let count = 0; client.ends.length === 0 && count <= 20_000; count += 1) client.feed(step);
     t.same(client.ends, ['got a flood of frames or messages']);
     const frames = await client.takeFrames();
-    t.same(frames.filter(({ type }) => type === Frame.goAway).map(codeOf), [ErrorCode.enhanceYourCalm]);
+    t.same(frames.filter(({ type }) => type === Frame.goAway).map(codeOf), [Http2ErrorCode.enhanceYourCalm]);
   });
 }
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ErrorCode, encodeFrame, Flag, Frame } from '../../../src/net/http2/index.js';
+import { encodeFrame, Flag, Frame, Http2ErrorCode } from '../../../src/net/http2/index.js';
 import { callHeaders, codeOf, data, ping, type RawFrame, reset, windowUpdate } from '../../support/raw-frames.js';
 import { MemoryServer, OK_HEAD, TRAILERS } from './served.js';
 
@@ -35,8 +35,8 @@ for (const { name, step } of floods) {
     let count = 0;
     for (; !wire.isEnded && count <= 20_000; count += 1) wire.feed(...step(count));
     t.ok(wire.isEnded, 'ended');
-    t.same(goAwayOf(wire.takeFrames()), [ErrorCode.enhanceYourCalm]);
-    t.match(server.ends, [{ code: ErrorCode.enhanceYourCalm }]);
+    t.same(goAwayOf(wire.takeFrames()), [Http2ErrorCode.enhanceYourCalm]);
+    t.match(server.ends, [{ code: Http2ErrorCode.enhanceYourCalm }]);
     t.same(server.bugs, []);
   });
 }
@@ -78,7 +78,7 @@ t.test('row 65: a header block that does not end is cut off after 32 frames or 1
     let count = 0;
     for (; !wire.isEnded && count <= most; count += 1) wire.feed(encodeFrame(Frame.continuation, 0, 1, fragment));
     t.ok(count <= most, `${name}: ${count}`);
-    t.same(goAwayOf(wire.takeFrames()), [ErrorCode.enhanceYourCalm], name);
+    t.same(goAwayOf(wire.takeFrames()), [Http2ErrorCode.enhanceYourCalm], name);
   }
 });
 

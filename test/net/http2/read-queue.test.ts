@@ -1,5 +1,13 @@
 import t from 'tap';
-import { ErrorCode, encodeHeaders, Flag, Frame, type QueuedReader, ReadQueue } from '../../../src/net/http2/index.js';
+import {
+  encodeHeaders,
+  Flag,
+  Frame,
+  Http2ErrorCode,
+  type QueuedReader,
+  ReadQueue,
+} from '../../../src/net/http2/index.js';
+
 import { callHeaders, codeOf, data, ping } from '../../support/raw-frames.js';
 import { MemoryServer, OK_HEAD } from './served.js';
 
@@ -58,7 +66,7 @@ t.test('a connection that ends while it has more to read reads no more', async (
     wire.feed(...costly(100));
     const read = server.requests.length;
     if (how === 'it hangs up') wire.hangUp();
-    else connection.fail(ErrorCode.enhanceYourCalm, 'of something else');
+    else connection.fail(Http2ErrorCode.enhanceYourCalm, 'of something else');
     t.equal(wire.isPaused, how === 'it hangs up', 'what is still to come is thrown away, and so read');
     await nextTurn();
     await nextTurn();
@@ -75,7 +83,7 @@ t.test('a fault in what is read later ends the connection as one in what is read
   while (!wire.isEnded) await nextTurn();
   t.equal(server.requests.length, 100);
   const goAway = wire.takeFrames().filter(({ type }) => type === Frame.goAway);
-  t.same(goAway.map(codeOf), [ErrorCode.protocolError]);
+  t.same(goAway.map(codeOf), [Http2ErrorCode.protocolError]);
   t.notOk(wire.isPaused);
 });
 

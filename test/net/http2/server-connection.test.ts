@@ -1,12 +1,12 @@
 import t from 'tap';
 import {
-  ErrorCode,
   encodeFrame,
   encodeHeaderBlock,
   encodeHeaders,
   encodeSettings,
   Flag,
   Frame,
+  Http2ErrorCode,
   Setting,
 } from '../../../src/net/http2/index.js';
 import {
@@ -52,7 +52,7 @@ t.test('a head that is refused leaves the table of fields as its peer has it', a
   // `x: y` into the dynamic table, of a request that depends on itself. (RFC 7541 §6.2.1)
   const keeps = Buffer.concat([Buffer.of(0, 0, 0, 1, 16), Buffer.from('838684410161400178017a', 'hex')]);
   wire.feed(encodeFrame(Frame.headers, Flag.endHeaders | Flag.priority, 1, keeps));
-  t.same(ofType(wire.takeFrames(), Frame.resetStream).map(codeOf), [ErrorCode.protocolError]);
+  t.same(ofType(wire.takeFrames(), Frame.resetStream).map(codeOf), [Http2ErrorCode.protocolError]);
   // Its entry 62 is that one; 63 is the authority of the same head.
   wire.feed(encodeHeaders(3, Buffer.from('838684bfbe', 'hex').subarray(0, 3), 16_384));
   wire.feed(encodeHeaders(5, Buffer.from('838684be', 'hex'), 16_384));
@@ -93,7 +93,7 @@ for (const [name, value] of [
     const server = new MemoryServer();
     const { wire } = server.greeted();
     wire.feed(callHeaders(1, '/a', [['x', value]]), callHeaders(3, '/a'));
-    t.same(ofType(wire.takeFrames(), Frame.resetStream).map(codeOf), [ErrorCode.protocolError]);
+    t.same(ofType(wire.takeFrames(), Frame.resetStream).map(codeOf), [Http2ErrorCode.protocolError]);
     t.equal(server.requests.length, 1);
   });
 }
@@ -106,7 +106,7 @@ t.test('padding counts for windows, and not for content-length', async (t) => {
   t.same(wire.takeFrames(), []);
   t.match(server.last(), { content: 'hello', endedCount: 1 });
   wire.feed(encodeFrame(Frame.data, Flag.padded, 1, Buffer.from('\x08hello')));
-  t.match(server.ends, [{ code: ErrorCode.protocolError }]);
+  t.match(server.ends, [{ code: Http2ErrorCode.protocolError }]);
 });
 
 const lengths = [
@@ -124,7 +124,7 @@ for (const { name, declared, content } of lengths) {
     );
     t.same(
       ofType(wire.takeFrames(), Frame.resetStream).map((f) => [f.streamId, codeOf(f)]),
-      [[3, ErrorCode.protocolError]],
+      [[3, Http2ErrorCode.protocolError]],
     );
     t.same(
       server.requests.map(({ closedCount }) => closedCount),
@@ -237,7 +237,7 @@ t.test('a request of HTTP/1 is handed on whole, however it comes', async (t) => 
     wire.feed(Buffer.from(request.slice(before)));
     t.equal(handedOn, 1);
     t.equal(wire.detached?.toString(), request);
-    t.same(server.ends, [{ code: ErrorCode.noError, reason: '' }]);
+    t.same(server.ends, [{ code: Http2ErrorCode.noError, reason: '' }]);
   }
 });
 
@@ -253,11 +253,11 @@ t.test('GOAWAY lets open streams end, refuses further ones, and then ends the co
     frames.map(({ type }) => type),
     [Frame.goAway, Frame.resetStream],
   );
-  t.same(frames.map(codeOf), [ErrorCode.noError, ErrorCode.refusedStream]);
+  t.same(frames.map(codeOf), [Http2ErrorCode.noError, Http2ErrorCode.refusedStream]);
   t.notOk(wire.isEnded);
   server.last().stream.respond(OK_HEAD);
   t.ok(wire.isEnded);
-  t.same(server.ends, [{ code: ErrorCode.noError, reason: '' }]);
+  t.same(server.ends, [{ code: Http2ErrorCode.noError, reason: '' }]);
 });
 
 t.test('what a server throws ends one connection, with its streams told once', async (t) => {
@@ -275,7 +275,7 @@ t.test('what a server throws ends one connection, with its streams told once', a
   };
   wire.feed(data(1, Buffer.from('x')));
   t.match(server.bugs, [{ message: 'bug' }]);
-  t.same(ofType(wire.takeFrames(), Frame.goAway).map(codeOf), [ErrorCode.internalError]);
+  t.same(ofType(wire.takeFrames(), Frame.goAway).map(codeOf), [Http2ErrorCode.internalError]);
   t.equal(request.closedCount, 1);
   wire.feed(data(1, Buffer.from('x')));
   wire.hangUp();
@@ -288,7 +288,7 @@ t.test('a stream above the announced number is refused, until another has ended'
   wire.feed(callHeaders(1, '/a'), callHeaders(3, '/a'), callHeaders(5, '/a'));
   t.same(
     ofType(wire.takeFrames(), Frame.resetStream).map((f) => [f.streamId, codeOf(f)]),
-    [[5, ErrorCode.refusedStream]],
+    [[5, Http2ErrorCode.refusedStream]],
   );
   wire.feed(reset(1), callHeaders(7, '/a'));
   t.same(wire.takeFrames(), []);
@@ -305,7 +305,7 @@ for (const { name, bytes } of idle) {
     const server = new MemoryServer();
     const { wire } = server.greeted();
     wire.feed(callHeaders(1, '/a'), callHeaders(3, '/a'), bytes);
-    t.same(ofType(wire.takeFrames(), Frame.goAway).map(codeOf), [ErrorCode.protocolError]);
+    t.same(ofType(wire.takeFrames(), Frame.goAway).map(codeOf), [Http2ErrorCode.protocolError]);
   });
 }
 
@@ -328,7 +328,7 @@ for (const { name, bytes } of malformed) {
     wire.feed(bytes, callHeaders(3, '/a'));
     t.same(
       ofType(wire.takeFrames(), Frame.resetStream).map((f) => [f.streamId, codeOf(f)]),
-      [[1, ErrorCode.protocolError]],
+      [[1, Http2ErrorCode.protocolError]],
     );
     t.same(
       server.requests.map(({ stream }) => stream.id),

@@ -1,5 +1,5 @@
 import { clipped } from '../../../text/index.js';
-import { ErrorCode, fieldValue, type HeaderField, uint32 } from '../../http2/index.js';
+import { fieldValue, type HeaderField, Http2ErrorCode, uint32 } from '../../http2/index.js';
 import { FRAME_PREFIX_BYTES } from '../server/framed-call.js';
 import { status } from '../status-code.js';
 import { CallFailure } from './call-failure.js';
@@ -96,7 +96,7 @@ export class UnaryAnswer {
     const http = this.httpStatus ?? HTTP_OK;
     if (http !== HTTP_OK) return this.httpFailure(`got HTTP status ${http}, expected gRPC`);
     const details = `the stream ended without a status, with HTTP/2 error ${resetCode}`;
-    const fault = resetCode === ErrorCode.noError ? 'answer-unusable' : undefined;
+    const fault = resetCode === Http2ErrorCode.noError ? 'answer-unusable' : undefined;
     return new CallFailure(STATUS_OF_RESET[resetCode] ?? status.INTERNAL, details, { fault });
   }
 
@@ -145,10 +145,10 @@ const SPEAKING_HTTP: ReadonlySet<status> = new Set([
 
 /** All others are INTERNAL. (gRPC over HTTP/2, "Errors") */
 const STATUS_OF_RESET: Readonly<Record<number, status>> = {
-  [ErrorCode.refusedStream]: status.UNAVAILABLE,
-  [ErrorCode.cancel]: status.CANCELLED,
-  [ErrorCode.enhanceYourCalm]: status.RESOURCE_EXHAUSTED,
-  [ErrorCode.inadequateSecurity]: status.PERMISSION_DENIED,
+  [Http2ErrorCode.refusedStream]: status.UNAVAILABLE,
+  [Http2ErrorCode.cancel]: status.CANCELLED,
+  [Http2ErrorCode.enhanceYourCalm]: status.RESOURCE_EXHAUSTED,
+  [Http2ErrorCode.inadequateSecurity]: status.PERMISSION_DENIED,
 };
 
 /** As much of a text from the network explains any failure; it may be 64 kB. */

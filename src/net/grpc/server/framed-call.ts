@@ -1,7 +1,7 @@
 import { monotonicMs } from '../../../timers/index.js';
 import {
-  ErrorCode,
   encodeHeaderBlock,
+  Http2ErrorCode,
   type RequestHead,
   type ServerStream,
   type StreamEvents,
@@ -261,14 +261,14 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring, CountedCal
 
   /** The peer owes a message, its end, or the room for our last one, and has had its time for it. */
   expireWait(): void {
-    if (this.isOver) this.stream.reset(ErrorCode.cancel);
+    if (this.isOver) this.stream.reset(Http2ErrorCode.cancel);
     else this.refuse({ code: status.DEADLINE_EXCEEDED, details: 'message: waited for it, or for its end' });
   }
 
   giveWay(): void {
     this.refuse({ code: status.RESOURCE_EXHAUSTED, details: 'too many calls: this one has been idle for longest' });
     // Behind content that its peer does not read the end would wait, and the place with it.
-    this.stream.reset(ErrorCode.enhanceYourCalm);
+    this.stream.reset(Http2ErrorCode.enhanceYourCalm);
   }
 
   /** Ends the call when the caller's own deadline has passed, for the caller may be unable to tell. */
@@ -377,7 +377,7 @@ export class Http2Call implements FramedCall, StreamEvents, Expiring, CountedCal
   private keepUnread(): void {
     this.unreadBytes = this.stream.queuedBytes;
     if (this.unreadBytes > 0 && !this.book.change(this.account, this.unreadBytes)) {
-      this.stream.reset(ErrorCode.enhanceYourCalm);
+      this.stream.reset(Http2ErrorCode.enhanceYourCalm);
     }
   }
 

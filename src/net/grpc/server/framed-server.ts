@@ -3,7 +3,7 @@ import { Field, type Logger, Metric, MetricRegistry } from '../../../telemetry/i
 import { type Every, everyUnreferenced, monotonicMs } from '../../../timers/index.js';
 import {
   type ConnectionEnd,
-  ErrorCode,
+  Http2ErrorCode,
   ReadQueue,
   type RequestHead,
   ServerConnection,
@@ -269,8 +269,8 @@ class Http2FramedServer implements FramedServer {
     this.ledger.close(this.ledger.account(number));
     this.watch.forget(connection);
     this.limits.left(wire.peer);
-    if (code !== ErrorCode.noError) this.record.broken(code, { reason, connection: number, peer: wire.peer });
-    if (code === ErrorCode.enhanceYourCalm) this.limits.misbehaved(wire.peer);
+    if (code !== Http2ErrorCode.noError) this.record.broken(code, { reason, connection: number, peer: wire.peer });
+    if (code === Http2ErrorCode.enhanceYourCalm) this.limits.misbehaved(wire.peer);
     if (this.connections.size > 0) return;
     this.stopChecks?.();
     this.stopChecks = undefined;
@@ -314,7 +314,7 @@ class Http2FramedServer implements FramedServer {
     const keep: KeepOctets = (octets) => this.ledger.change(account, octets);
     serve(socket, keep, () => {
       const whose = { connection: account.number, peer: wire.peer };
-      this.record.broken(ErrorCode.enhanceYourCalm, {
+      this.record.broken(Http2ErrorCode.enhanceYourCalm, {
         reason: 'HTTP/1.1 requests that do not wait for an answer',
         ...whose,
       });

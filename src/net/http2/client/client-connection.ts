@@ -1,4 +1,4 @@
-import { ConnectionError, ErrorCode } from '../framing/errors.js';
+import { ConnectionError, Http2ErrorCode } from '../framing/errors.js';
 import { FloodGuard } from '../framing/flood-guard.js';
 import { encodeFrame, encodeGoAway, Frame } from '../framing/frames.js';
 import { ClientFrames } from './client-frames.js';
@@ -39,7 +39,7 @@ export class ClientConnection {
     this.options = options;
     const guard = new FloodGuard(options.now);
     const sender = new ClientSender(options.wire);
-    const streams = new ClientStreams(sender, guard, () => this.end(ErrorCode.noError, ''));
+    const streams = new ClientStreams(sender, guard, () => this.end(Http2ErrorCode.noError, ''));
     this.sender = sender;
     this.streams = streams;
     this.frames = new ClientFrames({ streams, sender, guard, onPong: () => this.takePong() });
@@ -83,16 +83,16 @@ export class ClientConnection {
     } catch (error) {
       if (error instanceof ConnectionError) this.end(error.code, error.message);
       // The rest of the process must not suffer for it.
-      else this.end(ErrorCode.internalError, 'internal error', String(error));
+      else this.end(Http2ErrorCode.internalError, 'internal error', String(error));
     }
     if (this.sender.isUnread()) {
-      this.end(ErrorCode.enhanceYourCalm, 'got what is to be answered, and reads no answer');
+      this.end(Http2ErrorCode.enhanceYourCalm, 'got what is to be answered, and reads no answer');
     }
   }
 
   /** Takes our leave: the peer is told, the requests are not. Safe to call twice. */
   close(): void {
-    this.over(ErrorCode.noError, '');
+    this.over(Http2ErrorCode.noError, '');
   }
 
   private takePong(): void {

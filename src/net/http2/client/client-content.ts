@@ -1,4 +1,4 @@
-import { ConnectionError, ErrorCode, StreamError } from '../framing/errors.js';
+import { ConnectionError, Http2ErrorCode, StreamError } from '../framing/errors.js';
 import { Cost, type FloodGuard, SMALL_DATA_BYTES } from '../framing/flood-guard.js';
 import { contentBytesOf } from '../framing/frame-checks.js';
 import { Flag, Frame } from '../framing/frames.js';
@@ -32,7 +32,7 @@ export class ClientContent {
     this.stream = undefined;
     this.flags = flags;
     if (!this.streams.hasBegun(streamId)) {
-      throw new ConnectionError(ErrorCode.protocolError, 'got DATA for a stream that never began');
+      throw new ConnectionError(Http2ErrorCode.protocolError, 'got DATA for a stream that never began');
     }
     if (contentBytes < SMALL_DATA_BYTES && (flags & Flag.endStream) === 0) {
       this.guard.charge(contentBytes === 0 ? Cost.event : Cost.part);
@@ -87,7 +87,7 @@ export class ClientContent {
 
 /** @throws StreamError. */
 function takeFromStream(stream: ClientStream, frameBytes: number, contentBytes: number): void {
-  const broken = (message: string): StreamError => new StreamError(stream.id, ErrorCode.protocolError, message);
+  const broken = (message: string): StreamError => new StreamError(stream.id, Http2ErrorCode.protocolError, message);
   if (!stream.hasHead) throw broken('got DATA before the head of a response');
   stream.receivedBytes += frameBytes;
   if (stream.contentLeft < 0) return;

@@ -1,4 +1,4 @@
-import { ConnectionError, ErrorCode, StreamError } from '../framing/errors.js';
+import { ConnectionError, Http2ErrorCode, StreamError } from '../framing/errors.js';
 import { costOfBlock, costOfSettings, type FloodGuard } from '../framing/flood-guard.js';
 import { expectBytes, expectConnection, readIncrement } from '../framing/frame-checks.js';
 import { FrameReader, type FrameSink } from '../framing/frame-reader.js';
@@ -105,10 +105,10 @@ export class ClientFrames implements FrameSink {
   /** What may come now: SETTINGS first, and nothing within a header block. (RFC 9113 §3.4, §6.10) */
   private expect(type: number, flags: number): void {
     if (!this.hasSettings && (type !== Frame.settings || (flags & Flag.ack) !== 0)) {
-      throw new ConnectionError(ErrorCode.protocolError, 'got another frame first, expected SETTINGS');
+      throw new ConnectionError(Http2ErrorCode.protocolError, 'got another frame first, expected SETTINGS');
     }
     if (this.blocks.isOpen && type !== Frame.continuation) {
-      throw new ConnectionError(ErrorCode.protocolError, 'got another frame within a header block');
+      throw new ConnectionError(Http2ErrorCode.protocolError, 'got another frame within a header block');
     }
   }
 
@@ -124,9 +124,9 @@ export class ClientFrames implements FrameSink {
       case Frame.priority:
         // It says nothing to a client, but has a form. (RFC 9113 §6.3)
         this.guard.charge();
-        if (streamId === 0) throw new ConnectionError(ErrorCode.protocolError, 'got PRIORITY without a stream');
+        if (streamId === 0) throw new ConnectionError(Http2ErrorCode.protocolError, 'got PRIORITY without a stream');
         if (end - start !== 5)
-          throw new StreamError(streamId, ErrorCode.frameSizeError, 'got PRIORITY of another size');
+          throw new StreamError(streamId, Http2ErrorCode.frameSizeError, 'got PRIORITY of another size');
         break;
       case Frame.resetStream:
         this.expectBegun(streamId);
@@ -138,13 +138,13 @@ export class ClientFrames implements FrameSink {
         this.takeSettings(flags, streamId, bytes, start, end);
         break;
       case Frame.pushPromise:
-        throw new ConnectionError(ErrorCode.protocolError, 'got PUSH_PROMISE, which was forbidden');
+        throw new ConnectionError(Http2ErrorCode.protocolError, 'got PUSH_PROMISE, which was forbidden');
       case Frame.ping:
         this.takePing(flags, streamId, bytes.subarray(start, end));
         break;
       case Frame.goAway:
         expectConnection(streamId);
-        if (end - start < 8) throw new ConnectionError(ErrorCode.frameSizeError, 'got a part of GOAWAY');
+        if (end - start < 8) throw new ConnectionError(Http2ErrorCode.frameSizeError, 'got a part of GOAWAY');
         this.guard.charge();
         this.streams.goAway(uint31(bytes, start));
         break;
@@ -177,7 +177,7 @@ export class ClientFrames implements FrameSink {
       return this.decoder.decode(block, MAX_RESPONSE_LIST_BYTES);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      throw new ConnectionError(ErrorCode.compressionError, error.message);
+      throw new ConnectionError(Http2ErrorCode.compressionError, error.message);
     }
   }
 
@@ -185,12 +185,12 @@ export class ClientFrames implements FrameSink {
     expectConnection(streamId);
     if (flags & Flag.ack) {
       this.guard.charge();
-      if (end > start) throw new ConnectionError(ErrorCode.frameSizeError, 'got an ACK of SETTINGS with settings');
+      if (end > start) throw new ConnectionError(Http2ErrorCode.frameSizeError, 'got an ACK of SETTINGS with settings');
       return;
     }
     const { entries, initialWindowBytes, maxConcurrentStreams, enablesPush } = readPeerSettings(bytes, start, end);
     // A server may only say that it does not. (RFC 9113 §6.5.2)
-    if (enablesPush) throw new ConnectionError(ErrorCode.protocolError, 'got ENABLE_PUSH 1 from a server');
+    if (enablesPush) throw new ConnectionError(Http2ErrorCode.protocolError, 'got ENABLE_PUSH 1 from a server');
     this.sender.frames(SETTINGS_ACK);
     const lookedAt = initialWindowBytes === undefined ? 0 : this.sender.resize(initialWindowBytes, this.streams.all());
     this.guard.charge(costOfSettings(entries, lookedAt));
@@ -218,6 +218,6 @@ export class ClientFrames implements FrameSink {
 
   private expectBegun(streamId: number): void {
     if (this.streams.hasBegun(streamId)) return;
-    throw new ConnectionError(ErrorCode.protocolError, 'got a frame for a stream that never began');
+    throw new ConnectionError(Http2ErrorCode.protocolError, 'got a frame for a stream that never began');
   }
 }

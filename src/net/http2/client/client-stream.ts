@@ -13,7 +13,7 @@ export interface ClientRequest {
   trailers(fields: readonly HeaderField[]): void;
   /**
    * The stream is no more. Called once, and not when the connection has ended, or the request was cancelled. `code` is of
-   * `ErrorCode`: `noError` when the response has ended, `refusedStream` when the peer has not looked at the request.
+   * `Http2ErrorCode`: `noError` when the response has ended, `refusedStream` when the peer has not looked at the request.
    */
   closed(code: number): void;
 }

@@ -1,4 +1,4 @@
-import { ErrorCode, StreamError } from '../framing/errors.js';
+import { Http2ErrorCode, StreamError } from '../framing/errors.js';
 import type { FloodGuard } from '../framing/flood-guard.js';
 import { Frame } from '../framing/frames.js';
 import type { HeaderBlock } from '../framing/header-blocks.js';
@@ -68,23 +68,24 @@ export class ClientStreams {
   /** Gives a request up, and tells the peer. Safe to call when the stream is no more. */
   cancel(stream: ClientStream): void {
     if (this.waiting.delete(stream) || !this.isOpen(stream)) return;
-    this.sender.numberFrame(Frame.resetStream, stream.id, ErrorCode.cancel);
+    this.sender.numberFrame(Frame.resetStream, stream.id, Http2ErrorCode.cancel);
     this.remove(stream);
   }
 
   /** Takes a head, trailers, or what comes before the head. @throws StreamError; ConnectionError of a flood. */
   takeHeaders(stream: ClientStream, { isLast }: HeaderBlock, fields: readonly HeaderField[] | undefined): void {
     const { id, request } = stream;
-    if (fields === undefined) throw new StreamError(id, ErrorCode.enhanceYourCalm, 'got too large a list of headers');
+    if (fields === undefined)
+      throw new StreamError(id, Http2ErrorCode.enhanceYourCalm, 'got too large a list of headers');
     if (stream.hasHead) {
       if (!isLast || !areTrailers(fields)) {
-        throw new StreamError(id, ErrorCode.protocolError, 'got HEADERS that are no trailers');
+        throw new StreamError(id, Http2ErrorCode.protocolError, 'got HEADERS that are no trailers');
       }
       request.trailers(fields);
     } else {
       const head = readResponseHead(id, fields);
       if (head.status < 200) {
-        if (isLast) throw new StreamError(id, ErrorCode.protocolError, 'got the end behind an interim response');
+        if (isLast) throw new StreamError(id, Http2ErrorCode.protocolError, 'got the end behind an interim response');
         this.guard.charge();
         return;
       }
@@ -98,17 +99,17 @@ export class ClientStreams {
   /** The peer has sent all that it will. @throws StreamError. */
   remoteEnded(stream: ClientStream): void {
     if (stream.contentLeft > 0) {
-      throw new StreamError(stream.id, ErrorCode.protocolError, 'got less than content-length');
+      throw new StreamError(stream.id, Http2ErrorCode.protocolError, 'got less than content-length');
     }
-    if (!stream.isSent) this.sender.numberFrame(Frame.resetStream, stream.id, ErrorCode.noError);
-    this.remove(stream, ErrorCode.noError);
+    if (!stream.isSent) this.sender.numberFrame(Frame.resetStream, stream.id, Http2ErrorCode.noError);
+    this.remove(stream, Http2ErrorCode.noError);
   }
 
   /** The peer gives a stream up. */
   takeReset(streamId: number, code: number): void {
     const stream = this.open.get(streamId);
     if (stream === undefined) return;
-    const isRefused = code === ErrorCode.refusedStream && !stream.hasHead;
+    const isRefused = code === Http2ErrorCode.refusedStream && !stream.hasHead;
     if (isRefused && !stream.wasRefused && !this.#isLeaving) this.beginAgain(stream);
     else this.remove(stream, code);
   }
@@ -127,9 +128,9 @@ export class ClientStreams {
     this.#isLeaving = true;
     const waiting = [...this.waiting];
     this.waiting.clear();
-    for (const { request } of waiting) request.closed(ErrorCode.refusedStream);
+    for (const { request } of waiting) request.closed(Http2ErrorCode.refusedStream);
     for (const stream of [...this.open.values()]) {
-      if (stream.id > lastId && this.isOpen(stream)) this.remove(stream, ErrorCode.refusedStream);
+      if (stream.id > lastId && this.isOpen(stream)) this.remove(stream, Http2ErrorCode.refusedStream);
     }
     if (this.open.size === 0) this.onLastEnded();
   }

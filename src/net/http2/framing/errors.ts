@@ -1,5 +1,5 @@
 /** RFC 9113 §7. */
-export const ErrorCode = {
+export const Http2ErrorCode = {
   noError: 0,
   protocolError: 1,
   internalError: 2,
@@ -17,7 +17,7 @@ export const ErrorCode = {
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
   constructor(
-    /** Of {@link ErrorCode}. */
+    /** Of {@link Http2ErrorCode}. */
     readonly code: number,
     message: string,
   ) {
@@ -30,7 +30,7 @@ export class StreamError extends Error {
   override readonly name = 'StreamError';
   constructor(
     readonly streamId: number,
-    /** Of {@link ErrorCode}. */
+    /** Of {@link Http2ErrorCode}. */
     readonly code: number,
     message: string,
   ) {

@@ -1,4 +1,4 @@
-import { ConnectionError, ErrorCode } from './errors.js';
+import { ConnectionError, Http2ErrorCode } from './errors.js';
 
 /**
  * What a peer may bring about of that which is of no use to it: 100 ms of a core. As much is let pass as a gateway of thousands
@@ -105,7 +105,7 @@ export class FloodGuard {
     const isFlood = nowMs - this.sinceMs < PERIOD_MS;
     this.cost = 0;
     this.sinceMs = nowMs;
-    if (isFlood) throw new ConnectionError(ErrorCode.enhanceYourCalm, 'got a flood of frames or messages');
+    if (isFlood) throw new ConnectionError(Http2ErrorCode.enhanceYourCalm, 'got a flood of frames or messages');
   }
 
   /** The connection is read, from now on for a turn: it has waited for it, or has it at once. */

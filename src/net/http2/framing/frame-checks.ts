@@ -1,14 +1,15 @@
-import { ConnectionError, ErrorCode, StreamError } from './errors.js';
+import { ConnectionError, Http2ErrorCode, StreamError } from './errors.js';
 import { MAX_WINDOW_BYTES, uint31 } from './frames.js';
 
 /** @throws ConnectionError: it stands on a stream. */
 export function expectConnection(streamId: number): void {
-  if (streamId !== 0) throw new ConnectionError(ErrorCode.protocolError, 'got a frame of the connection on a stream');
+  if (streamId !== 0)
+    throw new ConnectionError(Http2ErrorCode.protocolError, 'got a frame of the connection on a stream');
 }
 
 /** @throws ConnectionError: the frame called `name` is of another size. */
 export function expectBytes(bytes: number, expected: number, name: string): void {
-  if (bytes !== expected) throw new ConnectionError(ErrorCode.frameSizeError, `got ${name} of another size`);
+  if (bytes !== expected) throw new ConnectionError(Http2ErrorCode.frameSizeError, `got ${name} of another size`);
 }
 
 /** What a WINDOW_UPDATE adds. @throws ConnectionError, StreamError. (RFC 9113 §6.9) */
@@ -16,16 +17,16 @@ export function readIncrement(streamId: number, bytes: Buffer, start: number, le
   expectBytes(length, 4, 'WINDOW_UPDATE');
   const increment = uint31(bytes, start);
   if (increment > 0) return increment;
-  if (streamId === 0) throw new ConnectionError(ErrorCode.protocolError, 'got WINDOW_UPDATE of 0');
-  throw new StreamError(streamId, ErrorCode.protocolError, 'got WINDOW_UPDATE of 0');
+  if (streamId === 0) throw new ConnectionError(Http2ErrorCode.protocolError, 'got WINDOW_UPDATE of 0');
+  throw new StreamError(streamId, Http2ErrorCode.protocolError, 'got WINDOW_UPDATE of 0');
 }
 
 /** A window with `bytes` more, or fewer; of the connection for stream 0. @throws ConnectionError, StreamError. (RFC 9113 §6.9.1) */
 export function grownWindow(streamId: number, window: number, bytes: number): number {
   const grown = window + bytes;
   if (grown <= MAX_WINDOW_BYTES) return grown;
-  if (streamId === 0) throw new ConnectionError(ErrorCode.flowControlError, 'got a window above 2^31-1');
-  throw new StreamError(streamId, ErrorCode.flowControlError, 'got a window above 2^31-1');
+  if (streamId === 0) throw new ConnectionError(Http2ErrorCode.flowControlError, 'got a window above 2^31-1');
+  throw new StreamError(streamId, Http2ErrorCode.flowControlError, 'got a window above 2^31-1');
 }
 
 /**
@@ -34,6 +35,6 @@ export function grownWindow(streamId: number, window: number, bytes: number): nu
  */
 export function contentBytesOf(payload: Buffer): number {
   const bytes = payload.length - 1 - (payload[0] ?? 0);
-  if (bytes < 0) throw new ConnectionError(ErrorCode.protocolError, 'got more padding than frame');
+  if (bytes < 0) throw new ConnectionError(Http2ErrorCode.protocolError, 'got more padding than frame');
   return bytes;
 }

@@ -1,4 +1,4 @@
-import { ConnectionError, ErrorCode } from './errors.js';
+import { ConnectionError, Http2ErrorCode } from './errors.js';
 import { DEFAULT_MAX_FRAME_BYTES, Flag, FRAME_HEADER_BYTES, Frame, uint31 } from './frames.js';
 
 /** Takes what {@link FrameReader} reads. */
@@ -87,7 +87,7 @@ export class FrameReader {
       // All by hand: this is run for each frame that comes, by code that may have hardly run yet.
       const length = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
       if (length > DEFAULT_MAX_FRAME_BYTES) {
-        throw new ConnectionError(ErrorCode.frameSizeError, `got a frame of ${length} bytes`);
+        throw new ConnectionError(Http2ErrorCode.frameSizeError, `got a frame of ${length} bytes`);
       }
       const type = bytes[at + 3] ?? 0;
       const flags = bytes[at + 4] ?? 0;

@@ -1,4 +1,4 @@
-import { ConnectionError, ErrorCode } from './errors.js';
+import { ConnectionError, Http2ErrorCode } from './errors.js';
 import { Flag, Frame } from './frames.js';
 
 /** Coded, so a list of the limit below fits in. A service-account token has 1 to 20 kB. */
@@ -52,12 +52,15 @@ export class HeaderBlocks {
     }
     const open = this.open;
     if (open === undefined || open.streamId !== streamId || type === Frame.headers) {
-      throw new ConnectionError(ErrorCode.protocolError, 'got a part of a header block that fits to no other');
+      throw new ConnectionError(Http2ErrorCode.protocolError, 'got a part of a header block that fits to no other');
     }
     open.fragments.push(Buffer.from(bytes.subarray(start, end)));
     open.bytes += end - start;
     if (open.bytes > MAX_BLOCK_BYTES || open.fragments.length > MAX_CONTINUATIONS) {
-      throw new ConnectionError(ErrorCode.enhanceYourCalm, `got a header block of more than ${MAX_BLOCK_BYTES} bytes`);
+      throw new ConnectionError(
+        Http2ErrorCode.enhanceYourCalm,
+        `got a header block of more than ${MAX_BLOCK_BYTES} bytes`,
+      );
     }
     if (!isWhole) return undefined;
     this.open = undefined;
@@ -71,6 +74,6 @@ function withoutPadding(bytes: Buffer, frameStart: number, frameEnd: number, fla
   const padding = isPadded && frameStart < frameEnd ? (bytes[frameStart] ?? 0) : 0;
   const start = frameStart + (isPadded ? 1 : 0) + (flags & Flag.priority ? 5 : 0);
   const end = frameEnd - padding;
-  if (start > end) throw new ConnectionError(ErrorCode.protocolError, 'got more padding than frame');
+  if (start > end) throw new ConnectionError(Http2ErrorCode.protocolError, 'got more padding than frame');
   return bytes.subarray(start, end);
 }

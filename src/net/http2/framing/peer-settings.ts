@@ -1,4 +1,4 @@
-import { ConnectionError, ErrorCode } from './errors.js';
+import { ConnectionError, Http2ErrorCode } from './errors.js';
 import { DEFAULT_MAX_FRAME_BYTES, LARGEST_MAX_FRAME_BYTES, MAX_WINDOW_BYTES, Setting, uint32 } from './frames.js';
 
 /** Those of a peer's settings that matter to who sends to it; what it did not name is `undefined`. */
@@ -18,7 +18,8 @@ const ENTRY_BYTES = 6;
  * @throws ConnectionError for a value that may not be. (RFC 9113 §6.5.2)
  */
 export function readPeerSettings(bytes: Buffer, start: number, end: number): PeerSettings {
-  if ((end - start) % ENTRY_BYTES !== 0) throw new ConnectionError(ErrorCode.frameSizeError, 'got a part of a setting');
+  if ((end - start) % ENTRY_BYTES !== 0)
+    throw new ConnectionError(Http2ErrorCode.frameSizeError, 'got a part of a setting');
   let initialWindowBytes: number | undefined;
   let maxFrameBytes: number | undefined;
   let maxConcurrentStreams: number | undefined;
@@ -27,7 +28,7 @@ export function readPeerSettings(bytes: Buffer, start: number, end: number): Pee
     const value = uint32(bytes, at + 2);
     switch (((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)) {
       case Setting.enablePush:
-        if (value > 1) throw new ConnectionError(ErrorCode.protocolError, `got ENABLE_PUSH ${value}`);
+        if (value > 1) throw new ConnectionError(Http2ErrorCode.protocolError, `got ENABLE_PUSH ${value}`);
         enablesPush = value === 1;
         break;
       case Setting.maxConcurrentStreams:
@@ -35,13 +36,13 @@ export function readPeerSettings(bytes: Buffer, start: number, end: number): Pee
         break;
       case Setting.initialWindowSize:
         if (value > MAX_WINDOW_BYTES) {
-          throw new ConnectionError(ErrorCode.flowControlError, `got INITIAL_WINDOW_SIZE ${value}`);
+          throw new ConnectionError(Http2ErrorCode.flowControlError, `got INITIAL_WINDOW_SIZE ${value}`);
         }
         initialWindowBytes = value;
         break;
       case Setting.maxFrameSize:
         if (value < DEFAULT_MAX_FRAME_BYTES || value > LARGEST_MAX_FRAME_BYTES) {
-          throw new ConnectionError(ErrorCode.protocolError, `got MAX_FRAME_SIZE ${value}`);
+          throw new ConnectionError(Http2ErrorCode.protocolError, `got MAX_FRAME_SIZE ${value}`);
         }
         maxFrameBytes = value;
         break;

@@ -1,4 +1,4 @@
-import { ErrorCode, StreamError } from './errors.js';
+import { Http2ErrorCode, StreamError } from './errors.js';
 import type { HeaderField } from './header-table.js';
 
 /** What a request says before its content. */
@@ -44,7 +44,7 @@ function isPseudo(name: string): name is keyof PseudoFields {
  * @throws StreamError when it is malformed. (RFC 9113 §8.1.1)
  */
 export function readRequestHead(streamId: number, all: readonly HeaderField[]): RequestHead {
-  const malformed = (message: string): StreamError => new StreamError(streamId, ErrorCode.protocolError, message);
+  const malformed = (message: string): StreamError => new StreamError(streamId, Http2ErrorCode.protocolError, message);
   const pseudo: PseudoFields = {
     ':method': undefined,
     ':scheme': undefined,

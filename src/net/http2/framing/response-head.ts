@@ -1,4 +1,4 @@
-import { ErrorCode, StreamError } from './errors.js';
+import { Http2ErrorCode, StreamError } from './errors.js';
 import type { HeaderField } from './header-table.js';
 import { lengthOf, NO_LENGTH, problemOf } from './request-head.js';
 
@@ -19,7 +19,7 @@ const STATUS = /^[1-9]\d\d$/;
  * @throws StreamError when it is malformed. (RFC 9113 §8.1.1, §8.3.2)
  */
 export function readResponseHead(streamId: number, all: readonly HeaderField[]): ResponseHead {
-  const malformed = (message: string): StreamError => new StreamError(streamId, ErrorCode.protocolError, message);
+  const malformed = (message: string): StreamError => new StreamError(streamId, Http2ErrorCode.protocolError, message);
   const [first] = all;
   if (first?.[0] !== ':status' || !STATUS.test(first[1])) throw malformed('got a response without :status');
   const fields = all.slice(1);

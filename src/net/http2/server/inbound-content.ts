@@ -1,4 +1,4 @@
-import { ConnectionError, ErrorCode, StreamError } from '../framing/errors.js';
+import { ConnectionError, Http2ErrorCode, StreamError } from '../framing/errors.js';
 import { Cost, type FloodGuard, PART_WORK, SMALL_DATA_BYTES } from '../framing/flood-guard.js';
 import { contentBytesOf } from '../framing/frame-checks.js';
 import { Flag, Frame } from '../framing/frames.js';
@@ -67,24 +67,24 @@ export class InboundContent {
 
   private streamFor(streamId: number, frameBytes: number, contentBytes: number): ServerStream | undefined {
     if (!this.streams.hasBegun(streamId)) {
-      throw new ConnectionError(ErrorCode.protocolError, 'got DATA for a stream that never began');
+      throw new ConnectionError(Http2ErrorCode.protocolError, 'got DATA for a stream that never began');
     }
     this.takeFromWindow(frameBytes);
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
       this.guard.charge();
       if (this.streams.whoClosed(streamId) === 'us') return undefined;
-      throw new StreamError(streamId, ErrorCode.streamClosed, 'got DATA for a stream that is closed');
+      throw new StreamError(streamId, Http2ErrorCode.streamClosed, 'got DATA for a stream that is closed');
     }
-    if (stream.isRemoteClosed) throw new StreamError(streamId, ErrorCode.streamClosed, 'got DATA behind its end');
+    if (stream.isRemoteClosed) throw new StreamError(streamId, Http2ErrorCode.streamClosed, 'got DATA behind its end');
     stream.receivedBytes += frameBytes;
     if (stream.receivedBytes > WINDOW_BYTES) {
-      throw new StreamError(streamId, ErrorCode.flowControlError, 'got more content than its window has room for');
+      throw new StreamError(streamId, Http2ErrorCode.flowControlError, 'got more content than its window has room for');
     }
     if (stream.contentLeft >= 0) {
       stream.contentLeft -= contentBytes;
       if (stream.contentLeft < 0)
-        throw new StreamError(streamId, ErrorCode.protocolError, 'got more than content-length');
+        throw new StreamError(streamId, Http2ErrorCode.protocolError, 'got more than content-length');
     }
     return stream;
   }
@@ -92,7 +92,7 @@ export class InboundContent {
   private takeFromWindow(bytes: number): void {
     this.receivedBytes += bytes;
     if (this.receivedBytes > WINDOW_BYTES) {
-      throw new ConnectionError(ErrorCode.flowControlError, 'got more content than the window has room for');
+      throw new ConnectionError(Http2ErrorCode.flowControlError, 'got more content than the window has room for');
     }
     if (this.receivedBytes < GIVE_BACK_BYTES) return;
     // What nobody wants is given back, too: the other streams need the window.

@@ -1,4 +1,4 @@
-import { ConnectionError, ErrorCode, StreamError } from '../framing/errors.js';
+import { ConnectionError, Http2ErrorCode, StreamError } from '../framing/errors.js';
 import { costOfSettings, type FloodGuard } from '../framing/flood-guard.js';
 import { expectBytes, expectConnection, readIncrement } from '../framing/frame-checks.js';
 import { FrameReader, type FrameSink } from '../framing/frame-reader.js';
@@ -129,12 +129,12 @@ export class InboundFrames implements FrameSink {
     this.framesRead += 1;
     if (!this.#hasSettings) {
       if (type !== Frame.settings || (flags & Flag.ack) !== 0) {
-        throw new ConnectionError(ErrorCode.protocolError, 'got another frame first, expected SETTINGS');
+        throw new ConnectionError(Http2ErrorCode.protocolError, 'got another frame first, expected SETTINGS');
       }
       this.#hasSettings = true;
     }
     if (this.headers.isOpen && type !== Frame.continuation) {
-      throw new ConnectionError(ErrorCode.protocolError, 'got another frame within a header block');
+      throw new ConnectionError(Http2ErrorCode.protocolError, 'got another frame within a header block');
     }
   }
 
@@ -160,13 +160,13 @@ export class InboundFrames implements FrameSink {
         this.takeSettings(flags, streamId, bytes, start, end);
         break;
       case Frame.pushPromise:
-        throw new ConnectionError(ErrorCode.protocolError, 'got PUSH_PROMISE from a client');
+        throw new ConnectionError(Http2ErrorCode.protocolError, 'got PUSH_PROMISE from a client');
       case Frame.ping:
         this.takePing(flags, streamId, bytes.subarray(start, end));
         break;
       case Frame.goAway:
         expectConnection(streamId);
-        if (end - start < 8) throw new ConnectionError(ErrorCode.frameSizeError, 'got a part of GOAWAY');
+        if (end - start < 8) throw new ConnectionError(Http2ErrorCode.frameSizeError, 'got a part of GOAWAY');
         this.guard.charge();
         break;
       case Frame.windowUpdate:
@@ -181,11 +181,12 @@ export class InboundFrames implements FrameSink {
 
   /** Priorities are not kept, nor what they depend on; only checked for their form. (RFC 9113 §5.3.2, §6.3) */
   private takePriority(streamId: number, payload: Buffer): void {
-    if (streamId === 0) throw new ConnectionError(ErrorCode.protocolError, 'got PRIORITY without a stream');
+    if (streamId === 0) throw new ConnectionError(Http2ErrorCode.protocolError, 'got PRIORITY without a stream');
     this.guard.charge();
-    if (payload.length !== 5) throw new StreamError(streamId, ErrorCode.frameSizeError, 'got PRIORITY of another size');
+    if (payload.length !== 5)
+      throw new StreamError(streamId, Http2ErrorCode.frameSizeError, 'got PRIORITY of another size');
     if (frames.uint31(payload, 0) === streamId) {
-      throw new StreamError(streamId, ErrorCode.protocolError, 'got a stream that depends on itself');
+      throw new StreamError(streamId, Http2ErrorCode.protocolError, 'got a stream that depends on itself');
     }
   }
 
@@ -193,7 +194,7 @@ export class InboundFrames implements FrameSink {
     expectConnection(streamId);
     if (flags & Flag.ack) {
       this.guard.charge();
-      if (end > start) throw new ConnectionError(ErrorCode.frameSizeError, 'got an ACK of SETTINGS with settings');
+      if (end > start) throw new ConnectionError(Http2ErrorCode.frameSizeError, 'got an ACK of SETTINGS with settings');
       this.headers.settingsAcknowledged();
       return;
     }
@@ -223,7 +224,7 @@ export class InboundFrames implements FrameSink {
 
   private expectBegun(streamId: number): void {
     if (!this.streams.hasBegun(streamId)) {
-      throw new ConnectionError(ErrorCode.protocolError, 'got a frame for a stream that never began');
+      throw new ConnectionError(Http2ErrorCode.protocolError, 'got a frame for a stream that never began');
     }
   }
 }

@@ -1,4 +1,4 @@
-import { ConnectionError, ErrorCode } from '../framing/errors.js';
+import { ConnectionError, Http2ErrorCode } from '../framing/errors.js';
 import { Cost, costOfBlock, type FloodGuard } from '../framing/flood-guard.js';
 import * as frames from '../framing/frames.js';
 import { Flag, Frame } from '../framing/frames.js';
@@ -35,7 +35,8 @@ export class InboundHeaders {
 
   /** A HEADERS or CONTINUATION frame. @throws ConnectionError, StreamError. */
   take(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
-    if (streamId % 2 === 0) throw new ConnectionError(ErrorCode.protocolError, 'got a stream that no client may begin');
+    if (streamId % 2 === 0)
+      throw new ConnectionError(Http2ErrorCode.protocolError, 'got a stream that no client may begin');
     const block = this.blocks.take(type, flags, streamId, bytes, start, end);
     // Of a block in many parts each is kept.
     if (type === Frame.continuation) this.guard.charge();
@@ -58,7 +59,7 @@ export class InboundHeaders {
       return this.decoder.decode(block, MAX_HEADER_LIST_BYTES);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      throw new ConnectionError(ErrorCode.compressionError, error.message);
+      throw new ConnectionError(Http2ErrorCode.compressionError, error.message);
     }
   }
 
@@ -68,9 +69,9 @@ export class InboundHeaders {
         this.guard.charge();
         return;
       case 'peer':
-        throw new ConnectionError(ErrorCode.streamClosed, 'got HEADERS for a stream that is closed');
+        throw new ConnectionError(Http2ErrorCode.streamClosed, 'got HEADERS for a stream that is closed');
       case undefined:
-        throw new ConnectionError(ErrorCode.protocolError, 'got HEADERS for a lower stream than the last');
+        throw new ConnectionError(Http2ErrorCode.protocolError, 'got HEADERS for a lower stream than the last');
     }
   }
 }

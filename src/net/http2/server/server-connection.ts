@@ -1,4 +1,4 @@
-import { ConnectionError, ErrorCode } from '../framing/errors.js';
+import { ConnectionError, Http2ErrorCode } from '../framing/errors.js';
 import { FloodGuard } from '../framing/flood-guard.js';
 import * as frames from '../framing/frames.js';
 import type { Wire, WireEvents } from '../framing/wire.js';
@@ -67,7 +67,7 @@ export class ServerConnection implements WireEvents, QueuedReader {
       this.wire.destroy();
       return;
     }
-    this.sender.frames(frames.encodeGoAway(this.streams.lastId, ErrorCode.noError, ''));
+    this.sender.frames(frames.encodeGoAway(this.streams.lastId, Http2ErrorCode.noError, ''));
     if (!this.streams.isReading) this.sender.flush();
     this.endIfDone();
   }
@@ -89,10 +89,10 @@ export class ServerConnection implements WireEvents, QueuedReader {
   drop(reason: string): void {
     if (this.isOver) return;
     if (this.preface.isComplete) {
-      this.sender.frames(frames.encodeGoAway(this.streams.lastId, ErrorCode.enhanceYourCalm, reason));
+      this.sender.frames(frames.encodeGoAway(this.streams.lastId, Http2ErrorCode.enhanceYourCalm, reason));
       this.sender.flush();
     }
-    this.over(ErrorCode.noError, '');
+    this.over(Http2ErrorCode.noError, '');
     this.wire.destroy();
   }
 
@@ -138,7 +138,7 @@ export class ServerConnection implements WireEvents, QueuedReader {
     this.sender.flush();
     this.guard.endTurn();
     if (this.sender.isUnread()) {
-      this.fail(ErrorCode.enhanceYourCalm, 'got what is to be answered, and reads no answer');
+      this.fail(Http2ErrorCode.enhanceYourCalm, 'got what is to be answered, and reads no answer');
     } else if (this.frames.isPaused && !this.isQueued) {
       this.isQueued = true;
       this.wire.pause();
@@ -147,7 +147,7 @@ export class ServerConnection implements WireEvents, QueuedReader {
   }
 
   closed(): void {
-    this.over(ErrorCode.noError, '');
+    this.over(Http2ErrorCode.noError, '');
   }
 
   /** Tells the owner what is kept of frames and header blocks that have not come whole: nearly always nothing. */
@@ -167,7 +167,7 @@ export class ServerConnection implements WireEvents, QueuedReader {
     }
     // The other connections, and what else came in this turn, must not suffer for it.
     this.options.onBug(error);
-    this.fail(ErrorCode.internalError, 'internal error');
+    this.fail(Http2ErrorCode.internalError, 'internal error');
   }
 
   /** Gives the place behind what it has read. */
@@ -185,7 +185,7 @@ export class ServerConnection implements WireEvents, QueuedReader {
           this.meetStranger();
         } else {
           const unread = Buffer.concat([this.preface.seen, bytes.subarray(at, end)]);
-          this.over(ErrorCode.noError, '');
+          this.over(Http2ErrorCode.noError, '');
           onHttp1(this.wire.detach(unread), this);
         }
         return end;
@@ -197,14 +197,14 @@ export class ServerConnection implements WireEvents, QueuedReader {
   }
 
   private meetStranger(): void {
-    this.over(ErrorCode.protocolError, 'got no preface of HTTP/2');
+    this.over(Http2ErrorCode.protocolError, 'got no preface of HTTP/2');
     this.wire.destroy();
   }
 
   private endIfDone(): void {
     if (!this.isGoingAway || this.streams.openCount > 0 || this.isOver) return;
     this.sender.flush();
-    this.over(ErrorCode.noError, '');
+    this.over(Http2ErrorCode.noError, '');
     this.wire.end();
   }
 

@@ -8,7 +8,7 @@ import type { ServerStream } from './server-stream.js';
 
 /** Why a connection has ended. */
 export interface ConnectionEnd {
-  /** Of `ErrorCode`: `noError` when nobody has done wrong. */
+  /** Of `Http2ErrorCode`: `noError` when nobody has done wrong. */
   readonly code: number;
   /** What the peer did wrong; empty when nothing. */
   readonly reason: string;

@@ -1,4 +1,4 @@
-import { ConnectionError, ErrorCode, StreamError } from '../framing/errors.js';
+import { ConnectionError, Http2ErrorCode, StreamError } from '../framing/errors.js';
 import type { FloodGuard } from '../framing/flood-guard.js';
 import { Frame } from '../framing/frames.js';
 import type { HeaderBlock } from '../framing/header-blocks.js';
@@ -99,7 +99,7 @@ export class ServerStreams implements QueuedReader {
     this.guard.charge();
     if (this.isRefusing || this.open.size >= this.options.maxConcurrentStreams) {
       this.closed.add(streamId, 'us');
-      throw new StreamError(streamId, ErrorCode.refusedStream, 'got a stream too many');
+      throw new StreamError(streamId, Http2ErrorCode.refusedStream, 'got a stream too many');
     }
     const stream = new ServerStream(streamId, this);
     stream.isRemoteClosed = isLast;
@@ -111,7 +111,7 @@ export class ServerStreams implements QueuedReader {
     const head = readRequestHead(streamId, fields);
     stream.contentLeft = head.contentBytes ?? -1;
     if (isLast && stream.contentLeft > 0) {
-      throw new StreamError(streamId, ErrorCode.protocolError, 'got less than content-length');
+      throw new StreamError(streamId, Http2ErrorCode.protocolError, 'got less than content-length');
     }
     this.options.onRequest(stream, head);
     if (isLast) stream.events?.ended();
@@ -123,14 +123,15 @@ export class ServerStreams implements QueuedReader {
       this.#lastId = streamId;
       this.closed.add(streamId, 'us');
     }
-    throw new StreamError(streamId, ErrorCode.protocolError, 'got a stream that depends on itself');
+    throw new StreamError(streamId, Http2ErrorCode.protocolError, 'got a stream that depends on itself');
   }
 
   /** What stands behind the content of a request. @throws StreamError. */
   takeTrailers(stream: ServerStream, { isLast }: HeaderBlock, fields: readonly HeaderField[] | undefined): void {
-    if (stream.isRemoteClosed) throw new StreamError(stream.id, ErrorCode.streamClosed, 'got HEADERS behind its end');
+    if (stream.isRemoteClosed)
+      throw new StreamError(stream.id, Http2ErrorCode.streamClosed, 'got HEADERS behind its end');
     if (!isLast || fields === undefined || !areTrailers(fields)) {
-      throw new StreamError(stream.id, ErrorCode.protocolError, 'got HEADERS that are no trailers');
+      throw new StreamError(stream.id, Http2ErrorCode.protocolError, 'got HEADERS that are no trailers');
     }
     this.remoteEnded(stream);
   }
@@ -138,7 +139,7 @@ export class ServerStreams implements QueuedReader {
   /** The peer has sent all that it will. */
   remoteEnded(stream: ServerStream): void {
     if (stream.contentLeft > 0) {
-      throw new StreamError(stream.id, ErrorCode.protocolError, 'got less than content-length');
+      throw new StreamError(stream.id, Http2ErrorCode.protocolError, 'got less than content-length');
     }
     stream.isRemoteClosed = true;
     stream.events?.ended();
@@ -167,7 +168,7 @@ export class ServerStreams implements QueuedReader {
   localEnded(stream: ServerStream): void {
     stream.isLocalClosed = true;
     if (!this.isOpen(stream)) return;
-    if (!stream.isRemoteClosed) this.sender.numberFrame(Frame.resetStream, stream.id, ErrorCode.noError);
+    if (!stream.isRemoteClosed) this.sender.numberFrame(Frame.resetStream, stream.id, Http2ErrorCode.noError);
     this.remove(stream, stream.isRemoteClosed ? 'peer' : 'us');
   }
 
