@@ -1,9 +1,9 @@
 import { encodeHeaderBlock } from '../net/http2/index.js';
 import { Inspection } from './checks/inspection.js';
 import { ContentMemory } from './checks/received-content.js';
-import type { EnvoyStream } from './envoys/envoy-stream.js';
 import { FakeEnvoy } from './envoys/fake-envoy.js';
-import type { Behaviour, FleetContext } from './envoys/fleet-context.js';
+import type { Behaviour, FleetContext, Sleeper } from './envoys/fleet-context.js';
+import { REFUSALS } from './envoys/refusal.js';
 import { RetryQueue } from './envoys/retry-queue.js';
 import type { FleetObserver, FleetOptions, FleetState } from './fleet-options.js';
 import { LoopDelay } from './measure/loop-delay.js';
@@ -32,11 +32,6 @@ const DEFAULT_ROTATIONS = 5;
 /** Why a run ended. `refused`: the server wants none of the streams, and trying again does not help. */
 export type FleetOutcome = 'done' | 'timeout' | 'stopped' | 'refused';
 
-/** How a server ends streams that it will never serve as they are. (gRPC, "Status codes and their use") */
-const HOPELESS = ['UNAUTHENTICATED', 'PERMISSION_DENIED', 'UNIMPLEMENTED', 'INVALID_ARGUMENT'].map(
-  (status) => `status ${status}`,
-);
-
 export interface FleetParts {
   /** From 0 up to 1. */
   readonly random: () => number;
@@ -61,7 +56,7 @@ export class Fleet {
   private readonly sockets: FleetSockets;
   private readonly envoys: FakeEnvoy[];
   private readonly retries: RetryQueue;
-  private readonly sleepers: EnvoyStream[] = [];
+  private readonly sleepers: Sleeper[] = [];
   private readonly timer: NodeJS.Timeout;
   private finish: (outcome: FleetOutcome) => void = () => {};
   private started = 0;
@@ -197,14 +192,13 @@ export class Fleet {
     }
   }
 
-  /** Whether all Envoys have started, nothing has come, and so many streams have been refused for good as there are. Tells the reason. */
+  /** Whether all Envoys have started, no secret has come, and each stream has been refused for good. Tells the reason. */
   private isRefused(): boolean {
     const { recorder, options } = this;
     // Those that start later may have better tokens.
     if (recorder.pushes > 0 || this.started < options.envoys) return false;
-    const refusals = HOPELESS.filter((error) => recorder.errors.has(error));
-    const count = refusals.reduce((sum, error) => sum + (recorder.errors.get(error) ?? 0), 0);
-    if (count < options.envoys * options.streams.length) return false;
+    if (recorder.refusedStreams < options.envoys * options.streams.length) return false;
+    const refusals = [...REFUSALS].filter((error) => recorder.errors.has(error));
     const reasons = refusals.map((error) => `${error}: ${recorder.errorDetails.get(error) ?? 'no reason given'}`);
     const hasTokens = options.tokensDirectory !== undefined || options.tokenFile !== undefined;
     const advice = hasTokens ? '' : '; --tokens and --token-file give the Envoys tokens';

@@ -1,5 +1,5 @@
 import { REQUEST_FIELDS, type RequestFields } from './request-fields.js';
-import type { Form } from './subscription.js';
+import type { Form } from './subscription-state.js';
 
 /** A method that streams secrets. */
 export interface StreamMethod {

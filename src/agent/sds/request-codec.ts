@@ -2,7 +2,7 @@ import { IdentityError } from '../../errors/index.js';
 import { WireReader } from '../../net/protobuf/index.js';
 import { quote } from './quote.js';
 import type { RequestFields } from './request-fields.js';
-import type { XdsRequest } from './subscription.js';
+import type { XdsRequest } from './subscription-state.js';
 import { SECRET_TYPE_URL } from './type-url.js';
 import { NO_NAMES } from './wanted-names.js';
 

@@ -1,4 +1,4 @@
-import type { Form } from './subscription.js';
+import type { Form } from './subscription-state.js';
 
 /** Where the requests of a form have what we read. A number that a form does not have is 0, as no field is. */
 export interface RequestFields {

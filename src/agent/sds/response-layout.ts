@@ -1,5 +1,5 @@
 import { envoy, fieldBytes, google, textFieldBytes, type WireWriter } from '../../net/protobuf/index.js';
-import type { Form } from './subscription.js';
+import type { Form } from './subscription-state.js';
 import { SECRET_TYPE_URL } from './type-url.js';
 
 const { DeltaDiscoveryResponse, DiscoveryResponse } = envoy.service.discovery.v3;

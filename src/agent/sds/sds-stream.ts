@@ -24,17 +24,8 @@ import { type NameState, type SecretLookup, stateOf, toSend } from './sending.js
 import type { FoundSecret, ServedContents } from './served-contents.js';
 import type { StreamIdentity, StreamLog } from './stream-log.js';
 import type { StreamMetrics } from './stream-metrics.js';
-import {
-  type Form,
-  NEW_SUBSCRIPTION,
-  type Outstanding,
-  onChanged,
-  onRepeat,
-  onRequest,
-  onSent,
-  onTime,
-  type Verdict,
-} from './subscription.js';
+import { NEW_SUBSCRIPTION, onChanged, onRepeat, onRequest, onSent, onTime, type Verdict } from './subscription.js';
+import type { Form, Outstanding } from './subscription-state.js';
 import { NO_NAMES, wantsAny } from './wanted-names.js';
 
 /** What all streams of a server share. */

@@ -1,6 +1,6 @@
 import { type Content, REMOVED } from './contents.js';
 import type { ServedSecret } from './secret-source.js';
-import type { Subscription } from './subscription.js';
+import type { Subscription } from './subscription-state.js';
 import { NO_NAMES } from './wanted-names.js';
 
 export interface NamedSecret {

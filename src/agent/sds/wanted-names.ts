@@ -1,5 +1,5 @@
 import { only } from './contents.js';
-import type { Outstanding, Subscription, XdsRequest } from './subscription.js';
+import type { Outstanding, Subscription, XdsRequest } from './subscription-state.js';
 
 /** For whoever asks for nothing. */
 export const NO_NAMES: readonly string[] = [];

@@ -4,14 +4,23 @@ import type { Verdict } from '../checks/verdict.js';
 import type { Http2Stream, StreamEnd, StreamEvents } from '../http2/stream.js';
 import type { RecordedStream } from '../measure/recorder.js';
 import type { RequestWriter } from '../xds/requests.js';
-import type { FakeEnvoy } from './fake-envoy.js';
-import type { FleetContext } from './fleet-context.js';
-import type { Link } from './link.js';
+import type { Behaviour, FleetContext } from './fleet-context.js';
+import type { Link, LinkedStream } from './link.js';
+import { REFUSALS } from './refusal.js';
 
 const REJECTION = 'rejected on purpose by sidecert fleet';
 
+/** The Envoy that a stream belongs to. */
+export interface StreamOwner {
+  readonly number: number;
+  readonly nodeId: string;
+  readonly behaviour: Behaviour;
+  readonly headerBlock: Buffer;
+  readonly inspected: InspectedEnvoy;
+}
+
 /** One subscription of one fake Envoy: a gRPC stream that asks for one secret, again and again when it is ended. */
-export class EnvoyStream implements StreamEvents, InspectedStream, RecordedStream {
+export class EnvoyStream implements StreamEvents, LinkedStream, InspectedStream, RecordedStream {
   kind: Verdict['kind'] | undefined;
   notAfterMs = 0;
   readonly envoyNumber: number;
@@ -25,11 +34,12 @@ export class EnvoyStream implements StreamEvents, InspectedStream, RecordedStrea
   /** Since when it waits for an answer to its first request; `undefined` when it has one. */
   private waitingSinceMs: number | undefined;
   private failures = 0;
+  private wasRefused = false;
   private heldAnswer: Buffer | undefined;
 
   constructor(
     readonly name: string,
-    private readonly envoy: FakeEnvoy,
+    private readonly envoy: StreamOwner,
     private readonly link: Link,
     private readonly writer: RequestWriter,
     private readonly context: FleetContext,
@@ -80,7 +90,7 @@ export class EnvoyStream implements StreamEvents, InspectedStream, RecordedStrea
   ended({ error, detail }: StreamEnd): void {
     this.stream = undefined;
     this.heldAnswer = undefined;
-    this.context.recorder.failed(error, detail);
+    this.recordEnd(error, detail);
     this.context.retries.add(this, this.failures, performance.now());
     this.failures += 1;
   }
@@ -113,6 +123,14 @@ export class EnvoyStream implements StreamEvents, InspectedStream, RecordedStrea
     const { recorder } = this.context;
     if (this.content === undefined) recorder.served(this, tookMs, nowMs);
     else recorder.returnedMs.push(tookMs);
+  }
+
+  private recordEnd(error: string, detail: string): void {
+    const { recorder } = this.context;
+    recorder.failed(error, detail);
+    if (this.wasRefused || !REFUSALS.has(error)) return;
+    this.wasRefused = true;
+    recorder.refusedStreams += 1;
   }
 
   private answer(bytes: Buffer): void {

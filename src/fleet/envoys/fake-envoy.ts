@@ -1,5 +1,5 @@
 import { InspectedEnvoy } from '../checks/inspection.js';
-import { EnvoyStream } from './envoy-stream.js';
+import { EnvoyStream, type StreamOwner } from './envoy-stream.js';
 import type { Behaviour, FleetContext } from './fleet-context.js';
 import { Link } from './link.js';
 
@@ -20,7 +20,7 @@ export interface FakeEnvoyOptions {
 }
 
 /** What a server sees of one Envoy: a connection, or one per secret, and a stream per secret. */
-export class FakeEnvoy {
+export class FakeEnvoy implements StreamOwner {
   readonly number: number;
   readonly nodeId: string;
   readonly behaviour: Behaviour;

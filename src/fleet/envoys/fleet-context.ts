@@ -4,11 +4,15 @@ import type { Recorder } from '../measure/recorder.js';
 import type { FleetSockets } from '../sockets/fleet-socket.js';
 import type { NodeFiller, RequestWriter } from '../xds/requests.js';
 import type { ResponseReader } from '../xds/response-reader.js';
-import type { EnvoyStream } from './envoy-stream.js';
 import type { RetryQueue } from './retry-queue.js';
 
 /** How an Envoy behaves: `slow` reads and answers once a second, `nack` rejects everything, `silent` never answers. */
 export type Behaviour = 'good' | 'slow' | 'nack' | 'silent';
+
+/** A slow stream that holds an answer back. */
+export interface Sleeper {
+  wake(): void;
+}
 
 /** What all Envoys of a fleet share. */
 export interface FleetContext {
@@ -22,6 +26,6 @@ export interface FleetContext {
   readonly inspection: Inspection;
   readonly recorder: Recorder;
   readonly retries: RetryQueue;
-  /** Slow streams that hold an answer back; emptied once a second. */
-  readonly sleepers: EnvoyStream[];
+  /** Emptied once a second. */
+  readonly sleepers: Sleeper[];
 }

@@ -1,11 +1,18 @@
 import { type ConnectionEnd, type ConnectionEvents, Http2Connection } from '../http2/connection.js';
 import type { Http2Stream, StreamEvents } from '../http2/stream.js';
-import type { EnvoyStream } from './envoy-stream.js';
 import type { FleetContext } from './fleet-context.js';
+
+/** A stream that is opened again on each new connection. */
+export interface LinkedStream {
+  /** On a connection that is up. `sinceMs`: since when the Envoy wants it. */
+  open(sinceMs: number): void;
+  /** Its connection is closed by us: the stream is no more. */
+  forget(): void;
+}
 
 /** One connection of a fake Envoy, made again after a back-off when it is refused or lost, with the streams on it. */
 export class Link implements ConnectionEvents {
-  readonly streams: EnvoyStream[] = [];
+  readonly streams: LinkedStream[] = [];
   private connection: Http2Connection | undefined;
   private isConnected = false;
   private sinceMs = 0;
@@ -46,7 +53,7 @@ export class Link implements ConnectionEvents {
   }
 
   /** Opens a stream that was ended, when the connection is up; on one that the server drains, all move to a new one. */
-  reopen(stream: EnvoyStream): void {
+  reopen(stream: LinkedStream): void {
     if (!this.isConnected) return;
     if (this.connection?.isGoingAway === true) this.restart();
     else stream.open(performance.now());

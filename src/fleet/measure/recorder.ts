@@ -11,6 +11,8 @@ export interface RecordedStream {
 /** Takes note of all that happens to the fleet; what becomes of the notes is the report's. */
 export class Recorder {
   refusedConnects = 0;
+  /** Those that a server has refused for good, each once. */
+  refusedStreams = 0;
   /** Messages received. */
   pushes = 0;
   /** Messages with what the stream had already. */

@@ -3,16 +3,8 @@ import type { Content } from '../../../src/agent/sds/contents.js';
 import { blamedKind } from '../../../src/agent/sds/rejection.js';
 import type { SecretKind } from '../../../src/agent/sds/secret-kind.js';
 import { type SecretLookup, type Sending, toSend } from '../../../src/agent/sds/sending.js';
-import {
-  type Form,
-  NEW_SUBSCRIPTION,
-  onChanged,
-  onRepeat,
-  onRequest,
-  onSent,
-  type Subscription,
-  type XdsRequest,
-} from '../../../src/agent/sds/subscription.js';
+import { NEW_SUBSCRIPTION, onChanged, onRepeat, onRequest, onSent } from '../../../src/agent/sds/subscription.js';
+import type { Form, Subscription, XdsRequest } from '../../../src/agent/sds/subscription-state.js';
 import { seededRandom } from '../../support/prng.js';
 
 const KINDS: Readonly<Record<string, SecretKind>> = {

@@ -3,15 +3,14 @@ import type { Content } from '../../../src/agent/sds/contents.js';
 import type { SecretKind } from '../../../src/agent/sds/secret-kind.js';
 import { type SecretLookup, stateOf, toSend } from '../../../src/agent/sds/sending.js';
 import {
-  type Form,
   NEW_SUBSCRIPTION,
   onChanged,
   onRepeat,
   onRequest,
   onSent,
   onTime,
-  type Subscription,
 } from '../../../src/agent/sds/subscription.js';
+import type { Form, Subscription } from '../../../src/agent/sds/subscription-state.js';
 
 const BODY = Buffer.alloc(0);
 
