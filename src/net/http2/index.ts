@@ -34,6 +34,6 @@ export { encodeHeaderBlock, fieldValue } from './framing/hpack.js';
 export type { RequestHead } from './framing/request-head.js';
 export { Outbox, type OutboxOwner, type Wire, type WireEvents, type WirePeer } from './framing/wire.js';
 export { type QueuedReader, ReadQueue } from './server/read-queue.js';
-export { ServerConnection } from './server/server-connection.js';
-export { type ConnectionEnd, type ServerConnectionOptions, serverOpening } from './server/server-options.js';
+export { type ConnectionEnd, ServerConnection, type ServerConnectionOptions } from './server/server-connection.js';
+export { serverOpening } from './server/server-settings.js';
 export type { ServerStream, StreamEvents } from './server/server-stream.js';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { addHealthMethods, createFramedServer } from '../../../src/net/grpc/index.js';
-import { HEADER_TABLE_BYTES } from '../../../src/net/http2/server/server-options.js';
+import { HEADER_TABLE_BYTES } from '../../../src/net/http2/server/server-settings.js';
 import { listenUnix } from '../../../src/net/transport/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
 import { rawMethod } from '../../support/raw-method.js';

@@ -3,7 +3,7 @@ import { Cost, type FloodGuard, PART_WORK, SMALL_DATA_BYTES } from '../framing/f
 import { contentBytesOf } from '../framing/frame-checks.js';
 import { Flag, Frame } from '../framing/frames.js';
 import type { Sender } from './sender.js';
-import { WINDOW_BYTES } from './server-options.js';
+import { WINDOW_BYTES } from './server-settings.js';
 import type { ServerStream } from './server-stream.js';
 import type { ServerStreams } from './server-streams.js';
 

@@ -5,7 +5,7 @@ import { Flag, Frame } from '../framing/frames.js';
 import { HeaderBlocks } from '../framing/header-blocks.js';
 import { HeaderDecoder } from '../framing/header-decoder.js';
 import type { HeaderField } from '../framing/header-table.js';
-import { HEADER_TABLE_BYTES, MAX_HEADER_LIST_BYTES } from './server-options.js';
+import { HEADER_TABLE_BYTES, MAX_HEADER_LIST_BYTES } from './server-settings.js';
 import type { ServerStreams } from './server-streams.js';
 
 /** The header blocks of a peer's requests, on their way to their streams: put together, and decoded in their order. (RFC 9113 §4.3, §6.2) */

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { ConnectionError, Http2ErrorCode } from '../framing/errors.js';
 import { FloodGuard } from '../framing/flood-guard.js';
 import * as frames from '../framing/frames.js';
@@ -6,8 +7,34 @@ import { InboundFrames } from './inbound-frames.js';
 import { Preface } from './preface.js';
 import type { QueuedReader } from './read-queue.js';
 import { Sender } from './sender.js';
-import type { ServerConnectionOptions } from './server-options.js';
-import { ServerStreams } from './server-streams.js';
+import { ServerStreams, type ServerStreamsOptions } from './server-streams.js';
+
+/** Why a connection has ended. */
+export interface ConnectionEnd {
+  /** Of `Http2ErrorCode`: `noError` when nobody has done wrong. */
+  readonly code: number;
+  /** What the peer did wrong; empty when nothing. */
+  readonly reason: string;
+}
+
+/** What all connections of a server share. */
+export interface ServerConnectionOptions extends ServerStreamsOptions {
+  /** Of {@link serverOpening}. */
+  readonly opening: Buffer;
+  /**
+   * So many octets more are kept of frames and header blocks that have not come whole, or fewer. When it gives false the
+   * connection is ended.
+   */
+  readonly onKept?: (connection: ServerConnection, bytes: number) => boolean;
+  /** Takes a connection that speaks HTTP/1, with nothing read of it; without it such a one is closed. */
+  readonly onHttp1?: ((socket: Socket, connection: ServerConnection) => void) | undefined;
+  /** Called once and last. */
+  readonly onClosed: (connection: ServerConnection, end: ConnectionEnd) => void;
+  /** Something of ours threw what it must not. */
+  readonly onBug: (error: unknown) => void;
+  /** Milliseconds, never going back. */
+  readonly now: () => number;
+}
 
 /**
  * The server's half of HTTP/2 on one connection: how it is greeted, read and ended. Thousands are open at a time, so it

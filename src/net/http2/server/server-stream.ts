@@ -1,5 +1,4 @@
 import type { WirePeer } from '../framing/wire.js';
-import type { ServerStreams } from './server-streams.js';
 
 /** What a stream tells whoever serves its request. All are called from the event loop, none after `closed`. */
 export interface StreamEvents {
@@ -20,8 +19,20 @@ export interface QueuedData {
   readonly onWritten: (() => void) | undefined;
 }
 
+/** The streams of a connection, as one of them sees them: who does what it is asked for. */
+export interface StreamOwner {
+  readonly connectionNumber: number;
+  readonly wire: { readonly peer: WirePeer | undefined };
+  beginAnswer(stream: ServerStream, block: Buffer): void;
+  respond(stream: ServerStream, block: Buffer): void;
+  sendData(stream: ServerStream, head: Buffer, tail: Buffer, onWritten?: () => void): void;
+  endAnswer(stream: ServerStream, trailers: Buffer): void;
+  abandon(stream: ServerStream, code: number): void;
+  charge(cost?: number, work?: number): void;
+}
+
 /**
- * One request and its answer, the server's half. A record for {@link ServerStreams} and the sender, who alone change
+ * One request and its answer, the server's half. A record for its {@link StreamOwner} and the sender, who alone change
  * it: of thousands there is one for each stream of each Envoy, so it holds little.
  */
 export class ServerStream {
@@ -43,7 +54,7 @@ export class ServerStream {
 
   constructor(
     readonly id: number,
-    private readonly streams: ServerStreams,
+    private readonly streams: StreamOwner,
   ) {}
 
   /** Which connection of its server it came by. */
@@ -102,7 +113,7 @@ export class ServerStream {
     return bytes;
   }
 
-  /** For {@link ServerStreams}: tells, once, that the stream is no more. */
+  /** For its {@link StreamOwner}: tells, once, that the stream is no more. */
   closed(): void {
     const { events } = this;
     this.events = undefined;

@@ -3,13 +3,12 @@ import type { FloodGuard } from '../framing/flood-guard.js';
 import { Frame } from '../framing/frames.js';
 import type { HeaderBlock } from '../framing/header-blocks.js';
 import type { HeaderField } from '../framing/header-table.js';
-import { areTrailers, readRequestHead } from '../framing/request-head.js';
+import { areTrailers, type RequestHead, readRequestHead } from '../framing/request-head.js';
 import type { Wire } from '../framing/wire.js';
 import { type ClosedBy, ClosedStreams } from './closed-streams.js';
-import type { QueuedReader } from './read-queue.js';
+import type { QueuedReader, ReadQueue } from './read-queue.js';
 import type { Sender } from './sender.js';
-import type { ServerConnectionOptions } from './server-options.js';
-import { ServerStream } from './server-stream.js';
+import { ServerStream, type StreamOwner } from './server-stream.js';
 
 /** `:status: 431`, by the name of the static table's entry 8. (RFC 6585 §5; RFC 7541 §6.2.2) */
 const TOO_LARGE_HEAD = Buffer.from('0803343331', 'hex');
@@ -17,19 +16,28 @@ const TOO_LARGE_HEAD = Buffer.from('0803343331', 'hex');
 /** Streams that hear in one turn that they are no more: that takes some 10 µs each, and a connection has thousands. */
 const ENDED_AT_ONCE = 64;
 
+/** What the streams of all connections of a server share. */
+export interface ServerStreamsOptions {
+  readonly maxConcurrentStreams: number;
+  /** Where connections wait that have more to read than a turn has room for. */
+  readonly readQueue: ReadQueue;
+  /** Begins to serve a request: sets `stream.events`. */
+  readonly onRequest: (stream: ServerStream, head: RequestHead) => void;
+}
+
 export interface ServerStreamsParts {
   readonly sender: Sender;
   readonly guard: FloodGuard;
-  readonly options: Pick<ServerConnectionOptions, 'maxConcurrentStreams' | 'onRequest' | 'readQueue'>;
+  readonly options: ServerStreamsOptions;
   /** The last stream that was open has ended. */
   readonly onLastEnded: () => void;
 }
 
 /** The streams of one connection: how each begins, is answered and ends, by whichever side. (RFC 9113 §5.1) */
-export class ServerStreams implements QueuedReader {
+export class ServerStreams implements QueuedReader, StreamOwner {
   private readonly sender: Sender;
   private readonly guard: FloodGuard;
-  private readonly options: ServerStreamsParts['options'];
+  private readonly options: ServerStreamsOptions;
   private readonly onLastEnded: () => void;
   private readonly open = new Map<number, ServerStream>();
   private readonly closed = new ClosedStreams();
