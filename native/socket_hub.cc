@@ -222,15 +222,6 @@ void SocketHub::close(int32_t slot) {
   if (isOpen(slot)) forget(slot);
 }
 
-int SocketHub::release(int32_t slot) {
-  if (!isOpen(slot)) return -1;
-  Descriptor& socket = sockets_[static_cast<size_t>(slot)].descriptor;
-  epoll_ctl(poll_.number(), EPOLL_CTL_DEL, socket.number(), nullptr);
-  const int number = socket.release();
-  closedSlots_.push_back(slot);
-  return number;
-}
-
 bool SocketHub::isOpen(int32_t slot) const {
   return slot >= 0 && static_cast<size_t>(slot) < sockets_.size() && sockets_[static_cast<size_t>(slot)].descriptor.isOpen();
 }
@@ -323,7 +314,6 @@ void SocketHub::awaitWritable(int32_t) {}
 void SocketHub::setReading(int32_t, bool) {}
 void SocketHub::finish(int32_t) {}
 void SocketHub::close(int32_t) {}
-int SocketHub::release(int32_t) { return -1; }
 
 #endif
 

@@ -114,9 +114,6 @@ class SocketHub {
   void finish(int32_t slot);
   void close(int32_t slot);
 
-  // Takes a socket out, for somebody else to serve it: its descriptor, or -1.
-  int release(int32_t slot);
-
  private:
   explicit SocketHub(Descriptor poll) : poll_(std::move(poll)) {}
 

@@ -198,7 +198,6 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
                                            InstanceMethod<&SocketHubObject::setReading>("setReading"),
                                            InstanceMethod<&SocketHubObject::finish>("finish"),
                                            InstanceMethod<&SocketHubObject::closeSocket>("closeSocket"),
-                                           InstanceMethod<&SocketHubObject::release>("release"),
                                            InstanceMethod<&SocketHubObject::close>("close"),
                                        });
   }
@@ -296,11 +295,6 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
 
   void closeSocket(const Napi::CallbackInfo& info) {
     if (polled_ != nullptr) polled_->hub().close(slotOf(info[0]));
-  }
-
-  Napi::Value release(const Napi::CallbackInfo& info) {
-    const int descriptor = polled_ == nullptr ? -1 : polled_->hub().release(slotOf(info[0]));
-    return Napi::Number::New(info.Env(), descriptor);
   }
 
   void close(const Napi::CallbackInfo&) { end(); }

@@ -90,7 +90,12 @@ export const AGENT_OPTIONS = {
   rest: withDefault(oneOf(['off', 'bundles', 'keys']), 'off', {
     flag: 'rest',
     description:
-      'what the socket also serves as JSON over HTTP/1.1 (POST /v3/discovery:secrets): nothing, trust bundles, or private keys, too',
+      'what is served as JSON over HTTP/1.1 (POST /v3/discovery:secrets) on the socket of --rest-socket: nothing, trust bundles, or private keys, too',
+  }),
+  restSocket: optional(socketPath, {
+    flag: 'rest-socket',
+    description:
+      'Unix socket for --rest bundles or keys (made with mode 0660); needed with them, and with nothing else',
   }),
   deltaRemovals: withDefault(oneOf(['on', 'off']), 'on', {
     flag: 'delta-removals',

@@ -76,6 +76,10 @@ export const BOOTSTRAP_OPTIONS = {
     description:
       'by which API Envoy asks for secrets: a stream for each that tells all (sotw) or what changed (delta), one stream for all of them (ads, delta-ads), or polls (rest; the agent needs --rest keys)',
   }),
+  restSocket: optional(socketPath, {
+    flag: 'rest-socket',
+    description: "the agent's --rest-socket, instead of --socket; needed with --sds-api rest, and with nothing else",
+  }),
   certificateName: withDefault(text, 'default', {
     flag: 'certificate-name',
     description: 'resource name under which the agent serves the certificate',

@@ -33,10 +33,14 @@ function missingPartners({ inbound, app, outbound, upstreams, allow }: Bootstrap
   return problems;
 }
 
-function apiProblems({ sdsApi, tokenSource, tokenBy, outbound }: BootstrapConfig): string[] {
+function apiProblems({ sdsApi, restSocket, tokenSource, tokenBy, outbound }: BootstrapConfig): string[] {
   const problems: string[] = [];
   if (tokenBy === 'injector' && tokenSource !== 'stream') {
     problems.push(`--token-by: got "injector", expected it with --token-source stream only`);
+  }
+  if ((sdsApi === 'rest') !== (restSocket !== undefined)) {
+    const got = restSocket === undefined ? 'nothing' : 'a path';
+    problems.push(`--rest-socket: got ${got}, expected a path with --sds-api rest, and with no other`);
   }
   if (sdsApi === 'rest' && tokenSource === 'stream' && tokenBy === 'google_grpc') {
     problems.push('--sds-api: got "rest", expected another one with --token-by google_grpc');

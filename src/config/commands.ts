@@ -69,7 +69,15 @@ export const COMMANDS = {
 export type CommandName = keyof typeof COMMANDS;
 
 function checkAgent(config: AgentConfig, files: FileFacts): string[] {
-  return [...checkToken(config, files), ...secretProblems(config)];
+  return [...checkToken(config, files), ...checkRest(config), ...secretProblems(config)];
+}
+
+function checkRest({ rest, restSocket, socket }: AgentConfig): string[] {
+  if ((rest === 'off') !== (restSocket === undefined)) {
+    const got = restSocket === undefined ? `--rest ${rest} alone` : '--rest-socket without --rest bundles or keys';
+    return [`--rest, --rest-socket: got ${got}, expected both or neither`];
+  }
+  return restSocket === socket ? ['--rest-socket: got the path of --socket, expected another one'] : [];
 }
 
 function checkToken({ tokenSource, tokenFile }: AgentConfig, files: FileFacts): string[] {

@@ -46,7 +46,7 @@ function workloadProxyOf(config: BootstrapConfig): WorkloadProxy {
   return {
     nodeId: config.nodeId ?? service,
     cluster: service,
-    socketPath: config.socket,
+    socketPath: config.restSocket ?? config.socket,
     tokenPassing: tokenPassingOf(config),
     sdsApi: config.sdsApi,
     pollMs: POLL_MS,

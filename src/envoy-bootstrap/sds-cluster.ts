@@ -5,6 +5,9 @@ import type { WorkloadProxy } from './workload-proxy.js';
 /** Name of the cluster that leads to the agent, and of its statistics. */
 export const SDS_CLUSTER = 'sds_agent';
 
+/** The same for the agent's socket of REST. */
+export const REST_CLUSTER = 'sds_agent_rest';
+
 /** Finds an agent that hangs: a ping every 30 s, 10 s for its answer. */
 const KEEPALIVE_INTERVAL_MS = 30_000;
 const KEEPALIVE_TIMEOUT_MS = 10_000;
@@ -19,9 +22,10 @@ export function sdsClusters({
   sdsApi,
 }: Pick<WorkloadProxy, 'socketPath' | 'tokenPassing' | 'sdsApi'>): EnvoyObject[] {
   if (tokenPassing.kind === 'google_grpc') return [];
+  const name = sdsApi === 'rest' ? REST_CLUSTER : SDS_CLUSTER;
   return [
     {
-      name: SDS_CLUSTER,
+      name,
       type: 'STATIC',
       connect_timeout: '1s',
       typed_extension_protocol_options: {
@@ -35,7 +39,7 @@ export function sdsClusters({
       },
       circuit_breakers: { thresholds: [{ max_requests: MAX_STREAMS }] },
       load_assignment: {
-        cluster_name: SDS_CLUSTER,
+        cluster_name: name,
         endpoints: [{ lb_endpoints: [{ endpoint: { address: pipe(socketPath) } }] }],
       },
     },

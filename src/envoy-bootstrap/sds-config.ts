@@ -1,6 +1,6 @@
 import { duration, type EnvoyObject } from './envoy-values.js';
 import { grpcService } from './grpc-service.js';
-import { SDS_CLUSTER } from './sds-cluster.js';
+import { REST_CLUSTER } from './sds-cluster.js';
 import type { WorkloadProxy } from './workload-proxy.js';
 
 /** How long one poll by REST may take: Envoy's default is one second, short for a busy machine. */
@@ -75,7 +75,7 @@ function restSource({ pollMs }: SdsOptions): EnvoyObject {
   return {
     api_type: 'REST',
     transport_api_version: 'V3',
-    cluster_names: [SDS_CLUSTER],
+    cluster_names: [REST_CLUSTER],
     refresh_delay: duration(pollMs),
     request_timeout: duration(REST_TIMEOUT_MS),
   };

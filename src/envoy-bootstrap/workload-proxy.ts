@@ -49,7 +49,7 @@ export interface UpstreamPeer {
 export interface WorkloadProxy {
   readonly nodeId: string;
   readonly cluster: string;
-  /** The agent's Unix socket. */
+  /** The agent's Unix socket; with `rest`, that of REST. */
   readonly socketPath: string;
   readonly tokenPassing: TokenPassing;
   /** With `rest`, Google's client cannot pass a token; with ADS, an Envoy that has upstreams crashes at its start (envoy#15517). */

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer as createPlainServer, type Socket } from 'node:net';
 import { listenPlain } from '../net/transport/index.js';
 import type { Logger } from '../telemetry/index.js';
 import { answerTo, type StatusContent } from './status-pages.js';
@@ -53,8 +53,8 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
   });
   const connections = new BoundedConnections(http, connectionLimitMs);
   const at = 'host' in address ? address : { path: address.socketPath, mode: SOCKET_MODE, takesOver };
-  const onSocket = (socket: Socket): void => connections.take(socket);
-  const listener = await listenPlain({ at, backlog: BACKLOG, onSocket, logger });
+  const makeServer = () => createPlainServer({ pauseOnConnect: true }, (socket) => connections.take(socket));
+  const listener = await listenPlain({ at, backlog: BACKLOG, makeServer, logger });
   return {
     address: listener.address,
     async close() {

@@ -308,13 +308,22 @@ t.test('settings that need one another are told apart', async (t) => {
   t.match(problems('bootstrap', [...workload, '--inbound=0.0.0.0:1']), [/^--app: got nothing/]);
   t.match(problems('bootstrap', [...workload, '--outbound=127.0.0.1:1']), [/^--upstream: got nothing/]);
   const polls = [...workload, '--inbound=0.0.0.0:1', '--app=127.0.0.1:2', '--sds-api=rest', '--token-source=stream'];
-  t.match(problems('bootstrap', polls), [/^--sds-api: got "rest"/]);
+  t.match(problems('bootstrap', polls), [/^--rest-socket: got nothing/, /^--sds-api: got "rest"/]);
+  t.match(problems('bootstrap', [...polls.slice(0, 4), '--rest-socket=r']), [/^--rest-socket: got a path/]);
   const upstream = '--upstream=other=10.0.0.7:1=spiffe://cluster.local/ns/foo/sa/other';
   const aggregated = [...workload, '--outbound=127.0.0.1:1', upstream, '--sds-api=delta-ads'];
   t.match(problems('bootstrap', aggregated), [/^--sds-api: got "delta-ads"/]);
   t.match(problems('health', []), [/^--socket, --address/]);
   t.match(problems('health', ['--address=a:1']), [/^--ca-root: got nothing/]);
   t.match(problems('citadel', ['--jwks=j', '--token-issuer=i', '--max-ttl=1h']), [/^--default-ttl: got/]);
+});
+
+t.test('an agent serves REST on a socket of its own, or not at all', async (t) => {
+  const rest = (...args: string[]) => agentProblems(args);
+  t.match(rest('--rest=keys'), [/^--rest, --rest-socket: got --rest keys alone/]);
+  t.match(rest('--rest-socket=r'), [/^--rest, --rest-socket: got --rest-socket without/]);
+  t.match(rest('--rest=bundles', '--rest-socket=s', '--socket=s'), [/^--rest-socket: got the path of --socket/]);
+  t.same(rest('--rest=bundles', '--rest-socket=r', '--socket=s'), []);
 });
 
 t.test('upstreams and matchers are parsed to their parts', async (t) => {

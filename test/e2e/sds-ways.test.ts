@@ -33,7 +33,7 @@ async function startSidecar(t: Test, path: string, way: SdsWay, changes: Changes
   const endpoint = await SdsEndpoint.start(t, join(directory, 'sds'));
   const app = await BackendApp.start(t, files.app);
   const bootstrap = sidecarBootstrap(files, {
-    socketPath: endpoint.socketPath,
+    socketPath: way.api === 'rest' ? endpoint.restPath : endpoint.socketPath,
     ...asksBy(way, tokenFile),
     ...changes(files),
   });

@@ -254,12 +254,17 @@ const apis = [
   { api: 'delta', source: { api_config_source: { api_type: 'DELTA_GRPC' } }, ads: undefined },
   { api: 'ads', source: { ads: {} }, ads: { api_type: 'GRPC', set_node_on_first_message_only: true } },
   { api: 'delta-ads', source: { ads: {} }, ads: { api_type: 'DELTA_GRPC', set_node_on_first_message_only: true } },
-  { api: 'rest', source: { api_config_source: { api_type: 'REST', cluster_names: ['sds_agent'] } }, ads: undefined },
+  {
+    api: 'rest',
+    source: { api_config_source: { api_type: 'REST', cluster_names: ['sds_agent_rest'] } },
+    ads: undefined,
+  },
 ] as const;
+const byApi = (api: string) => ['--sds-api', api, ...(api === 'rest' ? ['--rest-socket', '/run/rest.sock'] : [])];
 for (const { api, source, ads } of apis) {
   t.test(`with --sds-api ${api} both secrets come that way, under the names that the agent has`, async (t) => {
     const names = ['--certificate-name', 'leaf', '--bundle-name', 'ALL'];
-    const bootstrap = await rendered(...INBOUND, '--sds-api', api, ...names);
+    const bootstrap = await rendered(...INBOUND, ...byApi(api), ...names);
     t.match(bootstrap.static_resources.listeners[0]?.filter_chains[0]?.transport_socket?.typed_config, {
       common_tls_context: {
         tls_certificate_sds_secret_configs: [{ name: 'leaf', sds_config: source }],
@@ -272,7 +277,7 @@ for (const { api, source, ads } of apis) {
 
 t.test('polls are HTTP/1.1, streams are HTTP/2', async (t) => {
   const protocols = async (api: string) => {
-    const { static_resources } = await rendered(...INBOUND, '--sds-api', api);
+    const { static_resources } = await rendered(...INBOUND, ...byApi(api));
     const options = static_resources.clusters[0]?.typed_extension_protocol_options ?? {};
     return Object.keys(Object.values(options)[0]?.explicit_http_config ?? {});
   };
@@ -287,7 +292,7 @@ const validated = [
     name: 'both directions, token in each stream',
     args: [...INBOUND, ...OUTBOUND, '--token-source', 'stream', '--token-file', '/tokens/token'],
   },
-  ...apis.map(({ api }) => ({ name: `inbound by ${api}`, args: [...INBOUND, '--sds-api', api] })),
+  ...apis.map(({ api }) => ({ name: `inbound by ${api}`, args: [...INBOUND, ...byApi(api)] })),
   { name: 'inbound only', args: INBOUND },
   { name: 'outbound only', args: OUTBOUND },
 ] as const;

@@ -143,11 +143,13 @@ for (const { hotPath, skip } of HOT_PATHS) {
   }
 
   t.test(`${hotPath}: bodies of REST that do not end are bounded together`, { timeout, skip }, async (t) => {
-    const { socket, agent, victim } = await startServed(t, ['--hot-path', hotPath, '--rest', 'bundles']);
+    const restSocket = join(shortDir(t), 'r');
+    const rest = ['--rest', 'bundles', '--rest-socket', restSocket];
+    const { socket, agent, victim } = await startServed(t, ['--hot-path', hotPath, ...rest]);
     const head = 'POST /v3/discovery:secrets HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n';
     const body = Buffer.concat([Buffer.from(head), Buffer.alloc(999_000, ' ')]);
     const bodies = Array.from({ length: 400 }, () => {
-      const sender = connect(socket);
+      const sender = connect(restSocket);
       sender.on('error', () => {});
       t.teardown(() => sender.destroy());
       return new Promise<void>((resolve) => {

@@ -1,13 +1,10 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync } from 'node:fs';
-import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import t, { type Test } from 'tap';
 import { Frame, Http2ErrorCode } from '../../src/net/http2/index.js';
 import { NO_ADDON } from '../hotpath/implementations.js';
 import { callHeaders, data, grpcMessage, opening, ping } from '../support/raw-frames.js';
-import { RawPeer } from '../support/raw-peer.js';
 import { decodeResponse, encodeRequest, openSdsClient } from '../support/sds-client.js';
 import { SOCKET_WAYS } from '../support/socket-ways.js';
 import { asks, STREAM_SECRETS, serveHostile, Victim } from './served.js';
@@ -154,63 +151,6 @@ for (const via of SOCKET_WAYS) {
       t.match(payload.toString('latin1'), /grpc-status.8/s);
       await b.ping();
       t.equal(served.sds.streamCount, 10);
-    },
-  );
-
-  t.test(`via ${via}: connections of HTTP/1 that are handed on count until they close`, async (t) => {
-    const handedOn: { destroy(): unknown }[] = [];
-    const served = await serveHostile(t, {
-      via,
-      maxConnections: via === 'addon' ? 3 : 2,
-      onHttp1: (socket) => handedOn.push(socket),
-    });
-    t.teardown(() => handedOn.forEach((socket) => void socket.destroy()));
-    const speak = async () => {
-      const peer = await RawPeer.connect(t, served.path, { greets: false });
-      peer.send(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
-      return peer;
-    };
-    const first = await speak();
-    await speak();
-    while (handedOn.length < 2) await new Promise(setImmediate);
-    await (await speak()).ended();
-    t.equal(served.count(tooMany), 1);
-    handedOn[0]?.destroy();
-    await first.ended();
-    await speak();
-    while (handedOn.length < 3) await new Promise(setImmediate);
-  });
-
-  t.test(
-    `via ${via}: what a connection of HTTP/1 held is given back once, though its server hears of the end last`,
-    async (t) => {
-      const octets = 16 * 1024 * 1024;
-      const kept: boolean[] = [];
-      const sockets: Socket[] = [];
-      const served = await serveHostile(t, {
-        via,
-        onHttp1: (socket, keep) => {
-          kept.push(keep(octets));
-          sockets.push(socket);
-          socket.once('close', () => keep(-octets));
-        },
-      });
-      const speak = async (): Promise<void> => {
-        const { length } = kept;
-        const peer = await RawPeer.connect(t, served.path, { greets: false });
-        peer.send(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
-        while (kept.length === length) await new Promise(setImmediate);
-      };
-      for (let round = 0; round < 4; round += 1) {
-        await speak();
-        const closed = once(sockets[round] ?? new Socket(), 'close');
-        sockets[round]?.destroy();
-        await closed;
-      }
-      t.same(kept, [true, true, true, true]);
-      for (let round = 0; round < 4; round += 1) await speak();
-      t.ok(kept.includes(false), 'four times 16 MiB are more than strangers may have');
-      for (const socket of sockets) socket.destroy();
     },
   );
 

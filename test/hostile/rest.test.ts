@@ -21,11 +21,12 @@ for (const { hotPath, skip } of [
     { timeout, skip },
     async (t) => {
       const agents = await serveAgents(t);
-      await agents.start({ args: ['--hot-path', hotPath, '--rest', 'bundles'] });
+      const restSocket = `${agents.socket}.rest`;
+      await agents.start({ args: ['--hot-path', hotPath, '--rest', 'bundles', '--rest-socket', restSocket] });
       const victim = openSdsClient(t, agents.socket);
       await takeKey(victim);
       const open = () => {
-        const socket = connect(agents.socket);
+        const socket = connect(restSocket);
         t.teardown(() => socket.destroy());
         socket.on('error', () => {});
         return socket;

@@ -113,6 +113,7 @@ export function bootstrapArguments(random: () => number, tokenSecretFile: string
   const directions = 1 + below(3);
   const inbound = (directions & 1) === 0 ? [] : [`--inbound=${listen()}`, `--app=${peer()}`];
   const outbound = (directions & 2) === 0 ? [] : [`--outbound=${listen()}`];
+  const api = one(outbound.length > 0 ? ['sotw', 'delta'] : ['sotw', 'delta', 'ads', 'delta-ads', 'rest']);
   const many = (draw: () => string): string[] => Array.from({ length: below(3) }, draw);
   return [
     ...[`--namespace=${name()}`, `--service-account=${name()}`],
@@ -122,9 +123,8 @@ export function bootstrapArguments(random: () => number, tokenSecretFile: string
     ...maybe('token-by', () => one(['google_grpc', 'injector'])),
     `--token-secret=${tokenSecretFile}`,
     ...maybe('token-file', () => one([...PATHS, ...YAML_WORDS])),
-    ...maybe('sds-api', () =>
-      one(outbound.length > 0 ? ['sotw', 'delta'] : ['sotw', 'delta', 'ads', 'delta-ads', 'rest']),
-    ),
+    `--sds-api=${api}`,
+    ...(api === 'rest' ? [`--rest-socket=${mostly(SOCKETS, ODD_SOCKETS)}`] : []),
     ...maybe('certificate-name', text),
     ...maybe('bundle-name', text),
     ...maybe('node-id', () => one([...YAML_WORDS, 'node 1'])),

@@ -1,4 +1,3 @@
-import { Socket } from 'node:net';
 import { Outbox, type Wire, type WireEvents, type WirePeer } from '../../src/net/http2/index.js';
 import { framesIn, type RawFrame } from './raw-frames.js';
 
@@ -15,7 +14,6 @@ export class MemoryWire implements Wire {
   isPaused = false;
   isEnded = false;
   isDestroyed = false;
-  detached: Buffer | undefined;
 
   constructor(outbox: Outbox = new Outbox(), peer?: WirePeer) {
     this.outbox = outbox;
@@ -66,13 +64,6 @@ export class MemoryWire implements Wire {
     const events = this.#events;
     this.#events = undefined;
     events?.closed();
-  }
-
-  detach(unread: Buffer): Socket {
-    this.#events = undefined;
-    this.isDestroyed = true;
-    this.detached = unread;
-    return new Socket();
   }
 
   /** The peer sends. In memory of its own, which is overwritten afterwards, as a hub's is. */

@@ -14,6 +14,11 @@ export class SdsEndpoint {
 
   private constructor(readonly socketPath: string) {}
 
+  /** That of polls. */
+  get restPath(): string {
+    return `${this.socketPath}.rest`;
+  }
+
   /** Listens; closed at the end of the test. */
   static async start(t: Test, socketPath: string): Promise<SdsEndpoint> {
     const endpoint = new SdsEndpoint(socketPath);
@@ -26,7 +31,13 @@ export class SdsEndpoint {
   async start(): Promise<void> {
     const nothing = { 'ca-address': 'localhost:1', 'ca-root': 'none', 'token-file': 'none' };
     const workload = { namespace: 'foo', 'service-account': 'sleep' };
-    const config = agentConfig({ socket: this.socketPath, rest: 'keys', ...nothing, ...workload });
+    const config = agentConfig({
+      socket: this.socketPath,
+      rest: 'keys',
+      'rest-socket': this.restPath,
+      ...nothing,
+      ...workload,
+    });
     const { logger, source } = this;
     this.#listener = await listenForEnvoy(config, {
       ...{ source, isServing: () => true, metrics: new MetricRegistry() },

@@ -12,14 +12,14 @@ import { configuredNames } from '../../agent/secrets/index.js';
 import type { AgentConfig } from '../../config/index.js';
 import { IdentityError } from '../../errors/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
-import { addHealthMethods, addReflectionMethods, createFramedServer } from '../../net/grpc/index.js';
-import { listenUnix } from '../../net/transport/index.js';
+import { addHealthMethods, addReflectionMethods, createFramedServer, type FramedServer } from '../../net/grpc/index.js';
+import { type Listener, listenUnix } from '../../net/transport/index.js';
 import { openFileLimit, optimiseSooner } from '../../system/platform/index.js';
 import { Field, type Logger, type MetricRegistry } from '../../telemetry/index.js';
 import { addressText } from '../address-text.js';
 import type { AppContext } from '../running-app.js';
 import { VERSION } from '../version.js';
-import { type Http1Door, openHttp1Door } from './http1-door.js';
+import type { RestListenerOptions } from './rest-listener.js';
 
 /** Linux refuses a Unix connect at once when the queue is full; thousands of Envoys may come back together. */
 const SOCKET_BACKLOG = 4096;
@@ -92,15 +92,13 @@ export interface EnvoyListener {
   close(): Promise<void>;
 }
 
-/** Opens the socket that Envoy asks on. Closing it refuses new connections first, then ends streams with OK, then the rest. */
+/** Opens the socket that Envoy asks on, and that of REST where it is configured. Closing it refuses new connections first, then ends streams with OK, then the rest. */
 export async function listenForEnvoy(config: AgentConfig, options: EnvoyListenerOptions): Promise<EnvoyListener> {
   const { metrics } = options;
   const { logger, now } = options.context;
-  const http1 = await openRest(config, options);
   const server = createFramedServer({
     logger,
     metrics,
-    ...(http1 !== undefined && { onHttp1: (...connection) => http1.accept(...connection) }),
     maxReceiveBytes: MAX_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
     calls: STREAMS,
@@ -119,12 +117,10 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
   });
   const health = addHealthMethods(server, options.isServing);
   const reflection = addReflectionMethods(server);
+  const rest = await openRest(config, options, server);
   const listener = await listenUnix({
     path: config.socket,
-    mode: SOCKET_MODE,
-    backlog: SOCKET_BACKLOG,
-    takesOver: config.takesOver,
-    isPrivate: config.mode === 'node' && !config.isDirectoryShared,
+    ...socketOptions(config),
     metrics,
     via: options.hotPath === 'native' ? 'addon' : 'node',
     onWire(wire) {
@@ -132,6 +128,9 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
       if (config.mode === 'sidecar' && server.connectionCount === CROWD) optimiseSooner();
     },
     logger,
+  }).catch(async (error: unknown) => {
+    await rest?.close();
+    throw error;
   });
   return {
     get connectionCount() {
@@ -140,10 +139,9 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     status: () => sds.status(),
     isSettled: () => sds.isSettled(),
     async close() {
-      await listener.close();
+      await Promise.all([listener.close(), rest?.close()]);
       await sds.endAllStreams(SPREAD_MS);
       for (const others of [health, reflection]) others.endAllStreams();
-      http1?.close();
       await server.close(DRAIN_MS);
     },
   };
@@ -160,14 +158,27 @@ function connectionLimit(wanted: number, logger: Logger): number {
   return limit;
 }
 
-/** What the socket serves to HTTP/1.1: nothing, unless it is configured to. */
+/** What both sockets have in common. */
+function socketOptions({ takesOver, mode, isDirectoryShared }: AgentConfig) {
+  const isPrivate = mode === 'node' && !isDirectoryShared;
+  return { mode: SOCKET_MODE, backlog: SOCKET_BACKLOG, takesOver, isPrivate };
+}
+
+/** Loads Node's HTTP server: few agents have this socket. */
 async function openRest(
-  { rest }: AgentConfig,
-  { context, source }: EnvoyListenerOptions,
-): Promise<Http1Door | undefined> {
-  if (rest === 'off') return undefined;
-  const common = { source, logger: context.logger, controlPlaneIdentifier: IDENTIFIER };
-  return openHttp1Door((keep) => restHandler({ ...common, serves: rest, keep }));
+  config: AgentConfig,
+  { context, source, metrics, hotPath }: EnvoyListenerOptions,
+  counts: FramedServer,
+): Promise<Listener | undefined> {
+  const { rest, restSocket } = config;
+  if (rest === 'off' || restSocket === undefined) return undefined;
+  const { listenForPolls } = await import('./rest-listener.js');
+  const { backlog, ...file } = socketOptions(config);
+  const { logger } = context;
+  const knowsPeers = hotPath === 'native';
+  const common = { source, serves: rest, logger, controlPlaneIdentifier: IDENTIFIER };
+  const handlerOf: RestListenerOptions['handlerOf'] = (counting) => restHandler({ ...common, ...counting });
+  return listenForPolls({ at: { path: restSocket, ...file }, backlog, counts, knowsPeers, handlerOf, logger, metrics });
 }
 
 /** @throws IdentityError `ERR_CONFIG_INVALID`: nobody here can tell who a peer is, so none could be let in. */

@@ -12,7 +12,7 @@ export { readServingStatus } from './health/health-answer.js';
 export { addHealthMethods } from './health/health-service.js';
 export { addReflectionMethods } from './reflection/reflection-methods.js';
 export { type CallEvents, FRAME_PREFIX_BYTES, type FramedCall, writeFramePrefix } from './server/framed-call.js';
-export { createFramedServer, type FramedServer, type KeepOctets } from './server/framed-server.js';
+export { type CountedConnection, createFramedServer, type FramedServer } from './server/framed-server.js';
 export { addUnaryMethod, type ServedCall, type UnaryMethod } from './server/unary-method.js';
 export { type StatusText, toStatusObject } from './status.js';
 export { status } from './status-code.js';

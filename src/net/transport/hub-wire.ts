@@ -1,4 +1,3 @@
-import { Socket } from 'node:net';
 import type { BatchSender, CutMessage, SocketHub } from '../../system/platform/index.js';
 import type { Outbox, Wire, WireEvents, WirePeer } from '../http2/index.js';
 import { LINGER_MS } from './socket-wire.js';
@@ -82,17 +81,6 @@ export class HubWire implements Wire, BatchSender {
     this.hub.batch.flush();
     this.hub.closeSocket(this.slot);
     this.over();
-  }
-
-  detach(unread: Buffer): Socket {
-    this.events = undefined;
-    this.hub.batch.flush();
-    const fd = this.hub.release(this.slot);
-    this.over();
-    const socket = new Socket({ fd, readable: true, writable: true });
-    socket.pause();
-    socket.unshift(unread);
-    return socket;
   }
 
   /** From the hub. */

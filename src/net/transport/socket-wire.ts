@@ -103,15 +103,6 @@ export class SocketWire implements Wire {
     this.socket.destroy();
   }
 
-  detach(unread: Buffer): Socket {
-    const { socket } = this;
-    this.flush();
-    for (const event of ['data', 'close', 'end'] as const) socket.removeAllListeners(event);
-    socket.pause();
-    socket.unshift(unread);
-    return socket;
-  }
-
   private hold(bytes: Buffer, onWritten?: () => void): void {
     this.held.push({ bytes, onWritten });
     this.heldBytes += bytes.length;

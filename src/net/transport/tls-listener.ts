@@ -6,8 +6,8 @@ import { Field, type Logger } from '../../telemetry/index.js';
 import { listening, watchAccepts } from './node-accept.js';
 import { peerKey } from './peer-key.js';
 import { listenerAddress } from './plain-listener.js';
+import type { Listener } from './socket-listener.js';
 import { TLS_PARAMETERS } from './tls-parameters.js';
-import type { Listener } from './unix-listener.js';
 
 export interface TlsCertificate {
   /** PEM: the server's certificate, then its intermediates. */

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { parseBoundedJson } from './bounded-json.js';
+import { parseBoundedJson } from '../../text/index.js';
 
 /** A token of Kubernetes has three levels and some twenty members. They are counted before anybody has verified a signature. */
 const CLAIMS_BOUNDS = { maxDepth: 16, maxParts: 1000 };

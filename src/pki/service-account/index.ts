@@ -1,6 +1,5 @@
 /** pki/service-account: what a Kubernetes service-account token says. One strict reader of its form for agent and Citadel. */
 
-export { parseBoundedJson } from './bounded-json.js';
 export { type Claims, membersOf, readClaims } from './claims.js';
 export { type CompactJwt, splitCompactJwt } from './compact-jwt.js';
 export { numericDateMs } from './numeric-date.js';

@@ -113,8 +113,6 @@ export type SocketHubClass = new (
   /** Shuts the sending half. */
   finish(slot: number): void;
   closeSocket(slot: number): void;
-  /** Takes the socket out: gives its descriptor, or -1. */
-  release(slot: number): number;
   /** Closes the listener, all sockets, and the poll. Safe to call twice. */
   close(): void;
 };

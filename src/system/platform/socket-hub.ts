@@ -30,7 +30,6 @@ export interface SocketHub
     | 'setReading'
     | 'finish'
     | 'closeSocket'
-    | 'release'
     | 'close'
   > {
   /** Where `received` bytes lie. */

@@ -19,7 +19,13 @@ const PATH = '/v3/discovery:secrets';
 async function serveRest(t: Test, options: Partial<RestHandlerOptions> = {}) {
   const source = new FakeSecretSource();
   source.setSecrets({ default: certificateSecret('leaf'), ROOTCA: textSecret('bundle') });
-  const common = { source, serves: 'keys', logger: silentLogger, controlPlaneIdentifier: 'sidecert-test' } as const;
+  const common = {
+    source,
+    serves: 'keys',
+    logger: silentLogger,
+    controlPlaneIdentifier: 'sidecert-test',
+    connectionOf: () => 1,
+  } as const;
   const server = createServer(restHandler({ ...common, ...options }));
   const path = join(shortDir(t), 'r.sock');
   await new Promise<void>((resolve) => server.listen(path, resolve));

@@ -7,6 +7,7 @@ import { openChannel } from '../../../src/net/grpc/index.js';
 import { NO_ADDON } from '../../hotpath/implementations.js';
 import { OfficialSecrets } from '../../support/official-secrets.js';
 import { encodeRequest } from '../../support/sds-client.js';
+import { shortDir } from '../../support/short-dir.js';
 import { startSidecarAgent } from '../../support/sidecar-agent.js';
 import { TestCa } from '../../support/test-ca.js';
 
@@ -71,17 +72,31 @@ for (const kind of ['native', 'js']) {
         return join(directory, name);
       };
       const [cert, key, root] = [path('c', pair.certPem), path('k', pair.keyPem), path('r', ca.certificatePem)];
-      const flags = { 'secret-dir': directory, 'generic-secret': `hmac=${path('hmac', 's3cret')}`, rest: 'keys' };
+      const restSocket = join(shortDir(t), 'r');
+      const flags = {
+        'secret-dir': directory,
+        'generic-secret': `hmac=${path('hmac', 's3cret')}`,
+        rest: 'keys',
+        'rest-socket': restSocket,
+      };
       const { socket } = await startSidecarAgent(t, { flags: { ...flags, 'hot-path': kind } });
       // Twice: the first fetch has closed the files again.
       for (const round of [1, 2]) {
-        t.equal((await fetch(t, socket, 'hmac')).generic, 's3cret', `generic secret, round ${round}`);
-        const bundle = (await fetch(t, socket, `file-root:${root}`)).bundle ?? '';
+        t.equal(
+          (await fetch(t, form === 'REST' ? restSocket : socket, 'hmac')).generic,
+          's3cret',
+          `generic secret, round ${round}`,
+        );
+        const bundle = (await fetch(t, form === 'REST' ? restSocket : socket, `file-root:${root}`)).bundle ?? '';
         t.ok(
           new X509Certificate(bundle).raw.equals(new X509Certificate(ca.certificatePem).raw),
           `root, round ${round}`,
         );
-        const { chain = '', key: keyPem = '' } = await fetch(t, socket, `file-cert:${cert}~${key}`);
+        const { chain = '', key: keyPem = '' } = await fetch(
+          t,
+          form === 'REST' ? restSocket : socket,
+          `file-cert:${cert}~${key}`,
+        );
         t.ok(new X509Certificate(chain).raw.equals(new X509Certificate(pair.certPem).raw), `chain, round ${round}`);
         t.match(keyPem, /^-----BEGIN PRIVATE KEY-----\n[A-Za-z0-9+/=\n]+-----END PRIVATE KEY-----\n$/);
       }

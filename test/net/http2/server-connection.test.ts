@@ -227,19 +227,23 @@ t.test('connections that share an outbox do not get each other’s frames', asyn
   );
 });
 
-t.test('a request of HTTP/1 is handed on whole, however it comes', async (t) => {
-  for (const request of ['POST /v3 HTTP/1.1\r\n', 'PRINT / HTTP/1.1\r\n', 'GET / HTTP/1.1\r\n']) {
-    let handedOn = 0;
-    const server = new MemoryServer({ onHttp1: () => (handedOn += 1) });
-    const { wire } = server.connect();
-    const before = request.startsWith('PRI') ? 2 : 0;
-    for (const byte of Buffer.from(request.slice(0, before))) wire.feed(Buffer.of(byte));
-    wire.feed(Buffer.from(request.slice(before)));
-    t.equal(handedOn, 1);
-    t.equal(wire.detached?.toString(), request);
-    t.same(server.ends, [{ code: Http2ErrorCode.noError, reason: '' }]);
-  }
-});
+const strangers = [
+  { name: 'a request of HTTP/1', text: 'POST /v3 HTTP/1.1\r\n', got: 'HTTP/1' },
+  { name: 'one that begins as the preface does', text: 'PRINT / HTTP/1.1\r\n', got: 'HTTP/1' },
+  { name: 'a hello of TLS', text: '\x16\x03\x01', got: 'an unknown protocol' },
+] as const;
+for (const { name, text, got } of strangers) {
+  t.test(`${name} ends the connection, however it comes, and the reason says what it was`, async (t) => {
+    for (const split of [0, 1, 2]) {
+      const server = new MemoryServer();
+      const { wire } = server.connect();
+      if (split > 0) wire.feed(Buffer.from(text.slice(0, split)));
+      wire.feed(Buffer.from(text.slice(split)));
+      t.ok(wire.isDestroyed);
+      t.same(server.ends, [{ code: Http2ErrorCode.protocolError, reason: `got ${got}, expected HTTP/2` }]);
+    }
+  });
+}
 
 t.test('GOAWAY lets open streams end, refuses further ones, and then ends the connection', async (t) => {
   const server = new MemoryServer();

@@ -225,8 +225,8 @@ t.test('a directory in place of the socket is said once, and not tried without e
 
 t.test("the status pages' socket is put back, too", async (t) => {
   const path = join(shortDir(t), 's');
-  const onSocket = (socket: Socket): void => void socket.end('ours');
-  const listener = await listenPlain({ at: { path, mode: 0o600 }, backlog: 8, onSocket, logger: silentLogger });
+  const makeServer = () => createServer((socket) => void socket.end('ours'));
+  const listener = await listenPlain({ at: { path, mode: 0o600 }, backlog: 8, makeServer, logger: silentLogger });
   const { ino } = await lstat(path);
   await unlink(path);
   await nextInode(path, ino);

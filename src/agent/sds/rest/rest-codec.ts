@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { IdentityError } from '../../../errors/index.js';
-import { parseBoundedJson } from '../../../pki/service-account/index.js';
+import { parseBoundedJson } from '../../../text/index.js';
 import { quote } from '../quote.js';
 import { MAX_NAME_BYTES, MAX_NAMES, tooLongName, tooManyNames, wrongType } from '../request-codec.js';
 import { versionOf } from '../response-encoder.js';

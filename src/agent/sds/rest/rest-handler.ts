@@ -16,8 +16,8 @@ export interface RestHandlerOptions {
   readonly serves: 'bundles' | 'keys';
   readonly logger: Logger;
   readonly controlPlaneIdentifier: string;
-  /** Which connection a request came by, for logs and for turns; below zero if left out, as gRPC's count from 1. */
-  readonly connectionOf?: (request: IncomingMessage) => number;
+  /** Which connection a request came by, for logs and for turns. */
+  readonly connectionOf: (request: IncomingMessage) => number;
   readonly after?: After;
   /** Counts octets more that are kept for whoever sent the request, or fewer. False when that is too much. */
   readonly keep?: (request: IncomingMessage, octets: number) => boolean;
@@ -25,9 +25,6 @@ export interface RestHandlerOptions {
 
 /** Where Envoy polls for secrets. (envoy.service.secret.v3, `google.api.http`) */
 const PATH = '/v3/discovery:secrets';
-
-/** A body comes at once; one that trickles must not hold its place for ever. */
-const BODY_MS = 30_000;
 
 /** What Node.js takes for a request, and for each part of its body, besides their octets. */
 const HEAD_OVERHEAD_BYTES = 4096;
@@ -42,7 +39,7 @@ class BodyRefusal extends Error {
 
   constructor(
     /** Of HTTP. */
-    readonly code: 408 | 413 | 429,
+    readonly code: 413 | 429,
     message: string,
   ) {
     super(message);
@@ -76,7 +73,7 @@ const HTTP_STATUS: Readonly<Partial<Record<status, number>>> = {
 
 /** The REST form of SDS, `POST /v3/discovery:secrets` with ProtoJSON both ways, as a listener of a `node:http` server. */
 export function restHandler(options: RestHandlerOptions): RequestListener {
-  const { source, serves, logger, controlPlaneIdentifier, connectionOf = numberedConnections(), after } = options;
+  const { source, serves, logger, controlPlaneIdentifier, connectionOf, after } = options;
   const { keep = () => true } = options;
   const contents = new ServedContents(logger);
   const fetcher = new SecretFetcher({ source, contents, ...(after !== undefined && { after }) });
@@ -115,45 +112,26 @@ export function restHandler(options: RestHandlerOptions): RequestListener {
   };
 }
 
-function numberedConnections(): (request: IncomingMessage) => number {
-  const numbers = new WeakMap<object, number>();
-  let last = 0;
-  return ({ socket }) => {
-    let number = numbers.get(socket);
-    if (number === undefined) {
-      last -= 1;
-      number = last;
-      numbers.set(socket, number);
-    }
-    return number;
-  };
-}
-
 function isBundle({ content }: NamedSecret): boolean {
   return content.kind === 'validation-context';
 }
 
 /**
- * All of a body. @throws BodyRefusal: it is too large, there is no room for it, or it does not end; then the rest stays unread, and
- * the connection ends with the answer.
+ * All of a body. @throws BodyRefusal: it is too large, or there is no room for it; then the rest stays unread, and the connection ends
+ * with the answer. That it ends is the server's to see to.
  */
 async function readBody(request: IncomingMessage, kept: KeptOctets): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;
   let octets = octetsOfHead(request);
-  const late = setTimeout(() => request.destroy(new BodyRefusal(408, 'body: waited for its end')), BODY_MS).unref();
-  try {
-    for await (const part of request.iterator({ destroyOnReturn: false })) {
-      length += part.length;
-      octets += part.length + PART_OVERHEAD_BYTES;
-      if (length > MAX_REQUEST_BYTES) throw new BodyRefusal(413, `body: got more than ${MAX_REQUEST_BYTES} bytes`);
-      if (!kept.become(octets)) throw new BodyRefusal(429, 'body: got more to keep than there is room for');
-      parts.push(part);
-    }
-    return Buffer.concat(parts);
-  } finally {
-    clearTimeout(late);
+  for await (const part of request.iterator({ destroyOnReturn: false })) {
+    length += part.length;
+    octets += part.length + PART_OVERHEAD_BYTES;
+    if (length > MAX_REQUEST_BYTES) throw new BodyRefusal(413, `body: got more than ${MAX_REQUEST_BYTES} bytes`);
+    if (!kept.become(octets)) throw new BodyRefusal(429, 'body: got more to keep than there is room for');
+    parts.push(part);
   }
+  return Buffer.concat(parts);
 }
 
 function octetsOfHead({ rawHeaders }: IncomingMessage): number {
@@ -178,7 +156,7 @@ function send(response: ServerResponse, json: Buffer): void {
 function refuse(response: ServerResponse, code: number, message: string): void {
   if (response.headersSent || response.destroyed) return;
   // Whatever of the request is still to come is not read.
-  if (code === 413 || code === 429 || code === 408) response.setHeader('connection', 'close');
+  if (code === 413 || code === 429) response.setHeader('connection', 'close');
   const body = Buffer.from(JSON.stringify({ message }));
   response.writeHead(code, { 'content-type': 'application/json', 'content-length': body.length });
   response.end(body);

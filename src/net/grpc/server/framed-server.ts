@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { Field, type Logger, Metric, MetricRegistry } from '../../../telemetry/index.js';
 import { type Every, everyUnreferenced, monotonicMs } from '../../../timers/index.js';
 import {
@@ -11,6 +10,7 @@ import {
   type ServerStream,
   serverOpening,
   type Wire,
+  type WirePeer,
 } from '../../http2/index.js';
 import type { ConnectionAccount } from '../ledger/accounts.js';
 import type { PotLimits } from '../ledger/call-pot.js';
@@ -24,8 +24,17 @@ import { PlainRequest } from './plain-request.js';
 import { httpRefusal, timeoutOf, wantedFields } from './request-kind.js';
 import { ServerCalls } from './server-calls.js';
 
-/** Counts octets more that are kept for the peer of a connection, or fewer. False when that is too much. */
-export type KeepOctets = (octets: number) => boolean;
+/** A connection that somebody else serves, and that counts as one of a server's. */
+export interface CountedConnection {
+  /** Of all connections of the server. */
+  readonly number: number;
+  /** Counts octets more that are kept for its peer, or fewer. False when that is too much. */
+  keep(octets: number): boolean;
+  /** It is ended for what its peer did: a process that does so again and again is not let in for a while. */
+  flooded(reason: string): void;
+  /** It is over. Safe to call twice, and after it was dropped. */
+  left(): void;
+}
 
 /** What a server has to know of a method before its first call. */
 export interface MethodOptions {
@@ -52,6 +61,11 @@ export interface FramedServer {
    * ({@link FramedCall.mayTry}). For listeners, before anything is computed for it; a refusal is counted.
    */
   admits(address: string): boolean;
+  /**
+   * Counts a connection of another protocol with its own, by the same limits; `undefined` when there is no room for it, or its peer may not
+   * connect. `drop` ends it to make room for others.
+   */
+  count(peer: WirePeer | undefined, drop: () => void): CountedConnection | undefined;
   /** Serves HTTP/2 on `wire`, which it owns from then on. */
   attach(wire: Wire): void;
   /**
@@ -79,8 +93,6 @@ export interface FramedServerOptions {
   readonly maxStrangersPerAddress?: number;
   /** Whose processes may connect; everybody when left out. */
   readonly allowedUids?: ReadonlySet<number> | undefined;
-  /** Takes connections that speak HTTP/1: paused, with nothing read of them. Left out, they are closed. */
-  readonly onHttp1?: (socket: Socket, keep: KeepOctets, onFlood: () => void) => void;
   readonly metrics?: MetricRegistry;
   /** What its connections are counted by there: as those of an SDS socket when left out. */
   readonly connectionMetrics?: ConnectionMetrics;
@@ -134,7 +146,7 @@ class Http2FramedServer implements FramedServer {
 
   constructor(options: FramedServerOptions) {
     this.options = options;
-    const { maxConcurrentStreams, maxConnections = Number.POSITIVE_INFINITY, allowedUids, onHttp1, logger } = options;
+    const { maxConcurrentStreams, maxConnections = Number.POSITIVE_INFINITY, allowedUids, logger } = options;
     const { maxReceiveBytes, calls = { max: Number.POSITIVE_INFINITY } } = options;
     const { metrics = new MetricRegistry(), now = monotonicMs } = options;
     this.now = now;
@@ -147,7 +159,6 @@ class Http2FramedServer implements FramedServer {
       opening: serverOpening(maxConcurrentStreams),
       maxConcurrentStreams,
       readQueue: new ReadQueue(options.turnClock),
-      onHttp1: onHttp1 && ((socket, { wire }) => this.serveHttp1(socket, wire, onHttp1)),
       onRequest: (stream, head) => this.open(stream, head),
       onKept: ({ number }, bytes) => this.keep(number, bytes),
       onClosed: (connection, end) => this.closed(connection, end),
@@ -173,6 +184,32 @@ class Http2FramedServer implements FramedServer {
     const isAdmitted = this.ledger.hasTry(address);
     if (!isAdmitted) this.record.refused('misbehaved', undefined);
     return isAdmitted;
+  }
+
+  count(peer: WirePeer | undefined, drop: () => void): CountedConnection | undefined {
+    const account = this.closing === undefined ? this.enter({ peer }) : undefined;
+    if (account === undefined) return undefined;
+    const left = (): void => {
+      if (account.isClosed) return;
+      this.ledger.close(account);
+      this.limits.left(peer);
+    };
+    // At once, for the newcomer has its place: the end of a socket is told later.
+    account.holder = {
+      drop: () => {
+        left();
+        drop();
+      },
+    };
+    return {
+      number: account.number,
+      keep: (octets) => this.ledger.change(account, octets),
+      flooded: (reason) => {
+        this.record.broken(Http2ErrorCode.enhanceYourCalm, { reason, connection: account.number, peer });
+        this.limits.misbehaved(peer);
+      },
+      left,
+    };
   }
 
   attach(wire: Wire): void {
@@ -297,29 +334,6 @@ class Http2FramedServer implements FramedServer {
       this.record.unused();
       connection.goAway();
     }
-  }
-
-  /** A connection of HTTP/1 is none of ours any more, but counts as one. */
-  private serveHttp1(socket: Socket, wire: Wire, serve: NonNullable<FramedServerOptions['onHttp1']>): void {
-    const account = this.enter(wire);
-    if (account === undefined) {
-      socket.destroy();
-      return;
-    }
-    account.holder = { drop: () => socket.destroy() };
-    socket.once('close', () => {
-      this.ledger.close(account);
-      this.limits.left(wire.peer);
-    });
-    const keep: KeepOctets = (octets) => this.ledger.change(account, octets);
-    serve(socket, keep, () => {
-      const whose = { connection: account.number, peer: wire.peer };
-      this.record.broken(Http2ErrorCode.enhanceYourCalm, {
-        reason: 'HTTP/1.1 requests that do not wait for an answer',
-        ...whose,
-      });
-      this.limits.misbehaved(wire.peer);
-    });
   }
 
   private open(stream: ServerStream, head: RequestHead): void {

@@ -1,5 +1,3 @@
-import type { Socket } from 'node:net';
-
 /** The process at the other end, as the kernel knows it. */
 export interface WirePeer {
   readonly uid: number;
@@ -44,8 +42,6 @@ export interface Wire {
   end(): void;
   /** Ends it now. Safe to call twice. */
   destroy(): void;
-  /** Gives the connection, with `unread` before what is still to come, to somebody else; no event comes after that. */
-  detach(unread: Buffer): Socket;
 }
 
 /** Whoever has put something into the outbox. */

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { ConnectionError, Http2ErrorCode } from '../framing/errors.js';
 import { FloodGuard } from '../framing/flood-guard.js';
 import * as frames from '../framing/frames.js';
@@ -26,8 +25,6 @@ export interface ServerConnectionOptions extends ServerStreamsOptions {
    * connection is ended.
    */
   readonly onKept?: (connection: ServerConnection, bytes: number) => boolean;
-  /** Takes a connection that speaks HTTP/1, with nothing read of it; without it such a one is closed. */
-  readonly onHttp1?: ((socket: Socket, connection: ServerConnection) => void) | undefined;
   /** Called once and last. */
   readonly onClosed: (connection: ServerConnection, end: ConnectionEnd) => void;
   /** Something of ours threw what it must not. */
@@ -199,33 +196,17 @@ export class ServerConnection implements WireEvents, QueuedReader {
 
   /** Gives the place behind what it has read. */
   private greet(bytes: Buffer, start: number, end: number): number {
-    const at = this.preface.read(bytes, start, end);
-    const { onHttp1, opening } = this.options;
-    switch (this.preface.greeting(bytes[at === end ? -1 : at])) {
-      case 'incomplete':
-        break;
-      case 'http2':
-        this.sender.frames(opening);
-        break;
-      case 'http1':
-        if (onHttp1 === undefined) {
-          this.meetStranger();
-        } else {
-          const unread = Buffer.concat([this.preface.seen, bytes.subarray(at, end)]);
-          this.over(Http2ErrorCode.noError, '');
-          onHttp1(this.wire.detach(unread), this);
-        }
-        return end;
-      case 'unknown':
-        this.meetStranger();
-        return end;
+    const { preface } = this;
+    const isHttp1 = preface.couldBeHttp1(bytes[start]);
+    const at = preface.read(bytes, start, end);
+    if (preface.isComplete) {
+      this.sender.frames(this.options.opening);
+    } else if (at < end) {
+      this.over(Http2ErrorCode.protocolError, `got ${isHttp1 ? 'HTTP/1' : 'an unknown protocol'}, expected HTTP/2`);
+      this.wire.destroy();
+      return end;
     }
     return at;
-  }
-
-  private meetStranger(): void {
-    this.over(Http2ErrorCode.protocolError, 'got no preface of HTTP/2');
-    this.wire.destroy();
   }
 
   private endIfDone(): void {

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { parseBoundedJson } from '../../../src/pki/service-account/index.js';
-import { mutated } from '../../hostile/conversations.js';
-import { seededRandom } from '../../support/prng.js';
+import { parseBoundedJson } from '../../src/text/index.js';
+import { mutated } from '../hostile/conversations.js';
+import { seededRandom } from '../support/prng.js';
 
 const bounds = { maxDepth: 4, maxParts: 12 };
 const parse = (text: string) => parseBoundedJson(Buffer.from(text), bounds);

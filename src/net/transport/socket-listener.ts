@@ -1,0 +1,70 @@
+import { Field, type Logger, type MetricRegistry } from '../../telemetry/index.js';
+import { claimSocketPath, type FileIdentity, publishSocket, removeSocket } from './socket-file.js';
+import { SocketGuard } from './socket-guard.js';
+
+/** A listener that we own; whoever opened it closes it. */
+export interface Listener {
+  /** A path, or `host:port`. */
+  readonly address: string;
+  /** Stops accepting; connections that were handed on live on. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** The file of a Unix socket: where it is, and who may connect or replace it. */
+export interface SocketFileOptions {
+  /** Absolute or relative, at most 107 bytes. Its directory is made (0750) when it is missing. */
+  readonly path: string;
+  /** Permissions of the socket, such as `0o660`: who may connect may ask for the key. */
+  readonly mode: number;
+  /** Puts the socket in place of one that is served: whoever does so keeps its connections, and leaves our file alone. */
+  readonly takesOver?: boolean;
+  /** Refuses a directory in which another user may replace the socket; else that is warned of. */
+  readonly isPrivate?: boolean;
+}
+
+/** What binds a path and accepts. */
+export interface Acceptor {
+  /** Again: closes the socket that it has listened on, with those who wait there. */
+  listen(path: string): Promise<void>;
+  /** Not awaited by anybody: connections that were handed on are not ours. Safe before it listens. */
+  close(): void;
+}
+
+/**
+ * Listens on a path. Replaces a stale socket file, and puts its own back when it has gone or was replaced by another user
+ * ({@link SocketGuard}); on close removes its own.
+ * @throws IdentityError `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`; and what the acceptor throws, which is closed then.
+ */
+export async function listenOnPath(
+  { path, mode, takesOver = false, isPrivate = false }: SocketFileOptions,
+  acceptor: Acceptor,
+  { logger, metrics }: { readonly logger: Logger; readonly metrics?: MetricRegistry | undefined },
+): Promise<Listener> {
+  const publish = (): Promise<FileIdentity> => publishSocket(path, mode, (temporary) => acceptor.listen(temporary));
+  try {
+    const openTo = await claimSocketPath(path, { takesOver, isPrivate });
+    if (openTo !== undefined) {
+      logger.warn('others may replace the socket, in a directory that is not only ours', {
+        [Field.path]: path,
+        [Field.reason]: openTo,
+      });
+    }
+    const guard = new SocketGuard({ path, ours: await publish(), publish, logger, metrics });
+    const stop = async (): Promise<void> => {
+      const ours = await guard.close();
+      acceptor.close();
+      await removeSocket(path, ours, logger);
+    };
+    let closing: Promise<void> | undefined;
+    return {
+      address: path,
+      close() {
+        closing ??= stop();
+        return closing;
+      },
+    };
+  } catch (error) {
+    acceptor.close();
+    throw error;
+  }
+}
