@@ -63,8 +63,8 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   const listener = await listenTls({
     ...{ host: '127.0.0.1', port: 0, backlog: 128, handshakeTimeoutMs: 10_000, logger },
     certificate: serving.current,
-    admits: (address) => server.admits(address),
-    onSocket: wiresOf((wire) => server.attach(wire)),
+    admission: server.admission,
+    onSocket: wiresOf((wire) => server.attach(wire, { wasAdmitted: true })),
   });
   const close = async (): Promise<void> => {
     await listener.close();

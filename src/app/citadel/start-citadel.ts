@@ -122,8 +122,8 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     ...config.listen,
     backlog: TCP_BACKLOG,
     certificate: serving.current,
-    admits: (address) => server.admits(address),
-    onSocket: wiresOf((wire) => server.attach(wire)),
+    admission: server.admission,
+    onSocket: wiresOf((wire) => server.attach(wire, { wasAdmitted: true })),
     handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
     logger,
   });

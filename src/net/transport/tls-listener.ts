@@ -1,8 +1,9 @@
-import type { Socket } from 'node:net';
-import { createServer, type TLSSocket } from 'node:tls';
+import { createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { wrapError } from '../../errors/index.js';
 import { heavy } from '../../fairness/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
+import { type Admission, HandshakeQueue } from './handshake-queue.js';
 import { listening, watchAccepts } from './node-accept.js';
 import { peerKey } from './peer-key.js';
 import { listenerAddress } from './plain-listener.js';
@@ -22,11 +23,11 @@ export interface TlsListenerOptions {
   readonly port: number;
   readonly backlog: number;
   readonly certificate: TlsCertificate;
-  /** Whether one of this address may begin a handshake; all when left out. */
-  readonly admits?: (address: string) => boolean;
+  /** Who may begin a handshake, and who waits; nobody waits when left out. */
+  readonly admission?: Admission;
   /** Gets each connection after its handshake, and owns it from then on. */
   readonly onSocket: (socket: TLSSocket) => void;
-  /** A peer that has not finished its handshake by then is cut off. */
+  /** A peer whose handshake has not begun by then is cut off, and one that has not finished it so long after it began. */
   readonly handshakeTimeoutMs: number;
   readonly logger: Logger;
 }
@@ -45,29 +46,36 @@ export interface TlsListener extends Listener {
  * @throws IdentityError `ERR_LISTEN_FAILED`.
  */
 export async function listenTls(options: TlsListenerOptions): Promise<TlsListener> {
-  const { host, port, backlog, logger, onSocket, handshakeTimeoutMs } = options;
-  const server = attempt('tls certificate cannot be used', () =>
-    createServer({
+  const { host, port, backlog, logger, onSocket, handshakeTimeoutMs, admission } = options;
+  const secure = attempt('tls certificate cannot be used', () =>
+    createTlsServer({
       ...contextOf(options.certificate),
       ALPNProtocols: ['h2'],
       handshakeTimeout: handshakeTimeoutMs,
-      noDelay: true,
     }),
   );
-  const handshakes = new Handshakes();
-  server.on('connection', (socket: Socket) => {
-    // Nothing of it has been read yet: the costly part of a handshake follows its first message.
-    if (options.admits?.(socket.remoteAddress ?? '') === false) socket.destroy();
-    else handshakes.started(socket);
+  const handshakes = new Handshakes(MAX_HANDSHAKES);
+  const begun = new Handshakes(MAX_BEGUN, (address) => admission?.failed(address));
+  const queue = new HandshakeQueue({
+    ...{ admission, timeoutMs: handshakeTimeoutMs, keyOf: (address: string) => peerKey(undefined, address) },
+    begin: (socket) => {
+      begun.started(socket);
+      secure.emit('connection', socket);
+    },
   });
-  server.on('secureConnection', (socket: TLSSocket) => {
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
+    handshakes.started(socket);
+    queue.add(socket);
+  });
+  secure.on('secureConnection', (socket: TLSSocket) => {
     handshakes.finished(socket);
     socket.on('error', () => {});
-    if (socket.alpnProtocol === 'h2') onSocket(socket);
-    else socket.destroy();
+    if (socket.alpnProtocol === 'h2') {
+      begun.finished(socket);
+      onSocket(socket);
+    } else socket.destroy();
   });
-  server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-    handshakes.finished(socket);
+  secure.on('tlsClientError', (error: Error, socket: TLSSocket) => {
     socket.destroy();
     logger.debug('tls handshake failed', { [Field.error]: error.message });
   });
@@ -78,7 +86,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   return {
     address: listenerAddress(server),
     setCertificate(certificate) {
-      attempt('tls certificate cannot be used', () => server.setSecureContext(contextOf(certificate)));
+      attempt('tls certificate cannot be used', () => secure.setSecureContext(contextOf(certificate)));
     },
     async close() {
       if (server.listening) server.close();
@@ -90,6 +98,9 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
 /** Each holds some tens of kB. A handshake takes milliseconds, so an honest crowd has few at once. */
 const MAX_HANDSHAKES = 1024;
 
+/** Of these those that have begun: so many may be gone on with, at half a millisecond each, before others have their turn. */
+const MAX_BEGUN = 64;
+
 /**
  * The handshakes under way: bounded, and ended with the listener. Above the bound the one that has lasted longest ends, of the
  * address that has most. Node names the raw socket in one event and the TLS socket in the next.
@@ -98,13 +109,21 @@ class Handshakes {
   /** By address and port, the oldest first. */
   private readonly sockets = new Map<string, Socket>();
 
+  constructor(
+    private readonly max: number,
+    private readonly onFailed: (address: string) => void = () => {},
+  ) {}
+
   started(socket: Socket): void {
     const peer = peerOf(socket);
+    const { remoteAddress = '' } = socket;
     this.sockets.set(peer, socket);
     socket.once('close', () => {
-      if (this.sockets.get(peer) === socket) this.sockets.delete(peer);
+      if (this.sockets.get(peer) !== socket) return;
+      this.sockets.delete(peer);
+      this.onFailed(remoteAddress);
     });
-    if (this.sockets.size > MAX_HANDSHAKES) this.endOldest();
+    if (this.sockets.size > this.max) this.endOldest();
   }
 
   finished(socket: Socket): void {
@@ -119,8 +138,10 @@ class Handshakes {
   private endOldest(): void {
     const [oldest] = heavy([...this.sockets], ([, { remoteAddress }]) => peerKey(undefined, remoteAddress ?? ''));
     if (oldest === undefined) return;
-    this.sockets.delete(oldest[0]);
-    oldest[1].destroy();
+    const [peer, socket] = oldest;
+    this.sockets.delete(peer);
+    this.onFailed(socket.remoteAddress ?? '');
+    socket.destroy();
   }
 }
 

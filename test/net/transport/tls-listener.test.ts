@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -100,6 +100,35 @@ t.test('TLS 1.2 and 1.3 with h2 are served; TLS 1.1, another protocol and none a
   t.type(await handshake(port, { ALPNProtocols: ['http/1.1'] }), Error);
   const silent = await handshake(port, {});
   await new Promise((resolve) => (silent as TLSSocket).once('close', resolve).resume());
+});
+
+t.test('a renegotiation of TLS 1.2 is refused, and nothing is computed for it', async (t) => {
+  const { port } = await serve(t, certificate(t));
+  const client = spawn('openssl', ['s_client', '-tls1_2', '-alpn', 'h2', '-connect', `127.0.0.1:${port}`], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  t.teardown(() => client.kill());
+  let said = '';
+  const hears = (text: RegExp) =>
+    new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (text.test(said)) resolve();
+      };
+      for (const stream of [client.stdout, client.stderr]) {
+        stream.on('data', (bytes: Buffer) => {
+          said += bytes;
+          look();
+        });
+      }
+      client.once('close', () => resolve());
+    });
+  await hears(/Verify return code/);
+  t.match(said, /ALPN protocol: h2/);
+  const refused = hears(/no renegotiation/);
+  client.stdin.write('R\n');
+  await refused;
+  t.match(said, /RENEGOTIATING/);
+  t.match(said, /no renegotiation/);
 });
 
 t.test('close cuts off handshakes under way, and a peer that never starts one is cut off in time', async (t) => {

@@ -36,6 +36,8 @@ export class ConnectionAccount {
   isClosed = false;
   /** Its peer has shown that it may be served: by a token that was accepted, or by an ACK of a secret. */
   isProven = false;
+  /** A try of its peer's is kept for it: see {@link PeerLedger.reserveTry}. */
+  hasTry = false;
   /** Its place in the order of what peers did ({@link PeerLedger.tick}): the lowest has been idle for longest. */
   lastSeen = 0;
   /** When its last call ended, or it began; on the clock of the ledger. */

@@ -43,6 +43,9 @@ const WAIT_MS = 30_000;
 /** A peer with more octets than this part of all is refused more of them when they are short, and nobody gives way for it. */
 const LARGE_PART = 1 / 8;
 
+/** The last tries of a peer are for the first tokens of connections: whoever has had one does not take what others wait for. */
+const KEPT_TRIES = 16;
+
 export interface PeerLedgerOptions {
   readonly service: PotLimits;
   readonly bytes?: ByteLimits;
@@ -107,8 +110,10 @@ export class PeerLedger {
   }
 
   /** Takes one of its peer's tries for a connection that has proven nothing: see {@link Tries}. False when there is none. */
-  mayTry({ isProven, peer }: ConnectionAccount): boolean {
-    return isProven || this.tries.take(peer.key);
+  mayTry(account: ConnectionAccount): boolean {
+    const { isProven, hasTry, peer } = account;
+    account.hasTry = false;
+    return isProven || hasTry || this.tries.take(peer.key, KEPT_TRIES);
   }
 
   /** The try was none of a stranger. */
@@ -116,9 +121,17 @@ export class PeerLedger {
     this.tries.giveBack(peer.key);
   }
 
-  /** Whether one who comes from there, and has proven nothing yet, has a try left. */
-  hasTry(address: string): boolean {
-    return this.tries.hasOne(peerKey(undefined, address) ?? address);
+  /**
+   * Takes one for the first token of a connection from there that is about to begin: so others, which are open already, do not take it
+   * meanwhile. To be given to `open`, or back by {@link cancelTry}. False when there is none.
+   */
+  reserveTry(address: string): boolean {
+    return this.tries.take(peerKey(undefined, address) ?? address);
+  }
+
+  /** The connection has not begun. */
+  cancelTry(address: string): void {
+    this.tries.giveBack(peerKey(undefined, address) ?? address);
   }
 
   /** The next place in the order of what peers do. */
@@ -127,8 +140,8 @@ export class PeerLedger {
     return this.sequence;
   }
 
-  /** Opens the account of a connection; to be closed once. */
-  open({ peer, address }: Pick<Wire, 'peer' | 'address'>): ConnectionAccount {
+  /** Opens the account of a connection, which has a try from {@link reserveTry} or not; to be closed once. */
+  open({ peer, address }: Pick<Wire, 'peer' | 'address'>, hasTry = false): ConnectionAccount {
     this.accountNumber += 1;
     const key = peerKey(peer, address) ?? this.accountNumber;
     let holder = this.peers.get(key);
@@ -138,6 +151,7 @@ export class PeerLedger {
     }
     const account = new ConnectionAccount(this.accountNumber, holder, this.now());
     account.lastSeen = this.tick();
+    account.hasTry = hasTry;
     holder.connections += 1;
     holder.strangers += 1;
     this.accounts.set(account.number, account);
@@ -150,6 +164,7 @@ export class PeerLedger {
     const { peer } = account;
     this.change(account, -account.bytes);
     account.isClosed = true;
+    if (account.hasTry) this.giveBackTry(account);
     peer.connections -= 1;
     if (!account.isProven) peer.strangers -= 1;
     if (peer.connections === 0) this.peers.delete(peer.key);

@@ -2,7 +2,7 @@
 const MAX_TRIES = 4000;
 
 /** Those that are used up come back so fast: to look at a token takes 60 µs, and the handshake of a connection for it a millisecond. */
-const TRIES_PER_SECOND = 50;
+const TRIES_PER_SECOND = 100;
 
 /** Peers that have used some up and not got them back: the one that was seen longest ago is forgotten above it. */
 const MAX_PEERS = 4096;
@@ -28,17 +28,11 @@ export class Tries {
     return this.left.size;
   }
 
-  /** Whether a peer has one. */
-  hasOne(key: string | number): boolean {
-    const left = this.left.get(key);
-    return left === undefined || this.refilled(left) >= 1;
-  }
-
-  /** False when there is none. */
-  take(key: string | number): boolean {
+  /** False when there is none, or none but those that are to be `kept`. */
+  take(key: string | number, kept = 0): boolean {
     const left = this.left.get(key) ?? { tries: MAX_TRIES, atMs: this.now() };
     const tries = this.refilled(left);
-    if (tries < 1) return false;
+    if (tries < 1 + kept) return false;
     left.tries = tries - 1;
     left.atMs = this.now();
     this.left.delete(key);

@@ -56,18 +56,24 @@ export interface FramedServer {
   readonly methodPaths: Iterable<string>;
   /** Calls of `path`, such as `/package.Service/Method`, go to `open`; it ends each by {@link FramedCall.end}. */
   addMethod(path: string, open: (call: FramedCall) => void, options?: MethodOptions): void;
-  /**
-   * Whether a peer of this address may connect: not for as long as those who came from there, and have proven nothing, have no try left
-   * ({@link FramedCall.mayTry}). For listeners, before anything is computed for it; a refusal is counted.
-   */
-  admits(address: string): boolean;
+  /** For listeners that ask before they compute anything for a peer. */
+  readonly admission: {
+    /**
+     * Whether a peer of this address may connect now: not for as long as those who came from there, and have proven nothing, have no try
+     * left ({@link FramedCall.mayTry}). One is kept for it, until it is attached as one that was admitted, or has failed.
+     */
+    admits(address: string): boolean;
+    failed(address: string): void;
+    /** One has waited in vain: that is counted. */
+    turnedAway(): void;
+  };
   /**
    * Counts a connection of another protocol with its own, by the same limits; `undefined` when there is no room for it, or its peer may not
    * connect. `drop` ends it to make room for others.
    */
   count(peer: WirePeer | undefined, drop: () => void): CountedConnection | undefined;
   /** Serves HTTP/2 on `wire`, which it owns from then on. */
-  attach(wire: Wire): void;
+  attach(wire: Wire, options?: { wasAdmitted: boolean }): void;
   /**
    * Ends all connections: GOAWAY at once, each connection closed when its last call has ended, whatever is left after `graceMs` cut off.
    * Resolves when nothing is left. Close the listeners first (a wire attached later is destroyed), and end your own long
@@ -129,6 +135,11 @@ export function createFramedServer(options: FramedServerOptions): FramedServer {
 }
 
 class Http2FramedServer implements FramedServer {
+  readonly admission: FramedServer['admission'] = {
+    admits: (address) => this.ledger.reserveTry(address),
+    failed: (address) => this.ledger.cancelTry(address),
+    turnedAway: () => this.record.refused('misbehaved', undefined),
+  };
   private readonly options: FramedServerOptions;
   private readonly connectionOptions: ServerConnectionOptions;
   private readonly methods = new Map<string, Method>();
@@ -180,12 +191,6 @@ class Http2FramedServer implements FramedServer {
     this.methods.set(path, { open, metadata, pot });
   }
 
-  admits(address: string): boolean {
-    const isAdmitted = this.ledger.hasTry(address);
-    if (!isAdmitted) this.record.refused('misbehaved', undefined);
-    return isAdmitted;
-  }
-
   count(peer: WirePeer | undefined, drop: () => void): CountedConnection | undefined {
     const account = this.closing === undefined ? this.enter({ peer }) : undefined;
     if (account === undefined) return undefined;
@@ -212,12 +217,12 @@ class Http2FramedServer implements FramedServer {
     };
   }
 
-  attach(wire: Wire): void {
+  attach(wire: Wire, { wasAdmitted } = { wasAdmitted: false }): void {
     if (this.closing !== undefined) {
       wire.destroy();
       return;
     }
-    const account = this.enter(wire);
+    const account = this.enter(wire, wasAdmitted);
     if (account === undefined) {
       wire.destroy();
       return;
@@ -252,8 +257,8 @@ class Http2FramedServer implements FramedServer {
   }
 
   /** Lets a connection in, or says that it was not. */
-  private enter(wire: Pick<Wire, 'peer' | 'address'>): ConnectionAccount | undefined {
-    const account = this.ledger.open(wire);
+  private enter(wire: Pick<Wire, 'peer' | 'address'>, wasAdmitted = false): ConnectionAccount | undefined {
+    const account = this.ledger.open(wire, wasAdmitted);
     const { maxStrangersPerAddress = Number.POSITIVE_INFINITY } = this.options;
     if (wire.address !== undefined && account.peer.strangers > maxStrangersPerAddress) {
       this.giveUpSome('too_many_of_address', account, ({ peer }) => peer === account.peer);

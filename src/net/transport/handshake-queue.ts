@@ -1,0 +1,140 @@
+import type { Socket } from 'node:net';
+
+/** Says who may begin a handshake, by address. */
+export interface Admission {
+  /** Whether one of this address may begin now; it counts as one that has begun, then. */
+  admits(address: string): boolean;
+  /** One that was admitted has failed. */
+  failed(address: string): void;
+  /** One has waited in vain. */
+  turnedAway(address: string): void;
+}
+
+export interface HandshakeQueueOptions {
+  readonly admission?: Admission | undefined;
+  /** Which addresses are one peer: these take turns. */
+  readonly keyOf?: (address: string) => string | undefined;
+  /** Begins the handshake of a socket with what it has said so far, which is still to be read from it. */
+  readonly begin: (socket: Socket) => void;
+  /** A peer whose handshake has not begun by then is cut off. */
+  readonly timeoutMs: number;
+  /** Milliseconds, never going back, also while we work. */
+  readonly now?: () => number;
+}
+
+/** For which handshakes keep the event loop at a time: one takes a millisecond or two. */
+const SLICE_MS = 3;
+
+/** Whoever is not admitted is asked for again after this. */
+const AGAIN_MS = 10;
+
+/** A record of the handshake protocol: its type, and the octets before its content. (RFC 8446 §5.1) */
+const HANDSHAKE_RECORD = 22;
+const RECORD_HEADER_BYTES = 5;
+
+interface Waiter {
+  readonly socket: Socket;
+  readonly address: string;
+  bytes: Buffer;
+}
+
+/**
+ * Where connections wait for their handshakes. What costs is what follows a client's first message, so none begins before all of that
+ * has come, and then the addresses take turns, in slices of the event loop: however many peers send theirs in the same moment, others
+ * wait for a slice. One that is not admitted waits, too, and those of its address behind it, in their order.
+ */
+export class HandshakeQueue {
+  /** By peer, those who have said what they begin with. */
+  private readonly ready = new Map<string, Set<Waiter>>();
+  private readonly options: HandshakeQueueOptions;
+  private readonly now: () => number;
+  private isRunning = false;
+  private endMs = 0;
+
+  constructor(options: HandshakeQueueOptions) {
+    this.options = options;
+    this.now = options.now ?? (() => performance.now());
+  }
+
+  /** Takes a paused socket of which nothing has been read. It leaves with its end, or for its handshake. */
+  add(socket: Socket): void {
+    const waiter: Waiter = { socket, address: socket.remoteAddress ?? '', bytes: Buffer.alloc(0) };
+    const peer = this.options.keyOf?.(waiter.address) ?? waiter.address;
+    const timer = setTimeout(() => socket.destroy(), this.options.timeoutMs).unref();
+    const onReadable = (): void => {
+      for (let bytes: Buffer | null = socket.read(); bytes !== null; bytes = socket.read()) {
+        waiter.bytes = Buffer.concat([waiter.bytes, bytes]);
+      }
+      if (!isWhole(waiter.bytes)) return;
+      socket.off('readable', onReadable);
+      this.isReady(peer, waiter);
+    };
+    socket.on('error', () => {});
+    socket.on('readable', onReadable);
+    socket.once('end', () => socket.destroy());
+    socket.once('close', () => {
+      clearTimeout(timer);
+      if (this.leave(peer, waiter)) this.options.admission?.turnedAway(waiter.address);
+    });
+  }
+
+  private isReady(peer: string, waiter: Waiter): void {
+    const line = this.ready.get(peer);
+    if (line === undefined) this.ready.set(peer, new Set([waiter]));
+    else line.add(waiter);
+    if (this.isRunning) return;
+    this.isRunning = true;
+    setImmediate(() => this.slice());
+  }
+
+  private leave(peer: string, waiter: Waiter): boolean {
+    const line = this.ready.get(peer);
+    if (line?.delete(waiter) !== true) return false;
+    if (line.size === 0) this.ready.delete(peer);
+    return true;
+  }
+
+  private slice(): void {
+    this.endMs = this.now() + SLICE_MS;
+    this.step();
+  }
+
+  private step(): void {
+    const next = this.next();
+    if (next === undefined) {
+      this.isRunning = this.ready.size > 0;
+      if (this.isRunning) setTimeout(() => this.slice(), AGAIN_MS).unref();
+      return;
+    }
+    next.socket.unshift(next.bytes);
+    this.options.begin(next.socket);
+    // Node reads what it has said in a tick of its own, which comes before this one.
+    process.nextTick(() => {
+      if (this.now() < this.endMs) this.step();
+      else setImmediate(() => this.slice());
+    });
+  }
+
+  /** The first of the addresses that has one who is admitted; the address goes behind the others. */
+  private next(): Waiter | undefined {
+    for (const [peer, line] of this.ready) {
+      for (const waiter of line) {
+        if (this.options.admission?.admits(waiter.address) === false) break;
+        this.leave(peer, waiter);
+        if (line.size > 0) {
+          this.ready.delete(peer);
+          this.ready.set(peer, line);
+        }
+        return waiter;
+      }
+    }
+    return undefined;
+  }
+}
+
+/** What is none of TLS is not waited for: it fails at once. */
+function isWhole(bytes: Buffer): boolean {
+  if (bytes.length === 0) return false;
+  if (bytes[0] !== HANDSHAKE_RECORD) return true;
+  return bytes.length >= RECORD_HEADER_BYTES && bytes.length >= RECORD_HEADER_BYTES + bytes.readUInt16BE(3);
+}
