@@ -5,6 +5,7 @@ import {
   encodeSettings,
   Flag,
   Frame,
+  Http2ErrorCode,
   Setting,
 } from '../../src/net/http2/index.js';
 import { callHeaders, callsOf, data, grpcMessage, ping, reset, windowUpdate } from '../support/raw-frames.js';
@@ -29,6 +30,8 @@ export interface Flood {
   readonly isWork?: true;
   /** For one of both servers alone: the method matters. */
   readonly only?: FloodedWay['kind'];
+  /** What ends it, where that is something else than that it is a flood. */
+  readonly code?: number;
 }
 
 const repeated = (hex: string, count: number) => Buffer.alloc((hex.length / 2) * count, Buffer.from(hex, 'hex'));
@@ -148,6 +151,19 @@ export const FLOODS: readonly Flood[] = [
   { name: 'header blocks of Huffman code', step: blockOf(huffman), steps: 300, isWork: true },
   { name: 'requests of one name', step: () => requestOf(['default'], 'stale'), steps: 25_000, only: 'agent' },
   { name: 'requests of 2 048 names', step: (at) => of(manyNames, at), steps: 1600, only: 'agent' },
+  {
+    // Added up without a bound, 0 times 128^160 is NaN: above no limit, and no sum is above it.
+    name: 'header blocks of 20 000 insertions behind a size of the table whose integer has 160 octets of zeros',
+    step: blockOf(Buffer.concat([Buffer.from(`3f${'80'.repeat(160)}00`, 'hex'), block('40016100', 20_000)])),
+    steps: 12,
+    code: Http2ErrorCode.compressionError,
+  },
+  {
+    name: 'header blocks of 20 000 insertions behind the largest size of the table that is allowed',
+    step: blockOf(Buffer.concat([Buffer.from('3fe11f', 'hex'), block('40016100', 20_000)])),
+    steps: 12,
+    code: Http2ErrorCode.compressionError,
+  },
 ];
 
 /** All that a flooder says, in writes of {@link WRITE_BYTES} or of one step. */
