@@ -35,6 +35,8 @@ const RECORD_HEADER_BYTES = 5;
 interface Waiter {
   readonly socket: Socket;
   readonly address: string;
+  /** Ends its wait. */
+  readonly timer: NodeJS.Timeout;
   bytes: Buffer;
 }
 
@@ -58,9 +60,9 @@ export class HandshakeQueue {
 
   /** Takes a paused socket of which nothing has been read. It leaves with its end, or for its handshake. */
   add(socket: Socket): void {
-    const waiter: Waiter = { socket, address: socket.remoteAddress ?? '', bytes: Buffer.alloc(0) };
-    const peer = this.options.keyOf?.(waiter.address) ?? waiter.address;
     const timer = setTimeout(() => socket.destroy(), this.options.timeoutMs).unref();
+    const waiter: Waiter = { socket, timer, address: socket.remoteAddress ?? '', bytes: Buffer.alloc(0) };
+    const peer = this.options.keyOf?.(waiter.address) ?? waiter.address;
     const onReadable = (): void => {
       for (let bytes: Buffer | null = socket.read(); bytes !== null; bytes = socket.read()) {
         waiter.bytes = Buffer.concat([waiter.bytes, bytes]);
@@ -106,6 +108,7 @@ export class HandshakeQueue {
       if (this.isRunning) setTimeout(() => this.slice(), AGAIN_MS).unref();
       return;
     }
+    clearTimeout(next.timer);
     next.socket.unshift(next.bytes);
     this.options.begin(next.socket);
     // Node reads what it has said in a tick of its own, which comes before this one.

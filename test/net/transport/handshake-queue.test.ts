@@ -89,3 +89,13 @@ t.test('who is not admitted waits, and keeps no other address waiting', async (t
   t.equal(begun[2], '10.0.0.1 305');
   t.same(turnedAway, ['10.0.0.1']);
 });
+
+t.test('the time to begin ends one that has not begun, and none that has', async (t) => {
+  const { begun, connect } = queueAt({ timeoutMs: 500 });
+  const [served, silent] = [connect('10.0.0.1'), connect('10.0.0.1')];
+  served.write(HELLO);
+  while (begun.length === 0) await nextTurn();
+  const later = connect('10.0.0.1');
+  for (const peer of [silent, later]) if (!peer.destroyed) await new Promise((resolve) => peer.once('close', resolve));
+  t.notOk(served.destroyed);
+});
