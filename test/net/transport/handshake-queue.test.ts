@@ -91,6 +91,9 @@ t.test('who is not admitted waits, and keeps no other address waiting', async (t
 });
 
 t.test('the time to begin ends one that has not begun, and none that has', async (t) => {
+  // The timers of the queue keep no process from its end.
+  const alive = setInterval(() => {}, 1000);
+  t.teardown(() => clearInterval(alive));
   const { begun, connect } = queueAt({ timeoutMs: 500 });
   const [served, silent] = [connect('10.0.0.1'), connect('10.0.0.1')];
   served.write(HELLO);
