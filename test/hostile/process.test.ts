@@ -122,6 +122,8 @@ t.test(
     const agent = await agents.start({ wrapper: ['prlimit', '--nofile=168:168'] });
     const victim = openSdsClient(t, agents.socket);
     await takeKey(victim);
+    // Its ACK has been read: that is its proof.
+    await victim.roundTrip();
     const clients = Array.from({ length: 60 }, () => openSdsClient(t, agents.socket));
     // Of those that ask nothing the idlest one makes room.
     await agent.says('"connection gave way to others"');
