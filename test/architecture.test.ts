@@ -71,12 +71,6 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: [...EVERYWHERE, 'app', 'config', 'demo', 'fleet', 'system/platform', 'system/small-files'],
 };
 
-/**
- * EXCEPTIONS: to be emptied. Imports that the table lacks, by file, each with what has to change in the code. One that is no longer
- * needed fails the test.
- */
-const EXCEPTIONS: readonly { readonly from: string; readonly to: string; readonly until: string }[] = [];
-
 interface Import {
   readonly from: string;
   readonly to: string;
@@ -105,9 +99,6 @@ const roomOf = (path: string): string => {
   return WINGS.includes(first) ? `${first}/${second}` : first;
 };
 
-const isException = ({ from, to }: Import): boolean =>
-  EXCEPTIONS.some((exception) => exception.from === from && exception.to === roomOf(to));
-
 t.test('every room is in the table, and every row of the table is a room', async (t) => {
   const foldersOf = async (path: string) => {
     const entries = await readdir(join(SRC, path), { withFileTypes: true });
@@ -133,13 +124,9 @@ t.test('rooms import only along the arrows of the table', async (t) => {
     ({ from, to }) => roomOf(from) !== roomOf(to) && !MAY_IMPORT[roomOf(from)]?.includes(roomOf(to)),
   );
   t.strictSame(
-    beyond.filter((one) => !isException(one)).map(({ from, to }) => `${from} -> ${to}`),
+    beyond.map(({ from, to }) => `${from} -> ${to}`),
     [],
   );
-  const unneeded = EXCEPTIONS.filter(
-    ({ from, to }) => !beyond.some((one) => one.from === from && roomOf(one.to) === to),
-  );
-  t.strictSame(unneeded, [], 'every exception is needed');
 });
 
 t.test('a room is entered by its index alone', async (t) => {
@@ -166,7 +153,6 @@ t.test('the halves of HTTP/2 know their framing, and not each other', async (t) 
 t.test('no files import one another, not even by way of others', async (t) => {
   const next = new Map<string, string[]>();
   for (const one of await readImports()) {
-    if (isException(one)) continue;
     next.set(one.from, [...(next.get(one.from) ?? []), one.to]);
   }
   t.strictSame(circlesOf(next), []);
