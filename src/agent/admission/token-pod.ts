@@ -1,7 +1,6 @@
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
-import type { TokenClaims } from '../../pki/service-account/index.js';
+import { refusedClaim, type TokenClaims } from '../../pki/service-account/index.js';
 import { SpiffeId, type TrustDomain } from '../../pki/spiffe/index.js';
-import { clipped } from '../../text/index.js';
 
 /** Whom a token stands for, once it has been accepted. */
 export interface TokenPod {
@@ -13,9 +12,6 @@ export interface TokenPod {
 
 /** A UID is a UUID of 36 characters; Kubernetes promises only that it is a text. */
 const MAX_POD_UID_CHARS = 128;
-
-/** A value that is no name of anything is not worth a longer line. */
-const MAX_QUOTED_CHARS = 200;
 
 /**
  * Says which pod the claims name: the identity of its service account, with a key pair for each pod. As the claims are
@@ -29,7 +25,7 @@ export function podOfToken({ subject, boundTo }: TokenClaims, trustDomain: Trust
   agree('kubernetes.io/serviceaccount/name', boundTo.serviceAccount, serviceAccount);
   const { podUid } = boundTo;
   if (typeof podUid !== 'string' || podUid === '' || podUid.length > MAX_POD_UID_CHARS) {
-    throw refused('kubernetes.io/pod/uid', podUid, 'the pod that the token is bound to');
+    throw refusedClaim('kubernetes.io/pod/uid', podUid, 'the pod that the token is bound to');
   }
   const spiffeId = spiffeIdOf(trustDomain, namespace, serviceAccount);
   return { spiffeId, key: `${spiffeId} ${podUid}`, podUid };
@@ -39,11 +35,11 @@ function parseSubject(subject: string | undefined): { namespace: string; service
   const parts = subject?.split(':') ?? [];
   const [system, kind, namespace = '', serviceAccount = ''] = parts;
   if (parts.length === 4 && system === 'system' && kind === 'serviceaccount') return { namespace, serviceAccount };
-  throw refused('sub', subject, 'system:serviceaccount:<namespace>:<service account>');
+  throw refusedClaim('sub', subject, 'system:serviceaccount:<namespace>:<service account>');
 }
 
 function agree(claim: string, value: unknown, expected: string): void {
-  if (value !== undefined && value !== expected) throw refused(claim, value, `${expected}, as in sub`);
+  if (value !== undefined && value !== expected) throw refusedClaim(claim, value, `${expected}, as in sub`);
 }
 
 function spiffeIdOf(trustDomain: TrustDomain, namespace: string, serviceAccount: string): SpiffeId {
@@ -55,9 +51,4 @@ function spiffeIdOf(trustDomain: TrustDomain, namespace: string, serviceAccount:
       cause: error,
     });
   }
-}
-
-function refused(claim: string, value: unknown, expected: string): IdentityError {
-  const got = clipped(JSON.stringify(value) ?? 'nothing', MAX_QUOTED_CHARS);
-  return new IdentityError('ERR_TOKEN_REFUSED', `token claim ${claim}: got ${got}, expected ${expected}`);
 }

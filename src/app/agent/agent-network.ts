@@ -92,7 +92,10 @@ export interface EnvoyListener {
   close(): Promise<void>;
 }
 
-/** Opens the socket that Envoy asks on, and that of REST where it is configured. Closing it refuses new connections first, then ends streams with OK, then the rest. */
+/**
+ * Opens the socket that Envoy asks on, and that of REST where it is configured. Closing it refuses new connections first, then ends
+ * streams with OK, then the rest.
+ */
 export async function listenForEnvoy(config: AgentConfig, options: EnvoyListenerOptions): Promise<EnvoyListener> {
   const { metrics } = options;
   const { logger, now } = options.context;

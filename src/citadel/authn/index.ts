@@ -1,6 +1,7 @@
 /**
  * citadel/authn: who calls. Tells the workload by its token; one file each behind {@link Authenticator}.
  */
+
+export { quoted } from '../../pki/service-account/index.js';
 export type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 export { createJwksAuthenticator } from './jwks-authenticator.js';
-export { quoted } from './service-account-claims.js';

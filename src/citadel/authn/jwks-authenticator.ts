@@ -1,8 +1,9 @@
 import type { IdentityError } from '../../errors/index.js';
+import { quoted } from '../../pki/service-account/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 import { JwksFile, type JwksFileOptions } from './jwks-file.js';
 import type { KeySet } from './key-set.js';
-import { quoted, readWorkload, type WorkloadOptions } from './service-account-claims.js';
+import { readWorkload, type WorkloadOptions } from './service-account-claims.js';
 import { parseSignedToken, refused, type SignedToken } from './signed-token.js';
 import { checkClaims, type ExpectedClaims } from './token-claims.js';
 import type { VerificationKey } from './verification-keys.js';

@@ -1,7 +1,5 @@
-import { IdentityError } from '../../errors/index.js';
-import { membersOf, numericDateMs } from '../../pki/service-account/index.js';
+import { membersOf, numericDateMs, refusedClaim } from '../../pki/service-account/index.js';
 import { SpiffeId, type TrustDomain } from '../../pki/spiffe/index.js';
-import { clipped } from '../../text/index.js';
 import type { AuthenticatedWorkload } from './authenticator.js';
 
 /** The claims of a token whose signature has been verified; still, nobody has looked at their types. */
@@ -53,7 +51,7 @@ export function readWorkload(claims: VerifiedClaims, { trustDomain, binding }: W
 }
 
 function named(claim: string, value: unknown): void {
-  if (typeof value !== 'string' || value === '') throw refused(claim, value, 'the pod that the token is bound to');
+  if (typeof value !== 'string' || value === '') throw refusedClaim(claim, value, 'the pod that the token is bound to');
 }
 
 function parseSubject(subject: unknown): { namespace: string; serviceAccount: string } {
@@ -61,23 +59,11 @@ function parseSubject(subject: unknown): { namespace: string; serviceAccount: st
   const [system, kind, namespace = '', serviceAccount = ''] = parts;
   const isServiceAccount = parts.length === 4 && system === 'system' && kind === 'serviceaccount';
   if (!isServiceAccount || !NAMESPACE.test(namespace) || !SERVICE_ACCOUNT.test(serviceAccount)) {
-    throw refused('sub', subject, 'system:serviceaccount:<namespace>:<service account>');
+    throw refusedClaim('sub', subject, 'system:serviceaccount:<namespace>:<service account>');
   }
   return { namespace, serviceAccount };
 }
 
 function agree(claim: string, value: unknown, expected: string): void {
-  if (value !== undefined && value !== expected) throw refused(claim, value, `${expected}, as in sub`);
-}
-
-function refused(claim: string, value: unknown, expected: string): IdentityError {
-  return new IdentityError('ERR_TOKEN_REFUSED', `token claim ${claim}: got ${quoted(value)}, expected ${expected}`);
-}
-
-/** A value that is no name of anything is not worth a longer line. */
-const MAX_QUOTED_CHARS = 200;
-
-/** A claim's value as a message may show it. */
-export function quoted(value: unknown): string {
-  return clipped(JSON.stringify(value) ?? 'nothing', MAX_QUOTED_CHARS);
+  if (value !== undefined && value !== expected) throw refusedClaim(claim, value, `${expected}, as in sub`);
 }

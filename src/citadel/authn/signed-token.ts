@@ -1,6 +1,5 @@
 import { IdentityError } from '../../errors/index.js';
-import { readClaims, splitCompactJwt } from '../../pki/service-account/index.js';
-import { quoted } from './service-account-claims.js';
+import { quoted, readClaims, splitCompactJwt } from '../../pki/service-account/index.js';
 import { TOKEN_ALGORITHMS } from './verification-keys.js';
 
 /** A JWT in its parts. Nothing of it has been verified. */

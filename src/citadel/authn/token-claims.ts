@@ -1,6 +1,6 @@
 import { IdentityError } from '../../errors/index.js';
-import { numericDateMs, readClaims } from '../../pki/service-account/index.js';
-import { quoted, type VerifiedClaims } from './service-account-claims.js';
+import { numericDateMs, quoted, readClaims } from '../../pki/service-account/index.js';
+import type { VerifiedClaims } from './service-account-claims.js';
 import { malformed, refused } from './signed-token.js';
 
 /** What a token must say of itself. */

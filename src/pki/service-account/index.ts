@@ -3,6 +3,7 @@
 export { type Claims, membersOf, readClaims } from './claims.js';
 export { type CompactJwt, splitCompactJwt } from './compact-jwt.js';
 export { numericDateMs } from './numeric-date.js';
+export { quoted, refusedClaim } from './quoted.js';
 export {
   copyForUse,
   isTokenNoGood,
