@@ -4,7 +4,14 @@ import type { RawPeer } from '../support/raw-peer.js';
 import type { HostileServer } from './served.js';
 
 /** Row 66: a PING that takes longer than an Envoy's keep-alive allows costs it all of its streams. */
-const LIMIT_MS = 50;
+const GOAL_MS = 50;
+
+/**
+ * A run with coverage counts each block of code and inlines little: the slowest p99 of the hostile suite rises from 21 to 52 ms
+ * there (30 November 2026, 2 Xeon cores). The goal is for code as users run it; here a stall of the order of the faults that were
+ * mended, 0.1 to 2 s, has to show.
+ */
+const LIMIT_MS = process.env._TAPJS_PROCESSINFO_COVERAGE_ === '1' ? 3 * GOAL_MS : GOAL_MS;
 
 /** Milliseconds of CPU time that the main thread has had. (proc_pid_schedstat(5): the first figure, in ns) */
 function cpuMs(): number {
