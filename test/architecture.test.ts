@@ -109,6 +109,27 @@ t.test('every room is in the table, and every row of the table is a room', async
   t.strictSame([...rooms, ...inWings.flat()].sort(), Object.keys(MAY_IMPORT).sort());
 });
 
+t.test('docs/architecture.md has the same table', async (t) => {
+  const page = await readFile(join(ROOT, 'docs/architecture.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| `([^`]+)` \| [^|]+ \| ([^|]+) \|$/gm)];
+  const inWords = rows.map(([, room = '', words = '']): [string, string[]] => {
+    const named = [...words.matchAll(/`([^`]+)`/g)].flatMap(([, name = '']) =>
+      Object.keys(MAY_IMPORT).filter(
+        (known) => known === name || (name.endsWith('/*') && known.startsWith(name.slice(0, -1))),
+      ),
+    );
+    const others = words === 'nothing' || words.endsWith(' alone') ? [] : EVERYWHERE;
+    return [room, [...new Set([...named, ...others])].sort()];
+  });
+  // The composition roots are the one row that the page does not spell out.
+  const { app: _, ...spelt } = MAY_IMPORT;
+  const expected = Object.entries(spelt).map(([room, arrows]): [string, string[]] => [
+    room,
+    [...new Set(arrows)].sort(),
+  ]);
+  t.strictSame(Object.fromEntries(inWords.filter(([room]) => room !== 'app')), Object.fromEntries(expected));
+});
+
 t.test('a wing has rooms, and no files of its own', async (t) => {
   const entries = await Promise.all(WINGS.map((wing) => readdir(join(SRC, wing), { withFileTypes: true })));
   t.strictSame(
