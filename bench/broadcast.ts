@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createSdsServer, SECRET_TYPE_URL, type ServedSecret } from '../src/agent/sds/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
-import type { CallEvents, FramedCall } from '../src/net/grpc/index.js';
+import type { CallEvents, GrpcCall } from '../src/net/grpc/index.js';
 import { envoy } from '../src/net/protobuf/index.js';
 import { silentLogger } from '../src/telemetry/index.js';
 import { FakeSecretSource } from '../test/support/fake-secret-source.js';
@@ -46,7 +46,7 @@ class InProcessEnvoys {
   static async open(count: number): Promise<InProcessEnvoys> {
     const envoys = new InProcessEnvoys();
     const first = envoys.#untilAllHave(count);
-    const addMethod = (path: string, open: (call: FramedCall) => void): void => {
+    const addMethod = (path: string, open: (call: GrpcCall) => void): void => {
       if (!path.endsWith('/StreamSecrets')) return;
       for (let stream = 0; stream < count; stream += 1) open(new InProcessCall(envoys.onPush));
     };
@@ -102,7 +102,7 @@ class InProcessEnvoys {
 }
 
 /** A stream without a connection. */
-class InProcessCall implements FramedCall {
+class InProcessCall implements GrpcCall {
   readonly authorization: readonly string[] = [];
   readonly connection = 1;
   readonly peer = undefined;

@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { type ChannelOptions, Client, credentials, Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
-import { openUnaryConnection } from '../src/net/grpc/index.js';
+import { openGrpcClient } from '../src/net/grpc/index.js';
 import { rawMethod } from '../test/support/raw-method.js';
 import { TestCa } from '../test/support/test-ca.js';
 import type { Answer } from './harness/answer.js';
@@ -45,7 +45,7 @@ function callsOf({ client, port, rootPem }: Task): { call: Call; close: () => vo
 }
 
 function ourCalls(port: number, rootPem: string) {
-  const connection = openUnaryConnection({ address: `127.0.0.1:${port}`, rootPem: Buffer.from(rootPem) });
+  const connection = openGrpcClient({ address: `127.0.0.1:${port}`, rootPem: Buffer.from(rootPem) });
   const metadata = { authorization: TOKEN, clusterid: 'Kubernetes' };
   const call: Call = (signal) => connection.unary(PATH, REQUEST, { metadata, deadlineMs: Date.now() + 5000, signal });
   return { call, close: () => connection.close() };

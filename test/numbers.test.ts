@@ -10,7 +10,7 @@ import { readResponseHead } from '../src/net/http2/framing/response-head.js';
 import { StreamError } from '../src/net/http2/index.js';
 import { WireReader } from '../src/net/protobuf/index.js';
 import { parseServiceAccountToken } from '../src/pki/service-account/index.js';
-import { TimerWheel } from '../src/timers/index.js';
+import { WallClockTimers } from '../src/timers/index.js';
 import { FakeClock } from './support/fake-clock.js';
 
 // Numbers that come from outside are compared so that NaN fails, and none that is infinite, or too large to be exact, gets in.
@@ -135,5 +135,5 @@ t.test('64 bits of protobuf are a number, whatever they are', async (t) => {
 });
 
 t.test('a due time that is NaN is an error, and not a time that never comes', async (t) => {
-  t.throws(() => new TimerWheel(new FakeClock()).schedule(Number.NaN, () => {}), RangeError);
+  t.throws(() => new WallClockTimers(new FakeClock()).schedule(Number.NaN, () => {}), RangeError);
 });

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StatusAddress } from '../config/index.js';
+import type { StatusAddressOption } from '../config/index.js';
 import type { HotPathKind } from '../hotpath/index.js';
 import type { JsonValue, StatusServer } from '../status/index.js';
 import { Field, type Logger, Metric, type MetricRegistry } from '../telemetry/index.js';
@@ -37,7 +37,7 @@ const RETRY_MS = 500;
  * @throws IdentityError `ERR_LISTEN_FAILED`, `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`.
  */
 export async function openStatusPage(
-  address: StatusAddress | undefined,
+  address: StatusAddressOption | undefined,
   page: StatusPage,
   { hotPath, metrics, logger, teardown, takesOver = false }: StatusPageOptions,
 ): Promise<void> {

@@ -34,7 +34,7 @@ export function logOutput(): (line: string, level: LogLevel) => unknown {
  * knows it, and a log that nobody takes must not end an agent that serves. What stdout was to hold and does not, because
  * the disk is full, say, is a failure.
  */
-export function surviveBrokenOutput(): void {
+export function tolerateClosedOutput(): void {
   process.stderr.on('error', () => {});
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') return;

@@ -1,8 +1,8 @@
 import type { AppContext, RunningApp } from '../app/index.js';
 import { createJsonLogger, Field, type Logger, type LogLevel } from '../telemetry/index.js';
 import { ENDING_SIGNALS } from './ending-signals.js';
+import { watchWorkingDirectory } from './prepare-process.js';
 import { Exit, logOutput, nodeFlags } from './process.js';
-import { watchWorkingDirectory } from './surroundings.js';
 
 /** What a shutdown may take, so that the process has gone before Kubernetes or a user loses patience. */
 const SHUTDOWN_LIMIT_MS = 4500;
@@ -13,7 +13,7 @@ const SHUTDOWN_LIMIT_MS = 4500;
  */
 export async function serve(logLevel: LogLevel, start: (context: AppContext) => Promise<RunningApp>): Promise<number> {
   const logger = createJsonLogger({ level: logLevel, write: logOutput(), now: Date.now });
-  surviveNothing(logger);
+  exitOnUnhandledError(logger);
   watchWorkingDirectory(logger);
   let limit: NodeJS.Timeout | undefined;
   const stopped = firstSignal().then((signal) => {
@@ -49,7 +49,7 @@ function firstSignal(): Promise<string> {
 }
 
 /** After an error that nobody caught the state is unknown: say so in the log, and let the supervisor start us anew. */
-function surviveNothing(logger: Logger): void {
+function exitOnUnhandledError(logger: Logger): void {
   const end = (error: unknown): void => {
     logger.error('unexpected error, ending', {
       [Field.error]: error instanceof Error ? (error.stack ?? error.message) : String(error),

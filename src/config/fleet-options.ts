@@ -5,7 +5,7 @@ import { type ConfigOf, optional, required, switchOf, withDefault } from './opti
 import { socketPath } from './socket-path.js';
 
 /** Envoys that do not behave: a share of them, or how many per second go and come back. */
-export type FleetMisbehaviour =
+export type FakeEnvoyFault =
   | { readonly kind: 'slow' | 'nack' | 'silent'; readonly share: number }
   | { readonly kind: 'churn'; readonly perSecond: number };
 
@@ -41,7 +41,7 @@ const secretNames: Kind<readonly string[]> = {
   },
 };
 
-const misbehaviour: Kind<FleetMisbehaviour> = {
+const misbehaviour: Kind<FakeEnvoyFault> = {
   placeholder: 'slow|nack|silent|churn:RATE',
   expected:
     'slow, nack or silent, with a share above 0 and below 1 such as slow:0.1, or churn with a rate of at most 100000 a second such as churn:50',

@@ -7,7 +7,7 @@ export { BOOTSTRAP_OPTIONS, type BootstrapConfig, type Upstream } from './bootst
 export { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 export { COMMANDS, type CommandName, type CommandSpec } from './commands.js';
 export { DEMO_OPTIONS, type DemoConfig } from './demo-options.js';
-export { FLEET_OPTIONS, type FleetConfig, type FleetMisbehaviour } from './fleet-options.js';
+export { type FakeEnvoyFault, FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
 export { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
 export { commandHelp, overview } from './help.js';
 export type { HostPort, NamedFile, SanMatcher } from './kinds.js';
@@ -15,5 +15,5 @@ export { type ConfigOf, configKey, environmentName, type OptionSpec, type Schema
 export { type ConfigProblem, type ConfigResult, type ConfigSources, readConfig } from './read-config.js';
 export { configurationReference } from './reference.js';
 export { MAX_SOCKET_PATH_BYTES } from './socket-path.js';
-export type { StatusAddress } from './status-address.js';
+export type { StatusAddressOption } from './status-address.js';
 export { VERSION_OPTIONS, type VersionConfig } from './version-options.js';

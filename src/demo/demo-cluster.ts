@@ -18,7 +18,7 @@ import { until } from './polling.js';
 import type { SupervisedProcess } from './processes/supervised-process.js';
 import { Supervisor } from './processes/supervisor.js';
 import { whenUp } from './processes/when-up.js';
-import { type Rotation, readRotation } from './rotation-line.js';
+import { type DemoRotation, readRotation } from './rotation-line.js';
 import type { Sidecar } from './sidecars/sidecar.js';
 import { startSidecar } from './sidecars/start-sidecar.js';
 
@@ -37,7 +37,7 @@ export interface DemoClusterOptions extends Sidecert {
   readonly tokenTtlSeconds?: number;
   /** Hears of each process that died on its own, and of each token that could not be replaced. */
   readonly onTrouble: (line: string) => void;
-  readonly onRotation: (workload: WorkloadPlan, rotation: Rotation) => void;
+  readonly onRotation: (workload: WorkloadPlan, rotation: DemoRotation) => void;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }

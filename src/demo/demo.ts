@@ -2,13 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DemoCluster } from './demo-cluster.js';
+import { DemoNarrator } from './demo-narrator.js';
 import { freePorts } from './free-ports.js';
 import { PORTS_NEEDED, planDemo, socketProblem, type WorkloadPlan } from './plan.js';
 import { Progress } from './progress.js';
-import type { Rotation } from './rotation-line.js';
+import type { DemoRotation } from './rotation-line.js';
 import { canInjectTokens } from './sidecars/envoy-version.js';
 import { normalSerial } from './sidecars/sidecar.js';
-import { Story } from './story.js';
 import { commandsToTry } from './things-to-try.js';
 
 /**
@@ -66,7 +66,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     onRotation: (workload, rotation) => progress.line(rotationLine(workload, rotation)),
     now: Date.now,
   });
-  const story = new Story({ cluster, progress, signal, isReal: envoyPath !== undefined });
+  const story = new DemoNarrator({ cluster, progress, signal, isReal: envoyPath !== undefined });
   try {
     await story.play();
     progress.line(summary(story, envoyPath !== undefined));
@@ -84,7 +84,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   return story.failed.length === 0 ? 0 : 1;
 }
 
-function summary({ held, failed }: Story, isReal: boolean): string {
+function summary({ held, failed }: DemoNarrator, isReal: boolean): string {
   const sidecars = isReal ? 'real Envoys' : 'stand-ins for Envoy';
   if (failed.length === 0) return `all ${held} checks hold, with ${sidecars}`;
   return `${failed.length} of ${held + failed.length} checks failed, with ${sidecars}: ${failed.join(', ')}`;
@@ -93,7 +93,7 @@ function summary({ held, failed }: Story, isReal: boolean): string {
 /** 128 + SIGINT: what a shell reports of a program that Ctrl-C has ended before it was done. */
 const INTERRUPTED = 130;
 
-function rotationLine({ name }: WorkloadPlan, { isRenewal, serial, notAfter }: Rotation): string {
+function rotationLine({ name }: WorkloadPlan, { isRenewal, serial, notAfter }: DemoRotation): string {
   const verb = isRenewal ? 'rotated' : 'issued';
   return `      ${name} ${verb}: serial ${normalSerial(serial).slice(0, 8)}…, valid until ${notAfter.slice(11, 19)} UTC`;
 }

@@ -4,7 +4,7 @@ import { SpiffeId, TrustDomain } from '../pki/spiffe/index.js';
 
 export const TRUST_DOMAIN = 'cluster.local';
 
-export type TokenSource = 'file' | 'stream';
+export type DemoTokenSource = 'file' | 'stream';
 
 /** What in Envoy passes the token, where one is passed: see `--token-by`. */
 export type TokenBy = 'google_grpc' | 'injector';
@@ -16,7 +16,7 @@ export interface WorkloadPlan {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly spiffeId: string;
-  readonly tokenSource: TokenSource;
+  readonly tokenSource: DemoTokenSource;
   readonly tokenBy: TokenBy;
   readonly directory: string;
   readonly socketPath: string;
@@ -59,7 +59,7 @@ export interface DemoPlan {
 export const PORTS_NEEDED = 15;
 
 /** The namespaces of the story, and how their agents come by the token. */
-const NAMESPACES: readonly (readonly [string, TokenSource])[] = [
+const NAMESPACES: readonly (readonly [string, DemoTokenSource])[] = [
   ['foo', 'stream'],
   ['bar', 'file'],
 ];

@@ -1,5 +1,5 @@
 /** A new certificate, as an agent reports it. */
-export interface Rotation {
+export interface DemoRotation {
   /** False for the first certificate of a process. */
   readonly isRenewal: boolean;
   readonly serial: string;
@@ -8,7 +8,7 @@ export interface Rotation {
 }
 
 /** What a line of an agent's log says of a rotation; undefined when it speaks of something else. */
-export function readRotation(line: string): Rotation | undefined {
+export function readRotation(line: string): DemoRotation | undefined {
   if (!line.includes('"svid ')) return undefined;
   let entry: unknown;
   try {

@@ -1,5 +1,5 @@
 /** Who waits, as far as a socket tells: the keys of a path from the coarse to the fine. */
-export interface Place {
+export interface QueuePlace {
   /** User id; `undefined` where nobody can tell. */
   readonly uid: number | undefined;
   /** Process id; 0 for a process of another pid namespace. */
@@ -21,7 +21,7 @@ export class FairQueue<T> {
     return this.count;
   }
 
-  push(one: T, { uid, pid, connection }: Place): void {
+  push(one: T, { uid, pid, connection }: QueuePlace): void {
     const user = this.root.child(uid, () => new Branch<Branch<Set<T>>>());
     const process = user.child(pid, () => new Branch<Set<T>>());
     process.child(connection, () => new Set<T>()).add(one);
@@ -29,7 +29,7 @@ export class FairQueue<T> {
   }
 
   /** False when it does not wait there. */
-  delete(one: T, { uid, pid, connection }: Place): boolean {
+  delete(one: T, { uid, pid, connection }: QueuePlace): boolean {
     const user = this.root.get(uid);
     const process = user?.get(pid);
     const line = process?.get(connection);

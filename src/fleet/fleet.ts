@@ -2,7 +2,7 @@ import { encodeHeaderBlock } from '../net/http2/index.js';
 import { Inspection } from './checks/inspection.js';
 import { ContentMemory } from './checks/received-content.js';
 import { FakeEnvoy } from './envoys/fake-envoy.js';
-import type { Behaviour, FleetContext, Sleeper } from './envoys/fleet-context.js';
+import type { FakeEnvoyBehaviour, FleetContext, Sleeper } from './envoys/fleet-context.js';
 import { REFUSALS } from './envoys/refusal.js';
 import { RetryQueue } from './envoys/retry-queue.js';
 import type { FleetObserver, FleetOptions, FleetState } from './fleet-options.js';
@@ -225,7 +225,7 @@ function makeEnvoys(
   context: FleetContext,
 ): FakeEnvoy[] {
   const { envoys, streams, misbehave } = options;
-  const bad: Behaviour = misbehave === undefined || misbehave.kind === 'churn' ? 'good' : misbehave.kind;
+  const bad: FakeEnvoyBehaviour = misbehave === undefined || misbehave.kind === 'churn' ? 'good' : misbehave.kind;
   const blocks = new Map<string | undefined, Buffer>();
   return Array.from({ length: envoys }, (_, number) => {
     const token = tokens[number % Math.max(1, tokens.length)];

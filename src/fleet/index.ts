@@ -7,4 +7,4 @@ export { FleetDisplay } from './display.js';
 export type { FleetObserver, FleetOptions, FleetState, Misbehaviour } from './fleet-options.js';
 export type { FleetReport, RotationReport } from './report/fleet-report.js';
 export { textReport } from './report/text-report.js';
-export { type FleetRun, type FleetSurroundings, runFleet, writeReports } from './run-fleet.js';
+export { type FleetDependencies, type FleetRun, runFleet, writeReports } from './run-fleet.js';

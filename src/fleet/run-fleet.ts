@@ -12,7 +12,7 @@ import { readToken, readTokens } from './tokens.js';
 /** Quiet connections, and how often one of them is asked. */
 const PING = { connections: 8, periodMs: 4, reportPeriodMs: 100 };
 
-export interface FleetSurroundings {
+export interface FleetDependencies {
   readonly observer: FleetObserver;
   /** Ends the run early; what has been measured is reported. */
   readonly signal: AbortSignal;
@@ -33,7 +33,7 @@ export interface FleetRun {
  * @throws IdentityError `ERR_CONFIG_INVALID`: tokens that cannot be read, a limit of open files that is too low, or a socket that
  *   nobody listens on; and, where `hotPath` is `native`, whatever tells why the addon does not load.
  */
-export async function runFleet(options: FleetOptions, surroundings: FleetSurroundings): Promise<FleetRun> {
+export async function runFleet(options: FleetOptions, surroundings: FleetDependencies): Promise<FleetRun> {
   const { observer, signal, now, random } = surroundings;
   const files = requireOpenFiles(options.envoys * (options.connections === 'per-stream' ? options.streams.length : 1));
   const socketsKind = socketsKindOf(options.hotPath);

@@ -4,6 +4,7 @@ import { Field, type Logger, MetricRegistry, silentLogger } from '../telemetry/i
 import { Deadlines } from '../timers/index.js';
 import { BatchBound } from './batch-bound.js';
 import { BatchQueue, laneOf } from './batch-queue.js';
+import { ChunkedQueue } from './chunked-queue.js';
 import type {
   CallOptions,
   HotPath,
@@ -15,10 +16,9 @@ import type {
   SealRequest,
 } from './hot-path.js';
 import type { HotPathKind, Operation, Operations, Outcome } from './implementation.js';
-import { InTurns } from './in-turns.js';
 import type { Job } from './job.js';
 import { PoolMetrics, type QueueName } from './pool-metrics.js';
-import { type Batch, type BatchAnswer, Threads } from './threads.js';
+import { type BatchAnswer, type RunningBatch, Threads } from './threads.js';
 import { readItem, revive, wipeSecrets } from './worker-protocol.js';
 
 export interface PooledHotPathOptions {
@@ -114,12 +114,12 @@ interface Answered {
 class PooledHotPath implements HotPath {
   private readonly bound = new BatchBound();
   private readonly queue = new BatchQueue<PooledJob>((lane) => this.bound.of(lane));
-  private readonly running = new Set<Batch<PooledJob>>();
+  private readonly running = new Set<RunningBatch<PooledJob>>();
   /** Hold every job that has no answer yet: until a thread has answered, and from then on. */
   private readonly startDeadlines: Deadlines<PooledJob>;
   private readonly deadlines: Deadlines<PooledJob>;
   private hasAnswered = false;
-  private readonly answered = new InTurns<Answered>(SETTLED_PER_TURN, (one) => this.settle(one));
+  private readonly answered = new ChunkedQueue<Answered>(SETTLED_PER_TURN, (one) => this.settle(one));
   private readonly signals = new AbortListeners<PooledJob>((job) => this.cancel(job));
   private readonly threads: Threads;
   private readonly logger: Logger;
@@ -229,7 +229,7 @@ class PooledHotPath implements HotPath {
     );
   }
 
-  private onDone(batch: Batch<PooledJob>, { outcomes, runMs }: BatchAnswer): void {
+  private onDone(batch: RunningBatch<PooledJob>, { outcomes, runMs }: BatchAnswer): void {
     this.hasAnswered = true;
     const { op, jobs } = batch;
     if (!this.running.delete(batch)) {
@@ -271,12 +271,12 @@ class PooledHotPath implements HotPath {
     return job.deadlines.delete(job);
   }
 
-  private failBatch(batch: Batch<PooledJob>, error: IdentityError): void {
+  private failBatch(batch: RunningBatch<PooledJob>, error: IdentityError): void {
     this.running.delete(batch);
     for (const job of batch.jobs) this.fail(job, error);
   }
 
-  private onThreadFailed(batch: Batch<PooledJob>, error: unknown): void {
+  private onThreadFailed(batch: RunningBatch<PooledJob>, error: unknown): void {
     if (!this.running.has(batch)) return;
     this.reportFailedThread(error);
     this.failBatch(batch, failedError(error));

@@ -17,7 +17,7 @@ export interface ThreadsOptions {
 }
 
 /** Jobs of one operation that travel together. Aborting ends their thread, or takes them back if it is still starting. */
-export interface Batch<J extends Job = Job> {
+export interface RunningBatch<J extends Job = Job> {
   readonly op: Operation;
   readonly jobs: readonly J[];
   readonly abort: AbortController;
@@ -54,14 +54,14 @@ export class Threads {
     this.piscina.on('error', (error: Error) => options.onIdleFailure(error, this.piscina.threads.length === 0));
   }
 
-  async run(batch: Batch): Promise<BatchAnswer> {
+  async run(batch: RunningBatch): Promise<BatchAnswer> {
     const { message, transferList } = toMessage(batch);
     // Our own thread answers, with this type.
     return (await this.piscina.run(message, { transferList, signal: batch.abort.signal })) as BatchAnswer;
   }
 
   /** Ends the thread that works on `batch`; another one starts when it is needed. */
-  endThreadOf(batch: Batch): void {
+  endThreadOf(batch: RunningBatch): void {
     const before = this.piscina.threads;
     batch.abort.abort();
     const left = this.piscina.threads;

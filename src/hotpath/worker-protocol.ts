@@ -8,7 +8,7 @@ import type { Job } from './job.js';
  * cannot spoil the batch it would travel in, and the thread, which gets each Buffer as a plain Uint8Array.
  */
 
-export interface Batch<O extends Operation = Operation> {
+export interface BatchMessage<O extends Operation = Operation> {
   readonly op: O;
   readonly items: readonly Operations[O]['item'][];
 }
@@ -127,7 +127,7 @@ class Fields {
  * the move, the message itself would hold the key, and nobody could wipe that.
  */
 export function toMessage({ op, jobs }: { op: Operation; jobs: readonly Job[] }): {
-  message: Batch;
+  message: BatchMessage;
   transferList: ArrayBuffer[];
 } {
   const transferList: ArrayBuffer[] = [];

@@ -7,7 +7,7 @@ import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
 import { batched } from './batch.js';
 import type { Operation, Operations, Outcome } from './implementation.js';
 import { loadOperation } from './operation.js';
-import { type Batch, buffersOf, readItem, type ThreadSettings } from './worker-protocol.js';
+import { type BatchMessage, buffersOf, readItem, type ThreadSettings } from './worker-protocol.js';
 
 /** What the pool has chosen for its threads; tests load this module on their own. */
 const { kind, niceness }: ThreadSettings = { kind: 'js', niceness: 0, ...workerData };
@@ -24,10 +24,10 @@ if (niceness > 0 && process.platform === 'linux') {
 setFlagsFromString('--semi-space-growth-factor=1');
 
 /**
- * Takes a {@link Batch} and returns an {@link Outcome} for each of its items, in order: a bad item fails alone. The
+ * Takes a {@link BatchMessage} and returns an {@link Outcome} for each of its items, in order: a bad item fails alone. The
  * bytes of the results are moved to the pool, not copied, so no key stays behind.
  */
-export default async function runBatch(batch: Batch): Promise<unknown> {
+export default async function runBatch(batch: BatchMessage): Promise<unknown> {
   const answer = await work(batch.op, batch.items);
   const bytes = answer.outcomes.flatMap((outcome) => (outcome.ok ? buffersOf(outcome.value) : []));
   // The CSRs of a batch may share their memory, which can be moved only once.

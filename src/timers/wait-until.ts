@@ -1,7 +1,7 @@
-import type { TimerWheel } from './timer-wheel.js';
+import type { WallClockTimers } from './wall-clock-timers.js';
 
 /** Resolves at `atMs`, in epoch milliseconds, or when `signal` aborts before, at once when it has. Never rejects. */
-export async function waitUntil(timers: TimerWheel, atMs: number, signal: AbortSignal): Promise<void> {
+export async function waitUntil(timers: WallClockTimers, atMs: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise<void>((resolve) => {
     const call = timers.schedule(atMs, () => {

@@ -1,14 +1,14 @@
 import t, { type Test } from 'tap';
 import { SecretContent } from '../../src/agent/identity/index.js';
 import { DeliveryByAcks } from '../../src/app/agent/delivery-by-acks.js';
-import { TimerWheel } from '../../src/timers/index.js';
+import { WallClockTimers } from '../../src/timers/index.js';
 import { serveSds } from '../agent/sds/serve.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 /** A wait of five seconds for a bundle, by a clock that the test moves. */
 function wait(t: Test) {
   const clock = new FakeClock();
-  const timers = new TimerWheel(clock);
+  const timers = new WallClockTimers(clock);
   t.teardown(() => timers.close());
   const streams = { areSettled: false };
   const delivery = new DeliveryByAcks({ isSettled: () => streams.areSettled, timers, now: clock.now });

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { freePorts } from '../../src/demo/free-ports.js';
+import { createKeepAliveServer } from '../../src/demo/keep-alive-server.js';
 import { startHttpbin } from '../../src/demo/kubernetes/http-app.js';
 import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
-import { createPatientServer } from '../../src/demo/patient-server.js';
 
 const cases = [
   { path: '/ip', status: 200, body: /"origin": "127\.0\.0\.1"/ },
@@ -47,7 +47,7 @@ t.test('ports are drawn without a repetition', async (t) => {
 const NODE_CLOSES_MS = 6200;
 
 t.test('a connection is not closed under the request that comes after a pause', async (t) => {
-  const server = createPatientServer((_incoming, answer) => answer.end('here'));
+  const server = createKeepAliveServer((_incoming, answer) => answer.end('here'));
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   t.teardown(() => {

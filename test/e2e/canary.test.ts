@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { CREATE_CERTIFICATE, encodeCertificateRequest } from '../../src/agent/ca-client/ca-codec.js';
 import { freePorts } from '../../src/demo/free-ports.js';
 import { ProjectedVolume } from '../../src/demo/kubernetes/projected-volume.js';
-import { openUnaryConnection } from '../../src/net/grpc/index.js';
+import { openGrpcClient } from '../../src/net/grpc/index.js';
 import { startMesh } from '../support/mesh.js';
 import { realEnvoy } from '../support/real-envoy.js';
 import { openSdsClient, type SdsClient } from '../support/sds-client.js';
@@ -150,7 +150,7 @@ t.test(
     });
 
     await t.test('Citadel refuses what is no CSR, and tokens of all kinds', async (t) => {
-      const channel = openUnaryConnection({ address: `127.0.0.1:${port}`, rootPem: await readFile(file('root.pem')) });
+      const channel = openGrpcClient({ address: `127.0.0.1:${port}`, rootPem: await readFile(file('root.pem')) });
       t.teardown(() => channel.close());
       const pem = keyPem();
       hunt.addPrivateKey('key in place of a CSR', pem);

@@ -1,7 +1,11 @@
 import t from 'tap';
-import { FairQueue, type Place } from '../../src/fairness/fair-queue.js';
+import { FairQueue, type QueuePlace } from '../../src/fairness/fair-queue.js';
 
-const at = (uid: number | undefined, pid: number | undefined, connection: number): Place => ({ uid, pid, connection });
+const at = (uid: number | undefined, pid: number | undefined, connection: number): QueuePlace => ({
+  uid,
+  pid,
+  connection,
+});
 
 function drain(queue: FairQueue<string>): string[] {
   const all: string[] = [];
@@ -57,7 +61,7 @@ t.test('random pushes, shifts and departures lose and repeat nothing', async (t)
     return state % below;
   };
   const queue = new FairQueue<number>();
-  const waiting = new Map<number, Place>();
+  const waiting = new Map<number, QueuePlace>();
   for (let index = 0; index < 20_000; index += 1) {
     const step = random(3);
     const [oldest] = waiting;

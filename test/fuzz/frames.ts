@@ -1,10 +1,5 @@
 import { createSdsServer, MAX_REQUEST_BYTES } from '../../src/agent/sds/index.js';
-import {
-  addHealthMethods,
-  addReflectionMethods,
-  createFramedServer,
-  type FramedCall,
-} from '../../src/net/grpc/index.js';
+import { addHealthMethods, addReflectionMethods, createGrpcServer, type GrpcCall } from '../../src/net/grpc/index.js';
 import { Frame } from '../../src/net/http2/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { below, ECHO, hostileBytes, type Random } from '../hostile/conversations.js';
@@ -25,7 +20,7 @@ class EchoCounts {
   written = 0;
 
   /** Serves a call: sends each message back, and does so in its last moment, too. */
-  readonly serve = (call: FramedCall): void => {
+  readonly serve = (call: GrpcCall): void => {
     this.opened += 1;
     const answer = (bytes: Buffer): void => {
       this.sent += 1;
@@ -49,7 +44,7 @@ function memoryServer() {
   const source = new FakeSecretSource();
   const bugs: unknown[] = [];
   const logger = { ...silentLogger, error: (message: string, fields: unknown) => bugs.push([message, fields]) };
-  const server = createFramedServer({ logger, maxReceiveBytes: MAX_REQUEST_BYTES, maxConcurrentStreams: 100 });
+  const server = createGrpcServer({ logger, maxReceiveBytes: MAX_REQUEST_BYTES, maxConcurrentStreams: 100 });
   const sds = createSdsServer({
     server,
     source,

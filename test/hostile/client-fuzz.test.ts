@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:tls';
 import t from 'tap';
-import { CallFailure, openUnaryConnection, status } from '../../src/net/grpc/index.js';
+import { CallFailure, openGrpcClient, status } from '../../src/net/grpc/index.js';
 import { seededRandom } from '../support/prng.js';
 import { TestCa } from '../support/test-ca.js';
 import { hostileAnswers } from './answers.js';
@@ -29,7 +29,7 @@ t.test('over TLS: every call to a server that says such things comes to an end',
   const odd: unknown[] = [];
   let failed = 0;
   for (let round = 0; round < 200; round += 1) {
-    const connection = openUnaryConnection({ address, rootPem: ca.certificatePem });
+    const connection = openGrpcClient({ address, rootPem: ca.certificatePem });
     const options = { deadlineMs: Date.now() + 100 };
     const calls = Array.from({ length: STREAMS }, () => connection.unary('/a.B/C', Buffer.from('x'), options));
     for (const outcome of await Promise.allSettled(calls)) {

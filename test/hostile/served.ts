@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { createSdsServer, MAX_REQUEST_BYTES } from '../../src/agent/sds/index.js';
-import { addReflectionMethods, createFramedServer } from '../../src/net/grpc/index.js';
-import type { FramedServerOptions } from '../../src/net/grpc/server/framed-server.js';
+import { addReflectionMethods, createGrpcServer } from '../../src/net/grpc/index.js';
+import type { GrpcServerOptions } from '../../src/net/grpc/server/grpc-server.js';
 import { listenUnix } from '../../src/net/transport/index.js';
 import { Metric, MetricRegistry, type MetricSeries } from '../../src/telemetry/index.js';
 import { FakeSecretSource } from '../support/fake-secret-source.js';
@@ -23,7 +23,7 @@ export type HostileServer = Awaited<ReturnType<typeof serveHostile>>;
 /** An SDS server for peers that misbehave: its limits, its log and its metrics, and a clock that the test moves. */
 export async function serveHostile(
   t: Test,
-  { via = 'addon', ...limits }: Partial<FramedServerOptions> & { via?: 'addon' | 'node' } = {},
+  { via = 'addon', ...limits }: Partial<GrpcServerOptions> & { via?: 'addon' | 'node' } = {},
 ) {
   const source = new FakeSecretSource();
   const logger = new RecordingLogger();
@@ -34,7 +34,7 @@ export async function serveHostile(
     ticks.add(act);
     return () => void ticks.delete(act);
   };
-  const server = createFramedServer({
+  const server = createGrpcServer({
     logger,
     metrics,
     maxReceiveBytes: MAX_REQUEST_BYTES,

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { IdentityError } from '../../src/errors/index.js';
-import { encodePem, IssuerPool, Link, leafProblem, PathSearch } from '../../src/pki/x509/index.js';
+import { ChainLink, encodePem, IssuerPool, leafProblem, PathSearch } from '../../src/pki/x509/index.js';
 import { askGo, NO_GO_PATH_JUDGE, type PathQuestion } from '../support/go-path-judge.js';
 import { type OddSet, oddSet } from '../support/odd-sets.js';
 import { IMPLEMENTATIONS } from './implementations.js';
@@ -20,7 +20,7 @@ const isUsableAnchor = (der: Buffer): boolean => new X509Certificate(der).ca;
 
 /** The path that we build, from the leaf's issuer to the anchor: `undefined` when we refuse the leaf. */
 function ourPath({ leaf, others, roots }: OddSet): Buffer[] | undefined {
-  const link = (der: Buffer): Link => new Link(new X509Certificate(der));
+  const link = (der: Buffer): ChainLink => new ChainLink(new X509Certificate(der));
   const own = link(leaf);
   if (typeof own.facts === 'string' || leafProblem(own.facts) !== undefined) return undefined;
   const path = new PathSearch(new IssuerPool(roots.map(link), others.map(link)), NOW_MS).fromLeaf(own);

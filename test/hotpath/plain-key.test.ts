@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import t from 'tap';
 import { isPlainKeyOf } from '../../src/hotpath/js/plain-key.js';
-import { Link } from '../../src/pki/x509/index.js';
+import { ChainLink } from '../../src/pki/x509/index.js';
 import { seededRandom } from '../support/prng.js';
 import { IMPLEMENTATIONS } from './implementations.js';
 import { certificate, ecKeys, pkcs8, SLEEP } from './pki.js';
@@ -9,9 +9,11 @@ import { certificate, ecKeys, pkcs8, SLEEP } from './pki.js';
 const issuer = { keys: ecKeys(), subject: 'root' };
 
 /** A leaf for the key, as a CA makes it of its CSR. */
-function leafFor(pkcs8Key: Buffer): Link {
+function leafFor(pkcs8Key: Buffer): ChainLink {
   const privateKey = createPrivateKey({ key: pkcs8Key, format: 'der', type: 'pkcs8' });
-  return new Link(certificate({ keys: { privateKey, publicKey: createPublicKey(privateKey) }, subject: '', issuer }));
+  return new ChainLink(
+    certificate({ keys: { privateKey, publicKey: createPublicKey(privateKey) }, subject: '', issuer }),
+  );
 }
 
 for (const { kind, prepare } of IMPLEMENTATIONS) {
@@ -44,6 +46,6 @@ t.test('whatever is taken for plain, OpenSSL takes for the key of the leaf, too'
 t.test('a leaf of another kind of key is left to OpenSSL', async (t) => {
   const key = pkcs8(ecKeys().privateKey);
   for (const curve of ['P-384', 'P-521', 'secp256k1']) {
-    t.equal(isPlainKeyOf(new Link(certificate({ keys: ecKeys(curve), subject: '', issuer })), key), false);
+    t.equal(isPlainKeyOf(new ChainLink(certificate({ keys: ecKeys(curve), subject: '', issuer })), key), false);
   }
 });

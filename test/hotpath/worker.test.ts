@@ -2,7 +2,7 @@ import { transferableSymbol, valueSymbol } from 'piscina';
 import t from 'tap';
 import type { Outcome } from '../../src/hotpath/implementation.js';
 import runBatch from '../../src/hotpath/worker.js';
-import type { Batch } from '../../src/hotpath/worker-protocol.js';
+import type { BatchMessage } from '../../src/hotpath/worker-protocol.js';
 import { certificate, ecKeys, NOW_MS, pem, pkcs8, SLEEP } from './pki.js';
 
 interface Answer {
@@ -12,7 +12,7 @@ interface Answer {
 
 /** What a thread would post. */
 async function answerTo(batch: unknown): Promise<Answer> {
-  return (await runBatch(batch as Batch)) as Answer;
+  return (await runBatch(batch as BatchMessage)) as Answer;
 }
 
 t.test('the thread wipes the copy of the key that it was sent, sealed or not', async (t) => {

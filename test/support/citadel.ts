@@ -7,8 +7,8 @@ import { DEFAULT_TTL_LIMITS } from '../../src/citadel/authority/issuing-policy.j
 import type { CertificateServiceOptions } from '../../src/citadel/issuance/certificate-service.js';
 import { addCertificateMethod, MAX_CERTIFICATE_REQUEST_BYTES } from '../../src/citadel/issuance/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
-import { createFramedServer } from '../../src/net/grpc/index.js';
-import type { FramedServerOptions } from '../../src/net/grpc/server/framed-server.js';
+import { createGrpcServer } from '../../src/net/grpc/index.js';
+import type { GrpcServerOptions } from '../../src/net/grpc/server/grpc-server.js';
 import { listenTls, wiresOf } from '../../src/net/transport/index.js';
 import { TrustDomain } from '../../src/pki/spiffe/index.js';
 import { CitadelCaller } from './citadel-caller.js';
@@ -35,7 +35,7 @@ interface Options extends Partial<Omit<CertificateServiceOptions, 'logger'>> {
   /** Holds the authority; else it is fresh and in memory. */
   readonly directory?: string;
   /** Of the server below it: its limits, its clock. */
-  readonly server?: Partial<FramedServerOptions>;
+  readonly server?: Partial<GrpcServerOptions>;
 }
 
 /** A Citadel as `app` builds it, on a real TLS port, with what a test puts in place of a part; closed after the test. */
@@ -55,7 +55,7 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   const serving = await createServingCertificate({ ...common, hotPath, authority, random: Math.random });
   t.teardown(() => serving.close());
   const limits = { maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES, maxConcurrentStreams: 1000 };
-  const server = createFramedServer({ logger, ...limits, ...serverOptions });
+  const server = createGrpcServer({ logger, ...limits, ...serverOptions });
   const certificates = addCertificateMethod(server, {
     ...{ authenticator, hotPath, authority, ttlLimits: DEFAULT_TTL_LIMITS, logger, now: Date.now },
     ...replaced,

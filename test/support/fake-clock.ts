@@ -1,4 +1,4 @@
-import type { WheelClock } from '../../src/timers/index.js';
+import type { TimerClock } from '../../src/timers/index.js';
 
 interface FakeTimer {
   readonly atMs: number;
@@ -6,7 +6,7 @@ interface FakeTimer {
 }
 
 /** A clock that stands still until it is moved. Timers run on elapsed time; the wall clock can jump by itself, too. */
-export class FakeClock implements WheelClock {
+export class FakeClock implements TimerClock {
   #nowMs: number;
   #elapsedMs = 0;
   readonly #timers = new Set<FakeTimer>();

@@ -3,16 +3,16 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { RpcChannel } from '../../src/net/grpc/client/channel.js';
-import { createFramedServer, type FramedServer, openChannel } from '../../src/net/grpc/index.js';
-import type { FramedServerOptions } from '../../src/net/grpc/server/framed-server.js';
+import { createGrpcServer, type GrpcServer, openChannel } from '../../src/net/grpc/index.js';
+import type { GrpcServerOptions } from '../../src/net/grpc/server/grpc-server.js';
 import { listenUnix } from '../../src/net/transport/index.js';
 import { type LogFields, silentLogger } from '../../src/telemetry/index.js';
 import { shortDir } from './short-dir.js';
 
-interface EndpointOptions extends Partial<Omit<FramedServerOptions, 'logger'>> {
+interface EndpointOptions extends Partial<Omit<GrpcServerOptions, 'logger'>> {
   readonly via?: 'addon' | 'node';
   /** Adds the methods. */
-  readonly methods: (server: FramedServer) => void;
+  readonly methods: (server: GrpcServer) => void;
 }
 
 /** A server of gRPC on a Unix socket, with what it warned of; closed with the test. */
@@ -23,7 +23,7 @@ export async function serveFramed(t: Test, { via = 'addon', methods, ...options 
     ...silentLogger,
     warn: (message: string, fields?: LogFields) => void warnings.push({ message, fields }),
   };
-  const server = createFramedServer({ logger, maxReceiveBytes: 1 << 20, maxConcurrentStreams: 10_000, ...options });
+  const server = createGrpcServer({ logger, maxReceiveBytes: 1 << 20, maxConcurrentStreams: 10_000, ...options });
   methods(server);
   const onWire = server.attach.bind(server);
   const listener = await listenUnix({ path, mode: 0o600, backlog: 4096, via, onWire, logger: silentLogger });

@@ -1,5 +1,5 @@
 import { anywhere } from '../../src/agent/files/allowed-directories.js';
-import type { FileSurroundings } from '../../src/agent/files/reloaded-files.js';
+import type { FileDependencies } from '../../src/agent/files/reloaded-files.js';
 import { RateLimitedLogger } from '../../src/telemetry/index.js';
 import { RecordingLogger } from './recording-logger.js';
 
@@ -9,7 +9,7 @@ export function lookedFiles(nowMs = Date.now()) {
   const clock = { nowMs };
   const logger = new RecordingLogger();
   const now = () => clock.nowMs;
-  const surroundings: FileSurroundings = {
+  const surroundings: FileDependencies = {
     directories: anywhere,
     watch: {
       add(look) {

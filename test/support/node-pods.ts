@@ -1,10 +1,10 @@
 import type { Test } from 'tap';
-import { Pods, podOfToken, TokenGate } from '../../src/agent/admission/index.js';
-import { BundleContents, SvidIssuance } from '../../src/agent/identity/index.js';
+import { Pods, podIdentityOf, TokenGate } from '../../src/agent/admission/index.js';
+import { BundleInterner, SvidIssuance } from '../../src/agent/identity/index.js';
 import { IdentityError } from '../../src/errors/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
 import { TrustDomain } from '../../src/pki/spiffe/index.js';
-import { TimerWheel } from '../../src/timers/index.js';
+import { WallClockTimers } from '../../src/timers/index.js';
 import { FakeClock } from './fake-clock.js';
 import { InProcessCa } from './in-process-ca.js';
 import { RecordingLogger } from './recording-logger.js';
@@ -34,7 +34,7 @@ interface Limits {
 export function openNode(t: Test, hotPath: HotPath, limits: Limits = {}) {
   const { maxWaiting = 1000, maxPods = 1000, maxInFlight = 8, ttlMs = 3600_000 } = limits;
   const clock = new FakeClock(Date.now());
-  const timers = new TimerWheel(clock);
+  const timers = new WallClockTimers(clock);
   const ca = new InProcessCa(hotPath, clock.now);
   ca.identityOf = (token) => {
     if (!token.endsWith(`.${GENUINE}`)) throw new IdentityError('ERR_CA_REFUSED_TOKEN', 'signature does not verify');
@@ -46,10 +46,15 @@ export function openNode(t: Test, hotPath: HotPath, limits: Limits = {}) {
     ...{ keyType: 'ec-p256', ttlMs, issuer: ca, hotPath, maxInFlight, now: clock.now },
   });
   const logger = new RecordingLogger();
-  const surroundings = { issuance, timers, bundles: new BundleContents(), now: clock.now, random: () => 0.5, logger };
+  const surroundings = { issuance, timers, bundles: new BundleInterner(), now: clock.now, random: () => 0.5, logger };
   const pods = new Pods({ ...surroundings, maxPods, graceMs: 60_000, proofAgeMs: 600_000 });
   const trustDomain = TrustDomain.parse('cluster.local');
-  const gate = new TokenGate({ ...surroundings, pods, podOf: (claims) => podOfToken(claims, trustDomain), maxWaiting });
+  const gate = new TokenGate({
+    ...surroundings,
+    pods,
+    podOf: (claims) => podIdentityOf(claims, trustDomain),
+    maxWaiting,
+  });
   t.teardown(async () => {
     await gate.close();
     await pods.close();

@@ -1,9 +1,9 @@
 import t from 'tap';
-import { TimerWheel, waitUntil } from '../../src/timers/index.js';
+import { WallClockTimers, waitUntil } from '../../src/timers/index.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 t.test('a wait whose signal was aborted before is over at once, and leaves no timer', async (t) => {
   const clock = new FakeClock();
-  await waitUntil(new TimerWheel(clock), clock.now() + 300_000, AbortSignal.abort());
+  await waitUntil(new WallClockTimers(clock), clock.now() + 300_000, AbortSignal.abort());
   t.equal(clock.armed, 0);
 });

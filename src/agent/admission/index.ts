@@ -3,6 +3,6 @@
  * node mode.
  */
 export { Pod } from './pod.js';
+export { podIdentityOf } from './pod-identity.js';
 export { type PodStatus, Pods, type PodsOptions } from './pods.js';
 export { TokenGate, type TokenGateOptions } from './token-gate.js';
-export { podOfToken } from './token-pod.js';

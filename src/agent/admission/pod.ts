@@ -1,11 +1,11 @@
 import { errorCodeOf } from '../../errors/index.js';
 import type { SealedSvid } from '../../hotpath/index.js';
-import { isTokenNoGood } from '../../pki/service-account/index.js';
+import { isTokenRejected } from '../../pki/service-account/index.js';
 import { Field } from '../../telemetry/index.js';
 import type { ScheduledCall } from '../../timers/index.js';
-import { type IdentitySurroundings, WorkloadIdentity } from '../identity/index.js';
+import { type IdentityDependencies, WorkloadIdentity } from '../identity/index.js';
 import { type AcceptedToken, NewestToken } from './newest-token.js';
-import type { TokenPod } from './token-pod.js';
+import type { PodIdentity } from './pod-identity.js';
 
 /** A pod has one token at a time, and a new one each few hours; who brings more has the oldest ones proven again. */
 const MAX_PASSES = 16;
@@ -21,7 +21,7 @@ interface Pass {
 /** What a pod says to a token: accepted; accepted so long ago that a new stream has it proven again; unknown. */
 export type Standing = 'fresh' | 'aged' | 'unknown';
 
-export interface PodOptions extends IdentitySurroundings {
+export interface PodOptions extends IdentityDependencies {
   /** How long it stays when no stream holds it, so that an Envoy that starts anew finds it warm; `Infinity` for ever. */
   readonly graceMs: number;
   /** For how long the CA's word on a token stands for new streams, in milliseconds. */
@@ -50,7 +50,7 @@ export class Pod {
   #grace: ScheduledCall | undefined;
 
   constructor(
-    readonly of: TokenPod,
+    readonly of: PodIdentity,
     private readonly options: PodOptions,
     private readonly host: PodHost,
   ) {
@@ -59,7 +59,7 @@ export class Pod {
     this.identity = new WorkloadIdentity(options, workload);
     this.identity.onRenewalFailure((error) => {
       const code = errorCodeOf(error);
-      if (!isTokenNoGood(code)) return;
+      if (!isTokenRejected(code)) return;
       // What has been revoked is as a rule the pod, not one of its tokens.
       if (code === 'ERR_CA_REFUSED_TOKEN') this.#suspend();
       this.#askForToken();
@@ -76,7 +76,7 @@ export class Pod {
     this.#passes.set(token.hash, { expiresAtMs: token.expiresAtMs, provenAtMs: this.options.now() });
     for (const oldest of this.#passes.keys()) {
       if (this.#passes.size <= MAX_PASSES) break;
-      this.#losePass(oldest);
+      this.#dropPass(oldest);
     }
     this.#newest.offer(token);
     if (isKnown && this.identity.hasValidSvid()) sealed.certificateBody.fill(0);
@@ -96,7 +96,7 @@ export class Pod {
 
   /** The CA no longer accepts this token: no stream passes with it, and no renewal uses it. */
   refuse(hash: string): void {
-    this.#losePass(hash);
+    this.#dropPass(hash);
     if (this.#newest.hash === hash) this.#newest.drop();
   }
 
@@ -136,17 +136,17 @@ export class Pod {
 
   /** Each token has to be proven again before a stream passes with it. */
   #suspend(): void {
-    for (const hash of this.#passes.keys()) this.#losePass(hash);
+    for (const hash of this.#passes.keys()) this.#dropPass(hash);
   }
 
   #askForToken(): void {
     const dropped = this.#newest.drop();
     if (dropped === undefined) return;
-    this.#losePass(dropped);
+    this.#dropPass(dropped);
     for (const listener of this.#tokenNeededListeners) listener();
   }
 
-  #losePass(hash: string): void {
+  #dropPass(hash: string): void {
     this.#passes.delete(hash);
     this.host.passLost(hash);
   }

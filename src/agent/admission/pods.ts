@@ -2,7 +2,7 @@ import type { SealedSvid } from '../../hotpath/index.js';
 import type { IdentityStatus } from '../identity/index.js';
 import type { AcceptedToken } from './newest-token.js';
 import { Pod, type PodHost, type PodOptions } from './pod.js';
-import type { TokenPod } from './token-pod.js';
+import type { PodIdentity } from './pod-identity.js';
 
 export interface PodsOptions extends PodOptions {
   /** Each costs a private key and its renewals: one more is refused, unless one that no stream holds can make room. */
@@ -69,7 +69,7 @@ export class Pods implements PodHost {
   }
 
   /** False when there are as many pods as may be, all wanted, and this is none of them. */
-  hasRoomFor({ key }: TokenPod): boolean {
+  hasRoomFor({ key }: PodIdentity): boolean {
     return !this.#isClosed && (!this.#isFull() || this.#left.size > 0 || this.#byKey.has(key));
   }
 
@@ -77,7 +77,7 @@ export class Pods implements PodHost {
    * The pod of a token that the CA has just accepted, made if it is the first; `undefined` when there is no room for it.
    * Owns the SVID's bytes.
    */
-  accept(of: TokenPod, token: AcceptedToken, sealed: SealedSvid, startedAtMs: number): Pod | undefined {
+  accept(of: PodIdentity, token: AcceptedToken, sealed: SealedSvid, startedAtMs: number): Pod | undefined {
     if (!this.hasRoomFor(of)) {
       sealed.certificateBody.fill(0);
       return undefined;
@@ -100,7 +100,7 @@ export class Pods implements PodHost {
     return this.#byKey.size >= this.options.maxPods;
   }
 
-  #add(of: TokenPod): Pod {
+  #add(of: PodIdentity): Pod {
     const [longestLeft] = this.#left;
     if (longestLeft !== undefined && this.#isFull()) this.#end(longestLeft);
     const pod = new Pod(of, this.options, this);

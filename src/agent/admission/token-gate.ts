@@ -2,31 +2,31 @@ import { hash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { EndSignal } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
-import type { Place, Precedence } from '../../fairness/index.js';
+import type { Precedence, QueuePlace } from '../../fairness/index.js';
 import {
-  isTokenNoGood,
+  isTokenRejected,
   parseServiceAccountToken,
   type TokenClaims,
   throwIfTooLong,
 } from '../../pki/service-account/index.js';
-import type { IdentitySurroundings } from '../identity/index.js';
+import type { IdentityDependencies } from '../identity/index.js';
 import type { Pod } from './pod.js';
+import type { PodIdentity } from './pod-identity.js';
 import type { Pods } from './pods.js';
 import { RefusedTokens } from './refused-tokens.js';
-import type { TokenPod } from './token-pod.js';
-import { TokenTrial } from './token-trial.js';
+import { TokenProof } from './token-proof.js';
 import { WaitingShares } from './waiting-shares.js';
 
-export interface TokenGateOptions extends IdentitySurroundings {
+export interface TokenGateOptions extends IdentityDependencies {
   readonly pods: Pods;
   /** Whom a token would stand for if it were accepted; throws `ERR_TOKEN_REFUSED` for what need not be tried. */
-  readonly podOf: (claims: TokenClaims) => TokenPod;
+  readonly podOf: (claims: TokenClaims) => PodIdentity;
   /** Tokens that wait for the CA at once; one more is refused. Each costs a CSR, and who guesses must not queue more. */
   readonly maxWaiting: number;
 }
 
 /** By what way a token came. */
-export interface TokenOrigin extends Place {
+export interface TokenOrigin extends QueuePlace {
   /** The CA has refused it, and was asked for this one: a key and a call were for nothing. */
   readonly onWasted?: (() => void) | undefined;
 }
@@ -41,7 +41,7 @@ interface Applicant {
 }
 
 interface Waiting {
-  readonly trial: TokenTrial;
+  readonly trial: TokenProof;
   readonly verdict: Promise<Pod>;
 }
 
@@ -158,15 +158,15 @@ export class TokenGate {
     const leave = (): void => this.shares.givenBack(place, length);
     waiting.verdict.then(leave, (error: unknown) => {
       leave();
-      if (isTokenNoGood(errorCodeOf(error))) place?.onWasted?.();
+      if (isTokenRejected(errorCodeOf(error))) place?.onWasted?.();
     });
     return waiting;
   }
 
-  private start({ token, digest, claims, place }: Applicant, pod: TokenPod, precedence: Precedence): Waiting {
+  private start({ token, digest, claims, place }: Applicant, pod: PodIdentity, precedence: Precedence): Waiting {
     const read = { bytes: Buffer.from(token), expiresAtMs: claims.expiresAtMs ?? Number.POSITIVE_INFINITY };
     const turn = { precedence, ...(place && { place }) };
-    const trial = new TokenTrial(read, pod, turn, this.options, this.closing.signal);
+    const trial = new TokenProof(read, pod, turn, this.options, this.closing.signal);
     const verdict = this.judge(digest, trial);
     // All who wait may have gone: a verdict that nobody hears must not end the process.
     verdict.catch(() => {});
@@ -175,7 +175,7 @@ export class TokenGate {
     return waiting;
   }
 
-  private async judge(digest: string, trial: TokenTrial): Promise<Pod> {
+  private async judge(digest: string, trial: TokenProof): Promise<Pod> {
     const { pods } = this.options;
     try {
       const token = { hash: digest, ...trial.token };
@@ -186,7 +186,7 @@ export class TokenGate {
     } catch (error) {
       const code = errorCodeOf(error);
       if (code !== 'ERR_CANCELLED' && code !== 'ERR_CA_OVERLOADED') this.refused.add(digest, error);
-      if (code === 'ERR_TOKEN_REFUSED' || isTokenNoGood(code)) pods.refuse(digest);
+      if (code === 'ERR_TOKEN_REFUSED' || isTokenRejected(code)) pods.refuse(digest);
       throw error;
     } finally {
       this.waiting.delete(digest);

@@ -1,5 +1,5 @@
 import { IdentityError } from '../../errors/index.js';
-import type { Place } from '../../fairness/index.js';
+import type { QueuePlace } from '../../fairness/index.js';
 import { Shares } from '../../fairness/index.js';
 
 /** A connection may have as many as are free: alone half of all. */
@@ -30,7 +30,7 @@ export class WaitingShares {
    * whatever the length of tokens.
    * @throws IdentityError `ERR_CA_OVERLOADED`: no place is left for it, of all or of its own.
    */
-  throwIfTaken(place: Place | undefined, tokenBytes: number): void {
+  throwIfTaken(place: QueuePlace | undefined, tokenBytes: number): void {
     const places = placesOf(tokenBytes);
     const free = this.maxWaiting - this.total;
     if (free < places)
@@ -47,7 +47,7 @@ export class WaitingShares {
   }
 
   /** A token of so many octets waits from now on: a long one takes several places, for it is kept. */
-  taken(place: Place | undefined, tokenBytes: number): void {
+  taken(place: QueuePlace | undefined, tokenBytes: number): void {
     const places = placesOf(tokenBytes);
     this.total += places;
     if (place === undefined) return;
@@ -55,7 +55,7 @@ export class WaitingShares {
     if (place.uid !== undefined) this.ofUsers.take(place.uid, places);
   }
 
-  givenBack(place: Place | undefined, tokenBytes: number): void {
+  givenBack(place: QueuePlace | undefined, tokenBytes: number): void {
     const places = placesOf(tokenBytes);
     this.total -= places;
     if (place === undefined) return;

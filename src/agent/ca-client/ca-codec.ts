@@ -1,5 +1,5 @@
 import { IdentityError } from '../../errors/index.js';
-import { fieldBytes, istio, WireReader, WireWriter } from '../../net/protobuf/index.js';
+import { fieldSizeBytes, istio, WireReader, WireWriter } from '../../net/protobuf/index.js';
 import { MAX_ELEMENTS } from './answer-form.js';
 
 const { IstioCertificateRequest } = istio.v1.auth;
@@ -14,7 +14,7 @@ export const CREATE_CERTIFICATE = '/istio.v1.auth.IstioCertificateService/Create
 export function encodeCertificateRequest(csrPem: Buffer, ttlMs: number): Buffer {
   // Fields may come in any order: the one that is another each time goes last, and is not made anew by an encoder.
   const head = headOf(Math.ceil(ttlMs / 1000));
-  const request = Buffer.allocUnsafe(head.length + fieldBytes(csrPem.length));
+  const request = Buffer.allocUnsafe(head.length + fieldSizeBytes(csrPem.length));
   const writer = new WireWriter(request);
   writer.put(head);
   writer.head(CSR_KEY, csrPem.length);

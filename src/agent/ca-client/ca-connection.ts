@@ -1,5 +1,5 @@
 import { IdentityError } from '../../errors/index.js';
-import { openUnaryConnection, type UnaryConnection } from '../../net/grpc/index.js';
+import { type GrpcClient, openGrpcClient } from '../../net/grpc/index.js';
 import { TrustBundle } from '../../pki/spiffe/index.js';
 import { readSmallFile } from '../../system/small-files/index.js';
 
@@ -17,7 +17,7 @@ export interface CaAddress {
 
 /** A right to use the shared connection; give it back by {@link CaConnection.release}. */
 export interface Lease {
-  readonly connection: UnaryConnection;
+  readonly connection: GrpcClient;
 }
 
 interface SharedConnection extends Lease {
@@ -125,7 +125,7 @@ export class CaConnection {
     // Closed while the root was being read.
     if (this.isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
     const named = serverName === undefined ? {} : { serverName };
-    const connection = openUnaryConnection({ address, rootPem, ...named }, { onLost: () => this.lost() });
+    const connection = openGrpcClient({ address, rootPem, ...named }, { onLost: () => this.lost() });
     const shared: SharedConnection = { connection, root, comparing: undefined, users: 0, isRetired: false };
     this.open.add(shared);
     this.current = shared;

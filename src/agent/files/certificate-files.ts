@@ -1,15 +1,15 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
 import {
+  ChainLink,
   encodePem,
   isIssuedBy,
   isoTime,
-  Link,
   type Problem,
   readCertificates,
   readPrivateKey,
 } from '../../pki/x509/index.js';
-import { leafProblem } from './leaf-rules.js';
+import { servedLeafProblem } from './leaf-rules.js';
 
 /** OpenSSL's verifier stops at 100; a chain in a handshake has a few. */
 const MAX_CHAIN_CERTIFICATES = 10;
@@ -57,11 +57,11 @@ export function parseCertificatePair(chain: Buffer, privateKey: Buffer, moment: 
   return pair;
 }
 
-function parseChain(pem: Buffer): Link[] {
+function parseChain(pem: Buffer): ChainLink[] {
   const limits = { ...LIMITS, what: 'certificate file', maxBlocks: MAX_CHAIN_CERTIFICATES };
   return readCertificates(pem, limits).map((der, index) => {
     try {
-      return new Link(new X509Certificate(der));
+      return new ChainLink(new X509Certificate(der));
     } catch (cause) {
       throw invalid(
         `certificate ${index + 1}`,
@@ -76,13 +76,13 @@ function parseChain(pem: Buffer): Link[] {
  * The chain of the key: as it stands in the file when its first certificate is that of the key; else that one, wherever it
  * stands, and its issuers as far as they are there. Envoy takes the first certificate for the leaf.
  */
-function chainOf(links: readonly Link[], key: KeyObject): [Link, ...Link[]] {
+function chainOf(links: readonly ChainLink[], key: KeyObject): [ChainLink, ...ChainLink[]] {
   const leaf = links.find(({ certificate }) => certificate.checkPrivateKey(key));
   if (leaf === undefined) {
     throw invalid('certificate', { got: 'the key of another certificate', expected: 'that of the first one' });
   }
   if (leaf === links[0]) return [leaf, ...links.slice(1)];
-  const chain: [Link, ...Link[]] = [leaf];
+  const chain: [ChainLink, ...ChainLink[]] = [leaf];
   for (let last = leaf; ; ) {
     const issuer = links.find((link) => !chain.includes(link) && isIssuedBy(last.certificate, link.certificate));
     if (issuer === undefined) return chain;
@@ -92,12 +92,12 @@ function chainOf(links: readonly Link[], key: KeyObject): [Link, ...Link[]] {
 }
 
 /** @returns whether it needs a staple. */
-function checkLeaf({ facts }: Link, key: KeyObject, { nowMs, hasOther }: PairMoment): boolean {
+function checkLeaf({ facts }: ChainLink, key: KeyObject, { nowMs, hasOther }: PairMoment): boolean {
   const refuse = (problem: Problem): never => {
     throw invalid('certificate', problem);
   };
   if (typeof facts === 'string') return refuse({ got: facts, expected: 'an X.509 certificate' });
-  const problem = leafProblem(facts, key.asymmetricKeyType);
+  const problem = servedLeafProblem(facts, key.asymmetricKeyType);
   if (problem !== undefined) return refuse(problem);
   const { notBeforeMs, notAfterMs } = facts;
   const begunMs = notBeforeMs - (hasOther ? 0 : MAX_SKEW_MS);
@@ -112,7 +112,7 @@ function checkLeaf({ facts }: Link, key: KeyObject, { nowMs, hasOther }: PairMom
 }
 
 /** The signature of a root proves nothing, so its kind does not matter. */
-function checkSignature(link: Link, position: number): void {
+function checkSignature(link: ChainLink, position: number): void {
   const { facts } = link;
   if (typeof facts === 'string' || !facts.isWeaklySigned || link.isRoot || facts.signatureProblem === undefined) return;
   throw invalid(`certificate ${position}`, facts.signatureProblem);

@@ -1,4 +1,4 @@
-import type { ScheduledCall, TimerWheel } from '../../timers/index.js';
+import type { ScheduledCall, WallClockTimers } from '../../timers/index.js';
 
 /**
  * Looking costs a `stat` of each file and cannot miss a change, whatever links, mounts and renames lie on the way, as
@@ -7,7 +7,7 @@ import type { ScheduledCall, TimerWheel } from '../../timers/index.js';
 const PERIOD_MS = 1000;
 
 export interface FileWatchOptions {
-  readonly timers: TimerWheel;
+  readonly timers: WallClockTimers;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }

@@ -16,5 +16,5 @@ export {
 export { FileChanges } from './file-changes.js';
 export { FileWatch } from './file-watch.js';
 export { checkStaple } from './ocsp-staple.js';
-export { type FileSurroundings, type FilesOf, type Parsed, ReloadedFiles, type Round } from './reloaded-files.js';
+export { type FileDependencies, type FilesOf, type Parsed, ReloadedFiles, type Round } from './reloaded-files.js';
 export { isListOf, type RevocationList } from './revocation-list.js';

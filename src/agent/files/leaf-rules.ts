@@ -8,7 +8,7 @@ const COMMON_NAME = '550403';
  * good one. Ed25519 is Envoy's matter, too: it serves such a key, and as a peer it does not verify it. Held against real Envoys
  * by test/e2e/served-files.test.ts. (docs/adr/0023-files-as-envoy-takes-them.md)
  */
-export function leafProblem(facts: CertificateFacts, keyType: string | undefined): Problem | undefined {
+export function servedLeafProblem(facts: CertificateFacts, keyType: string | undefined): Problem | undefined {
   if (facts.keyProblem !== undefined && keyType !== 'ed25519') {
     return { got: facts.keyProblem.got, expected: `${facts.keyProblem.expected}, or Ed25519: Envoy takes no other` };
   }

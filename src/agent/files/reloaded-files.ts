@@ -5,7 +5,7 @@ import type { FilePlaces } from './allowed-directories.js';
 import type { FileWatch } from './file-watch.js';
 
 /** What all files of an agent are read with. */
-export interface FileSurroundings {
+export interface FileDependencies {
   readonly directories: FilePlaces;
   readonly watch: Pick<FileWatch, 'add'>;
   readonly log: RateLimitedLogger;
@@ -63,7 +63,7 @@ export class ReloadedFiles<T> {
   /** Calls `onChange` after each change of the value, the first included. */
   constructor(
     private readonly files: FilesOf<T>,
-    private readonly surroundings: FileSurroundings,
+    private readonly surroundings: FileDependencies,
     private readonly onChange: () => void,
   ) {}
 

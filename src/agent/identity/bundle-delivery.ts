@@ -1,4 +1,4 @@
-import { type TimerWheel, waitUntil } from '../../timers/index.js';
+import { type WallClockTimers, waitUntil } from '../../timers/index.js';
 import type { SecretContent } from './secret-content.js';
 
 /** Who knows which streams have applied what: the SDS server. Declared beside its use. */
@@ -18,7 +18,7 @@ export interface DeliveryLimits {
 /** Knows nothing of streams, and lets all the time pass. */
 export class DeliveryByTime implements BundleDelivery {
   constructor(
-    private readonly timers: TimerWheel,
+    private readonly timers: WallClockTimers,
     /** Epoch milliseconds. */
     private readonly now: () => number,
   ) {}

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../errors/index.js';
-import type { HeldSvid } from './held-svid.js';
+import type { CurrentSvid } from './current-svid.js';
 import type { Lifecycle } from './lifecycle.js';
 
 /** Why the last renewal failed. */
@@ -34,7 +34,7 @@ export function identityStatus(
     held,
     lifecycle,
     lastFailure,
-  }: { held: HeldSvid | undefined; lifecycle: Lifecycle; lastFailure: RenewalFailure | undefined },
+  }: { held: CurrentSvid | undefined; lifecycle: Lifecycle; lastFailure: RenewalFailure | undefined },
   nowMs: number,
 ): IdentityStatus {
   const { activity, failures } = lifecycle;

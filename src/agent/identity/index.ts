@@ -3,8 +3,8 @@
  * in time; whatever fails, the last good SVID stays until its end.
  */
 
-export { BundleContents } from './bundle-contents.js';
 export { type BundleDelivery, DeliveryByTime, type DeliveryLimits } from './bundle-delivery.js';
+export { BundleInterner } from './bundle-interner.js';
 export type {
   CertificateAnswer,
   CertificateIssuer,
@@ -12,13 +12,13 @@ export type {
   RefusalGrounds,
   TokenSource,
 } from './certificate-issuer.js';
+export type { CurrentSvid } from './current-svid.js';
 export { failureOf } from './failure-kind.js';
 export { createFileTokenSource } from './file-token-source.js';
-export type { HeldSvid } from './held-svid.js';
 export type { IdentityStatus, RenewalFailure } from './identity-status.js';
 export { MIN_HURRY_INTERVAL_MS } from './lifecycle.js';
 export { measuredIssuer } from './measured-issuer.js';
-export type { SvidChange } from './published-svid.js';
-export { SecretContent, type SecretKind } from './secret-content.js';
+export { type ContentKind, SecretContent } from './secret-content.js';
 export { SvidIssuance, type SvidIssuanceOptions } from './svid-issuance.js';
-export { type IdentitySurroundings, WorkloadIdentity } from './workload-identity.js';
+export type { SvidChange } from './svid-publisher.js';
+export { type IdentityDependencies, WorkloadIdentity } from './workload-identity.js';

@@ -6,7 +6,7 @@ import { SharedBytes } from '../../system/secret-memory/index.js';
 const VERSION_HEX_DIGITS = 16;
 
 /** Which field of Envoy's `Secret` a body has. */
-export type SecretKind = 'certificate' | 'validation-context' | 'session-ticket-keys' | 'generic';
+export type ContentKind = 'certificate' | 'validation-context' | 'session-ticket-keys' | 'generic';
 
 /**
  * One version of one secret as Envoy gets it. May hold a private key, so it shows itself to nobody: not to JSON, not
@@ -19,7 +19,7 @@ export class SecretContent {
 
   /** Takes ownership of `body`: a serialised `tls.v3.Secret` without its name. */
   constructor(
-    readonly kind: SecretKind,
+    readonly kind: ContentKind,
     body: Buffer,
   ) {
     this.version = hash('sha256', body).slice(0, VERSION_HEX_DIGITS);

@@ -1,5 +1,5 @@
 import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.js';
-import { type TurnRequest, Turns } from '../../fairness/index.js';
+import { type AcquireRequest, Semaphore } from '../../fairness/index.js';
 import { type HotPath, KeyReserve, type SealedSvid } from '../../hotpath/index.js';
 import type { SpiffeId } from '../../pki/spiffe/index.js';
 import type { KeyType } from '../../pki/x509/index.js';
@@ -34,7 +34,7 @@ export interface SvidIssuanceOptions {
   readonly metrics?: MetricRegistry;
 }
 
-export interface SvidRequest extends TurnRequest {
+export interface SvidRequest extends AcquireRequest {
   /** The only identity that the certificate may have. */
   readonly spiffeId: SpiffeId;
   readonly token: TokenSource;
@@ -46,16 +46,16 @@ export interface SvidRequest extends TurnRequest {
 
 /** One way from a new key to a proven SVID, for all identities of an agent. */
 export class SvidIssuance {
-  private readonly turns: Turns;
-  private readonly calls: Turns;
+  private readonly turns: Semaphore;
+  private readonly calls: Semaphore;
   private readonly metrics: MetricRegistry;
   /** By what became of all requests. */
   readonly ca: CaPresence;
 
   constructor(private readonly options: SvidIssuanceOptions) {
     this.ca = new CaPresence(options.now);
-    this.turns = new Turns(options.maxInFlight);
-    this.calls = new Turns(options.maxCalls ?? options.maxInFlight);
+    this.turns = new Semaphore(options.maxInFlight);
+    this.calls = new Semaphore(options.maxCalls ?? options.maxInFlight);
     this.metrics = options.metrics ?? new MetricRegistry();
   }
 
@@ -65,7 +65,7 @@ export class SvidIssuance {
    * @throws IdentityError whatever `prepare`, the issuer or `seal` throws; `ERR_CANCELLED`: no longer wanted.
    */
   async obtain<T>(request: SvidRequest, use: (sealed: SealedSvid) => T): Promise<T> {
-    await this.turns.take(request);
+    await this.turns.acquire(request);
     try {
       if (!request.isWanted()) throw unwanted();
       const used = use(await this.#obtain(request));
@@ -75,7 +75,7 @@ export class SvidIssuance {
       this.count(request, errorCodeOf(error));
       throw error;
     } finally {
-      this.turns.give();
+      this.turns.release();
     }
   }
 
@@ -108,12 +108,12 @@ export class SvidIssuance {
   private async certify(request: SvidRequest, csrPem: Buffer): Promise<CertificateAnswer> {
     const { token, signal, isWanted } = request;
     const { issuer, ttlMs } = this.options;
-    await this.calls.take(request);
+    await this.calls.acquire(request);
     try {
       if (!isWanted()) throw unwanted();
       return await issuer.issue({ csrPem, ttlMs, token, signal });
     } finally {
-      this.calls.give();
+      this.calls.release();
     }
   }
 }

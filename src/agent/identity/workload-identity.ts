@@ -3,25 +3,25 @@ import { errorCodeOf } from '../../errors/index.js';
 import type { KeyReserve, SealedSvid } from '../../hotpath/index.js';
 import type { SpiffeId } from '../../pki/spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
-import { rotateAtMs, type ScheduledCall, type TimerWheel } from '../../timers/index.js';
-import { BundleContents } from './bundle-contents.js';
+import { rotateAtMs, type ScheduledCall, type WallClockTimers } from '../../timers/index.js';
 import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
+import { BundleInterner } from './bundle-interner.js';
 import type { RefusalGrounds, TokenSource } from './certificate-issuer.js';
 import { failureOf } from './failure-kind.js';
 import { type IdentityStatus, identityStatus, type RenewalFailure } from './identity-status.js';
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
-import { PublishedSvid, type SvidChange } from './published-svid.js';
 import type { SecretContent } from './secret-content.js';
 import type { SvidIssuance } from './svid-issuance.js';
+import { type SvidChange, SvidPublisher } from './svid-publisher.js';
 
 /** What all identities of an agent have in common. */
-export interface IdentitySurroundings {
+export interface IdentityDependencies {
   readonly issuance: SvidIssuance;
-  readonly timers: TimerWheel;
+  readonly timers: WallClockTimers;
   /** Who knows when a trust bundle has come everywhere; left out, only time tells. */
   readonly delivery?: BundleDelivery;
   /** Left out, each identity holds a bundle of its own. */
-  readonly bundles?: BundleContents;
+  readonly bundles?: BundleInterner;
   /** What makes a refused request worth another try at once; left out, only time and the token do. */
   readonly grounds?: RefusalGrounds;
   /** How many identities ask the CA: they share the rate of requests that are refused. Left out, it is one. */
@@ -51,7 +51,7 @@ export class WorkloadIdentity {
   private lastFailure: RenewalFailure | undefined;
   private renewal: Promise<void> | undefined;
   private timer: ScheduledCall | undefined;
-  private readonly published: PublishedSvid;
+  private readonly published: SvidPublisher;
   /** While the last answer was a refusal: no longer listens for what may lift it. */
   private readonly unwatch: (() => void)[] = [];
   private readonly failureListeners = new Set<(error: unknown) => void>();
@@ -59,13 +59,13 @@ export class WorkloadIdentity {
   private readonly keys: KeyReserve;
 
   constructor(
-    private readonly surroundings: IdentitySurroundings,
+    private readonly surroundings: IdentityDependencies,
     private readonly workload: Workload,
   ) {
     const { issuance, timers, now, logger } = surroundings;
-    const { delivery = new DeliveryByTime(timers, now), bundles = new BundleContents() } = surroundings;
+    const { delivery = new DeliveryByTime(timers, now), bundles = new BundleInterner() } = surroundings;
     this.keys = issuance.keysOf(workload.spiffeId);
-    this.published = new PublishedSvid({ timers, now, logger, delivery, bundles, logFields: this.logFields() });
+    this.published = new SvidPublisher({ timers, now, logger, delivery, bundles, logFields: this.logFields() });
   }
 
   /** Issues the first SVID now, before anybody asks, and keeps it fresh from then on. */

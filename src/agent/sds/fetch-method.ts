@@ -1,4 +1,4 @@
-import { addUnaryMethod, type FramedServer, type ServedCall, type UnaryMethod } from '../../net/grpc/index.js';
+import { addUnaryMethod, type GrpcServer, type ServedCall, type UnaryMethod } from '../../net/grpc/index.js';
 import { FETCH_SECRETS } from './methods.js';
 import { decodeRequest, wrongType } from './request-codec.js';
 import { REQUEST_FIELDS } from './request-fields.js';
@@ -11,7 +11,7 @@ interface FetchParts {
 }
 
 /** Adds `FetchSecrets`: no Envoy calls it, but people with a gRPC tool and probes do. */
-export function addFetchMethod(server: Pick<FramedServer, 'addMethod'>, parts: FetchParts): void {
+export function addFetchMethod(server: Pick<GrpcServer, 'addMethod'>, parts: FetchParts): void {
   const fetch: UnaryMethod = (bytes, call) => {
     const { names, foreignType } = decodeRequest(bytes, REQUEST_FIELDS.sotw);
     if (foreignType !== '') throw wrongType(foreignType);

@@ -3,7 +3,7 @@
  * delta; around it are the codec, the stream, and the broadcast of a rotation. Which secrets there are, and for whom, is
  * the {@link SecretSource}'s.
  */
-export type { LastRejection } from './rejection-book.js';
+export type { LastRejection } from './last-rejections.js';
 export { MAX_REQUEST_BYTES } from './request-codec.js';
 export { type RestHandlerOptions, restHandler } from './rest/rest-handler.js';
 export { createSdsServer, type SdsServer, type SdsServerOptions } from './sds-server.js';

@@ -1,4 +1,4 @@
-import { envoy, fieldBytes, google, textFieldBytes, type WireWriter } from '../../net/protobuf/index.js';
+import { envoy, fieldSizeBytes, google, textFieldBytes, type WireWriter } from '../../net/protobuf/index.js';
 import type { Form } from './subscription-state.js';
 import { SECRET_TYPE_URL } from './type-url.js';
 
@@ -43,14 +43,14 @@ export function responseLayout(form: Form, identifier: string): ResponseLayout {
       return {
         common: DiscoveryResponse.encode(common).finish(),
         // resources: Any { type_url, value: Secret { name, … } }
-        resourceBytes: (resource) => fieldBytes(anyBytes(resource)),
+        resourceBytes: (resource) => fieldSizeBytes(anyBytes(resource)),
         writeResource: (writer, resource) => writeAny(writer, RESOURCES_KEY, resource),
       };
     case 'delta':
       return {
         common: DeltaDiscoveryResponse.encode(common).finish(),
         // resources: Resource { name, version, resource: Any { type_url, value: Secret { name, … } } }
-        resourceBytes: (resource) => fieldBytes(deltaResourceBytes(resource)),
+        resourceBytes: (resource) => fieldSizeBytes(deltaResourceBytes(resource)),
         writeResource(writer, resource) {
           writer.head(RESOURCES_KEY, deltaResourceBytes(resource));
           writer.text(RESOURCE_NAME_KEY, resource.name);
@@ -69,11 +69,11 @@ export function encodeRemoval(layout: ResponseLayout, names: readonly string[]):
 }
 
 function deltaResourceBytes(resource: ResponseResource): number {
-  return textFieldBytes(resource.name) + textFieldBytes(resource.version) + fieldBytes(anyBytes(resource));
+  return textFieldBytes(resource.name) + textFieldBytes(resource.version) + fieldSizeBytes(anyBytes(resource));
 }
 
 function anyBytes(resource: ResponseResource): number {
-  return ANY_TYPE.length + fieldBytes(secretBytes(resource));
+  return ANY_TYPE.length + fieldSizeBytes(secretBytes(resource));
 }
 
 function secretBytes({ name, body }: ResponseResource): number {

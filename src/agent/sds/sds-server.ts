@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
-import { type FramedCall, type FramedServer, toStatusObject } from '../../net/grpc/index.js';
+import { type GrpcCall, type GrpcServer, toStatusObject } from '../../net/grpc/index.js';
 import { type Logger, MetricRegistry } from '../../telemetry/index.js';
 import { type Every, everyUnreferenced } from '../../timers/index.js';
-import { Broadcast } from './broadcast.js';
 import { addFetchMethod } from './fetch-method.js';
-import { inBatches } from './in-batches.js';
+import { forEachChunk } from './for-each-chunk.js';
+import { LastRejections } from './last-rejections.js';
 import { STREAM_METHODS, type StreamMethod } from './methods.js';
 import { NameLabels } from './name-labels.js';
-import { RejectionBook } from './rejection-book.js';
+import { PushQueue } from './push-queue.js';
 import { ResponseEncoder } from './response-encoder.js';
 import { responseLayout } from './response-layout.js';
 import { isSettled, readStatus, type SdsStatus } from './sds-status.js';
@@ -22,7 +22,7 @@ import { StreamMetrics } from './stream-metrics.js';
 
 export interface SdsServerOptions {
   /** Where the service is added; made with {@link MAX_REQUEST_BYTES}. */
-  readonly server: Pick<FramedServer, 'addMethod'>;
+  readonly server: Pick<GrpcServer, 'addMethod'>;
   readonly source: SecretSource;
   readonly logger: Logger;
   /** Says who we are in each response; Envoy shows it as `control_plane.identifier`. */
@@ -80,7 +80,7 @@ class Server implements SdsServer {
     const { server, source, logger, controlPlaneIdentifier, now, metrics, tellsRemovals = true } = options;
     this.options = options;
     this.labels = new NameLabels(options.labelledNames ?? []);
-    const broadcast = new Broadcast();
+    const broadcast = new PushQueue();
     this.context = {
       ...{ source, broadcast, now, tellsRemovals },
       contents: new ServedContents(logger),
@@ -90,7 +90,7 @@ class Server implements SdsServer {
       },
       log: new StreamLog(logger),
       metrics: new StreamMetrics(metrics ?? new MetricRegistry(), this.labels, () => broadcast.isPushing),
-      rejections: new RejectionBook(this.labels),
+      rejections: new LastRejections(this.labels),
       noncePrefix: randomBytes(NONCE_PREFIX_BYTES).toString('base64url'),
       onGone: (stream) => this.forget(stream),
     };
@@ -117,7 +117,7 @@ class Server implements SdsServer {
     return spread([...this.streams], spreadMs, (stream) => stream.close());
   }
 
-  private open(call: FramedCall, method: StreamMethod): void {
+  private open(call: GrpcCall, method: StreamMethod): void {
     if (this.isEnding) {
       call.end(toStatusObject(new IdentityError('ERR_SVID_NOT_READY', 'shutting down')));
       return;
@@ -142,7 +142,7 @@ class Server implements SdsServer {
   private readonly check = (): void => {
     const nowMs = this.options.now();
     // In batches: those that one push has found deaf are all late at once.
-    inBatches(this.streams, (stream) => stream.checkTime(nowMs));
+    forEachChunk(this.streams, (stream) => stream.checkTime(nowMs));
     this.context.metrics.checkTime();
   };
 }

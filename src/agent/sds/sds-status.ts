@@ -1,6 +1,6 @@
 import type { Content } from './contents.js';
+import type { LastRejection, LastRejections } from './last-rejections.js';
 import type { NameLabels } from './name-labels.js';
-import type { LastRejection, RejectionBook } from './rejection-book.js';
 import type { NameState } from './sending.js';
 
 /** How the streams of a server stand, for people: counts, versions and texts, no secrets. */
@@ -36,7 +36,7 @@ interface Standing {
 /** Goes over all streams: to be asked now and then, not at each push. */
 export function readStatus(
   streams: ReadonlySet<StandingStream>,
-  { labels, rejections }: { labels: NameLabels; rejections: RejectionBook },
+  { labels, rejections }: { labels: NameLabels; rejections: LastRejections },
 ): SdsStatus {
   const standings = new Map<string, Standing>(labels.all().map((label) => [label, newStanding()]));
   const visit = (name: string, state: NameState, content: Content | undefined): void => {

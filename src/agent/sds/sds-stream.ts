@@ -1,12 +1,12 @@
 import { type EndSignal, LightAbort } from '../../cancellation/index.js';
 import { IdentityError } from '../../errors/index.js';
-import { type CallEvents, type FramedCall, toStatusObject } from '../../net/grpc/index.js';
+import { type CallEvents, type GrpcCall, toStatusObject } from '../../net/grpc/index.js';
 import { LineBudget } from '../../telemetry/index.js';
-import type { Broadcast, PushTarget } from './broadcast.js';
 import type { Content } from './contents.js';
 import { octetsOfNames, octetsOfRequest } from './held-octets.js';
+import type { LastRejections } from './last-rejections.js';
 import type { StreamMethod } from './methods.js';
-import type { RejectionBook } from './rejection-book.js';
+import type { PushQueue, PushTarget } from './push-queue.js';
 import { RepeatLimit } from './repeat-limit.js';
 import {
   type DecodedRequest,
@@ -24,7 +24,15 @@ import { type NameState, type SecretLookup, stateOf, toSend } from './sending.js
 import type { FoundSecret, ServedContents } from './served-contents.js';
 import type { StreamIdentity, StreamLog } from './stream-log.js';
 import type { StreamMetrics } from './stream-metrics.js';
-import { NEW_SUBSCRIPTION, onChanged, onRepeat, onRequest, onSent, onTime, type Verdict } from './subscription.js';
+import {
+  NEW_SUBSCRIPTION,
+  onChanged,
+  onRepeat,
+  onRequest,
+  onSent,
+  onTime,
+  type RequestMeaning,
+} from './subscription.js';
 import type { Form, Outstanding } from './subscription-state.js';
 import { NO_NAMES, wantsAny } from './wanted-names.js';
 
@@ -33,10 +41,10 @@ export interface StreamContext {
   readonly source: SecretSource;
   readonly contents: ServedContents;
   readonly encoders: Readonly<Record<Form, ResponseEncoder>>;
-  readonly broadcast: Broadcast;
+  readonly broadcast: PushQueue;
   readonly log: StreamLog;
   readonly metrics: StreamMetrics;
-  readonly rejections: RejectionBook;
+  readonly rejections: LastRejections;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** What all nonces of this server begin with; not to be guessed. */
@@ -77,7 +85,7 @@ export class SdsStream
   readonly connection: number;
   readonly stream: number;
   nodeId = '';
-  private readonly call: FramedCall;
+  private readonly call: GrpcCall;
   private readonly context: StreamContext;
   /** Until the caller is known: ends the wait for that. */
   private opening: LightAbort | undefined;
@@ -102,7 +110,7 @@ export class SdsStream
   private isOver = false;
 
   /** `stream` is its number in this process. */
-  constructor(call: FramedCall, method: StreamMethod, { stream, context }: { stream: number; context: StreamContext }) {
+  constructor(call: GrpcCall, method: StreamMethod, { stream, context }: { stream: number; context: StreamContext }) {
     this.method = method;
     this.connection = call.connection;
     this.stream = stream;
@@ -325,7 +333,7 @@ export class SdsStream
     if (this.repeatLimit.take(nowMs)) this.subscription = onRepeat(this.subscription);
   }
 
-  private record(request: DecodedRequest, verdict: Verdict): void {
+  private record(request: DecodedRequest, verdict: RequestMeaning): void {
     const { log, metrics, rejections, now } = this.context;
     const nowMs = now();
     metrics.request(verdict.kind);

@@ -23,7 +23,7 @@ export interface StreamCaller {
   readonly connection: number;
   /** The process at its other end; `undefined` where nobody can tell. */
   readonly peer?: { readonly uid: number; readonly pid: number } | undefined;
-  /** Counts work that the caller has brought about: as `FramedCall.charge` has it. */
+  /** Counts work that the caller has brought about: as `GrpcCall.charge` has it. */
   readonly charge?: ((cost: number, work: number) => void) | undefined;
 }
 

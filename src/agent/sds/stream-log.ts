@@ -1,7 +1,7 @@
 import { errorCodeOf } from '../../errors/index.js';
 import { Field, LineBudget, type LogFields, type Logger } from '../../telemetry/index.js';
 import type { DecodedRequest } from './request-codec.js';
-import type { Verdict } from './subscription.js';
+import type { RequestMeaning } from './subscription.js';
 
 /** What every line tells of whose stream it is. */
 export interface StreamIdentity {
@@ -30,7 +30,7 @@ export class StreamLog {
   /** False when there was no line, because the streams have used their budget up. `withheld`: of this stream, before. */
   rejected(
     who: StreamIdentity,
-    { answered, reason, blames }: Verdict & { kind: 'nack' },
+    { answered, reason, blames }: RequestMeaning & { kind: 'nack' },
     { nowMs, withheld }: { nowMs: number; withheld: number },
   ): boolean {
     const { contents } = answered;
@@ -47,7 +47,7 @@ export class StreamLog {
     return true;
   }
 
-  request(who: StreamIdentity, request: DecodedRequest, verdict: Verdict, nowMs: number): void {
+  request(who: StreamIdentity, request: DecodedRequest, verdict: RequestMeaning, nowMs: number): void {
     if (!this.logger.writesDebug) return;
     const { names, version } = request;
     this.logger.debug('sds request', {

@@ -4,11 +4,11 @@ import { STREAM_METHODS, type StreamMethod } from './methods.js';
 import type { NameLabels } from './name-labels.js';
 import { Rollouts } from './rollouts.js';
 import type { SecretKind } from './secret-kind.js';
-import type { Verdict } from './subscription.js';
+import type { RequestMeaning } from './subscription.js';
 import type { Outstanding } from './subscription-state.js';
 
 /** Of requests: what they say, or that they are for a type that we do not serve. */
-type RequestKind = Verdict['kind'] | 'foreign';
+type RequestKind = RequestMeaning['kind'] | 'foreign';
 
 /** What is counted of the streams of a server. Every series has labels from closed sets. */
 export class StreamMetrics {

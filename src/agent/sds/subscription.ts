@@ -10,7 +10,7 @@ import { areEqual, changing, NO_NAMES, wanting } from './wanted-names.js';
  * does it, and it wants what was wanted before: another subscriber has come.
  * (xDS protocol, "ACK and NACK"; names are a second question, see {@link onRequest})
  */
-export type Verdict =
+export type RequestMeaning =
   | { readonly kind: 'initial' | 'stale' | 'idle' | 'repeat' }
   | { readonly kind: 'ack'; readonly answered: Outstanding }
   | {
@@ -50,10 +50,10 @@ function fresh(form: Form): Subscription {
   };
 }
 
-const INITIAL: Verdict = { kind: 'initial' };
-const STALE: Verdict = { kind: 'stale' };
-const IDLE: Verdict = { kind: 'idle' };
-const REPEAT: Verdict = { kind: 'repeat' };
+const INITIAL: RequestMeaning = { kind: 'initial' };
+const STALE: RequestMeaning = { kind: 'stale' };
+const IDLE: RequestMeaning = { kind: 'idle' };
+const REPEAT: RequestMeaning = { kind: 'repeat' };
 
 /**
  * Says what a request means. A nonce belongs to its stream, so in the first request it means nothing: a reconnecting
@@ -62,7 +62,7 @@ const REPEAT: Verdict = { kind: 'repeat' };
  * `isShared`: whether the stream carries the requests of several subscribers, as ADS does. On one that does not, a request
  * that repeats the last one is a second ACK, and means nothing.
  */
-export function classify(sub: Subscription, request: XdsRequest, isShared: boolean): Verdict {
+export function classify(sub: Subscription, request: XdsRequest, isShared: boolean): RequestMeaning {
   if (!sub.hasStarted) return INITIAL;
   const { outstanding } = sub;
   if (outstanding === undefined) return isRepeated(sub, request, isShared) ? REPEAT : IDLE;
@@ -85,7 +85,7 @@ export function onRequest(
   sub: Subscription,
   request: XdsRequest,
   isShared = false,
-): { next: Subscription; verdict: Verdict } {
+): { next: Subscription; verdict: RequestMeaning } {
   const verdict = classify(sub, request, isShared);
   const next = answered(sub, verdict, request);
   return { verdict, next: sub.form === 'sotw' ? wanting(next, request.names) : changing(next, request) };
@@ -146,7 +146,7 @@ export function onTime(sub: Subscription, nowMs: number): { next: Subscription; 
   return { next: { ...sub, outstanding: late }, verdict: 'late' };
 }
 
-function answered(sub: Subscription, verdict: Verdict, { nonce, error }: XdsRequest): Subscription {
+function answered(sub: Subscription, verdict: RequestMeaning, { nonce, error }: XdsRequest): Subscription {
   switch (verdict.kind) {
     case 'initial':
       return { ...sub, hasStarted: true };

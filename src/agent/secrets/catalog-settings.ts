@@ -1,7 +1,7 @@
 import type { PrivateKeyProvider, UriMatcher } from './secret-codec.js';
 
 /** A resource name, and the file that has its content. */
-export interface NamedFile {
+export interface NamedSecretFile {
   readonly name: string;
   readonly file: string;
 }
@@ -15,8 +15,8 @@ export interface CatalogSettings {
   /** `undefined`: none are served. */
   readonly sessionTicketKeysName?: string | undefined;
   /** By trust domain. */
-  readonly federatedBundles: readonly NamedFile[];
-  readonly genericSecrets?: readonly NamedFile[] | undefined;
+  readonly federatedBundles: readonly NamedSecretFile[];
+  readonly genericSecrets?: readonly NamedSecretFile[] | undefined;
   /** Revocation lists; a path. */
   readonly crlFile?: string | undefined;
   /** What `file-cert` and `file-root` may name. */

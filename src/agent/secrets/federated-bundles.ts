@@ -1,10 +1,10 @@
 import type { TrustBundle } from '../../pki/spiffe/index.js';
-import { type FileSurroundings, type FilesOf, parseBundleFile, ReloadedFiles } from '../files/index.js';
+import { type FileDependencies, type FilesOf, parseBundleFile, ReloadedFiles } from '../files/index.js';
 import { SecretContent } from '../identity/index.js';
 import { encodeValidationContext, type UriMatcher } from './secret-codec.js';
 import { federatedName } from './secret-names.js';
 
-export interface FederatedBundlesOptions extends FileSurroundings {
+export interface FederatedBundlesOptions extends FileDependencies {
   /** The file of each trust domain but our own. */
   readonly files: ReadonlyMap<string, string>;
   readonly peerUris: readonly UriMatcher[];

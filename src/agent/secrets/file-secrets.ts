@@ -4,7 +4,7 @@ import { Field } from '../../telemetry/index.js';
 import type { AllowedDirectories } from '../files/index.js';
 import {
   checkStaple,
-  type FileSurroundings,
+  type FileDependencies,
   type FilesOf,
   type Parsed,
   parseBundleFile,
@@ -28,7 +28,7 @@ const MAX_FILE_SECRETS = 8192;
 /** HAProxy's convention: the staple of `tls.crt` lies beside it as `tls.crt.ocsp`. */
 const STAPLE_SUFFIX = '.ocsp';
 
-export interface FileSecretsOptions extends FileSurroundings {
+export interface FileSecretsOptions extends FileDependencies {
   readonly directories: AllowedDirectories;
   /** The files of generic secrets, by their names. */
   readonly generic: ReadonlyMap<string, string>;

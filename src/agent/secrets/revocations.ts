@@ -3,7 +3,7 @@ import { TrustBundle } from '../../pki/spiffe/index.js';
 import { distinguishedNameText, readFacts } from '../../pki/x509/index.js';
 import { Field } from '../../telemetry/index.js';
 import {
-  type FileSurroundings,
+  type FileDependencies,
   type FilesOf,
   isListOf,
   issuersWithoutValidList,
@@ -40,7 +40,7 @@ export class RevocationFile implements Revocations {
 
   constructor(
     private readonly path: string,
-    private readonly surroundings: FileSurroundings,
+    private readonly surroundings: FileDependencies,
   ) {
     const files: FilesOf<RevocationLists> = {
       what: 'crl',

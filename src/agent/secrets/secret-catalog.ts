@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { type Logger, RateLimitedLogger } from '../../telemetry/index.js';
-import type { TimerWheel } from '../../timers/index.js';
+import type { WallClockTimers } from '../../timers/index.js';
 import { AllowedDirectories, anywhere, FileWatch } from '../files/index.js';
 import type { WorkloadIdentity } from '../identity/index.js';
-import { type CatalogSettings, type NamedFile, privateKeyProviderOf } from './catalog-settings.js';
+import { type CatalogSettings, type NamedSecretFile, privateKeyProviderOf } from './catalog-settings.js';
 import { FederatedBundles } from './federated-bundles.js';
 import { FileSecrets } from './file-secrets.js';
 import { NO_REVOCATIONS, RevocationFile } from './revocations.js';
 import { WorkloadSecrets, type WorkloadSecretsOptions } from './workload-secrets.js';
 
-export interface CatalogSurroundings {
-  readonly timers: TimerWheel;
+export interface CatalogDependencies {
+  readonly timers: WallClockTimers;
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly logger: Logger;
@@ -42,7 +42,7 @@ export class SecretCatalog {
    * Reads the bundles and lists that the settings name, so that the first secret has them.
    * @throws IdentityError `ERR_SECRET_FILE_INVALID`: a list is there and cannot be used. Nothing is left open then.
    */
-  static async open(settings: CatalogSettings, surroundings: CatalogSurroundings): Promise<SecretCatalog> {
+  static async open(settings: CatalogSettings, surroundings: CatalogDependencies): Promise<SecretCatalog> {
     const { timers, now } = surroundings;
     const reading = read(settings, surroundings);
     const { federated, revocations } = reading;
@@ -79,7 +79,7 @@ export class SecretCatalog {
   }
 }
 
-function read(settings: CatalogSettings, { timers, now, logger }: CatalogSurroundings): Reading {
+function read(settings: CatalogSettings, { timers, now, logger }: CatalogDependencies): Reading {
   const { crlFile, federatedBundles, genericSecrets = [], peerSans: peerUris, secretDirectories = [] } = settings;
   const watch = new FileWatch({ timers, now });
   const surroundings = { watch, log: new RateLimitedLogger(logger, now), directories: anywhere, now };
@@ -104,6 +104,6 @@ async function close({ watch, federated, revocations, files }: Reading): Promise
   await watch.close();
 }
 
-function filesByName(list: readonly NamedFile[]): Map<string, string> {
+function filesByName(list: readonly NamedSecretFile[]): Map<string, string> {
   return new Map(list.map(({ name, file }) => [name, file]));
 }

@@ -1,4 +1,4 @@
-import type { ScheduledCall, TimerWheel } from '../../timers/index.js';
+import type { ScheduledCall, WallClockTimers } from '../../timers/index.js';
 import { SecretContent } from '../identity/index.js';
 import { encodeSessionTicketKeys } from './secret-codec.js';
 
@@ -10,7 +10,7 @@ const ROTATION_MS = 24 * 3600_000;
 const KEPT_KEYS = 2;
 
 export interface SessionTicketKeysOptions {
-  readonly timers: TimerWheel;
+  readonly timers: WallClockTimers;
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly randomBytes: (length: number) => Buffer;

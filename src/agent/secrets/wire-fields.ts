@@ -1,4 +1,4 @@
-import { fieldBytes, varintBytes, WireReader, WireWriter } from '../../net/protobuf/index.js';
+import { fieldSizeBytes, varintBytes, WireReader, WireWriter } from '../../net/protobuf/index.js';
 
 /**
  * A protobuf message as a tree of its fields. (Protocol Buffers, "Encoding") By hand, because some of them hold keys: the
@@ -37,7 +37,8 @@ export function fieldContent(message: Buffer, number: number): Buffer {
 
 function messageLength(fields: readonly WireField[]): number {
   return fields.reduce(
-    (sum, { value }) => sum + (typeof value === 'number' ? 1 + varintBytes(value) : fieldBytes(contentLength(value))),
+    (sum, { value }) =>
+      sum + (typeof value === 'number' ? 1 + varintBytes(value) : fieldSizeBytes(contentLength(value))),
     0,
   );
 }

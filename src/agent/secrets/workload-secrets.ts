@@ -1,6 +1,6 @@
 import { SecretContent, type WorkloadIdentity } from '../identity/index.js';
-import { Derived } from './derived.js';
 import type { FederatedBundles } from './federated-bundles.js';
+import { Memo } from './memo.js';
 import { encodeSpiffeValidator, encodeValidationContext, trustedCaOf, type UriMatcher } from './secret-codec.js';
 import { federatedName, namesOf, type ServedNames, type WorkloadName, workloadNameOf } from './secret-names.js';
 import { SessionTicketKeys, type SessionTicketKeysOptions } from './session-ticket-keys.js';
@@ -30,8 +30,8 @@ export interface WorkloadListener {
 /** The secrets of one workload, by their resource names, as its identity and the trust bundles of others change. */
 export class WorkloadSecrets {
   // Most of thousands of workloads never need these.
-  private bundle: Derived<[SecretContent, Buffer | undefined], SecretContent> | undefined;
-  private allBundles: Derived<[SecretContent, ReadonlyMap<string, Buffer>], SecretContent> | undefined;
+  private bundle: Memo<[SecretContent, Buffer | undefined], SecretContent> | undefined;
+  private allBundles: Memo<[SecretContent, ReadonlyMap<string, Buffer>], SecretContent> | undefined;
   private ticketKeys: SessionTicketKeys | undefined;
   private readonly listeners = new Set<WorkloadListener>();
   private unfollow = (): void => {};
@@ -84,7 +84,7 @@ export class WorkloadSecrets {
   private validationContext(bundle: SecretContent): SecretContent {
     const { peerUris, revocations } = this.options;
     if (revocations.value === undefined && peerUris.length === 0) return bundle;
-    this.bundle ??= new Derived((from, crlPem) => {
+    this.bundle ??= new Memo((from, crlPem) => {
       const bundlePem = trustedCaOf(from.body);
       revocations.judge(bundlePem);
       return validationContext(encodeValidationContext(bundlePem, { crlPem, peerUris }));
@@ -94,7 +94,7 @@ export class WorkloadSecrets {
 
   private spiffeValidator(bundle: SecretContent): SecretContent {
     const { peerUris, federated } = this.options;
-    this.allBundles ??= new Derived((from, others) => {
+    this.allBundles ??= new Memo((from, others) => {
       const all = new Map([[this.identity.spiffeId.trustDomain.name, trustedCaOf(from.body)], ...others]);
       return validationContext(encodeSpiffeValidator(all, peerUris));
     });

@@ -12,7 +12,7 @@ import { configuredNames } from '../../agent/secrets/index.js';
 import type { AgentConfig } from '../../config/index.js';
 import { IdentityError } from '../../errors/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
-import { addHealthMethods, addReflectionMethods, createFramedServer, type FramedServer } from '../../net/grpc/index.js';
+import { addHealthMethods, addReflectionMethods, createGrpcServer, type GrpcServer } from '../../net/grpc/index.js';
 import { type Listener, listenUnix } from '../../net/transport/index.js';
 import { openFileLimit, optimiseSooner } from '../../system/platform/index.js';
 import { Field, type Logger, type MetricRegistry } from '../../telemetry/index.js';
@@ -37,7 +37,7 @@ const IDENTIFIER = `sidecert/${VERSION}`;
  * Of all connections: a stream costs some 6 kB, and the largest node has a few thousand. A fifth is kept for peers that have
  * proven themselves, and one process that has not may have half: 10 000 Envoys that start together have 20 000.
  */
-const STREAMS = { max: 50_000, maxStrangers: 40_000, maxPerStranger: 25_000 };
+const STREAMS = { max: 50_000, maxUnproven: 40_000, maxPerUnproven: 25_000 };
 
 /** Open files for all but Envoys: the CA, threads, token files, the connection that is refused. */
 const OTHER_FILES = 128;
@@ -99,7 +99,7 @@ export interface EnvoyListener {
 export async function listenForEnvoy(config: AgentConfig, options: EnvoyListenerOptions): Promise<EnvoyListener> {
   const { metrics } = options;
   const { logger, now } = options.context;
-  const server = createFramedServer({
+  const server = createGrpcServer({
     logger,
     metrics,
     maxReceiveBytes: MAX_REQUEST_BYTES,
@@ -171,7 +171,7 @@ function socketOptions({ takesOver, mode, isDirectoryShared }: AgentConfig) {
 async function openRest(
   config: AgentConfig,
   { context, source, metrics, hotPath }: EnvoyListenerOptions,
-  counts: FramedServer,
+  counts: GrpcServer,
 ): Promise<Listener | undefined> {
   const { rest, restSocket } = config;
   if (rest === 'off' || restSocket === undefined) return undefined;

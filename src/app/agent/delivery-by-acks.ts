@@ -1,10 +1,10 @@
 import type { BundleDelivery, DeliveryLimits, SecretContent } from '../../agent/identity/index.js';
-import { type TimerWheel, waitUntil } from '../../timers/index.js';
+import { type WallClockTimers, waitUntil } from '../../timers/index.js';
 
 export interface DeliveryByAcksOptions {
   /** Whether every stream has answered all that there is for it. Goes over all streams. */
   readonly isSettled: () => boolean;
-  readonly timers: TimerWheel;
+  readonly timers: WallClockTimers;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }

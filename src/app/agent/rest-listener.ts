@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { CountedConnection, FramedServer } from '../../net/grpc/index.js';
+import type { CountedConnection, GrpcServer } from '../../net/grpc/index.js';
 import { type Listener, listenPlain, unixPeer } from '../../net/transport/index.js';
 
 /** A request comes at once; one that trickles does not hold its connection for longer. So does one that waits for the next poll. */
@@ -24,7 +24,7 @@ export interface RequestCounting {
 
 export interface RestListenerOptions extends Omit<Parameters<typeof listenPlain>[0], 'makeServer'> {
   /** Where its connections are counted: as those of the socket of gRPC, by the same limits. */
-  readonly counts: Pick<FramedServer, 'count'>;
+  readonly counts: Pick<GrpcServer, 'count'>;
   /** Whether the kernel is asked who peers are. */
   readonly knowsPeers: boolean;
   /** Makes what answers the requests. */

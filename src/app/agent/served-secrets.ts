@@ -2,19 +2,19 @@ import {
   type PodStatus,
   Pods,
   type PodsOptions,
-  podOfToken,
+  podIdentityOf,
   TokenGate,
   type TokenGateOptions,
 } from '../../agent/admission/index.js';
 import type { FileChanges } from '../../agent/files/index.js';
-import { createFileTokenSource, type IdentitySurroundings, WorkloadIdentity } from '../../agent/identity/index.js';
+import { createFileTokenSource, type IdentityDependencies, WorkloadIdentity } from '../../agent/identity/index.js';
 import type { SecretSource } from '../../agent/sds/index.js';
 import type { SecretCatalog } from '../../agent/secrets/index.js';
 import type { ServedWorkloads } from '../../config/index.js';
 import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
 import { RateLimitedLogger } from '../../telemetry/index.js';
 import type { Teardown } from '../running-app.js';
-import { gatedSource, openSource } from './workload-secret-source.js';
+import { sidecarSource, tokenGatedSource } from './workload-secret-source.js';
 
 /** What the streams of an agent get. */
 export interface ServedSecrets {
@@ -39,7 +39,7 @@ export interface ServingOptions {
   /** For how long the CA's word on a token stands for new streams, in milliseconds. */
   readonly proofAgeMs: number;
   readonly catalog: SecretCatalog;
-  readonly surroundings: IdentitySurroundings;
+  readonly surroundings: IdentityDependencies;
   /** Tells of another token. */
   readonly files: FileChanges;
   readonly teardown: Teardown;
@@ -63,7 +63,7 @@ export function serveSecrets(
       identity.start();
       // With a valid SVID there is always its bundle.
       return {
-        source: openSource(identity, catalog),
+        source: sidecarSource(identity, catalog),
         isServing: () => identity.hasValidSvid(),
         identities: () => [{ ...identity.status(), podUid: undefined }],
       };
@@ -73,7 +73,7 @@ export function serveSecrets(
       return { ...servedPods(opened, catalog, log), isServing: () => opened.pods.hasValidSvid() };
     }
     case 'pods-of-node': {
-      const podOf: TokenGateOptions['podOf'] = (claims) => podOfToken(claims, trustDomain);
+      const podOf: TokenGateOptions['podOf'] = (claims) => podIdentityOf(claims, trustDomain);
       const opened = openPods({ ...surroundings, ...NODE_LIMITS, proofAgeMs }, podOf, teardown);
       // A node without pods is as it should be.
       return { ...servedPods(opened, catalog, log), isServing: () => true };
@@ -94,7 +94,7 @@ function servedPods(
   catalog: SecretCatalog,
   log: RateLimitedLogger,
 ): Omit<ServedSecrets, 'isServing'> {
-  return { source: gatedSource(gate, catalog, log), identities: () => pods.statuses() };
+  return { source: tokenGatedSource(gate, catalog, log), identities: () => pods.statuses() };
 }
 
 function openPods(

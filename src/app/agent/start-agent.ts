@@ -1,10 +1,10 @@
 import { FileChanges, FileWatch } from '../../agent/files/index.js';
-import { BundleContents, measuredIssuer, SvidIssuance } from '../../agent/identity/index.js';
+import { BundleInterner, measuredIssuer, SvidIssuance } from '../../agent/identity/index.js';
 import { privateKeyProviderOf, SecretCatalog } from '../../agent/secrets/index.js';
 import { type AgentConfig, servedWorkloads } from '../../config/index.js';
 import { isExposed } from '../../system/small-files/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
-import { systemClock, TimerWheel } from '../../timers/index.js';
+import { systemClock, WallClockTimers } from '../../timers/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { openStatusPage } from '../status-page.js';
@@ -51,7 +51,7 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const kind = chosenHotPath(config.hotPath, logger, metrics);
   const hotPath = await openHotPath(served, { kind, logger, metrics });
   teardown.add(() => hotPath.close());
-  const timers = new TimerWheel(systemClock);
+  const timers = new WallClockTimers(systemClock);
   teardown.add(() => timers.close());
   const network = import('./agent-network.js');
   const caClient = network.then(({ connectCa }) => connectCa(config, context));
@@ -73,7 +73,7 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   teardown.add(() => watch.close());
   const files = new FileChanges(watch);
   const grounds = refusalGrounds({ files, rootFile: config.caRootFile, caClient });
-  const surroundings = { issuance, timers, delivery, bundles: new BundleContents(), grounds, now, random, logger };
+  const surroundings = { issuance, timers, delivery, bundles: new BundleInterner(), grounds, now, random, logger };
   const catalog = await SecretCatalog.open(config, { timers, now, logger });
   teardown.add(() => catalog.close());
   const { trustDomain, tokenProofAgeMs: proofAgeMs } = config;

@@ -5,12 +5,12 @@ import type { SecretCatalog } from '../../agent/secrets/index.js';
 import type { EndSignal } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import { Field, type RateLimitedLogger } from '../../telemetry/index.js';
-import { type Admission, WorkloadView } from './workload-view.js';
+import { type StreamAdmission, WorkloadView } from './workload-view.js';
 
 const BEARER = 'Bearer ';
 
 /**
- * A stream that is refused for its token counts as a flood, in the units of `FramedCall.charge`: a gateway that has its token refused on
+ * A stream that is refused for its token counts as a flood, in the units of `GrpcCall.charge`: a gateway that has its token refused on
  * all of its 4 000 streams at once is none.
  */
 const REFUSED_COST = 15;
@@ -19,12 +19,12 @@ const REFUSED_COST = 15;
 const WASTED_COST = 150;
 
 /** The pod's identity for every stream: in sidecar mode the socket belongs to one pod. */
-export function openSource(identity: WorkloadIdentity, catalog: SecretCatalog): SecretSource {
+export function sidecarSource(identity: WorkloadIdentity, catalog: SecretCatalog): SecretSource {
   return { open: () => new WorkloadView(identity, catalog) };
 }
 
 /** For each stream whose own token the CA has accepted, the identity of that token's pod. */
-export function gatedSource(gate: TokenGate, catalog: SecretCatalog, log: RateLimitedLogger): SecretSource {
+export function tokenGatedSource(gate: TokenGate, catalog: SecretCatalog, log: RateLimitedLogger): SecretSource {
   const admit = async (caller: StreamCaller, signal: EndSignal): Promise<Pod> => {
     try {
       const { connection, peer, charge } = caller;
@@ -45,13 +45,13 @@ export function gatedSource(gate: TokenGate, catalog: SecretCatalog, log: RateLi
   return {
     async open(caller, gone) {
       const pod = await admit(caller, gone());
-      return new WorkloadView(pod.identity, catalog, new Hold(pod));
+      return new WorkloadView(pod.identity, catalog, new PodLease(pod));
     },
   };
 }
 
 /** Keeps a pod for as long as a stream is served of it. */
-class Hold implements Admission {
+class PodLease implements StreamAdmission {
   private readonly pod: Pod;
   readonly release: () => void;
 

@@ -3,7 +3,7 @@ import type { SecretView, SecretViewEvents, ServedSecret } from '../../agent/sds
 import type { FileSecretsOfStream, SecretCatalog, WorkloadSecrets } from '../../agent/secrets/index.js';
 
 /** What a stream's own token brings along. */
-export interface Admission {
+export interface StreamAdmission {
   /** The stream has gone. */
   release(): void;
   /** Calls `end` when the token is good no more, until the result is called. */
@@ -14,14 +14,14 @@ export interface Admission {
 export class WorkloadView implements SecretView {
   private readonly workload: WorkloadSecrets;
   private readonly catalog: SecretCatalog;
-  private readonly admission: Admission | undefined;
+  private readonly admission: StreamAdmission | undefined;
   /** Few streams want a file, and there are thousands of streams. */
   private files: FileSecretsOfStream | undefined;
   private events: SecretViewEvents | undefined;
   private unlisten: (() => void) | undefined;
   private isClosed = false;
 
-  constructor(identity: WorkloadIdentity, catalog: SecretCatalog, admission?: Admission) {
+  constructor(identity: WorkloadIdentity, catalog: SecretCatalog, admission?: StreamAdmission) {
     this.workload = catalog.of(identity);
     this.catalog = catalog;
     this.admission = admission;

@@ -7,7 +7,7 @@ import {
 import { addCertificateMethod, MAX_CERTIFICATE_REQUEST_BYTES } from '../../citadel/issuance/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
-import { addHealthMethods, addReflectionMethods, createFramedServer } from '../../net/grpc/index.js';
+import { addHealthMethods, addReflectionMethods, createGrpcServer } from '../../net/grpc/index.js';
 import { listenTls, wiresOf } from '../../net/transport/index.js';
 import { openFileLimit } from '../../system/platform/index.js';
 import { Field, Metric, MetricRegistry } from '../../telemetry/index.js';
@@ -37,7 +37,7 @@ const MAX_STREAMS_PER_CONNECTION = 1000;
  * Of all connections. The service works on 256 at once, so the rest are calls that have begun and not asked yet, or whose
  * answers wait to be read.
  */
-const CALLS = { max: 4096, maxStrangers: 3072, maxPerStranger: 2048 };
+const CALLS = { max: 4096, maxUnproven: 3072, maxPerUnproven: 2048 };
 
 /** Open files for all but callers: threads, the key set, the authority, the connection that is refused. */
 const OTHER_FILES = 128;
@@ -94,13 +94,13 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   teardown.add(() => serving.close());
 
   const maxConnections = Math.max(1, Math.min(config.maxConnections, openFileLimit() - OTHER_FILES));
-  const server = createFramedServer({
+  const server = createGrpcServer({
     logger,
     maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
     calls: CALLS,
     maxConnections,
-    maxStrangersPerAddress: Math.max(1, Math.floor(maxConnections / 4)),
+    maxUnprovenPerAddress: Math.max(1, Math.floor(maxConnections / 4)),
     metrics,
     connectionMetrics: { refused: Metric.citadelConnectionsRefused, ended: Metric.citadelConnectionsEnded },
   });

@@ -1,5 +1,5 @@
 import type { HealthConfig } from '../../config/index.js';
-import { openUnixUnaryConnection, readServingStatus, status, type UnaryConnection } from '../../net/grpc/index.js';
+import { type GrpcClient, openUnixGrpcClient, readServingStatus, status } from '../../net/grpc/index.js';
 
 const CHECK_PATH = '/grpc.health.v1.Health/Check';
 
@@ -14,7 +14,7 @@ const MAX_ANSWER_BYTES = 1024;
  * so it loads what it needs and nothing else.
  */
 export async function checkHealth(config: HealthConfig): Promise<{ isServing: boolean; detail: string }> {
-  let peer: UnaryConnection | undefined;
+  let peer: GrpcClient | undefined;
   try {
     peer = await connectTo(config);
     const limits = { deadlineMs: Date.now() + config.timeoutMs, maxAnswerBytes: MAX_ANSWER_BYTES };
@@ -27,8 +27,8 @@ export async function checkHealth(config: HealthConfig): Promise<{ isServing: bo
   }
 }
 
-async function connectTo(config: HealthConfig): Promise<UnaryConnection> {
-  if (config.socket !== undefined) return openUnixUnaryConnection(config.socket);
+async function connectTo(config: HealthConfig): Promise<GrpcClient> {
+  if (config.socket !== undefined) return openUnixGrpcClient(config.socket);
   const { connectToCitadel } = await import('./citadel-peer.js');
   return connectToCitadel(config);
 }

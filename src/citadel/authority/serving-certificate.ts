@@ -3,7 +3,7 @@ import type { HotPath } from '../../hotpath/index.js';
 import { SpiffeId, type TrustDomain } from '../../pki/spiffe/index.js';
 import { encodePem } from '../../pki/x509/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
-import { retryDelayMs, rotateAtMs, systemClock, TimerWheel, type WheelClock } from '../../timers/index.js';
+import { retryDelayMs, rotateAtMs, systemClock, type TimerClock, WallClockTimers } from '../../timers/index.js';
 import { decideValidity } from './issuing-policy.js';
 import { DEFAULT_SERVER_NAMES } from './server-names.js';
 import type { SigningAuthority } from './signing-authority.js';
@@ -15,14 +15,14 @@ export interface ServingCertificateOptions {
   /** DNS names and IP addresses by which agents know us. */
   readonly serverNames?: readonly string[];
   readonly ttlMs?: number;
-  readonly clock?: WheelClock;
+  readonly clock?: TimerClock;
   /** In [0, 1). */
   readonly random: () => number;
   readonly logger: Logger;
 }
 
 /** A certificate and its key, as a TLS listener takes them. */
-export interface TlsCertificate {
+export interface ServingCredentials {
   /** PEM: the server's certificate, then its intermediates. */
   readonly certPem: Buffer;
   /** PEM. */
@@ -31,12 +31,12 @@ export interface TlsCertificate {
 
 /** Whatever terminates TLS with our certificate: a `TlsListener`. */
 export interface CertificateUser {
-  setCertificate(certificate: TlsCertificate): void;
+  setCertificate(certificate: ServingCredentials): void;
 }
 
 /** Citadel's own certificate, issued by itself and renewed at half of its life. */
 export interface ServingCertificate {
-  readonly current: TlsCertificate;
+  readonly current: ServingCredentials;
   /** From now on `user` gets each new certificate; connections that live are not touched. */
   keepFresh(user: CertificateUser): void;
   /** Ends renewal. Safe to call twice. */
@@ -53,7 +53,7 @@ export async function createServingCertificate(options: ServingCertificateOption
   return renewal;
 }
 
-interface OwnCertificate extends TlsCertificate {
+interface OwnCertificate extends ServingCredentials {
   readonly serial: string;
   /** Epoch milliseconds. */
   readonly rotateAtMs: number;
@@ -62,8 +62,8 @@ interface OwnCertificate extends TlsCertificate {
 }
 
 class Renewal implements ServingCertificate {
-  private readonly wheel: TimerWheel;
-  private readonly clock: WheelClock;
+  private readonly wheel: WallClockTimers;
+  private readonly clock: TimerClock;
   private user: CertificateUser | undefined;
   private failures = 0;
   private isClosed = false;
@@ -73,10 +73,10 @@ class Renewal implements ServingCertificate {
     private own: OwnCertificate,
   ) {
     this.clock = options.clock ?? systemClock;
-    this.wheel = new TimerWheel(this.clock);
+    this.wheel = new WallClockTimers(this.clock);
   }
 
-  get current(): TlsCertificate {
+  get current(): ServingCredentials {
     return this.own;
   }
 

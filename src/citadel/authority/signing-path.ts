@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
-import { type GeneralName, IssuerPool, Link, PathSearch, shownIssuers } from '../../pki/x509/index.js';
+import { ChainLink, type GeneralName, IssuerPool, PathSearch, shownIssuers } from '../../pki/x509/index.js';
 
 /** What a path may be built of. */
 export interface AuthorityCertificates {
@@ -29,10 +29,10 @@ export function findSigningPath(
   nowMs: number,
 ): SigningPath {
   const pool = new IssuerPool(
-    roots.map((root) => new Link(root)),
-    chain.map((certificate) => new Link(certificate)),
+    roots.map((root) => new ChainLink(root)),
+    chain.map((certificate) => new ChainLink(certificate)),
   );
-  const path = new PathSearch(pool, nowMs).fromIssuer(new Link(signer), {
+  const path = new PathSearch(pool, nowMs).fromIssuer(new ChainLink(signer), {
     constrainedNames: names,
     hasPolicies: false,
   });

@@ -1,5 +1,5 @@
 import { IdentityError } from '../../errors/index.js';
-import { fieldBytes, istio, WireReader, WireWriter } from '../../net/protobuf/index.js';
+import { fieldSizeBytes, istio, WireReader, WireWriter } from '../../net/protobuf/index.js';
 import { checkRequestMetadata } from './request-metadata.js';
 
 const { IstioCertificateResponse } = istio.v1.auth;
@@ -12,7 +12,7 @@ export const MAX_CERTIFICATE_REQUEST_BYTES = 64 * 1024;
 /** An RSA-4096 CSR with all that an agent puts into it is below 3 kB. */
 const MAX_CSR_CHARS = 16 * 1024;
 
-export interface CertificateRequest {
+export interface CreateCertificateRequest {
   readonly csrPem: Buffer;
   /** As it came: 0 when left out, possibly negative, possibly beyond what a number holds exactly. */
   readonly validitySeconds: number;
@@ -23,7 +23,7 @@ export interface CertificateRequest {
  * @throws IdentityError `ERR_REQUEST_INVALID`: no such message; `ERR_CSR_INVALID`: the CSR is missing or too long;
  *   `ERR_IMPERSONATION_REFUSED`, `ERR_CERT_SIGNER_UNKNOWN`: its metadata asks for what we do not do.
  */
-export function decodeCertificateRequest(bytes: Buffer): CertificateRequest {
+export function decodeCertificateRequest(bytes: Buffer): CreateCertificateRequest {
   const request = parse(bytes);
   const { length } = request.csrPem;
   if (length === 0 || length > MAX_CSR_CHARS) {
@@ -50,7 +50,7 @@ export function encodeCertificateResponse(leafPem: Buffer, issuersPem: readonly 
     issuers = IstioCertificateResponse.encode({ certChain: [...issuersPem] }).finish();
     encodedIssuers.set(issuersPem, issuers);
   }
-  const response = Buffer.allocUnsafe(fieldBytes(leafPem.length) + issuers.length);
+  const response = Buffer.allocUnsafe(fieldSizeBytes(leafPem.length) + issuers.length);
   const writer = new WireWriter(response);
   writer.head(CERT_CHAIN_KEY, leafPem.length);
   writer.put(leafPem);
@@ -59,7 +59,7 @@ export function encodeCertificateResponse(leafPem: Buffer, issuersPem: readonly 
 }
 
 /** By hand, for a CSR comes with each: protobuf.js makes texts of it, and objects of the metadata, that nobody wants. */
-function parse(bytes: Buffer): CertificateRequest {
+function parse(bytes: Buffer): CreateCertificateRequest {
   try {
     let csrPem: Buffer = NOTHING;
     let validitySeconds = 0;

@@ -5,7 +5,7 @@ import { Field, type RateLimitedLogger, type RepeatedEvent } from '../../telemet
 import type { AuthenticatedWorkload, Authenticator } from '../authn/index.js';
 import type { SigningAuthority } from '../authority/index.js';
 import { decideValidity, MIN_TTL_MS, type TtlLimits } from '../authority/index.js';
-import type { CertificateRequest } from './certificate-codec.js';
+import type { CreateCertificateRequest } from './certificate-codec.js';
 
 /** What issuing takes. */
 export interface IssuanceOptions {
@@ -48,7 +48,7 @@ export interface Caller extends CallerTrace {
 export async function issueLeaf(
   options: IssuanceOptions,
   workload: AuthenticatedWorkload,
-  request: CertificateRequest,
+  request: CreateCertificateRequest,
   caller: Caller,
 ): Promise<Buffer> {
   const { authority, hotPath, ttlLimits, now } = options;

@@ -1,12 +1,12 @@
 import { LightAbort } from '../../cancellation/index.js';
 import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.js';
-import { addUnaryMethod, type FramedServer, type ServedCall } from '../../net/grpc/index.js';
+import { addUnaryMethod, type GrpcServer, type ServedCall } from '../../net/grpc/index.js';
 import { Field, type Gauge, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
 import { type DeadlineClock, Deadlines } from '../../timers/index.js';
 import { bearerToken, CALLER_METADATA, clusterId } from './caller-metadata.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
 import { type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
-import { IssuingShares, type Place } from './issuing-shares.js';
+import { IssuingShares, type IssuingSlot } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
 
 export interface CertificateServiceOptions extends IssuanceOptions {
@@ -48,7 +48,7 @@ const CREATE_CERTIFICATE = '/istio.v1.auth.IstioCertificateService/CreateCertifi
 
 /** The one method of `istio.v1.auth.IstioCertificateService`, wire-compatible with istiod's. */
 export function addCertificateMethod(
-  server: Pick<FramedServer, 'addMethod'>,
+  server: Pick<GrpcServer, 'addMethod'>,
   options: CertificateServiceOptions,
 ): CertificateMethod {
   const service = new CertificateService(options);
@@ -67,7 +67,7 @@ class PendingCall {
   constructor(
     readonly call: ServedCall,
     readonly caller: CallerTrace,
-    readonly place: Place,
+    readonly place: IssuingSlot,
   ) {}
 }
 
@@ -139,7 +139,7 @@ class CertificateService implements CertificateMethod {
   }
 
   /** A place, or `undefined` when the call has been refused for want of one. */
-  private placeFor(call: ServedCall, caller: CallerTrace): Place | undefined {
+  private placeFor(call: ServedCall, caller: CallerTrace): IssuingSlot | undefined {
     try {
       const place = this.shares.enter(caller.connection);
       this.inFlight.set(this.shares.inFlight);

@@ -17,7 +17,7 @@ export class IssuingShares {
   }
 
   /** Takes a place for a caller whose token nobody has looked at. @throws IdentityError `ERR_CITADEL_OVERLOADED`. */
-  enter(connection: number): Place {
+  enter(connection: number): IssuingSlot {
     const free = this.limit - this.total;
     if (free <= 0) {
       throw new IdentityError('ERR_CITADEL_OVERLOADED', `${this.limit} requests are in flight, try again later`);
@@ -27,7 +27,7 @@ export class IssuingShares {
     }
     this.total += 1;
     this.ofConnections.take(connection);
-    return new Place(this, connection);
+    return new IssuingSlot(this, connection);
   }
 
   /** For the place. @throws IdentityError `ERR_CITADEL_OVERLOADED`. */
@@ -47,7 +47,7 @@ export class IssuingShares {
 }
 
 /** One request's place. Whoever entered leaves, once. */
-export class Place {
+export class IssuingSlot {
   private identity: string | undefined;
 
   constructor(

@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { createPatientServer } from '../patient-server.js';
+import { createKeepAliveServer } from '../keep-alive-server.js';
 
 /** A plain HTTP server on loopback that knows nothing of TLS: its sidecar does that. */
 export interface HttpApp {
@@ -8,7 +8,7 @@ export interface HttpApp {
 
 /** The part of httpbin that the demo needs: `/ip`, `/headers` and `/status/:code`. */
 export async function startHttpbin(port: number): Promise<HttpApp> {
-  const server = createPatientServer(answer);
+  const server = createKeepAliveServer(answer);
   await listen(server, port);
   return {
     close: () =>

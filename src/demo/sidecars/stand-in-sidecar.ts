@@ -4,7 +4,7 @@ import { createServer as createTlsServer, type Server as TlsServer, request as t
 import type { Socket } from 'node:net';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { BootstrapConfig } from '../../config/index.js';
-import { createPatientServer } from '../patient-server.js';
+import { createKeepAliveServer } from '../keep-alive-server.js';
 import { until } from '../polling.js';
 import { type HeldSecrets, SecretClient } from './secret-client.js';
 import { normalSerial, type Sidecar, type SidecarStatus } from './sidecar.js';
@@ -83,7 +83,7 @@ export class StandInSidecar implements Sidecar {
       this.#inbound = server.listen(inbound.port, inbound.host);
     }
     if (outbound !== undefined) {
-      const server = createPatientServer((incoming, answer) => this.#passToPeer(incoming, answer));
+      const server = createKeepAliveServer((incoming, answer) => this.#passToPeer(incoming, answer));
       this.#servers.push(server.listen(outbound.port, outbound.host));
     }
   }

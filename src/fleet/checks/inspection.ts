@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ReceivedContent } from './received-content.js';
-import { isTrusted, judge, type Problem, type Verdict } from './verdict.js';
+import { type FleetProblem, type FleetVerdict, isTrusted, judge } from './verdict.js';
 
 /** Verdicts that are kept: above this the oldest are of rotations long gone. */
 const MAX_VERDICTS = 20_000;
@@ -8,8 +8,8 @@ const MAX_VERDICTS = 20_000;
 /** Bundles of one Envoy that a certificate may chain to: the current one, and the one before when both change at once. */
 const BUNDLES_KEPT = 2;
 
-type CertificateVerdict = Extract<Verdict, { kind: 'certificate' }>;
-type BundleVerdict = Extract<Verdict, { kind: 'bundle' }>;
+type CertificateVerdict = Extract<FleetVerdict, { kind: 'certificate' }>;
+type BundleVerdict = Extract<FleetVerdict, { kind: 'bundle' }>;
 
 /** What the checks remember of one Envoy. */
 export class InspectedEnvoy {
@@ -27,7 +27,7 @@ export class InspectedEnvoy {
 export interface InspectedStream {
   readonly name: string;
   readonly inspected: InspectedEnvoy;
-  kind: Verdict['kind'] | undefined;
+  kind: FleetVerdict['kind'] | undefined;
   notAfterMs: number;
 }
 
@@ -37,7 +37,7 @@ export interface InspectedStream {
  */
 export class Inspection {
   /** How often each problem was found, over all streams. */
-  readonly problems = new Map<Problem, number>();
+  readonly problems = new Map<FleetProblem, number>();
   /** Arrivals checked. */
   checkedCount = 0;
   private streams: InspectedStream[] = [];
@@ -47,7 +47,7 @@ export class Inspection {
   private next = 0;
   /** Certificates that came before their bundle. */
   private waiting: { stream: InspectedStream; verdict: CertificateVerdict }[] = [];
-  private readonly verdicts = new Map<string, Verdict>();
+  private readonly verdicts = new Map<string, FleetVerdict>();
   private readonly trust = new WeakMap<CertificateVerdict, WeakMap<BundleVerdict, boolean>>();
 
   constructor(private readonly now: () => number) {}
@@ -97,7 +97,7 @@ export class Inspection {
     this.checkedCount += 1;
   }
 
-  private verdictOf(bytes: Buffer): Verdict {
+  private verdictOf(bytes: Buffer): FleetVerdict {
     const digest = createHash('sha256').update(bytes).digest('base64');
     let verdict = this.verdicts.get(digest);
     if (verdict === undefined) {
@@ -108,7 +108,7 @@ export class Inspection {
     return verdict;
   }
 
-  private check(stream: InspectedStream, verdict: Verdict, timeMs: number): void {
+  private check(stream: InspectedStream, verdict: FleetVerdict, timeMs: number): void {
     for (const problem of verdict.problems) this.found(problem);
     if (verdict.name !== stream.name) this.found('wrong name');
     stream.kind ??= verdict.kind;
@@ -157,7 +157,7 @@ export class Inspection {
     return answer;
   }
 
-  private found(problem: Problem): void {
+  private found(problem: FleetProblem): void {
     this.problems.set(problem, (this.problems.get(problem) ?? 0) + 1);
   }
 }

@@ -1,4 +1,4 @@
-import type { Verdict } from './verdict.js';
+import type { FleetVerdict } from './verdict.js';
 
 /** What a server has sent for one name at one time: the octets of the resource. Shared by all streams that got the same. */
 export interface ReceivedContent {
@@ -6,7 +6,7 @@ export interface ReceivedContent {
   /** Which version of its name this is: 0 for the first, 1 after the first rotation. Set by the first stream that gets it. */
   number: number;
   /** Set when it has been checked. */
-  verdict: Verdict | undefined;
+  verdict: FleetVerdict | undefined;
 }
 
 /** No rotation has given it a number yet. */

@@ -5,7 +5,7 @@ import { isIssuedBy, readCertificates } from '../../pki/x509/index.js';
 import { type ReceivedSecret, readSecret } from '../xds/secret-reader.js';
 
 /** What can be wrong with a secret. */
-export type Problem =
+export type FleetProblem =
   | 'not a secret'
   | 'wrong name'
   | 'wrong kind'
@@ -19,7 +19,7 @@ export type Problem =
   | 'bundle invalid';
 
 /** What a secret is, and what is wrong with it when looked at alone. */
-export type Verdict = { readonly name: string; readonly problems: readonly Problem[] } & (
+export type FleetVerdict = { readonly name: string; readonly problems: readonly FleetProblem[] } & (
   | {
       readonly kind: 'certificate';
       readonly spiffeId: string;
@@ -32,7 +32,7 @@ export type Verdict = { readonly name: string; readonly problems: readonly Probl
 );
 
 /** Looks at one resource, whose octets are a whole `Any`. Pure. */
-export function judge(any: Buffer): Verdict {
+export function judge(any: Buffer): FleetVerdict {
   let secret: ReceivedSecret;
   try {
     secret = readSecret(any);
@@ -64,14 +64,14 @@ export function isTrusted(chain: readonly X509Certificate[], bundle: TrustBundle
   return isLinked && roots.some((root) => isIssuedBy(last, root) || root.raw.equals(last.raw));
 }
 
-function judgeCertificate(name: string, chainPem: Buffer, keyPem: Buffer): Verdict {
+function judgeCertificate(name: string, chainPem: Buffer, keyPem: Buffer): FleetVerdict {
   const chain = parseChain(chainPem);
   const [leaf] = chain;
   if (leaf === undefined) {
-    const problems: Problem[] = ['certificate does not parse'];
+    const problems: FleetProblem[] = ['certificate does not parse'];
     return { kind: 'certificate', name, problems, spiffeId: '', notBeforeMs: 0, notAfterMs: 0, chain };
   }
-  const problems: Problem[] = [];
+  const problems: FleetProblem[] = [];
   const [notBeforeMs, notAfterMs] = [Date.parse(leaf.validFrom), Date.parse(leaf.validTo)];
   const spiffeId = spiffeIdOf(leaf);
   if (!fits(leaf, keyPem)) problems.push('key does not fit the certificate');
@@ -79,7 +79,7 @@ function judgeCertificate(name: string, chainPem: Buffer, keyPem: Buffer): Verdi
   return { kind: 'certificate', name, problems, spiffeId, notBeforeMs, notAfterMs, chain };
 }
 
-function judgeBundle(name: string, pem: Buffer): Verdict {
+function judgeBundle(name: string, pem: Buffer): FleetVerdict {
   try {
     return { kind: 'bundle', name, problems: [], bundle: TrustBundle.parsePem(pem) };
   } catch (error) {

@@ -1,27 +1,27 @@
 import type { InspectedEnvoy, InspectedStream } from '../checks/inspection.js';
 import { type ReceivedContent, UNNUMBERED } from '../checks/received-content.js';
-import type { Verdict } from '../checks/verdict.js';
+import type { FleetVerdict } from '../checks/verdict.js';
 import type { Http2Stream, StreamEnd, StreamEvents } from '../http2/stream.js';
 import type { RecordedStream } from '../measure/recorder.js';
 import type { RequestWriter } from '../xds/requests.js';
-import type { Behaviour, FleetContext } from './fleet-context.js';
-import type { Link, LinkedStream } from './link.js';
+import type { EnvoyConnection, LinkedStream } from './envoy-connection.js';
+import type { FakeEnvoyBehaviour, FleetContext } from './fleet-context.js';
 import { REFUSALS } from './refusal.js';
 
 const REJECTION = 'rejected on purpose by sidecert fleet';
 
 /** The Envoy that a stream belongs to. */
-export interface StreamOwner {
+export interface EnvoyStreamOwner {
   readonly number: number;
   readonly nodeId: string;
-  readonly behaviour: Behaviour;
+  readonly behaviour: FakeEnvoyBehaviour;
   readonly headerBlock: Buffer;
   readonly inspected: InspectedEnvoy;
 }
 
 /** One subscription of one fake Envoy: a gRPC stream that asks for one secret, again and again when it is ended. */
 export class EnvoyStream implements StreamEvents, LinkedStream, InspectedStream, RecordedStream {
-  kind: Verdict['kind'] | undefined;
+  kind: FleetVerdict['kind'] | undefined;
   notAfterMs = 0;
   readonly envoyNumber: number;
   readonly isMeasured: boolean;
@@ -39,8 +39,8 @@ export class EnvoyStream implements StreamEvents, LinkedStream, InspectedStream,
 
   constructor(
     readonly name: string,
-    private readonly envoy: StreamOwner,
-    private readonly link: Link,
+    private readonly envoy: EnvoyStreamOwner,
+    private readonly link: EnvoyConnection,
     private readonly writer: RequestWriter,
     private readonly context: FleetContext,
   ) {

@@ -1,14 +1,14 @@
 import { InspectedEnvoy } from '../checks/inspection.js';
-import { EnvoyStream, type StreamOwner } from './envoy-stream.js';
-import type { Behaviour, FleetContext } from './fleet-context.js';
-import { Link } from './link.js';
+import { EnvoyConnection } from './envoy-connection.js';
+import { EnvoyStream, type EnvoyStreamOwner } from './envoy-stream.js';
+import type { FakeEnvoyBehaviour, FleetContext } from './fleet-context.js';
 
 /** Enough digits that all node ids of a fleet have one length: then all first requests can share their filler. */
 const NUMBER_DIGITS = 6;
 
 export interface FakeEnvoyOptions {
   readonly number: number;
-  readonly behaviour: Behaviour;
+  readonly behaviour: FakeEnvoyBehaviour;
   /** Of each of its calls, with its token if it has one. */
   readonly headerBlock: Buffer;
   /** What its token says that its certificate must be for. */
@@ -20,13 +20,13 @@ export interface FakeEnvoyOptions {
 }
 
 /** What a server sees of one Envoy: a connection, or one per secret, and a stream per secret. */
-export class FakeEnvoy implements StreamOwner {
+export class FakeEnvoy implements EnvoyStreamOwner {
   readonly number: number;
   readonly nodeId: string;
-  readonly behaviour: Behaviour;
+  readonly behaviour: FakeEnvoyBehaviour;
   readonly headerBlock: Buffer;
   readonly inspected: InspectedEnvoy;
-  private readonly links: Link[] = [];
+  private readonly links: EnvoyConnection[] = [];
 
   constructor(options: FakeEnvoyOptions, context: FleetContext) {
     const { number, streamNames, isConnectionPerStream } = options;
@@ -38,7 +38,7 @@ export class FakeEnvoy implements StreamOwner {
     for (const name of streamNames) {
       let link = this.links[0];
       if (link === undefined || isConnectionPerStream) {
-        link = new Link(context);
+        link = new EnvoyConnection(context);
         this.links.push(link);
       }
       const writer = context.writers.get(name);

@@ -7,7 +7,7 @@ import type { ResponseReader } from '../xds/response-reader.js';
 import type { RetryQueue } from './retry-queue.js';
 
 /** How an Envoy behaves: `slow` reads and answers once a second, `nack` rejects everything, `silent` never answers. */
-export type Behaviour = 'good' | 'slow' | 'nack' | 'silent';
+export type FakeEnvoyBehaviour = 'good' | 'slow' | 'nack' | 'silent';
 
 /** A slow stream that holds an answer back. */
 export interface Sleeper {

@@ -1,4 +1,4 @@
-import { Rotation } from './rotation.js';
+import { RotationMeasure } from './rotation.js';
 
 /** What the recorder needs to know of a stream. */
 export interface RecordedStream {
@@ -27,7 +27,7 @@ export class Recorder {
   readonly errors = new Map<string, number>();
   readonly errorDetails = new Map<string, string>();
   /** By name; number 0 is the first version and no rotation, so it is left out. */
-  readonly rotations = new Map<string, Rotation[]>();
+  readonly rotations = new Map<string, RotationMeasure[]>();
   private unserved: number;
 
   constructor(
@@ -78,8 +78,8 @@ export class Recorder {
   }
 
   /** The youngest rotation of all, complete or not. */
-  get current(): Rotation | undefined {
-    let youngest: Rotation | undefined;
+  get current(): RotationMeasure | undefined {
+    let youngest: RotationMeasure | undefined;
     for (const rotations of this.rotations.values()) {
       const last = rotations.at(-1);
       if (last !== undefined && last.firstPushAtMs >= (youngest?.firstPushAtMs ?? 0)) youngest = last;
@@ -87,16 +87,17 @@ export class Recorder {
     return youngest;
   }
 
-  private rotation(name: string, number: number, atMs: number): Rotation {
+  private rotation(name: string, number: number, atMs: number): RotationMeasure {
     const rotations = this.rotations.get(name) ?? [];
     this.rotations.set(name, rotations);
-    while (rotations.length < number) rotations.push(new Rotation(name, rotations.length + 1, atMs, this.envoys));
+    while (rotations.length < number)
+      rotations.push(new RotationMeasure(name, rotations.length + 1, atMs, this.envoys));
     const rotation = rotations[number - 1];
     if (rotation === undefined) throw new RangeError(`rotation ${number} of ${name}: numbers begin at 1`);
     return rotation;
   }
 
-  private isComplete({ reached, skipped }: Rotation): boolean {
+  private isComplete({ reached, skipped }: RotationMeasure): boolean {
     return reached + skipped >= this.measuredPerName;
   }
 }

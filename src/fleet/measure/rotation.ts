@@ -1,5 +1,5 @@
 /** One version of one secret, on its way to all streams that asked for it. Times are those of `performance.now()`. */
-export class Rotation {
+export class RotationMeasure {
   /** When each Envoy got it, in milliseconds after the first; NaN where it did not. By number of the Envoy. */
   readonly arrivalsMs: Float32Array;
   reached = 0;

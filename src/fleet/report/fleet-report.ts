@@ -1,7 +1,7 @@
 import type { Fleet, FleetOutcome } from '../fleet.js';
 import type { FleetOptions } from '../fleet-options.js';
 import { type Distribution, distributionOf, round } from '../measure/distribution.js';
-import type { Rotation } from '../measure/rotation.js';
+import type { RotationMeasure } from '../measure/rotation.js';
 import type { SocketsKind } from '../sockets/open-sockets.js';
 
 /** What `--json` writes. All times are milliseconds unless the name says otherwise. */
@@ -100,7 +100,7 @@ function hasAllRotations({ rotationsWanted, recorder }: Fleet): boolean {
   return rotationsWanted === Number.POSITIVE_INFINITY || recorder.completeRotations >= rotationsWanted;
 }
 
-function rotationReport(rotation: Rotation, { recorder, ping, startedAtMs }: Fleet): RotationReport {
+function rotationReport(rotation: RotationMeasure, { recorder, ping, startedAtMs }: Fleet): RotationReport {
   const { firstPushAtMs, lastPushAtMs, reached, cpuMicros } = rotation;
   const pings = ping.samples.filter(
     ({ answeredAtMs, roundTripMs }) => answeredAtMs >= firstPushAtMs && answeredAtMs - roundTripMs <= lastPushAtMs,

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { TrustBundle } from '../../pki/spiffe/index.js';
-import { Link } from '../../pki/x509/index.js';
+import { ChainLink } from '../../pki/x509/index.js';
 import { encodeBundleSecret } from '../secret-codec.js';
 
 /** A root roll-over has two of each; agents of several CAs have a few. */
@@ -15,7 +15,7 @@ const MAX_KEPT_BYTES = 64 * 1024;
  */
 export class KnownIssuers {
   private readonly bundles = new LastUsed<KnownBundle>();
-  private readonly intermediates = new LastUsed<Link>();
+  private readonly intermediates = new LastUsed<ChainLink>();
 
   /** @throws as {@link TrustBundle.parsePem}. */
   bundle(pem: Buffer): KnownBundle {
@@ -23,18 +23,18 @@ export class KnownIssuers {
   }
 
   /** The certificate of these bytes, by `parse` unless it is known. What that throws comes out. */
-  intermediate(der: Buffer, parse: () => X509Certificate): Link {
-    return this.intermediates.get(der, () => new Link(parse()));
+  intermediate(der: Buffer, parse: () => X509Certificate): ChainLink {
+    return this.intermediates.get(der, () => new ChainLink(parse()));
   }
 }
 
 /** A trust bundle as leaves are proved by it, and as Envoy gets it. */
 export class KnownBundle {
-  readonly anchors: readonly Link[];
+  readonly anchors: readonly ChainLink[];
   private whole: Buffer | undefined;
 
   constructor(private readonly bundle: TrustBundle) {
-    this.anchors = bundle.list().map((certificate) => new Link(certificate));
+    this.anchors = bundle.list().map((certificate) => new ChainLink(certificate));
   }
 
   /** The secret with what verifiers may be given at `nowMs`. In memory of its own, which is the cache's: copy it. */

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import type { Link } from '../../pki/x509/index.js';
+import type { ChainLink } from '../../pki/x509/index.js';
 import { bitString, contextConstructed, Oid, octetString, sequence, unsignedInteger } from '../../pki/x509/index.js';
 
 /** What every key of a curve, as `prepare` makes it, has in the same place. */
@@ -20,7 +20,7 @@ const FORMS: readonly PlainForm[] = [plainForm(Oid.p256, 32), plainForm(Oid.p384
  * Whether `privateKey` is plain, as {@link FORMS} have it, and holds the public key of `leaf`. Half a millisecond cheaper than
  * OpenSSL's reading of PKCS#8, which says the same of such a key; `false` says nothing, and leaves the word to OpenSSL.
  */
-export function isPlainKeyOf({ certificate, facts }: Link, privateKey: Buffer): boolean {
+export function isPlainKeyOf({ certificate, facts }: ChainLink, privateKey: Buffer): boolean {
   const form = FORMS.find(
     ({ head, middle, size }) =>
       privateKey.length === head.length + middle.length + 3 * size &&

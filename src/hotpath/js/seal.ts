@@ -3,9 +3,9 @@ import { type ErrorCode, IdentityError } from '../../errors/index.js';
 import { SpiffeId } from '../../pki/spiffe/index.js';
 import {
   type CertificateFacts,
+  ChainLink,
   encodePem,
   IssuerPool,
-  Link,
   leafProblem,
   NameTag,
   namesText,
@@ -18,7 +18,7 @@ import type { SealedSvid, SealRequest } from '../hot-path.js';
 import { encodeCertificateSecret } from '../secret-codec.js';
 import { KnownIssuers } from './known-issuers.js';
 import { isPlainKeyOf } from './plain-key.js';
-import { checkValidity, type Moments, momentsOf } from './validity.js';
+import { type CachedTimes, cachedTimesOf, checkValidity } from './validity.js';
 
 /** Four RSA-8192 certificates in PEM are 20 kB; the TLS record layer is not the place for more than this. */
 const MAX_CHAIN_BYTES = 128 * 1024;
@@ -41,7 +41,7 @@ export function seal(request: SealRequest, issuers = new KnownIssuers()): Sealed
   checkValidity(facts, request);
   const bundle = issuers.bundle(request.bundlePem);
   const pool = new IssuerPool(bundle.anchors, others);
-  const { issuers: path, atMs } = findPath(leaf, pool, momentsOf(facts, pool, request));
+  const { issuers: path, atMs } = findPath(leaf, pool, cachedTimesOf(facts, pool, request));
   // One block per certificate, made anew from DER: nothing of the CA's own text reaches Envoy.
   const shown = [leaf, ...shownIssuers(path)];
   const chainPem = Buffer.concat(shown.map(({ der }) => encodePem('CERTIFICATE', der)));
@@ -55,7 +55,11 @@ export function seal(request: SealRequest, issuers = new KnownIssuers()): Sealed
 }
 
 /** The issuers of a leaf at the first of these moments at which it has any. @throws IdentityError `ERR_SVID_UNTRUSTED`. */
-function findPath(leaf: Link, pool: IssuerPool, moments: Moments): { issuers: readonly Link[]; atMs: number } {
+function findPath(
+  leaf: ChainLink,
+  pool: IssuerPool,
+  moments: CachedTimes,
+): { issuers: readonly ChainLink[]; atMs: number } {
   const [first, later] = moments;
   const found = new PathSearch(pool, first).fromLeaf(leaf);
   if (found.kind === 'found') return { issuers: found.issuers, atMs: first };
@@ -81,7 +85,7 @@ function copyOf(bytes: Buffer): Buffer {
   return copy;
 }
 
-function parseChain(chainPem: Buffer, issuers: KnownIssuers): [Link, ...Link[]] {
+function parseChain(chainPem: Buffer, issuers: KnownIssuers): [ChainLink, ...ChainLink[]] {
   const blocks = readPem(chainPem, {
     what: 'certificate chain',
     code: 'ERR_SVID_MALFORMED',
@@ -91,7 +95,7 @@ function parseChain(chainPem: Buffer, issuers: KnownIssuers): [Link, ...Link[]] 
   const [leaf, ...others] = blocks.map(({ label, der }, index) => {
     if (label !== 'CERTIFICATE') throw malformed(index + 1, `a PEM block ${label}`, 'CERTIFICATE');
     const parse = (): X509Certificate => parseCertificate(der, index + 1);
-    return index === 0 ? new Link(parse()) : issuers.intermediate(der, parse);
+    return index === 0 ? new ChainLink(parse()) : issuers.intermediate(der, parse);
   });
   if (leaf === undefined) throw malformed(1, 'none', 'a leaf certificate');
   return [leaf, ...others];
@@ -114,7 +118,7 @@ function malformed(position: number, got: string, expected: string, cause?: unkn
   return new IdentityError('ERR_SVID_MALFORMED', message, { cause });
 }
 
-function checkKey(leaf: Link, privateKey: Buffer): void {
+function checkKey(leaf: ChainLink, privateKey: Buffer): void {
   if (isPlainKeyOf(leaf, privateKey)) return;
   if (!leaf.certificate.checkPrivateKey(parseKey(privateKey))) {
     throw new IdentityError('ERR_SVID_KEY_MISMATCH', 'leaf: got another public key, expected that of our private key');
@@ -131,7 +135,7 @@ function parseKey(pkcs8: Buffer): KeyObject {
 }
 
 /** @throws IdentityError `ERR_SVID_MALFORMED`: what OpenSSL forgives, and other verifiers do not. */
-function factsOf({ facts }: Link): CertificateFacts {
+function factsOf({ facts }: ChainLink): CertificateFacts {
   if (typeof facts !== 'string') return facts;
   throw refused('ERR_SVID_MALFORMED', 'leaf', { got: facts, expected: 'a certificate of RFC 5280' });
 }

@@ -5,14 +5,14 @@
 
 export { CallFailure } from './client/call-failure.js';
 export { openChannel } from './client/channel.js';
-export type { UnaryConnection } from './client/http2-unary-connection.js';
-export { openUnaryConnection } from './client/unary-connection.js';
-export { openUnixUnaryConnection } from './client/unix-unary-connection.js';
+export { openGrpcClient } from './client/grpc-client.js';
+export type { GrpcClient } from './client/http2-grpc-client.js';
+export { openUnixGrpcClient } from './client/unix-grpc-client.js';
 export { readServingStatus } from './health/health-answer.js';
 export { addHealthMethods } from './health/health-service.js';
 export { addReflectionMethods } from './reflection/reflection-methods.js';
-export { type CallEvents, FRAME_PREFIX_BYTES, type FramedCall, writeFramePrefix } from './server/framed-call.js';
-export { type CountedConnection, createFramedServer, type FramedServer } from './server/framed-server.js';
+export { type CallEvents, FRAME_PREFIX_BYTES, type GrpcCall, writeFramePrefix } from './server/grpc-call.js';
+export { type CountedConnection, createGrpcServer, type GrpcServer } from './server/grpc-server.js';
 export { addUnaryMethod, type ServedCall, type UnaryMethod } from './server/unary-method.js';
 export { type StatusText, toStatusObject } from './status.js';
 export { status } from './status-code.js';

@@ -5,4 +5,4 @@
 
 export { envoy, google, grpc as grpcMessages, istio } from './gen/messages.js';
 export { WireReader } from './wire-reader.js';
-export { fieldBytes, textFieldBytes, varintBytes, WireWriter } from './wire-writer.js';
+export { fieldSizeBytes, textFieldBytes, varintBytes, WireWriter } from './wire-writer.js';

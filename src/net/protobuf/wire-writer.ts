@@ -8,13 +8,13 @@ export function varintBytes(value: number): number {
 }
 
 /** A whole length-delimited field whose content has so many bytes. */
-export function fieldBytes(contentBytes: number): number {
+export function fieldSizeBytes(contentBytes: number): number {
   return 1 + varintBytes(contentBytes) + contentBytes;
 }
 
 /** A whole field with a text. */
 export function textFieldBytes(text: string): number {
-  return fieldBytes(Buffer.byteLength(text));
+  return fieldSizeBytes(Buffer.byteLength(text));
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
 /** Says who may begin a handshake, by address. */
-export interface Admission {
+export interface HandshakeSlot {
   /** Whether one of this address may begin now; it counts as one that has begun, then. */
   admits(address: string): boolean;
   /** One that was admitted has failed. */
@@ -11,7 +11,7 @@ export interface Admission {
 }
 
 export interface HandshakeQueueOptions {
-  readonly admission?: Admission | undefined;
+  readonly admission?: HandshakeSlot | undefined;
   /** Which addresses are one peer: these take turns. */
   readonly keyOf?: (address: string) => string | undefined;
   /** Begins the handshake of a socket with what it has said so far, which is still to be read from it. */

@@ -3,7 +3,7 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { wrapError } from '../../errors/index.js';
 import { heavy } from '../../fairness/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
-import { type Admission, HandshakeQueue } from './handshake-queue.js';
+import { HandshakeQueue, type HandshakeSlot } from './handshake-queue.js';
 import { listening, watchAccepts } from './node-accept.js';
 import { peerKey } from './peer-key.js';
 import { listenerAddress } from './plain-listener.js';
@@ -24,7 +24,7 @@ export interface TlsListenerOptions {
   readonly backlog: number;
   readonly certificate: TlsCertificate;
   /** Who may begin a handshake, and who waits; nobody waits when left out. */
-  readonly admission?: Admission;
+  readonly admission?: HandshakeSlot;
   /** Gets each connection after its handshake, and owns it from then on. */
   readonly onSocket: (socket: TLSSocket) => void;
   /** A peer whose handshake has not begun by then is cut off, and one that has not finished it so long after it began. */

@@ -6,7 +6,7 @@ export { numericDateMs } from './numeric-date.js';
 export { quoted, refusedClaim } from './quoted.js';
 export {
   copyForUse,
-  isTokenNoGood,
+  isTokenRejected,
   parseServiceAccountToken,
   type ReadToken,
   type TokenClaims,

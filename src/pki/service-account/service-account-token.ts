@@ -15,7 +15,7 @@ const TOKEN_IS_NO_GOOD: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** True when only another token can help. */
-export function isTokenNoGood(code: ErrorCode): boolean {
+export function isTokenRejected(code: ErrorCode): boolean {
   return TOKEN_IS_NO_GOOD.has(code);
 }
 

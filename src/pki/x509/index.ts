@@ -6,6 +6,7 @@
 
 export { decodeBase64 } from './base64.js';
 export { type CertificateFacts, readFacts } from './certificate-facts.js';
+export { ChainLink } from './chain-link.js';
 export {
   bitString,
   contextConstructed,
@@ -34,7 +35,6 @@ export { IssuerPool } from './issuer-pool.js';
 export { exportPrivateKey, generateKeyPair } from './key-pair.js';
 export { KEY_TYPES, type KeyType, takesLong, unsupportedKeyType } from './key-type.js';
 export { KEY_USAGE } from './known-values.js';
-export { Link } from './link.js';
 export { Oid } from './oids.js';
 export { type NoPath, type PathResult, PathSearch, shownIssuers } from './path-search.js';
 export { cutCertificates, type PemBlock, type PemWanted, readCertificates, readPem } from './pem-reader.js';

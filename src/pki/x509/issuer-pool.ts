@@ -1,4 +1,4 @@
-import type { Link } from './link.js';
+import type { ChainLink } from './chain-link.js';
 
 /**
  * The certificates that a path may go through, each once, in the order in which they are tried: trust anchors first, of those the
@@ -6,12 +6,12 @@ import type { Link } from './link.js';
  * that sign themselves: only an anchor may.
  */
 export class IssuerPool {
-  readonly candidates: readonly Link[];
+  readonly candidates: readonly ChainLink[];
 
   /** `others` are from anybody; an anchor need not sign itself. (RFC 5280 §6.1.1) */
   constructor(
-    readonly anchors: readonly Link[],
-    others: readonly Link[],
+    readonly anchors: readonly ChainLink[],
+    others: readonly ChainLink[],
   ) {
     const untrusted = others.filter(
       (link, index) =>
@@ -24,7 +24,7 @@ export class IssuerPool {
     ];
   }
 
-  isAnchor(link: Link): boolean {
+  isAnchor(link: ChainLink): boolean {
     return this.anchors.includes(link);
   }
 }

@@ -1,8 +1,8 @@
 import type { CertificateFacts } from './certificate-facts.js';
+import type { ChainLink } from './chain-link.js';
 import { distinguishedNameText, isSameName } from './distinguished-name.js';
 import type { IssuerPool } from './issuer-pool.js';
 import { KEY_USAGE } from './known-values.js';
-import type { Link } from './link.js';
 import type { Problem } from './problem.js';
 import { type Below, caProblem, issuerProblem, policyProblem } from './rules.js';
 
@@ -13,7 +13,7 @@ export interface NoPath extends Problem {
 
 export type PathResult =
   /** From below to above; the last is a trust anchor. */
-  { readonly kind: 'found'; readonly issuers: readonly Link[] } | { readonly kind: 'none'; readonly why: NoPath };
+  { readonly kind: 'found'; readonly issuers: readonly ChainLink[] } | { readonly kind: 'none'; readonly why: NoPath };
 
 /** Issuers above a leaf: real hierarchies have one to four. OpenSSL's verifier stops at 100. */
 const MAX_ISSUERS = 10;
@@ -41,25 +41,25 @@ export class PathSearch {
   ) {}
 
   /** The path of a leaf that is there. Its own properties are for `leafProblem`. */
-  fromLeaf(leaf: Link): PathResult {
+  fromLeaf(leaf: ChainLink): PathResult {
     const { facts } = leaf;
     if (typeof facts === 'string') return this.result(undefined, leaf);
     return this.result(this.extend(leaf, { leaf: facts, issuers: [] }, []), leaf);
   }
 
   /** The path of leaves that `issuer` has yet to sign, and that will be as `leaf`. It begins with the issuer itself. */
-  fromIssuer(issuer: Link, leaf: Below['leaf']): PathResult {
+  fromIssuer(issuer: ChainLink, leaf: Below['leaf']): PathResult {
     const own = this.pool.candidates.find((known) => known.equals(issuer)) ?? issuer;
     return this.result(this.through(own, { leaf, issuers: [] }, []), own);
   }
 
-  private result(issuers: readonly Link[] | undefined, start: Link): PathResult {
+  private result(issuers: readonly ChainLink[] | undefined, start: ChainLink): PathResult {
     if (issuers !== undefined) return { kind: 'found', issuers };
     return { kind: 'none', why: this.why?.noPath ?? this.unknownIssuer(start) };
   }
 
   /** The issuers above `last`, whose path so far is `path`; `below` are its facts. */
-  private extend(last: Link, below: Below, path: readonly Link[]): readonly Link[] | undefined {
+  private extend(last: ChainLink, below: Below, path: readonly ChainLink[]): readonly ChainLink[] | undefined {
     const { facts } = last;
     if (typeof facts === 'string') return undefined;
     if (facts.signatureProblem !== undefined) return this.note(last, facts.signatureProblem, path);
@@ -78,7 +78,7 @@ export class PathSearch {
   }
 
   /** The path through `issuer`, which has signed what is below it. */
-  private through(issuer: Link, below: Below, path: readonly Link[]): readonly Link[] | undefined {
+  private through(issuer: ChainLink, below: Below, path: readonly ChainLink[]): readonly ChainLink[] | undefined {
     const { facts } = issuer;
     if (typeof facts === 'string')
       return this.note(issuer, { got: facts, expected: 'a certificate of RFC 5280' }, path);
@@ -96,7 +96,7 @@ export class PathSearch {
   }
 
   /** Names and key identifiers first, then the signature: as many as one search may cost. */
-  private hasIssued(issuer: Link, last: Link, path: readonly Link[]): boolean {
+  private hasIssued(issuer: ChainLink, last: ChainLink, path: readonly ChainLink[]): boolean {
     this.comparisons += 1;
     if (this.comparisons > MAX_COMPARISONS) return this.isTooMuch(last);
     if (!last.certificate.checkIssued(issuer.certificate)) {
@@ -107,14 +107,14 @@ export class PathSearch {
     return this.signatures > MAX_SIGNATURES ? this.isTooMuch(last) : last.isSignedBy(issuer);
   }
 
-  private isTooMuch(last: Link): false {
+  private isTooMuch(last: ChainLink): false {
     const problem = { got: 'more possible issuers than are tried', expected: 'a few' };
     this.keep({ what: textOf(last.facts), ...problem }, Number.POSITIVE_INFINITY);
     return false;
   }
 
   /** OpenSSL says of it only that it is not the issuer. */
-  private noteMissingUsage(issuer: Link, { facts: last }: Link, path: readonly Link[]): void {
+  private noteMissingUsage(issuer: ChainLink, { facts: last }: ChainLink, path: readonly ChainLink[]): void {
     const { facts } = issuer;
     if (typeof facts === 'string' || typeof last === 'string' || facts.keyUsage === undefined) return;
     const maySign = (facts.keyUsage & KEY_USAGE.keyCertSign) !== 0;
@@ -122,7 +122,7 @@ export class PathSearch {
     if (problem !== undefined) this.note(issuer, problem, path);
   }
 
-  private note({ facts }: Link, problem: Problem, path: readonly Link[]): undefined {
+  private note({ facts }: ChainLink, problem: Problem, path: readonly ChainLink[]): undefined {
     this.keep({ what: textOf(facts), ...problem }, 2 * path.length + 2);
   }
 
@@ -131,7 +131,7 @@ export class PathSearch {
     if (this.why === undefined || this.why.height < height) this.why = { height, noPath };
   }
 
-  private unknownIssuer({ facts }: Link): NoPath {
+  private unknownIssuer({ facts }: ChainLink): NoPath {
     if (typeof facts === 'string') return { what: textOf(facts), got: facts, expected: 'a certificate of RFC 5280' };
     const size = this.pool.anchors.length;
     const issuer = distinguishedNameText(facts.issuer);
@@ -153,6 +153,6 @@ function textOf(facts: CertificateFacts | string): string {
  * The certificates of a path that a peer is shown beside the leaf: all but the root, which peers have or do not trust. A trust
  * anchor that is no root goes along, for peers that have the root of it alone.
  */
-export function shownIssuers(issuers: readonly Link[]): readonly Link[] {
+export function shownIssuers(issuers: readonly ChainLink[]): readonly ChainLink[] {
   return issuers.filter((link, index) => index < issuers.length - 1 || !link.isRoot);
 }

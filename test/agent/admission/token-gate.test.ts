@@ -5,7 +5,7 @@ import { SvidIssuance } from '../../../src/agent/identity/index.js';
 import { errorCodeOf } from '../../../src/errors/index.js';
 import { SpiffeId } from '../../../src/pki/spiffe/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
-import { TimerWheel } from '../../../src/timers/index.js';
+import { WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { openHotPath } from '../../support/hot-path.js';
 import { InProcessCa } from '../../support/in-process-ca.js';
@@ -20,7 +20,7 @@ const hotPath = openHotPath();
 
 function setUp(t: Test, graceMs = Number.POSITIVE_INFINITY) {
   const clock = new FakeClock(Date.now());
-  const timers = new TimerWheel(clock);
+  const timers = new WallClockTimers(clock);
   const ca = new InProcessCa(hotPath, clock.now);
   const issuance = new SvidIssuance({
     ...{ keyType: 'ec-p256', ttlMs: TTL_MS, issuer: ca, hotPath, maxInFlight: 1, now: clock.now },

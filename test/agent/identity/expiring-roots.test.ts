@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap';
-import { BundleContents, type SvidChange } from '../../../src/agent/identity/index.js';
-import { PublishedSvid } from '../../../src/agent/identity/published-svid.js';
+import { BundleInterner, type SvidChange } from '../../../src/agent/identity/index.js';
+import { SvidPublisher } from '../../../src/agent/identity/svid-publisher.js';
 import { encodeBundleSecret, type SealedSvid } from '../../../src/hotpath/index.js';
 import { envoy } from '../../../src/net/protobuf/index.js';
-import { TimerWheel } from '../../../src/timers/index.js';
+import { WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { TestCa } from '../../support/test-ca.js';
@@ -20,11 +20,11 @@ const pemOf = (...roots: readonly TestCa[]): string =>
 
 function setUp(t: Test) {
   const clock = new FakeClock(NOW_MS);
-  const timers = new TimerWheel(clock);
+  const timers = new WallClockTimers(clock);
   const logger = new RecordingLogger();
   const delivery = { delivered: async () => {} };
-  const bundles = new BundleContents();
-  const published = new PublishedSvid({ timers, now: clock.now, logger, delivery, bundles, logFields: {} });
+  const bundles = new BundleInterner();
+  const published = new SvidPublisher({ timers, now: clock.now, logger, delivery, bundles, logFields: {} });
   const changes: SvidChange[] = [];
   published.onChange((change) => changes.push(change));
   t.teardown(() => {

@@ -4,7 +4,7 @@ import type { CallOptions, HotPath, PreparedKey, PrepareRequest } from '../../..
 import { SpiffeId } from '../../../src/pki/spiffe/index.js';
 import type { KeyType } from '../../../src/pki/x509/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
-import { TimerWheel } from '../../../src/timers/index.js';
+import { WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { openHotPath } from '../../support/hot-path.js';
 import { InProcessCa } from '../../support/in-process-ca.js';
@@ -30,7 +30,7 @@ class KeysOnDemand implements Pick<HotPath, 'prepare' | 'seal'> {
 
 function setUp(t: Test, keyType: KeyType) {
   const clock = new FakeClock(Date.now());
-  const timers = new TimerWheel(clock);
+  const timers = new WallClockTimers(clock);
   const ca = new InProcessCa(hotPath, clock.now);
   const keys = new KeysOnDemand();
   const issuance = new SvidIssuance({

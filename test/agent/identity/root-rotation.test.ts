@@ -7,7 +7,7 @@ import {
   type Roots,
   servedRoots,
 } from '../../../src/agent/identity/root-rotation.js';
-import { TimerWheel } from '../../../src/timers/index.js';
+import { WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { TestCa } from '../../support/test-ca.js';
 
@@ -79,7 +79,7 @@ t.test('a CA with another root in each answer makes no bundle without end', asyn
 
 t.test('where nobody knows of streams, the time passes, or the wait is ended', async (t) => {
   const clock = new FakeClock();
-  const timers = new TimerWheel(clock);
+  const timers = new WallClockTimers(clock);
   const delivery = new DeliveryByTime(timers, clock.now);
   const content = new SecretContent('validation-context', Buffer.alloc(0));
   const ended = new AbortController();

@@ -13,7 +13,7 @@ import {
 import { envoy } from '../../../src/net/protobuf/index.js';
 import { SpiffeId, TrustBundle } from '../../../src/pki/spiffe/index.js';
 import { createJsonLogger } from '../../../src/telemetry/index.js';
-import { TimerWheel } from '../../../src/timers/index.js';
+import { WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { openHotPath } from '../../support/hot-path.js';
 import { InProcessCa } from '../../support/in-process-ca.js';
@@ -43,7 +43,7 @@ function setUp(t: Test) {
   const grounds = new FakeGrounds();
   const tokenChanges = new FakeGrounds();
   const clock = new FakeClock(Date.now());
-  const timers = new TimerWheel(clock);
+  const timers = new WallClockTimers(clock);
   const ca = new InProcessCa(hotPath, clock.now);
   const issuance = new SvidIssuance({
     ...{ keyType: 'ec-p256', ttlMs: TTL_MS, issuer: ca, hotPath, maxInFlight: 1, now: clock.now },

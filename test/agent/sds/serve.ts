@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { createSdsServer, MAX_REQUEST_BYTES } from '../../../src/agent/sds/index.js';
-import { createFramedServer } from '../../../src/net/grpc/index.js';
+import { createGrpcServer } from '../../../src/net/grpc/index.js';
 import type { Wire } from '../../../src/net/http2/index.js';
 import { listenUnix } from '../../../src/net/transport/index.js';
 import { type LogFields, type Logger, MetricRegistry, silentLogger } from '../../../src/telemetry/index.js';
@@ -33,7 +33,7 @@ export async function serveSds(
   };
   const metrics = new MetricRegistry();
   const clock = { nowMs: 1_000_000, tick: (): void => {} };
-  const server = createFramedServer({
+  const server = createGrpcServer({
     logger: silentLogger,
     maxReceiveBytes: MAX_REQUEST_BYTES,
     maxConcurrentStreams: 100_000,

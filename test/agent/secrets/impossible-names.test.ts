@@ -1,10 +1,10 @@
 import t from 'tap';
 import { SvidIssuance, WorkloadIdentity } from '../../../src/agent/identity/index.js';
 import { SecretCatalog } from '../../../src/agent/secrets/secret-catalog.js';
-import { openSource } from '../../../src/app/agent/workload-secret-source.js';
+import { sidecarSource } from '../../../src/app/agent/workload-secret-source.js';
 import { SpiffeId } from '../../../src/pki/spiffe/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
-import { TimerWheel } from '../../../src/timers/index.js';
+import { WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { openHotPath } from '../../support/hot-path.js';
 import { InProcessCa } from '../../support/in-process-ca.js';
@@ -34,7 +34,7 @@ const names = [
 
 t.test('row 31: policy tells names that can never be from those that are not there yet', async (t) => {
   const clock = new FakeClock();
-  const timers = new TimerWheel(clock);
+  const timers = new WallClockTimers(clock);
   t.teardown(() => timers.close());
   const config = agentConfig({
     ...{ 'ca-address': 'ca:1', namespace: 'foo', 'service-account': 'sleep', 'secret-dir': '/certs' },
@@ -52,7 +52,7 @@ t.test('row 31: policy tells names that can never be from those that are not the
   t.teardown(() => identity.close());
   const catalog = await SecretCatalog.open(config, { timers, now: clock.now, logger: silentLogger });
   t.teardown(() => catalog.close());
-  const view = await openSource(identity, catalog).open(
+  const view = await sidecarSource(identity, catalog).open(
     { authorization: [], connection: 1 },
     () => new AbortController().signal,
   );

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { SessionTicketKeys } from '../../../src/agent/secrets/session-ticket-keys.js';
-import { TimerWheel } from '../../../src/timers/index.js';
+import { WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { OfficialSecrets } from '../../support/official-secrets.js';
 import { startSidecarAgent } from '../../support/sidecar-agent.js';
@@ -16,7 +16,7 @@ function keysIn(body: Buffer): Buffer[] {
 
 function open(t: Test) {
   const clock = new FakeClock();
-  const timers = new TimerWheel(clock);
+  const timers = new WallClockTimers(clock);
   t.teardown(() => timers.close());
   let changes = 0;
   const onChange = (): void => {

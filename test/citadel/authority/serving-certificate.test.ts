@@ -5,7 +5,7 @@ import { createServingCertificate, openSigningAuthority } from '../../../src/cit
 import type {
   CertificateUser,
   ServingCertificateOptions,
-  TlsCertificate,
+  ServingCredentials,
 } from '../../../src/citadel/authority/serving-certificate.js';
 import { IdentityError } from '../../../src/errors/index.js';
 import { listenTls } from '../../../src/net/transport/index.js';
@@ -24,12 +24,12 @@ const trustDomain = TrustDomain.parse('cluster.local');
 
 /** Takes certificates over from the renewal, and lets a test wait for them. */
 class Taker implements CertificateUser {
-  readonly taken: TlsCertificate[] = [];
+  readonly taken: ServingCredentials[] = [];
   #waiters: (() => void)[] = [];
 
   constructor(private readonly user: CertificateUser = { setCertificate() {} }) {}
 
-  setCertificate(certificate: TlsCertificate): void {
+  setCertificate(certificate: ServingCredentials): void {
     this.user.setCertificate(certificate);
     this.taken.push(certificate);
     for (const wake of this.#waiters.splice(0)) wake();
@@ -58,7 +58,7 @@ async function setUp(t: Test, changes: Partial<ServingCertificateOptions> & { di
   return { clock, logger, authority, issuing, serving };
 }
 
-const textOf = ({ certPem }: TlsCertificate): string => openssl(['x509', '-text', '-noout'], Buffer.from(certPem));
+const textOf = ({ certPem }: ServingCredentials): string => openssl(['x509', '-text', '-noout'], Buffer.from(certPem));
 
 t.test('the certificate is for the names that agents know us by', async (t) => {
   const { serving } = await setUp(t);
@@ -95,7 +95,7 @@ t.test('by default it lives for a day, and never longer than its signer', async 
 });
 
 /** A TLS listener with the certificate of `serving`, as Citadel has one. */
-async function listen(t: Test, certificate: TlsCertificate) {
+async function listen(t: Test, certificate: ServingCredentials) {
   const listener = await listenTls({
     ...{ host: '127.0.0.1', port: 0, backlog: 128, handshakeTimeoutMs: 10_000, logger: new RecordingLogger() },
     certificate,

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createFramedServer } from '../../../src/net/grpc/index.js';
+import { createGrpcServer } from '../../../src/net/grpc/index.js';
 import { Metric, MetricRegistry, silentLogger } from '../../../src/telemetry/index.js';
 
 const MIB = 1024 * 1024;
@@ -7,7 +7,7 @@ const MIB = 1024 * 1024;
 function startServer(maxConnections: number) {
   const metrics = new MetricRegistry();
   const limits = { maxReceiveBytes: 1, maxConcurrentStreams: 1, maxConnections };
-  const server = createFramedServer({ logger: silentLogger, metrics, ...limits });
+  const server = createGrpcServer({ logger: silentLogger, metrics, ...limits });
   const refused = (reason: string) => metrics.counter(Metric.sdsConnectionsRefused, { reason }).value;
   return { server, refused };
 }

@@ -2,7 +2,7 @@ import { connect } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { createFramedServer, type FramedCall } from '../../../src/net/grpc/index.js';
+import { createGrpcServer, type GrpcCall } from '../../../src/net/grpc/index.js';
 import type { Wire } from '../../../src/net/http2/index.js';
 import { listenUnix } from '../../../src/net/transport/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
@@ -10,9 +10,9 @@ import { shortDir } from '../../support/short-dir.js';
 
 t.test('a call keeps only the metadata that its method wants, and none once it has let go of it', async (t) => {
   const path = join(shortDir(t), 's.sock');
-  const server = createFramedServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 8 });
+  const server = createGrpcServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 8 });
   const seen: (readonly string[])[] = [];
-  const open = (call: FramedCall): void => {
+  const open = (call: GrpcCall): void => {
     seen.push(call.authorization, call.metadata('te'));
     call.forgetMetadata();
     seen.push(call.authorization, call.metadata('te'));

@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { addHealthMethods, createFramedServer, openUnaryConnection } from '../../../src/net/grpc/index.js';
+import { addHealthMethods, createGrpcServer, openGrpcClient } from '../../../src/net/grpc/index.js';
 import { listenTls, wiresOf } from '../../../src/net/transport/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
 import { collectWarnings } from '../../support/process-warnings.js';
@@ -14,7 +14,7 @@ const ca = TestCa.root();
 /** A server on a loopback address, and the server names (SNI) that its clients have sent. */
 async function serve(t: Test, certificate = ca.server(), host = '127.0.0.1') {
   const names: (string | false | null)[] = [];
-  const server = createFramedServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 100 });
+  const server = createGrpcServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 100 });
   addHealthMethods(server, () => true);
   const attach = wiresOf((wire) => server.attach(wire));
   const listener = await listenTls({
@@ -38,7 +38,7 @@ interface Dial {
 }
 
 function check(t: Test, { rootPem = ca.certificatePem, ...dial }: Dial): Promise<Buffer> {
-  const channel = openUnaryConnection({ rootPem, ...dial });
+  const channel = openGrpcClient({ rootPem, ...dial });
   t.teardown(() => channel.close());
   return channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: Date.now() + 10_000 });
 }
@@ -109,7 +109,7 @@ t.test('no variable of the environment switches the check off', async (t) => {
 
 t.test('two calls to an address share one connection', async (t) => {
   const { names, port } = await serve(t);
-  const channel = openUnaryConnection({ rootPem: ca.certificatePem, address: `127.0.0.1:${port}` });
+  const channel = openGrpcClient({ rootPem: ca.certificatePem, address: `127.0.0.1:${port}` });
   t.teardown(() => channel.close());
   const call = () => channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: Date.now() + 10_000 });
   await call();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { openUnaryConnection, status } from '../../../src/net/grpc/index.js';
+import { openGrpcClient, status } from '../../../src/net/grpc/index.js';
 import { grpcCore } from '../../support/grpc-core.js';
 import { TestCa } from '../../support/test-ca.js';
 
@@ -31,7 +31,7 @@ async function serve(t: Test) {
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const { value: port } = await lines.next();
-  const connection = openUnaryConnection({ address: `127.0.0.1:${port}`, rootPem: ca.certificatePem });
+  const connection = openGrpcClient({ address: `127.0.0.1:${port}`, rootPem: ca.certificatePem });
   t.teardown(() => connection.close());
   return { connection, nextLine: async () => (await lines.next()).value };
 }

@@ -7,7 +7,7 @@ import {
 } from 'node:http2';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
-import { openUnaryConnection, status, type UnaryConnection } from '../../../src/net/grpc/index.js';
+import { type GrpcClient, openGrpcClient, status } from '../../../src/net/grpc/index.js';
 import { encodeFrame, encodeSettings, Frame } from '../../../src/net/http2/index.js';
 import { TestCa } from '../../support/test-ca.js';
 
@@ -17,8 +17,8 @@ const { certPem: cert, keyPem: key } = ca.server();
 const soon = () => Date.now() + 10_000;
 const GRPC = { ':status': 200, 'content-type': 'application/grpc' } as const;
 
-function open(t: Test, port: number): UnaryConnection {
-  const connection = openUnaryConnection({ address: `127.0.0.1:${port}`, rootPem: ca.certificatePem });
+function open(t: Test, port: number): GrpcClient {
+  const connection = openGrpcClient({ address: `127.0.0.1:${port}`, rootPem: ca.certificatePem });
   t.teardown(() => connection.close());
   return connection;
 }
@@ -53,7 +53,7 @@ function failureOf(call: Promise<Buffer>): Promise<unknown> {
   );
 }
 
-function ask(connection: UnaryConnection, message = 'x'): Promise<Buffer> {
+function ask(connection: GrpcClient, message = 'x'): Promise<Buffer> {
   return connection.unary(ECHO, Buffer.from(message), { deadlineMs: soon() });
 }
 

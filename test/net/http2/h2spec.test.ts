@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { addHealthMethods, createFramedServer } from '../../../src/net/grpc/index.js';
+import { addHealthMethods, createGrpcServer } from '../../../src/net/grpc/index.js';
 import { HEADER_TABLE_BYTES } from '../../../src/net/http2/server/server-settings.js';
 import { listenUnix } from '../../../src/net/transport/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
@@ -41,7 +41,7 @@ const skip = H2SPEC === 'none' && 'no h2spec: npm test builds it where Go is on 
 async function serveOnPort(t: Test): Promise<number> {
   const path = join(shortDir(t), 's');
   const limits = { maxReceiveBytes: 1 << 20, maxConcurrentStreams: MAX_STREAMS };
-  const server = createFramedServer({ logger: silentLogger, ...limits });
+  const server = createGrpcServer({ logger: silentLogger, ...limits });
   addHealthMethods(server, () => true);
   const onWire = server.attach.bind(server);
   const listener = await listenUnix({ path, mode: 0o600, backlog: 64, via: 'addon', onWire, logger: silentLogger });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { addHealthMethods, createFramedServer, openUnaryConnection } from '../../../src/net/grpc/index.js';
+import { addHealthMethods, createGrpcServer, openGrpcClient } from '../../../src/net/grpc/index.js';
 import { listenTls, type TlsCertificate, wiresOf } from '../../../src/net/transport/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
 import { shortDir } from '../../support/short-dir.js';
@@ -28,7 +28,7 @@ function certificate(t: Test): { certPem: Buffer; keyPem: Buffer } {
 }
 
 async function serve(t: Test, serverCertificate: TlsCertificate, handshakeTimeoutMs = 10_000) {
-  const server = createFramedServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 100 });
+  const server = createGrpcServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 100 });
   addHealthMethods(server, () => true);
   const listener = await listenTls({
     ...{ host: '127.0.0.1', port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs },
@@ -43,7 +43,7 @@ async function serve(t: Test, serverCertificate: TlsCertificate, handshakeTimeou
 }
 
 function check(t: Test, tls: { address: string; rootPem: Buffer; serverName?: string }): Promise<Buffer> {
-  const channel = openUnaryConnection(tls);
+  const channel = openGrpcClient(tls);
   t.teardown(() => channel.close());
   return channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: Date.now() + 10_000 });
 }

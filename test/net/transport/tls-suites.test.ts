@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { openUnaryConnection } from '../../../src/net/grpc/index.js';
+import { openGrpcClient } from '../../../src/net/grpc/index.js';
 import { listenTls } from '../../../src/net/transport/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
 import { shortDir } from '../../support/short-dir.js';
@@ -67,7 +67,7 @@ async function dialled(t: Test, ...options: string[]): Promise<string> {
   let said = '';
   while (!/ACCEPT 127\.0\.0\.1:(\d+)/.test(said)) said += String((await once(server.stdout, 'data'))[0]);
   const port = /ACCEPT 127\.0\.0\.1:(\d+)/.exec(said)?.[1];
-  const connection = openUnaryConnection({ address: `127.0.0.1:${port}`, rootPem: ca.certificatePem });
+  const connection = openGrpcClient({ address: `127.0.0.1:${port}`, rootPem: ca.certificatePem });
   t.teardown(() => connection.close());
   const call = connection.unary('/a.B/C', Buffer.alloc(1), { deadlineMs: Date.now() + 10_000 });
   const failure = call.then(String, String);

@@ -1,6 +1,6 @@
 import { clipped } from '../../../text/index.js';
 import { fieldValue, type HeaderField, Http2ErrorCode, uint32 } from '../../http2/index.js';
-import { FRAME_PREFIX_BYTES } from '../server/framed-call.js';
+import { FRAME_PREFIX_BYTES } from '../server/grpc-call.js';
 import { status } from '../status-code.js';
 import { CallFailure } from './call-failure.js';
 import { retryAfterMs } from './retry-after.js';

@@ -7,7 +7,7 @@ import {
   type HeaderField,
 } from '../../http2/index.js';
 import type { Expiring } from '../call-deadlines.js';
-import { framed } from '../server/framed-call.js';
+import { framed } from '../server/grpc-call.js';
 import { status } from '../status-code.js';
 import { CallFailure } from './call-failure.js';
 import type { UnaryOptions } from './channel.js';

@@ -1,5 +1,5 @@
 import { grpcMessages as grpc } from '../../protobuf/index.js';
-import type { FramedServer } from '../server/framed-server.js';
+import type { GrpcServer } from '../server/grpc-server.js';
 import { addUnaryMethod, type UnaryMethod } from '../server/unary-method.js';
 import { status } from '../status-code.js';
 import { serviceName } from './health-request.js';
@@ -12,7 +12,7 @@ const { SERVING, NOT_SERVING } = HealthCheckResponse.ServingStatus;
  * The standard health check. It knows the server as a whole (service `''`), and lists that alone; any other name is NOT_FOUND.
  * The streaming part is {@link addHealthWatch}. (gRPC Health Checking Protocol, "Service Definition"; gRFC A90)
  */
-export function addHealthMethods(server: Pick<FramedServer, 'addMethod'>, isServing: () => boolean): HealthWatches {
+export function addHealthMethods(server: Pick<GrpcServer, 'addMethod'>, isServing: () => boolean): HealthWatches {
   const check: UnaryMethod = (request, call) => {
     if (serviceName(request) === '') {
       call.answer(Buffer.from(HealthCheckResponse.encode({ status: isServing() ? SERVING : NOT_SERVING }).finish()));

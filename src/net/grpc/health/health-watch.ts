@@ -1,7 +1,7 @@
 import { type Every, everyUnreferenced } from '../../../timers/index.js';
 import { grpcMessages as grpc } from '../../protobuf/index.js';
-import { type FramedCall, sendMessage } from '../server/framed-call.js';
-import type { FramedServer } from '../server/framed-server.js';
+import { type GrpcCall, sendMessage } from '../server/grpc-call.js';
+import type { GrpcServer } from '../server/grpc-server.js';
 import { OneRequest } from '../server/one-request.js';
 import { serviceName } from './health-request.js';
 
@@ -24,29 +24,29 @@ export interface HealthWatches {
  * server is SERVICE_UNKNOWN for as long as the stream lasts. (gRPC Health Checking Protocol, "Service Definition")
  */
 export function addHealthWatch(
-  server: Pick<FramedServer, 'addMethod'>,
+  server: Pick<GrpcServer, 'addMethod'>,
   isServing: () => boolean,
   every: Every = everyUnreferenced,
 ): HealthWatches {
-  const calls = new Set<FramedCall>();
-  const watchers = new Map<FramedCall, number>();
+  const calls = new Set<GrpcCall>();
+  const watchers = new Map<GrpcCall, number>();
   let stop: (() => void) | undefined;
   const look = (): void => {
     const now = isServing() ? SERVING : NOT_SERVING;
     for (const [call, told] of watchers) if (told !== now) tell(call, now);
   };
-  const tell = (call: FramedCall, serving: number): void => {
+  const tell = (call: GrpcCall, serving: number): void => {
     watchers.set(call, serving);
     sendStatus(call, serving);
   };
-  const leave = (call: FramedCall): void => {
+  const leave = (call: GrpcCall): void => {
     calls.delete(call);
     watchers.delete(call);
     if (watchers.size > 0) return;
     stop?.();
     stop = undefined;
   };
-  const open = (call: FramedCall): void => {
+  const open = (call: GrpcCall): void => {
     const one = new OneRequest();
     let isAsked = false;
     calls.add(call);
@@ -78,6 +78,6 @@ export function addHealthWatch(
   };
 }
 
-function sendStatus(call: FramedCall, serving: number): void {
+function sendStatus(call: GrpcCall, serving: number): void {
   sendMessage(call, Buffer.from(HealthCheckResponse.encode({ status: serving }).finish()));
 }

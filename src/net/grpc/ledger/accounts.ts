@@ -9,9 +9,9 @@ export class PeerAccount {
   bytes = 0;
   calls = 0;
   /** The same three of those of its connections that have not proven anything. */
-  strangers = 0;
-  strangerBytes = 0;
-  strangerCalls = 0;
+  unproven = 0;
+  unprovenBytes = 0;
+  unprovenCalls = 0;
 
   constructor(
     /** By what the ledger finds it. */

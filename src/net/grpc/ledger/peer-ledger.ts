@@ -2,16 +2,16 @@ import { heavy, idlest } from '../../../fairness/index.js';
 import type { Wire } from '../../http2/index.js';
 import { peerKey } from '../../transport/index.js';
 import { ConnectionAccount, PeerAccount } from './accounts.js';
-import { CallPot, type CountedCall, type PotLimits } from './call-pot.js';
-import { Tries } from './tries.js';
+import { CallQuota, type CountedCall, type QuotaLimits } from './call-quota.js';
+import { UnprovenCallBudget } from './unproven-call-budget.js';
 
 /** Octets. */
 export interface ByteLimits {
   readonly maxPerConnection: number;
   /** Of all connections of one peer that have proven nothing. */
-  readonly maxPerStranger: number;
+  readonly maxPerUnproven: number;
   /** Of all connections that have proven nothing; the rest is kept for those that have. */
-  readonly maxStrangers: number;
+  readonly maxUnproven: number;
   readonly max: number;
 }
 
@@ -21,21 +21,21 @@ export interface ByteLimits {
  */
 const BYTES: ByteLimits = {
   maxPerConnection: 16 * 1024 * 1024,
-  maxPerStranger: 32 * 1024 * 1024,
-  maxStrangers: 48 * 1024 * 1024,
+  maxPerUnproven: 32 * 1024 * 1024,
+  maxUnproven: 48 * 1024 * 1024,
   max: 64 * 1024 * 1024,
 };
 
 /** What probes ask: each has one call, and a sidecar a few probes. */
-const HEALTH: PotLimits = { max: 1024, maxPerConnection: 64 };
+const HEALTH: QuotaLimits = { max: 1024, maxPerConnection: 64 };
 
 /** People with a tool are few. */
-const REFLECTION: PotLimits = { max: 64, maxPerConnection: 32 };
+const REFLECTION: QuotaLimits = { max: 64, maxPerConnection: 32 };
 
 /** What is not gRPC is answered when it has ended; above this it is answered at once. */
-const OTHER: PotLimits = { max: 1024, maxPerConnection: 16 };
+const OTHER: QuotaLimits = { max: 1024, maxPerConnection: 16 };
 
-export type PotName = 'service' | 'health' | 'reflection' | 'other';
+export type QuotaName = 'service' | 'health' | 'reflection' | 'other';
 
 /** A message, or the room for one, is owed for so long: the first message of a real Envoy takes milliseconds. */
 const WAIT_MS = 30_000;
@@ -47,7 +47,7 @@ const LARGE_PART = 1 / 8;
 const KEPT_TRIES = 16;
 
 export interface PeerLedgerOptions {
-  readonly service: PotLimits;
+  readonly service: QuotaLimits;
   readonly bytes?: ByteLimits;
   /** A connection is about to be ended for what it holds. */
   readonly onDrop?: (account: ConnectionAccount) => void;
@@ -62,26 +62,26 @@ export interface PeerLedgerOptions {
 export class PeerLedger {
   /** By number. */
   private readonly accounts = new Map<number, ConnectionAccount>();
-  readonly pots: Readonly<Record<PotName, CallPot>>;
+  readonly pots: Readonly<Record<QuotaName, CallQuota>>;
   /** All but that of the service. */
-  private readonly smallPots: readonly CallPot[];
+  private readonly smallPots: readonly CallQuota[];
   private readonly peers = new Map<string | number, PeerAccount>();
   private readonly limits: ByteLimits;
   private readonly now: () => number;
   private readonly onDrop: (account: ConnectionAccount) => void;
-  private readonly tries: Tries;
+  private readonly tries: UnprovenCallBudget;
   private sequence = 0;
   private accountNumber = 0;
   private bytes = 0;
-  private strangerBytes = 0;
+  private unprovenBytes = 0;
 
   constructor({ service, bytes = BYTES, onDrop = () => {}, now }: PeerLedgerOptions) {
     this.limits = bytes;
     this.now = now;
     this.onDrop = onDrop;
-    this.tries = new Tries(now);
-    const small = { health: new CallPot(HEALTH), reflection: new CallPot(REFLECTION), other: new CallPot(OTHER) };
-    this.pots = { service: new CallPot(service), ...small };
+    this.tries = new UnprovenCallBudget(now);
+    const small = { health: new CallQuota(HEALTH), reflection: new CallQuota(REFLECTION), other: new CallQuota(OTHER) };
+    this.pots = { service: new CallQuota(service), ...small };
     this.smallPots = Object.values(small);
   }
 
@@ -102,14 +102,14 @@ export class PeerLedger {
    */
   idlest(count: number, newcomer: ConnectionAccount, fits: (account: ConnectionAccount) => boolean) {
     const all = [...this.accounts.values()].filter((account) => account !== newcomer && fits(account));
-    const strangers = all.filter(({ isProven }) => !isProven);
-    if (strangers.length > 0) return idlest(heavy(strangers, peerOf), count);
+    const unproven = all.filter(({ isProven }) => !isProven);
+    if (unproven.length > 0) return idlest(heavy(unproven, peerOf), count);
     const [first] = heavy(all, peerOf);
     const ofOne = all.filter(({ peer }) => peer === first?.peer && peer !== newcomer.peer);
     return ofOne.length * 2 > all.length ? idlest(ofOne, 1) : [];
   }
 
-  /** Takes one of its peer's tries for a connection that has proven nothing: see {@link Tries}. False when there is none. */
+  /** Takes one of its peer's tries for a connection that has proven nothing: see {@link UnprovenCallBudget}. False when there is none. */
   mayTry(account: ConnectionAccount): boolean {
     const { isProven, hasTry, peer } = account;
     account.hasTry = false;
@@ -153,7 +153,7 @@ export class PeerLedger {
     account.lastSeen = this.tick();
     account.hasTry = hasTry;
     holder.connections += 1;
-    holder.strangers += 1;
+    holder.unproven += 1;
     this.accounts.set(account.number, account);
     return account;
   }
@@ -166,7 +166,7 @@ export class PeerLedger {
     account.isClosed = true;
     if (account.hasTry) this.giveBackTry(account);
     peer.connections -= 1;
-    if (!account.isProven) peer.strangers -= 1;
+    if (!account.isProven) peer.unproven -= 1;
     if (peer.connections === 0) this.peers.delete(peer.key);
   }
 
@@ -184,10 +184,10 @@ export class PeerLedger {
     // Not counted by going over all of them: thousands of Envoys prove themselves in a moment, and have nothing but these.
     service.proven(rest);
     account.isProven = true;
-    peer.strangers -= 1;
-    peer.strangerCalls -= account.calls;
-    peer.strangerBytes -= account.bytes;
-    this.strangerBytes -= account.bytes;
+    peer.unproven -= 1;
+    peer.unprovenCalls -= account.calls;
+    peer.unprovenBytes -= account.bytes;
+    this.unprovenBytes -= account.bytes;
   }
 
   /** A call is there. False when it is one too many; it is counted all the same, until `ended`. */
@@ -196,7 +196,7 @@ export class PeerLedger {
     account.lastSeen = call.lastSeen;
     account.calls += 1;
     account.peer.calls += 1;
-    if (!account.isProven) account.peer.strangerCalls += 1;
+    if (!account.isProven) account.peer.unprovenCalls += 1;
     return pot.add(call);
   }
 
@@ -206,7 +206,7 @@ export class PeerLedger {
     pot.remove(call);
     account.calls -= 1;
     account.peer.calls -= 1;
-    if (!account.isProven) account.peer.strangerCalls -= 1;
+    if (!account.isProven) account.peer.unprovenCalls -= 1;
     if (account.calls === 0) account.idleSinceMs = this.now();
   }
 
@@ -223,12 +223,12 @@ export class PeerLedger {
     peer.bytes += bytes;
     this.bytes += bytes;
     if (!isProven) {
-      peer.strangerBytes += bytes;
-      this.strangerBytes += bytes;
+      peer.unprovenBytes += bytes;
+      this.unprovenBytes += bytes;
     }
     if (bytes <= 0) return true;
     if (account.bytes > this.limits.maxPerConnection) return false;
-    if (!isProven && peer.strangerBytes > this.limits.maxPerStranger) return false;
+    if (!isProven && peer.unprovenBytes > this.limits.maxPerUnproven) return false;
     return !this.isShortFor(account) || this.makeRoom(account);
   }
 
@@ -242,7 +242,7 @@ export class PeerLedger {
   }
 
   private isShortFor({ isProven }: ConnectionAccount): boolean {
-    return this.bytes > this.limits.max || (!isProven && this.strangerBytes > this.limits.maxStrangers);
+    return this.bytes > this.limits.max || (!isProven && this.unprovenBytes > this.limits.maxUnproven);
   }
 
   /** The connections that hold most give way, strangers first: each is ended, with all that it holds. */

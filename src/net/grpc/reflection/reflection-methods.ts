@@ -1,5 +1,5 @@
-import type { FramedCall } from '../server/framed-call.js';
-import type { FramedServer } from '../server/framed-server.js';
+import type { GrpcCall } from '../server/grpc-call.js';
+import type { GrpcServer } from '../server/grpc-server.js';
 import type { AnswerReflection } from './reflection-codec.js';
 import { ReflectionStream, type ReflectionStreamParts } from './reflection-stream.js';
 import { RequestRate } from './request-rate.js';
@@ -20,7 +20,7 @@ export interface Reflection {
  * these may hold. What knows the answers is loaded with the first request. (gRPC, "Server Reflection Protocol")
  */
 export function addReflectionMethods(
-  server: Pick<FramedServer, 'addMethod' | 'methodPaths'>,
+  server: Pick<GrpcServer, 'addMethod' | 'methodPaths'>,
   { now = () => performance.now() }: { readonly now?: () => number } = {},
 ): Reflection {
   const streams = new Set<ReflectionStream>();
@@ -34,7 +34,7 @@ export function addReflectionMethods(
     admits: () => rate.allows(),
     onGone: (stream) => void streams.delete(stream),
   };
-  const open = (call: FramedCall): void => void streams.add(new ReflectionStream(call, parts));
+  const open = (call: GrpcCall): void => void streams.add(new ReflectionStream(call, parts));
   for (const path of METHODS) server.addMethod(path, open, { pot: 'reflection' });
   return {
     endAllStreams() {

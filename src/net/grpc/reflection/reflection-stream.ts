@@ -1,4 +1,4 @@
-import { type CallEvents, type FramedCall, sendMessage } from '../server/framed-call.js';
+import { type CallEvents, type GrpcCall, sendMessage } from '../server/grpc-call.js';
 import { type StatusText, toStatusObject } from '../status.js';
 import { status } from '../status-code.js';
 import type { AnswerReflection } from './reflection-codec.js';
@@ -19,7 +19,7 @@ export interface ReflectionStreamParts {
 
 /** One stream of questions: each is answered when the answer before it has been taken, so that who does not read holds one. */
 export class ReflectionStream implements CallEvents {
-  private readonly call: FramedCall;
+  private readonly call: GrpcCall;
   private readonly parts: ReflectionStreamParts;
   private readonly waiting: Buffer[] = [];
   private received: Buffer[] = [];
@@ -29,7 +29,7 @@ export class ReflectionStream implements CallEvents {
   private isHalfClosed = false;
   private isOver = false;
 
-  constructor(call: FramedCall, parts: ReflectionStreamParts) {
+  constructor(call: GrpcCall, parts: ReflectionStreamParts) {
     this.call = call;
     this.parts = parts;
     call.listen(this);

@@ -1,4 +1,4 @@
-import type { FramedCall } from './framed-call.js';
+import type { GrpcCall } from './grpc-call.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -12,7 +12,7 @@ export class OneRequest {
   private length = 0;
 
   /** Takes the next of it, a copy. The whole, when that was the last; nothing when the call has ended for what it holds. */
-  take(call: Pick<FramedCall, 'holds'>, bytes: Buffer, isLast: boolean): Buffer | undefined {
+  take(call: Pick<GrpcCall, 'holds'>, bytes: Buffer, isLast: boolean): Buffer | undefined {
     if (isLast && this.length === 0) return Buffer.from(bytes);
     const length = this.length + bytes.length;
     if (length > this.kept.length) {

@@ -1,6 +1,6 @@
 import type { ServerStream, StreamEvents } from '../../http2/index.js';
 import type { ConnectionAccount } from '../ledger/accounts.js';
-import type { CallPot, CountedCall } from '../ledger/call-pot.js';
+import type { CallQuota, CountedCall } from '../ledger/call-quota.js';
 import type { PeerLedger } from '../ledger/peer-ledger.js';
 
 export interface PlainRequestOptions {
@@ -17,7 +17,7 @@ export interface PlainRequestOptions {
  */
 export class PlainRequest implements StreamEvents, CountedCall {
   readonly account: ConnectionAccount;
-  readonly pot: CallPot;
+  readonly pot: CallQuota;
   readonly lastSeen: number;
   readonly waitingSinceMs: number;
   private readonly stream: ServerStream;
@@ -54,7 +54,7 @@ export class PlainRequest implements StreamEvents, CountedCall {
     this.ended();
   }
 
-  giveWay(): void {
+  evict(): void {
     this.ended();
   }
 }

@@ -1,7 +1,7 @@
 import { CallDeadlines } from '../call-deadlines.js';
 import type { ConnectionAccount } from '../ledger/accounts.js';
 import type { PeerLedger } from '../ledger/peer-ledger.js';
-import type { CallBook, Http2Call } from './framed-call.js';
+import type { CallLimits, Http2Call } from './grpc-call.js';
 
 export interface ServerCallsOptions {
   readonly ledger: PeerLedger;
@@ -11,7 +11,7 @@ export interface ServerCallsOptions {
 }
 
 /** The calls of a server: each is in the ledger, and those with a deadline of their caller's are here. */
-export class ServerCalls implements CallBook {
+export class ServerCalls implements CallLimits {
   readonly maxReceiveBytes: number;
   readonly now: () => number;
   private readonly ledger: PeerLedger;

@@ -1,8 +1,8 @@
 import type { WirePeer } from '../../http2/index.js';
 import { type StatusText, toStatusObject } from '../status.js';
 import { status } from '../status-code.js';
-import { type CallEvents, type FramedCall, sendMessage } from './framed-call.js';
-import type { FramedServer, MethodOptions } from './framed-server.js';
+import { type CallEvents, type GrpcCall, sendMessage } from './grpc-call.js';
+import type { GrpcServer, MethodOptions } from './grpc-server.js';
 import { OneRequest } from './one-request.js';
 
 /** One unary call: what a {@link UnaryMethod} answers or refuses, now or later. */
@@ -13,11 +13,11 @@ export interface ServedCall {
   readonly peer: WirePeer | undefined;
   /** The values of a header that the method wants, as they came; `name` in lower case. */
   metadata(name: string): readonly string[];
-  /** As of {@link FramedCall.proven}. */
+  /** As of {@link GrpcCall.proven}. */
   proven(): void;
-  /** As of {@link FramedCall.mayTry}. */
+  /** As of {@link GrpcCall.mayTry}. */
   mayTry(): boolean;
-  /** As of {@link FramedCall.charge}; also when the call is over. */
+  /** As of {@link GrpcCall.charge}; also when the call is over. */
   charge(cost: number, work: number): void;
   /** Calls `listener` when the call is over before it has an answer: its caller has gone, or its deadline has passed. */
   onGone(listener: () => void): void;
@@ -36,7 +36,7 @@ export type UnaryMethod = (request: Buffer, call: ServedCall) => void | Promise<
  * to say that it was the last: who never does so would have it kept for ever.
  */
 export function addUnaryMethod(
-  server: Pick<FramedServer, 'addMethod'>,
+  server: Pick<GrpcServer, 'addMethod'>,
   path: string,
   method: UnaryMethod,
   options?: MethodOptions,
@@ -47,14 +47,14 @@ export function addUnaryMethod(
 const NOTHING = Buffer.alloc(0);
 
 class UnaryCallEvents implements ServedCall, CallEvents {
-  private readonly call: FramedCall;
+  private readonly call: GrpcCall;
   private readonly method: UnaryMethod;
   private readonly request = new OneRequest();
   private isAsked = false;
   private isOver = false;
   #onGone: (() => void) | undefined;
 
-  constructor(call: FramedCall, method: UnaryMethod) {
+  constructor(call: GrpcCall, method: UnaryMethod) {
     this.call = call;
     this.method = method;
   }

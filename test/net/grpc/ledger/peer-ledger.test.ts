@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { ConnectionAccount } from '../../../../src/net/grpc/ledger/accounts.js';
-import type { CountedCall } from '../../../../src/net/grpc/ledger/call-pot.js';
-import { PeerLedger, type PotName } from '../../../../src/net/grpc/ledger/peer-ledger.js';
+import type { CountedCall } from '../../../../src/net/grpc/ledger/call-quota.js';
+import { PeerLedger, type QuotaName } from '../../../../src/net/grpc/ledger/peer-ledger.js';
 import { seededRandom } from '../../../support/prng.js';
 
 const process = (pid: number) => ({ peer: { uid: 1337, gid: 0, pid } });
@@ -15,8 +15,8 @@ class Book {
 
   constructor(maxCalls = 100) {
     this.ledger = new PeerLedger({
-      service: { max: maxCalls, maxStrangers: 0.8 * maxCalls, maxPerStranger: 0.5 * maxCalls },
-      bytes: { maxPerConnection: 400, maxPerStranger: 600, maxStrangers: 800, max: 1000 },
+      service: { max: maxCalls, maxUnproven: 0.8 * maxCalls, maxPerUnproven: 0.5 * maxCalls },
+      bytes: { maxPerConnection: 400, maxPerUnproven: 600, maxUnproven: 800, max: 1000 },
       now: () => this.nowMs,
     });
   }
@@ -32,7 +32,7 @@ class Book {
     return account;
   }
 
-  call(account: ConnectionAccount, pot: PotName = 'service'): TestCall {
+  call(account: ConnectionAccount, pot: QuotaName = 'service'): TestCall {
     return new TestCall(this.ledger, account, pot);
   }
 }
@@ -48,7 +48,7 @@ class TestCall implements CountedCall {
   constructor(
     private readonly ledger: PeerLedger,
     readonly account: ConnectionAccount,
-    pot: PotName,
+    pot: QuotaName,
   ) {
     this.pot = ledger.pots[pot];
     this.lastSeen = ledger.tick();
@@ -66,7 +66,7 @@ class TestCall implements CountedCall {
     this.end();
   }
 
-  giveWay(): void {
+  evict(): void {
     this.gaveWay = true;
     this.end();
   }
@@ -205,9 +205,9 @@ t.test('whatever comes in whatever order, nothing is left when all have gone', a
     for (const call of calls) if (call.pot.calls.has(call)) call.end();
     for (const account of accounts) book.ledger.close(account);
     const peers = new Set(accounts.map(({ peer }) => peer));
-    const left = [...peers].map((peer) => [peer.connections, peer.strangers, peer.bytes, peer.strangerBytes]);
+    const left = [...peers].map((peer) => [peer.connections, peer.unproven, peer.bytes, peer.unprovenBytes]);
     t.same([book.ledger.heldBytes, left.flat().some((count) => count !== 0)], [0, false], `seed ${seed}`);
-    t.ok([...peers].every(({ calls: open, strangerCalls }) => open === 0 && strangerCalls === 0));
+    t.ok([...peers].every(({ calls: open, unprovenCalls }) => open === 0 && unprovenCalls === 0));
     const known = book.connect(process(1));
     const filled = Array.from({ length: 50 }, () => book.call(known));
     t.ok(
@@ -234,6 +234,6 @@ t.test('what a connection held is given back once, also when somebody tells of i
   ledger.change(account, -100);
   t.equal(ledger.heldBytes, 0);
   t.equal(other.peer.bytes, 0);
-  t.equal(other.peer.strangerBytes, 0);
+  t.equal(other.peer.unprovenBytes, 0);
   t.same(book.dropped, []);
 });

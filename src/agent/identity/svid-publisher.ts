@@ -1,0 +1,219 @@
+import { LazyAbort } from '../../cancellation/index.js';
+import type { SealedSvid } from '../../hotpath/index.js';
+import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
+import type { ScheduledCall, WallClockTimers } from '../../timers/index.js';
+import type { BundleDelivery } from './bundle-delivery.js';
+import type { BundleInterner } from './bundle-interner.js';
+import { BundleWithRetiredRoots } from './bundle-with-retired-roots.js';
+import { type CurrentSvid, currentSvid } from './current-svid.js';
+import type { SecretContent } from './secret-content.js';
+
+/** Which halves of the SVID are new. */
+export interface SvidChange {
+  readonly certificate: boolean;
+  readonly bundle: boolean;
+}
+
+export interface SvidPublisherOptions {
+  readonly timers: WallClockTimers;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  readonly logger: Logger;
+  readonly delivery: BundleDelivery;
+  readonly bundles: BundleInterner;
+  /** Stands in each log line. */
+  readonly logFields: LogFields;
+}
+
+/** A proven SVID on its way to whoever wants it. */
+export interface NewSvid {
+  readonly sealed: SealedSvid;
+  /** Epoch milliseconds; drawn once. */
+  readonly rotateAtMs: number;
+  /** When it was asked for, in epoch milliseconds. */
+  readonly startedAtMs: number;
+}
+
+/**
+ * How long a new leaf waits for the bundle that has its root: ten times what the last of 5 000 streams needs. Whoever has
+ * not answered by then keeps nobody waiting any more.
+ */
+const DELIVERY_TIMEOUT_MS = 5000;
+
+/**
+ * What everybody sees of one workload's SVID, in the order that no peer is surprised by: first the bundle with old and new
+ * roots, then the leaf of a new root, and an old root goes when no leaf of it can be valid any more.
+ */
+export class SvidPublisher {
+  #held: CurrentSvid | undefined;
+  /** Waits for its bundle to be everywhere, or for its beginning. */
+  private staged: NewSvid | undefined;
+  private wake = (): void => {};
+  private rootTimer: ScheduledCall | undefined;
+  private readonly bundle: BundleWithRetiredRoots;
+  private readonly listeners = new Set<(change: SvidChange) => void>();
+  private readonly closing = new LazyAbort();
+
+  constructor(private readonly options: SvidPublisherOptions) {
+    this.bundle = new BundleWithRetiredRoots(options.bundles);
+  }
+
+  get held(): CurrentSvid | undefined {
+    return this.#held;
+  }
+
+  isValid(): boolean {
+    return this.#held !== undefined && this.options.now() < this.#held.notAfterMs;
+  }
+
+  /** Calls `listener` after each change, until the result is called. */
+  onChange(listener: (change: SvidChange) => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  /**
+   * Owns its bytes. While one waits, for its bundle to be everywhere or for its beginning, the next takes its place. One
+   * that begins later than now by our clock is served at once when there is no other: peers may have the CA's clock.
+   */
+  publish(next: NewSvid): void {
+    const nowMs = this.options.now();
+    const heldLeafEndMs = this.#held?.notAfterMs ?? 0;
+    const { content, hasChanged, hasNewRoots, lacksRoot } = this.bundle.take(next.sealed, { nowMs, heldLeafEndMs });
+    if (lacksRoot) this.warnOfBundle('the trust bundle has no self-signed root', content);
+    if (hasChanged) this.planRootEnd();
+    const isAhead = next.sealed.notBeforeMs > nowMs;
+    if (isAhead) this.warnOfSkew(next.sealed, nowMs);
+    const isWaiting = this.staged !== undefined;
+    if (!isWaiting && (!(hasNewRoots || isAhead) || !this.isValid())) {
+      this.replace(next);
+      return;
+    }
+    const knownBundle = this.#held?.bundle;
+    this.stage(next);
+    this.replaceBundle(content);
+    if (!isWaiting) void this.replaceWhenReady(knownBundle);
+  }
+
+  /** Takes back what waits; what is held stays readable. */
+  close(): void {
+    this.closing.abort();
+    this.rootTimer?.cancel();
+    this.stage(undefined);
+  }
+
+  /** Overwrites what is held. Only after {@link close}, when no stream can ask for it any more. */
+  wipe(): void {
+    this.#held?.certificate.wipe();
+    this.#held = undefined;
+  }
+
+  private stage(next: NewSvid | undefined): void {
+    this.staged?.sealed.certificateBody.fill(0);
+    this.staged = next;
+    this.wake();
+  }
+
+  /**
+   * Waits until the bundle is everywhere, `knownBundle` being so already, and the leaf has begun; meanwhile another answer
+   * may bring further roots, or another leaf. Never rejects.
+   */
+  private async replaceWhenReady(knownBundle: SecretContent | undefined): Promise<void> {
+    for (let known = knownBundle; this.staged !== undefined; ) {
+      const bundle = this.#held?.bundle;
+      const beginsAtMs = Math.min(this.staged.sealed.notBeforeMs, this.#held?.notAfterMs ?? 0);
+      if (bundle !== undefined && bundle !== known) {
+        known = bundle;
+        await this.delivered(bundle);
+      } else if (this.options.now() < beginsAtMs) {
+        await this.wakeAt(beginsAtMs);
+      } else {
+        break;
+      }
+    }
+    const staged = this.staged;
+    this.staged = undefined;
+    if (staged !== undefined) this.replace(staged);
+  }
+
+  /** Resolves at `atMs`, or as soon as another SVID is staged. */
+  private wakeAt(atMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const call = this.options.timers.schedule(atMs, resolve);
+      this.wake = () => {
+        call.cancel();
+        resolve();
+      };
+    });
+  }
+
+  private warnOfSkew({ serial, notBeforeMs }: SealedSvid, nowMs: number): void {
+    const { logger, logFields } = this.options;
+    logger.warn('the clock of the ca is ahead', {
+      ...logFields,
+      [Field.serial]: serial,
+      [Field.notBefore]: new Date(notBeforeMs).toISOString(),
+      [Field.now]: new Date(nowMs).toISOString(),
+    });
+  }
+
+  /** The held leaf must not end meanwhile. */
+  private delivered(bundle: SecretContent): Promise<void> {
+    const { delivery, now } = this.options;
+    const remainingMs = Math.max(0, (this.#held?.notAfterMs ?? 0) - now());
+    const timeoutMs = Math.min(DELIVERY_TIMEOUT_MS, remainingMs / 2);
+    return delivery.delivered(bundle, { timeoutMs, signal: this.closing.signal });
+  }
+
+  private replaceBundle(bundle: SecretContent): void {
+    if (this.#held === undefined || this.#held.bundle === bundle) return;
+    this.#held = { ...this.#held, bundle };
+    const { logger, logFields } = this.options;
+    logger.info('trust bundle changed', { ...logFields, [Field.version]: bundle.version });
+    this.tell({ certificate: false, bundle: true });
+  }
+
+  private replace({ sealed, rotateAtMs, startedAtMs }: NewSvid): void {
+    const { now, logger, logFields } = this.options;
+    const { content } = this.bundle;
+    if (content === undefined) return;
+    const previous = this.#held;
+    const held = currentSvid(sealed, content, rotateAtMs);
+    this.#held = held;
+    logger.info(previous === undefined ? 'svid issued' : 'svid rotated', {
+      ...logFields,
+      [Field.serial]: held.serial,
+      [Field.notAfter]: new Date(held.notAfterMs).toISOString(),
+      [Field.rotateAt]: new Date(held.rotateAtMs).toISOString(),
+      [Field.durationMs]: now() - startedAtMs,
+    });
+    this.tell({ certificate: true, bundle: previous?.bundle !== held.bundle });
+    // Who serves it copies the body into each message, so nobody needs the old key any more.
+    previous?.certificate.wipe();
+  }
+
+  private tell(change: SvidChange): void {
+    for (const listener of this.listeners) listener(change);
+  }
+
+  private planRootEnd(): void {
+    this.rootTimer?.cancel();
+    const { timers, now } = this.options;
+    const nextEndMs = this.bundle.nextEndMs(now());
+    if (nextEndMs === undefined || this.closing.isAborted) return;
+    this.rootTimer = timers.schedule(nextEndMs, () => {
+      const bundle = this.bundle.dropEnded(now());
+      if (bundle !== undefined) this.replaceBundle(bundle);
+      const { content } = this.bundle;
+      if (content !== undefined && this.bundle.isExpiredAt(now())) {
+        this.warnOfBundle('all certificates of the trust bundle have expired, the last ones stay', content);
+      }
+      this.planRootEnd();
+    });
+  }
+
+  private warnOfBundle(message: string, { version }: SecretContent): void {
+    const { logger, logFields } = this.options;
+    logger.warn(message, { ...logFields, [Field.version]: version });
+  }
+}

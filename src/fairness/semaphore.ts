@@ -1,0 +1,71 @@
+import { AbortListeners } from '../cancellation/index.js';
+import { IdentityError } from '../errors/index.js';
+import { FairQueue, type QueuePlace } from './fair-queue.js';
+
+/** What goes first when many wait: what keeps a served workload alive, before what is new. */
+export type Precedence = 'renewal' | 'proof';
+
+/** Who waits, and how. */
+export interface AcquireRequest {
+  readonly precedence: Precedence;
+  readonly signal: AbortSignal;
+  /** On whose behalf: those who wait take turns by it. Left out, all are one. */
+  readonly place?: QueuePlace;
+}
+
+const ANYWHERE: QueuePlace = { uid: undefined, pid: undefined, connection: 0 };
+
+/**
+ * Bounds how many do something at once; the others wait, renewals before proofs, and of each kind fairly by their places. Holds no
+ * limit on how many wait: that is for who lets them in. Each taken turn is given back, once.
+ */
+export class Semaphore {
+  private taken = 0;
+  private readonly lines: Readonly<Record<Precedence, FairQueue<Waiter>>> = {
+    renewal: new FairQueue(),
+    proof: new FairQueue(),
+  };
+  private readonly leaving = new AbortListeners<Waiter>((waiter) => {
+    this.lines[waiter.precedence].delete(waiter, waiter.place);
+    waiter.reject(cancelled());
+  });
+
+  constructor(private readonly maxAtOnce: number) {}
+
+  /** Resolves when it is the caller's turn. @throws IdentityError `ERR_CANCELLED`: `signal` aborted before that. */
+  acquire({ precedence, signal, place = ANYWHERE }: AcquireRequest): Promise<void> {
+    if (signal.aborted) return Promise.reject(cancelled());
+    if (this.taken < this.maxAtOnce) {
+      this.taken += 1;
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      const waiter = { precedence, place, resolve, reject, signal };
+      this.leaving.add(signal, waiter);
+      this.lines[precedence].push(waiter, place);
+    });
+  }
+
+  /** Ends a turn: the next one has it. */
+  release(): void {
+    const next = this.lines.renewal.shift() ?? this.lines.proof.shift();
+    if (next === undefined) {
+      this.taken -= 1;
+      return;
+    }
+    this.leaving.delete(next.signal, next);
+    next.resolve();
+  }
+}
+
+interface Waiter {
+  readonly precedence: Precedence;
+  readonly place: QueuePlace;
+  readonly resolve: () => void;
+  readonly reject: (error: IdentityError) => void;
+  readonly signal: AbortSignal;
+}
+
+function cancelled(): IdentityError {
+  return new IdentityError('ERR_CANCELLED', 'ended while waiting for the CA');
+}
