@@ -13,7 +13,7 @@ export interface HandshakeSlot {
 export interface HandshakeQueueOptions {
   readonly admission?: HandshakeSlot | undefined;
   /** Which addresses are one peer: these take turns. */
-  readonly keyOf?: (address: string) => string | undefined;
+  readonly keyOf?: (address: string) => string;
   /** Begins the handshake of a socket with what it has said so far, which is still to be read from it. */
   readonly begin: (socket: Socket) => void;
   /** A peer whose handshake has not begun by then is cut off. */
@@ -24,6 +24,12 @@ export interface HandshakeQueueOptions {
 
 /** For which handshakes keep the event loop at a time: one takes a millisecond or two. */
 const SLICE_MS = 3;
+
+/**
+ * A round of the event loop accepts one connection. While connections come, slices leave them so much time in between: else those
+ * of a crowd would wait in the kernel's queue, a slice for each, before anyone could tell their addresses apart.
+ */
+const ACCEPT_MS = 9;
 
 /** Whoever is not admitted is asked for again after this. */
 const AGAIN_MS = 10;
@@ -52,6 +58,8 @@ export class HandshakeQueue {
   private readonly now: () => number;
   private isRunning = false;
   private endMs = 0;
+  /** Since the last round of the event loop. */
+  private hasAccepted = false;
 
   constructor(options: HandshakeQueueOptions) {
     this.options = options;
@@ -60,6 +68,7 @@ export class HandshakeQueue {
 
   /** Takes a paused socket of which nothing has been read. It leaves with its end, or for its handshake. */
   add(socket: Socket): void {
+    this.hasAccepted = true;
     const timer = setTimeout(() => socket.destroy(), this.options.timeoutMs).unref();
     const waiter: Waiter = { socket, timer, address: socket.remoteAddress ?? '', bytes: Buffer.alloc(0) };
     const peer = this.options.keyOf?.(waiter.address) ?? waiter.address;
@@ -97,6 +106,12 @@ export class HandshakeQueue {
   }
 
   private slice(): void {
+    const { hasAccepted } = this;
+    this.hasAccepted = false;
+    if (hasAccepted && this.now() < this.endMs + ACCEPT_MS) {
+      setImmediate(() => this.slice());
+      return;
+    }
     this.endMs = this.now() + SLICE_MS;
     this.step();
   }

@@ -1,7 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { wrapError } from '../../errors/index.js';
-import { heavy } from '../../fairness/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
 import { HandshakeQueue, type HandshakeSlot } from './handshake-queue.js';
 import { listening, watchAccepts } from './node-accept.js';
@@ -57,7 +56,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   const handshakes = new Handshakes(MAX_HANDSHAKES);
   const begun = new Handshakes(MAX_BEGUN, (address) => admission?.failed(address));
   const queue = new HandshakeQueue({
-    ...{ admission, timeoutMs: handshakeTimeoutMs, keyOf: (address: string) => peerKey(undefined, address) },
+    ...{ admission, timeoutMs: handshakeTimeoutMs, keyOf: addressKeyOf },
     begin: (socket) => {
       begun.started(socket);
       secure.emit('connection', socket);
@@ -106,8 +105,9 @@ const MAX_BEGUN = 64;
  * address that has most. Node names the raw socket in one event and the TLS socket in the next.
  */
 class Handshakes {
-  /** By address and port, the oldest first. */
-  private readonly sockets = new Map<string, Socket>();
+  /** By address, then by address and port, the oldest first. So a flood costs a look at the addresses for each that ends, and no more. */
+  private readonly peers = new Map<string, Map<string, Socket>>();
+  private count = 0;
 
   constructor(
     private readonly max: number,
@@ -115,37 +115,58 @@ class Handshakes {
   ) {}
 
   started(socket: Socket): void {
-    const peer = peerOf(socket);
+    const id = idOf(socket);
     const { remoteAddress = '' } = socket;
-    this.sockets.set(peer, socket);
+    const peer = addressKeyOf(remoteAddress);
+    const ofPeer = this.peers.get(peer) ?? new Map<string, Socket>();
+    this.peers.set(peer, ofPeer.set(id, socket));
+    this.count += 1;
     socket.once('close', () => {
-      if (this.sockets.get(peer) !== socket) return;
-      this.sockets.delete(peer);
-      this.onFailed(remoteAddress);
+      if (this.forget(peer, id, socket)) this.onFailed(remoteAddress);
     });
-    if (this.sockets.size > this.max) this.endOldest();
+    if (this.count > this.max) this.endOldest();
   }
 
   finished(socket: Socket): void {
-    this.sockets.delete(peerOf(socket));
+    this.forget(addressKeyOf(socket.remoteAddress ?? ''), idOf(socket));
   }
 
   abort(): void {
-    for (const socket of this.sockets.values()) socket.destroy();
-    this.sockets.clear();
+    for (const ofPeer of this.peers.values()) for (const socket of ofPeer.values()) socket.destroy();
+    this.peers.clear();
+    this.count = 0;
+  }
+
+  /** False when it was forgotten before, or is another than `socket`. */
+  private forget(peer: string, id: string, socket?: Socket): boolean {
+    const ofPeer = this.peers.get(peer);
+    const known = ofPeer?.get(id);
+    if (ofPeer === undefined || known === undefined || (socket !== undefined && known !== socket)) return false;
+    ofPeer.delete(id);
+    if (ofPeer.size === 0) this.peers.delete(peer);
+    this.count -= 1;
+    return true;
   }
 
   private endOldest(): void {
-    const [oldest] = heavy([...this.sockets], ([, { remoteAddress }]) => peerKey(undefined, remoteAddress ?? ''));
-    if (oldest === undefined) return;
-    const [peer, socket] = oldest;
-    this.sockets.delete(peer);
-    this.onFailed(socket.remoteAddress ?? '');
-    socket.destroy();
+    let most: readonly [peer: string, sockets: ReadonlyMap<string, Socket>] | undefined;
+    for (const entry of this.peers) if (most === undefined || entry[1].size > most[1].size) most = entry;
+    if (most === undefined) return;
+    const [peer, sockets] = most;
+    for (const [id, socket] of sockets) {
+      this.forget(peer, id);
+      this.onFailed(socket.remoteAddress ?? '');
+      socket.destroy();
+      return;
+    }
   }
 }
 
-function peerOf(socket: Socket): string {
+function addressKeyOf(address: string): string {
+  return peerKey(undefined, address) ?? address;
+}
+
+function idOf(socket: Socket): string {
   return `${socket.remoteAddress} ${socket.remotePort}`;
 }
 

@@ -26,7 +26,7 @@ function queueAt(options: Partial<HandshakeQueueOptions> = {}) {
     queue.add(Object.assign(stream, { remoteAddress }) as unknown as Socket);
     return stream;
   };
-  return { begun, connect };
+  return { begun, clock, connect };
 }
 
 t.test('a handshake begins when all of the first message has come', async (t) => {
@@ -62,6 +62,25 @@ t.test(
     t.ok(begun.indexOf('10.0.0.2 305') < 4, 'an address with one is not behind those of another');
   },
 );
+
+t.test('while connections are accepted, handshakes leave them most of the time', async (t) => {
+  const { begun, connect, clock } = queueAt();
+  let accepted = 0;
+  const accept = async () => {
+    connect('10.0.0.1').write(HELLO);
+    accepted += 1;
+    // What a round of the event loop takes that accepts one.
+    clock.nowMs += 0.1;
+    await nextTurn();
+  };
+  while (accepted < 1000) await accept();
+  connect('10.0.0.2').write(HELLO);
+  const before = begun.length;
+  t.ok(before > 10, `${before} handshakes have begun meanwhile`);
+  t.ok(before < 100, `${before} handshakes were there before the connection of another address was accepted`);
+  while (!begun.includes('10.0.0.2 305')) await nextTurn();
+  t.ok(begun.indexOf('10.0.0.2 305') < before + 4, 'then it is its turn');
+});
 
 t.test('who is not admitted waits, and keeps no other address waiting', async (t) => {
   let left = 1;
