@@ -54,7 +54,7 @@ Result<Certificate> readLink(const PemBlock& block, size_t position) {
   X509Ptr x509 = parse(viewOf(block.der));
   if (!x509) return malformed("bytes that do not parse", "an X.509 certificate");
   Bytes der = derOf(x509.get());
-  if (der.size() != block.der.size()) return malformed("bytes behind its end", "one certificate");
+  if (der.size() != block.der.size()) return malformed("bytes after its end", "one certificate");
   return Certificate{std::move(x509), std::move(der)};
 }
 
@@ -78,7 +78,7 @@ Result<Certificate> readAnchor(const PemBlock& block, size_t position) {
   if (!x509) return Failure{Code::bundleInvalid, what + " does not parse, expected an X.509 certificate"};
   Bytes der = derOf(x509.get());
   if (der.size() != block.der.size()) {
-    return refusal(Code::bundleInvalid, what, "bytes behind its end", "one certificate");
+    return refusal(Code::bundleInvalid, what, "bytes after its end", "one certificate");
   }
   if (!isCa(x509.get())) {
     const Problem problem = caProblemOf(viewOf(der));

@@ -106,7 +106,7 @@ export const BOOTSTRAP_OPTIONS = {
   app: optional(envoyPeerAddress, { flag: 'app', description: 'address of the local application behind --inbound' }),
   allow: listOf(sanMatcher, [], {
     flag: 'allow',
-    description: 'who may call --inbound; may be repeated. By default everybody of the trust domain',
+    description: 'who may call --inbound; may be repeated. By default every identity of the trust domain',
   }),
   outbound: optional(envoyListenAddress, {
     flag: 'outbound',

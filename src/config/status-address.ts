@@ -22,5 +22,5 @@ export const statusAddress: Kind<StatusAddressOption> = {
 export const STATUS_ADDRESS = optional(statusAddress, {
   flag: 'status-address',
   description:
-    'where to serve /metrics, /healthz/ready, /healthz/live and /status over plain HTTP, to whoever may connect: an address, or a Unix socket (made with mode 0660); left out, nowhere',
+    'where to serve /metrics, /healthz/ready, /healthz/live and /status over plain HTTP, to every peer that can connect: an address, or a Unix socket (made with mode 0660); left out, nowhere',
 });

@@ -326,7 +326,7 @@ class PooledHotPath implements HotPath {
 
   private cancelled(op: Operation): IdentityError {
     this.metrics.cancelled.add();
-    return new IdentityError('ERR_CANCELLED', `${op}: nobody wants it any more`);
+    return new IdentityError('ERR_CANCELLED', `${op}: cancelled by the caller`);
   }
 
   private overloaded(): IdentityError {

@@ -59,7 +59,7 @@ export const Metric = {
   identities: {
     kind: 'gauge',
     name: 'sidecert_identities',
-    help: 'Identities by what they have: a valid SVID, one that has ended, or none yet.',
+    help: 'Identities by what they have: a valid SVID, an expired one, or none yet.',
   },
   svidIssues: {
     kind: 'counter',

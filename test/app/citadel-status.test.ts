@@ -68,7 +68,7 @@ t.test('a Citadel with a status page', { skip: judge.skip }, async (t) => {
     t.equal((await pages.page('/healthz/ready')).code, 200);
     now = () => Date.now() + 11 * 365 * 24 * 3_600_000;
     t.strictSame(await pages.page('/healthz/ready'), {
-      ...{ code: 503, text: 'not ready: its signing certificate has ended\n' },
+      ...{ code: 503, text: 'not ready: its signing certificate has expired\n' },
     });
     t.equal((await pages.page('/healthz/live')).code, 200);
   });

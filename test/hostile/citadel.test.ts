@@ -70,7 +70,7 @@ for (const { hotPath, skip } of HOT_PATHS) {
       t.equal(await known(), OK);
       t.equal(await served.client()(), OK, 'a new one');
       t.ok((await (strangers.at(-1) as RawPeer).ping()) > 0);
-      t.match(served.citadel.err, 'connection gave way to others');
+      t.match(served.citadel.err, 'connection evicted for others');
     },
   );
 }

@@ -93,7 +93,7 @@ for (const via of SOCKET_WAYS) {
       }
       for (const peer of peers) await peer.ended();
       t.ok(served.count('displaced') > 0);
-      t.match(served.logger.of('connection gave way to others'), [{ fields: { reason: tooMany, count: 1 } }]);
+      t.match(served.logger.of('connection evicted for others'), [{ fields: { reason: tooMany, count: 1 } }]);
       await victim.rotates();
       t.ok((await (await served.peer()).ping()) > 0, 'who comes next is let in');
     },

@@ -126,7 +126,7 @@ t.test(
     await victim.roundTrip();
     const clients = Array.from({ length: 60 }, () => openSdsClient(t, agents.socket));
     // Of those that ask nothing the idlest one makes room.
-    await agent.says('"connection gave way to others"');
+    await agent.says('"connection evicted for others"');
     t.notMatch(agent.err, /EMFILE/);
     await victim.roundTrip();
     for (const client of clients) client.cancel();

@@ -13,8 +13,8 @@ export interface RenewalFailure {
 /** Where an identity stands, for an operator. No secret is in it. */
 export interface IdentityStatus {
   readonly spiffeId: string;
-  /** `none` was ever issued; it is `valid`; it has `ended`. */
-  readonly svid: 'none' | 'valid' | 'ended';
+  /** `none` was ever issued; it is `valid`; it has `expired`. */
+  readonly svid: 'none' | 'valid' | 'expired';
   /** Hexadecimal; `undefined` without an SVID. */
   readonly serial: string | undefined;
   /** Epoch milliseconds; `undefined` without an SVID. */
@@ -40,7 +40,7 @@ export function identityStatus(
   const { activity, failures } = lifecycle;
   return {
     spiffeId,
-    svid: held === undefined ? 'none' : nowMs < held.notAfterMs ? 'valid' : 'ended',
+    svid: held === undefined ? 'none' : nowMs < held.notAfterMs ? 'valid' : 'expired',
     serial: held?.serial,
     notAfterMs: held?.notAfterMs,
     nextAttemptMs: activity.kind === 'waiting' ? activity.untilMs : undefined,

@@ -119,5 +119,5 @@ export class SvidIssuance {
 }
 
 function unwanted(): IdentityError {
-  return new IdentityError('ERR_CANCELLED', 'nobody wants the certificate any more');
+  return new IdentityError('ERR_CANCELLED', 'the certificate request was cancelled');
 }

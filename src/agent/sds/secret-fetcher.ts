@@ -99,7 +99,7 @@ export class SecretFetcher {
       };
       view.subscribe({
         changed: () => lookOrReject(false),
-        end: (reason) => reject(reason ?? notReady('the caller has to start anew')),
+        end: (reason) => reject(reason ?? notReady('the stream ended: open a new one')),
       });
       over.addEventListener('abort', () => lookOrReject(true), { once: true });
       lookOrReject(over.aborted);

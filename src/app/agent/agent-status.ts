@@ -10,7 +10,7 @@ import type { ServedSecrets } from './served-secrets.js';
 /** Above what a node runs. The page is made on the event loop: 500 pods take about a millisecond. */
 const MAX_SHOWN = 500;
 
-const STATES = ['valid', 'ended', 'none'] as const;
+const STATES = ['valid', 'expired', 'none'] as const;
 
 export interface AgentStatusOptions {
   readonly secrets: Pick<ServedSecrets, 'isServing' | 'identities'>;

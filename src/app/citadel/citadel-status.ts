@@ -16,7 +16,7 @@ export function citadelStatus({ authority, trustDomain, metrics, now }: CitadelS
   const { signer, bundle, notAfterMs } = authority;
   const expiry = metrics.gauge(Metric.authorityExpirySeconds);
   return {
-    notReady: () => (now() < notAfterMs ? undefined : 'its signing certificate has ended'),
+    notReady: () => (now() < notAfterMs ? undefined : 'its signing certificate has expired'),
     collect() {
       expiry.set((notAfterMs - now()) / 1000);
     },

@@ -109,7 +109,7 @@ function parseCertificate(der: Buffer, position: number): X509Certificate {
     throw malformed(position, 'bytes that do not parse', 'an X.509 certificate', cause);
   }
   // OpenSSL ignores what follows the certificate.
-  if (certificate.raw.length !== der.length) throw malformed(position, 'bytes behind its end', 'one certificate');
+  if (certificate.raw.length !== der.length) throw malformed(position, 'bytes after its end', 'one certificate');
   return certificate;
 }
 

@@ -108,7 +108,7 @@ function parseCertificate(der: Buffer, position: number): X509Certificate {
   if (certificate.raw.length !== der.length) {
     throw new IdentityError(
       'ERR_BUNDLE_INVALID',
-      `trust bundle: certificate ${position}: got bytes behind its end, expected one certificate`,
+      `trust bundle: certificate ${position}: got bytes after its end, expected one certificate`,
     );
   }
   if (!certificate.ca) {

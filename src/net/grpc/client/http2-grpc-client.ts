@@ -82,8 +82,7 @@ export class Http2GrpcClient implements GrpcClient, CallHost {
   }
 
   unary(path: string, message: Buffer, options: UnaryCallOptions): Promise<Buffer> {
-    if (!this.isUsable)
-      return Promise.reject(this.end ?? new CallFailure(status.UNAVAILABLE, 'the peer takes its leave'));
+    if (!this.isUsable) return Promise.reject(this.end ?? new CallFailure(status.UNAVAILABLE, 'the peer sent GOAWAY'));
     if (options.signal?.aborted === true)
       return Promise.reject(new CallFailure(status.CANCELLED, 'cancelled by the caller'));
     const call = new UnaryCall(this, { ...options, head: this.headOf(path), message });

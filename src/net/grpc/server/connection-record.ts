@@ -75,7 +75,7 @@ export class ConnectionRecord {
 
   /** A connection had to give way, for there are too many, or for the octets that it makes us keep. */
   displaced(limit: Refusal | 'octets', whose: Whose): void {
-    this.note('displaced', 'connection gave way to others', whose, { [Field.reason]: limit });
+    this.note('displaced', 'connection evicted for others', whose, { [Field.reason]: limit });
   }
 
   /** A connection without a call has been told to go: as it should be, and so no line of the log. */
