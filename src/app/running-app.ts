@@ -74,7 +74,7 @@ export async function runApp(
   }
 }
 
-/** Whoever asks for `js` has left the addon alone, and has been told in the documentation what that means. */
+/** With `js` the addon is not loaded; the documentation says what that means. */
 function closeMemory(hotPath: HotPathMode, logger: Logger): void {
   const { isKeptOutOfCoreFiles, isClosedToOthers, reason } = protectMemory({ usesAddon: hotPath !== 'js' });
   const level = hotPath === 'js' ? 'info' : 'warn';

@@ -14,7 +14,7 @@ process.on('internalMessage', (message: unknown) => {
   if (Object(message).cmd === 'NODE_DEBUG_ENABLED') endInspected();
 });
 
-/** Commands that hold private keys. Of the others whoever works on them may want to see more. */
+/** Commands that hold private keys. Developers may want to look into the others. */
 if (['agent', 'citadel', 'demo'].includes(process.argv[2] ?? '') && isInspected()) endInspected();
 
 function isInspected(): boolean {

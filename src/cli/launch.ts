@@ -36,7 +36,7 @@ function cache(): { cachedData?: Buffer } {
   try {
     return { cachedData: readFileSync(join(__dirname, `${name}.cache`)) };
   } catch {
-    // None was made, as for the commands that nobody waits for.
+    // None was made, as for commands whose start takes no time.
     return {};
   }
 }

@@ -31,7 +31,7 @@ export function logOutput(): (line: string, level: LogLevel) => unknown {
 
 /**
  * Decides what becomes of output that cannot be written; to be called once, before there is any. Who has ceased to read
- * knows it, and a log that nobody takes must not end an agent that serves. What stdout was to hold and does not, because
+ * knows it, and a log without a reader must not end an agent that serves. What stdout was to hold and does not, because
  * the disk is full, say, is a failure.
  */
 export function tolerateClosedOutput(): void {
@@ -43,7 +43,7 @@ export function tolerateClosedOutput(): void {
   });
 }
 
-/** Calls `act` when nobody reads stdout any more. */
+/** Calls `act` when stdout has no reader any more. */
 export function onReaderGone(act: () => void): void {
   process.stdout.on('error', act);
 }

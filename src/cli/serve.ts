@@ -48,7 +48,7 @@ function firstSignal(): Promise<string> {
   });
 }
 
-/** After an error that nobody caught the state is unknown: say so in the log, and let the supervisor start us anew. */
+/** After an uncaught error the state is unknown: say so in the log, and let the supervisor restart the process. */
 function exitOnUnhandledError(logger: Logger): void {
   const end = (error: unknown): void => {
     logger.error('unexpected error, ending', {

@@ -1,7 +1,7 @@
 import { boolean, type Kind, wholeNumber } from './kinds.js';
 import { listOf, switchOf, withDefault } from './option.js';
 
-/** A uid_t of Linux; the last one stands for nobody. (chown(2)) */
+/** A uid_t of Linux; the last one stands for no user. (chown(2)) */
 const MAX_UID = 2 ** 32 - 2;
 
 const uid: Kind<number> = {

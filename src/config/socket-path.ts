@@ -24,7 +24,7 @@ export const socketPath: Kind<string> = {
     if (path === undefined || path === '' || ABSTRACT.test(path) || path.includes('\0')) return undefined;
     // A lone half of a character cannot be written in UTF-8: agent and Envoy would mean two files.
     if (!path.isWellFormed() || Buffer.byteLength(path) > MAX_SOCKET_PATH_BYTES) return undefined;
-    // `//run` is `/run` to Linux, and a host to whoever reads a URI.
+    // `//run` is `/run` to Linux, and a host to a reader of URIs.
     return path.replace(/^\/{2,}/, '/');
   },
 };

@@ -12,8 +12,8 @@ import { normalSerial } from './sidecars/sidecar.js';
 import { commandsToTry } from './things-to-try.js';
 
 /**
- * Life of the certificates while somebody watches: "about a minute", so a rotation every half minute per workload.
- * With `--once` nobody wants to wait for that: 20 s make a rotation after 9 to 11 s.
+ * Life of the certificates while a user watches: "about a minute", so a rotation every half minute per workload.
+ * With `--once` that would take too long: 20 s make a rotation after 9 to 11 s.
  */
 const TTL_SECONDS = { watched: 60, once: 20 };
 

@@ -67,8 +67,8 @@ function tokenPassingOf({ tokenSource, tokenBy, tokenFile, tokenSecretFile }: Bo
 
 function inboundOf({ inbound, app, allow, trustDomain }: BootstrapConfig): InboundProxy | undefined {
   if (inbound === undefined || app === undefined) return undefined;
-  const everybody: AllowedSan = { kind: 'prefix', value: `spiffe://${trustDomain.name}/` };
-  return { address: inbound, app, allowedSans: allow.length > 0 ? allow : [everybody] };
+  const anyWorkload: AllowedSan = { kind: 'prefix', value: `spiffe://${trustDomain.name}/` };
+  return { address: inbound, app, allowedSans: allow.length > 0 ? allow : [anyWorkload] };
 }
 
 function outboundOf({ outbound, upstreams }: BootstrapConfig): OutboundProxy | undefined {

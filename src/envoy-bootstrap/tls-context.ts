@@ -22,11 +22,11 @@ export function downstreamTls(sds: SdsOptions, allowedSans: readonly AllowedSan[
   });
 }
 
-/** The client's side of mutual TLS: the peer must prove exactly its SPIFFE ID, anew in each handshake. */
+/** The client's side of mutual TLS: the peer must prove exactly its SPIFFE ID in each handshake. */
 export function upstreamTls(sds: SdsOptions, { name, spiffeId }: UpstreamPeer): EnvoyObject {
   return transportSocket(`${TLS}.UpstreamTlsContext`, {
     sni: name,
-    // Sessions to resume: none, whoever the server is.
+    // Sessions to resume: none, with any server.
     max_session_keys: 0,
     common_tls_context: commonTls(sds, [{ kind: 'exact', value: spiffeId }]),
   });

@@ -27,7 +27,7 @@ export type SdsApi = 'sotw' | 'delta' | 'ads' | 'delta-ads' | 'rest';
 export interface InboundProxy {
   readonly address: EnvoyAddress;
   readonly app: EnvoyAddress;
-  /** At least one: without a matcher everybody with a certificate of the trust bundle is let in. */
+  /** At least one: without a matcher every peer with a certificate of the trust bundle is let in. */
   readonly allowedSans: readonly AllowedSan[];
 }
 
@@ -64,6 +64,6 @@ export interface WorkloadProxy {
   readonly outbound: OutboundProxy | undefined;
   /** How long a listener or cluster waits for its first secret before it opens without one. */
   readonly initialFetchTimeoutMs: number;
-  /** When a connection to an upstream is replaced, so that both sides prove themselves anew. */
+  /** When a connection to an upstream is replaced, so that both sides prove themselves again. */
   readonly maxConnectionAgeMs: number;
 }

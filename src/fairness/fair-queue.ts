@@ -1,6 +1,6 @@
 /** Who waits, as far as a socket tells: the keys of a path from the coarse to the fine. */
 export interface QueuePlace {
-  /** User id; `undefined` where nobody can tell. */
+  /** User id; `undefined` where it is not known. */
   readonly uid: number | undefined;
   /** Process id; 0 for a process of another pid namespace. */
   readonly pid: number | undefined;
@@ -41,7 +41,7 @@ export class FairQueue<T> {
     return true;
   }
 
-  /** Takes the next one out; `undefined` when nobody waits. */
+  /** Takes the next one out; `undefined` when the queue is empty. */
   shift(): T | undefined {
     for (const [uid, user] of this.root) {
       for (const [pid, process] of user) {

@@ -1,5 +1,5 @@
 /**
- * Who gives way when a pot is full: those who hold most, and of what they hold that which has been idle for longest. So a flood
+ * What is evicted when a quota is full: those who hold most, and of what they hold that which has been idle for longest. So a flood
  * displaces itself, and a newcomer with one call is served whatever the others do. Pure. (Max-min fairness)
  */
 

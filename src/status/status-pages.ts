@@ -11,7 +11,7 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue };
 
-/** What the pages show, asked anew for each request. Never a key or a token: all of it goes to whoever may connect. */
+/** What the pages show, asked again for each request. Never a key or a token: all of it goes to every client that can connect. */
 export interface StatusContent {
   /** Why we cannot serve yet, for people; `undefined` when we can. */
   notReady(): string | undefined;
@@ -40,7 +40,7 @@ const JSON_TYPE = 'application/json';
 
 /**
  * Says what a request is answered with. Pure but for the content. `isLoopback`: we listen for this machine alone, and
- * only names that cannot be pointed at it by somebody else may stand in the request: a web page whose name leads to
+ * only names that others cannot point at it may stand in the request: a web page whose name leads to
  * 127.0.0.1 must not read us through its visitor's browser (DNS rebinding).
  */
 export function answerTo(request: StatusRequest, content: StatusContent, isLoopback: boolean): StatusAnswer {
@@ -68,7 +68,7 @@ function plain(code: number, text: string): StatusAnswer {
   return { code, contentType: TEXT, text: `${text}\n` };
 }
 
-/** An address stands for itself, whoever's page it is on; `localhost` is nobody else's. (RFC 6761 §6.3) */
+/** An address stands for itself, on any page; `localhost` always means this host. (RFC 6761 §6.3) */
 function isOwnName(host: string): boolean {
   const name = host.replace(/:\d*$/, '').toLowerCase();
   return name === 'localhost' || isIPv4(name) || (/^\[.*\]$/.test(name) && isIPv6(name.slice(1, -1)));

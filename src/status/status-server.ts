@@ -41,7 +41,7 @@ const SOCKET_MODE = 0o660;
 const LOOPBACK = /^(127\.|localhost$|::1$)/i;
 
 /**
- * Serves the pages. One request on each connection, and no more connections or bytes than small constants allow: whoever reaches
+ * Serves the pages. One request on each connection, and no more connections or bytes than small constants allow: a client that reaches
  * the port can hold up neither Envoy nor the other readers.
  * @throws IdentityError `ERR_LISTEN_FAILED`, and for a socket also `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`.
  */

@@ -54,7 +54,7 @@ export class Deadlines<T> {
     return wasHere;
   }
 
-  /** The timer of one that is done meanwhile goes on: it is armed anew for the first that is left. */
+  /** The timer of one that is done meanwhile goes on: it is armed again for the first that is left. */
   private fire(): void {
     const nowMs = this.clock.now();
     const late: T[] = [];

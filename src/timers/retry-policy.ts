@@ -1,8 +1,8 @@
 /** How a try has failed, as far as it says when the next one is worth its cost. */
 export type FailureKind =
-  /** Nobody answered, or not in time: the peer may be back at any moment. */
+  /** There was no answer, or not in time: the peer may be back at any moment. */
   | 'away'
-  /** The peer is there and has too much to do: whoever asks more makes it worse. */
+  /** The peer is there and has too much to do: more requests make it worse. */
   | 'overloaded'
   /** The peer has refused, or its answer cannot be used. The same request fails again until something changes. */
   | 'refused';

@@ -83,7 +83,7 @@ export class WallClockTimers {
     this.armedForMs = Number.POSITIVE_INFINITY;
     this.disarm = undefined;
     if (nextMs < Number.POSITIVE_INFINITY) this.arm(nextMs);
-    // Calls may schedule anew or cancel one another: what was cancelled meanwhile is no longer in the set.
+    // Calls may schedule others or cancel one another: what was cancelled meanwhile is no longer in the set.
     for (const entry of due) if (this.entries.delete(entry)) entry.call();
   }
 }

@@ -22,7 +22,7 @@ interface Pass {
 export type Standing = 'fresh' | 'aged' | 'unknown';
 
 export interface PodOptions extends IdentityDependencies {
-  /** How long it stays when no stream holds it, so that an Envoy that starts anew finds it warm; `Infinity` for ever. */
+  /** How long it stays when no stream holds it, so that an Envoy that restarts finds it warm; `Infinity` for ever. */
   readonly graceMs: number;
   /** For how long the CA's word on a token stands for new streams, in milliseconds. */
   readonly proofAgeMs: number;
@@ -31,11 +31,11 @@ export interface PodOptions extends IdentityDependencies {
 /** Whom a pod tells what becomes of it. */
 export interface PodHost {
   passLost(hash: string): void;
-  /** Somebody holds it. */
+  /** It has leases. */
   wanted(pod: Pod): void;
   /** The last who held it has gone. */
   left(pod: Pod): void;
-  /** Nobody has held it for the time of grace. */
+  /** It has had no lease for the time of grace. */
   abandoned(pod: Pod): void;
 }
 
@@ -102,7 +102,7 @@ export class Pod {
 
   /**
    * Calls `listener` when a renewal has shown that no token of ours is good any more, until the result is called: a
-   * stream that starts anew brings the token file's present content.
+   * stream that is opened again brings the token file's present content.
    */
   onTokenNeeded(listener: () => void): () => void {
     this.#tokenNeededListeners.add(listener);
@@ -125,7 +125,7 @@ export class Pod {
     };
   }
 
-  /** Takes all passes back, ends the renewals, and wipes keys and tokens. Nobody may hold it any more. */
+  /** Takes all passes back, ends the renewals, and wipes keys and tokens. There must be no lease any more. */
   async close(): Promise<void> {
     this.#grace?.cancel();
     this.#suspend();

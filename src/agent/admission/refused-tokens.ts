@@ -8,10 +8,10 @@ import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.j
 const FIRST_MS = 5000;
 const LONGEST_MS = 60_000;
 
-/** More at once is somebody trying: the oldest then cost a question again. About 0.5 kB each. */
+/** More at once is an attack: the oldest then cost a call to the CA again. About 0.5 kB each. */
 const MAX_REMEMBERED = 4096;
 
-/** No error is kept: until somebody reads its stack, it holds all objects that it went through, the call with the token too. */
+/** No error is kept: until its stack is read, it holds all objects that it went through, the call with the token too. */
 interface Refusal {
   readonly code: ErrorCode;
   readonly message: string;

@@ -168,7 +168,7 @@ export class TokenGate {
     const turn = { precedence, ...(place && { place }) };
     const trial = new TokenProof(read, pod, turn, this.options, this.closing.signal);
     const verdict = this.judge(digest, trial);
-    // All who wait may have gone: a verdict that nobody hears must not end the process.
+    // All waiting streams may have ended: a rejection without a listener must not end the process.
     verdict.catch(() => {});
     const waiting = { trial, verdict };
     this.waiting.set(digest, waiting);

@@ -46,7 +46,7 @@ export class AnswerForm {
 
   /**
    * A CA answers with one and the same bundle, as a rule: it is cut once, and is the same memory for all, so that it travels to
-   * a thread once for all answers of a batch. Nobody changes it.
+   * a thread once for all answers of a batch. It is never changed.
    */
   private bundleOf(element: Buffer, index: number): Buffer {
     if (this.lastBundle === undefined || !element.equals(this.lastBundle.element)) {

@@ -61,10 +61,10 @@ export interface CaClient {
 /** A CA answers within milliseconds; one that takes longer than this is better asked on a new connection. */
 const DEFAULT_DEADLINE_MS = 5000;
 
-/** Two whole attempts. Whoever needs a certificate for longer asks again, with its own, longer back-off. */
+/** Two whole attempts. A caller that still needs a certificate asks again, with its own, longer back-off. */
 const DEFAULT_BUDGET_MS = 10_000;
 
-/** What may stand in a header: whoever refuses another one may quote it. (gRPC over HTTP/2, "ASCII-Value") */
+/** What may stand in a header: the text of a refusal may quote others. (gRPC over HTTP/2, "ASCII-Value") */
 const HEADER_TEXT = /^[\x20-\x7e]*$/;
 
 /**

@@ -12,7 +12,7 @@ export const CREATE_CERTIFICATE = '/istio.v1.auth.IstioCertificateService/Create
  * which means "your default". `CertSigner` is always there, empty for the CA's own signer. (reference: Istio A72)
  */
 export function encodeCertificateRequest(csrPem: Buffer, ttlMs: number): Buffer {
-  // Fields may come in any order: the one that is another each time goes last, and is not made anew by an encoder.
+  // Fields may come in any order: the one that is another each time goes last, and needs no encoder each time.
   const head = headOf(Math.ceil(ttlMs / 1000));
   const request = Buffer.allocUnsafe(head.length + fieldSizeBytes(csrPem.length));
   const writer = new WireWriter(request);

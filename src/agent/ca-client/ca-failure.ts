@@ -12,10 +12,10 @@ export interface CaFailure {
 
 /** What a failure says of the connection. */
 export type ConnectionVerdict =
-  /** The CA is there and only busy: a new connection would cost it a handshake and help nobody. */
+  /** The CA is there and only busy: a new connection would cost it a handshake and help no caller. */
   | 'good'
   /**
-   * The CA is there and knows no such token: as a rule the token's fault, and whoever sends forged ones must not make us
+   * The CA is there and knows no such token: as a rule the token's fault, and a pod that sends forged ones must not make us
    * shake hands for each. But it may be a CA that has been replaced, whose root the file has by now.
    */
   | 'good-with-this-root'

@@ -3,7 +3,7 @@ import { isAbsolute, normalize, sep } from 'node:path';
 import { IdentityError } from '../../errors/index.js';
 
 /**
- * Below which directories the files of secrets may lie. Whoever reaches the socket names the files: Istio's agent reads
+ * Below which directories the files of secrets may lie. Clients of the socket name the files: Istio's agent reads
  * whatever it can for them. (reference: Istio 4.13)
  */
 export class AllowedDirectories {

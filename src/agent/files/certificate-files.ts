@@ -23,7 +23,7 @@ const MAX_SKEW_MS = 5 * 60_000;
 /** A pair that has been proven one. */
 export interface CertificatePair {
   readonly leaf: X509Certificate;
-  /** Leaf first; made anew from DER, so that nothing else of the file reaches Envoy. */
+  /** Leaf first; encoded again from DER, so that nothing else of the file reaches Envoy. */
   readonly chainPem: Buffer;
   /** PKCS#8, in memory of its own: wipe it. */
   readonly privateKeyPem: Buffer;

@@ -12,7 +12,7 @@ export interface FileWatchOptions {
   readonly now: () => number;
 }
 
-/** Calls whoever wants to look at files, one after the other, once a second; sleeps while nobody does. */
+/** Calls those who want to look at files, one after the other, once a second; sleeps while there are none. */
 export class FileWatch {
   private readonly looks = new Set<() => Promise<void>>();
   private next: ScheduledCall | undefined;
@@ -28,7 +28,7 @@ export class FileWatch {
     return () => void this.looks.delete(look);
   }
 
-  /** Resolves when nobody is looking any more. Safe to call twice. */
+  /** Resolves when the last look has ended. Safe to call twice. */
   async close(): Promise<void> {
     this.isClosed = true;
     this.next?.cancel();

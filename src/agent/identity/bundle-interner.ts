@@ -3,7 +3,7 @@ import { bundlePemOf } from '../../hotpath/index.js';
 import { TrustBundle } from '../../pki/spiffe/index.js';
 import { SecretContent } from './secret-content.js';
 
-/** The roots of a bundle, and whether this is the first time that somebody asks for them. */
+/** The roots of a bundle, and whether they are asked for for the first time. */
 export interface BundleRoots {
   readonly roots: readonly X509Certificate[];
   readonly isFirst: boolean;

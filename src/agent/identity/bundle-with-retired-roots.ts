@@ -8,7 +8,7 @@ export interface BundleStep {
   readonly content: SecretContent;
   /** The CA has named other roots than in its last answer, or for the first time. */
   readonly hasChanged: boolean;
-  /** Peers may have leaves of a root that whoever holds the former bundle does not know. */
+  /** Peers may have leaves of a root that the former bundle does not contain. */
   readonly hasNewRoots: boolean;
   /** A new bundle in which no certificate signs itself: only verifiers that take an intermediate as trust anchor accept it. */
   readonly lacksRoot: boolean;

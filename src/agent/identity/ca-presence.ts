@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../errors/index.js';
 /** How long a CA that gave no answer counts as away; the next answer ends it sooner. */
 const AWAY_MS = 30_000;
 
-/** Failures that are no answer: nobody, or nobody who has time. */
+/** Failures that are no answer: the CA is away, or overloaded. */
 const NO_ANSWER: ReadonlySet<ErrorCode> = new Set([
   'ERR_CA_UNAVAILABLE',
   'ERR_CA_DEADLINE',
@@ -29,7 +29,7 @@ export class CaPresence {
     else if (NO_ANSWER.has(code)) this.missedAtMs = this.now();
   }
 
-  /** Somebody has waited long enough for it. */
+  /** A caller has waited long enough for it. */
   missed(): void {
     this.missedAtMs = this.now();
   }

@@ -1,7 +1,7 @@
 import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.js';
 import type { FailureKind } from '../../timers/index.js';
 
-/** Nobody has refused anything: the CA did not answer, or a thread of ours did not. */
+/** Nothing was refused: the CA did not answer, or a thread of ours did not. */
 const AWAY: ReadonlySet<ErrorCode> = new Set([
   'ERR_CA_UNAVAILABLE',
   'ERR_CA_DEADLINE',

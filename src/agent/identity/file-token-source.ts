@@ -10,7 +10,7 @@ const MAX_TOKEN_FILE_BYTES = 64 * 1024;
 const WHITE_SPACE = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
 /**
- * The pod's projected token file. Opened anew at each read, by its path: the kubelet replaces the file behind the
+ * The pod's projected token file. Opened again at each read, by its path: the kubelet replaces the file behind the
  * `..data` link at about 80 % of the token's life. (Kubernetes, "ServiceAccount token volume projection")
  */
 export function createFileTokenSource(path: string, now: () => number): TokenSource {

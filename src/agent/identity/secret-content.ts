@@ -9,7 +9,7 @@ const VERSION_HEX_DIGITS = 16;
 export type ContentKind = 'certificate' | 'validation-context' | 'session-ticket-keys' | 'generic';
 
 /**
- * One version of one secret as Envoy gets it. May hold a private key, so it shows itself to nobody: not to JSON, not
+ * One version of one secret as Envoy gets it. May hold a private key, so nothing prints it: not JSON, not
  * to `console.log`.
  */
 export class SecretContent {

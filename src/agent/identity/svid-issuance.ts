@@ -11,7 +11,7 @@ import type { CertificateAnswer, CertificateIssuer, TokenSource } from './certif
 const MIN_USEFUL_LIFE_MS = 2000;
 
 /**
- * How far the CA's clock may be ahead of ours. Clocks that nobody minds are off by seconds to minutes; a leaf that begins
+ * How far the CA's clock may be ahead of ours. Unattended clocks are off by seconds to minutes; a leaf that begins
  * later than this is a mistake, or not meant to be used yet. (reference: Istio section 4, 17)
  */
 const MAX_SKEW_MS = 5 * 60_000;
@@ -38,7 +38,7 @@ export interface SvidRequest extends AcquireRequest {
   /** The only identity that the certificate may have. */
   readonly spiffeId: SpiffeId;
   readonly token: TokenSource;
-  /** Asked when its turn has come; nothing is begun for what nobody wants any more. */
+  /** Asked when its turn has come; work that was cancelled meanwhile is not begun. */
   readonly isWanted: () => boolean;
   /** Where the key comes from; left out, it is made now. */
   readonly keys?: KeyReserve;

@@ -25,7 +25,7 @@ export interface SvidPublisherOptions {
   readonly logFields: LogFields;
 }
 
-/** A proven SVID on its way to whoever wants it. */
+/** A proven SVID on its way to its streams. */
 export interface NewSvid {
   readonly sealed: SealedSvid;
   /** Epoch milliseconds; drawn once. */
@@ -35,13 +35,13 @@ export interface NewSvid {
 }
 
 /**
- * How long a new leaf waits for the bundle that has its root: ten times what the last of 5 000 streams needs. Whoever has
- * not answered by then keeps nobody waiting any more.
+ * How long a new leaf waits for the bundle that has its root: ten times what the last of 5 000 streams needs. Streams
+ * that have not ACKed by then no longer delay the leaf.
  */
 const DELIVERY_TIMEOUT_MS = 5000;
 
 /**
- * What everybody sees of one workload's SVID, in the order that no peer is surprised by: first the bundle with old and new
+ * What all streams see of one workload's SVID, in the order that breaks no peer: first the bundle with old and new
  * roots, then the leaf of a new root, and an old root goes when no leaf of it can be valid any more.
  */
 export class SvidPublisher {
@@ -188,7 +188,7 @@ export class SvidPublisher {
       [Field.durationMs]: now() - startedAtMs,
     });
     this.tell({ certificate: true, bundle: previous?.bundle !== held.bundle });
-    // Who serves it copies the body into each message, so nobody needs the old key any more.
+    // Each message has a copy of the body, so the old key is no longer needed.
     previous?.certificate.wipe();
   }
 

@@ -68,7 +68,7 @@ export class WorkloadIdentity {
     this.published = new SvidPublisher({ timers, now, logger, delivery, bundles, logFields: this.logFields() });
   }
 
-  /** Issues the first SVID now, before anybody asks, and keeps it fresh from then on. */
+  /** Issues the first SVID now, before the first request, and keeps it fresh from then on. */
   start(): void {
     this.renew();
   }

@@ -1,9 +1,9 @@
-/** What all names that nobody configured are called together. */
+/** The one label of all names that are not configured. */
 export const OTHER_NAME = 'other';
 
 /**
  * What a resource name is called in metrics and status. Only names that were configured have one of their own: a label
- * taken from requests would let any peer fill our memory, and that of whoever collects the metrics.
+ * taken from requests would let any peer fill our memory, and that of the metrics collector.
  */
 export class NameLabels {
   private readonly configured: ReadonlySet<string>;

@@ -14,7 +14,7 @@ export class PushQueue {
   private due: PushTarget[] = [];
   private next = 0;
 
-  /** Whether anybody's turn is still to come. */
+  /** Whether a push is still queued. */
   get isPushing(): boolean {
     return this.due.length > 0;
   }

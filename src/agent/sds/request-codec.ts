@@ -18,7 +18,7 @@ export const MAX_NAME_BYTES = 2048;
 /** Our own nonces have 27 bytes; an older server's may come back once. Longer ones match nothing, so they need not be kept. */
 const MAX_NONCE_CHARS = 256;
 
-/** Stands for "all" in xDS. Nobody gets all secrets: it names none. */
+/** Stands for "all" in xDS. No stream gets all secrets: it names none. */
 const WILDCARD = '*';
 
 const TYPE_URL = Buffer.from(SECRET_TYPE_URL);

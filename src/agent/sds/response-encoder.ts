@@ -57,7 +57,7 @@ export class ResponseEncoder {
   }
 
   /**
-   * The response for `sending`, to be followed by a tail. Whoever has it calls {@link SharedResponse.release} once.
+   * The response for `sending`, to be followed by a tail. Its holder calls {@link SharedResponse.release} once.
    * @throws IdentityError `ERR_INTERNAL`: there is nothing in it, which Envoy would take for success.
    */
   encode({ secrets, removed }: Sending): SharedResponse {

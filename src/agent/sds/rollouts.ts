@@ -1,13 +1,13 @@
 /** A version of a secret on its way to all streams that want it. */
 interface Rollout {
   readonly startedAtMs: number;
-  /** Pushes of it that nobody has answered yet. */
+  /** Pushes of it without an answer yet. */
   inFlight: number;
   lastAckAtMs: number | undefined;
 }
 
 /**
- * How long a new version takes to reach everybody: from its first push to its last ACK. One is over when nothing is in
+ * How long a new version takes to reach all streams: from its first push to its last ACK. One is over when nothing is in
  * flight and no push is due; between two turns of a broadcast the ACKs may have caught up with the pushes.
  */
 export class Rollouts {

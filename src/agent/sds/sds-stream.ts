@@ -51,7 +51,7 @@ export interface StreamContext {
   readonly noncePrefix: string;
   /** Whether a delta client is told of names that can never have a secret. */
   readonly tellsRemovals: boolean;
-  /** The stream has ended, whoever ended it. */
+  /** The stream has ended, from either side. */
   onGone(stream: SdsStream): void;
 }
 
@@ -203,7 +203,7 @@ export class SdsStream
     }
   }
 
-  /** Looks after a response that nobody answers, and after repeated requests that had to wait. */
+  /** Looks after a response without an answer, and after repeated requests that had to wait. */
   checkTime(nowMs: number): void {
     if (this.subscription.isRepeatOwed && this.subscription.outstanding === undefined) {
       this.allowRepeat(nowMs);
@@ -239,7 +239,7 @@ export class SdsStream
       return;
     }
     this.view = view;
-    // They count until now, for whoever looked at the caller had them.
+    // They count until now: the check of the caller held them.
     this.call.forgetMetadata();
     if (view.isProven === true) this.call.proven();
     view.subscribe(this);

@@ -24,7 +24,7 @@ const OTHER_VERIFICATION: ReadonlySet<number> = new Set([2, 3, 12, 13, 17]);
 
 /**
  * The kind of a serialised `Secret`; `undefined` for one that must never go to an Envoy: it does not parse, has no kind
- * or two, or is a validation context that verifies nothing, which Envoy accepts and then trusts everybody. (reference:
+ * or two, or is a validation context that verifies nothing, which Envoy accepts and then trusts every peer. (reference:
  * SDS 1.9)
  */
 export function kindOfSecret(body: Buffer): SecretKind | undefined {

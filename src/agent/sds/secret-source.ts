@@ -2,7 +2,7 @@ import type { EndSignal } from '../../cancellation/index.js';
 import type { SecretKind } from './secret-kind.js';
 
 /**
- * What the SDS server needs from whoever holds the secrets. Declared here, beside its use; `app` plugs it in.
+ * What the SDS server needs from the holder of the secrets. Declared here, beside its use; `app` plugs it in.
  */
 export interface SecretSource {
   /**
@@ -21,7 +21,7 @@ export interface StreamCaller {
   readonly authorization: readonly string[];
   /** A number for logs: which connection of this process. */
   readonly connection: number;
-  /** The process at its other end; `undefined` where nobody can tell. */
+  /** The process at its other end; `undefined` where it is not known. */
   readonly peer?: { readonly uid: number; readonly pid: number } | undefined;
   /** Counts work that the caller has brought about: as `GrpcCall.charge` has it. */
   readonly charge?: ((cost: number, work: number) => void) | undefined;
@@ -29,7 +29,7 @@ export interface StreamCaller {
 
 /** The secrets of one caller, as they change. */
 export interface SecretView {
-  /** Whether the caller has shown who it is, and is no stranger any more. Where left out, an ACK shows it. */
+  /** Whether the caller has proved who it is. Where left out, an ACK proves it. */
   readonly isProven?: boolean;
   /**
    * The newest content of a resource name, or `undefined`: unknown, not ours, or not there yet. The caller cannot
@@ -43,7 +43,7 @@ export interface SecretView {
   isImpossible?(name: string): boolean;
   /**
    * Calls `changed` after each change of any secret of this view, with the names that changed, until `close`.
-   * The view calls `end` when the stream has to start anew (its token has expired, say).
+   * The view calls `end` when the stream has to be opened again (its token has expired, say).
    */
   subscribe(events: SecretViewEvents): void;
   /** Ends the subscription. Safe to call twice. */

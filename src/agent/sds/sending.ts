@@ -80,7 +80,7 @@ function isDue(sub: Subscription, name: string, content: Content): boolean {
 
 /**
  * Not a secret of another kind than before: an Envoy that waits for a trust bundle takes a certificate for an empty one,
- * and trusts everybody.
+ * and trusts every peer.
  */
 function isOfItsKind({ applied, outstanding }: Subscription, name: string, content: Content): boolean {
   const known = outstanding?.contents.get(name)?.kind ?? applied.get(name)?.kind;

@@ -14,7 +14,7 @@ export interface StreamIdentity {
 
 /**
  * Warnings a minute of all streams together. A fleet that refuses a bad secret says the same thousands of times, and
- * whoever reaches the socket may open streams without end, each with a budget of its own.
+ * a client may open streams without end, each with a budget of its own.
  */
 const LINES_OF_ALL = 100;
 

@@ -1,7 +1,7 @@
 import { only } from './contents.js';
 import type { Outstanding, Subscription, XdsRequest } from './subscription-state.js';
 
-/** For whoever asks for nothing. */
+/** Of a stream that asks for nothing. */
 export const NO_NAMES: readonly string[] = [];
 
 /** Whether any of `names` is wanted. */

@@ -22,7 +22,7 @@ import {
 } from './secret-codec.js';
 import { fileNameOf } from './secret-names.js';
 
-/** Above what a gateway has, which opens a stream for each; whoever asks for more made-up names gets no more. */
+/** Above what a gateway has, which opens a stream for each; a client that asks for more made-up names gets no more. */
 const MAX_FILE_SECRETS = 8192;
 
 /** HAProxy's convention: the staple of `tls.crt` lies beside it as `tls.crt.ocsp`. */

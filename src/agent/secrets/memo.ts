@@ -1,4 +1,4 @@
-/** A value made of others, and kept as long as they are the same: whoever gets it twice gets the same object. */
+/** A value made of others, and kept as long as they are the same: a second call gets the same object. */
 export class Memo<Inputs extends readonly unknown[], Value> {
   private inputs: Inputs | undefined;
   private value: Value | undefined;

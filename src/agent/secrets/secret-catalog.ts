@@ -26,7 +26,7 @@ interface Reading {
 
 /** All secrets that an agent can serve: those of its workloads, and those that are files. Its owner closes it. */
 export class SecretCatalog {
-  /** Goes with its workload: nobody else holds what belongs to it. */
+  /** Goes with its workload: nothing else holds what belongs to it. */
   private readonly ofWorkloads = new WeakMap<WorkloadIdentity, WorkloadSecrets>();
 
   private constructor(
@@ -96,7 +96,7 @@ function read(settings: CatalogSettings, { timers, now, logger }: CatalogDepende
   };
 }
 
-/** The watch last: it ends when nobody is looking at a file any more. */
+/** The watch last: it ends with the last look at a file. */
 async function close({ watch, federated, revocations, files }: Reading): Promise<void> {
   files.close();
   revocations?.close();

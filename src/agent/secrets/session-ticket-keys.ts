@@ -16,13 +16,13 @@ export interface SessionTicketKeysOptions {
   readonly randomBytes: (length: number) => Buffer;
   /** Called when there are new ones. */
   readonly onChange: () => void;
-  /** Whether anybody is there to use new ones. */
+  /** Whether streams are there to use new ones. */
   readonly isWanted: () => boolean;
 }
 
 /**
  * The session ticket keys of one workload: the first encrypts, both decrypt. They come to be when they are first asked for,
- * and rotate from then on; when a day has ended and nobody wants them any more, they are forgotten.
+ * and rotate from then on; when a day has passed and no stream wants them, they are dropped.
  */
 export class SessionTicketKeys {
   #keys: readonly Buffer[] = [];
@@ -35,7 +35,7 @@ export class SessionTicketKeys {
     return this.#content ?? this.#rotate();
   }
 
-  /** Wipes them. They come to be anew when asked for again. */
+  /** Wipes them. New ones are made at the next request. */
   forget(): void {
     this.#rotation?.cancel();
     this.#content?.wipe();

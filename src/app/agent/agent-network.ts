@@ -24,7 +24,7 @@ import type { RestListenerOptions } from './rest-listener.js';
 /** Linux refuses a Unix connect at once when the queue is full; thousands of Envoys may come back together. */
 const SOCKET_BACKLOG = 4096;
 
-/** Envoy and agent share a group, and nobody else may ask for the key. */
+/** Envoy and agent share a group, and no other process may ask for the key. */
 const SOCKET_MODE = 0o660;
 
 /** A gateway opens a stream for each of its secrets on one connection: thousands, where each has a certificate and a bundle. */
@@ -45,7 +45,7 @@ const OTHER_FILES = 128;
 /** A gateway of Envoy alone may have as many. Every common limit of open files leaves room for more. */
 const FEW_CONNECTIONS = 512;
 
-/** Thousands of Envoys are sent away over this time: each comes back within half a second, to whoever serves then. */
+/** Thousands of Envoys are sent away over this time: each comes back within half a second, to the agent that serves then. */
 const SPREAD_MS = 1000;
 
 /** Of the 5 s that a shutdown may take, after that. */
@@ -184,7 +184,7 @@ async function openRest(
   return listenForPolls({ at: { path: restSocket, ...file }, backlog, counts, knowsPeers, handlerOf, logger, metrics });
 }
 
-/** @throws IdentityError `ERR_CONFIG_INVALID`: nobody here can tell who a peer is, so none could be let in. */
+/** @throws IdentityError `ERR_CONFIG_INVALID`: who a peer is cannot be known here, so none could be let in. */
 function allowedUids({ allowedUids: uids }: AgentConfig, hotPath: HotPathKind): ReadonlySet<number> | undefined {
   if (uids.length === 0) return undefined;
   if (hotPath !== 'native') {

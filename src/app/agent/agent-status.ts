@@ -72,7 +72,7 @@ function firstEndMs(identities: readonly PodStatus[]): number {
   return first;
 }
 
-/** Those in trouble come first, then those whose SVID ends first: what is cut off is what nobody looks for. */
+/** Those in trouble come first, then those whose SVID expires first: what is cut off matters least. */
 function byUrgency(a: PodStatus, b: PodStatus): number {
   return b.failures - a.failures || (a.notAfterMs ?? 0) - (b.notAfterMs ?? 0);
 }

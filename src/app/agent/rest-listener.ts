@@ -56,7 +56,7 @@ export async function listenForPolls(options: RestListenerOptions): Promise<List
   );
   const makeServer = (): Server => {
     const server = createServer(SERVER_OPTIONS, handler).on('connection', enter);
-    // Also for an answer that nobody reads.
+    // Also for an answer that is not read.
     server.timeout = LIMIT_MS;
     return server;
   };

@@ -43,7 +43,7 @@ export class WorkloadView implements SecretView {
   subscribe(events: SecretViewEvents): void {
     this.events = events;
     this.workload.subscribe(events);
-    // Ended with OK, Envoy comes back at once and reads its token file anew.
+    // Ended with OK, Envoy comes back at once and reads its token file again.
     this.unlisten = this.admission?.onTokenNeeded(() => events.end());
   }
 

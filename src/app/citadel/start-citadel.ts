@@ -22,7 +22,7 @@ const MAX_QUEUE = 512;
 /** The service gives a request 5 s; a thread that hangs is replaced no later. */
 const TASK_TIMEOUT_MS = 5000;
 
-/** Threads start together with the process, on a slow machine next to others that start; nobody asks for a certificate before. */
+/** Threads start together with the process, on a slow machine next to others that start; no certificate is asked for before. */
 const START_TIMEOUT_MS = 60_000;
 
 const TCP_BACKLOG = 4096;

@@ -57,7 +57,7 @@ function open({ port, identity }: TlsProbe): TLSSocket {
     port,
     host: '127.0.0.1',
     ...TLS_PARAMETERS,
-    // The probe looks at what the server does, whoever it is; checking it is the sidecars' part.
+    // The probe looks at what the server does, whatever its certificate; the sidecars verify that.
     rejectUnauthorized: false,
     ...(identity !== undefined && { cert: identity.chainPem, key: identity.keyPem }),
   });

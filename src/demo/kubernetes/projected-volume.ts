@@ -7,7 +7,7 @@ const CURRENT = '..data';
 /**
  * A volume of one file, replaced the way the kubelet replaces projected volumes (AtomicWriter): the content lies in a
  * directory named for the time, `..data` is a symbolic link to it, and the visible file is a link through `..data`.
- * One rename swaps the content; whoever watches the visible file itself sees no change.
+ * One rename swaps the content; a watch on the visible file itself sees no change.
  */
 export class ProjectedVolume {
   constructor(

@@ -3,7 +3,7 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Guard } from './guard.js';
 
-/** Long enough to be seen, short enough that nobody waits. */
+/** Long enough to be seen, short enough that no user waits. */
 const RESTART_DELAY_MS = 500;
 
 /** What a process may take to end after SIGTERM. */
@@ -55,12 +55,12 @@ export class SupervisedProcess {
     return this.child?.pid;
   }
 
-  /** How often it has been started anew. */
+  /** How often it has been restarted. */
   get restarts(): number {
     return this.#restarts;
   }
 
-  /** Aborts when nobody need wait for it any longer: it has died several times since the start, or is being stopped. */
+  /** Aborts when waiting for it has no sense any more: it has died several times since the start, or is being stopped. */
   get givenUp(): AbortSignal {
     return this.#givenUp.signal;
   }
@@ -70,7 +70,7 @@ export class SupervisedProcess {
     return this.#tail;
   }
 
-  /** Sends a signal as anybody could: what dies of it is started anew. */
+  /** Sends a signal as any process could: what dies of it is restarted. */
   kill(signal: NodeJS.Signals): void {
     this.child?.kill(signal);
   }

@@ -8,7 +8,7 @@ export interface SupervisorOptions {
   readonly onDeath: (line: string) => void;
 }
 
-/** Starts the demo's processes, starts those anew that die, and ends them all. */
+/** Starts the demo's processes, restarts those that die, and ends them all. */
 export class Supervisor {
   private readonly guard: Guard;
   private readonly processes = new Set<SupervisedProcess>();

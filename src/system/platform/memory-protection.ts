@@ -30,7 +30,7 @@ const SYSTEM: ProtectionCalls = {
 /**
  * Closes the memory of this process as far as the platform lets; to be called before the first key is read or made. Never throws.
  *
- * Of a core file, whoever asks for it, the kernel then leaves all memory out (core(5), "Controlling which mappings are written"):
+ * Of any core file the kernel then leaves all memory out (core(5), "Controlling which mappings are written"):
  * that needs no addon, but /proc. With the addon there is no core file, and no tracing (prctl(2), PR_SET_DUMPABLE). Without it,
  * a process that may change its group has the same by doing so for a moment.
  */

@@ -3,7 +3,7 @@ import { openingOption } from './node-options.js';
 
 /** What Node.js itself says of the ways into the memory of this process that are open. */
 export interface NodeState {
-  /** Where the inspector listens, whoever has opened it: an option, a signal, code. */
+  /** Where the inspector listens, opened by an option, a signal or code. */
   readonly inspectorUrl: string | undefined;
   /** When a diagnostic report is written, which holds the environment and the command line. */
   readonly reportsOn: readonly string[];

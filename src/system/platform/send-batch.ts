@@ -55,7 +55,7 @@ export class SendBatch {
 
   /**
    * Sends the first `length` bytes of the scratch, 64 kB at most, `shared` and `tail`, at the end of this turn. The scratch and
-   * `tail` may be used anew at once, `shared` when `onWritten` is called: once, as a rule then.
+   * `tail` may be used again at once, `shared` when `onWritten` is called: once, as a rule then.
    */
   post(sender: BatchSender, length: number, shared = NOTHING, tail = NOTHING, onWritten?: () => void): void {
     if (length + tail.length > OWN_BYTES) {
@@ -88,7 +88,7 @@ export class SendBatch {
     this.count = count + 1;
   }
 
-  /** Sends all of it now: for whoever is about to end a socket that it has posted for. */
+  /** Sends all of it now: for a caller that is about to end a socket that it has posted for. */
   readonly flush = (): void => {
     const { count, messages, shared } = this;
     if (count === 0) return;

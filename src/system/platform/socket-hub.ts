@@ -1,7 +1,7 @@
 import { type Addon, loadAddon } from '../addon/index.js';
 import { SendBatch } from './send-batch.js';
 
-/** What a {@link SocketHub} tells. A slot is the number of a socket, and given out anew after its `close`. */
+/** What a {@link SocketHub} tells. A slot is the number of a socket, and used again after its `close`. */
 export interface SocketHubEvents {
   accepted(slot: number, peer: { readonly uid: number; readonly gid: number; readonly pid: number }): void;
   /** In the arena, from `start` to `end`: until this returns. */

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { IdentityError } from '../../errors/index.js';
 
 /**
- * Bytes that may hold a key, and their users: made with one, wiped when the last has released them. After that nobody can
+ * Bytes that may hold a key, and their users: made with one, wiped when the last has released them. After that no caller can
  * read them: zeros would go out in place of the key, with every status OK.
  */
 export class SharedBytes {

@@ -21,7 +21,7 @@ export interface SmallFileOptions {
   readonly code: ErrorCode;
   readonly maxBytes: number;
   /**
-   * Judges where the file really lies, of the very file that is then read: nobody can put another one there in between.
+   * Judges where the file really lies, of the very file that is then read: it cannot be replaced in between.
    * @throws what {@link readSmallFile} then throws.
    */
   readonly admit?: ((realPath: string) => void | Promise<void>) | undefined;
@@ -73,7 +73,7 @@ export async function readSmallFile(path: string, options: SmallFileOptions): Pr
  */
 async function openAdmitted(path: string, admit: (realPath: string) => void | Promise<void>): Promise<FileHandle> {
   if (process.platform !== 'linux') {
-    // The last link is resolved by then: whoever puts another one there meanwhile is refused.
+    // The last link is resolved by then: another one that was put there meanwhile is refused.
     const realPath = await realpath(path);
     await admit(realPath);
     return open(realPath, READ_FLAGS | constants.O_NOFOLLOW);

@@ -12,14 +12,14 @@ import { parsePoll, writeDiscoveryResponse } from './rest-codec.js';
 
 export interface RestHandlerOptions {
   readonly source: SecretSource;
-  /** `bundles`: only what anybody may know. `keys`: private keys, too, to whoever may connect. */
+  /** `bundles`: only what is public. `keys`: private keys, too, to every process that can connect. */
   readonly serves: 'bundles' | 'keys';
   readonly logger: Logger;
   readonly controlPlaneIdentifier: string;
   /** Which connection a request came by, for logs and for turns. */
   readonly connectionOf: (request: IncomingMessage) => number;
   readonly after?: After;
-  /** Counts octets more that are kept for whoever sent the request, or fewer. False when that is too much. */
+  /** Counts octets more that are kept for the sender of the request, or fewer. False when that is too much. */
   readonly keep?: (request: IncomingMessage, octets: number) => boolean;
 }
 

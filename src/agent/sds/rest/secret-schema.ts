@@ -140,7 +140,7 @@ const VALIDATION_CONTEXT: MessageSchema = {
   },
 };
 
-/** `tls.v3.Secret` with all of it that is ever served; its name is written by whoever knows it. */
+/** `tls.v3.Secret` with all of it that is ever served; its name is written by the caller, who knows it. */
 export const SECRET: MessageSchema = {
   name: 'Secret',
   fields: {
