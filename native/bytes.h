@@ -12,7 +12,7 @@
 
 namespace sidecert {
 
-// Bytes that somebody else owns. (std::span is C++20.)
+// Bytes that have another owner. (std::span is C++20.)
 struct View {
   const uint8_t* data = nullptr;
   size_t size = 0;

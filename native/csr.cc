@@ -97,7 +97,7 @@ Result<PublicKey> readRsaKey(View octets) {
   const unsigned char* at = octets.data;
   PublicKey key;
   key.rsa.reset(d2i_RSAPublicKey(nullptr, &at, static_cast<long>(octets.size)));
-  // Written anew it must be the same: what OpenSSL forgives would otherwise go into the leaf as it is.
+  // Written again it must be the same: what OpenSSL forgives would otherwise go into the leaf as it is.
   unsigned char* written = nullptr;
   const int size = key.rsa ? i2d_RSAPublicKey(key.rsa.get(), &written) : 0;
   const OpensslMemoryPtr owner(written);

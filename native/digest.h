@@ -1,4 +1,4 @@
-// SHA-2 by the low-level calls: the EVP ones look their algorithm up anew each time, which costs more than the hash of
+// SHA-2 by the low-level calls: the EVP ones look their algorithm up again each time, which costs more than the hash of
 // a CSR.
 #ifndef SIDECERT_DIGEST_H
 #define SIDECERT_DIGEST_H

@@ -232,7 +232,7 @@ Result<LabelledKey> traditionalKey(View privateKeyInfo) {
 
 Result<Bytes> signWith(EC_KEY* key, Hash hash, View message) {
   const Digest digest = digestOf(hash, message);
-  // ECDSA_size would encode the curve's order anew for each key.
+  // ECDSA_size would encode the curve's order again for each key.
   std::array<uint8_t, kMaxSignatureOctets> signature;
   unsigned int size = 0;
   if (ECDSA_sign(0, digest.octets.data(), static_cast<int>(digest.size), signature.data(), &size, key) != 1) {

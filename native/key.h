@@ -1,5 +1,5 @@
 // Key pairs: made, written as PKCS#8, and signed with. By the low-level calls of OpenSSL, which its version 3 calls
-// deprecated: the EVP ones fetch provider and encoder anew for each key, which costs four times the cryptography
+// deprecated: the EVP ones fetch provider and encoder again for each key, which costs four times the cryptography
 // (docs/adr/0008).
 #ifndef SIDECERT_KEY_H
 #define SIDECERT_KEY_H
@@ -41,7 +41,7 @@ class EcCurve {
 
   size_t fieldOctets() const { return fieldOctets_; }
   size_t pointOctets() const { return 1 + 2 * fieldOctets_; }
-  // The same key object for each request: to make one anew copies the whole group.
+  // The same key object for each request: to make another copies the whole group.
   EC_KEY* key() const { return key_.get(); }
   // ECDSA with the hash that is as strong as the curve. (RFC 5480 §4)
   const SignatureAlgorithm& algorithm() const { return *algorithm_; }

@@ -40,7 +40,7 @@ using LinkPtr = std::unique_ptr<const Link>;
 // but for certificates that sign themselves: only an anchor may.
 class IssuerPool {
  public:
-  // `others` are from anybody; an anchor need not sign itself (RFC 5280 §6.1.1), and stands in the bundle once.
+  // `others` are from any source; an anchor need not sign itself (RFC 5280 §6.1.1), and stands in the bundle once.
   IssuerPool(std::vector<Certificate> anchors, std::vector<Certificate> others);
 
   const std::vector<const Link*>& candidates() const { return candidates_; }

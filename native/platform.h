@@ -29,7 +29,7 @@ std::variant<PeerCredentials, SystemError> peerCredentials(int descriptor);
 // prctl(2)) Takes away its limit for core files, too. Nothing when it is so.
 std::optional<SystemError> forbidDumping();
 
-// Makes room in the process's table of descriptors for so many, as far as its limit goes. Whoever opens the first one that
+// Makes room in the process's table of descriptors for so many, as far as its limit goes. The code that opens the first one that
 // the table has no room for waits until each core has gone through the scheduler, 5 to 15 ms, when there are threads
 // (Linux, expand_fdtable): so it is done ahead, and by who has the time.
 void reserveDescriptors(int count);

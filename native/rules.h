@@ -7,7 +7,7 @@
 
 namespace sidecert {
 
-// Why peers refuse this certificate as that of a workload, whoever has issued it. (X509-SVID §4; RFC 5280 §4.2.1.12)
+// Why peers refuse this certificate as that of a workload, from any issuer. (X509-SVID §4; RFC 5280 §4.2.1.12)
 std::optional<Problem> leafProblem(const CertificateFacts& leaf);
 
 // Why it is the certificate of no CA. (RFC 5280 §4.2.1.3, §4.2.1.9)

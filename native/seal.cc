@@ -22,7 +22,7 @@ Result<std::string> serialOf(X509* leaf) {
   return serial;
 }
 
-// No failure says more of the key: an error text about a private key is nobody's business.
+// No failure says more of the key: an error text about a private key must not leak.
 Result<Nothing> checkKey(X509* leaf, View privateKey) {
   const unsigned char* at = privateKey.data;
   const PrivateKeyInfoPtr info(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &at, static_cast<long>(privateKey.size)));

@@ -41,7 +41,7 @@ uint8_t* writeDataSourceHeader(uint8_t* target, uint8_t key, size_t inlineSize) 
 
 }  // namespace
 
-// One block per certificate, made anew from DER: nothing of the CA's own text reaches Envoy.
+// One block per certificate, encoded again from DER: nothing of the CA's own text reaches Envoy.
 Bytes pemOf(const std::vector<View>& certificates) {
   size_t size = 0;
   for (const View one : certificates) size += pemSize("CERTIFICATE", one.size);

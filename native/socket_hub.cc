@@ -113,7 +113,7 @@ size_t SocketHub::collect(uint8_t* arena, size_t arenaBytes, SocketEvent* events
   size_t used = 0;
   // Accepted last: what is served already goes first.
   bool isAccepting = false;
-  // Ready sockets are told in the same order again and again: whoever found the arena full begins the next time, or a few
+  // Ready sockets are told in the same order again and again: the one that found the arena full begins the next time, or a few
   // peers that send without end would keep all others from being heard.
   const size_t first = found > 0 ? std::exchange(resumeAt_, 0) % static_cast<size_t>(found) : 0;
   bool isFull = false;

@@ -41,7 +41,7 @@ class TurnBudget {
 
 // Keeps room for as many descriptors again as there are, four times as many at a time, which a thread of libuv's pool waits
 // for: when thousands of peers connect at once, the event loop would at each doubling. The first room is made before
-// anybody connects, and is so large (32 kB of the kernel's) that a crowd does not fill it while the next is made.
+// any client connects, and is so large (32 kB of the kernel's) that a crowd does not fill it while the next is made.
 class DescriptorRoom {
  public:
   void keepAhead(Napi::Env env, int highest) {
@@ -224,7 +224,7 @@ class SocketHubObject : public Napi::ObjectWrap<SocketHubObject> {
     if (!isPolled) throwSystemError(env, {"EINVAL", "socket hub: cannot be polled"});
   }
 
-  // Nobody can close it any more.
+  // It cannot be closed any more.
   ~SocketHubObject() override { end(); }
 
  private:

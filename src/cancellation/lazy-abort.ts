@@ -2,7 +2,7 @@
 const REASON = 'closed';
 
 /**
- * An `AbortController` that is made when somebody first wants its signal: there are several in each of a node's pods, most
+ * An `AbortController` that is made when its signal is first wanted: there are several in each of a node's pods, most
  * of them never asked for, and each costs as much as a promise chain.
  */
 export class LazyAbort {

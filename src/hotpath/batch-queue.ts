@@ -13,7 +13,7 @@ export type Lane = Operation | typeof SLOW_LANE;
  * thousand keys that are due do not stand before one proof. Pure: no timer, no thread.
  */
 export class BatchQueue<J extends Job = Job> {
-  /** Only lanes in which somebody waits; the first is next. */
+  /** Only lanes that are not empty; the first is next. */
   private readonly lanes = new Map<Lane, Set<J>>();
   private count = 0;
 

@@ -41,7 +41,7 @@ export interface CallOptions {
    * comes, for OpenSSL cannot be interrupted.
    */
   readonly signal?: EndSignal | undefined;
-  /** Nobody waits for it yet: a thread of its own makes it, which the system runs after all others. */
+  /** No caller waits for it yet: a thread of its own makes it, which the system runs after all others. */
   readonly isAhead?: boolean;
 }
 

@@ -2,7 +2,7 @@ import type { EndSignal } from '../cancellation/index.js';
 import { takesLong } from '../pki/x509/index.js';
 import type { HotPath, PreparedKey, PrepareRequest } from './hot-path.js';
 
-/** The next key of one identity, made before it is needed when it is one that takes long. Whoever opens it closes it. */
+/** The next key of one identity, made before it is needed when it is one that takes long. The opener closes it. */
 export class KeyReserve {
   private next: { readonly key: Promise<PreparedKey | undefined>; readonly giveUp: AbortController } | undefined;
   private isClosed = false;
@@ -17,7 +17,7 @@ export class KeyReserve {
     if (this.isClosed || this.next !== undefined || !takesLong(this.request.keyType)) return;
     const giveUp = new AbortController();
     const options = { signal: giveUp.signal, isAhead: true };
-    // Whatever went wrong, the key that is then made on demand meets it again, and somebody hears of it.
+    // Whatever went wrong, the key that is then made on demand meets it again, and its caller is told.
     const key = this.hotPath.prepare(this.request, options).catch(() => undefined);
     this.next = { key, giveUp };
   }
@@ -34,7 +34,7 @@ export class KeyReserve {
     return (await next?.key) ?? this.hotPath.prepare(this.request, { signal });
   }
 
-  /** Wipes the key that nobody took, also one that is only just being made. */
+  /** Wipes the key that was not taken, also one that is still being made. */
   close(): void {
     this.isClosed = true;
     const next = this.next;

@@ -1,7 +1,7 @@
 import { type Counter, type Gauge, type Histogram, Metric, type MetricRegistry } from '../telemetry/index.js';
 import type { Operation } from './implementation.js';
 
-/** Who waits in a pool: somebody for each of them, or nobody yet. */
+/** Jobs that wait in a pool: some with a caller each, some without one yet. */
 export type QueueName = 'needed' | 'ahead';
 
 /** What a pool counts. */

@@ -70,7 +70,7 @@ export function createPooledHotPath(options: PooledHotPathOptions): HotPath {
 
 /**
  * Keys for later have a thread of their own while there are any to make: a key under way cannot be interrupted, so in a
- * thread of the others' somebody would wait for it. There is one for each identity at most; thousands of them may be in
+ * thread of the others' a caller would wait for it. There is one for each identity at most; thousands of them may be in
  * line for minutes, and who needs one meanwhile asks again, for now.
  */
 const AHEAD_POOL = { threads: { min: 0, max: 1 }, idleTimeoutMs: 1000, maxQueue: 10_000, taskTimeoutMs: 3_600_000 };
@@ -336,7 +336,7 @@ class PooledHotPath implements HotPath {
   }
 }
 
-/** Nobody will wipe the keys of an answer that nobody gets. */
+/** The keys of an answer without a receiver are wiped here. */
 function discard(op: Operation, outcome: Outcome<object>): void {
   // Our own thread has answered, as the operation says.
   if (outcome.ok) wipeSecrets(op, outcome.value as Operations[Operation]['value']);

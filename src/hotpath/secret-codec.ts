@@ -2,7 +2,7 @@ import { type PrivateKeyLabel, pemLength, writePem } from '../pki/x509/index.js'
 
 /**
  * Writes the two kinds of `envoy.extensions.transport_sockets.tls.v3.Secret` that we serve, without their `name`
- * (see SealedSvid). By hand, so that the key goes from DER into the final buffer without a copy that nobody wipes.
+ * (see SealedSvid). By hand, so that the key goes from DER into the final buffer without a copy that is never wiped.
  */
 
 /** Field keys: number << 3 | 2 (length-delimited). (Protocol Buffers, "Encoding") */

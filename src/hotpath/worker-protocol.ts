@@ -124,7 +124,7 @@ class Fields {
 
 /**
  * The message to a thread. A private key goes as a copy in memory that is moved to the thread, which wipes it: without
- * the move, the message itself would hold the key, and nobody could wipe that.
+ * the move, the message itself would hold the key, which cannot be wiped.
  */
 export function toMessage({ op, jobs }: { op: Operation; jobs: readonly Job[] }): {
   message: BatchMessage;
@@ -166,7 +166,7 @@ const SECRETS: { readonly [O in Operation]: readonly (keyof Operations[O]['value
   issue: [],
 };
 
-/** Overwrites the keys in a result that nobody waits for any more. */
+/** Overwrites the keys in a result that has no caller any more. */
 export function wipeSecrets<O extends Operation>(op: O, value: Operations[O]['value']): void {
   const parts = value as unknown as Record<keyof Operations[O]['value'], unknown>;
   for (const name of SECRETS[op]) {

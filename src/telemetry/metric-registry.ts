@@ -82,7 +82,7 @@ export interface MetricSeries {
  */
 export class MetricRegistry {
   private readonly known = new Map<string, MetricSeries>();
-  /** The same by the labels in the order in which somebody names them, for those who ask while they count. */
+  /** The same by the labels in the order in which a caller names them, for those who ask while they count. */
   private readonly asNamed = new Map<MetricDefinition, Map<string, MetricSeries['metric']>>();
 
   counter(definition: CounterDefinition, labels: MetricLabels = {}): Counter {

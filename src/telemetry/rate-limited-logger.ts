@@ -26,7 +26,7 @@ export class RateLimitedLogger {
     this.summed = new SummedLines(logger, clock);
   }
 
-  /** As it is: for what nobody can cause at will. */
+  /** As it is: for what no peer can cause at will. */
   info(message: string, fields: LogFields): void {
     this.logger.info(message, fields);
   }

@@ -1,6 +1,6 @@
 /**
  * agent/files: certificates, bundles and lists from files that change under us: read again when they change, checked before
- * anyone sees them.
+ * any stream sees them.
  */
 export { AllowedDirectories, anywhere } from './allowed-directories.js';
 export { parseBundleFile } from './bundle-file.js';

@@ -7,7 +7,7 @@ export interface StreamMethod {
   readonly name: string;
   readonly form: Form;
   readonly fields: RequestFields;
-  /** Whether the stream may ask for other types, too, which we leave alone: someone else may be meant to see them. */
+  /** Whether the stream may ask for other types, too, which we leave alone: they may be meant for another server. */
   readonly isAggregated: boolean;
 }
 

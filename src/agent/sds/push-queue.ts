@@ -1,6 +1,6 @@
 import { BATCH } from './for-each-chunk.js';
 
-/** Someone who has something newer to send. */
+/** A stream that has something newer to send. */
 export interface PushTarget {
   /** Sends the newest there is, if anything; must not throw. */
   push(): void;

@@ -20,7 +20,7 @@ const MAX_KEYS_TRIED = 8;
 const MAX_FAULTS = 64;
 
 /**
- * Verifies service-account JWTs by the cluster's public keys, without asking anybody: signature, issuer, audience,
+ * Verifies service-account JWTs by the cluster's public keys, without a call: signature, issuer, audience,
  * time and subject. What such a check cannot know: whether the token's pod or service account still exists.
  * @throws IdentityError `ERR_JWKS_INVALID` when the file cannot be used at start.
  */

@@ -14,7 +14,7 @@ export interface JwksFileOptions {
 /** A key set holds a handful of keys of less than a kilobyte. */
 const MAX_JWKS_BYTES = 256 * 1024;
 
-/** How often the file is looked at, at most: whoever sends tokens with made-up key ids must not make us read. */
+/** How often the file is looked at, at most: tokens with made-up key ids must not make us read. */
 const MIN_LOOK_INTERVAL_MS = 1000;
 
 /**

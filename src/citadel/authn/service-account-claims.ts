@@ -2,7 +2,7 @@ import { membersOf, numericDateMs, refusedClaim } from '../../pki/service-accoun
 import { SpiffeId, type TrustDomain } from '../../pki/spiffe/index.js';
 import type { AuthenticatedWorkload } from './authenticator.js';
 
-/** The claims of a token whose signature has been verified; still, nobody has looked at their types. */
+/** The claims of a token whose signature has been verified; their types are not checked yet. */
 export interface VerifiedClaims {
   readonly iss?: unknown;
   readonly aud?: unknown;

@@ -93,7 +93,7 @@ export class VerificationKey {
     return verify(algorithm.digest, Buffer.from(text, 'latin1'), { key, ...algorithm.how }, signature);
   }
 
-  /** Once, also when it fails: whoever sends tokens must not make us do it again for each. */
+  /** Once, also when it fails: callers must not make us do it again for each token. */
   private imported(): KeyObject {
     if (this.#fault !== undefined) throw new Error(this.#fault);
     try {

@@ -44,7 +44,7 @@ const WRITTEN = [
   { part: 'rootCert', mode: 0o644 },
 ] as const satisfies readonly { part: Part; mode: number }[];
 
-/** Nobody but Citadel has business beside the key. */
+/** No process but Citadel has business beside the key. */
 const DIRECTORY_MODE = 0o700;
 
 /** A file system puts it into its own root. */
@@ -60,7 +60,7 @@ const MAX_TOLD = 5;
 export type AuthorityState =
   | { readonly kind: 'empty' }
   | { readonly kind: 'whole'; readonly names: AuthorityFileNames; readonly files: AuthorityFiles }
-  /** Another process is writing them just now, or somebody has to look after them. */
+  /** Another process is writing them just now, or a person has to look after them. */
   | { readonly kind: 'incomplete'; readonly error: IdentityError };
 
 /**
@@ -156,7 +156,7 @@ async function isNewlyWritten(path: string, content: Buffer, mode: number): Prom
   }
 }
 
-/** Writes beside the target, to the disk, then renames: whoever reads `path` sees the old state or the new one. */
+/** Writes beside the target, to the disk, then renames: a reader of `path` sees the old state or the new one. */
 export async function writeWhole(path: string, content: Buffer, mode: number): Promise<void> {
   const temporary = `${path}.${randomUUID()}`;
   await writeNew(temporary, content, mode);

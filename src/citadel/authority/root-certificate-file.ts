@@ -6,7 +6,7 @@ import { writeWhole } from './authority-directory.js';
 const FILE_MODE = 0o644;
 
 /**
- * Writes the roots for the agents of this machine, whole or not at all: nobody reads half of them.
+ * Writes the roots for the agents of this machine, whole or not at all: no reader sees half of them.
  * @throws IdentityError `ERR_CONFIG_INVALID` when they cannot be written.
  */
 export async function writeRootCertificates(path: string, bundle: TrustBundle): Promise<void> {

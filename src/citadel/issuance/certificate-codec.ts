@@ -58,7 +58,7 @@ export function encodeCertificateResponse(leafPem: Buffer, issuersPem: readonly 
   return response;
 }
 
-/** By hand, for a CSR comes with each: protobuf.js makes texts of it, and objects of the metadata, that nobody wants. */
+/** By hand, for a CSR comes with each: protobuf.js would make texts of it, and objects of the metadata, without use. */
 function parse(bytes: Buffer): CreateCertificateRequest {
   try {
     let csrPem: Buffer = NOTHING;

@@ -35,7 +35,7 @@ export interface CallerTrace {
 export interface Caller extends CallerTrace {
   /** For what it can cause at will. */
   readonly log: Pick<RateLimitedLogger, 'warn' | 'repeated'>;
-  /** Aborted when it has gone, or has been refused: what nobody waits for is not signed. */
+  /** Aborted when it has gone, or has been refused: what no caller waits for is not signed. */
   readonly signal: EndSignal;
 }
 

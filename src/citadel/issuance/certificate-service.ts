@@ -29,7 +29,7 @@ export interface CertificateMethod {
 /** At 3 000 certificates per second they wait less than 0.1 s; agents come back by themselves, with jitter. */
 const DEFAULT_MAX_IN_FLIGHT = 256;
 
-/** The work is milliseconds: whoever waits for this long is better served by another replica. */
+/** The work is milliseconds: a caller that waits for this long is better served by another replica. */
 const DEFAULT_REQUEST_TIMEOUT_MS = 5000;
 
 /**
@@ -61,7 +61,7 @@ export function addCertificateMethod(
 /** A call that has no answer yet. */
 class PendingCall {
   readonly startedAtMs = performance.now();
-  /** Aborted when nobody waits any more: what has not begun by then is not signed. */
+  /** Aborted when no caller waits any more: what has not begun by then is not signed. */
   readonly stop = new LightAbort();
 
   constructor(
@@ -164,7 +164,7 @@ class CertificateService implements CertificateMethod {
     call.proven();
     if (stop.aborted) throw callerHasGone();
     place.claimFor(workload.spiffeId.toString());
-    // After the token: whoever has no good one learns nothing about the rest of its request.
+    // After the token: a caller without a good one learns nothing about the rest of its request.
     const request = decodeCertificateRequest(bytes);
     const { log } = this;
     const leafPem = await issueLeaf(this.options, workload, request, { ...caller, log, signal: stop });

@@ -16,7 +16,7 @@ export class IssuingShares {
     return this.total;
   }
 
-  /** Takes a place for a caller whose token nobody has looked at. @throws IdentityError `ERR_CITADEL_OVERLOADED`. */
+  /** Takes a place for a caller whose token is not verified yet. @throws IdentityError `ERR_CITADEL_OVERLOADED`. */
   enter(connection: number): IssuingSlot {
     const free = this.limit - this.total;
     if (free <= 0) {
@@ -46,7 +46,7 @@ export class IssuingShares {
   }
 }
 
-/** One request's place. Whoever entered leaves, once. */
+/** One request's place. It is left once. */
 export class IssuingSlot {
   private identity: string | undefined;
 

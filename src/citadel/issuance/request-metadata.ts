@@ -15,7 +15,7 @@ const IMPERSONATED_IDENTITY = 'ImpersonatedIdentity';
 const CERT_SIGNER = 'CertSigner';
 
 /**
- * Checks the `metadata` of a certificate request, a serialised Struct. Whoever asks for another identity or another signer
+ * Checks the `metadata` of a certificate request, a serialised Struct. A caller that asks for another identity or another signer
  * must not get a certificate of its own identity by ours, and take it for what it asked for: both are refused, whatever
  * the value is. Other keys mean nothing here.
  * @throws IdentityError `ERR_IMPERSONATION_REFUSED`, `ERR_CERT_SIGNER_UNKNOWN`; RangeError: it is no Struct.

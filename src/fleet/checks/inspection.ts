@@ -42,7 +42,7 @@ export class Inspection {
   checkedCount = 0;
   private streams: InspectedStream[] = [];
   private contents: ReceivedContent[] = [];
-  /** When each came: what was valid then may have ended before anybody looks at it. */
+  /** When each came: what was valid then may have expired before it is looked at. */
   private timesMs: number[] = [];
   private next = 0;
   /** Certificates that came before their bundle. */

@@ -59,7 +59,7 @@ export class EnvoyConnection implements ConnectionEvents {
     else stream.open(performance.now());
   }
 
-  /** Gives the connection up, and begins anew. */
+  /** Gives the connection up, and opens another. */
   restart(): void {
     this.close();
     this.start();

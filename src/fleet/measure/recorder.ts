@@ -4,7 +4,7 @@ import { RotationMeasure } from './rotation.js';
 export interface RecordedStream {
   readonly name: string;
   readonly envoyNumber: number;
-  /** False for one that misbehaves on purpose: it is served, but nobody waits for it. */
+  /** False for one that misbehaves on purpose: it is served, but not waited for. */
   readonly isMeasured: boolean;
 }
 

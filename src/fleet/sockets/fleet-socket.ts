@@ -17,7 +17,7 @@ export interface SocketError {
 
 /** A client's Unix socket. */
 export interface FleetSocket {
-  /** Sends `bytes`, which nobody changes any more. */
+  /** Sends `bytes`, which must not change any more. */
   write(bytes: Buffer): void;
   /** Holds writes back until `uncork`: they travel together. */
   cork(): void;

@@ -54,7 +54,7 @@ export class HubSockets implements FleetSockets {
   }
 
   private tellNewcomers(): void {
-    // What is told may connect anew.
+    // What is told may connect again.
     const turn = this.newcomers.slice(0, NEWCOMERS_PER_TURN);
     for (const tell of turn) tell();
     if (this.isClosed) return;
@@ -180,7 +180,7 @@ class HubSocket implements FleetSocket, OutboxOwner, BatchSender {
   private keep(sent: number, bytes: Buffer): void {
     if (this.isOver) return;
     if (sent < 0) {
-      // Not from within a call of whoever would be told.
+      // Not from within a call of the one that is told.
       setImmediate(() => this.failed('write', -sent));
       return;
     }

@@ -1,11 +1,11 @@
 import { connect } from 'node:net';
 import { IdentityError } from '../../errors/index.js';
 
-/** What no waiting mends: no socket, nobody listens, not allowed. A full backlog is none of them. (connect(2), unix(7)) */
+/** What no waiting mends: no socket, no listener, not allowed. A full backlog is none of them. (connect(2), unix(7)) */
 const HOPELESS: readonly string[] = ['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'EACCES', 'EPERM', 'ENOTSOCK', 'EPROTOTYPE'];
 
 /**
- * Resolves when somebody listens on the Unix socket, or when that cannot be said. So a wrong path is told at once, and not after
+ * Resolves when the Unix socket has a listener, or when that cannot be said. So a wrong path is told at once, and not after
  * all the time that thousands of Envoys try to connect.
  * @throws IdentityError `ERR_CONFIG_INVALID`.
  */

@@ -14,7 +14,7 @@ export interface LoadedSigner {
   readonly keyIdentifier: Buffer;
 }
 
-/** A root roll-over has two signers at a time; more than a few means that somebody loads the same one anew. */
+/** A root roll-over has two signers at a time; more than a few means that the same one is loaded again. */
 const MAX_LOADED_SIGNERS = 4;
 
 /** Parses each signer once per thread, and forgets the one that was not used for longest. */
@@ -24,7 +24,7 @@ export class SignerCache {
   /** @throws IdentityError `ERR_SIGNER_INVALID`. */
   get(material: SignerMaterial): LoadedSigner {
     const signer = this.loaded.get(material.id) ?? load(material);
-    // Set anew, so that the map's order is the order of last use.
+    // Set again, so that the map's order is the order of last use.
     this.loaded.delete(material.id);
     this.loaded.set(material.id, signer);
     const [oldest] = this.loaded.keys();

@@ -42,7 +42,7 @@ export function seal(request: SealRequest, issuers = new KnownIssuers()): Sealed
   const bundle = issuers.bundle(request.bundlePem);
   const pool = new IssuerPool(bundle.anchors, others);
   const { issuers: path, atMs } = findPath(leaf, pool, cachedTimesOf(facts, pool, request));
-  // One block per certificate, made anew from DER: nothing of the CA's own text reaches Envoy.
+  // One block per certificate, encoded again from DER: nothing of the CA's own text reaches Envoy.
   const shown = [leaf, ...shownIssuers(path)];
   const chainPem = Buffer.concat(shown.map(({ der }) => encodePem('CERTIFICATE', der)));
   return {
@@ -125,7 +125,7 @@ function checkKey(leaf: ChainLink, privateKey: Buffer): void {
   }
 }
 
-/** The cause is left out on purpose: an error text about a private key is nobody's business. */
+/** The cause is left out on purpose: an error text about a private key must not leak. */
 function parseKey(pkcs8: Buffer): KeyObject {
   try {
     return createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });

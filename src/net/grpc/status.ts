@@ -58,7 +58,7 @@ export interface StatusText {
   readonly details: string;
 }
 
-/** A status travels in the trailers, and peers bound a header list at 8 to 16 kB; nobody reads more than this. */
+/** A status travels in the trailers, and peers bound a header list at 8 to 16 kB; no reader needs more than this. */
 const MAX_DETAILS_CHARS = 512;
 
 /**

@@ -21,7 +21,7 @@ const NOTHING = Buffer.alloc(0);
 
 /**
  * Goes through the fields of a protobuf message without making an object of it: of thousands of requests only a few
- * short fields matter. Every step checks its bounds. What nobody knows is skipped, whatever its wire type is, groups too; so is
+ * short fields matter. Every step checks its bounds. What is unknown is skipped, whatever its wire type is, groups too; so is
  * a field that comes with another type than the one it has, as the official libraries do it. (Protocol Buffers, "Encoding")
  */
 export class WireReader {

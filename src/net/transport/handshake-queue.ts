@@ -6,7 +6,7 @@ export interface HandshakeSlot {
   admits(address: string): boolean;
   /** One that was admitted has failed. */
   failed(address: string): void;
-  /** One has waited in vain. */
+  /** One was refused after its wait. */
   turnedAway(address: string): void;
 }
 
@@ -27,11 +27,11 @@ const SLICE_MS = 3;
 
 /**
  * A round of the event loop accepts one connection. While connections come, slices leave them so much time in between: else those
- * of a crowd would wait in the kernel's queue, a slice for each, before anyone could tell their addresses apart.
+ * of a crowd would wait in the kernel's queue, a slice for each, before their addresses are known.
  */
 const ACCEPT_MS = 9;
 
-/** Whoever is not admitted is asked for again after this. */
+/** One that is not admitted is tried again after this. */
 const AGAIN_MS = 10;
 
 /** A record of the handshake protocol: its type, and the octets before its content. (RFC 8446 §5.1) */

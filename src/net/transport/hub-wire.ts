@@ -57,7 +57,7 @@ export class HubWire implements Wire, BatchSender {
   cutShort(sent: number, { before, shared, behind, onWritten }: CutMessage): void {
     if (sent < 0) {
       onWritten?.();
-      // Not from within a call of whoever would be told.
+      // Not from within a call of the one that is told.
       setImmediate(() => this.destroy());
       return;
     }
@@ -103,7 +103,7 @@ export class HubWire implements Wire, BatchSender {
     }
   }
 
-  /** Keeps what is copied, then what is not, which is somebody else's until `onWritten`. */
+  /** Keeps what is copied, then what is not, which has another owner until `onWritten`. */
   private keep(copied: Buffer, shared: Buffer = NOTHING, onWritten?: () => void): void {
     if (this.unsent === undefined && copied.length + shared.length > 0) {
       this.unsent = new UnsentBytes();

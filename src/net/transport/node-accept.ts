@@ -22,7 +22,7 @@ const DESCRIPTOR_CHECK_MS = 5000;
 
 /**
  * Says that `server` cannot accept, once until it can again: the same peer comes back within milliseconds. ENFILE, ENOBUFS and
- * their like are an `error` event, which would end the process if nobody heard it. Of a process without descriptors nobody is
+ * their like are an `error` event, which would end the process without a listener. Of a process without descriptors no peer is
  * told: libuv keeps one back and closes every newcomer with it (`uv__emfile_trick`). So that is asked for.
  */
 export function watchAccepts(server: Server, logger: Logger): void {
@@ -44,7 +44,7 @@ export function watchAccepts(server: Server, logger: Logger): void {
   server.once('close', stopChecks);
 }
 
-/** What the system says when there is no descriptor left, for this process or for anybody. (open(2)) */
+/** What the system says when there is no descriptor left, for this process or for any. (open(2)) */
 function descriptorShortage(): 'EMFILE' | 'ENFILE' | undefined {
   try {
     closeSync(openSync('/dev/null', 'r'));

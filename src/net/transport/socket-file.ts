@@ -10,7 +10,7 @@ import { directoriesUpwards, foreignWriter } from './socket-directory.js';
 /** Linux keeps a socket's path in `sun_path`, 108 bytes with the closing zero; libuv cuts a longer one without a word. */
 const MAX_PATH_BYTES = 107;
 
-/** The parent of a socket that we make ourselves: our group may reach the socket, nobody else. */
+/** The parent of a socket that we make ourselves: our group may reach the socket, no other user. */
 const PARENT_MODE = 0o750;
 
 /** What the socket is called in its private directory. */
@@ -23,7 +23,7 @@ export interface FileIdentity {
 }
 
 export interface ClaimOptions {
-  /** A socket that somebody answers on may be replaced. */
+  /** A socket that another process serves may be replaced. */
   readonly takesOver?: boolean;
   /** A directory in which others may replace the socket is refused. */
   readonly isPrivate?: boolean;
@@ -31,9 +31,9 @@ export interface ClaimOptions {
 
 /**
  * Makes sure that a socket may be put at `path`: creates the parent directory, refuses what must not be replaced.
- * @returns who else may put another socket in its place, if anybody: worth a warning.
+ * @returns who else may put another socket in its place, if others may: worth a warning.
  * @throws IdentityError `ERR_SOCKET_INVALID`: the path is too long, its directory cannot be used, or something that is
- *   no socket is there; `ERR_SOCKET_IN_USE`: somebody answers on it.
+ *   no socket is there; `ERR_SOCKET_IN_USE`: another process serves it.
  */
 export async function claimSocketPath(path: string, options: ClaimOptions = {}): Promise<string | undefined> {
   const { takesOver = false, isPrivate = false } = options;
@@ -56,7 +56,7 @@ export async function claimSocketPath(path: string, options: ClaimOptions = {}):
 
 /**
  * Runs `bind` with a path inside a fresh private directory (0700) beside `path`, whose parent is made where it is missing; gives
- * the new socket its final `mode` there, and only then renames it into place: at no time can anybody reach it with wrong
+ * the new socket its final `mode` there, and only then renames it into place: at no time can it be reached with wrong
  * permissions.
  * @returns what the file is known by from now on.
  */
@@ -95,8 +95,8 @@ async function openParent(directory: string): Promise<{ readonly path: string; c
 }
 
 /**
- * Removes the socket at `path` if it is still the file `ours`, and not one that somebody else has put there since. Where it
- * cannot be removed it is left: a stale one is in nobody's way.
+ * Removes the socket at `path` if it is still the file `ours`, and not another one that was put there since. Where it
+ * cannot be removed it is left: a stale one does no harm.
  */
 export async function removeSocket(path: string, ours: FileIdentity, logger: Logger): Promise<void> {
   try {

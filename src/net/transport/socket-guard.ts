@@ -48,11 +48,11 @@ const CHECK_MS = 5000;
  */
 const MAX_TRIES = 20;
 
-/** Whoever fills the directory with files wakes us so often between two checks. */
+/** A process that fills the directory with files wakes us so often between two checks. */
 const MAX_EVENTS = 1000;
 
 /**
- * Watches the path of a socket that we listen on. Whoever may write to its directory can put another socket there, and is then
+ * Watches the path of a socket that we listen on. A process that may write to its directory can put another socket there, and is then
  * told the tokens of all that connect. Such a one is replaced by a new socket of ours, and so is none; an agent that has taken over
  * is left alone from then on.
  */
@@ -168,7 +168,7 @@ export class SocketGuard {
     }
   }
 
-  /** Anew when the socket was put back: the directory may be another. Without a watch the checks have to do. */
+  /** Again when the socket was put back: the directory may be another. Without a watch the checks have to do. */
   private watch(): void {
     this.unwatch();
     try {

@@ -2,7 +2,7 @@ import { Field, type Logger, type MetricRegistry } from '../../telemetry/index.j
 import { claimSocketPath, type FileIdentity, publishSocket, removeSocket } from './socket-file.js';
 import { SocketGuard } from './socket-guard.js';
 
-/** A listener that we own; whoever opened it closes it. */
+/** A listener; its opener closes it. */
 export interface Listener {
   /** A path, or `host:port`. */
   readonly address: string;
@@ -16,7 +16,7 @@ export interface SocketFileOptions {
   readonly path: string;
   /** Permissions of the socket, such as `0o660`: who may connect may ask for the key. */
   readonly mode: number;
-  /** Puts the socket in place of one that is served: whoever does so keeps its connections, and leaves our file alone. */
+  /** Puts the socket in place of one that is served: the other keeps its connections, and leaves our file alone. */
   readonly takesOver?: boolean;
   /** Refuses a directory in which another user may replace the socket; else that is warned of. */
   readonly isPrivate?: boolean;
@@ -26,7 +26,7 @@ export interface SocketFileOptions {
 export interface Acceptor {
   /** Again: closes the socket that it has listened on, with those who wait there. */
   listen(path: string): Promise<void>;
-  /** Not awaited by anybody: connections that were handed on are not ours. Safe before it listens. */
+  /** Resolves without waiting for connections that were handed on. Safe before it listens. */
   close(): void;
 }
 

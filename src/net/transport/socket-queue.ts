@@ -7,7 +7,7 @@ import { Field, type Logger } from '../../telemetry/index.js';
  */
 const BATCH = 32;
 
-/** Turns that attaching gives way to a stream of new connects; then a batch goes ahead, so that nobody starves. */
+/** Turns that attaching waits for a stream of new connects; then a batch goes ahead, so that none starves. */
 const MAX_DEFERRED_TURNS = 8;
 
 /**
@@ -68,5 +68,5 @@ export class SocketQueue {
   }
 }
 
-/** The peer went away; whoever owns the socket later hears of it by `close`. */
+/** The peer went away; the later owner of the socket hears of it by `close`. */
 function ignore(): void {}

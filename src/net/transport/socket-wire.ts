@@ -73,7 +73,7 @@ export class SocketWire implements Wire {
     this.held = [];
     this.heldBytes = 0;
     const { socket } = this;
-    // Of memory that somebody wipes there must be no copy.
+    // Of memory that is wiped later there must be no copy.
     const isJoined = held.length > 1 && heldBytes <= JOIN_LIMIT_BYTES && !held.some(({ onWritten }) => onWritten);
     if (isJoined) {
       socket.write(

@@ -22,7 +22,7 @@ export interface TlsListenerOptions {
   readonly port: number;
   readonly backlog: number;
   readonly certificate: TlsCertificate;
-  /** Who may begin a handshake, and who waits; nobody waits when left out. */
+  /** Which handshakes may begin, and which wait; none waits when left out. */
   readonly admission?: HandshakeSlot;
   /** Gets each connection after its handshake, and owns it from then on. */
   readonly onSocket: (socket: TLSSocket) => void;

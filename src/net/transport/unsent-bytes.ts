@@ -39,8 +39,8 @@ export class UnsentBytes {
   }
 
   /**
-   * Adds memory that stays as it is until `onWritten` is called, once; without it, for as long as this is used. Not empty. What nobody
-   * waits for is copied when that takes less memory; the rest never is, for it may be a key, which is wiped once it was written.
+   * Adds memory that stays as it is until `onWritten` is called, once; without it, for as long as this is used. Not empty. Memory without
+   * `onWritten` is copied when that takes less memory; the rest never is, for it may be a key, which is wiped once it was written.
    */
   add(bytes: Buffer, onWritten?: () => void): void {
     if (onWritten === undefined && bytes.length <= MAX_COPIED_BYTES) {
@@ -51,7 +51,7 @@ export class UnsentBytes {
     this.#bytes += bytes.length;
   }
 
-  /** Adds a copy of memory that will be used anew. */
+  /** Adds a copy of memory that will be used again. */
   addCopy(bytes: Buffer): void {
     this.#bytes += bytes.length;
     for (let at = 0; at < bytes.length; ) {

@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { parseBoundedJson } from '../../text/index.js';
 
-/** A token of Kubernetes has three levels and some twenty members. They are counted before anybody has verified a signature. */
+/** A token of Kubernetes has three levels and some twenty members. They are counted before the signature is verified. */
 const CLAIMS_BOUNDS = { maxDepth: 16, maxParts: 1000 };
 
-/** Claims by their names; nobody has looked at their types. */
+/** Claims by their names; their types are not checked yet. */
 export type Claims = Readonly<Record<string, unknown>>;
 
 /**

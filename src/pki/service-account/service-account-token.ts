@@ -29,7 +29,7 @@ export interface TokenClaims {
   readonly boundTo: BoundTo;
 }
 
-/** Nobody has looked at the types. */
+/** The types are not checked yet. */
 export interface BoundTo {
   readonly namespace: unknown;
   readonly serviceAccount: unknown;

@@ -1,6 +1,6 @@
 /**
  * Writes DER (X.690 §10): each function returns one whole element, and elements nest by passing them on. It writes
- * only what it is told; whoever calls it is answerable for the ASN.1 type around it.
+ * only what it is told; its caller is responsible for the ASN.1 type around it.
  */
 
 /** Universal tags, with the constructed bit (0x20) where DER demands it. (X.680 §8.4) */

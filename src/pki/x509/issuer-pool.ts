@@ -8,7 +8,7 @@ import type { ChainLink } from './chain-link.js';
 export class IssuerPool {
   readonly candidates: readonly ChainLink[];
 
-  /** `others` are from anybody; an anchor need not sign itself. (RFC 5280 §6.1.1) */
+  /** `others` are from any source; an anchor need not sign itself. (RFC 5280 §6.1.1) */
   constructor(
     readonly anchors: readonly ChainLink[],
     others: readonly ChainLink[],

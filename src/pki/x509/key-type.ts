@@ -5,7 +5,7 @@ export const KEY_TYPES = ['ec-p256', 'ec-p384', 'rsa-2048', 'rsa-3072', 'rsa-409
 
 export type KeyType = (typeof KEY_TYPES)[number];
 
-/** Looking for primes takes a thousand times as long as an EC key: nobody else should wait for it. */
+/** Looking for primes takes a thousand times as long as an EC key: nothing else should wait for it. */
 export function takesLong(keyType: string): boolean {
   return keyType.startsWith('rsa-');
 }

@@ -19,7 +19,7 @@ export function readPrivateKey(pem: Buffer, wanted: Omit<PemWanted, 'labels' | '
   try {
     return createPrivateKey({ key: der, format: 'der', type: FORMS[label] ?? 'pkcs8' });
   } catch {
-    // Without the cause: an error text about a private key is nobody's business.
+    // Without the cause: an error text about a private key must not leak.
     throw new IdentityError(
       wanted.code,
       `${wanted.what}: got a ${label} block that does not parse, expected a private key`,

@@ -5,7 +5,7 @@ import { violation } from './name-constraints.js';
 import { isoTime, type Problem } from './problem.js';
 
 /**
- * Why peers refuse this certificate as that of a workload, whoever has issued it: `undefined` when they do not. OpenSSL and BoringSSL
+ * Why peers refuse this certificate as that of a workload, from any issuer: `undefined` when they do not. OpenSSL and BoringSSL
  * take no anyExtendedKeyUsage for the two that are needed. (X509-SVID §4; RFC 5280 §4.2.1.12)
  */
 export function leafProblem(leaf: CertificateFacts): Problem | undefined {

@@ -11,9 +11,9 @@ import type { UnaryOptions } from './channel.js';
 import { Keepalive } from './keepalive.js';
 import { type CallHost, requestHead, UnaryCall } from './unary-call.js';
 
-/** One HTTP/2 connection for unary calls. Once lost it stays so: whoever wants another opens it. */
+/** One HTTP/2 connection for unary calls. Once lost it stays so: the caller opens another. */
 export interface GrpcClient {
-  /** False from the moment on that no further call can begin: the connection is lost, or the peer takes its leave. */
+  /** False from the moment on that no further call can begin: the connection is lost, or the peer has sent GOAWAY. */
   readonly isUsable: boolean;
   /** One call with the bytes of its messages. Rejects with a {@link CallFailure}; one that has begun after the end with UNAVAILABLE. */
   unary(path: string, request: Buffer, options: UnaryCallOptions): Promise<Buffer>;

@@ -45,7 +45,7 @@ export class UnaryAnswer {
     if (this.grpcStatus !== '0') this.retryAfterMs = retryAfterMs(fields) ?? this.retryAfterMs;
   }
 
-  /** The memory of `bytes` may be used anew afterwards. @throws CallFailure RESOURCE_EXHAUSTED: more than any answer may have. */
+  /** The memory of `bytes` may be used again afterwards. @throws CallFailure RESOURCE_EXHAUSTED: more than any answer may have. */
   takeBytes(bytes: Buffer, start: number, end: number): void {
     const neededBytes = this.bytes + end - start;
     if (neededBytes > this.maxBytes + FRAME_PREFIX_BYTES) throw this.tooLarge();

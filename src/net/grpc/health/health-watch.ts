@@ -10,7 +10,7 @@ const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = HealthCheckResponse.ServingSta
 
 const WATCH = '/grpc.health.v1.Health/Watch';
 
-/** Whether we serve is looked at this often while somebody watches; probes ask every few seconds. */
+/** Whether we serve is looked at this often while there are watchers; probes ask every few seconds. */
 const PERIOD_MS = 1000;
 
 /** The watches that are open. */

@@ -32,7 +32,7 @@ const MAX_FREED_AT_ONCE = 256;
 
 /**
  * More than this part of a full pot is a large one: a connection that has so much is refused its next call at once, and a peer
- * that has proven itself gives way.
+ * that has proven itself is evicted.
  */
 const LARGE_PART = 1 / 8;
 
@@ -89,8 +89,8 @@ export class CallQuota {
   }
 
   /**
-   * Strangers give way first: those of the same peer when it has its share. Who is proven gives way only where a peer has a large
-   * part of all, and then before strangers who have little. False when nobody does.
+   * Unproven calls are evicted first: those of the same peer when it has its share. Proven ones only where a peer has a large
+   * part of all, and then before unproven ones of peers with few. False when none was.
    */
   private makeRoom(newcomer: CountedCall, isPeerFull: boolean): boolean {
     const { isProven, peer } = newcomer.account;

@@ -40,10 +40,10 @@ export type QuotaName = 'service' | 'health' | 'reflection' | 'other';
 /** A message, or the room for one, is owed for so long: the first message of a real Envoy takes milliseconds. */
 const WAIT_MS = 30_000;
 
-/** A peer with more octets than this part of all is refused more of them when they are short, and nobody gives way for it. */
+/** A peer with more octets than this part of all is refused more of them when they are short, and nothing is evicted for it. */
 const LARGE_PART = 1 / 8;
 
-/** The last tries of a peer are for the first tokens of connections: whoever has had one does not take what others wait for. */
+/** The last tries of a peer are for the first tokens of connections: a connection that has had one does not take what others wait for. */
 const KEPT_TRIES = 16;
 
 export interface PeerLedgerOptions {
@@ -57,7 +57,7 @@ export interface PeerLedgerOptions {
 
 /**
  * All that peers make a server hold, from the first octet of a frame to the end of the stream: octets and open calls, per
- * connection, per peer and in all. The one place that decides whether there is room for more, and who gives way when not.
+ * connection, per peer and in all. The one place that decides whether there is room for more, and what is evicted when not.
  */
 export class PeerLedger {
   /** By number. */
@@ -97,7 +97,7 @@ export class PeerLedger {
 
   /**
    * Of the connections that fit, at most `count` to end for a newcomer: of those that have proven nothing, of the peer that has
-   * most of them, the ones that have been idle for longest. Who is proven gives way only when another peer has more than half of
+   * most of them, the ones that have been idle for longest. Proven ones are evicted only when another peer has more than half of
    * all.
    */
   idlest(count: number, newcomer: ConnectionAccount, fits: (account: ConnectionAccount) => boolean) {
@@ -116,7 +116,7 @@ export class PeerLedger {
     return isProven || hasTry || this.tries.take(peer.key, KEPT_TRIES);
   }
 
-  /** The try was none of a stranger. */
+  /** The try was that of a proven peer: it is given back. */
   giveBackTry({ peer }: ConnectionAccount): void {
     this.tries.giveBack(peer.key);
   }
@@ -245,7 +245,7 @@ export class PeerLedger {
     return this.bytes > this.limits.max || (!isProven && this.unprovenBytes > this.limits.maxUnproven);
   }
 
-  /** The connections that hold most give way, strangers first: each is ended, with all that it holds. */
+  /** The connections that hold most are evicted, unproven ones first: each is ended, with all that it holds. */
   private makeRoom(account: ConnectionAccount): boolean {
     while (this.isShortFor(account)) {
       if (account.peer.bytes > this.limits.max * LARGE_PART) return false;
@@ -253,7 +253,7 @@ export class PeerLedger {
       if (largest === undefined || largest === account || largest.bytes <= account.bytes) return false;
       this.onDrop(largest);
       largest.holder?.drop('got more to hold than there is room for');
-      // Whoever has no holder, or holds on all the same, must not keep us here.
+      // A connection without a holder, or one that frees nothing, must not keep us here.
       if (this.accounts.has(largest.number)) return false;
     }
     return true;

@@ -1,5 +1,5 @@
 /**
- * What is needed of reflection when somebody asks, and not before: loaded at the first request (./reflection-methods.ts), and
+ * What is needed of reflection when it is asked for, and not before: loaded at the first request (./reflection-methods.ts), and
  * a file of its own in what ships.
  */
 // Not by its index: that one loads definitions from files and takes a server of grpc-js. This class alone knows the answers.

@@ -10,7 +10,7 @@ const MAX_REQUEST_BYTES = 1024;
 const MAX_WAITING = 64;
 
 export interface ReflectionStreamParts {
-  /** Resolves with whoever knows the answers. */
+  /** Resolves with the module that knows the answers. */
   readonly answers: () => Promise<AnswerReflection>;
   /** Called with each request. False when it is one too many. */
   readonly admits: () => boolean;

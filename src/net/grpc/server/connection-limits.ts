@@ -6,7 +6,7 @@ export type Refusal = 'uid_not_allowed' | 'too_many' | 'too_many_of_uid' | 'too_
 export interface ConnectionLimitsOptions {
   /** Open at a time. */
   readonly maxConnections: number;
-  /** Whose processes may connect; all, when left out. A peer that nobody can name is then let in nowhere. */
+  /** Whose processes may connect; all, when left out. A peer that is not known is then refused. */
   readonly allowedUids?: ReadonlySet<number> | undefined;
   /** Milliseconds, never going back. */
   readonly now: () => number;
@@ -36,7 +36,7 @@ interface Misdeeds {
 export class ConnectionLimits {
   private readonly options: ConnectionLimitsOptions;
   private readonly maxPerUid: number;
-  /** Connections by uid; of nobody once it has none. */
+  /** Connections by uid; without an entry once it has none. */
   private readonly open = new Map<number | undefined, number>();
   /** By pid: a uid may be shared with honest processes. */
   private readonly misdeeds = new Map<number, Misdeeds>();

@@ -73,7 +73,7 @@ export class ConnectionRecord {
     this.note(reason, 'connection given up', whose, { [Field.reason]: reason });
   }
 
-  /** A connection had to give way, for there are too many, or for the octets that it makes us keep. */
+  /** A connection was evicted: there are too many, or it makes us keep too many octets. */
   displaced(limit: Refusal | 'octets', whose: Whose): void {
     this.note('displaced', 'connection evicted for others', whose, { [Field.reason]: limit });
   }

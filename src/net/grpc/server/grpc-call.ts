@@ -14,7 +14,7 @@ import type { CallQuota, CountedCall } from '../ledger/call-quota.js';
 import type { StatusText } from '../status.js';
 import { status } from '../status-code.js';
 
-/** What a call tells whoever serves it. All are called from the event loop, none after `gone`. */
+/** What a call tells its handler. All are called from the event loop, none after `gone`. */
 export interface CallEvents {
   /**
    * The next bytes of a message, `isLast` with the end of it; a message that came whole is one part. They are the
@@ -23,7 +23,7 @@ export interface CallEvents {
   part(bytes: Buffer, isLast: boolean): void;
   /** The peer has sent all that it will. */
   halfClosed(): void;
-  /** The call is over, whoever ended it. */
+  /** The call is over, ended by either side. */
   gone(): void;
 }
 
@@ -37,7 +37,7 @@ export interface GrpcCall {
   forgetMetadata(): void;
   /** Which connection of its server it came by, counted from 1. */
   readonly connection: number;
-  /** Who is at the other end of that; `undefined` where nobody can tell. */
+  /** Who is at the other end of that; `undefined` where it is not known. */
   readonly peer: WirePeer | undefined;
   /** Says who listens; within the function that was handed the call, for what the peer sends is not kept for later. */
   listen(events: CallEvents): void;
@@ -60,7 +60,7 @@ export interface GrpcCall {
   proven(): void;
   /**
    * To be asked before a proof of who the peer is, such as a token, is looked at. False when connections of this peer which have proven
-   * nothing have brought so many bad ones of late that this one is not to be looked at; true on one that has proven itself.
+   * nothing have brought so many bad ones recently that this one is not to be looked at; true on one that has proven itself.
    */
   mayTry(): boolean;
   /** Counts what a message of the peer makes of work, beyond that of any message: as {@link ServerStream.charge} has it. */

@@ -24,7 +24,7 @@ import { PlainRequest } from './plain-request.js';
 import { httpRefusal, timeoutOf, wantedFields } from './request-kind.js';
 import { ServerCalls } from './server-calls.js';
 
-/** A connection that somebody else serves, and that counts as one of a server's. */
+/** A connection that is served elsewhere, and that counts as one of a server's. */
 export interface CountedConnection {
   /** Of all connections of the server. */
   readonly number: number;
@@ -64,7 +64,7 @@ export interface GrpcServer {
      */
     admits(address: string): boolean;
     failed(address: string): void;
-    /** One has waited in vain: that is counted. */
+    /** One was refused after its wait: that is counted. */
     turnedAway(): void;
   };
   /**
@@ -90,14 +90,14 @@ export interface GrpcServerOptions {
   readonly maxConcurrentStreams: number;
   /**
    * Calls of the service, of all connections together; those of health and reflection have places of their own. Where there are
-   * none left others give way, or the call is refused with RESOURCE_EXHAUSTED.
+   * none left others are evicted, or the call is refused with RESOURCE_EXHAUSTED.
    */
   readonly calls?: QuotaLimits;
   /** Open at a time; no limit when left out. */
   readonly maxConnections?: number;
   /** Of one address, on TCP, those that have proven nothing; as many as may be when left out. */
   readonly maxUnprovenPerAddress?: number;
-  /** Whose processes may connect; everybody when left out. */
+  /** Whose processes may connect; all when left out. */
   readonly allowedUids?: ReadonlySet<number> | undefined;
   readonly metrics?: MetricRegistry;
   /** What its connections are counted by there: as those of an SDS socket when left out. */
@@ -111,11 +111,11 @@ export interface GrpcServerOptions {
 
 const SDS_CONNECTIONS: ConnectionMetrics = { refused: Metric.sdsConnectionsRefused, ended: Metric.sdsConnectionsEnded };
 
-/** A connection without a call is ended after this, gracefully: whoever has proven nothing has no reason to stay. */
+/** A connection without a call is ended after this, gracefully: an unproven peer has no reason to stay. */
 const IDLE_STRANGER_MS = 60_000;
 const IDLE_PROVEN_MS = 15 * 60_000;
 
-/** Part of all connections that gives way at once, and the most of them. */
+/** Part of all connections that is evicted at once, and the most of them. */
 const DISPLACED_PART = 1 / 256;
 const MAX_DISPLACED_AT_ONCE = 64;
 
@@ -270,14 +270,14 @@ class Http2FramedServer implements GrpcServer {
     return undefined;
   }
 
-  /** Lets in a connection that is one too many, in the place of one that gives way for it. */
+  /** Lets in a connection that is one too many, in the place of one that is evicted for it. */
   private displaced(refusal: Refusal, account: ConnectionAccount, { peer }: Pick<Wire, 'peer'>): boolean {
     if (refusal !== 'too_many' && refusal !== 'too_many_of_uid') return false;
     const fits = ({ peer: other }: ConnectionAccount): boolean => refusal === 'too_many' || other.uid === peer?.uid;
     return this.giveUpSome(refusal, account, fits) && this.limits.enter(peer) === undefined;
   }
 
-  /** Ends connections for a newcomer: see {@link PeerLedger.idlest}. False when none gives way. */
+  /** Ends connections for a newcomer: see {@link PeerLedger.idlest}. False when none was evicted. */
   private giveUpSome(
     reason: Refusal,
     newcomer: ConnectionAccount,

@@ -9,7 +9,7 @@ import { OneRequest } from './one-request.js';
 export interface ServedCall {
   /** Which connection of its server it came by, counted from 1. */
   readonly connection: number;
-  /** Who is at the other end of that; `undefined` where nobody can tell. */
+  /** Who is at the other end of that; `undefined` where it is not known. */
   readonly peer: WirePeer | undefined;
   /** The values of a header that the method wants, as they came; `name` in lower case. */
   metadata(name: string): readonly string[];

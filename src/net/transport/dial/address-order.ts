@@ -1,6 +1,6 @@
 import type { LookupAddress } from 'node:dns';
 
-/** A name with more addresses than this is a mistake, or somebody's try to make us dial half the network. */
+/** A name with more addresses than this is a mistake, or an attempt to make us dial half the network. */
 const MAX_ADDRESSES = 16;
 
 /**

@@ -110,7 +110,7 @@ class TlsDialling implements Dialling {
   }
 }
 
-/** Somebody is there, and shows a certificate that the root does not verify, or for another name. */
+/** A peer is there, and shows a certificate that the root does not verify, or for another name. */
 class UnverifiedPeer extends Error {
   constructor(cause: Error) {
     super(cause.message, { cause });

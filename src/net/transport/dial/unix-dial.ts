@@ -12,7 +12,7 @@ export function dialUnix(path: string, events: DialEvents): Dialling {
   });
   return {
     cancel() {
-      // An error of a socket that nobody wants any more is nobody's.
+      // An error of a socket that was cancelled means nothing.
       socket.off('error', failed).on('error', () => {});
       if (socket.connecting) socket.destroy();
     },
