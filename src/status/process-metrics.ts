@@ -20,7 +20,7 @@ export class ProcessMetrics {
     registry.gauge(Metric.processStartSeconds).set(performance.timeOrigin / 1000);
     this.delays = [50, 99, 100].map((percentile) => ({
       percentile,
-      gauge: registry.gauge(Metric.eventLoopDelaySeconds, { quantile: String(percentile / 100) }),
+      gauge: registry.gauge(Metric.eventLoopDelaySeconds, { percentile: String(percentile) }),
     }));
     this.delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     this.delay.enable();

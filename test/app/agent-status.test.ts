@@ -5,6 +5,7 @@ import { startAgent } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
 import { startCitadel } from '../support/citadel.js';
 import { openHotPath } from '../support/hot-path.js';
+import { metricProblems } from '../support/metric-lint.js';
 import { prometheusClient } from '../support/prometheus-client.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { openSdsClient } from '../support/sds-client.js';
@@ -118,7 +119,9 @@ t.test('the metrics tell of identities, CA, streams, hot path and process', { sk
     stream.request({ names: ['default'] });
     stream.ack(await stream.expectResponse());
   }
-  const families = judge.read((await pages.page('/metrics')).text);
+  const { text } = await pages.page('/metrics');
+  t.strictSame(metricProblems(text), []);
+  const families = judge.read(text);
   const values = new Map(
     families.flatMap(([, , , samples]) =>
       samples.map(([name, labels, value]) => [`${name} ${Object.values(labels)}`, Number(value)]),
@@ -144,7 +147,7 @@ t.test('the metrics tell of identities, CA, streams, hot path and process', { sk
   between('process_cpu_seconds_total ', 0.01, 1000);
   between('process_resident_memory_bytes ', 2e7, 2e9);
   between('process_start_time_seconds ', Date.now() / 1000 - 1000, Date.now() / 1000);
-  for (const quantile of ['0.5', '0.99', '1']) between(`sidecert_event_loop_delay_seconds ${quantile}`, 0, 10);
+  for (const percentile of [50, 99, 100]) between(`sidecert_event_loop_delay_seconds ${percentile}`, 0, 10);
 });
 
 t.test('row 69: whatever peers ask for, there is no new series', { skip: judge.skip }, async (t) => {

@@ -6,6 +6,7 @@ import { startCitadel } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { openHotPath } from '../support/hot-path.js';
+import { metricProblems } from '../support/metric-lint.js';
 import { prometheusClient } from '../support/prometheus-client.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { settings } from '../support/settings.js';
@@ -41,7 +42,9 @@ t.test('a Citadel with a status page', { skip: judge.skip }, async (t) => {
     const token = await issuer.token('foo', 'sleep');
     t.equal((await caller.call({ token, csr })).code, status.OK);
     t.equal((await caller.call({ csr })).code, status.UNAUTHENTICATED);
-    const families = judge.read((await pages.page('/metrics')).text);
+    const { text } = await pages.page('/metrics');
+    t.strictSame(metricProblems(text), []);
+    const families = judge.read(text);
     const samples = families.flatMap(([, , , found]) => found);
     const sample = (name: string, code?: string): number =>
       Number(samples.find(([found, labels]) => found === name && labels.code === code)?.[2]);

@@ -1,0 +1,79 @@
+import { spawnSync } from 'node:child_process';
+
+/** A program to judge metrics by, besides the rules below; PROMTOOL_PATH names it. */
+const PROMTOOL = process.env.PROMTOOL_PATH ?? '';
+
+/** What times and sizes are told in. */
+const BASE_UNITS = ['seconds', 'bytes'];
+
+const OTHER_UNITS =
+  /^((pico|nano|micro|milli|kilo|kibi|mega|mebi|giga|gibi|tera|tebi)(seconds|bytes)|(milli)?(minutes|hours|days|weeks|bits))$/;
+
+/** As parts of a name. */
+const ABBREVIATIONS = ['s', 'ms', 'us', 'ns', 'sec', 'b', 'kb', 'mb', 'gb', 'tb', 'pb', 'm', 'h', 'd'];
+
+const KINDS = ['counter', 'gauge', 'histogram', 'summary'];
+
+interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly kind: string;
+  readonly labels: readonly string[];
+}
+
+/**
+ * What is wrong with the metrics of a page: by rules of our own, which are those of `promtool check metrics` and some more, and by
+ * promtool itself where there is one.
+ */
+export function metricProblems(text: string): string[] {
+  return [...familiesOf(text).flatMap(problemsOf), ...promtoolProblems(text)];
+}
+
+/** The complaints of promtool; none without it. */
+export function promtoolProblems(text: string): string[] {
+  if (PROMTOOL === '') return [];
+  const { status, stdout, stderr, error } = spawnSync(PROMTOOL, ['check', 'metrics'], {
+    input: text,
+    encoding: 'utf8',
+  });
+  if (error !== undefined) throw error;
+  const said = `${stdout}${stderr}`.split('\n').filter((line) => line !== '');
+  return status === 0 ? said : [`promtool ended with ${status}`, ...said];
+}
+
+/** Whether promtool judges, too. */
+export const hasPromtool = PROMTOOL !== '';
+
+function familiesOf(text: string): Family[] {
+  const blocks = text.split(/^(?=# HELP )/m).filter((block) => block !== '');
+  return blocks.map((block) => {
+    const [, name = '', help = ''] = /^# HELP (\S+) ?(.*)$/m.exec(block) ?? [];
+    const [, kind = ''] = /^# TYPE \S+ (\w+)$/m.exec(block) ?? [];
+    const series = block.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    const labels = series.flatMap((line) =>
+      [...line.matchAll(/[{,]([^="{},]+)="(?:[^"\\]|\\.)*"/g)].map(([, label = '']) => label),
+    );
+    return { name, help, kind, labels: [...new Set(labels)] };
+  });
+}
+
+function problemsOf({ name, help, kind, labels }: Family): string[] {
+  const isTotal = name.endsWith('_total');
+  const parts = name.replace(/_total$/, '').split('_');
+  const isHistogram = kind === 'histogram';
+  const rules: readonly (readonly [boolean, string])[] = [
+    [/^(sidecert|process)_[a-z0-9_]+$/.test(name), 'a name of a-z, 0-9 and _ that begins with sidecert_ or process_'],
+    [/^[A-Z].*\.$/.test(help), 'a help text that is a sentence'],
+    [KINDS.includes(kind), `a kind of ${KINDS.join(', ')}`],
+    [isTotal === (kind === 'counter'), 'the end _total for counters, and for them alone'],
+    [!/_(bucket|count|sum)$/.test(name), 'no end that series of a histogram have'],
+    [!parts.some((part) => KINDS.includes(part)), 'no kind in its name'],
+    [!parts.some((part) => OTHER_UNITS.test(part)), `units of ${BASE_UNITS.join(', ')} alone`],
+    [!parts.some((part) => ABBREVIATIONS.includes(part)), 'no abbreviated unit'],
+    [!parts.slice(0, -1).some((part) => BASE_UNITS.includes(part)), 'its unit at its end'],
+    [labels.every((label) => /^[a-z][a-z0-9_]*$/.test(label)), 'labels of a-z, 0-9 and _'],
+    [isHistogram || !labels.includes('le'), 'the label le for histograms alone'],
+    [!labels.includes('quantile'), 'no label quantile, which is that of summaries'],
+  ];
+  return rules.flatMap(([holds, expected]) => (holds ? [] : [`${name}: expected ${expected}`]));
+}
