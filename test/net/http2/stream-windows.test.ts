@@ -135,6 +135,27 @@ t.test('the same for a client', async (t) => {
   t.equal(await sentBytes(), 200_000 - 65_535);
 });
 
+t.test(
+  'SETTINGS are acknowledged before what they allow: until then a peer may hold us to its earlier windows',
+  async (t) => {
+    const server = new MemoryServer();
+    const { wire } = server.greeted();
+    wire.feed(settings(0), callHeaders(1, '/a'));
+    server.last().stream.send(Buffer.from('waits'), NOTHING);
+    const client = MemoryClient.greeted([[Setting.initialWindowSize, 0]]);
+    client.ask(1);
+    wire.takeFrames();
+    await client.takeFrames();
+    wire.feed(settings(100));
+    client.feed(settings(100));
+    for (const frames of [wire.takeFrames(), await client.takeFrames()])
+      t.same(
+        frames.map(({ type }) => type),
+        [Frame.settings, Frame.data],
+      );
+  },
+);
+
 t.test('a stream that ends while it waits for either window is forgotten', async (t) => {
   const server = new MemoryServer();
   const { wire } = server.greeted();

@@ -1,8 +1,9 @@
 import { ConnectionError, Http2ErrorCode } from '../framing/errors.js';
 import { FloodGuard } from '../framing/flood-guard.js';
 import { encodeFrame, encodeGoAway, Frame } from '../framing/frames.js';
-import { ClientFrames } from './client-frames.js';
-import { CLIENT_OPENING, type ClientWire, STREAMS_BEFORE_SETTINGS } from './client-options.js';
+import { InboundFrames } from '../framing/inbound-frames.js';
+import { ClientHalf } from './client-half.js';
+import { CLIENT_LIMITS, CLIENT_OPENING, type ClientWire, STREAMS_BEFORE_SETTINGS } from './client-options.js';
 import { ClientSender } from './client-sender.js';
 import type { ClientRequest, ClientStream } from './client-stream.js';
 import { ClientStreams } from './client-streams.js';
@@ -30,7 +31,7 @@ export class ClientConnection {
   private readonly options: ClientConnectionOptions;
   private readonly sender: ClientSender;
   private readonly streams: ClientStreams;
-  private readonly frames: ClientFrames;
+  private readonly frames: InboundFrames<ClientStream>;
   private onPong: (() => void) | undefined;
   private isOpen = false;
   private isOver = false;
@@ -42,7 +43,8 @@ export class ClientConnection {
     const streams = new ClientStreams(sender, guard, () => this.end(Http2ErrorCode.noError, ''));
     this.sender = sender;
     this.streams = streams;
-    this.frames = new ClientFrames({ streams, sender, guard, onPong: () => this.takePong() });
+    const half = new ClientHalf({ streams, sender, guard, onPong: () => this.takePong() });
+    this.frames = new InboundFrames({ half, streams, sender, guard, limits: CLIENT_LIMITS });
   }
 
   /** False from the moment on that no further request can begin: it is over, or the peer takes its leave. */
@@ -109,7 +111,6 @@ export class ClientConnection {
   private over(code: number, textForPeer: string): boolean {
     if (this.isOver) return false;
     this.isOver = true;
-    this.frames.stop();
     this.streams.endAll();
     if (this.isOpen) {
       // No stream of the peer was ever begun.

@@ -1,7 +1,5 @@
-import { grownWindow } from '../framing/frame-checks.js';
 import {
   DEFAULT_MAX_FRAME_BYTES,
-  DEFAULT_WINDOW_BYTES,
   encodeHeaders,
   Flag,
   FRAME_HEADER_BYTES,
@@ -9,7 +7,8 @@ import {
   writeFrameHeader,
   writeUint32,
 } from '../framing/frames.js';
-import { StreamWindows } from '../framing/stream-windows.js';
+import type { InboundAnswers } from '../framing/inbound-half.js';
+import { type ContentSender, SendWindows } from '../framing/send-windows.js';
 import type { ClientWire } from './client-options.js';
 import type { ClientStream } from './client-stream.js';
 
@@ -25,18 +24,13 @@ const NUMBER_BYTES = 4;
  * What a client sends, and what its peer lets it send. All frames of a turn of the event loop go out in one write at its
  * end: each write is at least one TLS record and one system call. No frame is longer than any peer takes. (RFC 9113 §5.2)
  */
-export class ClientSender {
+export class ClientSender implements InboundAnswers<ClientStream>, ContentSender<ClientStream> {
   private slab: Buffer = Buffer.alloc(0);
   /** What of the slab was not written yet begins here. */
   private start = 0;
   private used = 0;
   private immediate: NodeJS.Immediate | undefined;
-  private window = DEFAULT_WINDOW_BYTES;
-  private readonly windows = new StreamWindows();
-  /** Streams with content that waits for the window of the connection, and have room in their own. */
-  private readonly waiting = new Set<ClientStream>();
-  /** Streams with content that waits for their own window: no room of the connection's is of any use to them. */
-  private readonly blocked = new Set<ClientStream>();
+  private readonly windows = new SendWindows<ClientStream>(this);
   /** Sent besides requests, since the peer has read all. */
   private besidesRequests = 0;
 
@@ -55,8 +49,7 @@ export class ClientSender {
   /** Sends nothing any more. */
   stop(): void {
     clearImmediate(this.immediate);
-    this.waiting.clear();
-    this.blocked.clear();
+    this.windows.forgetAll();
   }
 
   /** Whether the peer lets pile up what it brings about itself; to be asked when something of it was read. */
@@ -65,13 +58,11 @@ export class ClientSender {
     return this.besidesRequests > MAX_UNREAD_BYTES;
   }
 
-  /** Bytes that are a frame, or several, already. */
   frames(bytes: Buffer): void {
     this.besidesRequests += bytes.length;
     this.append(bytes);
   }
 
-  /** A frame with one number in it: RST_STREAM and WINDOW_UPDATE. */
   numberFrame(type: number, streamId: number, value: number): void {
     this.besidesRequests += FRAME_HEADER_BYTES + NUMBER_BYTES;
     const at = this.frame(type, 0, streamId, NUMBER_BYTES);
@@ -92,60 +83,26 @@ export class ClientSender {
 
   /** Gives up what of a stream still waits. */
   forget(stream: ClientStream): void {
-    if (stream.isSent) return;
-    this.waiting.delete(stream);
-    this.blocked.delete(stream);
+    if (!stream.isSent) this.windows.forget(stream);
   }
 
-  /** @throws ConnectionError, StreamError: a window above what it may be. */
   grow(stream: ClientStream | undefined, bytes: number): void {
-    if (stream === undefined) {
-      this.window = grownWindow(0, this.window, bytes);
-      this.pumpWaiting();
-      return;
-    }
     this.windows.grow(stream, bytes);
-    if (!stream.isSent) this.pump(stream);
   }
 
-  /**
-   * Takes over what the peer lets each stream send, the open ones too. Gives how many of them had to be looked at for that.
-   * @throws ConnectionError. (RFC 9113 §6.9.2)
-   */
+  /** As {@link SendWindows.resize}. @throws ConnectionError. */
   resize(initialWindowBytes: number, streams: Iterable<ClientStream>): number {
-    const lookedAt = this.windows.resize(initialWindowBytes, streams);
-    return lookedAt + this.pumpBlocked();
+    return this.windows.resize(initialWindowBytes, streams);
   }
 
-  /** Sends what waits for the window of the connection. Each stream that is looked at gets some of it, or has its own used up. */
-  private pumpWaiting(): void {
-    for (const stream of this.waiting) {
-      if (this.window <= 0) return;
-      this.pump(stream);
-    }
-  }
-
-  /** Looks at all that waited for their own windows; gives how many those were. */
-  private pumpBlocked(): number {
-    let count = 0;
-    for (const stream of this.blocked) {
-      count += 1;
-      this.pump(stream);
-    }
-    return count;
-  }
-
-  /** Sends what the windows allow of a request's content. */
-  private pump(stream: ClientStream): void {
+  pump(stream: ClientStream): void {
+    if (stream.isSent) return;
     const { content } = stream.request;
     while (!stream.isSent) {
       const left = content.length - stream.sentBytes;
-      // A window is below zero when SETTINGS have made it smaller. (RFC 9113 §6.9.2)
-      const own = this.windows.of(stream);
-      const length = Math.min(left, Math.max(0, Math.min(this.window, own)), DEFAULT_MAX_FRAME_BYTES);
+      const length = Math.min(left, this.windows.roomOf(stream), DEFAULT_MAX_FRAME_BYTES);
       if (length === 0 && left > 0) {
-        (own > 0 ? this.blocked : this.waiting).delete(stream);
-        (own > 0 ? this.waiting : this.blocked).add(stream);
+        this.windows.wait(stream);
         return;
       }
       stream.isSent = length === left;
@@ -153,10 +110,8 @@ export class ClientSender {
       content.copy(this.slab, at, stream.sentBytes, stream.sentBytes + length);
       stream.sentBytes += length;
       this.windows.use(stream, length);
-      this.window -= length;
     }
-    this.waiting.delete(stream);
-    this.blocked.delete(stream);
+    this.windows.forget(stream);
   }
 
   /** Begins a frame; gives the place for its payload. */

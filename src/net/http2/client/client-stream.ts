@@ -1,4 +1,5 @@
 import type { HeaderField } from '../framing/header-table.js';
+import type { InboundStream } from '../framing/inbound-half.js';
 
 /** A request, and who waits for the response to it. All are called from the event loop, none after `closed`. */
 export interface ClientRequest {
@@ -19,7 +20,7 @@ export interface ClientRequest {
 }
 
 /** One request and its response, the client's half: a record for the classes beside it, who alone change it. */
-export class ClientStream {
+export class ClientStream implements InboundStream {
   /** 0 until it is sent. */
   id = 0;
   /** Of what we may send, as {@link StreamWindows} keeps it. */
@@ -30,15 +31,18 @@ export class ClientStream {
   isSent = false;
   /** The final head of the response has come. */
   hasHead = false;
-  /** What the peer has sent and was not given back yet. */
   receivedBytes = 0;
-  /** Of the `content-length` that was announced; below 0 when none was. */
   contentLeft = -1;
-
+  /** It is no more: nothing further is told to its request. */
+  isOver = false;
   /** It is sent for the second time. */
   wasRefused = false;
 
   constructor(readonly request: ClientRequest) {}
+
+  receive(bytes: Buffer, start: number, end: number): void {
+    if (!this.isOver) this.request.data(bytes, start, end);
+  }
 
   /** Makes it one that was not sent. */
   rewind(): void {

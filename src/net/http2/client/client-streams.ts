@@ -3,6 +3,7 @@ import type { FloodGuard } from '../framing/flood-guard.js';
 import { Frame } from '../framing/frames.js';
 import type { HeaderBlock } from '../framing/header-blocks.js';
 import type { HeaderField } from '../framing/header-table.js';
+import type { InboundStreams } from '../framing/inbound-half.js';
 import { areTrailers } from '../framing/request-head.js';
 import { readResponseHead } from '../framing/response-head.js';
 import type { ClientSender } from './client-sender.js';
@@ -12,7 +13,7 @@ import { type ClientRequest, ClientStream } from './client-stream.js';
 const LAST_ID = 2 ** 31 - 1;
 
 /** The streams of one connection: those that wait for their turn, those that are open, and how each ends. (RFC 9113 §5.1) */
-export class ClientStreams {
+export class ClientStreams implements InboundStreams<ClientStream> {
   private readonly open = new Map<number, ClientStream>();
   /** What the peer does not let begin yet, oldest first. */
   private readonly waiting = new Set<ClientStream>();
@@ -20,6 +21,7 @@ export class ClientStreams {
   /** How many may be open; none until the connection is there. */
   private limit = 0;
   #isLeaving = false;
+  #isOver = false;
 
   constructor(
     private readonly sender: ClientSender,
@@ -33,7 +35,10 @@ export class ClientStreams {
     return this.#isLeaving;
   }
 
-  /** `undefined` when it is not open. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   get(streamId: number): ClientStream | undefined {
     return this.open.get(streamId);
   }
@@ -46,7 +51,6 @@ export class ClientStreams {
     return this.open.get(stream.id) === stream;
   }
 
-  /** Whether we have ever begun it. */
   hasBegun(streamId: number): boolean {
     return streamId % 2 === 1 && streamId < this.nextId;
   }
@@ -96,7 +100,6 @@ export class ClientStreams {
     if (isLast && this.isOpen(stream)) this.remoteEnded(stream);
   }
 
-  /** The peer has sent all that it will. @throws StreamError. */
   remoteEnded(stream: ClientStream): void {
     if (stream.contentLeft > 0) {
       throw new StreamError(stream.id, Http2ErrorCode.protocolError, 'got less than content-length');
@@ -105,7 +108,6 @@ export class ClientStreams {
     this.remove(stream, Http2ErrorCode.noError);
   }
 
-  /** The peer gives a stream up. */
   takeReset(streamId: number, code: number): void {
     const stream = this.open.get(streamId);
     if (stream === undefined) return;
@@ -138,7 +140,9 @@ export class ClientStreams {
   /** Forgets all of them; none hears of it. */
   endAll(): void {
     this.#isLeaving = true;
+    this.#isOver = true;
     this.waiting.clear();
+    for (const stream of this.open.values()) stream.isOver = true;
     this.open.clear();
   }
 
@@ -173,6 +177,7 @@ export class ClientStreams {
 
   private remove(stream: ClientStream, code?: number): void {
     this.open.delete(stream.id);
+    stream.isOver = true;
     this.sender.forget(stream);
     if (code !== undefined) stream.request.closed(code);
     if (this.waiting.size > 0) this.startWaiting();

@@ -1,5 +1,5 @@
 import { ConnectionError, Http2ErrorCode } from './errors.js';
-import { Flag, Frame } from './frames.js';
+import { Flag, Frame, uint31 } from './frames.js';
 
 /** Coded, so a list of the limit below fits in. A service-account token has 1 to 20 kB. */
 const MAX_BLOCK_BYTES = 128 * 1024;
@@ -13,11 +13,13 @@ export interface HeaderBlock {
   readonly bytes: Buffer;
   /** Nothing of this stream follows. */
   readonly isLast: boolean;
+  /** The stream that its priority names; 0 when it has none. (RFC 9113 §6.2) */
+  readonly dependsOn: number;
 }
 
 /** Joins HEADERS with the CONTINUATIONs that follow it; no other frame may come between. (RFC 9113 §6.10) */
 export class HeaderBlocks {
-  private open: { streamId: number; isLast: boolean; fragments: Buffer[]; bytes: number } | undefined;
+  private open: (Omit<HeaderBlock, 'bytes'> & { fragments: Buffer[]; bytes: number }) | undefined;
 
   /** A block has begun: only its CONTINUATION may come now. */
   get isOpen(): boolean {
@@ -46,8 +48,9 @@ export class HeaderBlocks {
     if (type === Frame.headers && this.open === undefined) {
       const fragment = withoutPadding(bytes, start, end, flags);
       const isLast = (flags & Flag.endStream) !== 0;
-      if (isWhole) return { streamId, bytes: fragment, isLast };
-      this.open = { streamId, isLast, fragments: [Buffer.from(fragment)], bytes: fragment.length };
+      const dependsOn = flags & Flag.priority ? uint31(bytes, start + (flags & Flag.padded ? 1 : 0)) : 0;
+      if (isWhole) return { streamId, bytes: fragment, isLast, dependsOn };
+      this.open = { streamId, isLast, dependsOn, fragments: [Buffer.from(fragment)], bytes: fragment.length };
       return undefined;
     }
     const open = this.open;
@@ -64,7 +67,7 @@ export class HeaderBlocks {
     }
     if (!isWhole) return undefined;
     this.open = undefined;
-    return { streamId, bytes: Buffer.concat(open.fragments), isLast: open.isLast };
+    return { ...open, bytes: Buffer.concat(open.fragments) };
   }
 }
 

@@ -1,7 +1,5 @@
-import { grownWindow } from '../framing/frame-checks.js';
 import {
   DEFAULT_MAX_FRAME_BYTES,
-  DEFAULT_WINDOW_BYTES,
   encodeHeaders,
   Flag,
   FRAME_HEADER_BYTES,
@@ -9,8 +7,9 @@ import {
   writeFrameHeader,
   writeUint32,
 } from '../framing/frames.js';
+import type { InboundAnswers } from '../framing/inbound-half.js';
 import type { PeerSettings } from '../framing/peer-settings.js';
-import { StreamWindows } from '../framing/stream-windows.js';
+import { type ContentSender, SendWindows } from '../framing/send-windows.js';
 import type { Outbox, OutboxOwner, Wire } from '../framing/wire.js';
 import type { ServerStream } from './server-stream.js';
 
@@ -35,14 +34,9 @@ const NUMBER_BYTES = 4;
  * What a connection sends, and what its peer lets it send. Frames are gathered in the outbox while a read is worked
  * off, and go out with the content that follows them, or by {@link flush}. (RFC 9113 §5.2, §6.9)
  */
-export class Sender implements OutboxOwner {
-  private window = DEFAULT_WINDOW_BYTES;
-  private readonly windows = new StreamWindows();
+export class Sender implements OutboxOwner, InboundAnswers<ServerStream>, ContentSender<ServerStream> {
+  private readonly windows = new SendWindows<ServerStream>(this);
   private maxFrame = DEFAULT_MAX_FRAME_BYTES;
-  /** Streams with content that waits for the window of the connection, and have room in their own. */
-  private waiting: Set<ServerStream> | undefined;
-  /** Streams with content that waits for their own window: no room of the connection's is of any use to them. */
-  private blocked: Set<ServerStream> | undefined;
   /** Sent besides content, since the peer has read all. */
   private besidesContent = 0;
   /** The same of content that no other stream has. */
@@ -60,7 +54,6 @@ export class Sender implements OutboxOwner {
     if (outbox.used > 0) this.wire.send(outbox.take());
   }
 
-  /** Bytes that are a frame, or several, already. */
   frames(bytes: Buffer): void {
     const { outbox } = this.wire;
     this.besidesContent += bytes.length;
@@ -77,7 +70,6 @@ export class Sender implements OutboxOwner {
     return this.besidesContent > MAX_UNREAD_BYTES || this.ownContent > MAX_UNREAD_OWN_BYTES;
   }
 
-  /** A frame with one number in it: RST_STREAM and WINDOW_UPDATE. */
   numberFrame(type: number, streamId: number, value: number): void {
     const outbox = this.begin(type, 0, streamId, NUMBER_BYTES, NUMBER_BYTES);
     writeUint32(outbox.bytes, value, outbox.used);
@@ -101,7 +93,7 @@ export class Sender implements OutboxOwner {
   /** Sends content now, as far as the windows allow; the rest follows when they do. */
   data(stream: ServerStream, head: Buffer, tail: Buffer, onWritten?: () => void): void {
     const length = head.length + tail.length;
-    if (stream.queue === undefined && length <= Math.min(this.window, this.windows.of(stream), this.maxFrame)) {
+    if (stream.queue === undefined && length <= Math.min(this.windows.roomOf(stream), this.maxFrame)) {
       if (onWritten === undefined) this.ownContent += length;
       this.frame(stream, length, head, tail, onWritten);
       return;
@@ -125,20 +117,12 @@ export class Sender implements OutboxOwner {
   forget(stream: ServerStream): void {
     const { queue } = stream;
     stream.queue = undefined;
-    this.waiting?.delete(stream);
-    this.blocked?.delete(stream);
+    this.windows.forget(stream);
     if (queue !== undefined) for (const { onWritten } of queue) onWritten?.();
   }
 
-  /** @throws ConnectionError, StreamError: a window above what it may be. */
   grow(stream: ServerStream | undefined, bytes: number): void {
-    if (stream === undefined) {
-      this.window = grownWindow(0, this.window, bytes);
-      this.pumpWaiting();
-      return;
-    }
     this.windows.grow(stream, bytes);
-    if (stream.queue !== undefined) this.pump(stream);
   }
 
   /**
@@ -147,42 +131,19 @@ export class Sender implements OutboxOwner {
    */
   apply({ initialWindowBytes, maxFrameBytes }: PeerSettings, streams: Iterable<ServerStream>): number {
     this.maxFrame = maxFrameBytes ?? this.maxFrame;
-    if (initialWindowBytes === undefined) return 0;
-    const lookedAt = this.windows.resize(initialWindowBytes, streams);
-    return lookedAt + this.pumpBlocked();
+    return initialWindowBytes === undefined ? 0 : this.windows.resize(initialWindowBytes, streams);
   }
 
-  /** Sends what waits for the window of the connection. Each stream that is looked at gets some of it, or has its own used up. */
-  private pumpWaiting(): void {
-    // What is sent can bring about the end of others, which leave the set then.
-    for (const stream of this.waiting ?? []) {
-      if (this.window <= 0) return;
-      this.pump(stream);
-    }
-  }
-
-  /** Looks at all that waited for their own windows; gives how many those were. */
-  private pumpBlocked(): number {
-    let count = 0;
-    for (const stream of this.blocked ?? []) {
-      count += 1;
-      this.pump(stream);
-    }
-    return count;
-  }
-
-  /** Sends what the windows allow of what waits. */
-  private pump(stream: ServerStream): void {
+  pump(stream: ServerStream): void {
     const { queue } = stream;
-    while (queue !== undefined && queue.length > 0) {
+    if (queue === undefined) return;
+    while (queue.length > 0) {
       const [first] = queue;
       if (first === undefined) break;
       const left = first.head.length + first.tail.length - first.sent;
-      // A window is below zero when SETTINGS have made it smaller. (RFC 9113 §6.9.2)
-      const own = this.windows.of(stream);
-      const length = Math.min(left, Math.max(0, Math.min(this.window, own)), this.maxFrame);
+      const length = Math.min(left, this.windows.roomOf(stream), this.maxFrame);
       if (length === 0 && left > 0) {
-        this.wait(stream, own > 0);
+        this.windows.wait(stream);
         return;
       }
       const isLast = length === left;
@@ -195,20 +156,12 @@ export class Sender implements OutboxOwner {
       if (first.onWritten === undefined) this.ownContent += length;
       this.frame(stream, length, head, tail, isLast ? first.onWritten : undefined);
     }
-    this.waiting?.delete(stream);
-    this.blocked?.delete(stream);
+    this.windows.forget(stream);
     stream.queue = undefined;
     const { trailers } = stream;
     if (trailers === undefined) return;
     this.headers(stream.id, trailers, true);
     this.onStreamSent(stream);
-  }
-
-  private wait(stream: ServerStream, hasRoom: boolean): void {
-    const [of, other] = hasRoom ? (['waiting', 'blocked'] as const) : (['blocked', 'waiting'] as const);
-    this[other]?.delete(stream);
-    this[of] ??= new Set();
-    this[of].add(stream);
   }
 
   /** Sends a DATA frame, behind what lies in the outbox. */
@@ -219,7 +172,6 @@ export class Sender implements OutboxOwner {
     tail: Buffer,
     onWritten: (() => void) | undefined,
   ): void {
-    this.window -= length;
     this.windows.use(stream, length);
     this.wire.send(this.begin(Frame.data, 0, stream.id, length, 0).take(), head, tail, onWritten);
   }

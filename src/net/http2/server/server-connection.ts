@@ -1,11 +1,14 @@
 import { ConnectionError, Http2ErrorCode } from '../framing/errors.js';
 import { FloodGuard } from '../framing/flood-guard.js';
 import * as frames from '../framing/frames.js';
+import { InboundFrames } from '../framing/inbound-frames.js';
 import type { Wire, WireEvents } from '../framing/wire.js';
-import { InboundFrames } from './inbound-frames.js';
 import { Preface } from './preface.js';
 import type { QueuedReader } from './read-queue.js';
 import { Sender } from './sender.js';
+import { ServerHalf } from './server-half.js';
+import { SERVER_LIMITS } from './server-settings.js';
+import type { ServerStream } from './server-stream.js';
 import { ServerStreams, type ServerStreamsOptions } from './server-streams.js';
 
 /** Why a connection has ended. */
@@ -42,7 +45,7 @@ export class ServerConnection implements WireEvents, QueuedReader {
   private readonly preface = new Preface();
   private readonly sender: Sender;
   private readonly streams: ServerStreams;
-  private readonly frames: InboundFrames;
+  private readonly frames: InboundFrames<ServerStream>;
   private readonly guard: FloodGuard;
   /** It has more to read, and waits for its next turn. */
   private isQueued = false;
@@ -62,8 +65,10 @@ export class ServerConnection implements WireEvents, QueuedReader {
     this.guard = guard;
     const sender = new Sender(wire, (stream) => this.streams.localEnded(stream));
     this.sender = sender;
-    this.streams = new ServerStreams(wire, number, { sender, guard, options, onLastEnded: () => this.endIfDone() });
-    this.frames = new InboundFrames(this.streams, sender, guard);
+    const streams = new ServerStreams(wire, number, { sender, guard, options, onLastEnded: () => this.endIfDone() });
+    this.streams = streams;
+    const half = new ServerHalf(streams, sender, guard);
+    this.frames = new InboundFrames({ half, streams, sender, guard, limits: SERVER_LIMITS });
     wire.start(this);
   }
 

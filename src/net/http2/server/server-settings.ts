@@ -1,14 +1,15 @@
 import * as frames from '../framing/frames.js';
 import { Setting } from '../framing/frames.js';
+import type { AnnouncedLimits } from '../framing/inbound-half.js';
 
 /**
  * What a peer may send before it hears of us, on one stream and on all of a connection. A real Envoy's first requests
  * are 50 to 60 kB each, one a stream: with the default of 65 535 the second waits for a round trip. (reference: Envoy 1)
  */
-export const WINDOW_BYTES = 256 * 1024;
+const WINDOW_BYTES = 256 * 1024;
 
 /** A token of 20 kB, twice, and all else that proxies add. Counted as SETTINGS_MAX_HEADER_LIST_SIZE is. */
-export const MAX_HEADER_LIST_BYTES = 64 * 1024;
+const MAX_HEADER_LIST_BYTES = 64 * 1024;
 
 /**
  * Of what a peer may refer to in later requests, we keep this much: room for the fields that are the same in all of them, and none
@@ -16,6 +17,14 @@ export const MAX_HEADER_LIST_BYTES = 64 * 1024;
  * of a peer that indexes them. (RFC 7541 §7.1.3)
  */
 export const HEADER_TABLE_BYTES = 512;
+
+/** What a peer is held to. */
+export const SERVER_LIMITS: AnnouncedLimits = {
+  streamWindowBytes: WINDOW_BYTES,
+  connectionWindowBytes: WINDOW_BYTES,
+  maxHeaderListBytes: MAX_HEADER_LIST_BYTES,
+  headerTableBytes: HEADER_TABLE_BYTES,
+};
 
 /** What we say first, on every connection of a server. */
 export function serverOpening(maxConcurrentStreams: number): Buffer {

@@ -1,3 +1,4 @@
+import type { InboundStream } from '../framing/inbound-half.js';
 import type { WirePeer } from '../framing/wire.js';
 
 /** What a stream tells whoever serves its request. All are called from the event loop, none after `closed`. */
@@ -35,13 +36,11 @@ export interface StreamOwner {
  * One request and its answer, the server's half. A record for its {@link StreamOwner} and the sender, who alone change
  * it: of thousands there is one for each stream of each Envoy, so it holds little.
  */
-export class ServerStream {
+export class ServerStream implements InboundStream {
   events: StreamEvents | undefined;
   /** Of what we may send, as {@link StreamWindows} keeps it. */
   windowChange = 0;
-  /** What the peer has sent and was not given back yet. */
   receivedBytes = 0;
-  /** Of the `content-length` that was announced; below 0 when none was. */
   contentLeft = -1;
   /** The peer has sent all that it will. */
   isRemoteClosed = false;
@@ -111,6 +110,10 @@ export class ServerStream {
       bytes += tail.length + (onWritten === undefined ? head.length : 0);
     }
     return bytes;
+  }
+
+  receive(bytes: Buffer, start: number, end: number): void {
+    this.events?.data(bytes, start, end);
   }
 
   /** For its {@link StreamOwner}: tells, once, that the stream is no more. */

@@ -3,6 +3,7 @@ import type { FloodGuard } from '../framing/flood-guard.js';
 import { Frame } from '../framing/frames.js';
 import type { HeaderBlock } from '../framing/header-blocks.js';
 import type { HeaderField } from '../framing/header-table.js';
+import type { InboundStreams } from '../framing/inbound-half.js';
 import { areTrailers, type RequestHead, readRequestHead } from '../framing/request-head.js';
 import type { Wire } from '../framing/wire.js';
 import { type ClosedBy, ClosedStreams } from './closed-streams.js';
@@ -34,7 +35,7 @@ export interface ServerStreamsParts {
 }
 
 /** The streams of one connection: how each begins, is answered and ends, by whichever side. (RFC 9113 §5.1) */
-export class ServerStreams implements QueuedReader, StreamOwner {
+export class ServerStreams implements InboundStreams<ServerStream>, QueuedReader, StreamOwner {
   private readonly sender: Sender;
   private readonly guard: FloodGuard;
   private readonly options: ServerStreamsOptions;
@@ -68,7 +69,6 @@ export class ServerStreams implements QueuedReader, StreamOwner {
     return this.open.size;
   }
 
-  /** No stream is served any more: frames that are still read mean nothing. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -78,7 +78,6 @@ export class ServerStreams implements QueuedReader, StreamOwner {
     this.isRefusing = true;
   }
 
-  /** `undefined` when it is not open. */
   get(streamId: number): ServerStream | undefined {
     return this.open.get(streamId);
   }
@@ -144,7 +143,6 @@ export class ServerStreams implements QueuedReader, StreamOwner {
     this.remoteEnded(stream);
   }
 
-  /** The peer has sent all that it will. */
   remoteEnded(stream: ServerStream): void {
     if (stream.contentLeft > 0) {
       throw new StreamError(stream.id, Http2ErrorCode.protocolError, 'got less than content-length');
@@ -153,7 +151,6 @@ export class ServerStreams implements QueuedReader, StreamOwner {
     stream.events?.ended();
   }
 
-  /** The peer gives a stream up. */
   takeReset(streamId: number): void {
     const stream = this.open.get(streamId);
     if (stream !== undefined) this.remove(stream, 'peer');

@@ -1,43 +1,34 @@
-import { ConnectionError, Http2ErrorCode, StreamError } from '../framing/errors.js';
-import { costOfSettings, type FloodGuard } from '../framing/flood-guard.js';
-import { expectBytes, expectConnection, readIncrement } from '../framing/frame-checks.js';
-import { FrameReader, type FrameSink } from '../framing/frame-reader.js';
-import * as frames from '../framing/frames.js';
-import { Flag, Frame } from '../framing/frames.js';
-import { readPeerSettings } from '../framing/peer-settings.js';
-import { InboundContent } from './inbound-content.js';
+import { ConnectionError, Http2ErrorCode, StreamError } from './errors.js';
+import { costOfSettings } from './flood-guard.js';
+import { expectBytes, expectConnection, readIncrement } from './frame-checks.js';
+import { FrameReader, type FrameSink } from './frame-reader.js';
+import { encodeFrame, Flag, Frame, uint31, uint32 } from './frames.js';
+import { InboundContent, type InboundParts } from './inbound-content.js';
+import type { InboundStream } from './inbound-half.js';
 import { InboundHeaders } from './inbound-headers.js';
-import type { Sender } from './sender.js';
-import type { ServerStreams } from './server-streams.js';
+import { readPeerSettings } from './peer-settings.js';
 
-/** Longer than the block of a request with the token of a pod, of 1 to 2 kB. In Huffman code so much takes a millisecond while the code is cold. */
-const LONG_BLOCK_BYTES = 4096;
-
-const SETTINGS_ACK = frames.encodeFrame(Frame.settings, Flag.ack, 0, Buffer.alloc(0));
+const SETTINGS_ACK = encodeFrame(Frame.settings, Flag.ack, 0, Buffer.alloc(0));
 
 /**
- * What a peer sends behind its preface: checks each frame and passes it to whom it is for. A fault of one stream ends
- * that stream here; one of the whole connection is thrown. (RFC 9113 §5.4, §6)
+ * What a peer sends, behind the preface of a client: checks each frame and passes it to whom it is for. A fault of one stream
+ * ends that stream here; one of the whole connection is thrown. (RFC 9113 §5.4, §6)
  */
-export class InboundFrames implements FrameSink {
+export class InboundFrames<Stream extends InboundStream> implements FrameSink {
   private readonly reader = new FrameReader(this);
-  private readonly streams: ServerStreams;
-  private readonly sender: Sender;
-  private readonly guard: FloodGuard;
+  private readonly parts: InboundParts<Stream>;
   private readonly headers: InboundHeaders;
-  private readonly content: InboundContent;
+  private readonly content: InboundContent<Stream>;
   #hasSettings = false;
   private framesRead = 0;
 
-  constructor(streams: ServerStreams, sender: Sender, guard: FloodGuard) {
-    this.streams = streams;
-    this.sender = sender;
-    this.guard = guard;
-    this.headers = new InboundHeaders(streams, guard);
-    this.content = new InboundContent(streams, sender, guard);
+  constructor(parts: InboundParts<Stream>) {
+    this.parts = parts;
+    this.headers = new InboundHeaders(parts.half, parts.guard, parts.limits);
+    this.content = new InboundContent(parts);
   }
 
-  /** The SETTINGS that every client begins with have come. (RFC 9113 §3.4) */
+  /** The SETTINGS that every peer begins with have come. (RFC 9113 §3.4) */
   get hasSettings(): boolean {
     return this.#hasSettings;
   }
@@ -53,16 +44,12 @@ export class InboundFrames implements FrameSink {
   }
 
   get isTurnOver(): boolean {
-    return this.guard.isTurnOver;
+    return this.parts.half.isTurnOver;
   }
 
-  /**
-   * A long header block is decoded in a turn that the connection has waited for: the first turns of all who send at once are had before
-   * anything else, and a block, which is decoded in one go, may take longer than such a turn.
-   */
   isForNextTurn(type: number, flags: number, length: number): boolean {
-    if (!this.guard.isFirstTurn || (type !== Frame.headers && type !== Frame.continuation)) return false;
-    return (flags & Flag.endHeaders) !== 0 && this.headers.keptBytes + length >= LONG_BLOCK_BYTES;
+    if ((type !== Frame.headers && type !== Frame.continuation) || (flags & Flag.endHeaders) === 0) return false;
+    return this.parts.half.isForNextTurn(this.headers.keptBytes + length);
   }
 
   /** Octets of frames and header blocks that have not come whole. */
@@ -86,18 +73,18 @@ export class InboundFrames implements FrameSink {
   }
 
   frame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
-    if (this.streams.isOver) return;
+    if (this.parts.streams.isOver) return;
     this.expect(type, flags);
     try {
       this.take(type, flags, streamId, bytes, start, end);
     } catch (error) {
       this.ended(error);
     }
-    this.guard.check();
+    this.parts.guard.check();
   }
 
   beginData(flags: number, streamId: number, length: number): void {
-    if (this.streams.isOver) return;
+    if (this.parts.streams.isOver) return;
     this.expect(Frame.data, flags);
     try {
       this.content.begin(flags, streamId, length, length);
@@ -116,12 +103,12 @@ export class InboundFrames implements FrameSink {
     } catch (error) {
       this.ended(error);
     }
-    this.guard.check();
+    this.parts.guard.check();
   }
 
   private ended(error: unknown): void {
     if (!(error instanceof StreamError)) throw error;
-    this.streams.reset(error);
+    this.parts.streams.reset(error);
   }
 
   /** What may come now: SETTINGS first, and nothing within a header block. (RFC 9113 §3.4, §6.10) */
@@ -148,83 +135,84 @@ export class InboundFrames implements FrameSink {
         this.headers.take(type, flags, streamId, bytes, start, end);
         break;
       case Frame.priority:
-        this.takePriority(streamId, bytes.subarray(start, end));
+        this.takePriority(streamId, bytes, start, end);
         break;
       case Frame.resetStream:
         this.expectBegun(streamId);
         expectBytes(end - start, 4, 'RST_STREAM');
-        this.guard.charge();
-        this.streams.takeReset(streamId);
+        this.parts.guard.charge();
+        this.parts.streams.takeReset(streamId, uint32(bytes, start));
         break;
       case Frame.settings:
         this.takeSettings(flags, streamId, bytes, start, end);
         break;
       case Frame.pushPromise:
-        throw new ConnectionError(Http2ErrorCode.protocolError, 'got PUSH_PROMISE from a client');
+        // No client may send it, and no server to whom it was forbidden.
+        throw new ConnectionError(Http2ErrorCode.protocolError, 'got PUSH_PROMISE, which was forbidden');
       case Frame.ping:
         this.takePing(flags, streamId, bytes.subarray(start, end));
         break;
       case Frame.goAway:
         expectConnection(streamId);
         if (end - start < 8) throw new ConnectionError(Http2ErrorCode.frameSizeError, 'got a part of GOAWAY');
-        this.guard.charge();
+        this.parts.guard.charge();
+        this.parts.half.takeGoAway(uint31(bytes, start), uint32(bytes, start + 4), bytes.subarray(start + 8, end));
         break;
       case Frame.windowUpdate:
         this.takeWindowUpdate(streamId, bytes, start, end - start);
         break;
       default:
         // Unknown frames are to be ignored. (RFC 9113 §4.1)
-        this.guard.charge();
+        this.parts.guard.charge();
         break;
     }
   }
 
   /** Priorities are not kept, nor what they depend on; only checked for their form. (RFC 9113 §5.3.2, §6.3) */
-  private takePriority(streamId: number, payload: Buffer): void {
+  private takePriority(streamId: number, bytes: Buffer, start: number, end: number): void {
     if (streamId === 0) throw new ConnectionError(Http2ErrorCode.protocolError, 'got PRIORITY without a stream');
-    this.guard.charge();
-    if (payload.length !== 5)
+    this.parts.guard.charge();
+    if (end - start !== 5)
       throw new StreamError(streamId, Http2ErrorCode.frameSizeError, 'got PRIORITY of another size');
-    if (frames.uint31(payload, 0) === streamId) {
-      throw new StreamError(streamId, Http2ErrorCode.protocolError, 'got a stream that depends on itself');
-    }
+    this.parts.half.takePriority(streamId, uint31(bytes, start));
   }
 
   private takeSettings(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+    const { half, sender, guard } = this.parts;
     expectConnection(streamId);
     if (flags & Flag.ack) {
-      this.guard.charge();
+      guard.charge();
       if (end > start) throw new ConnectionError(Http2ErrorCode.frameSizeError, 'got an ACK of SETTINGS with settings');
       this.headers.settingsAcknowledged();
       return;
     }
     const settings = readPeerSettings(bytes, start, end);
-    this.guard.charge(costOfSettings(settings.entries, this.sender.apply(settings, this.streams.all())));
-    this.sender.frames(SETTINGS_ACK);
+    if (settings.enablesPush && half.isPeerServer)
+      throw new ConnectionError(Http2ErrorCode.protocolError, 'got ENABLE_PUSH 1 from a server');
+    // Before all that they allow: a peer may hold us to its earlier windows until it knows that we know. (RFC 9113 §6.5.3)
+    sender.frames(SETTINGS_ACK);
+    guard.charge(costOfSettings(settings.entries, half.takeSettings(settings)));
   }
 
   private takePing(flags: number, streamId: number, payload: Buffer): void {
     expectConnection(streamId);
     expectBytes(payload.length, 8, 'PING');
-    this.guard.charge();
-    if ((flags & Flag.ack) === 0) this.sender.frames(frames.encodeFrame(Frame.ping, Flag.ack, 0, payload));
+    this.parts.guard.charge();
+    if (flags & Flag.ack) this.parts.half.takePong();
+    else this.parts.sender.frames(encodeFrame(Frame.ping, Flag.ack, 0, payload));
   }
 
   private takeWindowUpdate(streamId: number, bytes: Buffer, start: number, length: number): void {
+    const { streams, sender, guard } = this.parts;
     if (streamId > 0) this.expectBegun(streamId);
-    this.guard.charge();
+    guard.charge();
     const increment = readIncrement(streamId, bytes, start, length);
-    if (streamId === 0) {
-      this.sender.grow(undefined, increment);
-      return;
-    }
-    const stream = this.streams.get(streamId);
-    if (stream !== undefined) this.sender.grow(stream, increment);
+    const stream = streams.get(streamId);
+    if (streamId === 0 || stream !== undefined) sender.grow(stream, increment);
   }
 
   private expectBegun(streamId: number): void {
-    if (!this.streams.hasBegun(streamId)) {
-      throw new ConnectionError(Http2ErrorCode.protocolError, 'got a frame for a stream that never began');
-    }
+    if (this.parts.streams.hasBegun(streamId)) return;
+    throw new ConnectionError(Http2ErrorCode.protocolError, 'got a frame for a stream that never began');
   }
 }
