@@ -1,11 +1,12 @@
 /**
  * net/http2: HTTP/2 by hand, for connections by the thousand: frames, header blocks, the server's half of a connection over
- * any {@link Wire}, and the client's for requests and answers that are whole. (RFC 9113, RFC 7541) Why not nghttp2, by figures: docs/adr/0011.
+ * any {@link Wire}, and the client's over any {@link ClientOutput}. (RFC 9113, RFC 7541) Why not nghttp2, by figures: docs/adr/0011.
  */
 
 export { ClientConnection, type ClientConnectionOptions } from './client/client-connection.js';
-export type { ClientWire } from './client/client-options.js';
-export type { ClientRequest, ClientStream } from './client/client-stream.js';
+export { type ClientOpening, clientOpening } from './client/client-options.js';
+export { type ClientOutput, type ClientWire, Slab, SlabOutput } from './client/client-output.js';
+export type { ClientRequest, ClientStream, ClientStreamEvents } from './client/client-stream.js';
 export { ConnectionError, Http2ErrorCode, StreamError } from './framing/errors.js';
 export { Cost } from './framing/flood-guard.js';
 export {

@@ -1,10 +1,12 @@
 import {
   ClientConnection,
+  type ClientConnectionOptions,
   type ClientRequest,
   encodeHeaderBlock,
   encodeSettings,
   type HeaderField,
   PREFACE,
+  SlabOutput,
 } from '../../../src/net/http2/index.js';
 import { framesIn, type RawFrame } from '../../support/raw-frames.js';
 
@@ -12,6 +14,8 @@ import { framesIn, type RawFrame } from '../../support/raw-frames.js';
 export class Asked implements ClientRequest {
   readonly content: Buffer;
   readonly told: string[] = [];
+  /** What the peer did wrong, where that ended it. */
+  readonly faults: string[] = [];
   blocks = 0;
   /** Thrown by `data`, as something of ours that must not throw would. */
   onData: () => void = () => {};
@@ -41,8 +45,9 @@ export class Asked implements ClientRequest {
     this.told.push(['trailers', ...fields.map((field) => field.join('='))].join(' '));
   }
 
-  closed(code: number): void {
+  closed(code: number, fault?: string): void {
     this.told.push(`closed ${code}`);
+    if (fault !== undefined) this.faults.push(fault);
   }
 }
 
@@ -57,24 +62,28 @@ export class MemoryClient {
   #taken = 0;
   readonly connection: ClientConnection;
 
-  constructor() {
+  constructor(options: Partial<ClientConnectionOptions> = {}) {
     const { writes } = this;
     const backlogOf = (): number => (this.isStuck ? writes.reduce((sum, { length }) => sum + length, 0) : 0);
     this.connection = new ClientConnection({
-      wire: {
+      output: new SlabOutput({
         get backlogBytes() {
           return backlogOf();
         },
         write: (bytes) => void writes.push(bytes),
-      },
+      }),
       onEnd: (reason) => this.ends.push(reason),
       now: () => this.nowMs,
+      ...options,
     });
   }
 
   /** One that has a server, which has said its settings. */
-  static greeted(settings: readonly (readonly [id: number, value: number])[] = []): MemoryClient {
-    const client = new MemoryClient();
+  static greeted(
+    settings: readonly (readonly [id: number, value: number])[] = [],
+    options: Partial<ClientConnectionOptions> = {},
+  ): MemoryClient {
+    const client = new MemoryClient(options);
     client.connection.open();
     client.feed(encodeSettings(settings));
     return client;

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { AbortListeners } from '../../../cancellation/index.js';
 import { monotonicMs } from '../../../timers/index.js';
-import { ClientConnection } from '../../http2/index.js';
+import { ClientConnection, SlabOutput } from '../../http2/index.js';
 import type { DialEvents, DialFailure, Dialling } from '../../transport/index.js';
 import { DialledWire } from '../../transport/index.js';
 import { CallDeadlines } from '../call-deadlines.js';
@@ -59,7 +59,7 @@ export class Http2GrpcClient implements GrpcClient, CallHost {
     this.onLost = onLost;
     this.authority = peer.authority;
     this.http2 = new ClientConnection({
-      wire: this.wire,
+      output: new SlabOutput(this.wire),
       onEnd: (reason) => this.lose(reason === '' ? 'connection closed' : `connection lost: ${reason}`),
       now: monotonicMs,
     });

@@ -3,14 +3,22 @@ import { FloodGuard } from '../framing/flood-guard.js';
 import { encodeFrame, encodeGoAway, Frame } from '../framing/frames.js';
 import { InboundFrames } from '../framing/inbound-frames.js';
 import { ClientHalf } from './client-half.js';
-import { CLIENT_LIMITS, CLIENT_OPENING, type ClientWire, STREAMS_BEFORE_SETTINGS } from './client-options.js';
+import { CALLS_OPENING, type ClientOpening, STREAMS_BEFORE_SETTINGS } from './client-options.js';
+import type { ClientOutput } from './client-output.js';
 import { ClientSender } from './client-sender.js';
-import type { ClientRequest, ClientStream } from './client-stream.js';
+import type { ClientRequest, ClientStream, ClientStreamEvents } from './client-stream.js';
 import { ClientStreams } from './client-streams.js';
 
 /** Who owns the connection below, and ends it. */
 export interface ClientConnectionOptions {
-  readonly wire: ClientWire;
+  readonly output: ClientOutput;
+  /** Of a client of a CA unless given. */
+  readonly opening?: ClientOpening;
+  /**
+   * The peer lets no further stream begin; called before the streams that it has not looked at are told. `code` is of
+   * `Http2ErrorCode`, `text` for people, and both come from the network. (RFC 9113 §6.8)
+   */
+  readonly onGoAway?: (code: number, text: string) => void;
   /**
    * It is over, and not by {@link ClientConnection.close}; called once. `reason` says what went
    * wrong, and is empty when the peer has taken its leave.
@@ -24,8 +32,7 @@ export interface ClientConnectionOptions {
 const PING = encodeFrame(Frame.ping, 0, 0, Buffer.from('sidecert', 'latin1'));
 
 /**
- * The client's half of HTTP/2 on one connection, for requests that are there as a whole. What is asked in one turn of the
- * event loop is sent in one write. (RFC 9113)
+ * The client's half of HTTP/2 on one connection, for requests that are there as a whole, and for streams. (RFC 9113)
  */
 export class ClientConnection {
   private readonly options: ClientConnectionOptions;
@@ -39,12 +46,14 @@ export class ClientConnection {
   constructor(options: ClientConnectionOptions) {
     this.options = options;
     const guard = new FloodGuard(options.now);
-    const sender = new ClientSender(options.wire);
+    const sender = new ClientSender(options.output);
     const streams = new ClientStreams(sender, guard, () => this.end(Http2ErrorCode.noError, ''));
     this.sender = sender;
     this.streams = streams;
-    const half = new ClientHalf({ streams, sender, guard, onPong: () => this.takePong() });
-    this.frames = new InboundFrames({ half, streams, sender, guard, limits: CLIENT_LIMITS });
+    const onPong = (): void => this.takePong();
+    const half = new ClientHalf({ streams, sender, guard, onPong, onGoAway: options.onGoAway });
+    const { limits } = options.opening ?? CALLS_OPENING;
+    this.frames = new InboundFrames({ half, streams, sender, guard, limits });
   }
 
   /** False from the moment on that no further request can begin: it is over, or the peer takes its leave. */
@@ -56,13 +65,18 @@ export class ClientConnection {
   open(): void {
     if (this.isOpen || this.isOver) return;
     this.isOpen = true;
-    this.sender.frames(CLIENT_OPENING);
+    this.sender.frames((this.options.opening ?? CALLS_OPENING).bytes);
     this.streams.allow(STREAMS_BEFORE_SETTINGS);
   }
 
   /** Asks, as soon as the wire is there and the peer lets it; only while {@link isUsable}. */
   request(request: ClientRequest): ClientStream {
-    return this.streams.begin(request);
+    return this.streams.begin(request, request.content);
+  }
+
+  /** Begins a request whose content is sent by {@link ClientStream.send}; as {@link request} otherwise. */
+  openStream(events: ClientStreamEvents): ClientStream {
+    return this.streams.begin(events);
   }
 
   /** Gives a request up; nothing more is told to it. Safe to call when it is over. */

@@ -14,12 +14,14 @@ export interface ClientHalfParts {
   readonly guard: FloodGuard;
   /** The answer to a PING has come. */
   readonly onPong: () => void;
+  /** The peer takes its leave. */
+  readonly onGoAway: ((code: number, text: string) => void) | undefined;
 }
 
-/** What frames mean to a client, and not to a server: it begins the streams itself, and reads its few connections to the end. */
+/** What frames mean to a client, and not to a server: it begins the streams itself, and reads all that comes. */
 export class ClientHalf implements InboundHalf<ClientStream> {
   readonly isPeerServer = true;
-  /** There is one connection to a CA, or two: none of them waits for the other's turn. */
+  /** All that has come is read: a client has a connection or two, and one that loads a server has no other peers. */
   readonly isTurnOver = false;
   private hasSettings = false;
 
@@ -55,7 +57,7 @@ export class ClientHalf implements InboundHalf<ClientStream> {
   takeSettings({ initialWindowBytes, maxConcurrentStreams }: PeerSettings): number {
     const { streams, sender } = this.parts;
     const lookedAt = initialWindowBytes === undefined ? 0 : sender.resize(initialWindowBytes, streams.all());
-    // Whoever names no limit at first has none.
+    // A server that names no limit at first has none.
     if (maxConcurrentStreams !== undefined) streams.allow(maxConcurrentStreams);
     else if (!this.hasSettings) streams.allow(Number.POSITIVE_INFINITY);
     this.hasSettings = true;
@@ -66,7 +68,8 @@ export class ClientHalf implements InboundHalf<ClientStream> {
     this.parts.onPong();
   }
 
-  takeGoAway(lastId: number): void {
+  takeGoAway(lastId: number, code: number, text: Buffer): void {
+    this.parts.onGoAway?.(code, text.toString('latin1'));
     this.parts.streams.goAway(lastId);
   }
 }

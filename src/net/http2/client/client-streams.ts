@@ -7,16 +7,16 @@ import type { InboundStreams } from '../framing/inbound-half.js';
 import { areTrailers } from '../framing/request-head.js';
 import { readResponseHead } from '../framing/response-head.js';
 import type { ClientSender } from './client-sender.js';
-import { type ClientRequest, ClientStream } from './client-stream.js';
+import { ClientStream, type ClientStreamEvents, type ClientStreamOwner } from './client-stream.js';
 
 /** The last that a client may begin. (RFC 9113 §5.1.1) */
 const LAST_ID = 2 ** 31 - 1;
 
 /** The streams of one connection: those that wait for their turn, those that are open, and how each ends. (RFC 9113 §5.1) */
-export class ClientStreams implements InboundStreams<ClientStream> {
+export class ClientStreams implements InboundStreams<ClientStream>, ClientStreamOwner {
   private readonly open = new Map<number, ClientStream>();
   /** What the peer does not let begin yet, oldest first. */
-  private readonly waiting = new Set<ClientStream>();
+  private waiting: Set<ClientStream> | undefined;
   private nextId = 1;
   /** How many may be open; none until the connection is there. */
   private limit = 0;
@@ -55,12 +55,27 @@ export class ClientStreams implements InboundStreams<ClientStream> {
     return streamId % 2 === 1 && streamId < this.nextId;
   }
 
-  /** Sends a request, when the peer lets it. */
-  begin(request: ClientRequest): ClientStream {
-    const stream = new ClientStream(request);
-    if (this.open.size < this.limit && this.waiting.size === 0) this.start(stream);
-    else this.waiting.add(stream);
+  /** Begins a stream, when the peer lets it. With `content` the request is whole. */
+  begin(events: ClientStreamEvents, content?: Buffer): ClientStream {
+    const stream = new ClientStream(events, this, content);
+    if (this.open.size < this.limit && this.waiting === undefined) this.start(stream);
+    else this.wait(stream);
     return stream;
+  }
+
+  /** For {@link ClientStream.send}. */
+  send(stream: ClientStream, parts: readonly Buffer[]): void {
+    if (stream.isOver || stream.isEnding) return;
+    this.guard.forgive();
+    stream.add(parts);
+    if (stream.id > 0) this.sender.pump(stream);
+  }
+
+  /** For {@link ClientStream.end}. */
+  end(stream: ClientStream): void {
+    if (stream.isOver || stream.isEnding) return;
+    stream.isEnding = true;
+    if (stream.id > 0) this.sender.pump(stream);
   }
 
   /** Lets so many be open from now on. */
@@ -71,21 +86,26 @@ export class ClientStreams implements InboundStreams<ClientStream> {
 
   /** Gives a request up, and tells the peer. Safe to call when the stream is no more. */
   cancel(stream: ClientStream): void {
-    if (this.waiting.delete(stream) || !this.isOpen(stream)) return;
+    if (stream.isOver) return;
+    if (this.waiting?.has(stream)) {
+      stream.isOver = true;
+      this.leave(stream);
+      return;
+    }
     this.sender.numberFrame(Frame.resetStream, stream.id, Http2ErrorCode.cancel);
     this.remove(stream);
   }
 
   /** Takes a head, trailers, or what comes before the head. @throws StreamError; ConnectionError of a flood. */
   takeHeaders(stream: ClientStream, { isLast }: HeaderBlock, fields: readonly HeaderField[] | undefined): void {
-    const { id, request } = stream;
+    const { id, events } = stream;
     if (fields === undefined)
       throw new StreamError(id, Http2ErrorCode.enhanceYourCalm, 'got too large a list of headers');
     if (stream.hasHead) {
       if (!isLast || !areTrailers(fields)) {
         throw new StreamError(id, Http2ErrorCode.protocolError, 'got HEADERS that are no trailers');
       }
-      request.trailers(fields);
+      events.trailers(fields);
     } else {
       const head = readResponseHead(id, fields);
       if (head.status < 200) {
@@ -95,7 +115,7 @@ export class ClientStreams implements InboundStreams<ClientStream> {
       }
       stream.hasHead = true;
       stream.contentLeft = head.contentBytes ?? -1;
-      request.head(head.status, head.fields);
+      events.head(head.status, head.fields);
     }
     if (isLast && this.isOpen(stream)) this.remoteEnded(stream);
   }
@@ -111,26 +131,27 @@ export class ClientStreams implements InboundStreams<ClientStream> {
   takeReset(streamId: number, code: number): void {
     const stream = this.open.get(streamId);
     if (stream === undefined) return;
+    const isWhole = stream.content !== undefined;
     const isRefused = code === Http2ErrorCode.refusedStream && !stream.hasHead;
-    if (isRefused && !stream.wasRefused && !this.#isLeaving) this.beginAgain(stream);
+    if (isWhole && isRefused && !stream.wasRefused && !this.#isLeaving) this.beginAgain(stream);
     else this.remove(stream, code);
   }
 
   /** Ends a stream for the peer's fault. @throws ConnectionError of too many faults. */
-  reset({ streamId, code }: StreamError): void {
+  reset({ streamId, code, message }: StreamError): void {
     this.guard.charge();
     const stream = this.open.get(streamId);
     if (stream === undefined) return;
     this.sender.numberFrame(Frame.resetStream, streamId, code);
-    this.remove(stream, code);
+    this.remove(stream, code, message);
   }
 
   /** The peer takes its leave: it has not looked at streams above `lastId`, and others may be asked for them. (RFC 9113 §6.8) */
   goAway(lastId: number): void {
     this.#isLeaving = true;
-    const waiting = [...this.waiting];
-    this.waiting.clear();
-    for (const { request } of waiting) request.closed(Http2ErrorCode.refusedStream);
+    const waiting = [...(this.waiting ?? [])];
+    this.waiting = undefined;
+    for (const stream of waiting) this.close(stream, Http2ErrorCode.refusedStream);
     for (const stream of [...this.open.values()]) {
       if (stream.id > lastId && this.isOpen(stream)) this.remove(stream, Http2ErrorCode.refusedStream);
     }
@@ -141,8 +162,9 @@ export class ClientStreams implements InboundStreams<ClientStream> {
   endAll(): void {
     this.#isLeaving = true;
     this.#isOver = true;
-    this.waiting.clear();
+    for (const stream of this.waiting ?? []) stream.isOver = true;
     for (const stream of this.open.values()) stream.isOver = true;
+    this.waiting = undefined;
     this.open.clear();
   }
 
@@ -151,7 +173,7 @@ export class ClientStreams implements InboundStreams<ClientStream> {
     this.nextId += 2;
     this.open.set(stream.id, stream);
     this.guard.forgive();
-    this.sender.request(stream);
+    this.sender.begin(stream);
     if (this.nextId > LAST_ID) this.goAway(LAST_ID);
   }
 
@@ -163,24 +185,40 @@ export class ClientStreams implements InboundStreams<ClientStream> {
     this.open.delete(stream.id);
     this.sender.forget(stream);
     stream.rewind();
-    this.waiting.add(stream);
+    stream.wasRefused = true;
+    this.wait(stream);
     this.startWaiting();
   }
 
+  private wait(stream: ClientStream): void {
+    this.waiting ??= new Set();
+    this.waiting.add(stream);
+  }
+
+  private leave(stream: ClientStream): void {
+    this.waiting?.delete(stream);
+    if (this.waiting?.size === 0) this.waiting = undefined;
+  }
+
   private startWaiting(): void {
-    for (const stream of this.waiting) {
+    for (const stream of this.waiting ?? []) {
       if (this.open.size >= this.limit || this.isLeaving) return;
-      this.waiting.delete(stream);
+      this.leave(stream);
       this.start(stream);
     }
   }
 
-  private remove(stream: ClientStream, code?: number): void {
+  private close(stream: ClientStream, code: number, fault?: string): void {
+    stream.isOver = true;
+    stream.events.closed(code, fault);
+  }
+
+  private remove(stream: ClientStream, code?: number, fault?: string): void {
     this.open.delete(stream.id);
     stream.isOver = true;
     this.sender.forget(stream);
-    if (code !== undefined) stream.request.closed(code);
-    if (this.waiting.size > 0) this.startWaiting();
+    if (code !== undefined) this.close(stream, code, fault);
+    if (this.waiting !== undefined) this.startWaiting();
     else if (this.isLeaving && this.open.size === 0) this.onLastEnded();
   }
 }

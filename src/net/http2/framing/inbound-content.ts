@@ -13,13 +13,13 @@ export interface InboundParts<Stream> {
 }
 
 /**
- * The content that a peer sends, on its way to its streams, and the windows for it: they are given back when half of them is used,
- * within the frame that did so, so no peer can use them up. Whoever gets it bounds what is kept. (RFC 9113 §6.1, §6.9)
+ * The content that a peer sends, on its way to its streams, and the windows for it: they are given back when half of them
+ * is used, within the frame that did so, so no peer can use them up. The stream bounds what is kept. (RFC 9113 §6.1, §6.9)
  */
 export class InboundContent<Stream extends InboundStream> {
   /** Of all streams, what was not given back yet. */
   private receivedBytes = 0;
-  /** Where the content of the DATA frame that is being read goes; `undefined` when nobody wants it. */
+  /** Where the content of the DATA frame that is being read goes; `undefined` when its stream is no more. */
   private stream: Stream | undefined;
   private flags = 0;
 
@@ -91,7 +91,7 @@ export class InboundContent<Stream extends InboundStream> {
     const { sender, limits } = this.parts;
     this.receivedBytes += bytes;
     if (this.receivedBytes < limits.connectionWindowBytes / 2) return;
-    // What nobody wants is given back, too: the other streams need the window.
+    // What comes for a stream that is no more is given back, too: the other streams need the window.
     sender.numberFrame(Frame.windowUpdate, 0, this.receivedBytes);
     this.receivedBytes = 0;
   }

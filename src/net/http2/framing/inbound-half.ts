@@ -3,7 +3,7 @@ import type { HeaderBlock } from './header-blocks.js';
 import type { HeaderField } from './header-table.js';
 import type { PeerSettings } from './peer-settings.js';
 
-/** What one half of a connection has announced in its SETTINGS, and for the connection by WINDOW_UPDATE: a peer is held to it. */
+/** What one half of a connection has announced in its SETTINGS, and by WINDOW_UPDATE: its peer is held to it. */
 export interface AnnouncedLimits {
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;
@@ -47,7 +47,7 @@ export interface InboundAnswers<Stream> {
   frames(bytes: Buffer): void;
   /** A frame with one number in it: RST_STREAM and WINDOW_UPDATE. */
   numberFrame(type: number, streamId: number, value: number): void;
-  /** A WINDOW_UPDATE, for the connection without a stream. @throws ConnectionError, StreamError: a window above what it may be. */
+  /** A WINDOW_UPDATE; of the connection without a stream. @throws ConnectionError, StreamError: a window above 2^31-1. */
   grow(stream: Stream | undefined, bytes: number): void;
 }
 

@@ -6,7 +6,7 @@ import { HeaderDecoder } from './header-decoder.js';
 import type { HeaderField } from './header-table.js';
 import type { AnnouncedLimits, InboundHalf } from './inbound-half.js';
 
-/** The header blocks of a peer, on their way to their streams: put together, and decoded in their order. (RFC 9113 §4.3, §6.2) */
+/** The header blocks of a peer, on their way to their streams: joined, and decoded in their order. (RFC 9113 §4.3, §6.2) */
 export class InboundHeaders {
   private readonly blocks = new HeaderBlocks();
   private readonly decoder = new HeaderDecoder();
@@ -41,7 +41,7 @@ export class InboundHeaders {
     if (block !== undefined) this.half.takeHeaders(block, this.decode(block));
   }
 
-  /** Whatever else is wrong with a block, and whoever it is for: later ones may refer to its fields. @throws ConnectionError. */
+  /** Whatever is wrong with a block, it is decoded: later ones may refer to its fields. @throws ConnectionError. */
   private decode({ bytes }: HeaderBlock): readonly HeaderField[] | undefined {
     let fields: readonly HeaderField[] | undefined;
     try {

@@ -9,8 +9,8 @@ export interface ContentSender<Stream> {
 }
 
 /**
- * The windows that bound the content which one half sends, of the connection and of each stream, and which streams wait for
- * which. (RFC 9113 §5.2, §6.9)
+ * The windows for the content that one half sends, of the connection and of each stream, and the streams that wait for
+ * either. (RFC 9113 §5.2, §6.9)
  */
 export class SendWindows<Stream extends WindowedStream> {
   private connection = DEFAULT_WINDOW_BYTES;
@@ -22,7 +22,7 @@ export class SendWindows<Stream extends WindowedStream> {
 
   constructor(private readonly sender: ContentSender<Stream>) {}
 
-  /** How much a stream may send now. Its own window is below zero when SETTINGS have made it smaller. (RFC 9113 §6.9.2) */
+  /** How much a stream may send now. Its own window is below 0 when SETTINGS have made it smaller. (RFC 9113 §6.9.2) */
   roomOf(stream: Stream): number {
     return Math.max(0, Math.min(this.connection, this.streams.of(stream)));
   }
@@ -62,7 +62,8 @@ export class SendWindows<Stream extends WindowedStream> {
       return;
     }
     this.connection = grownWindow(0, this.connection, bytes);
-    // Each stream that is looked at gets some of it, or has its own used up. What is sent can end others, which leave the set then.
+    // Each stream that is looked at gets some of it, or has its own used up. What is sent can end others, which leave the
+    // set then.
     for (const one of this.waiting ?? []) {
       if (this.connection <= 0) return;
       this.sender.pump(one);
@@ -70,7 +71,7 @@ export class SendWindows<Stream extends WindowedStream> {
   }
 
   /**
-   * Takes over what the peer lets each stream send, the open ones too. Gives how many of them had to be looked at for that.
+   * Takes over what the peer lets each stream send, the open ones too. Gives how many had to be looked at for that.
    * @throws ConnectionError: a window above what it may be. (RFC 9113 §6.9.2)
    */
   resize(initialWindowBytes: number, streams: Iterable<Stream>): number {

@@ -8,7 +8,10 @@ import type { Sender } from './sender.js';
 import type { ServerStream } from './server-stream.js';
 import type { ServerStreams } from './server-streams.js';
 
-/** Longer than the block of a request with the token of a pod, of 1 to 2 kB. In Huffman code so much takes a millisecond while the code is cold. */
+/**
+ * Longer than the block of a request with the token of a pod, of 1 to 2 kB. In Huffman code so much takes a millisecond
+ * while the code is cold.
+ */
 const LONG_BLOCK_BYTES = 4096;
 
 /** What frames mean to a server, and not to a client: the peer begins the streams, and is read in turns. */
@@ -26,8 +29,8 @@ export class ServerHalf implements InboundHalf<ServerStream> {
   }
 
   /**
-   * A long header block is decoded in a turn that the connection has waited for: the first turns of all who send at once are had before
-   * anything else, and a block, which is decoded in one go, may take longer than such a turn.
+   * A long header block is decoded in a turn that the connection has waited for: the first turns of all who send at once
+   * are had before anything else, and a block, which is decoded in one go, may take longer than such a turn.
    */
   isForNextTurn(blockBytes: number): boolean {
     return blockBytes >= LONG_BLOCK_BYTES && this.guard.isFirstTurn;
