@@ -34,7 +34,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'net/grpc': [...EVERYWHERE, 'fairness', 'net/http2', 'net/protobuf', 'net/transport'],
   hotpath: [...EVERYWHERE, 'pki/x509', 'system/addon'],
   config: ['errors', 'pki/spiffe', 'system/small-files', 'text'],
-  'agent/ca-client': [...EVERYWHERE, 'net/grpc', 'net/protobuf', 'net/transport', 'pki/x509', 'system/small-files'],
+  'agent/ca-client': [
+    ...[...EVERYWHERE, 'net/grpc', 'net/protobuf', 'net/transport', 'pki/service-account', 'pki/x509'],
+    ...['system/small-files'],
+  ],
   'agent/identity': [
     ...[...EVERYWHERE, 'fairness', 'hotpath', 'pki/service-account', 'pki/x509'],
     ...['system/secret-memory', 'system/small-files'],
@@ -61,7 +64,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'agent/secrets',
     ],
     ...['citadel/authn', 'citadel/authority', 'citadel/issuance', 'config', 'envoy-bootstrap', 'hotpath'],
-    ...['net/grpc', 'net/transport', 'status', 'system/platform', 'system/small-files'],
+    ...['net/grpc', 'net/transport', 'pki/service-account', 'status', 'system/platform', 'system/small-files'],
   ],
   fleet: [
     ...[...EVERYWHERE, 'hotpath', 'net/grpc', 'net/http2', 'net/protobuf', 'net/transport'],

@@ -1,4 +1,5 @@
 import { encodeHeaderBlock } from '../net/http2/index.js';
+import { bearerValue } from '../pki/service-account/index.js';
 import { Inspection } from './checks/inspection.js';
 import { ContentMemory } from './checks/received-content.js';
 import { FakeEnvoy } from './envoys/fake-envoy.js';
@@ -266,6 +267,6 @@ function callHeaders(isDelta: boolean, token: string | undefined): Buffer {
     ['content-type', 'application/grpc'],
     ['te', 'trailers'],
     ['user-agent', 'sidecert-fleet'],
-    ...(token === undefined ? [] : [['authorization', `Bearer ${token}`] as const]),
+    ...(token === undefined ? [] : [['authorization', bearerValue(token)] as const]),
   ]);
 }

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IdentityError } from '../errors/index.js';
+import { isBearerToken, parseServiceAccountToken, serviceAccountOf } from '../pki/service-account/index.js';
 import { pathError, readSmallFile } from '../system/small-files/index.js';
 import { skipByteOrderMark } from '../text/index.js';
 
@@ -30,30 +31,26 @@ export async function readTokens(directory: string, count: number): Promise<stri
   return tokens;
 }
 
-/** @throws IdentityError `ERR_CONFIG_INVALID`: it cannot be read, or holds no printable text. */
+/** @throws IdentityError `ERR_CONFIG_INVALID`: it cannot be read, or holds no bearer token. */
 export async function readToken(path: string): Promise<string> {
   const options = { what: `token file ${path}`, code: 'ERR_CONFIG_INVALID', maxBytes: MAX_TOKEN_BYTES } as const;
   const { content } = await readSmallFile(path, options);
   const token = skipByteOrderMark(content).toString('utf8').trim();
-  // Only what may stand in a header. (RFC 9110 §5.5)
-  if (/^[\x21-\x7e]+$/.test(token)) return token;
-  throw new IdentityError(
-    'ERR_CONFIG_INVALID',
-    `token file ${path}: got something else than one line of printable text`,
-  );
+  if (isBearerToken(token)) return token;
+  throw new IdentityError('ERR_CONFIG_INVALID', `token file ${path}: got something else than one bearer token`);
 }
 
 /**
  * The path of the SPIFFE ID that a Kubernetes service-account token is good for: `/ns/NAMESPACE/sa/NAME`. Nothing is
- * verified: that is the server's task, and this is what its answer is held against. `undefined` for any other token.
+ * verified, nor is its time checked: that is the server's task, and this is what its answer is held against. `undefined` for any other token.
  */
 export function spiffePathOf(token: string): string | undefined {
   try {
-    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
-    const subject = typeof claims === 'object' && claims !== null && 'sub' in claims ? String(claims.sub) : '';
-    const [, namespace, account] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(subject) ?? [];
-    return namespace === undefined ? undefined : `/ns/${namespace}/sa/${account}`;
-  } catch {
+    const bytes = Buffer.from(token, 'latin1');
+    const { namespace, serviceAccount } = serviceAccountOf(parseServiceAccountToken(bytes, Number.NEGATIVE_INFINITY));
+    return `/ns/${namespace}/sa/${serviceAccount}`;
+  } catch (error) {
+    if (!(error instanceof IdentityError)) throw error;
     return undefined;
   }
 }

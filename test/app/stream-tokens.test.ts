@@ -32,6 +32,11 @@ const refusals = [
     metadata: { authorization: 'Basic eA==' },
     reason: 'what came with the stream is no bearer token',
   },
+  {
+    what: 'more space before the token than the one',
+    metadata: bearer(` ${await issuer.token()}`),
+    reason: 'what came with the stream is no bearer token',
+  },
   { what: 'no JWT', metadata: bearer('nonsense'), reason: 'what came with the stream is no bearer token' },
   {
     what: 'an unsigned JWT',
@@ -44,8 +49,8 @@ const refusals = [
     reason: 'what came with the stream is no bearer token',
   },
   {
-    what: '33 kB of a token',
-    metadata: bearer(`${header}.${'A'.repeat(33 * 1024)}.${signature}`),
+    what: '25 kB of a token',
+    metadata: bearer(`${header}.${'A'.repeat(25 * 1024)}.${signature}`),
     reason: 'what came with the stream is no bearer token',
   },
   {
@@ -77,15 +82,14 @@ t.test('a stream with two authorization values is refused: which of them counts 
   const source = tokenGatedSource(gate, catalog, new RateLimitedLogger(logger, clock.now));
   const authorization = [`Bearer ${token()}`, `Bearer ${token()}`];
   await t.rejects(async () => source.open({ authorization, connection: 7 }, aStream), { code: 'ERR_TOKEN_MALFORMED' });
-  t.match(logger.of('sds stream refused'), [{ fields: { connection: 7, error: /several authorization values/ } }]);
+  t.match(logger.of('sds stream refused'), [{ fields: { connection: 7, error: /got 2 values/ } }]);
 });
 
-t.test('a token of 20 kB passes, and one with more space before it', async (t) => {
+t.test('a token of 20 kB passes', async (t) => {
   const agent = await start(t);
   const long = await issuer.token('foo', 'sleep', { groups: 'g'.repeat(15_000) });
   t.ok(long.length > 20_000);
   t.same(await served(agent, long), ['default']);
-  t.same(await served(agent, `  ${await issuer.token('foo', 'sleep', { jti: 'x' })}`), ['default']);
 });
 
 t.test(

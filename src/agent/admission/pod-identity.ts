@@ -1,5 +1,4 @@
-import { errorCodeOf, IdentityError } from '../../errors/index.js';
-import { refusedClaim, type TokenClaims } from '../../pki/service-account/index.js';
+import { refusedClaim, serviceAccountOf, type WorkloadClaims } from '../../pki/service-account/index.js';
 import { SpiffeId, type TrustDomain } from '../../pki/spiffe/index.js';
 
 /** Whom a token stands for, once it has been accepted. */
@@ -19,36 +18,12 @@ const MAX_POD_UID_CHARS = 128;
  * @throws IdentityError `ERR_TOKEN_REFUSED`: no token of a service account, claims that contradict one another, or not
  *   bound to a pod.
  */
-export function podIdentityOf({ subject, boundTo }: TokenClaims, trustDomain: TrustDomain): PodIdentity {
-  const { namespace, serviceAccount } = parseSubject(subject);
-  agree('kubernetes.io/namespace', boundTo.namespace, namespace);
-  agree('kubernetes.io/serviceaccount/name', boundTo.serviceAccount, serviceAccount);
-  const { podUid } = boundTo;
+export function podIdentityOf(claims: WorkloadClaims, trustDomain: TrustDomain): PodIdentity {
+  const { namespace, serviceAccount } = serviceAccountOf(claims);
+  const { podUid } = claims;
   if (typeof podUid !== 'string' || podUid === '' || podUid.length > MAX_POD_UID_CHARS) {
     throw refusedClaim('kubernetes.io/pod/uid', podUid, 'the pod that the token is bound to');
   }
-  const spiffeId = spiffeIdOf(trustDomain, namespace, serviceAccount);
+  const spiffeId = SpiffeId.forServiceAccount(trustDomain, namespace, serviceAccount);
   return { spiffeId, key: `${spiffeId} ${podUid}`, podUid };
-}
-
-function parseSubject(subject: string | undefined): { namespace: string; serviceAccount: string } {
-  const parts = subject?.split(':') ?? [];
-  const [system, kind, namespace = '', serviceAccount = ''] = parts;
-  if (parts.length === 4 && system === 'system' && kind === 'serviceaccount') return { namespace, serviceAccount };
-  throw refusedClaim('sub', subject, 'system:serviceaccount:<namespace>:<service account>');
-}
-
-function agree(claim: string, value: unknown, expected: string): void {
-  if (value !== undefined && value !== expected) throw refusedClaim(claim, value, `${expected}, as in sub`);
-}
-
-function spiffeIdOf(trustDomain: TrustDomain, namespace: string, serviceAccount: string): SpiffeId {
-  try {
-    return SpiffeId.forServiceAccount(trustDomain, namespace, serviceAccount);
-  } catch (error) {
-    if (errorCodeOf(error) !== 'ERR_SPIFFE_ID_INVALID') throw error;
-    throw new IdentityError('ERR_TOKEN_REFUSED', 'token claim sub: got names that no SPIFFE ID can have', {
-      cause: error,
-    });
-  }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IdentityError, wrapError } from '../../errors/index.js';
 import { CallFailure } from '../../net/grpc/index.js';
+import { bearerValue } from '../../pki/service-account/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
 import { AnswerForm, MAX_ANSWER_BYTES } from './answer-form.js';
 import { backOffMs, MAX_ATTEMPTS } from './back-off.js';
@@ -175,11 +176,7 @@ class CaCall {
 function bearer(token: Buffer): string {
   const text = token.toString('latin1');
   token.fill(0);
-  if (text === '') throw new IdentityError('ERR_TOKEN_MISSING', 'token is empty, expected a JWT');
-  if (!HEADER_TEXT.test(text)) {
-    throw new IdentityError('ERR_TOKEN_MALFORMED', 'token has characters that no header may have, expected a JWT');
-  }
-  return `Bearer ${text}`;
+  return bearerValue(text);
 }
 
 /** The CA and the roots it was verified with, for a message that says where to look. */

@@ -4,10 +4,9 @@ import type { SecretSource, StreamCaller } from '../../agent/sds/index.js';
 import type { SecretCatalog } from '../../agent/secrets/index.js';
 import type { EndSignal } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
+import { bearerToken } from '../../pki/service-account/index.js';
 import { Field, type RateLimitedLogger } from '../../telemetry/index.js';
 import { type StreamAdmission, WorkloadView } from './workload-view.js';
-
-const BEARER = 'Bearer ';
 
 /**
  * A stream that is refused for its token counts as a flood, in the units of `GrpcCall.charge`: a gateway that has its token refused on
@@ -28,7 +27,7 @@ export function tokenGatedSource(gate: TokenGate, catalog: SecretCatalog, log: R
   const admit = async (caller: StreamCaller, signal: EndSignal): Promise<Pod> => {
     try {
       const { connection, peer, charge } = caller;
-      const token = bearerToken(caller);
+      const token = Buffer.from(bearerToken(caller.authorization), 'latin1');
       const onWasted = charge && (() => charge(WASTED_COST, 0));
       const admitted = gate.admit(token, signal, { connection, uid: peer?.uid, pid: peer?.pid, onWasted });
       // The gate has a copy if it needs one: of thousands of streams that wait none holds another.
@@ -71,15 +70,4 @@ function tellRefusal(log: RateLimitedLogger, { connection }: StreamCaller, error
   const reason = error instanceof IdentityError ? error.message : 'internal error';
   const fields = { [Field.connection]: connection, [Field.code]: code, [Field.error]: reason };
   log.warn('sds stream refused', fields, `${code} ${connection}`);
-}
-
-function bearerToken({ authorization }: StreamCaller): Buffer {
-  const [value, ...others] = authorization;
-  if (value === undefined)
-    throw new IdentityError('ERR_TOKEN_MISSING', 'stream without authorization, expected a bearer token');
-  if (others.length > 0)
-    throw new IdentityError('ERR_TOKEN_MALFORMED', 'stream with several authorization values, expected one');
-  if (!value.startsWith(BEARER))
-    throw new IdentityError('ERR_TOKEN_MALFORMED', `authorization of another scheme, expected ${BEARER}`);
-  return Buffer.from(value.slice(BEARER.length).trim(), 'latin1');
 }

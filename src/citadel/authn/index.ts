@@ -2,6 +2,6 @@
  * citadel/authn: who calls. Tells the workload by its token; one file each behind {@link Authenticator}.
  */
 
-export { quoted } from '../../pki/service-account/index.js';
+export { bearerToken, quoted } from '../../pki/service-account/index.js';
 export type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 export { createJwksAuthenticator } from './jwks-authenticator.js';

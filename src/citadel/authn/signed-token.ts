@@ -1,5 +1,11 @@
 import { IdentityError } from '../../errors/index.js';
-import { quoted, readClaims, splitCompactJwt } from '../../pki/service-account/index.js';
+import {
+  malformedToken,
+  quoted,
+  readClaims,
+  splitCompactJwt,
+  throwIfTooLong,
+} from '../../pki/service-account/index.js';
 import { TOKEN_ALGORITHMS } from './verification-keys.js';
 
 /** A JWT in its parts. Nothing of it has been verified. */
@@ -13,27 +19,22 @@ export interface SignedToken {
   readonly signature: Buffer;
 }
 
-/** A projected token is 1 to 2 kB; nothing longer is parsed at all. */
-const MAX_TOKEN_CHARS = 24 * 1024;
-
 /**
  * Takes a JWT apart.
  * @throws IdentityError `ERR_TOKEN_MALFORMED`; `ERR_TOKEN_REFUSED`: an algorithm that is none of ours. Neither quotes the token.
  */
 export function parseSignedToken(token: string): SignedToken {
-  if (token.length > MAX_TOKEN_CHARS) {
-    throw malformed(`got ${token.length} characters, expected at most ${MAX_TOKEN_CHARS}`);
-  }
+  throwIfTooLong(token);
   const header = readClaims(token.slice(0, Math.max(0, token.indexOf('.'))));
-  if (header === undefined) throw malformed('got no header that parses, expected a JWT in compact form');
+  if (header === undefined) throw malformedToken('got no header that parses, expected a JWT in compact form');
   const { alg, kid, crit } = header;
   if (typeof alg !== 'string' || !TOKEN_ALGORITHMS.includes(alg)) {
     throw refused(`algorithm: got ${quoted(alg)}, expected one of ${TOKEN_ALGORITHMS.join(', ')}`);
   }
   // We know none of the headers that must be understood, so each is one too many. (RFC 7515 §4.1.11)
-  if (crit !== undefined) throw malformed(`got the critical headers ${quoted(crit)}, expected none`);
+  if (crit !== undefined) throw malformedToken(`got the critical headers ${quoted(crit)}, expected none`);
   const parts = splitCompactJwt(token);
-  if (parts === undefined) throw malformed('got no three canonical base64url parts');
+  if (parts === undefined) throw malformedToken('got no three canonical base64url parts');
   return {
     alg,
     // Kubernetes before 1.16 wrote an empty text where it had none.
@@ -42,10 +43,6 @@ export function parseSignedToken(token: string): SignedToken {
     payload: parts.payload,
     signature: Buffer.from(parts.signature, 'base64url'),
   };
-}
-
-export function malformed(detail: string): IdentityError {
-  return new IdentityError('ERR_TOKEN_MALFORMED', `token is malformed: ${detail}`);
 }
 
 export function refused(detail: string, cause?: unknown): IdentityError {

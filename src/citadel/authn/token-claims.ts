@@ -1,7 +1,11 @@
-import { IdentityError } from '../../errors/index.js';
-import { numericDateMs, quoted, readClaims } from '../../pki/service-account/index.js';
-import type { VerifiedClaims } from './service-account-claims.js';
-import { malformed, refused } from './signed-token.js';
+import {
+  type Claims,
+  expiredToken,
+  malformedToken,
+  numericDateMs,
+  readClaims,
+  refusedClaim,
+} from '../../pki/service-account/index.js';
 
 /** What a token must say of itself. */
 export interface ExpectedClaims {
@@ -24,26 +28,26 @@ const START_LEEWAY_MS = 60_000;
  * Reads and checks the claims of a token whose signature has been verified: issuer, audience and time. Pure.
  * @throws IdentityError `ERR_TOKEN_EXPIRED`, `ERR_TOKEN_REFUSED`, `ERR_TOKEN_MALFORMED`. Claims may be quoted: they are genuine.
  */
-export function checkClaims(payload: string, { issuers, audiences }: ExpectedClaims, nowMs: number): VerifiedClaims {
-  const claims: VerifiedClaims | undefined = readClaims(payload);
-  if (claims === undefined) throw malformed('its payload is no JSON object in UTF-8');
+export function checkClaims(payload: string, { issuers, audiences }: ExpectedClaims, nowMs: number): Claims {
+  const claims = readClaims(payload);
+  if (claims === undefined) throw malformedToken('its payload is no JSON object in UTF-8');
   const { iss, aud, exp, nbf, iat } = claims;
   if (typeof iss !== 'string' || !issuers.includes(iss)) {
-    throw wrongClaim('iss', iss, issuers.length === 1 ? `${issuers[0]}` : `one of ${issuers.join(', ')}`);
+    throw refusedClaim('iss', iss, issuers.length === 1 ? `${issuers[0]}` : `one of ${issuers.join(', ')}`);
   }
   const meant: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!meant.some((audience) => typeof audience === 'string' && audiences.includes(audience))) {
-    throw wrongClaim('aud', aud, `one of ${audiences.join(', ')}`);
+    throw refusedClaim('aud', aud, `one of ${audiences.join(', ')}`);
   }
   // RFC 7519 lets a token go without; it would never expire.
   const expiresAtMs = timeOf('exp', exp);
-  if (nowMs >= expiresAtMs + EXPIRY_LEEWAY_MS) throw expired(expiresAtMs, nowMs);
+  if (nowMs >= expiresAtMs + EXPIRY_LEEWAY_MS) throw expiredToken(expiresAtMs, nowMs);
   for (const [claim, value] of [
     ['nbf', nbf],
     ['iat', iat],
   ] as const) {
     if (value !== undefined && timeOf(claim, value) > nowMs + START_LEEWAY_MS) {
-      throw wrongClaim(claim, value, `at most ${START_LEEWAY_MS / 1000} s after now, ${Math.floor(nowMs / 1000)}`);
+      throw refusedClaim(claim, value, `at most ${START_LEEWAY_MS / 1000} s after now, ${Math.floor(nowMs / 1000)}`);
     }
   }
   return claims;
@@ -51,15 +55,6 @@ export function checkClaims(payload: string, { issuers, audiences }: ExpectedCla
 
 function timeOf(claim: string, value: unknown): number {
   const timeMs = numericDateMs(value);
-  if (timeMs === undefined) throw wrongClaim(claim, value, 'a time in seconds since 1970');
+  if (timeMs === undefined) throw refusedClaim(claim, value, 'a time in seconds since 1970');
   return timeMs;
-}
-
-function wrongClaim(claim: string, value: unknown, expected: string): IdentityError {
-  return refused(`claim ${claim}: got ${quoted(value)}, expected ${expected}`);
-}
-
-function expired(expiresAtMs: number, nowMs: number): IdentityError {
-  const agoSeconds = Math.round((nowMs - expiresAtMs) / 1000);
-  return new IdentityError('ERR_TOKEN_EXPIRED', `token has expired ${agoSeconds} s ago, expected one that is valid`);
 }

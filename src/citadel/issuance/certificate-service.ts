@@ -3,7 +3,8 @@ import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.j
 import { addUnaryMethod, type GrpcServer, type ServedCall } from '../../net/grpc/index.js';
 import { Field, type Gauge, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
 import { type DeadlineClock, Deadlines } from '../../timers/index.js';
-import { bearerToken, CALLER_METADATA, clusterId } from './caller-metadata.js';
+import { bearerToken } from '../authn/index.js';
+import { CALLER_METADATA, clusterId } from './caller-metadata.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
 import { type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
 import { IssuingShares, type IssuingSlot } from './issuing-shares.js';
@@ -160,7 +161,7 @@ class CertificateService implements CertificateMethod {
       call.charge(WASTED_TOKEN_COST, 0);
       throw tooManyBadTokens();
     }
-    const workload = await this.options.authenticator.authenticate(bearerToken(call));
+    const workload = await this.options.authenticator.authenticate(bearerToken(call.metadata('authorization')));
     call.proven();
     if (stop.aborted) throw callerHasGone();
     place.claimFor(workload.spiffeId.toString());

@@ -1,9 +1,10 @@
-/** pki/service-account: what a Kubernetes service-account token says. One strict reader of its form for agent and Citadel. */
+/** pki/service-account: how a Kubernetes service-account token travels and what it says. One strict reader for agent, Citadel and fleet. */
 
-export { type Claims, membersOf, readClaims } from './claims.js';
+export { bearerToken, bearerValue, isBearerToken } from './bearer.js';
+export { type Claims, readClaims } from './claims.js';
 export { type CompactJwt, splitCompactJwt } from './compact-jwt.js';
 export { numericDateMs } from './numeric-date.js';
-export { quoted, refusedClaim } from './quoted.js';
+export { expiredToken, malformedToken, quoted, refusedClaim } from './refusals.js';
 export {
   copyForUse,
   isTokenRejected,
@@ -12,3 +13,4 @@ export {
   type TokenClaims,
   throwIfTooLong,
 } from './service-account-token.js';
+export { serviceAccountOf, type WorkloadClaims, workloadClaims } from './workload-claims.js';

@@ -1,10 +1,12 @@
 import { type ErrorCode, IdentityError } from '../../errors/index.js';
-import { type Claims, membersOf, readClaims } from './claims.js';
+import { readClaims } from './claims.js';
 import { splitCompactJwt } from './compact-jwt.js';
 import { numericDateMs } from './numeric-date.js';
+import { expiredToken, malformedToken } from './refusals.js';
+import { type WorkloadClaims, workloadClaims } from './workload-claims.js';
 
-/** A projected token is 1 to 2 kB; 32 kB is above any that a real issuer makes and fits into HTTP/2 header limits. */
-const MAX_TOKEN_BYTES = 32 * 1024;
+/** A projected token is 1 to 2 kB; nothing longer than this is parsed at all. */
+const MAX_TOKEN_BYTES = 24 * 1024;
 
 /** What the CA or the token itself has decided: trying again with the same token gives the same answer. */
 const TOKEN_IS_NO_GOOD: ReadonlySet<ErrorCode> = new Set([
@@ -20,20 +22,9 @@ export function isTokenRejected(code: ErrorCode): boolean {
 }
 
 /** What a token says of itself, *unverified*: good for refusing early and for explaining, never for granting. */
-export interface TokenClaims {
+export interface TokenClaims extends WorkloadClaims {
   /** Epoch milliseconds; `undefined` when the token does not end. */
   readonly expiresAtMs: number | undefined;
-  /** `sub`: for a service account `system:serviceaccount:<namespace>:<name>`. */
-  readonly subject: string | undefined;
-  /** `kubernetes.io`: what the token is bound to, as it stands there. (Kubernetes, "Schema for service account private claims") */
-  readonly boundTo: BoundTo;
-}
-
-/** The types are not checked yet. */
-export interface BoundTo {
-  readonly namespace: unknown;
-  readonly serviceAccount: unknown;
-  readonly podUid: unknown;
 }
 
 /** A token whose claims have been read. */
@@ -48,7 +39,7 @@ export interface ReadToken {
  * @throws IdentityError `ERR_TOKEN_EXPIRED`: it has ended since it came.
  */
 export function copyForUse({ bytes, expiresAtMs }: ReadToken, nowMs: number): Buffer {
-  if (expiresAtMs <= nowMs) throw expired(expiresAtMs, nowMs);
+  if (expiresAtMs <= nowMs) throw expiredToken(expiresAtMs, nowMs);
   return Buffer.from(bytes);
 }
 
@@ -61,38 +52,24 @@ export function parseServiceAccountToken(token: Buffer, nowMs: number): TokenCla
   if (token.length === 0) throw new IdentityError('ERR_TOKEN_MISSING', 'token is empty, expected a JWT');
   throwIfTooLong(token);
   const parts = splitCompactJwt(token.toString('latin1'));
-  if (parts === undefined) throw malformed('got no three canonical base64url parts, expected a JWT in compact form');
+  if (parts === undefined)
+    throw malformedToken('got no three canonical base64url parts, expected a JWT in compact form');
   const claims = readClaims(parts.payload);
-  if (claims === undefined) throw malformed('its payload is no JSON object in UTF-8');
+  if (claims === undefined) throw malformedToken('its payload is no JSON object in UTF-8');
   const expiresAtMs = expiryOf(claims.exp);
-  if (expiresAtMs !== undefined && expiresAtMs <= nowMs) throw expired(expiresAtMs, nowMs);
-  const subject = typeof claims.sub === 'string' ? claims.sub : undefined;
-  return { expiresAtMs, subject, boundTo: boundTo(membersOf(claims['kubernetes.io'])) };
+  if (expiresAtMs !== undefined && expiresAtMs <= nowMs) throw expiredToken(expiresAtMs, nowMs);
+  return { expiresAtMs, ...workloadClaims(claims) };
 }
 
 /** @throws IdentityError `ERR_TOKEN_MALFORMED`: it is longer than any token. */
-export function throwIfTooLong({ length }: Buffer): void {
-  if (length > MAX_TOKEN_BYTES) throw malformed(`got ${length} bytes, expected at most ${MAX_TOKEN_BYTES}`);
+export function throwIfTooLong({ length }: Buffer | string): void {
+  if (length > MAX_TOKEN_BYTES) throw malformedToken(`got ${length} bytes, expected at most ${MAX_TOKEN_BYTES}`);
 }
 
 /** A token without `exp` does not expire; one that cannot be read must not pass for that. */
 function expiryOf(exp: unknown): number | undefined {
   if (exp === undefined) return undefined;
   const expiresAtMs = numericDateMs(exp);
-  if (expiresAtMs === undefined) throw malformed('its claim exp is no point in time, expected seconds since 1970');
+  if (expiresAtMs === undefined) throw malformedToken('its claim exp is no point in time, expected seconds since 1970');
   return expiresAtMs;
-}
-
-function boundTo(claims: Claims): BoundTo {
-  const { namespace, serviceaccount, pod } = claims;
-  return { namespace, serviceAccount: membersOf(serviceaccount).name, podUid: membersOf(pod).uid };
-}
-
-function expired(expiresAtMs: number, nowMs: number): IdentityError {
-  const agoSeconds = Math.round((nowMs - expiresAtMs) / 1000);
-  return new IdentityError('ERR_TOKEN_EXPIRED', `token has expired ${agoSeconds} s ago, expected one that is valid`);
-}
-
-function malformed(detail: string): IdentityError {
-  return new IdentityError('ERR_TOKEN_MALFORMED', `token is malformed: ${detail}`);
 }

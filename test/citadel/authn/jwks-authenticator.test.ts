@@ -317,7 +317,7 @@ const wrongForms: { name: string; token: () => string | Promise<string>; want: s
     name: 'of a megabyte',
     token: () => `${unsigned({ alg: 'ES256' })}.${randomBytes(786_432).toString('base64url')}`,
     want: 'ERR_TOKEN_MALFORMED',
-    says: /characters, expected at most 24576/,
+    says: /bytes, expected at most 24576/,
   },
 ];
 

@@ -13,3 +13,14 @@ export function quoted(value: unknown): string {
 export function refusedClaim(claim: string, value: unknown, expected: string): IdentityError {
   return new IdentityError('ERR_TOKEN_REFUSED', `token claim ${claim}: got ${quoted(value)}, expected ${expected}`);
 }
+
+/** The error `ERR_TOKEN_MALFORMED`. `detail` never quotes the token. */
+export function malformedToken(detail: string): IdentityError {
+  return new IdentityError('ERR_TOKEN_MALFORMED', `token is malformed: ${detail}`);
+}
+
+/** The error `ERR_TOKEN_EXPIRED`. Both times in epoch milliseconds. */
+export function expiredToken(expiresAtMs: number, nowMs: number): IdentityError {
+  const agoSeconds = Math.round((nowMs - expiresAtMs) / 1000);
+  return new IdentityError('ERR_TOKEN_EXPIRED', `token has expired ${agoSeconds} s ago, expected one that is valid`);
+}
