@@ -103,7 +103,7 @@ const withoutProtoLoader = {
 };
 
 /** What most agents never load lies in files of its own: the text of a bundle stays in memory as long as its process lives. */
-const RARELY_LOADED = ['asn1js', 'piscina'];
+const RARELY_LOADED = ['piscina'];
 
 const rarelyLoaded = {
   name: 'rarely-loaded',

@@ -5,6 +5,7 @@ import * as der from '../../src/pki/x509/der-writer.js';
 import * as extension from '../../src/pki/x509/extension-writer.js';
 import { encodePem } from '../../src/pki/x509/index.js';
 import { Oid } from '../../src/pki/x509/oids.js';
+import { general } from '../support/odd-certificates.js';
 
 /** A wall clock for all tests of the room: certificates are made around it. */
 export const NOW_MS = Date.UTC(2026, 10, 24, 12, 0, 0);
@@ -41,10 +42,7 @@ export interface CertificateShape {
 /** A certificate of any shape, right or wrong, signed by P-256. */
 export function certificate(shape: CertificateShape): X509Certificate {
   const { keys, subject, issuer = shape, isCa = false, uris = [], dnsNames = [], more = [] } = shape;
-  const names = [
-    ...uris.map(extension.uriName),
-    ...dnsNames.map((name) => der.contextPrimitive(extension.GENERAL_NAME.dns, Buffer.from(name))),
-  ];
+  const names = [...uris.map(general.uri), ...dnsNames.map(general.dns)];
   const extensions = [
     isCa ? extension.caKeyUsage() : extension.leafKeyUsage(),
     extension.basicConstraints(isCa),

@@ -4,8 +4,9 @@ import protobuf from 'protobufjs';
 import t from 'tap';
 import type { SealRequest } from '../../src/hotpath/index.js';
 import { envoy } from '../../src/net/protobuf/gen/messages.js';
-import { subjectAltName, uriName } from '../../src/pki/x509/extension-writer.js';
+import { subjectAltName } from '../../src/pki/x509/extension-writer.js';
 import { encodePem } from '../../src/pki/x509/index.js';
+import { general } from '../support/odd-certificates.js';
 import { IMPLEMENTATIONS } from './implementations.js';
 import { certificate, codeOf, ecKeys, HOUR_MS, NOW_MS, pem, pkcs8, SLEEP } from './pki.js';
 
@@ -36,7 +37,10 @@ function withLeaf(changes: Partial<typeof leafShape> & { isCa?: boolean; dnsName
   return { chainPem: pem(certificate({ ...leafShape, ...changes }), middleCertificate) };
 }
 
-const doubleSan = certificate({ ...leafShape, more: [subjectAltName(uriName('spiffe://cluster.local/ns/x/sa/root'))] });
+const doubleSan = certificate({
+  ...leafShape,
+  more: [subjectAltName(general.uri('spiffe://cluster.local/ns/x/sa/root'))],
+});
 const strangerKeys = ecKeys();
 const expired = { notBeforeMs: NOW_MS - 2 * HOUR_MS, notAfterMs: NOW_MS - 1000 };
 const refused: { name: string; code: string; changes: Partial<SealRequest> }[] = [

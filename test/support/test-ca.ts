@@ -3,9 +3,9 @@ import { createPublicKey, type KeyObject, type X509Certificate } from 'node:cryp
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as der from '../../src/pki/x509/der-writer.js';
-import { GENERAL_NAME, subjectAltName, uriName } from '../../src/pki/x509/extension-writer.js';
+import { subjectAltName } from '../../src/pki/x509/extension-writer.js';
 import { certificate, ecKeys, type KeyPair, pem } from '../hotpath/pki.js';
+import { general } from './odd-certificates.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -89,9 +89,9 @@ export class TestCa {
     const publicKey = 'csrPem' in forWhom ? csrPublicKey(forWhom.csrPem) : forWhom.publicKey;
     const { uris = [], dnsNames = [], ipAddresses = [], ...life } = shape;
     const names = [
-      ...uris.map(uriName),
-      ...dnsNames.map((name) => der.contextPrimitive(GENERAL_NAME.dns, Buffer.from(name))),
-      ...ipAddresses.map((octets) => der.contextPrimitive(GENERAL_NAME.ip, Buffer.from(octets))),
+      ...uris.map(general.uri),
+      ...dnsNames.map(general.dns),
+      ...ipAddresses.map((octets) => general.ip(...octets)),
     ];
     const more = names.length === 0 ? [] : [subjectAltName(...names)];
     // Only the public half of the subject's key is ever used: the issuer signs.

@@ -28,15 +28,15 @@ const MIN_DER_BYTES = 32;
  * no list at all, and refuses every peer for a list with a critical extension.
  * @throws IdentityError `ERR_SECRET_FILE_INVALID`.
  */
-export async function parseCrls(bytes: Buffer): Promise<RevocationLists> {
+export function parseCrls(bytes: Buffer): RevocationLists {
   const isDer = bytes[0] === DER_SEQUENCE && bytes.length >= MIN_DER_BYTES && bytes.includes(0);
   const ders = isDer ? [Buffer.from(bytes)] : readPem(bytes, WANTED).map(({ der }) => der);
-  const lists = await Promise.all(ders.map(readList));
+  const lists = ders.map(readList);
   return { lists, pem: Buffer.concat(lists.map(({ der }) => encodePem('X509 CRL', der))) };
 }
 
-async function readList(der: Buffer, index: number): Promise<RevocationList> {
-  const list = await readRevocationList(der);
+function readList(der: Buffer, index: number): RevocationList {
+  const list = readRevocationList(der);
   if (list === undefined) throw invalid(`list ${index + 1} that does not parse`, 'a CRL as RFC 5280 has it');
   if (list.critical === undefined) return list;
   const got = `list ${index + 1} (${issuerText(list)}) with the critical extension ${list.critical}`;

@@ -1,6 +1,16 @@
 import { verify, type X509Certificate } from 'node:crypto';
-import { isSameName, type RelativeName, readName } from '../../pki/x509/index.js';
-import { Asn1, type Asn1Element, readAsn1, timeOf } from './asn1.js';
+import {
+  bitsOf,
+  DerTag,
+  type DerView,
+  isSameName,
+  type RelativeName,
+  readExtension,
+  readNameIn,
+  readTime,
+  sequenceIn,
+  sequenceOf,
+} from '../../pki/x509/index.js';
 
 /** A certificate revocation list, as far as it is judged by us. (RFC 5280 §5.1) */
 export interface RevocationList {
@@ -15,9 +25,6 @@ export interface RevocationList {
   /** Whether the CA's key has signed it; `undefined` for a kind of signature that is not looked at. */
   isSignedBy(issuer: X509Certificate): boolean | undefined;
 }
-
-/** `CertificateList { tbsCertList, signatureAlgorithm, signatureValue }`. */
-const FORM = [Asn1.sequence, Asn1.sequence, Asn1.bitString];
 
 /** The hash of each kind of signature, by the content of its OID. (RFC 5758 §3.2; RFC 4055 §5) */
 const HASHES: Readonly<Record<string, string>> = {
@@ -36,55 +43,52 @@ const NAMES: Readonly<Record<string, string>> = {
   '551d1d': 'certificateIssuer',
 };
 
-/** Reads a list in DER; `undefined` when it is none. */
-export async function readRevocationList(der: Buffer): Promise<RevocationList | undefined> {
-  const list = await readAsn1(der);
-  const [toBeSigned, algorithm, signature] = list?.children ?? [];
-  const form = list?.children.map(({ tag }) => tag) ?? [];
-  const isList = form.length === FORM.length && FORM.every((tag, at) => form[at] === tag);
-  if (!isList || toBeSigned === undefined || algorithm === undefined || signature === undefined) return undefined;
+/** Reads a list in DER, `CertificateList { tbsCertList, signatureAlgorithm, signatureValue }`; `undefined` when it is none. */
+export function readRevocationList(der: Buffer): RevocationList | undefined {
+  const [toBeSigned, algorithm, signature, ...more] = sequenceIn(der) ?? [];
   const fields = readFields(toBeSigned);
-  const hash = HASHES[algorithm.children[0]?.content.toString('hex') ?? ''];
-  // The first octet says how many bits at the end are none.
-  const bytes = signature.content.subarray(1);
-  return (
-    fields && {
-      ...fields,
-      der,
-      isSignedBy: (ca) => (hash === undefined ? undefined : isSignature(hash, toBeSigned.raw, ca, bytes)),
-    }
-  );
+  const identifier = sequenceOf(algorithm);
+  const bytes = bitsOf(signature);
+  const isWhole = toBeSigned !== undefined && more.length === 0;
+  if (!isWhole || fields === undefined || identifier === undefined || bytes === undefined) return undefined;
+  const hash = HASHES[identifier[0]?.content.toString('hex') ?? ''];
+  return {
+    ...fields,
+    der,
+    isSignedBy: (ca) => (hash === undefined ? undefined : isSignature(hash, toBeSigned.raw, ca, bytes)),
+  };
 }
 
 /** `version?, signature, issuer, thisUpdate, nextUpdate?, revokedCertificates?, [0] crlExtensions?`. */
-function readFields(toBeSigned: Asn1Element): Omit<RevocationList, 'der' | 'isSignedBy'> | undefined {
-  const fields = toBeSigned.children.slice(toBeSigned.children[0]?.tag === Asn1.integer ? 1 : 0);
-  const [, issuerField, ...others] = fields;
-  const issuer = issuerField && readName(issuerField.raw);
-  const times = others.filter(isTime);
-  const [thisUpdateMs, nextUpdateMs = Number.POSITIVE_INFINITY] = times.map(timeOf);
-  if (issuer === undefined || thisUpdateMs === undefined || times.some((one) => timeOf(one) === undefined)) {
-    return undefined;
+function readFields(toBeSigned: DerView | undefined): Omit<RevocationList, 'der' | 'isSignedBy'> | undefined {
+  const all = sequenceOf(toBeSigned) ?? [];
+  const [, issuerField, ...others] = all[0]?.tag === DerTag.integer ? all.slice(1) : all;
+  const issuer = issuerField && readNameIn(issuerField);
+  const times = others.filter(isTime).map(readTime);
+  const [thisUpdateMs, nextUpdateMs = Number.POSITIVE_INFINITY] = times;
+  if (issuer === undefined || thisUpdateMs === undefined || times.includes(undefined)) return undefined;
+  const extensions = readExtensionsOf(others);
+  if (extensions === undefined) return undefined;
+  const critical = extensions.find(({ isCritical }) => isCritical)?.oid;
+  return { issuer, thisUpdateMs, nextUpdateMs, critical: critical && (NAMES[critical] ?? critical) };
+}
+
+/** Those of the list, and of its entries `{ serial, date, extensions? }`; `undefined` when one of them is no DER. */
+function readExtensionsOf(fields: readonly DerView[]): { oid: string; isCritical: boolean }[] | undefined {
+  const ofList = fields.find(({ tag }) => tag === DerTag.context0);
+  const revoked = fields.find(({ tag }) => tag === DerTag.sequence);
+  const lists = ofList === undefined ? [] : [ofList.parts?.[0]];
+  for (const entry of revoked === undefined ? [] : (revoked.parts ?? [undefined])) {
+    const parts = sequenceOf(entry) ?? [];
+    if (parts.length < 2) return undefined;
+    if (parts.length > 2) lists.push(parts[2]);
   }
-  const entries = others.find(({ tag }) => tag === Asn1.sequence)?.children ?? [];
-  const ofList = others.find(({ tag }) => isContext(tag, 0))?.children[0]?.children ?? [];
-  const ofEntries = entries.flatMap(({ children }) => children[2]?.children ?? []);
-  return { issuer, thisUpdateMs, nextUpdateMs, critical: [...ofList, ...ofEntries].map(criticalOid).find(Boolean) };
+  const extensions = lists.flatMap((list) => sequenceOf(list)?.map(readExtension) ?? [undefined]);
+  return extensions.every((one) => one !== undefined) ? extensions : undefined;
 }
 
-function isTime({ tag }: Asn1Element): boolean {
-  return tag === Asn1.utcTime || tag === Asn1.generalizedTime;
-}
-
-function isContext(tag: Asn1Element['tag'], number: number): boolean {
-  return typeof tag === 'object' && tag[0] === number;
-}
-
-/** Of `Extension { extnID, critical?, extnValue }` that is critical. */
-function criticalOid({ children: [oid, critical] }: Asn1Element): string | undefined {
-  if (critical?.tag !== Asn1.boolean || critical.content[0] === 0) return undefined;
-  const hex = oid?.content.toString('hex') ?? '';
-  return NAMES[hex] ?? hex;
+function isTime({ tag }: DerView): boolean {
+  return tag === DerTag.utcTime || tag === DerTag.generalizedTime;
 }
 
 function isSignature(hash: string, signed: Buffer, issuer: X509Certificate, signature: Buffer): boolean {

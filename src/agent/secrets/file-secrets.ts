@@ -197,7 +197,7 @@ async function usableStaple(
     throw new IdentityError('ERR_SECRET_FILE_INVALID', message);
   }
   try {
-    await checkStaple(staple, leaf, nowMs);
+    checkStaple(staple, leaf, nowMs);
     return staple;
   } catch (error) {
     if (mustStaple) throw error;

@@ -95,7 +95,7 @@ export class RevocationFile implements Revocations {
 
   private async parse(bytes: Buffer, held: RevocationLists | undefined): Promise<Parsed<RevocationLists>> {
     const nowMs = this.surroundings.now();
-    const value = await parseCrls(bytes);
+    const value = parseCrls(bytes);
     const [unusable] = issuersWithoutValidList(value.lists, nowMs);
     const holdsBetter = held !== undefined && issuersWithoutValidList(held.lists, nowMs).length === 0;
     if (unusable !== undefined && holdsBetter) {

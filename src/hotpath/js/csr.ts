@@ -1,7 +1,20 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
-import { GENERAL_NAME, nothing, Oid, readPem, SIGNATURE_ALGORITHMS, sequence } from '../../pki/x509/index.js';
-import { child, type DerElement, DerError, extensionValue, readDer, Tag, wholeOctets } from './der-reader.js';
+import {
+  bitsOf,
+  DerTag,
+  type DerView,
+  extensionValue,
+  isStrictDer,
+  NameTag,
+  nothing,
+  Oid,
+  readDer,
+  readPem,
+  SIGNATURE_ALGORITHMS,
+  sequence,
+  sequenceOf,
+} from '../../pki/x509/index.js';
 
 /** An RSA-8192 CSR is about 3 kB of PEM. */
 const MAX_CSR_BYTES = 16 * 1024;
@@ -18,6 +31,9 @@ const MAX_RSA_EXPONENT = 2n ** 31n - 1n;
 /** The public keys that we issue for, by their AlgorithmIdentifier. (RFC 5480 §2.1.1; RFC 3279 §2.3.1) */
 const EC_ALGORITHMS = [sequence(Oid.ecPublicKey, Oid.p256), sequence(Oid.ecPublicKey, Oid.p384)];
 const RSA_ALGORITHM = sequence(Oid.rsaEncryption, nothing());
+
+/** Written as 0. (RFC 2986 §4.1) */
+const VERSION_1 = Buffer.of(0x02, 0x01, 0x00);
 
 /** RFC 5480 §2.2: first octet of a point that is not compressed. Peers' TLS stacks take no other form. */
 const UNCOMPRESSED_POINT = 0x04;
@@ -38,20 +54,15 @@ export interface CheckedCsr {
  * @throws IdentityError `ERR_CSR_INVALID`: form or signature; `ERR_KEY_TYPE_UNSUPPORTED`: a key we issue nothing for.
  */
 export function checkCsr(csrPem: Buffer): CheckedCsr {
-  const der = readCsrPem(csrPem);
-  try {
-    const csr = readDer(der);
-    if (csr.tag !== Tag.sequence || csr.children.length !== 3) throw new DerError('no SEQUENCE of three');
-    const toBeSigned = child(csr, 0, Tag.sequence, 'CertificationRequestInfo');
-    const publicKeyInfo = child(toBeSigned, 2, Tag.sequence, 'SubjectPublicKeyInfo');
-    checkInfo(toBeSigned);
-    const publicKey = supportedKey(publicKeyInfo);
-    checkSignature(csr, toBeSigned, publicKey);
-    return { publicKeyInfo: publicKeyInfo.raw, requestedUri: requestedUri(toBeSigned.children[3]) };
-  } catch (error) {
-    if (error instanceof DerError) throw invalid(error.message, 'a PKCS#10 request in DER');
-    throw error;
-  }
+  const csr = readDer(readCsrPem(csrPem));
+  if (csr === undefined || !isStrictDer(csr)) throw noRequest('bytes that are no DER');
+  const [toBeSigned, algorithm, signature, ...more] = sequenceOf(csr) ?? [];
+  if (toBeSigned === undefined || signature === undefined || more.length > 0)
+    throw noRequest('no CertificationRequest');
+  const { publicKeyInfo, attributes } = readInfo(toBeSigned);
+  const publicKey = supportedKey(publicKeyInfo);
+  checkSignature({ toBeSigned, algorithm, signature }, publicKey);
+  return { publicKeyInfo: publicKeyInfo.raw, requestedUri: requestedUri(attributes) };
 }
 
 function readCsrPem(csrPem: Buffer): Buffer {
@@ -63,28 +74,37 @@ function readCsrPem(csrPem: Buffer): Buffer {
   return block.der;
 }
 
-/** CertificationRequestInfo but for the key: version 0, a subject (which we ignore), attributes or none. (RFC 2986 §4.1) */
-function checkInfo(toBeSigned: DerElement): void {
-  const version = child(toBeSigned, 0, Tag.integer, 'version');
-  if (!version.content.equals(Buffer.from([0]))) throw new DerError('another version than 0');
-  child(toBeSigned, 1, Tag.sequence, 'subject');
-  if (toBeSigned.children.length > 4) throw new DerError('parts behind the attributes');
-  if (toBeSigned.children.length === 4) checkAttributes(child(toBeSigned, 3, Tag.attributes, 'attributes'));
+interface RequestInfo {
+  readonly publicKeyInfo: DerView;
+  /** Sequences of a type and a set of values. */
+  readonly attributes: readonly (readonly DerView[])[];
+}
+
+/** Version 1, a subject (which we ignore), the key, attributes or none. (RFC 2986 §4.1) */
+function readInfo(toBeSigned: DerView): RequestInfo {
+  const [version, subject, publicKeyInfo, attributes, ...more] = sequenceOf(toBeSigned) ?? [];
+  const isInfo = version?.raw.equals(VERSION_1) && subject?.tag === DerTag.sequence && more.length === 0;
+  if (!isInfo || publicKeyInfo?.tag !== DerTag.sequence) throw noRequest('no CertificationRequestInfo of version 1');
+  return { publicKeyInfo, attributes: attributes === undefined ? [] : readAttributes(attributes) };
 }
 
 /** Each is a type and a set of values, whatever they are. (RFC 2986 §4.1; as OpenSSL reads them) */
-function checkAttributes(attributes: DerElement): void {
-  for (const attribute of attributes.children) {
-    if (attribute.tag !== Tag.sequence || attribute.children.length !== 2) throw new DerError('an odd attribute');
-    child(attribute, 0, Tag.oid, 'attribute type');
-    child(attribute, 1, Tag.set, 'attribute values');
-  }
+function readAttributes(attributes: DerView): (readonly DerView[])[] {
+  const all = (attributes.tag === DerTag.context0 && attributes.parts) || [undefined];
+  return all.map((attribute) => {
+    const parts = sequenceOf(attribute) ?? [];
+    const [type, values] = parts;
+    if (type?.tag !== DerTag.oid || values?.tag !== DerTag.set || parts.length !== 2)
+      throw noRequest('an odd attribute');
+    return parts;
+  });
 }
 
-function supportedKey(publicKeyInfo: DerElement): KeyObject {
-  const algorithm = child(publicKeyInfo, 0, Tag.sequence, 'public key algorithm').raw;
-  const key = wholeOctets(child(publicKeyInfo, 1, Tag.bitString, 'public key'), 'public key');
-  if (publicKeyInfo.children.length !== 2) throw unreadableKey();
+function supportedKey(publicKeyInfo: DerView): KeyObject {
+  const [identifier, bits, ...more] = sequenceOf(publicKeyInfo) ?? [];
+  const key = bitsOf(bits, 0);
+  if (identifier?.tag !== DerTag.sequence || key === undefined || more.length > 0) throw unreadableKey();
+  const algorithm = identifier.raw;
   const isEc = EC_ALGORITHMS.some((known) => known.equals(algorithm));
   if (!isEc && !RSA_ALGORITHM.equals(algorithm)) throw unsupported('another algorithm or curve');
   if (isEc && key[0] !== UNCOMPRESSED_POINT) throw unsupported('a compressed EC point');
@@ -115,10 +135,19 @@ function checkRsaKey(publicKey: KeyObject): void {
   }
 }
 
-function checkSignature(csr: DerElement, toBeSigned: DerElement, publicKey: KeyObject): void {
-  const identifier = child(csr, 1, Tag.sequence, 'signature algorithm').raw;
-  const signature = wholeOctets(child(csr, 2, Tag.bitString, 'signature'), 'signature');
-  const algorithm = SIGNATURE_ALGORITHMS.find((known) => known.identifier.equals(identifier));
+interface SignedRequest {
+  readonly toBeSigned: DerView;
+  readonly algorithm: DerView | undefined;
+  readonly signature: DerView | undefined;
+}
+
+function checkSignature(
+  { toBeSigned, algorithm: identifier, signature: bits }: SignedRequest,
+  publicKey: KeyObject,
+): void {
+  const signature = bitsOf(bits, 0);
+  if (identifier?.tag !== DerTag.sequence || signature === undefined) throw noRequest('no signature of whole octets');
+  const algorithm = SIGNATURE_ALGORITHMS.find((known) => known.identifier.equals(identifier.raw));
   if (algorithm === undefined || algorithm.keyType !== publicKey.asymmetricKeyType) {
     throw invalid('another signature algorithm', 'ECDSA or RSA with SHA-256, SHA-384 or SHA-512, as its key');
   }
@@ -137,14 +166,20 @@ function isSignedBy(publicKey: KeyObject, hash: string, signed: Buffer, signatur
 }
 
 /** The one URI that the CSR asks for. It decides nothing, so anything unusual but well-formed is `undefined`. */
-function requestedUri(attributes: DerElement | undefined): string | undefined {
-  const requests = (attributes?.children ?? []).filter((one) => one.children[0]?.raw.equals(Oid.extensionRequest));
-  if (requests.length !== 1 || requests[0] === undefined) return undefined;
-  const extensions = child(child(requests[0], 1, Tag.set, 'attribute values'), 0, Tag.sequence, 'extensions');
-  const names = extensionValue(extensions, Oid.subjectAltName)?.children ?? [];
-  const uris = names.filter((name) => name.tag === (0x80 | GENERAL_NAME.uri));
+function requestedUri(attributes: readonly (readonly DerView[])[]): string | undefined {
+  const [request, ...others] = attributes.filter(([type]) => type?.raw.equals(Oid.extensionRequest));
+  if (request === undefined || others.length > 0) return undefined;
+  const extensions = sequenceOf(request[1]?.parts?.[0]);
+  const value = extensions && extensionValue(extensions, Oid.subjectAltName);
+  if (value === 'malformed' || extensions === undefined) throw noRequest('extensions that are malformed');
+  const names = value?.parts ?? [];
+  const uris = names.filter(({ tag }) => tag === NameTag.uri);
   const uri = uris.length === 1 ? uris[0]?.content.toString('latin1') : undefined;
   return uri !== undefined && uri.length <= MAX_URI_BYTES && /^[\x21-\x7e]+$/.test(uri) ? uri : undefined;
+}
+
+function noRequest(got: string): IdentityError {
+  return invalid(got, 'a PKCS#10 request in DER');
 }
 
 function invalid(got: string, expected: string): IdentityError {

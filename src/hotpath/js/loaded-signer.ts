@@ -1,8 +1,17 @@
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import { IdentityError, wrapError } from '../../errors/index.js';
-import { Oid, type SignatureAlgorithm, signatureAlgorithmFor } from '../../pki/x509/index.js';
+import {
+  bitsOf,
+  DerTag,
+  type DerView,
+  extensionValue,
+  Oid,
+  type SignatureAlgorithm,
+  sequenceIn,
+  sequenceOf,
+  signatureAlgorithmFor,
+} from '../../pki/x509/index.js';
 import type { SignerMaterial } from '../signer.js';
-import { child, type DerElement, DerError, extensionValue, readDer, Tag, wholeOctets } from './der-reader.js';
 
 /** A signer with all that is the same for each leaf worked out beforehand. */
 export interface LoadedSigner {
@@ -64,22 +73,31 @@ function loadKey(shared: SharedArrayBuffer): KeyObject {
 
 /** Reads what X509Certificate does not show: the raw subject and the key identifier. (RFC 5280 §4.1) */
 function readCertificate(der: Buffer): Pick<LoadedSigner, 'subject' | 'keyIdentifier'> {
-  const toBeSigned = child(readDer(der), 0, Tag.sequence, 'TBSCertificate');
+  const [toBeSigned] = sequenceIn(der) ?? [];
   // Only v3 has extensions, so only v3 can be a CA certificate; there, the version comes first.
-  child(toBeSigned, 0, Tag.version, 'version');
-  const subject = child(toBeSigned, 5, Tag.sequence, 'subject');
-  const publicKeyInfo = child(toBeSigned, 6, Tag.sequence, 'SubjectPublicKeyInfo');
-  return { subject: subject.raw, keyIdentifier: keyIdentifier(toBeSigned, publicKeyInfo) };
+  const [version, , , , , subject, publicKeyInfo, ...others] = sequenceOf(toBeSigned) ?? [];
+  const isV3 = version?.tag === DerTag.context0 && subject?.tag === DerTag.sequence;
+  if (!isV3 || publicKeyInfo === undefined) throw noDer();
+  return { subject: subject.raw, keyIdentifier: keyIdentifier(others) ?? keyHash(publicKeyInfo) };
 }
 
-function keyIdentifier(toBeSigned: DerElement, publicKeyInfo: DerElement): Buffer {
-  const explicit = toBeSigned.children.find(({ tag }) => tag === Tag.extensions);
-  const extensions = explicit && child(explicit, 0, Tag.sequence, 'extensions');
-  const identifier = extensions && extensionValue(extensions, Oid.subjectKeyIdentifier);
-  if (identifier === undefined) {
-    const publicKey = child(publicKeyInfo, 1, Tag.bitString, 'public key');
-    return createHash('sha1').update(wholeOctets(publicKey, 'public key')).digest();
-  }
-  if (identifier.tag !== Tag.octetString) throw new DerError('a SubjectKeyIdentifier that is no OCTET STRING');
-  return identifier.content;
+function keyIdentifier(fields: readonly DerView[]): Buffer | undefined {
+  const explicit = fields.find(({ tag }) => tag === DerTag.context3);
+  const value = extensionValue(sequenceOf(explicit?.parts?.[0]) ?? [], Oid.subjectKeyIdentifier);
+  if (value === undefined) return undefined;
+  if (value === 'malformed' || value.tag !== DerTag.octetString) throw noDer();
+  return value.content;
+}
+
+function keyHash(publicKeyInfo: DerView): Buffer {
+  const publicKey = bitsOf(sequenceOf(publicKeyInfo)?.[1], 0);
+  if (publicKey === undefined) throw noDer();
+  return createHash('sha1').update(publicKey).digest();
+}
+
+function noDer(): IdentityError {
+  return new IdentityError(
+    'ERR_SIGNER_INVALID',
+    'signer certificate: got what is no DER, expected an X.509 certificate',
+  );
 }

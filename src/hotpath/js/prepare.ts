@@ -16,6 +16,7 @@ import {
   subjectAltName,
   unsignedInteger,
   uriName,
+  writeGeneralName,
 } from '../../pki/x509/index.js';
 import type { CsrSubject, PreparedKey, PrepareRequest } from '../hot-path.js';
 
@@ -43,7 +44,7 @@ function signedRequest(toBeSigned: Buffer, keyType: KeyType, privateKey: KeyObje
  */
 export function requestToBeSigned(uri: string, publicKey: KeyObject, subject?: CsrSubject): Buffer {
   const names = subject === 'none' ? [] : [setOfOne(sequence(Oid.organizationName, printableString('')))];
-  const extensions = sequence(subjectAltName(uriName(uri)));
+  const extensions = sequence(subjectAltName(writeGeneralName(uriName(uri))));
   return sequence(
     unsignedInteger(Buffer.from([0])),
     sequence(...names),

@@ -21,9 +21,13 @@ export class DerView {
     return this.bytes.subarray(this.contentStart, this.end);
   }
 
-  /** The elements that fill all of its content; `undefined` when they do not. */
+  /** The elements that fill all of its content; `undefined` when they do not, and of a primitive element. */
   get parts(): DerView[] | undefined {
-    return viewsBetween(this.bytes, this.contentStart, this.end);
+    return this.isConstructed ? viewsBetween(this.bytes, this.contentStart, this.end) : undefined;
+  }
+
+  get isConstructed(): boolean {
+    return (this.tag & CONSTRUCTED) !== 0;
   }
 }
 
@@ -33,14 +37,21 @@ export const DerTag = {
   bitString: 0x03,
   octetString: 0x04,
   oid: 0x06,
+  enumerated: 0x0a,
+  relativeOid: 0x0d,
   utcTime: 0x17,
   generalizedTime: 0x18,
+  universalString: 0x1c,
+  bmpString: 0x1e,
   sequence: 0x30,
   set: 0x31,
   context0: 0xa0,
   context1: 0xa1,
   context3: 0xa3,
 } as const;
+
+/** The bit of a tag that says that the content is elements. (X.690 §8.1.2.5) */
+const CONSTRUCTED = 0x20;
 
 /** A tag number that needs further octets. (X.690 §8.1.2.4) */
 const LONG_TAG = 0x1f;
@@ -50,8 +61,7 @@ const MAX_LENGTH_OCTETS = 3;
 
 /**
  * The element at `start` of `bytes`, which ends at `limit` or before; `undefined` for what is no DER: an indefinite length, one that is
- * not in shortest form, a tag number above 30, or an end beyond `limit`. For certificates that OpenSSL has parsed already: it finds
- * the places of what `X509Certificate` does not show. (X.690 §10.1; the same as readElement in native/der.cc)
+ * not in shortest form, a tag number above 30, or an end beyond `limit`. (X.690 §10.1; the same as readElement in native/der.cc)
  */
 function readView(bytes: Buffer, start: number, limit: number): DerView | undefined {
   if (limit - start < 2) return undefined;
@@ -82,10 +92,15 @@ export function viewsIn(bytes: Buffer): DerView[] | undefined {
   return viewsBetween(bytes, 0, bytes.length);
 }
 
+/** The one element that fills all of `bytes`. What is in it is not looked at: see {@link isStrictDer}. */
+export function readDer(bytes: Buffer): DerView | undefined {
+  const view = readView(bytes, 0, bytes.length);
+  return view?.end === bytes.length ? view : undefined;
+}
+
 /** The elements of the SEQUENCE that fills all of `bytes`. */
 export function sequenceIn(bytes: Buffer): DerView[] | undefined {
-  const view = readView(bytes, 0, bytes.length);
-  return view?.end === bytes.length ? sequenceOf(view) : undefined;
+  return sequenceOf(readDer(bytes));
 }
 
 /** The elements of a SEQUENCE: `undefined` when it is none. */

@@ -3,9 +3,6 @@ import { Oid } from './oids.js';
 
 /** The X.509 extensions that we write, each a whole `Extension`. (RFC 5280 §4.2) */
 
-/** GeneralName tags. (RFC 5280 §4.2.1.6) */
-export const GENERAL_NAME = { dns: 2, uri: 6, ip: 7 } as const;
-
 /** KeyUsage octets with their count of unused bits. (RFC 5280 §4.2.1.3) */
 const DIGITAL_SIGNATURE_KEY_ENCIPHERMENT = { octet: 0b1010_0000, unusedBits: 5 } as const;
 const KEY_CERT_SIGN_CRL_SIGN = { octet: 0b0000_0110, unusedBits: 1 } as const;
@@ -45,11 +42,6 @@ export function subjectKeyIdentifier(keyIdentifier: Buffer): Buffer {
 /** Critical, as it must be with an empty subject. Takes whole GeneralNames. (RFC 5280 §4.2.1.6) */
 export function subjectAltName(...generalNames: readonly Buffer[]): Buffer {
   return extension(Oid.subjectAltName, true, sequence(...generalNames));
-}
-
-/** A GeneralName of the kind URI. */
-export function uriName(uri: string): Buffer {
-  return contextPrimitive(GENERAL_NAME.uri, Buffer.from(uri, 'latin1'));
 }
 
 function extension(oid: Buffer, isCritical: boolean, value: Buffer): Buffer {

@@ -1,7 +1,8 @@
-import { bitsOf, DerTag, type DerView, sequenceIn, sequenceOf, viewsIn } from './der-view.js';
+import { bitsOf, DerTag, type DerView, readDer, sequenceIn, sequenceOf, viewsIn } from './der-view.js';
 import { type GeneralName, readGeneralNames } from './general-name.js';
 import { EXTENDED_KEY_USAGE, ExtensionOid, MAY_BE_CRITICAL } from './known-values.js';
 import { type NameConstraints, readNameConstraints } from './name-constraints.js';
+import { isStrictDer } from './strict-der.js';
 
 /** What counts of a certificate's extensions. (RFC 5280 §4.2) */
 export interface Extensions {
@@ -65,7 +66,8 @@ export function readExtensions(explicit: DerView): Extensions | string {
   return all;
 }
 
-function readExtension(view: DerView): { oid: string; isCritical: boolean; value: Buffer } | undefined {
+/** What is in an `Extension { extnID, critical?, extnValue }`; the OID is the hex of its content. */
+export function readExtension(view: DerView): { oid: string; isCritical: boolean; value: Buffer } | undefined {
   const parts = sequenceOf(view) ?? [];
   const [oid, flag] = parts;
   const value = parts.at(-1);
@@ -74,6 +76,19 @@ function readExtension(view: DerView): { oid: string; isCritical: boolean; value
   const hasFlag = parts.length === 3;
   if (hasFlag && (flag?.tag !== DerTag.boolean || flag.content.length !== 1)) return undefined;
   return { oid: oid.content.toString('hex'), isCritical: hasFlag && flag?.content[0] !== 0, value: value.content };
+}
+
+/**
+ * The value of the one extension with this OID, which is a whole element: `undefined` when there is none, `malformed` when it is there
+ * twice, or is no strict DER. (RFC 5280 §4.2)
+ */
+export function extensionValue(extensions: readonly DerView[], oid: Buffer): DerView | 'malformed' | undefined {
+  const [found, ...more] = extensions.map(({ parts }) => parts).filter((parts) => parts?.[0]?.raw.equals(oid));
+  if (found === undefined) return undefined;
+  // Between the OID and the value there may be `critical`, which does not matter to us.
+  const holder = found.at(-1);
+  const value = holder?.tag === DerTag.octetString && more.length === 0 ? readDer(holder.content) : undefined;
+  return value !== undefined && isStrictDer(value) ? value : 'malformed';
 }
 
 const READERS: Readonly<Record<string, (value: Buffer) => Partial<Extensions> | undefined>> = {

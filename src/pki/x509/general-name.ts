@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import { sequenceIn } from './der-view.js';
+import { element } from './der-writer.js';
 
 /** A GeneralName: its tag, and the octets that it is made of. (RFC 5280 §4.2.1.6) */
 export interface GeneralName {
@@ -34,6 +36,50 @@ function isWellFormed({ tag, content }: GeneralName): boolean {
   if (tag === NameTag.email || tag === NameTag.dns || tag === NameTag.uri)
     return content.every((octet) => octet < 0x80);
   return tag !== NameTag.ip || content.length === 4 || content.length === 16;
+}
+
+/** RFC 1035 §2.3.1 with the underscore of SRV names and a leading wildcard; 253 characters in all. */
+const DNS_NAME =
+  /^(?=.{1,253}$)(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$/;
+
+/** The name of a host: an IP address in any of its spellings, or a DNS name; `undefined` for all else. */
+export function hostName(text: string): GeneralName | undefined {
+  const version = isIP(text);
+  if (version === 4) return { tag: NameTag.ip, content: ipv4Octets(text) };
+  if (version === 6 && !text.includes('%')) return { tag: NameTag.ip, content: ipv6Octets(text) };
+  return DNS_NAME.test(text) ? { tag: NameTag.dns, content: Buffer.from(text, 'latin1') } : undefined;
+}
+
+export function uriName(uri: string): GeneralName {
+  return { tag: NameTag.uri, content: Buffer.from(uri, 'latin1') };
+}
+
+/** The whole GeneralName in DER. */
+export function writeGeneralName({ tag, content }: GeneralName): Buffer {
+  return element(tag, content);
+}
+
+function ipv4Octets(address: string): Buffer {
+  return Buffer.from(address.split('.').map(Number));
+}
+
+/** 16 octets of an address that `isIP` has accepted. (RFC 4291 §2.2) */
+function ipv6Octets(address: string): Buffer {
+  const [head = '', tail = ''] = address.split('::');
+  const [before, after] = [groupOctets(head), groupOctets(tail)];
+  const octets = Buffer.alloc(16);
+  octets.set(before, 0);
+  octets.set(after, 16 - after.length);
+  return octets;
+}
+
+function groupOctets(groups: string): number[] {
+  if (groups === '') return [];
+  return groups.split(':').flatMap((group) => {
+    if (group.includes('.')) return [...ipv4Octets(group)];
+    const value = Number.parseInt(group, 16);
+    return [value >> 8, value & 0xff];
+  });
 }
 
 /** The names as people read them: `URI:spiffe://a/b, DNS:c`. */

@@ -7,10 +7,10 @@
 export { decodeBase64 } from './base64.js';
 export { type CertificateFacts, readFacts } from './certificate-facts.js';
 export { ChainLink } from './chain-link.js';
+export { bitsOf, DerTag, type DerView, readDer, sequenceIn, sequenceOf } from './der-view.js';
 export {
   bitString,
   contextConstructed,
-  contextPrimitive,
   nothing,
   octetString,
   printableString,
@@ -19,17 +19,24 @@ export {
   time,
   unsignedInteger,
 } from './der-writer.js';
-export { distinguishedNameText, isSameName, type RelativeName, readName } from './distinguished-name.js';
+export { distinguishedNameText, isSameName, type RelativeName, readName, readNameIn } from './distinguished-name.js';
 export {
   authorityKeyIdentifier,
   basicConstraints,
-  GENERAL_NAME,
   leafKeyUsage,
   serverAndClientAuth,
   subjectAltName,
-  uriName,
 } from './extension-writer.js';
-export { type GeneralName, NameTag, namesText, readGeneralNames } from './general-name.js';
+export { extensionValue, readExtension } from './extensions.js';
+export {
+  type GeneralName,
+  hostName,
+  NameTag,
+  namesText,
+  readGeneralNames,
+  uriName,
+  writeGeneralName,
+} from './general-name.js';
 export { isIssuedBy } from './issued-by.js';
 export { IssuerPool } from './issuer-pool.js';
 export { exportPrivateKey, generateKeyPair } from './key-pair.js';
@@ -49,4 +56,5 @@ export {
   signatureAlgorithmFor,
   signatureAlgorithmOfNew,
 } from './signature-algorithm.js';
+export { isStrictDer } from './strict-der.js';
 export { readTime } from './time.js';

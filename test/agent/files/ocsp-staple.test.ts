@@ -17,9 +17,9 @@ for (const { name, text } of [
     const { certPem } = ca.server();
     const leaf = new X509Certificate(certPem);
     const staple = ocspResponse(t, ca, certPem);
-    await checkStaple(staple, leaf, Date.now());
+    checkStaple(staple, leaf, Date.now());
     staple.write(text, lastTime(staple), 'latin1');
-    await t.rejects(checkStaple(staple, leaf, Date.now()), {
+    t.throws(() => checkStaple(staple, leaf, Date.now()), {
       code: 'ERR_SECRET_FILE_INVALID',
       message: /OCSP staple: got/,
     });
