@@ -56,7 +56,7 @@ export class ClientConnection {
     this.frames = new InboundFrames({ half, streams, sender, guard, limits });
   }
 
-  /** False from the moment on that no further request can begin: it is over, or the peer takes its leave. */
+  /** False from the moment on that no further request can begin: it is over, or the peer has sent GOAWAY. */
   get isUsable(): boolean {
     return !this.isOver && !this.streams.isLeaving;
   }

@@ -14,7 +14,7 @@ export interface ClientHalfParts {
   readonly guard: FloodGuard;
   /** The answer to a PING has come. */
   readonly onPong: () => void;
-  /** The peer takes its leave. */
+  /** The peer has sent GOAWAY. */
   readonly onGoAway: ((code: number, text: string) => void) | undefined;
 }
 

@@ -146,7 +146,7 @@ export class ClientStreams implements InboundStreams<ClientStream>, ClientStream
     this.remove(stream, code, message);
   }
 
-  /** The peer takes its leave: it has not looked at streams above `lastId`, and others may be asked for them. (RFC 9113 §6.8) */
+  /** The peer has sent GOAWAY: it has not looked at streams above `lastId`, and others may be asked for them. (RFC 9113 §6.8) */
   goAway(lastId: number): void {
     this.#isLeaving = true;
     const waiting = [...(this.waiting ?? [])];

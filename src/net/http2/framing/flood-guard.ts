@@ -136,7 +136,7 @@ export class FloodGuard {
     return this.turnClock() - this.turnBeganMs >= this.turnMs;
   }
 
-  /** Its turns have taken much time of late: it can wait until those had theirs that ask for little. */
+  /** Its turns have taken much time recently: it can wait until those had theirs that ask for little. */
   get isBusy(): boolean {
     return this.busyMs - (this.turnClock() - this.turnBeganMs) * QUIET_PART >= BUSY_MS;
   }

@@ -71,7 +71,7 @@ export class FrameReader {
     if (kept !== undefined) this.read(kept, 0, kept.length, true);
   }
 
-  /** `isOurs`: the memory is not used anew when this returns. */
+  /** `isOurs`: the memory is not used again when this returns. */
   private read(bytes: Buffer, start: number, end: number, isOurs = false): void {
     let at = start;
     for (;;) {

@@ -6,11 +6,11 @@ export interface WirePeer {
   readonly pid: number;
 }
 
-/** What a {@link Wire} tells whoever serves it. All are called from the event loop, none after `closed`. */
+/** What a {@link Wire} tells its handler. All are called from the event loop, none after `closed`. */
 export interface WireEvents {
   /** What has come: `bytes` from `start` to `end`, valid during the call alone. */
   received(bytes: Buffer, start: number, end: number): void;
-  /** The connection is over, whoever ended it. Called once. */
+  /** The connection is over, ended by either side. Called once. */
   closed(): void;
 }
 
@@ -19,7 +19,7 @@ export interface WireEvents {
  * no buffer for a message.
  */
 export interface Wire {
-  /** Who is there; `undefined` where nobody can tell. */
+  /** Who is there; `undefined` where it is not known. */
   readonly peer: WirePeer | undefined;
   /** The IP address of the other end; `undefined` on a Unix socket. */
   readonly address?: string | undefined;
@@ -44,9 +44,9 @@ export interface Wire {
   destroy(): void;
 }
 
-/** Whoever has put something into the outbox. */
+/** One that has put something into the outbox. */
 export interface OutboxOwner {
-  /** Sends it, for somebody else needs the room. */
+  /** Sends it, for another needs the room. */
   flush(): void;
 }
 

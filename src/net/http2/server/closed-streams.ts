@@ -1,4 +1,4 @@
-/** What comes for a stream after its end comes within a round trip: of more streams than these nobody asks. */
+/** What comes for a stream after its end comes within a round trip: more streams than these need not be remembered. */
 const KEPT = 32;
 
 /** How a stream that is no more has ended: by us, in which case the peer may not know yet, or by the peer. */

@@ -13,7 +13,7 @@ import { ServerStreams, type ServerStreamsOptions } from './server-streams.js';
 
 /** Why a connection has ended. */
 export interface ConnectionEnd {
-  /** Of `Http2ErrorCode`: `noError` when nobody has done wrong. */
+  /** Of `Http2ErrorCode`: `noError` when neither side has done wrong. */
   readonly code: number;
   /** What the peer did wrong; empty when nothing. */
   readonly reason: string;

@@ -52,7 +52,7 @@ export class ServerHalf implements InboundHalf<ServerStream> {
   }
 
   expectContent({ id, isRemoteClosed }: ServerStream): void {
-    if (isRemoteClosed) throw new StreamError(id, Http2ErrorCode.streamClosed, 'got DATA behind its end');
+    if (isRemoteClosed) throw new StreamError(id, Http2ErrorCode.streamClosed, 'got DATA after END_STREAM');
   }
 
   takeLateContent(streamId: number): void {

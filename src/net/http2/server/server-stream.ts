@@ -1,13 +1,13 @@
 import type { InboundStream } from '../framing/inbound-half.js';
 import type { WirePeer } from '../framing/wire.js';
 
-/** What a stream tells whoever serves its request. All are called from the event loop, none after `closed`. */
+/** What a stream tells the handler of its request. All are called from the event loop, none after `closed`. */
 export interface StreamEvents {
   /** Content: `bytes` from `start` to `end`, valid during the call alone. */
   data(bytes: Buffer, start: number, end: number): void;
   /** The peer has sent all that it will. */
   ended(): void;
-  /** The stream is no more, whoever ended it. Called once. */
+  /** The stream is no more, ended by either side. Called once. */
   closed(): void;
 }
 
@@ -61,7 +61,7 @@ export class ServerStream implements InboundStream {
     return this.streams.connectionNumber;
   }
 
-  /** Who is at the other end of it; `undefined` where nobody can tell. */
+  /** Who is at the other end of it; `undefined` where it is not known. */
   get peer(): WirePeer | undefined {
     return this.streams.wire.peer;
   }

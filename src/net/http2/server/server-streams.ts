@@ -136,7 +136,7 @@ export class ServerStreams implements InboundStreams<ServerStream>, QueuedReader
   /** What stands behind the content of a request. @throws StreamError. */
   takeTrailers(stream: ServerStream, { isLast }: HeaderBlock, fields: readonly HeaderField[] | undefined): void {
     if (stream.isRemoteClosed)
-      throw new StreamError(stream.id, Http2ErrorCode.streamClosed, 'got HEADERS behind its end');
+      throw new StreamError(stream.id, Http2ErrorCode.streamClosed, 'got HEADERS after END_STREAM');
     if (!isLast || fields === undefined || !areTrailers(fields)) {
       throw new StreamError(stream.id, Http2ErrorCode.protocolError, 'got HEADERS that are no trailers');
     }
@@ -167,7 +167,7 @@ export class ServerStreams implements InboundStreams<ServerStream>, QueuedReader
   }
 
   /**
-   * The last of an answer has been sent. A peer that has not ended its request hears that nobody listens any more.
+   * The last of an answer has been sent. A peer that has not ended its request is told that its rest is not read.
    * (RFC 9113 §8.1)
    */
   localEnded(stream: ServerStream): void {
