@@ -2,6 +2,7 @@
 // addon, the build, an Envoy, and for the tests tap's runner. Uses nothing but Node.js itself, because it runs before `npm ci`.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cachesFor } from './setup/caches.mjs';
 import { checkNode, RUNNER_STEP, STEPS } from './setup/dependencies.mjs';
 import { downloadEnvoy, findEnvoy, HOW_TO_GET_ENVOY, NEWEST_ENVOY } from './setup/envoy.mjs';
 import { withLock } from './setup/lock.mjs';
@@ -16,11 +17,15 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
  */
 export async function setUp({ env = process.env, progress = createProgress(), forTests = false } = {}) {
   await checkNode();
+  const { variables, reasons } = await cachesFor(process.env);
+  // For all that is started from here on, the tests among them.
+  Object.assign(process.env, variables);
   const envoy = await findEnvoy(env);
   const isEnvoyWanted = envoy.path === undefined && !envoy.isRefused;
   const steps = forTests ? [...STEPS, RUNNER_STEP] : STEPS;
   const due = await dueSteps(steps);
   if (due.length === 0 && !isEnvoyWanted) return { envoyPath: envoy.path };
+  for (const reason of reasons) progress.say(`set-up: ${reason}`);
   const onWait = () => progress.say('set-up: waiting for another one of this project to finish');
   return withLock(join('.cache', 'setup.lock'), onWait, async () => {
     for (const step of steps) {
