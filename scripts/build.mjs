@@ -3,7 +3,7 @@
 //   dist/   what ships: minified bundles, without node_modules
 // esbuild only strips types; `npm run typecheck` is what checks them.
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { ADDON_FILE } from './build-native.mjs';
@@ -126,23 +126,6 @@ const reflectionApart = {
 };
 
 /**
- * Of what @grpc/reflection loads, the class that we use takes the statuses of grpc-js alone; the rest is for its other half,
- * which adds a service to a server of grpc-js. Descriptors it reads by an extension of the whole of protobufjs, which makes its
- * code when it starts: for 60 ms nobody else is served. Code made beforehand, as of all our messages, does that in a few.
- */
-const withoutGrpcJs = {
-  name: 'without-grpc-js',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^protobufjs\/ext\/descriptor$/ }, () => ({
-      path: resolve('src/net/grpc/reflection/descriptor-codec.ts'),
-    }));
-    onResolve({ filter: /^@grpc\/grpc-js$/ }, () => ({ path: resolve('src/net/grpc/status-code.ts') }));
-    onResolve({ filter: /^@grpc\/proto-loader$/ }, ({ path }) => ({ path, namespace: 'nothing' }));
-    onLoad({ filter: /^/, namespace: 'nothing' }, () => ({ contents: '' }));
-  },
-};
-
-/**
  * What ships:
  *   dist/sidecert.js                  the program: starts one of the two bundles (src/cli/launch.ts)
  *   dist/agent.js, dist/commands.js   the agent, and all commands: CommonJS, for only that can have a code cache
@@ -209,7 +192,7 @@ function packages() {
 
 function reflection() {
   const entryPoints = { reflection: 'src/net/grpc/reflection/reflection-codec.ts' };
-  return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist', plugins: [withoutGrpcJs] });
+  return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist' });
 }
 
 function citadelPeer() {

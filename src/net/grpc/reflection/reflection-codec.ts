@@ -2,12 +2,10 @@
  * What is needed of reflection when it is asked for, and not before: loaded at the first request (./reflection-methods.ts), and
  * a file of its own in what ships.
  */
-// Not by its index: that one loads definitions from files and takes a server of grpc-js. This class alone knows the answers.
-import { ReflectionV1Implementation } from '@grpc/reflection/build/src/implementations/reflection-v1.js';
 import { status } from '../status-code.js';
 import { fileDescriptors } from './gen/descriptors.js';
 import { grpc } from './gen/reflection.js';
-import { filesOf } from './service-files.js';
+import { type FilesByName, filesOf, withImports } from './service-files.js';
 
 const { ServerReflectionRequest, ServerReflectionResponse } = grpc.reflection.v1;
 
@@ -17,19 +15,29 @@ type Response = grpc.reflection.v1.ServerReflectionResponse.$Properties;
 /** The answer to a `ServerReflectionRequest`; `undefined` when the bytes are none. */
 export type AnswerReflection = (request: Buffer) => Buffer | undefined;
 
+interface Known {
+  readonly services: readonly string[];
+  readonly files: FilesByName;
+  /** The names of files by the full names of what they declare. */
+  readonly fileOf: ReadonlyMap<string, string>;
+}
+
 /**
  * Reflection of our file descriptors, for a server that has these `services`: of their files and no others. v1 and v1alpha
  * differ in their names alone.
  */
 export function reflectionOf(services: readonly string[]): AnswerReflection {
-  // Of a definition that grpc-js would load it looks at this property alone.
-  const files = { fileDescriptorProtos: filesOf(services, fileDescriptors) };
-  const definition = { files } as unknown as ConstructorParameters<typeof ReflectionV1Implementation>[0];
-  const known = new ReflectionV1Implementation(definition, { services: [...services] });
+  const files = filesOf(services, fileDescriptors);
+  const declared = [...files.values()];
+  const known: Known = {
+    services: declared.flatMap((file) => file.services.filter((service) => services.includes(service))),
+    files,
+    fileOf: new Map(declared.flatMap(({ name, symbols }) => symbols.map((symbol) => [symbol, name]))),
+  };
   return (bytes) => {
     const request = read(bytes);
     if (request === undefined) return undefined;
-    const answer = isInherited(request) ? notFound(request) : answerOf(known, request);
+    const answer = { validHost: request.host, originalRequest: request, ...answerTo(request, known) };
     return Buffer.from(ServerReflectionResponse.encode(answer).finish());
   };
 }
@@ -42,20 +50,31 @@ function read(bytes: Buffer): Request | undefined {
   }
 }
 
-/** Its types are of the same messages, as another generator has them: with other ways to leave a field out. */
-function answerOf(known: ReflectionV1Implementation, request: Request): Response {
-  type Theirs = Parameters<ReflectionV1Implementation['handleServerReflectionRequest']>[0];
-  return known.handleServerReflectionRequest(request as Theirs) as Response;
+/** (grpc/reflection/v1/reflection.proto) */
+function answerTo(request: Request, { services, files, fileOf }: Known): Response {
+  switch (request.messageRequest) {
+    case 'listServices':
+      return { listServicesResponse: { service: services.map((name) => ({ name })) } };
+    case 'fileByFilename':
+      return fileAnswer(request.fileByFilename ?? '', files);
+    case 'fileContainingSymbol':
+      return fileAnswer(fileOf.get(request.fileContainingSymbol ?? '') ?? '', files);
+    case 'fileContainingExtension':
+    case 'allExtensionNumbersOfType':
+      // None of our files declares an extension.
+      return failure(status.NOT_FOUND, 'no such extension');
+    default:
+      return failure(status.UNIMPLEMENTED, 'no such question');
+  }
 }
 
-/** It looks names up in plain objects, where each finds `constructor` and its like. */
-function isInherited({ fileByFilename, fileContainingSymbol, ...others }: Request): boolean {
-  const { allExtensionNumbersOfType, fileContainingExtension } = others;
-  const extended = [allExtensionNumbersOfType, fileContainingExtension?.containingType];
-  return [fileByFilename, fileContainingSymbol, ...extended].some((name) => name != null && name in Object.prototype);
+/** The file with all that it imports: clients that have one need the others. */
+function fileAnswer(name: string, files: FilesByName): Response {
+  const found = withImports(name, files);
+  if (found.length === 0) return failure(status.NOT_FOUND, 'no such file or symbol');
+  return { fileDescriptorResponse: { fileDescriptorProto: found.map(({ bytes }) => bytes) } };
 }
 
-function notFound(request: Request): Response {
-  const errorResponse = { errorCode: status.NOT_FOUND, errorMessage: 'Not found' };
-  return { validHost: request.host, originalRequest: request, errorResponse };
+function failure(errorCode: status, errorMessage: string): Response {
+  return { errorResponse: { errorCode, errorMessage } };
 }
