@@ -18,8 +18,6 @@ constexpr std::string_view kOldCsrLabel = "NEW CERTIFICATE REQUEST";
 constexpr uint8_t kVersion0[] = {0x02, 0x01, 0x00};
 // RDNSequence with one attribute: O="" as PrintableString. (reference: Istio A36)
 constexpr uint8_t kEmptyOrganization[] = {0x30, 0x0b, 0x31, 0x09, 0x30, 0x07, 0x06, 0x03, 0x55, 0x04, 0x0a, 0x13, 0x00};
-// RDNSequence without any.
-constexpr uint8_t kNoSubject[] = {0x30, 0x00};
 // subjectAltName (2.5.29.17), critical.
 constexpr uint8_t kSubjectAltNameCritical[] = {0x06, 0x03, 0x55, 0x1d, 0x11, 0x01, 0x01, 0xff};
 constexpr uint8_t kSubjectAltNameOid[] = {0x06, 0x03, 0x55, 0x1d, 0x11};
@@ -57,7 +55,7 @@ const DerElement* childAt(const std::vector<DerElement>& elements, size_t index,
   return index < elements.size() && elements[index].tag == tag ? &elements[index] : nullptr;
 }
 
-Result<Nothing> writeToBeSigned(DerWriter<Bytes>& writer, View uri, Subject subject, const KeyPair& key) {
+void writeToBeSigned(DerWriter<Bytes>& writer, View uri, const KeyPair& key) {
   writer.raw(uri);
   writer.header(tag::uriName, 0);
   writer.header(tag::sequence, 0);
@@ -69,12 +67,10 @@ Result<Nothing> writeToBeSigned(DerWriter<Bytes>& writer, View uri, Subject subj
   writer.raw(viewOf(kExtensionRequest));
   writer.header(tag::sequence, 0);
   writer.header(tag::context0, 0);
-  Result<Nothing> written = key.writePublicKeyInfo(writer);
-  if (!written.ok()) return written;
-  writer.raw(subject == Subject::none ? viewOf(kNoSubject) : viewOf(kEmptyOrganization));
+  key.writePublicKeyInfo(writer);
+  writer.raw(viewOf(kEmptyOrganization));
   writer.raw(viewOf(kVersion0));
   writer.header(tag::sequence, 0);
-  return written;
 }
 
 // The public key of a CSR; exactly one of the two.
@@ -256,7 +252,6 @@ Result<Preparation> Preparation::begin(size_t p256Keys, size_t p384Keys, const C
 }
 
 Result<KeyPair> Preparation::keyPair(KeyType type) {
-  if (type != KeyType::ecP256 && type != KeyType::ecP384) return KeyPair::generateRsa(type);
   const bool isP256 = type == KeyType::ecP256;
   std::vector<EcKeyNumbers>& keys = isP256 ? p256Keys_ : p384Keys_;
   if (keys.empty()) return refusal(Code::internal, "prepare", "one key more", "as many as at the beginning");
@@ -265,13 +260,12 @@ Result<KeyPair> Preparation::keyPair(KeyType type) {
   return KeyPair::ofNumbers(std::move(numbers), isP256 ? curves_->p256() : curves_->p384());
 }
 
-Result<PreparedKey> Preparation::prepare(KeyType type, View uri, Subject subject) {
+Result<PreparedKey> Preparation::prepare(KeyType type, View uri) {
   Result<KeyPair> pair = keyPair(type);
   if (!pair.ok()) return pair.failure();
   const KeyPair& key = pair.value();
   DerWriter<Bytes> toBeSigned(256 + uri.size);
-  Result<Nothing> written = writeToBeSigned(toBeSigned, uri, subject, key);
-  if (!written.ok()) return written.failure();
+  writeToBeSigned(toBeSigned, uri, key);
   Result<Bytes> signature = key.sign(toBeSigned.written());
   if (!signature.ok()) return signature.failure();
   DerWriter<Bytes> csr(toBeSigned.mark() + signature.value().size() + 64);

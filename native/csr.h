@@ -15,9 +15,6 @@ struct PreparedKey {
   Bytes csrPem;
 };
 
-// The subject of a CSR: one attribute O="", or no attribute.
-enum class Subject { emptyOrganization, none };
-
 // Makes key pairs and a CSR for each, with one critical URI SAN. EC keys are made ahead for a whole batch.
 class Preparation {
  public:
@@ -25,7 +22,7 @@ class Preparation {
   static Result<Preparation> begin(size_t p256Keys, size_t p384Keys, const Curves& curves);
 
   // The caller has checked `uri`. No more EC keys than were asked for at the beginning.
-  Result<PreparedKey> prepare(KeyType type, View uri, Subject subject);
+  Result<PreparedKey> prepare(KeyType type, View uri);
 
  private:
   explicit Preparation(const Curves& curves) : curves_(&curves) {}

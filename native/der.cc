@@ -8,7 +8,7 @@ namespace sidecert {
 
 namespace {
 
-// A certificate is 7 elements deep; the same limits as in src/hotpath/js/der-reader.ts.
+// A certificate is 7 elements deep; the same limits as in src/pki/x509/strict-der.ts.
 constexpr int kMaxDepth = 16;
 constexpr int kMaxElements = 2000;
 
@@ -49,8 +49,7 @@ bool isWholeSecond(View text) {
   return text.size == 15 && std::all_of(text.data, text.data + 14, isDigit) && text.data[14] == 'Z';
 }
 
-// Whether the content of a primitive element can be one of its universal type, as far as the reader of the fallback
-// (asn1js, and src/hotpath/js/der-reader.ts) says so too.
+// Whether the content of a primitive element can be one of its universal type. (The same as src/pki/x509/strict-der.ts)
 bool isPlausible(uint8_t tag, View content) {
   switch (tag) {
     case V_ASN1_EOC:

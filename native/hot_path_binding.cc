@@ -16,7 +16,7 @@ namespace {
 // So that one call cannot hold its thread for long. At 30 µs an item it is 30 ms.
 constexpr uint32_t kMaxBatch = 1000;
 
-constexpr uint32_t kKeyTypes = 5;
+constexpr uint32_t kKeyTypes = 2;
 
 // Dates beyond the end of year 9999 have no spelling in a certificate. (RFC 5280 §4.1.2.5.2)
 constexpr double kMaxEpochMs = 253'402'300'799'999;
@@ -89,7 +89,6 @@ std::optional<KeyType> keyTypeOf(const Napi::Value& value) {
 struct PrepareItem {
   KeyType type;
   std::string uri;
-  Subject subject;
 };
 
 // The items of a batch, read once; nothing in the place of one of another type. Nothing at all when a getter of the
@@ -103,9 +102,8 @@ std::optional<std::vector<std::optional<PrepareItem>>> readPrepareItems(const Na
     if (!item.IsArray()) continue;
     const std::optional<KeyType> type = keyTypeOf(item.As<Napi::Array>()[0U]);
     std::optional<std::string> uri = textOf(item.As<Napi::Array>()[1U]);
-    const Subject subject = isTrue(item.As<Napi::Array>()[2U]) ? Subject::none : Subject::emptyOrganization;
     if (batch.Env().IsExceptionPending()) return std::nullopt;
-    if (type && uri) items[i] = PrepareItem{*type, std::move(*uri), subject};
+    if (type && uri) items[i] = PrepareItem{*type, std::move(*uri)};
   }
   return items;
 }
@@ -149,10 +147,9 @@ Napi::Value sealOne(Napi::Env env, const Napi::Array& item, Seal sealThis) {
   if (!privateKey || !chainPem || !bundlePem || !spiffeId || !nowMs || !minLifeMs) {
     return failed(env, wrongItem("seal"));
   }
-  const KeyForm form = isTrue(item[6U]) ? KeyForm::traditional : KeyForm::pkcs8;
-  const double maxAheadMs = numberOf(item[7U]).value_or(0);
+  const double maxAheadMs = numberOf(item[6U]).value_or(0);
   Result<SealedSvid> sealed =
-      sealThis({*privateKey, *chainPem, *bundlePem, viewOf(*spiffeId), *nowMs, *minLifeMs, form, maxAheadMs});
+      sealThis({*privateKey, *chainPem, *bundlePem, viewOf(*spiffeId), *nowMs, *minLifeMs, maxAheadMs});
   if (!sealed.ok()) return failed(env, sealed.failure());
   const SealedSvid& svid = sealed.value();
   return tuple(env, {moved(env, viewOf(svid.certificateBody)), moved(env, viewOf(svid.bundleBody)),
@@ -213,7 +210,7 @@ Napi::Value prepareBatch(const Napi::CallbackInfo& info) {
   made.reserve(*count);
   for (const std::optional<PrepareItem>& item : *items) {
     const DrainedErrors drainedOfItem;
-    if (item) made.push_back(preparation.value().prepare(item->type, viewOf(item->uri), item->subject));
+    if (item) made.push_back(preparation.value().prepare(item->type, viewOf(item->uri)));
     else made.push_back(wrongItem("prepare"));
   }
   return preparedBatch(env, made);

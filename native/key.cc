@@ -9,9 +9,6 @@ namespace sidecert {
 
 namespace {
 
-// What nearly all keys have, and the least that is unsuspicious. (NIST SP 800-56B)
-constexpr BN_ULONG kRsaExponent = RSA_F4;
-
 // SEQUENCE of two INTEGERs, each below the order, in DER: an INTEGER has up to one octet more than its number, and headers
 // have two octets, but the outer one three. (RFC 3279 §2.2.3)
 constexpr size_t kMaxSignatureOctets = 3 + 2 * (2 + 1 + kMaxFieldOctets);
@@ -19,17 +16,6 @@ constexpr size_t kMaxSignatureOctets = 3 + 2 * (2 + 1 + kMaxFieldOctets);
 constexpr uint8_t kVersion0[] = {0x02, 0x01, 0x00};
 constexpr uint8_t kVersion1[] = {0x02, 0x01, 0x01};
 constexpr uint8_t kContext1 = 0xa1;
-
-int bitsOf(KeyType type) {
-  switch (type) {
-    case KeyType::rsa3072:
-      return 3072;
-    case KeyType::rsa4096:
-      return 4096;
-    default:
-      return 2048;
-  }
-}
 
 }  // namespace
 
@@ -122,53 +108,23 @@ Result<KeyPair> KeyPair::ofNumbers(EcKeyNumbers numbers, const EcCurve& curve) {
   return pair;
 }
 
-Result<KeyPair> KeyPair::generateRsa(KeyType type) {
-  KeyPair pair;
-  pair.rsa_.reset(RSA_new());
-  const BignumPtr exponent(BN_new());
-  if (!pair.rsa_ || !exponent || BN_set_word(exponent.get(), kRsaExponent) != 1 ||
-      RSA_generate_key_ex(pair.rsa_.get(), bitsOf(type), exponent.get(), nullptr) != 1) {
-    return opensslFailure("making an RSA key");
-  }
-  return pair;
-}
-
-KeyPair::KeyPair(KeyPair&& other) noexcept
-    : curve_(other.curve_), numbers_(std::move(other.numbers_)), rsa_(std::move(other.rsa_)) {
+KeyPair::KeyPair(KeyPair&& other) noexcept : curve_(other.curve_), numbers_(std::move(other.numbers_)) {
   other.curve_ = nullptr;
 }
 
-// RSA_free clears the numbers.
 KeyPair::~KeyPair() {
   if (curve_ != nullptr) curve_->forgetPrivateKey();
 }
 
-const SignatureAlgorithm& KeyPair::algorithm() const {
-  return curve_ != nullptr ? curve_->algorithm() : kSignatureAlgorithms[3];
-}
-
-Result<Nothing> KeyPair::writePublicKeyInfo(DerWriter<Bytes>& writer) const {
+void KeyPair::writePublicKeyInfo(DerWriter<Bytes>& writer) const {
   const size_t end = writer.mark();
-  if (curve_ != nullptr) {
-    writer.raw({numbers_.point.data(), curve_->pointOctets()});
-  } else {
-    Bytes key(static_cast<size_t>(i2d_RSAPublicKey(rsa_.get(), nullptr)));
-    unsigned char* at = key.data();
-    if (i2d_RSAPublicKey(rsa_.get(), &at) <= 0) return opensslFailure("writing an RSA public key");
-    writer.raw(viewOf(key));
-  }
+  writer.raw({numbers_.point.data(), curve_->pointOctets()});
   writer.bitStringHeader(end);
-  writer.raw(curve_ != nullptr ? curve_->publicKeyAlgorithm() : viewOf(kRsaAlgorithm));
+  writer.raw(curve_->publicKeyAlgorithm());
   writer.header(tag::sequence, end);
-  return Nothing{};
 }
 
 Result<SecretBytes> KeyPair::privateKeyInfo() const {
-  return curve_ != nullptr ? ecPrivateKeyInfo() : rsaPrivateKeyInfo();
-}
-
-// PrivateKeyInfo around ECPrivateKey with its public key. (RFC 5208 §5; RFC 5915 §3)
-Result<SecretBytes> KeyPair::ecPrivateKeyInfo() const {
   const size_t size = curve_->fieldOctets();
   SecretBytes number(size);
   if (BN_bn2binpad(numbers_.privateNumber.get(), number.data(), static_cast<int>(size)) < 0) {
@@ -191,44 +147,7 @@ Result<SecretBytes> KeyPair::ecPrivateKeyInfo() const {
   return SecretBytes(written.data, written.data + written.size);
 }
 
-// PrivateKeyInfo around RSAPrivateKey. (RFC 5208 §5; RFC 8017 §A.1.2)
-Result<SecretBytes> KeyPair::rsaPrivateKeyInfo() const {
-  SecretBytes key(static_cast<size_t>(i2d_RSAPrivateKey(rsa_.get(), nullptr)));
-  unsigned char* at = key.data();
-  if (i2d_RSAPrivateKey(rsa_.get(), &at) <= 0) return opensslFailure("writing an RSA key");
-  DerWriter<SecretBytes> writer(key.size() + 64);
-  writer.raw(viewOf(key));
-  writer.header(tag::octetString, 0);
-  writer.raw(viewOf(kRsaAlgorithm));
-  writer.raw(viewOf(kVersion0));
-  writer.header(tag::sequence, 0);
-  const View written = writer.written();
-  return SecretBytes(written.data, written.data + written.size);
-}
-
-Result<Bytes> KeyPair::sign(View message) const {
-  if (curve_ != nullptr) return signWith(curve_->key(), algorithm().hash, message);
-  return signWith(rsa_.get(), algorithm().hash, message);
-}
-
-Result<LabelledKey> traditionalKey(View privateKeyInfo) {
-  const unsigned char* at = privateKeyInfo.data;
-  const PrivateKeyInfoPtr info(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &at, static_cast<long>(privateKeyInfo.size)));
-  const EvpPkeyPtr key(info ? EVP_PKCS82PKEY(info.get()) : nullptr);
-  const EcKeyPtr ec(key && EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_EC ? EVP_PKEY_get1_EC_KEY(key.get()) : nullptr);
-  const RsaPtr rsa(key && EVP_PKEY_get_base_id(key.get()) == EVP_PKEY_RSA ? EVP_PKEY_get1_RSA(key.get()) : nullptr);
-  // In PKCS#8 the curve stands outside of the key; here it must be inside.
-  if (ec) EC_KEY_set_enc_flags(ec.get(), 0);
-  const auto write = [&](unsigned char** target) {
-    if (ec) return i2d_ECPrivateKey(ec.get(), target);
-    return rsa ? i2d_RSAPrivateKey(rsa.get(), target) : -1;
-  };
-  const int size = write(nullptr);
-  SecretBytes der(size > 0 ? static_cast<size_t>(size) : 0);
-  unsigned char* target = der.data();
-  if (size <= 0 || write(&target) != size) return opensslFailure("writing a private key");
-  return LabelledKey{ec ? "EC PRIVATE KEY" : "RSA PRIVATE KEY", std::move(der)};
-}
+Result<Bytes> KeyPair::sign(View message) const { return signWith(curve_->key(), algorithm().hash, message); }
 
 Result<Bytes> signWith(EC_KEY* key, Hash hash, View message) {
   const Digest digest = digestOf(hash, message);

@@ -17,8 +17,8 @@
 
 namespace sidecert {
 
-// In the order of KEY_TYPES in src/pki/x509/key-type.ts.
-enum class KeyType { ecP256, ecP384, rsa2048, rsa3072, rsa4096 };
+// Of keys that are made here: the first of KEY_TYPES in src/pki/x509/key-type.ts, in its order.
+enum class KeyType { ecP256, ecP384 };
 
 // Prime size in octets of the largest curve that a signer may have, P-521.
 constexpr size_t kMaxFieldOctets = 66;
@@ -88,46 +88,30 @@ class Curves {
   std::unique_ptr<EcCurve> p384_;
 };
 
-// A fresh key pair that signs once, its own CSR. An EC key is in its curve's key() while this lives, so there is one at
-// a time.
+// A fresh EC key pair that signs once, its own CSR. It is in its curve's key() while this lives, so there is one at a time.
 class KeyPair {
  public:
   static Result<KeyPair> ofNumbers(EcKeyNumbers numbers, const EcCurve& curve);
-  static Result<KeyPair> generateRsa(KeyType type);
 
   KeyPair(KeyPair&& other) noexcept;
   KeyPair& operator=(KeyPair&&) = delete;
   // The private key is forgotten.
   ~KeyPair();
 
-  const SignatureAlgorithm& algorithm() const;
+  const SignatureAlgorithm& algorithm() const { return curve_->algorithm(); }
   // Writes the SubjectPublicKeyInfo. (RFC 5280 §4.1)
-  Result<Nothing> writePublicKeyInfo(DerWriter<Bytes>& writer) const;
+  void writePublicKeyInfo(DerWriter<Bytes>& writer) const;
+  // PrivateKeyInfo around ECPrivateKey with its public key. (RFC 5208 §5; RFC 5915 §3)
   Result<SecretBytes> privateKeyInfo() const;
   Result<Bytes> sign(View message) const;
 
  private:
   KeyPair() = default;
-  Result<SecretBytes> ecPrivateKeyInfo() const;
-  Result<SecretBytes> rsaPrivateKeyInfo() const;
 
-  // Either an EC key or an RSA key.
+  // Null when it has been moved from.
   const EcCurve* curve_ = nullptr;
   EcKeyNumbers numbers_;
-  RsaPtr rsa_;
 };
-
-// How a private key is written: as PKCS#8, or as SEC 1 (EC) and PKCS#1 (RSA).
-enum class KeyForm { pkcs8, traditional };
-
-// A private key in DER, and what its PEM is called.
-struct LabelledKey {
-  std::string_view label;
-  SecretBytes der;
-};
-
-// The traditional form of a key in PKCS#8. (RFC 5915 §3; RFC 8017 §A.1.2)
-Result<LabelledKey> traditionalKey(View privateKeyInfo);
 
 // ECDSA with the given key; the signature in DER. (RFC 3279 §2.2.3)
 Result<Bytes> signWith(EC_KEY* key, Hash hash, View message);

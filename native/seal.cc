@@ -93,16 +93,6 @@ Result<double> checkLeaf(const Link& leaf, const SealRequest& request) {
   return checkValidity(facts->validity, request);
 }
 
-// The last step of both ways.
-Result<SecretBytes> bodyWithKey(View leaf, View intermediatesPem, const SealRequest& request) {
-  if (request.keyForm == KeyForm::pkcs8) {
-    return certificateBody(leaf, intermediatesPem, "PRIVATE KEY", request.privateKey);
-  }
-  Result<LabelledKey> key = traditionalKey(request.privateKey);
-  if (!key.ok()) return key.failure();
-  return certificateBody(leaf, intermediatesPem, key.value().label, viewOf(key.value().der));
-}
-
 }  // namespace
 
 Result<SealedSvid> sealAny(const SealRequest& request) {
@@ -132,7 +122,7 @@ Result<SealedSvid> sealAny(const SealRequest& request) {
   Result<std::string> serial = serialOf(leaf.x509());
   if (!serial.ok()) return serial.failure();
   const Bytes shownPem = pemOf(shown);
-  Result<SecretBytes> body = bodyWithKey(leaf.der(), viewOf(shownPem), request);
+  Result<SecretBytes> body = certificateBody(leaf.der(), viewOf(shownPem), "PRIVATE KEY", request.privateKey);
   if (!body.ok()) return body.failure();
   return SealedSvid{std::move(body.value()), std::move(trusted), std::move(serial.value()), validity};
 }
@@ -154,7 +144,7 @@ std::optional<SealedSvid> sealPlain(const SealRequest& request, const Curves& cu
   if (issuers == nullptr || !issuers->holdAt(*atMs)) return std::nullopt;
   const std::optional<View> shownPem = issuers->shownFor(*leaf);
   if (!shownPem) return std::nullopt;
-  Result<SecretBytes> body = bodyWithKey(viewOf(chain.front()), *shownPem, request);
+  Result<SecretBytes> body = certificateBody(viewOf(chain.front()), *shownPem, "PRIVATE KEY", request.privateKey);
   if (!body.ok()) return std::nullopt;
   const View bundle = issuers->bundleBody();
   return SealedSvid{std::move(body.value()), Bytes(bundle.data, bundle.data + bundle.size), hexOf(leaf->serial),

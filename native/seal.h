@@ -21,7 +21,6 @@ struct SealRequest {
   // The leaf must stay valid for at least this long after nowMs.
   double minLifeMs;
   // Of the key in the sealed bytes.
-  KeyForm keyForm;
   // How long after nowMs the leaf may begin: another machine's clock made it.
   double maxAheadMs = 0;
 };

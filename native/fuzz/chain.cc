@@ -51,8 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   pem.insert(pem.end(), input.begin(), input.end());
   const View chain = isBundle ? viewOf(material.chain) : viewOf(pem);
   const View bundle = isBundle ? viewOf(pem) : viewOf(material.bundle);
-  const SealRequest request{viewOf(material.key), chain, bundle, viewOf(material.spiffeId), material.nowMs, 1000,
-                            KeyForm::pkcs8};
+  const SealRequest request{viewOf(material.key), chain, bundle, viewOf(material.spiffeId), material.nowMs, 1000};
   Result<SealedSvid> any = sealAny(request);
   std::optional<SealedSvid> plain = sealPlain(request, *curves, cache);
   if (plain && (!any.ok() || plain->certificateBody != any.value().certificateBody ||

@@ -1,6 +1,5 @@
 import type { SpiffeId } from '../pki/spiffe/index.js';
 import { envoyListenAddress, envoyPeerAddress } from './envoy-address.js';
-import { IDLE_HOT_PATH } from './hot-path.js';
 import {
   durationMs,
   type HostPort,
@@ -125,7 +124,6 @@ export const BOOTSTRAP_OPTIONS = {
     description:
       'when a connection to an upstream is replaced, so that both sides prove themselves with their newest certificate',
   }),
-  hotPath: IDLE_HOT_PATH,
 };
 
 export type BootstrapConfig = ConfigOf<typeof BOOTSTRAP_OPTIONS>;

@@ -1,4 +1,3 @@
-import { IDLE_HOT_PATH } from './hot-path.js';
 import { durationMs, existingFile, peerAddress, serverName } from './kinds.js';
 import { type ConfigOf, optional, withDefault } from './option.js';
 import { socketPath } from './socket-path.js';
@@ -16,7 +15,6 @@ export const HEALTH_OPTIONS = {
     description: 'name to expect in the certificate of Citadel, when it is not the host of --address',
   }),
   timeoutMs: withDefault(durationMs, '3s', { flag: 'timeout', description: 'how long to wait for the answer' }),
-  hotPath: IDLE_HOT_PATH,
 };
 
 export type HealthConfig = ConfigOf<typeof HEALTH_OPTIONS>;

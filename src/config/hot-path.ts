@@ -10,8 +10,3 @@ export function hotPathOption(description: string) {
 export const HOT_PATH = hotPathOption(
   'who does the cryptography: the native addon, or JavaScript at a fraction of its rate; auto takes the addon where it loads, and the log says which one it was',
 );
-
-/** For the commands that have nothing to do for it: one setting fits all, as an environment variable or in a script. */
-export const IDLE_HOT_PATH = hotPathOption(
-  'as for the other commands, so that all take it; there is no cryptography here',
-);

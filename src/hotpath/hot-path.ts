@@ -45,31 +45,16 @@ export interface CallOptions {
   readonly isAhead?: boolean;
 }
 
-/** The subject of a CSR: O="" as Istio's agents send, or none, which is what an SVID has. (reference: Istio A36; X509-SVID §2) */
-export const CSR_SUBJECTS = ['empty-organization', 'none'] as const;
-
-export type CsrSubject = (typeof CSR_SUBJECTS)[number];
-
-/**
- * How Envoy gets a private key: as PKCS#8, or as OpenSSL wrote keys before it, `EC PRIVATE KEY` (SEC 1) and `RSA PRIVATE
- * KEY` (PKCS#1). (RFC 5915; RFC 8017 §A.1.2)
- */
-export const KEY_FORMS = ['pkcs8', 'traditional'] as const;
-
-export type KeyForm = (typeof KEY_FORMS)[number];
-
 export interface PrepareRequest {
   readonly spiffeId: string;
   readonly keyType: KeyType;
-  /** `empty-organization` unless given. */
-  readonly subject?: CsrSubject;
 }
 
 /** A fresh key and the request for its certificate. The caller owns `privateKey` and wipes it. */
 export interface PreparedKey {
   /** PKCS#8 DER in memory of its own (not a slice of a pool). */
   readonly privateKey: Buffer;
-  /** PEM `CERTIFICATE REQUEST`: the subject asked for, one critical URI SAN. (reference: Istio A36; RFC 2986) */
+  /** PEM `CERTIFICATE REQUEST`: the subject `O=""` as Istio's agents have it, one critical URI SAN. (reference: Istio A36; RFC 2986) */
   readonly csrPem: Buffer;
 }
 
@@ -91,8 +76,6 @@ export interface SealRequest {
    * moment. 0 unless given.
    */
   readonly maxAheadMs?: number;
-  /** `pkcs8` unless given. */
-  readonly keyForm?: KeyForm;
 }
 
 /**

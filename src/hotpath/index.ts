@@ -10,11 +10,9 @@ export { chooseHotPath, HOT_PATH_MODES, type HotPathChoice, type HotPathMode } f
 export { namesOfLeaf } from './general-names.js';
 export type {
   CallOptions,
-  CsrSubject,
   HotPath,
   IssuedLeaf,
   IssueRequest,
-  KeyForm,
   PreparedKey,
   PrepareRequest,
   SealedSvid,

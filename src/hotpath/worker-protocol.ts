@@ -1,5 +1,5 @@
 import { IdentityError } from '../errors/index.js';
-import { CSR_SUBJECTS, KEY_FORMS, type PrepareRequest } from './hot-path.js';
+import type { PrepareRequest } from './hot-path.js';
 import type { HotPathKind, Operation, Operations } from './implementation.js';
 import type { Job } from './job.js';
 
@@ -28,15 +28,12 @@ type Reader<T> = (item: unknown) => T;
 export const readItem: { readonly [O in Operation]: Reader<Operations[O]['item']> } = {
   prepare: (item) => {
     const fields = new Fields('prepare', item);
-    const subject = fields.choice('subject', CSR_SUBJECTS);
     // keyType: an unknown text is the implementation's to refuse, with a code of its own.
-    const read = { spiffeId: fields.text('spiffeId'), keyType: fields.text('keyType') as PrepareRequest['keyType'] };
-    return subject === undefined ? read : { ...read, subject };
+    return { spiffeId: fields.text('spiffeId'), keyType: fields.text('keyType') as PrepareRequest['keyType'] };
   },
   seal: (item) => {
     const fields = new Fields('seal', item);
-    const keyForm = fields.choice('keyForm', KEY_FORMS);
-    const read = {
+    return {
       privateKey: fields.bytes('privateKey'),
       chainPem: fields.bytes('chainPem'),
       bundlePem: fields.bytes('bundlePem'),
@@ -45,7 +42,6 @@ export const readItem: { readonly [O in Operation]: Reader<Operations[O]['item']
       minLifeMs: fields.epochMs('minLifeMs'),
       maxAheadMs: fields.value('maxAheadMs') === undefined ? 0 : fields.epochMs('maxAheadMs'),
     };
-    return keyForm === undefined ? read : { ...read, keyForm };
   },
   issue: (item) => {
     const fields = new Fields('issue', item);
@@ -101,13 +97,6 @@ class Fields {
   sharedMemory(name: string): SharedArrayBuffer {
     const value = this.values[name];
     return value instanceof SharedArrayBuffer ? value : this.refuse(name, 'a SharedArrayBuffer');
-  }
-
-  /** What may be left out. */
-  choice<T extends string>(name: string, values: readonly T[]): T | undefined {
-    const value = this.values[name];
-    if (value === undefined) return undefined;
-    return values.find((known) => known === value) ?? this.refuse(name, values.join(' or '));
   }
 
   epochMs(name: string): number {

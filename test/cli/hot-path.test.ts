@@ -88,19 +88,24 @@ for (const kind of ['auto', 'js']) {
   });
 }
 
-t.test('every command takes the flag and its variable, and refuses other values by name', async (t) => {
-  for (const [command, { schema }] of Object.entries(COMMANDS)) {
-    t.ok('hotPath' in schema, command);
-    const sidecert = (args: string[], env = {}) =>
-      spawnSync(process.execPath, [join(DIST, 'sidecert.js'), command, ...args], {
-        env: { ...process.env, ...env },
-        encoding: 'utf8',
-      });
-    const expected = { status: 2, stderr: /got "fast", expected one of native, js, auto/ };
-    t.match(sidecert(['--hot-path', 'fast']), expected, command);
-    t.match(sidecert([], { SIDECERT_HOT_PATH: 'fast' }), expected, command);
-  }
-});
+const commands = Object.keys(COMMANDS);
+const idle = ['health', 'bootstrap'];
+
+t.test(
+  'every command with work for the addon takes the flag and its variable, and refuses other values by name',
+  async (t) => {
+    for (const command of commands.filter((name) => !idle.includes(name))) {
+      const sidecert = (args: string[], env = {}) =>
+        spawnSync(process.execPath, [join(DIST, 'sidecert.js'), command, ...args], {
+          env: { ...process.env, ...env },
+          encoding: 'utf8',
+        });
+      const expected = { status: 2, stderr: /got "fast", expected one of native, js, auto/ };
+      t.match(sidecert(['--hot-path', 'fast']), expected, command);
+      t.match(sidecert([], { SIDECERT_HOT_PATH: 'fast' }), expected, command);
+    }
+  },
+);
 
 t.test('version tells who would do the cryptography under the same settings, also when nobody would', async (t) => {
   const { program } = shippedWithoutAddon(t);

@@ -57,7 +57,7 @@ for (const name of NAMES) {
       const text = write(join(shortDir(t), name));
       await startAgent(t, read('agent', text));
       const health = { socket: read('health', text), address: undefined, caRootFile: undefined, serverName: undefined };
-      t.match(await checkHealth({ ...health, timeoutMs: 10_000, hotPath: 'auto' }), { isServing: true });
+      t.match(await checkHealth({ ...health, timeoutMs: 10_000 }), { isServing: true });
       const { report } = await fleetOn(t, read('fleet', text), { envoys: 1 });
       t.match(report, { unserved: 0, refusedConnects: 0 });
       const client = { socketPath: read('bootstrap', text), nodeId: 'test', readToken: undefined };

@@ -85,7 +85,7 @@ type Way = 'sealBatch' | 'sealBatchAny' | 'sealBatchPlain';
 /** The code of the refusal, or all that came out, in hex. */
 function sealedBy(addon: Addon, way: Way, request: SealRequest): string {
   const { privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs, maxAheadMs = 0 } = request;
-  const [answer] = addon[way]([[privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs, false, maxAheadMs]]);
+  const [answer] = addon[way]([[privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs, maxAheadMs]]);
   if (answer === undefined) throw new Error('no answer');
   if (answer.length === 2) return answer[0];
   const [certificateBody, bundleBody, ...others] = answer;

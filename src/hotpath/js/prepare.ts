@@ -18,13 +18,13 @@ import {
   uriName,
   writeGeneralName,
 } from '../../pki/x509/index.js';
-import type { CsrSubject, PreparedKey, PrepareRequest } from '../hot-path.js';
+import type { PreparedKey, PrepareRequest } from '../hot-path.js';
 
 /** Makes a key pair and a CSR for it. See {@link HotPath.prepare}. */
-export function prepare({ spiffeId, keyType, subject }: PrepareRequest): PreparedKey {
+export function prepare({ spiffeId, keyType }: PrepareRequest): PreparedKey {
   const uri = SpiffeId.parse(spiffeId).toString();
   const { privateKey, publicKey } = generateKeyPair(keyType);
-  const toBeSigned = requestToBeSigned(uri, publicKey, subject);
+  const toBeSigned = requestToBeSigned(uri, publicKey);
   const csrPem = encodePem('CERTIFICATE REQUEST', signedRequest(toBeSigned, keyType, privateKey));
   return { privateKey: exportPrivateKey(privateKey), csrPem };
 }
@@ -39,15 +39,13 @@ function signedRequest(toBeSigned: Buffer, keyType: KeyType, privateKey: KeyObje
 }
 
 /**
- * CertificationRequestInfo with one critical URI SAN; unless told otherwise in the one shape that Istio's agent sends.
- * (RFC 2986 §4.1; reference: Istio A36)
+ * CertificationRequestInfo with one critical URI SAN, in the one shape that Istio's agent sends. (RFC 2986 §4.1; reference: Istio A36)
  */
-export function requestToBeSigned(uri: string, publicKey: KeyObject, subject?: CsrSubject): Buffer {
-  const names = subject === 'none' ? [] : [setOfOne(sequence(Oid.organizationName, printableString('')))];
+export function requestToBeSigned(uri: string, publicKey: KeyObject): Buffer {
   const extensions = sequence(subjectAltName(writeGeneralName(uriName(uri))));
   return sequence(
     unsignedInteger(Buffer.from([0])),
-    sequence(...names),
+    sequence(setOfOne(sequence(Oid.organizationName, printableString('')))),
     publicKey.export({ type: 'spki', format: 'der' }),
     contextConstructed(0, sequence(Oid.extensionRequest, setOfOne(extensions))),
   );

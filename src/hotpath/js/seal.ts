@@ -46,7 +46,7 @@ export function seal(request: SealRequest, issuers = new KnownIssuers()): Sealed
   const shown = [leaf, ...shownIssuers(path)];
   const chainPem = Buffer.concat(shown.map(({ der }) => encodePem('CERTIFICATE', der)));
   return {
-    certificateBody: certificateSecret(chainPem, request),
+    certificateBody: encodeCertificateSecret(chainPem, { label: 'PRIVATE KEY', der: request.privateKey }),
     bundleBody: copyOf(bundle.secretAt(request.nowMs)),
     serial: leaf.certificate.serialNumber.toLowerCase(),
     notBeforeMs: atMs > request.nowMs ? atMs : facts.notBeforeMs,
@@ -66,16 +66,6 @@ function findPath(
   const second = later === undefined ? found : new PathSearch(pool, later).fromLeaf(leaf);
   if (second.kind === 'found' && later !== undefined) return { issuers: second.issuers, atMs: later };
   throw refused('ERR_SVID_UNTRUSTED', found.why.what, found.why);
-}
-
-function certificateSecret(chainPem: Buffer, { privateKey, keyForm }: SealRequest): Buffer {
-  if (keyForm !== 'traditional') return encodeCertificateSecret(chainPem, { label: 'PRIVATE KEY', der: privateKey });
-  const key = parseKey(privateKey);
-  const isEc = key.asymmetricKeyType === 'ec';
-  const der = key.export({ type: isEc ? 'sec1' : 'pkcs1', format: 'der' });
-  const secret = encodeCertificateSecret(chainPem, { label: isEc ? 'EC PRIVATE KEY' : 'RSA PRIVATE KEY', der });
-  der.fill(0);
-  return secret;
 }
 
 /** In memory of its own, which may be moved to another thread. */

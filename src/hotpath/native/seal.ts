@@ -22,7 +22,7 @@ export function nativeSeal(addon: Addon): BatchOperation<'seal'> {
 }
 
 function sealTuple(request: SealRequest): SealTuple {
-  const { privateKey, chainPem, bundlePem, nowMs, minLifeMs, keyForm, maxAheadMs = 0 } = request;
+  const { privateKey, chainPem, bundlePem, nowMs, minLifeMs, maxAheadMs = 0 } = request;
   const spiffeId = SpiffeId.parse(request.spiffeId).toString();
-  return [privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs, keyForm === 'traditional', maxAheadMs];
+  return [privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs, maxAheadMs];
 }

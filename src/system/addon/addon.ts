@@ -52,8 +52,8 @@ export interface Addon {
   timeVerification(count: number, keyType: number): number;
 }
 
-/** `keyType` is the index into `KEY_TYPES`. */
-export type PrepareTuple = readonly [keyType: number, uri: string, hasNoSubject?: boolean];
+/** `keyType` is the index into `KEY_TYPES`, of an EC one. */
+export type PrepareTuple = readonly [keyType: number, uri: string];
 
 export type SealTuple = readonly [
   privateKey: Uint8Array,
@@ -62,7 +62,6 @@ export type SealTuple = readonly [
   spiffeId: string,
   nowMs: number,
   minLifeMs: number,
-  isKeyTraditional?: boolean,
   maxAheadMs?: number,
 ];
 
