@@ -12,7 +12,7 @@ interface Aged {
 const MOST_SORTED = 1024;
 
 /** How many of `all` each key has. */
-export function tally<T, K>(all: Iterable<T>, keyOf: (one: T) => K): Map<K, number> {
+function tally<T, K>(all: Iterable<T>, keyOf: (one: T) => K): Map<K, number> {
   const counts = new Map<K, number>();
   for (const one of all) {
     const key = keyOf(one);

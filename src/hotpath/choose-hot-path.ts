@@ -3,7 +3,7 @@ import { loadAddon } from '../system/addon/index.js';
 import { HOT_PATH_KINDS, type HotPathKind } from './implementation.js';
 
 /** What an operator may ask for. */
-export const HOT_PATH_MODES = [...HOT_PATH_KINDS, 'auto'] as const;
+const HOT_PATH_MODES = [...HOT_PATH_KINDS, 'auto'] as const;
 
 export type HotPathMode = (typeof HOT_PATH_MODES)[number];
 

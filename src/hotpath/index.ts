@@ -6,7 +6,7 @@
  * decides once, at start, which one works. (docs/adr/0008-native-hot-path.md)
  */
 
-export { chooseHotPath, HOT_PATH_MODES, type HotPathChoice, type HotPathMode } from './choose-hot-path.js';
+export { chooseHotPath, type HotPathChoice, type HotPathMode } from './choose-hot-path.js';
 export { namesOfLeaf } from './general-names.js';
 export type {
   CallOptions,

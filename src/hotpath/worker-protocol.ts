@@ -132,7 +132,7 @@ export function toMessage({ op, jobs }: { op: Operation; jobs: readonly Job[] })
 }
 
 /** The same memory as a Buffer: messages between threads keep bytes, but not the class. */
-export function asBuffer(bytes: Uint8Array): Buffer {
+function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 

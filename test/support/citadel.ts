@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { createJwksAuthenticator } from '../../src/citadel/authn/index.js';
 import { createServingCertificate, openSigningAuthority } from '../../src/citadel/authority/index.js';
-import { DEFAULT_TTL_LIMITS } from '../../src/citadel/authority/issuing-policy.js';
 import type { CertificateServiceOptions } from '../../src/citadel/issuance/certificate-service.js';
 import { addCertificateMethod, MAX_CERTIFICATE_REQUEST_BYTES } from '../../src/citadel/issuance/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
@@ -15,6 +14,9 @@ import { CitadelCaller } from './citadel-caller.js';
 import { RecordingLogger } from './recording-logger.js';
 import { shortDir } from './short-dir.js';
 import { TokenIssuer } from './test-tokens.js';
+
+/** As Istio has them, and the flags of Citadel by default. */
+const TTL_LIMITS = { defaultTtlMs: 24 * 3_600_000, maxTtlMs: 90 * 24 * 3_600_000 };
 
 const trustDomain = TrustDomain.parse('cluster.local');
 
@@ -57,7 +59,7 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   const limits = { maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES, maxConcurrentStreams: 1000 };
   const server = createGrpcServer({ logger, ...limits, ...serverOptions });
   const certificates = addCertificateMethod(server, {
-    ...{ authenticator, hotPath, authority, ttlLimits: DEFAULT_TTL_LIMITS, logger, now: Date.now },
+    ...{ authenticator, hotPath, authority, ttlLimits: TTL_LIMITS, logger, now: Date.now },
     ...replaced,
   });
   const listener = await listenTls({

@@ -25,7 +25,7 @@ const TAIL = Buffer.concat([NONCE_FIELD], TAIL_BYTES);
  * A response without its nonce, as the beginning of a gRPC frame: the same memory for every stream that it goes to. It
  * may hold a key: it is wiped when the last stream has written it.
  */
-export class SharedResponse extends SharedBytes {
+class SharedResponse extends SharedBytes {
   /** What is in it; outlives the memory. */
   readonly contents: Contents;
 

@@ -62,7 +62,7 @@ const REPEAT: RequestMeaning = { kind: 'repeat' };
  * `isShared`: whether the stream carries the requests of several subscribers, as ADS does. On one that does not, a request
  * that repeats the last one is a second ACK, and means nothing.
  */
-export function classify(sub: Subscription, request: XdsRequest, isShared: boolean): RequestMeaning {
+function classify(sub: Subscription, request: XdsRequest, isShared: boolean): RequestMeaning {
   if (!sub.hasStarted) return INITIAL;
   const { outstanding } = sub;
   if (outstanding === undefined) return isRepeated(sub, request, isShared) ? REPEAT : IDLE;

@@ -7,9 +7,6 @@ export interface TtlLimits {
   readonly maxTtlMs: number;
 }
 
-/** As Istio has them: 24 hours and 90 days. */
-export const DEFAULT_TTL_LIMITS: TtlLimits = { defaultTtlMs: 24 * 3_600_000, maxTtlMs: 90 * 24 * 3_600_000 };
-
 /** When a leaf is valid, in whole seconds as certificates count. */
 export interface Validity {
   /** Epoch milliseconds. */

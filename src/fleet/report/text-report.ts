@@ -37,12 +37,12 @@ function errorLines({ errors }: FleetReport): string[] {
   return lines.length === 0 ? ['errors             none'] : lines;
 }
 
-export function countsText(counts: Readonly<Record<string, number>>, none: string): string {
+function countsText(counts: Readonly<Record<string, number>>, none: string): string {
   const parts = Object.entries(counts).map(([what, count]) => `${count} × ${what}`);
   return parts.length === 0 ? none : parts.join(', ');
 }
 
-export function distributionText(distribution: Distribution | undefined): string {
+function distributionText(distribution: Distribution | undefined): string {
   if (distribution === undefined) return 'not measured';
   const { p50, p90, p99, max } = distribution;
   return `p50 ${p50}, p90 ${p90}, p99 ${p99}, max ${max} ms`;

@@ -29,7 +29,7 @@ export class KnownIssuers {
 }
 
 /** A trust bundle as leaves are proved by it, and as Envoy gets it. */
-export class KnownBundle {
+class KnownBundle {
   readonly anchors: readonly ChainLink[];
   private whole: Buffer | undefined;
 

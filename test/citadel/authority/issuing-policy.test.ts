@@ -1,11 +1,13 @@
 import t from 'tap';
-import { DEFAULT_TTL_LIMITS, decideValidity } from '../../../src/citadel/authority/issuing-policy.js';
+import { decideValidity } from '../../../src/citadel/authority/issuing-policy.js';
 import { codeOf } from '../../hotpath/pki.js';
 
 const NOW_MS = Date.UTC(2026, 10, 24, 12, 0, 0);
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const FAR_MS = NOW_MS + 3650 * DAY_MS;
+
+const TTL_LIMITS = { defaultTtlMs: DAY_MS, maxTtlMs: 90 * DAY_MS };
 
 const granted = [
   { name: 'no ttl asks for the default', seconds: 0, ttlMs: DAY_MS },
@@ -19,7 +21,7 @@ const granted = [
 
 for (const { name, seconds, ttlMs } of granted) {
   t.test(name, async (t) => {
-    t.same(decideValidity(seconds, DEFAULT_TTL_LIMITS, FAR_MS, NOW_MS), {
+    t.same(decideValidity(seconds, TTL_LIMITS, FAR_MS, NOW_MS), {
       notBeforeMs: NOW_MS - 120_000,
       notAfterMs: NOW_MS + ttlMs,
       ttlMs,
@@ -37,14 +39,14 @@ const refused = [
 for (const { name, seconds, want } of refused) {
   t.test(`${name} is refused as ${want}`, async (t) => {
     t.equal(
-      codeOf(() => decideValidity(seconds, DEFAULT_TTL_LIMITS, FAR_MS, NOW_MS)),
+      codeOf(() => decideValidity(seconds, TTL_LIMITS, FAR_MS, NOW_MS)),
       want,
     );
   });
 }
 
 t.test('a leaf never ends after its signer', async (t) => {
-  const { notAfterMs, ttlMs } = decideValidity(3600, DEFAULT_TTL_LIMITS, NOW_MS + 600_999, NOW_MS);
+  const { notAfterMs, ttlMs } = decideValidity(3600, TTL_LIMITS, NOW_MS + 600_999, NOW_MS);
   t.equal(notAfterMs, NOW_MS + 600_000);
   t.equal(ttlMs, 600_000);
 });
@@ -57,13 +59,13 @@ t.test('a default above the maximum is cut to it', async (t) => {
 for (const leftMs of [-1000, 0, 4999]) {
   t.test(`a signer with ${leftMs} ms left issues nothing`, async (t) => {
     t.equal(
-      codeOf(() => decideValidity(3600, DEFAULT_TTL_LIMITS, NOW_MS + leftMs, NOW_MS)),
+      codeOf(() => decideValidity(3600, TTL_LIMITS, NOW_MS + leftMs, NOW_MS)),
       'ERR_CITADEL_NOT_READY',
     );
   });
 }
 
 t.test('within a second, times are those of its beginning', async (t) => {
-  const validity = decideValidity(60, DEFAULT_TTL_LIMITS, FAR_MS, NOW_MS + 999);
+  const validity = decideValidity(60, TTL_LIMITS, FAR_MS, NOW_MS + 999);
   t.same(validity, { notBeforeMs: NOW_MS - 120_000, notAfterMs: NOW_MS + 60_000, ttlMs: 60_000 });
 });

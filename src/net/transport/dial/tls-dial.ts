@@ -16,7 +16,7 @@ export interface DialNetwork {
 }
 
 /** Only families that this machine has are asked for, as Node does itself; the order is that of the system. (RFC 6724) */
-export const SYSTEM_NETWORK: DialNetwork = {
+const SYSTEM_NETWORK: DialNetwork = {
   lookup(host) {
     // Loaded here: an agent whose CA is an address never needs it.
     const { ADDRCONFIG, promises } = process.getBuiltinModule('node:dns');
