@@ -31,14 +31,18 @@ export class DerView {
   }
 }
 
+/** Tags with the constructed bit (0x20) where DER demands it. (X.680 §8.4) */
 export const DerTag = {
   boolean: 0x01,
   integer: 0x02,
   bitString: 0x03,
   octetString: 0x04,
+  null: 0x05,
   oid: 0x06,
   enumerated: 0x0a,
+  utf8String: 0x0c,
   relativeOid: 0x0d,
+  printableString: 0x13,
   utcTime: 0x17,
   generalizedTime: 0x18,
   universalString: 0x1c,

@@ -1,23 +1,9 @@
+import { DerTag } from './der-view.js';
+
 /**
  * Writes DER (X.690 §10): each function returns one whole element, and elements nest by passing them on. It writes
  * only what it is told; its caller is responsible for the ASN.1 type around it.
  */
-
-/** Universal tags, with the constructed bit (0x20) where DER demands it. (X.680 §8.4) */
-const TAG = {
-  boolean: 0x01,
-  integer: 0x02,
-  bitString: 0x03,
-  octetString: 0x04,
-  null: 0x05,
-  oid: 0x06,
-  utf8String: 0x0c,
-  printableString: 0x13,
-  utcTime: 0x17,
-  generalizedTime: 0x18,
-  sequence: 0x30,
-  set: 0x31,
-} as const;
 
 const CONTEXT = 0x80;
 const CONSTRUCTED = 0x20;
@@ -37,12 +23,12 @@ function lengthOctets(length: number): number[] {
 }
 
 export function sequence(...elements: readonly Buffer[]): Buffer {
-  return element(TAG.sequence, ...elements);
+  return element(DerTag.sequence, ...elements);
 }
 
 /** A SET OF with one element: the only kind we write, so there is nothing to sort. (X.690 §11.6) */
 export function setOfOne(only: Buffer): Buffer {
-  return element(TAG.set, only);
+  return element(DerTag.set, only);
 }
 
 /** `[number]` around whole elements: EXPLICIT tagging, or IMPLICIT over a constructed type. */
@@ -58,43 +44,43 @@ export function contextPrimitive(number: number, content: Buffer): Buffer {
 /** An INTEGER from the big-endian octets of a number that is not negative: shortest form. (X.690 §8.3) */
 export function unsignedInteger(magnitude: Buffer): Buffer {
   const first = magnitude.findIndex((octet) => octet !== 0);
-  if (first < 0) return element(TAG.integer, Buffer.from([0]));
+  if (first < 0) return element(DerTag.integer, Buffer.from([0]));
   const shortest = magnitude.subarray(first);
   const signOctet = shortest.readUInt8(0) >= 0x80 ? [0] : [];
-  return element(TAG.integer, Buffer.from(signOctet), shortest);
+  return element(DerTag.integer, Buffer.from(signOctet), shortest);
 }
 
 /** DER's TRUE is 0xff alone. (X.690 §11.1) */
 export function booleanTrue(): Buffer {
-  return element(TAG.boolean, Buffer.from([0xff]));
+  return element(DerTag.boolean, Buffer.from([0xff]));
 }
 
 export function nothing(): Buffer {
-  return element(TAG.null);
+  return element(DerTag.null);
 }
 
 /** A BIT STRING of whole octets, or with the given count of unused low bits in its last one. (X.690 §8.6) */
 export function bitString(octets: Buffer, unusedBits = 0): Buffer {
-  return element(TAG.bitString, Buffer.from([unusedBits]), octets);
+  return element(DerTag.bitString, Buffer.from([unusedBits]), octets);
 }
 
 export function octetString(octets: Buffer): Buffer {
-  return element(TAG.octetString, octets);
+  return element(DerTag.octetString, octets);
 }
 
 /** The caller vouches for the alphabet of PrintableString. (X.680 §41.4) */
 export function printableString(text: string): Buffer {
-  return element(TAG.printableString, Buffer.from(text, 'latin1'));
+  return element(DerTag.printableString, Buffer.from(text, 'latin1'));
 }
 
 export function utf8String(text: string): Buffer {
-  return element(TAG.utf8String, Buffer.from(text, 'utf8'));
+  return element(DerTag.utf8String, Buffer.from(text, 'utf8'));
 }
 
 /** An OBJECT IDENTIFIER from its dotted form. (X.690 §8.19) */
 export function objectIdentifier(dotted: string): Buffer {
   const [first = 0, second = 0, ...rest] = dotted.split('.').map(Number);
-  return element(TAG.oid, Buffer.from([first * 40 + second, ...rest].flatMap(base128)));
+  return element(DerTag.oid, Buffer.from([first * 40 + second, ...rest].flatMap(base128)));
 }
 
 function base128(arc: number): number[] {
@@ -109,6 +95,6 @@ export function time(epochMs: number): Buffer {
   const year = Number(iso.slice(0, -20));
   const digits = `${iso.slice(0, -5).replace(/\D/g, '')}Z`;
   return year >= 1950 && year <= 2049
-    ? element(TAG.utcTime, Buffer.from(digits.slice(2), 'latin1'))
-    : element(TAG.generalizedTime, Buffer.from(digits, 'latin1'));
+    ? element(DerTag.utcTime, Buffer.from(digits.slice(2), 'latin1'))
+    : element(DerTag.generalizedTime, Buffer.from(digits, 'latin1'));
 }
