@@ -1,6 +1,6 @@
 /**
- * fleet: thousands of fake Envoys against any SDS socket, from one process, cheap enough not to be the bottleneck: HTTP/2
- * frames of its own over Unix sockets (`http2/`), the few fields of SDS (`xds/`), the Envoys (`envoys/`), what they
+ * fleet: thousands of fake Envoys against any SDS socket, from one process, cheap enough not to be the bottleneck: gRPC
+ * calls over Unix sockets (`calls/`, `sockets/`), the few fields of SDS (`xds/`), the Envoys (`envoys/`), what they
  * got held to what it should be (`checks/`), and what is made of it (`measure/`, `report/`).
  */
 export { FleetDisplay } from './display.js';

@@ -8,7 +8,7 @@ import { SdsEndpoint } from '../support/sds-endpoint.js';
 import { shortDir } from '../support/short-dir.js';
 import { TestCa } from '../support/test-ca.js';
 import { TokenIssuer } from '../support/test-tokens.js';
-import { endCall, framed, serveHttp2, unframed } from './http2-peer.js';
+import { endCall, framed, serveHttp2, unframed } from './call-peer.js';
 import { officialXds } from './official-xds.js';
 import { fleetOn } from './run.js';
 import { anyOf, bundleSecret, SECRET_TYPE_URL, SLEEP_ID, svidSecret } from './secrets.js';

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { MESSAGE_ROOM_BYTES } from '../../src/fleet/http2/stream.js';
 import { NodeFiller, RequestWriter } from '../../src/fleet/xds/requests.js';
 import { ResponseReader } from '../../src/fleet/xds/response-reader.js';
+import { FRAME_PREFIX_BYTES } from '../../src/net/grpc/index.js';
 import { officialXds } from './official-xds.js';
 import { anyOf, bundleSecret, SECRET_TYPE_URL } from './secrets.js';
 
@@ -40,7 +40,7 @@ for (const isDelta of [false, true]) {
     t.test(`a ${kind} ACK names version and nonce of ${length} characters, and no node`, async (t) => {
       const nonce = 'n'.repeat(length);
       const frame = new RequestWriter(isDelta, 'default').ack(Buffer.from(nonce), whole(nonce), whole(nonce));
-      const ack = request.decode(frame.subarray(MESSAGE_ROOM_BYTES));
+      const ack = request.decode(frame.subarray(FRAME_PREFIX_BYTES));
       t.match(ack, { responseNonce: nonce, typeUrl: SECRET_TYPE_URL, node: null, errorDetail: null });
       t.strictSame(ack[names], isDelta ? [] : ['default']);
       t.equal(ack.versionInfo, isDelta ? undefined : nonce);
@@ -49,7 +49,7 @@ for (const isDelta of [false, true]) {
 
   t.test(`a ${kind} NACK carries the error and no version`, async (t) => {
     const frame = new RequestWriter(isDelta, 'default').nack(Buffer.from('nonce'), whole('nonce'), 'no');
-    const nack = request.decode(frame.subarray(MESSAGE_ROOM_BYTES));
+    const nack = request.decode(frame.subarray(FRAME_PREFIX_BYTES));
     t.match(nack, { responseNonce: 'nonce', errorDetail: { code: 13, message: 'no' } });
     t.ok(nack.versionInfo === undefined || nack.versionInfo === '');
   });

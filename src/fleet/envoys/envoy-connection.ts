@@ -1,11 +1,14 @@
-import { type ConnectionEnd, type ConnectionEvents, Http2Connection } from '../http2/connection.js';
-import type { Http2Stream, StreamEvents } from '../http2/stream.js';
+import type { Call, CallEvents } from '../calls/call.js';
+import { CallConnection, type ConnectionEnd, type ConnectionEvents } from '../calls/call-connection.js';
+import type { CallEnd } from '../calls/call-end.js';
 import type { FleetContext } from './fleet-context.js';
 
 /** A stream that is opened again on each new connection. */
 export interface LinkedStream {
   /** On a connection that is up. `sinceMs`: since when the Envoy wants it. */
   open(sinceMs: number): void;
+  /** Its connection is lost: the stream is no more, if it was open. */
+  lost(end: CallEnd): void;
   /** Its connection is closed by us: the stream is no more. */
   forget(): void;
 }
@@ -13,7 +16,7 @@ export interface LinkedStream {
 /** One connection of a fake Envoy, made again after a back-off when it is refused or lost, with the streams on it. */
 export class EnvoyConnection implements ConnectionEvents {
   readonly streams: LinkedStream[] = [];
-  private connection: Http2Connection | undefined;
+  private connection: CallConnection | undefined;
   private isConnected = false;
   private sinceMs = 0;
   private failures = 0;
@@ -33,6 +36,7 @@ export class EnvoyConnection implements ConnectionEvents {
   closed({ wasConnected, error, detail }: ConnectionEnd): void {
     this.isConnected = false;
     this.connection = undefined;
+    for (const stream of this.streams) stream.lost({ error, detail });
     if (wasConnected) {
       this.sinceMs = performance.now();
     } else {
@@ -47,15 +51,15 @@ export class EnvoyConnection implements ConnectionEvents {
     if (this.connection === undefined) this.connect();
   }
 
-  openStream(headerBlock: Buffer, events: StreamEvents): Http2Stream {
+  openCall(headerBlock: Buffer, events: CallEvents): Call {
     if (this.connection === undefined) throw new TypeError('link: a stream is opened only while it is connected');
-    return this.connection.open(headerBlock, events);
+    return this.connection.call(headerBlock, events);
   }
 
   /** Opens a stream that was ended, when the connection is up; on one that the server drains, all move to a new one. */
   reopen(stream: LinkedStream): void {
     if (!this.isConnected) return;
-    if (this.connection?.isGoingAway === true) this.restart();
+    if (this.connection?.goneAway !== undefined) this.restart();
     else stream.open(performance.now());
   }
 
@@ -87,6 +91,6 @@ export class EnvoyConnection implements ConnectionEvents {
 
   private connect(): void {
     const { socketPath, sockets } = this.context;
-    this.connection = new Http2Connection(socketPath, sockets, this);
+    this.connection = new CallConnection(socketPath, sockets, this);
   }
 }

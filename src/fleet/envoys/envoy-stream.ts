@@ -1,7 +1,8 @@
+import type { Call, CallEvents } from '../calls/call.js';
+import type { CallEnd } from '../calls/call-end.js';
 import type { InspectedEnvoy, InspectedStream } from '../checks/inspection.js';
 import { type ReceivedContent, UNNUMBERED } from '../checks/received-content.js';
 import type { FleetVerdict } from '../checks/verdict.js';
-import type { Http2Stream, StreamEnd, StreamEvents } from '../http2/stream.js';
 import type { RecordedStream } from '../measure/recorder.js';
 import type { RequestWriter } from '../xds/requests.js';
 import type { EnvoyConnection, LinkedStream } from './envoy-connection.js';
@@ -20,7 +21,7 @@ export interface EnvoyStreamOwner {
 }
 
 /** One subscription of one fake Envoy: a gRPC stream that asks for one secret, again and again when it is ended. */
-export class EnvoyStream implements StreamEvents, LinkedStream, InspectedStream, RecordedStream {
+export class EnvoyStream implements CallEvents, LinkedStream, InspectedStream, RecordedStream {
   kind: FleetVerdict['kind'] | undefined;
   notAfterMs = 0;
   readonly envoyNumber: number;
@@ -30,7 +31,7 @@ export class EnvoyStream implements StreamEvents, LinkedStream, InspectedStream,
   private content: ReceivedContent | undefined;
   /** The version that is; versions of one name are counted from 0. */
   private number = UNNUMBERED;
-  private stream: Http2Stream | undefined;
+  private call: Call | undefined;
   /** Since when it waits for an answer to its first request; `undefined` when it has one. */
   private waitingSinceMs: number | undefined;
   private failures = 0;
@@ -53,8 +54,8 @@ export class EnvoyStream implements StreamEvents, LinkedStream, InspectedStream,
   open(sinceMs: number): void {
     this.waitingSinceMs ??= sinceMs;
     const { filler, firstRequestBytes } = this.context;
-    this.stream = this.link.openStream(this.envoy.headerBlock, this);
-    this.stream.sendParts(this.writer.first(this.envoy.nodeId, firstRequestBytes, filler));
+    this.call = this.link.openCall(this.envoy.headerBlock, this);
+    this.call.sendParts(this.writer.first(this.envoy.nodeId, firstRequestBytes, filler));
   }
 
   message(bytes: Buffer, start: number, end: number): void {
@@ -87,17 +88,21 @@ export class EnvoyStream implements StreamEvents, LinkedStream, InspectedStream,
     this.number = content.number;
   }
 
-  ended({ error, detail }: StreamEnd): void {
-    this.stream = undefined;
+  ended({ error, detail }: CallEnd): void {
+    this.call = undefined;
     this.heldAnswer = undefined;
     this.recordEnd(error, detail);
     this.context.retries.add(this, this.failures, performance.now());
     this.failures += 1;
   }
 
+  lost(end: CallEnd): void {
+    if (this.call !== undefined) this.ended(end);
+  }
+
   /** After a back-off. When its connection is down too, it is opened when that is up. */
   retry(): void {
-    if (this.stream === undefined) this.link.reopen(this);
+    if (this.call === undefined) this.link.reopen(this);
   }
 
   /** A slow one lets go of what it held back, and reads on. */
@@ -105,12 +110,12 @@ export class EnvoyStream implements StreamEvents, LinkedStream, InspectedStream,
     const answer = this.heldAnswer;
     this.heldAnswer = undefined;
     this.link.resume();
-    if (answer !== undefined) this.stream?.send(answer);
+    if (answer !== undefined) this.call?.send(answer);
   }
 
   /** Its connection is closed by us: the stream is no more. */
   forget(): void {
-    this.stream = undefined;
+    this.call = undefined;
     this.heldAnswer = undefined;
   }
 
@@ -137,10 +142,10 @@ export class EnvoyStream implements StreamEvents, LinkedStream, InspectedStream,
     const { reader } = this.context;
     switch (this.envoy.behaviour) {
       case 'good':
-        this.stream?.send(this.writer.ack(bytes, reader.version, reader.nonce));
+        this.call?.send(this.writer.ack(bytes, reader.version, reader.nonce));
         return;
       case 'nack':
-        this.stream?.send(this.writer.nack(bytes, reader.nonce, REJECTION));
+        this.call?.send(this.writer.nack(bytes, reader.nonce, REJECTION));
         return;
       case 'slow':
         this.heldAnswer = this.writer.ack(bytes, reader.version, reader.nonce);

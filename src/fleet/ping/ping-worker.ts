@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { Http2Connection } from '../http2/connection.js';
+import { CallConnection } from '../calls/call-connection.js';
 import { NodeSockets } from '../sockets/node-sockets.js';
 import type { PingOptions } from './ping-protocol.js';
 
@@ -12,7 +12,7 @@ let samples: number[] = [];
 class QuietConnection {
   private isUp = false;
   private sentAtMs: number | undefined;
-  private readonly connection = new Http2Connection(socketPath, sockets, {
+  private readonly connection = new CallConnection(socketPath, sockets, {
     connected: () => {
       this.isUp = true;
     },

@@ -1,3 +1,5 @@
+import type { ClientOutput } from '../../net/http2/index.js';
+
 /** What a {@link FleetSocket} tells; all from the event loop, nothing after its `destroy`. */
 export interface FleetSocketEvents {
   /** Called first. */
@@ -17,11 +19,8 @@ export interface SocketError {
 
 /** A client's Unix socket. */
 export interface FleetSocket {
-  /** Sends `bytes`, which must not change any more. */
-  write(bytes: Buffer): void;
-  /** Holds writes back until `uncork`: they travel together. */
-  cork(): void;
-  uncork(): void;
+  /** What is written in one turn of the event loop travels together. */
+  readonly output: ClientOutput;
   /** Stops reading, so that the server has to wait, until `resume`. */
   pause(): void;
   resume(): void;

@@ -1,5 +1,5 @@
 import { getSystemErrorName } from 'node:util';
-import { Outbox, type OutboxOwner } from '../../net/http2/index.js';
+import { type ClientOutput, Outbox, type OutboxOwner } from '../../net/http2/index.js';
 import { UnsentBytes } from '../../net/transport/index.js';
 import { type BatchSender, type CutMessage, openSocketHub, type SocketHub } from '../../system/platform/index.js';
 import type { FleetSocket, FleetSocketEvents, FleetSockets } from './fleet-socket.js';
@@ -13,14 +13,18 @@ const MAX_POSTED_BYTES = 4096;
 /** In a turn of the event loop, so that what comes is read in between. */
 const NEWCOMERS_PER_TURN = 32;
 
+/** Has the outbox when none of the sockets has anything in it. */
+const NO_OWNER: OutboxOwner = { flush() {} };
+
 /** Sockets of the addon. Thousands connect at once, and then begin in turns. */
 export class HubSockets implements FleetSockets {
-  private readonly hub: SocketHub;
-  private readonly outbox = new Outbox(OUTBOX_BYTES);
+  readonly hub: SocketHub;
+  readonly outbox = new Outbox(OUTBOX_BYTES);
   private readonly sockets: (HubSocket | undefined)[] = [];
   /** What has connected, or could not, and does not know yet. */
   private newcomers: (() => void)[] = [];
   private isClosed = false;
+  private isFlushDue = false;
 
   /** @throws TypeError without the addon, and on other systems than Linux. */
   constructor() {
@@ -38,13 +42,29 @@ export class HubSockets implements FleetSockets {
 
   connect(path: string, events: FleetSocketEvents): FleetSocket {
     const slot = this.hub.connect(path);
-    const socket = new HubSocket(this.hub, slot, this.outbox, events, () => {
-      this.sockets[slot] = undefined;
-    });
+    const socket = new HubSocket(this, slot, events);
     if (slot >= 0) this.sockets[slot] = socket;
     this.newcomers.push(slot >= 0 ? () => socket.connected() : () => socket.failed('connect', -slot));
     if (this.newcomers.length === 1) setImmediate(() => this.tellNewcomers());
     return socket;
+  }
+
+  /** Lets what is in the outbox leave at the end of this turn. */
+  flushLater(): void {
+    if (this.isFlushDue) return;
+    this.isFlushDue = true;
+    process.nextTick(flushOutbox, this);
+  }
+
+  /** For {@link flushLater}. */
+  flush(): void {
+    this.isFlushDue = false;
+    this.outbox.claim(NO_OWNER, 0);
+  }
+
+  /** A socket is no more. */
+  forget(slot: number): void {
+    this.sockets[slot] = undefined;
   }
 
   close(): void {
@@ -63,46 +83,50 @@ export class HubSockets implements FleetSockets {
   }
 }
 
-class HubSocket implements FleetSocket, OutboxOwner, BatchSender {
+function flushOutbox(sockets: HubSockets): void {
+  sockets.flush();
+}
+
+class HubSocket implements FleetSocket, ClientOutput, OutboxOwner, BatchSender {
   private isConnected = false;
-  private isCorked = false;
   private isOver = false;
   /** What the system did not take, in order. */
   private unsent: UnsentBytes | undefined;
 
   constructor(
-    private readonly hub: SocketHub,
+    private readonly sockets: HubSockets,
     readonly slot: number,
-    private readonly outbox: Outbox,
     private readonly events: FleetSocketEvents,
-    private readonly onGone: () => void,
   ) {}
+
+  get output(): ClientOutput {
+    return this;
+  }
+
+  get memory(): Buffer {
+    return this.sockets.outbox.bytes;
+  }
+
+  get backlogBytes(): number {
+    return this.unsent?.bytes ?? 0;
+  }
 
   get isBehind(): boolean {
     return this.unsent !== undefined;
   }
 
-  write(bytes: Buffer): void {
-    const { outbox } = this;
-    for (let at = 0; at < bytes.length && !this.isOver; at += outbox.maxAppendBytes) {
-      const part = bytes.length <= outbox.maxAppendBytes ? bytes : bytes.subarray(at, at + outbox.maxAppendBytes);
-      outbox.claim(this, part.length);
-      outbox.append(part);
-    }
-    if (!this.isCorked) this.flush();
-  }
-
-  cork(): void {
-    this.isCorked = true;
-  }
-
-  uncork(): void {
-    this.isCorked = false;
-    this.flush();
+  claim(bytes: number): number {
+    const { outbox } = this.sockets;
+    outbox.claim(this, bytes);
+    this.sockets.flushLater();
+    const at = outbox.used;
+    outbox.used += bytes;
+    return at;
   }
 
   flush(): void {
-    const { hub, slot, outbox } = this;
+    const { slot } = this;
+    const { hub, outbox } = this.sockets;
     outbox.claim(this, 0);
     const length = outbox.take();
     if (length === 0 || this.isOver) return;
@@ -122,11 +146,11 @@ class HubSocket implements FleetSocket, OutboxOwner, BatchSender {
   }
 
   pause(): void {
-    this.hub.setReading(this.slot, false);
+    this.sockets.hub.setReading(this.slot, false);
   }
 
   resume(): void {
-    this.hub.setReading(this.slot, true);
+    this.sockets.hub.setReading(this.slot, true);
   }
 
   destroy(): void {
@@ -134,9 +158,10 @@ class HubSocket implements FleetSocket, OutboxOwner, BatchSender {
     this.isOver = true;
     this.unsent = undefined;
     if (this.slot < 0) return;
-    this.hub.batch.flush();
-    this.hub.closeSocket(this.slot);
-    this.onGone();
+    const { hub } = this.sockets;
+    hub.batch.flush();
+    hub.closeSocket(this.slot);
+    this.sockets.forget(this.slot);
   }
 
   connected(): void {
@@ -148,7 +173,7 @@ class HubSocket implements FleetSocket, OutboxOwner, BatchSender {
   received(start: number, end: number): void {
     // The server may be the first to speak.
     this.connected();
-    if (!this.isOver) this.events.received(this.hub.arena, start, end);
+    if (!this.isOver) this.events.received(this.sockets.hub.arena, start, end);
   }
 
   ended(errno: number): void {
@@ -167,8 +192,8 @@ class HubSocket implements FleetSocket, OutboxOwner, BatchSender {
   }
 
   writable(): void {
-    const { hub, slot } = this;
-    const unsent = this.unsent;
+    const { slot, unsent } = this;
+    const { hub } = this.sockets;
     if (unsent === undefined) return;
     const failure = unsent.drain((bytes) => hub.send(slot, bytes));
     if (failure < 0) this.failed('write', -failure);
@@ -186,7 +211,7 @@ class HubSocket implements FleetSocket, OutboxOwner, BatchSender {
     }
     if (this.unsent === undefined) {
       this.unsent = new UnsentBytes();
-      this.hub.awaitWritable(this.slot);
+      this.sockets.hub.awaitWritable(this.slot);
     }
     this.unsent.addCopy(bytes.subarray(sent));
   }

@@ -1,35 +1,34 @@
 import { connect, type Socket } from 'node:net';
+import { type ClientOutput, type ClientWire, Slab, SlabOutput } from '../../net/http2/index.js';
 import type { FleetSocket, FleetSocketEvents, FleetSockets, SocketError } from './fleet-socket.js';
 
 /** What libuv reads at most at once. */
 const READ_BUFFER_BYTES = 65_536;
 
-/** Writes that go together are joined up to this size; above it copying costs more than a second buffer in the write. */
-const JOIN_LIMIT_BYTES = 4096;
-
-/** Sockets of Node.js, which share a read buffer: what is read is used up before the next read. */
+/** Sockets of Node.js, which share a read buffer, for what is read is used up before the next read, and memory to write in. */
 export class NodeSockets implements FleetSockets {
-  private readonly readBuffer: Buffer;
+  readonly readBuffer: Buffer;
+  readonly slab = new Slab();
 
   constructor(readBufferBytes: number = READ_BUFFER_BYTES) {
     this.readBuffer = Buffer.alloc(readBufferBytes);
   }
 
   connect(path: string, events: FleetSocketEvents): FleetSocket {
-    return new NodeSocket(path, this.readBuffer, events);
+    return new NodeSocket(path, this, events);
   }
 
   close(): void {}
 }
 
-class NodeSocket implements FleetSocket {
+class NodeSocket implements FleetSocket, ClientWire {
+  readonly output: ClientOutput;
   private readonly socket: Socket;
-  private readonly held: Buffer[] = [];
-  private isCorked = false;
   private isOver = false;
   private error: SocketError | undefined;
 
-  constructor(path: string, readBuffer: Buffer, events: FleetSocketEvents) {
+  constructor(path: string, { readBuffer, slab }: NodeSockets, events: FleetSocketEvents) {
+    this.output = new SlabOutput(this, slab);
     this.socket = connect({
       path,
       onread: {
@@ -51,29 +50,12 @@ class NodeSocket implements FleetSocket {
     });
   }
 
+  get backlogBytes(): number {
+    return this.socket.writableLength;
+  }
+
   write(bytes: Buffer): void {
-    if (this.isCorked) this.held.push(bytes);
-    else this.socket.write(bytes);
-  }
-
-  cork(): void {
-    this.isCorked = true;
-  }
-
-  uncork(): void {
-    this.isCorked = false;
-    const held = this.held.splice(0);
-    const [first] = held;
-    if (first === undefined || this.isOver) return;
-    if (held.length === 1) {
-      this.socket.write(first);
-    } else if (held.reduce((sum, part) => sum + part.length, 0) <= JOIN_LIMIT_BYTES) {
-      this.socket.write(Buffer.concat(held));
-    } else {
-      this.socket.cork();
-      for (const part of held) this.socket.write(part);
-      this.socket.uncork();
-    }
+    if (!this.isOver) this.socket.write(bytes);
   }
 
   pause(): void {

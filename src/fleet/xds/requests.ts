@@ -1,4 +1,4 @@
-import { MESSAGE_ROOM_BYTES } from '../http2/stream.js';
+import { FRAME_PREFIX_BYTES } from '../../net/grpc/index.js';
 import { field, fieldHead, numberField } from './protobuf-writer.js';
 
 /** The one resource type of SDS. */
@@ -77,7 +77,7 @@ export class RequestWriter {
     return this.template;
   }
 
-  /** Answers a response: version and nonce are octets of `bytes`. There is room for the frame before it. */
+  /** Answers a response: version and nonce are octets of `bytes`. There is room for the prefix of gRPC before it. */
   ack(bytes: Buffer, version: Span, nonce: Span): Buffer {
     const versionBytes = version.end - version.start;
     const nonceBytes = nonce.end - nonce.start;
@@ -85,8 +85,8 @@ export class RequestWriter {
     const withVersion = !this.isDelta && versionBytes > 0;
     const common = this.common;
     const length = common.length + (withVersion ? 2 + versionBytes : 0) + 2 + nonceBytes;
-    const request = Buffer.allocUnsafe(MESSAGE_ROOM_BYTES + length);
-    let at = MESSAGE_ROOM_BYTES;
+    const request = Buffer.allocUnsafe(FRAME_PREFIX_BYTES + length);
+    let at = FRAME_PREFIX_BYTES;
     request.set(common, at);
     at += common.length;
     if (withVersion) {
@@ -154,5 +154,5 @@ function makeExtension(length: number): Buffer {
 }
 
 function withRoom(...parts: readonly Buffer[]): Buffer {
-  return Buffer.concat([Buffer.alloc(MESSAGE_ROOM_BYTES), ...parts]);
+  return Buffer.concat([Buffer.alloc(FRAME_PREFIX_BYTES), ...parts]);
 }

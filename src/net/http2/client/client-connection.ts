@@ -5,6 +5,7 @@ import { InboundFrames } from '../framing/inbound-frames.js';
 import { ClientHalf } from './client-half.js';
 import { CALLS_OPENING, type ClientOpening, STREAMS_BEFORE_SETTINGS } from './client-options.js';
 import type { ClientOutput } from './client-output.js';
+import type { ClientOwner } from './client-owner.js';
 import { ClientSender } from './client-sender.js';
 import type { ClientRequest, ClientStream, ClientStreamEvents } from './client-stream.js';
 import { ClientStreams } from './client-streams.js';
@@ -18,14 +19,14 @@ export interface ClientConnectionOptions {
    * The peer lets no further stream begin; called before the streams that it has not looked at are told. `code` is of
    * `Http2ErrorCode`, `text` for people, and both come from the network. (RFC 9113 §6.8)
    */
-  readonly onGoAway?: (code: number, text: string) => void;
+  onGoAway?(code: number, text: string): void;
   /**
    * It is over, and not by {@link ClientConnection.close}; called once. `reason` says what went
    * wrong, and is empty when the peer has taken its leave.
    */
-  readonly onEnd: (reason: string) => void;
+  onEnd(reason: string): void;
   /** Milliseconds, never going back. */
-  readonly now: () => number;
+  now(): number;
 }
 
 /** By one text all PINGs are known: there is one at a time. */
@@ -34,7 +35,7 @@ const PING = encodeFrame(Frame.ping, 0, 0, Buffer.from('sidecert', 'latin1'));
 /**
  * The client's half of HTTP/2 on one connection, for requests that are there as a whole, and for streams. (RFC 9113)
  */
-export class ClientConnection {
+export class ClientConnection implements ClientOwner {
   private readonly options: ClientConnectionOptions;
   private readonly sender: ClientSender;
   private readonly streams: ClientStreams;
@@ -47,11 +48,10 @@ export class ClientConnection {
     this.options = options;
     const guard = new FloodGuard(options.now);
     const sender = new ClientSender(options.output);
-    const streams = new ClientStreams(sender, guard, () => this.end(Http2ErrorCode.noError, ''));
+    const streams = new ClientStreams(sender, guard, this);
     this.sender = sender;
     this.streams = streams;
-    const onPong = (): void => this.takePong();
-    const half = new ClientHalf({ streams, sender, guard, onPong, onGoAway: options.onGoAway });
+    const half = new ClientHalf({ streams, sender, guard, owner: this });
     const { limits } = options.opening ?? CALLS_OPENING;
     this.frames = new InboundFrames({ half, streams, sender, guard, limits });
   }
@@ -111,10 +111,19 @@ export class ClientConnection {
     this.over(Http2ErrorCode.noError, '');
   }
 
-  private takePong(): void {
+  /** For its parts, as all of {@link ClientOwner}. */
+  pong(): void {
     const onPong = this.onPong;
     this.onPong = undefined;
     onPong?.();
+  }
+
+  goneAway(code: number, text: string): void {
+    this.options.onGoAway?.(code, text);
+  }
+
+  lastEnded(): void {
+    this.end(Http2ErrorCode.noError, '');
   }
 
   private end(code: number, textForPeer: string, reason = textForPeer): void {

@@ -4,6 +4,7 @@ import type { HeaderBlock } from '../framing/header-blocks.js';
 import type { HeaderField } from '../framing/header-table.js';
 import type { InboundHalf } from '../framing/inbound-half.js';
 import type { PeerSettings } from '../framing/peer-settings.js';
+import type { ClientOwner } from './client-owner.js';
 import type { ClientSender } from './client-sender.js';
 import type { ClientStream } from './client-stream.js';
 import type { ClientStreams } from './client-streams.js';
@@ -12,10 +13,7 @@ export interface ClientHalfParts {
   readonly streams: ClientStreams;
   readonly sender: ClientSender;
   readonly guard: FloodGuard;
-  /** The answer to a PING has come. */
-  readonly onPong: () => void;
-  /** The peer has sent GOAWAY. */
-  readonly onGoAway: ((code: number, text: string) => void) | undefined;
+  readonly owner: ClientOwner;
 }
 
 /** What frames mean to a client, and not to a server: it begins the streams itself, and reads all that comes. */
@@ -65,11 +63,11 @@ export class ClientHalf implements InboundHalf<ClientStream> {
   }
 
   takePong(): void {
-    this.parts.onPong();
+    this.parts.owner.pong();
   }
 
   takeGoAway(lastId: number, code: number, text: Buffer): void {
-    this.parts.onGoAway?.(code, text.toString('latin1'));
+    this.parts.owner.goneAway(code, text.toString('latin1'));
     this.parts.streams.goAway(lastId);
   }
 }

@@ -4,7 +4,7 @@ export interface ClientOutput {
   readonly backlogBytes: number;
   /** Where frames are written: at the places that were claimed, before anything else is called. */
   readonly memory: Buffer;
-  /** Makes room for `bytes` more, and gives their place in {@link memory}. */
+  /** Makes room for `bytes` more, at most a frame of the usual size, and gives their place in {@link memory}. */
   claim(bytes: number): number;
   /** Lets all that was claimed leave now. */
   flush(): void;

@@ -6,6 +6,7 @@ import type { HeaderField } from '../framing/header-table.js';
 import type { InboundStreams } from '../framing/inbound-half.js';
 import { areTrailers } from '../framing/request-head.js';
 import { readResponseHead } from '../framing/response-head.js';
+import type { ClientOwner } from './client-owner.js';
 import type { ClientSender } from './client-sender.js';
 import { ClientStream, type ClientStreamEvents, type ClientStreamOwner } from './client-stream.js';
 
@@ -26,8 +27,7 @@ export class ClientStreams implements InboundStreams<ClientStream>, ClientStream
   constructor(
     private readonly sender: ClientSender,
     private readonly guard: FloodGuard,
-    /** No further stream begins, and the last that was open has ended. */
-    private readonly onLastEnded: () => void,
+    private readonly owner: Pick<ClientOwner, 'lastEnded'>,
   ) {}
 
   /** No further stream can begin. */
@@ -67,8 +67,8 @@ export class ClientStreams implements InboundStreams<ClientStream>, ClientStream
   send(stream: ClientStream, parts: readonly Buffer[]): void {
     if (stream.isOver || stream.isEnding) return;
     this.guard.forgive();
-    stream.add(parts);
-    if (stream.id > 0) this.sender.pump(stream);
+    if (stream.id > 0) this.sender.send(stream, parts);
+    else stream.add(parts);
   }
 
   /** For {@link ClientStream.end}. */
@@ -155,7 +155,7 @@ export class ClientStreams implements InboundStreams<ClientStream>, ClientStream
     for (const stream of [...this.open.values()]) {
       if (stream.id > lastId && this.isOpen(stream)) this.remove(stream, Http2ErrorCode.refusedStream);
     }
-    if (this.open.size === 0) this.onLastEnded();
+    if (this.open.size === 0) this.owner.lastEnded();
   }
 
   /** Forgets all of them; none hears of it. */
@@ -201,7 +201,8 @@ export class ClientStreams implements InboundStreams<ClientStream>, ClientStream
   }
 
   private startWaiting(): void {
-    for (const stream of this.waiting ?? []) {
+    if (this.waiting === undefined) return;
+    for (const stream of this.waiting) {
       if (this.open.size >= this.limit || this.isLeaving) return;
       this.leave(stream);
       this.start(stream);
@@ -219,6 +220,6 @@ export class ClientStreams implements InboundStreams<ClientStream>, ClientStream
     this.sender.forget(stream);
     if (code !== undefined) this.close(stream, code, fault);
     if (this.waiting !== undefined) this.startWaiting();
-    else if (this.isLeaving && this.open.size === 0) this.onLastEnded();
+    else if (this.isLeaving && this.open.size === 0) this.owner.lastEnded();
   }
 }

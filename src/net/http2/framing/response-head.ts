@@ -15,16 +15,18 @@ export interface ResponseHead {
 const STATUS = /^[1-9]\d\d$/;
 
 /**
- * Reads the fields of a response.
+ * Reads the fields of a response. By index, as those of a request are read.
  * @throws StreamError when it is malformed. (RFC 9113 §8.1.1, §8.3.2)
  */
 export function readResponseHead(streamId: number, all: readonly HeaderField[]): ResponseHead {
   const malformed = (message: string): StreamError => new StreamError(streamId, Http2ErrorCode.protocolError, message);
-  const [first] = all;
+  const first = all[0];
   if (first?.[0] !== ':status' || !STATUS.test(first[1])) throw malformed('got a response without :status');
   const fields = all.slice(1);
   let contentBytes: number | undefined;
-  for (const [name, value] of fields) {
+  for (let index = 0; index < fields.length; index += 1) {
+    const name = fields[index]?.[0] ?? '';
+    const value = fields[index]?.[1] ?? '';
     // A second pseudo-header field is none of the names that these may have.
     const problem = problemOf(name, value);
     if (problem !== undefined) throw malformed(problem);

@@ -64,7 +64,8 @@ export class SendWindows<Stream extends WindowedStream> {
     this.connection = grownWindow(0, this.connection, bytes);
     // Each stream that is looked at gets some of it, or has its own used up. What is sent can end others, which leave the
     // set then.
-    for (const one of this.waiting ?? []) {
+    if (this.waiting === undefined) return;
+    for (const one of this.waiting) {
       if (this.connection <= 0) return;
       this.sender.pump(one);
     }
@@ -76,7 +77,8 @@ export class SendWindows<Stream extends WindowedStream> {
    */
   resize(initialWindowBytes: number, streams: Iterable<Stream>): number {
     let lookedAt = this.streams.resize(initialWindowBytes, streams);
-    for (const one of this.blocked ?? []) {
+    if (this.blocked === undefined) return lookedAt;
+    for (const one of this.blocked) {
       lookedAt += 1;
       this.sender.pump(one);
     }

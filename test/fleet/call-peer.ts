@@ -1,9 +1,12 @@
 import { createServer, type ServerHttp2Session, type ServerHttp2Stream, type Settings } from 'node:http2';
+import { createServer as createNetServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { type ConnectionEnd, Http2Connection } from '../../src/fleet/http2/connection.js';
-import { type Http2Stream, MESSAGE_ROOM_BYTES, type StreamEnd } from '../../src/fleet/http2/stream.js';
+import type { Call } from '../../src/fleet/calls/call.js';
+import { CallConnection, type ConnectionEnd } from '../../src/fleet/calls/call-connection.js';
+import type { CallEnd } from '../../src/fleet/calls/call-end.js';
 import type { FleetSockets } from '../../src/fleet/sockets/fleet-socket.js';
+import { FRAME_PREFIX_BYTES } from '../../src/net/grpc/index.js';
 import { encodeHeaderBlock } from '../../src/net/http2/index.js';
 import { shortDir } from '../support/short-dir.js';
 
@@ -32,6 +35,23 @@ export async function serveHttp2(
   return { path, sessions };
 }
 
+/** A server that says these bytes to whoever has sent something, on a Unix socket; closed with the test. */
+export async function serveBytes(t: Test, bytes: Buffer): Promise<string> {
+  const path = join(shortDir(t), 's');
+  const sockets = new Set<Socket>();
+  const server = createNetServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.once('data', () => socket.write(bytes));
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return path;
+}
+
 /** Ends the answer to a call as a gRPC server does. */
 export function endCall(stream: ServerHttp2Stream, trailers: Record<string, string>): void {
   stream.on('wantTrailers', () => stream.sendTrailers(trailers));
@@ -58,9 +78,9 @@ export function unframed(bytes: Buffer): Buffer[] {
   return messages;
 }
 
-/** A message as {@link Http2Stream.send} takes it. */
+/** A message as {@link Call.send} takes it. */
 export function withRoom(message: Buffer): Buffer {
-  return Buffer.concat([Buffer.alloc(MESSAGE_ROOM_BYTES), message]);
+  return Buffer.concat([Buffer.alloc(FRAME_PREFIX_BYTES), message]);
 }
 
 /** One of the fleet's connections, with what came over it, closed with the test. */
@@ -70,9 +90,10 @@ export async function connectRaw(t: Test, path: string, sockets: FleetSockets) {
   const wake = (): void => {
     for (const waiter of waiters.splice(0)) waiter();
   };
+  const endsOfAll: CallEnd[][] = [];
   let pongs = 0;
   let isConnected = false;
-  const connection = new Http2Connection(path, sockets, {
+  const connection = new CallConnection(path, sockets, {
     connected: () => {
       isConnected = true;
       wake();
@@ -83,6 +104,8 @@ export async function connectRaw(t: Test, path: string, sockets: FleetSockets) {
     },
     closed: (end) => {
       closes.push(end);
+      // As an Envoy does for its streams.
+      for (const ends of endsOfAll) if (ends.length === 0) ends.push(end);
       wake();
     },
   });
@@ -101,8 +124,9 @@ export async function connectRaw(t: Test, path: string, sockets: FleetSockets) {
     pongs: () => pongs,
     open(headers: readonly (readonly [string, string])[] = CALL): RawCall {
       const messages: Buffer[] = [];
-      const ends: StreamEnd[] = [];
-      const stream = connection.open(encodeHeaderBlock(headers), {
+      const ends: CallEnd[] = [];
+      endsOfAll.push(ends);
+      const call = connection.call(encodeHeaderBlock(headers), {
         message: (bytes, start, end) => {
           messages.push(Buffer.from(bytes.subarray(start, end)));
           wake();
@@ -112,15 +136,15 @@ export async function connectRaw(t: Test, path: string, sockets: FleetSockets) {
           wake();
         },
       });
-      return { stream, messages, ends };
+      return { call, messages, ends };
     },
   };
 }
 
 export interface RawCall {
-  readonly stream: Http2Stream;
+  readonly call: Call;
   readonly messages: Buffer[];
-  readonly ends: StreamEnd[];
+  readonly ends: CallEnd[];
 }
 
 const CALL = [

@@ -4,9 +4,10 @@ import t, { type Test } from 'tap';
 import type { FleetSockets } from '../../src/fleet/sockets/fleet-socket.js';
 import { HubSockets } from '../../src/fleet/sockets/hub-sockets.js';
 import { NodeSockets } from '../../src/fleet/sockets/node-sockets.js';
+import { encodeFrame, encodeSettings, Frame } from '../../src/net/http2/index.js';
 import { loadAddon } from '../../src/system/addon/index.js';
 import { shortDir } from '../support/short-dir.js';
-import { connectRaw, endCall, framed, serveHttp2, withRoom } from './http2-peer.js';
+import { connectRaw, endCall, framed, serveBytes, serveHttp2, withRoom } from './call-peer.js';
 
 // The judge is Node's own HTTP/2 server (nghttp2).
 
@@ -29,12 +30,12 @@ function suite(t: Test, open: () => FleetSockets): void {
       stream.pipe(stream);
     });
     const client = await connectRaw(t, path, open());
-    const { stream, messages } = client.open();
+    const { call, messages } = client.open();
     const sizes = [0, 1, 985, 1000, 16_370, 16_384, 65_535, 200_000];
     const sent = sizes.map((size) => randomBytes(size));
     for (const [index, message] of sent.entries()) {
-      if (index % 2 === 0) stream.send(withRoom(message));
-      else stream.sendParts([message.subarray(0, 10), message.subarray(10)]);
+      if (index % 2 === 0) call.send(withRoom(message));
+      else call.sendParts([message.subarray(0, 10), message.subarray(10)]);
     }
     await client.until(() => messages.length === sent.length);
     t.strictSame(messages, sent);
@@ -54,11 +55,7 @@ function suite(t: Test, open: () => FleetSockets): void {
       });
       const client = await connectRaw(t, path, open());
       const calls = [client.open(), client.open()];
-      for (const { stream } of calls) stream.sendParts([Buffer.alloc(55_000)]);
-      t.ok(
-        calls.some(({ stream }) => stream.parts.length > 0),
-        'not all of it could be sent at once',
-      );
+      for (const { call } of calls) call.sendParts([Buffer.alloc(55_000)]);
       await client.until(() => calls.every(({ messages }) => messages.length === 1));
       t.strictSame([...received.values()], [55_005, 55_005]);
     },
@@ -76,11 +73,10 @@ function suite(t: Test, open: () => FleetSockets): void {
     const client = await connectRaw(t, path, open());
     const message = randomBytes(50_000);
     const first = client.open();
-    first.stream.send(withRoom(Buffer.from('settings have come')));
+    first.call.send(withRoom(Buffer.from('settings have come')));
     await client.until(() => first.messages.length === 1);
-    const { stream, messages } = client.open();
-    stream.send(withRoom(message));
-    t.equal(stream.sendWindow, 0, 'what the window allowed is gone');
+    const { call, messages } = client.open();
+    call.send(withRoom(message));
     await client.until(() => messages.length === 1);
     t.strictSame(messages, [message]);
   });
@@ -218,16 +214,40 @@ function suite(t: Test, open: () => FleetSockets): void {
       stream.pipe(stream);
     });
     const client = await connectRaw(t, path, open());
-    const { stream, messages, ends } = client.open();
-    stream.send(withRoom(Buffer.from('1')));
+    const { call, messages, ends } = client.open();
+    call.send(withRoom(Buffer.from('1')));
     await client.until(() => messages.length === 1);
-    t.notOk(client.connection.isGoingAway);
-    for (const session of sessions) session.goaway(0, stream.id);
-    stream.send(withRoom(Buffer.from('2')));
+    t.equal(client.connection.goneAway, undefined);
+    for (const session of sessions) session.goaway(0, 1);
+    call.send(withRoom(Buffer.from('2')));
     await client.until(() => messages.length === 2);
-    t.ok(client.connection.isGoingAway);
+    t.match(client.connection.goneAway, { error: 'goaway NO_ERROR', detail: '' });
     t.strictSame(ends, []);
   });
+
+  t.test('calls that the server has not looked at end with the code and the text of its GOAWAY', async (t) => {
+    const { path } = await serveHttp2(t, (stream) => stream.session?.goaway(11, 1, Buffer.from('too many', 'latin1')));
+    const client = await connectRaw(t, path, open());
+    const [taken, late] = [client.open(), client.open()];
+    await client.until(() => late.ends.length === 1);
+    t.same(late.ends, [{ error: 'goaway ENHANCE_YOUR_CALM', detail: 'too many' }]);
+    t.same(taken.ends, []);
+  });
+
+  const broken = [
+    { name: 'PING', frame: encodeFrame(Frame.ping, 0, 0, Buffer.alloc(7)) },
+    { name: 'RST_STREAM', frame: encodeFrame(Frame.resetStream, 0, 1, Buffer.alloc(3)) },
+    { name: 'WINDOW_UPDATE', frame: encodeFrame(Frame.windowUpdate, 0, 0, Buffer.alloc(5)) },
+  ];
+  for (const { name, frame } of broken) {
+    t.test(`${name} of another size ends the connection, and is told`, async (t) => {
+      const path = await serveBytes(t, Buffer.concat([encodeSettings([]), frame]));
+      const client = await connectRaw(t, path, open());
+      client.open();
+      await client.until(() => client.closes.length === 1);
+      t.match(client.closes, [{ error: 'protocol', detail: `got ${name} of another size`, wasConnected: true }]);
+    });
+  }
 
   t.test('a socket that nobody listens on is told as such', async (t) => {
     const client = await connectRaw(t, join(shortDir(t), 'none'), open());
