@@ -71,7 +71,9 @@ async function firstSecret(socketPath: string): Promise<void> {
   }
 }
 
-/** CPU time that all threads of the process have had, in milliseconds. (proc_pid_schedstat(5): the first figure, in ns) */
+/**
+ * CPU time that all threads of the process have had, in milliseconds. (proc_pid_schedstat(5): the first figure, in ns)
+ */
 function cpuMs(pid: number): number {
   const threads = readdirSync(`/proc/${pid}/task`);
   const nanoseconds = threads.map((id) =>

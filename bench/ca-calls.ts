@@ -1,7 +1,7 @@
 // What does a call to the CA cost the agent?
 //
-// A grpc-js server with TLS in a process of its own; fresh client processes, ours and grpc-js's in turn, each of 24 calls in
-// flight. The figures are all CPU of the client, by its own account, garbage collector and TLS included.
+// A grpc-js server with TLS in a process of its own; fresh client processes, ours and grpc-js's in turn, each of 24
+// calls in flight. The figures are all CPU of the client, by its own account, garbage collector and TLS included.
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { type ChannelOptions, Client, credentials, Metadata, Server, ServerCredentials } from '@grpc/grpc-js';

@@ -1,6 +1,7 @@
 // How many certificates does a Citadel issue in a second?
 //
-// A Citadel of what ships in a process of its own, asked over TLS by our CA client from this one, 16 requests in flight.
+// A Citadel of what ships in a process of its own, asked over TLS by our CA client from this one, 16 requests in
+// flight.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

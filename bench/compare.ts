@@ -1,7 +1,7 @@
 // `npm run bench:compare -- REV [NAMES] [--runs N]`: is this tree faster or slower than revision REV?
 //
-// REV is built in a worktree of its own in a temporary folder. The two then take turns, bench by bench, because what else
-// a machine does changes from minute to minute; the ratio of each pair of runs is what counts.
+// REV is built in a worktree of its own in a temporary folder. The two then take turns, bench by bench, because what
+// else a machine does changes from minute to minute; the ratio of each pair of runs is what counts.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

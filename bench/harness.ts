@@ -1,6 +1,6 @@
 /**
- * The one way in which a bench of ours measures and prints. A bench is a file that asks one question, in its first line,
- * and hands its cases to {@link ask}; the figures come from the `benchmark` package.
+ * The one way in which a bench of ours measures and prints. A bench is a file that asks one question, in its first
+ * line, and hands its cases to {@link ask}; the figures come from the `benchmark` package.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -64,7 +64,9 @@ export async function ask(question: Question, invocation = invocationOf(process.
   return answer;
 }
 
-/** Prints an answer, and writes its JSON where that is wanted: for benches that measure whole processes by themselves. */
+/**
+ * Prints an answer, and writes its JSON where that is wanted: for benches that measure whole processes by themselves.
+ */
 export function report(answer: Answer, { isSmoke, jsonFile }: Invocation): void {
   const count = answer.rates.length + answer.distributions.length;
   console.log(isSmoke ? `${answer.name}: ${count} cases are right` : textOf(answer));

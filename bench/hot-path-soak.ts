@@ -1,4 +1,5 @@
-// Does the addon hold its memory flat and its ground over a million operations: keys, leaves, proofs, mutated CSRs and chains?
+// Does the addon hold its memory flat and its ground over a million operations: keys, leaves, proofs, mutated CSRs and
+// chains?
 //
 // The mutations are drawn from a seed. What is accepted must be what the unharmed input gives; a crash ends the run. To
 // look for memory errors as well, put the addon of `npm run test:asan` in place first.
@@ -20,7 +21,10 @@ const isSmoke = process.argv.includes('--smoke');
 const COUNT = isSmoke ? 2000 : 1_000_000;
 const STEPS = 5;
 
-/** From the second fifth to the last: far below a leak of sixteen octets an operation, and above what the collector's turns leave. */
+/**
+ * From the second fifth to the last: far below a leak of sixteen octets an operation, and above what the collector's
+ * turns leave.
+ */
 const MAX_GROWTH_MB = 8;
 
 const load = loadAddon();

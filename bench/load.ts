@@ -1,8 +1,9 @@
 // Does the agent keep the budgets of thousands of Envoys: one identity for all of them, and an identity for each?
 //
-// Starts a Citadel and an agent of what ships, loads them with `sidecert fleet`, all on this machine, once with the native
-// hot path and once with the JavaScript one. Where there is a Go, a bare server of go-control-plane plays the scenes of one
-// identity, too: it says how fast the machine is. Exits with 1 where a budget is missed with the native hot path.
+// Starts a Citadel and an agent of what ships, loads them with `sidecert fleet`, all on this machine, once with the
+// native hot path and once with the JavaScript one. Where there is a Go, a bare server of go-control-plane plays the
+// scenes of one identity, too: it says how fast the machine is. Exits with 1 where a budget is missed with the native
+// hot path.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

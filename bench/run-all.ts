@@ -1,5 +1,5 @@
-// `npm run bench [-- NAMES] [--smoke] [--rounds N] [--write]`: every bench, one after the other, each in a process of its
-// own, so that what one leaves behind (memory, what V8 has learnt) is not the next one's.
+// `npm run bench [-- NAMES] [--smoke] [--rounds N] [--write]`: every bench, one after the other, each in a process of
+// its own, so that what one leaves behind (memory, what V8 has learnt) is not the next one's.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { writeToDocs } from './harness/docs.js';

@@ -13,8 +13,9 @@ import { isStrictDer, readDer } from '../src/pki/x509/index.js';
 import { WallClockTimers } from '../src/timers/index.js';
 import { FakeClock } from './support/fake-clock.js';
 
-// Numbers that come from outside are compared so that NaN fails, and none that is infinite, or too large to be exact, gets in.
-// Frames, HPACK and protobuf have tests of their own: test/net/http2, test/net/protobuf/wire-reader.test.ts, test/fuzz.
+// Numbers that come from outside are compared so that NaN fails, and none that is infinite, or too large to be exact,
+// gets in. Frames, HPACK and protobuf have tests of their own: test/net/http2, test/net/protobuf/wire-reader.test.ts,
+// test/fuzz.
 
 const DIGITS = '9'.repeat(400);
 const ZEROS = '0'.repeat(400);

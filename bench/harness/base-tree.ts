@@ -11,8 +11,8 @@ export interface BaseTree {
 }
 
 /**
- * Checks a commit out into a temporary folder and builds it, with the packages that are installed here when its lock file
- * asks for the same ones. @throws Error with what failed to build.
+ * Checks a commit out into a temporary folder and builds it, with the packages that are installed here when its lock
+ * file asks for the same ones. @throws Error with what failed to build.
  */
 export async function openBase(commit: string): Promise<BaseTree> {
   const parent = mkdtempSync(join(tmpdir(), 'sidecert-base-'));

@@ -1,6 +1,9 @@
 import { type Answer, spreadOf } from './answer.js';
 
-/** A row of text for each figure that both trees have: ours as a multiple of the base's, median and range over the pairs. */
+/**
+ * A row of text for each figure that both trees have: ours as a multiple of the base's, median and range over the
+ * pairs.
+ */
 export function changesOf(pairs: readonly { readonly base: Answer; readonly ours: Answer }[]): string[][] {
   const ratios = new Map<string, number[]>();
   for (const { base, ours } of pairs) {

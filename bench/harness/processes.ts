@@ -15,7 +15,10 @@ export const BENCHES: readonly string[] = [
   'ca-calls',
 ];
 
-/** Runs a bench as the build in `directory` has it; resolves with its exit code. What it prints is shown unless `isQuiet`. */
+/**
+ * Runs a bench as the build in `directory` has it; resolves with its exit code. What it prints is shown unless
+ * `isQuiet`.
+ */
 export async function runBench(
   name: string,
   args: readonly string[],

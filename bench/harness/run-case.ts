@@ -87,8 +87,8 @@ function distributionRecorder(one: DistributionCase): { record(): Promise<void>;
 const sink: { value: unknown } = { value: undefined };
 
 /**
- * Seconds per call, sampled by the `benchmark` package for a round. `initCount` is how many calls it begins with to find
- * out how many make a sample: what the round before found.
+ * Seconds per call, sampled by the `benchmark` package for a round. `initCount` is how many calls it begins with to
+ * find out how many make a sample: what the round before found.
  */
 function sample(one: RateCase, initCount: number): Promise<{ seconds: readonly number[]; callsPerSample: number }> {
   return new Promise((resolve, reject) => {

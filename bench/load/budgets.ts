@@ -61,7 +61,10 @@ export function ofCrowd(outcome: Outcome, budgets: { readonly allServedMs: numbe
   ];
 }
 
-/** Budgets of "one rotation to these". The rotations of the leaf that all streams took part in, without the first: V8 compiles in it. */
+/**
+ * Budgets of "one rotation to these". The rotations of the leaf that all streams took part in, without the first: V8
+ * compiles in it.
+ */
 export function ofRotations({ report, serverAtRotations }: Outcome): Row[] {
   const rotations = report.rotations.filter(({ reached, streams }) => reached === streams).slice(1);
   const pushes = report.rotations.reduce((sum, { reached }) => sum + reached, 0);

@@ -13,9 +13,8 @@ const ALL_SERVED = /have their first secret after/;
 const ROTATED = /rotation \d+ has come to all streams/;
 
 /**
- * Runs `sidecert fleet` and resolves with its report. `onAllServed` is called when the last stream has its first secret,
- * `onRotated` after each rotation.
- * Rejects when it does not come to a report.
+ * Runs `sidecert fleet` and resolves with its report. `onAllServed` is called when the last stream has its first
+ * secret, `onRotated` after each rotation. Rejects when it does not come to a report.
  */
 export async function runFleetProcess(
   args: readonly string[],

@@ -14,7 +14,9 @@ export interface ProcessFigures {
   readonly turnMaxMs: number;
   /** CPU time of all threads. */
   readonly cpuMs: number;
-  /** Of that what is beyond the median tenth of a second: in a phase that is mostly waiting, what the work in it took. */
+  /**
+   * Of that what is beyond the median tenth of a second: in a phase that is mostly waiting, what the work in it took.
+   */
   readonly burstCpuMs: number;
   readonly rssMb: number;
 }
@@ -42,7 +44,8 @@ function mainThreadCpuMs(): number {
 
 let turnMaxMs = 0;
 let lastCpuMs = mainThreadCpuMs();
-// Between two calls lie the period, in which the loop may have had many turns, and what is left of the turn that it ends in.
+// Between two calls lie the period, in which the loop may have had many turns, and what is left of the turn that it
+// ends in.
 setInterval(() => {
   const cpuMs = mainThreadCpuMs();
   turnMaxMs = Math.max(turnMaxMs, cpuMs - lastCpuMs - RESOLUTION_MS);

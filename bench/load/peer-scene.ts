@@ -9,8 +9,8 @@ import { crowdFlags, measure, type Outcome, type Stage } from './scenes.js';
 const HOUR_MS = 3_600_000;
 
 /**
- * The scene of one identity, played by a bare server of go-control-plane: it has no agent, no Citadel and no checks in it, and
- * tells how fast this machine is today.
+ * The scene of one identity, played by a bare server of go-control-plane: it has no agent, no Citadel and no checks in
+ * it, and tells how fast this machine is today.
  */
 export async function oneIdentityOfPeer(stage: Stage, firstRequestBytes: number): Promise<Outcome> {
   const directory = join(stage.directory, 'peer');

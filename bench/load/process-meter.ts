@@ -5,7 +5,10 @@ import type { ProcessFigures } from './monitor.js';
 /** What of {@link ProcessFigures} can be seen from outside of a process. */
 export type OutsideFigures = Pick<ProcessFigures, 'cpuMs' | 'burstCpuMs' | 'rssMb'>;
 
-/** Clock ticks that the kernel counts CPU time in; the same on every Linux that Node.js runs on. (sysconf(3): _SC_CLK_TCK) */
+/**
+ * Clock ticks that the kernel counts CPU time in; the same on every Linux that Node.js runs on. (sysconf(3):
+ * _SC_CLK_TCK)
+ */
 const TICKS_PER_SECOND = 100;
 
 /** Measures a process that is not ours, as `monitor.ts` does from within. */
@@ -39,7 +42,10 @@ export class ProcessMeter {
     this.#lastCpuMs = cpuMs;
   }
 
-  /** Of all threads, of those that have ended, too. (proc_pid_stat(5): utime and stime, after the name, which may hold anything) */
+  /**
+   * Of all threads, of those that have ended, too. (proc_pid_stat(5): utime and stime, after the name, which may hold
+   * anything)
+   */
   #cpuMs(): number {
     const stat = readFileSync(`/proc/${this.pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -16,7 +16,10 @@ export interface Size {
   readonly rotations: number;
   /** Of the certificates: short enough that a run sees several rotations, long enough that they do not overlap. */
   readonly ttl: string;
-  /** Where it is not a certificate's end that brings a rotation: the time between two, so that the work of each is told apart. */
+  /**
+   * Where it is not a certificate's end that brings a rotation: the time between two, so that the work of each is told
+   * apart.
+   */
   readonly pauseMs: number;
   /** How long the server is given to give memory back. */
   readonly aftermathMs: number;
@@ -124,7 +127,10 @@ async function play(stage: Stage, agentFlags: readonly string[], fleetFlags: rea
   }
 }
 
-/** Plays the fleet against `server`. `onReached` is called when all have a secret, and after each rotation that has come to all. */
+/**
+ * Plays the fleet against `server`. `onReached` is called when all have a secret, and after each rotation that has come
+ * to all.
+ */
 export async function measure(
   { server, citadel }: { server: Watched; citadel?: Watched },
   fleetArgs: readonly string[],

@@ -23,8 +23,8 @@ export class WatchedProcess {
   }
 
   /**
-   * Starts it, without the options that our own Node was given; resolves when it has logged `readyMessage`, with the address that this line names.
-   * Rejects with what it said when it ends before.
+   * Starts it, without the options that our own Node was given; resolves when it has logged `readyMessage`, with the
+   * address that this line names. Rejects with what it said when it ends before.
    */
   static async start(
     args: readonly string[],

@@ -17,7 +17,9 @@ export interface AppContext {
 export interface RunningApp {
   /** Where it listens: a path, or `host:port` with the real port. */
   readonly address: string;
-  /** Ends streams and calls cleanly, then everything else. Safe to call twice; resolves when nothing is left running. */
+  /**
+   * Ends streams and calls cleanly, then everything else. Safe to call twice; resolves when nothing is left running.
+   */
   close(): Promise<void>;
 }
 
@@ -53,9 +55,9 @@ export class Teardown {
 }
 
 /**
- * The frame of every long-lived command: refuses a process whose memory is open, and closes it, before there is any key; runs
- * `start`, which puts the ends of what it opens onto the teardown and resolves with the address, and takes all down again when it
- * fails.
+ * The frame of every long-lived command: refuses a process whose memory is open, and closes it, before there is any
+ * key; runs `start`, which puts the ends of what it opens onto the teardown and resolves with the address, and takes
+ * all down again when it fails.
  */
 export async function runApp(
   { hotPath }: { readonly hotPath: HotPathMode },

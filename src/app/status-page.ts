@@ -22,8 +22,8 @@ export interface StatusPageOptions {
   readonly logger: Logger;
   readonly teardown: Teardown;
   /**
-   * Takes a socket from the process that serves on it. A port cannot be taken: while another process has it, the pages wait, since
-   * a successor that fails for them would leave Envoys without an agent.
+   * Takes a socket from the process that serves on it. A port cannot be taken: while another process has it, the pages
+   * wait, since a successor that fails for them would leave Envoys without an agent.
    */
   readonly takesOver?: boolean;
 }
@@ -32,8 +32,9 @@ export interface StatusPageOptions {
 const RETRY_MS = 500;
 
 /**
- * Opens the pages at `address`, if there is one; the end goes onto the teardown. To be called last, when the app serves:
- * until then, and while it drains, a probe that cannot connect knows enough, and nothing of this is in the way of a start.
+ * Opens the pages at `address`, if there is one; the end goes onto the teardown. To be called last, when the app
+ * serves: until then, and while it drains, a probe that cannot connect knows enough, and nothing of this is in the way
+ * of a start.
  * @throws IdentityError `ERR_LISTEN_FAILED`, `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`.
  */
 export async function openStatusPage(

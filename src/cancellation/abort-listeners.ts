@@ -1,8 +1,8 @@
 import type { EndSignal } from './light-abort.js';
 
 /**
- * Any number of things that one signal ends, with one listener at the signal: Node warns of a leak from the eleventh on,
- * and a signal may be that of all that a closing agent has under way.
+ * Any number of things that one signal ends, with one listener at the signal: Node warns of a leak from the eleventh
+ * on, and a signal may be that of all that a closing agent has under way.
  */
 export class AbortListeners<T> {
   private readonly bySignal = new Map<EndSignal, { readonly those: Set<T>; readonly listener: () => void }>();

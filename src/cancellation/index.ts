@@ -1,5 +1,6 @@
 /**
- * cancellation: cancels work in flight, or marks it late, where there are thousands of calls and nearly none is ever cancelled.
+ * cancellation: cancels work in flight, or marks it late, where there are thousands of calls and nearly none is ever
+ * cancelled.
  */
 export { AbortListeners } from './abort-listeners.js';
 export { LazyAbort } from './lazy-abort.js';

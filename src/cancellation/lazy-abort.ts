@@ -1,4 +1,6 @@
-/** What listeners are told as the reason. Without one, Node makes an error with a stack for each of thousands of pods. */
+/**
+ * What listeners are told as the reason. Without one, Node makes an error with a stack for each of thousands of pods.
+ */
 const REASON = 'closed';
 
 /**

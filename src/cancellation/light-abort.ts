@@ -6,9 +6,9 @@ export interface EndSignal {
 }
 
 /**
- * An `AbortController` and its signal in one small object. Each stream of two thousand pods has one while it is found out
- * whose it is, and each request for a certificate: Node's own, with a listener that comes and goes, takes more than forty
- * calls of its code.
+ * An `AbortController` and its signal in one small object. Each stream of two thousand pods has one while it is found
+ * out whose it is, and each request for a certificate: Node's own, with a listener that comes and goes, takes more than
+ * forty calls of its code.
  */
 export class LightAbort implements EndSignal {
   private isAborted = false;

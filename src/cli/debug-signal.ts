@@ -1,11 +1,11 @@
 /**
- * Imported before anything else, so that its first statement is the first one of the program. From then on SIGUSR1 opens no
- * inspector, and one that is open already, or that opens later, ends a process that may hold keys.
+ * Imported before anything else, so that its first statement is the first one of the program. From then on SIGUSR1
+ * opens no inspector, and one that is open already, or that opens later, ends a process that may hold keys.
  *
- * Node.js takes the signal before it runs any code of a program, and opens the inspector from a thread of its own. One that
- * was sent before this statement may thus open it after it, whenever that thread is scheduled. Node.js tells that by an event, from
- * within the call that opens it, when no client of the inspector has been answered yet. (`NotifyClusterWorkers` in
- * src/inspector_agent.cc)
+ * Node.js takes the signal before it runs any code of a program, and opens the inspector from a thread of its own. One
+ * that was sent before this statement may thus open it after it, whenever that thread is scheduled. Node.js tells that
+ * by an event, from within the call that opens it, when no client of the inspector has been answered yet.
+ * (`NotifyClusterWorkers` in src/inspector_agent.cc)
  */
 import { writeSync } from 'node:fs';
 

@@ -1,6 +1,7 @@
 /**
  * What `dist/sidecert.js` is: starts the bundle of the command, with the code that V8 compiled of it when it was built.
- * Compiling is half of an agent's start; a cache that another Node.js made is refused by V8, and then all is as without.
+ * Compiling is half of an agent's start; a cache that another Node.js made is refused by V8, and then all is as
+ * without.
  */
 // First: see there.
 import './debug-signal.js';
@@ -9,7 +10,9 @@ import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { setV8Flags } from './v8-flags.js';
 
-/** The agent, and the health check of probes, have bundles of their own: the less text there is, the sooner it is read. */
+/**
+ * The agent, and the health check of probes, have bundles of their own: the less text there is, the sooner it is read.
+ */
 const name = ['agent', 'health'].find((command) => command === process.argv[2]) ?? 'commands';
 const filename = join(__dirname, `${name}.js`);
 /** Those of `node:module`, which a health check has no other use for. The code cache is one of this very text. */

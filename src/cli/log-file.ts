@@ -4,8 +4,9 @@ import { writeSync } from 'node:fs';
 type WriteBytes = (bytes: Buffer, offset: number) => number;
 
 /**
- * A log in a file. A disk that fills up takes a part of a line and then nothing: who reads the log gets that part as a line
- * of its own, and every later line whole. Node's own stream would lose the rest without a word, and glue the next line to it.
+ * A log in a file. A disk that fills up takes a part of a line and then nothing: who reads the log gets that part as a
+ * line of its own, and every later line whole. Node's own stream would lose the rest without a word, and glue the next
+ * line to it.
  */
 export class LogFile {
   private isTorn = false;

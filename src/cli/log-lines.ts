@@ -2,9 +2,9 @@
 const MAX_KEPT_CHARS = 64 * 1024;
 
 /**
- * Writes the lines of a log, those of one turn of the event loop together: when two thousand pods get their certificates
- * at once, a system call for each line would be a tenth of the work. What a person must see is written at once, behind all
- * that came before it.
+ * Writes the lines of a log, those of one turn of the event loop together: when two thousand pods get their
+ * certificates at once, a system call for each line would be a tenth of the work. What a person must see is written at
+ * once, behind all that came before it.
  */
 export class LogLines {
   private kept = '';

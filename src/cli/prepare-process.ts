@@ -8,8 +8,9 @@ const OWNER_BITS = 0o700;
 const CHECK_MS = 30_000;
 
 /**
- * Takes what makes a process fail in odd ways out of its surroundings; to be called before it reads or writes a file. A umask that
- * takes from the owner of a file would lock it out of the directories that it makes; what it takes from others stays.
+ * Takes what makes a process fail in odd ways out of its surroundings; to be called before it reads or writes a file. A
+ * umask that takes from the owner of a file would lock it out of the directories that it makes; what it takes from
+ * others stays.
  */
 export function prepareProcess(): void {
   const asStarted = process.umask(0o077);
@@ -18,8 +19,8 @@ export function prepareProcess(): void {
 }
 
 /**
- * Goes to the root directory when the working directory has been removed, and says whether it had been. Node.js starts no
- * thread without one, and nothing can be found there any more.
+ * Goes to the root directory when the working directory has been removed, and says whether it had been. Node.js starts
+ * no thread without one, and nothing can be found there any more.
  */
 export function leaveRemovedDirectory(): boolean {
   try {

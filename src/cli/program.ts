@@ -85,7 +85,9 @@ function failed(name: string, error: unknown): number {
   return Exit.failed;
 }
 
-/** A value is quoted in the complaint about it, and a user who took a flag for another may have given a token or a key. */
+/**
+ * A value is quoted in the complaint about it, and a user who took a flag for another may have given a token or a key.
+ */
 function complain(name: string, problem: string): void {
   printError(`sidecert ${name}: ${redact(problem)}\n`);
 }

@@ -8,8 +8,9 @@ import { Exit, logOutput, nodeFlags } from './process.js';
 const SHUTDOWN_LIMIT_MS = 4500;
 
 /**
- * Runs a long-lived command: starts it, waits for a signal that ends processes, ends it cleanly. Resolves with the exit code.
- * A second signal ends the process at once, and so do 4.5 s after the first one, also when the start has not come to its end.
+ * Runs a long-lived command: starts it, waits for a signal that ends processes, ends it cleanly. Resolves with the exit
+ * code. A second signal ends the process at once, and so do 4.5 s after the first one, also when the start has not come
+ * to its end.
  */
 export async function serve(logLevel: LogLevel, start: (context: AppContext) => Promise<RunningApp>): Promise<number> {
   const logger = createJsonLogger({ level: logLevel, write: logOutput(), now: Date.now });

@@ -52,7 +52,9 @@ function apiProblems({ sdsApi, restSocket, tokenSource, tokenBy, outbound }: Boo
   return problems;
 }
 
-/** The application is in this as well: its port is taken when Envoy comes, and an Envoy that calls itself never answers. */
+/**
+ * The application is in this as well: its port is taken when Envoy comes, and an Envoy that calls itself never answers.
+ */
 function sharedPorts({ admin, inbound, app, outbound }: BootstrapConfig): string[] {
   const uses = [
     { flag: '--admin', address: admin },
@@ -85,7 +87,9 @@ function textOf({ host, port }: HostPort): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** The name is that of a cluster and of a virtual host. (envoy: "duplicate cluster", "Only unique values for domains") */
+/**
+ * The name is that of a cluster and of a virtual host. (envoy: "duplicate cluster", "Only unique values for domains")
+ */
 function repeatedUpstreams({ upstreams }: BootstrapConfig): string[] {
   const seen = new Set<string>();
   return upstreams.flatMap(({ name, address, spiffeId }) => {

@@ -6,7 +6,10 @@ const PART = /(\d+(?:\.\d+)?)(ns|us|ms|s|m|h)/g;
 
 const NS_PER_MS = 1e6;
 
-/** A Go duration (`24h`, `1h30m`, `1.5s`, `100ms`) in milliseconds; `undefined` when it is none. (Go, time.ParseDuration) */
+/**
+ * A Go duration (`24h`, `1h30m`, `1.5s`, `100ms`) in milliseconds; `undefined` when it is none. (Go,
+ * time.ParseDuration)
+ */
 export function parseDurationMs(text: string): number | undefined {
   if (text === '0') return 0;
   return WHOLE.test(text) ? whole(sumNs(text) / NS_PER_MS) : undefined;

@@ -2,8 +2,9 @@ import { isIP, isIPv6, SocketAddress } from 'node:net';
 import { type HostPort, hostPort, type Kind } from './kinds.js';
 
 /**
- * What no socket of Envoy can be bound to: IPv4 in an IPv6 address, as Envoy's IPv6 sockets take no IPv4; link-local ones, which
- * need a zone; multicast and broadcast. `envoy --mode validate` does not notice. (RFC 4291 §2.5.5.2, §2.5.6, §2.7; RFC 5771)
+ * What no socket of Envoy can be bound to: IPv4 in an IPv6 address, as Envoy's IPv6 sockets take no IPv4; link-local
+ * ones, which need a zone; multicast and broadcast. `envoy --mode validate` does not notice. (RFC 4291 §2.5.5.2,
+ * §2.5.6, §2.7; RFC 5771)
  */
 const UNBINDABLE = /^(::ffff:|fe[89ab]|ff|2(2[4-9]|3\d)\.|255\.255\.255\.255$)/;
 

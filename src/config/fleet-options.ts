@@ -18,7 +18,9 @@ const DECIMAL = /^\d+(\.\d+)?$/;
 /** Envoys come one after the other for at most a day. */
 const MAX_RAMP_MS = 24 * 3_600_000;
 
-/** More a second than any machine opens. A number of hundreds of digits is infinite, and then a turn would never end. */
+/**
+ * More a second than any machine opens. A number of hundreds of digits is infinite, and then a turn would never end.
+ */
 const MAX_CHURN_PER_SECOND = 100_000;
 
 const durationOrZeroMs: Kind<number> = {

@@ -40,8 +40,8 @@ export interface NamedFile {
 }
 
 /**
- * RFC 1123 §2.1: letters, digits, dashes and dots; underscores are seen in the wild. The last label is not a number: what
- * looks like an IPv4 address, and is none, is no name either. (WHATWG URL, "ends in a number checker")
+ * RFC 1123 §2.1: letters, digits, dashes and dots; underscores are seen in the wild. The last label is not a number:
+ * what looks like an IPv4 address, and is none, is no name either. (WHATWG URL, "ends in a number checker")
  */
 const HOST_NAME = /^(?!(?:.*\.)?\d+\.?$)[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
 

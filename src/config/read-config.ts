@@ -124,7 +124,8 @@ function textOf(
   problems: string[],
 ): string | undefined {
   if (isSwitch) return value ?? 'true';
-  // `--socket --ttl 1h`: a value that looks like a flag is a value that was forgotten; `--socket=--x` says it on purpose.
+  // `--socket --ttl 1h`: a value that looks like a flag is a value that was forgotten; `--socket=--x` says it on
+  // purpose.
   if (value !== undefined && (inlineValue === true || !value.startsWith('--'))) return value;
   problems.push(`${rawName}: got no value, expected one after it`);
   return undefined;

@@ -13,8 +13,9 @@ const ABSTRACT = /^(@|unix-abstract:)/;
  * The path of a Unix socket, the same for every command: as it is, or as a URI (`unix:path`, `unix:/path`,
  * `unix:///path`; gRPC Name Resolution, "Unix domain sockets"), whose percent-encoding is undone.
  *
- * An abstract name is refused everywhere. It has no permissions and belongs to a network namespace, which a sidecar shares
- * with the application and, with hostNetwork, a pod with its node. A file whose name begins with an `@` is `./@name`.
+ * An abstract name is refused everywhere. It has no permissions and belongs to a network namespace, which a sidecar
+ * shares with the application and, with hostNetwork, a pod with its node. A file whose name begins with an `@` is
+ * `./@name`.
  */
 export const socketPath: Kind<string> = {
   placeholder: 'PATH',

@@ -102,7 +102,9 @@ export class DemoCluster {
     await Promise.all(this.plan.workloads.map((workload) => this.startToken(issuer, workload)));
   }
 
-  /** Resolves when Citadel takes connections. After a `stop` of its process it may be started again: the root is kept. */
+  /**
+   * Resolves when Citadel takes connections. After a `stop` of its process it may be started again: the root is kept.
+   */
   async startCitadel(): Promise<void> {
     this.#citadel = await this.startCa(this.ca);
   }
@@ -136,8 +138,8 @@ export class DemoCluster {
   }
 
   /**
-   * A second Citadel with a root of its own, believing the same tokens, and an agent of the first workload that asks it:
-   * both names are right, only the root is not. Resolves with the agent's socket; `close` ends both.
+   * A second Citadel with a root of its own, believing the same tokens, and an agent of the first workload that asks
+   * it: both names are right, only the root is not. Resolves with the agent's socket; `close` ends both.
    */
   async startForeign(port: number): Promise<{ socketPath: string; close(): Promise<void> }> {
     const directory = join(this.options.directory, 'foreign');

@@ -130,7 +130,9 @@ export class DemoNarrator {
     );
   }
 
-  /** The foreign certificate has the right name; the control is one of our own CA, from an agent that asks for no token. */
+  /**
+   * The foreign certificate has the right name; the control is one of our own CA, from an agent that asks for no token.
+   */
   private async foreignCa(port: number): Promise<string> {
     const { cluster } = this.options;
     const own = cluster.plan.workloads.find(({ tokenSource }) => tokenSource === 'file');

@@ -39,8 +39,8 @@ export interface DemoOptions {
 }
 
 /**
- * Plays service-to-service mutual TLS with certificates from SDS on this machine. Resolves with the exit code: 0 when all
- * checks held, 1 when one failed or something did not start. All processes and files that it made are gone by then.
+ * Plays service-to-service mutual TLS with certificates from SDS on this machine. Resolves with the exit code: 0 when
+ * all checks held, 1 when one failed or something did not start. All processes and files that it made are gone by then.
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const { out, signal, once, hotPath, sidecertCommand } = options;

@@ -1,8 +1,8 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
 
 /**
- * Below the ports that systems give to outgoing connections (Linux: from 32 768, others: from 49 152): one of those may be
- * taken again in the moment between our look and the start of the process that wants it, and for a long time.
+ * Below the ports that systems give to outgoing connections (Linux: from 32 768, others: from 49 152): one of those may
+ * be taken again in the moment between our look and the start of the process that wants it, and for a long time.
  */
 const FIRST_PORT = 20_000;
 const PORT_COUNT = 10_000;
@@ -11,8 +11,8 @@ const PORT_COUNT = 10_000;
 const MAX_DRAWS = 200;
 
 /**
- * Finds `count` free TCP ports on loopback. They are all held at once while they are drawn, so no two are the same; after
- * that another program may take one, which the process that wanted it then reports.
+ * Finds `count` free TCP ports on loopback. They are all held at once while they are drawn, so no two are the same;
+ * after that another program may take one, which the process that wanted it then reports.
  */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(Array.from({ length: count }, hold));

@@ -12,7 +12,9 @@ export interface ProgressOptions {
   readonly now: () => number;
 }
 
-/** Prints lines, and while something is under way shows what: a spinner with seconds on a terminal, a line elsewhere. */
+/**
+ * Prints lines, and while something is under way shows what: a spinner with seconds on a terminal, a line elsewhere.
+ */
 export class Progress {
   private title: string | undefined;
   private startedAtMs = 0;
@@ -26,7 +28,9 @@ export class Progress {
     this.options.out(text);
   }
 
-  /** Runs `work` under `title`. `rename` changes the title on the way: on a terminal only, where it does not pile up. */
+  /**
+   * Runs `work` under `title`. `rename` changes the title on the way: on a terminal only, where it does not pile up.
+   */
   async step<T>(title: string, work: (rename: (title: string) => void) => Promise<T>): Promise<T> {
     this.title = title;
     this.startedAtMs = this.options.now();

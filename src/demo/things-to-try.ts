@@ -1,6 +1,9 @@
 import type { DemoPlan } from './plan.js';
 
-/** A caller whom the restricted sidecar does not let in: the answer is of the caller's own sidecar, and its status says it. */
+/**
+ * A caller whom the restricted sidecar does not let in: the answer is of the caller's own sidecar, and its status says
+ * it.
+ */
 function refused({ clients, restricted }: DemoPlan): string[] {
   const { allow = [] } = restricted.inbound ?? {};
   return clients
@@ -25,8 +28,8 @@ export function commandsToTry(plan: DemoPlan, isReal: boolean): string[] {
     '',
     'Everything goes on running, and each certificate is replaced about every 30 s. To try:',
     ...curls.map(({ text, comment }) => `  ${text}   # ${comment}`),
-    // -S says what went wrong. In TLS 1.3 the server refuses after the client's handshake is done, and curl may see no more than a
-    // connection that breaks; in TLS 1.2 it sees the alert.
+    // -S says what went wrong. In TLS 1.3 the server refuses after the client's handshake is done, and curl may see no
+    // more than a connection that breaks; in TLS 1.2 it sees the alert.
     `  curl -sSk --tls-max 1.2 https://127.0.0.1:${server}/ip   # refused by a TLS alert: no certificate`,
     ...refused(plan),
     ...admins.map(({ name, adminPort }) => `  curl -s http://127.0.0.1:${adminPort}/certs   # Envoy admin of ${name}`),

@@ -5,8 +5,8 @@ import { adsConfig } from './sds-config.js';
 import type { WorkloadProxy } from './workload-proxy.js';
 
 /**
- * The `envoy.config.bootstrap.v3.Bootstrap` of one sidecar, in its JSON form: key, certificate and trust bundle come from
- * the agent's socket, so nothing here has to change when they do. Pure.
+ * The `envoy.config.bootstrap.v3.Bootstrap` of one sidecar, in its JSON form: key, certificate and trust bundle come
+ * from the agent's socket, so nothing here has to change when they do. Pure.
  */
 export function envoyBootstrap(proxy: WorkloadProxy): EnvoyObject {
   const { inbound, outbound } = proxy;

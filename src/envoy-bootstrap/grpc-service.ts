@@ -3,16 +3,17 @@ import { SDS_CLUSTER } from './sds-cluster.js';
 import type { WorkloadProxy } from './workload-proxy.js';
 
 /**
- * A cluster that needs a secret starts before the SDS cluster exists, fails once, and waits for its back-off. With Envoy's
- * default (500 ms) a client sidecar is ready after 0.8 s, with this after 0.1 s. (measured with Envoy 1.40)
+ * A cluster that needs a secret starts before the SDS cluster exists, fails once, and waits for its back-off. With
+ * Envoy's default (500 ms) a client sidecar is ready after 0.8 s, with this after 0.1 s. (measured with Envoy 1.40)
  */
 const RETRY_BASE_MS = 20;
 const RETRY_MAX_MS = 1000;
 
 /**
- * Calls wait until there is a connection, instead of failing at once. Without it, each try to reach an agent that is not there
- * yet makes Envoy wait for longer before it opens the next stream, up to 30 s: first secrets came 3 to 26 s after the agent, and
- * come within a second with it. (gRPC, "Wait for Ready", "Service Config"; measured with Envoy 1.36 and 1.40)
+ * Calls wait until there is a connection, instead of failing at once. Without it, each try to reach an agent that is
+ * not there yet makes Envoy wait for longer before it opens the next stream, up to 30 s: first secrets came 3 to 26 s
+ * after the agent, and come within a second with it. (gRPC, "Wait for Ready", "Service Config"; measured with Envoy
+ * 1.36 and 1.40)
  */
 const WAIT_FOR_READY = JSON.stringify({ methodConfig: [{ name: [{}], waitForReady: true }] });
 
@@ -40,8 +41,8 @@ export function grpcService({
 }
 
 /**
- * A Unix socket as a gRPC target, which is a URI: gRPC's C core undoes the percent-encoding. (gRPC Name Resolution; RFC 3986
- * §3.3)
+ * A Unix socket as a gRPC target, which is a URI: gRPC's C core undoes the percent-encoding. (gRPC Name Resolution; RFC
+ * 3986 §3.3)
  */
 function unixTarget(socketPath: string): string {
   return `unix:${encodeURI(socketPath).replaceAll('?', '%3F').replaceAll('#', '%23')}`;

@@ -12,7 +12,9 @@ const CONNECT_TIMEOUT_MS = 5000;
 /** Envoy's default, written down because it is what a caller sees: 504 after 15 s. */
 const REQUEST_TIMEOUT_MS = 15_000;
 
-/** Below the hour after which Envoy's server side closes an idle connection, so that it is never closed under a request. */
+/**
+ * Below the hour after which Envoy's server side closes an idle connection, so that it is never closed under a request.
+ */
 const UPSTREAM_IDLE_MS = 300_000;
 
 /** Only what has certainly not reached the application is sent again, so that any method may be. */

@@ -23,12 +23,14 @@ export function renderBootstrap(config: BootstrapConfig): string {
   }
 }
 
-/** To YAML 1.1 these end a line, or are no text; all else of the kind is escaped by the writer. (YAML 1.1 §5.1, §5.4) */
+/**
+ * To YAML 1.1 these end a line, or are no text; all else of the kind is escaped by the writer. (YAML 1.1 §5.1, §5.4)
+ */
 const BREAKS_OR_UNPRINTABLE = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g;
 
 /**
- * YAML that says the same to readers of YAML 1.1 (Envoy's, PyYAML) as to those of 1.2. Every text is quoted: unquoted, the
- * names `y`, `no`, `on`, `null`, `1_000`, `012`, `1:30` and more are no texts to YAML 1.1.
+ * YAML that says the same to readers of YAML 1.1 (Envoy's, PyYAML) as to those of 1.2. Every text is quoted: unquoted,
+ * the names `y`, `no`, `on`, `null`, `1_000`, `012`, `1:30` and more are no texts to YAML 1.1.
  */
 function envoyYaml(message: EnvoyObject): string {
   // Long values (paths, SPIFFE IDs) stay on their line, and equal parts are written out: no anchors to follow.

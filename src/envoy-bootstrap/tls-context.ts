@@ -7,8 +7,8 @@ const TLS = 'envoy.extensions.transport_sockets.tls.v3';
 /**
  * The server's side of mutual TLS: no certificate, or another name than the allowed ones, ends the handshake.
  *
- * No session is resumed. In a resumed one the client proves nothing again: its certificate may have expired, been revoked,
- * or no longer be allowed, for as long as this side keeps its own certificate. (RFC 8446 §2.2, §4.6.1)
+ * No session is resumed. In a resumed one the client proves nothing again: its certificate may have expired, been
+ * revoked, or no longer be allowed, for as long as this side keeps its own certificate. (RFC 8446 §2.2, §4.6.1)
  */
 export function downstreamTls(sds: SdsOptions, allowedSans: readonly AllowedSan[]): EnvoyObject {
   return transportSocket(`${TLS}.DownstreamTlsContext`, {

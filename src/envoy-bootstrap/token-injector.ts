@@ -4,8 +4,8 @@ import { type EnvoyObject, typed } from './envoy-values.js';
 const TOKEN_SECRET = 'sds_token';
 
 /**
- * The HTTP filters of the SDS cluster that put the token of a secret into each request. A request for which there is no token
- * fails, and Envoy tries again. (Envoy 1.37: `header_value_prefix`)
+ * The HTTP filters of the SDS cluster that put the token of a secret into each request. A request for which there is no
+ * token fails, and Envoy tries again. (Envoy 1.37: `header_value_prefix`)
  */
 export function injectToken(tokenSecretFile: string): EnvoyObject[] {
   const generic = typed('envoy.extensions.http.injected_credentials.generic.v3.Generic', {
@@ -33,9 +33,9 @@ export function injectToken(tokenSecretFile: string): EnvoyObject[] {
 }
 
 /**
- * The file that {@link injectToken} names: a discovery response with the path of the token. Of a secret that comes so, Envoy
- * watches the directory of the token, and reads it again when a file is moved there, as the kubelet does. A secret in the
- * bootstrap itself would be read once.
+ * The file that {@link injectToken} names: a discovery response with the path of the token. Of a secret that comes so,
+ * Envoy watches the directory of the token, and reads it again when a file is moved there, as the kubelet does. A
+ * secret in the bootstrap itself would be read once.
  */
 export function tokenSecret(tokenFile: string): EnvoyObject {
   return {

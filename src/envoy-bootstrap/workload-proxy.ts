@@ -8,9 +8,9 @@ export interface AllowedSan {
 }
 
 /**
- * How the workload's JWT reaches the agent: not at all (`none`), or in the metadata of each stream that Envoy opens, put there
- * by Google's gRPC client, or by a filter of Envoy's own client (Envoy 1.37 and newer), which has the path of the token from
- * a file of its own: see `tokenSecret`.
+ * How the workload's JWT reaches the agent: not at all (`none`), or in the metadata of each stream that Envoy opens,
+ * put there by Google's gRPC client, or by a filter of Envoy's own client (Envoy 1.37 and newer), which has the path of
+ * the token from a file of its own: see `tokenSecret`.
  */
 export type TokenPassing =
   | { readonly kind: 'none' }
@@ -18,8 +18,8 @@ export type TokenPassing =
   | { readonly kind: 'injector'; readonly tokenSecretFile: string };
 
 /**
- * By which of Envoy's APIs secrets are asked for: a stream for each secret that tells the state of the world or only what
- * changed, the same two with one stream for all secrets (ADS), or polls.
+ * By which of Envoy's APIs secrets are asked for: a stream for each secret that tells the state of the world or only
+ * what changed, the same two with one stream for all secrets (ADS), or polls.
  */
 export type SdsApi = 'sotw' | 'delta' | 'ads' | 'delta-ads' | 'rest';
 
@@ -52,7 +52,10 @@ export interface WorkloadProxy {
   /** The agent's Unix socket; with `rest`, that of REST. */
   readonly socketPath: string;
   readonly tokenPassing: TokenPassing;
-  /** With `rest`, Google's client cannot pass a token; with ADS, an Envoy that has upstreams crashes at its start (envoy#15517). */
+  /**
+   * With `rest`, Google's client cannot pass a token; with ADS, an Envoy that has upstreams crashes at its start
+   * (envoy#15517).
+   */
   readonly sdsApi: SdsApi;
   /** Time between two polls; only `rest` polls. */
   readonly pollMs: number;

@@ -14,7 +14,8 @@ export class IdentityError extends Error {
     message: string,
     options?: IdentityErrorOptions,
   ) {
-    // Without a stack, which has no use beside a code and takes some 30 µs: a peer makes us refuse thousands of requests.
+    // Without a stack, which has no use beside a code and takes some 30 µs: a peer makes us refuse thousands of
+    // requests.
     const { stackTraceLimit } = Error;
     if (code !== 'ERR_INTERNAL') Error.stackTraceLimit = 0;
     super(message, options);

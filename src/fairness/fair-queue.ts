@@ -10,8 +10,9 @@ export interface QueuePlace {
 type Key = number | undefined;
 
 /**
- * A queue in which users take turns, within a user processes, within a process connections; what waits on one connection
- * keeps its order. However much one of them puts in, another waits for one turn of each. (Fair queueing, RFC 970)
+ * A queue in which users take turns, within a user processes, within a process connections; what waits on one
+ * connection keeps its order. However much one of them puts in, another waits for one turn of each. (Fair queueing, RFC
+ * 970)
  */
 export class FairQueue<T> {
   private readonly root = new Branch<Branch<Branch<Set<T>>>>();

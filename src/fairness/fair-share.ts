@@ -1,6 +1,7 @@
 /**
- * What is evicted when a quota is full: those who hold most, and of what they hold that which has been idle for longest. So a flood
- * displaces itself, and a newcomer with one call is served whatever the others do. Pure. (Max-min fairness)
+ * What is evicted when a quota is full: those who hold most, and of what they hold that which has been idle for
+ * longest. So a flood displaces itself, and a newcomer with one call is served whatever the others do. Pure. (Max-min
+ * fairness)
  */
 
 /** What has done something last at some place in an order of numbers. */

@@ -16,8 +16,8 @@ export interface AcquireRequest {
 const ANYWHERE: QueuePlace = { uid: undefined, pid: undefined, connection: 0 };
 
 /**
- * Bounds how many do something at once; the others wait, renewals before proofs, and of each kind fairly by their places. Holds no
- * limit on how many wait: that is for who lets them in. Each taken turn is given back, once.
+ * Bounds how many do something at once; the others wait, renewals before proofs, and of each kind fairly by their
+ * places. Holds no limit on how many wait: that is for who lets them in. Each taken turn is given back, once.
  */
 export class Semaphore {
   private taken = 0;

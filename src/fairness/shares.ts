@@ -4,9 +4,9 @@ interface Question {
 }
 
 /**
- * How many of some common places each holder has, and when it has its share: so many times the places that are still free. The more
- * are taken, the less one may have, so that a few holders never take all, and a newcomer finds a place. With a part of 1 one holder
- * alone gets half of all. (Dynamic thresholds, Choudhury and Hahne, 1998)
+ * How many of some common places each holder has, and when it has its share: so many times the places that are still
+ * free. The more are taken, the less one may have, so that a few holders never take all, and a newcomer finds a place.
+ * With a part of 1 one holder alone gets half of all. (Dynamic thresholds, Choudhury and Hahne, 1998)
  */
 export class Shares<K> {
   /** No holder is here that has nothing. */
@@ -20,7 +20,8 @@ export class Shares<K> {
   }
 
   /**
-   * Whether a holder has its share, and may not have `places` more, while so many are free. `part`: another one, for this question.
+   * Whether a holder has its share, and may not have `places` more, while so many are free. `part`: another one, for
+   * this question.
    */
   isTaken(holder: K, free: number, { places = 1, part = this.part }: Question = {}): boolean {
     const more = places - 1;

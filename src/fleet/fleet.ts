@@ -193,7 +193,9 @@ export class Fleet {
     }
   }
 
-  /** Whether all Envoys have started, no secret has come, and each stream has been refused for good. Tells the reason. */
+  /**
+   * Whether all Envoys have started, no secret has come, and each stream has been refused for good. Tells the reason.
+   */
   private isRefused(): boolean {
     const { recorder, options } = this;
     // Those that start later may have better tokens.

@@ -5,8 +5,8 @@ import { openFileLimit } from '../system/platform/index.js';
 const OTHER_FILES = 64;
 
 /**
- * Sees to it that each connection can have its descriptor. Node raises its own limit to the hard one at start, and can do
- * no more. Gives how many there are to be.
+ * Sees to it that each connection can have its descriptor. Node raises its own limit to the hard one at start, and can
+ * do no more. Gives how many there are to be.
  * @throws IdentityError `ERR_CONFIG_INVALID`: the limit is lower than needed.
  */
 export function requireOpenFiles(connections: number, limit: number = openFileLimit()): number {

@@ -30,8 +30,8 @@ export interface FleetRun {
 
 /**
  * Runs a fleet to its end.
- * @throws IdentityError `ERR_CONFIG_INVALID`: tokens that cannot be read, a limit of open files that is too low, or a socket that
- *   without a listener; and, where `hotPath` is `native`, whatever tells why the addon does not load.
+ * @throws IdentityError `ERR_CONFIG_INVALID`: tokens that cannot be read, a limit of open files that is too low, or a
+ *   socket that without a listener; and, where `hotPath` is `native`, whatever tells why the addon does not load.
  */
 export async function runFleet(options: FleetOptions, surroundings: FleetDependencies): Promise<FleetRun> {
   const { observer, signal, now, random } = surroundings;

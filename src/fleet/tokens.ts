@@ -42,7 +42,8 @@ export async function readToken(path: string): Promise<string> {
 
 /**
  * The path of the SPIFFE ID that a Kubernetes service-account token is good for: `/ns/NAMESPACE/sa/NAME`. Nothing is
- * verified, nor is its time checked: that is the server's task, and this is what its answer is held against. `undefined` for any other token.
+ * verified, nor is its time checked: that is the server's task, and this is what its answer is held against.
+ * `undefined` for any other token.
  */
 export function spiffePathOf(token: string): string | undefined {
   try {

@@ -14,7 +14,8 @@ const FIRST_BATCH = 16;
 
 /**
  * How many jobs travel together: as many as a thread does in 5 ms, learned from the batches before. It depends on the
- * implementation, on the machine, and on the CA's key: 30 µs for a key by the addon, 2.5 ms for a leaf by an RSA-4096 CA.
+ * implementation, on the machine, and on the CA's key: 30 µs for a key by the addon, 2.5 ms for a leaf by an RSA-4096
+ * CA.
  */
 export class BatchBound {
   private readonly itemMs = new Map<Lane, number>();

@@ -41,7 +41,9 @@ export class BatchQueue<J extends Job = Job> {
     return true;
   }
 
-  /** Takes the next batch for one of `freeThreads`: of one lane, and no more than this thread's share of all that waits. */
+  /**
+   * Takes the next batch for one of `freeThreads`: of one lane, and no more than this thread's share of all that waits.
+   */
   take(freeThreads: number): J[] {
     const [next] = this.lanes;
     if (next === undefined) return [];

@@ -12,8 +12,8 @@ export class ChunkedQueue<T> {
   ) {}
 
   /**
-   * Behind all that came before. A lone one at once, when nothing waits; of several none, as the turn of the event loop in
-   * which they come would else hold two of ours: that of their coming, and the first that is planned.
+   * Behind all that came before. A lone one at once, when nothing waits; of several none, as the turn of the event loop
+   * in which they come would else hold two of ours: that of their coming, and the first that is planned.
    */
   add(all: readonly T[]): void {
     for (const one of all) this.waiting.push(one);

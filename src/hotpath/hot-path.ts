@@ -54,7 +54,10 @@ export interface PrepareRequest {
 export interface PreparedKey {
   /** PKCS#8 DER in memory of its own (not a slice of a pool). */
   readonly privateKey: Buffer;
-  /** PEM `CERTIFICATE REQUEST`: the subject `O=""` as Istio's agents have it, one critical URI SAN. (reference: Istio A36; RFC 2986) */
+  /**
+   * PEM `CERTIFICATE REQUEST`: the subject `O=""` as Istio's agents have it, one critical URI SAN. (reference: Istio
+   * A36; RFC 2986)
+   */
   readonly csrPem: Buffer;
 }
 
@@ -72,8 +75,8 @@ export interface SealRequest {
   /** The leaf must stay valid for at least this long, from `nowMs` or from when it begins. */
   readonly minLifeMs: number;
   /**
-   * How long after `nowMs` the leaf and its issuers may begin: their CA has another clock. The path is then proved for that
-   * moment. 0 unless given.
+   * How long after `nowMs` the leaf and its issuers may begin: their CA has another clock. The path is then proved for
+   * that moment. 0 unless given.
    */
   readonly maxAheadMs?: number;
 }
@@ -89,7 +92,9 @@ export interface SealedSvid {
   readonly bundleBody: Buffer;
   /** Lower-case hex without separators, as `openssl x509 -serial` in lower case. */
   readonly serial: string;
-  /** From when on peers can verify it, epoch milliseconds: that of the leaf, or of an issuer that begins later than now. */
+  /**
+   * From when on peers can verify it, epoch milliseconds: that of the leaf, or of an issuer that begins later than now.
+   */
   readonly notBeforeMs: number;
   /** Epoch milliseconds. */
   readonly notAfterMs: number;

@@ -12,7 +12,9 @@ export class KeyReserve {
     private readonly request: PrepareRequest,
   ) {}
 
-  /** Has the next key made when nothing else is to be done, unless it is there; an EC key takes less than the asking. */
+  /**
+   * Has the next key made when nothing else is to be done, unless it is there; an EC key takes less than the asking.
+   */
   stock(): void {
     if (this.isClosed || this.next !== undefined || !takesLong(this.request.keyType)) return;
     const giveUp = new AbortController();

@@ -33,8 +33,8 @@ export interface PooledHotPathOptions {
   /** How long one request may take, from call to answer, its wait included. */
   readonly taskTimeoutMs: number;
   /**
-   * The same for requests that come before any thread has answered: threads that all start at once, on a slow machine, take
-   * longer than any work. {@link taskTimeoutMs} if left out.
+   * The same for requests that come before any thread has answered: threads that all start at once, on a slow machine,
+   * take longer than any work. {@link taskTimeoutMs} if left out.
    */
   readonly startTimeoutMs?: number;
   readonly logger?: Logger;
@@ -45,9 +45,9 @@ export interface PooledHotPathOptions {
 }
 
 /**
- * The hot path in a pool of threads. What is asked for in one turn of the event loop goes out at its end, a lone request
- * alone, many as one batch for each thread; what comes while all threads are busy waits, and travels in batches. The
- * caller closes it. Options are checked by `config/`.
+ * The hot path in a pool of threads. What is asked for in one turn of the event loop goes out at its end, a lone
+ * request alone, many as one batch for each thread; what comes while all threads are busy waits, and travels in
+ * batches. The caller closes it. Options are checked by `config/`.
  */
 export function createPooledHotPath(options: PooledHotPathOptions): HotPath {
   const needed = new PooledHotPath(options, NEEDED);
@@ -87,15 +87,15 @@ const NEEDED: Standing = { queue: 'needed', niceness: 0 };
 const AHEAD: Standing = { queue: 'ahead', niceness: 10 };
 
 /**
- * What waits behind a job that is late has often come together with it, and is late itself within the next milliseconds.
- * Given a new thread before that, it would take the thread along while that still starts.
+ * What waits behind a job that is late has often come together with it, and is late itself within the next
+ * milliseconds. Given a new thread before that, it would take the thread along while that still starts.
  */
 const COMPANIONS_MS = 10;
 
 /**
- * Answers in one turn of the event loop: what becomes of them there takes longer than the work took in its thread, a pod's
- * first certificate up to a quarter of a millisecond. What they bring about travels together, to the CA and to the threads:
- * with 8 a crowd of pods takes 5 % more time, with 4 another 12 %.
+ * Answers in one turn of the event loop: what becomes of them there takes longer than the work took in its thread, a
+ * pod's first certificate up to a quarter of a millisecond. What they bring about travels together, to the CA and to
+ * the threads: with 8 a crowd of pods takes 5 % more time, with 4 another 12 %.
  */
 const SETTLED_PER_TURN = 16;
 
@@ -191,7 +191,9 @@ class PooledHotPath implements HotPath {
     });
   }
 
-  /** What came in this turn of the event loop may still wait for its end, and is not held against those who wait longer. */
+  /**
+   * What came in this turn of the event loop may still wait for its end, and is not held against those who wait longer.
+   */
   private isFull(): boolean {
     const freeThreads = this.options.threads.max - this.running.size;
     return this.queue.length >= this.options.maxQueue + freeThreads;

@@ -16,7 +16,9 @@ export interface ThreadsOptions {
   readonly onIdleFailure: (error: Error, isLast: boolean) => void;
 }
 
-/** Jobs of one operation that travel together. Aborting ends their thread, or takes them back if it is still starting. */
+/**
+ * Jobs of one operation that travel together. Aborting ends their thread, or takes them back if it is still starting.
+ */
 export interface RunningBatch<J extends Job = Job> {
   readonly op: Operation;
   readonly jobs: readonly J[];

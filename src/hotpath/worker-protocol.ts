@@ -63,7 +63,9 @@ export const readItem: { readonly [O in Operation]: Reader<Operations[O]['item']
 /** Dates beyond year 9999 have no spelling in a certificate. (RFC 5280 §4.1.2.5.2) */
 const MAX_EPOCH_MS = Date.UTC(10_000, 0) - 1;
 
-/** Typed access to the properties of an unknown value; each refusal says which one. It shows no value: it may be a key. */
+/**
+ * Typed access to the properties of an unknown value; each refusal says which one. It shows no value: it may be a key.
+ */
 class Fields {
   private readonly what: string;
   private readonly values: Readonly<Record<string, unknown>>;

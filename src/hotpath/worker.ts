@@ -12,20 +12,20 @@ import { type BatchMessage, buffersOf, readItem, type ThreadSettings } from './w
 /** What the pool has chosen for its threads; tests load this module on their own. */
 const { kind, niceness }: ThreadSettings = { kind: 'js', niceness: 0, ...workerData };
 
-// On Linux a thread has a priority of its own. Elsewhere this would be that of the whole process.
-// Counted from that of the process: an absolute one would be above it where the process is nice itself, which few may ask for.
+// On Linux a thread has a priority of its own. Elsewhere this would be that of the whole process. Counted from that of
+// the process: an absolute one would be above it where the process is nice itself, which few may ask for.
 if (niceness > 0 && process.platform === 'linux') {
   setPriority(Math.min(getPriority() + niceness, constants.priority.PRIORITY_LOW));
 }
 
-// For the whole process, and here since V8 sets it back whenever a thread makes its heap. While thousands of pods come, the
-// loop keeps nearly all that it makes: a young generation that grows is copied around for up to 11 ms a time, one that does
-// not for 5 at most and in the same time altogether. (docs/performance.md)
+// For the whole process, and here since V8 sets it back whenever a thread makes its heap. While thousands of pods come,
+// the loop keeps nearly all that it makes: a young generation that grows is copied around for up to 11 ms a time, one
+// that does not for 5 at most and in the same time altogether. (docs/performance.md)
 setFlagsFromString('--semi-space-growth-factor=1');
 
 /**
- * Takes a {@link BatchMessage} and returns an {@link Outcome} for each of its items, in order: a bad item fails alone. The
- * bytes of the results are moved to the pool, not copied, so no key stays behind.
+ * Takes a {@link BatchMessage} and returns an {@link Outcome} for each of its items, in order: a bad item fails alone.
+ * The bytes of the results are moved to the pool, not copied, so no key stays behind.
  */
 export default async function runBatch(batch: BatchMessage): Promise<unknown> {
   const answer = await work(batch.op, batch.items);

@@ -11,7 +11,10 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue };
 
-/** What the pages show, asked again for each request. Never a key or a token: all of it goes to every client that can connect. */
+/**
+ * What the pages show, asked again for each request. Never a key or a token: all of it goes to every client that can
+ * connect.
+ */
 export interface StatusContent {
   /** Why we cannot serve yet, for people; `undefined` when we can. */
   notReady(): string | undefined;

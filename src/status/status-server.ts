@@ -41,8 +41,8 @@ const SOCKET_MODE = 0o660;
 const LOOPBACK = /^(127\.|localhost$|::1$)/i;
 
 /**
- * Serves the pages. One request on each connection, and no more connections or bytes than small constants allow: a client that reaches
- * the port can hold up neither Envoy nor the other readers.
+ * Serves the pages. One request on each connection, and no more connections or bytes than small constants allow: a
+ * client that reaches the port can hold up neither Envoy nor the other readers.
  * @throws IdentityError `ERR_LISTEN_FAILED`, and for a socket also `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`.
  */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {

@@ -15,8 +15,8 @@ export interface JsonLoggerOptions {
 const MAX_VALUE_CHARS = 1000;
 
 /**
- * One JSON object per line: `ts` (RFC 3339), `level`, `msg`, then the fields. Of lines that were lost it tells as soon as
- * there is room for that.
+ * One JSON object per line: `ts` (RFC 3339), `level`, `msg`, then the fields. Of lines that were lost it tells as soon
+ * as there is room for that.
  */
 export function createJsonLogger({ level, write: writeLine, now }: JsonLoggerOptions): Logger {
   const threshold = LOG_LEVELS.indexOf(level);

@@ -10,7 +10,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
  * `error`: a person must act. `warn`: degraded but working. `info`: life cycle and rotations. `debug`: protocol.
  */
 export interface Logger {
-  /** Whether `debug` writes anything: to be asked first where a line for each message would cost more than the message. */
+  /**
+   * Whether `debug` writes anything: to be asked first where a line for each message would cost more than the message.
+   */
   readonly writesDebug: boolean;
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;

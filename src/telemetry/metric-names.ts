@@ -1,7 +1,9 @@
 /** Upper bounds in seconds, from a quick operation in its thread to an RSA key that waits for others. */
 const SECONDS = [0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** What every metric is called, what it says and what it counts in: the names are public, as those of log fields are. */
+/**
+ * What every metric is called, what it says and what it counts in: the names are public, as those of log fields are.
+ */
 export const Metric = {
   hotPathQueueLength: {
     kind: 'gauge',

@@ -8,8 +8,8 @@ import { type RepeatedEvent, SummedLines } from './summed-lines.js';
 const LINES_PER_MINUTE = 64;
 
 /**
- * For what peers and files can cause again and again: one line a minute for each cause, never more than 64 lines, and on the next
- * line how many were left out (`withheld`). The same for agent and Citadel.
+ * For what peers and files can cause again and again: one line a minute for each cause, never more than 64 lines, and
+ * on the next line how many were left out (`withheld`). The same for agent and Citadel.
  */
 export class RateLimitedLogger {
   private readonly budget = new LineBudget(LINES_PER_MINUTE);
@@ -46,8 +46,8 @@ export class RateLimitedLogger {
   }
 
   /**
-   * For what an accepted peer may do again and again: the first 20 of a minute and subject are lines of their own, the others one line
-   * that says how many there were. At `debug` each of those is a line, too.
+   * For what an accepted peer may do again and again: the first 20 of a minute and subject are lines of their own, the
+   * others one line that says how many there were. At `debug` each of those is a line, too.
    */
   repeated(event: RepeatedEvent, fields: LogFields): void {
     this.summed.write(event, fields);

@@ -5,8 +5,8 @@ const PEM_BLOCK = /-----BEGIN [^-]{1,40}-----[\s\S]*?(-----END [^-]{1,40}-----|$
 const JWT = /\beyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*/g;
 
 /**
- * Cuts PEM and JWTs out of a text that others had a hand in: a peer's complaint, a foreign error, a value of the command
- * line. The last line of defence; nothing of ours writes them.
+ * Cuts PEM and JWTs out of a text that others had a hand in: a peer's complaint, a foreign error, a value of the
+ * command line. The last line of defence; nothing of ours writes them.
  */
 export function redact(text: string): string {
   return text.replace(PEM_BLOCK, '[redacted PEM]').replace(JWT, '[redacted token]');

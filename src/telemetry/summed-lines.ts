@@ -5,7 +5,10 @@ import type { Logger } from './logger.js';
 /** From the first line of a subject: then its sum is written, and it may have as many whole lines again. */
 const PERIOD_MS = 60_000;
 
-/** Of one subject: the pods of a service account that is rolled out, with a file's worth of room for a loop that retries. */
+/**
+ * Of one subject: the pods of a service account that is rolled out, with a file's worth of room for a loop that
+ * retries.
+ */
 const WHOLE_LINES = 20;
 
 /** Subjects that are told apart at one time, at some 300 octets each. */
@@ -34,8 +37,9 @@ interface Span {
 }
 
 /**
- * Lines of what peers rightfully do as often as they like: for each subject 20 a minute, and one that sums up the others by their
- * number, the first and the last serial. Each event is in one of both. Subjects beyond 4 096 are summed up together, without a name.
+ * Lines of what peers rightfully do as often as they like: for each subject 20 a minute, and one that sums up the
+ * others by their number, the first and the last serial. Each event is in one of both. Subjects beyond 4 096 are summed
+ * up together, without a name.
  */
 export class SummedLines {
   private readonly spans = new Map<string, Span>();

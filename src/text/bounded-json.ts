@@ -16,8 +16,9 @@ const OBJECT = 0x7b;
 const OBJECT_END = 0x7d;
 
 /**
- * The value of a JSON text in UTF-8. Its size says little of what it costs: of a megabyte of brackets `JSON.parse` makes 300 ms of
- * work, and of one of names 8. So brackets and parts are counted first, which takes a millisecond for each megabyte.
+ * The value of a JSON text in UTF-8. Its size says little of what it costs: of a megabyte of brackets `JSON.parse`
+ * makes 300 ms of work, and of one of names 8. So brackets and parts are counted first, which takes a millisecond for
+ * each megabyte.
  * @throws RangeError beyond the bounds; SyntaxError when it is no JSON. The message of the latter quotes the text.
  */
 export function parseBoundedJson(bytes: Buffer, bounds: JsonBounds): unknown {
@@ -31,7 +32,10 @@ export function parseBoundedJson(bytes: Buffer, bounds: JsonBounds): unknown {
   return JSON.parse(text);
 }
 
-/** Whether a text has no more opening brackets than there may be levels. To look for them is far quicker than to look at each octet. */
+/**
+ * Whether a text has no more opening brackets than there may be levels. To look for them is far quicker than to look at
+ * each octet.
+ */
 function isFlat(text: string, maxDepth: number): boolean {
   let left = maxDepth;
   for (const bracket of '[{') {

@@ -1,6 +1,7 @@
 /**
  * Text of a peer, fit for a log line, a message or a status: on one line, without characters that control a terminal or
- * turn the direction of writing, and of at most `maxChars` characters. A `…` at the end, which counts too, says that there was more.
+ * turn the direction of writing, and of at most `maxChars` characters. A `…` at the end, which counts too, says that
+ * there was more.
  */
 export function clipped(text: string, maxChars: number): string {
   const isWhole = text.length <= maxChars;

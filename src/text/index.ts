@@ -1,5 +1,6 @@
 /**
- * text: texts as bytes, and texts that others wrote, JSON within bounds of its cost among them. It knows no file, no protocol and no log.
+ * text: texts as bytes, and texts that others wrote, JSON within bounds of its cost among them. It knows no file, no
+ * protocol and no log.
  */
 export { writeAscii } from './ascii.js';
 export { parseBoundedJson } from './bounded-json.js';

@@ -10,7 +10,10 @@ export function skipByteOrderMark(text: Buffer): Buffer {
   return isMarked ? text.subarray(BYTE_ORDER_MARK.length) : text;
 }
 
-/** Whether the bytes are text in UTF-16, as PowerShell's `>` writes it: by its mark, or by the zeros of ASCII characters. */
+/**
+ * Whether the bytes are text in UTF-16, as PowerShell's `>` writes it: by its mark, or by the zeros of ASCII
+ * characters.
+ */
 export function isUtf16(text: Buffer): boolean {
   const mark = text.length >= 2 ? text.readUInt16BE(0) : 0;
   if (mark === 0xfeff || mark === 0xfffe) return true;

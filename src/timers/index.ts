@@ -1,6 +1,6 @@
 /**
- * timers: wall-clock timers, deadlines and schedules. *When* something is due, and one timer for many of them; what is done then is
- * its owner's.
+ * timers: wall-clock timers, deadlines and schedules. *When* something is due, and one timer for many of them; what is
+ * done then is its owner's.
  */
 export { type DeadlineClock, Deadlines, unreferencedTime } from './deadlines.js';
 export { type Every, everyUnreferenced } from './every.js';

@@ -46,8 +46,8 @@ const MAX_NOT_SOONER_MS = 5 * 60_000;
 /**
  * How long to wait after a failure, in milliseconds: exponential with full jitter (`draw` in [0, 1)). Pure.
  *
- * For a peer that is away the cap falls with the life that is left, so that tries get denser towards its end. For one that
- * is overloaded or has refused it does not: to ask it more often brings nothing but load.
+ * For a peer that is away the cap falls with the life that is left, so that tries get denser towards its end. For one
+ * that is overloaded or has refused it does not: to ask it more often brings nothing but load.
  */
 export function retryDelayMs(failed: FailedTry, draw: number): number {
   // 2 ** 20 is far above any cap; the bound keeps the number finite after days of failures.

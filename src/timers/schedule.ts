@@ -4,7 +4,9 @@ const ROTATE_RATIO = 0.5;
 /** Spread of ±5 % of the life: with 24 h leaves a fleet that started at once renews over 2.4 h. */
 const ROTATE_JITTER_RATIO = 0.05;
 
-/** However short the leaf, no two rotations follow closer than this: a CA that answers short lives causes no hot loop. */
+/**
+ * However short the leaf, no two rotations follow closer than this: a CA that answers short lives causes no hot loop.
+ */
 const MIN_ROTATE_INTERVAL_MS = 1000;
 
 export interface RenewalWindow {
@@ -18,7 +20,8 @@ export interface RenewalWindow {
 
 /**
  * When to renew an SVID, in epoch milliseconds. Life counts from when we got it, not from NotBefore, which the CA
- * backdates. `draw` is in [0, 1) and drawn once per SVID: drawing again at each check would pull a fleet to the early edge.
+ * backdates. `draw` is in [0, 1) and drawn once per SVID: drawing again at each check would pull a fleet to the early
+ * edge.
  */
 export function rotateAtMs(window: RenewalWindow, draw: number): number {
   const startMs = Math.max(window.receivedAtMs, window.notBeforeMs);

@@ -46,7 +46,8 @@ export class WallClockTimers {
 
   /**
    * Calls `call` once when the clock has passed `dueAtMs` (epoch milliseconds); nothing after {@link close}.
-   * @throws RangeError when that is no time: compared with NaN no time is ever due, and what should be renewed would end instead.
+   * @throws RangeError when that is no time: compared with NaN no time is ever due, and what should be renewed would
+   * end instead.
    */
   schedule(dueAtMs: number, call: () => void): ScheduledCall {
     if (Number.isNaN(dueAtMs)) throw new RangeError('due time: got NaN, expected epoch milliseconds');

@@ -33,7 +33,10 @@ function shippedWithoutAddon(t: Test) {
   return { program: join(dist, 'sidecert.js'), directory, flags };
 }
 
-/** As {@link shippedWithoutAddon}, but with one that differs in nothing but its revision: the way it would take is the same. */
+/**
+ * As {@link shippedWithoutAddon}, but with one that differs in nothing but its revision: the way it would take is the
+ * same.
+ */
 function shippedWithOlderAddon(t: Test) {
   const shipped = shippedWithoutAddon(t);
   const file = `prebuilds/${MACHINE}/sidecert.node`;

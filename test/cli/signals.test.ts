@@ -12,8 +12,8 @@ import { TestCa } from '../support/test-ca.js';
 t.setTimeout(100_000);
 
 /**
- * Without what the test runner puts into each Node.js: that takes SIGIO and SIGPOLL, which are one signal, for two, and sends it again
- * when nobody else listens to one of them.
+ * Without what the test runner puts into each Node.js: that takes SIGIO and SIGPOLL, which are one signal, for two, and
+ * sends it again when nobody else listens to one of them.
  */
 const alone = ['env', '-u', 'NODE_OPTIONS', ...sidecert];
 
@@ -34,7 +34,9 @@ async function startAgent(t: Test, { env = {}, level = 'info', ready = '"agent r
   return { agent, socket };
 }
 
-/** Code for the agent, which holds its shutdown up after it has said that it begins, until there is a file at `path`. */
+/**
+ * Code for the agent, which holds its shutdown up after it has said that it begins, until there is a file at `path`.
+ */
 function holdUntil(path: string): string {
   const script = `
     import { existsSync } from 'node:fs';

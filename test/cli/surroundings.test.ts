@@ -19,7 +19,10 @@ const NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-grou
 const asUser = isRoot && hasTool('setpriv') ? NOBODY : [];
 const canMount = isRoot && hasTool('unshare');
 
-/** The command line of an agent whose CA is away, or of a Citadel, with all of its files in a directory that is anybody's. */
+/**
+ * The command line of an agent whose CA is away, or of a Citadel, with all of its files in a directory that is
+ * anybody's.
+ */
 function commandOf(t: Test, command: 'agent' | 'citadel') {
   const directory = shortDir(t);
   // As sticky as /tmp.
@@ -51,8 +54,8 @@ function commandOf(t: Test, command: 'agent' | 'citadel') {
 }
 
 /**
- * Starts it through a shell that prepares its surroundings, and waits for its ready line. Without what the test runner puts into
- * each Node.js: that needs a working directory, and writes files of its own.
+ * Starts it through a shell that prepares its surroundings, and waits for its ready line. Without what the test runner
+ * puts into each Node.js: that needs a working directory, and writes files of its own.
  */
 async function startIn(t: Test, command: 'agent' | 'citadel', preparation: string, wrapper: readonly string[] = []) {
   const { args, ...places } = commandOf(t, command);

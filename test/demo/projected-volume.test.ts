@@ -33,7 +33,8 @@ t.test('a reader never finds half a token', async (t) => {
   })();
   const seen = new Set<string>();
   for (let turn = 0; turn < 200; turn += 1) {
-    // The old directory may go between the two steps of a path; a reader that meets that reads again, as after any swap.
+    // The old directory may go between the two steps of a path; a reader that meets that reads again, as after any
+    // swap.
     seen.add(await readFile(volume.path, 'utf8').catch(() => 'gone'));
   }
   await written;

@@ -42,7 +42,9 @@ function placed(yaml: string, files: EnvoyFiles, socketPath: string, tokenFile: 
   return places.reduce((text, [from, to]) => text.replaceAll(from, to), yaml);
 }
 
-/** Puts a part in the place of each part of that name, as the page tells its reader to; at the top when there is none. */
+/**
+ * Puts a part in the place of each part of that name, as the page tells its reader to; at the top when there is none.
+ */
 function putIn(tree: Tree, name: string, part: unknown): Tree {
   let isPut = false;
   const visit = (value: unknown): unknown => {

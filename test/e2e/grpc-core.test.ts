@@ -10,8 +10,8 @@ import { serialOf, serialOfPem } from '../support/served-serial.js';
 import { shortDir } from '../support/short-dir.js';
 import { TestCa } from '../support/test-ca.js';
 
-// The numbers are the rows of the conformance checklist, reference/sds.md section 4. All messages are written and read by
-// the official definitions, so nothing of ours is on the client's side.
+// The numbers are the rows of the conformance checklist, reference/sds.md section 4. All messages are written and read
+// by the official definitions, so nothing of ours is on the client's side.
 
 const SDS = '/envoy.service.secret.v3.SecretDiscoveryService';
 const ADS = '/envoy.service.discovery.v3.AggregatedDiscoveryService';

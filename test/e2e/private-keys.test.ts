@@ -8,8 +8,8 @@ import { envoyFiles, RunningEnvoy, sidecarBootstrap } from '../support/running-e
 import { shortDir } from '../support/short-dir.js';
 import { startSidecarAgent } from '../support/sidecar-agent.js';
 
-// The Envoys of the tests are built without the providers, which are contrib extensions: they show what becomes of a key
-// that is in hands which are not there. That they take it where the hardware is cannot be shown on this machine.
+// The Envoys of the tests are built without the providers, which are contrib extensions: they show what becomes of a
+// key that is in hands which are not there. That they take it where the hardware is cannot be shown on this machine.
 
 const SLEEP_ID = 'spiffe://cluster.local/ns/foo/sa/sleep';
 

@@ -13,8 +13,8 @@ import { shortDir } from '../support/short-dir.js';
 import { TestCa } from '../support/test-ca.js';
 
 /**
- * An Envoy keeps a secret by its name and where it comes from. Another timeout makes another place of it: the listener is a
- * second subscriber of the secrets that the stream has already.
+ * An Envoy keeps a secret by its name and where it comes from. Another timeout makes another place of it: the listener
+ * is a second subscriber of the secrets that the stream has already.
  */
 const OTHER_TIMEOUTS_MS = [31_000, 32_000, 33_000];
 

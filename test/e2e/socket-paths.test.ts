@@ -16,7 +16,9 @@ import { serialOf } from '../support/served-serial.js';
 import { shortDir } from '../support/short-dir.js';
 import { TestCa } from '../support/test-ca.js';
 
-/** Names that somebody on the way takes for something else: an escape, a fragment, a query, a scheme, an abstract name. */
+/**
+ * Names that somebody on the way takes for something else: an escape, a fragment, a query, a scheme, an abstract name.
+ */
 const NAMES = ['a%41', 'a#b', 'a?b', 'a b', 'unix:a', '@a', 'ä€', '100%', 'a:b'];
 
 const FORMS = [

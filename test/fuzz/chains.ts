@@ -128,7 +128,9 @@ function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): bool
   }
 }
 
-/** What is wrong of what is served, by OpenSSL: each certificate signed by the next one, and the last one by an anchor. */
+/**
+ * What is wrong of what is served, by OpenSSL: each certificate signed by the next one, and the last one by an anchor.
+ */
 function faultOf({ certificateBody, bundleBody }: SealedSvid, leafKey: KeyObject): Fault {
   const read = (bytes: Uint8Array | null | undefined): X509Certificate[] =>
     (
@@ -150,8 +152,8 @@ function faultOf({ certificateBody, bundleBody }: SealedSvid, leafKey: KeyObject
 }
 
 /**
- * Chains and bundles whose certificates are mutated, signed again, taken from other sets, left out and put elsewhere: both hot paths
- * say the same of each, word for word or octet for octet, and OpenSSL verifies what they serve.
+ * Chains and bundles whose certificates are mutated, signed again, taken from other sets, left out and put elsewhere:
+ * both hot paths say the same of each, word for word or octet for octet, and OpenSSL verifies what they serve.
  */
 export const chains: FuzzTarget = {
   name: 'chains',

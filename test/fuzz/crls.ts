@@ -23,7 +23,10 @@ const texts = (() => {
 const LIMITS = { what: 'list', code: 'ERR_SECRET_FILE_INVALID', maxBytes: 1024 * 1024, maxBlocks: 100 } as const;
 const ders = texts.flatMap((text) => readPem(Buffer.from(text), LIMITS).map(({ der }) => der));
 
-/** Revocation lists of files, in PEM and DER. What is accepted is written, and accepted again; who signed it never throws. */
+/**
+ * Revocation lists of files, in PEM and DER. What is accepted is written, and accepted again; who signed it never
+ * throws.
+ */
 export const crls: FuzzTarget = bytesTarget({
   ...{ name: 'crls', maxInputMs: 250, maxGrownMb: 30, testRuns: 1500 },
   seeds: [...texts.map((text) => Buffer.from(text)), ...ders],

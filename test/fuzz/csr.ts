@@ -50,7 +50,10 @@ const signer = Signer.load(root.certificatePem, root.privateKeyPem).material;
 const rootCertificate = new X509Certificate(root.certificatePem);
 const SERIAL = Buffer.from('40112233445566778899aabbccddeeff', 'hex');
 
-/** A request of which something is changed; as a rule its key signs it again, so that what is behind the signature is reached. */
+/**
+ * A request of which something is changed; as a rule its key signs it again, so that what is behind the signature is
+ * reached.
+ */
 function hostileRequest(random: Random): Buffer {
   const { der: whole, key } = oneOf(random, seeds);
   const [info, algorithm] = partsOf(whole);
@@ -99,8 +102,9 @@ function faultOf(leafPem: Buffer, text: Buffer): Fault {
 }
 
 /**
- * Requests for certificates: both hot paths say the same of each, and OpenSSL (node:crypto) verifies the signature of what they accept, and
- * reads the key. It is not asked about the rest of a request: neither subject nor attributes decide anything.
+ * Requests for certificates: both hot paths say the same of each, and OpenSSL (node:crypto) verifies the signature of
+ * what they accept, and reads the key. It is not asked about the rest of a request: neither subject nor attributes
+ * decide anything.
  */
 export const csr: FuzzTarget = {
   name: 'csr',

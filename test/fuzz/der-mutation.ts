@@ -5,7 +5,10 @@ interface DerNode {
   readonly tag: number;
   /** The whole element, as it was read. */
   readonly raw: Buffer;
-  /** The content but for the children: the count of unused bits of a bit string that holds DER, or all of a primitive element. */
+  /**
+   * The content but for the children: the count of unused bits of a bit string that holds DER, or all of a primitive
+   * element.
+   */
   readonly octets: Buffer;
   /** `undefined` of an element without any. */
   readonly children: readonly DerNode[] | undefined;
@@ -115,8 +118,9 @@ function mutatedNode(random: Random, node: DerNode, donors: readonly Buffer[]): 
 }
 
 /**
- * The element `der` with one of those within it changed, and all lengths around it right again: else no mutation would come past the
- * first of them. What is not DER is mutated as any bytes. `donors` are whole elements of which parts are put in its place.
+ * The element `der` with one of those within it changed, and all lengths around it right again: else no mutation would
+ * come past the first of them. What is not DER is mutated as any bytes. `donors` are whole elements of which parts are
+ * put in its place.
  */
 export function mutatedDer(random: Random, der: Buffer, donors: readonly Buffer[]): Buffer {
   const [root, ...more] = elementsOf(der) ?? [];

@@ -7,8 +7,8 @@ import type { Outcome } from './http2-diff/verdict.js';
 import type { Fault, FuzzTarget } from './target.js';
 
 /**
- * The same frames for our halves of HTTP/2 and for those of nghttp2 (`node:http2`): both must accept them, end the stream, or end the
- * connection. What differs deliberately stands in http2-diff/differences.ts, with its reason.
+ * The same frames for our halves of HTTP/2 and for those of nghttp2 (`node:http2`): both must accept them, end the
+ * stream, or end the connection. What differs deliberately stands in http2-diff/differences.ts, with its reason.
  */
 export const http2Diff: FuzzTarget = {
   name: 'http2-diff',
@@ -39,7 +39,10 @@ export const http2Diff: FuzzTarget = {
   },
 };
 
-/** What was served counts where both go on: what is told of a stream before it is reset depends on where its fault is looked for. */
+/**
+ * What was served counts where both go on: what is told of a stream before it is reset depends on where its fault is
+ * looked for.
+ */
 function agree(ours: Outcome, theirs: Outcome): boolean {
   return ours.verdict === theirs.verdict && (ours.verdict !== 'accepted' || ours.served === theirs.served);
 }

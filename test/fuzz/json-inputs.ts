@@ -46,8 +46,8 @@ function large(random: Random, size: number): string {
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|true|false|null/g;
 
 /**
- * `text` with one of its names or values replaced by another or by an odd one, doubled or left out, or with much put there.
- * `words` are names and values that are worth to be met.
+ * `text` with one of its names or values replaced by another or by an odd one, doubled or left out, or with much put
+ * there. `words` are names and values that are worth to be met.
  */
 export function mutatedJson(random: Random, text: string, words: readonly string[]): string {
   const tokens = [...text.matchAll(TOKENS)];

@@ -14,7 +14,10 @@ const seeds = PIECES.flatMap(({ text }) => {
   return [Buffer.from(whole), Buffer.from(`\ufeff${whole}`)];
 });
 
-/** PEM texts: where OpenSSL reads a first certificate too, it is the same one, and what is read is written and read again. */
+/**
+ * PEM texts: where OpenSSL reads a first certificate too, it is the same one, and what is read is written and read
+ * again.
+ */
 export const pem: FuzzTarget = bytesTarget({
   ...{ name: 'pem', maxInputMs: 250, maxGrownMb: 30, testRuns: 3000, seeds },
   read(input) {

@@ -22,8 +22,8 @@ export interface FuzzReport {
 }
 
 /**
- * A run that seems slow is run again this often, and the least CPU time of these counts: what else the machine does, and when the
- * garbage of other runs is collected, is no fault of the reader.
+ * A run that seems slow is run again this often, and the least CPU time of these counts: what else the machine does,
+ * and when the garbage of other runs is collected, is no fault of the reader.
  */
 const REPEATS = 4;
 
@@ -31,8 +31,8 @@ const REPEATS = 4;
 const LOOKS = 10;
 
 /**
- * Plays the runs of a target. Each has a seed of its own, made of the plan's and its number, so one can be played alone. Bounded
- * in time, each input, and in memory, all of them.
+ * Plays the runs of a target. Each has a seed of its own, made of the plan's and its number, so one can be played
+ * alone. Bounded in time, each input, and in memory, all of them.
  */
 export async function runFuzz(target: FuzzTarget, { runs, seed, from = 0, onProgress }: FuzzPlan): Promise<FuzzReport> {
   const session = await target.open();

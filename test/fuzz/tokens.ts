@@ -58,8 +58,8 @@ function signed(payload: Buffer): string {
 }
 
 /**
- * Tokens, as Citadel and an agent read them: spoilt ones, and ones that say spoilt things and are signed all the same. What Citadel
- * accepts has one spelling, the agent reads it too, and `jose` accepts it.
+ * Tokens, as Citadel and an agent read them: spoilt ones, and ones that say spoilt things and are signed all the same.
+ * What Citadel accepts has one spelling, the agent reads it too, and `jose` accepts it.
  */
 export const tokens: FuzzTarget = bytesTarget({
   ...{ name: 'tokens', maxInputMs: 250, maxGrownMb: 30, testRuns: 1500 },

@@ -68,7 +68,8 @@ for (const via of SOCKET_WAYS) {
     for (let at = 0; at < request.length; at += 16_384) first.push(data(1, request.subarray(at, at + 16_384)));
     const bytes = Buffer.concat(first);
     const envoys: RawPeer[] = [];
-    // The kernel keeps 4 096 connections that nobody has accepted, and the agent is this process, too: it must get to its turn.
+    // The kernel keeps 4 096 connections that nobody has accepted, and the agent is this process, too: it must get to
+    // its turn.
     while (envoys.length < 5000) {
       envoys.push(...(await Promise.all(Array.from({ length: 1000 }, () => served.peer()))));
       await envoys.at(-1)?.ping();

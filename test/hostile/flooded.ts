@@ -43,7 +43,8 @@ export const FLOODED: readonly FloodedWay[] = [
     name: 'Citadel',
     kind: 'citadel',
     async serve(t) {
-      // As with the agent, no time passes: what is a flood is one on a slow machine, too, and nobody is idle for too long.
+      // As with the agent, no time passes: what is a flood is one on a slow machine, too, and nobody is idle for too
+      // long.
       const citadel = await startCitadel(t, hotPath, { server: { now: () => 0 } });
       const { logger, address, rootPem } = citadel;
       const peer = () => RawPeer.connectTls(t, citadel);

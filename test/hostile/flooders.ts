@@ -26,7 +26,10 @@ export class Flooders {
     t.teardown(() => this.thread.terminate());
   }
 
-  /** Resolves when they are connected, and have opened the streams that they need, with what lets them begin: it tells how they ended. */
+  /**
+   * Resolves when they are connected, and have opened the streams that they need, with what lets them begin: it tells
+   * how they ended.
+   */
   async ready(job: FloodJob): Promise<() => Promise<readonly (number | undefined)[]>> {
     this.thread.postMessage(job);
     await this.news();

@@ -9,13 +9,13 @@ import { SOCKET_WAYS } from '../support/socket-ways.js';
 import { PingWatch } from './ping-watch.js';
 import { asks, LIST_SERVICES, REFLECTION, STREAM_SECRETS, serveHostile, Victim } from './served.js';
 
-// As an agent has it (src/cli/launch.ts): the garbage collector's pauses are its own, too, and it works alone here, so that
-// they are seen in full.
+// As an agent has it (src/cli/launch.ts): the garbage collector's pauses are its own, too, and it works alone here, so
+// that they are seen in full.
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--no-parallel-scavenge');
 
-// What the first question loads is small where it ships (scripts/build.mjs). Here it has the whole of grpc-js and protobufjs
-// with it, and so is loaded beforehand.
+// What the first question loads is small where it ships (scripts/build.mjs). Here it has the whole of grpc-js and
+// protobufjs with it, and so is loaded beforehand.
 reflectionOf([]);
 
 const NOTHING = Buffer.alloc(0);

@@ -31,7 +31,8 @@ function heldMb(): number {
 for (const attack of Object.keys(ATTACKS) as AttackName[]) {
   t.test(`a CA that answers with ${attack} holds up no Envoy, fills no memory, and each call ends`, async (t) => {
     const address = `127.0.0.1:${ports?.[attack]}`;
-    // Who PINGs without a pause is busy, and would wait for a turn behind the answers of the CA: one clock of the turns stands still.
+    // Who PINGs without a pause is busy, and would wait for a turn behind the answers of the CA: one clock of the turns
+    // stands still.
     const served = await serveHostile(t, { via: 'node', turnClock: () => 0 });
     const client = createCaClient({
       ...{ address, rootPem: ca.certificatePem, clusterId: '', logger: silentLogger },

@@ -26,7 +26,10 @@ export class OwnDisk {
     mkdirSync(this.directory);
   }
 
-  /** Runs what stands behind it on the disk, with these options of its mount; `shell` may redirect, `exec "$@"` by default. */
+  /**
+   * Runs what stands behind it on the disk, with these options of its mount; `shell` may redirect, `exec "$@"` by
+   * default.
+   */
   wrapper(mountOptions: string, shell = 'exec "$@"'): string[] {
     const script = `mount -t tmpfs -o "$1" sidecert "$0" && shift && ${shell}`;
     return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, this.directory, mountOptions];

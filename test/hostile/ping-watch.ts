@@ -7,9 +7,9 @@ import type { HostileServer } from './served.js';
 const GOAL_MS = 50;
 
 /**
- * A run with coverage counts each block of code and inlines little: the slowest p99 of the hostile suite rises from 21 to 52 ms
- * there (30 November 2026, 2 Xeon cores). The goal is for code as users run it; here a stall of the order of the faults that were
- * mended, 0.1 to 2 s, has to show.
+ * A run with coverage counts each block of code and inlines little: the slowest p99 of the hostile suite rises from 21
+ * to 52 ms there (30 November 2026, 2 Xeon cores). The goal is for code as users run it; here a stall of the order of
+ * the faults that were mended, 0.1 to 2 s, has to show.
  */
 const LIMIT_MS = process.env._TAPJS_PROCESSINFO_COVERAGE_ === '1' ? 3 * GOAL_MS : GOAL_MS;
 
@@ -20,9 +20,9 @@ function cpuMs(): number {
 }
 
 /**
- * PINGs on a connection of its own, one after the other without a pause, so that one of them is under way in every stall
- * however short. Server and client are one thread, which waits for nothing but the other: so what a PING takes is the CPU
- * time of that thread. The clock on the wall would judge what else the machine does, and is only told.
+ * PINGs on a connection of its own, one after the other without a pause, so that one of them is under way in every
+ * stall however short. Server and client are one thread, which waits for nothing but the other: so what a PING takes is
+ * the CPU time of that thread. The clock on the wall would judge what else the machine does, and is only told.
  */
 export class PingWatch {
   #isOver = false;
@@ -40,7 +40,10 @@ export class PingWatch {
     return new PingWatch(peer);
   }
 
-  /** Ends it, and asserts that PINGs were answered in time: their p99, for the test runner's own work falls into one now and then. */
+  /**
+   * Ends it, and asserts that PINGs were answered in time: their p99, for the test runner's own work falls into one now
+   * and then.
+   */
   async wasNeverKeptWaiting(t: Test): Promise<void> {
     this.#isOver = true;
     await this.#watching;

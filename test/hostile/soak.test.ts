@@ -19,7 +19,9 @@ const GRACE_SECONDS = 120;
 
 t.setTimeout((SECONDS + 2 * GRACE_SECONDS) * 1000);
 
-/** What is left when all have gone may be so much above what there was: descriptors of the CA's connection come and go. */
+/**
+ * What is left when all have gone may be so much above what there was: descriptors of the CA's connection come and go.
+ */
 const SPARE_DESCRIPTORS = 3;
 
 /** Of an agent that has nothing to do any more. */

@@ -91,7 +91,8 @@ t.test(
       t.ok(await leafOf(openSdsClient(t, socket, bearer(own))), 'served');
       const place = asked.slice(0, asked.indexOf(own)).filter((text) => text.endsWith(FORGED)).length - seen;
       t.comment(`${place} forged tokens of ${forged()} before it`);
-      // Those that had a turn when it came, of 48, and those that the time of a connect on a busy machine is enough for.
+      // Those that had a turn when it came, of 48, and those that the time of a connect on a busy machine is enough
+      // for.
       t.ok(place < 200, 'not behind the flood');
     }
     t.ok(forged() < 9500, 'the flood was still waiting');

@@ -8,8 +8,8 @@ import { FLOODED } from './flooded.js';
 import { Flooders } from './flooders.js';
 import { PingWatch } from './ping-watch.js';
 
-// As an agent has it (src/cli/launch.ts): the garbage collector's pauses are its own, too, and it works alone here, so that
-// they are seen in full.
+// As an agent has it (src/cli/launch.ts): the garbage collector's pauses are its own, too, and it works alone here, so
+// that they are seen in full.
 setFlagsFromString('--semi-space-growth-factor=1');
 setFlagsFromString('--no-parallel-scavenge');
 

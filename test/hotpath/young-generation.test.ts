@@ -4,7 +4,9 @@ import t, { type Test } from 'tap';
 
 const POOL = new URL('../../src/hotpath/pool.js', import.meta.url).href;
 
-/** How large V8's young generation is, in megabytes, when much was made and kept; with a thread of the pool or without. */
+/**
+ * How large V8's young generation is, in megabytes, when much was made and kept; with a thread of the pool or without.
+ */
 function youngMegabytes(t: Test, hasThread: boolean): number {
   const program = `
     import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';

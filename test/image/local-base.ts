@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { run } from './run.js';
 
-/** What the build stage runs: a shell, coreutils and friends, what compiles the addon, and the libraries that Node.js links. */
+/**
+ * What the build stage runs: a shell, coreutils and friends, what compiles the addon, and the libraries that Node.js
+ * links.
+ */
 const DEBIAN_PACKAGES = 'bash,coreutils,dash,findutils,g++,grep,libc-bin,libstdc++6,make,python3,sed';
 
 /** Where TLS of this machine finds its roots; the base gets a copy, because a network may have roots of its own. */

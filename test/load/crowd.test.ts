@@ -9,8 +9,8 @@ import { startCitadel } from '../support/citadel.js';
 import { openHotPath } from '../support/hot-path.js';
 import { shortDir } from '../support/short-dir.js';
 
-// Runs without other test files beside it (.taprc). What is asserted is counts and the agent's own CPU time, which say the same on a busy
-// machine; delays by the clock are told only, and held to their budgets by `npm run load`.
+// Runs without other test files beside it (.taprc). What is asserted is counts and the agent's own CPU time, which say
+// the same on a busy machine; delays by the clock are told only, and held to their budgets by `npm run load`.
 
 const ENVOYS = 5000;
 const ROTATIONS = 5;

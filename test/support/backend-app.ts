@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { Test } from 'tap';
 
-/** The application behind a sidecar: answers `/` with its caller's identity, and never ends its answer to `/endless`. */
+/**
+ * The application behind a sidecar: answers `/` with its caller's identity, and never ends its answer to `/endless`.
+ */
 export class BackendApp {
   readonly #endless = new Set<ServerResponse>();
 

@@ -40,7 +40,9 @@ interface Options extends Partial<Omit<CertificateServiceOptions, 'logger'>> {
   readonly server?: Partial<GrpcServerOptions>;
 }
 
-/** A Citadel as `app` builds it, on a real TLS port, with what a test puts in place of a part; closed after the test. */
+/**
+ * A Citadel as `app` builds it, on a real TLS port, with what a test puts in place of a part; closed after the test.
+ */
 export async function startCitadel(t: Test, hotPath: HotPath, options: Options = {}): Promise<TestCitadel> {
   const { directory, server: serverOptions, ...replaced } = options;
   const logger = new RecordingLogger();

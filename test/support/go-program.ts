@@ -16,7 +16,10 @@ export interface GoProgram {
   readonly missing: string | false;
 }
 
-/** Compiles the Go program in `source`, a folder of the project; its modules come once, by the content that go.sum names. */
+/**
+ * Compiles the Go program in `source`, a folder of the project; its modules come once, by the content that go.sum
+ * names.
+ */
 export function buildGoProgram(name: string, source: string): GoProgram {
   const file = join(ROOT, '.cache', name);
   mkdirSync(join(ROOT, '.cache'), { recursive: true });

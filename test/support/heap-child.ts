@@ -5,8 +5,8 @@ import { COMMANDS } from '../../src/config/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { settings } from './settings.js';
 
-// An agent or a Citadel in a process of its own, whose heap can be looked at: prints where it listens, then for each line of
-// input writes a snapshot of all that is reachable to the file that the line names.
+// An agent or a Citadel in a process of its own, whose heap can be looked at: prints where it listens, then for each
+// line of input writes a snapshot of all that is reachable to the file that the line names.
 
 const [command = '', given = '{}'] = process.argv.slice(2);
 const context = { logger: silentLogger, now: Date.now, random: Math.random, nodeFlags: [] };

@@ -22,8 +22,8 @@ interface Family {
 }
 
 /**
- * What is wrong with the metrics of a page: by rules of our own, which are those of `promtool check metrics` and some more, and by
- * promtool itself where there is one.
+ * What is wrong with the metrics of a page: by rules of our own, which are those of `promtool check metrics` and some
+ * more, and by promtool itself where there is one.
  */
 export function metricProblems(text: string): string[] {
   return [...familiesOf(text).flatMap(problemsOf), ...promtoolProblems(text)];

@@ -5,7 +5,10 @@ import { grpcCore } from './grpc-core.js';
 // The build has no Python in it: the script lies where this file was written.
 const SCRIPT = fileURLToPath(new URL('../../../test/support/python_protobuf_verdicts.py', import.meta.url));
 
-/** Whether Google's own library (upb, which comes with gRPC's C core) parses each of these messages; all fields are unknown to it. */
+/**
+ * Whether Google's own library (upb, which comes with gRPC's C core) parses each of these messages; all fields are
+ * unknown to it.
+ */
 export function officialVerdicts(messages: readonly Buffer[]): ('read' | 'refused')[] {
   const env = { ...process.env, PYTHONPATH: grpcCore().path, PYTHONDONTWRITEBYTECODE: '1' };
   const input = messages.map((message) => `${message.toString('hex')}\n`).join('');

@@ -29,7 +29,10 @@ function emptyRoot(): protobuf.Root {
   return root;
 }
 
-/** The official definitions of Envoy, Google and reflection in these files, and of what they import, with names as in JavaScript. */
+/**
+ * The official definitions of Envoy, Google and reflection in these files, and of what they import, with names as in
+ * JavaScript.
+ */
 export function officialProtos(...files: readonly string[]): protobuf.Root {
   return emptyRoot().loadSync([...files]);
 }

@@ -4,8 +4,8 @@ import { officialProtos } from './official-protos.js';
 const TLS = 'envoy.extensions.transport_sockets.tls.v3';
 
 /**
- * The fields of Envoy's private key providers, which are the same for both and which no package at hand ships: pinned from
- * the published files. (envoy: api/contrib/envoy/extensions/private_key_providers/{cryptomb,qat}/v3alpha)
+ * The fields of Envoy's private key providers, which are the same for both and which no package at hand ships: pinned
+ * from the published files. (envoy: api/contrib/envoy/extensions/private_key_providers/{cryptomb,qat}/v3alpha)
  */
 const PROVIDER_CONFIG = `
   syntax = "proto3";

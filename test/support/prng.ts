@@ -1,6 +1,6 @@
 /**
- * A reproducible source of numbers in [0, 1): mulberry32, 32 bits of state. For tests that play random histories and name the seed of
- * the one that failed.
+ * A reproducible source of numbers in [0, 1): mulberry32, 32 bits of state. For tests that play random histories and
+ * name the seed of the one that failed.
  */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;

@@ -35,8 +35,8 @@ export interface RequestFields {
 }
 
 /**
- * A fake Envoy: one SotW stream on a connection of its own, which `another` opens more streams on. It answers nothing by
- * itself.
+ * A fake Envoy: one SotW stream on a connection of its own, which `another` opens more streams on. It answers nothing
+ * by itself.
  */
 export class SdsClient extends XdsClient<SdsResponse> {
   #names: readonly string[] = [];

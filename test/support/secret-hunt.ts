@@ -1,6 +1,8 @@
 import { createPrivateKey } from 'node:crypto';
 
-/** Of base64: 18 bytes of the secret. Long enough that nothing else has it by chance, short enough to see a cut value. */
+/**
+ * Of base64: 18 bytes of the secret. Long enough that nothing else has it by chance, short enough to see a cut value.
+ */
 const BASE64_CHARS = 24;
 
 /** Of a secret shown byte by byte. */

@@ -4,7 +4,10 @@ import type { RpcChannel } from '../../src/net/grpc/client/channel.js';
 /** A method that no server has: its refusal is the answer to a question that costs nothing. */
 const NOWHERE = '/sidecert.test.Nowhere/Ping';
 
-/** Round trips that {@link XdsClient.expectSilence} makes: one to see the request read, the rest for the turns of a broadcast. */
+/**
+ * Round trips that {@link XdsClient.expectSilence} makes: one to see the request read, the rest for the turns of a
+ * broadcast.
+ */
 const ROUND_TRIPS = 3;
 
 /** How long an expected response may take before the test fails; never waited for otherwise. */
@@ -16,7 +19,10 @@ export interface StreamEnd {
   readonly details: string;
 }
 
-/** The half of a fake Envoy that SotW and delta share: one stream, its responses and its end. It answers nothing by itself. */
+/**
+ * The half of a fake Envoy that SotW and delta share: one stream, its responses and its end. It answers nothing by
+ * itself.
+ */
 export class XdsClient<Response extends { readonly names: readonly string[] }> {
   protected readonly channel: RpcChannel;
   protected readonly stream: ClientDuplexStream<Buffer, Buffer>;

@@ -1,6 +1,6 @@
 /**
- * agent/admission: which pod a stream's own token stands for, and that the CA has accepted it. Keeps one identity per pod, in
- * node mode.
+ * agent/admission: which pod a stream's own token stands for, and that the CA has accepted it. Keeps one identity per
+ * pod, in node mode.
  */
 export { Pod } from './pod.js';
 export { podIdentityOf } from './pod-identity.js';

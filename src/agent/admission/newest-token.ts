@@ -16,7 +16,10 @@ export class NewestToken implements TokenSource {
   /** `now` gives epoch milliseconds. */
   constructor(private readonly now: () => number) {}
 
-  /** Keeps a copy of an accepted token, unless it ends before the held one. Of two that end together the later one stays. */
+  /**
+   * Keeps a copy of an accepted token, unless it ends before the held one. Of two that end together the later one
+   * stays.
+   */
   offer(token: AcceptedToken): void {
     if (this.#held !== undefined && (this.#held.hash === token.hash || this.#held.expiresAtMs > token.expiresAtMs)) {
       return;

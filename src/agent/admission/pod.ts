@@ -68,8 +68,8 @@ export class Pod {
   }
 
   /**
-   * Lets an accepted token pass from now on, and publishes the SVID that its proof has brought; of a token that was only
-   * proven again it is wiped, because a new key for all streams is no news to any of them.
+   * Lets an accepted token pass from now on, and publishes the SVID that its proof has brought; of a token that was
+   * only proven again it is wiped, because a new key for all streams is no news to any of them.
    */
   accept(token: AcceptedToken, sealed: SealedSvid, startedAtMs: number): void {
     const isKnown = this.#passes.delete(token.hash);

@@ -23,12 +23,15 @@ export interface PodStatus extends IdentityStatus {
 
 /**
  * The served pods. One comes to be when the CA has accepted a token of it, and ends when no stream has wanted it for a
- * while, or sooner when its place is needed. A pod is found by the hash of an accepted token, never by what a token claims.
+ * while, or sooner when its place is needed. A pod is found by the hash of an accepted token, never by what a token
+ * claims.
  */
 export class Pods implements PodHost {
   readonly #byKey = new Map<string, Pod>();
   readonly #byToken = new Map<string, Pod>();
-  /** Those that streams have held and left, the first to go first. A pod that a stream is about to hold is none of them. */
+  /**
+   * Those that streams have held and left, the first to go first. A pod that a stream is about to hold is none of them.
+   */
   readonly #left = new Set<Pod>();
   readonly #ending = new Set<Promise<void>>();
   #isClosed = false;
@@ -74,8 +77,8 @@ export class Pods implements PodHost {
   }
 
   /**
-   * The pod of a token that the CA has just accepted, made if it is the first; `undefined` when there is no room for it.
-   * Owns the SVID's bytes.
+   * The pod of a token that the CA has just accepted, made if it is the first; `undefined` when there is no room for
+   * it. Owns the SVID's bytes.
    */
   accept(of: PodIdentity, token: AcceptedToken, sealed: SealedSvid, startedAtMs: number): Pod | undefined {
     if (!this.hasRoomFor(of)) {

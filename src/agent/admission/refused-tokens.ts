@@ -2,8 +2,8 @@ import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.j
 
 /**
  * A refused token comes back with each retry of its Envoy, up to ten times a second; for this long the answer is given
- * from memory. Each further refusal doubles the time: who is refused for ever costs the CA one question a minute, and who
- * was refused in the middle of a change of its keys is let in soon.
+ * from memory. Each further refusal doubles the time: who is refused for ever costs the CA one question a minute, and
+ * who was refused in the middle of a change of its keys is let in soon.
  */
 const FIRST_MS = 5000;
 const LONGEST_MS = 60_000;
@@ -11,7 +11,9 @@ const LONGEST_MS = 60_000;
 /** More at once is an attack: the oldest then cost a call to the CA again. About 0.5 kB each. */
 const MAX_REMEMBERED = 4096;
 
-/** No error is kept: until its stack is read, it holds all objects that it went through, the call with the token too. */
+/**
+ * No error is kept: until its stack is read, it holds all objects that it went through, the call with the token too.
+ */
 interface Refusal {
   readonly code: ErrorCode;
   readonly message: string;

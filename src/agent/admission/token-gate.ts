@@ -21,7 +21,9 @@ export interface TokenGateOptions extends IdentityDependencies {
   readonly pods: Pods;
   /** Whom a token would stand for if it were accepted; throws `ERR_TOKEN_REFUSED` for what need not be tried. */
   readonly podOf: (claims: TokenClaims) => PodIdentity;
-  /** Tokens that wait for the CA at once; one more is refused. Each costs a CSR, and who guesses must not queue more. */
+  /**
+   * Tokens that wait for the CA at once; one more is refused. Each costs a CSR, and who guesses must not queue more.
+   */
   readonly maxWaiting: number;
 }
 
@@ -46,15 +48,15 @@ interface Waiting {
 }
 
 /**
- * How long a new stream waits for a token to be proven again. A CA answers within tens of milliseconds; one that does not
- * counts as away, and its last word stands.
+ * How long a new stream waits for a token to be proven again. A CA answers within tens of milliseconds; one that does
+ * not counts as away, and its last word stands.
  */
 const PATIENCE_MS = 500;
 
 /**
  * Lets a stream pass to its pod when the CA has accepted the stream's *own* token. What a token claims is believed only
- * after that, and accepted and refused tokens are known again by their SHA-256 alone. Of tokens it holds copies of its own, which
- * it wipes when the CA has judged them.
+ * after that, and accepted and refused tokens are known again by their SHA-256 alone. Of tokens it holds copies of its
+ * own, which it wipes when the CA has judged them.
  */
 export class TokenGate {
   private readonly waiting = new Map<string, Waiting>();
@@ -75,8 +77,8 @@ export class TokenGate {
   /**
    * Resolves with the token's pod once the CA has accepted it; hold the pod at once. While the CA is away it waits,
    * trying again, until `signal` aborts: the stream's own. A token that was accepted some time ago is proven again, but
-   * where the CA gives no answer it passes. Tokens that wait take turns by the `place` that they came from, if it is known.
-   * `token` stays the caller's, and is not read any more when this returns.
+   * where the CA gives no answer it passes. Tokens that wait take turns by the `place` that they came from, if it is
+   * known. `token` stays the caller's, and is not read any more when this returns.
    * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CA_OVERLOADED`: too many tokens wait
    *   already, of all or of this place, or there are too many pods; `ERR_CANCELLED`: aborted.
    */

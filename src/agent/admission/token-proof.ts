@@ -18,7 +18,10 @@ export class TokenProof {
   /** When something that changed has ended a wait, epoch milliseconds; 0 before. */
   private hurriedAtMs = 0;
 
-  /** `closing` ends it, also while streams wait. `turn`: how it waits for the CA, by the stream that brought the token first. */
+  /**
+   * `closing` ends it, also while streams wait. `turn`: how it waits for the CA, by the stream that brought the token
+   * first.
+   */
   constructor(
     readonly token: ReadToken,
     readonly pod: PodIdentity,
@@ -31,7 +34,8 @@ export class TokenProof {
 
   /**
    * Gives `use` the SVID that the CA has issued for the token, whose proof shows exactly the identity of its claims.
-   * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CANCELLED`: no stream waits for it any more.
+   * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CANCELLED`: no stream waits for it any
+   * more.
    */
   async prove<T>(use: (sealed: SealedSvid) => T): Promise<T> {
     const { issuance, now } = this.surroundings;

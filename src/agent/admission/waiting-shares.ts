@@ -9,8 +9,9 @@ const OF_CONNECTION = 1;
 const OF_USER = 3;
 
 /**
- * The same for a connection without a waiting token: seven eighths. Most Envoys of a node are of one user (Istio's is 1337) and of
- * process ids that the agent cannot see, so a few connections that fill the user's share would otherwise keep its new pods out.
+ * The same for a connection without a waiting token: seven eighths. Most Envoys of a node are of one user (Istio's is
+ * 1337) and of process ids that the agent cannot see, so a few connections that fill the user's share would otherwise
+ * keep its new pods out.
  */
 const OF_USER_FOR_FIRST = 7;
 
@@ -26,8 +27,8 @@ export class WaitingShares {
   constructor(private readonly maxWaiting: number) {}
 
   /**
-   * For a token of so many octets. The places that it would take on top of the first count as taken, so that shares are the same
-   * whatever the length of tokens.
+   * For a token of so many octets. The places that it would take on top of the first count as taken, so that shares are
+   * the same whatever the length of tokens.
    * @throws IdentityError `ERR_CA_OVERLOADED`: no place is left for it, of all or of its own.
    */
   throwIfTaken(place: QueuePlace | undefined, tokenBytes: number): void {

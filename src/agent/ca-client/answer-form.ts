@@ -11,8 +11,8 @@ const MAX_CHAIN_CHARS = 64 * 1024;
 const MAX_BUNDLE_CHARS = 1024 * 1024;
 
 /**
- * Each costs 0.2 ms of the event loop when the roots change. A mesh of many clusters has some dozens; other trust domains are no
- * matter of this bundle.
+ * Each costs 0.2 ms of the event loop when the roots change. A mesh of many clusters has some dozens; other trust
+ * domains are no matter of this bundle.
  */
 const MAX_ROOTS = 100;
 
@@ -20,15 +20,15 @@ const MAX_ROOTS = 100;
 export const MAX_ANSWER_BYTES = MAX_CHAIN_CHARS + MAX_BUNDLE_CHARS + 1024;
 
 /**
- * Cuts answers of a CA into the chain to present and the bundle to trust. Looks at the outer form only: what stands inside the
- * blocks, whether the leaf is ours, and which of the others make its path, is for `seal` to read and prove.
+ * Cuts answers of a CA into the chain to present and the bundle to trust. Looks at the outer form only: what stands
+ * inside the blocks, whether the leaf is ours, and which of the others make its path, is for `seal` to read and prove.
  */
 export class AnswerForm {
   private lastBundle: { readonly element: Buffer; readonly pem: Buffer } | undefined;
 
   /**
-   * The first certificate is the leaf, the last *element* is the bundle, its issuers are among those between and those of the
-   * bundle, however the CA spread them over elements and newlines. (reference: Istio 3.1, 7; A40)
+   * The first certificate is the leaf, the last *element* is the bundle, its issuers are among those between and those
+   * of the bundle, however the CA spread them over elements and newlines. (reference: Istio 3.1, 7; A40)
    * @throws IdentityError `ERR_CA_RESPONSE_INVALID`.
    */
   cut(elements: readonly Buffer[]): { chainPem: Buffer; bundlePem: Buffer } {
@@ -45,8 +45,8 @@ export class AnswerForm {
   }
 
   /**
-   * A CA answers with one and the same bundle, as a rule: it is cut once, and is the same memory for all, so that it travels to
-   * a thread once for all answers of a batch. It is never changed.
+   * A CA answers with one and the same bundle, as a rule: it is cut once, and is the same memory for all, so that it
+   * travels to a thread once for all answers of a batch. It is never changed.
    */
   private bundleOf(element: Buffer, index: number): Buffer {
     if (this.lastBundle === undefined || !element.equals(this.lastBundle.element)) {

@@ -12,7 +12,10 @@ import { type CaFailure, readFailure } from './ca-failure.js';
 export type CaClientOptions = CaConnectionOptions & CaCallOptions;
 
 interface CaCallOptions {
-  /** Goes with each call as `clusterid`, also when empty. istiod refuses ids that it does not know. (reference: Istio 3.1, 3) */
+  /**
+   * Goes with each call as `clusterid`, also when empty. istiod refuses ids that it does not know. (reference: Istio
+   * 3.1, 3)
+   */
   readonly clusterId: string;
   /** For one attempt. */
   readonly deadlineMs?: number;
@@ -45,14 +48,14 @@ export interface CaClient {
   /**
    * Asks for a certificate; a passing failure is tried again, at most five times within the budget.
    *
-   * Rejects with an IdentityError: `ERR_CA_UNAVAILABLE`, `ERR_CA_UNTRUSTED`, `ERR_CA_DEADLINE`,
-   * `ERR_CA_OVERLOADED`, `ERR_CA_REFUSED_TOKEN`, `ERR_CA_REJECTED_CSR`, `ERR_CA_RESPONSE_INVALID`, `ERR_CA_ROOT_INVALID`, what
+   * Rejects with an IdentityError: `ERR_CA_UNAVAILABLE`, `ERR_CA_UNTRUSTED`, `ERR_CA_DEADLINE`, `ERR_CA_OVERLOADED`,
+   * `ERR_CA_REFUSED_TOKEN`, `ERR_CA_REJECTED_CSR`, `ERR_CA_RESPONSE_INVALID`, `ERR_CA_ROOT_INVALID`, what
    * `token.read()` rejects with, or `ERR_CANCELLED` by the signal or by {@link close}.
    */
   issue(request: CaRequest): Promise<CaAnswer>;
   /**
-   * Calls `listener` whenever the CA has ended a connection, until the result is called: what it has refused, another CA may
-   * grant, or the same one after its restart.
+   * Calls `listener` whenever the CA has ended a connection, until the result is called: what it has refused, another
+   * CA may grant, or the same one after its restart.
    */
   onConnectionLost(listener: () => void): () => void;
   /** Ends the connection and cancels the calls under way. Safe to call twice. */
@@ -120,7 +123,10 @@ class CaCall {
     }
   }
 
-  /** One call on the shared connection. Resolves with a failure when the CA or the way to it failed; rejects for all else. */
+  /**
+   * One call on the shared connection. Resolves with a failure when the CA or the way to it failed; rejects for all
+   * else.
+   */
   private async attempt(deadlineMs: number): Promise<CaAnswer | CaFailure> {
     const { csrPem, ttlMs, token, signal } = this.request;
     const { connection, answerForm } = this.shared;

@@ -40,7 +40,8 @@ function headOf(validityDuration: number): Uint8Array {
 }
 
 /**
- * The elements of `cert_chain`, as they came: parts of `bytes`. Of more than any answer may have the first ones, one too many.
+ * The elements of `cert_chain`, as they came: parts of `bytes`. Of more than any answer may have the first ones, one
+ * too many.
  * @throws IdentityError `ERR_CA_RESPONSE_INVALID`: the bytes are no such message.
  */
 export function decodeCertificateResponse(bytes: Buffer): readonly Buffer[] {

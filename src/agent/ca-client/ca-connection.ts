@@ -167,7 +167,10 @@ function describe(rootFile: string): string {
   return `CA root file ${rootFile}`;
 }
 
-/** Whether other roots stand in the file by now. Certificates are parsed only when its text has changed: this is asked for each refusal. */
+/**
+ * Whether other roots stand in the file by now. Certificates are parsed only when its text has changed: this is asked
+ * for each refusal.
+ */
 async function differs({ rootFile }: { readonly rootFile: string }, { rootPem, text }: ReadRoot): Promise<boolean> {
   try {
     const newText = await readText(rootFile);

@@ -15,8 +15,8 @@ export type ConnectionVerdict =
   /** The CA is there and only busy: a new connection would cost it a handshake and help no caller. */
   | 'good'
   /**
-   * The CA is there and knows no such token: as a rule the token's fault, and a pod that sends forged ones must not make us
-   * shake hands for each. But it may be a CA that has been replaced, whose root the file has by now.
+   * The CA is there and knows no such token: as a rule the token's fault, and a pod that sends forged ones must not
+   * make us shake hands for each. But it may be a CA that has been replaced, whose root the file has by now.
    */
   | 'good-with-this-root'
   | 'broken';

@@ -21,8 +21,8 @@ export class AllowedDirectories {
 
   /**
    * Judges where a file really lies, symbolic links resolved, for a file that is then read.
-   * @throws IdentityError `ERR_SECRET_FILE_INVALID`, at once or when it judges: not below any of the directories, of which
-   *   links are resolved, too.
+   * @throws IdentityError `ERR_SECRET_FILE_INVALID`, at once or when it judges: not below any of the directories, of
+   *   which links are resolved, too.
    */
   admission(path: string): (realPath: string) => Promise<void> {
     if (!this.mayHold(path)) throw this.outside(path, path);

@@ -3,8 +3,8 @@ import { TrustBundle } from '../../pki/spiffe/index.js';
 import type { Parsed, Round } from './reloaded-files.js';
 
 /**
- * Reads roots in PEM, and leaves out those that have expired: Envoy may take one for the issuer of a peer, and refuse that. When
- * the next one expires, the file is parsed again.
+ * Reads roots in PEM, and leaves out those that have expired: Envoy may take one for the issuer of a peer, and refuse
+ * that. When the next one expires, the file is parsed again.
  * @throws IdentityError `ERR_BUNDLE_INVALID`, also when all have expired: a bundle is never empty.
  */
 export function parseBundleFile(

@@ -39,8 +39,8 @@ export interface PairMoment {
 }
 
 /**
- * Reads a certificate chain and its private key, both PEM, and proves what Envoy or its peers would refuse: that they are
- * a pair, of kinds that Envoy takes, and valid now.
+ * Reads a certificate chain and its private key, both PEM, and proves what Envoy or its peers would refuse: that they
+ * are a pair, of kinds that Envoy takes, and valid now.
  * @throws IdentityError `ERR_SECRET_FILE_INVALID`. No text says more of the key than its kind.
  */
 export function parseCertificatePair(chain: Buffer, privateKey: Buffer, moment: PairMoment): CertificatePair {
@@ -73,8 +73,8 @@ function parseChain(pem: Buffer): ChainLink[] {
 }
 
 /**
- * The chain of the key: as it stands in the file when its first certificate is that of the key; else that one, wherever it
- * stands, and its issuers as far as they are there. Envoy takes the first certificate for the leaf.
+ * The chain of the key: as it stands in the file when its first certificate is that of the key; else that one, wherever
+ * it stands, and its issuers as far as they are there. Envoy takes the first certificate for the leaf.
  */
 function chainOf(links: readonly ChainLink[], key: KeyObject): [ChainLink, ...ChainLink[]] {
   const leaf = links.find(({ certificate }) => certificate.checkPrivateKey(key));

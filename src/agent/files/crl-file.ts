@@ -24,8 +24,8 @@ const DER_SEQUENCE = 0x30;
 const MIN_DER_BYTES = 32;
 
 /**
- * Reads certificate revocation lists, in PEM or one in DER. Envoy refuses the whole context for a malformed one, takes DER for
- * no list at all, and refuses every peer for a list with a critical extension.
+ * Reads certificate revocation lists, in PEM or one in DER. Envoy refuses the whole context for a malformed one, takes
+ * DER for no list at all, and refuses every peer for a list with a critical extension.
  * @throws IdentityError `ERR_SECRET_FILE_INVALID`.
  */
 export function parseCrls(bytes: Buffer): RevocationLists {

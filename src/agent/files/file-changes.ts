@@ -7,8 +7,8 @@ interface Watched {
 }
 
 /**
- * Tells when a file has become another one, by its path: whatever links lead there, and whether it is there at all. A file
- * is looked at once a second while it has listeners, however many.
+ * Tells when a file has become another one, by its path: whatever links lead there, and whether it is there at all. A
+ * file is looked at once a second while it has listeners, however many.
  */
 export class FileChanges {
   private readonly watched = new Map<string, Watched>();

@@ -1,6 +1,6 @@
 /**
- * agent/files: certificates, bundles and lists from files that change under us: read again when they change, checked before
- * any stream sees them.
+ * agent/files: certificates, bundles and lists from files that change under us: read again when they change, checked
+ * before any stream sees them.
  */
 export { AllowedDirectories, anywhere } from './allowed-directories.js';
 export { parseBundleFile } from './bundle-file.js';

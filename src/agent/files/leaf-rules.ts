@@ -4,9 +4,9 @@ import { type CertificateFacts, KEY_USAGE, type Problem } from '../../pki/x509/i
 const COMMON_NAME = '550403';
 
 /**
- * What Envoy, or every peer, would refuse of a server's own certificate whatever its time: then it never takes the place of a
- * good one. Ed25519 is Envoy's matter, too: it serves such a key, and as a peer it does not verify it. Held against real Envoys
- * by test/e2e/served-files.test.ts. (docs/adr/0023-files-as-envoy-takes-them.md)
+ * What Envoy, or every peer, would refuse of a server's own certificate whatever its time: then it never takes the
+ * place of a good one. Ed25519 is Envoy's matter, too: it serves such a key, and as a peer it does not verify it. Held
+ * against real Envoys by test/e2e/served-files.test.ts. (docs/adr/0023-files-as-envoy-takes-them.md)
  */
 export function servedLeafProblem(facts: CertificateFacts, keyType: string | undefined): Problem | undefined {
   if (facts.keyProblem !== undefined && keyType !== 'ed25519') {

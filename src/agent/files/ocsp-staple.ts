@@ -8,12 +8,15 @@ const BASIC_RESPONSE = Buffer.from('2b0601050507300101', 'hex');
 /** `OCSPResponseStatus.successful`. */
 const SUCCESSFUL = 0;
 
-/** Where what may be missing of a SingleResponse begins, `nextUpdate [0]` first: after certID, certStatus and thisUpdate. */
+/**
+ * Where what may be missing of a SingleResponse begins, `nextUpdate [0]` first: after certID, certStatus and
+ * thisUpdate.
+ */
 const OPTIONAL = 3;
 
 /**
- * Checks that a file is an OCSP response in DER that speaks of this leaf and has not expired, which is what makes Envoy take
- * it. Its signature is the matter of those who verify: neither Envoy nor we have the responder's key.
+ * Checks that a file is an OCSP response in DER that speaks of this leaf and has not expired, which is what makes Envoy
+ * take it. Its signature is the matter of those who verify: neither Envoy nor we have the responder's key.
  * @throws IdentityError `ERR_SECRET_FILE_INVALID`.
  */
 export function checkStaple(der: Buffer, leaf: X509Certificate, nowMs: number): void {
@@ -33,7 +36,9 @@ export function checkStaple(der: Buffer, leaf: X509Certificate, nowMs: number): 
   if (endMs <= nowMs) throw invalid(`one that expired at ${isoTime(endMs)}`, 'one that is valid now');
 }
 
-/** The `responses` of `OCSPResponse { status, [0] { basic, OCTET STRING { tbsResponseData { …, responses, … } } } }`. */
+/**
+ * The `responses` of `OCSPResponse { status, [0] { basic, OCTET STRING { tbsResponseData { …, responses, … } } } }`.
+ */
 function singleResponses(der: Buffer): readonly DerView[] {
   const [status, bytes] = sequenceIn(der) ?? [];
   if (status?.tag !== DerTag.enumerated) throw invalid('what does not parse', 'an OCSP response in DER');

@@ -49,8 +49,9 @@ export interface FilesOf<T> {
 }
 
 /**
- * The value of some files, made again when one of them has changed. They are read together and judged together, and what
- * cannot be read or is refused does not replace what was good: a swap in mid-read shows as a refusal, and is read again.
+ * The value of some files, made again when one of them has changed. They are read together and judged together, and
+ * what cannot be read or is refused does not replace what was good: a swap in mid-read shows as a refusal, and is read
+ * again.
  */
 export class ReloadedFiles<T> {
   #value: T | undefined;

@@ -43,7 +43,10 @@ const NAMES: Readonly<Record<string, string>> = {
   '551d1d': 'certificateIssuer',
 };
 
-/** Reads a list in DER, `CertificateList { tbsCertList, signatureAlgorithm, signatureValue }`; `undefined` when it is none. */
+/**
+ * Reads a list in DER, `CertificateList { tbsCertList, signatureAlgorithm, signatureValue }`; `undefined` when it is
+ * none.
+ */
 export function readRevocationList(der: Buffer): RevocationList | undefined {
   const [toBeSigned, algorithm, signature, ...more] = sequenceIn(der) ?? [];
   const fields = readFields(toBeSigned);

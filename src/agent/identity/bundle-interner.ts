@@ -10,8 +10,8 @@ export interface BundleRoots {
 }
 
 /**
- * Makes the content of trust bundles. The pods of a node all get the same one from their CA: it is hashed once, held once,
- * and the response that it goes out in is the same memory for all of them.
+ * Makes the content of trust bundles. The pods of a node all get the same one from their CA: it is hashed once, held
+ * once, and the response that it goes out in is the same memory for all of them.
  */
 export class BundleInterner {
   private newest: SecretContent | undefined;

@@ -10,13 +10,17 @@ export interface BundleStep {
   readonly hasChanged: boolean;
   /** Peers may have leaves of a root that the former bundle does not contain. */
   readonly hasNewRoots: boolean;
-  /** A new bundle in which no certificate signs itself: only verifiers that take an intermediate as trust anchor accept it. */
+  /**
+   * A new bundle in which no certificate signs itself: only verifiers that take an intermediate as trust anchor accept
+   * it.
+   */
   readonly lacksRoot: boolean;
 }
 
 /**
  * The trust bundle that an identity serves: the roots that the CA names, and those that it has dropped while leaves of
- * them may live; none that has expired. As long as the same roots come, nothing is parsed, and the content stays the same object.
+ * them may live; none that has expired. As long as the same roots come, nothing is parsed, and the content stays the
+ * same object.
  */
 export class BundleWithRetiredRoots {
   private issued: SecretContent | undefined;

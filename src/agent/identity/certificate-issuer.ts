@@ -25,7 +25,10 @@ export interface TokenSource {
    * @throws IdentityError `ERR_TOKEN_MISSING`, `ERR_TOKEN_MALFORMED`, `ERR_TOKEN_EXPIRED`.
    */
   read(): Promise<Buffer>;
-  /** Calls `listener` whenever there is another token than before, until the result is called; left out, a change cannot be seen. */
+  /**
+   * Calls `listener` whenever there is another token than before, until the result is called; left out, a change cannot
+   * be seen.
+   */
   onChange?(listener: () => void): () => void;
 }
 

@@ -11,8 +11,8 @@ const AWAY: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * What a failed issue says of the next one. All that is not known to pass by itself counts as refused: a token, a CSR, an
- * answer, a root, a fault of ours. Pure.
+ * What a failed issue says of the next one. All that is not known to pass by itself counts as refused: a token, a CSR,
+ * an answer, a root, a fault of ours. Pure.
  */
 export function failureOf(error: unknown): { readonly kind: FailureKind; readonly notSoonerMs: number } {
   const code = errorCodeOf(error);

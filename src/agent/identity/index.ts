@@ -1,6 +1,6 @@
 /**
- * agent/identity: *what* a workload holds. Makes a key, has it certified, proves the answer, publishes it, and does so again
- * in time; whatever fails, the last good SVID stays until its end.
+ * agent/identity: *what* a workload holds. Makes a key, has it certified, proves the answer, publishes it, and does so
+ * again in time; whatever fails, the last good SVID stays until its end.
  */
 
 export { type BundleDelivery, DeliveryByTime, type DeliveryLimits } from './bundle-delivery.js';

@@ -88,7 +88,9 @@ function failed(state: Lifecycle, { nowMs, draw, failure, crowd = 1, notSoonerMs
   };
 }
 
-/** Behind a refusal the next try comes now, unless the last one that came so was a moment ago. Nothing else is moved. */
+/**
+ * Behind a refusal the next try comes now, unless the last one that came so was a moment ago. Nothing else is moved.
+ */
 function hurried(state: Lifecycle, nowMs: number): Lifecycle {
   const { activity, hurriedAtMs } = state;
   if (activity.kind !== 'waiting' || activity.behind !== 'refused') return state;

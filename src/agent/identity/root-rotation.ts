@@ -22,13 +22,15 @@ export interface RootsAnswer {
   readonly lastLeafEndMs: number;
 }
 
-/** A CA that names other roots in each answer must not make the bundle grow without end; real rotations overlap by one. */
+/**
+ * A CA that names other roots in each answer must not make the bundle grow without end; real rotations overlap by one.
+ */
 const MAX_RETIRED = 8;
 
 /**
  * The roots after an answer. A root that the CA has dropped stays until no leaf of it can be valid any more: peers have
- * leaves of it that were issued up to now, and live as long as ours do. It also goes when it has ended itself, or when it
- * is one of more than eight. (reference: SDS 1.8, row 46)
+ * leaves of it that were issued up to now, and live as long as ours do. It also goes when it has ended itself, or when
+ * it is one of more than eight. (reference: SDS 1.8, row 46)
  *
  * That holds for a root that was replaced. Of one that was stolen an operator rids the fleet by restarting the agents:
  * nothing of this outlives the process.
@@ -41,8 +43,8 @@ export function afterAnswer(known: Roots, { issued, nowMs, lastLeafEndMs }: Root
 }
 
 /**
- * The roots when time has passed: without those that have expired, since Envoy refuses every peer when it comes to such a one. A
- * bundle is never empty: when all have expired, those of the last answer stay.
+ * The roots when time has passed: without those that have expired, since Envoy refuses every peer when it comes to such
+ * a one. A bundle is never empty: when all have expired, those of the last answer stay.
  */
 export function afterTime({ issued, retired }: Roots, nowMs: number): Roots {
   const living = issued.filter((certificate) => nowMs < expiryOf(certificate));

@@ -26,7 +26,9 @@ export class SecretContent {
     this.memory = new SharedBytes(body);
   }
 
-  /** To be copied at once: a caller that waits may find it wiped. @throws IdentityError `ERR_INTERNAL` when it is wiped */
+  /**
+   * To be copied at once: a caller that waits may find it wiped. @throws IdentityError `ERR_INTERNAL` when it is wiped
+   */
   get body(): Buffer {
     return this.memory.bytes;
   }

@@ -25,8 +25,8 @@ export interface SvidIssuanceOptions {
   /** More than this wait, renewals before the rest, the rest fairly by connection: a herd must become a queue. */
   readonly maxInFlight: number;
   /**
-   * For so many of these the CA is asked at once, all of them if left out. While it works, the keys of the next are made,
-   * and the answers for the last are proven.
+   * For so many of these the CA is asked at once, all of them if left out. While it works, the keys of the next are
+   * made, and the answers for the last are proven.
    */
   readonly maxCalls?: number;
   /** Epoch milliseconds. */

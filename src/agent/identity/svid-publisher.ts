@@ -73,8 +73,9 @@ export class SvidPublisher {
   }
 
   /**
-   * Owns its bytes. While one waits, for its bundle to be everywhere or for its beginning, the next takes its place. One
-   * that begins later than now by our clock is served at once when there is no other: peers may have the CA's clock.
+   * Owns its bytes. While one waits, for its bundle to be everywhere or for its beginning, the next takes its place.
+   * One that begins later than now by our clock is served at once when there is no other: peers may have the CA's
+   * clock.
    */
   publish(next: NewSvid): void {
     const nowMs = this.options.now();
@@ -115,8 +116,8 @@ export class SvidPublisher {
   }
 
   /**
-   * Waits until the bundle is everywhere, `knownBundle` being so already, and the leaf has begun; meanwhile another answer
-   * may bring further roots, or another leaf. Never rejects.
+   * Waits until the bundle is everywhere, `knownBundle` being so already, and the leaf has begun; meanwhile another
+   * answer may bring further roots, or another leaf. Never rejects.
    */
   private async replaceWhenReady(knownBundle: SecretContent | undefined): Promise<void> {
     for (let known = knownBundle; this.staged !== undefined; ) {

@@ -1,6 +1,6 @@
 /**
- * Streams that are sent to in one turn of the event loop. 5 000 at once stall the loop, and with it the keep-alive PINGs
- * of all Envoys, for 35 to 100 ms; in batches of this size a turn takes 2 to 5 ms.
+ * Streams that are sent to in one turn of the event loop. 5 000 at once stall the loop, and with it the keep-alive
+ * PINGs of all Envoys, for 35 to 100 ms; in batches of this size a turn takes 2 to 5 ms.
  */
 export const BATCH = 50;
 

@@ -1,8 +1,8 @@
 import type { DecodedRequest } from './request-codec.js';
 
 /**
- * What a wanted name takes besides its text: its string, its place in the list, and one in each map of what was sent, applied
- * and refused.
+ * What a wanted name takes besides its text: its string, its place in the list, and one in each map of what was sent,
+ * applied and refused.
  */
 const NAME_OVERHEAD_BYTES = 160;
 

@@ -1,7 +1,7 @@
 /**
- * agent/sds: speaks Envoy's secret discovery service. `subscription.ts` decides what a stream gets and when, and knows SotW and
- * delta; around it are the codec, the stream, and the broadcast of a rotation. Which secrets there are, and for whom, is
- * the {@link SecretSource}'s.
+ * agent/sds: speaks Envoy's secret discovery service. `subscription.ts` decides what a stream gets and when, and knows
+ * SotW and delta; around it are the codec, the stream, and the broadcast of a rotation. Which secrets there are, and
+ * for whom, is the {@link SecretSource}'s.
  */
 export type { LastRejection } from './last-rejections.js';
 export { MAX_REQUEST_BYTES } from './request-codec.js';

@@ -25,9 +25,10 @@ export function blamedKind(text: string): SecretKind | undefined {
 }
 
 /**
- * Envoy builds a TLS context from a pair of secrets and NACKs the one that came last, whichever is at fault: so a refused
- * bundle may be good, and is only waiting for another certificate. What is to blame by its own kind stays refused; where
- * the text does not say, or several secrets of that kind came together, a change of another one may be the cure.
+ * Envoy builds a TLS context from a pair of secrets and NACKs the one that came last, whichever is at fault: so a
+ * refused bundle may be good, and is only waiting for another certificate. What is to blame by its own kind stays
+ * refused; where the text does not say, or several secrets of that kind came together, a change of another one may be
+ * the cure.
  */
 export function liftedBy(own: SecretKind | undefined, blamed: SecretKind | undefined, isAlone: boolean) {
   if (own === undefined) return NONE;

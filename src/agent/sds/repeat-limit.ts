@@ -4,7 +4,9 @@ const BURST = 4;
 /** One more in this time. A client that repeats each of its requests would be in a loop with us without a limit. */
 const PERIOD_MS = 1000;
 
-/** How often the repeated requests of one stream are answered. One that comes too soon is answered later, with others. */
+/**
+ * How often the repeated requests of one stream are answered. One that comes too soon is answered later, with others.
+ */
 export class RepeatLimit {
   /** Epoch milliseconds: when all of the burst may be used again. */
   private fullAtMs = 0;

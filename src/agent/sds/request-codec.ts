@@ -9,13 +9,18 @@ import { NO_NAMES } from './wanted-names.js';
 /** The largest request message that is worth reading: many times a real Envoy's first one, of 50 to 60 kB. */
 export const MAX_REQUEST_BYTES = 1 << 20;
 
-/** Names of one stream. Envoy asks for one a stream; a proxy that puts all of a gateway on one stream has a thousand. */
+/**
+ * Names of one stream. Envoy asks for one a stream; a proxy that puts all of a gateway on one stream has a thousand.
+ */
 export const MAX_NAMES = 2048;
 
 /** A SPIFFE ID has at most 2048 bytes (SPIFFE-ID §2.3), and is the longest name that we know. */
 export const MAX_NAME_BYTES = 2048;
 
-/** Our own nonces have 27 bytes; an older server's may come back once. Longer ones match nothing, so they need not be kept. */
+/**
+ * Our own nonces have 27 bytes; an older server's may come back once. Longer ones match nothing, so they need not be
+ * kept.
+ */
 const MAX_NONCE_CHARS = 256;
 
 /** Stands for "all" in xDS. No stream gets all secrets: it names none. */
@@ -33,7 +38,10 @@ export interface DecodedRequest extends XdsRequest {
   /** The type asked for, when it is not that of secrets; `''` else, also when none is named. */
   readonly foreignType: string;
   readonly hasType: boolean;
-  /** What the peer calls itself. For logs only, never identity. Empty when absent: only the first request has to have it. */
+  /**
+   * What the peer calls itself. For logs only, never identity. Empty when absent: only the first request has to have
+   * it.
+   */
   readonly nodeId: string;
   /** For logs only: an ACK is known by its nonce. */
   readonly version: string;

@@ -13,8 +13,8 @@ export interface RequestFields {
 
 /**
  * Fields of DiscoveryRequest and of DeltaDiscoveryRequest (envoy.service.discovery.v3). Of the latter we leave
- * `initial_resource_versions` unread: what a reconnecting Envoy says that it has is no reason to send it less, since a new
- * listener may wait for just that.
+ * `initial_resource_versions` unread: what a reconnecting Envoy says that it has is no reason to send it less, since a
+ * new listener may wait for just that.
  */
 export const REQUEST_FIELDS: Readonly<Record<Form, RequestFields>> = {
   sotw: { version: 1, node: 2, names: 3, unsubscribed: 0, typeUrl: 4, nonce: 5, error: 6 },

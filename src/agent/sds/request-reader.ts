@@ -1,7 +1,9 @@
 import { type DecodedRequest, decodeRequest, nodeIdOf, unreadable } from './request-codec.js';
 import type { RequestFields } from './request-fields.js';
 
-/** Of a long node this much is waited for, to read its id from: that is its first field, and quoted shorter than this. */
+/**
+ * Of a long node this much is waited for, to read its id from: that is its first field, and quoted shorter than this.
+ */
 const NODE_HEAD_BYTES = 512;
 
 /** The low three bits of a field's key. (Protocol Buffers, "Message Structure") */
@@ -10,9 +12,9 @@ const LENGTH_DELIMITED = 2;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Puts one request together from the parts that it comes in. The first one of a real Envoy is 50 to
- * 60 kB, nearly all of it in `node`, in parts of up to 16 kB: that is thrown away as it comes, so a thousand Envoys that
- * come at once take no memory for it.
+ * Puts one request together from the parts that it comes in. The first one of a real Envoy is 50 to 60 kB, nearly all
+ * of it in `node`, in parts of up to 16 kB: that is thrown away as it comes, so a thousand Envoys that come at once
+ * take no memory for it.
  */
 export class RequestReader {
   private readonly fields: RequestFields;

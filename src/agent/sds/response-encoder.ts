@@ -40,8 +40,8 @@ class SharedResponse extends SharedBytes {
 }
 
 /**
- * Writes responses. A push to thousands of streams happens in a few turns of the event loop, so a response is kept for the
- * turn in which it was made, and each stream adds only its nonce: protobuf fields may come in any order.
+ * Writes responses. A push to thousands of streams happens in a few turns of the event loop, so a response is kept for
+ * the turn in which it was made, and each stream adds only its nonce: protobuf fields may come in any order.
  */
 export class ResponseEncoder {
   private readonly layout: ResponseLayout;
@@ -127,13 +127,19 @@ export class ResponseEncoder {
   }
 }
 
-/** What comes after the head: the nonce, of {@link NONCE_CHARS} ASCII characters. Always the same memory, until the next call. */
+/**
+ * What comes after the head: the nonce, of {@link NONCE_CHARS} ASCII characters. Always the same memory, until the next
+ * call.
+ */
 export function encodeTail(nonce: string): Buffer {
   for (let index = 0; index < nonce.length; index += 1) TAIL[NONCE_FIELD.length + index] = nonce.charCodeAt(index);
   return TAIL;
 }
 
-/** Says what is in a response, equal for equal content whatever the order: a lone secret's own version, else a hash over all. */
+/**
+ * Says what is in a response, equal for equal content whatever the order: a lone secret's own version, else a hash over
+ * all.
+ */
 export function versionOf(secrets: readonly NamedSecret[]): string {
   const [first, ...others] = secrets;
   if (first !== undefined && others.length === 0) return first.secret.version;

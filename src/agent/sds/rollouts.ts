@@ -7,8 +7,8 @@ interface Rollout {
 }
 
 /**
- * How long a new version takes to reach all streams: from its first push to its last ACK. One is over when nothing is in
- * flight and no push is due; between two turns of a broadcast the ACKs may have caught up with the pushes.
+ * How long a new version takes to reach all streams: from its first push to its last ACK. One is over when nothing is
+ * in flight and no push is due; between two turns of a broadcast the ACKs may have caught up with the pushes.
  */
 export class Rollouts {
   private readonly byLabel = new Map<string, Map<string, Rollout>>();

@@ -50,8 +50,8 @@ export interface SdsServer {
   /** Whether every stream has answered all that there is for it. Goes over them, too. */
   isSettled(): boolean;
   /**
-   * Ends all streams with OK, evenly over `spreadMs` when they are many, and those that are opened later with UNAVAILABLE:
-   * for the drain of the server. Resolves when none is left.
+   * Ends all streams with OK, evenly over `spreadMs` when they are many, and those that are opened later with
+   * UNAVAILABLE: for the drain of the server. Resolves when none is left.
    */
   endAllStreams(spreadMs?: number): Promise<void>;
 }

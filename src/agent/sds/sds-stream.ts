@@ -62,8 +62,8 @@ const MAX_EARLY_REQUESTS = 16;
 const LINES_OF_ONE = 5;
 
 /**
- * Names for one unit of work, each time that they are looked up; and of a request for one unit of what is a flood: a proxy that asks
- * for one more of 2 000 secrets each time sends two million names within a moment. (http2, `Cost`)
+ * Names for one unit of work, each time that they are looked up; and of a request for one unit of what is a flood: a
+ * proxy that asks for one more of 2 000 secrets each time sends two million names within a moment. (http2, `Cost`)
  */
 const NAMES_PER_WORK = 4;
 const NAMES_PER_COST = 16;
@@ -72,11 +72,12 @@ const NAMES_PER_COST = 16;
 const NONCE_STREAM_HEX_DIGITS = 8;
 
 /**
- * One call of a {@link StreamMethod}: carries requests to the {@link NEW_SUBSCRIPTION | subscription}, which decides, and
- * its responses back. It ends with OK when the peer has half-closed or the view asks for it, else with an error's status.
+ * One call of a {@link StreamMethod}: carries requests to the {@link NEW_SUBSCRIPTION | subscription}, which decides,
+ * and its responses back. It ends with OK when the peer has half-closed or the view asks for it, else with an error's
+ * status.
  *
- * There are thousands, most of them idle: it is its own listener of call, view and broadcast, and holds nothing that can
- * be shared or made when needed.
+ * There are thousands, most of them idle: it is its own listener of call, view and broadcast, and holds nothing that
+ * can be shared or made when needed.
  */
 export class SdsStream
   implements PushTarget, CallEvents, SecretViewEvents, SecretLookup, StreamIdentity, StandingStream
@@ -93,7 +94,9 @@ export class SdsStream
   private reader: RequestReader | undefined;
   /** What was asked before the caller was known. */
   private early: DecodedRequest[] | undefined;
-  /** Octets, as the ledger knows them: of the requests that wait for the caller to be known, and of the wanted names. */
+  /**
+   * Octets, as the ledger knows them: of the requests that wait for the caller to be known, and of the wanted names.
+   */
   private waitingOctets = 0;
   private nameOctets = 0;
   private view: SecretView | undefined;
@@ -289,7 +292,10 @@ export class SdsStream
     this.call.charge(Math.floor(asked / NAMES_PER_COST), Math.floor(lookedUp / NAMES_PER_WORK));
   }
 
-  /** @throws IdentityError `ERR_REQUEST_INVALID`: a plain stream is for secrets, an aggregated one has to name its types. */
+  /**
+   * @throws IdentityError `ERR_REQUEST_INVALID`: a plain stream is for secrets, an aggregated one has to name its
+   * types.
+   */
   private isForeign({ foreignType, hasType }: DecodedRequest): boolean {
     const { isAggregated } = this.method;
     // Left out on a plain stream means ours: the method implies the type. (xDS protocol, "Resource types")
@@ -327,7 +333,9 @@ export class SdsStream
     return this.call.holds(this.nameOctets + this.waitingOctets + (this.reader?.keptBytes ?? 0));
   }
 
-  /** Lets what a repeated request asks for be sent, unless that was just done: then {@link checkTime} comes back to it. */
+  /**
+   * Lets what a repeated request asks for be sent, unless that was just done: then {@link checkTime} comes back to it.
+   */
   private allowRepeat(nowMs: number): void {
     this.repeatLimit ??= new RepeatLimit();
     if (this.repeatLimit.take(nowMs)) this.subscription = onRepeat(this.subscription);

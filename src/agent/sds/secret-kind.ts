@@ -17,8 +17,8 @@ const KIND_OF_FIELD = new Map<number, SecretKind>([
 const TRUSTED_CA = 1;
 
 /**
- * What else of a validation context makes Envoy verify its peers: pinned hashes and keys, a custom validator, a provider
- * of CA certificates, the system's roots.
+ * What else of a validation context makes Envoy verify its peers: pinned hashes and keys, a custom validator, a
+ * provider of CA certificates, the system's roots.
  */
 const OTHER_VERIFICATION: ReadonlySet<number> = new Set([2, 3, 12, 13, 17]);
 

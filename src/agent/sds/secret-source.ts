@@ -9,8 +9,8 @@ export interface SecretSource {
    * Opens the view of one stream. Decides who the caller is: the promise rejects with an IdentityError when it may
    * not be served, and the stream then ends with that error's status.
    *
-   * Called once per stream, before any of its requests is answered. Who takes time for it asks for the signal that `gone`
-   * gives, which aborts when the stream has gone: thousands of streams need none.
+   * Called once per stream, before any of its requests is answered. Who takes time for it asks for the signal that
+   * `gone` gives, which aborts when the stream has gone: thousands of streams need none.
    */
   open(caller: StreamCaller, gone: () => EndSignal): SecretView | Promise<SecretView>;
 }
@@ -37,8 +37,9 @@ export interface SecretView {
    */
   secret(name: string): ServedSecret | undefined;
   /**
-   * Whether policy says that this caller can never have a secret of that name: true tells a delta client so, and lets its
-   * Envoy go on without. Left out, or false, a name may still come. It must not tell a forbidden name from an unknown one.
+   * Whether policy says that this caller can never have a secret of that name: true tells a delta client so, and lets
+   * its Envoy go on without. Left out, or false, a name may still come. It must not tell a forbidden name from an
+   * unknown one.
    */
   isImpossible?(name: string): boolean;
   /**

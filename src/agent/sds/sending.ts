@@ -25,9 +25,9 @@ export interface Sending {
 const NO_SECRETS: readonly NamedSecret[] = [];
 
 /**
- * Step 5: what to send now, or nothing. When anything is due, SotW sends all that is wanted and there (state of the world:
- * Envoy's unified mux takes a name that is left out for one that was removed, and NACKs that), and delta one secret, so
- * that a bad one keeps no other from Envoy. A name without content is parked.
+ * Step 5: what to send now, or nothing. When anything is due, SotW sends all that is wanted and there (state of the
+ * world: Envoy's unified mux takes a name that is left out for one that was removed, and NACKs that), and delta one
+ * secret, so that a bad one keeps no other from Envoy. A name without content is parked.
  */
 export function toSend(sub: Subscription, lookup: SecretLookup): Sending | undefined {
   const { form, names, outstanding } = sub;
@@ -79,8 +79,8 @@ function isDue(sub: Subscription, name: string, content: Content): boolean {
 }
 
 /**
- * Not a secret of another kind than before: an Envoy that waits for a trust bundle takes a certificate for an empty one,
- * and trusts every peer.
+ * Not a secret of another kind than before: an Envoy that waits for a trust bundle takes a certificate for an empty
+ * one, and trusts every peer.
  */
 function isOfItsKind({ applied, outstanding }: Subscription, name: string, content: Content): boolean {
   const known = outstanding?.contents.get(name)?.kind ?? applied.get(name)?.kind;

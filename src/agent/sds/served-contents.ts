@@ -11,9 +11,9 @@ export interface FoundSecret {
 }
 
 /**
- * The last look at each secret before any stream gets it: whatever the holder says, an empty trust bundle and a secret of
- * another kind than it is meant to be are as if they were not there, because Envoy takes them and then verifies no peer.
- * Looks at each version once.
+ * The last look at each secret before any stream gets it: whatever the holder says, an empty trust bundle and a secret
+ * of another kind than it is meant to be are as if they were not there, because Envoy takes them and then verifies no
+ * peer. Looks at each version once.
  */
 export class ServedContents {
   private readonly logger: Logger;

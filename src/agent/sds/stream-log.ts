@@ -18,7 +18,9 @@ export interface StreamIdentity {
  */
 const LINES_OF_ALL = 100;
 
-/** The words of all streams of a server: `warn` when a proxy refuses a secret or stays silent, `debug` for the protocol. */
+/**
+ * The words of all streams of a server: `warn` when a proxy refuses a secret or stays silent, `debug` for the protocol.
+ */
 export class StreamLog {
   private readonly logger: Logger;
   private readonly budget = new LineBudget(LINES_OF_ALL);
@@ -27,7 +29,9 @@ export class StreamLog {
     this.logger = logger;
   }
 
-  /** False when there was no line, because the streams have used their budget up. `withheld`: of this stream, before. */
+  /**
+   * False when there was no line, because the streams have used their budget up. `withheld`: of this stream, before.
+   */
   rejected(
     who: StreamIdentity,
     { answered, reason, blames }: RequestMeaning & { kind: 'nack' },

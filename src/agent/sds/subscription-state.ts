@@ -9,8 +9,8 @@ export type Form = 'sotw' | 'delta';
 export type Rejections = ReadonlyMap<string, Rejection>;
 
 /**
- * What one stream wants, has and has refused, of one type. Immutable; the functions of subscription.ts take it from state to state,
- * and hold no clock, no I/O and no log. The seven steps of reference/sds.md 1.13.
+ * What one stream wants, has and has refused, of one type. Immutable; the functions of subscription.ts take it from
+ * state to state, and hold no clock, no I/O and no log. The seven steps of reference/sds.md 1.13.
  *
  * Every name in a map is also in `names`: a name that is dropped is forgotten, so when it is asked for again it is
  * sent again, even if unchanged. (Envoy may have a new listener that waits for it.)

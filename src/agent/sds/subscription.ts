@@ -6,9 +6,9 @@ import type { Form, Outstanding, Rejections, Subscription, XdsRequest } from './
 import { areEqual, changing, NO_NAMES, wanting } from './wanted-names.js';
 
 /**
- * What a request says of our last response. `idle`: it says nothing of one, and only tells what is wanted. `repeat`: nor
- * does it, and it wants what was wanted before: another subscriber has come.
- * (xDS protocol, "ACK and NACK"; names are a second question, see {@link onRequest})
+ * What a request says of our last response. `idle`: it says nothing of one, and only tells what is wanted. `repeat`:
+ * nor does it, and it wants what was wanted before: another subscriber has come. (xDS protocol, "ACK and NACK"; names
+ * are a second question, see {@link onRequest})
  */
 export type RequestMeaning =
   | { readonly kind: 'initial' | 'stale' | 'idle' | 'repeat' }
@@ -59,8 +59,8 @@ const REPEAT: RequestMeaning = { kind: 'repeat' };
  * Says what a request means. A nonce belongs to its stream, so in the first request it means nothing: a reconnecting
  * Envoy may echo an old one. A NACK is known by its error alone; its version is that of an earlier response.
  *
- * `isShared`: whether the stream carries the requests of several subscribers, as ADS does. On one that does not, a request
- * that repeats the last one is a second ACK, and means nothing.
+ * `isShared`: whether the stream carries the requests of several subscribers, as ADS does. On one that does not, a
+ * request that repeats the last one is a second ACK, and means nothing.
  */
 function classify(sub: Subscription, request: XdsRequest, isShared: boolean): RequestMeaning {
   if (!sub.hasStarted) return INITIAL;
@@ -72,8 +72,9 @@ function classify(sub: Subscription, request: XdsRequest, isShared: boolean): Re
 }
 
 /**
- * Envoy's classic mux tells of another subscriber by the same request again, with the last nonce, or with none before the first
- * response. While a response is outstanding there is nothing to do: Envoy gives it to all that are there when it comes.
+ * Envoy's classic mux tells of another subscriber by the same request again, with the last nonce, or with none before
+ * the first response. While a response is outstanding there is nothing to do: Envoy gives it to all that are there when
+ * it comes.
  */
 function isRepeated(sub: Subscription, { names, nonce, error }: XdsRequest, isShared: boolean): boolean {
   if (sub.form !== 'sotw' || error !== undefined || names.length === 0) return false;
@@ -108,8 +109,8 @@ export function onChanged(sub: Subscription, changed: readonly string[], lookup:
 }
 
 /**
- * A repeated request is to be answered now: all that is wanted and was not refused is due, as if it had never been sent. How
- * often, is the caller's to decide. Of what was applied the kind is kept: a name never changes it.
+ * A repeated request is to be answered now: all that is wanted and was not refused is due, as if it had never been
+ * sent. How often, is the caller's to decide. Of what was applied the kind is kept: a name never changes it.
  */
 export function onRepeat(sub: Subscription): Subscription {
   const applied = new Map([...sub.applied].map(([name, { kind }]) => [name, { version: UNKNOWN_VERSION, kind }]));

@@ -26,8 +26,8 @@ export function wanting(sub: Subscription, names: readonly string[]): Subscripti
 }
 
 /**
- * Delta: a name that is subscribed to is sent, whatever the client says that it has; one that is in both lists is wanted
- * from now on, and sent.
+ * Delta: a name that is subscribed to is sent, whatever the client says that it has; one that is in both lists is
+ * wanted from now on, and sent.
  */
 export function changing(sub: Subscription, { names, unsubscribed }: XdsRequest): Subscription {
   if (names.length + unsubscribed.length === 0) return sub;

@@ -184,7 +184,8 @@ interface StapleUse {
 }
 
 /**
- * The staple, when it is a good one; a leaf that must have one is refused without. Envoy refuses the pair for a wrong one.
+ * The staple, when it is a good one; a leaf that must have one is refused without. Envoy refuses the pair for a wrong
+ * one.
  * @throws IdentityError `ERR_SECRET_FILE_INVALID`.
  */
 async function usableStaple(

@@ -27,9 +27,9 @@ const WARNED_PART = 0.2;
 type Age = 'current' | 'expiring' | 'unusable';
 
 /**
- * The certificate revocation lists of one file. A missing file means none, as to Istio's agent (reference: Istio A21); any
- * other reason why there is none ends the start: with revocation asked for, it must not be off. Lists that Envoy would
- * refuse peers for do not take the place of valid ones.
+ * The certificate revocation lists of one file. A missing file means none, as to Istio's agent (reference: Istio A21);
+ * any other reason why there is none ends the start: with revocation asked for, it must not be off. Lists that Envoy
+ * would refuse peers for do not take the place of valid ones.
  */
 export class RevocationFile implements Revocations {
   private readonly file: ReloadedFiles<RevocationLists>;
@@ -146,7 +146,10 @@ function isExpiring({ thisUpdateMs, nextUpdateMs }: RevocationList, nowMs: numbe
   return nextUpdateMs - warningMs <= nowMs;
 }
 
-/** What is wrong for each CA of the bundle that has no list of its own. BoringSSL checks the whole chain as soon as there is any list. */
+/**
+ * What is wrong for each CA of the bundle that has no list of its own. BoringSSL checks the whole chain as soon as
+ * there is any list.
+ */
 function uncovered(bundle: TrustBundle, lists: readonly RevocationList[]): string[] {
   return bundle.list().flatMap((certificate) => {
     const facts = readFacts(certificate.raw);

@@ -94,7 +94,9 @@ export function withPrivateKeyProvider(body: Buffer, { name, pollDelayNs, fallba
   return encodeMessage([{ number: SECRET.tlsCertificate, value: replaced }]);
 }
 
-/** `Secret{validation_context}` with roots that are not empty: an empty context makes Envoy stop verifying its peers. */
+/**
+ * `Secret{validation_context}` with roots that are not empty: an empty context makes Envoy stop verifying its peers.
+ */
 export function encodeValidationContext(
   trustedCaPem: Uint8Array,
   {
@@ -117,8 +119,8 @@ export function trustedCaOf(body: Buffer): Buffer {
 }
 
 /**
- * `Secret{validation_context}` for Envoy's SPIFFE validator, which chooses the roots by the peer's trust domain: no root
- * vouches for another domain. Names without `spiffe://`, each once, in their order, with roots that are not empty.
+ * `Secret{validation_context}` for Envoy's SPIFFE validator, which chooses the roots by the peer's trust domain: no
+ * root vouches for another domain. Names without `spiffe://`, each once, in their order, with roots that are not empty.
  */
 export function encodeSpiffeValidator(
   bundles: ReadonlyMap<string, Uint8Array>,

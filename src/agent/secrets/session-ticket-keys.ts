@@ -21,8 +21,8 @@ export interface SessionTicketKeysOptions {
 }
 
 /**
- * The session ticket keys of one workload: the first encrypts, both decrypt. They come to be when they are first asked for,
- * and rotate from then on; when a day has passed and no stream wants them, they are dropped.
+ * The session ticket keys of one workload: the first encrypts, both decrypt. They come to be when they are first asked
+ * for, and rotate from then on; when a day has passed and no stream wants them, they are dropped.
  */
 export class SessionTicketKeys {
   #keys: readonly Buffer[] = [];

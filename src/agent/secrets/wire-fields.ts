@@ -1,8 +1,8 @@
 import { fieldSizeBytes, varintBytes, WireReader, WireWriter } from '../../net/protobuf/index.js';
 
 /**
- * A protobuf message as a tree of its fields. (Protocol Buffers, "Encoding") By hand, because some of them hold keys: the
- * tree is written into one buffer of its own, without a copy on the way that is never wiped.
+ * A protobuf message as a tree of its fields. (Protocol Buffers, "Encoding") By hand, because some of them hold keys:
+ * the tree is written into one buffer of its own, without a copy on the way that is never wiped.
  */
 export interface WireField {
   readonly number: number;

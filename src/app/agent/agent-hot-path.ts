@@ -14,7 +14,10 @@ import {
  */
 const RSA_POOL = { threads: { min: 0, max: 1 }, idleTimeoutMs: 1000, maxQueue: 64, taskTimeoutMs: 10_000 };
 
-/** Far above the issues that are under way at once, which is what makes the rest wait. RSA keys of 150 ms each queue for a while. */
+/**
+ * Far above the issues that are under way at once, which is what makes the rest wait. RSA keys of 150 ms each queue for
+ * a while.
+ */
 const NODE_POOL = {
   idleTimeoutMs: 0,
   maxQueue: 512,

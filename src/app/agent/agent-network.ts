@@ -27,15 +27,18 @@ const SOCKET_BACKLOG = 4096;
 /** Envoy and agent share a group, and no other process may ask for the key. */
 const SOCKET_MODE = 0o660;
 
-/** A gateway opens a stream for each of its secrets on one connection: thousands, where each has a certificate and a bundle. */
+/**
+ * A gateway opens a stream for each of its secrets on one connection: thousands, where each has a certificate and a
+ * bundle.
+ */
 const MAX_STREAMS_PER_CONNECTION = 10_000;
 
 /** Envoy shows it as `control_plane.identifier`. */
 const IDENTIFIER = `sidecert/${VERSION}`;
 
 /**
- * Of all connections: a stream costs some 6 kB, and the largest node has a few thousand. A fifth is kept for peers that have
- * proven themselves, and one process that has not may have half: 10 000 Envoys that start together have 20 000.
+ * Of all connections: a stream costs some 6 kB, and the largest node has a few thousand. A fifth is kept for peers that
+ * have proven themselves, and one process that has not may have half: 10 000 Envoys that start together have 20 000.
  */
 const STREAMS = { max: 50_000, maxUnproven: 40_000, maxPerUnproven: 25_000 };
 
@@ -45,15 +48,18 @@ const OTHER_FILES = 128;
 /** A gateway of Envoy alone may have as many. Every common limit of open files leaves room for more. */
 const FEW_CONNECTIONS = 512;
 
-/** Thousands of Envoys are sent away over this time: each comes back within half a second, to the agent that serves then. */
+/**
+ * Thousands of Envoys are sent away over this time: each comes back within half a second, to the agent that serves
+ * then.
+ */
 const SPREAD_MS = 1000;
 
 /** Of the 5 s that a shutdown may take, after that. */
 const DRAIN_MS = 2000;
 
 /**
- * So many connections are more than one Envoy has: more may come, thousands of them, and all for the same. Pods are another matter:
- * what is done for each of them is so much code that none of it is hot for long.
+ * So many connections are more than one Envoy has: more may come, thousands of them, and all for the same. Pods are
+ * another matter: what is done for each of them is so much code that none of it is hot for long.
  */
 const CROWD = 8;
 
@@ -93,8 +99,8 @@ export interface EnvoyListener {
 }
 
 /**
- * Opens the socket that Envoy asks on, and that of REST where it is configured. Closing it refuses new connections first, then ends
- * streams with OK, then the rest.
+ * Opens the socket that Envoy asks on, and that of REST where it is configured. Closing it refuses new connections
+ * first, then ends streams with OK, then the rest.
  */
 export async function listenForEnvoy(config: AgentConfig, options: EnvoyListenerOptions): Promise<EnvoyListener> {
   const { metrics } = options;

@@ -9,12 +9,14 @@ export interface DeliveryByAcksOptions {
   readonly now: () => number;
 }
 
-/** The last of 5 000 streams has answered after about 100 ms; asking goes over all of them, which takes a millisecond. */
+/**
+ * The last of 5 000 streams has answered after about 100 ms; asking goes over all of them, which takes a millisecond.
+ */
 const LOOK_PERIOD_MS = 50;
 
 /**
- * Knows that a trust bundle has come everywhere by the answers of the streams: when nothing is on its way to any of them,
- * that bundle is not either. Looks after a while, not at once: the push of a change begins in the turns after it.
+ * Knows that a trust bundle has come everywhere by the answers of the streams: when nothing is on its way to any of
+ * them, that bundle is not either. Looks after a while, not at once: the push of a change begins in the turns after it.
  */
 export class DeliveryByAcks implements BundleDelivery {
   constructor(private readonly options: DeliveryByAcksOptions) {}

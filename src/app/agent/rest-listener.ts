@@ -3,7 +3,10 @@ import type { Socket } from 'node:net';
 import type { CountedConnection, GrpcServer } from '../../net/grpc/index.js';
 import { type Listener, listenPlain, unixPeer } from '../../net/transport/index.js';
 
-/** A request comes at once; one that trickles does not hold its connection for longer. So does one that waits for the next poll. */
+/**
+ * A request comes at once; one that trickles does not hold its connection for longer. So does one that waits for the
+ * next poll.
+ */
 const LIMIT_MS = 30_000;
 
 /** What Node.js holds connections to by itself: looked at as often as those of the other socket. */
@@ -71,8 +74,9 @@ export async function listenForPolls(options: RestListenerOptions): Promise<List
 }
 
 /**
- * Ends a connection that asks again before it is answered. Neither Envoy nor curl pipelines, and the requests of one read, a thousand
- * of them, would all be worked on in one turn of the event loop. (RFC 9112 §9.3.2: a client must expect that)
+ * Ends a connection that asks again before it is answered. Neither Envoy nor curl pipelines, and the requests of one
+ * read, a thousand of them, would all be worked on in one turn of the event loop. (RFC 9112 §9.3.2: a client must
+ * expect that)
  */
 function oneAtATime(listener: RequestListener, onFlood: (socket: Socket) => void): RequestListener {
   const unanswered = new WeakSet<Socket>();

@@ -26,12 +26,15 @@ export interface ServedSecrets {
 }
 
 /**
- * A sidecar's tokens come one by one; each costs a CSR, and a stream that guesses must not queue thousands. One connection alone may
- * have half of them.
+ * A sidecar's tokens come one by one; each costs a CSR, and a stream that guesses must not queue thousands. One
+ * connection alone may have half of them.
  */
 const SIDECAR_LIMITS = { maxWaiting: 64, maxPods: 1, graceMs: Number.POSITIVE_INFINITY };
 
-/** Above what any node runs, some 500 pods at most: the load test has thousands. A pod costs tens of kilobytes, a waiting token 2 kB. */
+/**
+ * Above what any node runs, some 500 pods at most: the load test has thousands. A pod costs tens of kilobytes, a
+ * waiting token 2 kB.
+ */
 const NODE_LIMITS = { maxWaiting: 8192, maxPods: 8192, graceMs: 60_000 };
 
 export interface ServingOptions {

@@ -19,9 +19,9 @@ import { serveSecrets } from './served-secrets.js';
 const SIDECAR_TURNS = { maxInFlight: 1 };
 
 /**
- * While the CA works on so many calls, keys are made for as many pods that come next, and proofs for those before. With all
- * of them in one line, agent and CA took turns: 5 % more time for 2 000 pods. More calls at once make longer turns of the
- * event loop, and no certificate comes sooner.
+ * While the CA works on so many calls, keys are made for as many pods that come next, and proofs for those before. With
+ * all of them in one line, agent and CA took turns: 5 % more time for 2 000 pods. More calls at once make longer turns
+ * of the event loop, and no certificate comes sooner.
  */
 const NODE_TURNS = { maxInFlight: 48, maxCalls: 24 };
 

@@ -9,12 +9,15 @@ import { Field, type RateLimitedLogger } from '../../telemetry/index.js';
 import { type StreamAdmission, WorkloadView } from './workload-view.js';
 
 /**
- * A stream that is refused for its token counts as a flood, in the units of `GrpcCall.charge`: a gateway that has its token refused on
- * all of its 4 000 streams at once is none.
+ * A stream that is refused for its token counts as a flood, in the units of `GrpcCall.charge`: a gateway that has its
+ * token refused on all of its 4 000 streams at once is none.
  */
 const REFUSED_COST = 15;
 
-/** So does a token that the CA was asked about for nothing: that takes a key, a call, and 0.3 ms. An Envoy has one token, or two. */
+/**
+ * So does a token that the CA was asked about for nothing: that takes a key, a call, and 0.3 ms. An Envoy has one
+ * token, or two.
+ */
 const WASTED_COST = 150;
 
 /** The pod's identity for every stream: in sidecar mode the socket belongs to one pod. */

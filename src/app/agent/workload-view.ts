@@ -10,7 +10,10 @@ export interface StreamAdmission {
   onTokenNeeded(end: () => void): () => void;
 }
 
-/** One stream's view: the workload's secrets, and the files. A name means at most one of them: the configuration has been checked for that. */
+/**
+ * One stream's view: the workload's secrets, and the files. A name means at most one of them: the configuration has
+ * been checked for that.
+ */
 export class WorkloadView implements SecretView {
   private readonly workload: WorkloadSecrets;
   private readonly catalog: SecretCatalog;

@@ -22,7 +22,10 @@ const MAX_QUEUE = 512;
 /** The service gives a request 5 s; a thread that hangs is replaced no later. */
 const TASK_TIMEOUT_MS = 5000;
 
-/** Threads start together with the process, on a slow machine next to others that start; no certificate is asked for before. */
+/**
+ * Threads start together with the process, on a slow machine next to others that start; no certificate is asked for
+ * before.
+ */
 const START_TIMEOUT_MS = 60_000;
 
 const TCP_BACKLOG = 4096;
@@ -34,8 +37,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_STREAMS_PER_CONNECTION = 1000;
 
 /**
- * Of all connections. The service works on 256 at once, so the rest are calls that have begun and not asked yet, or whose
- * answers wait to be read.
+ * Of all connections. The service works on 256 at once, so the rest are calls that have begun and not asked yet, or
+ * whose answers wait to be read.
  */
 const CALLS = { max: 4096, maxUnproven: 3072, maxPerUnproven: 2048 };
 

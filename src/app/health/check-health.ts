@@ -10,8 +10,8 @@ const REQUEST = Buffer.alloc(0);
 const MAX_ANSWER_BYTES = 1024;
 
 /**
- * One health check over the standard gRPC protocol. (gRPC Health Checking Protocol) A probe runs it every few seconds, as a process:
- * so it loads what it needs and nothing else.
+ * One health check over the standard gRPC protocol. (gRPC Health Checking Protocol) A probe runs it every few seconds,
+ * as a process: so it loads what it needs and nothing else.
  */
 export async function checkHealth(config: HealthConfig): Promise<{ isServing: boolean; detail: string }> {
   let peer: GrpcClient | undefined;

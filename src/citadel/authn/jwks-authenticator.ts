@@ -36,8 +36,8 @@ export async function createJwksAuthenticator(options: JwksAuthenticatorOptions)
 }
 
 /**
- * The key set to look for the token's key in. Its key id is a hint: key sets are edited by hand, some have no ids, and some have
- * one id twice. (RFC 7515 §4.1.4)
+ * The key set to look for the token's key in. Its key id is a hint: key sets are edited by hand, some have no ids, and
+ * some have one id twice. (RFC 7515 §4.1.4)
  */
 async function keySetFor(token: SignedToken, file: JwksFile): Promise<KeySet> {
   const keys = await file.keys();

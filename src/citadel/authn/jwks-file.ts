@@ -51,8 +51,8 @@ export class JwksFile {
   }
 
   /**
-   * The keys after another look, for a token with a key id that {@link keys} did not have: it may be newer than our last
-   * look. `undefined` when there was one for this reason less than a second ago.
+   * The keys after another look, for a token with a key id that {@link keys} did not have: it may be newer than our
+   * last look. `undefined` when there was one for this reason less than a second ago.
    */
   async keysForUnknownId(): Promise<KeySet | undefined> {
     if (!this.isSecondAgo(this.lookedForUnknownAtMs)) return undefined;

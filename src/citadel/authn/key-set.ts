@@ -14,7 +14,9 @@ interface FittingKeys {
   readonly byId: ReadonlyMap<string, readonly VerificationKey[]>;
 }
 
-/** The keys of a JSON Web Key Set, found by what a token says of its own: without a look at all of them for each token. */
+/**
+ * The keys of a JSON Web Key Set, found by what a token says of its own: without a look at all of them for each token.
+ */
 export class KeySet {
   /** By algorithm, made when the first token of it comes. */
   private readonly fitting = new Map<string, FittingKeys>();
@@ -27,8 +29,8 @@ export class KeySet {
   }
 
   /**
-   * The keys that may have signed the token: those with its id, then the others, and last those that have turned out to be none, for
-   * the message. (RFC 7515 §4.1.4)
+   * The keys that may have signed the token: those with its id, then the others, and last those that have turned out to
+   * be none, for the message. (RFC 7515 §4.1.4)
    */
   *candidates({ alg, kid }: KeyHints): Generator<VerificationKey> {
     const { all, byId } = this.fittingFor(alg);

@@ -16,8 +16,8 @@ export interface WorkloadOptions {
 }
 
 /**
- * Says which workload verified claims name. With `binding` `pod` they must name the pod that the token is bound to: tokens of
- * `kubectl create token` and of Secrets are bound to none.
+ * Says which workload verified claims name. With `binding` `pod` they must name the pod that the token is bound to:
+ * tokens of `kubectl create token` and of Secrets are bound to none.
  * @throws IdentityError `ERR_TOKEN_REFUSED`.
  */
 export function readWorkload(claims: Claims, { trustDomain, binding }: WorkloadOptions): AuthenticatedWorkload {

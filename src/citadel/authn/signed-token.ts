@@ -21,7 +21,8 @@ export interface SignedToken {
 
 /**
  * Takes a JWT apart.
- * @throws IdentityError `ERR_TOKEN_MALFORMED`; `ERR_TOKEN_REFUSED`: an algorithm that is none of ours. Neither quotes the token.
+ * @throws IdentityError `ERR_TOKEN_MALFORMED`; `ERR_TOKEN_REFUSED`: an algorithm that is none of ours. Neither quotes
+ * the token.
  */
 export function parseSignedToken(token: string): SignedToken {
   throwIfTooLong(token);

@@ -19,14 +19,15 @@ export interface ExpectedClaims {
 const EXPIRY_LEEWAY_MS = 5000;
 
 /**
- * A token that an API server with a faster clock has just issued is not yet valid here. Kubernetes itself allows as much.
- * (RFC 7519 §4.1.5)
+ * A token that an API server with a faster clock has just issued is not yet valid here. Kubernetes itself allows as
+ * much. (RFC 7519 §4.1.5)
  */
 const START_LEEWAY_MS = 60_000;
 
 /**
  * Reads and checks the claims of a token whose signature has been verified: issuer, audience and time. Pure.
- * @throws IdentityError `ERR_TOKEN_EXPIRED`, `ERR_TOKEN_REFUSED`, `ERR_TOKEN_MALFORMED`. Claims may be quoted: they are genuine.
+ * @throws IdentityError `ERR_TOKEN_EXPIRED`, `ERR_TOKEN_REFUSED`, `ERR_TOKEN_MALFORMED`. Claims may be quoted: they are
+ * genuine.
  */
 export function checkClaims(payload: string, { issuers, audiences }: ExpectedClaims, nowMs: number): Claims {
   const claims = readClaims(payload);

@@ -14,7 +14,10 @@ const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RS
 /** Not DER, as elsewhere, but the two numbers one after the other. (RFC 7518 §3.4) */
 const ECDSA = { dsaEncoding: 'ieee-p1363' };
 
-/** Asymmetric signatures only: with `HS256` our public keys would be the secret, with `none` there is none. (RFC 8725 §3.1) */
+/**
+ * Asymmetric signatures only: with `HS256` our public keys would be the secret, with `none` there is none. (RFC 8725
+ * §3.1)
+ */
 const ALGORITHMS: ReadonlyMap<string, Algorithm> = new Map<string, Algorithm>([
   ['RS256', { kty: 'RSA', digest: 'sha256', how: PKCS1 }],
   ['RS384', { kty: 'RSA', digest: 'sha384', how: PKCS1 }],
@@ -43,8 +46,8 @@ export interface PublicJwk extends JsonWebKey {
 }
 
 /**
- * A key that verifies tokens, by OpenSSL on the caller's own thread: that takes 35 µs with RSA-2048, and the way through
- * Web Crypto and its threads 60 to 180 µs.
+ * A key that verifies tokens, by OpenSSL on the caller's own thread: that takes 35 µs with RSA-2048, and the way
+ * through Web Crypto and its threads 60 to 180 µs.
  */
 export class VerificationKey {
   #key: KeyObject | undefined;

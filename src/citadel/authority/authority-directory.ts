@@ -26,7 +26,9 @@ export const ISTIO_FILES: AuthorityFileNames = {
   rootCert: 'root-cert.pem',
 };
 
-/** A Kubernetes TLS secret, as cert-manager fills it: `tls.crt` has the signing certificate first, then those above it. */
+/**
+ * A Kubernetes TLS secret, as cert-manager fills it: `tls.crt` has the signing certificate first, then those above it.
+ */
 const TLS_SECRET_FILES: AuthorityFileNames = {
   caKey: 'tls.key',
   caCert: 'tls.crt',
@@ -36,7 +38,10 @@ const TLS_SECRET_FILES: AuthorityFileNames = {
 
 const LAYOUTS: readonly AuthorityFileNames[] = [ISTIO_FILES, TLS_SECRET_FILES];
 
-/** Written in this order: with the key alone a directory is incomplete and refused, never silently replaced by a fresh root. */
+/**
+ * Written in this order: with the key alone a directory is incomplete and refused, never silently replaced by a fresh
+ * root.
+ */
 const WRITTEN = [
   { part: 'caKey', mode: 0o600 },
   { part: 'caCert', mode: 0o644 },
@@ -65,8 +70,8 @@ export type AuthorityState =
 
 /**
  * Reads a CA directory in one of the two layouts. One that is not there is empty.
- * @throws IdentityError `ERR_SIGNER_INVALID`: it, or a file in it, cannot be read; it has the files of both layouts, or other files
- *   and those of none. A fresh root is made in an empty directory alone.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: it, or a file in it, cannot be read; it has the files of both layouts, or
+ *   other files and those of none. A fresh root is made in an empty directory alone.
  */
 export async function readAuthorityFiles(directory: string): Promise<AuthorityState> {
   // Hidden files are left aside: Kubernetes keeps the versions of a volume in `..data`.
@@ -128,8 +133,8 @@ async function entriesOf(directory: string): Promise<string[]> {
 }
 
 /**
- * Writes the four files. Makes the directory if it is missing. Of several processes that do so at once one succeeds; for
- * the others it is false.
+ * Writes the four files. Makes the directory if it is missing. Of several processes that do so at once one succeeds;
+ * for the others it is false.
  * @throws IdentityError `ERR_SIGNER_INVALID`: the system's reason.
  */
 export async function writeAuthorityFiles(directory: string, files: AuthorityFiles): Promise<boolean> {

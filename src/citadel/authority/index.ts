@@ -1,6 +1,6 @@
 /**
- * citadel/authority: what Citadel signs with, and for how long: the keys and chains that are plugged in or that it has made itself,
- * its root for others, the validity of what it signs, and its own serving certificate.
+ * citadel/authority: what Citadel signs with, and for how long: the keys and chains that are plugged in or that it has
+ * made itself, its root for others, the validity of what it signs, and its own serving certificate.
  */
 export { decideValidity, MIN_TTL_MS, type TtlLimits } from './issuing-policy.js';
 export { writeRootCertificates } from './root-certificate-file.js';

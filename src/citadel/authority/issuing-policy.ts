@@ -3,7 +3,10 @@ import { IdentityError } from '../../errors/index.js';
 export interface TtlLimits {
   /** For a request that asks for none. */
   readonly defaultTtlMs: number;
-  /** A request for more is refused, not cut: the caller would plan its renewal by what it asked for. (reference: Istio C9) */
+  /**
+   * A request for more is refused, not cut: the caller would plan its renewal by what it asked for. (reference: Istio
+   * C9)
+   */
   readonly maxTtlMs: number;
 }
 
@@ -26,8 +29,8 @@ export const MIN_TTL_MS = 5000;
 /**
  * Decides the validity of a leaf. Pure. `requestedSeconds` comes from the wire: 0 and less ask for the default; less
  * than a useful life is raised to it. NotAfter is never later than `authorityNotAfterMs`.
- * @throws IdentityError `ERR_TTL_TOO_LONG`; `ERR_REQUEST_INVALID` when it is no number; `ERR_CITADEL_NOT_READY` when the
- *   authority itself has ended, or so nearly that no useful life is left.
+ * @throws IdentityError `ERR_TTL_TOO_LONG`; `ERR_REQUEST_INVALID` when it is no number; `ERR_CITADEL_NOT_READY` when
+ *   the authority itself has ended, or so nearly that no useful life is left.
  */
 export function decideValidity(
   requestedSeconds: number,

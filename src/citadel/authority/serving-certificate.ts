@@ -43,10 +43,15 @@ export interface ServingCertificate {
   close(): void;
 }
 
-/** istiod's lives for 10 years and is not renewed on time (reference: Istio C32); ours proves daily that renewal works. */
+/**
+ * istiod's lives for 10 years and is not renewed on time (reference: Istio C32); ours proves daily that renewal works.
+ */
 const DEFAULT_TTL_MS = 24 * 3_600_000;
 
-/** Makes the first certificate, and renews it from then on. Rejects with the codes of {@link HotPath} and {@link decideValidity}. */
+/**
+ * Makes the first certificate, and renews it from then on. Rejects with the codes of {@link HotPath} and {@link
+ * decideValidity}.
+ */
 export async function createServingCertificate(options: ServingCertificateOptions): Promise<ServingCertificate> {
   const renewal = new Renewal(options, await issueOwn(options));
   renewal.scheduleNext();

@@ -22,15 +22,15 @@ import { findSigningPath } from './signing-path.js';
 export interface SigningAuthority {
   readonly signer: Signer;
   /**
-   * PEM, one certificate each, ending in a newline: what peers need between leaf and root, from below to above. Empty for a root
-   * that signs itself.
+   * PEM, one certificate each, ending in a newline: what peers need between leaf and root, from below to above. Empty
+   * for a root that signs itself.
    */
   readonly intermediatesPem: readonly string[];
   /** The roots that workloads trusted when it was loaded. */
   readonly bundle: TrustBundle;
   /**
-   * What goes out behind each leaf: the intermediates, and as one the roots that have not expired at this time, in epoch
-   * milliseconds. The same array as long as it says the same. (reference: Istio C8)
+   * What goes out behind each leaf: the intermediates, and as one the roots that have not expired at this time, in
+   * epoch milliseconds. The same array as long as it says the same. (reference: Istio C8)
    */
   issuersPemAt(nowMs: number): readonly string[];
   /** Epoch milliseconds: the earliest end of the signing certificate and of those above it. */
@@ -63,14 +63,17 @@ const CHAIN_LIMITS = {
   maxBlocks: 100,
 } as const;
 
-/** As Istio's own root; a fresh one is for trials and small meshes, which outlive any shorter one. (reference: Istio C26) */
+/**
+ * As Istio's own root; a fresh one is for trials and small meshes, which outlive any shorter one. (reference: Istio
+ * C26)
+ */
 const ROOT_LIFE_MS = 10 * 365 * 24 * 3_600_000;
 
 /**
- * Opens the signing authority: from the files of the directory; if it has none, a fresh P-256 root, which it writes there. Of
- * several Citadels that start in one empty directory, all come to use the root of one.
- * @throws IdentityError `ERR_SIGNER_INVALID`: some of the files are missing, cannot be read or written, do not parse, do not
- *   belong together, or make an authority whose leaves peers would refuse; `ERR_BUNDLE_INVALID`: the roots.
+ * Opens the signing authority: from the files of the directory; if it has none, a fresh P-256 root, which it writes
+ * there. Of several Citadels that start in one empty directory, all come to use the root of one.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: some of the files are missing, cannot be read or written, do not parse,
+ *   do not belong together, or make an authority whose leaves peers would refuse; `ERR_BUNDLE_INVALID`: the roots.
  */
 export async function openSigningAuthority(options: SigningAuthorityOptions): Promise<SigningAuthority> {
   const { directory, logger } = options;
@@ -195,7 +198,10 @@ function parseChainCertificate(der: Buffer, what: string): X509Certificate {
   }
 }
 
-/** An empty chain, as Istio has for its own root: the answer to a CSR is then leaf and root, nothing between. (reference: Istio C8, C27) */
+/**
+ * An empty chain, as Istio has for its own root: the answer to a CSR is then leaf and root, nothing between.
+ * (reference: Istio C8, C27)
+ */
 function freshRoot({ trustDomain, now }: SigningAuthorityOptions): AuthorityFiles {
   const nowMs = now();
   const root = makeSelfSignedRoot({

@@ -19,9 +19,10 @@ export interface SigningPath {
 }
 
 /**
- * The path from the signing certificate to a root by which peers will verify leaves with `names`. Pure. By the rules that agents
- * judge an answer by: see {@link PathSearch}. (reference: Istio C24)
- * @throws IdentityError `ERR_SIGNER_INVALID`: there is none; the message names the certificate and the extension in the way.
+ * The path from the signing certificate to a root by which peers will verify leaves with `names`. Pure. By the rules
+ * that agents judge an answer by: see {@link PathSearch}. (reference: Istio C24)
+ * @throws IdentityError `ERR_SIGNER_INVALID`: there is none; the message names the certificate and the extension in the
+ * way.
  */
 export function findSigningPath(
   { signer, chain, roots }: AuthorityCertificates,

@@ -13,7 +13,10 @@ export interface IssuanceOptions {
   readonly hotPath: Pick<HotPath, 'issue'>;
   readonly authority: SigningAuthority;
   readonly ttlLimits: TtlLimits;
-  /** A leaf ends with the token that it was issued for, at the latest. Istio has it otherwise, and so have we if left out. */
+  /**
+   * A leaf ends with the token that it was issued for, at the latest. Istio has it otherwise, and so have we if left
+   * out.
+   */
   readonly bindsToToken?: boolean;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -42,8 +45,8 @@ export interface Caller extends CallerTrace {
 /**
  * Issues a leaf for the workload that the token names, whatever the CSR says of itself.
  * @returns the leaf, in PEM.
- * @throws IdentityError the codes of {@link HotPath.issue} and {@link decideValidity}; `ERR_TOKEN_EXPIRED`: leaves end with
- *   their tokens, and this one expires too soon for a useful life.
+ * @throws IdentityError the codes of {@link HotPath.issue} and {@link decideValidity}; `ERR_TOKEN_EXPIRED`: leaves end
+ *   with their tokens, and this one expires too soon for a useful life.
  */
 export async function issueLeaf(
   options: IssuanceOptions,

@@ -12,7 +12,10 @@ import { refusalOf } from './refusal.js';
 
 export interface CertificateServiceOptions extends IssuanceOptions {
   readonly logger: Logger;
-  /** More calls at once are refused before anything is computed for them; a connection and an identity have shares of it. */
+  /**
+   * More calls at once are refused before anything is computed for them; a connection and an identity have shares of
+   * it.
+   */
   readonly maxInFlight?: number;
   /** For one call. Istio's agents set no deadline, so the server must. (reference: Istio 3.2, 6) */
   readonly requestTimeoutMs?: number;
@@ -34,14 +37,14 @@ const DEFAULT_MAX_IN_FLIGHT = 256;
 const DEFAULT_REQUEST_TIMEOUT_MS = 5000;
 
 /**
- * To read a token and to verify its signature takes some 60 µs of the event loop, in the units of {@link ServedCall.charge}: a
- * connection that sends more of them than fit into its turn waits for the others.
+ * To read a token and to verify its signature takes some 60 µs of the event loop, in the units of {@link
+ * ServedCall.charge}: a connection that sends more of them than fit into its turn waits for the others.
  */
 const TOKEN_WORK = 120;
 
 /**
- * That work was for nothing, as the token was refused or the caller has gone: it counts as a flood. Two thousand pods whose tokens are
- * refused at once, by one agent, are none.
+ * That work was for nothing, as the token was refused or the caller has gone: it counts as a flood. Two thousand pods
+ * whose tokens are refused at once, by one agent, are none.
  */
 const WASTED_TOKEN_COST = 60;
 
@@ -154,7 +157,8 @@ class CertificateService implements CertificateMethod {
   }
 
   private async create(bytes: Buffer, { call, caller, stop, place }: PendingCall): Promise<Buffer> {
-    // All that came with the request is read first: one that was reset at once costs no look at its token. (CVE-2023-44487)
+    // All that came with the request is read first: one that was reset at once costs no look at its token.
+    // (CVE-2023-44487)
     await undefined;
     if (stop.aborted) throw callerHasGone();
     if (!call.mayTry()) {

@@ -2,8 +2,8 @@ import { IdentityError } from '../../errors/index.js';
 import { Shares } from '../../fairness/index.js';
 
 /**
- * The places for requests in flight, and who has how many of them: by {@link Shares}, of connections, and of identities once
- * their tokens have been verified.
+ * The places for requests in flight, and who has how many of them: by {@link Shares}, of connections, and of identities
+ * once their tokens have been verified.
  */
 export class IssuingShares {
   private total = 0;
@@ -55,7 +55,10 @@ export class IssuingSlot {
     private readonly connection: number,
   ) {}
 
-  /** Counts the place as one of this verified identity, too. @throws IdentityError `ERR_CITADEL_OVERLOADED`: it has its share. */
+  /**
+   * Counts the place as one of this verified identity, too. @throws IdentityError `ERR_CITADEL_OVERLOADED`: it has its
+   * share.
+   */
   claimFor(identity: string): void {
     this.shares.claim(identity);
     this.identity = identity;

@@ -11,13 +11,16 @@ const STRING_VALUE = 3;
 /** The identity that a node proxy asks a certificate for, in place of its own. (reference: Istio C16) */
 const IMPERSONATED_IDENTITY = 'ImpersonatedIdentity';
 
-/** Which of several signers shall sign. Istio's agents always send it, empty when none was configured. (reference: Istio A72) */
+/**
+ * Which of several signers shall sign. Istio's agents always send it, empty when none was configured. (reference: Istio
+ * A72)
+ */
 const CERT_SIGNER = 'CertSigner';
 
 /**
- * Checks the `metadata` of a certificate request, a serialised Struct. A caller that asks for another identity or another signer
- * must not get a certificate of its own identity by ours, and take it for what it asked for: both are refused, whatever
- * the value is. Other keys mean nothing here.
+ * Checks the `metadata` of a certificate request, a serialised Struct. A caller that asks for another identity or
+ * another signer must not get a certificate of its own identity by ours, and take it for what it asked for: both are
+ * refused, whatever the value is. Other keys mean nothing here.
  * @throws IdentityError `ERR_IMPERSONATION_REFUSED`, `ERR_CERT_SIGNER_UNKNOWN`; RangeError: it is no Struct.
  */
 export function checkRequestMetadata(struct: Buffer): void {

@@ -24,7 +24,10 @@ export class Checklist {
     return this.#held;
   }
 
-  /** Runs one check: `work` resolves with its evidence, or throws. A check that throws does not stop the next; an abort does. */
+  /**
+   * Runs one check: `work` resolves with its evidence, or throws. A check that throws does not stop the next; an abort
+   * does.
+   */
   async check(title: string, work: () => Promise<string>): Promise<void> {
     try {
       this.line(`ok    ${title}: ${await work()}`);

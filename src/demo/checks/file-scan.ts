@@ -40,7 +40,9 @@ export interface ScanResult {
   readonly found: readonly string[];
 }
 
-/** Reads every regular file below `directory`. Links are not followed: what they lead to inside is read where it lies. */
+/**
+ * Reads every regular file below `directory`. Links are not followed: what they lead to inside is read where it lies.
+ */
 export async function scanFiles(directory: string): Promise<ScanResult> {
   const paths = await readdir(directory, { recursive: true });
   let files = 0;
@@ -56,7 +58,10 @@ export async function scanFiles(directory: string): Promise<ScanResult> {
   return { files, bytes, found };
 }
 
-/** No key and no certificate below `workloads`; the directory of the CA, which must have both, shows that the scan sees them. */
+/**
+ * No key and no certificate below `workloads`; the directory of the CA, which must have both, shows that the scan sees
+ * them.
+ */
 export async function expectNoKeyMaterial(workloads: string, citadel: string): Promise<string> {
   const control = await scanFiles(citadel);
   if (!control.found.some((find) => find.includes('private key'))) {

@@ -23,9 +23,9 @@ export interface RotationCheck {
 }
 
 /**
- * Keeps requests going through both sidecars until both have a new certificate. None may fail; both processes must be the
- * same ones, older than before; and both new certificates must be seen in use: the server's in a handshake, the client's
- * by the server's application.
+ * Keeps requests going through both sidecars until both have a new certificate. None may fail; both processes must be
+ * the same ones, older than before; and both new certificates must be seen in use: the server's in a handshake, the
+ * client's by the server's application.
  */
 export async function expectRotationUnderLoad(check: RotationCheck): Promise<string> {
   const { client, clientSidecar, server, serverPort, signal, onProgress } = check;

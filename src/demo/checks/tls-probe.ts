@@ -16,8 +16,8 @@ export type TlsOutcome =
   | { readonly kind: 'refused'; readonly reason: string };
 
 /**
- * Speaks TLS with a sidecar on loopback without a sidecar of its own, and asks for `/ip`. In TLS 1.3 the server's refusal
- * comes after the client's side of the handshake is done, so only an answer counts as being let in.
+ * Speaks TLS with a sidecar on loopback without a sidecar of its own, and asks for `/ip`. In TLS 1.3 the server's
+ * refusal comes after the client's side of the handshake is done, so only an answer counts as being let in.
  */
 export function probeTls(probe: TlsProbe): Promise<TlsOutcome> {
   return new Promise((resolve) => {

@@ -21,7 +21,10 @@ export class ProjectedVolume {
     return join(this.directory, this.fileName);
   }
 
-  /** Swaps the content. It is written as it is: a newline after a token would stop Envoy's streams before the first byte. */
+  /**
+   * Swaps the content. It is written as it is: a newline after a token would stop Envoy's streams before the first
+   * byte.
+   */
   async write(content: string): Promise<void> {
     await mkdir(this.directory, { recursive: true });
     const previous = await readlink(join(this.directory, CURRENT)).catch(() => undefined);

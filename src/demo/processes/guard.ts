@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
 /**
- * Reads `+ PID`, `- PID` and `end` from its input. When the input ends without an `end`, the process at the other side has
- * died: it then ends all processes that it knows of (TERM, after five seconds KILL) and removes the directory `$1`.
+ * Reads `+ PID`, `- PID` and `end` from its input. When the input ends without an `end`, the process at the other side
+ * has died: it then ends all processes that it knows of (TERM, after five seconds KILL) and removes the directory `$1`.
  */
 const SCRIPT = `
 pids=" "

@@ -60,7 +60,9 @@ export class SupervisedProcess {
     return this.#restarts;
   }
 
-  /** Aborts when waiting for it has no sense any more: it has died several times since the start, or is being stopped. */
+  /**
+   * Aborts when waiting for it has no sense any more: it has died several times since the start, or is being stopped.
+   */
   get givenUp(): AbortSignal {
     return this.#givenUp.signal;
   }

@@ -4,7 +4,8 @@ import type { SupervisedProcess } from './supervised-process.js';
 const START_LIMIT_MS = 30_000;
 
 /**
- * Waits for `ready`, which gives up when its signal aborts: after half a minute, or when `process` keeps dying or is stopped.
+ * Waits for `ready`, which gives up when its signal aborts: after half a minute, or when `process` keeps dying or is
+ * stopped.
  * @throws Error with the last lines of `process`.
  */
 export async function whenUp(

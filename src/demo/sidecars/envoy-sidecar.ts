@@ -3,7 +3,9 @@ import { until } from '../polling.js';
 import type { SupervisedProcess } from '../processes/supervised-process.js';
 import { normalSerial, type Sidecar, type SidecarStatus } from './sidecar.js';
 
-/** The arguments of an Envoy that shares the machine with others: no hot restart (it would need a base id), one thread. */
+/**
+ * The arguments of an Envoy that shares the machine with others: no hot restart (it would need a base id), one thread.
+ */
 export function envoyArgs(configFile: string): string[] {
   return ['-c', configFile, '--disable-hot-restart', '--concurrency', '1', '-l', 'warning'];
 }

@@ -9,7 +9,10 @@ const STREAM_SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/StreamSe
 const SECRET_TYPE_URL = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 const NAMES = ['default', 'ROOTCA'];
 
-/** Between the end of a stream and the next one: the same as Envoy's in our bootstrap once its back-off has grown a little. */
+/**
+ * Between the end of a stream and the next one: the same as Envoy's in our bootstrap once its back-off has grown a
+ * little.
+ */
 const RECONNECT_MS = 200;
 
 /** What an SDS server has given: all of PEM. */
@@ -29,8 +32,8 @@ export interface SecretClientOptions {
 }
 
 /**
- * Asks an agent for certificate and trust bundle as an Envoy does: SotW, each answer ACKed, the stream opened again when
- * it ends. It trusts its agent: no answer is ever NACKed.
+ * Asks an agent for certificate and trust bundle as an Envoy does: SotW, each answer ACKed, the stream opened again
+ * when it ends. It trusts its agent: no answer is ever NACKed.
  */
 export class SecretClient {
   readonly #channel: ReturnType<typeof openChannel>;

@@ -131,7 +131,9 @@ function tlsOptions({ chainPem, keyPem, bundlePem }: HeldSecrets) {
   return { cert: chainPem, key: keyPem, ca: bundlePem, minVersion: 'TLSv1.2' } as const;
 }
 
-/** As in Envoy's bootstrap no session is resumed: in one, a client whose certificate has expired would prove nothing. */
+/**
+ * As in Envoy's bootstrap no session is resumed: in one, a client whose certificate has expired would prove nothing.
+ */
 function serverOptions(secrets: HeldSecrets) {
   return { ...tlsOptions(secrets), secureOptions: constants.SSL_OP_NO_TICKET };
 }

@@ -19,7 +19,9 @@ export interface StartSidecarOptions {
   readonly supervisor: Supervisor;
 }
 
-/** Starts a sidecar. Resolves when it holds a certificate. @throws Error with its last lines when it does not get ready. */
+/**
+ * Starts a sidecar. Resolves when it holds a certificate. @throws Error with its last lines when it does not get ready.
+ */
 export async function startSidecar({ plan, token, envoyPath, supervisor }: StartSidecarOptions): Promise<Sidecar> {
   const config = readBootstrapConfig(bootstrapArgs(plan));
   if (envoyPath === undefined) {

@@ -13,7 +13,9 @@ import type { FleetSocket, FleetSocketEvents, FleetSockets, SocketError } from '
 import { Call, type CallEvents, type CallHost } from './call.js';
 import type { CallEnd } from './call-end.js';
 
-/** Windows that never make the server wait, and no table of header fields: thousands of connections would keep one each. */
+/**
+ * Windows that never make the server wait, and no table of header fields: thousands of connections would keep one each.
+ */
 const OPENING = clientOpening({
   streamWindowBytes: MAX_WINDOW_BYTES,
   connectionWindowBytes: MAX_WINDOW_BYTES,

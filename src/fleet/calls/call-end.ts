@@ -1,7 +1,10 @@
 import { status } from '../../net/grpc/index.js';
 import { fieldValue, type HeaderField } from '../../net/http2/index.js';
 
-/** Why a call, or the connection that it was on, is no more: `error` is the kind, to count by; `detail` is for people, may be empty. */
+/**
+ * Why a call, or the connection that it was on, is no more: `error` is the kind, to count by; `detail` is for people,
+ * may be empty.
+ */
 export interface CallEnd {
   readonly error: string;
   readonly detail: string;

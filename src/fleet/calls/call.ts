@@ -13,7 +13,10 @@ import { type CallEnd, endByStatus } from './call-end.js';
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 export interface CallEvents {
-  /** One message: `bytes` from `start` to `end`, only valid during the call. @throws RangeError when it does not parse: that ends the call. */
+  /**
+   * One message: `bytes` from `start` to `end`, only valid during the call. @throws RangeError when it does not parse:
+   * that ends the call.
+   */
   message(bytes: Buffer, start: number, end: number): void;
   /** Called once, and last; not when the connection has ended. */
   ended(end: CallEnd): void;

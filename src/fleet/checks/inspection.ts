@@ -5,7 +5,9 @@ import { type FleetProblem, type FleetVerdict, isTrusted, judge } from './verdic
 /** Verdicts that are kept: above this the oldest are of rotations long gone. */
 const MAX_VERDICTS = 20_000;
 
-/** Bundles of one Envoy that a certificate may chain to: the current one, and the one before when both change at once. */
+/**
+ * Bundles of one Envoy that a certificate may chain to: the current one, and the one before when both change at once.
+ */
 const BUNDLES_KEPT = 2;
 
 type CertificateVerdict = Extract<FleetVerdict, { kind: 'certificate' }>;
@@ -32,8 +34,8 @@ export interface InspectedStream {
 }
 
 /**
- * Checks all that was received, each content once however many streams got it. Arrivals only queue: the work is done when
- * the wire is quiet, so that it is not in the times that are measured.
+ * Checks all that was received, each content once however many streams got it. Arrivals only queue: the work is done
+ * when the wire is quiet, so that it is not in the times that are measured.
  */
 export class Inspection {
   /** How often each problem was found, over all streams. */

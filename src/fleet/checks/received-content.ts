@@ -1,9 +1,14 @@
 import type { FleetVerdict } from './verdict.js';
 
-/** What a server has sent for one name at one time: the octets of the resource. Shared by all streams that got the same. */
+/**
+ * What a server has sent for one name at one time: the octets of the resource. Shared by all streams that got the same.
+ */
 export interface ReceivedContent {
   readonly bytes: Buffer;
-  /** Which version of its name this is: 0 for the first, 1 after the first rotation. Set by the first stream that gets it. */
+  /**
+   * Which version of its name this is: 0 for the first, 1 after the first rotation. Set by the first stream that gets
+   * it.
+   */
   number: number;
   /** Set when it has been checked. */
   verdict: FleetVerdict | undefined;
@@ -19,7 +24,10 @@ export const UNNUMBERED = -1;
 export class ContentMemory {
   private readonly latest = new Map<string, ReceivedContent>();
 
-  /** The content that `bytes` from `start` to `end` are: that of the stream itself, the latest of its name, or a new one. */
+  /**
+   * The content that `bytes` from `start` to `end` are: that of the stream itself, the latest of its name, or a new
+   * one.
+   */
   recognise(
     name: string,
     own: ReceivedContent | undefined,

@@ -5,7 +5,10 @@ import type { FleetSocket, FleetSocketEvents, FleetSockets, SocketError } from '
 /** What libuv reads at most at once. */
 const READ_BUFFER_BYTES = 65_536;
 
-/** Sockets of Node.js, which share a read buffer, for what is read is used up before the next read, and memory to write in. */
+/**
+ * Sockets of Node.js, which share a read buffer, for what is read is used up before the next read, and memory to write
+ * in.
+ */
 export class NodeSockets implements FleetSockets {
   readonly readBuffer: Buffer;
   readonly slab = new Slab();

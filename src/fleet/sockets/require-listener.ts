@@ -5,8 +5,8 @@ import { IdentityError } from '../../errors/index.js';
 const HOPELESS: readonly string[] = ['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'EACCES', 'EPERM', 'ENOTSOCK', 'EPROTOTYPE'];
 
 /**
- * Resolves when the Unix socket has a listener, or when that cannot be said. So a wrong path is told at once, and not after
- * all the time that thousands of Envoys try to connect.
+ * Resolves when the Unix socket has a listener, or when that cannot be said. So a wrong path is told at once, and not
+ * after all the time that thousands of Envoys try to connect.
  * @throws IdentityError `ERR_CONFIG_INVALID`.
  */
 export function requireListener(socketPath: string): Promise<void> {

@@ -46,8 +46,9 @@ export class RequestWriter {
   }
 
   /**
-   * The first request of a stream, as parts of one message. Its node is filled up with made-up extensions to `totalBytes`, which
-   * are as many each time; a real Envoy's first request has 50 to 60 kB of them. `filler` gives them, shared by all Envoys.
+   * The first request of a stream, as parts of one message. Its node is filled up with made-up extensions to
+   * `totalBytes`, which are as many each time; a real Envoy's first request has 50 to 60 kB of them. `filler` gives
+   * them, shared by all Envoys.
    */
   first(nodeId: string, totalBytes: number, filler: NodeFiller): Buffer[] {
     const template = this.templateFor(nodeId, totalBytes, filler);

@@ -15,8 +15,8 @@ interface MutableSpan {
 }
 
 /**
- * Reads the few fields of a response that an Envoy needs to answer it, without allocating: positions in the message, which
- * hold until the next `read`. One is shared by a whole fleet.
+ * Reads the few fields of a response that an Envoy needs to answer it, without allocating: positions in the message,
+ * which hold until the next `read`. One is shared by a whole fleet.
  */
 export class ResponseReader {
   readonly #version: MutableSpan = { start: 0, end: 0 };

@@ -7,7 +7,10 @@ export type ReceivedSecret =
   | { readonly kind: 'bundle'; readonly name: string; readonly bundlePem: Buffer }
   | { readonly kind: 'other'; readonly name: string };
 
-/** Field numbers of `Secret`, of the two messages in it, and of `DataSource`. (envoy.extensions.transport_sockets.tls.v3) */
+/**
+ * Field numbers of `Secret`, of the two messages in it, and of `DataSource`.
+ * (envoy.extensions.transport_sockets.tls.v3)
+ */
 const SECRET = { name: 1, tlsCertificate: 2, validationContext: 4 } as const;
 const TLS_CERTIFICATE = { chain: 1, privateKey: 2 } as const;
 const VALIDATION_CONTEXT = { trustedCa: 1 } as const;

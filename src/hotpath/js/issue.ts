@@ -26,8 +26,8 @@ const V3 = contextConstructed(0, unsignedInteger(Buffer.from([2])));
 const EMPTY_SUBJECT = sequence();
 
 /**
- * Checks a CSR and signs a leaf for its key. See {@link HotPath.issue}. What is our own (names, signer) is read first, so
- * that a mistake of ours is never told as one of the peer.
+ * Checks a CSR and signs a leaf for its key. See {@link HotPath.issue}. What is our own (names, signer) is read first,
+ * so that a mistake of ours is never told as one of the peer.
  */
 export function issue(item: IssueItem, signers: SignerCache, serial: Buffer = newSerial()): IssuedLeaf {
   const names = item.subjectAltNames.map(generalName);

@@ -10,8 +10,8 @@ const MAX_KEPT = 8;
 const MAX_KEPT_BYTES = 64 * 1024;
 
 /**
- * What issuers leave behind between two leaves: their certificates, parsed, and who has signed whom, which costs as much as a
- * signature each. Whether they are valid now is asked for each leaf.
+ * What issuers leave behind between two leaves: their certificates, parsed, and who has signed whom, which costs as
+ * much as a signature each. Whether they are valid now is asked for each leaf.
  */
 export class KnownIssuers {
   private readonly bundles = new LastUsed<KnownBundle>();

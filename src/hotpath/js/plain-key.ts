@@ -17,8 +17,9 @@ interface PlainForm {
 const FORMS: readonly PlainForm[] = [plainForm(Oid.p256, 32), plainForm(Oid.p384, 48)];
 
 /**
- * Whether `privateKey` is plain, as {@link FORMS} have it, and holds the public key of `leaf`. Half a millisecond cheaper than
- * OpenSSL's reading of PKCS#8, which says the same of such a key; `false` says nothing, and leaves the word to OpenSSL.
+ * Whether `privateKey` is plain, as {@link FORMS} have it, and holds the public key of `leaf`. Half a millisecond
+ * cheaper than OpenSSL's reading of PKCS#8, which says the same of such a key; `false` says nothing, and leaves the
+ * word to OpenSSL.
  */
 export function isPlainKeyOf({ certificate, facts }: ChainLink, privateKey: Buffer): boolean {
   const form = FORMS.find(
@@ -51,7 +52,9 @@ function isTaken(leaf: X509Certificate): boolean {
   }
 }
 
-/** PrivateKeyInfo with an ECPrivateKey that has its public key, and the curve outside alone. (RFC 5208 §5, RFC 5915 §3) */
+/**
+ * PrivateKeyInfo with an ECPrivateKey that has its public key, and the curve outside alone. (RFC 5208 §5, RFC 5915 §3)
+ */
 function plainForm(oid: Buffer, size: number): PlainForm {
   // The point uncompressed. (SEC 1 §2.3.3)
   const point = bitString(Buffer.alloc(1 + 2 * size, 4));

@@ -27,9 +27,10 @@ const MAX_CHAIN_BYTES = 128 * 1024;
 const MAX_CHAIN_CERTIFICATES = 32;
 
 /**
- * Proves that an issued leaf is what was asked for, builds its path to the bundle, then serialises it. See {@link HotPath.seal}. The
- * order goes from what concerns us alone (form, key, identity, profile, time) to what takes signatures (path), so that the first
- * refusal is the most telling one. With the issuers of the leaf before, their certificates need not be parsed again.
+ * Proves that an issued leaf is what was asked for, builds its path to the bundle, then serialises it. See {@link
+ * HotPath.seal}. The order goes from what concerns us alone (form, key, identity, profile, time) to what takes
+ * signatures (path), so that the first refusal is the most telling one. With the issuers of the leaf before, their
+ * certificates need not be parsed again.
  */
 export function seal(request: SealRequest, issuers = new KnownIssuers()): SealedSvid {
   const spiffeId = SpiffeId.parse(request.spiffeId).toString();
@@ -54,7 +55,9 @@ export function seal(request: SealRequest, issuers = new KnownIssuers()): Sealed
   };
 }
 
-/** The issuers of a leaf at the first of these moments at which it has any. @throws IdentityError `ERR_SVID_UNTRUSTED`. */
+/**
+ * The issuers of a leaf at the first of these moments at which it has any. @throws IdentityError `ERR_SVID_UNTRUSTED`.
+ */
 function findPath(
   leaf: ChainLink,
   pool: IssuerPool,

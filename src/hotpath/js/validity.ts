@@ -15,8 +15,8 @@ export interface ValidityLimits {
 }
 
 /**
- * When the path of a leaf may be proved: now, or when the leaf begins; and when the last of its issuers begins, if one of
- * them begins later still. A CA whose clock is ahead may have made them all a moment ago.
+ * When the path of a leaf may be proved: now, or when the leaf begins; and when the last of its issuers begins, if one
+ * of them begins later still. A CA whose clock is ahead may have made them all a moment ago.
  */
 export type CachedTimes = readonly [first: number, later: number | undefined];
 

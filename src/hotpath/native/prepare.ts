@@ -7,7 +7,9 @@ import type { BatchOperation } from '../implementation.js';
 import { prepare } from '../js/prepare.js';
 import { inSlices, outcomeOf } from './addon-answer.js';
 
-/** See {@link HotPath.prepare}. RSA keys come from node:crypto, item by item: the search for primes takes as long there. */
+/**
+ * See {@link HotPath.prepare}. RSA keys come from node:crypto, item by item: the search for primes takes as long there.
+ */
 export function nativePrepare(addon: Addon): BatchOperation<'prepare'> {
   const ofRsa = oneByOne('prepare', prepare);
   const ofEc = ecPrepare(addon);

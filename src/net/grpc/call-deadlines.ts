@@ -12,8 +12,8 @@ export interface Expiring {
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * One timer for the deadlines of all calls of a connection, or of a server: nearly every call is over long before its own, so to arm one
- * for each is waste. It does not keep the process alive; connections do.
+ * One timer for the deadlines of all calls of a connection, or of a server: nearly every call is over long before its
+ * own, so to arm one for each is waste. It does not keep the process alive; connections do.
  */
 export class CallDeadlines {
   private timer: NodeJS.Timeout | undefined;

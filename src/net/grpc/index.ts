@@ -1,6 +1,7 @@
 /**
- * net/grpc: gRPC as this project needs it. A server that is handed its sockets, a client of one connection, the status of each
- * error code, health, reflection, and the ledger of what peers make us hold. Messages pass as bytes; codecs live in the rooms.
+ * net/grpc: gRPC as this project needs it. A server that is handed its sockets, a client of one connection, the status
+ * of each error code, health, reflection, and the ledger of what peers make us hold. Messages pass as bytes; codecs
+ * live in the rooms.
  */
 
 export { CallFailure } from './client/call-failure.js';

@@ -1,6 +1,6 @@
 /**
- * The statuses of gRPC. Those of grpc-js, under the same names: an agent needs nothing else of it, and loading it is a third of
- * the text that an agent loads at its start. (gRPC, "Status codes and their use")
+ * The statuses of gRPC. Those of grpc-js, under the same names: an agent needs nothing else of it, and loading it is a
+ * third of the text that an agent loads at its start. (gRPC, "Status codes and their use")
  */
 export enum status {
   OK = 0,

@@ -1,6 +1,7 @@
 /**
- * net/http2: HTTP/2 by hand, for connections by the thousand: frames, header blocks, the server's half of a connection over
- * any {@link Wire}, and the client's over any {@link ClientOutput}. (RFC 9113, RFC 7541) Why not nghttp2, by figures: docs/adr/0011.
+ * net/http2: HTTP/2 by hand, for connections by the thousand: frames, header blocks, the server's half of a connection
+ * over any {@link Wire}, and the client's over any {@link ClientOutput}. (RFC 9113, RFC 7541) Why not nghttp2, by
+ * figures: docs/adr/0011.
  */
 
 export { ClientConnection, type ClientConnectionOptions } from './client/client-connection.js';

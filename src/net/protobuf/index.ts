@@ -1,6 +1,6 @@
 /**
- * net/protobuf: protobuf on the wire. The messages generated from `proto/` (`npm run proto`), and one reader and one writer for
- * what is read and written by hand.
+ * net/protobuf: protobuf on the wire. The messages generated from `proto/` (`npm run proto`), and one reader and one
+ * writer for what is read and written by hand.
  */
 
 export { envoy, google, grpc as grpcMessages, istio } from './gen/messages.js';

@@ -21,8 +21,9 @@ const NOTHING = Buffer.alloc(0);
 
 /**
  * Goes through the fields of a protobuf message without making an object of it: of thousands of requests only a few
- * short fields matter. Every step checks its bounds. What is unknown is skipped, whatever its wire type is, groups too; so is
- * a field that comes with another type than the one it has, as the official libraries do it. (Protocol Buffers, "Encoding")
+ * short fields matter. Every step checks its bounds. What is unknown is skipped, whatever its wire type is, groups too;
+ * so is a field that comes with another type than the one it has, as the official libraries do it. (Protocol Buffers,
+ * "Encoding")
  */
 export class WireReader {
   private bytes: Buffer;
@@ -51,7 +52,8 @@ export class WireReader {
   }
 
   /**
-   * Goes to the next field whose value is bytes, a text or a message, and gives its number, 0 at the end of the message.
+   * Goes to the next field whose value is bytes, a text or a message, and gives its number, 0 at the end of the
+   * message.
    * @throws RangeError: it is no message.
    */
   next(): number {
@@ -61,7 +63,9 @@ export class WireReader {
     }
   }
 
-  /** The same with fields of all types but groups: look at {@link isDelimited} or {@link isVarint}. @throws RangeError */
+  /**
+   * The same with fields of all types but groups: look at {@link isDelimited} or {@link isVarint}. @throws RangeError
+   */
   nextOfAnyType(): number {
     for (;;) {
       if (this.at === this.limit) return 0;

@@ -38,8 +38,8 @@ export class WireWriter {
   }
 
   /**
-   * A key, the number and wire type of a field, and what stands behind it: its value when that is a number, of 53 bits at most;
-   * else how many bytes its content has, which comes next.
+   * A key, the number and wire type of a field, and what stands behind it: its value when that is a number, of 53 bits
+   * at most; else how many bytes its content has, which comes next.
    */
   head(key: number, value: number): void {
     const { bytes } = this;

@@ -26,8 +26,8 @@ export interface HandshakeQueueOptions {
 const SLICE_MS = 3;
 
 /**
- * A round of the event loop accepts one connection. While connections come, slices leave them so much time in between: else those
- * of a crowd would wait in the kernel's queue, a slice for each, before their addresses are known.
+ * A round of the event loop accepts one connection. While connections come, slices leave them so much time in between:
+ * else those of a crowd would wait in the kernel's queue, a slice for each, before their addresses are known.
  */
 const ACCEPT_MS = 9;
 
@@ -47,9 +47,10 @@ interface Waiter {
 }
 
 /**
- * Where connections wait for their handshakes. What costs is what follows a client's first message, so none begins before all of that
- * has come, and then the addresses take turns, in slices of the event loop: however many peers send theirs in the same moment, others
- * wait for a slice. One that is not admitted waits, too, and those of its address behind it, in their order.
+ * Where connections wait for their handshakes. What costs is what follows a client's first message, so none begins
+ * before all of that has come, and then the addresses take turns, in slices of the event loop: however many peers send
+ * theirs in the same moment, others wait for a slice. One that is not admitted waits, too, and those of its address
+ * behind it, in their order.
  */
 export class HandshakeQueue {
   /** By peer, those who have said what they begin with. */

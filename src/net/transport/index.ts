@@ -1,6 +1,6 @@
 /**
- * net/transport: how bytes come and go. Unix, TLS and plain listeners that we own, the files of Unix sockets, dialling, and the
- * wires that HTTP/2 runs on.
+ * net/transport: how bytes come and go. Unix, TLS and plain listeners that we own, the files of Unix sockets, dialling,
+ * and the wires that HTTP/2 runs on.
  */
 
 export { DialledWire } from './dial/dialled-wire.js';

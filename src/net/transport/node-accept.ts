@@ -21,9 +21,10 @@ export function listening(
 const DESCRIPTOR_CHECK_MS = 5000;
 
 /**
- * Says that `server` cannot accept, once until it can again: the same peer comes back within milliseconds. ENFILE, ENOBUFS and
- * their like are an `error` event, which would end the process without a listener. Of a process without descriptors no peer is
- * told: libuv keeps one back and closes every newcomer with it (`uv__emfile_trick`). So that is asked for.
+ * Says that `server` cannot accept, once until it can again: the same peer comes back within milliseconds. ENFILE,
+ * ENOBUFS and their like are an `error` event, which would end the process without a listener. Of a process without
+ * descriptors no peer is told: libuv keeps one back and closes every newcomer with it (`uv__emfile_trick`). So that is
+ * asked for.
  */
 export function watchAccepts(server: Server, logger: Logger): void {
   let isFailing = false;

@@ -1,8 +1,9 @@
 import type { WirePeer } from '../http2/index.js';
 
 /**
- * By what a peer is known again; `undefined` where it cannot be told from others. A pid of 0 is any process of another pid
- * namespace. Of an IPv6 address the first 64 bits count: a host has all that follow them to itself. (RFC 4291 §2.5.4)
+ * By what a peer is known again; `undefined` where it cannot be told from others. A pid of 0 is any process of another
+ * pid namespace. Of an IPv6 address the first 64 bits count: a host has all that follow them to itself. (RFC 4291
+ * §2.5.4)
  */
 export function peerKey(peer: WirePeer | undefined, address: string | undefined): string | undefined {
   if (address !== undefined) return addressKey(address);

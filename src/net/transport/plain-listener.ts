@@ -5,10 +5,16 @@ import { listening, watchAccepts } from './node-accept.js';
 import { type Listener, listenOnPath, type SocketFileOptions } from './socket-listener.js';
 
 export interface PlainListenerOptions {
-  /** An address, whose port 0 stands for any free one ({@link Listener.address} tells which); or a path and its permissions. */
+  /**
+   * An address, whose port 0 stands for any free one ({@link Listener.address} tells which); or a path and its
+   * permissions.
+   */
   readonly at: { readonly host: string; readonly port: number } | SocketFileOptions;
   readonly backlog: number;
-  /** Makes what serves the connections, of `node:net` or `node:http`: again when the socket of a path has to be put back. */
+  /**
+   * Makes what serves the connections, of `node:net` or `node:http`: again when the socket of a path has to be put
+   * back.
+   */
   readonly makeServer: () => Server;
   readonly logger: Logger;
   /** Counts what happens to the file of a path. */

@@ -13,9 +13,10 @@ const OTHERS_WRITE = 0o002;
 const STICKY = 0o1000;
 
 /**
- * Says who else may replace a file of ours in the first of these directories, the others being those above it; or nothing. A user
- * that may write to a directory may rename what is in it, unless it is sticky: then only the owner of each file may, and that of the
- * directory (unlink(2), EPERM). The same goes for each directory in that above it. Root may in any case.
+ * Says who else may replace a file of ours in the first of these directories, the others being those above it; or
+ * nothing. A user that may write to a directory may rename what is in it, unless it is sticky: then only the owner of
+ * each file may, and that of the directory (unlink(2), EPERM). The same goes for each directory in that above it. Root
+ * may in any case.
  */
 export function foreignWriter(directories: readonly DirectoryFacts[], ownUid: number): string | undefined {
   for (const { path, mode, uid } of directories) {

@@ -7,7 +7,9 @@ import { makeDirectory, pathError, systemReason } from '../../system/small-files
 import { Field, type Logger } from '../../telemetry/index.js';
 import { directoriesUpwards, foreignWriter } from './socket-directory.js';
 
-/** Linux keeps a socket's path in `sun_path`, 108 bytes with the closing zero; libuv cuts a longer one without a word. */
+/**
+ * Linux keeps a socket's path in `sun_path`, 108 bytes with the closing zero; libuv cuts a longer one without a word.
+ */
 const MAX_PATH_BYTES = 107;
 
 /** The parent of a socket that we make ourselves: our group may reach the socket, no other user. */
@@ -55,9 +57,9 @@ export async function claimSocketPath(path: string, options: ClaimOptions = {}):
 }
 
 /**
- * Runs `bind` with a path inside a fresh private directory (0700) beside `path`, whose parent is made where it is missing; gives
- * the new socket its final `mode` there, and only then renames it into place: at no time can it be reached with wrong
- * permissions.
+ * Runs `bind` with a path inside a fresh private directory (0700) beside `path`, whose parent is made where it is
+ * missing; gives the new socket its final `mode` there, and only then renames it into place: at no time can it be
+ * reached with wrong permissions.
  * @returns what the file is known by from now on.
  */
 export async function publishSocket(
@@ -85,7 +87,10 @@ export async function publishSocket(
   }
 }
 
-/** The directory of a socket under a path that leaves room for the private directory: the name of the socket may be shorter. */
+/**
+ * The directory of a socket under a path that leaves room for the private directory: the name of the socket may be
+ * shorter.
+ */
 async function openParent(directory: string): Promise<{ readonly path: string; close(): Promise<void> }> {
   const needed = Buffer.byteLength(join(directory, '.XXXXXX', PRIVATE_NAME));
   if (needed <= MAX_PATH_BYTES) return { path: directory, close: async () => {} };
@@ -120,8 +125,8 @@ function checkLength(path: string): void {
 }
 
 /**
- * Makes the directory where it is missing. Others may write to every emptyDir that the kubelet makes (0777), and there only the
- * containers of the pod that mount it can reach it.
+ * Makes the directory where it is missing. Others may write to every emptyDir that the kubelet makes (0777), and there
+ * only the containers of the pod that mount it can reach it.
  */
 async function whoMayReplace(directory: string): Promise<string | undefined> {
   try {

@@ -21,7 +21,8 @@ export type SeenAtPath =
 export type PathState = 'ours' | 'missing' | 'replaced' | 'taken_over';
 
 /**
- * Says what has become of our socket. Its inode cannot have been given to another file: we listen on it, so the kernel keeps it.
+ * Says what has become of our socket. Its inode cannot have been given to another file: we listen on it, so the kernel
+ * keeps it.
  */
 export function judgePath(seen: SeenAtPath, ours: FileIdentity, ownUid: number): PathState {
   if (seen.kind === 'nothing') return 'missing';
@@ -39,12 +40,15 @@ export interface SocketGuardOptions {
   readonly metrics?: MetricRegistry | undefined;
 }
 
-/** A directory is looked at when the kernel tells of a change in it, and as often in any case: links and mounts tell nothing. */
+/**
+ * A directory is looked at when the kernel tells of a change in it, and as often in any case: links and mounts tell
+ * nothing.
+ */
 const CHECK_MS = 5000;
 
 /**
- * The socket is put back at most so often between two checks, whether that succeeds or not: each try changes the directory, and a
- * change brings about the next look.
+ * The socket is put back at most so often between two checks, whether that succeeds or not: each try changes the
+ * directory, and a change brings about the next look.
  */
 const MAX_TRIES = 20;
 
@@ -52,9 +56,9 @@ const MAX_TRIES = 20;
 const MAX_EVENTS = 1000;
 
 /**
- * Watches the path of a socket that we listen on. A process that may write to its directory can put another socket there, and is then
- * told the tokens of all that connect. Such a one is replaced by a new socket of ours, and so is none; an agent that has taken over
- * is left alone from then on.
+ * Watches the path of a socket that we listen on. A process that may write to its directory can put another socket
+ * there, and is then told the tokens of all that connect. Such a one is replaced by a new socket of ours, and so is
+ * none; an agent that has taken over is left alone from then on.
  */
 export class SocketGuard {
   private readonly options: SocketGuardOptions;
@@ -93,7 +97,9 @@ export class SocketGuard {
     this.look();
   }
 
-  /** Ends the watch. Resolves, when nothing is under way any more, with what our socket is known by. Safe to call twice. */
+  /**
+   * Ends the watch. Resolves, when nothing is under way any more, with what our socket is known by. Safe to call twice.
+   */
   async close(): Promise<FileIdentity> {
     this.end();
     await this.round;

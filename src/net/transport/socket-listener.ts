@@ -31,8 +31,8 @@ export interface Acceptor {
 }
 
 /**
- * Listens on a path. Replaces a stale socket file, and puts its own back when it has gone or was replaced by another user
- * ({@link SocketGuard}); on close removes its own.
+ * Listens on a path. Replaces a stale socket file, and puts its own back when it has gone or was replaced by another
+ * user ({@link SocketGuard}); on close removes its own.
  * @throws IdentityError `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`; and what the acceptor throws, which is closed then.
  */
 export async function listenOnPath(

@@ -10,8 +10,9 @@ interface HeldPiece {
 }
 
 /**
- * A socket of Node.js as a {@link Wire}: what there is without the addon, and for TLS. The socket may be paused. What is
- * sent in one go, the answers to several calls too, is one write: each costs a TLS record and a system call at least.
+ * A socket of Node.js as a {@link Wire}: what there is without the addon, and for TLS. The socket may be paused. What
+ * is sent in one go, the answers to several calls too, is one write: each costs a TLS record and a system call at
+ * least.
  */
 export class SocketWire implements Wire {
   readonly peer = undefined;

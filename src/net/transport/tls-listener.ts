@@ -26,7 +26,9 @@ export interface TlsListenerOptions {
   readonly admission?: HandshakeSlot;
   /** Gets each connection after its handshake, and owns it from then on. */
   readonly onSocket: (socket: TLSSocket) => void;
-  /** A peer whose handshake has not begun by then is cut off, and one that has not finished it so long after it began. */
+  /**
+   * A peer whose handshake has not begun by then is cut off, and one that has not finished it so long after it began.
+   */
   readonly handshakeTimeoutMs: number;
   readonly logger: Logger;
 }
@@ -97,15 +99,21 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
 /** Each holds some tens of kB. A handshake takes milliseconds, so an honest crowd has few at once. */
 const MAX_HANDSHAKES = 1024;
 
-/** Of these those that have begun: so many may be gone on with, at half a millisecond each, before others have their turn. */
+/**
+ * Of these those that have begun: so many may be gone on with, at half a millisecond each, before others have their
+ * turn.
+ */
 const MAX_BEGUN = 64;
 
 /**
- * The handshakes under way: bounded, and ended with the listener. Above the bound the one that has lasted longest ends, of the
- * address that has most. Node names the raw socket in one event and the TLS socket in the next.
+ * The handshakes under way: bounded, and ended with the listener. Above the bound the one that has lasted longest ends,
+ * of the address that has most. Node names the raw socket in one event and the TLS socket in the next.
  */
 class Handshakes {
-  /** By address, then by address and port, the oldest first. So a flood costs a look at the addresses for each that ends, and no more. */
+  /**
+   * By address, then by address and port, the oldest first. So a flood costs a look at the addresses for each that
+   * ends, and no more.
+   */
   private readonly peers = new Map<string, Map<string, Socket>>();
   private count = 0;
 

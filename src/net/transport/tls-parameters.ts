@@ -13,7 +13,10 @@ const TLS_1_2 = [
   'ECDHE-RSA-CHACHA20-POLY1305',
 ];
 
-/** 112 bits: RSA from 2048 bits on, and no SHA-1 in a signature, for both sides' certificates. (SSL_CTX_set_security_level(3)) */
+/**
+ * 112 bits: RSA from 2048 bits on, and no SHA-1 in a signature, for both sides' certificates.
+ * (SSL_CTX_set_security_level(3))
+ */
 const SECURITY_LEVEL = '@SECLEVEL=2';
 
 /**

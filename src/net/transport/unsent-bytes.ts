@@ -1,4 +1,6 @@
-/** So much memory is taken for small pieces that are copied: as a rule the end of one message and the head of the next. */
+/**
+ * So much memory is taken for small pieces that are copied: as a rule the end of one message and the head of the next.
+ */
 const CHUNK_BYTES = 256;
 
 /** The same behind {@link MANY_PIECES}: a peer that reads nothing makes us keep thousands of small answers. */
@@ -21,7 +23,10 @@ interface Piece {
   readonly onWritten: (() => void) | undefined;
 }
 
-/** What a peer has not read yet, in order: a queue that is cheap however long it gets, since a hostile peer makes it long. */
+/**
+ * What a peer has not read yet, in order: a queue that is cheap however long it gets, since a hostile peer makes it
+ * long.
+ */
 export class UnsentBytes {
   private pieces: Piece[] = [];
   private first = 0;
@@ -39,8 +44,9 @@ export class UnsentBytes {
   }
 
   /**
-   * Adds memory that stays as it is until `onWritten` is called, once; without it, for as long as this is used. Not empty. Memory without
-   * `onWritten` is copied when that takes less memory; the rest never is, for it may be a key, which is wiped once it was written.
+   * Adds memory that stays as it is until `onWritten` is called, once; without it, for as long as this is used. Not
+   * empty. Memory without `onWritten` is copied when that takes less memory; the rest never is, for it may be a key,
+   * which is wiped once it was written.
    */
   add(bytes: Buffer, onWritten?: () => void): void {
     if (onWritten === undefined && bytes.length <= MAX_COPIED_BYTES) {
@@ -81,7 +87,10 @@ export class UnsentBytes {
     piece.onWritten?.();
   }
 
-  /** Sends what the system takes: `send` tells how much that was of what it was given, or a negative errno, which is returned. */
+  /**
+   * Sends what the system takes: `send` tells how much that was of what it was given, or a negative errno, which is
+   * returned.
+   */
   drain(send: (bytes: Buffer) => number): number {
     for (let next = this.next; next !== undefined; next = this.next) {
       const sent = send(next);

@@ -9,8 +9,8 @@ const SCHEME = 'Bearer ';
 
 /**
  * The token in the values of a request's `authorization`.
- * @throws IdentityError `ERR_TOKEN_MISSING`: no value; `ERR_TOKEN_MALFORMED`: several, or none of the form `Bearer <token>`. No
- *   message quotes it.
+ * @throws IdentityError `ERR_TOKEN_MISSING`: no value; `ERR_TOKEN_MALFORMED`: several, or none of the form `Bearer
+ *   <token>`. No message quotes it.
  */
 export function bearerToken(values: readonly string[]): string {
   const [value] = values;

@@ -15,9 +15,9 @@ export interface CompactJwt {
 }
 
 /**
- * The parts of a JWT in compact form; `undefined` when `token` is not three parts in canonical base64url. Decoders ignore the
- * bits that the last character has beyond the last octet, so that without this rule one signature has up to sixteen
- * spellings, and each is another token to all who know tokens by their hash. (RFC 7515 §2; RFC 4648 §3.5)
+ * The parts of a JWT in compact form; `undefined` when `token` is not three parts in canonical base64url. Decoders
+ * ignore the bits that the last character has beyond the last octet, so that without this rule one signature has up to
+ * sixteen spellings, and each is another token to all who know tokens by their hash. (RFC 7515 §2; RFC 4648 §3.5)
  */
 export function splitCompactJwt(token: string): CompactJwt | undefined {
   const [, header, payload, signature] = COMPACT_JWS.exec(token) ?? [];

@@ -1,4 +1,7 @@
-/** pki/service-account: how a Kubernetes service-account token travels and what it says. One strict reader for agent, Citadel and fleet. */
+/**
+ * pki/service-account: how a Kubernetes service-account token travels and what it says. One strict reader for agent,
+ * Citadel and fleet.
+ */
 
 export { bearerToken, bearerValue, isBearerToken } from './bearer.js';
 export { type Claims, readClaims } from './claims.js';

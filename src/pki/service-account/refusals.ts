@@ -9,7 +9,10 @@ export function quoted(value: unknown): string {
   return clipped(JSON.stringify(value) ?? 'nothing', MAX_QUOTED_CHARS);
 }
 
-/** The error `ERR_TOKEN_REFUSED` for a claim of an accepted or verified token: only the value of such a claim may be shown. */
+/**
+ * The error `ERR_TOKEN_REFUSED` for a claim of an accepted or verified token: only the value of such a claim may be
+ * shown.
+ */
 export function refusedClaim(claim: string, value: unknown, expected: string): IdentityError {
   return new IdentityError('ERR_TOKEN_REFUSED', `token claim ${claim}: got ${quoted(value)}, expected ${expected}`);
 }

@@ -31,8 +31,8 @@ export function workloadClaims(claims: Claims): WorkloadClaims {
 }
 
 /**
- * The service account of a token. `sub` must be exactly `system:serviceaccount:<namespace>:<name>`, with names that Kubernetes
- * allows, and the `kubernetes.io` claims, if there are any, must not say something else.
+ * The service account of a token. `sub` must be exactly `system:serviceaccount:<namespace>:<name>`, with names that
+ * Kubernetes allows, and the `kubernetes.io` claims, if there are any, must not say something else.
  * @throws IdentityError `ERR_TOKEN_REFUSED`.
  */
 export function serviceAccountOf(claims: WorkloadClaims): ServiceAccount {

@@ -49,9 +49,9 @@ export class TrustBundle {
   }
 
   /**
-   * The bundle that a verifier may be given at `nowMs` (epoch milliseconds): without expired certificates, and with those
-   * that are not yet valid last. Envoy takes the first certificate of a fitting name, and refuses every peer when that one
-   * is expired or not yet valid. `undefined` when all have expired: a bundle is never empty.
+   * The bundle that a verifier may be given at `nowMs` (epoch milliseconds): without expired certificates, and with
+   * those that are not yet valid last. Envoy takes the first certificate of a fitting name, and refuses every peer when
+   * that one is expired or not yet valid. `undefined` when all have expired: a bundle is never empty.
    */
   usableAt(nowMs: number): TrustBundle | undefined {
     if (this.periods.every((period) => holdsAt(period, nowMs))) return this;

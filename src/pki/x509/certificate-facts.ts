@@ -7,8 +7,8 @@ import type { Problem } from './problem.js';
 import { readTime } from './time.js';
 
 /**
- * What counts of a certificate when a path is built: read from its DER, since `X509Certificate` shows little of it. The same as
- * native/facts.h. (RFC 5280 §4.1)
+ * What counts of a certificate when a path is built: read from its DER, since `X509Certificate` shows little of it. The
+ * same as native/facts.h. (RFC 5280 §4.1)
  */
 export interface CertificateFacts extends Extensions {
   readonly issuer: readonly RelativeName[];
@@ -19,7 +19,9 @@ export interface CertificateFacts extends Extensions {
   readonly notBeforeMs: number;
   /** Epoch milliseconds. */
   readonly notAfterMs: number;
-  /** What name constraints of its issuers hold for: its alternative names, its subject, and the mail addresses in that. */
+  /**
+   * What name constraints of its issuers hold for: its alternative names, its subject, and the mail addresses in that.
+   */
   readonly constrainedNames: readonly GeneralName[];
   /** SubjectPublicKeyInfo, the whole element. */
   readonly publicKeyInfo: Buffer;

@@ -23,7 +23,10 @@ export class ChainLink {
     return this.isOwnIssuer;
   }
 
-  /** Names itself as its issuer, by name and key identifier: OpenSSL takes it for self-signed, and only a trust anchor may be. */
+  /**
+   * Names itself as its issuer, by name and key identifier: OpenSSL takes it for self-signed, and only a trust anchor
+   * may be.
+   */
   get namesItself(): boolean {
     this.isOwn ??= this.certificate.checkIssued(this.certificate);
     return this.isOwn;

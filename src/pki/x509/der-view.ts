@@ -1,6 +1,6 @@
 /**
- * One element of DER, as a place in the bytes that were read. Its octets become Buffers when they are asked for: of most elements of a
- * certificate only the tag or the parts count, and a Buffer costs more than all else of reading one.
+ * One element of DER, as a place in the bytes that were read. Its octets become Buffers when they are asked for: of
+ * most elements of a certificate only the tag or the parts count, and a Buffer costs more than all else of reading one.
  */
 export class DerView {
   constructor(
@@ -64,8 +64,9 @@ const LONG_TAG = 0x1f;
 const MAX_LENGTH_OCTETS = 3;
 
 /**
- * The element at `start` of `bytes`, which ends at `limit` or before; `undefined` for what is no DER: an indefinite length, one that is
- * not in shortest form, a tag number above 30, or an end beyond `limit`. (X.690 §10.1; the same as readElement in native/der.cc)
+ * The element at `start` of `bytes`, which ends at `limit` or before; `undefined` for what is no DER: an indefinite
+ * length, one that is not in shortest form, a tag number above 30, or an end beyond `limit`. (X.690 §10.1; the same as
+ * readElement in native/der.cc)
  */
 function readView(bytes: Buffer, start: number, limit: number): DerView | undefined {
   if (limit - start < 2) return undefined;

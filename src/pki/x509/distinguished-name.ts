@@ -20,7 +20,10 @@ class Attribute {
     return this.view.content;
   }
 
-  /** As it is compared: text without regard to case, runs of spaces, and kind of string. Most names are compared with none. */
+  /**
+   * As it is compared: text without regard to case, runs of spaces, and kind of string. Most names are compared with
+   * none.
+   */
   get canonical(): string {
     this.compared ??= `${this.oid}${TEXT_TAGS.has(this.tag) ? `=${canonicalText(this.value)}` : `#${this.view.raw.toString('hex')}`}`;
     return this.compared;

@@ -79,8 +79,8 @@ export function readExtension(view: DerView): { oid: string; isCritical: boolean
 }
 
 /**
- * The value of the one extension with this OID, which is a whole element: `undefined` when there is none, `malformed` when it is there
- * twice, or is no strict DER. (RFC 5280 §4.2)
+ * The value of the one extension with this OID, which is a whole element: `undefined` when there is none, `malformed`
+ * when it is there twice, or is no strict DER. (RFC 5280 §4.2)
  */
 export function extensionValue(extensions: readonly DerView[], oid: Buffer): DerView | 'malformed' | undefined {
   const [found, ...more] = extensions.map(({ parts }) => parts).filter((parts) => parts?.[0]?.raw.equals(oid));

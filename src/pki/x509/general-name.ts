@@ -23,8 +23,8 @@ const MAX_TOLD = 10;
 const MAX_TOLD_OCTETS = 200;
 
 /**
- * The names of a SubjectAltName; `undefined` when one is not as it should be: text of other than ASCII, an IP address of another
- * size. Go does not parse a certificate with such a name.
+ * The names of a SubjectAltName; `undefined` when one is not as it should be: text of other than ASCII, an IP address
+ * of another size. Go does not parse a certificate with such a name.
  */
 export function readGeneralNames(value: Buffer): GeneralName[] | undefined {
   const names = sequenceIn(value)?.map(({ tag, content }) => ({ tag, content }));

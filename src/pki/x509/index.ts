@@ -1,7 +1,7 @@
 /**
- * pki/x509: what certificates are made of, and whether a path of them holds. PEM, in one reader and one writer for all rooms: bytes
- * in, bytes out, so that a private key that passes through here never becomes a string. One piece of code judges what a CA answers,
- * what Citadel signs with and what files bring.
+ * pki/x509: what certificates are made of, and whether a path of them holds. PEM, in one reader and one writer for all
+ * rooms: bytes in, bytes out, so that a private key that passes through here never becomes a string. One piece of code
+ * judges what a CA answers, what Citadel signs with and what files bring.
  */
 
 export { decodeBase64 } from './base64.js';

@@ -1,9 +1,9 @@
 import type { ChainLink } from './chain-link.js';
 
 /**
- * The certificates that a path may go through, each once, in the order in which they are tried: trust anchors first, of those the
- * ones that name themselves as their issuer, so that a path is as short as can be (RFC 4158 §3.2); then the rest as it came, but for certificates
- * that sign themselves: only an anchor may.
+ * The certificates that a path may go through, each once, in the order in which they are tried: trust anchors first, of
+ * those the ones that name themselves as their issuer, so that a path is as short as can be (RFC 4158 §3.2); then the
+ * rest as it came, but for certificates that sign themselves: only an anchor may.
  */
 export class IssuerPool {
   readonly candidates: readonly ChainLink[];

@@ -16,8 +16,8 @@ export const ExtensionOid = {
 } as const;
 
 /**
- * The extensions that may be critical: those that OpenSSL, BoringSSL (Envoy) and Go all know. Any other one, marked critical, makes
- * a peer refuse the certificate.
+ * The extensions that may be critical: those that OpenSSL, BoringSSL (Envoy) and Go all know. Any other one, marked
+ * critical, makes a peer refuse the certificate.
  */
 export const MAY_BE_CRITICAL: ReadonlySet<string> = new Set([
   ExtensionOid.keyUsage,

@@ -66,7 +66,9 @@ export function violation({ permitted, excluded }: NameConstraints, names: reado
   return undefined;
 }
 
-/** By the narrowest reading among OpenSSL, BoringSSL and Go. A name of a kind that they do not compare is not permitted. */
+/**
+ * By the narrowest reading among OpenSSL, BoringSSL and Go. A name of a kind that they do not compare is not permitted.
+ */
 function isPermitted({ tag, content }: GeneralName, { content: base }: GeneralName): boolean {
   switch (tag) {
     case NameTag.uri: {
@@ -86,7 +88,10 @@ function isPermitted({ tag, content }: GeneralName, { content: base }: GeneralNa
   }
 }
 
-/** By the widest reading: Go excludes the hosts below a host, too; a URI or a mail address without a host cannot be compared. */
+/**
+ * By the widest reading: Go excludes the hosts below a host, too; a URI or a mail address without a host cannot be
+ * compared.
+ */
 function isExcluded(name: GeneralName, base: GeneralName): boolean {
   switch (name.tag) {
     case NameTag.uri: {
@@ -117,7 +122,10 @@ function lowered(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
-/** The host of `scheme://host:port/…`: `undefined` when there is none, or an address, which no constraint can be held against. */
+/**
+ * The host of `scheme://host:port/…`: `undefined` when there is none, or an address, which no constraint can be held
+ * against.
+ */
 function hostOf(uri: string): string | undefined {
   const [, host] = /^[^:/?#]+:\/\/([^:/?#@[\]]+)(?::\d*)?(?:[/?#]|$)/.exec(uri) ?? [];
   return host === undefined || isIPv4(host) ? undefined : host;

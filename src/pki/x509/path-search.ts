@@ -19,15 +19,16 @@ export type PathResult =
 const MAX_ISSUERS = 10;
 
 /**
- * What one search may cost. A hostile set has many CAs of one name: without a bound, the paths through n of them are n!. (RFC 4158
- * §2.4.2; Go stops at 100 signatures, too)
+ * What one search may cost. A hostile set has many CAs of one name: without a bound, the paths through n of them are
+ * n!. (RFC 4158 §2.4.2; Go stops at 100 signatures, too)
  */
 const MAX_SIGNATURES = 64;
 const MAX_COMPARISONS = 20_000;
 
 /**
- * Builds one path from a leaf, or from an issuer, to a trust anchor, and checks all of it: what peers demand of a path (RFC 5280
- * §6.1, and OpenSSL, BoringSSL and Go where they demand more). The same as native/path.cc. One search is for one path.
+ * Builds one path from a leaf, or from an issuer, to a trust anchor, and checks all of it: what peers demand of a path
+ * (RFC 5280 §6.1, and OpenSSL, BoringSSL and Go where they demand more). The same as native/path.cc. One search is for
+ * one path.
  */
 export class PathSearch {
   private signatures = 0;
@@ -86,7 +87,8 @@ export class PathSearch {
     if (problem !== undefined) return this.note(issuer, problem, path);
     const whole = [...path, issuer];
     const isAnchor = this.pool.isAnchor(issuer);
-    // An anchor that has an issuer itself: the path goes on to a root that is trusted, too, for peers that have that alone.
+    // An anchor that has an issuer itself: the path goes on to a root that is trusted, too, for peers that have that
+    // alone.
     if (!isAnchor || !issuer.namesItself) {
       const above = this.extend(issuer, { ...below, issuers: [...below.issuers, facts] }, whole);
       if (above !== undefined || !isAnchor) return above;
@@ -150,8 +152,8 @@ function textOf(facts: CertificateFacts | string): string {
 }
 
 /**
- * The certificates of a path that a peer is shown beside the leaf: all but the root, which peers have or do not trust. A trust
- * anchor that is no root goes along, for peers that have the root of it alone.
+ * The certificates of a path that a peer is shown beside the leaf: all but the root, which peers have or do not trust.
+ * A trust anchor that is no root goes along, for peers that have the root of it alone.
  */
 export function shownIssuers(issuers: readonly ChainLink[]): readonly ChainLink[] {
   return issuers.filter((link, index) => index < issuers.length - 1 || !link.isRoot);

@@ -34,7 +34,9 @@ export function whyUndecodable(label: string, body: Buffer): Verdict {
   return [`a ${name} block that does not decode`, 'canonical base64'];
 }
 
-/** Says what a block without its end is. A line that has lost its breaks holds the content as well, which is not told. */
+/**
+ * Says what a block without its end is. A line that has lost its breaks holds the content as well, which is not told.
+ */
 export function whyUnended(label: string): Verdict {
   if (label.includes('-----')) return ['a PEM block without line breaks', 'boundaries that are lines of their own'];
   return [`a ${quoted(label)} block without its end`, `the line -----END ${label.slice(0, MAX_LABEL)}-----`];

@@ -27,11 +27,11 @@ const CERTIFICATE_LABELS = ['CERTIFICATE', 'X509 CERTIFICATE'];
 
 /**
  * Reads the blocks of a PEM text in their order: the one reader of the project. Boundaries stand at the beginning of a
- * line; text, comments, a byte order mark, CRLF and blanks at the end of a line do not count, as for OpenSSL and BoringSSL.
- * Headers inside a block are refused as they refuse them, and base64 must be the canonical spelling of its octets (RFC 4648
- * §3.5), in lines of any length. `native/pem.cc` reads alike.
- * @throws IdentityError `wanted.code`: too long, none of the wanted blocks, too many, one without its end or that does not
- *   decode. The message names what stands there instead: DER, UTF-16, other blocks, an encrypted key.
+ * line; text, comments, a byte order mark, CRLF and blanks at the end of a line do not count, as for OpenSSL and
+ * BoringSSL. Headers inside a block are refused as they refuse them, and base64 must be the canonical spelling of its
+ * octets (RFC 4648 §3.5), in lines of any length. `native/pem.cc` reads alike.
+ * @throws IdentityError `wanted.code`: too long, none of the wanted blocks, too many, one without its end or that does
+ *   not decode. The message names what stands there instead: DER, UTF-16, other blocks, an encrypted key.
  */
 export function readPem(pem: Buffer, wanted: PemWanted): PemBlock[] {
   return wantedBlocks(pem, wanted, ({ label, body }, refuse) => {
@@ -65,7 +65,10 @@ function wantedBlocks<T>(pem: Buffer, wanted: PemWanted, read: (span: PemSpan, r
 /** Enough to see what a file is. */
 const MAX_NAMED_LABELS = 4;
 
-/** The DER of the certificates in a PEM text, in their order; keys and whatever else stands there is passed over. @throws as {@link readPem} */
+/**
+ * The DER of the certificates in a PEM text, in their order; keys and whatever else stands there is passed over.
+ * @throws as {@link readPem}
+ */
 export function readCertificates(pem: Buffer, limits: Omit<PemWanted, 'labels'>): Buffer[] {
   return readPem(pem, { ...limits, labels: CERTIFICATE_LABELS }).map(({ der }) => der);
 }
@@ -74,8 +77,9 @@ const BEGIN_CERTIFICATE = Buffer.from('-----BEGIN CERTIFICATE-----\n', 'latin1')
 const END_CERTIFICATE = Buffer.from('-----END CERTIFICATE-----\n', 'latin1');
 
 /**
- * The certificates of a PEM text as parts of a PEM text with nothing else, to be joined: for a reader that decodes them, as
- * what stands inside the blocks is taken over undecoded. @throws as {@link readPem}, but for a block that does not decode.
+ * The certificates of a PEM text as parts of a PEM text with nothing else, to be joined: for a reader that decodes
+ * them, as what stands inside the blocks is taken over undecoded. @throws as {@link readPem}, but for a block that does
+ * not decode.
  */
 export function cutCertificates(pem: Buffer, limits: Omit<PemWanted, 'labels'>): Buffer[] {
   const wanted = { ...limits, labels: CERTIFICATE_LABELS };

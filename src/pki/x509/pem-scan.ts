@@ -21,7 +21,8 @@ const BYTE_ORDER_MARK = Buffer.from('efbbbf', 'hex');
 
 /**
  * Finds the blocks of a PEM text as OpenSSL and BoringSSL do: a boundary begins at the beginning of a line and fills it
- * but for blanks at its end; every other line outside a block is text and is passed over. (RFC 7468 §2) Nothing is decoded.
+ * but for blanks at its end; every other line outside a block is text and is passed over. (RFC 7468 §2) Nothing is
+ * decoded.
  */
 export function scanPem(pem: Buffer, visit: (span: PemSpan) => void): BrokenPem | undefined {
   const start = pem.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;

@@ -11,7 +11,8 @@ const FORMS: Readonly<Record<string, 'pkcs8' | 'sec1' | 'pkcs1'>> = {
 
 /**
  * The one private key of a PEM text, whatever else stands there. Its octets are wiped behind the parser.
- * @throws IdentityError `wanted.code`: none, several, one that is encrypted or does not parse. No message tells more of the key.
+ * @throws IdentityError `wanted.code`: none, several, one that is encrypted or does not parse. No message tells more of
+ * the key.
  */
 export function readPrivateKey(pem: Buffer, wanted: Omit<PemWanted, 'labels' | 'maxBlocks'>): KeyObject {
   const [block] = readPem(pem, { ...wanted, maxBlocks: 1, labels: Object.keys(FORMS) });

@@ -5,8 +5,8 @@ import { violation } from './name-constraints.js';
 import { isoTime, type Problem } from './problem.js';
 
 /**
- * Why peers refuse this certificate as that of a workload, from any issuer: `undefined` when they do not. OpenSSL and BoringSSL
- * take no anyExtendedKeyUsage for the two that are needed. (X509-SVID §4; RFC 5280 §4.2.1.12)
+ * Why peers refuse this certificate as that of a workload, from any issuer: `undefined` when they do not. OpenSSL and
+ * BoringSSL take no anyExtendedKeyUsage for the two that are needed. (X509-SVID §4; RFC 5280 §4.2.1.12)
  */
 export function leafProblem(leaf: CertificateFacts): Problem | undefined {
   const { keyUsage, netscapeType } = leaf;
@@ -43,7 +43,9 @@ export interface Below {
   readonly issuers: readonly CertificateFacts[];
 }
 
-/** Why peers do not take `issuer` above what is below it, at `nowMs`; whether it has signed that is another question. */
+/**
+ * Why peers do not take `issuer` above what is below it, at `nowMs`; whether it has signed that is another question.
+ */
 export function issuerProblem(issuer: CertificateFacts, below: Below, nowMs: number): Problem | undefined {
   return ownProblem(issuer, nowMs) ?? pathLengthProblem(issuer, below) ?? nameProblem(issuer, below);
 }
@@ -86,8 +88,9 @@ function nameProblem({ constraints }: CertificateFacts, { leaf, issuers }: Below
 }
 
 /**
- * Of all that is below the anchor. An issuer may demand that there be a policy from so many certificates below it on, which then
- * must go through the whole path; we do not compare policies, and take their presence for enough. (RFC 5280 §6.1.3 f)
+ * Of all that is below the anchor. An issuer may demand that there be a policy from so many certificates below it on,
+ * which then must go through the whole path; we do not compare policies, and take their presence for enough. (RFC 5280
+ * §6.1.3 f)
  */
 export function policyProblem({ leaf, issuers }: Below): Problem | undefined {
   if (leaf === undefined) return undefined;

@@ -7,7 +7,10 @@ const MAX_ELEMENTS = 2000;
 const CLASS_BITS = 0xc0;
 const NUMBER_BITS = 0x1f;
 
-/** OBJECT DESCRIPTOR, EXTERNAL, EMBEDDED PDV, SEQUENCE, SET: of the universal types these alone are constructed. (X.690 §10.2) */
+/**
+ * OBJECT DESCRIPTOR, EXTERNAL, EMBEDDED PDV, SEQUENCE, SET: of the universal types these alone are constructed. (X.690
+ * §10.2)
+ */
 const CONSTRUCTED_TYPES: ReadonlySet<number> = new Set([7, 8, 11, 16, 17]);
 
 /** End-of-contents, a reserved number, and SEQUENCE and SET without the constructed bit. (X.690 §8) */
@@ -17,8 +20,9 @@ const UNFIT_PRIMITIVES: ReadonlySet<number> = new Set([0x00, 0x0f, 0x10, 0x11]);
 const WHOLE_SECOND = /^\d{14}Z$/;
 
 /**
- * Whether all within an element of an untrusted peer is DER, down to the primitive ones: no constructed strings, and octets that fit
- * their type. Of such an element each constructed part has `parts`. (The same as isStrictDer in native/der.cc)
+ * Whether all within an element of an untrusted peer is DER, down to the primitive ones: no constructed strings, and
+ * octets that fit their type. Of such an element each constructed part has `parts`. (The same as isStrictDer in
+ * native/der.cc)
  */
 export function isStrictDer(element: DerView): boolean {
   return countStrict(element, 0, MAX_ELEMENTS) >= 0;

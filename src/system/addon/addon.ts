@@ -18,12 +18,14 @@ export interface Addon {
     [certificateBody: ArrayBuffer, bundleBody: ArrayBuffer, serial: string, notBeforeMs: number, notAfterMs: number]
   >[];
   /**
-   * The two ways of {@link sealBatch} apart, for tests that hold one against the other: the general one, and the plain one,
-   * which takes the commonest shape alone and answers `ERR_INTERNAL` to all else.
+   * The two ways of {@link sealBatch} apart, for tests that hold one against the other: the general one, and the plain
+   * one, which takes the commonest shape alone and answers `ERR_INTERNAL` to all else.
    */
   sealBatchAny: Addon['sealBatch'];
   sealBatchPlain: Addon['sealBatch'];
-  /** With the signer that {@link loadSigner} has loaded under this id in this thread, and {@link hasSigner} still knows. */
+  /**
+   * With the signer that {@link loadSigner} has loaded under this id in this thread, and {@link hasSigner} still knows.
+   */
   issueBatch(
     signerId: string,
     items: readonly IssueTuple[],
@@ -42,8 +44,8 @@ export interface Addon {
   readonly SocketHub: SocketHubClass;
 
   /**
-   * Seconds for `count` bare EC key generations, each with one ECDSA signature: the limit of `prepare`. `keyType` is that
-   * of {@link PrepareTuple}, an EC one.
+   * Seconds for `count` bare EC key generations, each with one ECDSA signature: the limit of `prepare`. `keyType` is
+   * that of {@link PrepareTuple}, an EC one.
    */
   timeKeyAndSignature(count: number, keyType: number): number;
   /** Seconds for `count` bare ECDSA verifications, each with one signature: the limit of `issue`. */
@@ -78,9 +80,9 @@ export type IssueTuple = readonly [
 export type RawOutcome<T extends readonly [ArrayBuffer, ...unknown[]]> = T | [code: string, message: string];
 
 /**
- * A poll for many Unix sockets, whose numbers are called slots. `onEvents` is called from the event loop of this thread when
- * `count` events lie in `events`, five numbers each; `native/socket_hub.h` says which. Unless it returns true, it is done with
- * them; else it keeps them, and no others come, until `resume`. It keeps the loop alive until `close`.
+ * A poll for many Unix sockets, whose numbers are called slots. `onEvents` is called from the event loop of this thread
+ * when `count` events lie in `events`, five numbers each; `native/socket_hub.h` says which. Unless it returns true, it
+ * is done with them; else it keeps them, and no others come, until `resume`. It keeps the loop alive until `close`.
  */
 export type SocketHubClass = new (
   arena: Uint8Array,
@@ -101,8 +103,8 @@ export type SocketHubClass = new (
   /** Sends without waiting: how many bytes the system took, or an errno as a negative number. */
   send(slot: number, bytes: Uint8Array): number;
   /**
-   * Sends the first `count` of `messages`, six numbers each, with their bytes in `outgoing`, so; `native/socket_hub.h` says
-   * which. Each may have one of `shared` among its own bytes.
+   * Sends the first `count` of `messages`, six numbers each, with their bytes in `outgoing`, so; `native/socket_hub.h`
+   * says which. Each may have one of `shared` among its own bytes.
    */
   sendAll(count: number, shared: readonly Uint8Array[]): void;
   /** Asks for one event `writable`. */

@@ -17,8 +17,9 @@ export type AddonLoad =
 const FILE = fileURLToPath(new URL(`./prebuilds/${process.platform}-${process.arch}/sidecert.node`, import.meta.url));
 
 /**
- * Loads the addon into this thread: about a millisecond the first time, and nothing after. Never throws. One that was built
- * from other sources than ours is `absent`: it lacks what we call, or takes it otherwise. Only tests give another file.
+ * Loads the addon into this thread: about a millisecond the first time, and nothing after. Never throws. One that was
+ * built from other sources than ours is `absent`: it lacks what we call, or takes it otherwise. Only tests give another
+ * file.
  */
 export function loadAddon(file = FILE): AddonLoad {
   try {

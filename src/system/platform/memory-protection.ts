@@ -28,11 +28,12 @@ const SYSTEM: ProtectionCalls = {
 };
 
 /**
- * Closes the memory of this process as far as the platform lets; to be called before the first key is read or made. Never throws.
+ * Closes the memory of this process as far as the platform lets; to be called before the first key is read or made.
+ * Never throws.
  *
- * Of any core file the kernel then leaves all memory out (core(5), "Controlling which mappings are written"):
- * that needs no addon, but /proc. With the addon there is no core file, and no tracing (prctl(2), PR_SET_DUMPABLE). Without it,
- * a process that may change its group has the same by doing so for a moment.
+ * Of any core file the kernel then leaves all memory out (core(5), "Controlling which mappings are written"): that
+ * needs no addon, but /proc. With the addon there is no core file, and no tracing (prctl(2), PR_SET_DUMPABLE). Without
+ * it, a process that may change its group has the same by doing so for a moment.
  */
 export function protectMemory({ usesAddon }: { readonly usesAddon: boolean }, calls = SYSTEM): MemoryProtection {
   // First: what is not dumpable has files below /proc that are root's.
@@ -47,9 +48,9 @@ export function protectMemory({ usesAddon }: { readonly usesAddon: boolean }, ca
 }
 
 /**
- * Linux takes the permission to dump and to trace from a process whose effective group changes, and does not give it back.
- * (prctl(2), PR_SET_DUMPABLE: "the process's effective user or group ID is changed") It becomes what fs.suid_dumpable says: 1 is a
- * setting for debugging.
+ * Linux takes the permission to dump and to trace from a process whose effective group changes, and does not give it
+ * back. (prctl(2), PR_SET_DUMPABLE: "the process's effective user or group ID is changed") It becomes what
+ * fs.suid_dumpable says: 1 is a setting for debugging.
  */
 function changeCredentials(): void {
   const { getegid, geteuid, setegid } = process;

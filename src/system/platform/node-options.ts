@@ -1,6 +1,6 @@
 /**
- * Splits the text of `NODE_OPTIONS` into options as Node.js does: at spaces alone, outside double quotes, which are taken away;
- * within them a backslash stands for the next character. (`ParseNodeOptionsEnvVar` in src/node.cc)
+ * Splits the text of `NODE_OPTIONS` into options as Node.js does: at spaces alone, outside double quotes, which are
+ * taken away; within them a backslash stands for the next character. (`ParseNodeOptionsEnvVar` in src/node.cc)
  */
 export function splitNodeOptions(text: string): string[] {
   const options: string[] = [];
@@ -26,9 +26,10 @@ export function splitNodeOptions(text: string): string[] {
 }
 
 /**
- * Options that leave the memory of a process closed. All others are refused, so that one that a later Node.js brings is not let
- * in unseen: what opens memory has no common name (inspect, heap-prof, report-on-signal, tls-keylog, trace-event-categories,
- * build-snapshot, env-file, experimental-config-file). Code that is loaded (`--import`) is the operator's, like the program.
+ * Options that leave the memory of a process closed. All others are refused, so that one that a later Node.js brings is
+ * not let in unseen: what opens memory has no common name (inspect, heap-prof, report-on-signal, tls-keylog,
+ * trace-event-categories, build-snapshot, env-file, experimental-config-file). Code that is loaded (`--import`) is the
+ * operator's, like the program.
  */
 const HARMLESS = [
   // How much memory, and how it is collected.
@@ -57,9 +58,9 @@ const HARMLESS = [
 ];
 
 /**
- * Says which of these options, if any, is not known to leave the memory of the process closed. What does not begin with a dash is
- * the value of the option before it: Node.js takes none that does. Underscores are dashes, as to Node.js, and `--no-` changes
- * nothing.
+ * Says which of these options, if any, is not known to leave the memory of the process closed. What does not begin with
+ * a dash is the value of the option before it: Node.js takes none that does. Underscores are dashes, as to Node.js, and
+ * `--no-` changes nothing.
  */
 export function openingOption(options: readonly string[]): string | undefined {
   return options.find((option) => option.startsWith('-') && !isHarmless(option));

@@ -15,9 +15,9 @@ export function openFileLimit(): number {
 }
 
 /**
- * Makes room for so many descriptors in the kernel's table, as far as the limit goes, and waits for it: up to 15 ms, which the code that
- * opens one too many for the table waits otherwise, at each doubling. A hub that listens has it made ahead, by a thread.
- * Without the addon nothing is done.
+ * Makes room for so many descriptors in the kernel's table, as far as the limit goes, and waits for it: up to 15 ms,
+ * which the code that opens one too many for the table waits otherwise, at each doubling. A hub that listens has it
+ * made ahead, by a thread. Without the addon nothing is done.
  */
 export function reserveDescriptors(count: number): void {
   const load = loadAddon();

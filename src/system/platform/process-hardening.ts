@@ -23,9 +23,9 @@ export function nodeState(): NodeState {
 }
 
 /**
- * Refuses to hold keys in a process whose memory is open: to a debugger, in a file of its heap, of its profile or of its TLS keys.
- * To be called before the first key is read or made. `options` are those of `process.execArgv` and of `NODE_OPTIONS`; those that
- * Node.js cannot be asked for must be known as harmless.
+ * Refuses to hold keys in a process whose memory is open: to a debugger, in a file of its heap, of its profile or of
+ * its TLS keys. To be called before the first key is read or made. `options` are those of `process.execArgv` and of
+ * `NODE_OPTIONS`; those that Node.js cannot be asked for must be known as harmless.
  * @throws IdentityError `ERR_CONFIG_INVALID` naming the option, or what is open.
  */
 export function refuseOpenMemory(options: readonly string[], node: NodeState = nodeState()): void {

@@ -1,4 +1,7 @@
-/** Of a message in memory shared with the addon: slot, start, bytes before and behind what is shared, which that is, sent. */
+/**
+ * Of a message in memory shared with the addon: slot, start, bytes before and behind what is shared, which that is,
+ * sent.
+ */
 const MESSAGE_FIELDS = 6;
 
 /** Sent in one call at most. */
@@ -12,7 +15,9 @@ const MAX_BYTEWISE = 32;
 
 const NOTHING: Buffer = Buffer.alloc(0);
 
-/** A message that the system did not take, or not all of: the bytes are valid during the call alone, but for `shared`. */
+/**
+ * A message that the system did not take, or not all of: the bytes are valid during the call alone, but for `shared`.
+ */
 export interface CutMessage {
   readonly before: Buffer;
   readonly shared: Buffer;
@@ -30,9 +35,9 @@ export interface BatchSender {
 }
 
 /**
- * Gathers what a turn of the event loop has to send, so that all of it goes out in one call of the addon, at the end of the
- * turn. A message that goes to thousands of peers costs no call, no copy of what they share, and no object; and a peer that waits is
- * woken once for all that is for it.
+ * Gathers what a turn of the event loop has to send, so that all of it goes out in one call of the addon, at the end of
+ * the turn. A message that goes to thousands of peers costs no call, no copy of what they share, and no object; and a
+ * peer that waits is woken once for all that is for it.
  */
 export class SendBatch {
   /** Memory shared with the addon. */
@@ -45,8 +50,8 @@ export class SendBatch {
   private shared: Buffer[] = [];
 
   /**
-   * `scratch` is where the first bytes of each message are written. `sendAll` sends the first `count` of the messages that lie
-   * in the memory, and writes there what became of them.
+   * `scratch` is where the first bytes of each message are written. `sendAll` sends the first `count` of the messages
+   * that lie in the memory, and writes there what became of them.
    */
   constructor(
     private readonly scratch: Buffer,
@@ -54,8 +59,8 @@ export class SendBatch {
   ) {}
 
   /**
-   * Sends the first `length` bytes of the scratch, 64 kB at most, `shared` and `tail`, at the end of this turn. The scratch and
-   * `tail` may be used again at once, `shared` when `onWritten` is called: once, as a rule then.
+   * Sends the first `length` bytes of the scratch, 64 kB at most, `shared` and `tail`, at the end of this turn. The
+   * scratch and `tail` may be used again at once, `shared` when `onWritten` is called: once, as a rule then.
    */
   post(sender: BatchSender, length: number, shared = NOTHING, tail = NOTHING, onWritten?: () => void): void {
     if (length + tail.length > OWN_BYTES) {

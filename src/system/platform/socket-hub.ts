@@ -15,8 +15,9 @@ export interface SocketHubEvents {
 }
 
 /**
- * Unix sockets by the thousand, without an object of Node.js for each: one poll for all of them, one memory for all that is
- * read, one call of the addon for all that a turn sends. Turns of the event loop are bounded, however many peers connect at once.
+ * Unix sockets by the thousand, without an object of Node.js for each: one poll for all of them, one memory for all
+ * that is read, one call of the addon for all that a turn sends. Turns of the event loop are bounded, however many
+ * peers connect at once.
  */
 export interface SocketHub
   extends Pick<
@@ -58,8 +59,8 @@ const Kind = { accepted: 1, received: 2, ended: 3, writable: 4, acceptFailed: 5 
 const TURN_MS = 2;
 
 /**
- * Opens a hub; `unavailable` without the addon and on other systems than Linux. What a message of its batch begins with is
- * written into `scratch`.
+ * Opens a hub; `unavailable` without the addon and on other systems than Linux. What a message of its batch begins with
+ * is written into `scratch`.
  */
 export function openSocketHub(scratch: Buffer, events: SocketHubEvents): SocketHubAnswer {
   const load = loadAddon();

@@ -7,7 +7,10 @@ interface KnownIn {
 /** The newest V8 in which the flags below were tried: that of Node.js 26. */
 const NEWEST_TRIED = 1406;
 
-/** The flags that we set, and the versions of V8 that know them. Node.js 20 has V8 11.3; the first flag left V8 with 11.8. */
+/**
+ * The flags that we set, and the versions of V8 that know them. Node.js 20 has V8 11.3; the first flag left V8 with
+ * 11.8.
+ */
 const FLAGS = {
   'interrupt-budget': { from: 1103, to: 1103 },
   'max-inlined-bytecode-size-cumulative': { from: 1103, to: NEWEST_TRIED },
@@ -18,8 +21,8 @@ const FLAGS = {
 export type V8Flag = keyof typeof FLAGS;
 
 /**
- * Sets a flag of V8 for the whole process, or does nothing in a V8 that is not known to have it: V8 would print an error to
- * stderr, into a log of JSON lines, and there is no way to ask it. The flags are for speed alone.
+ * Sets a flag of V8 for the whole process, or does nothing in a V8 that is not known to have it: V8 would print an
+ * error to stderr, into a log of JSON lines, and there is no way to ask it. The flags are for speed alone.
  */
 export function setV8Flag(flag: V8Flag, value: number, version = process.versions.v8): void {
   // Loaded here: a health check sets none.

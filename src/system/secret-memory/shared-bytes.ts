@@ -2,8 +2,8 @@ import { inspect } from 'node:util';
 import { IdentityError } from '../../errors/index.js';
 
 /**
- * Bytes that may hold a key, and their users: made with one, wiped when the last has released them. After that no caller can
- * read them: zeros would go out in place of the key, with every status OK.
+ * Bytes that may hold a key, and their users: made with one, wiped when the last has released them. After that no
+ * caller can read them: zeros would go out in place of the key, with every status OK.
  */
 export class SharedBytes {
   private readonly memory: Buffer;
@@ -14,7 +14,10 @@ export class SharedBytes {
     this.memory = memory;
   }
 
-  /** The memory itself. Who keeps it beyond this turn of the event loop is a user. @throws IdentityError `ERR_INTERNAL` when it is wiped */
+  /**
+   * The memory itself. Who keeps it beyond this turn of the event loop is a user. @throws IdentityError `ERR_INTERNAL`
+   * when it is wiped
+   */
   get bytes(): Buffer {
     if (this.users === 0) throw wiped();
     return this.memory;
@@ -27,7 +30,9 @@ export class SharedBytes {
     return this;
   }
 
-  /** One user less; the last one wipes it. A function of its own object, so that it can be given away without a closure. */
+  /**
+   * One user less; the last one wipes it. A function of its own object, so that it can be given away without a closure.
+   */
   readonly release = (): void => {
     if (this.users === 0) return;
     this.users -= 1;

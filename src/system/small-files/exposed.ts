@@ -4,9 +4,10 @@ import { basename, dirname } from 'node:path';
 const READABLE_BY_OTHERS = 0o004;
 
 /**
- * Whether every user of this machine may read a file that holds a secret: worth a warning. Group is how a pod's `fsGroup`
- * gives a file to its containers. On a volume of the kubelet (links through a directory whose name begins with `..`) 0644
- * is the default, and there only the containers that mount it can reach it. (Kubernetes, "Secrets", default mode)
+ * Whether every user of this machine may read a file that holds a secret: worth a warning. Group is how a pod's
+ * `fsGroup` gives a file to its containers. On a volume of the kubelet (links through a directory whose name begins
+ * with `..`) 0644 is the default, and there only the containers that mount it can reach it. (Kubernetes, "Secrets",
+ * default mode)
  */
 export async function isReadableByAll(path: string, mode: number): Promise<boolean> {
   if ((mode & READABLE_BY_OTHERS) === 0) return false;

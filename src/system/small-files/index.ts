@@ -1,6 +1,6 @@
 /**
- * system/small-files: files that are read whole, with a bound on their size and with the system's reason when they cannot be. The
- * one way in which the project reads certificates, keys, tokens and settings.
+ * system/small-files: files that are read whole, with a bound on their size and with the system's reason when they
+ * cannot be. The one way in which the project reads certificates, keys, tokens and settings.
  */
 export { isExposed, isReadableByAll } from './exposed.js';
 export { readJson } from './json-text.js';

@@ -2,8 +2,9 @@ import { isUtf8 } from 'node:buffer';
 import { isUtf16, skipByteOrderMark } from '../../text/index.js';
 
 /**
- * The JSON value of a file's bytes. A byte order mark, as editors and shells of Windows write it, is skipped. (RFC 8259 §8.1)
- * Calls `refuse`, which throws, with what the bytes are instead. It quotes none of them: the wrong file may be a secret one.
+ * The JSON value of a file's bytes. A byte order mark, as editors and shells of Windows write it, is skipped. (RFC 8259
+ * §8.1) Calls `refuse`, which throws, with what the bytes are instead. It quotes none of them: the wrong file may be a
+ * secret one.
  */
 export function readJson(bytes: Buffer, refuse: (got: string, expected: string) => never): unknown {
   const content = skipByteOrderMark(bytes);

@@ -13,7 +13,9 @@ export function systemReason(error: unknown): string {
   return `${words} (${code})${DENIALS.includes(code) ? asWhom() : ''}`;
 }
 
-/** `what` names the path: `token file /var/run/token`. Keeps `error` as the cause. An IdentityError speaks for itself. */
+/**
+ * `what` names the path: `token file /var/run/token`. Keeps `error` as the cause. An IdentityError speaks for itself.
+ */
 export function pathError(code: ErrorCode, what: string, error: unknown, expected: string): IdentityError {
   if (error instanceof IdentityError) return error;
   return new IdentityError(code, `${what}: got ${systemReason(error)}, expected ${expected}`, { cause: error });

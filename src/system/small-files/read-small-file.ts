@@ -38,7 +38,9 @@ interface FileState {
 /** A pipe does not hold us up. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
-/** Names a file without opening it: a device notices nothing. Node has no name for it. (open(2); asm-generic/fcntl.h) */
+/**
+ * Names a file without opening it: a device notices nothing. Node has no name for it. (open(2); asm-generic/fcntl.h)
+ */
 const O_PATH = 0o10000000;
 
 /** The mark of the file as it stands now, links followed; `undefined` when there is none to be seen. */
@@ -68,8 +70,8 @@ export async function readSmallFile(path: string, options: SmallFileOptions): Pr
 }
 
 /**
- * Opens a file of which `admit` has judged where it really lies. The path is followed once, to a descriptor that only names
- * the file; the kernel tells the real path of that, and it is opened through it. (proc_pid_fd(5))
+ * Opens a file of which `admit` has judged where it really lies. The path is followed once, to a descriptor that only
+ * names the file; the kernel tells the real path of that, and it is opened through it. (proc_pid_fd(5))
  */
 async function openAdmitted(path: string, admit: (realPath: string) => void | Promise<void>): Promise<FileHandle> {
   if (process.platform !== 'linux') {

@@ -2,7 +2,9 @@ import protobuf from 'protobufjs';
 import t from 'tap';
 import { decodeCertificateResponse, encodeCertificateRequest } from '../../../src/agent/ca-client/ca-codec.js';
 
-/** By the numbers and types of Istio's published file, which test/net/protobuf/proto-official.test.ts pins for our own. */
+/**
+ * By the numbers and types of Istio's published file, which test/net/protobuf/proto-official.test.ts pins for our own.
+ */
 const ISTIO = protobuf
   .parse(`
   syntax = "proto3";

@@ -32,7 +32,8 @@ interface Message {
  * One random history: a model Envoy and a model store around the subscription of a stream, with messages under way in
  * both directions for as long as chance wants, and new streams in between. Keeps count of what may cause a response.
  *
- * The model Envoy refuses by chance, and as a real one does also the wrong secret: with the complaint about another kind.
+ * The model Envoy refuses by chance, and as a real one does also the wrong secret: with the complaint about another
+ * kind.
  */
 class History {
   readonly #form: Form;
@@ -49,7 +50,9 @@ class History {
   #lastNonce = '';
   /** What the model Envoy holds: version by name. A name that it dropped is forgotten. */
   readonly held = new Map<string, string>();
-  /** What it has refused and not been offered a way out of since, by name: version, and the kinds whose change is one. */
+  /**
+   * What it has refused and not been offered a way out of since, by name: version, and the kinds whose change is one.
+   */
   readonly refused = new Map<string, { readonly version: string; readonly cures: readonly SecretKind[] }>();
   /** Kinds of which a secret other than `name` has changed since the response to be answered was sent. */
   #changedSince: { name: string; kind: SecretKind }[] = [];
@@ -144,8 +147,8 @@ class History {
   }
 
   /**
-   * Another subscriber of all that is wanted, on a stream that carries many: it holds nothing, and the classic mux asks by the
-   * request that it sent last. What was refused is refused for it too.
+   * Another subscriber of all that is wanted, on a stream that carries many: it holds nothing, and the classic mux asks
+   * by the request that it sent last. What was refused is refused for it too.
    */
   #subscribeAgain(): void {
     if (!this.#isShared || this.#wanted.length === 0) return;
@@ -182,8 +185,8 @@ class History {
   #deliverRequest(): void {
     const request = this.#toServer.shift();
     if (request === undefined) return;
-    // Without a nonce, and with nothing on its way, a SotW request asks for everything anew; on a shared stream each that
-    // repeats the last one does.
+    // Without a nonce, and with nothing on its way, a SotW request asks for everything anew; on a shared stream each
+    // that repeats the last one does.
     const mayRepeat = this.#isShared && !this.#answers.has(request);
     if (this.#form === 'sotw' && (request.nonce === '' || mayRepeat)) this.#reason(1);
     this.#reason(request.names.filter((name) => this.#form === 'delta' || !this.#sub.names.includes(name)).length);
@@ -253,7 +256,8 @@ class History {
       if (!sub.names.includes(name)) this.violations.push('a name that was not asked for');
       if (content.kind !== KINDS[name]) this.violations.push('a secret of the wrong kind');
     }
-    // Only what Envoy has told us of: a refusal on its way is not known yet. And not what goes along with something new.
+    // Only what Envoy has told us of: a refusal on its way is not known yet. And not what goes along with something
+    // new.
     const isRefused = secrets.every(({ name, content }) => this.refused.get(name)?.version === content.version);
     if (secrets.length > 0 && isRefused && this.#toServer.length === 0) this.violations.push('refused content again');
   }

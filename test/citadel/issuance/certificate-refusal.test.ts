@@ -259,7 +259,8 @@ t.test('an empty signer, as agents send it, and keys of no meaning are none of o
 
 t.test('unknown fields of every kind, and known ones of another type, are skipped', async (t) => {
   const { caller, issuer } = await startCitadel(t, hotPath);
-  // Field 15 as a group with a text in it, as a varint, as 64 and as 32 bits; then the CSR as a varint, and the life as a text.
+  // Field 15 as a group with a text in it, as a varint, as 64 and as 32 bits; then the CSR as a varint, and the life as
+  // a text.
   const unknown = Buffer.from('7b0a01617c' + '7801' + '790102030405060708' + '7d01020304' + '0801' + '1a0161', 'hex');
   const bytes = Buffer.concat([unknown, requestBytes(goodCsr), unknown]);
   t.equal((await caller.call({ bytes, token: await issuer.token() })).code, status.OK);

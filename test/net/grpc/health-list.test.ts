@@ -4,7 +4,10 @@ import t from 'tap';
 import { addHealthMethods } from '../../../src/net/grpc/index.js';
 import { serveFramed } from '../../support/framed-endpoint.js';
 
-/** As published by gRPC: neither the definitions nor the code of the client are ours. (gRFC A90; grpc-proto, health.proto) */
+/**
+ * As published by gRPC: neither the definitions nor the code of the client are ours. (gRFC A90; grpc-proto,
+ * health.proto)
+ */
 const official = protobuf.parse(`
   syntax = "proto3";
   package grpc.health.v1;

@@ -20,8 +20,8 @@ const KNOWN = [
 ];
 
 /**
- * What it wants of a table of header fields of 4096 octets, and we have announced another: judged beside nghttp2 with the same. By the
- * number of the case, since whoever fails one keeps the judge waiting.
+ * What it wants of a table of header fields of 4096 octets, and we have announced another: judged beside nghttp2 with
+ * the same. By the number of the case, since whoever fails one keeps the judge waiting.
  */
 const OF_OTHER_TABLE: Readonly<Record<string, string>> = {
   'generic/5/15': 'generic/5: Sends multiple dynamic table size update',
@@ -93,7 +93,10 @@ async function serveNghttp2(t: Test): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Has the judge look at a group of its cases, such as `http2` or `http2/5.1.2`: the failed ones, as `group: description`. */
+/**
+ * Has the judge look at a group of its cases, such as `http2` or `http2/5.1.2`: the failed ones, as `group:
+ * description`.
+ */
 async function judge(t: Test, port: number, group: string): Promise<{ failed: string[]; passed: number }> {
   const report = join(shortDir(t), 'report.xml');
   const args = ['-h', '127.0.0.1', '-p', String(port), '-o', '5', '-j', report, '-P', CHECK, group];

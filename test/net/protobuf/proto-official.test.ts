@@ -6,8 +6,8 @@ import t, { type Test } from 'tap';
 import { officialPath } from '../../support/official-protos.js';
 
 // Our .proto files keep of the official ones only what we use; a wrong number or type would go unnoticed as an unknown
-// field. @grpc/grpc-js-xds ships the official definitions of Envoy and Google, @grpc/reflection those of reflection; those of
-// Istio and of the health check are pinned by a table, made by hand from their published files.
+// field. @grpc/grpc-js-xds ships the official definitions of Envoy and Google, @grpc/reflection those of reflection;
+// those of Istio and of the health check are pinned by a table, made by hand from their published files.
 
 const require = createRequire(import.meta.url);
 

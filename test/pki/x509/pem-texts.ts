@@ -15,8 +15,8 @@ export interface Piece {
   /** Whether a reader takes its certificate; `broken`: the whole text is refused. */
   readonly outcome: 'read' | 'passed over' | 'broken';
   /**
-   * OpenSSL's base64 decoder ends at any dash: it reads such a block, and loses the one behind it. BoringSSL refuses the
-   * text, and so do we.
+   * OpenSSL's base64 decoder ends at any dash: it reads such a block, and loses the one behind it. BoringSSL refuses
+   * the text, and so do we.
    */
   readonly isForgivenByOpenssl?: true;
 }
@@ -82,7 +82,10 @@ export const PIECES: readonly Piece[] = [
   },
 ];
 
-/** The certificates that `openssl` reads from a text as Envoy does (PEM_X509_INFO_read_bio), in their order; `undefined` when it refuses it. */
+/**
+ * The certificates that `openssl` reads from a text as Envoy does (PEM_X509_INFO_read_bio), in their order; `undefined`
+ * when it refuses it.
+ */
 export function readByOpenssl(pem: Buffer, directory: string): Buffer[] | undefined {
   const file = `${directory}/${randomBytes(8).toString('hex')}.pem`;
   writeFileSync(file, pem);

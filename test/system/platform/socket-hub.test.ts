@@ -140,7 +140,8 @@ t.test('who listens has room for descriptors before peers come for them', { skip
   };
   await until(() => tableSlots() >= 1024);
   const peers = peersOf(t);
-  // Each takes two descriptors of this process: more than half of the room is used, and there is more before it is full.
+  // Each takes two descriptors of this process: more than half of the room is used, and there is more before it is
+  // full.
   for (let count = 0; count < 300; count += 1) peers.push(connect(path));
   await until(() => accepted === 300 && tableSlots() >= 4096);
   const before = tableSlots();

@@ -6,8 +6,8 @@ const PADDING = 0x3d;
 const FIRST_BYTES = 8192;
 
 /**
- * Writes JSON as bytes into memory of its own, because a string that holds a key can never be wiped: what it outgrows is
- * wiped at once, the rest by the caller that took it.
+ * Writes JSON as bytes into memory of its own, because a string that holds a key can never be wiped: what it outgrows
+ * is wiped at once, the rest by the caller that took it.
  */
 export class JsonWriter {
   private bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);

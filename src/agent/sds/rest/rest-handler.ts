@@ -71,7 +71,9 @@ const HTTP_STATUS: Readonly<Partial<Record<status, number>>> = {
   [status.DEADLINE_EXCEEDED]: 504,
 };
 
-/** The REST form of SDS, `POST /v3/discovery:secrets` with ProtoJSON both ways, as a listener of a `node:http` server. */
+/**
+ * The REST form of SDS, `POST /v3/discovery:secrets` with ProtoJSON both ways, as a listener of a `node:http` server.
+ */
 export function restHandler(options: RestHandlerOptions): RequestListener {
   const { source, serves, logger, controlPlaneIdentifier, connectionOf, after } = options;
   const { keep = () => true } = options;
@@ -117,8 +119,8 @@ function isBundle({ content }: NamedSecret): boolean {
 }
 
 /**
- * All of a body. @throws BodyRefusal: it is too large, or there is no room for it; then the rest stays unread, and the connection ends
- * with the answer. That it ends is the server's to see to.
+ * All of a body. @throws BodyRefusal: it is too large, or there is no room for it; then the rest stays unread, and the
+ * connection ends with the answer. That it ends is the server's to see to.
  */
 async function readBody(request: IncomingMessage, kept: KeptOctets): Promise<Buffer> {
   const parts: Buffer[] = [];

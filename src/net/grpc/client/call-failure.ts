@@ -1,8 +1,8 @@
 import { status } from '../status-code.js';
 
 /**
- * Why a call has failed, where that is another matter than its status: the peer's certificate does not verify, or its answer
- * cannot be used, whatever status it has.
+ * Why a call has failed, where that is another matter than its status: the peer's certificate does not verify, or its
+ * answer cannot be used, whatever status it has.
  */
 export type CallFault = 'peer-unverified' | 'answer-unusable';
 

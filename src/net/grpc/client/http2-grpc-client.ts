@@ -15,7 +15,10 @@ import { type CallHost, requestHead, UnaryCall } from './unary-call.js';
 export interface GrpcClient {
   /** False from the moment on that no further call can begin: the connection is lost, or the peer has sent GOAWAY. */
   readonly isUsable: boolean;
-  /** One call with the bytes of its messages. Rejects with a {@link CallFailure}; one that has begun after the end with UNAVAILABLE. */
+  /**
+   * One call with the bytes of its messages. Rejects with a {@link CallFailure}; one that has begun after the end with
+   * UNAVAILABLE.
+   */
   unary(path: string, request: Buffer, options: UnaryCallOptions): Promise<Buffer>;
   /** Ends the connection and the calls on it, with CANCELLED. Safe to call twice. */
   close(): void;

@@ -10,9 +10,10 @@ const MAX_DETAILS_CHARS = 8192;
 const RETRY_INFO = 'type.googleapis.com/google.rpc.RetryInfo';
 
 /**
- * How long the peer of a failed call wants not to be asked again, in milliseconds; `undefined` when it does not say. A wish
- * that cannot be read is none. Looks at gRPC's `grpc-retry-pushback-ms` (below 0: not at all), the `RetryInfo` among the
- * details of a status (google/rpc/error_details.proto), and HTTP's `retry-after` in seconds, which proxies send.
+ * How long the peer of a failed call wants not to be asked again, in milliseconds; `undefined` when it does not say. A
+ * wish that cannot be read is none. Looks at gRPC's `grpc-retry-pushback-ms` (below 0: not at all), the `RetryInfo`
+ * among the details of a status (google/rpc/error_details.proto), and HTTP's `retry-after` in seconds, which proxies
+ * send.
  */
 export function retryAfterMs(fields: readonly HeaderField[]): number | undefined {
   const pushback = fieldValue(fields, 'grpc-retry-pushback-ms');

@@ -8,7 +8,9 @@ import { retryAfterMs } from './retry-after.js';
 /** As grpc-js and grpc-go have it. */
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 
-/** What is taken at first for an answer whose size is not known. One of a CA is 2 to 10 kB, and as a rule comes at once. */
+/**
+ * What is taken at first for an answer whose size is not known. One of a CA is 2 to 10 kB, and as a rule comes at once.
+ */
 const FIRST_BYTES = 4096;
 
 const NOTHING = Buffer.alloc(0);
@@ -16,11 +18,14 @@ const NOTHING = Buffer.alloc(0);
 const HTTP_OK = 200;
 
 /**
- * What has come of one unary call, until its stream ends; then it tells the message or why there is none. Knows nothing of
- * streams. (gRPC over HTTP/2, "Responses")
+ * What has come of one unary call, until its stream ends; then it tells the message or why there is none. Knows nothing
+ * of streams. (gRPC over HTTP/2, "Responses")
  */
 export class UnaryAnswer {
-  /** What has come is its first `#bytes`: in one piece, so that the smallest of frames cost no more than what they bring. */
+  /**
+   * What has come is its first `#bytes`: in one piece, so that the smallest of frames cost no more than what they
+   * bring.
+   */
   private content: Buffer = NOTHING;
   private bytes = 0;
   private httpStatus: number | undefined;
@@ -45,7 +50,10 @@ export class UnaryAnswer {
     if (this.grpcStatus !== '0') this.retryAfterMs = retryAfterMs(fields) ?? this.retryAfterMs;
   }
 
-  /** The memory of `bytes` may be used again afterwards. @throws CallFailure RESOURCE_EXHAUSTED: more than any answer may have. */
+  /**
+   * The memory of `bytes` may be used again afterwards. @throws CallFailure RESOURCE_EXHAUSTED: more than any answer
+   * may have.
+   */
   takeBytes(bytes: Buffer, start: number, end: number): void {
     const neededBytes = this.bytes + end - start;
     if (neededBytes > this.maxBytes + FRAME_PREFIX_BYTES) throw this.tooLarge();

@@ -42,7 +42,9 @@ export class UnaryCall implements ClientRequest, Expiring {
   /** Ends it, too. */
   readonly signal: AbortSignal | undefined;
   private readonly requestHead: Buffer;
-  /** Until it is over: an error that went through here holds the call, and with it the bearer token that stands here. */
+  /**
+   * Until it is over: an error that went through here holds the call, and with it the bearer token that stands here.
+   */
   private metadata: UnaryRequest['metadata'];
   private readonly received: UnaryAnswer;
   private stream: ClientStream | undefined;

@@ -9,7 +9,8 @@ export type ServingStatus = (typeof SERVING_STATUSES)[number];
 const STATUS = 1;
 
 /**
- * Reads a `HealthCheckResponse`, without the code for all other messages. A number that the protocol does not know is UNKNOWN.
+ * Reads a `HealthCheckResponse`, without the code for all other messages. A number that the protocol does not know is
+ * UNKNOWN.
  * @throws RangeError: it is no message.
  */
 export function readServingStatus(answer: Buffer): ServingStatus {

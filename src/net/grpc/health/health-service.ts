@@ -9,8 +9,9 @@ const { HealthCheckResponse, HealthListResponse } = grpc.health.v1;
 const { SERVING, NOT_SERVING } = HealthCheckResponse.ServingStatus;
 
 /**
- * The standard health check. It knows the server as a whole (service `''`), and lists that alone; any other name is NOT_FOUND.
- * The streaming part is {@link addHealthWatch}. (gRPC Health Checking Protocol, "Service Definition"; gRFC A90)
+ * The standard health check. It knows the server as a whole (service `''`), and lists that alone; any other name is
+ * NOT_FOUND. The streaming part is {@link addHealthWatch}. (gRPC Health Checking Protocol, "Service Definition"; gRFC
+ * A90)
  */
 export function addHealthMethods(server: Pick<GrpcServer, 'addMethod'>, isServing: () => boolean): HealthWatches {
   const check: UnaryMethod = (request, call) => {

@@ -20,8 +20,9 @@ export interface HealthWatches {
 }
 
 /**
- * The streaming part of the health check: the status at once, and each change of it. A name other than that of the whole
- * server is SERVICE_UNKNOWN for as long as the stream lasts. (gRPC Health Checking Protocol, "Service Definition")
+ * The streaming part of the health check: the status at once, and each change of it. A name other than that of the
+ * whole server is SERVICE_UNKNOWN for as long as the stream lasts. (gRPC Health Checking Protocol, "Service
+ * Definition")
  */
 export function addHealthWatch(
   server: Pick<GrpcServer, 'addMethod'>,

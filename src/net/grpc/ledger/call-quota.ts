@@ -26,13 +26,16 @@ export interface QuotaLimits {
   readonly maxPerConnection?: number;
 }
 
-/** Part of the pot that is freed at once, for to look for it goes over all calls; and the most calls that one turn may end. */
+/**
+ * Part of the pot that is freed at once, for to look for it goes over all calls; and the most calls that one turn may
+ * end.
+ */
 const FREED_PART = 1 / 64;
 const MAX_FREED_AT_ONCE = 256;
 
 /**
- * More than this part of a full pot is a large one: a connection that has so much is refused its next call at once, and a peer
- * that has proven itself is evicted.
+ * More than this part of a full pot is a large one: a connection that has so much is refused its next call at once, and
+ * a peer that has proven itself is evicted.
  */
 const LARGE_PART = 1 / 8;
 
@@ -89,8 +92,8 @@ export class CallQuota {
   }
 
   /**
-   * Unproven calls are evicted first: those of the same peer when it has its share. Proven ones only where a peer has a large
-   * part of all, and then before unproven ones of peers with few. False when none was.
+   * Unproven calls are evicted first: those of the same peer when it has its share. Proven ones only where a peer has a
+   * large part of all, and then before unproven ones of peers with few. False when none was.
    */
   private makeRoom(newcomer: CountedCall, isPeerFull: boolean): boolean {
     const { isProven, peer } = newcomer.account;

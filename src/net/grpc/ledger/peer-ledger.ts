@@ -16,8 +16,9 @@ export interface ByteLimits {
 }
 
 /**
- * A gateway that asks for 2 000 secrets at once, each on two streams with a token of 2 kB, holds 10 MB until the token is
- * proven. What is read of the first requests of Envoys is thrown away as it comes, so a crowd of them holds next to nothing.
+ * A gateway that asks for 2 000 secrets at once, each on two streams with a token of 2 kB, holds 10 MB until the token
+ * is proven. What is read of the first requests of Envoys is thrown away as it comes, so a crowd of them holds next to
+ * nothing.
  */
 const BYTES: ByteLimits = {
   maxPerConnection: 16 * 1024 * 1024,
@@ -40,10 +41,16 @@ export type QuotaName = 'service' | 'health' | 'reflection' | 'other';
 /** A message, or the room for one, is owed for so long: the first message of a real Envoy takes milliseconds. */
 const WAIT_MS = 30_000;
 
-/** A peer with more octets than this part of all is refused more of them when they are short, and nothing is evicted for it. */
+/**
+ * A peer with more octets than this part of all is refused more of them when they are short, and nothing is evicted for
+ * it.
+ */
 const LARGE_PART = 1 / 8;
 
-/** The last tries of a peer are for the first tokens of connections: a connection that has had one does not take what others wait for. */
+/**
+ * The last tries of a peer are for the first tokens of connections: a connection that has had one does not take what
+ * others wait for.
+ */
 const KEPT_TRIES = 16;
 
 export interface PeerLedgerOptions {
@@ -56,8 +63,9 @@ export interface PeerLedgerOptions {
 }
 
 /**
- * All that peers make a server hold, from the first octet of a frame to the end of the stream: octets and open calls, per
- * connection, per peer and in all. The one place that decides whether there is room for more, and what is evicted when not.
+ * All that peers make a server hold, from the first octet of a frame to the end of the stream: octets and open calls,
+ * per connection, per peer and in all. The one place that decides whether there is room for more, and what is evicted
+ * when not.
  */
 export class PeerLedger {
   /** By number. */
@@ -96,9 +104,9 @@ export class PeerLedger {
   }
 
   /**
-   * Of the connections that fit, at most `count` to end for a newcomer: of those that have proven nothing, of the peer that has
-   * most of them, the ones that have been idle for longest. Proven ones are evicted only when another peer has more than half of
-   * all.
+   * Of the connections that fit, at most `count` to end for a newcomer: of those that have proven nothing, of the peer
+   * that has most of them, the ones that have been idle for longest. Proven ones are evicted only when another peer has
+   * more than half of all.
    */
   idlest(count: number, newcomer: ConnectionAccount, fits: (account: ConnectionAccount) => boolean) {
     const all = [...this.accounts.values()].filter((account) => account !== newcomer && fits(account));
@@ -109,7 +117,10 @@ export class PeerLedger {
     return ofOne.length * 2 > all.length ? idlest(ofOne, 1) : [];
   }
 
-  /** Takes one of its peer's tries for a connection that has proven nothing: see {@link UnprovenCallBudget}. False when there is none. */
+  /**
+   * Takes one of its peer's tries for a connection that has proven nothing: see {@link UnprovenCallBudget}. False when
+   * there is none.
+   */
   mayTry(account: ConnectionAccount): boolean {
     const { isProven, hasTry, peer } = account;
     account.hasTry = false;
@@ -122,8 +133,8 @@ export class PeerLedger {
   }
 
   /**
-   * Takes one for the first token of a connection from there that is about to begin: so others, which are open already, do not take it
-   * meanwhile. To be given to `open`, or back by {@link cancelTry}. False when there is none.
+   * Takes one for the first token of a connection from there that is about to begin: so others, which are open already,
+   * do not take it meanwhile. To be given to `open`, or back by {@link cancelTry}. False when there is none.
    */
   reserveTry(address: string): boolean {
     return this.tries.take(peerKey(undefined, address) ?? address);
@@ -181,7 +192,8 @@ export class PeerLedger {
       pot.proven(count);
       rest -= count;
     }
-    // Not counted by going over all of them: thousands of Envoys prove themselves in a moment, and have nothing but these.
+    // Not counted by going over all of them: thousands of Envoys prove themselves in a moment, and have nothing but
+    // these.
     service.proven(rest);
     account.isProven = true;
     peer.unproven -= 1;
@@ -211,8 +223,8 @@ export class PeerLedger {
   }
 
   /**
-   * `account` holds so many more octets, or fewer. False when that is too much; it is counted all the same. Of one that is closed
-   * nothing is counted: all that it held has been given back.
+   * `account` holds so many more octets, or fewer. False when that is too much; it is counted all the same. Of one that
+   * is closed nothing is counted: all that it held has been given back.
    */
   change(account: ConnectionAccount, bytes: number): boolean {
     const { peer, isProven, isClosed } = account;

@@ -1,7 +1,13 @@
-/** Tries that are there for one peer's connections which have proven nothing. An agent may have the tokens of two thousand pods refused at once. */
+/**
+ * Tries that are there for one peer's connections which have proven nothing. An agent may have the tokens of two
+ * thousand pods refused at once.
+ */
 const MAX_TRIES = 4000;
 
-/** Those that are used up come back so fast: to look at a token takes 60 µs, and the handshake of a connection for it a millisecond. */
+/**
+ * Those that are used up come back so fast: to look at a token takes 60 µs, and the handshake of a connection for it a
+ * millisecond.
+ */
 const TRIES_PER_SECOND = 100;
 
 /** Peers that have used some up and not got them back: the one that was seen longest ago is forgotten above it. */
@@ -13,8 +19,9 @@ interface Left {
 }
 
 /**
- * Tries of unproven, by peer: a request whose token has to be looked at takes one, and gets it back when the token is accepted. Who opens
- * a connection for each forged token uses up those of its address, and not those of others, nor of who is proven. (A token bucket)
+ * Tries of unproven, by peer: a request whose token has to be looked at takes one, and gets it back when the token is
+ * accepted. Who opens a connection for each forged token uses up those of its address, and not those of others, nor of
+ * who is proven. (A token bucket)
  */
 export class UnprovenCallBudget {
   /** By the key of the peer, the one that has come last at the end. */

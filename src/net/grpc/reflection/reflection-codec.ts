@@ -1,6 +1,6 @@
 /**
- * What is needed of reflection when it is asked for, and not before: loaded at the first request (./reflection-methods.ts), and
- * a file of its own in what ships.
+ * What is needed of reflection when it is asked for, and not before: loaded at the first request
+ * (./reflection-methods.ts), and a file of its own in what ships.
  */
 import { status } from '../status-code.js';
 import { fileDescriptors } from './gen/descriptors.js';
@@ -23,8 +23,8 @@ interface Known {
 }
 
 /**
- * Reflection of our file descriptors, for a server that has these `services`: of their files and no others. v1 and v1alpha
- * differ in their names alone.
+ * Reflection of our file descriptors, for a server that has these `services`: of their files and no others. v1 and
+ * v1alpha differ in their names alone.
  */
 export function reflectionOf(services: readonly string[]): AnswerReflection {
   const files = filesOf(services, fileDescriptors);

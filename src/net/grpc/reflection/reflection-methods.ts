@@ -16,8 +16,8 @@ export interface Reflection {
 }
 
 /**
- * Adds server reflection, v1 and v1alpha: it tells of all services that have a method here, of their messages, and of what
- * these may hold. What knows the answers is loaded with the first request. (gRPC, "Server Reflection Protocol")
+ * Adds server reflection, v1 and v1alpha: it tells of all services that have a method here, of their messages, and of
+ * what these may hold. What knows the answers is loaded with the first request. (gRPC, "Server Reflection Protocol")
  */
 export function addReflectionMethods(
   server: Pick<GrpcServer, 'addMethod' | 'methodPaths'>,

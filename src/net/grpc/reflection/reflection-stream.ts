@@ -17,7 +17,10 @@ export interface ReflectionStreamParts {
   readonly onGone: (stream: ReflectionStream) => void;
 }
 
-/** One stream of questions: each is answered when the answer before it has been taken, so that who does not read holds one. */
+/**
+ * One stream of questions: each is answered when the answer before it has been taken, so that who does not read holds
+ * one.
+ */
 export class ReflectionStream implements CallEvents {
   private readonly call: GrpcCall;
   private readonly parts: ReflectionStreamParts;

@@ -29,8 +29,8 @@ export type WatchedConnection = Pick<ServerConnection, 'isGreeted' | 'unfinished
 };
 
 /**
- * Finds connections that are kept open for nothing. It is asked now and then, and remembers only those that something is
- * wrong with: a good connection costs neither a timer nor memory.
+ * Finds connections that are kept open for nothing. It is asked now and then, and remembers only those that something
+ * is wrong with: a good connection costs neither a timer nor memory.
  */
 export class ConnectionWatch<C extends WatchedConnection> {
   private seen = new Map<C, Seen>();

@@ -33,7 +33,9 @@ export interface GrpcCall {
   readonly authorization: readonly string[];
   /** The values of a header that the method wants ({@link MethodOptions}), as they came; `name` in lower case. */
   metadata(name: string): readonly string[];
-  /** Lets go of the metadata, with the caller's token in it: from now on there is none. For calls that stay for days. */
+  /**
+   * Lets go of the metadata, with the caller's token in it: from now on there is none. For calls that stay for days.
+   */
   forgetMetadata(): void;
   /** Which connection of its server it came by, counted from 1. */
   readonly connection: number;
@@ -42,28 +44,31 @@ export interface GrpcCall {
   /** Says who listens; within the function that was handed the call, for what the peer sends is not kept for later. */
   listen(events: CallEvents): void;
   /**
-   * Sends one message: a frame of {@link writeFramePrefix} and what belongs to it, in two pieces so that the first can be the
-   * same memory for thousands of calls; of the second a copy is kept if need be. `onWritten` is called once, when the memory of
-   * the first is no longer needed: at once, if the call is over.
+   * Sends one message: a frame of {@link writeFramePrefix} and what belongs to it, in two pieces so that the first can
+   * be the same memory for thousands of calls; of the second a copy is kept if need be. `onWritten` is called once,
+   * when the memory of the first is no longer needed: at once, if the call is over.
    */
   send(head: Buffer, tail: Buffer, onWritten?: () => void): void;
   /**
-   * Tells how many octets are kept for the peer besides the metadata: of messages that have not come whole, of what it has
-   * asked for, of answers; whenever that has changed. A call whose peer makes us keep too much is ended with
+   * Tells how many octets are kept for the peer besides the metadata: of messages that have not come whole, of what it
+   * has asked for, of answers; whenever that has changed. A call whose peer makes us keep too much is ended with
    * RESOURCE_EXHAUSTED, and `gone` told at once: then the result is false.
    */
   holds(bytes: number): boolean;
   /**
-   * Says that the peer may be served: by a token that was accepted, or an ACK of what it got. Its connection then has the
-   * room that is kept for such ones.
+   * Says that the peer may be served: by a token that was accepted, or an ACK of what it got. Its connection then has
+   * the room that is kept for such ones.
    */
   proven(): void;
   /**
-   * To be asked before a proof of who the peer is, such as a token, is looked at. False when connections of this peer which have proven
-   * nothing have brought so many bad ones recently that this one is not to be looked at; true on one that has proven itself.
+   * To be asked before a proof of who the peer is, such as a token, is looked at. False when connections of this peer
+   * which have proven nothing have brought so many bad ones recently that this one is not to be looked at; true on one
+   * that has proven itself.
    */
   mayTry(): boolean;
-  /** Counts what a message of the peer makes of work, beyond that of any message: as {@link ServerStream.charge} has it. */
+  /**
+   * Counts what a message of the peer makes of work, beyond that of any message: as {@link ServerStream.charge} has it.
+   */
   charge(cost: number, work: number): void;
   /** Ends the call: with OK, or with `failure`. What the peer sends from now on is thrown away. Safe to call twice. */
   end(failure?: StatusText): void;

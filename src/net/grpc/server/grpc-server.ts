@@ -46,8 +46,8 @@ export interface MethodOptions {
 
 /**
  * A gRPC server on HTTP/2 of our own, for the many long streams of Envoys: it sends one memory to thousands of calls,
- * sizes its windows for Envoy's first requests, and bounds what a peer can make it do or hold (docs/adr/0011). The listeners
- * hand it their wires.
+ * sizes its windows for Envoy's first requests, and bounds what a peer can make it do or hold (docs/adr/0011). The
+ * listeners hand it their wires.
  */
 export interface GrpcServer {
   /** Connections that are open. */
@@ -59,8 +59,9 @@ export interface GrpcServer {
   /** For listeners that ask before they compute anything for a peer. */
   readonly admission: {
     /**
-     * Whether a peer of this address may connect now: not for as long as those who came from there, and have proven nothing, have no try
-     * left ({@link GrpcCall.mayTry}). One is kept for it, until it is attached as one that was admitted, or has failed.
+     * Whether a peer of this address may connect now: not for as long as those who came from there, and have proven
+     * nothing, have no try left ({@link GrpcCall.mayTry}). One is kept for it, until it is attached as one that was
+     * admitted, or has failed.
      */
     admits(address: string): boolean;
     failed(address: string): void;
@@ -68,16 +69,16 @@ export interface GrpcServer {
     turnedAway(): void;
   };
   /**
-   * Counts a connection of another protocol with its own, by the same limits; `undefined` when there is no room for it, or its peer may not
-   * connect. `drop` ends it to make room for others.
+   * Counts a connection of another protocol with its own, by the same limits; `undefined` when there is no room for it,
+   * or its peer may not connect. `drop` ends it to make room for others.
    */
   count(peer: WirePeer | undefined, drop: () => void): CountedConnection | undefined;
   /** Serves HTTP/2 on `wire`, which it owns from then on. */
   attach(wire: Wire, options?: { wasAdmitted: boolean }): void;
   /**
-   * Ends all connections: GOAWAY at once, each connection closed when its last call has ended, whatever is left after `graceMs` cut off.
-   * Resolves when nothing is left. Close the listeners first (a wire attached later is destroyed), and end your own long
-   * streams with OK, or this waits the whole grace time. Safe to call twice.
+   * Ends all connections: GOAWAY at once, each connection closed when its last call has ended, whatever is left after
+   * `graceMs` cut off. Resolves when nothing is left. Close the listeners first (a wire attached later is destroyed),
+   * and end your own long streams with OK, or this waits the whole grace time. Safe to call twice.
    */
   close(graceMs: number): Promise<void>;
 }
@@ -89,8 +90,8 @@ export interface GrpcServerOptions {
   /** Per connection. */
   readonly maxConcurrentStreams: number;
   /**
-   * Calls of the service, of all connections together; those of health and reflection have places of their own. Where there are
-   * none left others are evicted, or the call is refused with RESOURCE_EXHAUSTED.
+   * Calls of the service, of all connections together; those of health and reflection have places of their own. Where
+   * there are none left others are evicted, or the call is refused with RESOURCE_EXHAUSTED.
    */
   readonly calls?: QuotaLimits;
   /** Open at a time; no limit when left out. */

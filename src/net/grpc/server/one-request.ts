@@ -5,13 +5,20 @@ const NOTHING = Buffer.alloc(0);
 /** What is taken at first for a message that comes in parts. */
 const FIRST_BYTES = 1024;
 
-/** Puts together the one message that a call is asked by, and tells the call what it holds until that has come whole. */
+/**
+ * Puts together the one message that a call is asked by, and tells the call what it holds until that has come whole.
+ */
 export class OneRequest {
-  /** What has come is its first `length` bytes: in one piece, so that the smallest of parts cost no more than what they bring. */
+  /**
+   * What has come is its first `length` bytes: in one piece, so that the smallest of parts cost no more than what they
+   * bring.
+   */
   private kept: Buffer = NOTHING;
   private length = 0;
 
-  /** Takes the next of it, a copy. The whole, when that was the last; nothing when the call has ended for what it holds. */
+  /**
+   * Takes the next of it, a copy. The whole, when that was the last; nothing when the call has ended for what it holds.
+   */
   take(call: Pick<GrpcCall, 'holds'>, bytes: Buffer, isLast: boolean): Buffer | undefined {
     if (isLast && this.length === 0) return Buffer.from(bytes);
     const length = this.length + bytes.length;

@@ -12,8 +12,8 @@ export interface PlainRequestOptions {
 }
 
 /**
- * A request that is not gRPC. It is answered when it has ended, for many a client does not expect an answer before; at the
- * latest when its time is over, and at once when there are many. Nothing of it is kept.
+ * A request that is not gRPC. It is answered when it has ended, for many a client does not expect an answer before; at
+ * the latest when its time is over, and at once when there are many. Nothing of it is kept.
  */
 export class PlainRequest implements StreamEvents, CountedCall {
   readonly account: ConnectionAccount;

@@ -19,7 +19,9 @@ export interface ServedCall {
   mayTry(): boolean;
   /** As of {@link GrpcCall.charge}; also when the call is over. */
   charge(cost: number, work: number): void;
-  /** Calls `listener` when the call is over before it has an answer: its caller has gone, or its deadline has passed. */
+  /**
+   * Calls `listener` when the call is over before it has an answer: its caller has gone, or its deadline has passed.
+   */
   onGone(listener: () => void): void;
   /** Ends the call with OK. Nothing happens when it is over; so with the others. */
   answer(message: Buffer): void;
@@ -32,8 +34,8 @@ export interface ServedCall {
 export type UnaryMethod = (request: Buffer, call: ServedCall) => void | Promise<void>;
 
 /**
- * Adds a method that takes one message and gives one. It is asked as soon as the message has come, without waiting for the peer
- * to say that it was the last: who never does so would have it kept for ever.
+ * Adds a method that takes one message and gives one. It is asked as soon as the message has come, without waiting for
+ * the peer to say that it was the last: who never does so would have it kept for ever.
  */
 export function addUnaryMethod(
   server: Pick<GrpcServer, 'addMethod'>,

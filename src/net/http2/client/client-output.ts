@@ -1,4 +1,7 @@
-/** Where a client's connection writes its frames. They leave in order, at the end of the turn of the event loop at the latest. */
+/**
+ * Where a client's connection writes its frames. They leave in order, at the end of the turn of the event loop at the
+ * latest.
+ */
 export interface ClientOutput {
   /** Bytes that were written and have not left the process: the peer does not read. */
   readonly backlogBytes: number;
@@ -55,7 +58,10 @@ export class Slab {
   }
 }
 
-/** All frames of a turn of the event loop in one write at its end: each write is a TLS record and a system call at least. */
+/**
+ * All frames of a turn of the event loop in one write at its end: each write is a TLS record and a system call at
+ * least.
+ */
 export class SlabOutput implements ClientOutput {
   private immediate: NodeJS.Immediate | undefined;
 

@@ -3,7 +3,10 @@ import type { InboundStream } from '../framing/inbound-half.js';
 
 /** Who makes a request, and waits for the response to it. All are called from the event loop, none after `closed`. */
 export interface ClientStreamEvents {
-  /** The header block of the request: asked for when it is sent, and once more when the peer has refused a whole one without a look. */
+  /**
+   * The header block of the request: asked for when it is sent, and once more when the peer has refused a whole one
+   * without a look.
+   */
   block(): Buffer;
   /** The final head of the response. */
   head(status: number, fields: readonly HeaderField[]): void;
@@ -12,9 +15,9 @@ export interface ClientStreamEvents {
   /** What stands behind the content. */
   trailers(fields: readonly HeaderField[]): void;
   /**
-   * The stream is no more. Called once, and not when the connection has ended, or the request was cancelled. `code` is of
-   * `Http2ErrorCode`: `noError` when the response has ended, `refusedStream` when the peer has not looked at the request.
-   * `fault` says what the peer did wrong, where we have ended the stream for that.
+   * The stream is no more. Called once, and not when the connection has ended, or the request was cancelled. `code` is
+   * of `Http2ErrorCode`: `noError` when the response has ended, `refusedStream` when the peer has not looked at the
+   * request. `fault` says what the peer did wrong, where we have ended the stream for that.
    */
   closed(code: number, fault: string | undefined): void;
 }
@@ -36,7 +39,9 @@ export class ClientStream implements InboundStream {
   id = 0;
   /** Of what we may send, as {@link StreamWindows} keeps it. */
   windowChange = 0;
-  /** Content that waits for the peer's windows, or for the stream to begin. Empty nearly always, and then `undefined`. */
+  /**
+   * Content that waits for the peer's windows, or for the stream to begin. Empty nearly always, and then `undefined`.
+   */
   queue: Buffer[] | undefined;
   queuedBytes = 0;
   /** Nothing follows what is queued. */
@@ -62,8 +67,8 @@ export class ClientStream implements InboundStream {
   }
 
   /**
-   * Sends content as soon as the peer lets it; the parts may be shared, and must not change any more. Nothing happens when the
-   * stream is no more, or was ended.
+   * Sends content as soon as the peer lets it; the parts may be shared, and must not change any more. Nothing happens
+   * when the stream is no more, or was ended.
    */
   send(parts: readonly Buffer[]): void {
     this.streams.send(this, parts);

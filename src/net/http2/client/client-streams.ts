@@ -13,7 +13,10 @@ import { ClientStream, type ClientStreamEvents, type ClientStreamOwner } from '.
 /** The last that a client may begin. (RFC 9113 §5.1.1) */
 const LAST_ID = 2 ** 31 - 1;
 
-/** The streams of one connection: those that wait for their turn, those that are open, and how each ends. (RFC 9113 §5.1) */
+/**
+ * The streams of one connection: those that wait for their turn, those that are open, and how each ends. (RFC 9113
+ * §5.1)
+ */
 export class ClientStreams implements InboundStreams<ClientStream>, ClientStreamOwner {
   private readonly open = new Map<number, ClientStream>();
   /** What the peer does not let begin yet, oldest first. */
@@ -146,7 +149,10 @@ export class ClientStreams implements InboundStreams<ClientStream>, ClientStream
     this.remove(stream, code, message);
   }
 
-  /** The peer has sent GOAWAY: it has not looked at streams above `lastId`, and others may be asked for them. (RFC 9113 §6.8) */
+  /**
+   * The peer has sent GOAWAY: it has not looked at streams above `lastId`, and others may be asked for them. (RFC 9113
+   * §6.8)
+   */
   goAway(lastId: number): void {
     this.#isLeaving = true;
     const waiting = [...(this.waiting ?? [])];
@@ -178,8 +184,8 @@ export class ClientStreams implements InboundStreams<ClientStream>, ClientStream
   }
 
   /**
-   * What was refused was not looked at. grpc-core refuses some when it lets only few be open, for it counts those that it
-   * has just answered; a moment later it takes them. (RFC 9113 §8.7)
+   * What was refused was not looked at. grpc-core refuses some when it lets only few be open, for it counts those that
+   * it has just answered; a moment later it takes them. (RFC 9113 §8.7)
    */
   private beginAgain(stream: ClientStream): void {
     this.open.delete(stream.id);

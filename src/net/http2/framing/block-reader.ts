@@ -4,8 +4,9 @@ import { decodeHuffman } from './huffman.js';
 const MAX_INTEGER = 2 ** 24;
 
 /**
- * Octets behind the prefix of an integer. Four hold {@link MAX_INTEGER}; with the fifth an encoder may fill up with zeros, as
- * nghttp2 lets it, too. More are an error: "encodings that exceed implementation limits, in value or octet length". (RFC 7541 §5.1)
+ * Octets behind the prefix of an integer. Four hold {@link MAX_INTEGER}; with the fifth an encoder may fill up with
+ * zeros, as nghttp2 lets it, too. More are an error: "encodings that exceed implementation limits, in value or octet
+ * length". (RFC 7541 §5.1)
  */
 const MAX_CONTINUATION_OCTETS = 5;
 

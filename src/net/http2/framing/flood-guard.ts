@@ -1,37 +1,46 @@
 import { ConnectionError, Http2ErrorCode } from './errors.js';
 
 /**
- * What a peer may bring about of that which is of no use to it: 100 ms of a core. As much is let pass as a gateway of thousands
- * of secrets brings about in a moment, when it begins, or gives up, all of its streams.
+ * What a peer may bring about of that which is of no use to it: 100 ms of a core. As much is let pass as a gateway of
+ * thousands of secrets brings about in a moment, when it begins, or gives up, all of its streams.
  */
 const MAX_COST = 200_000;
 
 /** In which it may come: above that a peer keeps one hundredth of a core busy for no purpose. */
 const PERIOD_MS = 10_000;
 
-/** For how long a connection is read at a time: about a millisecond by what events cost. Then others have their turn. */
+/**
+ * For how long a connection is read at a time: about a millisecond by what events cost. Then others have their turn.
+ */
 const TURN_COST = 2000;
 
 /**
- * The same by the clock, which is looked at each time that events of so much have come: what was charged is an estimate. A turn is
- * shorter when it is had as soon as something comes, since that of all who send at once is had before anything else.
+ * The same by the clock, which is looked at each time that events of so much have come: what was charged is an
+ * estimate. A turn is shorter when it is had as soon as something comes, since that of all who send at once is had
+ * before anything else.
  */
 const TURN_MS = 1;
 const FIRST_TURN_MS = 0.3;
 const LOOK_COST = 100;
 
 /**
- * A connection that takes more than this part of the time to be read, and has taken so much more than its part, is a busy one. What is
- * above the other bound is forgotten: half a second after its last turn it is none.
+ * A connection that takes more than this part of the time to be read, and has taken so much more than its part, is a
+ * busy one. What is above the other bound is forgotten: half a second after its last turn it is none.
  */
 const QUIET_PART = 1 / 100;
 const BUSY_MS = 0.5;
 const MAX_BUSY_MS = 5;
 
-/** What a client of many streams puts into a header list, with all that proxies add. More fields than these are its own idea. */
+/**
+ * What a client of many streams puts into a header list, with all that proxies add. More fields than these are its own
+ * idea.
+ */
 const USUAL_FIELDS = 32;
 
-/** What events cost, in units of about half a microsecond of a core when the code for it is hot, and five when it is cold. */
+/**
+ * What events cost, in units of about half a microsecond of a core when the code for it is hot, and five when it is
+ * cold.
+ */
 export const Cost = {
   /** A frame that brings nothing, the beginning of a stream, or of a message. */
   event: 10,
@@ -41,7 +50,10 @@ export const Cost = {
   stream: 2,
 } as const;
 
-/** What a {@link Cost.part} takes of a turn: it is no flood, but a turn of thousands would be as long as ten when the code is cold. */
+/**
+ * What a {@link Cost.part} takes of a turn: it is no flood, but a turn of thousands would be as long as ten when the
+ * code is cold.
+ */
 export const PART_WORK = 4;
 
 /** DATA frames of fewer bytes cost more for their number than for their bytes. */
@@ -61,9 +73,9 @@ export function costOfSettings(entries: number, streams: number): number {
 }
 
 /**
- * Weighs what a peer sends by the work that it makes: tells a flood of PING, SETTINGS, RST_STREAM, PRIORITY, of empty frames,
- * requests or messages from what an honest peer sends, and says when a connection has been read for long enough at a time. Looks
- * at the clock once in many events only. (RFC 9113 §10.5; CVE-2019-9512 and its like, CVE-2023-44487)
+ * Weighs what a peer sends by the work that it makes: tells a flood of PING, SETTINGS, RST_STREAM, PRIORITY, of empty
+ * frames, requests or messages from what an honest peer sends, and says when a connection has been read for long enough
+ * at a time. Looks at the clock once in many events only. (RFC 9113 §10.5; CVE-2019-9512 and its like, CVE-2023-44487)
  */
 export class FloodGuard {
   private cost = 0;
@@ -85,8 +97,8 @@ export class FloodGuard {
   }
 
   /**
-   * Something has come that is work. `cost` is the part of it that is of no use to an honest peer in such numbers, and counts as a
-   * flood; `work` is all of it, and counts for the turn.
+   * Something has come that is work. `cost` is the part of it that is of no use to an honest peer in such numbers, and
+   * counts as a flood; `work` is all of it, and counts for the turn.
    */
   charge(cost: number = Cost.event, work: number = cost): void {
     this.cost += cost;

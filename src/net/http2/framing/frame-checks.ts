@@ -21,7 +21,10 @@ export function readIncrement(streamId: number, bytes: Buffer, start: number, le
   throw new StreamError(streamId, Http2ErrorCode.protocolError, 'got WINDOW_UPDATE of 0');
 }
 
-/** A window with `bytes` more, or fewer; of the connection for stream 0. @throws ConnectionError, StreamError. (RFC 9113 §6.9.1) */
+/**
+ * A window with `bytes` more, or fewer; of the connection for stream 0. @throws ConnectionError, StreamError. (RFC 9113
+ * §6.9.1)
+ */
 export function grownWindow(streamId: number, window: number, bytes: number): number {
   const grown = window + bytes;
   if (grown <= MAX_WINDOW_BYTES) return grown;
@@ -30,7 +33,8 @@ export function grownWindow(streamId: number, window: number, bytes: number): nu
 }
 
 /**
- * How much of the payload of a padded DATA frame is content; the first octet, which comes before it, says how much is not.
+ * How much of the payload of a padded DATA frame is content; the first octet, which comes before it, says how much is
+ * not.
  * @throws ConnectionError. (RFC 9113 §6.1)
  */
 export function contentBytesOf(payload: Buffer): number {

@@ -32,8 +32,8 @@ export class HeaderBlocks {
   }
 
   /**
-   * Takes one of the two frames, its payload `bytes` from `start` to `end`; gives the block when it is whole. The block is only
-   * valid as long as `bytes`.
+   * Takes one of the two frames, its payload `bytes` from `start` to `end`; gives the block when it is whole. The block
+   * is only valid as long as `bytes`.
    * @throws ConnectionError when frames do not fit together, or are too many.
    */
   take(

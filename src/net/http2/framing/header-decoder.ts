@@ -11,14 +11,14 @@ const KEPT = 0x40;
 const TABLE_SIZE = 0x20;
 
 /**
- * Of one block: twice as many as fit into the largest list that we announce, of 64 KiB with 32 octets for each. So a block takes 2 ms
- * at the most. The rest of one with more is not read, and that ends the connection. (RFC 9113 §4.3)
+ * Of one block: twice as many as fit into the largest list that we announce, of 64 KiB with 32 octets for each. So a
+ * block takes 2 ms at the most. The rest of one with more is not read, and that ends the connection. (RFC 9113 §4.3)
  */
 export const MAX_FIELDS = 4096;
 
 /**
- * Reads the header blocks of one connection, in their order: the peer may refer to fields of earlier ones, in a table of
- * the default size. (RFC 7541)
+ * Reads the header blocks of one connection, in their order: the peer may refer to fields of earlier ones, in a table
+ * of the default size. (RFC 7541)
  */
 export class HeaderDecoder {
   /** Made when a peer uses it. */
@@ -53,7 +53,8 @@ export class HeaderDecoder {
    * The fields of a block, in order.
    * @param maxListBytes above this nothing is kept, but the block is still read, for later ones may depend on it; the
    *   result is then `undefined`. Counted as SETTINGS_MAX_HEADER_LIST_SIZE is. (RFC 9113 §6.5.2)
-   * @throws RangeError when it does not parse, or has more than {@link MAX_FIELDS}: nothing that follows on the connection can be read then.
+   * @throws RangeError when it does not parse, or has more than {@link MAX_FIELDS}: nothing that follows on the
+   * connection can be read then.
    */
   decode(block: Buffer, maxListBytes: number): HeaderField[] | undefined {
     const fields: HeaderField[] = [];

@@ -30,7 +30,10 @@ export const ENTRY_OVERHEAD_BYTES = 32;
 /** What a table may hold until SETTINGS say otherwise. (RFC 9113 §6.5.2) */
 export const DEFAULT_TABLE_BYTES = 4096;
 
-/** A connection of an Envoy keeps 5 to 20 entries: thousands of connections do not each pay for the most that a table may hold. */
+/**
+ * A connection of an Envoy keeps 5 to 20 entries: thousands of connections do not each pay for the most that a table
+ * may hold.
+ */
 const FIRST_SLOTS = 8;
 
 /** The size of a field, as tables and header lists count it. (RFC 7541 §4.1; RFC 9113 §6.5.2) */
@@ -39,9 +42,10 @@ export function fieldBytes(field: HeaderField): number {
 }
 
 /**
- * The dynamic table of one direction of a connection (RFC 7541 §2.3.2), as a ring: an insertion and an eviction take the same time
- * however many entries there are. Bounded twice: by the bytes that were agreed, and by the number of entries that have room in
- * them, since no entry is smaller than its overhead. The second bound holds whatever happens to the sum of bytes.
+ * The dynamic table of one direction of a connection (RFC 7541 §2.3.2), as a ring: an insertion and an eviction take
+ * the same time however many entries there are. Bounded twice: by the bytes that were agreed, and by the number of
+ * entries that have room in them, since no entry is smaller than its overhead. The second bound holds whatever happens
+ * to the sum of bytes.
  */
 export class DynamicTable {
   private slots: (HeaderField | undefined)[] = [];
@@ -77,14 +81,16 @@ export class DynamicTable {
   }
 
   /**
-   * The peer knows of another, lower limit. What it has put here stays until it says that it uses less, as its next block
-   * has to. (RFC 7541 §4.2)
+   * The peer knows of another, lower limit. What it has put here stays until it says that it uses less, as its next
+   * block has to. (RFC 7541 §4.2)
    */
   agree(limitBytes: number): void {
     this.limitBytes = limitBytes;
   }
 
-  /** Inserts an entry, and evicts the oldest ones for it; one that is larger than the table empties it. (RFC 7541 §4.4) */
+  /**
+   * Inserts an entry, and evicts the oldest ones for it; one that is larger than the table empties it. (RFC 7541 §4.4)
+   */
   add(field: HeaderField): void {
     const bytes = fieldBytes(field);
     this.evictTo(this.sizeBytes - bytes);

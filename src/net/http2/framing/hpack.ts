@@ -2,8 +2,8 @@ import { writeAscii } from '../../../text/index.js';
 import { type HeaderField, STATIC_TABLE } from './header-table.js';
 
 /**
- * The first value of a field, as it came. By index: of thousands of peers at once each asks for it when this has hardly run
- * yet, and each step of an iterator is an object then.
+ * The first value of a field, as it came. By index: of thousands of peers at once each asks for it when this has hardly
+ * run yet, and each step of an iterator is an object then.
  */
 export function fieldValue(fields: readonly HeaderField[], name: string): string | undefined {
   for (let index = 0; index < fields.length; index += 1) if (fields[index]?.[0] === name) return fields[index]?.[1];
@@ -23,14 +23,16 @@ const LITERAL = 0x00;
 /** The same, with the order never to put it into one: for tokens. (RFC 7541 §6.2.3) */
 const NEVER_INDEXED = 0x10;
 
-/** What a literal takes besides its text: its kind and the lengths of both strings. No integer of ours is above 2^28. */
+/**
+ * What a literal takes besides its text: its kind and the lengths of both strings. No integer of ours is above 2^28.
+ */
 const MAX_LITERAL_OVERHEAD_BYTES = 1 + 5 + 5;
 
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Writes a header block that refers to the static table alone: it needs no state of the connection, so it can be made once
- * for thousands. `before` is such a block, which the fields come behind.
+ * Writes a header block that refers to the static table alone: it needs no state of the connection, so it can be made
+ * once for thousands. `before` is such a block, which the fields come behind.
  */
 export function encodeHeaderBlock(headers: readonly HeaderField[], before: Buffer = NOTHING): Buffer {
   let mostBytes = before.length;

@@ -13,8 +13,9 @@ export interface InboundParts<Stream> {
 }
 
 /**
- * The content that a peer sends, on its way to its streams, and the windows for it: they are given back when half of them
- * is used, within the frame that did so, so no peer can use them up. The stream bounds what is kept. (RFC 9113 §6.1, §6.9)
+ * The content that a peer sends, on its way to its streams, and the windows for it: they are given back when half of
+ * them is used, within the frame that did so, so no peer can use them up. The stream bounds what is kept. (RFC 9113
+ * §6.1, §6.9)
  */
 export class InboundContent<Stream extends InboundStream> {
   /** Of all streams, what was not given back yet. */

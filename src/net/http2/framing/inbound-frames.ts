@@ -11,8 +11,8 @@ import { readPeerSettings } from './peer-settings.js';
 const SETTINGS_ACK = encodeFrame(Frame.settings, Flag.ack, 0, Buffer.alloc(0));
 
 /**
- * What a peer sends, behind the preface of a client: checks each frame and passes it to whom it is for. A fault of one stream
- * ends that stream here; one of the whole connection is thrown. (RFC 9113 §5.4, §6)
+ * What a peer sends, behind the preface of a client: checks each frame and passes it to whom it is for. A fault of one
+ * stream ends that stream here; one of the whole connection is thrown. (RFC 9113 §5.4, §6)
  */
 export class InboundFrames<Stream extends InboundStream> implements FrameSink {
   private readonly reader = new FrameReader(this);
@@ -189,7 +189,8 @@ export class InboundFrames<Stream extends InboundStream> implements FrameSink {
     const settings = readPeerSettings(bytes, start, end);
     if (settings.enablesPush && half.isPeerServer)
       throw new ConnectionError(Http2ErrorCode.protocolError, 'got ENABLE_PUSH 1 from a server');
-    // Before all that they allow: a peer may hold us to its earlier windows until it knows that we know. (RFC 9113 §6.5.3)
+    // Before all that they allow: a peer may hold us to its earlier windows until it knows that we know. (RFC 9113
+    // §6.5.3)
     sender.frames(SETTINGS_ACK);
     guard.charge(costOfSettings(settings.entries, half.takeSettings(settings)));
   }

@@ -47,7 +47,9 @@ export interface InboundAnswers<Stream> {
   frames(bytes: Buffer): void;
   /** A frame with one number in it: RST_STREAM and WINDOW_UPDATE. */
   numberFrame(type: number, streamId: number, value: number): void;
-  /** A WINDOW_UPDATE; of the connection without a stream. @throws ConnectionError, StreamError: a window above 2^31-1. */
+  /**
+   * A WINDOW_UPDATE; of the connection without a stream. @throws ConnectionError, StreamError: a window above 2^31-1.
+   */
   grow(stream: Stream | undefined, bytes: number): void;
 }
 

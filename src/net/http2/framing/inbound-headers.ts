@@ -6,7 +6,9 @@ import { HeaderDecoder } from './header-decoder.js';
 import type { HeaderField } from './header-table.js';
 import type { AnnouncedLimits, InboundHalf } from './inbound-half.js';
 
-/** The header blocks of a peer, on their way to their streams: joined, and decoded in their order. (RFC 9113 §4.3, §6.2) */
+/**
+ * The header blocks of a peer, on their way to their streams: joined, and decoded in their order. (RFC 9113 §4.3, §6.2)
+ */
 export class InboundHeaders {
   private readonly blocks = new HeaderBlocks();
   private readonly decoder = new HeaderDecoder();

@@ -39,8 +39,8 @@ function isPseudo(name: string): name is keyof PseudoFields {
 }
 
 /**
- * Reads the fields of a request. By index and without a set or a map: thousands of requests come before this has run often
- * enough to be optimised, and each step of an iterator is an object then.
+ * Reads the fields of a request. By index and without a set or a map: thousands of requests come before this has run
+ * often enough to be optimised, and each step of an iterator is an object then.
  * @throws StreamError when it is malformed. (RFC 9113 §8.1.1)
  */
 export function readRequestHead(streamId: number, all: readonly HeaderField[]): RequestHead {
@@ -81,9 +81,10 @@ export function readRequestHead(streamId: number, all: readonly HeaderField[]): 
 }
 
 /**
- * A space is no part of a value where it begins or ends, and may be stripped (gRPC over HTTP/2, "Custom-Metadata"). HTTP/2 calls
- * it malformed (RFC 9113 §8.2.1), for the harm that it does to proxies; but clients of gRPC send it, of a token file for
- * instance, and learn nothing from a reset: grpc-core takes such a field, nghttp2 and so grpc-js ignore it, and none of them resets.
+ * A space is no part of a value where it begins or ends, and may be stripped (gRPC over HTTP/2, "Custom-Metadata").
+ * HTTP/2 calls it malformed (RFC 9113 §8.2.1), for the harm that it does to proxies; but clients of gRPC send it, of a
+ * token file for instance, and learn nothing from a reset: grpc-core takes such a field, nghttp2 and so grpc-js ignore
+ * it, and none of them resets.
  */
 function isSpaced(value: string): boolean {
   return isSpace(value, 0) || isSpace(value, value.length - 1);

@@ -62,8 +62,8 @@ export class SendWindows<Stream extends WindowedStream> {
       return;
     }
     this.connection = grownWindow(0, this.connection, bytes);
-    // Each stream that is looked at gets some of it, or has its own used up. What is sent can end others, which leave the
-    // set then.
+    // Each stream that is looked at gets some of it, or has its own used up. What is sent can end others, which leave
+    // the set then.
     if (this.waiting === undefined) return;
     for (const one of this.waiting) {
       if (this.connection <= 0) return;

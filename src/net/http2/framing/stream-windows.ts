@@ -9,8 +9,9 @@ export interface WindowedStream {
 }
 
 /**
- * What a peer lets each stream of a connection send. A window is kept as its distance from SETTINGS_INITIAL_WINDOW_SIZE, which
- * counts for open streams, too: so a change of that costs the same for ten thousand streams as for one. (RFC 9113 §6.9.2)
+ * What a peer lets each stream of a connection send. A window is kept as its distance from
+ * SETTINGS_INITIAL_WINDOW_SIZE, which counts for open streams, too: so a change of that costs the same for ten thousand
+ * streams as for one. (RFC 9113 §6.9.2)
  */
 export class StreamWindows {
   #initialBytes = DEFAULT_WINDOW_BYTES;
@@ -34,8 +35,8 @@ export class StreamWindows {
   }
 
   /**
-   * Takes the peer's SETTINGS_INITIAL_WINDOW_SIZE over for all of `streams`, the open ones. Gives how many streams had to be looked
-   * at: none, unless one of them may have a window above what it may be.
+   * Takes the peer's SETTINGS_INITIAL_WINDOW_SIZE over for all of `streams`, the open ones. Gives how many streams had
+   * to be looked at: none, unless one of them may have a window above what it may be.
    * @throws ConnectionError: one has, and by SETTINGS that is the connection's fault.
    */
   resize(initialBytes: number, streams: Iterable<WindowedStream>): number {

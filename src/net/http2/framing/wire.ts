@@ -15,8 +15,8 @@ export interface WireEvents {
 }
 
 /**
- * One accepted connection, as bytes. Two kinds fulfil it: sockets of Node.js, and those of the addon, which take no object and
- * no buffer for a message.
+ * One accepted connection, as bytes. Two kinds fulfil it: sockets of Node.js, and those of the addon, which take no
+ * object and no buffer for a message.
  */
 export interface Wire {
   /** Who is there; `undefined` where it is not known. */
@@ -33,9 +33,9 @@ export interface Wire {
   pause(): void;
   resume(): void;
   /**
-   * Sends what lies in the outbox, its first `length` bytes, then `shared` and `tail`; of `tail` a copy is kept if need be.
-   * `onWritten` is called once, when the memory of `shared` is no longer needed: as a rule before the event loop turns, and
-   * also when the wire is closed first.
+   * Sends what lies in the outbox, its first `length` bytes, then `shared` and `tail`; of `tail` a copy is kept if need
+   * be. `onWritten` is called once, when the memory of `shared` is no longer needed: as a rule before the event loop
+   * turns, and also when the wire is closed first.
    */
   send(length: number, shared?: Buffer, tail?: Buffer, onWritten?: () => void): void;
   /** Ends the connection when all that was sent has gone; what comes until then is thrown away. */

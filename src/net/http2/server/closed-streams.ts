@@ -4,7 +4,10 @@ const KEPT = 32;
 /** How a stream that is no more has ended: by us, in which case the peer may not know yet, or by the peer. */
 export type ClosedBy = 'us' | 'peer';
 
-/** The streams of a connection that ended last: what a frame for one of them means depends on who ended it. (RFC 9113 §5.1) */
+/**
+ * The streams of a connection that ended last: what a frame for one of them means depends on who ended it. (RFC 9113
+ * §5.1)
+ */
 export class ClosedStreams {
   /** Oldest first, a stream ended by the peer as its negative number. Made with the first one. */
   private ids: number[] | undefined;

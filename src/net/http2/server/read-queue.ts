@@ -8,9 +8,10 @@ export interface QueuedReader {
 const SLICE_MS = 3;
 
 /**
- * The connections of a server that have sent more than is read of one at a time, and meanwhile all that were busy recently. They take
- * turns, in slices of the event loop, and none is read from while it waits here: so however many peers send as much as they can, and
- * whatever that costs, one that asks for little waits for a slice and the first turns of others that have asked for little.
+ * The connections of a server that have sent more than is read of one at a time, and meanwhile all that were busy
+ * recently. They take turns, in slices of the event loop, and none is read from while it waits here: so however many
+ * peers send as much as they can, and whatever that costs, one that asks for little waits for a slice and the first
+ * turns of others that have asked for little.
  */
 export class ReadQueue {
   private readonly waiting: QueuedReader[] = [];

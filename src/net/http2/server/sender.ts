@@ -14,18 +14,21 @@ import type { Outbox, OutboxOwner, Wire } from '../framing/wire.js';
 import type { ServerStream } from './server-stream.js';
 
 /**
- * All but content that waits for a peer to read, while it goes on to send: the heads of 2 000 answers at once are 150 kB.
- * Content is bounded by the peer's windows, and by what its streams want.
+ * All but content that waits for a peer to read, while it goes on to send: the heads of 2 000 answers at once are 150
+ * kB. Content is bounded by the peer's windows, and by what its streams want.
  */
 const MAX_UNREAD_BYTES = 256 * 1024;
 
 /**
- * Of content that is one stream's alone, such as certificates that a caller asked for: 256 of them at once, of 10 kB, are less than
- * 3 MB. Content that streams share costs nothing for one more of them.
+ * Of content that is one stream's alone, such as certificates that a caller asked for: 256 of them at once, of 10 kB,
+ * are less than 3 MB. Content that streams share costs nothing for one more of them.
  */
 const MAX_UNREAD_OWN_BYTES = 16 * 1024 * 1024;
 
-/** Larger blocks than this do not go through the outbox: trailers with a long text. Any frame has room for one that does. */
+/**
+ * Larger blocks than this do not go through the outbox: trailers with a long text. Any frame has room for one that
+ * does.
+ */
 const MAX_BLOCK_IN_OUTBOX = 1024;
 
 const NUMBER_BYTES = 4;
@@ -126,7 +129,8 @@ export class Sender implements OutboxOwner, InboundAnswers<ServerStream>, Conten
   }
 
   /**
-   * Takes the peer's settings over, for the streams that are open too. Gives how many of them had to be looked at for that.
+   * Takes the peer's settings over, for the streams that are open too. Gives how many of them had to be looked at for
+   * that.
    * @throws ConnectionError: a window above what it may be. (RFC 9113 §6.9.2)
    */
   apply({ initialWindowBytes, maxFrameBytes }: PeerSettings, streams: Iterable<ServerStream>): number {

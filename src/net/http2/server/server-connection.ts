@@ -24,8 +24,8 @@ export interface ServerConnectionOptions extends ServerStreamsOptions {
   /** Of {@link serverOpening}. */
   readonly opening: Buffer;
   /**
-   * So many octets more are kept of frames and header blocks that have not come whole, or fewer. When it gives false the
-   * connection is ended.
+   * So many octets more are kept of frames and header blocks that have not come whole, or fewer. When it gives false
+   * the connection is ended.
    */
   readonly onKept?: (connection: ServerConnection, bytes: number) => boolean;
   /** Called once and last. */
@@ -77,7 +77,10 @@ export class ServerConnection implements WireEvents, QueuedReader {
     return this.frames.hasSettings;
   }
 
-  /** 0 unless the peer has begun a frame, or a header block, and not ended it; else a number that changes as frames come. */
+  /**
+   * 0 unless the peer has begun a frame, or a header block, and not ended it; else a number that changes as frames
+   * come.
+   */
   get unfinished(): number {
     return this.frames.unfinished;
   }

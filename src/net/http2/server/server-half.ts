@@ -29,8 +29,8 @@ export class ServerHalf implements InboundHalf<ServerStream> {
   }
 
   /**
-   * A long header block is decoded in a turn that the connection has waited for: the first turns of all who send at once
-   * are had before anything else, and a block, which is decoded in one go, may take longer than such a turn.
+   * A long header block is decoded in a turn that the connection has waited for: the first turns of all who send at
+   * once are had before anything else, and a block, which is decoded in one go, may take longer than such a turn.
    */
   isForNextTurn(blockBytes: number): boolean {
     return blockBytes >= LONG_BLOCK_BYTES && this.guard.isFirstTurn;

@@ -4,7 +4,8 @@ import type { AnnouncedLimits } from '../framing/inbound-half.js';
 
 /**
  * What a peer may send before it hears of us, on one stream and on all of a connection. A real Envoy's first requests
- * are 50 to 60 kB each, one a stream: with the default of 65 535 the second waits for a round trip. (reference: Envoy 1)
+ * are 50 to 60 kB each, one a stream: with the default of 65 535 the second waits for a round trip. (reference: Envoy
+ * 1)
  */
 const WINDOW_BYTES = 256 * 1024;
 
@@ -12,9 +13,9 @@ const WINDOW_BYTES = 256 * 1024;
 const MAX_HEADER_LIST_BYTES = 64 * 1024;
 
 /**
- * Of what a peer may refer to in later requests, we keep this much: room for the fields that are the same in all of them, and none
- * for a token, which is longer. With the default of 4096 three or four bearer tokens stay in memory for as long as the connection
- * of a peer that indexes them. (RFC 7541 §7.1.3)
+ * Of what a peer may refer to in later requests, we keep this much: room for the fields that are the same in all of
+ * them, and none for a token, which is longer. With the default of 4096 three or four bearer tokens stay in memory for
+ * as long as the connection of a peer that indexes them. (RFC 7541 §7.1.3)
  */
 export const HEADER_TABLE_BYTES = 512;
 

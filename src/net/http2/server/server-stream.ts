@@ -77,8 +77,9 @@ export class ServerStream implements InboundStream {
   }
 
   /**
-   * Sends content, in two pieces so that the first can be the same memory for thousands of streams; of the second a copy is kept
-   * if need be. `onWritten` is called once, when the memory of the first is no longer needed: at once, if the stream is no more.
+   * Sends content, in two pieces so that the first can be the same memory for thousands of streams; of the second a
+   * copy is kept if need be. `onWritten` is called once, when the memory of the first is no longer needed: at once, if
+   * the stream is no more.
    */
   send(head: Buffer, tail: Buffer, onWritten?: () => void): void {
     this.streams.sendData(this, head, tail, onWritten);
@@ -89,21 +90,25 @@ export class ServerStream implements InboundStream {
     this.streams.endAnswer(this, trailers);
   }
 
-  /** Ends the stream at once, with what is queued on it: by RST_STREAM with `code`. Nothing happens when it is no more. */
+  /**
+   * Ends the stream at once, with what is queued on it: by RST_STREAM with `code`. Nothing happens when it is no more.
+   */
   reset(code: number): void {
     this.streams.abandon(this, code);
   }
 
   /**
-   * Counts work that the peer brings about, in the units of `Cost`: `work` is all of it, since a connection is read in turns that
-   * have only so much; `cost` is what is of no use to an honest peer in such numbers, and too much of it ends the connection, behind the
-   * frame that is being read.
+   * Counts work that the peer brings about, in the units of `Cost`: `work` is all of it, since a connection is read in
+   * turns that have only so much; `cost` is what is of no use to an honest peer in such numbers, and too much of it
+   * ends the connection, behind the frame that is being read.
    */
   charge(cost?: number, work?: number): void {
     this.streams.charge(cost, work);
   }
 
-  /** Octets of content of our own that wait for the peer's windows; memory that is shared with others does not count. */
+  /**
+   * Octets of content of our own that wait for the peer's windows; memory that is shared with others does not count.
+   */
   get queuedBytes(): number {
     let bytes = 0;
     for (const { head, tail, onWritten } of this.queue ?? []) {

@@ -156,7 +156,9 @@ export class ServerStreams implements InboundStreams<ServerStream>, QueuedReader
     if (stream !== undefined) this.remove(stream, 'peer');
   }
 
-  /** Ends a stream for the peer's fault. @throws ConnectionError when there is no such stream, or of too many faults. */
+  /**
+   * Ends a stream for the peer's fault. @throws ConnectionError when there is no such stream, or of too many faults.
+   */
   reset({ streamId, code, message }: StreamError): void {
     // A stream that has not begun cannot be reset. (RFC 9113 §5.1, "idle")
     if (!this.hasBegun(streamId)) throw new ConnectionError(code, message);

@@ -34,8 +34,8 @@ const CONNECT_DELAY_MS = 250;
 const HANDSHAKE_DELAY_MS = 2000;
 
 /**
- * Tries the addresses of one peer, each a while after the one before, or at once when that one has failed. No attempt is
- * given up for another one: the first that succeeds ends the others. (RFC 8305 §5, "Happy Eyeballs")
+ * Tries the addresses of one peer, each a while after the one before, or at once when that one has failed. No attempt
+ * is given up for another one: the first that succeeds ends the others. (RFC 8305 §5, "Happy Eyeballs")
  *
  * Node's own way (`autoSelectFamily`) gives each address but the last 250 ms and then gives it up, so a peer that is
  * farther away than that is never reached.

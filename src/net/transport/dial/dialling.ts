@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 
 export interface DialEvents<S extends Socket = Socket> {
-  /** The peer is there, verified where it is one to be verified, and speaks HTTP/2. The socket is the listener's from now on. */
+  /**
+   * The peer is there, verified where it is one to be verified, and speaks HTTP/2. The socket is the listener's from
+   * now on.
+   */
   onConnected(socket: S): void;
   /** Neither will follow. */
   onFailed(failure: DialFailure): void;

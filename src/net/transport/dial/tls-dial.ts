@@ -15,7 +15,9 @@ export interface DialNetwork {
   after(delayMs: number, fire: () => void): () => void;
 }
 
-/** Only families that this machine has are asked for, as Node does itself; the order is that of the system. (RFC 6724) */
+/**
+ * Only families that this machine has are asked for, as Node does itself; the order is that of the system. (RFC 6724)
+ */
 const SYSTEM_NETWORK: DialNetwork = {
   lookup(host) {
     // Loaded here: an agent whose CA is an address never needs it.
