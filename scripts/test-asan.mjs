@@ -21,7 +21,7 @@ const files = process.argv.slice(2);
 const SOCKETS = [
   'net/transport/hub-wire',
   'net/transport/unix-listener',
-  'net/grpc/framed-server',
+  'net/grpc/grpc-server',
   'hostile/floods',
   'hostile/slow-peers',
 ];

@@ -138,7 +138,7 @@ for (const where of ['/proc/none', '/sys/none', '/dev/null/none']) {
 }
 
 t.test('threads start again when the working directory had been removed', async (t) => {
-  const module = JSON.stringify(new URL('../../src/cli/surroundings.js', import.meta.url).href);
+  const module = JSON.stringify(new URL('../../src/cli/prepare-process.js', import.meta.url).href);
   const program = `
     import { Worker } from 'node:worker_threads';
     import { mkdirSync, rmdirSync } from 'node:fs';
