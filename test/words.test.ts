@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 
 /**
- * Words of a tale, and what plain technical English says instead. A reader searches for the second, and may have English as a third
- * language. Things are no persons, and a sentence has a subject that can be found in the code.
+ * Words of a tale, and what plain technical English says instead. A reader searches for the second, and may have
+ * English as a third language. Things are no persons, and a sentence has a subject that can be found in the code.
  */
 const INSTEAD: readonly (readonly [words: RegExp, instead: string])[] = [
   [/\bnobody\b/i, 'no peer, no caller, not'],
