@@ -61,7 +61,7 @@ export class SupervisedProcess {
   }
 
   /**
-   * Aborts when waiting for it has no sense any more: it has died several times since the start, or is being stopped.
+   * Aborts when it is pointless to wait for it: it has died several times since the start, or is being stopped.
    */
   get givenUp(): AbortSignal {
     return this.#givenUp.signal;

@@ -8,7 +8,7 @@ export type { DialEvents, DialFailure, Dialling } from './dial/dialling.js';
 export { readPeer, type TlsTarget } from './dial/peer.js';
 export { type DialNetwork, dialTls } from './dial/tls-dial.js';
 export { dialUnix } from './dial/unix-dial.js';
-export { peerKey } from './peer-key.js';
+export { addressKey, peerKey } from './peer-key.js';
 export { listenPlain } from './plain-listener.js';
 export type { Listener } from './socket-listener.js';
 export { wiresOf } from './socket-wire.js';

@@ -15,7 +15,8 @@ const IPV4_IN_IPV6 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 const GROUPS_OF_HOST = 4;
 const GROUPS = 8;
 
-function addressKey(address: string): string {
+/** As {@link peerKey} of a peer that is known by its address. */
+export function addressKey(address: string): string {
   const [, ipv4] = IPV4_IN_IPV6.exec(address) ?? [];
   if (ipv4 !== undefined || !address.includes(':')) return `address ${ipv4 ?? address}`;
   const [plain = ''] = address.split('%');

@@ -4,7 +4,7 @@ import { wrapError } from '../../errors/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
 import { HandshakeQueue, type HandshakeSlot } from './handshake-queue.js';
 import { listening, watchAccepts } from './node-accept.js';
-import { peerKey } from './peer-key.js';
+import { addressKey } from './peer-key.js';
 import { listenerAddress } from './plain-listener.js';
 import type { Listener } from './socket-listener.js';
 import { TLS_PARAMETERS } from './tls-parameters.js';
@@ -58,7 +58,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   const handshakes = new Handshakes(MAX_HANDSHAKES);
   const begun = new Handshakes(MAX_BEGUN, (address) => admission?.failed(address));
   const queue = new HandshakeQueue({
-    ...{ admission, timeoutMs: handshakeTimeoutMs, keyOf: addressKeyOf },
+    ...{ admission, timeoutMs: handshakeTimeoutMs, keyOf: addressKey },
     begin: (socket) => {
       begun.started(socket);
       secure.emit('connection', socket);
@@ -125,7 +125,7 @@ class Handshakes {
   started(socket: Socket): void {
     const id = idOf(socket);
     const { remoteAddress = '' } = socket;
-    const peer = addressKeyOf(remoteAddress);
+    const peer = addressKey(remoteAddress);
     const ofPeer = this.peers.get(peer) ?? new Map<string, Socket>();
     this.peers.set(peer, ofPeer.set(id, socket));
     this.count += 1;
@@ -136,7 +136,7 @@ class Handshakes {
   }
 
   finished(socket: Socket): void {
-    this.forget(addressKeyOf(socket.remoteAddress ?? ''), idOf(socket));
+    this.forget(addressKey(socket.remoteAddress ?? ''), idOf(socket));
   }
 
   abort(): void {
@@ -168,10 +168,6 @@ class Handshakes {
       return;
     }
   }
-}
-
-function addressKeyOf(address: string): string {
-  return peerKey(undefined, address) ?? address;
 }
 
 function idOf(socket: Socket): string {

@@ -1,6 +1,6 @@
 import { heavy, idlest } from '../../../fairness/index.js';
 import type { Wire } from '../../http2/index.js';
-import { peerKey } from '../../transport/index.js';
+import { addressKey, peerKey } from '../../transport/index.js';
 import { ConnectionAccount, PeerAccount } from './accounts.js';
 import { CallQuota, type CountedCall, type QuotaLimits } from './call-quota.js';
 import { UnprovenCallBudget } from './unproven-call-budget.js';
@@ -137,12 +137,12 @@ export class PeerLedger {
    * do not take it meanwhile. To be given to `open`, or back by {@link cancelTry}. False when there is none.
    */
   reserveTry(address: string): boolean {
-    return this.tries.take(peerKey(undefined, address) ?? address);
+    return this.tries.take(addressKey(address));
   }
 
   /** The connection has not begun. */
   cancelTry(address: string): void {
-    this.tries.giveBack(peerKey(undefined, address) ?? address);
+    this.tries.giveBack(addressKey(address));
   }
 
   /** The next place in the order of what peers do. */
