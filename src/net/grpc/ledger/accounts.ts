@@ -9,7 +9,7 @@ export class PeerAccount {
   bytes = 0;
   calls = 0;
   /** The same three of those of its connections that have not proven anything. */
-  unproven = 0;
+  unprovenConnections = 0;
   unprovenBytes = 0;
   unprovenCalls = 0;
 

@@ -49,7 +49,7 @@ export class CallQuota {
   private readonly maxUnproven: number;
   private readonly maxPerUnproven: number;
   private readonly maxPerConnection: number;
-  private unproven = 0;
+  private unprovenCalls = 0;
 
   constructor({ max, maxUnproven = max, maxPerUnproven, maxPerConnection }: QuotaLimits) {
     this.max = max;
@@ -62,7 +62,7 @@ export class CallQuota {
   add(call: CountedCall): boolean {
     const { account } = call;
     this.calls.add(call);
-    if (!account.isProven) this.unproven += 1;
+    if (!account.isProven) this.unprovenCalls += 1;
     if (this.calls.size > this.maxPerConnection && this.count((of) => of === account) > this.maxPerConnection) {
       return false;
     }
@@ -74,7 +74,7 @@ export class CallQuota {
   }
 
   remove(call: CountedCall): void {
-    if (this.calls.delete(call) && !call.account.isProven) this.unproven -= 1;
+    if (this.calls.delete(call) && !call.account.isProven) this.unprovenCalls -= 1;
   }
 
   /** How many of its calls a connection has. Goes over all of them: for a small pot. */
@@ -84,11 +84,11 @@ export class CallQuota {
 
   /** A connection with so many of the calls is about to be one that has proven itself. */
   proven(count: number): void {
-    this.unproven -= count;
+    this.unprovenCalls -= count;
   }
 
   private isFullFor({ isProven }: ConnectionAccount): boolean {
-    return this.calls.size > this.max || (!isProven && this.unproven > this.maxUnproven);
+    return this.calls.size > this.max || (!isProven && this.unprovenCalls > this.maxUnproven);
   }
 
   /**

@@ -164,7 +164,7 @@ export class PeerLedger {
     account.lastSeen = this.tick();
     account.hasTry = hasTry;
     holder.connections += 1;
-    holder.unproven += 1;
+    holder.unprovenConnections += 1;
     this.accounts.set(account.number, account);
     return account;
   }
@@ -177,7 +177,7 @@ export class PeerLedger {
     account.isClosed = true;
     if (account.hasTry) this.giveBackTry(account);
     peer.connections -= 1;
-    if (!account.isProven) peer.unproven -= 1;
+    if (!account.isProven) peer.unprovenConnections -= 1;
     if (peer.connections === 0) this.peers.delete(peer.key);
   }
 
@@ -196,7 +196,7 @@ export class PeerLedger {
     // these.
     service.proven(rest);
     account.isProven = true;
-    peer.unproven -= 1;
+    peer.unprovenConnections -= 1;
     peer.unprovenCalls -= account.calls;
     peer.unprovenBytes -= account.bytes;
     this.unprovenBytes -= account.bytes;

@@ -19,9 +19,9 @@ interface Left {
 }
 
 /**
- * Tries of unproven, by peer: a request whose token has to be looked at takes one, and gets it back when the token is
- * accepted. Who opens a connection for each forged token uses up those of its address, and not those of others, nor of
- * who is proven. (A token bucket)
+ * Tries of unproven connections, by peer: a request whose token has to be looked at takes one, and gets it back when
+ * the token is accepted. Who opens a connection for each forged token uses up those of its address, and not those of
+ * others, nor of who is proven. (A token bucket)
  */
 export class UnprovenCallBudget {
   /** By the key of the peer, the one that has come last at the end. */

@@ -261,7 +261,7 @@ class Http2FramedServer implements GrpcServer {
   private enter(wire: Pick<Wire, 'peer' | 'address'>, wasAdmitted = false): ConnectionAccount | undefined {
     const account = this.ledger.open(wire, wasAdmitted);
     const { maxUnprovenPerAddress = Number.POSITIVE_INFINITY } = this.options;
-    if (wire.address !== undefined && account.peer.unproven > maxUnprovenPerAddress) {
+    if (wire.address !== undefined && account.peer.unprovenConnections > maxUnprovenPerAddress) {
       this.giveUpSome('too_many_of_address', account, ({ peer }) => peer === account.peer);
     }
     const refusal = this.limits.enter(wire.peer);

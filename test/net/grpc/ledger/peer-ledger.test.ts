@@ -205,7 +205,7 @@ t.test('whatever comes in whatever order, nothing is left when all have gone', a
     for (const call of calls) if (call.pot.calls.has(call)) call.end();
     for (const account of accounts) book.ledger.close(account);
     const peers = new Set(accounts.map(({ peer }) => peer));
-    const left = [...peers].map((peer) => [peer.connections, peer.unproven, peer.bytes, peer.unprovenBytes]);
+    const left = [...peers].map((peer) => [peer.connections, peer.unprovenConnections, peer.bytes, peer.unprovenBytes]);
     t.same([book.ledger.heldBytes, left.flat().some((count) => count !== 0)], [0, false], `seed ${seed}`);
     t.ok([...peers].every(({ calls: open, unprovenCalls }) => open === 0 && unprovenCalls === 0));
     const known = book.connect(process(1));
