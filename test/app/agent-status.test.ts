@@ -78,6 +78,8 @@ t.test('row 79: without leaf and bundle it is not ready, says what is missing, a
 t.test('row 79: with socket, leaf and bundle it is ready, and stays so while the CA is down', async (t) => {
   const { citadel, logger, pages } = await startAgentAndCa(t);
   await logger.until('svid issued');
+  const { ca } = (await pages.status()) as { ca: Record<string, unknown> };
+  t.match(ca, { address: citadel.address, tls_version: 'TLSv1.3' }, 'how it speaks to the CA');
   t.strictSame(await pages.page('/healthz/ready'), { code: 200, text: 'ready\n' });
   await citadel.close();
   t.strictSame(await pages.page('/healthz/ready'), { code: 200, text: 'ready\n' });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IdentityError, wrapError } from '../../errors/index.js';
 import { CallFailure } from '../../net/grpc/index.js';
+import type { TlsAgreement } from '../../net/transport/index.js';
 import { bearerValue } from '../../pki/service-account/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
 import { AnswerForm, MAX_ANSWER_BYTES } from './answer-form.js';
@@ -58,6 +59,8 @@ export interface CaClient {
    * CA may grant, or the same one after its restart.
    */
   onConnectionLost(listener: () => void): () => void;
+  /** What the handshake of the newest connection has agreed on; `undefined` before there was one. */
+  readonly agreement: TlsAgreement | undefined;
   /** Ends the connection and cancels the calls under way. Safe to call twice. */
   close(): void;
 }
@@ -82,12 +85,26 @@ export function createCaClient(options: CaClientOptions): CaClient {
       `cluster id: got ${JSON.stringify(options.clusterId)}, expected printable ASCII`,
     );
   }
-  const connection = new CaConnection(options);
+  let agreement: TlsAgreement | undefined;
+  const connection = new CaConnection(options, (agreed) => {
+    // A CA may end a connection after each call: a line only when something is new.
+    if (agreed.tlsVersion !== agreement?.tlsVersion || agreed.keyExchange !== agreement.keyExchange) {
+      options.logger.info('connected to the ca', {
+        [Field.address]: options.address,
+        [Field.tlsVersion]: agreed.tlsVersion,
+        [Field.keyExchange]: agreed.keyExchange,
+      });
+    }
+    agreement = agreed;
+  });
   const shared = { connection, answerForm: new AnswerForm() };
   const closing = new AbortController();
   return {
     issue: (request) => new CaCall(shared, options, request, closing.signal).issue(),
     onConnectionLost: (listener) => connection.onLost(listener),
+    get agreement() {
+      return agreement;
+    },
     close() {
       closing.abort();
       connection.close();

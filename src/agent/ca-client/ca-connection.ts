@@ -1,5 +1,6 @@
 import { IdentityError } from '../../errors/index.js';
 import { type GrpcClient, openGrpcClient } from '../../net/grpc/index.js';
+import type { TlsAgreement } from '../../net/transport/index.js';
 import { TrustBundle } from '../../pki/spiffe/index.js';
 import { readSmallFile } from '../../system/small-files/index.js';
 
@@ -40,7 +41,11 @@ export class CaConnection {
   private readonly lostListeners = new Set<() => void>();
   private isClosed = false;
 
-  constructor(private readonly options: CaConnectionOptions) {}
+  /** `onConnected` hears of each connection that is made. */
+  constructor(
+    private readonly options: CaConnectionOptions,
+    private readonly onConnected: (agreement: TlsAgreement) => void,
+  ) {}
 
   /** Calls `listener` whenever the CA has ended a connection, until the result is called. */
   onLost(listener: () => void): () => void {
@@ -125,7 +130,13 @@ export class CaConnection {
     // Closed while the root was being read.
     if (this.isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
     const named = serverName === undefined ? {} : { serverName };
-    const connection = openGrpcClient({ address, rootPem, ...named }, { onLost: () => this.lost() });
+    const connection = openGrpcClient(
+      { address, rootPem, ...named },
+      {
+        onLost: () => this.lost(),
+        onConnected: this.onConnected,
+      },
+    );
     const shared: SharedConnection = { connection, root, comparing: undefined, users: 0, isRetired: false };
     this.open.add(shared);
     this.current = shared;

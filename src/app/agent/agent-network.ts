@@ -67,7 +67,7 @@ const CROWD = 8;
 export function connectCa(
   config: AgentConfig,
   { logger, now, random }: AppContext,
-): CertificateIssuer & Pick<CaClient, 'onConnectionLost' | 'close'> {
+): CertificateIssuer & Pick<CaClient, 'agreement' | 'onConnectionLost' | 'close'> {
   return createCaClient({
     address: addressText(config.caAddress),
     rootFile: config.caRootFile,

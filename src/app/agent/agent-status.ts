@@ -1,4 +1,5 @@
 import type { PodStatus } from '../../agent/admission/index.js';
+import type { CaClient } from '../../agent/ca-client/index.js';
 import type { SdsStatus } from '../../agent/sds/index.js';
 import type { JsonValue } from '../../status/index.js';
 import { Field, Metric, type MetricRegistry } from '../../telemetry/index.js';
@@ -15,6 +16,7 @@ const STATES = ['valid', 'expired', 'none'] as const;
 export interface AgentStatusOptions {
   readonly secrets: Pick<ServedSecrets, 'isServing' | 'identities'>;
   readonly listener: Pick<EnvoyListener, 'connectionCount' | 'status'>;
+  readonly ca: { readonly address: string; readonly client: Pick<CaClient, 'agreement'> };
   readonly metrics: MetricRegistry;
   readonly mode: string;
   /** Epoch milliseconds. */
@@ -22,7 +24,7 @@ export interface AgentStatusOptions {
 }
 
 /** What an agent tells of itself: its identities, and who is on its socket. */
-export function agentStatus({ secrets, listener, metrics, mode, now }: AgentStatusOptions): StatusPage {
+export function agentStatus({ secrets, listener, ca, metrics, mode, now }: AgentStatusOptions): StatusPage {
   const expiry = metrics.gauge(Metric.svidExpirySeconds);
   const connections = metrics.gauge(Metric.sdsConnections);
   const byState = STATES.map((state) => ({ state, gauge: metrics.gauge(Metric.identities, { state }) }));
@@ -39,11 +41,21 @@ export function agentStatus({ secrets, listener, metrics, mode, now }: AgentStat
       const identities = secrets.identities();
       return {
         mode,
+        ca: caSection(ca),
         sds: sdsSection(listener.connectionCount, listener.status()),
         identity_count: identities.length,
         identities: [...identities].sort(byUrgency).slice(0, MAX_SHOWN).map(identitySection),
       };
     },
+  };
+}
+
+/** How the agent speaks to the CA; nothing of it is known before the first connection. */
+function caSection({ address, client: { agreement } }: AgentStatusOptions['ca']): JsonValue {
+  return {
+    [Field.address]: address,
+    [Field.tlsVersion]: agreement?.tlsVersion,
+    [Field.keyExchange]: agreement?.keyExchange,
   };
 }
 

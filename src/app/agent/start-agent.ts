@@ -5,6 +5,7 @@ import { type AgentConfig, servedWorkloads } from '../../config/index.js';
 import { isExposed } from '../../system/small-files/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { systemClock, WallClockTimers } from '../../timers/index.js';
+import { addressText } from '../address-text.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { openStatusPage } from '../status-page.js';
@@ -83,7 +84,8 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const opened = await listenForEnvoy(config, { context, metrics, hotPath: kind, ...secrets });
   listener = opened;
   teardown.add(() => opened.close());
-  const page = agentStatus({ secrets, listener: opened, metrics, mode: config.mode, now });
+  const ca = { address: addressText(config.caAddress), client: await caClient };
+  const page = agentStatus({ secrets, listener: opened, ca, metrics, mode: config.mode, now });
   const { statusAddress, takesOver } = config;
   await openStatusPage(statusAddress, page, { hotPath: kind, metrics, logger, teardown, takesOver });
 }

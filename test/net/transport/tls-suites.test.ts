@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { openGrpcClient } from '../../../src/net/grpc/index.js';
-import { listenTls } from '../../../src/net/transport/index.js';
+import { listenTls, type TlsAgreement } from '../../../src/net/transport/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
 import { shortDir } from '../../support/short-dir.js';
 import { TestCa } from '../../support/test-ca.js';
@@ -53,8 +53,8 @@ for (const { name, options, want } of offers) {
   });
 }
 
-/** An openssl server with these options; what our client makes of it. */
-async function dialled(t: Test, ...options: string[]): Promise<string> {
+/** The port of an openssl server with these options, and what it says. */
+async function opensslServer(t: Test, options: readonly string[]) {
   const directory = shortDir(t);
   const { certPem, keyPem } = ca.server();
   const file = (name: string, content: Buffer): string => {
@@ -67,6 +67,12 @@ async function dialled(t: Test, ...options: string[]): Promise<string> {
   let said = '';
   while (!/ACCEPT 127\.0\.0\.1:(\d+)/.test(said)) said += String((await once(server.stdout, 'data'))[0]);
   const port = /ACCEPT 127\.0\.0\.1:(\d+)/.exec(said)?.[1];
+  return { server, port };
+}
+
+/** What our client makes of such a server. */
+async function dialled(t: Test, ...options: string[]): Promise<string> {
+  const { server, port } = await opensslServer(t, options);
   const connection = openGrpcClient({ address: `127.0.0.1:${port}`, rootPem: ca.certificatePem });
   t.teardown(() => connection.close());
   const call = connection.unary('/a.B/C', Buffer.alloc(1), { deadlineMs: Date.now() + 10_000 });
@@ -86,4 +92,32 @@ t.test('our client agrees with an openssl server on a suite of ours, and on no o
   for (const cipher of ['ECDHE-ECDSA-AES128-SHA', 'ECDHE-ECDSA-AES128-SHA256', 'ECDHE-ECDSA-AES256-CCM8']) {
     t.match(await dialled(t, '-tls1_2', '-cipher', cipher), /UNAVAILABLE: no connection: .*handshake failure/, cipher);
   }
+});
+
+/** What our client says that its handshake has agreed on. */
+function agreementWith(t: Test, address: string): Promise<TlsAgreement> {
+  return new Promise((resolve) => {
+    const connection = openGrpcClient({ address, rootPem: ca.certificatePem }, { onConnected: resolve });
+    t.teardown(() => connection.close());
+  });
+}
+
+t.test('our client says what was agreed on: the group that an openssl server insists on', async (t) => {
+  for (const [group, keyExchange] of [
+    ['X25519', 'X25519'],
+    ['P-256', 'prime256v1'],
+    ['P-384', 'secp384r1'],
+  ] as const) {
+    const { port } = await opensslServer(t, ['-groups', group]);
+    t.same(await agreementWith(t, `127.0.0.1:${port}`), { tlsVersion: 'TLSv1.3', keyExchange });
+  }
+});
+
+/** The first OpenSSL that prefers it. */
+const hasHybrid = Number.parseFloat(process.versions.openssl) >= 3.5;
+const tellsHybrid = hasHybrid && !process.version.startsWith('v22.');
+
+t.test('with OpenSSL 3.5 on both sides the key exchange is hybrid, and Node.js 24 tells it', async (t) => {
+  const { keyExchange } = await agreementWith(t, await serve(t));
+  t.equal(keyExchange, tellsHybrid ? 'X25519MLKEM768' : hasHybrid ? undefined : 'X25519');
 });

@@ -7,6 +7,26 @@ import { type Attempt, type AttemptEvents, DialRace } from './dial-race.js';
 import type { DialEvents, Dialling } from './dialling.js';
 import { type Peer, readPeer, type TlsTarget } from './peer.js';
 
+/** What a handshake has agreed on. */
+export interface TlsAgreement {
+  /** As OpenSSL names it: `TLSv1.3`. */
+  readonly tlsVersion: string;
+  /**
+   * The group of the key exchange as OpenSSL names it: `X25519`, or `X25519MLKEM768`, which a quantum computer does not
+   * break either. `undefined` where Node.js does not tell it, as Node.js 22 does of the latter.
+   */
+  readonly keyExchange: string | undefined;
+}
+
+/** What the handshake of a connected socket has agreed on. */
+export function tlsAgreement(socket: TLSSocket): TlsAgreement {
+  const key = socket.getEphemeralKeyInfo();
+  return {
+    tlsVersion: socket.getProtocol() ?? 'unknown',
+    keyExchange: key !== null && 'name' in key ? key.name : undefined,
+  };
+}
+
 /** What dialling needs of its surroundings. */
 export interface DialNetwork {
   /** All addresses of a name, the best first. */
