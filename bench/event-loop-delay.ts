@@ -7,9 +7,9 @@ import { createPooledHotPath } from '../src/hotpath/pool.js';
 import type { KeyType } from '../src/pki/x509/index.js';
 import { delaysDuring } from './harness/loop-delay.js';
 import { ask, type Case, distribution } from './harness.js';
-import { addonOrThrow, only, proveKeyAndCsr, SPIFFE_ID } from './material.js';
+import { only, proveKeyAndCsr, requireAddon, SPIFFE_ID } from './material.js';
 
-addonOrThrow();
+requireAddon();
 
 /** What a node agent makes when its pods are due together, in one call as the pool would; RSA in single calls. */
 const SHAPES = [

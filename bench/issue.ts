@@ -7,17 +7,17 @@ import { loadOperation } from '../src/hotpath/operation.js';
 import { KEY_TYPES } from '../src/pki/x509/index.js';
 import { ask, type Case, rate } from './harness.js';
 import {
-  addonOrThrow,
   EC_SIGNER,
   issueItem,
   prepared,
   provePositive,
   RSA_SIGNER,
   SPIFFE_ID,
+  testAddonOrThrow,
   valuesOf,
 } from './material.js';
 
-const addon = addonOrThrow();
+const addon = testAddonOrThrow();
 const native = await loadOperation('native', 'issue');
 const js = await loadOperation('js', 'issue');
 const { csrPem } = await prepared();

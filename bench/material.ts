@@ -5,8 +5,9 @@ import type { IssueItem, Outcome } from '../src/hotpath/implementation.js';
 import { type PreparedKey, type SealRequest, Signer } from '../src/hotpath/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
 import type { KeyType } from '../src/pki/x509/index.js';
-import { type Addon, loadAddon } from '../src/system/addon/index.js';
+import { loadAddon } from '../src/system/addon/index.js';
 import { certificate, ecKeys, type KeyPair, pem, pkcs8 } from '../test/hotpath/pki.js';
+import { loadTestAddon, type TestAddon } from '../test/support/test-addon.js';
 
 export const SPIFFE_ID = 'spiffe://cluster.local/ns/foo/sa/sleep';
 
@@ -15,10 +16,20 @@ const NOW_MS = Date.now();
 const LIFE = { notBeforeMs: NOW_MS - HOUR_MS, notAfterMs: NOW_MS + 24 * HOUR_MS };
 
 /** @throws Error: there is nothing to measure without the addon. */
-export function addonOrThrow(): Addon {
-  const loaded = loadAddon();
-  if (loaded.kind === 'loaded') return loaded.addon;
-  throw new Error(`${loaded.reason}; the benches measure it: install a C++ compiler and run npm run setup`);
+export function requireAddon(): void {
+  loadedOrThrow(loadAddon());
+}
+
+/** The addon of tests and benches. @throws as {@link requireAddon}. */
+export function testAddonOrThrow(): TestAddon {
+  return loadedOrThrow(loadTestAddon());
+}
+
+function loadedOrThrow<A>(
+  load: { readonly kind: 'loaded'; readonly addon: A } | { readonly kind: 'absent'; readonly reason: string },
+): A {
+  if (load.kind === 'loaded') return load.addon;
+  throw new Error(`${load.reason}; the benches measure it: install a C++ compiler and run npm run setup`);
 }
 
 /** The values of a batch. @throws Error for the first item that failed. */

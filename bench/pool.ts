@@ -5,9 +5,9 @@ import type { HotPathKind, PreparedKey } from '../src/hotpath/index.js';
 import { loadOperation } from '../src/hotpath/operation.js';
 import { createPooledHotPath } from '../src/hotpath/pool.js';
 import { ask, asyncRate, type Case, latency, rate } from './harness.js';
-import { addonOrThrow, proveKeyAndCsr, SPIFFE_ID, valuesOf } from './material.js';
+import { proveKeyAndCsr, requireAddon, SPIFFE_ID, valuesOf } from './material.js';
 
-addonOrThrow();
+requireAddon();
 
 const REQUEST = { spiffeId: SPIFFE_ID, keyType: 'ec-p256' } as const;
 

@@ -4,10 +4,10 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { loadOperation } from '../src/hotpath/operation.js';
 import { KEY_TYPES, type KeyType } from '../src/pki/x509/index.js';
 import { ask, type Case, rate } from './harness.js';
-import { addonOrThrow, proveKeyAndCsr, provePositive, SPIFFE_ID, valuesOf } from './material.js';
+import { proveKeyAndCsr, provePositive, SPIFFE_ID, testAddonOrThrow, valuesOf } from './material.js';
 import { buildGoPrepare } from './peers/go-prepare.js';
 
-const addon = addonOrThrow();
+const addon = testAddonOrThrow();
 const native = await loadOperation('native', 'prepare');
 const js = await loadOperation('js', 'prepare');
 

@@ -5,11 +5,11 @@ import { loadOperation } from '../src/hotpath/operation.js';
 import { envoy } from '../src/net/protobuf/index.js';
 import { KEY_TYPES } from '../src/pki/x509/index.js';
 import { ask, type Case, rate } from './harness.js';
-import { addonOrThrow, provePositive, sealRequest, valuesOf } from './material.js';
+import { provePositive, sealRequest, testAddonOrThrow, valuesOf } from './material.js';
 
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 
-const addon = addonOrThrow();
+const addon = testAddonOrThrow();
 const native = await loadOperation('native', 'seal');
 const js = await loadOperation('js', 'seal');
 const request = sealRequest();

@@ -16,7 +16,6 @@ namespace sidecert {
 
 void exportHotPath(Napi::Env env, Napi::Object exports);
 void exportPlatform(Napi::Env env, Napi::Object exports);
-void exportPrimitives(Napi::Env env, Napi::Object exports);
 void exportSocketHub(Napi::Env env, Napi::Object exports);
 
 // The bytes of a Buffer or Uint8Array, lent for the length of this call.

@@ -1,5 +1,7 @@
 // The hot path for JavaScript. Items and results travel as tuples, which cost a fraction of objects with names; the
 // names are in src/system/addon/addon.ts. A failed item is [code, message], and the batch goes on.
+#include "hot_path_binding.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -7,7 +9,6 @@
 #include "certificate.h"
 #include "csr.h"
 #include "openssl_error.h"
-#include "seal.h"
 
 namespace sidecert {
 
@@ -136,8 +137,7 @@ Napi::Value preparedBatch(Napi::Env env, std::vector<Result<PreparedKey>>& made)
   return tuple(env, {csrs, answers});
 }
 
-template <class Seal>
-Napi::Value sealOne(Napi::Env env, const Napi::Array& item, Seal sealThis) {
+Napi::Value sealOne(Napi::Env env, const Napi::Array& item, SealWay way, const Curves& curves, IssuersCache& cache) {
   const std::optional<View> privateKey = bytesOf(item[0U]);
   const std::optional<View> chainPem = bytesOf(item[1U]);
   const std::optional<View> bundlePem = bytesOf(item[2U]);
@@ -148,8 +148,9 @@ Napi::Value sealOne(Napi::Env env, const Napi::Array& item, Seal sealThis) {
     return failed(env, wrongItem("seal"));
   }
   const double maxAheadMs = numberOf(item[6U]).value_or(0);
-  Result<SealedSvid> sealed =
-      sealThis({*privateKey, *chainPem, *bundlePem, viewOf(*spiffeId), *nowMs, *minLifeMs, maxAheadMs});
+  const SealRequest request = {*privateKey, *chainPem,   *bundlePem, viewOf(*spiffeId),
+                               *nowMs,      *minLifeMs, maxAheadMs};
+  Result<SealedSvid> sealed = way(request, curves, cache);
   if (!sealed.ok()) return failed(env, sealed.failure());
   const SealedSvid& svid = sealed.value();
   return tuple(env, {moved(env, viewOf(svid.certificateBody)), moved(env, viewOf(svid.bundleBody)),
@@ -216,34 +217,6 @@ Napi::Value prepareBatch(const Napi::CallbackInfo& info) {
   return preparedBatch(env, made);
 }
 
-Napi::Value sealBatch(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const Curves* curves = curvesOf(env);
-  if (curves == nullptr) return env.Undefined();
-  IssuersCache& cache = env.GetInstanceData<Instance>()->issuers();
-  const auto sealThis = [&](const SealRequest& request) { return seal(request, *curves, cache); };
-  return forEach(env, info[0], "seal", [&](const Napi::Array& item) { return sealOne(env, item, sealThis); });
-}
-
-// The two ways of sealBatch apart, for tests that hold one against the other.
-Napi::Value sealBatchAny(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return forEach(env, info[0], "seal", [&](const Napi::Array& item) { return sealOne(env, item, sealAny); });
-}
-
-Napi::Value sealBatchPlain(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const Curves* curves = curvesOf(env);
-  if (curves == nullptr) return env.Undefined();
-  IssuersCache& cache = env.GetInstanceData<Instance>()->issuers();
-  const auto sealThis = [&](const SealRequest& request) -> Result<SealedSvid> {
-    std::optional<SealedSvid> sealed = sealPlain(request, *curves, cache);
-    if (!sealed) return refusal(Code::internal, "seal", "a chain that is not plain", "a plain one");
-    return std::move(*sealed);
-  };
-  return forEach(env, info[0], "seal", [&](const Napi::Array& item) { return sealOne(env, item, sealThis); });
-}
-
 Napi::Value issueBatch(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const Curves* curves = curvesOf(env);
@@ -278,11 +251,18 @@ void loadSigner(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
+Napi::Value sealBatch(const Napi::CallbackInfo& info, SealWay way) {
+  const Napi::Env env = info.Env();
+  const Curves* curves = curvesOf(env);
+  if (curves == nullptr) return env.Undefined();
+  IssuersCache& cache = env.GetInstanceData<Instance>()->issuers();
+  return forEach(env, info[0], "seal",
+                 [&](const Napi::Array& item) { return sealOne(env, item, way, *curves, cache); });
+}
+
 void exportHotPath(Napi::Env env, Napi::Object exports) {
   exports["prepareBatch"] = Napi::Function::New<prepareBatch>(env, "prepareBatch");
-  exports["sealBatch"] = Napi::Function::New<sealBatch>(env, "sealBatch");
-  exports["sealBatchAny"] = Napi::Function::New<sealBatchAny>(env, "sealBatchAny");
-  exports["sealBatchPlain"] = Napi::Function::New<sealBatchPlain>(env, "sealBatchPlain");
+  exports["sealBatch"] = Napi::Function::New<sealBatchBy<seal>>(env, "sealBatch");
   exports["issueBatch"] = Napi::Function::New<issueBatch>(env, "issueBatch");
   exports["hasSigner"] = Napi::Function::New<hasSigner>(env, "hasSigner");
   exports["loadSigner"] = Napi::Function::New<loadSigner>(env, "loadSigner");

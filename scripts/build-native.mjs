@@ -1,23 +1,23 @@
-// `npm run build:native`: compiles the addon into prebuilds/PLATFORM-ARCH/sidecert.node, where scripts/build.mjs takes
-// it from. For tests: --out FILE elsewhere, --sanitize address,undefined with sanitizers, --nodedir DIR against the
-// headers of another Node.
+// `npm run build:native`: compiles the addon of the program and that of tests and benches into prebuilds/PLATFORM-ARCH,
+// where scripts/build.mjs takes them from. For tests: --out FOLDER elsewhere, --sanitize address,undefined with
+// sanitizers, --nodedir DIR against the headers of another Node.
 //
 // Nothing is downloaded: the headers are those beside the running Node. N-API keeps its promise between versions of
 // Node, so one file serves 20, 22 and 24.
 import { access, copyFile, cp, mkdir, rename, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { addonRevision } from './setup/addon-revision.mjs';
+import { addonRevision, SHIPPED_ADDON, TEST_ADDON } from './setup/addon-revision.mjs';
 import { findHeaders } from './setup/node-headers.mjs';
 import { excerpt, run, SetupError } from './setup/run.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
-export const ADDON_FILE = `prebuilds/${process.platform}-${process.arch}/sidecert.node`;
+export const ADDON_FOLDER = `prebuilds/${process.platform}-${process.arch}`;
 
-/** All that the addon is made of. */
+/** All that the addons are made of. */
 export const ADDON_SOURCES = ['binding.gyp', 'native', 'scripts/build-native.mjs', 'scripts/setup/node-headers.mjs'];
 
 /** What the build needs on the PATH, and is not there. */
@@ -32,7 +32,7 @@ export async function missingTools(env = process.env) {
 }
 
 /** @throws SetupError with what the compiler said. */
-export async function buildAddon({ out = ADDON_FILE, sanitize = '', nodedir, timeoutMs } = {}) {
+export async function buildAddons({ out = ADDON_FOLDER, sanitize = '', nodedir, timeoutMs } = {}) {
   // Not in the tree itself: node-gyp builds in `build`, which is where the tests are built.
   const work = join('.cache', `native${sanitize === '' ? '' : '-sanitized'}-${process.pid}`);
   try {
@@ -47,10 +47,13 @@ export async function buildAddon({ out = ADDON_FILE, sanitize = '', nodedir, tim
     ];
     const { code, output } = await run(process.execPath, args, { timeoutMs });
     if (code !== 0) throw new SetupError(`it does not compile:\n${excerpt(reasonsIn(output))}`);
-    await mkdir(dirname(out), { recursive: true });
-    // A rename, because a process may have the old file mapped.
-    await copyFile(join(work, 'build/Release/sidecert.node'), `${out}.${process.pid}`);
-    await rename(`${out}.${process.pid}`, out);
+    await mkdir(out, { recursive: true });
+    for (const name of [SHIPPED_ADDON, TEST_ADDON]) {
+      const file = join(out, name);
+      // A rename, because a process may have the old file mapped.
+      await copyFile(join(work, 'build/Release', name), `${file}.${process.pid}`);
+      await rename(`${file}.${process.pid}`, file);
+    }
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -79,8 +82,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const options = { out: { type: 'string' }, sanitize: { type: 'string' }, nodedir: { type: 'string' } };
   const { values } = parseArgs({ options });
   try {
-    await buildAddon(values);
-    console.log(`built ${values.out ?? ADDON_FILE}`);
+    await buildAddons(values);
+    console.log(`built ${values.out ?? ADDON_FOLDER}`);
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     console.error(`build:native: ${error.message}`);

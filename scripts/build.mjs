@@ -3,12 +3,12 @@
 //   dist/   what ships: minified bundles, without node_modules
 // esbuild only strips types; `npm run typecheck` is what checks them.
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { ADDON_FILE } from './build-native.mjs';
+import { ADDON_FOLDER } from './build-native.mjs';
 import { makeCodeCaches } from './code-cache.mjs';
-import { addonRevision, stateOfAddon } from './setup/addon-revision.mjs';
+import { addonRevision, SHIPPED_ADDON, stateOfAddons, TEST_ADDON } from './setup/addon-revision.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
@@ -33,21 +33,34 @@ export async function buildForTests() {
   const entryPoints = (await Promise.all(['src', 'test', 'bench'].map(sources))).flat();
   await rm('build', { recursive: true, force: true });
   await build({ ...common, entryPoints, outdir: 'build', outbase: '.' });
-  await copyAddon('build/src/system/addon');
+  await copyAddon(SHIPPED_ADDON, ADDON_PLACE);
+  await copyAddon(TEST_ADDON, TEST_ADDON_PLACE);
 }
 
-/** Has the tests load this addon until the next build. */
-export async function testWithAddon(file) {
-  const place = `build/src/system/addon/${ADDON_FILE}`;
-  await mkdir(dirname(place), { recursive: true });
-  await copyFile(file, place);
+/** Beside the modules that load them. */
+const ADDON_PLACE = 'build/src/system/addon';
+const TEST_ADDON_PLACE = 'build/test/support';
+
+/** Has the tests load the addons of this folder until the next build. */
+export async function testWithAddons(folder) {
+  for (const [name, place] of [
+    [SHIPPED_ADDON, ADDON_PLACE],
+    [TEST_ADDON, TEST_ADDON_PLACE],
+  ]) {
+    await mkdir(join(place, ADDON_FOLDER), { recursive: true });
+    await copyFile(join(folder, name), join(place, ADDON_FOLDER, name));
+  }
 }
 
-/** Puts the addon, if it was built, beside the module that loads it. */
-async function copyAddon(directory) {
-  await cp('prebuilds', `${directory}/prebuilds`, { recursive: true }).catch((error) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
+/** Puts one of the addons, if it was built, for each machine that it was built for, and nothing else, below `place`. */
+async function copyAddon(name, place) {
+  const machines = await readdir('prebuilds').catch(() => []);
+  for (const machine of machines) {
+    const built = join('prebuilds', machine, name);
+    await cp(built, join(place, built)).catch((error) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+  }
 }
 
 const shipped = { ...common, bundle: true, minify: true, sourcemap: false, legalComments: 'none', charset: 'ascii' };
@@ -150,7 +163,7 @@ export async function buildForShipping() {
   ]);
   await writeFile('dist/package.json', '{"type":"commonjs"}\n');
   await writeFile('dist/threads/package.json', '{"type":"module"}\n');
-  await copyAddon('dist/threads');
+  await copyAddon(SHIPPED_ADDON, 'dist/threads');
   await chmod('dist/sidecert.js', 0o755);
   await makeCodeCaches();
 }
@@ -245,9 +258,9 @@ function threads() {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if ((await stateOfAddon(ADDON_FILE)) === 'stale') {
+  if ((await stateOfAddons(ADDON_FOLDER)) === 'stale') {
     console.warn(
-      `build: ${ADDON_FILE} was built from other sources than native/ holds, and will not be loaded; run npm run setup`,
+      `build: ${ADDON_FOLDER} was built from other sources than native/ holds, and will not be loaded; run npm run setup`,
     );
   }
   await Promise.all([buildForTests(), buildForShipping()]);

@@ -2,14 +2,14 @@
 // behaviour.
 // The sanitizer comes first into Node by LD_PRELOAD; leaks are not looked for, because Node itself leaves some at its end.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { buildForTests, testWithAddon } from './build.mjs';
-import { buildAddon } from './build-native.mjs';
+import { buildForTests, testWithAddons } from './build.mjs';
+import { buildAddons } from './build-native.mjs';
 
-const SANITIZED = '.cache/sanitized/sidecert.node';
+const SANITIZED = '.cache/sanitized';
 
-await buildAddon({ out: SANITIZED, sanitize: 'address,undefined' });
+await buildAddons({ out: SANITIZED, sanitize: 'address,undefined' });
 await buildForTests();
-await testWithAddon(SANITIZED);
+await testWithAddons(SANITIZED);
 const library = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
 const env = {
   ...process.env,

@@ -10,9 +10,9 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { testWithAddon } from './build.mjs';
-import { buildAddon } from './build-native.mjs';
-import { stateOfAddon } from './setup/addon-revision.mjs';
+import { testWithAddons } from './build.mjs';
+import { buildAddons } from './build-native.mjs';
+import { stateOfAddons } from './setup/addon-revision.mjs';
 import { NO_ENVOY } from './setup/envoy.mjs';
 import { createProgress } from './setup/progress.mjs';
 import { excerpt, run, SetupError } from './setup/run.mjs';
@@ -120,10 +120,10 @@ await runScript(async () => {
     for (const version of wanted) {
       const node = binOf(folders.get(version));
       const compiledFor = VERSIONS.at(VERSIONS.indexOf(version) - 1);
-      const addon = join(HOME, compiledFor, 'sidecert.node');
-      // By another compiler it is another one of the same revision.
-      const isThere = values.cxx === undefined && (await stateOfAddon(addon)) === 'current';
-      if (!isThere) await buildAddon({ out: addon, nodedir: folders.get(compiledFor) });
+      const addons = join(HOME, compiledFor);
+      // By another compiler they are others of the same revision.
+      const areThere = values.cxx === undefined && (await stateOfAddons(addons)) === 'current';
+      if (!areThere) await buildAddons({ out: addons, nodedir: folders.get(compiledFor) });
       const env = {
         ...{
           TAP_TIMEOUT: TEST_LIMIT,
@@ -136,7 +136,7 @@ await runScript(async () => {
       };
       const built = await run(node, ['scripts/build.mjs'], { env });
       if (built.code !== 0) throw new SetupError(`Node ${version} does not build:\n${excerpt(built.output)}`);
-      await testWithAddon(addon);
+      await testWithAddons(addons);
       console.log(
         `\n== Node ${version}, the addon compiled for ${compiledFor} by ${values.cxx ?? 'the default compiler'}`,
       );

@@ -1,6 +1,6 @@
 import { access, readFile } from 'node:fs/promises';
-import { ADDON_FILE, ADDON_SOURCES, buildAddon, missingTools } from '../build-native.mjs';
-import { stateOfAddon } from './addon-revision.mjs';
+import { ADDON_FOLDER, ADDON_SOURCES, buildAddons, missingTools } from '../build-native.mjs';
+import { stateOfAddons } from './addon-revision.mjs';
 import { excerpt, run, SetupError } from './run.mjs';
 import { hashOf, isStamped, writeStamp } from './stamp.mjs';
 
@@ -45,7 +45,7 @@ export const STEPS = [
     title: 'compiling the native addon',
     async isDone() {
       const hash = await addonHash();
-      const outcome = (await stateOfAddon(ADDON_FILE)) === 'current' ? 'built' : 'failed';
+      const outcome = (await stateOfAddons(ADDON_FOLDER)) === 'current' ? 'built' : 'failed';
       return isStamped(ADDON_STAMP, `${outcome} ${hash}`);
     },
     async work(progress) {
@@ -54,7 +54,7 @@ export const STEPS = [
       const failure =
         missing.length > 0
           ? `${missing.join(', ')} not found`
-          : await buildAddon({ timeoutMs: ADDON_LIMIT_MS }).then(
+          : await buildAddons({ timeoutMs: ADDON_LIMIT_MS }).then(
               () => '',
               (error) => error.message,
             );

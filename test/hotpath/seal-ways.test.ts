@@ -10,13 +10,14 @@ import {
   subjectKeyIdentifier,
 } from '../../src/pki/x509/extension-writer.js';
 import { encodePem } from '../../src/pki/x509/index.js';
-import { type Addon, loadAddon } from '../../src/system/addon/index.js';
 import { seededRandom } from '../support/prng.js';
-import { NO_ADDON } from './implementations.js';
+import { loadTestAddon, type TestAddon } from '../support/test-addon.js';
 import { certificate, ecKeys, HOUR_MS, type KeyPair, NOW_MS, openssl, pem, pkcs8, SLEEP } from './pki.js';
 
 /** The addon seals plain chains by a way of their own; this holds it against the general one, and `openssl verify`. */
-const skip = NO_ADDON;
+const load = loadTestAddon();
+const skip = load.kind === 'absent' && load.reason;
+const addon = load.kind === 'loaded' ? load.addon : (undefined as unknown as TestAddon);
 
 const keys = ecKeys();
 const root = { keys: ecKeys(), subject: 'root', isCa: true, more: [subjectKeyIdentifier(Buffer.from('root'))] };
@@ -83,7 +84,7 @@ function requestOf({ chain, bundlePem, leafKeys = keys }: Shape): SealRequest {
 type Way = 'sealBatch' | 'sealBatchAny' | 'sealBatchPlain';
 
 /** The code of the refusal, or all that came out, in hex. */
-function sealedBy(addon: Addon, way: Way, request: SealRequest): string {
+function sealedBy(way: Way, request: SealRequest): string {
   const { privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs, maxAheadMs = 0 } = request;
   const [answer] = addon[way]([[privateKey, chainPem, bundlePem, spiffeId, nowMs, minLifeMs, maxAheadMs]]);
   if (answer === undefined) throw new Error('no answer');
@@ -149,26 +150,24 @@ function verifies(directory: string, { chainPem, bundlePem, nowMs }: SealRequest
 
 for (const shape of SHAPES) {
   t.test(`${shape.name}: the plain way takes it, as the general one does to the octet`, { skip }, async (t) => {
-    const { addon } = loadAddon() as { addon: Addon };
     const request = requestOf(shape);
-    const plain = sealedBy(addon, 'sealBatchPlain', request);
+    const plain = sealedBy('sealBatchPlain', request);
     t.ok(isSealed(plain), plain);
-    t.equal(plain, sealedBy(addon, 'sealBatchAny', request));
-    t.equal(plain, sealedBy(addon, 'sealBatchPlain', request), 'and again, with what was kept of the issuers');
+    t.equal(plain, sealedBy('sealBatchAny', request));
+    t.equal(plain, sealedBy('sealBatchPlain', request), 'and again, with what was kept of the issuers');
     t.match(verifies(t.testdir(), request), /: OK/);
   });
 
   t.test(`${shape.name}: nothing passes the plain way that the general one refuses`, { skip }, async (t) => {
-    const { addon } = loadAddon() as { addon: Addon };
     const accepted: SealRequest[] = [];
     const wrong: string[] = [];
     for (let seed = 1; seed <= 1500; seed++) {
       const request = changedRequest(shape, seededRandom(seed));
-      const plain = sealedBy(addon, 'sealBatchPlain', request);
-      const general = sealedBy(addon, 'sealBatchAny', request);
+      const plain = sealedBy('sealBatchPlain', request);
+      const general = sealedBy('sealBatchAny', request);
       if (isSealed(plain)) accepted.push(request);
       if (isSealed(plain) && plain !== general) wrong.push(`seed ${seed}: plain but ${general}`);
-      if (sealedBy(addon, 'sealBatch', request) !== general) wrong.push(`seed ${seed}: not ${general}`);
+      if (sealedBy('sealBatch', request) !== general) wrong.push(`seed ${seed}: not ${general}`);
     }
     t.same(wrong, []);
     t.ok(accepted.length > 50, `${accepted.length} accepted: the comparison means something`);
@@ -179,7 +178,6 @@ for (const shape of SHAPES) {
 }
 
 t.test('what was kept of issuers does not outlive their time', { skip }, async (t) => {
-  const { addon } = loadAddon() as { addon: Addon };
   const soon = { notAfterMs: NOW_MS + HOUR_MS / 2 };
   const bundlePem = pem(certificate({ ...root, ...soon }));
   const middlePem = pem(certificate({ ...middle, issuer: root, ...soon }));
@@ -188,16 +186,15 @@ t.test('what was kept of issuers does not outlive their time', { skip }, async (
     Buffer.concat([pem(certificate({ ...leafShape, issuer: middle })), middlePem]),
   ]) {
     const request = { ...requestOf(SHAPES[0] as Shape), chainPem, bundlePem };
-    t.ok(isSealed(sealedBy(addon, 'sealBatchPlain', request)));
+    t.ok(isSealed(sealedBy('sealBatchPlain', request)));
     const later = { ...request, nowMs: NOW_MS + HOUR_MS / 2 + 1000 };
-    t.equal(sealedBy(addon, 'sealBatchPlain', later), 'ERR_INTERNAL');
-    t.equal(sealedBy(addon, 'sealBatch', later), 'ERR_SVID_UNTRUSTED');
-    t.ok(isSealed(sealedBy(addon, 'sealBatchPlain', request)), 'and it is still there');
+    t.equal(sealedBy('sealBatchPlain', later), 'ERR_INTERNAL');
+    t.equal(sealedBy('sealBatch', later), 'ERR_SVID_UNTRUSTED');
+    t.ok(isSealed(sealedBy('sealBatchPlain', request)), 'and it is still there');
   }
 });
 
 t.test('more issuers than are kept are all told apart', { skip }, async (t) => {
-  const { addon } = loadAddon() as { addon: Addon };
   const meshes = Array.from({ length: 10 }, () => {
     const own = { keys: ecKeys(), subject: 'root', isCa: true };
     return { chainPem: pem(certificate({ ...leafShape, issuer: own })), bundlePem: pem(certificate(own)) };
@@ -205,14 +202,13 @@ t.test('more issuers than are kept are all told apart', { skip }, async (t) => {
   for (const [i, { chainPem }] of meshes.entries()) {
     for (const [j, { bundlePem }] of meshes.entries()) {
       const request = { ...requestOf(SHAPES[0] as Shape), chainPem, bundlePem };
-      t.equal(isSealed(sealedBy(addon, 'sealBatchPlain', request)), i === j);
-      t.equal(isSealed(sealedBy(addon, 'sealBatch', request)), i === j);
+      t.equal(isSealed(sealedBy('sealBatchPlain', request)), i === j);
+      t.equal(isSealed(sealedBy('sealBatch', request)), i === j);
     }
   }
 });
 
 t.test('a leaf that an RSA root has signed is taken, and with one bit turned refused', { skip }, async (t) => {
-  const { addon } = loadAddon() as { addon: Addon };
   const { raw } = certificate({ ...leafShape, issuer: rsaRoot });
   const content = raw.subarray(8, 8 + raw.readUInt16BE(6));
   const ecdsa = der.sequence(der.objectIdentifier('1.2.840.10045.4.3.2'));
@@ -226,10 +222,10 @@ t.test('a leaf that an RSA root has signed is taken, and with one bit turned ref
     return requestOf({ ...(SHAPES[0] as Shape), chain, bundlePem });
   };
 
-  const plain = sealedBy(addon, 'sealBatchPlain', requestWith(signature));
+  const plain = sealedBy('sealBatchPlain', requestWith(signature));
   t.ok(isSealed(plain), plain);
-  t.equal(plain, sealedBy(addon, 'sealBatchAny', requestWith(signature)));
+  t.equal(plain, sealedBy('sealBatchAny', requestWith(signature)));
   signature.writeUInt8(signature.readUInt8(100) ^ 1, 100);
-  t.equal(sealedBy(addon, 'sealBatchPlain', requestWith(signature)), 'ERR_INTERNAL');
-  t.equal(sealedBy(addon, 'sealBatch', requestWith(signature)), 'ERR_SVID_UNTRUSTED');
+  t.equal(sealedBy('sealBatchPlain', requestWith(signature)), 'ERR_INTERNAL');
+  t.equal(sealedBy('sealBatch', requestWith(signature)), 'ERR_SVID_UNTRUSTED');
 });

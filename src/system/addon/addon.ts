@@ -18,12 +18,6 @@ export interface Addon {
     [certificateBody: ArrayBuffer, bundleBody: ArrayBuffer, serial: string, notBeforeMs: number, notAfterMs: number]
   >[];
   /**
-   * The two ways of {@link sealBatch} apart, for tests that hold one against the other: the general one, and the plain
-   * one, which takes the commonest shape alone and answers `ERR_INTERNAL` to all else.
-   */
-  sealBatchAny: Addon['sealBatch'];
-  sealBatchPlain: Addon['sealBatch'];
-  /**
    * With the signer that {@link loadSigner} has loaded under this id in this thread, and {@link hasSigner} still knows.
    */
   issueBatch(
@@ -42,16 +36,6 @@ export interface Addon {
   reserveDescriptors(count: number): void;
 
   readonly SocketHub: SocketHubClass;
-
-  /**
-   * Seconds for `count` bare EC key generations, each with one ECDSA signature: the limit of `prepare`. `keyType` is
-   * that of {@link PrepareTuple}, an EC one.
-   */
-  timeKeyAndSignature(count: number, keyType: number): number;
-  /** Seconds for `count` bare ECDSA verifications, each with one signature: the limit of `issue`. */
-  timeVerificationAndSignature(count: number, keyType: number): number;
-  /** Seconds for `count` bare ECDSA verifications: the limit of `seal`. */
-  timeVerification(count: number, keyType: number): number;
 }
 
 /** `keyType` is the index into `KEY_TYPES`, of an EC one. */

@@ -1,7 +1,13 @@
 import { getEventListeners, once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { type Addon, loadAddon } from '../../../src/system/addon/index.js';
+
+/** build/test/system/addon/ → what ships. */
+const DIST = fileURLToPath(new URL('../../../../dist/', import.meta.url));
 
 const load = loadAddon();
 const skip = load.kind === 'absent' && load.reason;
@@ -17,6 +23,20 @@ t.test('an addon of other sources is not taken, whether it says so or has nothin
     const reason = new RegExp(`^the addon was built from other sources: got revision ${got}, expected sha256-.{16}$`);
     t.match(loadAddon(`${directory}/${name}`), { kind: 'absent', reason });
   }
+});
+
+t.test('the addon that ships exports what the program calls, and nothing of tests and benches', { skip }, async (t) => {
+  t.strictSame(Object.keys(addon).sort(), [
+    ...['SocketHub', 'forbidDumping', 'hasSigner', 'issueBatch', 'loadSigner', 'peerCredentials', 'prepareBatch'],
+    ...['reserveDescriptors', 'revision', 'sealBatch'],
+  ]);
+  const shipped = readdirSync(DIST, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.node'));
+  t.strictSame(shipped, [`threads/prebuilds/${process.platform}-${process.arch}/sidecert.node`]);
+  const library = readFileSync(join(DIST, ...shipped));
+  for (const name of ['sealBatchAny', 'sealBatchPlain', 'timeKeyAndSignature', 'timeVerification']) {
+    t.notOk(library.includes(name), name);
+  }
+  t.ok(library.includes('sealBatch'), 'a name that it exports is found in its file');
 });
 
 const ITEM = [0, 'spiffe://td/a'] as const;

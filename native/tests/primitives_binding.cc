@@ -1,3 +1,5 @@
+#include "primitives_binding.h"
+
 #include "binding.h"
 #include "openssl_error.h"
 #include "primitives.h"
