@@ -8,7 +8,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SRC = join(ROOT, 'src');
 
 /** Folders whose folders are the rooms. */
-const WINGS = ['agent', 'citadel', 'net', 'pki', 'system'];
+const WINGS = ['agent', 'citadel', 'kubernetes', 'net', 'pki', 'system'];
 
 /** Rooms that nearly every other one may enter: they know nothing of what the project does. */
 const EVERYWHERE = ['cancellation', 'errors', 'pki/spiffe', 'telemetry', 'text', 'timers'];
@@ -52,6 +52,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...[...EVERYWHERE, 'citadel/authn', 'citadel/authority', 'fairness', 'hotpath', 'net/grpc', 'net/protobuf'],
   ],
   'envoy-bootstrap': ['config'],
+  'kubernetes/api': [...EVERYWHERE, 'net/transport', 'system/small-files'],
   status: [...EVERYWHERE, 'net/transport'],
   app: [
     ...[
@@ -64,6 +65,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'agent/secrets',
     ],
     ...['citadel/authn', 'citadel/authority', 'citadel/issuance', 'config', 'envoy-bootstrap', 'hotpath'],
+    'kubernetes/api',
     ...['net/grpc', 'net/transport', 'pki/service-account', 'status', 'system/platform', 'system/small-files'],
   ],
   fleet: [

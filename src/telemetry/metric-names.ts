@@ -48,6 +48,12 @@ export const Metric = {
     name: 'sidecert_hotpath_info',
     help: 'Who does the cryptography: 1 for the kind that was chosen at the start.',
   },
+  kubernetesRequestSeconds: {
+    kind: 'histogram',
+    name: 'sidecert_kubernetes_request_seconds',
+    help: 'Time of a request to the API server of Kubernetes, by its verb and how it ended.',
+    bounds: SECONDS,
+  },
   buildInfo: {
     kind: 'gauge',
     name: 'sidecert_build_info',
