@@ -2,9 +2,11 @@
 //
 // A grpc-js server with TLS in a process of its own; fresh client processes, ours and grpc-js's in turn, each of 24
 // calls in flight. The figures are all CPU of the client, by its own account, garbage collector and TLS included.
+
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { type ChannelOptions, Client, credentials, Metadata, Server, ServerCredentials } from '@grpc/grpc-js';
+import { type CancelSignal, CancelSource } from '../src/cancellation/index.js';
 import { openGrpcClient } from '../src/net/grpc/index.js';
 import { rawMethod } from '../test/support/raw-method.js';
 import { TestCa } from '../test/support/test-ca.js';
@@ -38,7 +40,7 @@ interface Measured {
   readonly later: number;
 }
 
-type Call = (signal: AbortSignal) => Promise<Buffer>;
+type Call = (signal: CancelSignal) => Promise<Buffer>;
 
 function callsOf({ client, port, rootPem }: Task): { call: Call; close: () => void } {
   return client === 'ours' ? ourCalls(port, rootPem) : grpcCalls(port, rootPem);
@@ -74,7 +76,7 @@ async function cpuOf(call: Call, count: number): Promise<number> {
   const inTurn = async (): Promise<void> => {
     while (asked < count) {
       asked += 1;
-      const answer = await call(new AbortController().signal);
+      const answer = await call(new CancelSource());
       if (answer.length !== ANSWER.length) throw new Error(`got an answer of ${answer.length} bytes`);
     }
   };
@@ -85,7 +87,7 @@ async function cpuOf(call: Call, count: number): Promise<number> {
 
 async function beClient(task: Task): Promise<void> {
   const { call, close } = callsOf(task);
-  await call(new AbortController().signal);
+  await call(new CancelSource());
   const first = await cpuOf(call, CALLS);
   await cpuOf(call, 2 * CALLS);
   const later = await cpuOf(call, CALLS);

@@ -2,12 +2,14 @@
 //
 // A Citadel of what ships in a process of its own, asked over TLS by our CA client from this one, 16 requests in
 // flight.
+
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CaAnswer, createCaClient } from '../src/agent/ca-client/index.js';
+import { CancelSource } from '../src/cancellation/index.js';
 import { createTokenIssuer, TOKEN_ISSUER } from '../src/demo/kubernetes/token-issuer.js';
 import { silentLogger } from '../src/telemetry/index.js';
 import { percentilesOf } from './harness/percentiles.js';
@@ -44,7 +46,7 @@ function issueOne(): Promise<CaAnswer> {
     csrPem,
     ttlMs: 3_600_000,
     token: { read: async () => Buffer.from(token) },
-    signal: new AbortController().signal,
+    signal: new CancelSource(),
   });
 }
 

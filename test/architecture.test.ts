@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   errors: [],
   cancellation: [],
   text: [],
-  timers: [],
+  timers: ['cancellation'],
   telemetry: ['errors', 'text', 'timers'],
   fairness: ['cancellation', 'errors'],
   'pki/x509': ['errors', 'text'],

@@ -1,4 +1,4 @@
-import { AbortListeners } from '../cancellation/index.js';
+import type { Cancellable, CancelSignal } from '../cancellation/index.js';
 import { IdentityError } from '../errors/index.js';
 import { FairQueue, type QueuePlace } from './fair-queue.js';
 
@@ -8,7 +8,7 @@ export type Precedence = 'renewal' | 'proof';
 /** Who waits, and how. */
 export interface AcquireRequest {
   readonly precedence: Precedence;
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
   /** On whose behalf: those who wait take turns by it. Left out, all are one. */
   readonly place?: QueuePlace;
 }
@@ -25,24 +25,31 @@ export class Semaphore {
     renewal: new FairQueue(),
     proof: new FairQueue(),
   };
-  private readonly leaving = new AbortListeners<Waiter>((waiter) => {
-    this.lines[waiter.precedence].delete(waiter, waiter.place);
-    waiter.reject(cancelled());
-  });
 
   constructor(private readonly maxAtOnce: number) {}
 
-  /** Resolves when it is the caller's turn. @throws IdentityError `ERR_CANCELLED`: `signal` aborted before that. */
+  /**
+   * Resolves when it is the caller's turn.
+   * @throws IdentityError `ERR_CANCELLED`: `signal` was cancelled before that.
+   */
   acquire({ precedence, signal, place = ANYWHERE }: AcquireRequest): Promise<void> {
-    if (signal.aborted) return Promise.reject(cancelled());
+    if (signal.isCancelled) return Promise.reject(cancelled());
     if (this.taken < this.maxAtOnce) {
       this.taken += 1;
       return Promise.resolve();
     }
     return new Promise((resolve, reject) => {
-      const waiter = { precedence, place, resolve, reject, signal };
-      this.leaving.add(signal, waiter);
-      this.lines[precedence].push(waiter, place);
+      const queue = this.lines[precedence];
+      const waiter: Waiter = {
+        signal,
+        resolve,
+        cancel() {
+          queue.delete(waiter, place);
+          reject(cancelled());
+        },
+      };
+      queue.push(waiter, place);
+      signal.add(waiter);
     });
   }
 
@@ -53,17 +60,14 @@ export class Semaphore {
       this.taken -= 1;
       return;
     }
-    this.leaving.delete(next.signal, next);
+    next.signal.delete(next);
     next.resolve();
   }
 }
 
-interface Waiter {
-  readonly precedence: Precedence;
-  readonly place: QueuePlace;
+interface Waiter extends Cancellable {
+  readonly signal: CancelSignal;
   readonly resolve: () => void;
-  readonly reject: (error: IdentityError) => void;
-  readonly signal: AbortSignal;
 }
 
 function cancelled(): IdentityError {

@@ -1,4 +1,4 @@
-import type { EndSignal } from '../cancellation/index.js';
+import type { CancelSignal } from '../cancellation/index.js';
 import type { KeyType } from '../pki/x509/index.js';
 import type { Signer } from './signer.js';
 
@@ -40,7 +40,7 @@ export interface CallOptions {
    * Aborted while the request waits: it never runs, and rejects with `ERR_CANCELLED`. Once a thread has it, its result
    * comes, for OpenSSL cannot be interrupted.
    */
-  readonly signal?: EndSignal | undefined;
+  readonly signal?: CancelSignal | undefined;
   /** No caller waits for it yet: a thread of its own makes it, which the system runs after all others. */
   readonly isAhead?: boolean;
 }

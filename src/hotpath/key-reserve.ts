@@ -1,10 +1,10 @@
-import type { EndSignal } from '../cancellation/index.js';
+import { type CancelSignal, CancelSource } from '../cancellation/index.js';
 import { takesLong } from '../pki/x509/index.js';
 import type { HotPath, PreparedKey, PrepareRequest } from './hot-path.js';
 
 /** The next key of one identity, made before it is needed when it is one that takes long. The opener closes it. */
 export class KeyReserve {
-  private next: { readonly key: Promise<PreparedKey | undefined>; readonly giveUp: AbortController } | undefined;
+  private next: { readonly key: Promise<PreparedKey | undefined>; readonly giveUp: CancelSource } | undefined;
   private isClosed = false;
 
   constructor(
@@ -17,8 +17,8 @@ export class KeyReserve {
    */
   stock(): void {
     if (this.isClosed || this.next !== undefined || !takesLong(this.request.keyType)) return;
-    const giveUp = new AbortController();
-    const options = { signal: giveUp.signal, isAhead: true };
+    const giveUp = new CancelSource();
+    const options = { signal: giveUp, isAhead: true };
     // Whatever went wrong, the key that is then made on demand meets it again, and its caller is told.
     const key = this.hotPath.prepare(this.request, options).catch(() => undefined);
     this.next = { key, giveUp };
@@ -28,11 +28,11 @@ export class KeyReserve {
    * The key that is there, or one made now. It is the caller's: it is given once, and never kept here.
    * @throws IdentityError as {@link HotPath.prepare}.
    */
-  async take(signal?: EndSignal): Promise<PreparedKey> {
+  async take(signal?: CancelSignal): Promise<PreparedKey> {
     const next = this.next;
     this.next = undefined;
     // Still in line, it would be made long after one that is asked for now; under way, it is the first to be done.
-    next?.giveUp.abort();
+    next?.giveUp.cancel();
     return (await next?.key) ?? this.hotPath.prepare(this.request, { signal });
   }
 
@@ -41,7 +41,7 @@ export class KeyReserve {
     this.isClosed = true;
     const next = this.next;
     this.next = undefined;
-    next?.giveUp.abort();
+    next?.giveUp.cancel();
     void next?.key.then((prepared) => prepared?.privateKey.fill(0));
   }
 }

@@ -1,4 +1,4 @@
-import { AbortListeners, type EndSignal } from '../cancellation/index.js';
+import type { Cancellable, CancelSignal } from '../cancellation/index.js';
 import { IdentityError } from '../errors/index.js';
 import { Field, type Logger, MetricRegistry, silentLogger } from '../telemetry/index.js';
 import { Deadlines } from '../timers/index.js';
@@ -100,10 +100,10 @@ const COMPANIONS_MS = 10;
 const SETTLED_PER_TURN = 16;
 
 /** A job as it waits and runs. */
-interface PooledJob extends Job {
+interface PooledJob extends Job, Cancellable {
   readonly cameAtMs: number;
   readonly deadlines: Deadlines<PooledJob>;
-  readonly signal: EndSignal | undefined;
+  readonly signal: CancelSignal | undefined;
 }
 
 interface Answered {
@@ -120,7 +120,6 @@ class PooledHotPath implements HotPath {
   private readonly deadlines: Deadlines<PooledJob>;
   private hasAnswered = false;
   private readonly answered = new ChunkedQueue<Answered>(SETTLED_PER_TURN, (one) => this.settle(one));
-  private readonly signals = new AbortListeners<PooledJob>((job) => this.cancel(job));
   private readonly threads: Threads;
   private readonly logger: Logger;
   private readonly metrics: PoolMetrics;
@@ -178,12 +177,15 @@ class PooledHotPath implements HotPath {
     { signal }: CallOptions = {},
   ): Promise<Operations[O]['value']> {
     if (this.closing !== undefined) return Promise.reject(closedError());
-    if (signal?.aborted) return Promise.reject(this.cancelled(op));
+    if (signal?.isCancelled) return Promise.reject(this.cancelled(op));
     if (this.isFull()) return Promise.reject(this.overloaded());
     return new Promise((resolve, reject) => {
       const deadlines = this.hasAnswered ? this.deadlines : this.startDeadlines;
-      const job: PooledJob & Job<O> = { op, item, resolve, reject, cameAtMs: performance.now(), signal, deadlines };
-      if (signal !== undefined) this.signals.add(signal, job);
+      const job: PooledJob & Job<O> = {
+        ...{ op, item, resolve, reject, cameAtMs: performance.now(), signal, deadlines },
+        cancel: () => this.cancel(job),
+      };
+      signal?.add(job);
       deadlines.add(job);
       this.queue.push(job);
       this.metrics.queueLength.set(this.queue.length);
@@ -269,7 +271,7 @@ class PooledHotPath implements HotPath {
 
   /** False when it was too late for that. */
   private finish(job: PooledJob): boolean {
-    if (job.signal !== undefined) this.signals.delete(job.signal, job);
+    job.signal?.delete(job);
     return job.deadlines.delete(job);
   }
 

@@ -1,17 +1,23 @@
+import type { CancelSignal } from '../cancellation/index.js';
 import type { WallClockTimers } from './wall-clock-timers.js';
 
-/** Resolves at `atMs`, in epoch milliseconds, or when `signal` aborts before, at once when it has. Never rejects. */
-export async function waitUntil(timers: WallClockTimers, atMs: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
+/**
+ * Resolves at `atMs`, in epoch milliseconds, or when `signal` is cancelled before, at once if it has been. Never
+ * rejects.
+ */
+export async function waitUntil(timers: WallClockTimers, atMs: number, signal: CancelSignal): Promise<void> {
+  if (signal.isCancelled) return;
   await new Promise<void>((resolve) => {
     const call = timers.schedule(atMs, () => {
-      signal.removeEventListener('abort', onAbort);
+      signal.delete(waiting);
       resolve();
     });
-    const onAbort = (): void => {
-      call.cancel();
-      resolve();
+    const waiting = {
+      cancel() {
+        call.cancel();
+        resolve();
+      },
     };
-    signal.addEventListener('abort', onAbort, { once: true });
+    signal.add(waiting);
   });
 }

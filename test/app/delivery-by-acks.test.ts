@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { SecretContent } from '../../src/agent/identity/index.js';
 import { DeliveryByAcks } from '../../src/app/agent/delivery-by-acks.js';
+import { CancelSource } from '../../src/cancellation/index.js';
 import { WallClockTimers } from '../../src/timers/index.js';
 import { serveSds } from '../agent/sds/serve.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -12,10 +13,10 @@ function wait(t: Test) {
   t.teardown(() => timers.close());
   const streams = { areSettled: false };
   const delivery = new DeliveryByAcks({ isSettled: () => streams.areSettled, timers, now: clock.now });
-  const stop = new AbortController();
+  const stop = new CancelSource();
   let isOver = false;
   const bundle = new SecretContent('validation-context', Buffer.alloc(0));
-  const over = delivery.delivered(bundle, { timeoutMs: 5000, signal: stop.signal }).then(() => {
+  const over = delivery.delivered(bundle, { timeoutMs: 5000, signal: stop }).then(() => {
     isOver = true;
   });
   const isOverAfter = async (milliseconds: number): Promise<boolean> => {
@@ -39,7 +40,7 @@ t.test('row 46: who never answers keeps nobody waiting after the time is up, and
   t.notOk(await silent.isOverAfter(4950));
   t.ok(await silent.isOverAfter(50));
   const ended = wait(t);
-  ended.stop.abort();
+  ended.stop.cancel();
   await ended.over;
 });
 

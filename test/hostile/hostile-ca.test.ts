@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { createCaClient } from '../../src/agent/ca-client/index.js';
+import { CancelSource } from '../../src/cancellation/index.js';
 import { IdentityError } from '../../src/errors/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { ecKeys, signedCsr } from '../hotpath/pki.js';
@@ -41,7 +42,7 @@ for (const attack of Object.keys(ATTACKS) as AttackName[]) {
     t.teardown(() => client.close());
     const ask = async () => {
       const token = { read: async () => Buffer.from('token') };
-      const request = { csrPem, ttlMs: 60_000, token, signal: new AbortController().signal };
+      const request = { csrPem, ttlMs: 60_000, token, signal: new CancelSource() };
       return client.issue(request).then(
         () => 'an answer',
         (error: unknown) => error,

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { CancelSource } from '../../src/cancellation/index.js';
 import { IdentityError } from '../../src/errors/index.js';
 import { type CallOptions, type HotPath, KeyReserve, type PreparedKey } from '../../src/hotpath/index.js';
 import type { KeyType } from '../../src/pki/x509/index.js';
@@ -58,11 +59,11 @@ t.test('a key that is still in line is given up for one that is made now', async
   const { keys, reserve: ahead } = reserve('rsa-2048');
   ahead.stock();
   const line = keys.calls[0]?.signal;
-  line?.addEventListener('abort', () => keys.finish(0, new IdentityError('ERR_CANCELLED', 'still in line')));
-  const { signal } = new AbortController();
+  line?.add({ cancel: () => keys.finish(0, new IdentityError('ERR_CANCELLED', 'still in line')) });
+  const signal = new CancelSource();
   const taken = ahead.take(signal);
   await Promise.resolve();
-  t.equal(line?.aborted, true);
+  t.equal(line?.isCancelled, true);
   await turn();
   t.equal(keys.calls[1]?.signal, signal);
   keys.finish(1, aKey(2));
@@ -97,7 +98,7 @@ t.test('what nobody took is wiped at the end, also when it is only just being ma
   second.reserve.stock();
   second.reserve.close();
   second.reserve.close();
-  t.equal(second.keys.calls[0]?.signal?.aborted, true);
+  t.equal(second.keys.calls[0]?.signal?.isCancelled, true);
   second.keys.finish(0, late);
   await turn();
   t.same([there.privateKey, late.privateKey], [Buffer.alloc(4), Buffer.alloc(4)]);

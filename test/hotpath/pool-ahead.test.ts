@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { constants, getPriority, setPriority } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
+import { CancelSource } from '../../src/cancellation/index.js';
 import type { HotPath, PooledHotPathOptions } from '../../src/hotpath/index.js';
 import { createPooledHotPath } from '../../src/hotpath/pool.js';
 import { Metric, MetricRegistry } from '../../src/telemetry/index.js';
@@ -44,13 +45,13 @@ for (const { kind } of IMPLEMENTATIONS) {
 t.test('keys ahead wait in a line of their own, and can be given up there', async (t) => {
   const metrics = new MetricRegistry();
   const hotPath = pool(t, { ...faulty, metrics, maxQueue: 0 });
-  const giveUp = new AbortController();
+  const giveUp = new CancelSource();
   const running = rejectionCode(hotPath.prepare(HANG, { isAhead: true }));
   await turn();
-  const waiting = rejectionCode(hotPath.prepare(RSA, { isAhead: true, signal: giveUp.signal }));
+  const waiting = rejectionCode(hotPath.prepare(RSA, { isAhead: true, signal: giveUp }));
   t.equal(metrics.gauge(Metric.hotPathQueueLength, { queue: 'ahead' }).value, 1);
   t.equal(metrics.gauge(Metric.hotPathQueueLength, { queue: 'needed' }).value, 0);
-  giveUp.abort();
+  giveUp.cancel();
   t.equal(await waiting, 'ERR_CANCELLED');
   await hotPath.close();
   t.equal(await running, 'ERR_HOTPATH_CLOSED');

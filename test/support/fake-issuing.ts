@@ -1,4 +1,4 @@
-import type { EndSignal } from '../../src/cancellation/index.js';
+import type { CancelSignal } from '../../src/cancellation/index.js';
 import type { CallOptions, HotPath, IssuedLeaf } from '../../src/hotpath/index.js';
 
 /** The `issue` half of a hot path that does as it is told. */
@@ -7,8 +7,8 @@ export class FakeIssuing implements Pick<HotPath, 'issue'> {
   calls = 0;
   /** How many of those calls have ended, well or badly. */
   answers = 0;
-  /** Of the last call: aborted when nobody wants its leaf any more. */
-  signal: EndSignal | undefined;
+  /** Of the last call: cancelled when its leaf is not wanted any more. */
+  signal: CancelSignal | undefined;
   /** What the next calls fail with at once. */
   failure: Error | undefined;
   /** The next calls wait for {@link release}. */

@@ -6,7 +6,7 @@ import type {
   ServedSecret,
   StreamCaller,
 } from '../../src/agent/sds/index.js';
-import type { EndSignal } from '../../src/cancellation/index.js';
+import type { CancelSignal } from '../../src/cancellation/index.js';
 import { envoy } from '../../src/net/protobuf/index.js';
 
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
@@ -34,7 +34,7 @@ export class FakeSecretSource implements SecretSource {
   readonly #subscribers = new Set<SecretViewEvents>();
   /** Who opened a stream, in order. */
   readonly callers: StreamCaller[] = [];
-  readonly signals: EndSignal[] = [];
+  readonly signals: CancelSignal[] = [];
   /** Decides over each caller; lets everybody in by default. */
   admit: (caller: StreamCaller) => Promise<void> = async () => {};
   /** Names that can never have a secret. */
@@ -43,7 +43,7 @@ export class FakeSecretSource implements SecretSource {
   /** Whether the secrets belong to their views, as those of files do: the last view that closes wipes them. */
   wipesWhenClosed = false;
 
-  async open(caller: StreamCaller, gone: () => EndSignal): Promise<SecretView> {
+  async open(caller: StreamCaller, gone: () => CancelSignal): Promise<SecretView> {
     this.callers.push(caller);
     this.signals.push(gone());
     await this.admit(caller);

@@ -1,4 +1,5 @@
 import type { CertificateAnswer, CertificateIssuer, CertificateRequest } from '../../src/agent/identity/index.js';
+import type { CancelSignal } from '../../src/cancellation/index.js';
 import { type ErrorCode, IdentityError } from '../../src/errors/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
 import { Signer } from '../../src/hotpath/index.js';
@@ -77,10 +78,10 @@ export class InProcessCa implements CertificateIssuer, Answering {
     }
   }
 
-  #hang(signal: AbortSignal): Promise<void> {
+  #hang(signal: CancelSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#held.push(resolve);
-      signal.addEventListener('abort', () => reject(new IdentityError('ERR_CANCELLED', 'aborted')), { once: true });
+      signal.add({ cancel: () => reject(new IdentityError('ERR_CANCELLED', 'cancelled')) });
     });
   }
 }

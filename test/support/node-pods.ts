@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
 import { Pods, podIdentityOf, TokenGate } from '../../src/agent/admission/index.js';
 import { BundleInterner, SvidIssuance } from '../../src/agent/identity/index.js';
+import { type CancelSignal, CancelSource } from '../../src/cancellation/index.js';
 import { IdentityError } from '../../src/errors/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
 import { TrustDomain } from '../../src/pki/spiffe/index.js';
@@ -75,4 +76,4 @@ export function openNode(t: Test, hotPath: HotPath, limits: Limits = {}) {
 }
 
 /** What a stream of its own, which does not end, passes to the gate. */
-export const aStream = (): AbortSignal => new AbortController().signal;
+export const aStream = (): CancelSignal => new CancelSource();

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
-import type { EndSignal } from '../../cancellation/index.js';
+import { type CancelSignal, CancelSource } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import type { Precedence, QueuePlace } from '../../fairness/index.js';
 import {
@@ -65,24 +64,22 @@ export class TokenGate {
   /** What was read last: an Envoy opens a stream for each of its secrets, one right after the other. */
   private last: { readonly digest: string; readonly claims: TokenClaims } | undefined;
   /** One for all who wait. */
-  private readonly closing = new AbortController();
+  private readonly closing = new CancelSource();
 
   constructor(private readonly options: TokenGateOptions) {
     this.refused = new RefusedTokens(options.now);
     this.shares = new WaitingShares(options.maxWaiting);
-    // Each call of the CA that is under way listens, and Node takes more than ten for a leak.
-    setMaxListeners(0, this.closing.signal);
   }
 
   /**
    * Resolves with the token's pod once the CA has accepted it; hold the pod at once. While the CA is away it waits,
-   * trying again, until `signal` aborts: the stream's own. A token that was accepted some time ago is proven again, but
-   * where the CA gives no answer it passes. Tokens that wait take turns by the `place` that they came from, if it is
-   * known. `token` stays the caller's, and is not read any more when this returns.
+   * trying again, until `signal` is cancelled: the stream's own. A token that was accepted some time ago is proven
+   * again, but where the CA gives no answer it passes. Tokens that wait take turns by the `place` that they came from,
+   * if it is known. `token` stays the caller's, and is not read any more when this returns.
    * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CA_OVERLOADED`: too many tokens wait
-   *   already, of all or of this place, or there are too many pods; `ERR_CANCELLED`: aborted.
+   *   already, of all or of this place, or there are too many pods; `ERR_CANCELLED`: by `signal`.
    */
-  async admit(token: Buffer, signal: EndSignal, place?: TokenOrigin): Promise<Pod> {
+  async admit(token: Buffer, signal: CancelSignal, place?: TokenOrigin): Promise<Pod> {
     // Before anything is computed of it, its hash too.
     throwIfTooLong(token);
     const { pods, issuance } = this.options;
@@ -93,7 +90,7 @@ export class TokenGate {
     this.refused.throwIfRefused(digest);
     if (found !== undefined && issuance.ca.isAway) return found.pod;
     // Before anything is begun: nothing is asked for a stream that has gone.
-    if (signal.aborted) throw new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted');
+    if (signal.isCancelled) throw new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted');
     if (found !== undefined) return this.proveAgain(found.pod, applicant, signal);
     const { trial, verdict } = this.waiting.get(digest) ?? this.begin(applicant);
     return trial.join(verdict, signal);
@@ -106,7 +103,7 @@ export class TokenGate {
 
   /** Ends all waiting. Safe to call twice. */
   async close(): Promise<void> {
-    this.closing.abort();
+    this.closing.cancel();
     this.last = undefined;
     await Promise.allSettled([...this.waiting.values()].map(({ verdict }) => verdict));
   }
@@ -121,7 +118,7 @@ export class TokenGate {
   }
 
   /** For a token that has been accepted before: waits for the CA's word, but not for long. */
-  private async proveAgain(pod: Pod, applicant: Applicant, signal: EndSignal): Promise<Pod> {
+  private async proveAgain(pod: Pod, applicant: Applicant, signal: CancelSignal): Promise<Pod> {
     const { timers, now, issuance, pods } = this.options;
     // Else its time of grace could end meanwhile, and the stream would get a pod that has no keys any more.
     const release = pod.hold();
@@ -132,20 +129,19 @@ export class TokenGate {
     };
     // Its places are bounded by the accepted tokens, and forged ones must not stand before it.
     const { trial, verdict } = this.waiting.get(applicant.digest) ?? this.start(applicant, pod.of, 'renewal');
-    const over = new AbortController();
-    const stop = (): void => over.abort();
-    const patience = timers.schedule(now() + PATIENCE_MS, stop);
-    signal.addEventListener('abort', stop, { once: true });
+    const over = new CancelSource();
+    const patience = timers.schedule(now() + PATIENCE_MS, () => over.cancel());
+    signal.add(over);
     try {
-      return givenTo(await trial.join(verdict, over.signal));
+      return givenTo(await trial.join(verdict, over));
     } catch (error) {
-      if (!over.signal.aborted || signal.aborted) throw error;
+      if (!over.isCancelled || signal.isCancelled) throw error;
       issuance.ca.missed();
       return givenTo(pod);
     } finally {
       release();
       patience.cancel();
-      signal.removeEventListener('abort', stop);
+      signal.delete(over);
     }
   }
 
@@ -168,7 +164,7 @@ export class TokenGate {
   private start({ token, digest, claims, place }: Applicant, pod: PodIdentity, precedence: Precedence): Waiting {
     const read = { bytes: Buffer.from(token), expiresAtMs: claims.expiresAtMs ?? Number.POSITIVE_INFINITY };
     const turn = { precedence, ...(place && { place }) };
-    const trial = new TokenProof(read, pod, turn, this.options, this.closing.signal);
+    const trial = new TokenProof(read, pod, turn, this.options, this.closing);
     const verdict = this.judge(digest, trial);
     // All waiting streams may have ended: a rejection without a listener must not end the process.
     verdict.catch(() => {});

@@ -1,4 +1,4 @@
-import type { EndSignal } from '../../cancellation/index.js';
+import { type CancelSignal, CancelSource } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import type { AcquireRequest } from '../../fairness/index.js';
 import type { SealedSvid } from '../../hotpath/index.js';
@@ -27,7 +27,7 @@ export class TokenProof {
     readonly pod: PodIdentity,
     private readonly turn: Omit<AcquireRequest, 'signal'>,
     private readonly surroundings: IdentityDependencies,
-    private readonly closing: AbortSignal,
+    private readonly closing: CancelSignal,
   ) {
     this.startedAtMs = surroundings.now();
   }
@@ -53,21 +53,23 @@ export class TokenProof {
     }
   }
 
-  /** What `verdict`, of this trial, resolves with; a stream waits for it until its own `signal` aborts. */
-  join<T>(verdict: Promise<T>, signal: EndSignal): Promise<T> {
+  /** What `verdict`, of this trial, resolves with; a stream waits for it until its own `signal` is cancelled. */
+  join<T>(verdict: Promise<T>, signal: CancelSignal): Promise<T> {
     this.waiting += 1;
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        this.waiting -= 1;
-        reject(new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted'));
+      const stream = {
+        cancel: () => {
+          this.waiting -= 1;
+          reject(new IdentityError('ERR_CANCELLED', 'the stream ended before its token was accepted'));
+        },
       };
-      signal.addEventListener('abort', onAbort, { once: true });
+      signal.add(stream);
       const heard =
         <A>(tell: (answer: A) => void) =>
         (answer: A): void => {
-          if (signal.aborted) return;
+          if (signal.isCancelled) return;
           this.waiting -= 1;
-          signal.removeEventListener('abort', onAbort);
+          signal.delete(stream);
           tell(answer);
         };
       verdict.then(heard(resolve), heard(reject));
@@ -84,12 +86,14 @@ export class TokenProof {
       await waitUntil(timers, untilMs, this.closing);
       return;
     }
-    const changed = new AbortController();
+    const over = new CancelSource();
     const stop = grounds.onChange(() => {
       this.hurriedAtMs = now();
-      changed.abort();
+      over.cancel();
     });
-    await waitUntil(timers, untilMs, AbortSignal.any([this.closing, changed.signal]));
+    this.closing.add(over);
+    await waitUntil(timers, untilMs, over);
+    this.closing.delete(over);
     stop();
   }
 }

@@ -1,9 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type CancelSignal, CancelSource } from '../../cancellation/index.js';
 import { IdentityError, wrapError } from '../../errors/index.js';
 import { CallFailure } from '../../net/grpc/index.js';
 import type { TlsAgreement } from '../../net/transport/index.js';
 import { bearerValue } from '../../pki/service-account/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
+import { sleep } from '../../timers/index.js';
 import { AnswerForm, MAX_ANSWER_BYTES } from './answer-form.js';
 import { backOffMs, MAX_ATTEMPTS } from './back-off.js';
 import { CREATE_CERTIFICATE, decodeCertificateResponse, encodeCertificateRequest } from './ca-codec.js';
@@ -34,7 +35,7 @@ export interface CaRequest {
   readonly ttlMs: number;
   /** Asked again for each attempt; the buffer is wiped after use. */
   readonly token: { read(): Promise<Buffer> };
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
 }
 
 export interface CaAnswer {
@@ -98,15 +99,15 @@ export function createCaClient(options: CaClientOptions): CaClient {
     agreement = agreed;
   });
   const shared = { connection, answerForm: new AnswerForm() };
-  const closing = new AbortController();
+  const closing = new CancelSource();
   return {
-    issue: (request) => new CaCall(shared, options, request, closing.signal).issue(),
+    issue: (request) => new CaCall(shared, options, request, closing).issue(),
     onConnectionLost: (listener) => connection.onLost(listener),
     get agreement() {
       return agreement;
     },
     close() {
-      closing.abort();
+      closing.cancel();
       connection.close();
     },
   };
@@ -118,7 +119,7 @@ class CaCall {
     private readonly shared: { readonly connection: CaConnection; readonly answerForm: AnswerForm },
     private readonly options: CaClientOptions,
     private readonly request: CaRequest,
-    private readonly closing: AbortSignal,
+    private readonly closing: CancelSignal,
   ) {}
 
   async issue(): Promise<CaAnswer> {
@@ -136,7 +137,7 @@ class CaCall {
         [Field.code]: outcome.error.code,
         [Field.error]: outcome.error.message,
       });
-      await this.pause(waitMs);
+      await sleep(waitMs, [this.request.signal, this.closing]);
     }
   }
 
@@ -181,16 +182,8 @@ class CaCall {
     }
   }
 
-  private async pause(waitMs: number): Promise<void> {
-    try {
-      await sleep(waitMs, undefined, { signal: AbortSignal.any([this.request.signal, this.closing]) });
-    } catch {
-      this.throwIfCancelled();
-    }
-  }
-
   private throwIfCancelled(): void {
-    if (!this.request.signal.aborted && !this.closing.aborted) return;
+    if (!this.request.signal.isCancelled && !this.closing.isCancelled) return;
     throw new IdentityError('ERR_CANCELLED', 'the request for a certificate was cancelled');
   }
 }

@@ -1,3 +1,4 @@
+import type { CancelSignal } from '../../cancellation/index.js';
 import { type WallClockTimers, waitUntil } from '../../timers/index.js';
 import type { SecretContent } from './secret-content.js';
 
@@ -5,14 +6,14 @@ import type { SecretContent } from './secret-content.js';
 export interface BundleDelivery {
   /**
    * Resolves when every stream that holds this trust bundle has applied it, after `timeoutMs` whether they have or not,
-   * and at once when `signal` aborts. Never rejects.
+   * and at once when `signal` is cancelled. Never rejects.
    */
   delivered(bundle: SecretContent, limits: DeliveryLimits): Promise<void>;
 }
 
 export interface DeliveryLimits {
   readonly timeoutMs: number;
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
 }
 
 /** Knows nothing of streams, and lets all the time pass. */

@@ -1,3 +1,5 @@
+import type { CancelSignal } from '../../cancellation/index.js';
+
 /** Who turns a CSR into a certificate: `ca-client` over the network. Declared beside its use. */
 export interface CertificateIssuer {
   /**
@@ -15,7 +17,7 @@ export interface CertificateRequest {
   readonly ttlMs: number;
   /** Read again for each attempt: the kubelet replaces the token under us. */
   readonly token: TokenSource;
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
 }
 
 /** Where a service-account JWT comes from: the pod's file, or a stream's metadata. */

@@ -1,4 +1,4 @@
-import { LazyAbort } from '../../cancellation/index.js';
+import { CancelSource } from '../../cancellation/index.js';
 import type { SealedSvid } from '../../hotpath/index.js';
 import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
 import type { ScheduledCall, WallClockTimers } from '../../timers/index.js';
@@ -52,7 +52,7 @@ export class SvidPublisher {
   private rootTimer: ScheduledCall | undefined;
   private readonly bundle: BundleWithRetiredRoots;
   private readonly listeners = new Set<(change: SvidChange) => void>();
-  private readonly closing = new LazyAbort();
+  private readonly closing = new CancelSource();
 
   constructor(private readonly options: SvidPublisherOptions) {
     this.bundle = new BundleWithRetiredRoots(options.bundles);
@@ -98,7 +98,7 @@ export class SvidPublisher {
 
   /** Takes back what waits; what is held stays readable. */
   close(): void {
-    this.closing.abort();
+    this.closing.cancel();
     this.rootTimer?.cancel();
     this.stage(undefined);
   }
@@ -163,7 +163,7 @@ export class SvidPublisher {
     const { delivery, now } = this.options;
     const remainingMs = Math.max(0, (this.#held?.notAfterMs ?? 0) - now());
     const timeoutMs = Math.min(DELIVERY_TIMEOUT_MS, remainingMs / 2);
-    return delivery.delivered(bundle, { timeoutMs, signal: this.closing.signal });
+    return delivery.delivered(bundle, { timeoutMs, signal: this.closing });
   }
 
   private replaceBundle(bundle: SecretContent): void {
@@ -201,7 +201,7 @@ export class SvidPublisher {
     this.rootTimer?.cancel();
     const { timers, now } = this.options;
     const nextEndMs = this.bundle.nextEndMs(now());
-    if (nextEndMs === undefined || this.closing.isAborted) return;
+    if (nextEndMs === undefined || this.closing.isCancelled) return;
     this.rootTimer = timers.schedule(nextEndMs, () => {
       const bundle = this.bundle.dropEnded(now());
       if (bundle !== undefined) this.replaceBundle(bundle);

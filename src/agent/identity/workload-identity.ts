@@ -1,4 +1,4 @@
-import { LazyAbort } from '../../cancellation/index.js';
+import { CancelSource } from '../../cancellation/index.js';
 import { errorCodeOf } from '../../errors/index.js';
 import type { KeyReserve, SealedSvid } from '../../hotpath/index.js';
 import type { SpiffeId } from '../../pki/spiffe/index.js';
@@ -55,7 +55,7 @@ export class WorkloadIdentity {
   /** While the last answer was a refusal: no longer listens for what may lift it. */
   private readonly unwatch: (() => void)[] = [];
   private readonly failureListeners = new Set<(error: unknown) => void>();
-  private readonly closing = new LazyAbort();
+  private readonly closing = new CancelSource();
   private readonly keys: KeyReserve;
 
   constructor(
@@ -112,13 +112,13 @@ export class WorkloadIdentity {
    * that was issued elsewhere, in the proof of a stream's token. Owns its bytes. After {@link close} it is only wiped.
    */
   adopt(sealed: SealedSvid, startedAtMs: number): void {
-    if (this.closing.isAborted) sealed.certificateBody.fill(0);
+    if (this.closing.isCancelled) sealed.certificateBody.fill(0);
     else this.publish(sealed, startedAtMs);
   }
 
   /** Ends the CSR in flight and all timers. Held secrets stay readable for streams that are still open. */
   async close(): Promise<void> {
-    this.closing.abort();
+    this.closing.cancel();
     this.keys.close();
     this.timer?.cancel();
     this.stopWatching();
@@ -133,7 +133,7 @@ export class WorkloadIdentity {
 
   private isDue(): boolean {
     const { activity } = this.state;
-    return !this.closing.isAborted && activity.kind === 'waiting' && activity.untilMs <= this.surroundings.now();
+    return !this.closing.isCancelled && activity.kind === 'waiting' && activity.untilMs <= this.surroundings.now();
   }
 
   private renew(): void {
@@ -148,13 +148,13 @@ export class WorkloadIdentity {
   private async renewNow(): Promise<void> {
     const { issuance, now } = this.surroundings;
     const { spiffeId, token } = this.workload;
-    const { signal } = this.closing;
+    const { closing: signal, keys } = this;
     const startedAtMs = now();
     this.step({ kind: 'begun' });
     // An SVID that is adopted meanwhile plans a renewal of its own, and makes this one needless if it has not begun.
-    const isWanted = (): boolean => !this.closing.isAborted && this.state.activity.kind === 'issuing';
+    const isWanted = (): boolean => !this.closing.isCancelled && this.state.activity.kind === 'issuing';
     try {
-      const request = { spiffeId, token, precedence: 'renewal', signal, isWanted, keys: this.keys } as const;
+      const request = { spiffeId, token, precedence: 'renewal', signal, isWanted, keys } as const;
       await issuance.obtain(request, (sealed) => this.adopt(sealed, startedAtMs));
     } catch (error) {
       if (isWanted()) this.renewalFailed(error);
@@ -182,7 +182,7 @@ export class WorkloadIdentity {
 
   /** Until an SVID comes: what changes while a CSR is in flight counts, too. */
   private watchGrounds(): void {
-    if (this.unwatch.length > 0 || this.closing.isAborted) return;
+    if (this.unwatch.length > 0 || this.closing.isCancelled) return;
     const changed = (): void => this.step({ kind: 'changed', nowMs: this.surroundings.now() });
     for (const watched of [this.surroundings.grounds, this.workload.token]) {
       const stop = watched?.onChange?.(changed);
@@ -196,7 +196,7 @@ export class WorkloadIdentity {
 
   private step(event: LifecycleEvent): void {
     this.state = advance(this.state, event);
-    if (this.state.activity.kind !== 'waiting' || this.closing.isAborted) return;
+    if (this.state.activity.kind !== 'waiting' || this.closing.isCancelled) return;
     this.timer?.cancel();
     this.timer = this.surroundings.timers.schedule(this.state.activity.untilMs, () => this.renew());
     this.keys.stock();

@@ -1,3 +1,4 @@
+import { CancelSource } from '../../cancellation/index.js';
 import { addUnaryMethod, type GrpcServer, type ServedCall, type UnaryMethod } from '../../net/grpc/index.js';
 import { FETCH_SECRETS } from './methods.js';
 import { decodeRequest, wrongType } from './request-codec.js';
@@ -22,12 +23,12 @@ export function addFetchMethod(server: Pick<GrpcServer, 'addMethod'>, parts: Fet
 }
 
 async function answer(call: ServedCall, names: readonly string[], { fetcher, encoder }: FetchParts): Promise<void> {
-  const gone = new AbortController();
-  call.onGone(() => gone.abort());
+  const gone = new CancelSource();
+  call.onGone(() => gone.cancel());
   const { connection, peer } = call;
   const charge = (cost: number, work: number): void => call.charge(cost, work);
   const caller = { authorization: call.metadata('authorization'), connection, peer, charge };
-  const { head, release } = await fetcher.fetch({ names, caller, signal: gone.signal }, (secrets) =>
+  const { head, release } = await fetcher.fetch({ names, caller, signal: gone }, (secrets) =>
     encoder.encodeWhole(secrets),
   );
   call.answerFramed(head, release);

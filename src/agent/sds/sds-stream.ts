@@ -1,4 +1,4 @@
-import { type EndSignal, LightAbort } from '../../cancellation/index.js';
+import { type CancelSignal, CancelSource } from '../../cancellation/index.js';
 import { IdentityError } from '../../errors/index.js';
 import { type CallEvents, type GrpcCall, toStatusObject } from '../../net/grpc/index.js';
 import { LineBudget } from '../../telemetry/index.js';
@@ -89,7 +89,7 @@ export class SdsStream
   private readonly call: GrpcCall;
   private readonly context: StreamContext;
   /** Until the caller is known: ends the wait for that. */
-  private opening: LightAbort | undefined;
+  private opening: CancelSource | undefined;
   /** While a request comes in parts. */
   private reader: RequestReader | undefined;
   /** What was asked before the caller was known. */
@@ -129,8 +129,8 @@ export class SdsStream
     const { authorization, connection, peer } = call;
     const charge = (cost: number, work: number): void => call.charge(cost, work);
     const caller = { authorization, connection, peer, charge };
-    const gone = (): EndSignal => {
-      this.opening ??= new LightAbort();
+    const gone = (): CancelSignal => {
+      this.opening ??= new CancelSource();
       return this.opening;
     };
     try {
@@ -388,7 +388,7 @@ export class SdsStream
   private release(): void {
     if (this.isOver) return;
     this.isOver = true;
-    this.opening?.abort();
+    this.opening?.cancel();
     this.opening = undefined;
     this.view?.close();
     this.view = undefined;

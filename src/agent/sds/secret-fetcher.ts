@@ -1,3 +1,4 @@
+import { type CancelSignal, CancelSource } from '../../cancellation/index.js';
 import { IdentityError } from '../../errors/index.js';
 import { quote } from './quote.js';
 import type { SecretSource, SecretView, StreamCaller } from './secret-source.js';
@@ -17,7 +18,7 @@ export interface Fetch {
   readonly names: readonly string[];
   readonly caller: StreamCaller;
   /** Ends the wait. */
-  readonly signal: AbortSignal;
+  readonly signal: CancelSignal;
 }
 
 /** Makes the answer, at once: the secrets are there until it returns, and may be wiped after that. */
@@ -48,29 +49,28 @@ export class SecretFetcher {
    */
   async fetch<T>({ names, caller, signal }: Fetch, serialise: Serialise<T>): Promise<T> {
     if (names.length === 0) throw new IdentityError('ERR_REQUEST_INVALID', 'resource names: got none, expected one');
-    const over = new AbortController();
-    const stop = (): void => over.abort();
-    const cancelTimer = this.after(WAIT_MS, stop);
-    signal.addEventListener('abort', stop);
+    const over = new CancelSource();
+    const cancelTimer = this.after(WAIT_MS, () => over.cancel());
+    signal.add(over);
     try {
-      const view = await this.open(caller, over.signal);
+      const view = await this.open(caller, over);
       try {
-        return await this.look(view, { names, caller, signal: over.signal }, serialise);
+        return await this.look(view, { names, caller, signal: over }, serialise);
       } finally {
         view.close();
       }
     } finally {
       cancelTimer();
-      signal.removeEventListener('abort', stop);
+      signal.delete(over);
     }
   }
 
   /** The source may take its time, or for ever, to know the caller. */
-  private open(caller: StreamCaller, over: AbortSignal): Promise<SecretView> {
+  private open(caller: StreamCaller, over: CancelSignal): Promise<SecretView> {
     return new Promise((resolve, reject) => {
-      over.addEventListener('abort', () => reject(notReady('the caller is not known yet')), { once: true });
+      over.add({ cancel: () => reject(notReady('the caller is not known yet')) });
       Promise.resolve(this.source.open(caller, () => over)).then((view) => {
-        if (over.aborted) view.close();
+        if (over.isCancelled) view.close();
         else resolve(view);
       }, reject);
     });
@@ -101,8 +101,8 @@ export class SecretFetcher {
         changed: () => lookOrReject(false),
         end: (reason) => reject(reason ?? notReady('the stream ended: open a new one')),
       });
-      over.addEventListener('abort', () => lookOrReject(true), { once: true });
-      lookOrReject(over.aborted);
+      over.add({ cancel: () => lookOrReject(true) });
+      if (!over.isCancelled) lookOrReject(false);
     });
   }
 

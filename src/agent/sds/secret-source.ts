@@ -1,4 +1,4 @@
-import type { EndSignal } from '../../cancellation/index.js';
+import type { CancelSignal } from '../../cancellation/index.js';
 import type { SecretKind } from './secret-kind.js';
 
 /**
@@ -10,9 +10,9 @@ export interface SecretSource {
    * not be served, and the stream then ends with that error's status.
    *
    * Called once per stream, before any of its requests is answered. Who takes time for it asks for the signal that
-   * `gone` gives, which aborts when the stream has gone: thousands of streams need none.
+   * `gone` gives, which is cancelled when the stream has ended: thousands of streams need none.
    */
-  open(caller: StreamCaller, gone: () => EndSignal): SecretView | Promise<SecretView>;
+  open(caller: StreamCaller, gone: () => CancelSignal): SecretView | Promise<SecretView>;
 }
 
 /** What is known of who opened a stream. Node id and metadata are never identity, so they are not here. */

@@ -25,6 +25,6 @@ export class DeliveryByAcks implements BundleDelivery {
     const { isSettled, timers, now } = this.options;
     const endMs = now() + timeoutMs;
     do await waitUntil(timers, Math.min(endMs, now() + LOOK_PERIOD_MS), signal);
-    while (!signal.aborted && now() < endMs && !isSettled());
+    while (!signal.isCancelled && now() < endMs && !isSettled());
   }
 }

@@ -2,7 +2,7 @@ import type { Pod, TokenGate } from '../../agent/admission/index.js';
 import type { WorkloadIdentity } from '../../agent/identity/index.js';
 import type { SecretSource, StreamCaller } from '../../agent/sds/index.js';
 import type { SecretCatalog } from '../../agent/secrets/index.js';
-import type { EndSignal } from '../../cancellation/index.js';
+import type { CancelSignal } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import { bearerToken } from '../../pki/service-account/index.js';
 import { Field, type RateLimitedLogger } from '../../telemetry/index.js';
@@ -27,7 +27,7 @@ export function sidecarSource(identity: WorkloadIdentity, catalog: SecretCatalog
 
 /** For each stream whose own token the CA has accepted, the identity of that token's pod. */
 export function tokenGatedSource(gate: TokenGate, catalog: SecretCatalog, log: RateLimitedLogger): SecretSource {
-  const admit = async (caller: StreamCaller, signal: EndSignal): Promise<Pod> => {
+  const admit = async (caller: StreamCaller, signal: CancelSignal): Promise<Pod> => {
     try {
       const { connection, peer, charge } = caller;
       const token = Buffer.from(bearerToken(caller.authorization), 'latin1');

@@ -1,4 +1,4 @@
-import type { EndSignal } from '../../cancellation/index.js';
+import type { CancelSignal } from '../../cancellation/index.js';
 import { IdentityError } from '../../errors/index.js';
 import type { HotPath } from '../../hotpath/index.js';
 import { Field, type RateLimitedLogger, type RepeatedEvent } from '../../telemetry/index.js';
@@ -39,7 +39,7 @@ export interface Caller extends CallerTrace {
   /** For what it can cause at will. */
   readonly log: Pick<RateLimitedLogger, 'warn' | 'repeated'>;
   /** Aborted when it has gone, or has been refused: what no caller waits for is not signed. */
-  readonly signal: EndSignal;
+  readonly signal: CancelSignal;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { LightAbort } from '../../cancellation/index.js';
+import { CancelSource } from '../../cancellation/index.js';
 import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.js';
 import { addUnaryMethod, type GrpcServer, type ServedCall } from '../../net/grpc/index.js';
 import { Field, type Gauge, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
@@ -65,8 +65,8 @@ export function addCertificateMethod(
 /** A call that has no answer yet. */
 class PendingCall {
   readonly startedAtMs = performance.now();
-  /** Aborted when no caller waits any more: what has not begun by then is not signed. */
-  readonly stop = new LightAbort();
+  /** Cancelled when no caller waits any more: what has not begun by then is not signed. */
+  readonly stop = new CancelSource();
 
   constructor(
     readonly call: ServedCall,
@@ -114,7 +114,7 @@ class CertificateService implements CertificateMethod {
     const { call, stop, startedAtMs } = pending;
     try {
       const response = await this.create(bytes, pending);
-      if (!stop.aborted) {
+      if (!stop.isCancelled) {
         this.observe('OK', startedAtMs);
         call.answer(response);
       }
@@ -130,8 +130,8 @@ class CertificateService implements CertificateMethod {
 
   /** Refuses the call, unless that has been done already. */
   private giveUp(pending: PendingCall, error: unknown): void {
-    if (pending.stop.aborted) return;
-    pending.stop.abort();
+    if (pending.stop.isCancelled) return;
+    pending.stop.cancel();
     if (isOfCaller(error)) pending.call.charge(WASTED_TOKEN_COST, 0);
     this.logRefusal(error, pending.caller);
     this.refuse(pending, error);
@@ -160,14 +160,14 @@ class CertificateService implements CertificateMethod {
     // All that came with the request is read first: one that was reset at once costs no look at its token.
     // (CVE-2023-44487)
     await undefined;
-    if (stop.aborted) throw callerHasGone();
+    if (stop.isCancelled) throw callerHasGone();
     if (!call.mayTry()) {
       call.charge(WASTED_TOKEN_COST, 0);
       throw tooManyBadTokens();
     }
     const workload = await this.options.authenticator.authenticate(bearerToken(call.metadata('authorization')));
     call.proven();
-    if (stop.aborted) throw callerHasGone();
+    if (stop.isCancelled) throw callerHasGone();
     place.claimFor(workload.spiffeId.toString());
     // After the token: a caller without a good one learns nothing about the rest of its request.
     const request = decodeCertificateRequest(bytes);

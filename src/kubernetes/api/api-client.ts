@@ -1,6 +1,7 @@
-import type { EndSignal } from '../../cancellation/index.js';
+import type { CancelSignal } from '../../cancellation/index.js';
 import { errorCodeOf, type IdentityError } from '../../errors/index.js';
 import { Metric, type MetricRegistry } from '../../telemetry/index.js';
+import { sleep } from '../../timers/index.js';
 import { type ApiCall, apiError, callText, connectionError, readApiStatus } from './api-failure.js';
 import { type ConnectionOptions, HttpConnection, type HttpRequest, StaleConnection } from './http-connection.js';
 import {
@@ -33,7 +34,7 @@ export interface ApiClientOptions extends ConnectionOptions {
 
 /** What every call may take. */
 export interface CallOptions {
-  readonly signal?: EndSignal | undefined;
+  readonly signal?: CancelSignal | undefined;
 }
 
 export interface ListOptions extends CallOptions {
@@ -309,7 +310,7 @@ export class ApiClient {
    * Sends again what is known not to have been done: over another connection when the kept one had ended, with the new
    * token when the old one was refused, later when the server has too much to do.
    */
-  private async retried<T>(call: ApiCall, attempt: () => Promise<T>, signal: EndSignal | undefined): Promise<T> {
+  private async retried<T>(call: ApiCall, attempt: () => Promise<T>, signal: CancelSignal | undefined): Promise<T> {
     let [isStale, wasRefused, overloads] = [false, false, 0];
     for (;;) {
       try {
@@ -325,26 +326,14 @@ export class ApiClient {
           const asked = (error as IdentityError).retryAfterMs ?? OVERLOAD_MS * 2 ** overloads;
           overloads += 1;
           // A little more, by draw: whoever was refused together does not come back together.
-          await this.sleep(asked * (1 + this.options.random() / 4), signal);
-          if (signal?.aborted === true) throw error;
+          const delayMs = asked * (1 + this.options.random() / 4);
+          await sleep(delayMs, signal === undefined ? [] : [signal], this.options.clock);
+          if (signal?.isCancelled === true) throw error;
         } else {
           throw error;
         }
       }
     }
-  }
-
-  private sleep(delayMs: number, signal: EndSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const stop = this.options.clock.after(delayMs, () => done());
-      const done = (): void => {
-        stop();
-        signal?.removeEventListener('abort', done);
-        resolve();
-      };
-      if (signal?.aborted === true) done();
-      else signal?.addEventListener('abort', done, { once: true });
-    });
   }
 }
 

@@ -1,4 +1,4 @@
-import { LazyAbort } from '../../cancellation/index.js';
+import { CancelSource } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import { type FailureKind, retryDelayMs, type TimerClock, WallClockTimers, waitUntil } from '../../timers/index.js';
@@ -58,7 +58,7 @@ export function followResource<T extends KubernetesObject>(options: FollowOption
 
 class Follower<T extends KubernetesObject> {
   private readonly objects = new Map<string, T>();
-  private readonly ending = new LazyAbort();
+  private readonly ending = new CancelSource();
   private readonly timers: WallClockTimers;
   private readonly log: RateLimitedLogger;
   /** Of the last state that has been told; `undefined` when all has to be read. */
@@ -72,13 +72,13 @@ class Follower<T extends KubernetesObject> {
   }
 
   stop(): void {
-    this.ending.abort();
+    this.ending.cancel();
     this.timers.close();
   }
 
   /** Never rejects. */
   async run(): Promise<void> {
-    while (!this.ending.isAborted) {
+    while (!this.ending.isCancelled) {
       const startedAtMs = this.options.clock.now();
       try {
         this.resourceVersion ??= await this.readAll();
@@ -86,7 +86,7 @@ class Follower<T extends KubernetesObject> {
         this.failures = 0;
         await this.wait(startedAtMs + MIN_WATCH_MS);
       } catch (error) {
-        if (this.ending.isAborted) return;
+        if (this.ending.isCancelled) return;
         const isExpired = errorCodeOf(error) === 'ERR_KUBERNETES_EXPIRED';
         // What was told may have been told wrongly: only a list is a safe place to begin from.
         if (isExpired || errorCodeOf(error) === 'ERR_KUBERNETES_RESPONSE_INVALID') this.resourceVersion = undefined;
@@ -102,7 +102,7 @@ class Follower<T extends KubernetesObject> {
 
   private async readAll(): Promise<string> {
     const { client, resource, observer } = this.options;
-    const { items, resourceVersion } = await client.list(resource, { ...this.selection, signal: this.ending.signal });
+    const { items, resourceVersion } = await client.list(resource, { ...this.selection, signal: this.ending });
     this.failures = 0;
     const there = new Set(items.map(keyOf));
     for (const [key, object] of this.objects) {
@@ -118,7 +118,7 @@ class Follower<T extends KubernetesObject> {
 
   private watch(resourceVersion: string): Promise<void> {
     const { client, resource, observer } = this.options;
-    const { signal } = this.ending;
+    const { ending: signal } = this;
     return client.watch(resource, { ...this.selection, resourceVersion, signal }, (event) => {
       this.failures = 0;
       this.resourceVersion = event.resourceVersion;
@@ -155,7 +155,7 @@ class Follower<T extends KubernetesObject> {
   }
 
   private wait(untilMs: number): Promise<void> {
-    return waitUntil(this.timers, untilMs, this.ending.signal);
+    return waitUntil(this.timers, untilMs, this.ending);
   }
 }
 

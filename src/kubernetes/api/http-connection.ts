@@ -1,7 +1,7 @@
 import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
-import type { EndSignal } from '../../cancellation/index.js';
+import type { Cancellable, CancelSignal } from '../../cancellation/index.js';
 import { IdentityError } from '../../errors/index.js';
 import { TLS_PARAMETERS } from '../../net/transport/index.js';
 import type { TimerClock } from '../../timers/index.js';
@@ -20,7 +20,7 @@ export interface HttpRequest {
   /** Until the head of the answer is there, and for {@link HttpConnection.send} all of it. */
   readonly timeoutMs: number;
   /** Gives up the request. */
-  readonly signal?: EndSignal | undefined;
+  readonly signal?: CancelSignal | undefined;
 }
 
 export interface HttpAnswer {
@@ -170,13 +170,11 @@ export class HttpConnection {
 }
 
 /** One request that has been sent, with its time limit and its cancellation. */
-class Exchange {
+class Exchange implements Cancellable {
   readonly head: Promise<IncomingMessage>;
   private stopTimer: (() => void) | undefined;
   private over: IdentityError | undefined;
   private hasHead = false;
-  private readonly onAbort = (): void =>
-    this.giveUp(new IdentityError('ERR_CANCELLED', `${callText(this.request.call)}: cancelled`));
 
   constructor(
     private readonly sent: ClientRequest,
@@ -197,8 +195,7 @@ class Exchange {
     this.stopTimer = clock.after(timeoutMs, () =>
       this.giveUp(connectionError(call, server, new Error(`no answer within ${timeoutMs} ms`))),
     );
-    if (signal?.aborted === true) this.onAbort();
-    else signal?.addEventListener('abort', this.onAbort, { once: true });
+    signal?.add(this);
     sent.end(body);
   }
 
@@ -211,7 +208,12 @@ class Exchange {
   /** Forgets timer and signal. */
   end(): void {
     this.disarm();
-    this.request.signal?.removeEventListener('abort', this.onAbort);
+    this.request.signal?.delete(this);
+  }
+
+  /** For the signal. */
+  cancel(): void {
+    this.giveUp(new IdentityError('ERR_CANCELLED', `${callText(this.request.call)}: cancelled`));
   }
 
   destroy(): void {

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import t from 'tap';
 import type { Pod } from '../../../src/agent/admission/index.js';
+import { CancelSource } from '../../../src/cancellation/index.js';
 import { errorCodeOf } from '../../../src/errors/index.js';
 import { envoy } from '../../../src/net/protobuf/index.js';
 import { openHotPath } from '../../support/hot-path.js';
@@ -174,10 +175,10 @@ t.test('a token whose streams have all gone leaves the line without a CSR', asyn
   const { gate, ca, token } = openNode(t, hotPath, { maxInFlight: 1 });
   ca.fault = 'hang';
   const first = gate.admit(token({ podUid: 'pod-1' }), aStream());
-  const gone = new AbortController();
-  const second = gate.admit(token({ podUid: 'pod-2' }), gone.signal);
+  const gone = new CancelSource();
+  const second = gate.admit(token({ podUid: 'pod-2' }), gone);
   await ca.untilCalled(1);
-  gone.abort();
+  gone.cancel();
   await t.rejects(second, { code: 'ERR_CANCELLED' });
   ca.release();
   await first;

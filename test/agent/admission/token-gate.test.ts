@@ -1,11 +1,12 @@
-import { getEventListeners } from 'node:events';
 import t, { type Test } from 'tap';
 import { Pods, TokenGate } from '../../../src/agent/admission/index.js';
 import { SvidIssuance } from '../../../src/agent/identity/index.js';
+import { type CancelSignal, CancelSource } from '../../../src/cancellation/index.js';
 import { errorCodeOf } from '../../../src/errors/index.js';
 import { SpiffeId } from '../../../src/pki/spiffe/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
 import { WallClockTimers } from '../../../src/timers/index.js';
+import { CountingSource, cancelledSignal } from '../../support/cancel-signals.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { openHotPath } from '../../support/hot-path.js';
 import { InProcessCa } from '../../support/in-process-ca.js';
@@ -14,7 +15,7 @@ import { collectWarnings } from '../../support/process-warnings.js';
 const TTL_MS = 3600_000;
 
 /** What a stream of its own, which does not end, passes to the gate. As in the agent, no two share a signal. */
-const aStream = (): AbortSignal => new AbortController().signal;
+const aStream = (): CancelSignal => new CancelSource();
 
 const hotPath = openHotPath();
 
@@ -119,10 +120,10 @@ t.test('acceptance ends with the token', async (t) => {
 t.test('a stream that goes away while its token waits is let go', async (t) => {
   const { ca, gate, token } = setUp(t);
   ca.fault = 'hang';
-  const gone = new AbortController();
-  const admitted = gate.admit(token('a'), gone.signal);
+  const gone = new CancelSource();
+  const admitted = gate.admit(token('a'), gone);
   await ca.untilCalled(1);
-  gone.abort();
+  gone.cancel();
   await t.rejects(admitted, { code: 'ERR_CANCELLED' });
   ca.release();
 });
@@ -130,7 +131,7 @@ t.test('a stream that goes away while its token waits is let go', async (t) => {
 t.test('a stream that has gone already costs no CSR, and the refusal of its token goes to nobody', async (t) => {
   const { ca, gate, token } = setUp(t);
   ca.fault = 'ERR_CA_REFUSED_TOKEN';
-  await t.rejects(gate.admit(token('a'), AbortSignal.abort()), { code: 'ERR_CANCELLED' });
+  await t.rejects(gate.admit(token('a'), cancelledSignal()), { code: 'ERR_CANCELLED' });
   // A call that runs behind it in the same queue shows that nothing was put before the CA.
   await t.rejects(gate.admit(token('b'), aStream()), { code: 'ERR_CA_REFUSED_TOKEN' });
   t.equal(ca.tokens.length, 1);
@@ -153,16 +154,16 @@ for (const outcome of ['accepted', 'refused', 'abandoned'] as const) {
   t.test(`a wait that ends ${outcome} leaves nothing behind on its stream`, async (t) => {
     const { ca, gate, token } = setUp(t);
     ca.fault = 'hang';
-    const stream = new AbortController();
-    const admitted = gate.admit(token('a'), stream.signal).then(() => undefined, errorCodeOf);
+    const stream = new CountingSource();
+    const admitted = gate.admit(token('a'), stream).then(() => undefined, errorCodeOf);
     await ca.untilCalled(1);
-    t.equal(getEventListeners(stream.signal, 'abort').length, 1);
-    if (outcome === 'abandoned') stream.abort();
+    t.equal(stream.waiting, 1);
+    if (outcome === 'abandoned') stream.cancel();
     ca.release();
     if (outcome === 'refused') ca.fault = 'ERR_CA_REFUSED_TOKEN';
     const code = { accepted: undefined, refused: 'ERR_CA_REFUSED_TOKEN', abandoned: 'ERR_CANCELLED' }[outcome];
     t.equal(await admitted, code);
-    t.equal(getEventListeners(stream.signal, 'abort').length, 0);
+    t.equal(stream.waiting, 0);
   });
 }
 
@@ -374,12 +375,12 @@ t.test('a stream that ends while its aged token is proven again is let go', asyn
   await gate.admit(own, aStream());
   clock.advance(AGED_MS);
   ca.fault = 'hang';
-  const gone = new AbortController();
-  const admitted = gate.admit(own, gone.signal);
+  const gone = new CountingSource();
+  const admitted = gate.admit(own, gone);
   await ca.untilCalled(2);
-  gone.abort();
+  gone.cancel();
   await t.rejects(admitted, { code: 'ERR_CANCELLED' });
-  t.equal(getEventListeners(gone.signal, 'abort').length, 0);
+  t.equal(gone.waiting, 0);
   ca.release();
 });
 

@@ -6,9 +6,11 @@ import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { type CaClient, type CaClientOptions, createCaClient } from '../../../src/agent/ca-client/index.js';
 import type { CertificateIssuer } from '../../../src/agent/identity/index.js';
+import { type CancelSignal, CancelSource } from '../../../src/cancellation/index.js';
 import { IdentityError } from '../../../src/errors/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
 import { ecKeys, rejectionCode, signedCsr } from '../../hotpath/pki.js';
+import { cancelledSignal } from '../../support/cancel-signals.js';
 import { FakeCaServer, type Fault } from '../../support/fake-ca-server.js';
 import { shortDir } from '../../support/short-dir.js';
 import { TestCa } from '../../support/test-ca.js';
@@ -37,10 +39,10 @@ function client(
 
 function request({
   tokens = ['token'],
-  signal = new AbortController().signal,
+  signal = new CancelSource(),
 }: {
   tokens?: string[];
-  signal?: AbortSignal;
+  signal?: CancelSignal;
 } = {}) {
   let reads = 0;
   const given: Buffer[] = [];
@@ -265,11 +267,11 @@ t.test('an answer that comes within the deadline is taken', async (t) => {
 t.test('the signal ends a call that hangs, and the CA learns of it', async (t) => {
   const ca = await FakeCaServer.start(t);
   ca.fault = { kind: 'hang' };
-  const stop = new AbortController();
+  const stop = new CancelSource();
   const made = client(t, ca.address, ca);
-  const pending = rejectionCode(made.issue(request({ signal: stop.signal })));
+  const pending = rejectionCode(made.issue(request({ signal: stop })));
   await ca.untilCalled(1);
-  stop.abort();
+  stop.cancel();
   t.equal(await pending, 'ERR_CANCELLED');
   await ca.untilCancelled(1);
   ca.fault = { kind: 'none' };
@@ -280,17 +282,17 @@ t.test('the signal ends a call that hangs, and the CA learns of it', async (t) =
 t.test('the signal ends the wait between two attempts', async (t) => {
   const ca = await FakeCaServer.start(t);
   ca.fault = reject(status.UNAVAILABLE);
-  const stop = new AbortController();
-  const logger = { ...silentLogger, debug: () => stop.abort() };
+  const stop = new CancelSource();
+  const logger = { ...silentLogger, debug: () => stop.cancel() };
   const made = client(t, ca.address, ca, { random: () => 0.999, logger });
-  t.equal(await rejectionCode(made.issue(request({ signal: stop.signal }))), 'ERR_CANCELLED');
+  t.equal(await rejectionCode(made.issue(request({ signal: stop }))), 'ERR_CANCELLED');
   t.equal(ca.calls.length, 1);
 });
 
 t.test('a call with a signal that has already fired reaches nobody', async (t) => {
   const ca = await FakeCaServer.start(t);
   t.equal(
-    await rejectionCode(client(t, ca.address, ca).issue(request({ signal: AbortSignal.abort() }))),
+    await rejectionCode(client(t, ca.address, ca).issue(request({ signal: cancelledSignal() }))),
     'ERR_CANCELLED',
   );
   t.equal(ca.calls.length, 0);

@@ -7,6 +7,7 @@ import {
   type Roots,
   servedRoots,
 } from '../../../src/agent/identity/root-rotation.js';
+import { CancelSource } from '../../../src/cancellation/index.js';
 import { WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { TestCa } from '../../support/test-ca.js';
@@ -82,17 +83,17 @@ t.test('where nobody knows of streams, the time passes, or the wait is ended', a
   const timers = new WallClockTimers(clock);
   const delivery = new DeliveryByTime(timers, clock.now);
   const content = new SecretContent('validation-context', Buffer.alloc(0));
-  const ended = new AbortController();
+  const ended = new CancelSource();
   const outcomes: string[] = [];
-  const passed = delivery.delivered(content, { timeoutMs: 5000, signal: new AbortController().signal });
-  const aborted = delivery.delivered(content, { timeoutMs: 5000, signal: ended.signal });
+  const passed = delivery.delivered(content, { timeoutMs: 5000, signal: new CancelSource() });
+  const cancelled = delivery.delivered(content, { timeoutMs: 5000, signal: ended });
   void passed.then(() => outcomes.push('passed'));
-  void aborted.then(() => outcomes.push('aborted'));
-  ended.abort();
-  await aborted;
+  void cancelled.then(() => outcomes.push('cancelled'));
+  ended.cancel();
+  await cancelled;
   clock.advance(4999);
   await new Promise(setImmediate);
-  t.same(outcomes, ['aborted']);
+  t.same(outcomes, ['cancelled']);
   clock.advance(1);
   await passed;
   timers.close();

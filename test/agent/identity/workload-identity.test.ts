@@ -10,6 +10,7 @@ import {
   SvidIssuance,
   WorkloadIdentity,
 } from '../../../src/agent/identity/index.js';
+import { CancelSource } from '../../../src/cancellation/index.js';
 import { envoy } from '../../../src/net/protobuf/index.js';
 import { SpiffeId, TrustBundle } from '../../../src/pki/spiffe/index.js';
 import { createJsonLogger } from '../../../src/telemetry/index.js';
@@ -90,7 +91,7 @@ function setUp(t: Test) {
     issuance.obtain(
       {
         ...{ spiffeId: ID, precedence: 'proof', isWanted: () => true },
-        ...{ token: { read: async () => Buffer.from(token) }, signal: new AbortController().signal },
+        ...{ token: { read: async () => Buffer.from(token) }, signal: new CancelSource() },
       },
       (sealed) => identity.adopt(sealed, clock.now()),
     );
@@ -135,7 +136,7 @@ class FakeDelivery implements BundleDelivery {
   delivered(bundle: SecretContent, { timeoutMs, signal }: DeliveryLimits): Promise<void> {
     return new Promise((resolve) => {
       this.asked.push({ bundle, timeoutMs, deliver: resolve });
-      signal.addEventListener('abort', () => resolve(), { once: true });
+      signal.add({ cancel: resolve });
     });
   }
 }

@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import t from 'tap';
+import { CancelSource } from '../../../src/cancellation/index.js';
 import { IdentityError } from '../../../src/errors/index.js';
 import { openChannel } from '../../../src/net/grpc/index.js';
 import { certificateSecret } from '../../support/fake-secret-source.js';
@@ -83,11 +84,11 @@ t.test('row 34: a caller that is refused, or never known, gets the reason within
 
 t.test('a caller that goes away waits no longer', async (t) => {
   const { source, channel } = await serveFetch(t);
-  const going = new AbortController();
-  const options = { deadlineMs: Date.now() + 10_000, signal: going.signal };
+  const going = new CancelSource();
+  const options = { deadlineMs: Date.now() + 10_000, signal: going };
   const answer = channel.unary(FETCH, encodeRequest({ names: ['later'] }), options);
   while (source.openViews === 0) await new Promise(setImmediate);
-  going.abort();
+  going.cancel();
   await t.rejects(answer, { code: status.CANCELLED });
   while (source.openViews > 0) await new Promise(setImmediate);
   t.equal(source.openViews, 0);

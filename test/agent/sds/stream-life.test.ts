@@ -78,9 +78,9 @@ t.test('a stream that is reset while its caller is being checked: the check is a
   const client = connect();
   client.request({ names: ['default'] });
   await client.expectSilence();
-  const aborted = new Promise<void>((resolve) => source.signals[0]?.addEventListener('abort', resolve));
+  const cancelled = new Promise<void>((resolve) => source.signals[0]?.add({ cancel: resolve }));
   client.cancel();
-  await aborted;
+  await cancelled;
   t.equal(sds.streamCount, 0);
   admit();
   await client.roundTrip();

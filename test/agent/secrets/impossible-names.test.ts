@@ -2,6 +2,7 @@ import t from 'tap';
 import { SvidIssuance, WorkloadIdentity } from '../../../src/agent/identity/index.js';
 import { SecretCatalog } from '../../../src/agent/secrets/secret-catalog.js';
 import { sidecarSource } from '../../../src/app/agent/workload-secret-source.js';
+import { CancelSource } from '../../../src/cancellation/index.js';
 import { SpiffeId } from '../../../src/pki/spiffe/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
 import { WallClockTimers } from '../../../src/timers/index.js';
@@ -54,7 +55,7 @@ t.test('row 31: policy tells names that can never be from those that are not the
   t.teardown(() => catalog.close());
   const view = await sidecarSource(identity, catalog).open(
     { authorization: [], connection: 1 },
-    () => new AbortController().signal,
+    () => new CancelSource(),
   );
   for (const { name, isImpossible } of names) {
     t.equal(view.isImpossible?.(name), isImpossible, name);

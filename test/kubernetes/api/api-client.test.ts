@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import t from 'tap';
-import { LightAbort } from '../../../src/cancellation/index.js';
+import { CancelSource } from '../../../src/cancellation/index.js';
 import { CONFIG_MAPS } from '../../../src/kubernetes/api/index.js';
 import { MetricRegistry, prometheusText } from '../../../src/telemetry/index.js';
 import { rejectionCode } from '../../hotpath/pki.js';
@@ -174,8 +174,8 @@ t.test('an answer without end is given up at its bound', async (t) => {
 });
 
 t.test('a request is cancelled by its signal', async (t) => {
-  const stop = new LightAbort();
-  const server = await FakeApiServer.start(t, () => stop.abort());
+  const stop = new CancelSource();
+  const server = await FakeApiServer.start(t, () => stop.cancel());
   t.equal(await rejectionCode(server.client().get(CONFIG_MAPS, place, { signal: stop })), 'ERR_CANCELLED');
   t.equal(await rejectionCode(server.client().get(CONFIG_MAPS, place, { signal: stop })), 'ERR_CANCELLED');
   t.equal(server.requests.length, 1);

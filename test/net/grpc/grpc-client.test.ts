@@ -9,7 +9,9 @@ import {
 import { createServer as createTlsServer } from 'node:tls';
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
+import { CancelSource } from '../../../src/cancellation/index.js';
 import { CallFailure, type GrpcClient, openGrpcClient } from '../../../src/net/grpc/index.js';
+import { cancelledSignal } from '../../support/cancel-signals.js';
 import { rawMethod } from '../../support/raw-method.js';
 import { TestCa } from '../../support/test-ca.js';
 
@@ -133,21 +135,18 @@ t.test('a call ends by its signal and by its deadline, and the server learns of 
     });
   });
   const connection = open(t, port);
-  const stop = new AbortController();
-  const stopped = failureOf(connection.unary(ECHO, Buffer.alloc(1), { deadlineMs: soon(), signal: stop.signal }));
+  const stop = new CancelSource();
+  const stopped = failureOf(connection.unary(ECHO, Buffer.alloc(1), { deadlineMs: soon(), signal: stop }));
   // A call whose deadline passes before the connection is there never comes to the server.
   await begun;
   const late = failureOf(connection.unary(ECHO, Buffer.alloc(1), { deadlineMs: Date.now() + 50 }));
   t.match(await late, { code: status.DEADLINE_EXCEEDED });
-  stop.abort();
+  stop.cancel();
   t.match(await stopped, { code: status.CANCELLED });
   while (cancelled < 2) await new Promise<void>((resolve) => (onCancelled = resolve));
-  t.match(
-    await failureOf(connection.unary(ECHO, Buffer.alloc(1), { deadlineMs: soon(), signal: AbortSignal.abort() })),
-    {
-      code: status.CANCELLED,
-    },
-  );
+  t.match(await failureOf(connection.unary(ECHO, Buffer.alloc(1), { deadlineMs: soon(), signal: cancelledSignal() })), {
+    code: status.CANCELLED,
+  });
   t.equal(connection.isUsable, true);
 });
 

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, constants } from 'node:http2';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { type CancelSignal, CancelSource } from '../../../src/cancellation/index.js';
 import { IdentityError } from '../../../src/errors/index.js';
 import { addUnaryMethod, openChannel, type ServedCall, status, type UnaryMethod } from '../../../src/net/grpc/index.js';
+import { cancelledSignal } from '../../support/cancel-signals.js';
 import { serveFramed } from '../../support/framed-endpoint.js';
 import { callHeaders, data } from '../../support/raw-frames.js';
 import { RawPeer } from '../../support/raw-peer.js';
@@ -138,10 +140,10 @@ t.test('only the first answer counts, and the memory of another is given back', 
 t.test('a method learns that its caller has gone, and may answer all the same', async (t) => {
   const { echo, calls, heard, until } = keeper();
   const { open } = await serve(t, { echo });
-  const stop = new AbortController();
-  const call = open().unary(ECHO, Buffer.alloc(1), { deadlineMs: soon(), signal: stop.signal });
+  const stop = new CancelSource();
+  const call = open().unary(ECHO, Buffer.alloc(1), { deadlineMs: soon(), signal: stop });
   await until(() => heard.calls === 1);
-  stop.abort();
+  stop.cancel();
   await t.rejects(call, { code: status.CANCELLED });
   await until(() => heard.gone === 1);
   calls[0]?.answer(Buffer.alloc(1));
@@ -234,12 +236,13 @@ t.test('a call that its peer resets before it is whole reaches nobody', async (t
 t.test('a call ends by its signal, by its deadline, and when nobody listens', async (t) => {
   const { open } = await serve(t, { echo: () => {} });
   const channel = open();
-  const hang = (options: { deadlineMs: number; signal?: AbortSignal }) => channel.unary(ECHO, Buffer.alloc(0), options);
-  const abort = new AbortController();
-  const hanging = hang({ deadlineMs: soon(), signal: abort.signal });
-  abort.abort();
+  const hang = (options: { deadlineMs: number; signal?: CancelSignal }) =>
+    channel.unary(ECHO, Buffer.alloc(0), options);
+  const abort = new CancelSource();
+  const hanging = hang({ deadlineMs: soon(), signal: abort });
+  abort.cancel();
   await t.rejects(hanging, { code: status.CANCELLED });
-  await t.rejects(hang({ deadlineMs: soon(), signal: AbortSignal.abort() }), { code: status.CANCELLED });
+  await t.rejects(hang({ deadlineMs: soon(), signal: cancelledSignal() }), { code: status.CANCELLED });
   await t.rejects(hang({ deadlineMs: Date.now() + 1 }), { code: status.DEADLINE_EXCEEDED });
   const nobody = openChannel({ unix: join(shortDir(t), 'nobody.sock') });
   t.teardown(() => nobody.close());

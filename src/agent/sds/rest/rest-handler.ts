@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { CancelSource } from '../../../cancellation/index.js';
 import { status, toStatusObject } from '../../../net/grpc/index.js';
 import type { Logger } from '../../../telemetry/index.js';
 import { octetsOfNames } from '../held-octets.js';
@@ -83,10 +84,10 @@ export function restHandler(options: RestHandlerOptions): RequestListener {
   const poll = async (request: IncomingMessage, response: ServerResponse, kept: KeptOctets): Promise<void> => {
     const { names, version } = parsePoll(await readBody(request, kept));
     kept.become(octetsOfHead(request) + octetsOfNames(names));
-    const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    const gone = new CancelSource();
+    response.once('close', () => gone.cancel());
     const caller = { authorization: authorizationOf(request), connection: connectionOf(request) };
-    const json = await fetcher.fetch({ names, caller, signal: gone.signal }, (secrets): Buffer | Refusal => {
+    const json = await fetcher.fetch({ names, caller, signal: gone }, (secrets): Buffer | Refusal => {
       const allowed = serves === 'keys' ? secrets : secrets.filter(isBundle);
       if (allowed.length === 0) return 'forbidden';
       return version === versionOf(allowed) ? 'known' : writeDiscoveryResponse(allowed, controlPlaneIdentifier);

@@ -6,6 +6,7 @@ import {
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
+import type { CancelSignal } from '../../../cancellation/index.js';
 
 /** Where a channel leads: plain text over a Unix socket. */
 export interface ChannelTarget {
@@ -17,7 +18,7 @@ export interface UnaryOptions {
   /** Epoch milliseconds. */
   readonly deadlineMs: number;
   /** Ends the call with CANCELLED. */
-  readonly signal?: AbortSignal;
+  readonly signal?: CancelSignal;
 }
 
 /** One HTTP/2 connection to one peer, dialled at the first call and again after it is lost. */
@@ -67,7 +68,6 @@ function unixClient(path: string): Client {
 function unary(client: Client, path: string, request: Buffer, options: UnaryOptions): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const { signal } = options;
-    const cancel = (): void => call.cancel();
     const call = client.makeUnaryRequest(
       path,
       passThrough,
@@ -76,13 +76,12 @@ function unary(client: Client, path: string, request: Buffer, options: UnaryOpti
       metadataOf(options.metadata),
       { deadline: options.deadlineMs },
       (error: ServiceError | null, response?: Buffer) => {
-        signal?.removeEventListener('abort', cancel);
+        signal?.delete(call);
         if (error !== null) reject(error);
         else resolve(response ?? Buffer.alloc(0));
       },
     );
-    if (signal?.aborted) cancel();
-    else signal?.addEventListener('abort', cancel, { once: true });
+    signal?.add(call);
   });
 }
 

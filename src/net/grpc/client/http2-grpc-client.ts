@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { AbortListeners } from '../../../cancellation/index.js';
 import { monotonicMs } from '../../../timers/index.js';
 import { ClientConnection, SlabOutput } from '../../http2/index.js';
 import type { DialEvents, DialFailure, Dialling } from '../../transport/index.js';
@@ -51,7 +50,6 @@ export class Http2GrpcClient implements GrpcClient, CallHost {
   /** Of each method, made with its first call. */
   private readonly heads = new Map<string, Buffer>();
   private readonly calls = new Set<UnaryCall>();
-  private readonly signals = new AbortListeners<UnaryCall>((call) => call.cancel());
   private readonly deadlines = new CallDeadlines(this.calls);
   private readonly keepalive: Keepalive;
   private readonly onLost: (() => void) | undefined;
@@ -86,11 +84,11 @@ export class Http2GrpcClient implements GrpcClient, CallHost {
 
   unary(path: string, message: Buffer, options: UnaryCallOptions): Promise<Buffer> {
     if (!this.isUsable) return Promise.reject(this.end ?? new CallFailure(status.UNAVAILABLE, 'the peer sent GOAWAY'));
-    if (options.signal?.aborted === true)
+    if (options.signal?.isCancelled === true)
       return Promise.reject(new CallFailure(status.CANCELLED, 'cancelled by the caller'));
     const call = new UnaryCall(this, { ...options, head: this.headOf(path), message });
     this.calls.add(call);
-    if (options.signal !== undefined) this.signals.add(options.signal, call);
+    options.signal?.add(call);
     this.keepalive.begin();
     this.deadlines.mind(call);
     call.start();
@@ -99,7 +97,7 @@ export class Http2GrpcClient implements GrpcClient, CallHost {
 
   ended(call: UnaryCall): void {
     if (!this.calls.delete(call)) return;
-    if (call.signal !== undefined) this.signals.delete(call.signal, call);
+    call.signal?.delete(call);
     this.keepalive.end();
   }
 

@@ -1,3 +1,4 @@
+import type { Cancellable, CancelSignal } from '../../../cancellation/index.js';
 import { monotonicMs } from '../../../timers/index.js';
 import {
   type ClientConnection,
@@ -31,7 +32,7 @@ export interface UnaryRequest extends UnaryOptions {
  * One call: it is sent, and is over by its answer, its deadline, its signal or the end of the connection. It is its own
  * listener of all of them: thousands are made in a second.
  */
-export class UnaryCall implements ClientRequest, Expiring {
+export class UnaryCall implements ClientRequest, Expiring, Cancellable {
   /** Rejects with a {@link CallFailure}. */
   readonly answer: Promise<Buffer>;
   readonly content: Buffer;
@@ -40,7 +41,7 @@ export class UnaryCall implements ClientRequest, Expiring {
   private reject: (failure: CallFailure) => void = ignore;
   private readonly host: CallHost;
   /** Ends it, too. */
-  readonly signal: AbortSignal | undefined;
+  readonly signal: CancelSignal | undefined;
   private readonly requestHead: Buffer;
   /**
    * Until it is over: an error that went through here holds the call, and with it the bearer token that stands here.
