@@ -4,15 +4,23 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { withCluster } from './kubernetes/suite.mjs';
 import { coverageTable } from './setup/coverage.mjs';
 import { HOW_TO_GET_ENVOY, NO_ENVOY } from './setup/envoy.mjs';
 import { createProgress } from './setup/progress.mjs';
+import { SetupError } from './setup/run.mjs';
 import { PlainFilter, totalsOf } from './setup/tap-totals.mjs';
 import { setUpTestTools } from './setup/test-tools.mjs';
 import { runScript, setUp } from './setup.mjs';
 
 /** Files at once. More only makes tests with real processes wait for each other on a small machine. */
 const JOBS = 2;
+
+/** Of these, each wants the cluster; the others run without. */
+const CLUSTER_TESTS = 'build/test/cluster/';
+
+/** Asks for these alone. */
+const ON_CLUSTER = '--cluster';
 
 const TAP = 'node_modules/tap/dist/esm/run.mjs';
 
@@ -22,17 +30,54 @@ await runScript(async () => {
     console.error(`no Envoy: the end-to-end tests will fail; ALLOW_NO_ENVOY=1 skips them.\n${HOW_TO_GET_ENVOY}`);
   }
   const path = envoyPath ?? NO_ENVOY;
-  const others = await setUpTestTools({ env: process.env, envoyPath: path, progress: createProgress() });
-  const { code, tap } = await runTap(process.argv.slice(2), { ENVOY_PATH: path, ...others });
-  if (!process.argv.includes('--disable-coverage')) for (const line of await coverageTable()) console.log(line);
-  const { passed, failed, skipped } = totalsOf(tap);
+  const progress = createProgress();
+  const others = await setUpTestTools({ env: process.env, envoyPath: path, progress });
+  const args = process.argv.slice(2).filter((arg) => arg !== ON_CLUSTER);
+  const files = args.filter((arg) => !arg.startsWith('-'));
+  const onCluster = files.filter((file) => file.startsWith(CLUSTER_TESTS));
+  const isAll = files.length === 0 && !process.argv.includes(ON_CLUSTER);
+  const tools = { ENVOY_PATH: path, ...others };
+  const runs = [];
+  if (isAll || onCluster.length < files.length) {
+    runs.push(
+      await runTap(
+        args.filter((arg) => !onCluster.includes(arg)),
+        tools,
+      ),
+    );
+    if (!args.includes('--disable-coverage')) for (const line of await coverageTable()) console.log(line);
+  }
+  // After the others, which a whole cluster would starve.
+  if (isAll || onCluster.length > 0 || files.length === 0) {
+    const flags = args.filter((arg) => arg.startsWith('-'));
+    runs.push(await runOnCluster([...flags, ...onCluster], { tools, envoyPath, progress }));
+  }
+  const { passed, failed, skipped } = totalsOf(runs.map(({ tap }) => tap).join('\n'));
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
-  process.exitCode = passed + failed + skipped === 0 ? 1 : code;
+  process.exitCode = passed + failed + skipped === 0 ? 1 : Math.max(...runs.map(({ code }) => code));
 });
+
+/** Runs the tests that want a whole cluster, all on the same one; without it they say themselves what that means. */
+async function runOnCluster(args, { tools, envoyPath, progress }) {
+  const files = args.some((arg) => !arg.startsWith('-')) ? [] : [`${CLUSTER_TESTS}*.test.js`];
+  // What runs in pods is what ships, of which coverage tells nothing.
+  const wanted = ['--disable-coverage', ...args, ...files];
+  try {
+    const work = ({ programs, state }) =>
+      runTap(wanted, { ...tools, CLUSTER_PROGRAMS: programs, CLUSTER_STATE: state });
+    return await withCluster({ envoyPath, progress }, work);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    progress.say(`set-up: ${error.message}`);
+    return runTap(wanted, { ...tools, CLUSTER_STATE: 'none' });
+  }
+}
 
 /** Runs tap; resolves with its exit code and its raw output. On a terminal it draws, elsewhere plain lines are printed. */
 async function runTap(args, tools) {
-  const files = args.some((arg) => !arg.startsWith('-')) ? [] : ['build/test/**/*.test.js'];
+  const files = args.some((arg) => !arg.startsWith('-'))
+    ? []
+    : ['build/test/*.test.js', 'build/test/!(cluster)/**/*.test.js'];
   // Coverage is a lamp: it is printed, and does not decide.
   const coverage = ['--coverage-report=json-summary', '--allow-incomplete-coverage'];
   const common = ['run', `--jobs=${JOBS}`, ...coverage, ...args, ...files];

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
+import { HELM, KUBERNETES } from '../kubernetes/programs.mjs';
 import { cachedEnvoy, downloadEnvoy, NO_ENVOY, OLDEST_ENVOY } from './envoy.mjs';
 import { GRPC_CORE } from './grpc-core.mjs';
 import { buildH2spec, findH2spec, whyNoH2spec } from './h2spec.mjs';
 import { withLock } from './lock.mjs';
 import { cachedPackages, downloadPackages } from './python-packages.mjs';
 import { PYYAML } from './pyyaml.mjs';
-import { SetupError } from './run.mjs';
+import { run, SetupError } from './run.mjs';
 
 /** What only tests need, besides an Envoy: each is fetched once, and told to the tests by a variable. */
 const TOOLS = [
@@ -38,7 +39,33 @@ const TOOLS = [
     get: buildH2spec,
     without: 'the judge of HTTP/2 in test/net/http2/h2spec.test.ts is skipped',
   },
+  {
+    variable: 'KUBEBUILDER_ASSETS',
+    title: KUBERNETES.title,
+    find: () => KUBERNETES.find(),
+    whyNot: whyNoKubernetes,
+    get: () => KUBERNETES.get(SILENT),
+    without: 'the tests with a real Kubernetes fail, and are skipped with ALLOW_NO_KUBERNETES=1',
+  },
+  {
+    variable: 'HELM_PATH',
+    title: HELM.title,
+    find: () => HELM.find(),
+    whyNot: whyNoKubernetes,
+    get: () => HELM.get(SILENT),
+    without: 'the tests of the chart fail, and are skipped with ALLOW_NO_KUBERNETES=1',
+  },
 ];
+
+/** The step around it is told already. */
+const SILENT = { say: () => {}, step: (_title, work) => work() };
+
+/** Why Kubernetes is not built here; `undefined` when it is. */
+async function whyNoKubernetes() {
+  if (process.env.ALLOW_NO_KUBERNETES === '1') return 'ALLOW_NO_KUBERNETES=1: Kubernetes and helm are not built';
+  if (process.platform !== 'linux' || process.arch !== 'x64') return 'Kubernetes is built for Linux on x86-64 alone';
+  return (await run('go', ['version'])).code === 0 ? undefined : 'Go is not on the PATH';
+}
 
 /** The value of a tool's variable when there is none. */
 const NO_TOOL = 'none';

@@ -1,0 +1,48 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { SetupError } from '../setup/run.mjs';
+import { Cluster } from './cluster.mjs';
+import { makeImages } from './images.mjs';
+import { IMAGES } from './names.mjs';
+import { KUBERNETES } from './programs.mjs';
+import { whyNoCluster } from './requirements.mjs';
+
+const HOME = resolve('.cache/kubernetes');
+
+/**
+ * Brings a cluster up with the images of what was built, runs `work` with it, and ends it whatever happens.
+ * @throws SetupError with a line for each thing that is missing here.
+ */
+export async function withCluster({ envoyPath, progress, keeps = false }, work) {
+  const reasons = await whyNoCluster(progress);
+  if (envoyPath === undefined) reasons.push('there is no Envoy, which the sidecars run');
+  if (reasons.length > 0) throw new SetupError(`no cluster can be had here:\n  ${reasons.join('\n  ')}`);
+  const programs = await KUBERNETES.get(progress);
+  await mkdir(HOME, { recursive: true });
+  // One for each run, but one that stays is found again.
+  const state = keeps ? keptState() : await mkdtemp(join(HOME, 'cluster-'));
+  const cluster = new Cluster({ programs, state });
+  try {
+    const images = join(HOME, `${process.pid}.tar`);
+    try {
+      const of = { node: process.execPath, dist: 'dist', envoy: envoyPath, programs, names: IMAGES };
+      await progress.step('making images', () => makeImages({ out: images, ...of }));
+      await progress.step('starting Kubernetes', () => cluster.up());
+      await progress.step('loading images', () => cluster.load(images));
+    } finally {
+      await rm(images, { force: true });
+    }
+    return await work(cluster);
+  } finally {
+    if (!keeps) await progress.step('ending the cluster', () => cluster.down());
+  }
+}
+
+/** The cluster that was left for somebody to look at. */
+export async function keptCluster() {
+  return new Cluster({ programs: await KUBERNETES.find(), state: keptState() });
+}
+
+function keptState() {
+  return join(HOME, 'kept');
+}
