@@ -53,6 +53,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   'envoy-bootstrap': ['config'],
   'kubernetes/api': [...EVERYWHERE, 'net/transport', 'system/small-files'],
+  'kubernetes/inject': ['config', 'envoy-bootstrap'],
   status: [...EVERYWHERE, 'net/transport'],
   app: [
     ...[
@@ -66,6 +67,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ],
     ...['citadel/authn', 'citadel/authority', 'citadel/issuance', 'config', 'envoy-bootstrap', 'hotpath'],
     'kubernetes/api',
+    'kubernetes/inject',
     ...['net/grpc', 'net/transport', 'pki/service-account', 'status', 'system/platform', 'system/small-files'],
   ],
   fleet: [

@@ -2,10 +2,20 @@
  * app: the composition roots. Each builds its graph of rooms, starts it, and stops it in reverse order. Every part is
  * loaded when it is first started: an agent never loads the CA, and neither loads the YAML of a bootstrap.
  */
-import type { AgentConfig, BootstrapConfig, CitadelConfig, HealthConfig, VersionConfig } from '../config/index.js';
+import type {
+  AgentConfig,
+  BootstrapConfig,
+  CitadelConfig,
+  HealthConfig,
+  InjectSettings,
+  VersionConfig,
+} from '../config/index.js';
 import { IdentityError } from '../errors/index.js';
+import type { KubeInjectResult } from '../kubernetes/inject/index.js';
 import type { AppContext, RunningApp } from './running-app.js';
+import { VERSION } from './version.js';
 
+export type { KubeInjectResult } from '../kubernetes/inject/index.js';
 export type { AppContext, RunningApp } from './running-app.js';
 export { Teardown } from './running-app.js';
 export { VERSION } from './version.js';
@@ -32,6 +42,18 @@ export async function startCitadel(config: CitadelConfig, context: AppContext): 
 export async function renderBootstrap(config: BootstrapConfig): Promise<string> {
   const bootstrap = await import('../envoy-bootstrap/index.js');
   return bootstrap.renderBootstrap(config);
+}
+
+/** The manifests of a file with agent and Envoy in each pod; without `settings`, with neither. */
+export async function injectManifests(
+  name: string,
+  text: string,
+  settings: InjectSettings | undefined,
+): Promise<KubeInjectResult> {
+  const { kubeInject } = await import('../kubernetes/inject/index.js');
+  const action =
+    settings === undefined ? { kind: 'uninject' as const } : { kind: 'inject' as const, settings, version: VERSION };
+  return kubeInject(name, text, action);
 }
 
 /**

@@ -19,6 +19,7 @@ import {
   runHealth,
   runVersion,
 } from './commands.js';
+import { runKubeInject } from './kube-inject.js';
 import { configSources, Exit, print, printError } from './process.js';
 
 /**
@@ -33,6 +34,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       return run('citadel', COMMANDS.citadel, rest, runCitadel);
     case 'bootstrap':
       return run('bootstrap', COMMANDS.bootstrap, rest, runBootstrap);
+    case 'kube-inject':
+      return run('kube-inject', COMMANDS['kube-inject'], rest, runKubeInject);
     case 'demo':
       return run('demo', COMMANDS.demo, rest, runDemoCommand);
     case 'fleet':

@@ -5,7 +5,9 @@ import { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 import { DEMO_OPTIONS } from './demo-options.js';
 import { FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
 import { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
+import { injectProblems } from './inject-problems.js';
 import type { FileFacts } from './kinds.js';
+import { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
 import type { ConfigOf, Schema } from './option.js';
 import { secretProblems } from './secret-problems.js';
 import { VERSION_OPTIONS } from './version-options.js';
@@ -41,6 +43,12 @@ export const COMMANDS = {
     example:
       'sidecert bootstrap --socket ./sds.sock --namespace foo --service-account httpbin --inbound 0.0.0.0:15006 --app 127.0.0.1:8080',
     check: bootstrapProblems,
+  },
+  'kube-inject': {
+    summary: 'give the pods of Kubernetes manifests an agent and an Envoy',
+    schema: KUBE_INJECT_OPTIONS,
+    example: 'sidecert kube-inject -f samples/httpbin/httpbin.yaml | kubectl apply -n foo -f -',
+    check: (config: KubeInjectConfig) => injectProblems(config),
   },
   demo: {
     summary: 'play the whole way on this machine: Citadel, agents, Envoys, mutual TLS and rotation',

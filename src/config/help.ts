@@ -52,9 +52,13 @@ export function optionNotes(option: OptionSpec<unknown>): string {
 function flagLines(option: OptionSpec<unknown>): string[] {
   const notes = [optionNotes(option), environmentName(option.flag)].filter((note) => note !== '');
   return [
-    ...entry(`--${option.flag} ${option.kind.placeholder}`.trimEnd(), option.description),
+    ...entry(`--${option.flag} ${option.kind.placeholder}`.trimEnd() + shortFlag(option), option.description),
     `${' '.repeat(FLAG_COLUMN)}[${notes.join('; ')}]`,
   ];
+}
+
+function shortFlag({ short }: OptionSpec<unknown>): string {
+  return short === undefined ? '' : `, -${short}`;
 }
 
 function entry(flag: string, description: string): string[] {

@@ -4,6 +4,8 @@ import type { Kind } from './kinds.js';
 export interface OptionSpec<T> {
   /** Without its dashes: `ca-address`. */
   readonly flag: string;
+  /** One letter that stands for the flag, without its dash: `f`. */
+  readonly short?: string;
   readonly description: string;
   readonly kind: Kind<unknown>;
   /** As the user would write it; `undefined` when there is none. */
@@ -31,6 +33,7 @@ export type ConfigOf<S extends Schema> = {
 
 interface Text {
   readonly flag: string;
+  readonly short?: string;
   readonly description: string;
 }
 

@@ -86,7 +86,10 @@ function readFlags(schema: Schema, args: readonly string[], problems: string[]) 
   const { tokens } = parseArgs({
     args: [...args],
     options: Object.fromEntries([
-      ...[...known.values()].map(({ flag, shape }) => [flag, { type: shape === 'switch' ? 'boolean' : 'string' }]),
+      ...[...known.values()].map(({ flag, short, shape }) => [
+        flag,
+        { type: shape === 'switch' ? 'boolean' : 'string', ...(short !== undefined && { short }) },
+      ]),
       ['config', { type: 'string' }],
       ['help', { type: 'boolean', short: 'h' }],
     ]),

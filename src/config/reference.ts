@@ -35,7 +35,7 @@ export function configurationReference(): string {
 function row(option: OptionSpec<unknown>): string {
   const notes = optionNotes(option);
   const cells = [
-    `\`--${option.flag}\``,
+    `${option.short === undefined ? '' : `\`-${option.short}\`, `}\`--${option.flag}\``,
     `\`${environmentName(option.flag)}\``,
     `\`${configKey(option.flag)}\``,
     option.shape === 'switch' ? '`true`, `false`' : `\`${option.kind.placeholder.replaceAll('|', '\\|')}\``,

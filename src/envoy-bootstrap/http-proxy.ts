@@ -1,4 +1,5 @@
 import { address, duration, type EnvoyObject, singleEndpoint, typed } from './envoy-values.js';
+import { httpFilter } from './http-filter.js';
 import type { SdsOptions } from './sds-config.js';
 import { downstreamTls, upstreamTls } from './tls-context.js';
 import type { InboundProxy, OutboundProxy, UpstreamPeer } from './workload-proxy.js';
@@ -7,7 +8,7 @@ import type { InboundProxy, OutboundProxy, UpstreamPeer } from './workload-proxy
 const APP_CLUSTER = 'local_app';
 
 /** Time for TCP and the TLS handshake together. */
-const CONNECT_TIMEOUT_MS = 5000;
+export const CONNECT_TIMEOUT_MS = 5000;
 
 /** Envoy's default, written down because it is what a caller sees: 504 after 15 s. */
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -18,7 +19,7 @@ const REQUEST_TIMEOUT_MS = 15_000;
 const UPSTREAM_IDLE_MS = 300_000;
 
 /** Only what has certainly not reached the application is sent again, so that any method may be. */
-const RETRY_POLICY = { retry_on: 'connect-failure,refused-stream', num_retries: 2 };
+export const RETRY_POLICY = { retry_on: 'connect-failure,refused-stream', num_retries: 2 };
 
 /** Mutual TLS in, plain HTTP to the application, which learns its caller from `x-forwarded-client-cert`. */
 export function inboundListener(sds: SdsOptions, { address: where, allowedSans }: InboundProxy): EnvoyObject {
@@ -75,39 +76,30 @@ function virtualHost({ name }: UpstreamPeer): EnvoyObject {
 }
 
 export function upstreamCluster(sds: SdsOptions, upstream: UpstreamPeer, maxConnectionAgeMs: number): EnvoyObject {
-  const options = {
-    common_http_protocol_options: {
-      idle_timeout: duration(Math.min(UPSTREAM_IDLE_MS, maxConnectionAgeMs)),
-      max_connection_duration: duration(maxConnectionAgeMs),
-    },
-    explicit_http_config: { http_protocol_options: {} },
-  };
   return {
     name: upstream.name,
     connect_timeout: duration(CONNECT_TIMEOUT_MS),
     ...singleEndpoint(upstream.name, upstream.address),
-    typed_extension_protocol_options: {
-      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': typed(
-        'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-        options,
-      ),
-    },
-    transport_socket: upstreamTls(sds, upstream),
+    ...httpOptions({
+      ...connectionAge(maxConnectionAgeMs),
+      explicit_http_config: { http_protocol_options: {} },
+    }),
+    transport_socket: upstreamTls(sds, upstream.name, { kind: 'exact', value: upstream.spiffeId }),
   };
 }
 
-function httpFilter(statPrefix: string, fields: EnvoyObject): EnvoyObject {
+/** The part of a cluster's HTTP options that has its connections replaced in time. */
+export function connectionAge(maxConnectionAgeMs: number): EnvoyObject {
   return {
-    name: 'envoy.filters.network.http_connection_manager',
-    typed_config: typed('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
-      stat_prefix: statPrefix,
-      ...fields,
-      http_filters: [
-        {
-          name: 'envoy.filters.http.router',
-          typed_config: typed('envoy.extensions.filters.http.router.v3.Router', {}),
-        },
-      ],
-    }),
+    common_http_protocol_options: {
+      idle_timeout: duration(Math.min(UPSTREAM_IDLE_MS, maxConnectionAgeMs)),
+      max_connection_duration: duration(maxConnectionAgeMs),
+    },
   };
+}
+
+/** The part of a cluster that says which HTTP it speaks, and how. */
+export function httpOptions(options: EnvoyObject): EnvoyObject {
+  const type = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+  return { typed_extension_protocol_options: { [type]: typed(type, options) } };
 }

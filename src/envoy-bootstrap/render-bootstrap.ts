@@ -2,6 +2,8 @@ import { stringify } from 'yaml';
 import type { BootstrapConfig } from '../config/index.js';
 import { envoyBootstrap } from './envoy-bootstrap.js';
 import type { EnvoyObject } from './envoy-values.js';
+import { sidecarBootstrap } from './sidecar-bootstrap.js';
+import type { SidecarProxy } from './sidecar-proxy.js';
 import { tokenSecret } from './token-injector.js';
 import type { AllowedSan, InboundProxy, OutboundProxy, TokenPassing, WorkloadProxy } from './workload-proxy.js';
 
@@ -21,6 +23,11 @@ export function renderBootstrap(config: BootstrapConfig): string {
     default:
       return config.print satisfies never;
   }
+}
+
+/** The bootstrap of an injected sidecar: YAML that `envoy --config-yaml` takes. */
+export function renderSidecarBootstrap(proxy: SidecarProxy): string {
+  return envoyYaml(sidecarBootstrap(proxy));
 }
 
 /**

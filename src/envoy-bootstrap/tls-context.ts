@@ -1,6 +1,6 @@
 import { type EnvoyObject, typed } from './envoy-values.js';
 import { bundleConfig, certificateConfig, type SdsOptions } from './sds-config.js';
-import type { AllowedSan, UpstreamPeer } from './workload-proxy.js';
+import type { AllowedSan } from './workload-proxy.js';
 
 const TLS = 'envoy.extensions.transport_sockets.tls.v3';
 
@@ -22,13 +22,13 @@ export function downstreamTls(sds: SdsOptions, allowedSans: readonly AllowedSan[
   });
 }
 
-/** The client's side of mutual TLS: the peer must prove exactly its SPIFFE ID in each handshake. */
-export function upstreamTls(sds: SdsOptions, { name, spiffeId }: UpstreamPeer): EnvoyObject {
+/** The client's side of mutual TLS: the peer must prove an allowed SPIFFE ID in each handshake. */
+export function upstreamTls(sds: SdsOptions, sni: string, allowed: AllowedSan): EnvoyObject {
   return transportSocket(`${TLS}.UpstreamTlsContext`, {
-    sni: name,
+    sni,
     // Sessions to resume: none, with any server.
     max_session_keys: 0,
-    common_tls_context: commonTls(sds, [{ kind: 'exact', value: spiffeId }]),
+    common_tls_context: commonTls(sds, [allowed]),
   });
 }
 

@@ -46,7 +46,10 @@ t.test('what is no command ends with code 2 and the list of those there are', as
   for (const args of [[], ['agnet'], [''], ['--verbose'], ['AGENT']]) {
     const { code, out, err } = await run(t, args);
     t.match({ code, out }, { code: 2, out: '' }, args.join(' '));
-    t.match(err, /^sidecert: got .*, expected one of agent, citadel, bootstrap, demo, fleet, health, version, help\n$/);
+    t.match(
+      err,
+      /^sidecert: got .*, expected one of agent, citadel, bootstrap, kube-inject, demo, fleet, health, version, help\n$/,
+    );
   }
 });
 

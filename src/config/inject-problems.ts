@@ -1,0 +1,34 @@
+import type { InjectSettings } from './inject-options.js';
+
+/** What no single setting of an injection shows. One text per problem. */
+export function injectProblems(settings: InjectSettings): string[] {
+  return [...captureProblems(settings), ...upstreamProblems(settings)];
+}
+
+function captureProblems(settings: InjectSettings): string[] {
+  const { capture, appPort, outboundPorts, inbound, upstreams } = settings;
+  const problems: string[] = [];
+  if (capture !== 'none' && appPort !== undefined) {
+    problems.push(`app-port: got ${appPort}, expected none unless capture is none`);
+  }
+  if (capture === 'none' && outboundPorts.length > 0) {
+    problems.push(`outbound-ports: got ${outboundPorts.join(', ')}, expected none with capture none`);
+  }
+  if (inbound === 'off' && upstreams.length === 0 && outboundPorts.length === 0) {
+    problems.push('inbound: got off, expected strict or permissive where there are no upstreams');
+  }
+  return problems;
+}
+
+function upstreamProblems({ upstreams, excludeOutboundPorts }: InjectSettings): string[] {
+  const seen = new Set<string>();
+  return upstreams.flatMap(({ host, port }) => {
+    const name = `${host}:${port}`;
+    if (excludeOutboundPorts.includes(port)) {
+      return [`exclude-outbound-ports: got ${port}, expected no port of an upstream, and ${name} is one`];
+    }
+    if (seen.has(name)) return [`upstreams: got ${name} twice, expected each HOST:PORT once`];
+    seen.add(name);
+    return [];
+  });
+}

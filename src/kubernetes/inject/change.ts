@@ -1,0 +1,89 @@
+/** How one value becomes another, so that what stays can be left as it was written. */
+export type Change =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'replace'; readonly value: unknown }
+  | {
+      readonly kind: 'object';
+      readonly removed: readonly string[];
+      readonly added: readonly (readonly [key: string, value: unknown])[];
+      readonly changed: readonly (readonly [key: string, change: Change])[];
+    }
+  | {
+      /** Of a list whose items have names, or keep their places. Places are those of the list before. */
+      readonly kind: 'list';
+      readonly removed: readonly number[];
+      readonly inserted: readonly { readonly before: number; readonly values: readonly unknown[] }[];
+      readonly changed: readonly (readonly [place: number, change: Change])[];
+    };
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What makes `after` of `before`; both are values of JSON. */
+export function changeOf(before: unknown, after: unknown): Change {
+  if (isFields(before) && isFields(after)) return objectChange(before, after);
+  if (Array.isArray(before) && Array.isArray(after)) return listChange(before, after);
+  return Object.is(before, after) ? { kind: 'same' } : { kind: 'replace', value: after };
+}
+
+function objectChange(before: Fields, after: Fields): Change {
+  const removed = Object.keys(before).filter((key) => !Object.hasOwn(after, key));
+  const added = Object.entries(after).filter(([key]) => !Object.hasOwn(before, key));
+  const changed = Object.entries(after).flatMap(([key, value]): [string, Change][] => {
+    const change: Change = Object.hasOwn(before, key) ? changeOf(before[key], value) : { kind: 'same' };
+    return change.kind === 'same' ? [] : [[key, change]];
+  });
+  return removed.length + added.length + changed.length === 0
+    ? { kind: 'same' }
+    : { kind: 'object', removed, added, changed };
+}
+
+function listChange(before: readonly unknown[], after: readonly unknown[]): Change {
+  const oldNames = namesOf(before);
+  const newNames = namesOf(after);
+  if (oldNames === undefined || newNames === undefined) return plainListChange(before, after);
+  const kept = newNames.filter((name) => oldNames.includes(name));
+  const isInOrder = kept.join('\n') === oldNames.filter((name) => newNames.includes(name)).join('\n');
+  if (!isInOrder) return { kind: 'replace', value: after };
+  const inserted = new Map<number, unknown[]>();
+  const changed: [number, Change][] = [];
+  newNames.forEach((name, at) => {
+    const place = oldNames.indexOf(name);
+    if (place >= 0) {
+      const change = changeOf(before[place], after[at]);
+      if (change.kind !== 'same') changed.push([place, change]);
+      return;
+    }
+    const next = newNames.slice(at).find((other) => oldNames.includes(other));
+    const where = next === undefined ? before.length : oldNames.indexOf(next);
+    inserted.set(where, [...(inserted.get(where) ?? []), after[at]]);
+  });
+  const removed = oldNames.flatMap((name, place) => (newNames.includes(name) ? [] : [place]));
+  if (removed.length + inserted.size + changed.length === 0) return { kind: 'same' };
+  return {
+    kind: 'list',
+    removed,
+    inserted: [...inserted].map(([place, values]) => ({ before: place, values })),
+    changed,
+  };
+}
+
+/** By place: what has no name is not looked for elsewhere. */
+function plainListChange(before: readonly unknown[], after: readonly unknown[]): Change {
+  if (before.length !== after.length) return { kind: 'replace', value: after };
+  const changes = before.map((item, place): [number, Change] => [place, changeOf(item, after[place])]);
+  const changed = changes.filter(([, { kind }]) => kind !== 'same');
+  if (changed.length === 0) return { kind: 'same' };
+  const areWithin = changed.every(([, { kind }]) => kind !== 'replace');
+  return areWithin ? { kind: 'list', removed: [], inserted: [], changed } : { kind: 'replace', value: after };
+}
+
+/** The names of the items, if each has one of its own. */
+function namesOf(list: readonly unknown[]): string[] | undefined {
+  const names = list.map((item) => (isFields(item) && Object.hasOwn(item, 'name') ? item.name : undefined));
+  const texts = names.filter((name) => typeof name === 'string' && !name.includes('\n'));
+  return texts.length === list.length && new Set(texts).size === list.length ? texts.map(String) : undefined;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,213 @@
+import type { InjectSettings, Quantities } from '../../config/index.js';
+import { READY_PATH, renderSidecarBootstrap, type SidecarProxy } from '../../envoy-bootstrap/index.js';
+import { type CaptureRules, iptablesScript, nftablesRules } from './capture-rules.js';
+import {
+  AGENT,
+  CAPTURE,
+  ENVOY,
+  PORTS,
+  ROOT_DIRECTORY,
+  ROOT_VOLUME,
+  SIDECAR_UID,
+  SOCKET_DIRECTORY,
+  SOCKET_VOLUME,
+  TOKEN_DIRECTORY,
+  TOKEN_VOLUME,
+} from './names.js';
+import type { Container, Volume } from './pod.js';
+import { familiesOf, literal, SOCKET_PATH, TOKEN_PATH } from './sidecar-proxy-of.js';
+
+/** Paths of the agent's image. */
+const NODE = '/usr/local/bin/node';
+
+/** As Istio has it: ten minutes for the first certificate. */
+const STARTUP_PROBE = { periodSeconds: 1, timeoutSeconds: 3, failureThreshold: 600 };
+const READINESS_PROBE = { periodSeconds: 5, timeoutSeconds: 3 };
+
+const RESTRICTED = {
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ['ALL'] },
+  readOnlyRootFilesystem: true,
+  runAsGroup: SIDECAR_UID,
+  runAsNonRoot: true,
+  runAsUser: SIDECAR_UID,
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+
+/** For how long the pod goes on answering when it is to end, in seconds; 0: it does not. */
+export interface Draining {
+  readonly seconds: number;
+}
+
+/** The agent. As a classic container it comes after Envoy, and keeps the application waiting for that. */
+export function agentContainer(settings: InjectSettings, { seconds }: Draining): Container {
+  const { isClassic, tokenSource, caServerName, ipFamilies } = settings;
+  const readsToken = tokenSource === 'file';
+  const any = ipFamilies === 'ipv4' ? '0.0.0.0' : '[::]';
+  const hooks = {
+    ...(isClassic && { postStart: { exec: { command: [NODE, '-e', WAIT_FOR_ENVOY] } } }),
+    ...(seconds > 0 && { preStop: { exec: { command: [NODE, '-e', DRAIN_ENVOY] } } }),
+  };
+  return {
+    name: AGENT,
+    image: settings.agentImage,
+    ...pullPolicy(settings),
+    ...(!isClassic && { restartPolicy: 'Always' }),
+    args: [
+      'agent',
+      `--socket=${SOCKET_PATH}`,
+      `--ca-address=${hostPort(settings.caAddress)}`,
+      `--ca-root=${ROOT_DIRECTORY}/root-cert.pem`,
+      ...(caServerName === undefined ? [] : [`--ca-server-name=${caServerName}`]),
+      `--cluster-id=${literal(settings.clusterId)}`,
+      `--token-source=${tokenSource}`,
+      ...(readsToken ? [`--token-file=${TOKEN_PATH}`] : []),
+      '--namespace=$(POD_NAMESPACE)',
+      '--service-account=$(SERVICE_ACCOUNT)',
+      `--trust-domain=${settings.trustDomain.name}`,
+      `--ttl=${settings.ttlMs / 1000}s`,
+      `--status-address=${any}:${PORTS.agentStatus}`,
+    ],
+    env: [fromField('POD_NAMESPACE', 'metadata.namespace'), fromField('SERVICE_ACCOUNT', 'spec.serviceAccountName')],
+    // Whether it holds a certificate is asked below: with --token-source stream it gets none before Envoy runs.
+    startupProbe: { httpGet: { path: '/healthz/live', port: PORTS.agentStatus }, ...STARTUP_PROBE },
+    readinessProbe: { httpGet: { path: '/healthz/ready', port: PORTS.agentStatus }, ...READINESS_PROBE },
+    ...(Object.keys(hooks).length > 0 && { lifecycle: hooks }),
+    ...resources(settings.agentRequests, settings.agentLimits),
+    securityContext: RESTRICTED,
+    volumeMounts: [
+      { name: SOCKET_VOLUME, mountPath: SOCKET_DIRECTORY },
+      ...(readsToken ? [TOKEN_MOUNT] : []),
+      { name: ROOT_VOLUME, mountPath: ROOT_DIRECTORY, readOnly: true },
+    ],
+  };
+}
+
+/**
+ * Envoy. Its bootstrap is an argument: nothing of it is secret, no file has to be brought, and what `kubectl get pod -o
+ * yaml` shows is what runs.
+ */
+export function envoyContainer(settings: InjectSettings, proxy: SidecarProxy, { seconds }: Draining): Container {
+  const { isClassic } = settings;
+  return {
+    name: ENVOY,
+    image: settings.envoyImage,
+    ...pullPolicy(settings),
+    ...(!isClassic && { restartPolicy: 'Always' }),
+    args: [
+      '--config-yaml',
+      renderSidecarBootstrap(proxy),
+      '--service-node',
+      '$(POD_NAME).$(POD_NAMESPACE)',
+      '--service-cluster',
+      '$(SERVICE_ACCOUNT).$(POD_NAMESPACE)',
+      '--concurrency',
+      String(settings.concurrency),
+      '--log-level',
+      settings.envoyLogLevel,
+      // It would want shared memory, and there is no other Envoy to take over from.
+      '--disable-hot-restart',
+      ...(seconds > 0 ? ['--drain-time-s', String(seconds)] : []),
+    ],
+    env: [
+      fromField('POD_NAME', 'metadata.name'),
+      fromField('POD_NAMESPACE', 'metadata.namespace'),
+      fromField('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
+      fromField('POD_IP', 'status.podIP'),
+    ],
+    startupProbe: { httpGet: { path: READY_PATH, port: PORTS.health }, ...STARTUP_PROBE },
+    readinessProbe: { httpGet: { path: READY_PATH, port: PORTS.health }, ...READINESS_PROBE },
+    // A native sidecar is ended after the application.
+    ...(isClassic && seconds > 0 && { lifecycle: { preStop: { sleep: { seconds } } } }),
+    ...resources(settings.envoyRequests, settings.envoyLimits),
+    securityContext: RESTRICTED,
+    volumeMounts: [
+      // A read-only mount lets clients connect, and nothing else.
+      { name: SOCKET_VOLUME, mountPath: SOCKET_DIRECTORY, readOnly: true },
+      ...(settings.tokenSource === 'stream' ? [TOKEN_MOUNT] : []),
+    ],
+  };
+}
+
+/** Makes the rules that lead traffic to Envoy, and ends. The one container that is not restricted. */
+export function captureContainer(settings: InjectSettings, rules: CaptureRules): Container {
+  const isNft = settings.capture === 'nftables';
+  return {
+    name: CAPTURE,
+    image: settings.captureImage,
+    ...pullPolicy(settings),
+    ...(isNft
+      ? { command: ['nft'], args: [nftablesRules(rules)] }
+      : { command: ['sh', '-ec'], args: [iptablesScript(rules, familiesOf(settings))] }),
+    resources: {
+      requests: { cpu: '10m', memory: '16Mi' },
+      limits: { memory: '64Mi' },
+    },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      // The older kind of iptables opens a raw socket, and a lock in /run.
+      capabilities: { drop: ['ALL'], add: isNft ? ['NET_ADMIN'] : ['NET_ADMIN', 'NET_RAW'] },
+      readOnlyRootFilesystem: isNft,
+      runAsGroup: 0,
+      runAsNonRoot: false,
+      runAsUser: 0,
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+  };
+}
+
+/** The volumes of agent and Envoy. Keys and certificates are in none of them. */
+export function sidecarVolumes(settings: InjectSettings): Volume[] {
+  const { tokenAudience: audience, tokenExpirationSeconds: expirationSeconds, rootTrustBundle } = settings;
+  return [
+    { name: SOCKET_VOLUME, emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+    {
+      name: TOKEN_VOLUME,
+      projected: { sources: [{ serviceAccountToken: { path: 'istio-token', audience, expirationSeconds } }] },
+    },
+    rootTrustBundle === undefined
+      ? {
+          name: ROOT_VOLUME,
+          configMap: { name: settings.rootConfigMap, items: [{ key: settings.rootKey, path: 'root-cert.pem' }] },
+        }
+      : {
+          name: ROOT_VOLUME,
+          projected: { sources: [{ clusterTrustBundle: { name: rootTrustBundle, path: 'root-cert.pem' } }] },
+        },
+  ];
+}
+
+const TOKEN_MOUNT = { name: TOKEN_VOLUME, mountPath: TOKEN_DIRECTORY, readOnly: true };
+
+/** Programs for Node.js, which the agent's image has; it has no shell. */
+const WAIT_FOR_ENVOY = [
+  'const again = () => setTimeout(ask, 200)',
+  `const ask = () => http.get('http://localhost:${PORTS.health}${READY_PATH}', (answer) => {`,
+  '  answer.resume()',
+  '  if (answer.statusCode !== 200) again()',
+  "}).on('error', again)",
+  'ask()',
+].join('\n');
+
+/** Responses tell callers to open other connections. */
+const DRAIN_ENVOY = `http.request({ port: ${PORTS.admin}, path: '/drain_listeners?graceful&skip_exit&inboundonly', method: 'POST' }).end()`;
+
+function pullPolicy({ imagePullPolicy }: InjectSettings): { imagePullPolicy?: string } {
+  return imagePullPolicy === undefined ? {} : { imagePullPolicy };
+}
+
+function resources(requests: Quantities, limits: Quantities): { resources?: object } {
+  const both = {
+    ...(Object.keys(requests).length > 0 && { requests }),
+    ...(Object.keys(limits).length > 0 && { limits }),
+  };
+  return Object.keys(both).length > 0 ? { resources: both } : {};
+}
+
+function fromField(name: string, fieldPath: string): object {
+  return { name, valueFrom: { fieldRef: { fieldPath } } };
+}
+
+function hostPort({ host, port }: { readonly host: string; readonly port: number }): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
