@@ -57,8 +57,8 @@ export function tcpFilter(statPrefix: string, cluster: string): EnvoyObject {
 }
 
 /**
- * What lets HTTP pass as if there were no Envoy: streams may be silent for as long as they like, WebSockets and HTTP/1.0
- * pass, and the server's name stays that of the application.
+ * What lets HTTP pass as if there were no Envoy: streams may be silent for as long as they like, WebSockets and
+ * HTTP/1.0 pass, and the server's name stays that of the application.
  */
 export function transparentHttp(): EnvoyObject {
   return {

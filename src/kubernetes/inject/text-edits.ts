@@ -5,7 +5,9 @@ export interface TextEdit {
   readonly text: string;
 }
 
-/** The text after all edits, or `undefined` when two of them want the same piece. Those at one place keep their order. */
+/**
+ * The text after all edits, or `undefined` when two of them want the same piece. Those at one place keep their order.
+ */
 export function editedText(text: string, edits: readonly TextEdit[]): string | undefined {
   const sorted = edits.toSorted((one, other) => one.start - other.start || one.end - other.end);
   const parts: string[] = [];
