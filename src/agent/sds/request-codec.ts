@@ -24,7 +24,7 @@ export const MAX_NAME_BYTES = 2048;
 const MAX_NONCE_CHARS = 256;
 
 /** Stands for "all" in xDS. No stream gets all secrets: it names none. */
-const WILDCARD = '*';
+const WILDCARD = Buffer.from('*');
 
 const TYPE_URL = Buffer.from(SECRET_TYPE_URL);
 
@@ -47,22 +47,13 @@ export interface DecodedRequest extends XdsRequest {
   readonly version: string;
 }
 
-/** What the next request will most likely say: an ACK of the last response. It is then read without making texts. */
-export interface Expected {
-  readonly names: readonly string[];
-  readonly nonce: string;
-  readonly version: string;
-}
-
-const NOTHING_EXPECTED: Expected = { names: NO_NAMES, nonce: '', version: '' };
-
 /**
  * Reads a request; all of `node` but its id is skipped unread. One for another type has no names, however many it says.
  * @throws IdentityError `ERR_REQUEST_INVALID`: it does not parse, or asks for too many names or a too long one.
  */
-export function decodeRequest(bytes: Buffer, fields: RequestFields, expected = NOTHING_EXPECTED): DecodedRequest {
+export function decodeRequest(bytes: Buffer, fields: RequestFields): DecodedRequest {
   try {
-    return read(new WireReader(bytes), fields, expected);
+    return read(new WireReader(bytes), fields);
   } catch (error) {
     throw error instanceof RangeError ? unreadable(error) : error;
   }
@@ -103,9 +94,9 @@ export function nodeIdOf(node: Buffer): string {
   }
 }
 
-function read(reader: WireReader, fields: RequestFields, expected: Expected): DecodedRequest {
-  let names = new NameList(expected.names);
-  const unsubscribed = fields.unsubscribed === 0 ? undefined : new NameList(NO_NAMES);
+function read(reader: WireReader, fields: RequestFields): DecodedRequest {
+  let names = new NameList();
+  const unsubscribed = fields.unsubscribed === 0 ? undefined : new NameList();
   let nonce = '';
   let version = '';
   let nodeId = '';
@@ -116,12 +107,12 @@ function read(reader: WireReader, fields: RequestFields, expected: Expected): De
     if (field === fields.names) {
       names.add(reader);
     } else if (field === fields.nonce) {
-      nonce = reader.isText(expected.nonce) ? expected.nonce : reader.text().slice(0, MAX_NONCE_CHARS);
+      nonce = reader.text().slice(0, MAX_NONCE_CHARS);
     } else if (field === fields.typeUrl) {
       hasType = reader.length > 0;
       foreignType = reader.is(TYPE_URL) ? '' : quote(reader.text());
     } else if (field === fields.version) {
-      version = reader.isText(expected.version) ? expected.version : quote(reader.text());
+      version = quote(reader.text());
     } else if (field === fields.error) {
       error = quote(messageOf(new WireReader(reader.value())));
     } else if (field === fields.node) {
@@ -131,7 +122,7 @@ function read(reader: WireReader, fields: RequestFields, expected: Expected): De
     }
   }
   // The type may come last, and of others a stream may want more than we take of ours.
-  if (foreignType !== '') names = new NameList(NO_NAMES);
+  if (foreignType !== '') names = new NameList();
   return {
     names: names.list(),
     unsubscribed: foreignType !== '' || unsubscribed === undefined ? NO_NAMES : unsubscribed.list(),
@@ -139,36 +130,22 @@ function read(reader: WireReader, fields: RequestFields, expected: Expected): De
   };
 }
 
-/** The names of a request, in their order; makes none as long as they are those expected. */
+/** The names of a request, each once, in their order. */
 class NameList {
-  private readonly expected: readonly string[];
-  /** How many of the expected ones have come, while no other has. */
-  private matched = 0;
   private names: string[] | undefined;
   private problem: IdentityError | undefined;
 
-  constructor(expected: readonly string[]) {
-    this.expected = expected;
-  }
-
   add(reader: WireReader): void {
-    const expected = this.expected[this.matched];
-    if (this.names === undefined && expected !== undefined && reader.isText(expected)) {
-      this.matched += 1;
-      return;
-    }
-    this.names ??= this.expected.slice(0, this.matched);
+    this.names ??= [];
     if (this.names.length === MAX_NAMES) this.problem ??= tooManyNames();
     else if (reader.length > MAX_NAME_BYTES) this.problem ??= tooLongName(reader.length);
-    else if (!reader.isText(WILDCARD)) this.names.push(reader.text());
+    else if (!reader.is(WILDCARD)) this.names.push(reader.text());
   }
 
   /** @throws IdentityError `ERR_REQUEST_INVALID`: there are too many, or one is too long. */
   list(): readonly string[] {
     if (this.problem !== undefined) throw this.problem;
-    if (this.names === undefined) {
-      return this.matched === this.expected.length ? this.expected : this.expected.slice(0, this.matched);
-    }
+    if (this.names === undefined) return NO_NAMES;
     return this.names.length < 2 ? this.names : [...new Set(this.names)];
   }
 }

@@ -8,14 +8,7 @@ import type { LastRejections } from './last-rejections.js';
 import type { StreamMethod } from './methods.js';
 import type { PushQueue, PushTarget } from './push-queue.js';
 import { RepeatLimit } from './repeat-limit.js';
-import {
-  type DecodedRequest,
-  decodeRequest,
-  type Expected,
-  MAX_NAMES,
-  tooManyNames,
-  wrongType,
-} from './request-codec.js';
+import { type DecodedRequest, decodeRequest, MAX_NAMES, tooManyNames, wrongType } from './request-codec.js';
 import { RequestReader } from './request-reader.js';
 import { encodeTail, NONCE_CHARS, type ResponseEncoder } from './response-encoder.js';
 import type { StandingStream } from './sds-status.js';
@@ -34,7 +27,7 @@ import {
   type RequestMeaning,
 } from './subscription.js';
 import type { Form, Outstanding } from './subscription-state.js';
-import { NO_NAMES, wantsAny } from './wanted-names.js';
+import { wantsAny } from './wanted-names.js';
 
 /** What all streams of a server share. */
 export interface StreamContext {
@@ -260,11 +253,8 @@ export class SdsStream
 
   /** Nearly every request comes whole: only the first one of an Envoy, with its node, does not. */
   private read(bytes: Buffer, isLast: boolean): DecodedRequest | undefined {
-    const { fields, form } = this.method;
-    if (this.reader === undefined && isLast) {
-      const { names, outstanding } = this.subscription;
-      return decodeRequest(bytes, fields, outstanding && expectedAck(form, names, outstanding));
-    }
+    const { fields } = this.method;
+    if (this.reader === undefined && isLast) return decodeRequest(bytes, fields);
     this.reader ??= new RequestReader(fields);
     const request = this.reader.read(bytes, isLast);
     if (isLast) this.reader = undefined;
@@ -399,11 +389,4 @@ export class SdsStream
     this.subscription = NEW_SUBSCRIPTION[this.method.form];
     this.context.onGone(this);
   }
-}
-
-/** A delta request names only what changes, and an ACK nothing. */
-function expectedAck(form: Form, names: readonly string[], { nonce, contents }: Outstanding): Expected {
-  // Of several secrets the version is a hash over all, which is not kept.
-  const [content] = contents.size === 1 ? contents.values() : [];
-  return { nonce, version: content?.version ?? '', names: form === 'sotw' ? names : NO_NAMES };
 }

@@ -124,16 +124,6 @@ export class WireReader {
     return this.high * 2 ** 32 + this.#number;
   }
 
-  /** Whether the value is this text, of ASCII: without making a text of it. */
-  isText(expected: string): boolean {
-    if (this.#end - this.#start !== expected.length) return false;
-    for (let at = 0; at < expected.length; at += 1) {
-      const byte = this.bytes[this.#start + at] ?? 0;
-      if (byte >= 0x80 || byte !== expected.charCodeAt(at)) return false;
-    }
-    return true;
-  }
-
   /** Whether the value is these very bytes. */
   is(expected: Uint8Array): boolean {
     return this.bytes.compare(expected, 0, expected.length, this.#start, this.#end) === 0;

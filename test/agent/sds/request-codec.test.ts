@@ -101,11 +101,8 @@ t.test('a first request of 60 kB gives its names and the id of its node', async 
   t.match(reader.read(first.subarray(16_000), true), { nodeId: 'sidecar', names: ['default'] });
 });
 
-t.test('an ACK that was expected is read as what was expected, without a copy', async (t) => {
-  const expected = { names: ['A', 'B'], nonce: 'nonce', version: 'v' };
-  const read = (names: readonly string[], nonce = 'nonce') =>
-    decode(encodeRequest({ names, nonce }), REQUEST_FIELDS.sotw, expected);
-  t.equal(read(['A', 'B']).names, expected.names);
+t.test('an ACK has its names, each once, and its nonce', async (t) => {
+  const read = (names: readonly string[], nonce = 'nonce') => decodeRequest(encodeRequest({ names, nonce }));
   for (const names of [['A'], ['A', 'B', 'C'], ['B', 'A'], ['AA', 'B'], []]) t.same(read(names).names, names);
   t.same(read(['A', 'B', 'A']).names, ['A', 'B']);
   t.equal(read(['A'], 'noncf').nonce, 'noncf');
