@@ -1,5 +1,6 @@
 import { HOT_PATH } from './hot-path.js';
 import {
+  accountName,
   boolean,
   durationMs,
   existingFile,
@@ -59,6 +60,11 @@ export const CITADEL_OPTIONS = {
   serverNames: listOf(serverName, ['istiod.istio-system.svc', 'localhost', '127.0.0.1', '::1'], {
     flag: 'server-name',
     description: 'DNS name or IP address for the certificate of the server itself',
+  }),
+  dnsNames: listOf(accountName, [], {
+    flag: 'dns-name',
+    description:
+      'DNS name that the certificates of this service account have beside its SPIFFE ID, for servers whose clients know no SPIFFE; all others have none',
   }),
   defaultTtlMs: withDefault(durationMs, '24h', {
     flag: 'default-ttl',

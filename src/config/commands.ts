@@ -97,8 +97,16 @@ function checkToken({ tokenSource, tokenFile }: AgentConfig, files: FileFacts): 
 }
 
 function checkCitadel(config: CitadelConfig): string[] {
-  if (config.defaultTtlMs <= config.maxTtlMs) return [];
-  return [`--default-ttl: got ${config.defaultTtlMs} ms, expected at most the ${config.maxTtlMs} ms of --max-ttl`];
+  const { defaultTtlMs, maxTtlMs, dnsNames, serverNames } = config;
+  const isTooLong = defaultTtlMs > maxTtlMs;
+  const own = new Set(serverNames.map((name) => name.toLowerCase()));
+  return [
+    ...(isTooLong ? [`--default-ttl: got ${defaultTtlMs} ms, expected at most the ${maxTtlMs} ms of --max-ttl`] : []),
+    // Its holder could pass itself off as the CA.
+    ...dnsNames
+      .filter(({ dnsName }) => own.has(dnsName))
+      .map(({ dnsName }) => `--dns-name: got ${dnsName}, expected no name of Citadel itself (--server-name)`),
+  ];
 }
 
 function checkFleet({ tokensDirectory, tokenFile }: FleetConfig): string[] {

@@ -33,6 +33,13 @@ export interface SanMatcher {
   readonly value: string;
 }
 
+/** A name that the certificates of one service account have beside its SPIFFE ID. */
+export interface AccountName {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly dnsName: string;
+}
+
 /** A name and the file that it stands for. */
 export interface NamedFile {
   readonly name: string;
@@ -146,6 +153,21 @@ export const serverName: Kind<string> = {
   placeholder: 'NAME',
   expected: 'a DNS name or an IP address',
   parse: (text) => (isIP(text) !== 0 || HOST_NAME.test(text) ? text : undefined),
+};
+
+/** Labels of RFC 1123 §2.1; no wildcard: the name stands for one server. */
+const DNS_NAME =
+  /^(?=.{1,253}$)(?!(?:.*\.)?\d+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+
+export const accountName: Kind<AccountName> = {
+  placeholder: 'NAMESPACE/ACCOUNT=NAME',
+  expected:
+    'NAMESPACE/ACCOUNT=NAME such as istio-system/sidecert-injector=sidecert-injector.istio-system.svc, NAME a DNS name in small letters',
+  parse(value, files) {
+    const [, namespace = '', serviceAccount = '', dnsName = ''] = /^([^/=]+)\/([^/=]+)=([^/=]+)$/.exec(value) ?? [];
+    const areNames = [namespace, serviceAccount].every((name) => kubernetesName.parse(name, files) !== undefined);
+    return areNames && DNS_NAME.test(dnsName) ? { namespace, serviceAccount, dnsName } : undefined;
+  },
 };
 
 /** Printable text without white space around it. */

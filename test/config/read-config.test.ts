@@ -316,6 +316,23 @@ t.test('settings that need one another are told apart', async (t) => {
   t.match(problems('health', []), [/^--socket, --address/]);
   t.match(problems('health', ['--address=a:1']), [/^--ca-root: got nothing/]);
   t.match(problems('citadel', ['--jwks=j', '--token-issuer=i', '--max-ttl=1h']), [/^--default-ttl: got/]);
+  const ca = ['--jwks=j', '--token-issuer=i'];
+  const own = [...ca, '--dns-name=foo/bar=bar.foo.svc', '--dns-name=foo/bar=istiod.istio-system.svc'];
+  t.match(problems('citadel', own), [/^--dns-name: got istiod\.istio-system\.svc, expected no name of Citadel itself/]);
+  t.match(problems('citadel', [...own, '--server-name=Bar.foo.svc']), [/^--dns-name: got bar\.foo\.svc/]);
+});
+
+t.test('a DNS name of an identity is one of a server, and of one service account', async (t) => {
+  const citadel = (value: string) =>
+    readConfig(COMMANDS.citadel, sources(['--jwks=j', '--token-issuer=i', '--dns-name', value]));
+  const result = citadel('istio-system/injector=injector.istio-system.svc');
+  const expected = [{ namespace: 'istio-system', serviceAccount: 'injector', dnsName: 'injector.istio-system.svc' }];
+  t.same(result.kind === 'ok' ? result.config.dnsNames : result, expected);
+  const none = ['', 'a=b', 'a/b', 'a/b=', 'a/b=*.c', 'a/b=10.0.0.1', 'a/b=C.d', 'a/b=c..d', 'a/b=c.', 'a/b=::1'];
+  for (const value of [...none, 'A/b=c', 'a/b/c=d', 'a/b=c=d', '/b=c', 'a/=c', `a/b=${'c'.repeat(64)}`, 'a/b=_c.d']) {
+    const { kind } = citadel(value);
+    t.equal(kind, 'invalid', value);
+  }
 });
 
 t.test('an agent serves REST on a socket of its own, or not at all', async (t) => {

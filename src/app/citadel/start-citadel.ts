@@ -9,6 +9,7 @@ import type { CitadelConfig } from '../../config/index.js';
 import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
 import { addHealthMethods, addReflectionMethods, createGrpcServer } from '../../net/grpc/index.js';
 import { listenTls, wiresOf } from '../../net/transport/index.js';
+import { SpiffeId } from '../../pki/spiffe/index.js';
 import { openFileLimit } from '../../system/platform/index.js';
 import { Field, Metric, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
@@ -63,7 +64,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   const authority = await openSigningAuthority({
     ...(caDirectory !== undefined && { directory: caDirectory }),
     trustDomain,
-    serverNames: config.serverNames,
+    serverNames: [...config.serverNames, ...config.dnsNames.map(({ dnsName }) => dnsName)],
     logger,
     now,
   });
@@ -109,8 +110,9 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   });
   const ttlLimits = { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs };
   const { bindsToToken } = config;
+  const dnsNames = namesByIdentity(config);
   const certificates = addCertificateMethod(server, {
-    ...{ authenticator, hotPath, authority, ttlLimits, bindsToToken, logger, metrics, now },
+    ...{ authenticator, hotPath, authority, ttlLimits, bindsToToken, dnsNames, logger, metrics, now },
   });
   const health = addHealthMethods(server, () => now() < authority.notAfterMs);
   const reflection = addReflectionMethods(server);
@@ -135,4 +137,15 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   const page = citadelStatus({ authority, trustDomain: trustDomain.toString(), metrics, now });
   await openStatusPage(config.statusAddress, page, { hotPath: kind, metrics, logger, teardown });
   return listener.address;
+}
+
+/** DNS names by the SPIFFE ID that they are for, in the order of the settings. */
+function namesByIdentity({ dnsNames, trustDomain }: CitadelConfig): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, string[]>();
+  for (const { namespace, serviceAccount, dnsName } of dnsNames) {
+    const id = SpiffeId.forServiceAccount(trustDomain, namespace, serviceAccount).toString();
+    const known = names.get(id) ?? [];
+    if (!known.includes(dnsName)) names.set(id, [...known, dnsName]);
+  }
+  return names;
 }

@@ -42,7 +42,7 @@ export interface SigningAuthorityOptions {
   readonly directory?: string;
   /** The organization in a fresh root. */
   readonly trustDomain: TrustDomain;
-  /** The names of Citadel's own certificate, which the authority must be able to issue, too. */
+  /** The names of Citadel's own certificate and those of workloads, which the authority must be able to issue, too. */
   readonly serverNames?: readonly string[];
   readonly logger: Logger;
   /** Epoch milliseconds. */

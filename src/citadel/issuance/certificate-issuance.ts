@@ -18,6 +18,8 @@ export interface IssuanceOptions {
    * out.
    */
   readonly bindsToToken?: boolean;
+  /** DNS names that leaves have beside their SPIFFE ID, by that; all others have none. */
+  readonly dnsNames?: ReadonlyMap<string, readonly string[]>;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -62,7 +64,7 @@ export async function issueLeaf(
     {
       csrPem: request.csrPem,
       signer: authority.signer,
-      subjectAltNames: [spiffeId],
+      subjectAltNames: [spiffeId, ...(options.dnsNames?.get(spiffeId) ?? [])],
       notBeforeMs: validity.notBeforeMs,
       notAfterMs: validity.notAfterMs,
     },

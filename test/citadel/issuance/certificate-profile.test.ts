@@ -70,6 +70,20 @@ for (const { name, csr } of csrs) {
   });
 }
 
+t.test('an identity that has DNS names gets them beside its SPIFFE ID, and no other identity does', async (t) => {
+  const injector = 'spiffe://cluster.local/ns/istio-system/sa/injector';
+  const dnsNames = new Map([[injector, ['injector.istio-system.svc', 'injector.istio-system']]]);
+  const { caller, issuer } = await startCitadel(t, hotPath, { dnsNames });
+  const extensionsFor = async (namespace: string, account: string, csr = foreignCsr()) => {
+    const { elements } = await caller.call({ token: await issuer.token(namespace, account), csr });
+    return extensionsOf(Buffer.from(elements[0] ?? ''));
+  };
+  const names = `URI:${injector}, DNS:injector.istio-system.svc, DNS:injector.istio-system`;
+  t.equal(await extensionsFor('istio-system', 'injector'), EXTENSIONS.replace(`URI:${SLEEP}`, names));
+  const greedy = foreignCsr({ extensions: [`subjectAltName=URI:${injector},DNS:injector.istio-system.svc`] });
+  t.equal(await extensionsFor('foo', 'sleep', greedy), EXTENSIONS);
+});
+
 t.test('serials are 128 random bits', async (t) => {
   const { caller, issuer } = await startCitadel(t, hotPath);
   const call = { token: await issuer.token(), csr: foreignCsr() };
