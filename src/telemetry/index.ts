@@ -4,7 +4,6 @@
  */
 export { Field, type LogFields } from './fields.js';
 export { createJsonLogger, type JsonLoggerOptions } from './json-logger.js';
-export { LineBudget } from './line-budget.js';
 export { LOG_LEVELS, type Logger, type LogLevel, silentLogger } from './logger.js';
 export { type CounterDefinition, Metric, type MetricDefinition } from './metric-names.js';
 export {

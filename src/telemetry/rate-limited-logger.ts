@@ -1,28 +1,47 @@
-import type { DeadlineClock } from '../timers/index.js';
+import { type DeadlineClock, monotonicMs } from '../timers/index.js';
 import { Field, type LogFields } from './fields.js';
-import { LineBudget } from './line-budget.js';
 import type { Logger } from './logger.js';
 import { type RepeatedEvent, SummedLines } from './summed-lines.js';
+
+/** After which as many lines may be written again. */
+const PERIOD_MS = 60_000;
 
 /** Different causes a minute; more are one peer's doing, and are counted only. */
 const LINES_PER_MINUTE = 64;
 
+export interface LineLimits {
+  /** Of all causes; 64 if left out. */
+  readonly linesPerMinute?: number;
+  /** Of one cause; 1 if left out. */
+  readonly linesPerCause?: number;
+  /** For the sums of {@link RateLimitedLogger.repeated}; elapsed time if left out. */
+  readonly clock?: DeadlineClock | undefined;
+}
+
+type FieldsOrMaker = LogFields | (() => LogFields);
+
 /**
- * For what peers and files can cause again and again: one line a minute for each cause, never more than 64 lines, and
- * on the next line how many were left out (`withheld`). The same for agent and Citadel.
+ * For what peers and files can cause again and again: one line a minute for each cause and 64 in all, unless it has
+ * other limits, and on the next line how many were left out (`withheld`). The same for agent and Citadel.
  */
 export class RateLimitedLogger {
-  private readonly budget = new LineBudget(LINES_PER_MINUTE);
-  /** Those that have had their line in this minute. */
-  private readonly causes = new Set<string>();
+  private readonly linesPerMinute: number;
+  private readonly linesPerCause: number;
+  private left = 0;
+  private renewedAtMs = Number.NEGATIVE_INFINITY;
+  private withheld = 0;
+  /** How many lines each cause has had in this minute. */
+  private readonly causes = new Map<string, number>();
   private readonly summed: SummedLines;
 
-  /** `now` gives epoch milliseconds; `clock` is for the lines of {@link repeated}, by default elapsed time. */
+  /** `now` gives milliseconds, of the day or of elapsed time. */
   constructor(
     private readonly logger: Logger,
-    private readonly now: () => number,
-    clock?: DeadlineClock,
+    private readonly now: () => number = monotonicMs,
+    { linesPerMinute = LINES_PER_MINUTE, linesPerCause = 1, clock }: LineLimits = {},
   ) {
+    this.linesPerMinute = linesPerMinute;
+    this.linesPerCause = linesPerCause;
     this.summed = new SummedLines(logger, clock);
   }
 
@@ -31,18 +50,18 @@ export class RateLimitedLogger {
     this.logger.info(message, fields);
   }
 
-  /** Once a minute for each `cause`: by default where message and fields are the same. */
-  warn(message: string, fields: LogFields, cause = JSON.stringify([message, fields])): void {
-    const nowMs = this.now();
-    if (this.budget.renew(nowMs)) this.causes.clear();
-    if (this.causes.has(cause)) {
-      this.budget.leaveOut();
-      return;
-    }
-    const withheld = this.budget.take(nowMs);
-    if (withheld === undefined) return;
-    this.causes.add(cause);
-    this.logger.warn(message, withheld === 0 ? fields : { ...fields, [Field.withheld]: withheld });
+  /**
+   * A line, unless its `cause` has had its own in this minute: by default those have one cause whose message and fields
+   * are the same. Fields that cost something are given as a function, which a withheld line does not call. False when
+   * the line is withheld.
+   */
+  warn(message: string, fields: FieldsOrMaker, cause = causeOf(message, fields)): boolean {
+    return this.write('warn', message, fields, cause);
+  }
+
+  /** The same at level `error`. */
+  error(message: string, fields: FieldsOrMaker, cause = causeOf(message, fields)): boolean {
+    return this.write('error', message, fields, cause);
   }
 
   /**
@@ -57,4 +76,33 @@ export class RateLimitedLogger {
   close(): void {
     this.summed.close();
   }
+
+  private write(level: 'warn' | 'error', message: string, fields: FieldsOrMaker, cause: string): boolean {
+    this.renew();
+    const written = this.causes.get(cause) ?? 0;
+    if (this.left === 0 || written === this.linesPerCause) {
+      this.withheld += 1;
+      return false;
+    }
+    this.left -= 1;
+    this.causes.set(cause, written + 1);
+    const made = typeof fields === 'function' ? fields() : fields;
+    this.logger[level](message, this.withheld === 0 ? made : { ...made, [Field.withheld]: this.withheld });
+    this.withheld = 0;
+    return true;
+  }
+
+  /** Begins another minute if it is time. */
+  private renew(): void {
+    const nowMs = this.now();
+    // A clock that was set back must not silence us.
+    if (nowMs - this.renewedAtMs < PERIOD_MS && nowMs >= this.renewedAtMs) return;
+    this.renewedAtMs = nowMs;
+    this.left = this.linesPerMinute;
+    this.causes.clear();
+  }
+}
+
+function causeOf(message: string, fields: FieldsOrMaker): string {
+  return JSON.stringify([message, typeof fields === 'function' ? fields() : fields]);
 }

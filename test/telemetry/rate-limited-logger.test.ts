@@ -44,6 +44,23 @@ t.test('a cause that is named counts by its name, whatever the fields are', asyn
   );
 });
 
+t.test('limits of its own: so many lines of a cause, so many of all, and fields made for those alone', async (t) => {
+  const { logger, clock } = open();
+  const log = new RateLimitedLogger(logger, () => clock.nowMs, { linesPerMinute: 5, linesPerCause: 2 });
+  let made = 0;
+  const fields = () => {
+    made += 1;
+    return { count: made };
+  };
+  const written = ['a', 'a', 'a', 'b', 'b', 'c', 'd'].map((cause) => log.error('bad', fields, cause));
+  t.strictSame(written, [true, true, false, true, true, true, false]);
+  t.strictSame(
+    logger.of('bad').map((line) => [line.level, line.fields.count, line.fields.withheld]),
+    [1, 2, 3, 4, 5].map((count) => ['error', count, count === 3 ? 1 : undefined]),
+  );
+  t.equal(made, 5);
+});
+
 t.test('a clock that is set back silences nobody', async (t) => {
   const { logger, clock, log } = open();
   log.warn('bad', {});
@@ -57,7 +74,7 @@ const ISSUED = { message: 'certificate issued', summary: 'certificates issued', 
 function openRepeated() {
   const logger = new RecordingLogger();
   const clock = new FakeClock();
-  const log = new RateLimitedLogger(logger, clock.now, clock);
+  const log = new RateLimitedLogger(logger, clock.now, { clock });
   const issue = (subject: string, serial: number) =>
     log.repeated(ISSUED, { spiffe_id: subject, serial: String(serial), connection: 7 });
   const sums = () => logger.of('certificates issued').map(({ level, fields }) => ({ level, ...fields }));

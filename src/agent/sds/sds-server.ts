@@ -88,7 +88,7 @@ class Server implements SdsServer {
         sotw: new ResponseEncoder(responseLayout('sotw', controlPlaneIdentifier)),
         delta: new ResponseEncoder(responseLayout('delta', controlPlaneIdentifier)),
       },
-      log: new StreamLog(logger),
+      log: new StreamLog(logger, now),
       metrics: new StreamMetrics(metrics ?? new MetricRegistry(), this.labels, () => broadcast.isPushing),
       rejections: new LastRejections(this.labels),
       noncePrefix: randomBytes(NONCE_PREFIX_BYTES).toString('base64url'),

@@ -1,7 +1,6 @@
 import { type CancelSignal, CancelSource } from '../../cancellation/index.js';
 import { IdentityError } from '../../errors/index.js';
 import { type CallEvents, type GrpcCall, toStatusObject } from '../../net/grpc/index.js';
-import { LineBudget } from '../../telemetry/index.js';
 import type { Content } from './contents.js';
 import { octetsOfNames, octetsOfRequest } from './held-octets.js';
 import type { LastRejections } from './last-rejections.js';
@@ -51,9 +50,6 @@ export interface StreamContext {
 /** What a stream may ask before its caller is known; Envoy asks once. */
 const MAX_EARLY_REQUESTS = 16;
 
-/** Lines a minute about the refusals of one stream: the first ones tell what there is to know. */
-const LINES_OF_ONE = 5;
-
 /**
  * Names for one unit of work, each time that they are looked up; and of a request for one unit of what is a flood: a
  * proxy that asks for one more of 2 000 secrets each time sends two million names within a moment. (http2, `Cost`)
@@ -97,7 +93,6 @@ export class SdsStream
   private sentCount = 0;
   /** What the nonces of this stream begin with, once it has sent one. */
   private noncePrefix: string | undefined;
-  private lineBudget: LineBudget | undefined;
   private repeatLimit: RepeatLimit | undefined;
   private isHalfClosed = false;
   private isQueued = false;
@@ -209,7 +204,7 @@ export class SdsStream
     this.subscription = next;
     if (verdict === 'fine') return;
     const { log, metrics } = this.context;
-    if (!log.unanswered(this, verdict, nowMs)) metrics.lineWithheld();
+    if (!log.unanswered(this, verdict)) metrics.lineWithheld();
     metrics.unanswered(verdict);
     if (verdict === 'late') this.send('change');
     // OK, so that an Envoy that lost our message comes back at once.
@@ -343,9 +338,7 @@ export class SdsStream
     if (verdict.kind !== 'nack') return;
     metrics.rejected(verdict.answered, verdict.blames);
     rejections.add(verdict, nowMs);
-    this.lineBudget ??= new LineBudget(LINES_OF_ONE);
-    const withheld = this.lineBudget.take(nowMs);
-    if (withheld === undefined || !log.rejected(this, verdict, { nowMs, withheld })) metrics.lineWithheld();
+    if (!log.rejected(this, verdict)) metrics.lineWithheld();
   }
 
   /** Sends what is due, if the protocol allows it now. */

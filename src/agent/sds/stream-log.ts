@@ -1,5 +1,5 @@
 import { errorCodeOf } from '../../errors/index.js';
-import { Field, LineBudget, type LogFields, type Logger } from '../../telemetry/index.js';
+import { Field, type LogFields, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import type { DecodedRequest } from './request-codec.js';
 import type { RequestMeaning } from './subscription.js';
 
@@ -18,37 +18,34 @@ export interface StreamIdentity {
  */
 const LINES_OF_ALL = 100;
 
+/** And about the refusals of one stream: the first ones tell what there is to know. */
+const LINES_OF_ONE = 5;
+
 /**
  * The words of all streams of a server: `warn` when a proxy refuses a secret or stays silent, `debug` for the protocol.
  */
 export class StreamLog {
   private readonly logger: Logger;
-  private readonly budget = new LineBudget(LINES_OF_ALL);
+  private readonly rateLimited: RateLimitedLogger;
 
-  constructor(logger: Logger) {
+  /** `now` gives milliseconds. */
+  constructor(logger: Logger, now: () => number) {
     this.logger = logger;
+    const limits = { linesPerMinute: LINES_OF_ALL, linesPerCause: LINES_OF_ONE };
+    this.rateLimited = new RateLimitedLogger(logger, now, limits);
   }
 
-  /**
-   * False when there was no line, because the streams have used their budget up. `withheld`: of this stream, before.
-   */
-  rejected(
-    who: StreamIdentity,
-    { answered, reason, blames }: RequestMeaning & { kind: 'nack' },
-    { nowMs, withheld }: { nowMs: number; withheld: number },
-  ): boolean {
+  /** False when the line was withheld. */
+  rejected(who: StreamIdentity, { answered, reason, blames }: RequestMeaning & { kind: 'nack' }): boolean {
     const { contents } = answered;
-    const withheldOfAll = this.budget.take(nowMs);
-    if (withheldOfAll === undefined) return false;
-    this.logger.warn('sds secret rejected by its proxy', {
+    const fields = (): LogFields => ({
       ...fieldsOf(who),
       [Field.resourceName]: [...contents.keys()].join(' '),
       [Field.version]: [...contents.values()].map(({ version }) => version).join(' '),
       [Field.reason]: reason,
       [Field.blames]: blames,
-      ...withheldLines(withheld + withheldOfAll),
     });
-    return true;
+    return this.rateLimited.warn('sds secret rejected by its proxy', fields, `rejected ${who.stream}`);
   }
 
   request(who: StreamIdentity, request: DecodedRequest, verdict: RequestMeaning, nowMs: number): void {
@@ -70,14 +67,11 @@ export class StreamLog {
     }
   }
 
-  /** False when there was no line. */
-  unanswered(who: StreamIdentity, verdict: 'late' | 'dead', nowMs: number): boolean {
-    const withheld = this.budget.take(nowMs);
-    if (withheld === undefined) return false;
+  /** False when the line was withheld. */
+  unanswered(who: StreamIdentity, verdict: 'late' | 'dead'): boolean {
     const message =
       verdict === 'late' ? 'sds response is not answered' : 'sds stream given up: response never answered';
-    this.logger.warn(message, { ...fieldsOf(who), ...withheldLines(withheld) });
-    return true;
+    return this.rateLimited.warn(message, () => fieldsOf(who), `${verdict} ${who.stream}`);
   }
 
   failed(who: StreamIdentity, error: unknown): void {
@@ -87,10 +81,6 @@ export class StreamLog {
       [Field.error]: String(error),
     });
   }
-}
-
-function withheldLines(count: number): LogFields {
-  return count === 0 ? {} : { [Field.withheld]: count };
 }
 
 function fieldsOf({ connection, stream, nodeId }: StreamIdentity): LogFields {

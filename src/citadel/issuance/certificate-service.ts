@@ -86,7 +86,7 @@ class CertificateService implements CertificateMethod {
     this.metrics = options.metrics ?? new MetricRegistry();
     this.inFlight = this.metrics.gauge(Metric.certificateRequestsInFlight);
     this.shares = new IssuingShares(options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT);
-    this.log = new RateLimitedLogger(options.logger, options.now, options.logClock);
+    this.log = new RateLimitedLogger(options.logger, options.now, { clock: options.logClock });
     const timeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.deadlines = new Deadlines(timeoutMs, (late) => {
       for (const pending of late) this.giveUp(pending, tooLate(timeoutMs));

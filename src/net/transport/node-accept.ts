@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import type { Server } from 'node:net';
-import { Field, type Logger } from '../../telemetry/index.js';
+import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import { everyUnreferenced } from '../../timers/index.js';
 
 /** Resolves when `server` listens; rejects with the reason why it cannot. */
@@ -21,27 +21,21 @@ export function listening(
 const DESCRIPTOR_CHECK_MS = 5000;
 
 /**
- * Says that `server` cannot accept, once until it can again: the same peer comes back within milliseconds. ENFILE,
+ * Says that `server` cannot accept, once a minute: the same peer comes back within milliseconds. ENFILE,
  * ENOBUFS and their like are an `error` event, which would end the process without a listener. Of a process without
  * descriptors no peer is told: libuv keeps one back and closes every newcomer with it (`uv__emfile_trick`). So that is
  * asked for.
  */
 export function watchAccepts(server: Server, logger: Logger): void {
-  let isFailing = false;
+  const log = new RateLimitedLogger(logger);
   const failed = (error: string): void => {
-    if (!isFailing) logger.error('connection could not be accepted', { [Field.error]: error });
-    isFailing = true;
-  };
-  const accepts = (): void => {
-    isFailing = false;
+    log.error('connection could not be accepted', { [Field.error]: error });
   };
   const stopChecks = everyUnreferenced(DESCRIPTOR_CHECK_MS, () => {
     const shortage = descriptorShortage();
-    if (shortage === undefined) accepts();
-    else failed(shortage);
+    if (shortage !== undefined) failed(shortage);
   });
   server.on('error', (error) => failed(error.message));
-  server.on('connection', accepts);
   server.once('close', stopChecks);
 }
 

@@ -2,7 +2,14 @@ import { type FSWatcher, watch } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemReason } from '../../system/small-files/index.js';
-import { type Counter, Field, type Logger, Metric, type MetricRegistry } from '../../telemetry/index.js';
+import {
+  type Counter,
+  Field,
+  type Logger,
+  Metric,
+  type MetricRegistry,
+  RateLimitedLogger,
+} from '../../telemetry/index.js';
 import { everyUnreferenced } from '../../timers/index.js';
 import type { FileIdentity } from './socket-file.js';
 
@@ -65,14 +72,11 @@ export class SocketGuard {
   private readonly ownUid = process.geteuid?.() ?? 0;
   private readonly lost: Record<Exclude<PathState, 'ours'>, Counter> | undefined;
   private readonly stopChecks: () => void;
+  private readonly log: RateLimitedLogger;
   private ours: FileIdentity;
   private watcher: FSWatcher | undefined;
   private tries = 0;
   private events = 0;
-  private isTold = false;
-  private withheld = 0;
-  /** Said once until the socket is in its place again. */
-  private isFailing = false;
   private round: Promise<void> | undefined;
   private isDirty = false;
   private isOver = false;
@@ -80,6 +84,7 @@ export class SocketGuard {
   constructor(options: SocketGuardOptions) {
     this.options = options;
     this.ours = options.ours;
+    this.log = new RateLimitedLogger(options.logger);
     const { metrics } = options;
     if (metrics !== undefined) {
       const counter = (reason: PathState): Counter => metrics.counter(Metric.socketLost, { reason });
@@ -88,7 +93,6 @@ export class SocketGuard {
     this.stopChecks = everyUnreferenced(CHECK_MS, () => {
       this.tries = 0;
       this.events = 0;
-      this.isTold = false;
       if (this.watcher === undefined) this.watch();
       this.look();
     });
@@ -127,15 +131,14 @@ export class SocketGuard {
   }
 
   private async check(): Promise<void> {
-    const { path, logger } = this.options;
+    const { path } = this.options;
     try {
       const seen = await seenAt(path);
       const state = judgePath(seen, this.ours, this.ownUid);
-      if (state === 'ours') this.isFailing = false;
       if (state === 'ours' || this.isOver) return;
       this.lost?.[state].add();
       if (state === 'taken_over') {
-        logger.warn('socket was taken over by another agent', { [Field.path]: path });
+        this.log.warn('socket was taken over by another agent', { [Field.path]: path });
         this.end();
         return;
       }
@@ -143,34 +146,23 @@ export class SocketGuard {
       this.tries += 1;
       await this.restore(state, seen);
     } catch (error) {
-      if (this.isFailing) return;
-      this.isFailing = true;
-      logger.error('socket cannot be put back', { [Field.path]: path, [Field.error]: systemReason(error) });
+      this.log.error('socket cannot be put back', { [Field.path]: path, [Field.error]: systemReason(error) });
     }
   }
 
   private async restore(state: 'missing' | 'replaced', seen: SeenAtPath): Promise<void> {
     this.ours = await this.options.publish();
-    this.isFailing = false;
     this.watch();
     this.tell(state, seen);
   }
 
-  /** One line between two checks. */
   private tell(state: 'missing' | 'replaced', seen: SeenAtPath): void {
-    const { path, logger } = this.options;
-    if (this.isTold) {
-      this.withheld += 1;
-      return;
-    }
-    this.isTold = true;
-    const fields = { [Field.path]: path, ...(this.withheld > 0 && { [Field.withheld]: this.withheld }) };
-    this.withheld = 0;
-    if (state === 'missing') logger.warn('socket had been removed, and was put back', fields);
+    const fields = { [Field.path]: this.options.path };
+    if (state === 'missing') this.log.warn('socket had been removed, and was put back', fields);
     else {
       const uid = seen.kind === 'file' ? seen.uid : undefined;
       // A person must find out who that is, and have the tokens renewed that it was told.
-      logger.error('socket had been replaced, and was put back', { ...fields, [Field.uid]: uid });
+      this.log.error('socket had been replaced, and was put back', { ...fields, [Field.uid]: uid });
     }
   }
 

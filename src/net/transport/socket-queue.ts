@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Field, type Logger } from '../../telemetry/index.js';
+import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 
 /**
  * Sockets attached in one turn of the event loop. Chosen when each made a session of nghttp2, for 50 to 150 µs; a
@@ -16,7 +16,7 @@ const MAX_DEFERRED_TURNS = 8;
  */
 export class SocketQueue {
   private readonly attach: (socket: Socket) => void;
-  private readonly logger: Logger;
+  private readonly log: RateLimitedLogger;
   private waiting: Socket[] = [];
   private arrivals = 0;
   private deferredTurns = 0;
@@ -24,7 +24,7 @@ export class SocketQueue {
 
   constructor(attach: (socket: Socket) => void, logger: Logger) {
     this.attach = attach;
-    this.logger = logger;
+    this.log = new RateLimitedLogger(logger);
   }
 
   /** Takes a paused socket over. From here on its errors are heard: an unheard one would end the process. */
@@ -61,7 +61,7 @@ export class SocketQueue {
       try {
         this.attach(socket);
       } catch (error) {
-        this.logger.error('connection could not be attached', { [Field.error]: String(error) });
+        this.log.error('connection could not be attached', { [Field.error]: String(error) });
         socket.destroy();
       }
     }

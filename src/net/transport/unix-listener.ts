@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { openSocketHub, type SocketHub } from '../../system/platform/index.js';
 import { pathError } from '../../system/small-files/index.js';
-import { Field, type Logger, type MetricRegistry } from '../../telemetry/index.js';
+import { Field, type Logger, type MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
 import { Outbox, type Wire } from '../http2/index.js';
 import { HubWire } from './hub-wire.js';
 import { listening, watchAccepts } from './node-accept.js';
@@ -63,7 +63,7 @@ function hubAcceptor({ onWire, backlog, logger }: UnixListenerOptions): Acceptor
   const wires: (HubWire | undefined)[] = [];
   let open = 0;
   let isClosed = false;
-  let isFailing = false;
+  const log = new RateLimitedLogger(logger);
   const onGone = (slot: number): void => {
     wires[slot] = undefined;
     open -= 1;
@@ -71,14 +71,13 @@ function hubAcceptor({ onWire, backlog, logger }: UnixListenerOptions): Acceptor
   };
   const answer = openSocketHub(outbox.bytes, {
     accepted(slot, peer) {
-      isFailing = false;
       const wire = new HubWire({ hub: theHub(), slot, onGone }, outbox, peer);
       wires[slot] = wire;
       open += 1;
       try {
         onWire(wire);
       } catch (error) {
-        logger.error('connection could not be attached', { [Field.error]: String(error) });
+        log.error('connection could not be attached', { [Field.error]: String(error) });
         wire.destroy();
       }
     },
@@ -86,9 +85,7 @@ function hubAcceptor({ onWire, backlog, logger }: UnixListenerOptions): Acceptor
     ended: (slot) => wires[slot]?.destroy(),
     writable: (slot) => wires[slot]?.writable(),
     acceptFailed(errno) {
-      // Said once until an accept succeeds again.
-      if (!isFailing) logger.error('connection could not be accepted', { [Field.error]: getSystemErrorName(-errno) });
-      isFailing = true;
+      log.error('connection could not be accepted', { [Field.error]: getSystemErrorName(-errno) });
       setTimeout(() => theHub().resumeAccepting(), ACCEPT_PAUSE_MS);
     },
   });

@@ -5,13 +5,11 @@ import {
   type LogFields,
   type Logger,
   type MetricRegistry,
+  RateLimitedLogger,
 } from '../../../telemetry/index.js';
 import { errorName, type WirePeer } from '../../http2/index.js';
 import type { Refusal } from './connection-limits.js';
 import type { Idleness } from './connection-watch.js';
-
-/** A line of one kind is written at most so often; the next one says how many there were. */
-const QUIET_MS = 10_000;
 
 const REFUSALS: readonly Refusal[] = [
   ...(['uid_not_allowed', 'too_many', 'too_many_of_uid', 'too_many_of_address', 'misbehaved'] as const),
@@ -47,15 +45,11 @@ export interface ConnectionRecordOptions {
 
 /** Counts, and says now and then, which connections were not wanted: a hostile peer must not fill the log either. */
 export class ConnectionRecord {
-  private readonly logger: Logger;
-  private readonly now: () => number;
+  private readonly log: RateLimitedLogger;
   private readonly counters = new Map<Reason, Counter>();
-  /** When a line of this kind was written, and how many were not since. */
-  private readonly lines = new Map<Reason, { writtenAtMs: number; omitted: number }>();
 
   constructor({ logger, metrics, counters, now }: ConnectionRecordOptions) {
-    this.logger = logger;
-    this.now = now;
+    this.log = new RateLimitedLogger(logger, now);
     // Made at once, so that a rate can be told from the first one on.
     for (const reason of REFUSALS) this.counters.set(reason, metrics.counter(counters.refused, { reason }));
     for (const reason of [...IDLENESSES, ...BREACHES, ...USELESS]) {
@@ -94,21 +88,19 @@ export class ConnectionRecord {
     );
   }
 
+  /** A connection had to be ended for a fault of ours. */
+  bug(error: unknown): void {
+    this.log.error('connection ended by a bug', { [Field.error]: String(error) });
+  }
+
   private note(reason: Reason, message: string, { connection, peer }: Whose, fields: LogFields): void {
     this.counters.get(reason)?.add();
-    const nowMs = this.now();
-    const line = this.lines.get(reason);
-    if (line !== undefined && nowMs - line.writtenAtMs < QUIET_MS) {
-      line.omitted += 1;
-      return;
-    }
-    this.logger.warn(message, {
+    const all = (): LogFields => ({
       ...fields,
       [Field.connection]: connection,
       [Field.uid]: peer?.uid,
       [Field.pid]: peer?.pid,
-      [Field.count]: line === undefined ? 1 : line.omitted + 1,
     });
-    this.lines.set(reason, { writtenAtMs: nowMs, omitted: 0 });
+    this.log.warn(message, all, reason);
   }
 }

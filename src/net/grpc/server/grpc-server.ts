@@ -174,7 +174,7 @@ class Http2FramedServer implements GrpcServer {
       onRequest: (stream, head) => this.open(stream, head),
       onKept: ({ number }, bytes) => this.keep(number, bytes),
       onClosed: (connection, end) => this.closed(connection, end),
-      onBug: (error) => logger.error('connection ended by a bug', { [Field.error]: String(error) }),
+      onBug: (error) => this.record.bug(error),
       now,
     };
   }
