@@ -2,7 +2,7 @@
 //   build/  every .ts file of src/, test/ and bench/ on its own, for tests and benches (no bundling, source maps)
 //   dist/   what ships: minified bundles, without node_modules
 // esbuild only strips types; `npm run typecheck` is what checks them.
-import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -65,19 +65,6 @@ async function copyAddon(name, place) {
 
 const shipped = { ...common, bundle: true, minify: true, sourcemap: false, legalComments: 'none', charset: 'ascii' };
 
-/** Piscina looks for its thread file beside its own module, where a bundle has ours: point it to `dist/threads/`. */
-const piscinaThreadFile = {
-  name: 'piscina-thread-file',
-  setup({ onLoad }) {
-    onLoad({ filter: /\/piscina\/dist\/index\.js$/ }, async ({ path }) => {
-      const source = await readFile(path, 'utf8');
-      const contents = source.replace("(__dirname, 'worker.js')", "($directory, 'piscina/worker.js')");
-      if (contents === source) throw new Error(`${path}: the path of the thread file is no longer where it was`);
-      return { contents };
-    });
-  },
-};
-
 /** Leaves out what only other commands need, the signing of leaves too: each is an `import()` of its own, which an agent never comes to. */
 const agentOnly = {
   name: 'agent-only',
@@ -115,16 +102,11 @@ const withoutProtoLoader = {
   },
 };
 
-/** What most agents never load lies in files of its own: the text of a bundle stays in memory as long as its process lives. */
-const RARELY_LOADED = ['piscina'];
-
-const rarelyLoaded = {
-  name: 'rarely-loaded',
+/** The pool is a file of its own, since most agents never load it: the text of a bundle stays in memory as long as its process lives. */
+const poolApart = {
+  name: 'pool-apart',
   setup({ onResolve }) {
-    onResolve({ filter: new RegExp(`^(${RARELY_LOADED.join('|')})$`) }, ({ path }) => ({
-      path: `./packages/${path}.js`,
-      external: true,
-    }));
+    onResolve({ filter: /^piscina$/ }, () => ({ path: './threads/piscina/pool.cjs', external: true }));
   },
 };
 
@@ -143,9 +125,9 @@ const reflectionApart = {
  *   dist/sidecert.js                  the program: starts one of the two bundles (src/cli/launch.ts)
  *   dist/agent.js, dist/commands.js   the agent, and all commands: CommonJS, for only that can have a code cache
  *   dist/agent.cache                  V8's code of the agent (scripts/code-cache.mjs)
- *   dist/packages/                    what the two load when they need it
  *   dist/reflection.js                what both load when somebody asks them for their services
  *   dist/threads/                     what runs in a thread: ES modules that load nothing but the hot path; the addon
+ *   dist/threads/piscina/             what both load when they need threads, beside the file that each thread starts with
  */
 export async function buildForShipping() {
   await rm('dist', { recursive: true, force: true });
@@ -154,7 +136,7 @@ export async function buildForShipping() {
       bundleOf('agent', [agentOnly]),
       bundleOf('health', [healthOnly]),
       bundleOf('commands', []),
-      packages(),
+      pool(),
       reflection(),
       citadelPeer(),
       launcher(),
@@ -174,7 +156,7 @@ function bundleOf(name, plugins) {
     format: 'cjs',
     entryPoints: { [name]: 'src/cli/main.ts' },
     outdir: 'dist',
-    plugins: [withoutProtoLoader, rarelyLoaded, reflectionApart, ...plugins],
+    plugins: [withoutProtoLoader, poolApart, reflectionApart, ...plugins],
     // A script of node:vm knows `require` alone.
     supported: { 'dynamic-import': false },
     // Files that a module names beside itself are those of the threads.
@@ -190,16 +172,18 @@ function bundleOf(name, plugins) {
   });
 }
 
-function packages() {
+/** Only for Piscina's `niceIncrement`, which we do not use. */
+const UNUSED_BY_PISCINA = ['@napi-rs/nice'];
+
+/** Piscina looks for the file of its threads beside its own: so it lies where {@link threads} puts that. */
+function pool() {
   return build({
     ...shipped,
     format: 'cjs',
-    entryPoints: RARELY_LOADED,
-    outdir: 'dist/packages',
-    plugins: [piscinaThreadFile],
-    // Only for Piscina's `niceIncrement`, which we do not use.
-    external: ['@napi-rs/nice'],
-    banner: { js: "const $directory=require('node:path').join(__dirname,'../threads');" },
+    entryPoints: { pool: 'piscina' },
+    outdir: 'dist/threads/piscina',
+    outExtension: { '.js': '.cjs' },
+    external: UNUSED_BY_PISCINA,
   });
 }
 
@@ -215,7 +199,7 @@ function citadelPeer() {
     format: 'cjs',
     entryPoints,
     outdir: 'dist',
-    plugins: [withoutProtoLoader, rarelyLoaded, reflectionApart],
+    plugins: [withoutProtoLoader, poolApart, reflectionApart],
     // As in the launcher.
     logOverride: { 'empty-import-meta': 'silent' },
   });
@@ -246,14 +230,11 @@ function threads() {
     outdir: 'dist/threads',
     splitting: true,
     chunkNames: 'chunk-[hash]',
-    external: ['@napi-rs/nice'],
+    external: UNUSED_BY_PISCINA,
     // Piscina is CommonJS: inside an ES module it needs a `require` of its own.
     banner: {
-      js:
-        "import{createRequire as $createRequire}from'node:module';" +
-        'const require=$createRequire(import.meta.url),$directory=import.meta.dirname;',
+      js: "import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);",
     },
-    plugins: [piscinaThreadFile],
   });
 }
 
