@@ -54,6 +54,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'envoy-bootstrap': ['config'],
   'kubernetes/api': [...EVERYWHERE, 'net/transport', 'system/small-files'],
   'kubernetes/inject': ['config', 'envoy-bootstrap'],
+  'kubernetes/trust': [...EVERYWHERE, 'kubernetes/api'],
   status: [...EVERYWHERE, 'net/transport'],
   app: [
     ...[
@@ -66,8 +67,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'agent/secrets',
     ],
     ...['citadel/authn', 'citadel/authority', 'citadel/issuance', 'config', 'envoy-bootstrap', 'hotpath'],
-    'kubernetes/api',
-    'kubernetes/inject',
+    ...['kubernetes/api', 'kubernetes/inject', 'kubernetes/trust'],
     ...['net/grpc', 'net/transport', 'pki/service-account', 'status', 'system/platform', 'system/small-files'],
   ],
   fleet: [

@@ -1,4 +1,5 @@
 import type { HotPathMode } from '../hotpath/index.js';
+import type { ClusterEnvironment } from '../kubernetes/api/index.js';
 import { protectMemory, refuseOpenMemory } from '../system/platform/index.js';
 import { Field, type Logger } from '../telemetry/index.js';
 
@@ -11,6 +12,8 @@ export interface AppContext {
   readonly random: () => number;
   /** The options that this Node was started with, from its command line and from `NODE_OPTIONS`. */
   readonly nodeFlags: readonly string[];
+  /** What the environment says about the cluster that the process is in; left out: nothing. */
+  readonly clusterEnvironment?: ClusterEnvironment;
 }
 
 /** A started agent or Citadel. */

@@ -60,6 +60,12 @@ export function configSources(args: readonly string[]): ConfigSources {
   };
 }
 
+/** What says where an API server of Kubernetes is: the kubelet sets two of them in every container. */
+export function clusterEnvironment() {
+  const { KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT, KUBECONFIG } = process.env;
+  return { KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT, KUBECONFIG };
+}
+
 /** The options that this Node runs with, from its command line and from `NODE_OPTIONS`. */
 export function nodeFlags(): readonly string[] {
   return [...process.execArgv, ...splitNodeOptions(process.env.NODE_OPTIONS ?? '')];

@@ -2,7 +2,7 @@ import type { AppContext, RunningApp } from '../app/index.js';
 import { createJsonLogger, Field, type Logger, type LogLevel } from '../telemetry/index.js';
 import { ENDING_SIGNALS } from './ending-signals.js';
 import { watchWorkingDirectory } from './prepare-process.js';
-import { Exit, logOutput, nodeFlags } from './process.js';
+import { clusterEnvironment, Exit, logOutput, nodeFlags } from './process.js';
 
 /** What a shutdown may take, so that the process has gone before Kubernetes or a user loses patience. */
 const SHUTDOWN_LIMIT_MS = 4500;
@@ -25,7 +25,8 @@ export async function serve(logLevel: LogLevel, start: (context: AppContext) => 
     }, SHUTDOWN_LIMIT_MS);
   });
   try {
-    const app = await start({ logger, now: Date.now, random: Math.random, nodeFlags: nodeFlags() });
+    const process = { nodeFlags: nodeFlags(), clusterEnvironment: clusterEnvironment() };
+    const app = await start({ logger, now: Date.now, random: Math.random, ...process });
     await stopped;
     await app.close();
   } finally {

@@ -13,7 +13,7 @@ import {
   wholeNumber,
 } from './kinds.js';
 import { LOG_LEVEL } from './log-level.js';
-import { type ConfigOf, listOf, optional, required, requiredListOf, switchOf, withDefault } from './option.js';
+import { type ConfigOf, listOf, optional, switchOf, withDefault } from './option.js';
 import { STATUS_ADDRESS } from './status-address.js';
 
 /** `sidecert citadel`. */
@@ -31,14 +31,25 @@ export const CITADEL_OPTIONS = {
     flag: 'trust-domain',
     description: 'trust domain of all issued identities',
   }),
-  jwksFile: required(existingFile, {
+  isInKubernetes: switchOf(boolean, {
+    flag: 'kubernetes',
+    description:
+      'work with the API server of the cluster that this pod is in: read the keys of its tokens, and write the root certificates into the ConfigMap istio-ca-root-cert of every namespace',
+  }),
+  kubeconfig: optional(existingFile, {
+    flag: 'kubeconfig',
+    description:
+      'file that says, by its current context, which API server --kubernetes is about; left out, that of the pod, and outside of one the files that KUBECONFIG lists',
+  }),
+  jwksFile: optional(existingFile, {
     flag: 'jwks',
     description:
-      'JSON Web Key Set that service-account tokens are verified with; read again when it changes. It cannot tell that a pod was deleted: a token is accepted until it expires',
+      'JSON Web Key Set that service-account tokens are verified with; read again when it changes. It cannot tell that a pod was deleted: a token is accepted until it expires. With --kubernetes it is used instead of the keys of the API server',
   }),
-  tokenIssuers: requiredListOf(text, {
+  tokenIssuers: listOf(text, [], {
     flag: 'token-issuer',
-    description: 'issuer (iss) of which a token must be; two of them while a cluster changes its issuer',
+    description:
+      'issuer (iss) of which a token must be; two of them while a cluster changes its issuer. Needed with --jwks; with the keys of an API server those beside the one that it tells of',
   }),
   tokenAudiences: listOf(text, ['istio-ca'], {
     flag: 'token-audience',

@@ -101,12 +101,27 @@ function checkCitadel(config: CitadelConfig): string[] {
   const isTooLong = defaultTtlMs > maxTtlMs;
   const own = new Set(serverNames.map((name) => name.toLowerCase()));
   return [
+    ...checkTokenKeys(config),
     ...(isTooLong ? [`--default-ttl: got ${defaultTtlMs} ms, expected at most the ${maxTtlMs} ms of --max-ttl`] : []),
     // Its holder could pass itself off as the CA.
     ...dnsNames
       .filter(({ dnsName }) => own.has(dnsName))
       .map(({ dnsName }) => `--dns-name: got ${dnsName}, expected no name of Citadel itself (--server-name)`),
   ];
+}
+
+function checkTokenKeys({ jwksFile, tokenIssuers, isInKubernetes, kubeconfig }: CitadelConfig): string[] {
+  const problems: string[] = [];
+  if (jwksFile === undefined && !isInKubernetes) {
+    problems.push('--jwks, --kubernetes: got neither, expected one that says where the keys of tokens come from');
+  }
+  if (jwksFile !== undefined && tokenIssuers.length === 0) {
+    problems.push('--token-issuer: got nothing, expected the issuer of the tokens together with --jwks');
+  }
+  if (kubeconfig !== undefined && !isInKubernetes) {
+    problems.push('--kubeconfig: got a value, expected it together with --kubernetes');
+  }
+  return problems;
 }
 
 function checkFleet({ tokensDirectory, tokenFile }: FleetConfig): string[] {

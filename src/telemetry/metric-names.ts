@@ -54,6 +54,21 @@ export const Metric = {
     help: 'Time of a request to the API server of Kubernetes, by its verb and how it ended.',
     bounds: SECONDS,
   },
+  tokenKeysAgeSeconds: {
+    kind: 'gauge',
+    name: 'sidecert_token_keys_age_seconds',
+    help: 'Time since the keys of tokens were last read from the API server.',
+  },
+  namespacesWithoutRoots: {
+    kind: 'gauge',
+    name: 'sidecert_namespaces_without_roots',
+    help: 'Namespaces that are to have the current roots in a ConfigMap, and have not.',
+  },
+  rootCopiesWritten: {
+    kind: 'counter',
+    name: 'sidecert_root_copies_written_total',
+    help: 'ConfigMaps with roots that were written.',
+  },
   buildInfo: {
     kind: 'gauge',
     name: 'sidecert_build_info',

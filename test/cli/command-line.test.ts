@@ -71,8 +71,10 @@ t.test('all problems are named at once, wherever the value came from, with code 
     t.ok(err.includes(name), name);
   }
   t.match(err, /--default-ttl: got/);
-  t.match(err, /--token-issuer: got nothing/);
   t.match(err, /sidecert citadel --help tells what can be set\n$/);
+  const agent = await run(t, ['agent', '--ttl', '-1'], {});
+  t.match(agent.err, /--ca-address: got nothing/, 'what is required and not there, too');
+  t.match(agent.err, /--ttl: got "-1"/);
 });
 
 t.test('a token or a key that is given in place of something else is not repeated', async (t) => {

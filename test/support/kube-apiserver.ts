@@ -23,8 +23,9 @@ const START_PATIENCE_MS = 120_000;
 const MANY_BYTES = 16 * 1024 * 1024;
 
 /**
- * Where the programs are, by `KUBEBUILDER_ASSETS`, as controllers written in Go have it. Without them such a test fails,
- * unless ALLOW_NO_KUBERNETES=1 says that skipping is all right: a suite must not turn green because a tool is missing.
+ * Where the programs are, by `KUBEBUILDER_ASSETS`, as controllers written in Go have it. Without them such a test
+ * fails, unless ALLOW_NO_KUBERNETES=1 says that skipping is all right: a suite must not turn green because a tool is
+ * missing.
  */
 export function kubernetesPrograms(): KubernetesPrograms {
   const directory = process.env.KUBEBUILDER_ASSETS;
@@ -39,8 +40,8 @@ export function kubernetesPrograms(): KubernetesPrograms {
 }
 
 /**
- * A real API server with its etcd and RBAC, and nothing else: no controllers, so that a namespace which is deleted stays
- * there as terminating, and no kubelet. Ended with the test.
+ * A real API server with its etcd and RBAC, and nothing else: no controllers, so that a namespace which is deleted
+ * stays there as terminating, and no kubelet. Ended with the test.
  */
 export class KubeApiServer {
   /** As a member of system:masters. */
@@ -58,6 +59,7 @@ export class KubeApiServer {
   }
 
   static async start(t: Test, { directory: programs }: KubernetesPrograms): Promise<KubeApiServer> {
+    accessSync(join(programs, 'etcd'), constants.X_OK);
     const directory = mkdtempSync(join(tmpdir(), 'sc-kube-'));
     const [etcdPort = 0, peerPort = 0, apiPort = 0] = await freePorts(3);
     const server = new KubeApiServer(directory, programs, { etcd: etcdPort, peer: peerPort, api: apiPort });

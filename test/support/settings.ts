@@ -6,7 +6,7 @@ export function settings<S extends Schema>(
   flags: Readonly<Record<string, string>>,
 ): ConfigOf<S> {
   const result = readConfig(command, {
-    args: Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
+    args: Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
     environment: {},
     files: { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) },
   });

@@ -1,4 +1,6 @@
+import type { PublishedKeys } from '../../citadel/authn/index.js';
 import type { SigningAuthority } from '../../citadel/authority/index.js';
+import type { RootConfigMaps } from '../../kubernetes/trust/index.js';
 import { Field, Metric, type MetricRegistry } from '../../telemetry/index.js';
 import type { StatusPage } from '../status-page.js';
 import { timeText } from '../time-text.js';
@@ -6,19 +8,25 @@ import { timeText } from '../time-text.js';
 export interface CitadelStatusOptions {
   readonly authority: Pick<SigningAuthority, 'signer' | 'bundle' | 'notAfterMs'>;
   readonly trustDomain: string;
+  /** Where tokens are verified by the keys of an API server. */
+  readonly keys?: Pick<PublishedKeys, 'name' | 'issuers' | 'readAtMs'> | undefined;
+  /** Where the roots are written into the namespaces of a cluster. */
+  readonly roots?: Pick<RootConfigMaps, 'namespaces' | 'pending'> | undefined;
   readonly metrics: MetricRegistry;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
 
-/** What a Citadel tells of itself: what it signs with, and for how long yet. */
-export function citadelStatus({ authority, trustDomain, metrics, now }: CitadelStatusOptions): StatusPage {
+/** What a Citadel tells of itself: what it signs with, and for how long yet; what it has of its cluster. */
+export function citadelStatus(options: CitadelStatusOptions): StatusPage {
+  const { authority, trustDomain, keys, roots, metrics, now } = options;
   const { signer, bundle, notAfterMs } = authority;
   const expiry = metrics.gauge(Metric.authorityExpirySeconds);
   return {
     notReady: () => (now() < notAfterMs ? undefined : 'its signing certificate has expired'),
     collect() {
       expiry.set((notAfterMs - now()) / 1000);
+      if (keys !== undefined) metrics.gauge(Metric.tokenKeysAgeSeconds).set((now() - keys.readAtMs) / 1000);
     },
     sections: () => ({
       trust_domain: trustDomain,
@@ -27,6 +35,12 @@ export function citadelStatus({ authority, trustDomain, metrics, now }: CitadelS
         [Field.notAfter]: timeText(notAfterMs),
         [Field.bundleSize]: bundle.size,
       },
+      ...(keys !== undefined && {
+        token_keys: { source: keys.name, issuers: keys.issuers, read_at: timeText(keys.readAtMs) },
+      }),
+      ...(roots !== undefined && {
+        root_config_maps: { namespaces: roots.namespaces, pending: roots.pending ?? 'not known yet' },
+      }),
     }),
   };
 }

@@ -1,4 +1,3 @@
-import { createJwksAuthenticator } from '../../citadel/authn/index.js';
 import {
   createServingCertificate,
   openSigningAuthority,
@@ -16,6 +15,8 @@ import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { openStatusPage } from '../status-page.js';
 import { citadelStatus } from './citadel-status.js';
+import { openCluster } from './cluster.js';
+import { openTokenAuthentication } from './token-authentication.js';
 
 /** Above the 256 requests that the service has in flight at most, so that the service is who refuses. */
 const MAX_QUEUE = 512;
@@ -61,6 +62,8 @@ export function startCitadel(config: CitadelConfig, context: AppContext): Promis
 async function start(config: CitadelConfig, context: AppContext, teardown: Teardown): Promise<string> {
   const { logger, now, random } = context;
   const { trustDomain, caDirectory } = config;
+  const metrics = new MetricRegistry();
+  const cluster = await openCluster(config, context, { metrics, teardown });
   const authority = await openSigningAuthority({
     ...(caDirectory !== undefined && { directory: caDirectory }),
     trustDomain,
@@ -68,16 +71,8 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     logger,
     now,
   });
-  const authenticator = await createJwksAuthenticator({
-    path: config.jwksFile,
-    issuers: config.tokenIssuers,
-    audiences: config.tokenAudiences,
-    binding: config.tokenBinding,
-    trustDomain,
-    logger,
-    now,
-  });
-  const metrics = new MetricRegistry();
+  const { authenticator, keys } = await openTokenAuthentication(config, cluster, context);
+  teardown.add(() => keys?.close());
   const kind = chosenHotPath(config.hotPath, logger, metrics);
   const threads = residentThreads();
   const hotPath = await loadPooledHotPath({
@@ -134,7 +129,8 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   });
   serving.keepFresh(listener);
   teardown.add(() => listener.close());
-  const page = citadelStatus({ authority, trustDomain: trustDomain.toString(), metrics, now });
+  const roots = cluster?.publishRoots(authority.bundle);
+  const page = citadelStatus({ authority, trustDomain: trustDomain.toString(), keys, roots, metrics, now });
   await openStatusPage(config.statusAddress, page, { hotPath: kind, metrics, logger, teardown });
   return listener.address;
 }

@@ -5,3 +5,5 @@
 export { bearerToken, quoted } from '../../pki/service-account/index.js';
 export type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 export { createJwksAuthenticator } from './jwks-authenticator.js';
+export { type KeyPublisher, PublishedKeys } from './published-keys.js';
+export { tokenAuthenticator } from './token-authenticator.js';

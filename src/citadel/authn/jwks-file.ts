@@ -1,18 +1,17 @@
 import { IdentityError } from '../../errors/index.js';
-import { markOf, readJson, readSmallFile } from '../../system/small-files/index.js';
+import { markOf, readSmallFile } from '../../system/small-files/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
-import { KeySet } from './key-set.js';
-import { type PublicJwk, VerificationKey } from './verification-keys.js';
+import type { KeySet } from './key-set.js';
+import { MAX_JWKS_BYTES, parseKeySet, type TokenKeys } from './token-keys.js';
 
 export interface JwksFileOptions {
   readonly path: string;
+  /** Those whose tokens the keys verify. */
+  readonly issuers: readonly string[];
   readonly logger: Logger;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
-
-/** A key set holds a handful of keys of less than a kilobyte. */
-const MAX_JWKS_BYTES = 256 * 1024;
 
 /** How often the file is looked at, at most: tokens with made-up key ids must not make us read. */
 const MIN_LOOK_INTERVAL_MS = 1000;
@@ -21,7 +20,8 @@ const MIN_LOOK_INTERVAL_MS = 1000;
  * The JSON Web Key Set of a file (RFC 7517 §5), read again when the file has changed. A state that cannot be read, say
  * because it is half written, does not replace a good one.
  */
-export class JwksFile {
+export class JwksFile implements TokenKeys {
+  readonly name = 'the JWKS file';
   #keys: KeySet;
   private mark: string;
   private lookedAtMs: number;
@@ -37,6 +37,10 @@ export class JwksFile {
     this.mark = first.mark;
     this.lookedAtMs = options.now();
     this.log = new RateLimitedLogger(options.logger, options.now);
+  }
+
+  get issuers(): readonly string[] {
+    return this.options.issuers;
   }
 
   /** @throws IdentityError `ERR_JWKS_INVALID`. */
@@ -109,20 +113,4 @@ async function readKeys(path: string, knownMark?: string): Promise<ReadKeys | un
     throw new IdentityError('ERR_JWKS_INVALID', `${what}: got ${got}, expected ${expected}`);
   };
   return { mark, keys: parseKeySet(content, refuse) };
-}
-
-/** Keeps public asymmetric keys only: a shared secret could sign what it verifies. */
-function parseKeySet(bytes: Buffer, refuse: (got: string, expected: string) => never): KeySet {
-  const set = readJson(bytes, refuse);
-  if (typeof set !== 'object' || set === null || !('keys' in set) || !Array.isArray(set.keys)) {
-    return refuse('no key set', 'a JSON object with an array "keys"');
-  }
-  const keys = set.keys.filter(isPublicKey);
-  if (keys.length === 0) return refuse('no public key', 'at least one of type RSA, EC or OKP');
-  return new KeySet(keys.map((key) => new VerificationKey(key)));
-}
-
-function isPublicKey(key: unknown): key is PublicJwk {
-  if (typeof key !== 'object' || key === null || !('kty' in key)) return false;
-  return (key.kty === 'RSA' || key.kty === 'EC' || key.kty === 'OKP') && !('d' in key);
 }

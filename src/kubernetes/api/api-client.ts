@@ -165,8 +165,8 @@ export class ApiClient {
   }
 
   /**
-   * `apply` says what these fields have to be, makes the object when there is none, and takes the fields over from other
-   * managers; `merge` changes them in one that is there.
+   * `apply` says what these fields have to be, makes the object when there is none, and takes the fields over from
+   * other managers; `merge` changes them in one that is there.
    */
   async patch<T extends KubernetesObject>(
     kind: PatchKind,
@@ -325,7 +325,7 @@ export class ApiClient {
         } else if (code === 'ERR_KUBERNETES_OVERLOADED' && overloads < MAX_OVERLOADS) {
           const asked = (error as IdentityError).retryAfterMs ?? OVERLOAD_MS * 2 ** overloads;
           overloads += 1;
-          // A little more, by draw: whoever was refused together does not come back together.
+          // A little more, by draw: callers that were refused together do not come back together.
           const delayMs = asked * (1 + this.options.random() / 4);
           await sleep(delayMs, signal === undefined ? [] : [signal], this.options.clock);
           if (signal?.isCancelled === true) throw error;

@@ -16,8 +16,8 @@ const MAX_MATERIAL_BYTES = 1024 * 1024;
 const MIN_LOOK_INTERVAL_MS = 1000;
 
 /**
- * A token, a key or roots, by the newest state of their file. A state that cannot be read, say because the file is being
- * replaced, does not replace a good one.
+ * A token, a key or roots, by the newest state of their file. A state that cannot be read, say because the file is
+ * being replaced, does not replace a good one.
  */
 export class ChangingMaterial {
   private content: Buffer | undefined;

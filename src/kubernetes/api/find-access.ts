@@ -4,8 +4,8 @@ import { inClusterAccess, isInCluster } from './in-cluster.js';
 import type { ClusterEnvironment, ServerAccess } from './server-access.js';
 
 /**
- * Which API server to ask, and as whom: by the kubeconfig that is named; else, in a pod, by its service account; else by
- * the files of `KUBECONFIG`. Not by `~/.kube/config`: a command that is started without a thought must not act on
+ * Which API server to ask, and as whom: by the kubeconfig that is named; else, in a pod, by its service account; else
+ * by the files of `KUBECONFIG`. Not by `~/.kube/config`: a command that is started without a thought must not act on
  * whatever cluster that names.
  * @throws IdentityError `ERR_KUBERNETES_CONFIG_INVALID`.
  */

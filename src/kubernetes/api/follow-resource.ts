@@ -41,9 +41,9 @@ const CAP_MS = 5000;
 const REMAINING_MS = CAP_MS * 10;
 
 /**
- * Tells `observer` of every object of a resource: first of all that are there, then of each change, for as long as it is
- * not closed. After a gap (the server was away, or no longer has the version that we know) all are read again, and what
- * has gone meanwhile is told, too. Failures are logged and tried again for ever.
+ * Tells `observer` of every object of a resource: first of all that are there, then of each change, for as long as it
+ * is not closed. After a gap (the server was away, or no longer has the version that we know) all are read again, and
+ * what has gone meanwhile is told, too. Failures are logged and tried again for ever.
  */
 export function followResource<T extends KubernetesObject>(options: FollowOptions<T>): Following {
   const follower = new Follower(options);

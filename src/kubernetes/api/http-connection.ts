@@ -134,7 +134,8 @@ export class HttpConnection {
       servername: serverName ?? (isIP(host) === 0 ? host : ''),
       headers: {
         host: url.host,
-        accept: 'application/json',
+        // A key set has a type of its own.
+        accept: 'application/json, */*;q=0.1',
         'user-agent': this.options.userAgent,
         ...(token !== undefined && { authorization: `Bearer ${token.toString('latin1').trim()}` }),
         ...(request.body !== undefined && {

@@ -9,3 +9,4 @@ export { type Following, followResource, type ResourceObserver } from './follow-
 export type { JsonObject, KubernetesObject, ObjectMeta, Resource } from './resource.js';
 export { CONFIG_MAPS, type ConfigMap, NAMESPACES } from './resources.js';
 export type { ClusterEnvironment, ServerAccess } from './server-access.js';
+export { ServiceAccountKeys } from './service-account-keys.js';

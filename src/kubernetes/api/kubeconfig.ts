@@ -19,9 +19,10 @@ const FOREIGN_CREDENTIALS = ['exec', 'auth-provider', 'username', 'password', 'a
 
 /**
  * Reads a kubeconfig: what its current context says of the API server and of the user. Of several files, as
- * `KUBECONFIG` may list them, the first that says something counts.
- * (Kubernetes, "Organizing Cluster Access Using kubeconfig Files")
- * @throws IdentityError `ERR_KUBERNETES_CONFIG_INVALID`: a file cannot be read, has no such entry, or asks for something
+ * `KUBECONFIG` may list them, the first that says something counts. (Kubernetes, "Organizing Cluster Access Using
+ * kubeconfig Files")
+ * @throws IdentityError `ERR_KUBERNETES_CONFIG_INVALID`: a file cannot be read, has no such entry, or asks for
+ * something
  *   that is not supported: the message names file, entry and field.
  */
 export async function readKubeconfig(paths: readonly string[]): Promise<ServerAccess> {

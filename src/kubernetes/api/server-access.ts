@@ -5,7 +5,9 @@ export type Material =
 
 /** Where an API server is, and as whom it is asked. */
 export interface ServerAccess {
-  /** `https:`, or `http:` for a proxy on this machine that has the credentials; its path comes before that of the API. */
+  /**
+   * `https:`, or `http:` for a proxy on this machine that has the credentials; its path comes before that of the API.
+   */
   readonly url: URL;
   /** The name to expect in the server's certificate, when it is not the host of the URL. */
   readonly serverName: string | undefined;

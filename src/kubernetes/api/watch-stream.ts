@@ -29,7 +29,8 @@ export interface WatchReader<T extends KubernetesObject> {
 const LINE_END = 0x0a;
 
 /**
- * Reads the answer to a watch: one JSON object a line. Resolves at its end. (Kubernetes API, "Efficient detection of changes")
+ * Reads the answer to a watch: one JSON object a line. Resolves at its end. (Kubernetes API, "Efficient detection of
+ * changes")
  * @throws IdentityError the codes of {@link ApiClient}: the server refuses, or says that the version has expired; the
  *   stream is none of events; nothing has come for too long.
  */

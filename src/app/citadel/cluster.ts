@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KeyPublisher } from '../../citadel/authn/index.js';
+import type { CitadelConfig } from '../../config/index.js';
+import { type ErrorCode, errorCodeOf } from '../../errors/index.js';
+import { ApiClient, findAccess, ServiceAccountKeys } from '../../kubernetes/api/index.js';
+import { publishRootConfigMaps, type RootConfigMaps } from '../../kubernetes/trust/index.js';
+import type { TrustBundle } from '../../pki/spiffe/index.js';
+import { Field, type MetricRegistry } from '../../telemetry/index.js';
+import { retryDelayMs, systemClock } from '../../timers/index.js';
+import type { AppContext, Teardown } from '../running-app.js';
+import { VERSION } from '../version.js';
+
+/** Our name in `managedFields`. */
+const FIELD_MANAGER = 'sidecert-citadel';
+
+/** What cannot be had from the API server at the start is asked for again for so long: roles may come after the pod. */
+const START_PATIENCE_MS = 60_000;
+
+/** What {@link retryDelayMs} makes a cap of 5 s of. */
+const REMAINING_MS = 50_000;
+
+/** The cluster that a Citadel works with. */
+export interface Cluster {
+  /** Of the keys that tokens are verified with. */
+  readonly publisher: KeyPublisher;
+  /** Does what the start depends on, again and again while the API server does not let it, for at most a minute. */
+  insist<T>(what: string, attempt: () => Promise<T>): Promise<T>;
+  /** Writes the roots where pods find them, from now until the end. */
+  publishRoots(bundle: TrustBundle): RootConfigMaps;
+}
+
+/**
+ * The API server that the settings, or the pod around us, name; `undefined` without `--kubernetes`. Does not ask it
+ * yet.
+ * @throws IdentityError `ERR_KUBERNETES_CONFIG_INVALID`.
+ */
+export async function openCluster(
+  { isInKubernetes, kubeconfig }: CitadelConfig,
+  { logger, now, random, clusterEnvironment = {} }: AppContext,
+  { metrics, teardown }: { readonly metrics: MetricRegistry; readonly teardown: Teardown },
+): Promise<Cluster | undefined> {
+  if (!isInKubernetes) return undefined;
+  const client = new ApiClient({
+    access: await findAccess(kubeconfig, clusterEnvironment),
+    ...{ logger, now, random, metrics, clock: systemClock },
+    ...{ userAgent: `sidecert/${VERSION}`, fieldManager: FIELD_MANAGER },
+  });
+  teardown.add(() => client.close());
+  return {
+    publisher: new ServiceAccountKeys(client),
+    async insist(what, attempt) {
+      const untilMs = performance.now() + START_PATIENCE_MS;
+      for (let failures = 0; ; failures += 1) {
+        try {
+          return await attempt();
+        } catch (error) {
+          const failed = { kind: 'away', failures, remainingMs: REMAINING_MS } as const;
+          const delayMs = retryDelayMs(failed, random());
+          if (!WORTH_ANOTHER_TRY.has(errorCodeOf(error)) || performance.now() + delayMs > untilMs) throw error;
+          logger.warn('the API server does not let us start, tried again', {
+            [Field.reason]: what,
+            [Field.code]: errorCodeOf(error),
+            [Field.error]: error instanceof Error ? error.message : String(error),
+          });
+          await sleep(delayMs);
+        }
+      }
+    },
+    publishRoots(bundle) {
+      const rootsPem = bundle.toPem().toString('latin1');
+      const clock = { now, after: systemClock.after };
+      const roots = publishRootConfigMaps({ client, rootsPem, logger, metrics, clock, random });
+      teardown.add(() => roots.close());
+      return roots;
+    },
+  };
+}
+
+/** Servers come back, and roles may be given after the pod has started; what is wrong otherwise stays so. */
+const WORTH_ANOTHER_TRY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ERR_KUBERNETES_UNAVAILABLE',
+  'ERR_KUBERNETES_UNTRUSTED',
+  'ERR_KUBERNETES_OVERLOADED',
+  'ERR_KUBERNETES_REFUSED',
+]);
