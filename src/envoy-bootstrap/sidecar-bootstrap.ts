@@ -21,7 +21,7 @@ export function sidecarBootstrap(proxy: SidecarProxy): EnvoyObject {
       clusters: [
         ...sdsClusters(sds),
         ...(inbound === undefined ? [] : [sidecarAppCluster(inbound)]),
-        ...(outbound === undefined ? [] : sidecarUpstreamClusters(sds, outbound)),
+        ...(outbound === undefined ? [] : sidecarUpstreamClusters(proxy, outbound)),
         ...(isCaptured ? [BLACKHOLE_CLUSTER] : []),
         ...probeClusters(proxy),
       ],

@@ -10,10 +10,10 @@ import { downstreamTls } from './tls-context.js';
 const APP_CLUSTER = 'local_app';
 
 /**
- * How long a plain connection may be silent until it is taken for one that waits for the server's first word. Only a
- * permissive listener has to guess.
+ * How long a connection may be silent until it is taken for plain text that waits for the server's first word: TLS
+ * begins with the client's. Only a permissive listener has to guess.
  */
-const DETECTION_MS = 5000;
+const DETECTION_MS = 2000;
 
 /** Takes what comes to the pod: mutual TLS, and plain text where that is permitted. */
 export function sidecarInboundListener(proxy: SidecarProxy, inbound: SidecarInbound): EnvoyObject {

@@ -1,16 +1,12 @@
 import { duration, type EnvoyObject, singleEndpoint, typed } from './envoy-values.js';
 import { httpFilter } from './http-filter.js';
 import { CONNECT_TIMEOUT_MS, connectionAge, httpOptions, RETRY_POLICY } from './http-proxy.js';
-import type { SdsOptions } from './sds-config.js';
 import { blackhole, listener, loopbackListener, ORIGINAL_DST, tcpFilter, transparentHttp } from './sidecar-parts.js';
 import type { SidecarOutbound, SidecarProxy, SidecarUpstream } from './sidecar-proxy.js';
 import { upstreamTls } from './tls-context.js';
 
 /** Name of the cluster of all that is called without Envoy's identity, at the address that the application dialled. */
 const PASSTHROUGH = 'passthrough';
-
-/** How long the first bytes of a captured connection are waited for, before it is passed on as what it is. */
-const DETECTION_MS = 5000;
 
 /** What an HTTP inspector finds: HTTP/2 in plain text begins with its preface. */
 const HTTP_PROTOCOLS = ['http/1.0', 'http/1.1', 'h2c'];
@@ -29,8 +25,8 @@ export function sidecarOutboundListener(proxy: SidecarProxy, outbound: SidecarOu
   const upstreamPorts = [...new Set(outbound.upstreams.map(({ port }) => port))];
   return listener('outbound', proxy, ports.outbound, {
     traffic_direction: 'OUTBOUND',
-    listener_filters_timeout: duration(DETECTION_MS),
-    continue_on_listener_filters_timeout: true,
+    // For ever: a client may connect long before it sends its first request.
+    listener_filters_timeout: '0s',
     listener_filters: [ORIGINAL_DST, ...(upstreamPorts.length > 0 ? [httpInspector(upstreamPorts)] : [])],
     filter_chains: [
       blackhole(ports.outbound),
@@ -107,18 +103,28 @@ function clusterName({ host, port }: SidecarUpstream): string {
 /** Where captured connections go: to the address that the application dialled, so that Envoy resolves no names. */
 const DIALLED = { type: 'ORIGINAL_DST', lb_policy: 'CLUSTER_PROVIDED' };
 
-export function sidecarUpstreamClusters(sds: SdsOptions, outbound: SidecarOutbound): EnvoyObject[] {
+export function sidecarUpstreamClusters(proxy: SidecarProxy, outbound: SidecarOutbound): EnvoyObject[] {
   const { upstreams, isCaptured, maxConnectionAgeMs } = outbound;
   const connect = { connect_timeout: duration(CONNECT_TIMEOUT_MS) };
   const asDownstream = { use_downstream_protocol_config: {} };
   const clusters = upstreams.map((upstream) => ({
     name: clusterName(upstream),
     ...connect,
-    ...(isCaptured ? DIALLED : singleEndpoint(clusterName(upstream), upstream)),
+    ...(isCaptured ? DIALLED : resolved(proxy, upstream)),
     ...httpOptions({ ...connectionAge(maxConnectionAgeMs), ...asDownstream }),
-    transport_socket: upstreamTls(sds, upstream.host, upstream.allowed),
+    transport_socket: upstreamTls(proxy.sds, upstream.host, upstream.allowed),
   }));
   return isCaptured
     ? [...clusters, { name: PASSTHROUGH, ...connect, ...DIALLED, ...httpOptions(asDownstream) }]
     : clusters;
+}
+
+/** By its name, for which the start of Envoy, and with it that of the application, does not wait. */
+function resolved({ ipFamilies }: SidecarProxy, upstream: SidecarUpstream): EnvoyObject {
+  const hasIpv4 = ipFamilies.includes('ipv4');
+  return {
+    ...singleEndpoint(clusterName(upstream), upstream),
+    dns_lookup_family: ipFamilies.length > 1 ? 'V4_PREFERRED' : hasIpv4 ? 'V4_ONLY' : 'V6_ONLY',
+    wait_for_warm_on_init: false,
+  };
 }

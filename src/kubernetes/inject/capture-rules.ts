@@ -85,6 +85,6 @@ function iptablesChain(name: string, hook: string): string[] {
 }
 
 function iptablesPorts(chain: string, target: string, ports: readonly PortMatch[]): string[] {
-  if (ports.includes('*')) return [`${chain} -j ${target}`];
+  if (ports.includes('*')) return [`${chain} -p tcp -j ${target}`];
   return ports.map((port) => `${chain} -p tcp --dport ${port} -j ${target}`);
 }
