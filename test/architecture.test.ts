@@ -52,7 +52,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...[...EVERYWHERE, 'citadel/authn', 'citadel/authority', 'fairness', 'hotpath', 'net/grpc', 'net/protobuf'],
   ],
   'envoy-bootstrap': ['config'],
-  'kubernetes/api': [...EVERYWHERE, 'net/transport', 'system/small-files'],
+  'kubernetes/api': [...EVERYWHERE, 'net/transport', 'pki/x509', 'system/small-files'],
   'kubernetes/inject': ['config', 'envoy-bootstrap'],
   'kubernetes/trust': [...EVERYWHERE, 'kubernetes/api'],
   status: [...EVERYWHERE, 'net/transport'],

@@ -25,7 +25,7 @@ export const CITADEL_OPTIONS = {
   caDirectory: optional(path, {
     flag: 'ca-dir',
     description:
-      'directory with ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem, or with tls.crt, tls.key and ca.crt as a Kubernetes TLS secret has them; an empty or missing one gets a fresh P-256 root, one with other files is refused. Without it the root lives in memory and ends with the process',
+      'directory with ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem, or with tls.crt, tls.key and ca.crt as a Kubernetes TLS secret has them; an empty or missing one gets a fresh P-256 root, one with other files is refused. With --kubernetes an empty one is left empty, and the root is in a Secret. Without either the root lives in memory and ends with the process',
   }),
   trustDomain: withDefault(trustDomain, 'cluster.local', {
     flag: 'trust-domain',
@@ -34,7 +34,7 @@ export const CITADEL_OPTIONS = {
   isInKubernetes: switchOf(boolean, {
     flag: 'kubernetes',
     description:
-      'work with the API server of the cluster that this pod is in: read the keys of its tokens, and write the root certificates into the ConfigMap istio-ca-root-cert of every namespace',
+      'work with the API server of the cluster that this pod is in: read the keys of its tokens, keep the root in the Secret istio-ca-secret (unless there is a Secret cacerts, or --ca-dir has one), and write the root certificates into the ConfigMap istio-ca-root-cert of every namespace',
   }),
   kubeconfig: optional(existingFile, {
     flag: 'kubeconfig',

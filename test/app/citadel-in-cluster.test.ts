@@ -1,4 +1,6 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { startCitadel } from '../../src/app/index.js';
@@ -9,7 +11,9 @@ import { openHotPath } from '../support/hot-path.js';
 import { KubeApiServer, kubernetesPrograms, SERVICE_ACCOUNT_ISSUER } from '../support/kube-apiserver.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { settings } from '../support/settings.js';
+import { shortDir } from '../support/short-dir.js';
 import { StatusReader } from '../support/status-reader.js';
+import { TestCa } from '../support/test-ca.js';
 
 const programs = kubernetesPrograms();
 const hotPath = openHotPath();
@@ -62,5 +66,95 @@ t.test('a Citadel in a cluster', { skip: programs.skip }, async (t) => {
     const { text } = await pages.page('/metrics');
     t.match(text, /^sidecert_token_keys_age_seconds [0-9.e-]+$/m);
     t.match(text, /^sidecert_namespaces_without_roots 0$/m);
+  });
+
+  /** The root that a Citadel serves its own certificate by. */
+  const rootOf = ({ logger }: { logger: RecordingLogger }): unknown =>
+    [...logger.of('signing authority created'), ...logger.of('signing authority loaded')][0]?.fields;
+
+  await t.test('its root is in a Secret, and a further replica and a restart have the same', async (t) => {
+    const secret = JSON.parse(
+      await server.kubectl('get', 'secret', '-n', 'istio-system', 'istio-ca-secret', '-o', 'json'),
+    );
+    t.equal(secret.type, 'istio.io/ca-root');
+    const file = (name: string): string => Buffer.from(secret.data[name], 'base64').toString();
+    const certificate = new X509Certificate(file('ca-cert.pem'));
+    t.ok(certificate.checkPrivateKey(createPrivateKey(file('ca-key.pem'))), 'with its key');
+    t.equal(file('root-cert.pem'), file('ca-cert.pem'));
+    t.equal(file('cert-chain.pem'), '');
+    const second = await start(t);
+    t.match(rootOf(second), {
+      path: 'Secret istio-system/istio-ca-secret',
+      serial: certificate.serialNumber.toLowerCase(),
+    });
+    t.equal(await second.rootPem('foo'), file('root-cert.pem'));
+    t.notMatch(second.logger.text, 'PRIVATE KEY');
+  });
+
+  await t.test('of several replicas that start at once, all have the root of one', async (t) => {
+    await server.kubectl('delete', 'secret', '-n', 'istio-system', 'istio-ca-secret');
+    const all = await Promise.all(Array.from({ length: 5 }, () => start(t)));
+    t.equal(all.filter(({ logger }) => logger.of('signing authority created').length === 1).length, 1);
+    const serials = all.map((one) => (rootOf(one) as { serial: string }).serial);
+    t.equal(new Set(serials).size, 1);
+  });
+
+  await t.test('a plugged-in authority comes first: cacerts, in the files of Istio and of cert-manager', async (t) => {
+    const root = TestCa.root();
+    const ca = root.intermediate();
+    const directory = shortDir(t);
+    const file = (name: string, content: Buffer): string => {
+      writeFileSync(join(directory, name), content);
+      return `--from-file=${join(directory, name)}`;
+    };
+    const chain = Buffer.concat([ca.certificatePem, root.certificatePem]);
+    const layouts = [
+      [
+        ...[file('ca-cert.pem', ca.certificatePem), file('ca-key.pem', ca.privateKeyPem)],
+        ...[file('cert-chain.pem', chain), file('root-cert.pem', root.certificatePem)],
+      ],
+      [file('tls.crt', chain), file('tls.key', ca.privateKeyPem), file('ca.crt', root.certificatePem)],
+    ];
+    for (const files of layouts) {
+      await server.kubectl('create', 'secret', 'generic', 'cacerts', '-n', 'istio-system', ...files);
+      const { logger, citadel } = await start(t);
+      t.match(logger.of('signing authority loaded')[0]?.fields, {
+        path: 'Secret istio-system/cacerts',
+        serial: ca.certificate.serialNumber.toLowerCase(),
+      });
+      const caller = new CitadelCaller(t, { address: citadel.address, rootPem: root.certificatePem });
+      t.equal((await caller.call({ token, csr })).code, status.OK);
+      await citadel.close();
+      await server.kubectl('delete', 'secret', '-n', 'istio-system', 'cacerts');
+    }
+  });
+
+  await t.test('a mounted authority comes before a Secret, and an empty folder is none', async (t) => {
+    const directory = shortDir(t);
+    const empty = await start(t, { 'ca-dir': directory });
+    t.match(rootOf(empty), { path: 'Secret istio-system/istio-ca-secret' });
+    t.strictSame(readdirSync(directory), []);
+    const ca = TestCa.root();
+    const files = { 'ca-cert': ca.certificatePem, 'ca-key': ca.privateKeyPem, 'root-cert': ca.certificatePem };
+    for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, `${name}.pem`), content);
+    writeFileSync(join(directory, 'cert-chain.pem'), '');
+    t.match(rootOf(await start(t, { 'ca-dir': directory })), { path: directory });
+  });
+
+  await t.test('a Secret that is no authority is refused by its name, and stays as it is', async (t) => {
+    await server.kubectl(
+      'create',
+      'secret',
+      'generic',
+      'cacerts',
+      '-n',
+      'istio-system',
+      '--from-literal=ca-cert.pem=x',
+    );
+    await t.rejects(start(t), {
+      code: 'ERR_SIGNER_INVALID',
+      message: /^Secret istio-system\/cacerts: ca-key.pem, cert-chain.pem, root-cert.pem missing, expected all of/,
+    });
+    await server.kubectl('delete', 'secret', '-n', 'istio-system', 'cacerts');
   });
 });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyPublisher } from '../../citadel/authn/index.js';
+import type { AuthorityStore } from '../../citadel/authority/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { type ErrorCode, errorCodeOf } from '../../errors/index.js';
 import { ApiClient, findAccess, ServiceAccountKeys } from '../../kubernetes/api/index.js';
@@ -9,6 +10,7 @@ import { Field, type MetricRegistry } from '../../telemetry/index.js';
 import { retryDelayMs, systemClock } from '../../timers/index.js';
 import type { AppContext, Teardown } from '../running-app.js';
 import { VERSION } from '../version.js';
+import { RootSecret } from './root-secret.js';
 
 /** Our name in `managedFields`. */
 const FIELD_MANAGER = 'sidecert-citadel';
@@ -19,8 +21,13 @@ const START_PATIENCE_MS = 60_000;
 /** What {@link retryDelayMs} makes a cap of 5 s of. */
 const REMAINING_MS = 50_000;
 
+/** Where Istio's control plane is, for a kubeconfig that names no namespace. */
+const DEFAULT_NAMESPACE = 'istio-system';
+
 /** The cluster that a Citadel works with. */
 export interface Cluster {
+  /** Of the root that it makes itself, in its own namespace. */
+  readonly store: AuthorityStore;
   /** Of the keys that tokens are verified with. */
   readonly publisher: KeyPublisher;
   /** Does what the start depends on, again and again while the API server does not let it, for at most a minute. */
@@ -40,13 +47,15 @@ export async function openCluster(
   { metrics, teardown }: { readonly metrics: MetricRegistry; readonly teardown: Teardown },
 ): Promise<Cluster | undefined> {
   if (!isInKubernetes) return undefined;
+  const access = await findAccess(kubeconfig, clusterEnvironment);
   const client = new ApiClient({
-    access: await findAccess(kubeconfig, clusterEnvironment),
+    access,
     ...{ logger, now, random, metrics, clock: systemClock },
     ...{ userAgent: `sidecert/${VERSION}`, fieldManager: FIELD_MANAGER },
   });
   teardown.add(() => client.close());
   return {
+    store: new RootSecret(client, access.namespace ?? DEFAULT_NAMESPACE),
     publisher: new ServiceAccountKeys(client),
     async insist(what, attempt) {
       const untilMs = performance.now() + START_PATIENCE_MS;

@@ -1,6 +1,7 @@
 import {
   createServingCertificate,
   openSigningAuthority,
+  type SigningAuthority,
   writeRootCertificates,
 } from '../../citadel/authority/index.js';
 import { addCertificateMethod, MAX_CERTIFICATE_REQUEST_BYTES } from '../../citadel/issuance/index.js';
@@ -15,7 +16,7 @@ import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { openStatusPage } from '../status-page.js';
 import { citadelStatus } from './citadel-status.js';
-import { openCluster } from './cluster.js';
+import { type Cluster, openCluster } from './cluster.js';
 import { openTokenAuthentication } from './token-authentication.js';
 
 /** Above the 256 requests that the service has in flight at most, so that the service is who refuses. */
@@ -61,16 +62,10 @@ export function startCitadel(config: CitadelConfig, context: AppContext): Promis
 
 async function start(config: CitadelConfig, context: AppContext, teardown: Teardown): Promise<string> {
   const { logger, now, random } = context;
-  const { trustDomain, caDirectory } = config;
+  const { trustDomain } = config;
   const metrics = new MetricRegistry();
   const cluster = await openCluster(config, context, { metrics, teardown });
-  const authority = await openSigningAuthority({
-    ...(caDirectory !== undefined && { directory: caDirectory }),
-    trustDomain,
-    serverNames: [...config.serverNames, ...config.dnsNames.map(({ dnsName }) => dnsName)],
-    logger,
-    now,
-  });
+  const authority = await openAuthority(config, cluster, context);
   const { authenticator, keys } = await openTokenAuthentication(config, cluster, context);
   teardown.add(() => keys?.close());
   const kind = chosenHotPath(config.hotPath, logger, metrics);
@@ -144,4 +139,18 @@ function namesByIdentity({ dnsNames, trustDomain }: CitadelConfig): ReadonlyMap<
     if (!known.includes(dnsName)) names.set(id, [...known, dnsName]);
   }
   return names;
+}
+
+/** The files of the directory, else the Secret of the cluster. */
+function openAuthority(
+  config: CitadelConfig,
+  cluster: Cluster | undefined,
+  { logger, now }: AppContext,
+): Promise<SigningAuthority> {
+  const { caDirectory, trustDomain } = config;
+  const directory = caDirectory !== undefined && { directory: caDirectory };
+  const serverNames = [...config.serverNames, ...config.dnsNames.map(({ dnsName }) => dnsName)];
+  const open = () =>
+    openSigningAuthority({ ...directory, store: cluster?.store, trustDomain, serverNames, logger, now });
+  return cluster === undefined ? open() : cluster.insist('root', open);
 }

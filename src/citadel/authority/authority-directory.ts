@@ -61,12 +61,21 @@ const MAX_FILE_BYTES = 1024 * 1024;
 /** How many names stand in a message. */
 const MAX_TOLD = 5;
 
-/** What a directory holds. */
+/** What a directory, or another place, holds. */
 export type AuthorityState =
   | { readonly kind: 'empty' }
   | { readonly kind: 'whole'; readonly names: AuthorityFileNames; readonly files: AuthorityFiles }
   /** Another process is writing them just now, or a person has to look after them. */
   | { readonly kind: 'incomplete'; readonly error: IdentityError };
+
+/** Files, wherever they are. */
+interface Place {
+  /** As messages name it. */
+  readonly what: string;
+  readonly entries: readonly string[];
+  /** In memory of its own. */
+  read(name: string): Promise<Buffer | undefined>;
+}
 
 /**
  * Reads a CA directory in one of the two layouts. One that is not there is empty.
@@ -76,15 +85,36 @@ export type AuthorityState =
 export async function readAuthorityFiles(directory: string): Promise<AuthorityState> {
   // Hidden files are left aside: Kubernetes keeps the versions of a volume in `..data`.
   const entries = (await entriesOf(directory)).filter((name) => !name.startsWith('.') && name !== LOST_AND_FOUND);
+  return readPlace({ what: `CA directory ${directory}`, entries, read: (name) => readIfThere(join(directory, name)) });
+}
+
+/**
+ * The same of files that are in memory already, by their names.
+ * @throws IdentityError `ERR_SIGNER_INVALID`.
+ */
+export async function readKeptFiles(what: string, kept: ReadonlyMap<string, Buffer>): Promise<AuthorityState> {
+  const names = ISTIO_FILES;
+  const [caCert, rootCert] = [kept.get(names.caCert), kept.get(names.rootCert)];
+  const whole = new Map(kept);
+  // Istio's own root has an empty chain, and in older versions no second copy of itself. (reference: Istio C27)
+  if (caCert !== undefined && kept.has(names.caKey)) {
+    if (rootCert === undefined || rootCert.length === 0) whole.set(names.rootCert, caCert);
+    if (!kept.has(names.certChain)) whole.set(names.certChain, Buffer.alloc(0));
+  }
+  return readPlace({ what, entries: [...whole.keys()], read: async (name) => whole.get(name) });
+}
+
+async function readPlace(place: Place): Promise<AuthorityState> {
+  const { what, entries } = place;
   const [names, ...others] = LAYOUTS.filter((layout) => Object.values(layout).some((name) => entries.includes(name)));
-  if (others.length > 0) throw unfit(directory, 'the files of two authorities', entries);
-  if (names !== undefined) return readLayout(directory, names);
-  if (entries.length > 0) throw unfit(directory, 'no authority', entries);
+  if (others.length > 0) throw unfit(what, 'the files of two authorities', entries);
+  if (names !== undefined) return readLayout(place, names);
+  if (entries.length > 0) throw unfit(what, 'no authority', entries);
   return { kind: 'empty' };
 }
 
-async function readLayout(directory: string, names: AuthorityFileNames): Promise<AuthorityState> {
-  const read = (part: Part): Promise<Buffer | undefined> => readIfThere(join(directory, names[part]));
+async function readLayout({ what, read: readFile }: Place, names: AuthorityFileNames): Promise<AuthorityState> {
+  const read = (part: Part): Promise<Buffer | undefined> => readFile(names[part]);
   const [caKey, caCert, certChain, rootCert] = await Promise.all([
     read('caKey'),
     read('caCert'),
@@ -95,17 +125,17 @@ async function readLayout(directory: string, names: AuthorityFileNames): Promise
     caKey?.fill(0);
     const contents = { caKey, caCert, certChain, rootCert };
     const missing = WRITTEN.filter(({ part }) => contents[part] === undefined).map(({ part }) => names[part]);
-    return { kind: 'incomplete', error: incompleteError(directory, names, missing) };
+    return { kind: 'incomplete', error: incompleteError(what, names, missing) };
   }
   return { kind: 'whole', names, files: { caKey, caCert, certChain, rootCert } };
 }
 
-function unfit(directory: string, got: string, entries: readonly string[]): IdentityError {
+function unfit(what: string, got: string, entries: readonly string[]): IdentityError {
   const told = entries.slice(0, MAX_TOLD).join(', ') + (entries.length > MAX_TOLD ? ', …' : '');
   const expected = LAYOUTS.map(listed).join(', or ');
   return new IdentityError(
     'ERR_SIGNER_INVALID',
-    `CA directory ${directory}: got ${got} among ${told}, expected ${expected}, or no file at all`,
+    `${what}: got ${got} among ${told}, expected ${expected}, or no file at all`,
   );
 }
 
@@ -113,13 +143,10 @@ function listed(names: AuthorityFileNames): string {
   return [...new Set(Object.values(names))].join(', ');
 }
 
-/** What an operator is told of an incomplete directory. */
-function incompleteError(directory: string, names: AuthorityFileNames, missing: readonly string[]): IdentityError {
+/** What an operator is told of an incomplete authority. */
+function incompleteError(what: string, names: AuthorityFileNames, missing: readonly string[]): IdentityError {
   const told = [...new Set(missing)].join(', ');
-  return new IdentityError(
-    'ERR_SIGNER_INVALID',
-    `CA directory ${directory}: ${told} missing, expected all of ${listed(names)} or none`,
-  );
+  return new IdentityError('ERR_SIGNER_INVALID', `${what}: ${told} missing, expected all of ${listed(names)} or none`);
 }
 
 /** None of a directory that is not there. */

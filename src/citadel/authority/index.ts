@@ -2,6 +2,7 @@
  * citadel/authority: what Citadel signs with, and for how long: the keys and chains that are plugged in or that it has
  * made itself, its root for others, the validity of what it signs, and its own serving certificate.
  */
+export type { AuthorityStore } from './authority-store.js';
 export { decideValidity, MIN_TTL_MS, type TtlLimits } from './issuing-policy.js';
 export { writeRootCertificates } from './root-certificate-file.js';
 export { createServingCertificate } from './serving-certificate.js';

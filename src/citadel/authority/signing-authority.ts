@@ -12,8 +12,10 @@ import {
   ISTIO_FILES,
   isKeyExposed,
   readAuthorityFiles,
+  readKeptFiles,
   writeAuthorityFiles,
 } from './authority-directory.js';
+import type { AuthorityStore } from './authority-store.js';
 import { BACKDATING_MS } from './issuing-policy.js';
 import { DEFAULT_SERVER_NAMES } from './server-names.js';
 import { findSigningPath } from './signing-path.js';
@@ -40,6 +42,8 @@ export interface SigningAuthority {
 export interface SigningAuthorityOptions {
   /** Where key and certificates are, or will be; left out, they live in memory and end with the process. */
   readonly directory?: string;
+  /** Where they are, or will be, when the directory has none: what several replicas share. */
+  readonly store?: AuthorityStore | undefined;
   /** The organization in a fresh root. */
   readonly trustDomain: TrustDomain;
   /** The names of Citadel's own certificate and those of workloads, which the authority must be able to issue, too. */
@@ -70,25 +74,26 @@ const CHAIN_LIMITS = {
 const ROOT_LIFE_MS = 10 * 365 * 24 * 3_600_000;
 
 /**
- * Opens the signing authority: from the files of the directory; if it has none, a fresh P-256 root, which it writes
- * there. Of several Citadels that start in one empty directory, all come to use the root of one.
+ * Opens the signing authority: from the files of the directory, else from the store; if neither has one, a fresh P-256
+ * root, which it keeps in the store, or without one in the directory. Of several Citadels that start with one empty
+ * directory or store, all come to use the root of one.
  * @throws IdentityError `ERR_SIGNER_INVALID`: some of the files are missing, cannot be read or written, do not parse,
  *   do not belong together, or make an authority whose leaves peers would refuse; `ERR_BUNDLE_INVALID`: the roots.
  */
 export async function openSigningAuthority(options: SigningAuthorityOptions): Promise<SigningAuthority> {
   const { directory, logger } = options;
-  const { files, names, isFresh } = await filesOf(options);
-  const authority = loadFrom(options, files, names);
+  const { files, names, place, isFresh } = await filesOf(options);
+  const authority = loadFrom(options, files, names, place);
   const { serialNumber } = authority.signer.certificate;
   logger.info(isFresh ? 'signing authority created' : 'signing authority loaded', {
-    [Field.path]: directory,
+    [Field.path]: place?.path,
     [Field.serial]: serialNumber.toLowerCase(),
     [Field.notAfter]: new Date(authority.notAfterMs).toISOString(),
     [Field.bundleSize]: authority.bundle.size,
   });
-  if (directory === undefined) {
+  if (place === undefined) {
     logger.warn('signing authority is in memory only: its root ends with this process, and a restart makes another');
-  } else if (await isKeyExposed(directory, names)) {
+  } else if (place.path === directory && (await isKeyExposed(directory, names))) {
     logger.warn('CA key is readable for all users', { [Field.path]: join(directory, names.caKey) });
   }
   return authority;
@@ -97,18 +102,39 @@ export async function openSigningAuthority(options: SigningAuthorityOptions): Pr
 interface FoundFiles {
   readonly files: AuthorityFiles;
   readonly names: AuthorityFileNames;
+  /** Where they are; `undefined` in memory alone. */
+  readonly place: FilesPlace | undefined;
   readonly isFresh: boolean;
 }
 
+interface FilesPlace {
+  /** As messages name it. */
+  readonly what: string;
+  /** As a field of the log has it. */
+  readonly path: string;
+}
+
 async function filesOf(options: SigningAuthorityOptions): Promise<FoundFiles> {
-  const { directory, lookAgainMs = LOOK_AGAIN_MS } = options;
-  if (directory === undefined) return { files: freshRoot(options), names: ISTIO_FILES, isFresh: true };
+  const { directory, store } = options;
+  if (directory !== undefined) {
+    const inDirectory = await filesOfDirectory(directory, options);
+    if (inDirectory !== undefined) return inDirectory;
+  }
+  if (store !== undefined) return filesOfStore(store, options);
+  return { files: freshRoot(options), names: ISTIO_FILES, place: undefined, isFresh: true };
+}
+
+/** `undefined` for an empty one when there is a store. */
+async function filesOfDirectory(directory: string, options: SigningAuthorityOptions): Promise<FoundFiles | undefined> {
+  const { store, lookAgainMs = LOOK_AGAIN_MS } = options;
+  const place = { what: `CA directory ${directory}`, path: directory };
   for (let look = 1; ; look += 1) {
     const state = await readAuthorityFiles(directory);
-    if (state.kind === 'whole') return { ...state, isFresh: false };
+    if (state.kind === 'whole') return { ...state, place, isFresh: false };
     if (state.kind === 'empty') {
+      if (store !== undefined) return undefined;
       const files = freshRoot(options);
-      if (await writeAuthorityFiles(directory, files)) return { files, names: ISTIO_FILES, isFresh: true };
+      if (await writeAuthorityFiles(directory, files)) return { files, names: ISTIO_FILES, place, isFresh: true };
       files.caKey.fill(0);
     } else if (look >= MAX_LOOKS) {
       throw state.error;
@@ -118,18 +144,53 @@ async function filesOf(options: SigningAuthorityOptions): Promise<FoundFiles> {
   }
 }
 
-/** Wipes the key, and says in an error which directory it is about. */
+/** A store keeps all files at once: one that is incomplete stays so. */
+async function filesOfStore(store: AuthorityStore, options: SigningAuthorityOptions): Promise<FoundFiles> {
+  for (let look = 1; ; look += 1) {
+    const kept = await store.read();
+    // Only now: it may be one of several places that the store has found.
+    const place = { what: store.name, path: store.name };
+    if (kept !== undefined) {
+      const state = await readKeptFiles(store.name, kept);
+      if (state.kind === 'whole') return { ...state, place, isFresh: false };
+      if (state.kind === 'incomplete') throw state.error;
+      throw new IdentityError('ERR_SIGNER_INVALID', `${store.name}: got no files, expected those of an authority`);
+    }
+    const files = freshRoot(options);
+    let isOurs = false;
+    try {
+      isOurs = await store.create(namedFiles(files));
+    } finally {
+      if (!isOurs) files.caKey.fill(0);
+    }
+    if (isOurs) return { files, names: ISTIO_FILES, place, isFresh: true };
+    if (look >= MAX_LOOKS) {
+      throw new IdentityError('ERR_SIGNER_INVALID', `${store.name}: made by another process, and not there when read`);
+    }
+  }
+}
+
+function namedFiles(files: AuthorityFiles): ReadonlyMap<string, Buffer> {
+  return new Map([
+    [ISTIO_FILES.caCert, files.caCert],
+    [ISTIO_FILES.caKey, files.caKey],
+    [ISTIO_FILES.certChain, files.certChain],
+    [ISTIO_FILES.rootCert, files.rootCert],
+  ]);
+}
+
+/** Wipes the key, and says in an error where it is from. */
 function loadFrom(
   options: SigningAuthorityOptions,
   files: AuthorityFiles,
   names: AuthorityFileNames,
+  place: FilesPlace | undefined,
 ): SigningAuthority {
-  const { directory } = options;
   try {
     return loadAuthority(options, files, names);
   } catch (error) {
-    if (directory === undefined || !(error instanceof IdentityError)) throw error;
-    throw new IdentityError(error.code, `CA directory ${directory}: ${error.message}`, { cause: error });
+    if (place === undefined || !(error instanceof IdentityError)) throw error;
+    throw new IdentityError(error.code, `${place.what}: ${error.message}`, { cause: error });
   } finally {
     files.caKey.fill(0);
   }

@@ -8,5 +8,7 @@ export { findAccess } from './find-access.js';
 export { type Following, followResource, type ResourceObserver } from './follow-resource.js';
 export type { JsonObject, KubernetesObject, ObjectMeta, Resource } from './resource.js';
 export { CONFIG_MAPS, type ConfigMap, NAMESPACES } from './resources.js';
+export type { SecretData } from './secret-codec.js';
+export { createSecret, readSecret, type SecretPlace } from './secrets.js';
 export type { ClusterEnvironment, ServerAccess } from './server-access.js';
 export { ServiceAccountKeys } from './service-account-keys.js';

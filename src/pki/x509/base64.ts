@@ -4,6 +4,9 @@
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
+/** The code of each of the 64 characters. */
+const CHARACTERS = Buffer.from(ALPHABET, 'latin1');
+
 const PAD = 0x3d;
 
 const NOT_BASE64 = 0xff;
@@ -54,4 +57,28 @@ export function decodeBase64(text: Buffer): Buffer | undefined {
 function refused(octets: Buffer): undefined {
   octets.fill(0);
   return undefined;
+}
+
+/** Writes the characters that spell `octets`, four for each three of them, at `offset`; returns the offset behind. */
+export function writeBase64(target: Buffer, offset: number, octets: Buffer): number {
+  const whole = octets.length - (octets.length % 3);
+  let at = offset;
+  for (let from = 0; from < whole; from += 3) {
+    at = writeSextets(target, at, octets.readUIntBE(from, 3), 4);
+  }
+  if (octets.length - whole === 1) {
+    at = writeSextets(target, at, octets.readUInt8(whole) << 16, 2);
+    target[at++] = PAD;
+    target[at++] = PAD;
+  } else if (octets.length - whole === 2) {
+    at = writeSextets(target, at, octets.readUInt16BE(whole) << 8, 3);
+    target[at++] = PAD;
+  }
+  return at;
+}
+
+/** The first `count` of the four characters that stand for 24 bits. */
+function writeSextets(target: Buffer, offset: number, bits: number, count: number): number {
+  for (let i = 0; i < count; i++) target[offset + i] = CHARACTERS.readUInt8((bits >>> (18 - 6 * i)) & 0x3f);
+  return offset + count;
 }

@@ -2,15 +2,12 @@
  * PEM (RFC 7468) from Buffer to Buffer. Private keys pass through here, and a string can neither be wiped nor be kept
  * off the heap's copies: so base64 goes by table, straight into the target.
  */
+import { writeBase64 } from './base64.js';
 
 /** RFC 7468 §2: 64 characters on each line but the last, so 48 octets of DER. */
 const LINE_OCTETS = 48;
 
 const NEWLINE = 0x0a;
-const PAD = 0x3d;
-
-/** The code of each of the 64 characters. (RFC 4648 §4) */
-const ALPHABET = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', 'latin1');
 
 export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'X509 CRL' | PrivateKeyLabel;
 
@@ -37,29 +34,6 @@ export function encodePem(label: PemLabel, der: Buffer): Buffer {
   const pem = Buffer.allocUnsafeSlow(pemLength(label, der.length));
   writePem(pem, 0, label, der);
   return pem;
-}
-
-function writeBase64(target: Buffer, offset: number, octets: Buffer): number {
-  const whole = octets.length - (octets.length % 3);
-  let at = offset;
-  for (let from = 0; from < whole; from += 3) {
-    at = writeSextets(target, at, octets.readUIntBE(from, 3), 4);
-  }
-  if (octets.length - whole === 1) {
-    at = writeSextets(target, at, octets.readUInt8(whole) << 16, 2);
-    target[at++] = PAD;
-    target[at++] = PAD;
-  } else if (octets.length - whole === 2) {
-    at = writeSextets(target, at, octets.readUInt16BE(whole) << 8, 3);
-    target[at++] = PAD;
-  }
-  return at;
-}
-
-/** The first `count` of the four characters that stand for 24 bits. */
-function writeSextets(target: Buffer, offset: number, bits: number, count: number): number {
-  for (let i = 0; i < count; i++) target[offset + i] = ALPHABET.readUInt8((bits >>> (18 - 6 * i)) & 0x3f);
-  return offset + count;
 }
 
 function beginLine(label: PemLabel): string {
