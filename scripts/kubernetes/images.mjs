@@ -23,9 +23,22 @@ const HTTPBIN = fileURLToPath(new URL('httpbin.mjs', import.meta.url));
 /** What one finds in a container that one looks into: the shell of the published task, and what it calls. */
 const TOOLS = [
   ...['bash', 'ls', 'cat', 'sleep', 'grep', 'ps', 'mount', 'chmod', 'kill', 'rm'].map((name) => `/bin/${name}`),
-  ...['find', 'curl', 'id', 'stat', 'head', 'sort', 'wc', 'tr', 'openssl', 'xargs', 'env'].map(
-    (name) => `/usr/bin/${name}`,
-  ),
+  ...[
+    'find',
+    'curl',
+    'id',
+    'stat',
+    'head',
+    'sort',
+    'wc',
+    'tr',
+    'openssl',
+    'xargs',
+    'env',
+    'seq',
+    'cut',
+    'sha256sum',
+  ].map((name) => `/usr/bin/${name}`),
 ];
 
 /** How a program reaches its extensions for rules. */
