@@ -43,6 +43,7 @@ const TOOLS = [
 
 /** How a program reaches its extensions for rules. */
 const EXTENSIONS = [
+  'libxt_standard',
   'libxt_owner',
   'libxt_tcp',
   'libxt_REDIRECT',
@@ -73,7 +74,9 @@ export async function makeImages({ out, node, dist, envoy, programs, names }) {
     };
     await archive.image(names.pause, { Entrypoint: ['/pause'] }, [layers.pause]);
     await archive.image(names.sidecert, PRODUCT, [layers.node, layers.dist]);
-    await archive.image(names.capture, { Env: [PATH], Entrypoint: ['/bin/bash'] }, [layers.tools, layers.rules]);
+    for (const name of [names.capture, names.iptables]) {
+      await archive.image(name, { Env: [PATH], Entrypoint: ['/bin/bash'] }, [layers.tools, layers.rules]);
+    }
     await archive.image(names.envoy, { Env: [PATH], Entrypoint: ['/usr/local/bin/envoy'] }, [
       layers.tools,
       layers.envoy,
