@@ -2,7 +2,7 @@ import { IdentityError } from '../../errors/index.js';
 import { type GrpcClient, openGrpcClient } from '../../net/grpc/index.js';
 import type { TlsAgreement } from '../../net/transport/index.js';
 import { TrustBundle } from '../../pki/spiffe/index.js';
-import { readSmallFile } from '../../system/small-files/index.js';
+import { FileValue } from '../../system/small-files/index.js';
 
 /** The roots that the CA's own certificate must lead to. A file is read again for each new connection. */
 export type CaRoot = { readonly rootFile: string } | { readonly rootPem: Buffer };
@@ -22,10 +22,10 @@ export interface Lease {
 }
 
 interface SharedConnection extends Lease {
-  /** What the CA was verified with, and as it stood in the file. */
-  readonly root: ReadRoot;
-  /** While the file is compared with it: a hundred tokens that are refused at once need one look. */
-  comparing: Promise<boolean> | undefined;
+  /** What the CA was verified with. */
+  readonly rootPem: Buffer;
+  /** Where that is from: what stands there now. */
+  readonly rootSource: RootSource;
   users: number;
   isRetired: boolean;
 }
@@ -80,11 +80,8 @@ export class CaConnection {
   /** Whether a connection made now would be verified by other roots than this one was. */
   async hasRootChanged(lease: Lease): Promise<boolean> {
     const shared = this.sharedOf(lease);
-    if (shared === undefined || 'rootPem' in this.options) return false;
-    shared.comparing ??= differs(this.options, shared.root).finally(() => {
-      shared.comparing = undefined;
-    });
-    return shared.comparing;
+    // A state that cannot be read, half written perhaps, is no change: no connection could be made with it.
+    return shared !== undefined && (await shared.rootSource.newest()) !== shared.rootPem;
   }
 
   /** Ends the connection and all calls on it. Safe to call twice. */
@@ -125,8 +122,8 @@ export class CaConnection {
 
   private async dial(): Promise<SharedConnection> {
     const { address, serverName } = this.options;
-    const root = await readRootAndText(this.options);
-    const { rootPem } = root;
+    const rootSource = rootSourceOf(this.options);
+    const rootPem = await rootSource.newest();
     // Closed while the root was being read.
     if (this.isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
     const named = serverName === undefined ? {} : { serverName };
@@ -137,7 +134,7 @@ export class CaConnection {
         onConnected: this.onConnected,
       },
     );
-    const shared: SharedConnection = { connection, root, comparing: undefined, users: 0, isRetired: false };
+    const shared: SharedConnection = { connection, rootPem, rootSource, users: 0, isRetired: false };
     this.open.add(shared);
     this.current = shared;
     return shared;
@@ -147,12 +144,13 @@ export class CaConnection {
 /** The bound of a trust bundle. */
 const MAX_ROOT_BYTES = 1024 * 1024;
 
-/** What a root file holds. */
-interface ReadRoot {
-  /** As PEM of nothing else. */
-  readonly rootPem: Buffer;
-  /** As it stands there. */
-  readonly text: Buffer;
+/** Where roots come from. */
+interface RootSource {
+  /**
+   * As they stand there now, as PEM of nothing else; the same buffer as long as they are the same. What cannot be read
+   * does not replace what could be.
+   */
+  newest(): Promise<Buffer>;
 }
 
 /**
@@ -160,36 +158,20 @@ interface ReadRoot {
  * @throws IdentityError `ERR_CA_ROOT_INVALID`, which names the file.
  */
 export async function readRoot(root: CaRoot): Promise<Buffer> {
-  return (await readRootAndText(root)).rootPem;
+  return rootSourceOf(root).newest();
 }
 
-async function readRootAndText(root: CaRoot): Promise<ReadRoot> {
-  if ('rootPem' in root) return { rootPem: parseRoot(root.rootPem, 'CA root'), text: root.rootPem };
-  const text = await readText(root.rootFile);
-  return { rootPem: parseRoot(text, describe(root.rootFile)), text };
-}
-
-async function readText(rootFile: string): Promise<Buffer> {
-  const options = { what: describe(rootFile), code: 'ERR_CA_ROOT_INVALID', maxBytes: MAX_ROOT_BYTES } as const;
-  return (await readSmallFile(rootFile, options)).content;
-}
-
-function describe(rootFile: string): string {
-  return `CA root file ${rootFile}`;
-}
-
-/**
- * Whether other roots stand in the file by now. Certificates are parsed only when its text has changed: this is asked
- * for each refusal.
- */
-async function differs({ rootFile }: { readonly rootFile: string }, { rootPem, text }: ReadRoot): Promise<boolean> {
-  try {
-    const newText = await readText(rootFile);
-    return !newText.equals(text) && !parseRoot(newText, describe(rootFile)).equals(rootPem);
-  } catch {
-    // Half written, perhaps; a new connection could not be made with it.
-    return false;
+function rootSourceOf(root: CaRoot): RootSource {
+  if ('rootPem' in root) {
+    const parsed = parseRoot(root.rootPem, 'CA root');
+    return { newest: async () => parsed };
   }
+  const what = `CA root file ${root.rootFile}`;
+  return new FileValue({
+    ...{ path: root.rootFile, what, code: 'ERR_CA_ROOT_INVALID', maxBytes: MAX_ROOT_BYTES },
+    parse: (pem) => parseRoot(pem, what),
+    isSame: (held, other) => held.equals(other),
+  });
 }
 
 function parseRoot(pem: Buffer, what: string): Buffer {

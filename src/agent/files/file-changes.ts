@@ -1,4 +1,4 @@
-import { markOf } from '../../system/small-files/index.js';
+import { ChangingFiles } from '../../system/small-files/index.js';
 import type { FileWatch } from './file-watch.js';
 
 interface Watched {
@@ -30,11 +30,11 @@ export class FileChanges {
 
   private begin(path: string): Watched {
     const listeners = new Set<() => void>();
-    let known = markOf(path);
+    const file = new ChangingFiles([path]);
+    const first = file.haveChanged();
     const stop = this.watch.add(async () => {
-      const before = await known;
-      known = markOf(path);
-      if ((await known) === before) return;
+      await first;
+      if (!(await file.haveChanged())) return;
       for (const listener of [...listeners]) listener();
     });
     const watched = { listeners, stop };

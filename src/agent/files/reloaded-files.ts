@@ -1,5 +1,12 @@
 import { errorCodeOf, type IdentityError } from '../../errors/index.js';
-import { isReadableByAll, markOf, readSmallFile, type SmallFile } from '../../system/small-files/index.js';
+import {
+  ChangingFiles,
+  isReadableByAll,
+  readIfThere,
+  readSmallFile,
+  type SmallFile,
+  type SmallFileOptions,
+} from '../../system/small-files/index.js';
 import { Field, type RateLimitedLogger } from '../../telemetry/index.js';
 import type { FilePlaces } from './allowed-directories.js';
 import type { FileWatch } from './file-watch.js';
@@ -56,7 +63,7 @@ export interface FilesOf<T> {
 export class ReloadedFiles<T> {
   #value: T | undefined;
   #refusal: unknown;
-  private marks: readonly (string | undefined)[] | undefined;
+  private readonly state: ChangingFiles;
   private goodUntilMs = Number.POSITIVE_INFINITY;
   private stopWatching: (() => void) | undefined;
   private isClosed = false;
@@ -66,7 +73,10 @@ export class ReloadedFiles<T> {
     private readonly files: FilesOf<T>,
     private readonly surroundings: FileDependencies,
     private readonly onChange: () => void,
-  ) {}
+  ) {
+    const { paths, optionalPaths = [] } = files;
+    this.state = new ChangingFiles([...paths, ...optionalPaths]);
+  }
 
   get value(): T | undefined {
     return this.#value;
@@ -91,25 +101,23 @@ export class ReloadedFiles<T> {
   }
 
   private async look(): Promise<void> {
-    const { paths, optionalPaths = [] } = this.files;
-    const all = [...paths, ...optionalPaths];
-    const marks = await Promise.all(all.map(markOf));
-    const isSame = this.marks?.every((mark, index) => mark === marks[index]) === true;
-    if (this.isClosed || (isSame && this.surroundings.now() <= this.goodUntilMs)) return;
+    const haveChanged = await this.state.haveChanged();
+    if (this.isClosed || (!haveChanged && this.surroundings.now() <= this.goodUntilMs)) return;
     try {
-      await this.read(all, marks);
+      await this.read();
     } catch (error) {
       this.refused(error);
     }
   }
 
-  private async read(paths: readonly string[], marks: readonly (string | undefined)[]): Promise<void> {
+  private async read(): Promise<void> {
     const { files, surroundings } = this;
+    const { paths, optionalPaths = [] } = files;
     const read: (SmallFile | undefined)[] = [];
     try {
-      for (const [index, path] of paths.entries()) {
-        const isLeftOut = index >= files.paths.length && marks[index] === undefined;
-        read.push(isLeftOut ? undefined : await readSecretFile(path, surroundings.directories));
+      for (const path of paths) read.push(await readSmallFile(path, secretFileOptions(path, surroundings.directories)));
+      for (const path of optionalPaths) {
+        read.push(await readIfThere(path, secretFileOptions(path, surroundings.directories)));
       }
       const contents = read.map((file) => file?.content);
       const leftOut = (problem: IdentityError) => this.complain('part of secret files left out', problem);
@@ -117,12 +125,10 @@ export class ReloadedFiles<T> {
         held: this.#value,
         leftOut,
       });
-      // Those of what was read: if a file has changed since, the next look finds another one.
-      this.marks = read.map((file) => file?.mark);
       this.goodUntilMs = goodUntilMs;
       this.#refusal = undefined;
       this.accept(value);
-      await this.warnOfExposed(paths, read);
+      await this.warnOfExposed([...paths, ...optionalPaths], read);
     } finally {
       for (const file of read) file?.content.fill(0);
     }
@@ -148,7 +154,7 @@ export class ReloadedFiles<T> {
 
   private refused(error: unknown): void {
     // Whatever it was may have been the moment: it is tried again at each look.
-    this.marks = undefined;
+    this.state.forget();
     this.#refusal = error;
     const isBare = this.#value === undefined;
     this.complain(isBare ? 'secret files refused' : 'secret files refused, the last good content stays', error);
@@ -177,7 +183,7 @@ export class ReloadedFiles<T> {
 /** Far above any chain, bundle or CRL that Envoy is given for its handshakes. */
 const MAX_FILE_BYTES = 1024 * 1024;
 
-async function readSecretFile(path: string, places: FilePlaces): Promise<SmallFile> {
+function secretFileOptions(path: string, places: FilePlaces): SmallFileOptions {
   const admit = places.admission(path);
-  return readSmallFile(path, { what: path, code: 'ERR_SECRET_FILE_INVALID', maxBytes: MAX_FILE_BYTES, admit });
+  return { what: path, code: 'ERR_SECRET_FILE_INVALID', maxBytes: MAX_FILE_BYTES, admit };
 }

@@ -1,5 +1,5 @@
 import { IdentityError } from '../../errors/index.js';
-import { markOf, readSmallFile } from '../../system/small-files/index.js';
+import { FileValue } from '../../system/small-files/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import type { KeySet } from './key-set.js';
 import { MAX_JWKS_BYTES, parseKeySet, type TokenKeys } from './token-keys.js';
@@ -13,8 +13,8 @@ export interface JwksFileOptions {
   readonly now: () => number;
 }
 
-/** How often the file is looked at, at most: tokens with made-up key ids must not make us read. */
-const MIN_LOOK_INTERVAL_MS = 1000;
+/** Between two looks for a key id that is not known: tokens with made-up ids must not make us read more often. */
+const MIN_UNKNOWN_INTERVAL_MS = 1000;
 
 /**
  * The JSON Web Key Set of a file (RFC 7517 §5), read again when the file has changed. A state that cannot be read, say
@@ -22,21 +22,26 @@ const MIN_LOOK_INTERVAL_MS = 1000;
  */
 export class JwksFile implements TokenKeys {
   readonly name = 'the JWKS file';
-  #keys: KeySet;
-  private mark: string;
-  private lookedAtMs: number;
+  private readonly file: FileValue<KeySet>;
   private lookedForUnknownAtMs = 0;
-  private looking: Promise<void> | undefined;
-  private readonly log: RateLimitedLogger;
 
-  private constructor(
-    private readonly options: JwksFileOptions,
-    first: ReadKeys,
-  ) {
-    this.#keys = first.keys;
-    this.mark = first.mark;
-    this.lookedAtMs = options.now();
-    this.log = new RateLimitedLogger(options.logger, options.now);
+  private constructor(private readonly options: JwksFileOptions) {
+    const { path, logger, now } = options;
+    const log = new RateLimitedLogger(logger, now);
+    const what = `JWKS file ${path}`;
+    const refuse = (got: string, expected: string): never => {
+      throw new IdentityError('ERR_JWKS_INVALID', `${what}: got ${got}, expected ${expected}`);
+    };
+    this.file = new FileValue({
+      ...{ path, what, code: 'ERR_JWKS_INVALID', maxBytes: MAX_JWKS_BYTES },
+      parse: (content) => parseKeySet(content, refuse),
+      onChange: () => logger.info('token keys reloaded', { [Field.path]: path }),
+      onRefused(error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        const fields = { [Field.path]: path, [Field.error]: reason };
+        log.warn('token keys could not be reloaded, the old ones stay', fields);
+      },
+    });
   }
 
   get issuers(): readonly string[] {
@@ -45,13 +50,14 @@ export class JwksFile implements TokenKeys {
 
   /** @throws IdentityError `ERR_JWKS_INVALID`. */
   static async open(options: JwksFileOptions): Promise<JwksFile> {
-    return new JwksFile(options, await readKeys(options.path));
+    const opened = new JwksFile(options);
+    await opened.keys();
+    return opened;
   }
 
   /** The newest keys, by a look at the file if the last is a second ago. */
-  async keys(): Promise<KeySet> {
-    if (this.isSecondAgo(this.lookedAtMs)) await this.lookOnce();
-    return this.#keys;
+  keys(): Promise<KeySet> {
+    return this.file.recent(this.options.now());
   }
 
   /**
@@ -59,58 +65,10 @@ export class JwksFile implements TokenKeys {
    * last look. `undefined` when there was one for this reason less than a second ago.
    */
   async keysForUnknownId(): Promise<KeySet | undefined> {
-    if (!this.isSecondAgo(this.lookedForUnknownAtMs)) return undefined;
-    this.lookedForUnknownAtMs = this.options.now();
-    await this.lookOnce();
-    return this.#keys;
+    const nowMs = this.options.now();
+    // The distance, not the order: a clock that was set back must not keep us from looking.
+    if (Math.abs(nowMs - this.lookedForUnknownAtMs) < MIN_UNKNOWN_INTERVAL_MS) return undefined;
+    this.lookedForUnknownAtMs = nowMs;
+    return this.file.newest();
   }
-
-  /** The distance, not the order: a clock that was set back must not keep us from looking. */
-  private isSecondAgo(timeMs: number): boolean {
-    return Math.abs(this.options.now() - timeMs) >= MIN_LOOK_INTERVAL_MS;
-  }
-
-  private lookOnce(): Promise<void> {
-    this.looking ??= this.look().finally(() => {
-      this.looking = undefined;
-    });
-    return this.looking;
-  }
-
-  private async look(): Promise<void> {
-    const { path, now, logger } = this.options;
-    this.lookedAtMs = now();
-    try {
-      const read = await readKeys(path, this.mark);
-      if (read === undefined) return;
-      this.#keys = read.keys;
-      this.mark = read.mark;
-      logger.info('token keys reloaded', { [Field.path]: path });
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.log.warn('token keys could not be reloaded, the old ones stay', {
-        [Field.path]: path,
-        [Field.error]: reason,
-      });
-    }
-  }
-}
-
-interface ReadKeys {
-  readonly keys: KeySet;
-  /** Tells this state of the file from the next. */
-  readonly mark: string;
-}
-
-/** Reads the file, unless it still is in the state of `knownMark`. */
-async function readKeys(path: string): Promise<ReadKeys>;
-async function readKeys(path: string, knownMark: string): Promise<ReadKeys | undefined>;
-async function readKeys(path: string, knownMark?: string): Promise<ReadKeys | undefined> {
-  if (knownMark !== undefined && knownMark === (await markOf(path))) return undefined;
-  const what = `JWKS file ${path}`;
-  const { content, mark } = await readSmallFile(path, { what, code: 'ERR_JWKS_INVALID', maxBytes: MAX_JWKS_BYTES });
-  const refuse = (got: string, expected: string): never => {
-    throw new IdentityError('ERR_JWKS_INVALID', `${what}: got ${got}, expected ${expected}`);
-  };
-  return { mark, keys: parseKeySet(content, refuse) };
 }

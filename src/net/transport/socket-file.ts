@@ -24,6 +24,10 @@ export interface FileIdentity {
   readonly ino: number;
 }
 
+export function isSameFile(one: FileIdentity, other: FileIdentity): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
+}
+
 export interface ClaimOptions {
   /** A socket that another process serves may be replaced. */
   readonly takesOver?: boolean;
@@ -106,7 +110,7 @@ async function openParent(directory: string): Promise<{ readonly path: string; c
 export async function removeSocket(path: string, ours: FileIdentity, logger: Logger): Promise<void> {
   try {
     const now = await lstat(path).catch(ifMissing);
-    if (now === undefined || now.ino !== ours.ino || now.dev !== ours.dev) return;
+    if (now === undefined || !isSameFile(now, ours)) return;
     await unlink(path).catch(ifMissing);
   } catch (error) {
     logger.warn('socket could not be removed', { [Field.path]: path, [Field.error]: systemReason(error) });

@@ -11,7 +11,7 @@ import {
   RateLimitedLogger,
 } from '../../telemetry/index.js';
 import { everyUnreferenced } from '../../timers/index.js';
-import type { FileIdentity } from './socket-file.js';
+import { type FileIdentity, isSameFile } from './socket-file.js';
 
 /** What is at the path of a socket. */
 export type SeenAtPath =
@@ -33,7 +33,7 @@ export type PathState = 'ours' | 'missing' | 'replaced' | 'taken_over';
  */
 export function judgePath(seen: SeenAtPath, ours: FileIdentity, ownUid: number): PathState {
   if (seen.kind === 'nothing') return 'missing';
-  if (seen.ino === ours.ino && seen.dev === ours.dev) return 'ours';
+  if (isSameFile(seen, ours)) return 'ours';
   return seen.isSocket && (seen.uid === ownUid || seen.uid === 0) ? 'taken_over' : 'replaced';
 }
 

@@ -8,8 +8,6 @@ import { pathError } from './path-error.js';
 export interface SmallFile {
   /** In memory of its own; who has it wipes it when it holds a secret. */
   readonly content: Buffer;
-  /** Tells this state from the next. */
-  readonly mark: string;
   /** Its permission bits. */
   readonly mode: number;
 }
@@ -27,14 +25,6 @@ export interface SmallFileOptions {
   readonly admit?: ((realPath: string) => void | Promise<void>) | undefined;
 }
 
-interface FileState {
-  readonly dev: bigint;
-  readonly ino: bigint;
-  readonly size: bigint;
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
-}
-
 /** A pipe does not hold us up. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
@@ -42,12 +32,6 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
  * Names a file without opening it: a device notices nothing. Node has no name for it. (open(2); asm-generic/fcntl.h)
  */
 const O_PATH = 0o10000000;
-
-/** The mark of the file as it stands now, links followed; `undefined` when there is none to be seen. */
-export async function markOf(path: string): Promise<string | undefined> {
-  const state = await stat(path, { bigint: true }).catch(() => undefined);
-  return state && markOfState(state);
-}
 
 /**
  * Reads a whole file, of at most `maxBytes`.
@@ -57,16 +41,25 @@ export async function readSmallFile(path: string, options: SmallFileOptions): Pr
   try {
     const file = options.admit === undefined ? await open(path, READ_FLAGS) : await openAdmitted(path, options.admit);
     try {
-      const state = await file.stat({ bigint: true });
+      const state = await file.stat();
       if (!state.isFile()) throw refusal(options, kindOf(state), 'a regular file');
-      const content = await readWhole(file, Number(state.size), options);
-      return { content, mark: markOfState(state), mode: Number(state.mode) & 0o7777 };
+      const content = await readWhole(file, state.size, options);
+      return { content, mode: state.mode & 0o7777 };
     } finally {
       await file.close();
     }
   } catch (error) {
     throw pathError(options.code, options.what, error, 'a readable file');
   }
+}
+
+/** The same of a file that may be missing; `undefined` when none is to be seen. */
+export async function readIfThere(path: string, options: SmallFileOptions): Promise<SmallFile | undefined> {
+  const isThere = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  return isThere ? readSmallFile(path, options) : undefined;
 }
 
 /**
@@ -107,8 +100,4 @@ async function readWhole(file: FileHandle, size: number, options: SmallFileOptio
 
 function refusal({ code, what }: SmallFileOptions, got: string, expected: string): IdentityError {
   return new IdentityError(code, `${what}: got ${got}, expected ${expected}`);
-}
-
-function markOfState({ dev, ino, size, mtimeNs, ctimeNs }: FileState): string {
-  return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }

@@ -5,21 +5,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { IdentityError } from '../../../src/errors/index.js';
-import { markOf, readSmallFile } from '../../../src/system/small-files/index.js';
+import { readIfThere, readSmallFile } from '../../../src/system/small-files/index.js';
 import { shortDir } from '../../support/short-dir.js';
 
 const OPTIONS = { code: 'ERR_SECRET_FILE_INVALID', maxBytes: 100 } as const;
 const read = (path: string) => readSmallFile(path, { ...OPTIONS, what: `file ${path}` });
 
-t.test('a file is read whole, with a mark of its state', async (t) => {
+t.test('a file is read whole, and one that may be missing is read if it is there', async (t) => {
   const path = join(t.testdir({ file: 'content' }), 'file');
   const first = await read(path);
   t.equal(first.content.toString(), 'content');
   t.equal(first.content.buffer.byteLength, first.content.length, 'memory of its own, to be wiped');
-  t.equal(first.mark, await markOf(path));
-  writeFileSync(path, 'other content');
-  t.not((await read(path)).mark, first.mark);
-  t.equal(await markOf(`${path}-missing`), undefined);
+  const ifThere = (name: string) => readIfThere(name, { ...OPTIONS, what: `file ${name}` });
+  t.same(await ifThere(path), first);
+  t.equal(await ifThere(`${path}-missing`), undefined);
 });
 
 t.test('what cannot be read is told by the reason of the system, or by what is there instead', async (t) => {
