@@ -47,9 +47,11 @@ STOPSIGNAL SIGTERM
 # The one place that both `agent` and `health` take the socket from.
 ENV SIDECERT_SOCKET=/var/run/secrets/workload-spiffe-uds/socket
 
-# For Citadel point it elsewhere, with settings of the container:
-#   SIDECERT_SOCKET=  SIDECERT_ADDRESS=localhost:15012  SIDECERT_CA_ROOT=(the file of --root-cert-out)
-# Kubernetes ignores HEALTHCHECK and has gRPC probes of its own for Citadel; for the agent, exec this same command.
+# For Citadel the check needs flags, which win over the variable above:
+#   health --address=localhost:15012 --ca-root=(the file of --root-cert-out)
+# or settings of the container: SIDECERT_SOCKET=  SIDECERT_ADDRESS=localhost:15012  SIDECERT_CA_ROOT=(that file)
+# Kubernetes ignores HEALTHCHECK. Citadel's port speaks TLS only, which gRPC probes of the kubelet do not: give it
+# --status-address, and have the kubelet ask /healthz/ready there by httpGet. For the agent the same, or exec this command.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
     CMD ["/usr/local/bin/node", "/opt/sidecert/sidecert.js", "health"]
 

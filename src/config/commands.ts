@@ -17,6 +17,8 @@ export interface CommandSpec<S extends Schema = Schema> {
   readonly summary: string;
   readonly schema: S;
   readonly example: string;
+  /** Groups of flags of which one counts: those from a weaker source than another of them are left aside. */
+  readonly alternatives?: readonly (readonly string[])[];
   /** What no single setting shows: settings that need one another. One text per problem. */
   check?(config: ConfigOf<S>, files: FileFacts): readonly string[];
 }
@@ -59,12 +61,14 @@ export const COMMANDS = {
     summary: 'load an SDS server with thousands of fake Envoys, check what they get, and report',
     schema: FLEET_OPTIONS,
     example: 'sidecert fleet --socket ./sds.sock --envoys 5000 --rotations 3 --html fleet.html',
+    alternatives: [['tokens', 'token-file']],
     check: checkFleet,
   },
   health: {
     summary: 'ask an agent or a Citadel whether it is serving: exit code 0 when it is, 1 when not',
     schema: HEALTH_OPTIONS,
     example: 'sidecert health --socket ./sds.sock',
+    alternatives: [['socket', 'address']],
     check: checkHealth,
   },
   version: {

@@ -26,21 +26,33 @@ export type ConfigResult<S extends Schema> =
 interface Written {
   readonly where: string;
   readonly texts: readonly string[];
+  readonly strength: Strength;
 }
+
+/** A flag is stronger than the environment, and that than the file. */
+const STRENGTHS = ['file', 'environment', 'flag'] as const;
+
+type Strength = (typeof STRENGTHS)[number];
 
 /** A value is repeated in the complaint about it, but not without end. */
 const MAX_QUOTED_CHARS = 120;
 
 /** Reads all settings of one command in one pass. All problems are reported, not just the first. */
 export function readConfig<S extends Schema>(command: CommandSpec<S>, sources: ConfigSources): ConfigResult<S> {
-  const { schema, check } = command;
+  const { schema, check, alternatives = [] } = command;
   const problems: ConfigProblem[] = [];
   const flags = readFlags(schema, sources.args, problems);
   if (flags.help) return { kind: 'help' };
   const file = readFile(schema, flags.configPath ?? sources.environment[environmentName('config')], sources, problems);
   const config: Record<string, unknown> = {};
-  for (const [key, option] of Object.entries(schema)) {
+  const all = new Map<string, Written>();
+  for (const option of Object.values(schema)) {
     const written = flags.written.get(option.flag) ?? fromEnvironment(option, sources) ?? file.get(option.flag);
+    if (written !== undefined) all.set(option.flag, written);
+  }
+  for (const group of alternatives) dropWeaker(group, all);
+  for (const [key, option] of Object.entries(schema)) {
+    const written = all.get(option.flag);
     const otherwise = conditionNotMet(option, schema, config);
     if (otherwise === undefined) config[key] = settingOf(option, written, sources.files, problems);
     else if (written !== undefined) problems.push(`${written.where}: got a value, expected none with ${otherwise}`);
@@ -49,6 +61,16 @@ export function readConfig<S extends Schema>(command: CommandSpec<S>, sources: C
   const complete = Object.freeze(config) as ConfigOf<S>;
   if (problems.length === 0) problems.push(...(check?.(complete, sources.files) ?? []));
   return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'ok', config: complete };
+}
+
+/**
+ * Of settings that exclude one another, those from the strongest source count: what an image sets in its environment
+ * must not be in the way of a flag.
+ */
+function dropWeaker(group: readonly string[], all: Map<string, Written>): void {
+  const strengthOf = (flag: string): number => STRENGTHS.indexOf(all.get(flag)?.strength ?? 'file');
+  const strongest = Math.max(...group.map(strengthOf));
+  for (const flag of group) if (strengthOf(flag) < strongest) all.delete(flag);
 }
 
 /** What another setting is, as a flag, when this one means nothing with it. */
@@ -145,7 +167,7 @@ function addFlag(
   if (earlier !== undefined && option.shape !== 'list') {
     problems.push(`${where}: got it twice, expected it once`);
   }
-  written.set(option.flag, { where, texts: [...(earlier?.texts ?? []), text] });
+  written.set(option.flag, { where, texts: [...(earlier?.texts ?? []), text], strength: 'flag' });
 }
 
 function fromEnvironment(option: OptionSpec<unknown>, { environment }: ConfigSources): Written | undefined {
@@ -153,7 +175,8 @@ function fromEnvironment(option: OptionSpec<unknown>, { environment }: ConfigSou
   const text = environment[name];
   // An empty variable counts as unset: that is how manifests and compose files leave one out.
   if (text === undefined || text === '') return undefined;
-  return { where: name, texts: option.shape === 'list' ? text.split(',').map((part) => part.trim()) : [text] };
+  const texts = option.shape === 'list' ? text.split(',').map((part) => part.trim()) : [text];
+  return { where: name, texts, strength: 'environment' };
 }
 
 function readFile(schema: Schema, path: string | undefined, sources: ConfigSources, problems: string[]) {
@@ -170,7 +193,8 @@ function readFile(schema: Schema, path: string | undefined, sources: ConfigSourc
     }
     const texts = option.shape === 'list' && Array.isArray(value) ? value : [value];
     const expected = option.shape === 'switch' ? 'boolean' : 'string';
-    if (texts.every((text) => typeof text === expected)) written.set(option.flag, { where, texts: texts.map(String) });
+    if (texts.every((text) => typeof text === expected))
+      written.set(option.flag, { where, texts: texts.map(String), strength: 'file' });
     else problems.push(`${where}: got ${quoted(JSON.stringify(value))}, expected a JSON ${expected}`);
   }
   return written;

@@ -316,6 +316,13 @@ t.test('settings that need one another are told apart', async (t) => {
   t.match(problems('health', []), [/^--socket, --address/]);
   t.match(problems('health', ['--address=a:1']), [/^--ca-root: got nothing/]);
   t.match(problems('citadel', ['--jwks=j', '--token-issuer=i', '--max-ttl=1h']), [/^--default-ttl: got/]);
+  t.match(problems('citadel', []), [/^--jwks, --kubernetes: got neither/]);
+  t.match(problems('citadel', ['--jwks=j']), [/^--token-issuer: got nothing/]);
+  const foreign = ['--jwks=j', '--token-issuer=i', '--kubeconfig=k'];
+  t.match(problems('citadel', foreign), [/^--kubeconfig: got a value, expected it together with --kubernetes/]);
+  for (const enough of [['--kubernetes'], ['--kubernetes', '--kubeconfig=k'], ['--kubernetes', '--token-issuer=i']]) {
+    t.equal(readConfig(COMMANDS.citadel, sources(enough)).kind, 'ok', enough.join(' '));
+  }
   const ca = ['--jwks=j', '--token-issuer=i'];
   const own = [...ca, '--dns-name=foo/bar=bar.foo.svc', '--dns-name=foo/bar=istiod.istio-system.svc'];
   t.match(problems('citadel', own), [/^--dns-name: got istiod\.istio-system\.svc, expected no name of Citadel itself/]);
@@ -414,4 +421,45 @@ t.test('docs/config-full.json holds every key of every command, and each command
     if (name === 'fleet') delete full.fleet.tokenFile;
     t.match(readConfig(command, sources(['--config=c'], {}, JSON.stringify(full[name]))), { kind: 'ok' }, name);
   }
+});
+
+const alternatives = [
+  {
+    name: 'a flag over the environment',
+    args: ['--address=a:1', '--ca-root=r'],
+    environment: { SIDECERT_SOCKET: 's' },
+  },
+  {
+    name: 'a flag over the file',
+    args: ['--config=c', '--address=a:1', '--ca-root=r'],
+    environment: {},
+    file: { socket: 's' },
+  },
+  {
+    name: 'the environment over the file',
+    args: ['--config=c', '--ca-root=r'],
+    environment: { SIDECERT_ADDRESS: 'a:1' },
+    file: { socket: 's' },
+  },
+];
+
+for (const { name, args, environment, file } of alternatives) {
+  t.test(`of settings that exclude one another ${name} counts`, (t) => {
+    const result = readConfig(COMMANDS.health, sources(args, environment, JSON.stringify(file)));
+    t.match(result, { kind: 'ok', config: { address: { host: 'a', port: 1 }, socket: undefined } });
+    t.end();
+  });
+}
+
+t.test('of settings that exclude one another two from one source are one too many', (t) => {
+  const environment = { SIDECERT_SOCKET: 's', SIDECERT_ADDRESS: 'a:1', SIDECERT_CA_ROOT: 'r' };
+  t.match(readConfig(COMMANDS.health, sources([], environment)), {
+    kind: 'invalid',
+    problems: [/^--socket, --address/],
+  });
+  t.match(readConfig(COMMANDS.health, sources(['--socket=s'], environment)), {
+    kind: 'ok',
+    config: { socket: 's', address: undefined },
+  });
+  t.end();
 });
