@@ -70,7 +70,7 @@ const agentOnly = {
   name: 'agent-only',
   setup({ onResolve }) {
     const isOfOthers =
-      /\/(start-citadel|check-health)\.js$|\/(demo|envoy-bootstrap|fleet)\/index\.js$|\/js\/(issue|loaded-signer)\.js$/;
+      /\/(start-citadel|check-health)\.js$|\/(demo|envoy-bootstrap|fleet|kubernetes\/inject)\/index\.js$|\/js\/(issue|loaded-signer)\.js$/;
     onResolve({ filter: isOfOthers }, ({ kind, path }) =>
       kind === 'dynamic-import' ? { path, external: true } : undefined,
     );
@@ -84,9 +84,11 @@ const agentOnly = {
 const healthOnly = {
   name: 'health-only',
   setup({ onResolve }) {
-    const isOfOthers = /\/(start-agent|start-citadel)\.js$|\/(demo|envoy-bootstrap|fleet|hotpath)\/index\.js$/;
-    onResolve({ filter: isOfOthers }, ({ kind, path }) =>
-      kind === 'dynamic-import' ? { path, external: true } : undefined,
+    // Of what is loaded when it is needed it has its own alone.
+    onResolve({ filter: /^\./ }, ({ kind, path }) =>
+      kind === 'dynamic-import' && !/\/(check-health|citadel-peer|reflection-codec)\.js$/.test(path)
+        ? { path, external: true }
+        : undefined,
     );
     onResolve({ filter: /\/citadel-peer\.js$/ }, ({ kind }) =>
       kind === 'dynamic-import' ? { path: './citadel-peer.js', external: true } : undefined,
