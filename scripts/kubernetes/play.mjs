@@ -23,7 +23,7 @@ const LOOP = readFileSync(new URL('loop.sh', import.meta.url), 'utf8').trim();
 const CLEAN = ['kubectl delete ns foo bar', 'kubectl delete -f deploy/sidecert-sds.yaml'];
 
 /** Generous: reached only when something never comes. */
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 120_000;
 
 /** What a PEM of a private key begins with. */
 const KEY_PATTERN = 'BEGIN ([A-Z]+ )?PRIVATE KEY';
@@ -88,8 +88,12 @@ export class Play {
 
   async #rollout(namespace) {
     const list = await this.#cluster.kubectl(['get', 'deployment', '-n', namespace, '-o', 'name']);
+    const limit = `--timeout=${LIMIT_MS / 1000}s`;
     for (const deployment of list.trim().split('\n')) {
-      await this.#cluster.kubectl(['rollout', 'status', deployment, '-n', namespace, `--timeout=${LIMIT_MS / 1000}s`]);
+      const { code, output } = await this.#cluster.enter([
+        ...['kubectl', 'rollout', 'status', deployment, '-n', namespace, limit],
+      ]);
+      if (code !== 0) throw new SetupError(`${deployment}: ${output.trim()}\n${await this.#pods.account(namespace)}`);
     }
   }
 

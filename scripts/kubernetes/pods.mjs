@@ -25,6 +25,23 @@ export class Pods {
     return this.#cluster.kubectl(args, { timeoutMs });
   }
 
+  /** What goes on in a namespace, for who has waited for it too long: its pods, its events, and the last words of each. */
+  async account(namespace) {
+    const lines = [];
+    for (const args of [
+      ['get', 'pods', '-o', 'wide'],
+      ['get', 'events', '--sort-by=.lastTimestamp'],
+    ]) {
+      lines.push((await this.#cluster.enter(['kubectl', ...args, '-n', namespace])).output.trimEnd());
+    }
+    const names = await this.#cluster.enter(['kubectl', 'get', 'pods', '-n', namespace, '-o', 'name']);
+    for (const name of names.output.trim().split('\n')) {
+      const logs = ['kubectl', 'logs', name, '-n', namespace, '--all-containers', '--prefix', '--tail=5'];
+      lines.push((await this.#cluster.enter(logs)).output.trimEnd());
+    }
+    return lines.join('\n');
+  }
+
   /** The serial number of the certificate that an Envoy serves; `undefined` before it has one. */
   async serial(namespace, app) {
     const text = await this.#admin(namespace, app, 'certs');
