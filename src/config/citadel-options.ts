@@ -60,6 +60,11 @@ export const CITADEL_OPTIONS = {
     description:
       'pod: only tokens that are bound to a pod (claims kubernetes.io/pod), as projected volumes have them; any: also those of kubectl create token and of Secrets',
   }),
+  reviewsTokens: switchOf(boolean, {
+    flag: 'token-review',
+    description:
+      'whether the API server is asked about each token besides (TokenReview), as only it knows whether the pod of a token still exists; an answer is good for 10 s, and without one there is no certificate. Needs --kubernetes',
+  }),
   bindsToToken: switchOf(boolean, {
     flag: 'bind-to-token',
     description: 'whether a certificate ends with the token that it was issued for, at the latest',

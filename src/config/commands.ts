@@ -114,7 +114,8 @@ function checkCitadel(config: CitadelConfig): string[] {
   ];
 }
 
-function checkTokenKeys({ jwksFile, tokenIssuers, isInKubernetes, kubeconfig }: CitadelConfig): string[] {
+function checkTokenKeys(config: CitadelConfig): string[] {
+  const { jwksFile, tokenIssuers, isInKubernetes, kubeconfig, reviewsTokens } = config;
   const problems: string[] = [];
   if (jwksFile === undefined && !isInKubernetes) {
     problems.push('--jwks, --kubernetes: got neither, expected one that says where the keys of tokens come from');
@@ -124,6 +125,9 @@ function checkTokenKeys({ jwksFile, tokenIssuers, isInKubernetes, kubeconfig }: 
   }
   if (kubeconfig !== undefined && !isInKubernetes) {
     problems.push('--kubeconfig: got a value, expected it together with --kubernetes');
+  }
+  if (reviewsTokens && !isInKubernetes) {
+    problems.push('--token-review: got it alone, expected it together with --kubernetes');
   }
   return problems;
 }

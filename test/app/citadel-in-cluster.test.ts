@@ -3,16 +3,13 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { startCitadel } from '../../src/app/index.js';
-import { COMMANDS } from '../../src/config/index.js';
 import { citadelAccount } from '../support/citadel-account.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
+import { startInCluster } from '../support/cluster-citadel.js';
 import { openHotPath } from '../support/hot-path.js';
 import { KubeApiServer, kubernetesPrograms, SERVICE_ACCOUNT_ISSUER } from '../support/kube-apiserver.js';
-import { RecordingLogger } from '../support/recording-logger.js';
-import { settings } from '../support/settings.js';
+import type { RecordingLogger } from '../support/recording-logger.js';
 import { shortDir } from '../support/short-dir.js';
-import { StatusReader } from '../support/status-reader.js';
 import { TestCa } from '../support/test-ca.js';
 
 const programs = kubernetesPrograms();
@@ -26,28 +23,8 @@ t.test('a Citadel in a cluster', { skip: programs.skip }, async (t) => {
   const { csrPem } = await hotPath.prepare({ spiffeId: 'spiffe://cluster.local/ns/foo/sa/sleep', keyType: 'ec-p256' });
   const csr = csrPem.toString();
 
-  const start = async (t: Test, flags: Record<string, string> = {}) => {
-    const logger = new RecordingLogger();
-    const config = settings(COMMANDS.citadel, {
-      ...{ listen: '127.0.0.1:0', kubernetes: 'true', kubeconfig: account, 'status-address': '127.0.0.1:0' },
-      ...flags,
-    });
-    const citadel = await startCitadel(config, { logger, now: Date.now, random: Math.random, nodeFlags: [] });
-    t.teardown(() => citadel.close());
-    const rootPem = async (namespace: string): Promise<string> => {
-      await logger.until('roots are in every namespace');
-      return server.kubectl(
-        'get',
-        'cm',
-        '-n',
-        namespace,
-        'istio-ca-root-cert',
-        '-o',
-        'jsonpath={.data.root-cert\\.pem}',
-      );
-    };
-    return { citadel, logger, rootPem, pages: new StatusReader(logger) };
-  };
+  const start = (t: Test, flags: Record<string, string> = {}) =>
+    startInCluster(t, server, { kubeconfig: account, ...flags });
 
   await t.test('accepts the tokens of the cluster, and its root is where pods find it', async (t) => {
     const { citadel, rootPem, pages } = await start(t);

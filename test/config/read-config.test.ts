@@ -320,6 +320,7 @@ t.test('settings that need one another are told apart', async (t) => {
   t.match(problems('citadel', ['--jwks=j']), [/^--token-issuer: got nothing/]);
   const foreign = ['--jwks=j', '--token-issuer=i', '--kubeconfig=k'];
   t.match(problems('citadel', foreign), [/^--kubeconfig: got a value, expected it together with --kubernetes/]);
+  t.match(problems('citadel', ['--jwks=j', '--token-issuer=i', '--token-review']), [/^--token-review: got it alone/]);
   for (const enough of [['--kubernetes'], ['--kubernetes', '--kubeconfig=k'], ['--kubernetes', '--token-issuer=i']]) {
     t.equal(readConfig(COMMANDS.citadel, sources(enough)).kind, 'ok', enough.join(' '));
   }

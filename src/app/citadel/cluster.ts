@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KeyPublisher } from '../../citadel/authn/index.js';
+import type { KeyPublisher, TokenReviewer } from '../../citadel/authn/index.js';
 import type { AuthorityStore } from '../../citadel/authority/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { type ErrorCode, errorCodeOf } from '../../errors/index.js';
-import { ApiClient, findAccess, ServiceAccountKeys } from '../../kubernetes/api/index.js';
+import { ApiClient, findAccess, ServiceAccountKeys, TokenReviews } from '../../kubernetes/api/index.js';
 import { publishRootConfigMaps, type RootConfigMaps } from '../../kubernetes/trust/index.js';
 import type { TrustBundle } from '../../pki/spiffe/index.js';
 import { Field, type MetricRegistry } from '../../telemetry/index.js';
@@ -30,6 +30,7 @@ export interface Cluster {
   readonly store: AuthorityStore;
   /** Of the keys that tokens are verified with. */
   readonly publisher: KeyPublisher;
+  readonly reviewer: TokenReviewer;
   /** Does what the start depends on, again and again while the API server does not let it, for at most a minute. */
   insist<T>(what: string, attempt: () => Promise<T>): Promise<T>;
   /** Writes the roots where pods find them, from now until the end. */
@@ -57,6 +58,7 @@ export async function openCluster(
   return {
     store: new RootSecret(client, access.namespace ?? DEFAULT_NAMESPACE),
     publisher: new ServiceAccountKeys(client),
+    reviewer: new TokenReviews(client),
     async insist(what, attempt) {
       const untilMs = performance.now() + START_PATIENCE_MS;
       for (let failures = 0; ; failures += 1) {

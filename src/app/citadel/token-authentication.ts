@@ -2,6 +2,7 @@ import {
   type Authenticator,
   createJwksAuthenticator,
   PublishedKeys,
+  reviewedAuthenticator,
   tokenAuthenticator,
 } from '../../citadel/authn/index.js';
 import type { CitadelConfig } from '../../config/index.js';
@@ -16,10 +17,22 @@ export interface TokenAuthentication {
 }
 
 /**
- * How Citadel tells who calls: by the keys of a file, else by those of the API server.
+ * How Citadel tells who calls: by the keys of a file, else by those of the API server; and with a review by the API
+ * server, when that is asked for.
  * @throws IdentityError `ERR_JWKS_INVALID`, `ERR_KUBERNETES_*`: they cannot be read.
  */
 export async function openTokenAuthentication(
+  config: CitadelConfig,
+  cluster: Cluster | undefined,
+  context: AppContext,
+): Promise<TokenAuthentication> {
+  const byKeys = await authenticationByKeys(config, cluster, context);
+  if (!config.reviewsTokens || cluster === undefined) return byKeys;
+  const review = { reviewer: cluster.reviewer, audiences: config.tokenAudiences, now: context.now };
+  return { ...byKeys, authenticator: reviewedAuthenticator(byKeys.authenticator, review) };
+}
+
+async function authenticationByKeys(
   config: CitadelConfig,
   cluster: Cluster | undefined,
   { logger, now }: AppContext,

@@ -7,3 +7,4 @@ export type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 export { createJwksAuthenticator } from './jwks-authenticator.js';
 export { type KeyPublisher, PublishedKeys } from './published-keys.js';
 export { tokenAuthenticator } from './token-authenticator.js';
+export { reviewedAuthenticator, type TokenReviewer } from './token-review.js';

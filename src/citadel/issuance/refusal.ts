@@ -7,11 +7,18 @@ const UNAUTHENTICATED_DETAILS: Partial<Record<ErrorCode, string>> = {
   ERR_CERT_SIGNER_UNKNOWN: 'request names an unknown cert signer',
 };
 
+/** What a caller is told when its token could not be reviewed: what the API server said is for the log. */
+const NOT_REVIEWED: StatusText = {
+  code: status.UNAVAILABLE,
+  details: 'the token could not be reviewed, try again later',
+};
+
 /**
  * How a caller is told that it gets no certificate: by the statuses and words of istiod, which operators search for and
  * which steer Istio's agents. Why a token was refused stands in the log alone. (reference: Istio C4 to C7)
  */
 export function refusalOf(error: unknown): StatusText {
+  if (errorCodeOf(error).startsWith('ERR_KUBERNETES_')) return NOT_REVIEWED;
   const { code, details } = toStatusObject(error);
   switch (code) {
     case status.UNAUTHENTICATED:

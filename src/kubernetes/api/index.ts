@@ -12,3 +12,4 @@ export type { SecretData } from './secret-codec.js';
 export { createSecret, readSecret, type SecretPlace } from './secrets.js';
 export type { ClusterEnvironment, ServerAccess } from './server-access.js';
 export { ServiceAccountKeys } from './service-account-keys.js';
+export { TokenReviews } from './token-reviews.js';
