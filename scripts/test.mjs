@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { withCluster } from './kubernetes/suite.mjs';
+import { install, withCluster } from './kubernetes/suite.mjs';
 import { coverageTable } from './setup/coverage.mjs';
 import { HOW_TO_GET_ENVOY, NO_ENVOY } from './setup/envoy.mjs';
 import { createProgress } from './setup/progress.mjs';
@@ -63,9 +63,10 @@ async function runOnCluster(args, { tools, envoyPath, progress }) {
   // What runs in pods is what ships, of which coverage tells nothing.
   const wanted = ['--disable-coverage', ...args, ...files];
   try {
-    const work = ({ programs, state }) =>
-      runTap(wanted, { ...tools, CLUSTER_PROGRAMS: programs, CLUSTER_STATE: state });
-    return await withCluster({ envoyPath, progress }, work);
+    return await withCluster({ envoyPath, progress }, async (cluster) => {
+      await progress.step('installing Citadel', () => install(cluster));
+      return runTap(wanted, { ...tools, CLUSTER_PROGRAMS: cluster.programs, CLUSTER_STATE: cluster.state });
+    });
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     progress.say(`set-up: ${error.message}`);

@@ -7,6 +7,9 @@ import { IMAGES } from './names.mjs';
 import { KUBERNETES } from './programs.mjs';
 import { whyNoCluster } from './requirements.mjs';
 
+/** Far above what it takes. */
+const INSTALL_LIMIT_S = 120;
+
 const HOME = resolve('.cache/kubernetes');
 
 /**
@@ -36,6 +39,13 @@ export async function withCluster({ envoyPath, progress, keeps = false }, work) 
   } finally {
     if (!keeps) await progress.step('ending the cluster', () => cluster.down());
   }
+}
+
+/** What a user applies first, and waits for. */
+export async function install(cluster) {
+  await cluster.kubectl(['apply', '-f', 'deploy/sidecert-sds.yaml']);
+  const status = ['rollout', 'status', 'deployment', '-n', 'istio-system', `--timeout=${INSTALL_LIMIT_S}s`];
+  await cluster.kubectl(status);
 }
 
 /** The cluster that was left for somebody to look at. */

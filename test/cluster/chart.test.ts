@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { CLUSTER_PATIENCE_MS, NO_CLUSTER, openCluster } from '../support/cluster.js';
+
+t.setTimeout(CLUSTER_PATIENCE_MS);
+
+const run = promisify(execFile);
+
+/** build/test/cluster/ → the project. */
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const CHART = join(ROOT, 'deploy/charts/sidecert');
+const HELM = join(process.env.HELM_PATH ?? 'no-helm-found: run npm run test:kubernetes', 'helm');
+
+const helm = async (...args: string[]): Promise<string> => (await run(HELM, args)).stdout;
+
+/** All that the chart can give, in every way that its values choose. */
+const WAYS: readonly (readonly string[])[] = [
+  [],
+  ['createNamespace=true'],
+  ['citadel.replicas=1', 'citadel.caSecret=my-ca', 'citadel.networkPolicy=false'],
+  ['node.enabled=true', 'monitoring.podMonitor=true', 'citadel.enabled=false'],
+];
+
+t.test('helm finds nothing to say of the chart', { skip: NO_CLUSTER }, async (t) => {
+  t.match(await helm('lint', '--strict', CHART), /1 chart\(s\) linted, 0 chart\(s\) failed/);
+});
+
+t.test('the plain manifest is the chart with its defaults', { skip: NO_CLUSTER }, async (t) => {
+  const { renderManifest } = await import(new URL('../../../scripts/manifest.mjs', import.meta.url).href);
+  t.equal(await readFile(join(ROOT, 'deploy/sidecert-sds.yaml'), 'utf8'), await renderManifest(HELM));
+});
+
+t.test(
+  'the API server takes what the chart gives, without a field that it does not know',
+  { skip: NO_CLUSTER },
+  async (t) => {
+    const { cluster } = await openCluster();
+    for (const settings of WAYS) {
+      const flags = settings.flatMap((one) => ['--set', one]);
+      const rendered = await helm('template', 'sidecert', CHART, '--namespace', 'istio-system', ...flags);
+      // Nothing of this cluster knows it.
+      const input = rendered
+        .split(/^---$/m)
+        .filter((document) => !document.includes('kind: PodMonitor'))
+        .join('\n---\n');
+      const args = ['apply', '--dry-run=server', '--validate=strict', '-f', '-'];
+      t.ok(await cluster.kubectl(args, { input }), settings.join(' ') || 'defaults');
+    }
+  },
+);
+
+for (const { value, wants } of [
+  { value: 'citadel.replicas=0', wants: /replicas/ },
+  { value: 'citadel.maxTtl=soon', wants: /maxTtl/ },
+  { value: 'citadel.replica=3', wants: /replica/ },
+  { value: 'image.pullPolicy=Sometimes', wants: /pullPolicy/ },
+]) {
+  t.test(`a value that cannot be is refused: ${value}`, { skip: NO_CLUSTER }, async (t) => {
+    const { stderr } = await helm('template', 'x', CHART, '--set', value).then(
+      () => ({ stderr: 'nothing' }),
+      (error: { stderr: string }) => error,
+    );
+    t.match(stderr, wants);
+  });
+}
+
+// With agents of nodes alone: a second Citadel would publish a second root.
+t.test('helm installs it, upgrades it and takes it away', { skip: NO_CLUSTER }, async (t) => {
+  const { cluster } = await openCluster();
+  const inside = async (line: string): Promise<void> => {
+    const { code, output } = await cluster.enter(['bash', '-c', line]);
+    t.equal(code, 0, `${line}: ${output.slice(-500)}`);
+  };
+  const release = `'${HELM}' --namespace other`;
+  const settings = '--set citadel.enabled=false --set node.enabled=true --wait --timeout 120s';
+  await inside(`${release} install other '${CHART}' --create-namespace ${settings}`);
+  await inside(`${release} upgrade other '${CHART}' --set node.logLevel=debug ${settings}`);
+  const log = await cluster.kubectl(['logs', 'daemonset/sidecert-node', '-c', 'agent', '-n', 'other']);
+  t.match(log, 'agent ready');
+  await inside(`${release} uninstall other --wait`);
+  t.equal(await cluster.kubectl(['get', 'all', '-n', 'other', '-o', 'name']), '', 'nothing is left');
+  await cluster.kubectl(['delete', 'namespace', 'other', '--wait=false']);
+});

@@ -1,0 +1,106 @@
+import { X509Certificate } from 'node:crypto';
+import t from 'tap';
+import { CLUSTER_PATIENCE_MS, type Cluster, NO_CLUSTER, openCluster, ownNamespace } from '../support/cluster.js';
+import { applyInjected, callingPod, meshServer, rolledOut, says, upstreamOf } from './mesh.js';
+
+t.setTimeout(3 * CLUSTER_PATIENCE_MS);
+
+const SYSTEM = 'istio-system';
+const CITADELS = ['-l', 'app.kubernetes.io/component=citadel', '-n', SYSTEM];
+
+async function rootOf(cluster: Cluster, namespace: string): Promise<string> {
+  const map = ['get', 'configmap', 'istio-ca-root-cert', '-n', namespace, '-o', 'json'];
+  return JSON.parse(await cluster.kubectl(map)).data['root-cert.pem'];
+}
+
+/** What `look` resolves with, once it is something. */
+async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const seen = await look().catch(() => undefined);
+    if (seen !== undefined) return seen;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+t.test(
+  'the roots are in every namespace, and come back when they are changed or deleted',
+  { skip: NO_CLUSTER },
+  async (t) => {
+    const { cluster } = await openCluster();
+    const namespace = await ownNamespace(t, cluster, 'roots');
+    const root = await eventually(() => rootOf(cluster, namespace));
+    t.equal(root, await rootOf(cluster, 'kube-system'));
+    t.equal(new X509Certificate(root).ca, true);
+    await cluster.kubectl(['delete', 'configmap', 'istio-ca-root-cert', '-n', namespace]);
+    t.equal(await eventually(() => rootOf(cluster, namespace)), root, 'deleted');
+    const spoiled = JSON.stringify({ data: { 'root-cert.pem': 'nothing' } });
+    await cluster.kubectl(['patch', 'configmap', 'istio-ca-root-cert', '-n', namespace, '-p', spoiled]);
+    const healed = await eventually(async () => ((await rootOf(cluster, namespace)) === root ? root : undefined));
+    t.equal(healed, root, 'changed');
+  },
+);
+
+t.test('Citadel lost with its pods alone, and with its root: no request fails', { skip: NO_CLUSTER }, async (t) => {
+  const { cluster, pods } = await openCluster();
+  const namespace = await ownNamespace(t, cluster, 'loss');
+  await applyInjected(cluster, namespace, meshServer('server'), '--ttl 40s');
+  await rolledOut(cluster, namespace, 'deployment/server');
+  const upstreams = upstreamOf(namespace, 'server');
+  const url = `http://server.${namespace}:8000/ip`;
+  const loop = `while :; do curl -s -o /dev/null -w '%{http_code}\\n' ${url} | grep -v '^200$' && echo FAILED; sleep 0.05; done`;
+  await applyInjected(cluster, namespace, [callingPod('caller', loop, upstreams)], '--ttl 40s');
+  await cluster.kubectl(['wait', 'pod/caller', '-n', namespace, '--for=condition=Ready', '--timeout=120s']);
+
+  const before = await pods.serial(namespace, 'caller');
+  await cluster.kubectl(['delete', 'pod', ...CITADELS, '--now']);
+  await rolledOut(cluster, SYSTEM, 'deployment/sidecert-citadel');
+  const root = await rootOf(cluster, namespace);
+  const next = await pods.nextSerial(namespace, 'caller', before, 60_000);
+  t.ok(next, 'a new certificate, of the same root');
+
+  await cluster.kubectl(['delete', 'secret', 'istio-ca-secret', '-n', SYSTEM]);
+  await cluster.kubectl(['delete', 'pod', ...CITADELS, '--now']);
+  await rolledOut(cluster, SYSTEM, 'deployment/sidecert-citadel');
+  await eventually(async () => ((await rootOf(cluster, namespace)) === root ? undefined : true));
+  for (const app of ['caller', 'server']) {
+    const own = await pods.serial(namespace, app);
+    t.ok(await pods.nextSerial(namespace, app, own, 120_000), `${app} has a certificate of the new root`);
+  }
+  const log = await cluster.kubectl(['logs', 'caller', '-c', 'caller', '-n', namespace]);
+  t.equal(log, '', 'no request failed');
+});
+
+t.test('a probe by exec answers within a limit of 100m CPU', { skip: NO_CLUSTER }, async (t) => {
+  const { cluster } = await openCluster();
+  const namespace = await ownNamespace(t, cluster, 'probe');
+  await applyInjected(cluster, namespace, [callingPod('probed', 'sleep infinity', '')]);
+  const pod = JSON.parse(await cluster.kubectl(['get', 'pod', 'probed', '-n', namespace, '-o', 'json']));
+  const agent = pod.spec.initContainers.find(({ name }: { name: string }) => name === 'sidecert-agent');
+  // The same pod again, with an agent as narrow as that, which the kubelet asks by a process.
+  agent.resources = { limits: { cpu: '100m', memory: '128Mi' } };
+  agent.readinessProbe = {
+    exec: { command: ['/usr/local/bin/node', '/opt/sidecert/sidecert.js', 'health'] },
+    periodSeconds: 2,
+  };
+  const { spec } = pod;
+  for (const field of [
+    'nodeName',
+    'serviceAccount',
+    'tolerations',
+    'preemptionPolicy',
+    'priority',
+    'enableServiceLinks',
+  ])
+    delete spec[field];
+  const isOurs = ({ name }: { name: string }): boolean => !name.startsWith('kube-api-access');
+  spec.volumes = spec.volumes.filter(isOurs);
+  for (const one of [...spec.containers, ...spec.initContainers])
+    one.volumeMounts = (one.volumeMounts ?? []).filter(isOurs);
+  const narrow = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'narrow', labels: { app: 'narrow' } }, spec };
+  await cluster.kubectl(['apply', '-n', namespace, '-f', '-'], { input: JSON.stringify(narrow) });
+  await cluster.kubectl(['wait', 'pod/narrow', '-n', namespace, '--for=condition=Ready', '--timeout=120s']);
+  t.ok(
+    await says(cluster, namespace, 'narrow', 'agent ready', 'sidecert-agent'),
+    'it is ready, by a probe of one second',
+  );
+});
