@@ -82,6 +82,8 @@ t.test('helm installs it, upgrades it and takes it away', { skip: NO_CLUSTER }, 
   const log = await cluster.kubectl(['logs', 'daemonset/sidecert-node', '-c', 'agent', '-n', 'other']);
   t.match(log, 'agent ready');
   await inside(`${release} uninstall other --wait`);
+  // It waits for what it made, and not for the pods of that.
+  await cluster.kubectl(['wait', 'pods', '--all', '-n', 'other', '--for=delete', '--timeout=60s']);
   t.equal(await cluster.kubectl(['get', 'all', '-n', 'other', '-o', 'name']), '', 'nothing is left');
   await cluster.kubectl(['delete', 'namespace', 'other', '--wait=false']);
 });
