@@ -27,10 +27,17 @@ export function healthListeners(proxy: SidecarProxy): EnvoyObject[] {
   const checks = probes.flatMap((probe) => (probe.kind === 'tcp' ? [tcpProbeFilter(probe)] : []));
   return [
     plainListener('health', proxy, ports.health, [ready, ...paths], checks),
-    ...probes.flatMap((probe) =>
-      probe.kind === 'grpc' ? [plainListener(clusterName(probe), proxy, probe.listenPort, [grpcRoute(probe)])] : [],
-    ),
+    // Several probes may ask the same port.
+    ...new Map(
+      probes.flatMap((probe) =>
+        probe.kind === 'grpc' ? [[probe.listenPort, grpcListener(proxy, probe)] as const] : [],
+      ),
+    ).values(),
   ];
+}
+
+function grpcListener(proxy: SidecarProxy, probe: AppProbe & { kind: 'grpc' }): EnvoyObject {
+  return plainListener(clusterName(probe), proxy, probe.listenPort, [grpcRoute(probe)]);
 }
 
 function plainListener(
@@ -81,13 +88,19 @@ function clusterName(probe: AppProbe): string {
 /** The application as the kubelet sees it: at the pod's address. One for each port and protocol. */
 export function probeClusters({ probes, podIp }: SidecarProxy): EnvoyObject[] {
   const clusters = new Map<string, EnvoyObject>();
-  for (const probe of probes) {
+  // Of the probes that try to connect, the most frequent one says how often.
+  const byPeriod = probes.toSorted((one, other) => periodOf(one) - periodOf(other));
+  for (const probe of byPeriod) {
     const name = clusterName(probe);
     const { load_assignment } = singleEndpoint(name, { host: podIp, port: probe.port });
     const cluster = { name, type: 'STATIC', connect_timeout: duration(CONNECT_TIMEOUT_MS), load_assignment };
     if (!clusters.has(name)) clusters.set(name, { ...cluster, ...protocolOf(probe) });
   }
   return [...clusters.values()];
+}
+
+function periodOf(probe: AppProbe): number {
+  return probe.kind === 'tcp' ? probe.periodSeconds : 0;
 }
 
 function protocolOf(probe: AppProbe): EnvoyObject {

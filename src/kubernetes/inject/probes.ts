@@ -1,6 +1,6 @@
 import type { AppProbe } from '../../envoy-bootstrap/index.js';
 import { PORTS } from './names.js';
-import type { Action, Container, HttpGet, Probe } from './pod.js';
+import type { Action, Container, Probe } from './pod.js';
 import { gotExpected, type PodProblem } from './pod-shape.js';
 
 /** What the kubelet asks of a container, and the word for it in the path at which Envoy takes it. */
@@ -16,11 +16,13 @@ const DEFAULT_PERIOD_SECONDS = 10;
 export interface ProbeFindings {
   readonly probes: AppProbe[];
   readonly problems: PodProblem[];
+  /** Whether what comes to a port of the application is led to Envoy. */
+  isCaptured(port: number): boolean;
 }
 
 /**
  * Where the kubelet's plain requests would end at a port that wants mutual TLS, they go to a port of Envoy's, which
- * passes on these requests and no others. What asks another host is left as it is.
+ * passes on these requests and no others. What asks another host, or a port that is not captured, is left as it is.
  */
 export function redirectProbes(container: Container, field: string, findings: ProbeFindings): Container {
   const redirect = <A extends Action>(action: A, word: string, where: string): A =>
@@ -53,32 +55,27 @@ interface Redirection {
   readonly findings: ProbeFindings;
 }
 
+/** The same action at a port of Envoy's. */
 function redirected<A extends Probe>(action: A, { container, path, field, findings }: Redirection): A {
   const { httpGet, tcpSocket, grpc, ...rest } = action;
   const portOf = (port: number | string, way: string): number =>
     portNumber(container, port, `${field}.${way}.port`, findings.problems);
   // Each branch gives back the fields of A, with one of the three ways in another's place.
   if (httpGet && !httpGet.host) {
+    const port = portOf(httpGet.port, 'httpGet');
+    if (!findings.isCaptured(port)) return action;
     const { scheme, ...kept } = httpGet;
     const [appPath, query] = pathAndQuery(httpGet.path ?? '/');
-    findings.probes.push({
-      kind: 'http',
-      path,
-      appPath,
-      port: portOf(httpGet.port, 'httpGet'),
-      isTls: scheme === 'HTTPS',
-    });
-    return {
-      ...rest,
-      httpGet: { ...kept, path: `${path}${query}`, port: PORTS.health } satisfies HttpGet,
-    } as unknown as A;
+    findings.probes.push({ kind: 'http', path, appPath, port, isTls: scheme === 'HTTPS' });
+    return { ...rest, httpGet: { ...kept, path: `${path}${query}`, port: PORTS.health } } as unknown as A;
   }
   if (tcpSocket && !tcpSocket.host) {
-    const periodSeconds = action.periodSeconds || DEFAULT_PERIOD_SECONDS;
-    findings.probes.push({ kind: 'tcp', path, port: portOf(tcpSocket.port, 'tcpSocket'), periodSeconds });
-    return { ...rest, httpGet: { path, port: PORTS.health } satisfies HttpGet } as unknown as A;
+    const port = portOf(tcpSocket.port, 'tcpSocket');
+    if (!findings.isCaptured(port)) return action;
+    findings.probes.push({ kind: 'tcp', path, port, periodSeconds: action.periodSeconds || DEFAULT_PERIOD_SECONDS });
+    return { ...rest, httpGet: { path, port: PORTS.health } } as unknown as A;
   }
-  if (grpc) {
+  if (grpc && findings.isCaptured(grpc.port)) {
     const listenPort = grpcPort(grpc.port, findings.probes);
     findings.probes.push({ kind: 'grpc', port: grpc.port, listenPort });
     return { ...rest, grpc: { ...grpc, port: listenPort } } as unknown as A;

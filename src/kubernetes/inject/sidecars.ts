@@ -34,19 +34,14 @@ const RESTRICTED = {
   seccompProfile: { type: 'RuntimeDefault' },
 };
 
-/** For how long the pod goes on answering when it is to end, in seconds; 0: it does not. */
-export interface Draining {
-  readonly seconds: number;
-}
-
 /** The agent. As a classic container it comes after Envoy, and keeps the application waiting for that. */
-export function agentContainer(settings: InjectSettings, { seconds }: Draining): Container {
+export function agentContainer(settings: InjectSettings, drainSeconds: number): Container {
   const { isClassic, tokenSource, caServerName, ipFamilies } = settings;
   const readsToken = tokenSource === 'file';
   const any = ipFamilies === 'ipv4' ? '0.0.0.0' : '[::]';
   const hooks = {
     ...(isClassic && { postStart: { exec: { command: [NODE, '-e', WAIT_FOR_ENVOY] } } }),
-    ...(seconds > 0 && { preStop: { exec: { command: [NODE, '-e', DRAIN_ENVOY] } } }),
+    ...(drainSeconds > 0 && { preStop: { exec: { command: [NODE, '-e', DRAIN_ENVOY] } } }),
   };
   return {
     name: AGENT,
@@ -87,7 +82,7 @@ export function agentContainer(settings: InjectSettings, { seconds }: Draining):
  * Envoy. Its bootstrap is an argument: nothing of it is secret, no file has to be brought, and what `kubectl get pod -o
  * yaml` shows is what runs.
  */
-export function envoyContainer(settings: InjectSettings, proxy: SidecarProxy, { seconds }: Draining): Container {
+export function envoyContainer(settings: InjectSettings, proxy: SidecarProxy, drainSeconds: number): Container {
   const { isClassic } = settings;
   return {
     name: ENVOY,
@@ -107,7 +102,7 @@ export function envoyContainer(settings: InjectSettings, proxy: SidecarProxy, { 
       settings.envoyLogLevel,
       // It would want shared memory, and there is no other Envoy to take over from.
       '--disable-hot-restart',
-      ...(seconds > 0 ? ['--drain-time-s', String(seconds)] : []),
+      ...(drainSeconds > 0 ? ['--drain-time-s', String(drainSeconds)] : []),
     ],
     env: [
       fromField('POD_NAME', 'metadata.name'),
@@ -118,7 +113,7 @@ export function envoyContainer(settings: InjectSettings, proxy: SidecarProxy, { 
     startupProbe: { httpGet: { path: READY_PATH, port: PORTS.health }, ...STARTUP_PROBE },
     readinessProbe: { httpGet: { path: READY_PATH, port: PORTS.health }, ...READINESS_PROBE },
     // A native sidecar is ended after the application.
-    ...(isClassic && seconds > 0 && { lifecycle: { preStop: { sleep: { seconds } } } }),
+    ...(isClassic && drainSeconds > 0 && { lifecycle: { preStop: { sleep: { seconds: drainSeconds } } } }),
     ...resources(settings.envoyRequests, settings.envoyLimits),
     securityContext: RESTRICTED,
     volumeMounts: [
