@@ -12,8 +12,18 @@ export function pythonYaml(): { path: string; skip: string | false } {
 }
 
 /** What a reader of YAML 1.1 that is not ours makes of the files. */
-export async function readAsYaml11(files: readonly string[]): Promise<unknown[]> {
+export function readAsYaml11(files: readonly string[]): Promise<unknown[]> {
+  return read(files);
+}
+
+/** The same of all documents of one file. */
+export async function readDocumentsAsYaml11(file: string): Promise<unknown> {
+  const [documents] = await read(['--all', file]);
+  return documents;
+}
+
+async function read(args: readonly string[]): Promise<unknown[]> {
   const env = { ...process.env, PYTHONPATH: pythonYaml().path, PYTHONDONTWRITEBYTECODE: '1' };
-  const { stdout } = await promisify(execFile)('python3', [SCRIPT, ...files], { env, maxBuffer: 64 * 1024 * 1024 });
+  const { stdout } = await promisify(execFile)('python3', [SCRIPT, ...args], { env, maxBuffer: 64 * 1024 * 1024 });
   return JSON.parse(stdout);
 }

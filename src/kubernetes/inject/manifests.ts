@@ -116,11 +116,12 @@ function documentEdits(
   editor.apply(document.contents, change);
   const [start = 0, end = 0] = document.contents?.range ?? [];
   const content = text.slice(start, end);
-  const newText = yamlText(after, style).trimEnd().replaceAll('\n', style.newline);
+  // A file in JSON stays one.
+  const newText = content.startsWith('{') ? JSON.stringify(after, null, 2) : yamlText(after, style).trimEnd();
   const whole = {
     start,
     end: start + content.trimEnd().length,
-    text: `${isFirstOnLine(text, start) ? '' : style.newline}${newText}`,
+    text: `${isFirstOnLine(text, start) ? '' : style.newline}${newText.replaceAll('\n', style.newline)}`,
   };
   return { exact: editor.isComplete ? editor.edits : undefined, whole: [whole] };
 }

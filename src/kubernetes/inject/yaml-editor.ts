@@ -53,24 +53,28 @@ export class YamlEditor {
       else if (inner.kind === 'replace') this.replace(pair, inner.value, map.flow === true);
       else this.apply(pair.value, inner);
     }
-    this.remove(map, change.removed.map(placeOf));
+    const isAlone = change.removed.length === pairs.length;
+    this.remove(map, change.removed.map(placeOf), change.added.length > 0);
     if (change.added.length === 0) return;
     const texts = change.added.map(([key, value]) =>
       map.flow === true
         ? `${JSON.stringify(key)}: ${this.flow(value)}`
         : yamlText({ [key]: value }, this.style).trimEnd(),
     );
-    this.insert(map, 0, texts);
+    // A map that begins within a line, as an item of a list does, keeps its first field: that is mostly its name.
+    const first = map.flow === true || isAlone ? undefined : this.entries(map)?.[0];
+    const isItem = first !== undefined && !isFirstOnLine(this.text, first.start);
+    this.insert(map, isItem ? pairs.length : 0, texts, isAlone);
   }
 
   private applyToList(list: YAMLSeq, change: Change & { kind: 'list' }): void {
     for (const [place, inner] of change.changed) this.apply(list.items[place], inner);
-    this.remove(list, change.removed);
+    this.remove(list, change.removed, change.inserted.length > 0);
     for (const { before, values } of change.inserted) {
       const texts = values.map((value) =>
         list.flow === true ? this.flow(value) : yamlText([value], this.style).trim(),
       );
-      this.insert(list, before, texts);
+      this.insert(list, before, texts, change.removed.length === list.items.length && change.inserted.length === 1);
     }
   }
 
@@ -86,34 +90,40 @@ export class YamlEditor {
     else this.edits.push({ start: colon.offset + 1, end: colon.offset + 1, text: ` ${text}` });
   }
 
-  /** Puts entries, written without indent, before that one; at the end when there are not so many. */
-  private insert(collection: YAMLMap | YAMLSeq, place: number, texts: readonly string[]): void {
+  /**
+   * Puts entries, written without indent, before the one at `place`; at the end when there are not so many. `isAlone`
+   * says that all that are there will go.
+   */
+  private insert(collection: YAMLMap | YAMLSeq, place: number, texts: readonly string[], isAlone: boolean): void {
     const entries = this.entries(collection);
-    if (entries === undefined) return;
-    const next = entries[place];
-    const last = entries.at(-1);
-    const put = (at: number, text: string): void => void this.edits.push({ start: at, end: at, text });
-    if (collection.flow === true) {
-      const joined = texts.join(', ');
-      if (next !== undefined) put(next.start, `${joined},${this.gapBefore(next.start)}`);
-      else if (last !== undefined) put(last.end, `, ${joined}`);
-      else put((collection.range?.[0] ?? 0) + 1, joined);
-      return;
-    }
-    if (last === undefined) {
-      this.isComplete = false;
-      return;
-    }
-    const column = last.start - lineStart(this.text, last.start);
-    const indent = ' '.repeat(column);
-    const block = texts.map((text) => this.indented(text, indent)).join(this.style.newline + indent);
-    if (next === undefined) put(lineEnd(this.text, last.end), `${this.style.newline}${indent}${block}`);
-    else if (isFirstOnLine(this.text, next.start))
-      put(this.startWithComments(next.start), `${indent}${block}${this.style.newline}`);
-    else put(next.start, `${block}${this.style.newline}${indent}`);
+    const last = entries?.at(-1);
+    if (entries === undefined || last === undefined) {
+      if (collection.flow === true) this.put((collection.range?.[0] ?? 0) + 1, texts.join(', '));
+      else this.isComplete = false;
+    } else if (collection.flow === true) this.insertInFlow(entries[place], last, texts.join(', '), isAlone);
+    else this.insertLines(entries[place], last, texts, isAlone);
   }
 
-  private remove(collection: YAMLMap | YAMLSeq, places: readonly number[]): void {
+  private insertInFlow(next: Entry | undefined, last: Entry, text: string, isAlone: boolean): void {
+    if (next === undefined) this.put(last.end, isAlone ? text : `, ${text}`);
+    else this.put(next.start, isAlone ? text : `${text},${this.gapBefore(next.start)}`);
+  }
+
+  private insertLines(next: Entry | undefined, last: Entry, texts: readonly string[], isAlone: boolean): void {
+    const { newline } = this.style;
+    const indent = ' '.repeat(last.start - lineStart(this.text, last.start));
+    const block = texts.map((text) => this.indented(text, indent)).join(newline + indent);
+    const end = lineEnd(this.text, last.end);
+    const afterBreak = this.text.indexOf('\n', end) + 1;
+    if (next === undefined && afterBreak === 0) this.put(end, `${newline}${indent}${block}`);
+    else if (next === undefined) this.put(afterBreak, `${indent}${block}${newline}`);
+    else if (isFirstOnLine(this.text, next.start)) {
+      this.put(this.startWithComments(next.start), `${indent}${block}${newline}`);
+    } else this.put(next.start, isAlone ? block : `${block}${newline}${indent}`);
+  }
+
+  /** Removes these entries; `isRefilled` says that others come in their place, so that all of them may go. */
+  private remove(collection: YAMLMap | YAMLSeq, places: readonly number[], isRefilled: boolean): void {
     if (places.length === 0) return;
     const entries = this.entries(collection);
     if (entries === undefined) return;
@@ -122,30 +132,36 @@ export class YamlEditor {
       if (gone.has(place - 1)) continue;
       let end = place;
       while (gone.has(end)) end += 1;
-      this.removeRun(collection, entries, place, end);
+      const [first, last, before, next] = [entries[place], entries[end - 1], entries[place - 1], entries[end]];
+      if (first === undefined || last === undefined) this.isComplete = false;
+      else if (collection.flow === true)
+        this.cut(next ? first.start : (before?.end ?? first.start), next?.start ?? last.end);
+      else if (next === undefined && before === undefined && !isRefilled) this.isComplete = false;
+      else this.removeLines(first, last, next);
     }
   }
 
-  /** Removes the entries from `from` to before `to`. */
-  private removeRun(collection: YAMLMap | YAMLSeq, entries: readonly Entry[], from: number, to: number): void {
-    const [first, last, before, next] = [entries[from], entries[to - 1], entries[from - 1], entries[to]];
-    const cut = (start: number, end: number): void => void this.edits.push({ start, end, text: '' });
-    if (first === undefined || last === undefined) this.isComplete = false;
-    else if (collection.flow === true) {
-      if (next !== undefined) cut(first.start, next.start);
-      else cut(before?.end ?? first.start, last.end);
-    } else if (!isFirstOnLine(this.text, first.start)) {
-      if (next === undefined) this.isComplete = false;
-      else cut(first.start, next.start);
-    } else if (next !== undefined) cut(lineStart(this.text, first.start), this.startWithComments(next.start));
-    else if (before === undefined) this.isComplete = false;
+  /** Removes entries of a block, with the lines that they begin; the comments above the next one are its own. */
+  private removeLines(first: Entry, last: Entry, next: Entry | undefined): void {
+    const isWithinLine = !isFirstOnLine(this.text, first.start);
+    const start = isWithinLine ? first.start : lineStart(this.text, first.start);
+    if (next !== undefined) this.cut(start, isWithinLine ? next.start : this.startWithComments(next.start));
+    else if (isWithinLine) this.cut(start, last.end);
     else {
       // With its line break, or with the one before it where the text ends.
       const end = lineEnd(this.text, last.end);
       const afterBreak = this.text.indexOf('\n', end) + 1;
-      if (afterBreak > 0) cut(lineStart(this.text, first.start), afterBreak);
-      else cut(lineEnd(this.text, before.end), end);
+      if (afterBreak > 0) this.cut(start, afterBreak);
+      else this.cut(lineEnd(this.text, Math.max(0, start - 1)), end);
     }
+  }
+
+  private cut(start: number, end: number): void {
+    this.edits.push({ start, end, text: '' });
+  }
+
+  private put(at: number, text: string): void {
+    this.edits.push({ start: at, end: at, text });
   }
 
   /** Where each pair or item begins and ends, without the comments around it. */
