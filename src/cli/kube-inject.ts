@@ -1,11 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { text as allOf } from 'node:stream/consumers';
 import { injectManifests } from '../app/index.js';
 import type { KubeInjectConfig } from '../config/index.js';
 import { redact } from '../telemetry/index.js';
 import { Exit, print, printError } from './process.js';
-
-/** The file descriptor of stdin, to be read to its end. */
-const STDIN = 0;
 
 /**
  * `sidecert kube-inject`. Nothing is printed unless all of it is right: what reads it would apply one half.
@@ -15,7 +13,7 @@ export async function runKubeInject({ files, output, isUninject, ...settings }: 
   const texts: string[] = [];
   const problems: string[] = [];
   for (const file of files) {
-    const text = readFileSync(file === '-' ? STDIN : file, 'utf8');
+    const text = file === '-' ? await allOf(process.stdin) : await readFile(file, 'utf8');
     const result = await injectManifests(file === '-' ? 'stdin' : file, text, isUninject ? undefined : settings);
     if (result.kind === 'invalid') problems.push(...result.problems);
     else {
@@ -27,7 +25,7 @@ export async function runKubeInject({ files, output, isUninject, ...settings }: 
   if (problems.length > 0) return Exit.failed;
   const text = texts.reduce(joined);
   if (output === undefined) print(text);
-  else writeFileSync(output, text);
+  else await writeFile(output, text);
   return Exit.ok;
 }
 

@@ -2,7 +2,7 @@ import type { InjectSettings } from '../../config/index.js';
 import type { AppProbe } from '../../envoy-bootstrap/index.js';
 import { grpcProbePorts } from './captured-ports.js';
 import { AGENT, CAPTURE, ENVOY, PORTS, ROOT_VOLUME, SIDECAR_UID, SOCKET_VOLUME, TOKEN_VOLUME } from './names.js';
-import type { Container, Pod, PodSpec } from './pod.js';
+import type { Container, Pod, SecurityContext } from './pod.js';
 import { gotExpected, type PodProblem } from './pod-shape.js';
 
 const CONTAINERS = [AGENT, ENVOY, CAPTURE];
@@ -27,8 +27,9 @@ export function conflicts({ spec }: Pod, settings: InjectSettings, probes: reado
         : []),
       ...nameConflict(`${field}.name`, container.name, CONTAINERS),
       ...portConflicts(field, container, ports),
-      ...(settings.capture === 'none' ? [] : userConflict(field, container, spec)),
+      ...(settings.capture === 'none' ? [] : userConflict(`${field}.securityContext`, container.securityContext)),
     ]),
+    ...(settings.capture === 'none' ? [] : userConflict('spec.securityContext', spec.securityContext)),
     ...(spec.volumes ?? []).flatMap(({ name }, index) => nameConflict(`spec.volumes[${index}].name`, name, VOLUMES)),
   ];
 }
@@ -45,13 +46,9 @@ function portConflicts(field: string, { ports }: Container, taken: readonly numb
   );
 }
 
-function userConflict(field: string, { securityContext }: Container, spec: PodSpec): PodProblem[] {
-  const own = securityContext?.runAsUser ?? undefined;
-  if ((own ?? spec.securityContext?.runAsUser) !== SIDECAR_UID) return [];
-  const where = own === undefined ? 'spec' : field;
-  return [
-    problem(`${where}.securityContext.runAsUser`, SIDECAR_UID, "another user: it is Envoy's, which is not captured"),
-  ];
+function userConflict(field: string, context: SecurityContext | null | undefined): PodProblem[] {
+  if (context?.runAsUser !== SIDECAR_UID) return [];
+  return [problem(`${field}.runAsUser`, SIDECAR_UID, "another user: it is Envoy's, which is not captured")];
 }
 
 function problem(field: string, got: unknown, expected: string): PodProblem {
