@@ -21,7 +21,7 @@ const helm = async (...args: string[]): Promise<string> => (await run(HELM, args
 const WAYS: readonly (readonly string[])[] = [
   [],
   ['createNamespace=true'],
-  ['citadel.replicas=1', 'citadel.caSecret=my-ca', 'citadel.networkPolicy=false'],
+  ['citadel.replicas=1', 'citadel.caSecret=my-ca', 'citadel.networkPolicy=false', 'citadel.tokenReview=true'],
   ['node.enabled=true', 'monitoring.podMonitor=true', 'citadel.enabled=false'],
 ];
 
