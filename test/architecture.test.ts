@@ -186,6 +186,15 @@ t.test('no files import one another, not even by way of others', async (t) => {
   t.strictSame(circlesOf(next), []);
 });
 
+t.test('gRPC and HTTP/2 count by names that their owners give them', async (t) => {
+  const entries = await readdir(join(SRC, 'net'), { recursive: true });
+  const files = entries.filter((name) => /^(?:grpc|http2)\/.*\.ts$/.test(name) && !isGenerated(name));
+  t.ok(files.length > 50, 'files are found at all');
+  const wrong: string[] = [];
+  for (const file of files) if (/\bMetric\b/.test(await readFile(join(SRC, 'net', file), 'utf8'))) wrong.push(file);
+  t.strictSame(wrong, []);
+});
+
 t.test('nothing but the command line reads the environment or ends the process', async (t) => {
   const entries = await readdir(SRC, { recursive: true });
   const files = entries.filter((name) => name.endsWith('.ts') && !['cli', 'demo'].includes(roomOf(name)));

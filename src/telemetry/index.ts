@@ -5,7 +5,7 @@
 export { Field, type LogFields } from './fields.js';
 export { createJsonLogger, type JsonLoggerOptions } from './json-logger.js';
 export { LOG_LEVELS, type Logger, type LogLevel, silentLogger } from './logger.js';
-export { type CounterDefinition, Metric, type MetricDefinition } from './metric-names.js';
+export { type CounterDefinition, type GaugeDefinition, Metric, type MetricDefinition } from './metric-names.js';
 export {
   Counter,
   Gauge,

@@ -178,6 +178,21 @@ export const Metric = {
     name: 'process_start_time_seconds',
     help: 'When the process started, in seconds since 1970.',
   },
+  sdsCalls: {
+    kind: 'gauge',
+    name: 'sidecert_sds_calls',
+    help: 'Open calls on the SDS socket, streams among them, by what they are for.',
+  },
+  sdsCallsRefused: {
+    kind: 'counter',
+    name: 'sidecert_sds_calls_refused_total',
+    help: 'Calls that the server refused or ended, not their method, by reason.',
+  },
+  sdsHeldBytes: {
+    kind: 'gauge',
+    name: 'sidecert_sds_held_bytes',
+    help: 'Octets that peers of the SDS socket make the agent hold.',
+  },
   sdsConnectionsRefused: {
     kind: 'counter',
     name: 'sidecert_sds_connections_refused_total',
@@ -192,6 +207,26 @@ export const Metric = {
     kind: 'counter',
     name: 'sidecert_socket_lost_total',
     help: 'Times that the file of a listening Unix socket was found to be another or none, by what had become of it.',
+  },
+  citadelConnections: {
+    kind: 'gauge',
+    name: 'sidecert_citadel_connections',
+    help: 'Open connections to Citadel.',
+  },
+  citadelCalls: {
+    kind: 'gauge',
+    name: 'sidecert_citadel_calls',
+    help: 'Open calls of Citadel, by what they are for.',
+  },
+  citadelCallsRefused: {
+    kind: 'counter',
+    name: 'sidecert_citadel_calls_refused_total',
+    help: 'Calls that the server refused or ended, not their method, by reason.',
+  },
+  citadelHeldBytes: {
+    kind: 'gauge',
+    name: 'sidecert_citadel_held_bytes',
+    help: 'Octets that callers make Citadel hold.',
   },
   citadelConnectionsRefused: {
     kind: 'counter',

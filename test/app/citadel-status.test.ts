@@ -1,10 +1,13 @@
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import t from 'tap';
 import { startCitadel } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
-import { CitadelCaller } from '../support/citadel-caller.js';
+import { openGrpcClient } from '../../src/net/grpc/index.js';
+import { CitadelCaller, SERVER_NAME } from '../support/citadel-caller.js';
 import { openHotPath } from '../support/hot-path.js';
 import { metricProblems } from '../support/metric-lint.js';
 import { prometheusClient } from '../support/prometheus-client.js';
@@ -57,6 +60,47 @@ t.test('a Citadel with a status page', { skip: judge.skip }, async (t) => {
       samples.some(([name]) => name === 'sidecert_hotpath_run_seconds_count'),
       'and those of its threads',
     );
+  });
+
+  await t.test('counts connections and calls by names of its own, and those that are refused', async (t) => {
+    const samplesNow = async (): Promise<Map<string, number>> => {
+      const { text } = await pages.page('/metrics');
+      t.strictSame(metricProblems(text), []);
+      const samples = judge.read(text).flatMap(([, , , found]) => found);
+      return new Map(
+        samples.map(([name, labels, value]) => [[name, ...Object.values(labels)].join(' '), Number(value)]),
+      );
+    };
+    const before = await samplesNow();
+    const rootPem = readFileSync(rootOut);
+    const client = openGrpcClient({ address: citadel.address, rootPem, serverName: SERVER_NAME });
+    t.teardown(() => client.close());
+    const unknown = client.unary('/no.Such/Method', Buffer.alloc(1), { deadlineMs: Date.now() + 10_000 });
+    await t.rejects(unknown, { code: status.UNIMPLEMENTED });
+    t.equal((await caller.call({ bytes: Buffer.alloc(1024 * 1024) })).code, status.RESOURCE_EXHAUSTED);
+    const after = await samplesNow();
+    const more = (name: string): number => (after.get(name) ?? Number.NaN) - (before.get(name) ?? Number.NaN);
+    const refusals = [...after.keys()].filter((name) => name.startsWith('sidecert_citadel_calls_refused_total'));
+    t.strictSame(Object.fromEntries(refusals.map((name) => [name.split(' ')[1], more(name)])), {
+      ...{ too_many: 0, displaced: 0, memory: 0, misbehaved: 0, too_large: 1 },
+      ...{ unfinished: 0, protocol: 0, unimplemented: 1 },
+    });
+    t.equal(more('sidecert_citadel_connections'), 1);
+    t.equal(after.get('sidecert_citadel_calls service'), 0);
+    t.equal(after.get('sidecert_citadel_held_bytes'), 0);
+    t.equal(after.get('sidecert_citadel_connections_refused_total too_many'), 0);
+    t.equal(after.get('sidecert_citadel_connections_ended_total protocol'), 0);
+    t.notOk(
+      [...after.keys()].some((name) => name.startsWith('sidecert_sds_')),
+      'and none of an agent',
+    );
+    const [host = '', port] = citadel.address.split(':');
+    const to = { host, port: Number(port), servername: SERVER_NAME };
+    const broken = connectTls({ ...to, ca: rootPem, ALPNProtocols: ['h2'] });
+    broken.on('error', () => {});
+    broken.write('GET / HTTP/1.1\r\n\r\n');
+    await once(broken.resume(), 'close');
+    t.equal((await samplesNow()).get('sidecert_citadel_connections_ended_total protocol'), 1);
   });
 
   await t.test('shows its authority', async (t) => {

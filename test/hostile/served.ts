@@ -10,6 +10,7 @@ import { callHeaders, data, grpcMessage } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { encodeRequest, openSdsClient, type SdsClient } from '../support/sds-client.js';
+import { serverMetrics } from '../support/server-metrics.js';
 import { shortDir } from '../support/short-dir.js';
 
 export const STREAM_SECRETS = '/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets';
@@ -36,7 +37,7 @@ export async function serveHostile(
   };
   const server = createGrpcServer({
     logger,
-    metrics,
+    metrics: serverMetrics(metrics),
     maxReceiveBytes: MAX_REQUEST_BYTES,
     maxConcurrentStreams: 10_000,
     now: () => nowMs,

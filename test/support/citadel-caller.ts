@@ -6,7 +6,7 @@ import { passThrough } from './raw-method.js';
 const { IstioCertificateRequest, IstioCertificateResponse } = istio.v1.auth;
 
 /** pilot-agent asks for this name when it dials an address. (reference: Istio 3.2, 1) */
-const SERVER_NAME = 'istiod.istio-system.svc';
+export const SERVER_NAME = 'istiod.istio-system.svc';
 
 /** Far above what any call here takes; reached only when the answer does not come at all. */
 const PATIENCE_MS = 20_000;

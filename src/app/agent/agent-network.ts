@@ -15,7 +15,7 @@ import type { HotPathKind } from '../../hotpath/index.js';
 import { addHealthMethods, addReflectionMethods, createGrpcServer, type GrpcServer } from '../../net/grpc/index.js';
 import { type Listener, listenUnix } from '../../net/transport/index.js';
 import { openFileLimit, optimiseSooner } from '../../system/platform/index.js';
-import { Field, type Logger, type MetricRegistry } from '../../telemetry/index.js';
+import { Field, type Logger, Metric, type MetricRegistry } from '../../telemetry/index.js';
 import { addressText } from '../address-text.js';
 import type { AppContext } from '../running-app.js';
 import { VERSION } from '../version.js';
@@ -63,6 +63,15 @@ const DRAIN_MS = 2000;
  */
 const CROWD = 8;
 
+const SERVER_METRICS = {
+  connections: Metric.sdsConnections,
+  connectionsRefused: Metric.sdsConnectionsRefused,
+  connectionsEnded: Metric.sdsConnectionsEnded,
+  calls: Metric.sdsCalls,
+  callsRefused: Metric.sdsCallsRefused,
+  heldBytes: Metric.sdsHeldBytes,
+};
+
 /** The client of the CA. Dials at its first call. */
 export function connectCa(
   config: AgentConfig,
@@ -91,6 +100,8 @@ export interface EnvoyListenerOptions {
 /** The socket that Envoy asks on. */
 export interface EnvoyListener {
   readonly connectionCount: number;
+  /** Sets the gauges of connections and calls. */
+  showLoad(): void;
   /** How the streams stand. Goes over each of them. */
   status(): SdsStatus;
   /** Whether every stream has answered all that there is for it. Goes over them, too. */
@@ -107,7 +118,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
   const { logger, now } = options.context;
   const server = createGrpcServer({
     logger,
-    metrics,
+    metrics: { registry: metrics, ...SERVER_METRICS },
     maxReceiveBytes: MAX_REQUEST_BYTES,
     maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION,
     calls: STREAMS,
@@ -145,6 +156,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     get connectionCount() {
       return server.connectionCount;
     },
+    showLoad: () => server.showLoad(),
     status: () => sds.status(),
     isSettled: () => sds.isSettled(),
     async close() {

@@ -15,7 +15,7 @@ const STATES = ['valid', 'expired', 'none'] as const;
 
 export interface AgentStatusOptions {
   readonly secrets: Pick<ServedSecrets, 'isServing' | 'identities'>;
-  readonly listener: Pick<EnvoyListener, 'connectionCount' | 'status'>;
+  readonly listener: Pick<EnvoyListener, 'connectionCount' | 'showLoad' | 'status'>;
   readonly ca: { readonly address: string; readonly client: Pick<CaClient, 'agreement'> };
   readonly metrics: MetricRegistry;
   readonly mode: string;
@@ -26,14 +26,13 @@ export interface AgentStatusOptions {
 /** What an agent tells of itself: its identities, and who is on its socket. */
 export function agentStatus({ secrets, listener, ca, metrics, mode, now }: AgentStatusOptions): StatusPage {
   const expiry = metrics.gauge(Metric.svidExpirySeconds);
-  const connections = metrics.gauge(Metric.sdsConnections);
   const byState = STATES.map((state) => ({ state, gauge: metrics.gauge(Metric.identities, { state }) }));
   return {
     // There is a page only once there is the socket.
     notReady: () => (secrets.isServing() ? undefined : 'there is no valid certificate with its trust bundle'),
     collect() {
       const identities = secrets.identities();
-      connections.set(listener.connectionCount);
+      listener.showLoad();
       expiry.set((firstEndMs(identities) - now()) / 1000);
       for (const { state, gauge } of byState) gauge.set(identities.filter(({ svid }) => svid === state).length);
     },

@@ -1,6 +1,7 @@
 import type { PublishedKeys } from '../../citadel/authn/index.js';
 import type { SigningAuthority } from '../../citadel/authority/index.js';
 import type { RootConfigMaps } from '../../kubernetes/trust/index.js';
+import type { GrpcServer } from '../../net/grpc/index.js';
 import { Field, Metric, type MetricRegistry } from '../../telemetry/index.js';
 import type { StatusPage } from '../status-page.js';
 import { timeText } from '../time-text.js';
@@ -8,6 +9,7 @@ import { timeText } from '../time-text.js';
 export interface CitadelStatusOptions {
   readonly authority: Pick<SigningAuthority, 'signer' | 'bundle' | 'notAfterMs'>;
   readonly trustDomain: string;
+  readonly server: Pick<GrpcServer, 'showLoad'>;
   /** Where tokens are verified by the keys of an API server. */
   readonly keys?: Pick<PublishedKeys, 'name' | 'issuers' | 'readAtMs'> | undefined;
   /** Where the roots are written into the namespaces of a cluster. */
@@ -19,12 +21,13 @@ export interface CitadelStatusOptions {
 
 /** What a Citadel tells of itself: what it signs with, and for how long yet; what it has of its cluster. */
 export function citadelStatus(options: CitadelStatusOptions): StatusPage {
-  const { authority, trustDomain, keys, roots, metrics, now } = options;
+  const { authority, trustDomain, server, keys, roots, metrics, now } = options;
   const { signer, bundle, notAfterMs } = authority;
   const expiry = metrics.gauge(Metric.authorityExpirySeconds);
   return {
     notReady: () => (now() < notAfterMs ? undefined : 'its signing certificate has expired'),
     collect() {
+      server.showLoad();
       expiry.set((notAfterMs - now()) / 1000);
       if (keys !== undefined) metrics.gauge(Metric.tokenKeysAgeSeconds).set((now() - keys.readAtMs) / 1000);
     },

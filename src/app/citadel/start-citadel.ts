@@ -48,6 +48,15 @@ const CALLS = { max: 4096, maxUnproven: 3072, maxPerUnproven: 2048 };
 /** Open files for all but callers: threads, the key set, the authority, the connection that is refused. */
 const OTHER_FILES = 128;
 
+const SERVER_METRICS = {
+  connections: Metric.citadelConnections,
+  connectionsRefused: Metric.citadelConnectionsRefused,
+  connectionsEnded: Metric.citadelConnectionsEnded,
+  calls: Metric.citadelCalls,
+  callsRefused: Metric.citadelCallsRefused,
+  heldBytes: Metric.citadelHeldBytes,
+};
+
 /** Of the 5 s that a shutdown may take. */
 const DRAIN_MS = 2000;
 
@@ -95,8 +104,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     calls: CALLS,
     maxConnections,
     maxUnprovenPerAddress: Math.max(1, Math.floor(maxConnections / 4)),
-    metrics,
-    connectionMetrics: { refused: Metric.citadelConnectionsRefused, ended: Metric.citadelConnectionsEnded },
+    metrics: { registry: metrics, ...SERVER_METRICS },
   });
   const ttlLimits = { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs };
   const { bindsToToken } = config;
@@ -125,7 +133,8 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   serving.keepFresh(listener);
   teardown.add(() => listener.close());
   const roots = cluster?.publishRoots(authority.bundle);
-  const page = citadelStatus({ authority, trustDomain: trustDomain.toString(), keys, roots, metrics, now });
+  const shown = { authority, trustDomain: trustDomain.toString(), keys, roots, server };
+  const page = citadelStatus({ ...shown, metrics, now });
   await openStatusPage(config.statusAddress, page, { hotPath: kind, metrics, logger, teardown });
   return listener.address;
 }

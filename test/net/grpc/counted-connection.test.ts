@@ -1,13 +1,14 @@
 import t from 'tap';
 import { createGrpcServer } from '../../../src/net/grpc/index.js';
 import { Metric, MetricRegistry, silentLogger } from '../../../src/telemetry/index.js';
+import { serverMetrics } from '../../support/server-metrics.js';
 
 const MIB = 1024 * 1024;
 
 function startServer(maxConnections: number) {
   const metrics = new MetricRegistry();
   const limits = { maxReceiveBytes: 1, maxConcurrentStreams: 1, maxConnections };
-  const server = createGrpcServer({ logger: silentLogger, metrics, ...limits });
+  const server = createGrpcServer({ logger: silentLogger, metrics: serverMetrics(metrics), ...limits });
   const refused = (reason: string) => metrics.counter(Metric.sdsConnectionsRefused, { reason }).value;
   return { server, refused };
 }

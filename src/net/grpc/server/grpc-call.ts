@@ -13,6 +13,7 @@ import type { ConnectionAccount } from '../ledger/accounts.js';
 import type { CallQuota, CountedCall } from '../ledger/call-quota.js';
 import type { StatusText } from '../status.js';
 import { status } from '../status-code.js';
+import type { CallRefusal } from './server-counters.js';
 
 /** What a call tells its handler. All are called from the event loop, none after `gone`. */
 export interface CallEvents {
@@ -115,7 +116,16 @@ const NOTHING = Buffer.alloc(0);
 
 const NO_FIELDS: RequestHead['fields'] = [];
 
-const TOO_MANY_CALLS: StatusText = { code: status.RESOURCE_EXHAUSTED, details: 'too many calls' };
+/** Refusals of the server itself, with what the peer is told. */
+const REFUSAL_STATUS = {
+  too_many: status.RESOURCE_EXHAUSTED,
+  displaced: status.RESOURCE_EXHAUSTED,
+  memory: status.RESOURCE_EXHAUSTED,
+  too_large: status.RESOURCE_EXHAUSTED,
+  unfinished: status.DEADLINE_EXCEEDED,
+  protocol: status.INVALID_ARGUMENT,
+  unimplemented: status.UNIMPLEMENTED,
+} as const satisfies Partial<Record<CallRefusal, status>>;
 
 /** No message has begun. */
 const BETWEEN = -1;
@@ -135,6 +145,8 @@ export interface CallLimits {
   began(call: Http2Call): boolean;
   /** It is no more. */
   ended(call: Http2Call): void;
+  /** It was refused, or ended before its method had answered it. */
+  refused(reason: CallRefusal): void;
   /** So many more octets are kept, or fewer. False when that is too much. */
   change(account: ConnectionAccount, bytes: number): boolean;
   /** A peer has proven itself. */
@@ -198,12 +210,12 @@ export class Http2Call implements GrpcCall, StreamEvents, Expiring, CountedCall 
   /** Takes its place among all calls. False when there is none, and the call is over. */
   begin(): boolean {
     if (!this.book.began(this)) {
-      this.end(TOO_MANY_CALLS);
+      this.refuse('too_many', 'too many calls');
       return false;
     }
     this.fieldBytes = bytesOf(this.fields);
     if (this.fieldBytes === 0 || this.book.change(this.account, this.fieldBytes)) return !this.isOver;
-    this.end({ code: status.RESOURCE_EXHAUSTED, details: 'metadata: got more than there is room for' });
+    this.refuse('memory', 'metadata: got more than there is room for');
     return false;
   }
 
@@ -244,7 +256,7 @@ export class Http2Call implements GrpcCall, StreamEvents, Expiring, CountedCall 
     if (change === 0) return true;
     this.heldBytes = bytes;
     if (this.book.change(this.account, change)) return !this.isOver;
-    this.refuse({ code: status.RESOURCE_EXHAUSTED, details: 'request: got more to keep than there is room for' });
+    this.refuse('memory', 'request: got more to keep than there is room for');
     return false;
   }
 
@@ -255,6 +267,7 @@ export class Http2Call implements GrpcCall, StreamEvents, Expiring, CountedCall 
   mayTry(): boolean {
     if (this.account.isProven) return true;
     this.hasTried = this.book.mayTry(this.account);
+    if (!this.hasTried) this.book.refused('misbehaved');
     return this.hasTried;
   }
 
@@ -267,11 +280,11 @@ export class Http2Call implements GrpcCall, StreamEvents, Expiring, CountedCall 
   /** The peer owes a message, its end, or the room for our last one, and has had its time for it. */
   expireWait(): void {
     if (this.isOver) this.stream.reset(Http2ErrorCode.cancel);
-    else this.refuse({ code: status.DEADLINE_EXCEEDED, details: 'message: waited for it, or for its end' });
+    else this.refuse('unfinished', 'message: waited for it, or for its end');
   }
 
   evict(): void {
-    this.refuse({ code: status.RESOURCE_EXHAUSTED, details: 'too many calls: this one has been idle for longest' });
+    this.refuse('displaced', 'too many calls: this one has been idle for longest');
     // Behind content that its peer does not read the end would wait, and the place with it.
     this.stream.reset(Http2ErrorCode.enhanceYourCalm);
   }
@@ -329,7 +342,7 @@ export class Http2Call implements GrpcCall, StreamEvents, Expiring, CountedCall 
   ended(): void {
     if (this.isOver) return;
     if (this.bytesLeft === BETWEEN && this.prefix.length === 0) this.events?.halfClosed();
-    else this.refuse({ code: status.INVALID_ARGUMENT, details: 'message: got its beginning, expected all of it' });
+    else this.refuse('protocol', 'message: got its beginning, expected all of it');
   }
 
   closed(): void {
@@ -358,10 +371,9 @@ export class Http2Call implements GrpcCall, StreamEvents, Expiring, CountedCall 
   private beginMessage(flags: number | undefined, length: number): void {
     this.stream.charge();
     if (flags !== 0) {
-      this.refuse({ code: status.UNIMPLEMENTED, details: 'compressed message, expected identity encoding' });
+      this.refuse('unimplemented', 'compressed message, expected identity encoding');
     } else if (length > this.book.maxReceiveBytes) {
-      const details = `message: got ${length} bytes, expected at most ${this.book.maxReceiveBytes}`;
-      this.refuse({ code: status.RESOURCE_EXHAUSTED, details });
+      this.refuse('too_large', `message: got ${length} bytes, expected at most ${this.book.maxReceiveBytes}`);
     } else if (length === 0) {
       this.events?.part(NOTHING, true);
     } else {
@@ -396,9 +408,10 @@ export class Http2Call implements GrpcCall, StreamEvents, Expiring, CountedCall 
     if (kept > 0) this.book.change(this.account, -kept);
   }
 
-  /** Ends the call for the peer's fault, and tells so as if the peer had ended it. */
-  private refuse(failure: StatusText): void {
-    this.end(failure);
+  /** Ends the call by its server, not by its method, and tells that as if the peer had ended it. */
+  refuse(reason: keyof typeof REFUSAL_STATUS, details: string): void {
+    if (!this.isOver) this.book.refused(reason);
+    this.end({ code: REFUSAL_STATUS[reason], details });
     const events = this.events;
     this.events = undefined;
     events?.gone();

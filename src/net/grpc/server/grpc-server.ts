@@ -1,4 +1,4 @@
-import { Field, type Logger, Metric, MetricRegistry } from '../../../telemetry/index.js';
+import { Field, type Logger } from '../../../telemetry/index.js';
 import { type Every, everyUnreferenced, monotonicMs } from '../../../timers/index.js';
 import {
   type ConnectionEnd,
@@ -15,14 +15,14 @@ import {
 import type { ConnectionAccount } from '../ledger/accounts.js';
 import type { QuotaLimits } from '../ledger/call-quota.js';
 import { PeerLedger, type QuotaName } from '../ledger/peer-ledger.js';
-import { status } from '../status-code.js';
 import { ConnectionLimits, type Refusal } from './connection-limits.js';
-import { type ConnectionMetrics, ConnectionRecord } from './connection-record.js';
+import { ConnectionRecord } from './connection-record.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { type GrpcCall, Http2Call } from './grpc-call.js';
 import { PlainRequest } from './plain-request.js';
 import { httpRefusal, timeoutOf, wantedFields } from './request-kind.js';
 import { ServerCalls } from './server-calls.js';
+import { type GrpcServerMetrics, ServerCounters } from './server-counters.js';
 
 /** A connection that is served elsewhere, and that counts as one of a server's. */
 export interface CountedConnection {
@@ -52,6 +52,8 @@ export interface MethodOptions {
 export interface GrpcServer {
   /** Connections that are open. */
   readonly connectionCount: number;
+  /** Sets the gauges of its metrics, before they are read: connections, calls and octets as they stand. */
+  showLoad(): void;
   /** Those of {@link addMethod}. */
   readonly methodPaths: Iterable<string>;
   /** Calls of `path`, such as `/package.Service/Method`, go to `open`; it ends each by {@link GrpcCall.end}. */
@@ -100,17 +102,14 @@ export interface GrpcServerOptions {
   readonly maxUnprovenPerAddress?: number;
   /** Whose processes may connect; all when left out. */
   readonly allowedUids?: ReadonlySet<number> | undefined;
-  readonly metrics?: MetricRegistry;
-  /** What its connections are counted by there: as those of an SDS socket when left out. */
-  readonly connectionMetrics?: ConnectionMetrics;
+  /** Where it counts, and under which names; nowhere when left out. */
+  readonly metrics?: GrpcServerMetrics;
   /** Milliseconds, never going back. */
   readonly now?: () => number;
   /** The same, going on while we work: by it what a connection sends is read in turns. */
   readonly turnClock?: () => number;
   readonly every?: Every;
 }
-
-const SDS_CONNECTIONS: ConnectionMetrics = { refused: Metric.sdsConnectionsRefused, ended: Metric.sdsConnectionsEnded };
 
 /** A connection without a call is ended after this, gracefully: an unproven peer has no reason to stay. */
 const IDLE_STRANGER_MS = 60_000;
@@ -149,6 +148,7 @@ class Http2FramedServer implements GrpcServer {
   private readonly watch = new ConnectionWatch<ServerConnection>();
   private readonly limits: ConnectionLimits;
   private readonly record: ConnectionRecord;
+  private readonly counters: ServerCounters | undefined;
   private readonly ledger: PeerLedger;
   private readonly calls: ServerCalls;
   private readonly now: () => number;
@@ -160,13 +160,14 @@ class Http2FramedServer implements GrpcServer {
     this.options = options;
     const { maxConcurrentStreams, maxConnections = Number.POSITIVE_INFINITY, allowedUids, logger } = options;
     const { maxReceiveBytes, calls = { max: Number.POSITIVE_INFINITY } } = options;
-    const { metrics = new MetricRegistry(), now = monotonicMs } = options;
+    const { metrics, now = monotonicMs } = options;
     this.now = now;
     this.limits = new ConnectionLimits({ maxConnections, allowedUids, now });
-    const { connectionMetrics: counters = SDS_CONNECTIONS } = options;
-    this.record = new ConnectionRecord({ logger, metrics, counters, now });
+    const counters = metrics && new ServerCounters(metrics);
+    this.counters = counters;
+    this.record = new ConnectionRecord({ logger, counters, now });
     this.ledger = new PeerLedger({ service: calls, onDrop: (account) => this.noteDisplaced('octets', account), now });
-    this.calls = new ServerCalls({ ledger: this.ledger, maxReceiveBytes, now });
+    this.calls = new ServerCalls({ ledger: this.ledger, counters, maxReceiveBytes, now });
     this.connectionOptions = {
       opening: serverOpening(maxConcurrentStreams),
       maxConcurrentStreams,
@@ -181,6 +182,15 @@ class Http2FramedServer implements GrpcServer {
 
   get connectionCount(): number {
     return this.connections.size;
+  }
+
+  showLoad(): void {
+    const { pots, heldBytes } = this.ledger;
+    const calls = {
+      ...{ service: pots.service.calls.size, health: pots.health.calls.size },
+      ...{ reflection: pots.reflection.calls.size, other: pots.other.calls.size },
+    };
+    this.counters?.show({ connections: this.connectionCount, calls, heldBytes });
   }
 
   get methodPaths(): Iterable<string> {
@@ -356,7 +366,7 @@ class Http2FramedServer implements GrpcServer {
     const call = new Http2Call(stream, { account, pot: ledger.pots[method?.pot ?? 'other'], fields }, this.calls);
     if (!call.begin()) return;
     if (method === undefined) {
-      call.end({ code: status.UNIMPLEMENTED, details: 'unknown method' });
+      call.refuse('unimplemented', 'unknown method');
       return;
     }
     const timeoutMs = timeoutOf(head);

@@ -2,9 +2,11 @@ import { CallDeadlines } from '../call-deadlines.js';
 import type { ConnectionAccount } from '../ledger/accounts.js';
 import type { PeerLedger } from '../ledger/peer-ledger.js';
 import type { CallLimits, Http2Call } from './grpc-call.js';
+import type { CallRefusal, ServerCounters } from './server-counters.js';
 
 export interface ServerCallsOptions {
   readonly ledger: PeerLedger;
+  readonly counters: ServerCounters | undefined;
   readonly maxReceiveBytes: number;
   /** Milliseconds, never going back. */
   readonly now: () => number;
@@ -15,11 +17,13 @@ export class ServerCalls implements CallLimits {
   readonly maxReceiveBytes: number;
   readonly now: () => number;
   private readonly ledger: PeerLedger;
+  private readonly counters: ServerCounters | undefined;
   private readonly withDeadline = new Set<Http2Call>();
   private readonly deadlines = new CallDeadlines(this.withDeadline);
 
-  constructor({ ledger, maxReceiveBytes, now }: ServerCallsOptions) {
+  constructor({ ledger, counters, maxReceiveBytes, now }: ServerCallsOptions) {
     this.ledger = ledger;
+    this.counters = counters;
     this.maxReceiveBytes = maxReceiveBytes;
     this.now = now;
   }
@@ -35,6 +39,10 @@ export class ServerCalls implements CallLimits {
   ended(call: Http2Call): void {
     this.ledger.ended(call);
     if (call.endsAtMs < Number.POSITIVE_INFINITY) this.withDeadline.delete(call);
+  }
+
+  refused(reason: CallRefusal): void {
+    this.counters?.callRefused(reason);
   }
 
   change(account: ConnectionAccount, bytes: number): boolean {
