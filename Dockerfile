@@ -21,18 +21,23 @@ COPY binding.gyp ./
 COPY native native
 RUN node scripts/build-native.mjs
 COPY src src
+# Which commit this is, for dist/provenance.json: --build-arg SOURCE_COMMIT="$(git rev-parse HEAD)"
+ARG SOURCE_COMMIT=
 RUN node scripts/build.mjs
 
-# The final root. Node.js is executable but not readable for the user that runs it (mode 0111): Linux then keeps the
+# The final root, in two parts: Node.js and what it links, which many versions share, and the program. Node.js is executable but not readable for the user that runs it (mode 0111): Linux then keeps the
 # process from being dumped or traced by others of the same user, so there are no core files and nobody reads keys
 # through /proc/PID/mem. (execve(2), "would_dump" in fs/exec.c; it needs fs.suid_dumpable = 0, the default)
 # Without nsswitch.conf the C library may ask DNS before /etc/hosts.
-RUN mkdir -p /image/etc /image/usr/local/bin /image/opt/sidecert \
-    && echo 'hosts: files dns' > /image/etc/nsswitch.conf \
-    && install -m 0111 "$(command -v node)" /image/usr/local/bin/node \
-    && for library in $(ldd "$(command -v node)" | grep -o '/[^ ]*'); do cp -L --parents "${library}" /image; done \
-    && cp -R dist/. /image/opt/sidecert/
-COPY LICENSE /image/opt/sidecert/
+RUN mkdir -p /runtime/etc /runtime/usr/local/bin /program/usr/local/bin /program/opt/sidecert \
+    && echo 'hosts: files dns' > /runtime/etc/nsswitch.conf \
+    && install -m 0111 "$(command -v node)" /runtime/usr/local/bin/node \
+    && for library in $(ldd "$(command -v node)" | grep -o '/[^ ]*'); do cp -L --parents "${library}" /runtime; done \
+    && cp -R dist/. /program/opt/sidecert/ \
+    # `sidecert` for `kubectl exec`: there is no /usr/bin/env that the program itself could be started by.
+    && printf '#!/usr/local/bin/node\nrequire("/opt/sidecert/sidecert.js");\n' > /program/usr/local/bin/sidecert \
+    && chmod 0755 /program/usr/local/bin/sidecert
+COPY LICENSE /program/opt/sidecert/
 
 FROM scratch
 ARG VERSION=0.1.0
@@ -40,7 +45,9 @@ LABEL org.opencontainers.image.title="sidecert" \
       org.opencontainers.image.description="Workload identity for Envoy through SDS: an agent and a Citadel-compatible CA" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
-COPY --from=build /image/ /
+COPY --from=build /runtime/ /
+COPY --from=build /program/ /
+ENV PATH=/usr/local/bin
 USER 65532:65532
 STOPSIGNAL SIGTERM
 

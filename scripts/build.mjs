@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { ADDON_FOLDER } from './build-native.mjs';
 import { makeCodeCaches } from './code-cache.mjs';
+import { billOfMaterials, provenance } from './sbom.mjs';
 import { addonRevision, SHIPPED_ADDON, stateOfAddons, TEST_ADDON } from './setup/addon-revision.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -63,7 +64,15 @@ async function copyAddon(name, place) {
   }
 }
 
-const shipped = { ...common, bundle: true, minify: true, sourcemap: false, legalComments: 'none', charset: 'ascii' };
+const shipped = {
+  ...common,
+  metafile: true,
+  bundle: true,
+  minify: true,
+  sourcemap: false,
+  legalComments: 'none',
+  charset: 'ascii',
+};
 
 /** Leaves out what only other commands need, the signing of leaves too: each is an `import()` of its own, which an agent never comes to. */
 const agentOnly = {
@@ -129,11 +138,13 @@ const reflectionApart = {
  *   dist/agent.cache                  V8's code of the agent (scripts/code-cache.mjs)
  *   dist/reflection.js                what both load when somebody asks them for their services
  *   dist/threads/                     what runs in a thread: ES modules that load nothing but the hot path; the addon
+ *   dist/sbom.cdx.json                what the bundles hold (CycloneDX)
+ *   dist/provenance.json              which sources they come from (in-toto, SLSA)
  *   dist/threads/piscina/             what both load when they need threads, beside the file that each thread starts with
  */
 export async function buildForShipping() {
   await rm('dist', { recursive: true, force: true });
-  await Promise.all([
+  const built = await Promise.all([
     ...[
       bundleOf('agent', [agentOnly]),
       bundleOf('health', [healthOnly]),
@@ -150,6 +161,9 @@ export async function buildForShipping() {
   await copyAddon(SHIPPED_ADDON, 'dist/threads');
   await chmod('dist/sidecert.js', 0o755);
   await makeCodeCaches();
+  const bill = await billOfMaterials(built.map(({ metafile }) => metafile));
+  await writeFile('dist/sbom.cdx.json', `${JSON.stringify(bill, undefined, 2)}\n`);
+  await writeFile('dist/provenance.json', `${JSON.stringify(await provenance('dist'), undefined, 2)}\n`);
 }
 
 function bundleOf(name, plugins) {
