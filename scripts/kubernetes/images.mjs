@@ -65,7 +65,7 @@ export async function makeImages({ out, node, dist, envoy, programs, names }) {
     await archive.open();
     const layers = {
       node: await archive.layer('node', (root) => nodeFiles(root, node)),
-      dist: await archive.layer('dist', (root) => cp(dist, join(root, 'opt/sidecert'), { recursive: true })),
+      dist: await archive.layer('dist', (root) => programFiles(root, dist)),
       pause: await archive.layer('pause', (root) => put(join(programs, 'pause'), join(root, 'pause'))),
       httpbin: await archive.layer('httpbin', (root) => put(HTTPBIN, join(root, 'opt/httpbin.mjs'))),
       tools: await archive.layer('tools', toolFiles),
@@ -107,6 +107,14 @@ async function nodeFiles(root, node) {
   await etc(root, {});
   await put(file, join(root, 'usr/local/bin/node'), 0o111);
   await putLibraries(root, file);
+}
+
+/** With `sidecert` on the PATH, as the Dockerfile puts it there. */
+async function programFiles(root, dist) {
+  await cp(dist, join(root, 'opt/sidecert'), { recursive: true });
+  const program = join(root, 'usr/local/bin/sidecert');
+  await mkdir(dirname(program), { recursive: true });
+  await writeFile(program, '#!/usr/local/bin/node\nrequire("/opt/sidecert/sidecert.js");\n', { mode: 0o755 });
 }
 
 async function toolFiles(root) {

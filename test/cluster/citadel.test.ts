@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
 import { CLUSTER_PATIENCE_MS, type Cluster, NO_CLUSTER, openCluster, ownNamespace } from '../support/cluster.js';
-import { applyInjected, callingPod, meshServer, rolledOut, says, upstreamOf } from './mesh.js';
+import { applyInjected, callingPod, callsWithoutEnd, meshServer, rolledOut, says, upstreamOf } from './mesh.js';
 
 t.setTimeout(3 * CLUSTER_PATIENCE_MS);
 
@@ -40,14 +40,31 @@ t.test(
   },
 );
 
+t.test('a rolled update of Citadel and of a server under load: no request fails', { skip: NO_CLUSTER }, async (t) => {
+  const { cluster } = await openCluster();
+  const namespace = await ownNamespace(t, cluster, 'update');
+  await applyInjected(cluster, namespace, meshServer('server', {}, 2));
+  await rolledOut(cluster, namespace, 'deployment/server');
+  const loop = callsWithoutEnd(`http://server.${namespace}:8000/ip`);
+  await applyInjected(cluster, namespace, [callingPod('caller', loop, upstreamOf(namespace, 'server'))]);
+  await cluster.kubectl(['wait', 'pod/caller', '-n', namespace, '--for=condition=Ready', '--timeout=120s']);
+  await cluster.kubectl(['rollout', 'restart', 'deployment/sidecert-citadel', '-n', SYSTEM]);
+  await cluster.kubectl(['rollout', 'restart', 'deployment/server', '-n', namespace]);
+  await rolledOut(cluster, namespace, 'deployment/server');
+  await rolledOut(cluster, SYSTEM, 'deployment/sidecert-citadel');
+  // The pods of before are gone, too, with all that they had begun.
+  const ended = 'until [ "$(kubectl get pods -l app=server -n "$0" -o name | wc -l)" = 2 ]; do sleep 0.5; done';
+  t.equal((await cluster.enter(['timeout', '90', 'bash', '-c', ended, namespace])).code, 0, 'two pods are left');
+  t.equal(await cluster.kubectl(['logs', 'caller', '-c', 'caller', '-n', namespace]), '', 'no request failed');
+});
+
 t.test('Citadel lost with its pods alone, and with its root: no request fails', { skip: NO_CLUSTER }, async (t) => {
   const { cluster, pods } = await openCluster();
   const namespace = await ownNamespace(t, cluster, 'loss');
   await applyInjected(cluster, namespace, meshServer('server'), '--ttl 40s');
   await rolledOut(cluster, namespace, 'deployment/server');
   const upstreams = upstreamOf(namespace, 'server');
-  const url = `http://server.${namespace}:8000/ip`;
-  const loop = `while :; do curl -s -o /dev/null -w '%{http_code}\\n' ${url} | grep -v '^200$' && echo FAILED; sleep 0.05; done`;
+  const loop = callsWithoutEnd(`http://server.${namespace}:8000/ip`);
   await applyInjected(cluster, namespace, [callingPod('caller', loop, upstreams)], '--ttl 40s');
   await cluster.kubectl(['wait', 'pod/caller', '-n', namespace, '--for=condition=Ready', '--timeout=120s']);
 
@@ -79,7 +96,7 @@ t.test('a probe by exec answers within a limit of 100m CPU', { skip: NO_CLUSTER 
   // The same pod again, with an agent as narrow as that, which the kubelet asks by a process.
   agent.resources = { limits: { cpu: '100m', memory: '128Mi' } };
   agent.readinessProbe = {
-    exec: { command: ['/usr/local/bin/node', '/opt/sidecert/sidecert.js', 'health'] },
+    exec: { command: ['sidecert', 'health'] },
     periodSeconds: 2,
   };
   const { spec } = pod;

@@ -18,7 +18,7 @@ export async function applyInjected(
 }
 
 /** A server behind a Service, and its account. */
-export function meshServer(name: string, annotations: Record<string, string> = {}): object[] {
+export function meshServer(name: string, annotations: Record<string, string> = {}, replicas = 1): object[] {
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name } },
     {
@@ -28,6 +28,7 @@ export function meshServer(name: string, annotations: Record<string, string> = {
     {
       ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name } },
       spec: {
+        replicas,
         selector: { matchLabels: { app: name } },
         template: {
           metadata: { labels: { app: name }, annotations },
@@ -49,6 +50,12 @@ export function meshServer(name: string, annotations: Record<string, string> = {
 /** A line of a shell that gets `url`, however long that takes to be there. */
 export function callOnce(url: string): string {
   return `curl -s --retry 60 --retry-all-errors --retry-delay 1 ${url}`;
+}
+
+/** A script that calls `url` until it is ended, and says only what was not answered with 200. */
+export function callsWithoutEnd(url: string): string {
+  const call = `curl -s -o /dev/null -w '%{http_code}\\n' ${url}`;
+  return `while :; do ${call} | grep -v '^200$'; sleep 0.05; done`;
 }
 
 /** The template of a workload whose application runs `script`. */
