@@ -1,20 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StatusAddressOption } from '../config/index.js';
 import type { HotPathKind } from '../hotpath/index.js';
-import type { JsonValue, StatusServer } from '../status/index.js';
+import type * as status from '../status/index.js';
+import type { StatusServer } from '../status/index.js';
 import { Field, type Logger, Metric, type MetricRegistry } from '../telemetry/index.js';
 import type { Teardown } from './running-app.js';
 import { VERSION } from './version.js';
-
-/** What an app adds to the pages that all have. */
-export interface StatusPage {
-  /** Why it cannot serve yet, for people; `undefined` when it can. */
-  notReady(): string | undefined;
-  /** Brings its gauges up to now. */
-  collect(): void;
-  /** Its sections of `/status`, by name. */
-  sections(): Readonly<Record<string, JsonValue>>;
-}
 
 export interface StatusPageOptions {
   readonly hotPath: HotPathKind;
@@ -31,6 +22,9 @@ export interface StatusPageOptions {
 /** Between two tries for a port that the agent before this one still has. */
 const RETRY_MS = 500;
 
+/** Makes what an app adds to the pages that all have, by a room that is loaded only where there are pages. */
+export type MakePage = (room: Pick<typeof status, 'agentStatus' | 'citadelStatus'>) => status.StatusPage;
+
 /**
  * Opens the pages at `address`, if there is one; the end goes onto the teardown. To be called last, when the app
  * serves: until then, and while it drains, a probe that cannot connect knows enough, and nothing of this is in the way
@@ -39,11 +33,13 @@ const RETRY_MS = 500;
  */
 export async function openStatusPage(
   address: StatusAddressOption | undefined,
-  page: StatusPage,
+  makePage: MakePage,
   { hotPath, metrics, logger, teardown, takesOver = false }: StatusPageOptions,
 ): Promise<void> {
   if (address === undefined) return;
-  const { ProcessMetrics, startStatusServer } = await import('../status/index.js');
+  const room = await import('../status/index.js');
+  const { ProcessMetrics, startStatusServer } = room;
+  const page = makePage(room);
   const { node = '', openssl = '' } = process.versions;
   metrics.gauge(Metric.buildInfo, { version: VERSION, node, openssl }).set(1);
   const ofProcess = new ProcessMetrics(metrics);

@@ -1,16 +1,9 @@
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { SecretCatalog } from '../../src/agent/secrets/secret-catalog.js';
-import { tokenGatedSource } from '../../src/app/agent/workload-secret-source.js';
-import { RateLimitedLogger } from '../../src/telemetry/index.js';
-import { WallClockTimers } from '../../src/timers/index.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
-import { openHotPath } from '../support/hot-path.js';
-import { aStream, openNode } from '../support/node-pods.js';
-import { agentConfig, type SidecarAgent, startSidecarAgent } from '../support/sidecar-agent.js';
+import { type SidecarAgent, startSidecarAgent } from '../support/sidecar-agent.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
-const hotPath = openHotPath();
 const issuer = new TokenIssuer();
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
@@ -72,18 +65,6 @@ for (const { what, metadata, reason } of refusals) {
     t.notMatch(agent.logger.text, payload ?? '');
   });
 }
-
-t.test('a stream with two authorization values is refused: which of them counts is nobody’s to guess', async (t) => {
-  const { gate, logger, token, clock } = openNode(t, hotPath);
-  const timers = new WallClockTimers(clock);
-  const config = agentConfig({ mode: 'node', 'ca-address': 'ca:1' });
-  const catalog = await SecretCatalog.open(config, { timers, now: clock.now, logger });
-  t.teardown(() => catalog.close());
-  const source = tokenGatedSource(gate, catalog, new RateLimitedLogger(logger, clock.now));
-  const authorization = [`Bearer ${token()}`, `Bearer ${token()}`];
-  await t.rejects(async () => source.open({ authorization, connection: 7 }, aStream), { code: 'ERR_TOKEN_MALFORMED' });
-  t.match(logger.of('sds stream refused'), [{ fields: { connection: 7, error: /got 2 values/ } }]);
-});
 
 t.test('a token of 20 kB passes', async (t) => {
   const agent = await start(t);

@@ -5,4 +5,5 @@
 export { Pod } from './pod.js';
 export { podIdentityOf } from './pod-identity.js';
 export { type PodStatus, Pods, type PodsOptions } from './pods.js';
+export { StreamAdmission } from './stream-admission.js';
 export { TokenGate, type TokenGateOptions } from './token-gate.js';

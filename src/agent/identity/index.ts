@@ -13,11 +13,13 @@ export type {
   TokenSource,
 } from './certificate-issuer.js';
 export type { CurrentSvid } from './current-svid.js';
+export { DeliveryByAcks } from './delivery-by-acks.js';
 export { failureOf } from './failure-kind.js';
 export { createFileTokenSource } from './file-token-source.js';
 export type { IdentityStatus, RenewalFailure } from './identity-status.js';
 export { MIN_HURRY_INTERVAL_MS } from './lifecycle.js';
 export { measuredIssuer } from './measured-issuer.js';
+export { refusalGrounds } from './refusal-grounds.js';
 export { type ContentKind, SecretContent } from './secret-content.js';
 export { SvidIssuance, type SvidIssuanceOptions } from './svid-issuance.js';
 export type { SvidChange } from './svid-publisher.js';

@@ -22,6 +22,11 @@ export interface SvidIssuanceOptions {
   readonly ttlMs: number;
   readonly issuer: CertificateIssuer;
   readonly hotPath: Pick<HotPath, 'prepare' | 'seal'>;
+  /**
+   * Makes another body of each sealed certificate, before any stream gets it: one that says, for example, that the
+   * operations of its key are done elsewhere. The sealed one is wiped.
+   */
+  readonly rewriteCertificate?: ((certificateBody: Buffer) => Buffer) | undefined;
   /** More than this wait, renewals before the rest, the rest fairly by connection: a herd must become a queue. */
   readonly maxInFlight: number;
   /**
@@ -99,9 +104,20 @@ export class SvidIssuance {
       const answer = await this.certify(request, prepared.csrPem);
       const times = { nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS, maxAheadMs: MAX_SKEW_MS };
       const expected = { spiffeId: spiffeId.toString(), ...times };
-      return await hotPath.seal({ ...answer, privateKey: prepared.privateKey, ...expected }, { signal });
+      const sealed = await hotPath.seal({ ...answer, privateKey: prepared.privateKey, ...expected }, { signal });
+      return this.rewritten(sealed);
     } finally {
       prepared.privateKey.fill(0);
+    }
+  }
+
+  private rewritten(sealed: SealedSvid): SealedSvid {
+    const { rewriteCertificate } = this.options;
+    if (rewriteCertificate === undefined) return sealed;
+    try {
+      return { ...sealed, certificateBody: rewriteCertificate(sealed.certificateBody) };
+    } finally {
+      sealed.certificateBody.fill(0);
     }
   }
 

@@ -2,7 +2,7 @@
  * agent/secrets: which name means which secret: those of a workload, of federated trust domains, and of files.
  */
 export { configuredNames, privateKeyProviderOf } from './catalog-settings.js';
-export type { FileSecretsOfStream } from './file-secrets.js';
 export { SecretCatalog } from './secret-catalog.js';
-export { type PrivateKeyProvider, withPrivateKeyProvider } from './secret-codec.js';
+export { withPrivateKeyProvider } from './secret-codec.js';
 export { WorkloadSecrets } from './workload-secrets.js';
+export { WorkloadView } from './workload-view.js';

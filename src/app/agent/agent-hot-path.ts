@@ -1,4 +1,3 @@
-import { type PrivateKeyProvider, withPrivateKeyProvider } from '../../agent/secrets/index.js';
 import type { ServedWorkloads } from '../../config/index.js';
 import {
   createLoneHotPath,
@@ -34,21 +33,4 @@ export async function openHotPath(
     return loadPooledHotPath({ ...NODE_POOL, threads: { min: threads, max: threads }, ...common });
   }
   return createLoneHotPath({ ...RSA_POOL, ...common });
-}
-
-/** The same for a workload whose key's operations are another's in Envoy: each sealed certificate says so. */
-export function withKeysProvided(
-  hotPath: Pick<HotPath, 'prepare' | 'seal'>,
-  provider: PrivateKeyProvider | undefined,
-): Pick<HotPath, 'prepare' | 'seal'> {
-  if (provider === undefined) return hotPath;
-  return {
-    prepare: (request, options) => hotPath.prepare(request, options),
-    async seal(request, options) {
-      const sealed = await hotPath.seal(request, options);
-      const certificateBody = withPrivateKeyProvider(sealed.certificateBody, provider);
-      sealed.certificateBody.fill(0);
-      return { ...sealed, certificateBody };
-    },
-  };
 }

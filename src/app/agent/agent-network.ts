@@ -14,9 +14,10 @@ import { IdentityError } from '../../errors/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
 import { addHealthMethods, addReflectionMethods, createGrpcServer, type GrpcServer } from '../../net/grpc/index.js';
 import { type Listener, listenUnix } from '../../net/transport/index.js';
-import { openFileLimit, optimiseSooner } from '../../system/platform/index.js';
-import { Field, type Logger, Metric, type MetricRegistry } from '../../telemetry/index.js';
+import { optimiseSooner } from '../../system/platform/index.js';
+import { Metric, type MetricRegistry } from '../../telemetry/index.js';
 import { addressText } from '../address-text.js';
+import { connectionLimit } from '../connection-limit.js';
 import type { AppContext } from '../running-app.js';
 import { VERSION } from '../version.js';
 import type { RestListenerOptions } from './rest-listener.js';
@@ -41,12 +42,6 @@ const IDENTIFIER = `sidecert/${VERSION}`;
  * have proven themselves, and one process that has not may have half: 10 000 Envoys that start together have 20 000.
  */
 const STREAMS = { max: 50_000, maxUnproven: 40_000, maxPerUnproven: 25_000 };
-
-/** Open files for all but Envoys: the CA, threads, token files, the connection that is refused. */
-const OTHER_FILES = 128;
-
-/** A gateway of Envoy alone may have as many. Every common limit of open files leaves room for more. */
-const FEW_CONNECTIONS = 512;
 
 /**
  * Thousands of Envoys are sent away over this time: each comes back within half a second, to the agent that serves
@@ -166,17 +161,6 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
       await server.close(DRAIN_MS);
     },
   };
-}
-
-/** As many as are wanted, as far as the limit of open files goes. */
-function connectionLimit(wanted: number, logger: Logger): number {
-  const room = openFileLimit() - OTHER_FILES;
-  if (room >= wanted) return wanted;
-  const limit = Math.max(1, room);
-  if (limit < FEW_CONNECTIONS) {
-    logger.warn('limit of open files leaves room for few connections', { [Field.connections]: limit });
-  }
-  return limit;
 }
 
 /** What both sockets have in common. */

@@ -1,6 +1,5 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
-import type { Socket } from 'node:net';
-import type { CountedConnection, GrpcServer } from '../../net/grpc/index.js';
+import { createServer, type Server } from 'node:http';
+import { RestConnections, type RestConnectionsOptions } from '../../agent/sds/index.js';
 import { type Listener, listenPlain, unixPeer } from '../../net/transport/index.js';
 
 /**
@@ -18,47 +17,21 @@ const SERVER_OPTIONS = {
   maxHeaderSize: 16 * 1024,
 };
 
-/** The connections of requests, as they are counted. */
-export interface RequestCounting {
-  connectionOf(request: IncomingMessage): number;
-  /** Counts octets more that a request makes us keep, or fewer. False when that is too much. */
-  keep(request: IncomingMessage, octets: number): boolean;
-}
-
-export interface RestListenerOptions extends Omit<Parameters<typeof listenPlain>[0], 'makeServer'> {
-  /** Where its connections are counted: as those of the socket of gRPC, by the same limits. */
-  readonly counts: Pick<GrpcServer, 'count'>;
+export interface RestListenerOptions
+  extends Omit<Parameters<typeof listenPlain>[0], 'makeServer'>,
+    Omit<RestConnectionsOptions, 'peerOf'> {
   /** Whether the kernel is asked who peers are. */
   readonly knowsPeers: boolean;
-  /** Makes what answers the requests. */
-  readonly handlerOf: (counting: RequestCounting) => RequestListener;
 }
 
 /** Serves HTTP/1.1 on a Unix socket. Closing it cuts off what is left. @throws as {@link listenPlain}. */
 export async function listenForPolls(options: RestListenerOptions): Promise<Listener> {
   const { counts, knowsPeers, handlerOf } = options;
-  const open = new Map<Socket, CountedConnection>();
-  const enter = (socket: Socket): void => {
-    const counted = counts.count(knowsPeers ? unixPeer(socket) : undefined, () => socket.destroy());
-    if (counted === undefined) {
-      socket.destroy();
-      return;
-    }
-    open.set(socket, counted);
-    socket.once('close', () => {
-      open.delete(socket);
-      counted.left();
-    });
-  };
-  const handler = oneAtATime(
-    handlerOf({
-      connectionOf: ({ socket }) => open.get(socket)?.number ?? 0,
-      keep: ({ socket }, octets) => open.get(socket)?.keep(octets) ?? false,
-    }),
-    (socket) => open.get(socket)?.flooded('HTTP/1.1 requests that do not wait for an answer'),
-  );
+  const peerOf: RestConnectionsOptions['peerOf'] = (socket) => (knowsPeers ? unixPeer(socket) : undefined);
+  const connections = new RestConnections({ counts, peerOf, handlerOf });
   const makeServer = (): Server => {
-    const server = createServer(SERVER_OPTIONS, handler).on('connection', enter);
+    const server = createServer(SERVER_OPTIONS, connections.listener);
+    server.on('connection', (socket) => connections.enter(socket));
     // Also for an answer that is not read.
     server.timeout = LIMIT_MS;
     return server;
@@ -68,29 +41,7 @@ export async function listenForPolls(options: RestListenerOptions): Promise<List
     address: listener.address,
     async close() {
       await listener.close();
-      for (const socket of open.keys()) socket.destroy();
+      connections.cutOff();
     },
-  };
-}
-
-/**
- * Ends a connection that asks again before it is answered. Neither Envoy nor curl pipelines, and the requests of one
- * read, a thousand of them, would all be worked on in one turn of the event loop. (RFC 9112 §9.3.2: a client must
- * expect that)
- */
-function oneAtATime(listener: RequestListener, onFlood: (socket: Socket) => void): RequestListener {
-  const unanswered = new WeakSet<Socket>();
-  return (request, response) => {
-    const { socket } = request;
-    // Node's parser goes on to the end of what it has read, whatever becomes of the connection.
-    if (socket.destroyed) return;
-    if (unanswered.has(socket)) {
-      onFlood(socket);
-      socket.destroy();
-      return;
-    }
-    unanswered.add(socket);
-    response.once('finish', () => unanswered.delete(socket));
-    listener(request, response);
   };
 }

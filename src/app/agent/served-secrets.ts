@@ -3,18 +3,18 @@ import {
   Pods,
   type PodsOptions,
   podIdentityOf,
+  StreamAdmission,
   TokenGate,
   type TokenGateOptions,
 } from '../../agent/admission/index.js';
 import type { FileChanges } from '../../agent/files/index.js';
 import { createFileTokenSource, type IdentityDependencies, WorkloadIdentity } from '../../agent/identity/index.js';
 import type { SecretSource } from '../../agent/sds/index.js';
-import type { SecretCatalog } from '../../agent/secrets/index.js';
+import { type SecretCatalog, WorkloadView } from '../../agent/secrets/index.js';
 import type { ServedWorkloads } from '../../config/index.js';
 import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
 import { RateLimitedLogger } from '../../telemetry/index.js';
 import type { Teardown } from '../running-app.js';
-import { sidecarSource, tokenGatedSource } from './workload-secret-source.js';
 
 /** What the streams of an agent get. */
 export interface ServedSecrets {
@@ -66,7 +66,7 @@ export function serveSecrets(
       identity.start();
       // With a valid SVID there is always its bundle.
       return {
-        source: sidecarSource(identity, catalog),
+        source: { open: () => new WorkloadView(identity, catalog) },
         isServing: () => identity.hasValidSvid(),
         identities: () => [{ ...identity.status(), podUid: undefined }],
       };
@@ -97,7 +97,14 @@ function servedPods(
   catalog: SecretCatalog,
   log: RateLimitedLogger,
 ): Omit<ServedSecrets, 'isServing'> {
-  return { source: tokenGatedSource(gate, catalog, log), identities: () => pods.statuses() };
+  const admission = new StreamAdmission(gate, log);
+  const source: SecretSource = {
+    async open(caller, gone) {
+      const lease = await admission.admit(caller, gone());
+      return new WorkloadView(lease.identity, catalog, lease);
+    },
+  };
+  return { source, identities: () => pods.statuses() };
 }
 
 function openPods(

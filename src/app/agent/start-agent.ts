@@ -1,6 +1,12 @@
 import { FileChanges, FileWatch } from '../../agent/files/index.js';
-import { BundleInterner, measuredIssuer, SvidIssuance } from '../../agent/identity/index.js';
-import { privateKeyProviderOf, SecretCatalog } from '../../agent/secrets/index.js';
+import {
+  BundleInterner,
+  DeliveryByAcks,
+  measuredIssuer,
+  refusalGrounds,
+  SvidIssuance,
+} from '../../agent/identity/index.js';
+import { privateKeyProviderOf, SecretCatalog, withPrivateKeyProvider } from '../../agent/secrets/index.js';
 import { type AgentConfig, servedWorkloads } from '../../config/index.js';
 import { isExposed } from '../../system/small-files/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
@@ -8,12 +14,9 @@ import { systemClock, WallClockTimers } from '../../timers/index.js';
 import { addressText } from '../address-text.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
-import { openStatusPage } from '../status-page.js';
-import { openHotPath, withKeysProvided } from './agent-hot-path.js';
+import { type MakePage, openStatusPage } from '../status-page.js';
+import { openHotPath } from './agent-hot-path.js';
 import type { EnvoyListener } from './agent-network.js';
-import { agentStatus } from './agent-status.js';
-import { DeliveryByAcks } from './delivery-by-acks.js';
-import { refusalGrounds } from './refusal-grounds.js';
 import { serveSecrets } from './served-secrets.js';
 
 /** One CSR at a time is all that one workload can use. */
@@ -58,11 +61,13 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const caClient = network.then(({ connectCa }) => connectCa(config, context));
   teardown.add(async () => (await caClient).close());
 
+  const provider = privateKeyProviderOf(config);
   const issuance = new SvidIssuance({
     keyType: config.keyType,
     ttlMs: config.ttlMs,
     issuer: measuredIssuer({ issue: async (request) => (await caClient).issue(request) }, metrics),
-    hotPath: withKeysProvided(hotPath, privateKeyProviderOf(config)),
+    hotPath,
+    rewriteCertificate: provider && ((body) => withPrivateKeyProvider(body, provider)),
     ...(served.kind === 'pods-of-node' ? NODE_TURNS : SIDECAR_TURNS),
     now,
     metrics,
@@ -85,7 +90,8 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   listener = opened;
   teardown.add(() => opened.close());
   const ca = { address: addressText(config.caAddress), client: await caClient };
-  const page = agentStatus({ secrets, listener: opened, ca, metrics, mode: config.mode, now });
-  const { statusAddress, takesOver } = config;
-  await openStatusPage(statusAddress, page, { hotPath: kind, metrics, logger, teardown, takesOver });
+  const { statusAddress, takesOver, mode } = config;
+  const shown = { secrets, listener: opened, ca, metrics, mode, now };
+  const makePage: MakePage = ({ agentStatus }) => agentStatus(shown);
+  await openStatusPage(statusAddress, makePage, { hotPath: kind, metrics, logger, teardown, takesOver });
 }

@@ -10,12 +10,11 @@ import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
 import { addHealthMethods, addReflectionMethods, createGrpcServer } from '../../net/grpc/index.js';
 import { listenTls, wiresOf } from '../../net/transport/index.js';
 import { SpiffeId } from '../../pki/spiffe/index.js';
-import { openFileLimit } from '../../system/platform/index.js';
 import { Field, Metric, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
+import { connectionLimit } from '../connection-limit.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
-import { openStatusPage } from '../status-page.js';
-import { citadelStatus } from './citadel-status.js';
+import { type MakePage, openStatusPage } from '../status-page.js';
 import { type Cluster, openCluster } from './cluster.js';
 import { openTokenAuthentication } from './token-authentication.js';
 
@@ -44,9 +43,6 @@ const MAX_STREAMS_PER_CONNECTION = 1000;
  * whose answers wait to be read.
  */
 const CALLS = { max: 4096, maxUnproven: 3072, maxPerUnproven: 2048 };
-
-/** Open files for all but callers: threads, the key set, the authority, the connection that is refused. */
-const OTHER_FILES = 128;
 
 const SERVER_METRICS = {
   connections: Metric.citadelConnections,
@@ -96,7 +92,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   });
   teardown.add(() => serving.close());
 
-  const maxConnections = Math.max(1, Math.min(config.maxConnections, openFileLimit() - OTHER_FILES));
+  const maxConnections = connectionLimit(config.maxConnections, logger);
   const server = createGrpcServer({
     logger,
     maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES,
@@ -134,8 +130,8 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   teardown.add(() => listener.close());
   const roots = cluster?.publishRoots(authority.bundle);
   const shown = { authority, trustDomain: trustDomain.toString(), keys, roots, server };
-  const page = citadelStatus({ ...shown, metrics, now });
-  await openStatusPage(config.statusAddress, page, { hotPath: kind, metrics, logger, teardown });
+  const makePage: MakePage = ({ citadelStatus }) => citadelStatus({ ...shown, metrics, now });
+  await openStatusPage(config.statusAddress, makePage, { hotPath: kind, metrics, logger, teardown });
   return listener.address;
 }
 

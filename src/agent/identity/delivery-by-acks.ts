@@ -1,5 +1,6 @@
-import type { BundleDelivery, DeliveryLimits, SecretContent } from '../../agent/identity/index.js';
 import { type WallClockTimers, waitUntil } from '../../timers/index.js';
+import type { BundleDelivery, DeliveryLimits } from './bundle-delivery.js';
+import type { SecretContent } from './secret-content.js';
 
 export interface DeliveryByAcksOptions {
   /** Whether every stream has answered all that there is for it. Goes over all streams. */

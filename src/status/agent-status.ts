@@ -1,22 +1,61 @@
-import type { PodStatus } from '../../agent/admission/index.js';
-import type { CaClient } from '../../agent/ca-client/index.js';
-import type { SdsStatus } from '../../agent/sds/index.js';
-import type { JsonValue } from '../../status/index.js';
-import { Field, Metric, type MetricRegistry } from '../../telemetry/index.js';
-import type { StatusPage } from '../status-page.js';
-import { timeText } from '../time-text.js';
-import type { EnvoyListener } from './agent-network.js';
-import type { ServedSecrets } from './served-secrets.js';
+import { Field, Metric, type MetricRegistry } from '../telemetry/index.js';
+import type { StatusPage } from './status-page.js';
+import type { JsonValue } from './status-pages.js';
+import { timeText } from './time-text.js';
 
 /** Above what a node runs. The page is made on the event loop: 500 pods take about a millisecond. */
 const MAX_SHOWN = 500;
 
 const STATES = ['valid', 'expired', 'none'] as const;
 
+/** Where an identity stands. Times are epoch milliseconds, `undefined` without an SVID. */
+export interface IdentityFacts {
+  readonly spiffeId: string;
+  readonly podUid: string | undefined;
+  readonly svid: (typeof STATES)[number];
+  readonly serial: string | undefined;
+  readonly notAfterMs: number | undefined;
+  readonly nextAttemptMs: number | undefined;
+  /** In a row. */
+  readonly failures: number;
+  readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
+}
+
+/** How a configured name stands with the streams that want it. */
+export interface NameFacts {
+  readonly name: string;
+  readonly version: string | undefined;
+  readonly versionCount: number;
+  readonly streams: Readonly<Record<string, number>>;
+  readonly lastRejection:
+    | {
+        readonly blames: string | undefined;
+        readonly text: string;
+        readonly version: string;
+        readonly atMs: number;
+      }
+    | undefined;
+}
+
+/** The socket of Envoy. */
+export interface ListenerFacts {
+  readonly connectionCount: number;
+  /** Sets the gauges of connections and calls. */
+  showLoad(): void;
+  /** Goes over all streams. */
+  status(): { readonly streams: number; readonly names: readonly NameFacts[] };
+}
+
 export interface AgentStatusOptions {
-  readonly secrets: Pick<ServedSecrets, 'isServing' | 'identities'>;
-  readonly listener: Pick<EnvoyListener, 'connectionCount' | 'showLoad' | 'status'>;
-  readonly ca: { readonly address: string; readonly client: Pick<CaClient, 'agreement'> };
+  readonly secrets: { isServing(): boolean; identities(): readonly IdentityFacts[] };
+  readonly listener: ListenerFacts;
+  readonly ca: {
+    readonly address: string;
+    /** What its connection has agreed on. */
+    readonly client: {
+      readonly agreement: { readonly tlsVersion: string; readonly keyExchange: string | undefined } | undefined;
+    };
+  };
   readonly metrics: MetricRegistry;
   readonly mode: string;
   /** Epoch milliseconds. */
@@ -58,8 +97,8 @@ function caSection({ address, client: { agreement } }: AgentStatusOptions['ca'])
   };
 }
 
-function sdsSection(connections: number, { streams, names }: SdsStatus): JsonValue {
-  const ofName = ({ name, version, versionCount, streams, lastRejection }: SdsStatus['names'][number]): JsonValue => ({
+function sdsSection(connections: number, { streams, names }: ReturnType<ListenerFacts['status']>): JsonValue {
+  const ofName = ({ name, version, versionCount, streams, lastRejection }: NameFacts): JsonValue => ({
     name,
     version,
     versions: versionCount,
@@ -75,7 +114,7 @@ function sdsSection(connections: number, { streams, names }: SdsStatus): JsonVal
 }
 
 /** NaN without any SVID. */
-function firstEndMs(identities: readonly PodStatus[]): number {
+function firstEndMs(identities: readonly IdentityFacts[]): number {
   let first = Number.NaN;
   for (const { notAfterMs } of identities) {
     if (notAfterMs !== undefined && !(notAfterMs >= first)) first = notAfterMs;
@@ -84,12 +123,12 @@ function firstEndMs(identities: readonly PodStatus[]): number {
 }
 
 /** Those in trouble come first, then those whose SVID expires first: what is cut off matters least. */
-function byUrgency(a: PodStatus, b: PodStatus): number {
+function byUrgency(a: IdentityFacts, b: IdentityFacts): number {
   return b.failures - a.failures || (a.notAfterMs ?? 0) - (b.notAfterMs ?? 0);
 }
 
 /** Under the names of the log, so that a search finds both. */
-function identitySection(status: PodStatus): JsonValue {
+function identitySection(status: IdentityFacts): JsonValue {
   const { spiffeId, podUid, svid, serial, notAfterMs, nextAttemptMs, failures, lastFailure } = status;
   return {
     [Field.spiffeId]: spiffeId,

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { refusalGrounds } from '../../src/app/agent/refusal-grounds.js';
+import { refusalGrounds } from '../../../src/agent/identity/index.js';
 
 function setUp() {
   const files = new Map<string, () => void>();

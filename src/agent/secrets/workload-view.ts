@@ -1,9 +1,16 @@
-import type { WorkloadIdentity } from '../../agent/identity/index.js';
-import type { SecretView, SecretViewEvents, ServedSecret } from '../../agent/sds/index.js';
-import type { FileSecretsOfStream, SecretCatalog, WorkloadSecrets } from '../../agent/secrets/index.js';
+import type { SecretContent, WorkloadIdentity } from '../identity/index.js';
+import type { FileSecretsOfStream } from './file-secrets.js';
+import type { SecretCatalog } from './secret-catalog.js';
+import type { WorkloadListener, WorkloadSecrets } from './workload-secrets.js';
+
+/** What is told to the stream. */
+export interface ViewEvents extends WorkloadListener {
+  /** The stream has to be opened again. */
+  end(): void;
+}
 
 /** What a stream's own token brings along. */
-export interface StreamAdmission {
+export interface ViewLease {
   /** The stream has gone. */
   release(): void;
   /** Calls `end` when the token is good no more, until the result is called. */
@@ -14,52 +21,56 @@ export interface StreamAdmission {
  * One stream's view: the workload's secrets, and the files. A name means at most one of them: the configuration has
  * been checked for that.
  */
-export class WorkloadView implements SecretView {
+export class WorkloadView {
   private readonly workload: WorkloadSecrets;
   private readonly catalog: SecretCatalog;
-  private readonly admission: StreamAdmission | undefined;
+  private readonly lease: ViewLease | undefined;
   /** Few streams want a file, and there are thousands of streams. */
   private files: FileSecretsOfStream | undefined;
-  private events: SecretViewEvents | undefined;
+  private events: ViewEvents | undefined;
   private unlisten: (() => void) | undefined;
   private isClosed = false;
 
-  constructor(identity: WorkloadIdentity, catalog: SecretCatalog, admission?: StreamAdmission) {
+  constructor(identity: WorkloadIdentity, catalog: SecretCatalog, lease?: ViewLease) {
     this.workload = catalog.of(identity);
     this.catalog = catalog;
-    this.admission = admission;
+    this.lease = lease;
   }
 
   /** By the token that the CA has accepted. */
   get isProven(): boolean {
-    return this.admission !== undefined;
+    return this.lease !== undefined;
   }
 
-  secret(name: string): ServedSecret | undefined {
+  /** The newest content of a name; `undefined` when it is none of this stream's, or is not there yet. */
+  secret(name: string): SecretContent | undefined {
     return this.workload.secret(name) ?? this.file(name);
   }
 
+  /** Whether no secret of that name can ever be. */
   isImpossible(name: string): boolean {
     return !this.workload.mayServe(name) && !this.catalog.files.mayServe(name);
   }
 
-  subscribe(events: SecretViewEvents): void {
+  /** Tells of each change, until {@link close}. */
+  subscribe(events: ViewEvents): void {
     this.events = events;
     this.workload.subscribe(events);
     // Ended with OK, Envoy comes back at once and reads its token file again.
-    this.unlisten = this.admission?.onTokenNeeded(() => events.end());
+    this.unlisten = this.lease?.onTokenNeeded(() => events.end());
   }
 
+  /** Safe to call twice. */
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
     this.files?.close();
     if (this.events !== undefined) this.workload.unsubscribe(this.events);
     this.unlisten?.();
-    this.admission?.release();
+    this.lease?.release();
   }
 
-  private file(name: string): ServedSecret | undefined {
+  private file(name: string): SecretContent | undefined {
     const { files } = this.catalog;
     if (!files.mayServe(name)) return undefined;
     this.files ??= files.openStream((one) => this.events?.changed([one]));

@@ -1,10 +1,9 @@
 import t, { type Test } from 'tap';
-import { SecretContent } from '../../src/agent/identity/index.js';
-import { DeliveryByAcks } from '../../src/app/agent/delivery-by-acks.js';
-import { CancelSource } from '../../src/cancellation/index.js';
-import { WallClockTimers } from '../../src/timers/index.js';
-import { serveSds } from '../agent/sds/serve.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { DeliveryByAcks, SecretContent } from '../../../src/agent/identity/index.js';
+import { CancelSource } from '../../../src/cancellation/index.js';
+import { WallClockTimers } from '../../../src/timers/index.js';
+import { FakeClock } from '../../support/fake-clock.js';
+import { serveSds } from '../sds/serve.js';
 
 /** A wait of five seconds for a bundle, by a clock that the test moves. */
 function wait(t: Test) {

@@ -1,19 +1,22 @@
-import type { PublishedKeys } from '../../citadel/authn/index.js';
-import type { SigningAuthority } from '../../citadel/authority/index.js';
-import type { RootConfigMaps } from '../../kubernetes/trust/index.js';
-import type { GrpcServer } from '../../net/grpc/index.js';
-import { Field, Metric, type MetricRegistry } from '../../telemetry/index.js';
-import type { StatusPage } from '../status-page.js';
-import { timeText } from '../time-text.js';
+import { Field, Metric, type MetricRegistry } from '../telemetry/index.js';
+import type { StatusPage } from './status-page.js';
+import { timeText } from './time-text.js';
 
 export interface CitadelStatusOptions {
-  readonly authority: Pick<SigningAuthority, 'signer' | 'bundle' | 'notAfterMs'>;
+  /** What it signs with. */
+  readonly authority: {
+    readonly signer: { readonly certificate: { readonly serialNumber: string } };
+    readonly bundle: { readonly size: number };
+    /** Epoch milliseconds. */
+    readonly notAfterMs: number;
+  };
   readonly trustDomain: string;
-  readonly server: Pick<GrpcServer, 'showLoad'>;
-  /** Where tokens are verified by the keys of an API server. */
-  readonly keys?: Pick<PublishedKeys, 'name' | 'issuers' | 'readAtMs'> | undefined;
+  /** Sets the gauges of connections and calls. */
+  readonly server: { showLoad(): void };
+  /** Where tokens are verified by the keys of an API server; read at epoch milliseconds. */
+  readonly keys?: { readonly name: string; readonly issuers: readonly string[]; readonly readAtMs: number } | undefined;
   /** Where the roots are written into the namespaces of a cluster. */
-  readonly roots?: Pick<RootConfigMaps, 'namespaces' | 'pending'> | undefined;
+  readonly roots?: { readonly namespaces: number; readonly pending: number | undefined } | undefined;
   readonly metrics: MetricRegistry;
   /** Epoch milliseconds. */
   readonly now: () => number;

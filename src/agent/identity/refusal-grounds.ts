@@ -1,8 +1,8 @@
-import type { FileChanges } from '../../agent/files/index.js';
-import type { RefusalGrounds } from '../../agent/identity/index.js';
+import type { RefusalGrounds } from './certificate-issuer.js';
 
 export interface GroundsOptions {
-  readonly files: Pick<FileChanges, 'onChange'>;
+  /** Tells of each change of a file, until the result is called. */
+  readonly files: { onChange(path: string, listener: () => void): () => void };
   readonly rootFile: string;
   /** Loaded behind the first key. */
   readonly caClient: Promise<{ onConnectionLost(listener: () => void): () => void }>;
