@@ -3,6 +3,7 @@
  * pass, frozen. Help texts and the configuration reference are made from the same schema.
  */
 export { AGENT_OPTIONS, type AgentConfig, type ServedWorkloads, servedWorkloads } from './agent-options.js';
+export { ANNOTATION_PREFIX, annotationsReference } from './annotations-reference.js';
 export { BOOTSTRAP_OPTIONS, type BootstrapConfig, type Upstream } from './bootstrap-options.js';
 export { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 export { COMMANDS, type CommandName, type CommandSpec } from './commands.js';

@@ -143,7 +143,8 @@ export const INJECT_OPTIONS = {
   }),
   ipFamilies: withDefault(oneOf(['dual', 'ipv4', 'ipv6']), 'dual', {
     flag: 'ip-families',
-    description: 'what Envoy and agent listen on; ipv4 only where the kernel has no IPv6, as its IPv6 is not captured',
+    description:
+      'what Envoy and agent listen on; ipv4 is for kernels without IPv6: elsewhere IPv6 connections to the pod would be refused or, with capture iptables, not captured',
   }),
   maxConnectionAgeMs: withDefault(durationMs, '1h', {
     flag: 'max-connection-age',

@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import type { BootstrapConfig } from '../config/index.js';
 import { envoyBootstrap } from './envoy-bootstrap.js';
 import type { EnvoyObject } from './envoy-values.js';
+import { withSharedParts } from './shared-parts.js';
 import { sidecarBootstrap } from './sidecar-bootstrap.js';
 import type { SidecarProxy } from './sidecar-proxy.js';
 import { tokenSecret } from './token-injector.js';
@@ -27,7 +28,7 @@ export function renderBootstrap(config: BootstrapConfig): string {
 
 /** The bootstrap of an injected sidecar: YAML that `envoy --config-yaml` takes. */
 export function renderSidecarBootstrap(proxy: SidecarProxy): string {
-  return envoyYaml(sidecarBootstrap(proxy));
+  return envoyYaml(withSharedParts(sidecarBootstrap(proxy)), { areEqualPartsNamed: true });
 }
 
 /**
@@ -39,11 +40,11 @@ const BREAKS_OR_UNPRINTABLE = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g;
  * YAML that says the same to readers of YAML 1.1 (Envoy's, PyYAML) as to those of 1.2. Every text is quoted: unquoted,
  * the names `y`, `no`, `on`, `null`, `1_000`, `012`, `1:30` and more are no texts to YAML 1.1.
  */
-function envoyYaml(message: EnvoyObject): string {
-  // Long values (paths, SPIFFE IDs) stay on their line, and equal parts are written out: no anchors to follow.
+function envoyYaml(message: EnvoyObject, { areEqualPartsNamed } = { areEqualPartsNamed: false }): string {
+  // Long values (paths, SPIFFE IDs) stay on their line.
   const yaml = stringify(message, {
     lineWidth: 0,
-    aliasDuplicateObjects: false,
+    aliasDuplicateObjects: areEqualPartsNamed,
     defaultStringType: 'QUOTE_DOUBLE',
     defaultKeyType: 'PLAIN',
   });

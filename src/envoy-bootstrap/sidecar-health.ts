@@ -58,10 +58,12 @@ function plainListener(
 
 /** The kubelet has a timeout of its own. */
 function httpRoute(probe: AppProbe & { kind: 'http' }): EnvoyObject {
-  // With a match of the whole path, it is the whole path that is replaced. The query stays.
   return {
     match: { path: probe.path },
+    // With a match of the whole path, it is the whole path that is replaced. The query stays.
     route: { cluster: clusterName(probe), prefix_rewrite: probe.appPath, timeout: '0s' },
+    // The kubelet would follow a redirect to this port, which has no such path. Without it a redirect is healthy.
+    response_headers_to_remove: ['location'],
   };
 }
 

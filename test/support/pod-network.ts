@@ -54,8 +54,9 @@ const AS_SIDECAR = ['--reuid', '1337', '--regid', '1337', '--clear-groups'];
 const exec = promisify(execFile);
 
 /**
- * A node with pods, each in namespaces of its own for network and files, which runs the containers of injected manifests
- * as the kubelet would: with their arguments, as their user. Nothing of it is seen outside, and it ends with the test.
+ * A node with pods, each in namespaces of its own for network and files, which runs the containers of injected
+ * manifests as the kubelet would: with their arguments, as their user. Nothing of it is seen outside, and it ends with
+ * the test.
  */
 export class PodNetwork {
   readonly issuer = new TokenIssuer();

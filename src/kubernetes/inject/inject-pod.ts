@@ -61,6 +61,8 @@ function inject(pod: Pod, settings: InjectSettings, version: string, warnings: r
   const drainSeconds = drainSecondsOf(pod, settings);
   const agent = agentContainer(settings, drainSeconds);
   const envoy = envoyContainer(settings, sidecarProxyOf(settings, app.findings.probes, port.appPort), drainSeconds);
+  const tooLong = argumentProblem(envoy);
+  if (tooLong !== undefined) return { kind: 'invalid', problems: [tooLong] };
   const rules = captureRules(settings, app.findings.probes);
   const capture = rules === undefined ? [] : [captureContainer(settings, rules)];
   // Native: the rules first, so that no container starts without them; then agent and Envoy, which are ended last.
@@ -132,6 +134,16 @@ function appPortOf({ spec }: Pod, { capture, appPort, inbound }: InjectSettings)
   if (others.length === 0) return { appPort: first, warnings: [] };
   const text = `got the ports ${[first, ...others].join(', ')}, expected one, or app-port, with capture none`;
   return { problem: { field, text }, warnings: [] };
+}
+
+/** What the kernel takes as one argument of a program, less room for an address. (execve(2), MAX_ARG_STRLEN) */
+const MAX_ARGUMENT_BYTES = 131_000;
+
+function argumentProblem({ args }: Container): PodProblem | undefined {
+  const bytes = Math.max(...(Array.isArray(args) ? args : []).map((arg) => Buffer.byteLength(String(arg))));
+  if (bytes <= MAX_ARGUMENT_BYTES) return undefined;
+  const text = `got a bootstrap of ${bytes} bytes, expected at most ${MAX_ARGUMENT_BYTES}: with fewer upstreams`;
+  return { field: 'metadata.annotations', text };
 }
 
 function classicWarnings({ spec }: Pod, { isClassic }: InjectSettings): string[] {

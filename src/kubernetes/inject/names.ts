@@ -1,8 +1,7 @@
-/** What annotations of ours begin with. */
-export const PREFIX = 'sidecert.dev/';
+import { ANNOTATION_PREFIX } from '../../config/index.js';
 
 /** The annotation that says what an injection added and replaced. */
-export const STATUS_ANNOTATION = `${PREFIX}status`;
+export const STATUS_ANNOTATION = `${ANNOTATION_PREFIX}status`;
 
 /** Label, or annotation, of a pod that says whether it is injected: as in Istio. */
 export const ISTIO_INJECT = 'sidecar.istio.io/inject';

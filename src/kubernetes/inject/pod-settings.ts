@@ -1,5 +1,11 @@
-import { INJECT_OPTIONS, type InjectSettings, injectProblems, type OptionSpec } from '../../config/index.js';
-import { PREFIX, STATUS_ANNOTATION } from './names.js';
+import {
+  ANNOTATION_PREFIX,
+  INJECT_OPTIONS,
+  type InjectSettings,
+  injectProblems,
+  type OptionSpec,
+} from '../../config/index.js';
+import { STATUS_ANNOTATION } from './names.js';
 import type { Pod } from './pod.js';
 import { gotExpected, type PodProblem } from './pod-shape.js';
 
@@ -16,8 +22,8 @@ export function settingsOf(
   const problems: PodProblem[] = [];
   const own: Record<string, unknown> = {};
   for (const [name, text] of Object.entries(pod.metadata?.annotations ?? {})) {
-    if (!name.startsWith(PREFIX) || name === STATUS_ANNOTATION) continue;
-    const key = KEY_OF_FLAG.get(name.slice(PREFIX.length));
+    if (!name.startsWith(ANNOTATION_PREFIX) || name === STATUS_ANNOTATION) continue;
+    const key = KEY_OF_FLAG.get(name.slice(ANNOTATION_PREFIX.length));
     const option: OptionSpec<unknown> | undefined = Object.entries(INJECT_OPTIONS).find(
       ([known]) => known === key,
     )?.[1];

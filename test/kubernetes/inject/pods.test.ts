@@ -10,8 +10,10 @@ const skip = envoy.skip || withoutPods();
 
 /** Answers with what it was asked, in HTTP/1.1 and HTTP/2 alike. */
 const APP = `
-  const answer = (request, response) =>
+  const answer = (request, response) => {
+    if (request.url.startsWith('/ready')) response.writeHead(302, { location: '/login' });
     response.end(JSON.stringify({ url: request.url, version: request.httpVersion, headers: request.headers }));
+  };
   const [h1, h2] = [require('http').createServer(answer), require('http2').createServer(answer)];
   require('net').createServer((socket) => {
     socket.once('data', (first) => {
@@ -129,6 +131,17 @@ t.test('the kubelet gets answers from the application, and from nothing else of 
   const { ipv4 } = httpbin.addresses;
   const probe = await network.run(['curl', '-s', `http://${ipv4}:15021/app-health/httpbin/readyz?x=1`]);
   t.match(JSON.parse(probe), { url: '/ready?x=1' });
+  const head = await network.run([
+    'curl',
+    '-s',
+    '-D',
+    '-',
+    '-o',
+    '/dev/null',
+    `http://${ipv4}:15021/app-health/httpbin/readyz`,
+  ]);
+  t.match(head, /^HTTP\/1.1 302 /);
+  t.notMatch(head, /^location:/im, 'the kubelet has nowhere to go to');
   t.equal(await network.status(`http://${ipv4}:15021/ready?x=1`), '404', 'only by the path of the probe');
   await becomes(network, httpbin, '/app-health/httpbin/livez', '503');
   httpbin.start(process.execPath, ['-e', GREETER, '81']);

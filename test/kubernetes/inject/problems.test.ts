@@ -138,6 +138,15 @@ t.test('the problems of all documents are told at once, each with its line', asy
   ]);
 });
 
+t.test('more upstreams than an argument has room for are refused before they are applied', async (t) => {
+  const upstreams = Array.from(
+    { length: 90 },
+    (_, at) => `service-${at}.foo:80=spiffe://cluster.local/ns/foo/sa/s${at}`,
+  );
+  const [problem = ''] = await problemsOf(annotated('upstreams', upstreams.join(' ')));
+  t.match(problem, /: got a bootstrap of \d+ bytes, expected at most 131000: with fewer upstreams$/);
+});
+
 t.test('aliases of aliases without end are refused', async (t) => {
   const levels = Array.from(
     { length: 12 },
