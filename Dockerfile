@@ -5,10 +5,10 @@
 #
 # It writes nothing below its own root: the agent's socket, and Citadel's --ca-dir and --root-cert-out, belong in volumes
 # that user 65532 may write to. For a build that must be repeatable bit by bit, pass the base with its digest:
-# --build-arg BUILD_IMAGE=node:20.20.2-bookworm@sha256:...
+# --build-arg BUILD_IMAGE=node:26.12.1-bookworm@sha256:...
 
 # Not the slim one: the addon wants a C++ compiler, make and Python.
-ARG BUILD_IMAGE=node:20.20.2-bookworm
+ARG BUILD_IMAGE=node:26.12.1-bookworm
 
 FROM ${BUILD_IMAGE} AS build
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]

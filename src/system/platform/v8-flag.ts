@@ -1,21 +1,18 @@
-/** Versions of V8, both inclusive, as major * 100 + minor. */
-interface KnownIn {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** The newest V8 in which the flags below were tried: that of Node.js 26. */
-const NEWEST_TRIED = 1406;
+/** The versions of V8, as major * 100 + minor, of the lines of Node.js that we were measured with. */
+const NODE_20 = 1103;
+const NODE_22 = 1204;
+const NODE_24 = 1306;
+const NODE_26 = 1406;
 
 /**
- * The flags that we set, and the versions of V8 that know them. Node.js 20 has V8 11.3; the first flag left V8 with
- * 11.8.
+ * The flags that we set, and where each earns something. (docs/adr/0030-node-26.md) V8 knows the first one up to 11.7 and
+ * prints an error when it is set in a later one.
  */
 const FLAGS = {
-  'interrupt-budget': { from: 1103, to: 1103 },
-  'max-inlined-bytecode-size-cumulative': { from: 1103, to: NEWEST_TRIED },
-  'semi-space-growth-factor': { from: 1103, to: NEWEST_TRIED },
-} as const satisfies Record<string, KnownIn>;
+  'interrupt-budget': [NODE_20],
+  'max-inlined-bytecode-size-cumulative': [NODE_20, NODE_26],
+  'semi-space-growth-factor': [NODE_20, NODE_22, NODE_24, NODE_26],
+} as const satisfies Record<string, readonly number[]>;
 
 /** A flag of V8 that this project sets. */
 export type V8Flag = keyof typeof FLAGS;
@@ -29,10 +26,9 @@ export function setV8Flag(flag: V8Flag, value: number, version = process.version
   if (isFlagKnown(flag, version)) process.getBuiltinModule('node:v8').setFlagsFromString(`--${flag}=${value}`);
 }
 
-/** Whether the V8 of this version (`12.4.254.21-node.33`) has the flag. */
+/** Whether the flag earns something in the V8 of this version (`12.4.254.21-node.33`). */
 export function isFlagKnown(flag: V8Flag, version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  const { from, to } = FLAGS[flag];
-  const number = major * 100 + minor;
-  return number >= from && number <= to;
+  const earning: readonly number[] = FLAGS[flag];
+  return earning.includes(major * 100 + minor);
 }
