@@ -41,6 +41,11 @@ export const CITADEL_OPTIONS = {
     description:
       'file that says, by its current context, which API server --kubernetes is about; left out, that of the pod, and outside of one the files that KUBECONFIG lists',
   }),
+  publishesRoots: withDefault(oneOf(['on', 'off']), 'on', {
+    flag: 'publish-roots',
+    description:
+      'whether --kubernetes writes the root certificates into every namespace, and into a ClusterTrustBundle where the API server has it; off beside an istiod whose workloads must keep its root',
+  }),
   jwksFile: optional(existingFile, {
     flag: 'jwks',
     description:

@@ -15,8 +15,13 @@ export interface CitadelStatusOptions {
   readonly server: { showLoad(): void };
   /** Where tokens are verified by the keys of an API server; read at epoch milliseconds. */
   readonly keys?: { readonly name: string; readonly issuers: readonly string[]; readonly readAtMs: number } | undefined;
-  /** Where the roots are written into the namespaces of a cluster. */
-  readonly roots?: { readonly namespaces: number; readonly pending: number | undefined } | undefined;
+  /** Where the roots are written into a cluster. */
+  readonly roots?:
+    | {
+        readonly configMaps: { readonly namespaces: number; readonly pending: number | undefined };
+        readonly trustBundle: { readonly isPublished: boolean | undefined };
+      }
+    | undefined;
   readonly metrics: MetricRegistry;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -45,7 +50,11 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
         token_keys: { source: keys.name, issuers: keys.issuers, read_at: timeText(keys.readAtMs) },
       }),
       ...(roots !== undefined && {
-        root_config_maps: { namespaces: roots.namespaces, pending: roots.pending ?? 'not known yet' },
+        root_config_maps: {
+          namespaces: roots.configMaps.namespaces,
+          pending: roots.configMaps.pending ?? 'not known yet',
+        },
+        cluster_trust_bundle: roots.trustBundle.isPublished ?? 'not served',
       }),
     }),
   };

@@ -118,6 +118,12 @@ t.test('a Citadel in a cluster', { skip: programs.skip }, async (t) => {
     t.match(rootOf(await start(t, { 'ca-dir': directory })), { path: directory });
   });
 
+  await t.test('with --publish-roots off it writes no roots', async (t) => {
+    const { citadel, pages } = await start(t, { 'publish-roots': 'off' });
+    t.ok(citadel.address);
+    t.notMatch(await pages.status(), { root_config_maps: {} });
+  });
+
   await t.test('a Secret that is no authority is refused by its name, and stays as it is', async (t) => {
     await server.kubectl(
       'create',

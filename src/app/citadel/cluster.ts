@@ -4,7 +4,12 @@ import type { AuthorityStore } from '../../citadel/authority/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { type ErrorCode, errorCodeOf } from '../../errors/index.js';
 import { ApiClient, findAccess, ServiceAccountKeys, TokenReviews } from '../../kubernetes/api/index.js';
-import { publishRootConfigMaps, type RootConfigMaps } from '../../kubernetes/trust/index.js';
+import {
+  publishRootConfigMaps,
+  publishRootTrustBundle,
+  type RootConfigMaps,
+  type RootTrustBundle,
+} from '../../kubernetes/trust/index.js';
 import type { TrustBundle } from '../../pki/spiffe/index.js';
 import { Field, type MetricRegistry } from '../../telemetry/index.js';
 import { retryDelayMs, systemClock } from '../../timers/index.js';
@@ -33,8 +38,14 @@ export interface Cluster {
   readonly reviewer: TokenReviewer;
   /** Does what the start depends on, again and again while the API server does not let it, for at most a minute. */
   insist<T>(what: string, attempt: () => Promise<T>): Promise<T>;
-  /** Writes the roots where pods find them, from now until the end. */
-  publishRoots(bundle: TrustBundle): RootConfigMaps;
+  /** Writes the roots where pods find them, from now until the end; `undefined` when that is switched off. */
+  publishRoots(bundle: TrustBundle): PublishedRoots | undefined;
+}
+
+/** Where the roots are. */
+export interface PublishedRoots {
+  readonly configMaps: RootConfigMaps;
+  readonly trustBundle: RootTrustBundle;
 }
 
 /**
@@ -43,7 +54,7 @@ export interface Cluster {
  * @throws IdentityError `ERR_KUBERNETES_CONFIG_INVALID`.
  */
 export async function openCluster(
-  { isInKubernetes, kubeconfig }: CitadelConfig,
+  { isInKubernetes, kubeconfig, publishesRoots }: CitadelConfig,
   { logger, now, random, clusterEnvironment = {} }: AppContext,
   { metrics, teardown }: { readonly metrics: MetricRegistry; readonly teardown: Teardown },
 ): Promise<Cluster | undefined> {
@@ -78,11 +89,14 @@ export async function openCluster(
       }
     },
     publishRoots(bundle) {
+      if (publishesRoots === 'off') return undefined;
       const rootsPem = bundle.toPem().toString('latin1');
       const clock = { now, after: systemClock.after };
-      const roots = publishRootConfigMaps({ client, rootsPem, logger, metrics, clock, random });
-      teardown.add(() => roots.close());
-      return roots;
+      const options = { client, rootsPem, logger, metrics, clock, random };
+      const configMaps = publishRootConfigMaps(options);
+      const trustBundle = publishRootTrustBundle(options);
+      teardown.add(async () => void (await Promise.all([configMaps.close(), trustBundle.close()])));
+      return { configMaps, trustBundle };
     },
   };
 }

@@ -32,9 +32,9 @@ const MAX_REMEMBERED = 20_000;
 
 /**
  * Authenticates by `first`, which costs no call, and has the API server review the tokens that it accepts: whether the
- * pod, the service account and the namespace of a token still exist is known there alone. A forged token never gets that
- * far. Rejects as `first` does, with `ERR_TOKEN_REFUSED` when the reviewer refuses, and with the reviewer's error when
- * it cannot be asked.
+ * pod, the service account and the namespace of a token still exist is known there alone. A forged token never gets
+ * that far. Rejects as `first` does, with `ERR_TOKEN_REFUSED` when the reviewer refuses, and with the reviewer's error
+ * when it cannot be asked.
  */
 export function reviewedAuthenticator(first: Authenticator, options: TokenReviewOptions): Authenticator {
   const reviews = new Reviews(options);

@@ -1,5 +1,4 @@
-import { CancelSource } from '../../cancellation/index.js';
-import { errorCodeOf, IdentityError } from '../../errors/index.js';
+import type { CancelSignal } from '../../cancellation/index.js';
 import {
   type Counter,
   Field,
@@ -9,8 +8,9 @@ import {
   MetricRegistry,
   RateLimitedLogger,
 } from '../../telemetry/index.js';
-import { retryDelayMs, type ScheduledCall, type TimerClock, WallClockTimers } from '../../timers/index.js';
+import type { TimerClock } from '../../timers/index.js';
 import { type ApiClient, type Following, followResource, type KubernetesObject, NAMESPACES } from '../api/index.js';
+import { Healing } from './healing.js';
 import {
   digestOf,
   needsRoots,
@@ -21,8 +21,8 @@ import {
   type RootCopy,
 } from './root-copy.js';
 
-export interface RootConfigMapsOptions {
-  readonly client: Pick<ApiClient, 'list' | 'watch' | 'patch'>;
+export interface PublishOptions {
+  readonly client: Pick<ApiClient, 'list' | 'watch' | 'patch' | 'raw'>;
   /** What to publish: roots in PEM. */
   readonly rootsPem: string;
   readonly logger: Logger;
@@ -44,69 +44,45 @@ export interface RootConfigMaps {
   close(): Promise<void>;
 }
 
-/** Writes at a time: a cluster of ten thousand namespaces must not be flooded by a new root. */
-const MAX_WRITES = 8;
-
-/**
- * Before a write, by draw: of several replicas the first one writes, and the others see it meanwhile. All would write
- * the same.
- */
-const SPREAD_MS = 300;
-
-/** A copy that others change as often as we write it is a dispute about who owns it: each of our writes comes later. */
-const DISPUTE_MS = 60_000;
-const FIRST_DISPUTE_MS = 1000;
-
-/** What {@link retryDelayMs} makes a cap of 30 s of. */
-const REMAINING_MS = 300_000;
-
 /**
  * Writes the ConfigMap `istio-ca-root-cert` into every namespace that lacks it, or has another state of it: those that
  * are there, new ones, and whenever a copy is changed or deleted. Nothing is written that is right already. Failures
  * are logged and tried again.
  */
-export function publishRootConfigMaps(options: RootConfigMapsOptions): RootConfigMaps {
+export function publishRootConfigMaps(options: PublishOptions): RootConfigMaps {
   return new Publisher(options);
-}
-
-/** What is under way for a namespace, and what went before. */
-interface Work {
-  /** A write that is planned. */
-  call: ScheduledCall | undefined;
-  isWriting: boolean;
-  failures: number;
-  /** Of our last write, in epoch milliseconds. */
-  writtenAtMs: number;
-  /** How often in a row others have changed what we had written shortly before. */
-  disputes: number;
 }
 
 class Publisher implements RootConfigMaps {
   private readonly known = new Map<string, KubernetesObject>();
   private readonly copies = new Map<string, RootCopy>();
-  private readonly work = new Map<string, Work>();
-  private readonly waiting = new Set<string>();
   private readonly lacking = new Set<string>();
+  private readonly hasWritten = new Set<string>();
   private readonly following: readonly Following[];
-  private readonly ending = new CancelSource();
-  private readonly timers: WallClockTimers;
+  private readonly healing: Healing;
   private readonly log: RateLimitedLogger;
   private readonly written: Counter;
   private readonly lackingGauge: Gauge;
-  private readonly writing = new Set<Promise<void>>();
   private rootsPem: string;
   private digest: string;
+  /** Lists that have not been read yet: of namespaces, and of copies. */
   private toSync = 2;
   private hasToldWhole = false;
 
-  constructor(private readonly options: RootConfigMapsOptions) {
-    const { clock, logger, metrics = new MetricRegistry(), rootsPem } = options;
+  constructor(private readonly options: PublishOptions) {
+    const { clock, logger, random, metrics = new MetricRegistry(), rootsPem } = options;
     this.rootsPem = rootsPem;
     this.digest = digestOf(rootsPem);
-    this.timers = new WallClockTimers(clock);
     this.log = new RateLimitedLogger(logger, clock.now);
     this.written = metrics.counter(Metric.rootCopiesWritten);
     this.lackingGauge = metrics.gauge(Metric.namespacesWithoutRoots);
+    this.healing = new Healing({
+      ...{ clock, logger, random },
+      needsWrite: (name) => this.needsWrite(name),
+      write: (name, signal) => this.write(name, signal),
+      fieldsOf: (name) => ({ [Field.namespace]: name }),
+      onWritten: () => this.tellWhole(),
+    });
     this.following = [this.followNamespaces(), this.followCopies()];
   }
 
@@ -125,9 +101,7 @@ class Publisher implements RootConfigMaps {
   }
 
   async close(): Promise<void> {
-    this.ending.cancel();
-    this.timers.close();
-    await Promise.all([...this.following.map((one) => one.close()), ...this.writing]);
+    await Promise.all([...this.following.map((one) => one.close()), this.healing.close()]);
   }
 
   private followNamespaces(): Following {
@@ -141,8 +115,8 @@ class Publisher implements RootConfigMaps {
         },
         onGone: ({ metadata: { name } }) => {
           this.known.delete(name);
-          this.work.get(name)?.call?.cancel();
-          this.work.delete(name);
+          this.hasWritten.delete(name);
+          this.healing.forget(name);
           this.look(name);
         },
         onSynced: () => this.synced(),
@@ -156,8 +130,11 @@ class Publisher implements RootConfigMaps {
       ...{ client, logger, clock, random, resource: ROOT_COPIES, fieldSelector: `metadata.name=${ROOT_CONFIG_MAP}` },
       observer: {
         onChange: (copy) => {
-          this.copies.set(copy.metadata.namespace, copy);
-          this.look(copy.metadata.namespace);
+          const { namespace } = copy.metadata;
+          // The answer to our own write has come before the watch told of an earlier one.
+          if (isOlder(copy, this.copies.get(namespace))) return;
+          this.copies.set(namespace, copy);
+          this.look(namespace);
         },
         onGone: ({ metadata: { namespace } }) => {
           this.copies.delete(namespace);
@@ -175,109 +152,42 @@ class Publisher implements RootConfigMaps {
     this.tellWhole();
   }
 
-  /** Plans a write when the namespace needs one. Before all is known, what is missing may only not have been told. */
+  /** Before all is known, what is missing may only not have been told. */
   private look(name: string): void {
-    if (this.toSync > 0 || this.ending.isCancelled) return;
-    const needs = needsRoots(this.known.get(name), this.copies.get(name), this.digest);
-    if (needs) this.lacking.add(name);
+    if (this.toSync > 0) return;
+    if (this.needsWrite(name)) this.lacking.add(name);
     else this.lacking.delete(name);
     this.lackingGauge.set(this.lacking.size);
-    if (!needs) return;
-    const work = this.workOf(name);
-    if (work.isWriting || work.call !== undefined) return;
-    this.plan(name, work, this.pauseBefore(name, work));
+    this.healing.look(name);
   }
 
-  private workOf(name: string): Work {
-    const known = this.work.get(name);
-    if (known !== undefined) return known;
-    const work = { call: undefined, isWriting: false, failures: 0, writtenAtMs: Number.NEGATIVE_INFINITY, disputes: 0 };
-    this.work.set(name, work);
-    return work;
+  private needsWrite(name: string): boolean {
+    return needsRoots(this.known.get(name), this.copies.get(name), this.digest);
   }
 
-  /** In milliseconds. Longer each time when others change what we write. */
-  private pauseBefore(name: string, work: Work): number {
-    const spreadMs = this.options.random() * SPREAD_MS;
-    if (work.writtenAtMs === Number.NEGATIVE_INFINITY) return spreadMs;
-    const sinceMs = this.options.clock.now() - work.writtenAtMs;
-    work.disputes = sinceMs < DISPUTE_MS ? work.disputes + 1 : 0;
-    this.log.warn(
-      'roots of a namespace were changed or deleted by others, put right',
-      { [Field.namespace]: name, [Field.count]: work.disputes },
-      name,
-    );
-    return work.disputes <= 1 ? spreadMs : Math.min(DISPUTE_MS, FIRST_DISPUTE_MS * 2 ** (work.disputes - 2)) + spreadMs;
-  }
-
-  private plan(name: string, work: Work, delayMs: number): void {
-    work.call = this.timers.schedule(this.options.clock.now() + delayMs, () => {
-      work.call = undefined;
-      this.waiting.add(name);
-      this.writeNext();
-    });
-  }
-
-  private writeNext(): void {
-    for (const name of this.waiting) {
-      if (this.writing.size >= MAX_WRITES) return;
-      this.waiting.delete(name);
-      if (!needsRoots(this.known.get(name), this.copies.get(name), this.digest)) continue;
-      const write = this.write(name, this.workOf(name)).finally(() => {
-        this.writing.delete(write);
-        this.writeNext();
-      });
-      this.writing.add(write);
+  private async write(name: string, signal: CancelSignal): Promise<void> {
+    if (this.copies.has(name) && !this.hasWritten.has(name)) {
+      // Those of an istiod in the same cluster, say, whose workloads will then trust us instead.
+      this.log.warn('a namespace had other roots, which are replaced', { [Field.namespace]: name }, 'replaced');
     }
-  }
-
-  /** Never rejects. */
-  private async write(name: string, work: Work): Promise<void> {
-    work.isWriting = true;
-    let retryMs: number | undefined;
-    try {
-      const place = { namespace: name, name: ROOT_CONFIG_MAP };
-      const fields = { metadata: { labels: ROOT_LABELS }, data: { [ROOT_KEY]: this.rootsPem } };
-      const copy = await this.options.client.patch('apply', ROOT_COPIES, place, fields, { signal: this.ending });
-      this.copies.set(name, copy);
-      work.failures = 0;
-      work.writtenAtMs = this.options.clock.now();
-      this.written.add();
-    } catch (error) {
-      if (this.ending.isCancelled) return;
-      retryMs = this.retryAfter(name, work, error);
-    } finally {
-      work.isWriting = false;
-    }
-    if (retryMs === undefined) this.look(name);
-    else if (this.work.get(name) === work) this.plan(name, work, retryMs);
-    this.tellWhole();
-  }
-
-  private retryAfter(name: string, work: Work, error: unknown): number {
-    const code = errorCodeOf(error);
-    const kind = code === 'ERR_KUBERNETES_UNAVAILABLE' ? 'away' : 'refused';
-    const notSoonerMs = error instanceof IdentityError ? (error.retryAfterMs ?? 0) : 0;
-    const failed = { kind, failures: work.failures, remainingMs: REMAINING_MS, notSoonerMs } as const;
-    work.failures += 1;
-    // One that is deleted just now refuses all that is new; its end is told by the watch.
-    if (code !== 'ERR_KUBERNETES_NOT_FOUND') {
-      this.log.warn(
-        'roots cannot be written into a namespace, tried again',
-        {
-          [Field.namespace]: name,
-          [Field.code]: code,
-          [Field.error]: error instanceof Error ? error.message : String(error),
-        },
-        code,
-      );
-    }
-    return retryDelayMs(failed, this.options.random());
+    const place = { namespace: name, name: ROOT_CONFIG_MAP };
+    const fields = { metadata: { labels: ROOT_LABELS }, data: { [ROOT_KEY]: this.rootsPem } };
+    this.copies.set(name, await this.options.client.patch('apply', ROOT_COPIES, place, fields, { signal }));
+    this.written.add();
+    this.hasWritten.add(name);
+    this.look(name);
   }
 
   private tellWhole(): void {
     if (this.hasToldWhole || this.pending !== 0) return;
     this.hasToldWhole = true;
-    this.log.info('roots are in every namespace', { [Field.count]: this.namespaces });
+    this.options.logger.info('roots are in every namespace', { [Field.count]: this.namespaces });
   }
+}
+
+/** Versions are opaque, but for this: those of one resource are whole numbers that grow. (Kubernetes KEP-5504) */
+function isOlder(copy: RootCopy, known: RootCopy | undefined): boolean {
+  if (known === undefined || copy.metadata.uid !== known.metadata.uid) return false;
+  const [version, knownVersion] = [copy, known].map(({ metadata }) => Number(metadata.resourceVersion));
+  return version !== undefined && knownVersion !== undefined && version < knownVersion;
 }

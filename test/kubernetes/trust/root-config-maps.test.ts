@@ -82,7 +82,7 @@ t.test('roots in the namespaces of a real API server', { skip: programs.skip }, 
     for (const namespace of ['ending', 'kube-public', 'kube-node-lease']) t.notOk(await read(namespace), namespace);
     t.equal(first.roots.namespaces, 4);
     t.equal(first.roots.pending, 0);
-    t.strictSame(first.logger.of('roots cannot be written into a namespace, tried again'), []);
+    t.strictSame(first.logger.of('roots cannot be published, tried again'), []);
   });
 
   await t.test('a further replica writes nothing', async (t) => {
@@ -103,7 +103,7 @@ t.test('roots in the namespaces of a real API server', { skip: programs.skip }, 
     await server.kubectl('patch', 'configmap', '-n', 'before', 'istio-ca-root-cert', '--type=merge', '-p', patch);
     await until('before', hasRoot);
     t.match((await read('before'))?.data, { theirs: 'kept' });
-    await first.logger.until('roots of a namespace were changed or deleted by others, put right', 2);
+    await first.logger.until('published roots were changed or deleted by others, put right', 2);
   });
 
   await t.test('one that another manager has applied is taken over', async () => {
