@@ -30,7 +30,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'system/platform': ['errors', 'system/addon'],
   'net/protobuf': ['text'],
   'net/http2': ['text'],
-  'net/transport': [...EVERYWHERE, 'fairness', 'net/http2', 'system/platform', 'system/small-files'],
+  'net/transport': [...EVERYWHERE, 'net/http2', 'system/platform', 'system/small-files'],
   'net/grpc': [...EVERYWHERE, 'fairness', 'net/http2', 'net/protobuf', 'net/transport'],
   hotpath: [...EVERYWHERE, 'pki/x509', 'system/addon'],
   config: ['errors', 'pki/spiffe', 'system/small-files', 'text'],
@@ -39,7 +39,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...['system/small-files'],
   ],
   'agent/identity': [
-    ...[...EVERYWHERE, 'fairness', 'hotpath', 'pki/service-account', 'pki/x509'],
+    ...[...EVERYWHERE, 'fairness', 'hotpath', 'pki/service-account'],
     ...['system/secret-memory', 'system/small-files'],
   ],
   'agent/admission': [...EVERYWHERE, 'agent/identity', 'fairness', 'hotpath', 'pki/service-account'],
@@ -52,7 +52,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...[...EVERYWHERE, 'citadel/authn', 'citadel/authority', 'fairness', 'hotpath', 'net/grpc', 'net/protobuf'],
   ],
   'envoy-bootstrap': ['config'],
-  'kubernetes/api': [...EVERYWHERE, 'net/transport', 'pki/x509', 'system/small-files'],
+  'kubernetes/api': [...EVERYWHERE, 'net/transport', 'system/small-files'],
   'kubernetes/inject': ['config', 'envoy-bootstrap'],
   'kubernetes/trust': [...EVERYWHERE, 'kubernetes/api'],
   status: [...EVERYWHERE, 'net/transport'],
@@ -68,13 +68,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ],
     ...['citadel/authn', 'citadel/authority', 'citadel/issuance', 'config', 'envoy-bootstrap', 'hotpath'],
     ...['kubernetes/api', 'kubernetes/inject', 'kubernetes/trust'],
-    ...['net/grpc', 'net/transport', 'pki/service-account', 'status', 'system/platform', 'system/small-files'],
+    ...['net/grpc', 'net/transport', 'status', 'system/platform', 'system/small-files'],
   ],
   fleet: [
     ...[...EVERYWHERE, 'hotpath', 'net/grpc', 'net/http2', 'net/protobuf', 'net/transport'],
     ...['pki/service-account', 'pki/x509', 'system/platform', 'system/small-files'],
   ],
-  demo: [...EVERYWHERE, 'app', 'config', 'net/grpc', 'net/protobuf', 'net/transport'],
+  demo: [...EVERYWHERE, 'app', 'config', 'net/grpc', 'net/protobuf'],
   cli: [...EVERYWHERE, 'app', 'config', 'demo', 'fleet', 'system/platform', 'system/small-files'],
 };
 
@@ -154,6 +154,20 @@ t.test('rooms import only along the arrows of the table', async (t) => {
   t.strictSame(
     beyond.map(({ from, to }) => `${from} -> ${to}`),
     [],
+  );
+});
+
+/** Arrows of the design whose use is still to come. */
+const TO_COME = ['citadel/authn -> pki/x509'];
+
+t.test('the table has no arrow that is not used', async (t) => {
+  const used = new Set((await readImports()).map(({ from, to }) => `${roomOf(from)} -> ${roomOf(to)}`));
+  const allowed = Object.entries(MAY_IMPORT).flatMap(([from, arrows]) =>
+    arrows.filter((to) => !EVERYWHERE.includes(to)).map((to) => `${from} -> ${to}`),
+  );
+  t.strictSame(
+    allowed.filter((arrow) => !used.has(arrow)),
+    TO_COME,
   );
 });
 

@@ -3,6 +3,7 @@
  * protocol and no log.
  */
 export { writeAscii } from './ascii.js';
+export { decodeBase64, writeBase64 } from './base64.js';
 export { parseBoundedJson } from './bounded-json.js';
 export { clipped } from './clipped.js';
 export { isUtf16, skipByteOrderMark } from './text-form.js';

@@ -1,8 +1,7 @@
 import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.js';
 import { type AcquireRequest, Semaphore } from '../../fairness/index.js';
-import { type HotPath, KeyReserve, type SealedSvid } from '../../hotpath/index.js';
+import { type HotPath, KeyReserve, type PrepareRequest, type SealedSvid } from '../../hotpath/index.js';
 import type { SpiffeId } from '../../pki/spiffe/index.js';
-import type { KeyType } from '../../pki/x509/index.js';
 import { Metric, MetricRegistry } from '../../telemetry/index.js';
 import { CaPresence } from './ca-presence.js';
 import type { CertificateAnswer, CertificateIssuer, TokenSource } from './certificate-issuer.js';
@@ -17,7 +16,7 @@ const MIN_USEFUL_LIFE_MS = 2000;
 const MAX_SKEW_MS = 5 * 60_000;
 
 export interface SvidIssuanceOptions {
-  readonly keyType: KeyType;
+  readonly keyType: PrepareRequest['keyType'];
   /** The life to ask for; the CA may give less. */
   readonly ttlMs: number;
   readonly issuer: CertificateIssuer;

@@ -1,5 +1,4 @@
 import { connect, type TLSSocket } from 'node:tls';
-import { TLS_PARAMETERS } from '../../net/transport/index.js';
 import { normalSerial } from '../sidecars/sidecar.js';
 
 const TIMEOUT_MS = 5000;
@@ -56,7 +55,6 @@ function open({ port, identity }: TlsProbe): TLSSocket {
   return connect({
     port,
     host: '127.0.0.1',
-    ...TLS_PARAMETERS,
     // The probe looks at what the server does, whatever its certificate; the sidecars verify that.
     rejectUnauthorized: false,
     ...(identity !== undefined && { cert: identity.chainPem, key: identity.keyPem }),

@@ -2,7 +2,7 @@
  * Secrets as JSON, by bytes: their data may be private keys, and what `JSON.parse` makes of them are strings, which can
  * neither be wiped nor be kept off the heap's copies.
  */
-import { decodeBase64, writeBase64 } from '../../pki/x509/index.js';
+import { decodeBase64, writeBase64 } from '../../text/index.js';
 import { unfit } from './resource.js';
 
 /** What of a Secret is data, each in memory of its own: wipe what is a key. */

@@ -4,7 +4,6 @@
  * judges what a CA answers, what Citadel signs with and what files bring.
  */
 
-export { decodeBase64, writeBase64 } from './base64.js';
 export { type CertificateFacts, readFacts } from './certificate-facts.js';
 export { ChainLink } from './chain-link.js';
 export { bitsOf, DerTag, type DerView, readDer, sequenceIn, sequenceOf } from './der-view.js';

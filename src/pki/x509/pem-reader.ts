@@ -1,5 +1,5 @@
 import { type ErrorCode, IdentityError } from '../../errors/index.js';
-import { decodeBase64 } from './base64.js';
+import { decodeBase64 } from '../../text/index.js';
 import { whyNoBlock, whyUndecodable, whyUnended } from './pem-diagnosis.js';
 import { type PemSpan, scanPem } from './pem-scan.js';
 

@@ -2,7 +2,7 @@
  * PEM (RFC 7468) from Buffer to Buffer. Private keys pass through here, and a string can neither be wiped nor be kept
  * off the heap's copies: so base64 goes by table, straight into the target.
  */
-import { writeBase64 } from './base64.js';
+import { writeBase64 } from '../../text/index.js';
 
 /** RFC 7468 §2: 64 characters on each line but the last, so 48 octets of DER. */
 const LINE_OCTETS = 48;
