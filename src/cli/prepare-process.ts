@@ -22,7 +22,7 @@ export function prepareProcess(): void {
  * Goes to the root directory when the working directory has been removed, and says whether it had been. Node.js starts
  * no thread without one, and nothing can be found there any more.
  */
-export function leaveRemovedDirectory(): boolean {
+function leaveRemovedDirectory(): boolean {
   try {
     // Node.js remembers the answer to `process.cwd()`.
     realpathSync.native('.');

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { UNBUNDLED_SIDECERT } from '../support/mesh.js';
@@ -142,22 +142,23 @@ t.test('threads start again when the working directory had been removed', async 
   const program = `
     import { Worker } from 'node:worker_threads';
     import { mkdirSync, rmdirSync } from 'node:fs';
-    import { leaveRemovedDirectory } from ${module};
+    import { prepareProcess } from ${module};
     const startThread = () => new Promise((resolve) => {
       new Worker('', { eval: true }).on('error', ({ code }) => resolve(code)).on('online', () => resolve('online'));
     });
     mkdirSync('gone');
     process.chdir('gone');
-    const before = leaveRemovedDirectory();
+    prepareProcess();
+    const before = process.cwd();
     rmdirSync('../gone');
     const broken = await startThread();
-    const left = leaveRemovedDirectory();
+    prepareProcess();
+    const left = process.cwd();
     console.log(JSON.stringify({ before, broken, left, mended: await startThread() }));`;
-  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
-    cwd: shortDir(t),
-    encoding: 'utf8',
-  });
-  t.strictSame(JSON.parse(stdout), { before: false, broken: 'ENOENT', left: true, mended: 'online' });
+  const cwd = realpathSync(shortDir(t));
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { cwd, encoding: 'utf8' });
+  const before = join(cwd, 'gone');
+  t.strictSame(JSON.parse(stdout), { before, broken: 'ENOENT', left: '/', mended: 'online' });
 });
 
 t.test('an error of the system is told without a stack', async (t) => {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import t from 'tap';
 import { CheckFailed } from '../../src/demo/checks/checklist.js';
-import { expectNoKeyMaterial, keyMaterialIn, scanFiles } from '../../src/demo/checks/file-scan.js';
+import { expectNoKeyMaterial } from '../../src/demo/checks/file-scan.js';
+import { scannedDirectories } from '../support/scanned-directories.js';
 
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const ec384 = generateKeyPairSync('ec', { namedCurve: 'P-384' });
@@ -31,8 +32,12 @@ const found = [
 ];
 for (const { name, bytes, want } of found) {
   t.test(`the scan finds ${name}, wherever it lies in a file`, async (t) => {
-    t.ok(keyMaterialIn(bytes).includes(want));
-    t.ok(keyMaterialIn(Buffer.concat([Buffer.from('{"x":"'), bytes, Buffer.from('"}')])).includes(want));
+    const amidst = Buffer.concat([Buffer.from('{"x":"'), bytes, Buffer.from('"}')]);
+    for (const content of [bytes, amidst]) {
+      const problem = await expectNoKeyMaterial(...scannedDirectories(t, content)).catch((error: unknown) => error);
+      t.type(problem, CheckFailed);
+      t.match(String(problem), `file: ${want}`);
+    }
   });
 }
 
@@ -43,15 +48,27 @@ const harmless = [
   { name: 'a megabyte of noise', bytes: randomBytes(1024 * 1024) },
 ];
 for (const { name, bytes } of harmless) {
-  t.test(`the scan does not take ${name} for a key`, async (t) => t.strictSame(keyMaterialIn(bytes), []));
+  t.test(`the scan does not take ${name} for a key`, async (t) => {
+    t.match(
+      await expectNoKeyMaterial(...scannedDirectories(t, bytes)),
+      `1 files with ${bytes.length} bytes read, none found`,
+    );
+  });
 }
 
 t.test('a scan reads the files of all folders, and says where it found what', async (t) => {
-  const directory = t.testdir({ a: { b: { leak: certificatePem } }, 'plain.txt': 'nothing' });
-  await symlink(join(directory, 'plain.txt'), join(directory, 'link'));
-  const { files, found } = await scanFiles(directory);
-  t.equal(files, 2, 'the link is not a file of its own');
-  t.strictSame(found, [`${join('a', 'b', 'leak')}: PEM certificate`]);
+  const [workloads, citadel] = scannedDirectories(t, Buffer.from('nothing'));
+  await mkdir(join(workloads, 'a', 'b'), { recursive: true });
+  await writeFile(join(workloads, 'a', 'b', 'other'), 'nothing either');
+  await symlink(join(workloads, 'file'), join(workloads, 'link'));
+  t.match(
+    await expectNoKeyMaterial(workloads, citadel),
+    /^2 files with 21 bytes read/,
+    'the link is not a file of its own',
+  );
+  await writeFile(join(workloads, 'a', 'b', 'leak'), certificatePem);
+  const message = `found ${join('a', 'b', 'leak')}: PEM certificate`;
+  await t.rejects(expectNoKeyMaterial(workloads, citadel), { message });
 });
 
 t.test('the check fails when a workload has a key on disk, and when the scan is blind', async (t) => {

@@ -1,8 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { readBootstrapConfig } from '../../src/demo/bootstrap-config.js';
 import { bootstrapArgs, PORTS_NEEDED, planDemo, socketProblem } from '../../src/demo/plan.js';
 import { readRotation } from '../../src/demo/rotation-line.js';
-import { hasInjector } from '../../src/demo/sidecars/envoy-version.js';
+import { canInjectTokens } from '../../src/demo/sidecars/envoy-version.js';
 import { commandsToTry } from '../../src/demo/things-to-try.js';
 
 const ports = Array.from({ length: PORTS_NEEDED }, (_, index) => 20_000 + index);
@@ -48,8 +50,14 @@ const versions = [
   { text: 'no version', want: false },
 ];
 for (const { text, want } of versions) {
-  t.test(`"${text}" has ${want ? 'the' : 'no'} injector`, async (t) => t.equal(hasInjector(text), want));
+  t.test(`an Envoy that says "${text}" has ${want ? 'the' : 'no'} injector`, async (t) => {
+    const path = join(t.testdir(), 'envoy');
+    writeFileSync(path, `#!/bin/sh\n[ "$*" = --version ] && echo '' && echo '${text}'\n`, { mode: 0o755 });
+    t.equal(await canInjectTokens(path), want);
+  });
 }
+
+t.test('no Envoy has no injector', async (t) => t.equal(await canInjectTokens(join(t.testdir(), 'none')), false));
 
 t.test('sidecert bootstrap accepts the arguments of every sidecar', async (t) => {
   for (const sidecar of plan.sidecars) {

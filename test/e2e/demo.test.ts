@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
-import { keyMaterialIn } from '../../src/demo/checks/file-scan.js';
+import { expectNoKeyMaterial } from '../../src/demo/checks/file-scan.js';
 import { SIDECERT, UNBUNDLED_SIDECERT } from '../support/mesh.js';
 import { realEnvoy } from '../support/real-envoy.js';
+import { scannedDirectories } from '../support/scanned-directories.js';
 import { shortDir } from '../support/short-dir.js';
 
 const { path: envoyPath, skip } = realEnvoy();
@@ -80,7 +81,7 @@ for (const { name, args, sidecert, envoy, skip, word } of stages) {
       envoy === 'none',
       'stand-ins are labelled',
     );
-    t.strictSame(keyMaterialIn(Buffer.from(lines.join('\n'))), []);
+    await expectNoKeyMaterial(...scannedDirectories(t, Buffer.from(lines.join('\n'))));
     t.notMatch(lines.join('\n'), TOKEN);
     t.strictSame(await readdir(temporary), [], 'its directory has been removed');
   });

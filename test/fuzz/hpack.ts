@@ -1,12 +1,10 @@
 import { encodeHeaderBlock, HeaderDecoder, type HeaderField } from '../../src/net/http2/index.js';
 import { below, mutated, oneOf, type Random, randomBytes } from '../hostile/conversations.js';
+import { sizeOf, tableOf } from '../support/header-table.js';
 import type { FuzzTarget } from './target.js';
 
 const MAX_LIST_BYTES = 64 * 1024;
 const TABLE_BYTES = 4096;
-
-/** An entry counts its text and so much. (RFC 7541 §4.1) */
-const ENTRY_BYTES = 32;
 
 const FIELDS: readonly HeaderField[] = [
   [':method', 'POST'],
@@ -90,7 +88,7 @@ export const hpack: FuzzTarget = {
           try {
             const fields = decoder.decode(block, MAX_LIST_BYTES);
             met[fields === undefined ? 'too large' : 'read'] += 1;
-            if (fields !== undefined && listBytesOf(fields) > MAX_LIST_BYTES) return 'a list above its limit';
+            if (fields !== undefined && sizeOf(fields) > MAX_LIST_BYTES) return 'a list above its limit';
           } catch (error) {
             if (!(error instanceof RangeError)) throw error;
             met.refused += 1;
@@ -105,11 +103,8 @@ export const hpack: FuzzTarget = {
   },
 };
 
-function listBytesOf(fields: readonly HeaderField[]): number {
-  return fields.reduce((sum, [name, value]) => sum + name.length + value.length + ENTRY_BYTES, 0);
-}
-
-function assertBounded({ tableBytes, tableEntries }: HeaderDecoder): void {
-  const isBounded = tableBytes >= 0 && tableBytes <= TABLE_BYTES && tableEntries * ENTRY_BYTES <= tableBytes;
-  if (!isBounded) throw new Error(`a table of ${tableEntries} entries and ${tableBytes} bytes`);
+function assertBounded(decoder: HeaderDecoder): void {
+  const entries = tableOf(decoder);
+  if (sizeOf(entries) > TABLE_BYTES)
+    throw new Error(`a table of ${entries.length} entries and ${sizeOf(entries)} bytes`);
 }

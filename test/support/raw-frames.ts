@@ -8,7 +8,6 @@ import {
   Frame,
   type HeaderField,
   PREFACE,
-  uint24,
   uint31,
 } from '../../src/net/http2/index.js';
 
@@ -72,8 +71,8 @@ export function windowUpdate(streamId: number, bytes: number): Buffer {
 export function framesIn(bytes: Buffer): { frames: RawFrame[]; rest: Buffer } {
   const frames: RawFrame[] = [];
   let at = 0;
-  while (bytes.length - at >= 9 && bytes.length - at - 9 >= uint24(bytes, at)) {
-    const end = at + 9 + uint24(bytes, at);
+  while (bytes.length - at >= 9 && bytes.length - at - 9 >= bytes.readUIntBE(at, 3)) {
+    const end = at + 9 + bytes.readUIntBE(at, 3);
     frames.push({
       type: bytes[at + 3] ?? 0,
       flags: bytes[at + 4] ?? 0,

@@ -1,5 +1,5 @@
 /** The one label of all names that are not configured. */
-export const OTHER_NAME = 'other';
+const OTHER_NAME = 'other';
 
 /**
  * What a resource name is called in metrics and status. Only names that were configured have one of their own: a label

@@ -25,7 +25,7 @@ export type RequestMeaning =
  * How long a response may go without ACK or NACK before newer content is sent all the same, and after that before the
  * stream is given up. Envoy answers within milliseconds, but has a path that drops a message without any answer.
  */
-export const ANSWER_TIMEOUT_MS = 30_000;
+const ANSWER_TIMEOUT_MS = 30_000;
 
 const NO_CONTENTS: Contents = new Map();
 const NO_REJECTIONS: Rejections = new Map();

@@ -23,7 +23,7 @@ const DER_FORMS: readonly (readonly [string, RegExp])[] = [
 ];
 
 /** The names of the forms of key material that `bytes` hold. Pure. */
-export function keyMaterialIn(bytes: Buffer): string[] {
+function keyMaterialIn(bytes: Buffer): string[] {
   const text = bytes.toString('latin1');
   const hex = bytes.toString('hex');
   return [
@@ -33,7 +33,7 @@ export function keyMaterialIn(bytes: Buffer): string[] {
   ].map(([name]) => name);
 }
 
-export interface ScanResult {
+interface ScanResult {
   readonly files: number;
   readonly bytes: number;
   /** `path: form` of each find. */
@@ -43,7 +43,7 @@ export interface ScanResult {
 /**
  * Reads every regular file below `directory`. Links are not followed: what they lead to inside is read where it lies.
  */
-export async function scanFiles(directory: string): Promise<ScanResult> {
+async function scanFiles(directory: string): Promise<ScanResult> {
   const paths = await readdir(directory, { recursive: true });
   let files = 0;
   let bytes = 0;

@@ -11,7 +11,7 @@ export async function canInjectTokens(envoyPath: string): Promise<boolean> {
 }
 
 /** Of what `envoy --version` prints: `envoy  version: COMMIT/1.40.0/Clean/RELEASE/BoringSSL`. Pure. */
-export function hasInjector(versionText: string): boolean {
+function hasInjector(versionText: string): boolean {
   const [, major, minor] = /\/(\d{1,4})\.(\d{1,4})\.\d/.exec(versionText) ?? [];
   if (Number(major) !== INJECTOR_SINCE.major) return Number(major) > INJECTOR_SINCE.major;
   return Number(minor) >= INJECTOR_SINCE.minor;

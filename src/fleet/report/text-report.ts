@@ -48,6 +48,6 @@ function distributionText(distribution: Distribution | undefined): string {
   return `p50 ${p50}, p90 ${p90}, p99 ${p99}, max ${max} ms`;
 }
 
-export function milliseconds(value: number | undefined): string {
+function milliseconds(value: number | undefined): string {
   return value === undefined ? 'never' : `${value} ms`;
 }

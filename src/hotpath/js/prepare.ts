@@ -42,7 +42,7 @@ function signedRequest(toBeSigned: Buffer, keyType: KeyType, privateKey: KeyObje
  * CertificationRequestInfo with one critical URI SAN, in the one shape that Istio's agent sends. (RFC 2986 §4.1;
  * reference: Istio A36)
  */
-export function requestToBeSigned(uri: string, publicKey: KeyObject): Buffer {
+function requestToBeSigned(uri: string, publicKey: KeyObject): Buffer {
   const extensions = sequence(subjectAltName(writeGeneralName(uriName(uri))));
   return sequence(
     unsignedInteger(Buffer.from([0])),

@@ -6,7 +6,7 @@ import { status } from './status-code.js';
  * UNAVAILABLE, RESOURCE_EXHAUSTED and DEADLINE_EXCEEDED mean "come back": Istio's agents try those again by themselves,
  * and Envoy logs the first and the last two gently. (reference: Istio A66; SDS 1.7)
  */
-export const GRPC_STATUS: Record<ErrorCode, status> = {
+const GRPC_STATUS: Record<ErrorCode, status> = {
   ERR_CONFIG_INVALID: status.INTERNAL,
   ERR_SPIFFE_ID_INVALID: status.INVALID_ARGUMENT,
   ERR_BUNDLE_INVALID: status.INTERNAL,

@@ -8,28 +8,22 @@ export { ClientConnection, type ClientConnectionOptions } from './client/client-
 export { type ClientOpening, clientOpening } from './client/client-options.js';
 export { type ClientOutput, type ClientWire, Slab, SlabOutput } from './client/client-output.js';
 export type { ClientRequest, ClientStream, ClientStreamEvents } from './client/client-stream.js';
-export { ConnectionError, Http2ErrorCode, StreamError } from './framing/errors.js';
-export { Cost } from './framing/flood-guard.js';
+export { Http2ErrorCode, StreamError } from './framing/errors.js';
 export {
-  DEFAULT_MAX_FRAME_BYTES,
-  DEFAULT_WINDOW_BYTES,
   encodeFrame,
   encodeHeaders,
   encodeSettings,
   encodeWindowUpdate,
   errorName,
   Flag,
-  FRAME_HEADER_BYTES,
   Frame,
   MAX_WINDOW_BYTES,
   PREFACE,
   Setting,
-  uint24,
   uint31,
   uint32,
-  writeFrameHeader,
 } from './framing/frames.js';
-export { type HeaderBlock, HeaderBlocks } from './framing/header-blocks.js';
+export type { HeaderBlock } from './framing/header-blocks.js';
 export { HeaderDecoder } from './framing/header-decoder.js';
 export type { HeaderField } from './framing/header-table.js';
 export { encodeHeaderBlock, fieldValue } from './framing/hpack.js';

@@ -18,7 +18,7 @@ export {
   time,
   unsignedInteger,
 } from './der-writer.js';
-export { distinguishedNameText, isSameName, type RelativeName, readName, readNameIn } from './distinguished-name.js';
+export { distinguishedNameText, isSameName, type RelativeName, readNameIn } from './distinguished-name.js';
 export {
   authorityKeyIdentifier,
   basicConstraints,
@@ -32,7 +32,6 @@ export {
   hostName,
   NameTag,
   namesText,
-  readGeneralNames,
   uriName,
   writeGeneralName,
 } from './general-name.js';

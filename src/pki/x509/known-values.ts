@@ -40,7 +40,7 @@ export const KEY_USAGE = { digitalSignature: 0x80, keyCertSign: 0x04, crlSign: 0
 export const NETSCAPE_TYPE = { client: 0x80, server: 0x40 } as const;
 
 /** Its AlgorithmIdentifier is the same for keys and signatures, in hex. (RFC 8410 §3) */
-export const ED25519 = '300506032b6570';
+const ED25519 = '300506032b6570';
 
 /** Signatures that all verifiers take, as whole AlgorithmIdentifiers in hex. (RFC 5758 §3.2; RFC 4055 §5) */
 export const GOOD_SIGNATURES: ReadonlySet<string> = new Set([

@@ -6,8 +6,8 @@ export { type MemoryProtection, type ProtectionCalls, protectMemory } from './me
 export { splitNodeOptions } from './node-options.js';
 export { openFileLimit, reserveDescriptors } from './open-files.js';
 export { optimiseSooner } from './optimise-sooner.js';
-export { type NodeState, nodeState, refuseOpenMemory } from './process-hardening.js';
+export { refuseOpenMemory } from './process-hardening.js';
 export type { BatchSender, CutMessage } from './send-batch.js';
 export { openSocketHub, type SocketHub, type SocketHubAnswer, type SocketHubEvents } from './socket-hub.js';
-export { forbidDumping, type PeerAnswer, type PeerCredentials, peerCredentials } from './system-door.js';
-export { isFlagKnown, setV8Flag, type V8Flag } from './v8-flag.js';
+export { type PeerAnswer, type PeerCredentials, peerCredentials } from './system-door.js';
+export { setV8Flag, type V8Flag } from './v8-flag.js';

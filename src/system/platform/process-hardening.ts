@@ -2,7 +2,7 @@ import { IdentityError } from '../../errors/index.js';
 import { openingOption } from './node-options.js';
 
 /** What Node.js itself says of the ways into the memory of this process that are open. */
-export interface NodeState {
+interface NodeState {
   /** Where the inspector listens, opened by an option, a signal or code. */
   readonly inspectorUrl: string | undefined;
   /** When a diagnostic report is written, which holds the environment and the command line. */
@@ -10,7 +10,7 @@ export interface NodeState {
 }
 
 /** Asks Node.js. */
-export function nodeState(): NodeState {
+function nodeState(): NodeState {
   const { report, features } = process;
   const reportsOn = [
     ...(report?.reportOnSignal ? ['signal'] : []),

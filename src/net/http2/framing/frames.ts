@@ -106,12 +106,10 @@ export function encodeSettings(settings: readonly (readonly [id: number, value: 
   return encodeFrame(Frame.settings, 0, 0, payload);
 }
 
-/** By hand, here and where frames are written: Buffer's own methods check much, at every frame. */
-export function uint24(bytes: Buffer, at: number): number {
-  return ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
-}
-
-/** The top bit is reserved, and not read. */
+/**
+ * The top bit is reserved, and not read. By hand, here and where frames are written: Buffer's own methods check much, at
+ * every frame.
+ */
 export function uint31(bytes: Buffer, at: number): number {
   return (
     (((bytes[at] ?? 0) & 0x7f) << 24) |

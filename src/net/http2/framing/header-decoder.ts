@@ -14,7 +14,7 @@ const TABLE_SIZE = 0x20;
  * Of one block: twice as many as fit into the largest list that we announce, of 64 KiB with 32 octets for each. So a
  * block takes 2 ms at the most. The rest of one with more is not read, and that ends the connection. (RFC 9113 §4.3)
  */
-export const MAX_FIELDS = 4096;
+const MAX_FIELDS = 4096;
 
 /**
  * Reads the header blocks of one connection, in their order: the peer may refer to fields of earlier ones, in a table
@@ -37,16 +37,6 @@ export class HeaderDecoder {
   /** How many the last block had, those that were too many for its list too. */
   get fieldsRead(): number {
     return this.#fieldsRead;
-  }
-
-  /** Entries of the dynamic table. */
-  get tableEntries(): number {
-    return this.table?.count ?? 0;
-  }
-
-  /** Their size. */
-  get tableBytes(): number {
-    return this.table?.bytes ?? 0;
   }
 
   /**

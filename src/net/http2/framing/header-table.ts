@@ -25,7 +25,7 @@ export const STATIC_TABLE: readonly HeaderField[] = [
 ];
 
 /** What an entry costs besides its text. (RFC 7541 §4.1) */
-export const ENTRY_OVERHEAD_BYTES = 32;
+const ENTRY_OVERHEAD_BYTES = 32;
 
 /** What a table may hold until SETTINGS say otherwise. (RFC 9113 §6.5.2) */
 export const DEFAULT_TABLE_BYTES = 4096;
@@ -51,8 +51,8 @@ export class DynamicTable {
   private slots: (HeaderField | undefined)[] = [];
   /** Where the newest entry stands. */
   private newest = -1;
-  #count = 0;
-  #bytes = 0;
+  private count = 0;
+  private bytes = 0;
   /** What the peer said that it uses; at most the limit. */
   private sizeBytes: number;
   private limitBytes: number;
@@ -65,17 +65,9 @@ export class DynamicTable {
     this.maxEntries = Math.floor(limitBytes / ENTRY_OVERHEAD_BYTES);
   }
 
-  get count(): number {
-    return this.#count;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** The `index`-th entry, the newest first, from 0 on. */
   at(index: number): HeaderField | undefined {
-    if (!(index >= 0 && index < this.#count)) return undefined;
+    if (!(index >= 0 && index < this.count)) return undefined;
     const { length } = this.slots;
     return this.slots[(this.newest - index + length) % length];
   }
@@ -94,12 +86,12 @@ export class DynamicTable {
   add(field: HeaderField): void {
     const bytes = fieldBytes(field);
     this.evictTo(this.sizeBytes - bytes);
-    if (!(bytes <= this.sizeBytes) || this.#count >= this.maxEntries) return;
-    if (this.#count === this.slots.length) this.grow();
+    if (!(bytes <= this.sizeBytes) || this.count >= this.maxEntries) return;
+    if (this.count === this.slots.length) this.grow();
     this.newest = (this.newest + 1) % this.slots.length;
     this.slots[this.newest] = field;
-    this.#count += 1;
-    this.#bytes += bytes;
+    this.count += 1;
+    this.bytes += bytes;
   }
 
   /** @throws RangeError: above what was agreed. (RFC 7541 §6.3) */
@@ -112,19 +104,19 @@ export class DynamicTable {
   }
 
   private evictTo(bytes: number): void {
-    while (this.#count > 0 && !(this.#bytes <= bytes)) {
+    while (this.count > 0 && !(this.bytes <= bytes)) {
       const { length } = this.slots;
-      const oldest = (this.newest - this.#count + 1 + length) % length;
+      const oldest = (this.newest - this.count + 1 + length) % length;
       const field = this.slots[oldest];
       this.slots[oldest] = undefined;
-      this.#count -= 1;
-      if (field !== undefined) this.#bytes -= fieldBytes(field);
+      this.count -= 1;
+      if (field !== undefined) this.bytes -= fieldBytes(field);
     }
   }
 
   /** Doubles the ring, with the oldest entry at its beginning. */
   private grow(): void {
-    const count = this.#count;
+    const count = this.count;
     const larger = new Array<HeaderField | undefined>(Math.min(this.maxEntries, Math.max(FIRST_SLOTS, 2 * count)));
     for (let age = 0; age < count; age += 1) larger[count - 1 - age] = this.at(age);
     this.slots = larger;

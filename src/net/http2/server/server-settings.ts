@@ -17,7 +17,7 @@ const MAX_HEADER_LIST_BYTES = 64 * 1024;
  * them, and none for a token, which is longer. With the default of 4096 three or four bearer tokens stay in memory for
  * as long as the connection of a peer that indexes them. (RFC 7541 §7.1.3)
  */
-export const HEADER_TABLE_BYTES = 512;
+const HEADER_TABLE_BYTES = 512;
 
 /** What a peer is held to. */
 export const SERVER_LIMITS: AnnouncedLimits = {
