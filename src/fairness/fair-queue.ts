@@ -16,17 +16,11 @@ type Key = number | undefined;
  */
 export class FairQueue<T> {
   private readonly root = new Branch<Branch<Branch<Set<T>>>>();
-  private count = 0;
-
-  get size(): number {
-    return this.count;
-  }
 
   push(one: T, { uid, pid, connection }: QueuePlace): void {
     const user = this.root.child(uid, () => new Branch<Branch<Set<T>>>());
     const process = user.child(pid, () => new Branch<Set<T>>());
     process.child(connection, () => new Set<T>()).add(one);
-    this.count += 1;
   }
 
   /** False when it does not wait there. */
@@ -35,7 +29,6 @@ export class FairQueue<T> {
     const process = user?.get(pid);
     const line = process?.get(connection);
     if (user === undefined || process === undefined || line?.delete(one) !== true) return false;
-    this.count -= 1;
     if (line.size === 0) process.delete(connection);
     if (process.size === 0) user.delete(pid);
     if (user.size === 0) this.root.delete(uid);
@@ -49,7 +42,6 @@ export class FairQueue<T> {
         for (const [connection, line] of process) {
           for (const one of line) {
             line.delete(one);
-            this.count -= 1;
             process.served(connection, line.size === 0);
             user.served(pid, process.size === 0);
             this.root.served(uid, user.size === 0);

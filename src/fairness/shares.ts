@@ -38,9 +38,4 @@ export class Shares<K> {
     if (left > 0) this.counts.set(holder, left);
     else this.counts.delete(holder);
   }
-
-  /** Holders that have any. */
-  get size(): number {
-    return this.counts.size;
-  }
 }

@@ -8,7 +8,7 @@ import { CREATE_CERTIFICATE, encodeCertificateRequest } from '../../src/agent/ca
 import { freePorts } from '../../src/demo/free-ports.js';
 import { ProjectedVolume } from '../../src/demo/kubernetes/projected-volume.js';
 import { openGrpcClient } from '../../src/net/grpc/index.js';
-import { startMesh } from '../support/mesh.js';
+import { kill, startMesh } from '../support/mesh.js';
 import { realEnvoy } from '../support/real-envoy.js';
 import { openSdsClient, type SdsClient } from '../support/sds-client.js';
 import { SecretHunt } from '../support/secret-hunt.js';
@@ -252,7 +252,7 @@ t.test('no key and no token occurs in what a mesh of real Envoys says', { skip, 
   await Promise.all(
     workloads.map(async ({ name }) => {
       const reissued = nextCertificate(name);
-      cluster.agent(name).kill('SIGKILL');
+      kill(cluster.agent(name));
       await reissued;
     }),
   );

@@ -113,7 +113,7 @@ class FramesSession implements FuzzSession {
 
   private standing(): string {
     const { server, sds, source } = this.memory;
-    return JSON.stringify([server.connectionCount, sds.streamCount, source.openViews]);
+    return JSON.stringify([server.connectionCount, sds.status().streams, source.openViews]);
   }
 
   private async look(): Promise<Fault> {

@@ -44,7 +44,7 @@ for (const via of SOCKET_WAYS) {
       if (index % 500 === 0) await gateway.ping();
     }
     await gateway.ping();
-    t.equal(served.sds.streamCount, 4000, 'all of them wait');
+    t.equal(served.sds.status().streams, 4000, 'all of them wait');
     admit();
     await gateway.until(() => gateway.frames.length >= 8000 && answered(gateway).size === 4000);
   });
@@ -58,7 +58,7 @@ for (const via of SOCKET_WAYS) {
     gateway.send(callHeaders(1, STREAM_SECRETS));
     for (let at = 0; at < request.length; at += 16_384) gateway.send(data(1, request.subarray(at, at + 16_384)));
     await gateway.frame(({ type }) => type === Frame.data);
-    t.equal(served.sds.streamCount, 1);
+    t.equal(served.sds.status().streams, 1);
   });
 
   t.test(`via ${via}: 5 000 Envoys come at once, each with a first request of 55 kB`, async (t) => {
@@ -76,7 +76,7 @@ for (const via of SOCKET_WAYS) {
     }
     for (const envoy of envoys) envoy.send(bytes);
     await Promise.all(envoys.map((envoy) => envoy.frame(({ type }) => type === Frame.data)));
-    t.equal(served.sds.streamCount, 5000);
+    t.equal(served.sds.status().streams, 5000);
     for (const envoy of envoys) envoy.leave();
   });
 }

@@ -26,7 +26,7 @@ for (const via of SOCKET_WAYS) {
       for (const peer of peers) peer.socket.destroy();
     }
     while (served.server.connectionCount > 1) await victim.rotates();
-    t.equal(served.sds.streamCount, 1);
+    t.equal(served.sds.status().streams, 1);
     t.same(
       served.logger.lines.filter(({ level }) => level === 'error'),
       [],

@@ -122,9 +122,9 @@ for (const via of SOCKET_WAYS) {
         const { payload } = await peer.frame(({ type, streamId }) => type === Frame.headers && streamId === id);
         t.equal(grpcStatus(payload), '4', 'DEADLINE_EXCEEDED');
       }
-      t.equal(served.sds.streamCount, 1);
+      t.equal(served.sds.status().streams, 1);
       served.pass(60_000);
-      t.equal(served.sds.streamCount, 1, 'between messages there is no time');
+      t.equal(served.sds.status().streams, 1, 'between messages there is no time');
     },
   );
 
@@ -182,7 +182,7 @@ for (const via of SOCKET_WAYS) {
         ({ type, streamId, flags }) => type === Frame.headers && streamId === 3 && (flags & 1) !== 0,
       );
       t.equal(grpcStatus(payload), status);
-      t.equal(served.sds.streamCount, 2);
+      t.equal(served.sds.status().streams, 2);
       await peer.ping();
       await victim.rotates();
     });
@@ -195,7 +195,7 @@ for (const via of SOCKET_WAYS) {
     await peer.frame(({ type }) => type === Frame.data);
     peer.socket.end();
     t.equal(await peer.ended(), undefined);
-    t.equal(served.sds.streamCount, 0);
+    t.equal(served.sds.status().streams, 0);
   });
 
   t.test(`via ${via}: frames that break the protocol are counted as such`, async (t) => {

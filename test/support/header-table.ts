@@ -6,7 +6,7 @@ const ENTRY_BYTES = 32;
 /** Every list fits. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
-/** The reference to an entry of the dynamic table, the newest being 0: field 62 and those behind it. (RFC 7541 §2.3.3) */
+/** The reference to an entry of the dynamic table, the newest being 0: from field 62 on. (RFC 7541 §2.3.3) */
 export function tableEntry(age: number): Buffer {
   return age < 65 ? Buffer.of(0x80 | (62 + age)) : Buffer.of(0xff, age - 65);
 }

@@ -6,6 +6,7 @@ import { RecordingLogger } from './recording-logger.js';
 /** What files are read with, and looked at when the test says so, by a clock that the test moves. */
 export function lookedFiles(nowMs = Date.now()) {
   const looks = new Set<() => Promise<void>>();
+  const added = new Set<() => void>();
   const clock = { nowMs };
   const logger = new RecordingLogger();
   const now = () => clock.nowMs;
@@ -14,6 +15,7 @@ export function lookedFiles(nowMs = Date.now()) {
     watch: {
       add(look) {
         looks.add(look);
+        for (const tell of added) tell();
         return () => void looks.delete(look);
       },
     },
@@ -22,6 +24,21 @@ export function lookedFiles(nowMs = Date.now()) {
   };
   return {
     ...{ surroundings, clock, logger },
+    /** How many values are followed. */
+    get watched(): number {
+      return looks.size;
+    },
+    /** Resolves when so many are. */
+    untilWatched: (count: number): Promise<void> =>
+      new Promise((resolve) => {
+        const tell = (): void => {
+          if (looks.size < count) return;
+          added.delete(tell);
+          resolve();
+        };
+        added.add(tell);
+        tell();
+      }),
     /** Looks at all files once. */
     async look() {
       for (const look of looks) await look();

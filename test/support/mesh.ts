@@ -25,6 +25,8 @@ export const PATIENCE_MS = 25_000;
 /** The demo's mesh of real processes, and how a test follows it. */
 export interface Mesh {
   readonly cluster: DemoCluster;
+  /** How often a process of it has died, and was started again. */
+  deathsOf(process: SupervisedProcess): number;
   /** Plain HTTP into the sidecar of a client. */
   client(name: string): HttpClient;
   /** Resolves with the serial of the next certificate of a workload that is issued after the call. */
@@ -45,16 +47,24 @@ export async function says(process: SupervisedProcess, text: string): Promise<vo
   );
 }
 
+/** Kills it as any process could; what dies of it is started again. Returns the process id of the dead. */
+export function kill({ name, pid }: SupervisedProcess): number {
+  if (pid === undefined) throw new Error(`${name}: got no process, expected one to kill`);
+  process.kill(pid, 'SIGKILL');
+  return pid;
+}
+
 /** Starts all of it, and ends it with the test. */
 export async function startMesh(t: Test, options: MeshOptions): Promise<Mesh> {
   const directory = await mkdtemp(join(tmpdir(), 'sidecert-e2e-'));
   const listeners = new Set<(workload: string, serial: string) => void>();
+  const troubles: string[] = [];
   const cluster = new DemoCluster({
     ...options,
     directory,
     plan: planDemo(directory, await freePorts(PORTS_NEEDED), { hasInjector: await canInjectTokens(options.envoyPath) }),
     sidecertCommand: SIDECERT,
-    onTrouble: () => {},
+    onTrouble: (line) => troubles.push(line),
     onRotation: ({ name }, { serial }) => {
       for (const listener of listeners) listener(name, serial);
     },
@@ -74,6 +84,7 @@ export async function startMesh(t: Test, options: MeshOptions): Promise<Mesh> {
   await cluster.startSidecars();
   return {
     cluster,
+    deathsOf: ({ name }) => troubles.filter((line) => line.startsWith(`${name} died`)).length,
     client(name) {
       const client = clients.get(name);
       if (client === undefined) throw new Error(`no client ${name}`);

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Test } from 'tap';
 import { Pods, podIdentityOf, TokenGate } from '../../src/agent/admission/index.js';
 import { BundleInterner, SvidIssuance } from '../../src/agent/identity/index.js';
@@ -73,6 +74,11 @@ export function openNode(t: Test, hotPath: HotPath, limits: Limits = {}) {
     return Buffer.from(`${part({ alg: 'RS256' })}.${part(payload)}.${isForged ? 'Zm9yZ2Vk' : GENUINE}`);
   };
   return { clock, ca, pods, gate, logger, token };
+}
+
+/** Whether a stream passes with this token without another question to the CA. */
+export function isRemembered(pods: Pods, token: Buffer): boolean {
+  return pods.find(hash('sha256', token, 'base64'), token) !== undefined;
 }
 
 /** What a stream of its own, which does not end, passes to the gate. */

@@ -42,11 +42,6 @@ export class Pods implements PodHost {
     return this.#byKey.size;
   }
 
-  /** How many accepted tokens are remembered. */
-  get tokenCount(): number {
-    return this.#byToken.size;
-  }
-
   /** True when any pod has one. */
   hasValidSvid(): boolean {
     for (const pod of this.#byKey.values()) if (pod.identity.hasValidSvid()) return true;

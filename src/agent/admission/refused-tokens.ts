@@ -30,10 +30,6 @@ export class RefusedTokens {
   /** `now` gives epoch milliseconds. */
   constructor(private readonly now: () => number) {}
 
-  get size(): number {
-    return this.refusals.size;
-  }
-
   add(hash: string, error: unknown): void {
     const earlier = this.refusals.get(hash);
     const forMs = earlier === undefined ? FIRST_MS : Math.min(earlier.forMs * 2, LONGEST_MS);

@@ -3,7 +3,7 @@
  * again in time; whatever fails, the last good SVID stays until its end.
  */
 
-export { type BundleDelivery, DeliveryByTime, type DeliveryLimits } from './bundle-delivery.js';
+export type { BundleDelivery, DeliveryLimits } from './bundle-delivery.js';
 export { BundleInterner } from './bundle-interner.js';
 export type {
   CertificateAnswer,

@@ -43,8 +43,6 @@ export interface SdsServerOptions {
 
 /** The SDS service of one server, which owns the connections. */
 export interface SdsServer {
-  /** Streams that are served now, or wait for their caller to be known. */
-  readonly streamCount: number;
   /** How all streams stand. Goes over each of them. */
   status(): SdsStatus;
   /** Whether every stream has answered all that there is for it. Goes over them, too. */
@@ -98,10 +96,6 @@ class Server implements SdsServer {
     addFetchMethod(server, { fetcher, encoder: this.context.encoders.sotw });
     const metadata = { metadata: ['authorization'] };
     for (const method of STREAM_METHODS) server.addMethod(method.path, (call) => this.open(call, method), metadata);
-  }
-
-  get streamCount(): number {
-    return this.streams.size;
   }
 
   status(): SdsStatus {

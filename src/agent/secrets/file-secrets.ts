@@ -59,11 +59,6 @@ export class FileSecrets {
 
   constructor(private readonly options: FileSecretsOptions) {}
 
-  /** How many names are read and watched. */
-  get size(): number {
-    return this.entries.size;
-  }
-
   /** True for names that mean files which may be served, whether they are there or not. */
   mayServe(name: string): boolean {
     const { directories, generic } = this.options;

@@ -55,11 +55,6 @@ export class SupervisedProcess {
     return this.child?.pid;
   }
 
-  /** How often it has been restarted. */
-  get restarts(): number {
-    return this.#restarts;
-  }
-
   /**
    * Aborts when it is pointless to wait for it: it has died several times since the start, or is being stopped.
    */
@@ -70,11 +65,6 @@ export class SupervisedProcess {
   /** The last lines of its output, for error messages. */
   get tail(): readonly string[] {
     return this.#tail;
-  }
-
-  /** Sends a signal as any process could: what dies of it is restarted. */
-  kill(signal: NodeJS.Signals): void {
-    this.child?.kill(signal);
   }
 
   /** Ends it for good: SIGTERM, after five seconds SIGKILL. Resolves when it has gone. Safe to call twice. */

@@ -48,10 +48,6 @@ export class SpiffeId {
     return SpiffeId.parse(`${SCHEME}${trustDomain.name}/ns/${namespace}/sa/${serviceAccount}`);
   }
 
-  equals(other: SpiffeId): boolean {
-    return this.path === other.path && this.trustDomain.equals(other.trustDomain);
-  }
-
   toString(): string {
     return `${SCHEME}${this.trustDomain.name}${this.path}`;
   }

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { DeliveryByTime, SecretContent } from '../../../src/agent/identity/index.js';
+import { DeliveryByTime } from '../../../src/agent/identity/bundle-delivery.js';
+import { SecretContent } from '../../../src/agent/identity/index.js';
 import {
   afterAnswer,
   afterTime,

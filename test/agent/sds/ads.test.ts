@@ -29,7 +29,7 @@ t.test('rows 21, 35: on an aggregated stream secrets are served, and other types
   await client.expectSilence();
   source.set({ default: 'renewed' });
   t.same((await client.expectResponse()).names, ['default', 'ROOTCA']);
-  t.equal(sds.streamCount, 1);
+  t.equal(sds.status().streams, 1);
   const foreign = metrics.series().find(({ labels }) => labels.verdict === 'foreign');
   t.match(foreign, { metric: { value: 3 } });
 });

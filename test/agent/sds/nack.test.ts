@@ -141,7 +141,7 @@ t.test(
       warnings.map(({ fields }) => fields.reason),
       [/^x{299}…$/],
     );
-    t.equal(sds.streamCount, 2, 'no other stream has ended');
+    t.equal(sds.status().streams, 2, 'no other stream has ended');
     source.set({ default: '1' });
     t.same((await within.expectResponse()).names, ['default']);
   },

@@ -68,6 +68,6 @@ for (const via of SOCKET_WAYS) {
     clock.nowMs += 30_000;
     clock.tick();
     await Promise.all([silent.ended, silentDelta.ended]);
-    t.equal(sds.streamCount, 1, 'the one that answers');
+    t.equal(sds.status().streams, 1, 'the one that answers');
   });
 }

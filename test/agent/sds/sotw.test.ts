@@ -215,7 +215,7 @@ t.test('row 14: an unanswered response: newer content goes after it once, then t
   clock.nowMs += 30_000;
   clock.tick();
   t.match(await client.ended, { code: 0 });
-  t.equal(sds.streamCount, 0);
+  t.equal(sds.status().streams, 0);
   t.same(
     warnings.map(({ message }) => message),
     ['sds response is not answered', 'sds stream given up: response never answered'],

@@ -1,5 +1,7 @@
 import t from 'tap';
+import { AllowedDirectories } from '../../../src/agent/files/allowed-directories.js';
 import { SvidIssuance, WorkloadIdentity } from '../../../src/agent/identity/index.js';
+import { FileSecrets } from '../../../src/agent/secrets/file-secrets.js';
 import { SecretCatalog, WorkloadView } from '../../../src/agent/secrets/index.js';
 import { SpiffeId } from '../../../src/pki/spiffe/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
@@ -7,6 +9,7 @@ import { WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { openHotPath } from '../../support/hot-path.js';
 import { InProcessCa } from '../../support/in-process-ca.js';
+import { lookedFiles } from '../../support/looked-files.js';
 import { agentConfig } from '../../support/sidecar-agent.js';
 
 const hotPath = openHotPath();
@@ -56,7 +59,24 @@ t.test('row 31: policy tells names that can never be from those that are not the
     t.equal(view.isImpossible(name), isImpossible, name);
     t.equal(view.secret(name), undefined, 'nothing is there yet');
   }
-  t.equal(catalog.files.size, 3, 'only what may be is looked for');
   view.close();
-  t.equal(catalog.files.size, 0);
+});
+
+t.test('only files that may be served are looked for, and only while a stream wants them', async (t) => {
+  const looked = lookedFiles();
+  const secrets = new FileSecrets({
+    ...{ ...looked.surroundings, directories: new AllowedDirectories(['/certs']) },
+    ...{ generic: new Map([['oauth', '/certs/oauth']]), privateKeyProvider: undefined },
+  });
+  t.teardown(() => secrets.close());
+  const streams = [secrets.openStream(() => {}), secrets.openStream(() => {})];
+  for (const stream of streams) for (const { name } of names) stream.secret(name);
+  await looked.untilWatched(3);
+  // What was asked for in the same turn has had its first look by now, too.
+  await looked.look();
+  t.equal(looked.watched, 3);
+  streams[0]?.close();
+  t.equal(looked.watched, 3, 'another stream wants them');
+  streams[1]?.close();
+  t.equal(looked.watched, 0);
 });

@@ -28,17 +28,31 @@ t.test('a try that is given back was none, and who has all of them is not rememb
     t.ok(tries.take('a') || t.fail('no try left'));
     tries.giveBack('a');
   }
-  t.equal(tries.size, 0);
-  tries.take('a');
+  // Beside one that has none left there is room for so many others; for one more it is forgotten, as the oldest.
+  const others = (name: string) => Array.from({ length: 4095 }, (_, index) => `${name} ${index}`);
+  takeAll(tries, 'used up');
+  for (const peer of others('a')) {
+    tries.take(peer);
+    tries.giveBack(peer);
+  }
+  for (const peer of others('b')) tries.take(peer);
+  t.notOk(tries.take('used up'), 'given back');
   clock.nowMs += 1000;
   tries.sweep();
-  t.equal(tries.size, 0);
-  tries.giveBack('a');
-  t.equal(tries.size, 0);
+  for (const peer of others('c')) tries.take(peer);
+  t.equal(takeAll(tries, 'used up'), 100, 'got back by waiting');
+  clock.nowMs += 1000;
+  tries.sweep();
+  for (const peer of others('c')) tries.giveBack(peer);
+  for (const peer of others('d')) tries.take(peer);
+  t.equal(takeAll(tries, 'used up'), 100, 'given back after that');
 });
 
 t.test('however many peers come, some thousands are remembered', async (t) => {
   const { tries } = triesAt();
-  for (let index = 0; index < 20_000; index += 1) tries.take(`peer ${index}`);
-  t.ok(tries.size <= 4096, `${tries.size}`);
+  takeAll(tries, 'first');
+  for (let index = 1; index < 4096; index += 1) tries.take(`peer ${index}`);
+  t.notOk(tries.take('first'), 'remembered beside 4095 others');
+  tries.take('peer 4096');
+  t.equal(takeAll(tries, 'first'), 4000, 'forgotten for one more');
 });

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 import type { Wire } from '../../../src/net/http2/index.js';
 import { listenPlain, listenUnix } from '../../../src/net/transport/index.js';
 import { foreignWriter } from '../../../src/net/transport/socket-directory.js';
-import { judgePath } from '../../../src/net/transport/socket-guard.js';
+import { judgePath } from '../../../src/net/transport/socket-path-state.js';
 import type { UnixListenerOptions } from '../../../src/net/transport/unix-listener.js';
 import { Metric, MetricRegistry, silentLogger } from '../../../src/telemetry/index.js';
 import { RecordingLogger } from '../../support/recording-logger.js';

@@ -57,13 +57,6 @@ t.test('a service account cannot smuggle path segments in', async (t) => {
   }
 });
 
-t.test('two IDs are equal when trust domain and path are', async (t) => {
-  const id = SpiffeId.parse('spiffe://a/b');
-  t.ok(id.equals(SpiffeId.parse('spiffe://a/b')));
-  t.notOk(id.equals(SpiffeId.parse('spiffe://a/c')));
-  t.notOk(id.equals(SpiffeId.parse('spiffe://b/b')));
-});
-
 t.test('the error names what it got and what was expected, and cuts what is too long', async (t) => {
   t.throws(() => SpiffeId.parse('http://x'), {
     message: 'SPIFFE ID: got "http://x", expected the scheme spiffe:// in lower case',

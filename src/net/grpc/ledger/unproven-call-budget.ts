@@ -30,11 +30,6 @@ export class UnprovenCallBudget {
   /** Milliseconds, never going back. */
   constructor(private readonly now: () => number) {}
 
-  /** Peers that have not all of their tries. */
-  get size(): number {
-    return this.left.size;
-  }
-
   /** False when there is none, or none but those that are to be `kept`. */
   take(key: string | number, kept = 0): boolean {
     const left = this.left.get(key) ?? { tries: MAX_TRIES, atMs: this.now() };

@@ -107,8 +107,8 @@ export function encodeSettings(settings: readonly (readonly [id: number, value: 
 }
 
 /**
- * The top bit is reserved, and not read. By hand, here and where frames are written: Buffer's own methods check much, at
- * every frame.
+ * The top bit is reserved, and not read. By hand, here and where frames are written: Buffer's own methods check much,
+ * at every frame.
  */
 export function uint31(bytes: Buffer, at: number): number {
   return (

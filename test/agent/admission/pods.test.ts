@@ -1,0 +1,72 @@
+import { hash } from 'node:crypto';
+import t, { type Test } from 'tap';
+import { Pods } from '../../../src/agent/admission/index.js';
+import { BundleInterner, SvidIssuance } from '../../../src/agent/identity/index.js';
+import { CancelSource } from '../../../src/cancellation/index.js';
+import type { SealedSvid } from '../../../src/hotpath/index.js';
+import { SpiffeId } from '../../../src/pki/spiffe/index.js';
+import { silentLogger } from '../../../src/telemetry/index.js';
+import { WallClockTimers } from '../../../src/timers/index.js';
+import { FakeClock } from '../../support/fake-clock.js';
+import { openHotPath } from '../../support/hot-path.js';
+import { InProcessCa } from '../../support/in-process-ca.js';
+import { usedMemoryMb } from '../../support/used-memory.js';
+
+const TTL_MS = 3600_000;
+const GRACE_MS = 60_000;
+const SLEEP = SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep');
+
+const hotPath = openHotPath();
+
+/** The pods of a node, and what accepts a token of one of them, as the gate does when the CA has. */
+async function openPods(t: Test) {
+  const clock = new FakeClock(Date.now());
+  const timers = new WallClockTimers(clock);
+  const ca = new InProcessCa(hotPath, clock.now);
+  const issuance = new SvidIssuance({
+    ...{ keyType: 'ec-p256', ttlMs: TTL_MS, issuer: ca, hotPath, maxInFlight: 1, now: clock.now },
+  });
+  const token = { read: async () => Buffer.from('a.b.c') };
+  const request = { spiffeId: SLEEP, token, precedence: 'first', signal: new CancelSource(), isWanted: () => true };
+  const sealed = await issuance.obtain(request as never, (svid: SealedSvid) => svid);
+  const surroundings = { issuance, timers, bundles: new BundleInterner(), now: clock.now, random: () => 0.5 };
+  const options = { ...surroundings, logger: silentLogger, graceMs: GRACE_MS, proofAgeMs: 600_000 };
+  const pods = new Pods({ ...options, maxPods: 1000 });
+  t.teardown(async () => {
+    await pods.close();
+    timers.close();
+  });
+  const accept = (podUid: string, id: string) => {
+    const bytes = Buffer.from(id);
+    const accepted = { hash: hash('sha256', id, 'base64'), bytes, expiresAtMs: clock.now() + TTL_MS };
+    const own = { ...sealed, certificateBody: Buffer.from(sealed.certificateBody) };
+    return pods.accept({ spiffeId: SLEEP, key: podUid, podUid }, accepted, own, clock.now());
+  };
+  return { clock, pods, accept };
+}
+
+t.test('a pod that brings ever new tokens holds no more memory for them', async (t) => {
+  const { accept } = await openPods(t);
+  for (let index = 0; index < 1000; index += 1) accept('pod', `first ${index}`);
+  const beforeMb = usedMemoryMb();
+  for (let index = 0; index < 20_000; index += 1) accept('pod', `${index}`);
+  const grownMb = usedMemoryMb() - beforeMb;
+  t.ok(grownMb < 1, `${grownMb.toFixed(1)} MB for 20 000 tokens`);
+});
+
+t.test('of pods that come and go no memory is held', async (t) => {
+  const { accept, clock, pods } = await openPods(t);
+  const comeAndGo = async (rounds: number): Promise<void> => {
+    for (let round = 0; round < rounds; round += 1) {
+      for (let index = 0; index < 500; index += 1) accept(`pod ${index}`, `${round} ${index}`);
+      clock.advance(GRACE_MS + 1000);
+      t.equal(pods.size, 0);
+      await new Promise(setImmediate);
+    }
+  };
+  await comeAndGo(2);
+  const beforeMb = usedMemoryMb();
+  await comeAndGo(10);
+  const grownMb = usedMemoryMb() - beforeMb;
+  t.ok(grownMb < 2, `${grownMb.toFixed(1)} MB for 5 000 pods`);
+});
