@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { parseAllDocuments } from 'yaml';
 import { CLUSTER_PATIENCE_MS, NO_CLUSTER, openCluster } from '../support/cluster.js';
 
 t.setTimeout(CLUSTER_PATIENCE_MS);
@@ -21,7 +22,13 @@ const helm = async (...args: string[]): Promise<string> => (await run(HELM, args
 const WAYS: readonly (readonly string[])[] = [
   [],
   ['createNamespace=true'],
-  ['citadel.replicas=1', 'citadel.caSecret=my-ca', 'citadel.networkPolicy=false', 'citadel.tokenReview=true'],
+  [
+    'citadel.replicas=1',
+    'citadel.caSecret=my-ca',
+    'citadel.networkPolicy=false',
+    'citadel.tokenReview=true',
+    'citadel.publishRoots=false',
+  ],
   ['node.enabled=true', 'monitoring.podMonitor=true', 'citadel.enabled=false'],
 ];
 
@@ -52,6 +59,16 @@ t.test(
     }
   },
 );
+
+t.test('the chart lets Citadel do what its tests with a real API server let it do', { skip: NO_CLUSTER }, async (t) => {
+  const rulesOf = (text: string): unknown[] =>
+    parseAllDocuments(text).flatMap((document) => {
+      const { kind, rules } = document.toJS() ?? {};
+      return kind === 'ClusterRole' || kind === 'Role' ? [{ kind, rules }] : [];
+    });
+  const chart = await helm('template', 'x', CHART, '--set', 'citadel.tokenReview=true');
+  t.strictSame(rulesOf(chart), rulesOf(await readFile(join(ROOT, 'deploy/rbac-citadel.yaml'), 'utf8')));
+});
 
 for (const { value, wants } of [
   { value: 'citadel.replicas=0', wants: /replicas/ },
