@@ -39,6 +39,11 @@ export function errorCodeOf(error: unknown): ErrorCode {
  */
 export function wrapError(code: ErrorCode, what: string, error: unknown): IdentityError {
   if (error instanceof IdentityError) return error;
-  const detail = error instanceof Error ? error.message : String(error);
+  const detail = messageOf(error);
   return new IdentityError(code, `${what}: ${detail}`, { cause: error });
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

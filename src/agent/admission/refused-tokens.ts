@@ -1,4 +1,4 @@
-import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.js';
+import { type ErrorCode, errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 
 /**
  * A refused token comes back with each retry of its Envoy, up to ten times a second; for this long the answer is given
@@ -34,7 +34,7 @@ export class RefusedTokens {
     const earlier = this.refusals.get(hash);
     const forMs = earlier === undefined ? FIRST_MS : Math.min(earlier.forMs * 2, LONGEST_MS);
     this.refusals.delete(hash);
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     this.refusals.set(hash, { code: errorCodeOf(error), message, forMs, untilMs: this.now() + forMs });
     for (const [oldest, { untilMs }] of this.refusals) {
       // Some time longer than its answer stands, so that the next one can stand longer.

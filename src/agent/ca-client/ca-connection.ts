@@ -1,4 +1,4 @@
-import { IdentityError } from '../../errors/index.js';
+import { IdentityError, messageOf } from '../../errors/index.js';
 import { type GrpcClient, openGrpcClient } from '../../net/grpc/index.js';
 import type { TlsAgreement } from '../../net/transport/index.js';
 import { TrustBundle } from '../../pki/spiffe/index.js';
@@ -178,7 +178,7 @@ function parseRoot(pem: Buffer, what: string): Buffer {
   try {
     return TrustBundle.parsePem(pem).toPem();
   } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
+    const detail = messageOf(cause);
     throw new IdentityError('ERR_CA_ROOT_INVALID', `${what}: ${detail}`, { cause });
   }
 }

@@ -1,4 +1,4 @@
-import { errorCodeOf, type IdentityError } from '../../errors/index.js';
+import { errorCodeOf, type IdentityError, messageOf } from '../../errors/index.js';
 import {
   ChangingFiles,
   isReadableByAll,
@@ -175,7 +175,7 @@ export class ReloadedFiles<T> {
       [Field.resourceName]: this.files.what,
       [Field.path]: this.files.paths.join(' '),
       [Field.code]: errorCodeOf(error),
-      [Field.error]: error instanceof Error ? error.message : String(error),
+      [Field.error]: messageOf(error),
     });
   }
 }

@@ -1,5 +1,5 @@
 import { CancelSource } from '../../cancellation/index.js';
-import { errorCodeOf } from '../../errors/index.js';
+import { errorCodeOf, messageOf } from '../../errors/index.js';
 import type { KeyReserve, SealedSvid } from '../../hotpath/index.js';
 import type { SpiffeId } from '../../pki/spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
@@ -220,8 +220,4 @@ export class WorkloadIdentity {
   private logFields(): LogFields {
     return { [Field.spiffeId]: this.workload.spiffeId.toString(), ...this.workload.logFields };
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { errorCodeOf, IdentityError } from '../../errors/index.js';
+import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import { TrustBundle } from '../../pki/spiffe/index.js';
 import { distinguishedNameText, readFacts } from '../../pki/x509/index.js';
 import { Field } from '../../telemetry/index.js';
@@ -68,7 +68,7 @@ export class RevocationFile implements Revocations {
     this.stopWatching = this.surroundings.watch.add(async () => this.lookAtAge());
     const { value, refusal } = this.file;
     if (value !== undefined || refusal === undefined || isAbsence(refusal)) return;
-    const reason = refusal instanceof Error ? refusal.message : String(refusal);
+    const reason = messageOf(refusal);
     throw new IdentityError(errorCodeOf(refusal), `--crl ${this.path}: ${reason}`, { cause: refusal });
   }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyPublisher, TokenReviewer } from '../../citadel/authn/index.js';
 import type { AuthorityStore } from '../../citadel/authority/index.js';
 import type { CitadelConfig } from '../../config/index.js';
-import { type ErrorCode, errorCodeOf } from '../../errors/index.js';
+import { type ErrorCode, errorCodeOf, messageOf } from '../../errors/index.js';
 import { ApiClient, findAccess, ServiceAccountKeys, TokenReviews } from '../../kubernetes/api/index.js';
 import {
   publishRootConfigMaps,
@@ -82,7 +82,7 @@ export async function openCluster(
           logger.warn('the API server does not let us start, tried again', {
             [Field.reason]: what,
             [Field.code]: errorCodeOf(error),
-            [Field.error]: error instanceof Error ? error.message : String(error),
+            [Field.error]: messageOf(error),
           });
           await sleep(delayMs);
         }

@@ -1,4 +1,4 @@
-import { IdentityError } from '../../errors/index.js';
+import { IdentityError, messageOf } from '../../errors/index.js';
 import { FileValue } from '../../system/small-files/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import type { KeySet } from './key-set.js';
@@ -37,7 +37,7 @@ export class JwksFile implements TokenKeys {
       parse: (content) => parseKeySet(content, refuse),
       onChange: () => logger.info('token keys reloaded', { [Field.path]: path }),
       onRefused(error) {
-        const reason = error instanceof Error ? error.message : String(error);
+        const reason = messageOf(error);
         const fields = { [Field.path]: path, [Field.error]: reason };
         log.warn('token keys could not be reloaded, the old ones stay', fields);
       },

@@ -1,4 +1,4 @@
-import { errorCodeOf, IdentityError } from '../../errors/index.js';
+import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import { readJson } from '../../system/small-files/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import { type Every, everyUnreferenced } from '../../timers/index.js';
@@ -118,7 +118,7 @@ export class PublishedKeys implements TokenKeys {
       this.log.warn('token keys could not be reloaded, the old ones stay', {
         [Field.address]: this.options.publisher.name,
         [Field.code]: errorCodeOf(error),
-        [Field.error]: error instanceof Error ? error.message : String(error),
+        [Field.error]: messageOf(error),
       });
     }
   }

@@ -1,4 +1,5 @@
 import { constants, createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto';
+import { messageOf } from '../../errors/index.js';
 
 /** What an algorithm asks of its key, and how it is verified with it. (RFC 7518 §3, RFC 8037 §3.1) */
 interface Algorithm {
@@ -103,7 +104,7 @@ export class VerificationKey {
       this.#key ??= importKey(this.jwk);
       return this.#key;
     } catch (error) {
-      this.#fault = error instanceof Error ? error.message : String(error);
+      this.#fault = messageOf(error);
       throw error;
     }
   }

@@ -1,4 +1,4 @@
-import { errorCodeOf } from '../../errors/index.js';
+import { errorCodeOf, messageOf } from '../../errors/index.js';
 import type { HotPath } from '../../hotpath/index.js';
 import { SpiffeId, type TrustDomain } from '../../pki/spiffe/index.js';
 import { encodePem } from '../../pki/x509/index.js';
@@ -120,7 +120,7 @@ class Renewal implements ServingCertificate {
       this.failures += 1;
       this.options.logger.warn('serving certificate could not be renewed, the old one stays', {
         [Field.code]: errorCodeOf(error),
-        [Field.error]: error instanceof Error ? error.message : String(error),
+        [Field.error]: messageOf(error),
         [Field.notAfter]: new Date(this.own.notAfterMs).toISOString(),
       });
     }

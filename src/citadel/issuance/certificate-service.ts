@@ -1,5 +1,5 @@
 import { CancelSource } from '../../cancellation/index.js';
-import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.js';
+import { type ErrorCode, errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import { addUnaryMethod, type GrpcServer, type ServedCall } from '../../net/grpc/index.js';
 import { Field, type Gauge, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
 import { type DeadlineClock, Deadlines } from '../../timers/index.js';
@@ -185,7 +185,7 @@ class CertificateService implements CertificateMethod {
     const code = errorCodeOf(error);
     const fields = {
       [Field.code]: code,
-      [Field.reason]: error instanceof Error ? error.message : String(error),
+      [Field.reason]: messageOf(error),
       [Field.connection]: connection,
       [Field.clusterId]: clusterId,
     };

@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors/index.js';
 import type { HttpClient } from '../kubernetes/http-client.js';
 
 export interface LoadResult {
@@ -43,7 +44,7 @@ export class SteadyLoad {
       const { status } = await this.http.get(this.server, '/status/200');
       if (status !== 200) this.failures.push(`status ${status}`);
     } catch (error) {
-      this.failures.push(error instanceof Error ? error.message : String(error));
+      this.failures.push(messageOf(error));
     }
   }
 }

@@ -1,4 +1,4 @@
-import { type ErrorCode, IdentityError } from '../../errors/index.js';
+import { type ErrorCode, IdentityError, messageOf } from '../../errors/index.js';
 import { redact } from '../../telemetry/index.js';
 import { clipped } from '../../text/index.js';
 
@@ -95,7 +95,7 @@ export function connectionError(call: ApiCall, server: string, error: unknown): 
 /** Of several addresses each has its reason. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(reasonOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 /**

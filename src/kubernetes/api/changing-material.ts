@@ -1,4 +1,4 @@
-import { errorCodeOf } from '../../errors/index.js';
+import { errorCodeOf, messageOf } from '../../errors/index.js';
 import { FileValue } from '../../system/small-files/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import type { Material } from './server-access.js';
@@ -40,7 +40,7 @@ export class ChangingMaterial {
         log.warn('file cannot be read again, its last content stays in use', {
           [Field.path]: path,
           [Field.code]: errorCodeOf(error),
-          [Field.error]: error instanceof Error ? error.message : String(error),
+          [Field.error]: messageOf(error),
         }),
     });
   }

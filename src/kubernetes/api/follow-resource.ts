@@ -1,5 +1,5 @@
 import { CancelSource } from '../../cancellation/index.js';
-import { errorCodeOf, IdentityError } from '../../errors/index.js';
+import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import { type FailureKind, retryDelayMs, type TimerClock, WallClockTimers, waitUntil } from '../../timers/index.js';
 import type { ApiClient, ListOptions } from './api-client.js';
@@ -149,7 +149,7 @@ class Follower<T extends KubernetesObject> {
     this.log.warn('kubernetes resource cannot be followed, tried again', {
       [Field.resourceName]: resource.plural,
       [Field.code]: errorCodeOf(error),
-      [Field.error]: error instanceof Error ? error.message : String(error),
+      [Field.error]: messageOf(error),
     });
     await this.wait(clock.now() + delayMs);
   }

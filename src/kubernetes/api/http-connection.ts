@@ -2,7 +2,7 @@ import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request a
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import type { Cancellable, CancelSignal } from '../../cancellation/index.js';
-import { IdentityError } from '../../errors/index.js';
+import { IdentityError, messageOf } from '../../errors/index.js';
 import { TLS_PARAMETERS } from '../../net/transport/index.js';
 import type { TimerClock } from '../../timers/index.js';
 import { type ApiCall, callText, connectionError } from './api-failure.js';
@@ -242,7 +242,7 @@ class Exchange implements Cancellable {
 /** A connection that was kept had ended: the same request over another one is worth a try at once. */
 export class StaleConnection extends Error {
   constructor(cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    super(messageOf(cause), { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 import { type CancelSignal, CancelSource } from '../../cancellation/index.js';
-import { errorCodeOf, IdentityError } from '../../errors/index.js';
+import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import { Field, type LogFields, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import { retryDelayMs, type ScheduledCall, type TimerClock, WallClockTimers } from '../../timers/index.js';
 
@@ -153,7 +153,7 @@ export class Healing {
     work.failures += 1;
     // A namespace that has just gone is no failure; the watch tells of its end.
     if (code !== 'ERR_KUBERNETES_NOT_FOUND') {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       const fields = { ...this.options.fieldsOf(key), [Field.code]: code, [Field.error]: reason };
       this.log.warn('roots cannot be published, tried again', fields, code);
     }

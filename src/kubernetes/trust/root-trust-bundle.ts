@@ -1,5 +1,5 @@
 import { CancelSource } from '../../cancellation/index.js';
-import { errorCodeOf } from '../../errors/index.js';
+import { errorCodeOf, messageOf } from '../../errors/index.js';
 import { Field, RateLimitedLogger } from '../../telemetry/index.js';
 import { retryDelayMs, WallClockTimers, waitUntil } from '../../timers/index.js';
 import { type Following, followResource, type KubernetesObject, type Resource } from '../api/index.js';
@@ -103,7 +103,7 @@ class Publisher implements RootTrustBundle {
         failures += 1;
         this.log.warn('cluster trust bundles cannot be looked for, tried again', {
           [Field.code]: errorCodeOf(error),
-          [Field.error]: error instanceof Error ? error.message : String(error),
+          [Field.error]: messageOf(error),
         });
       }
       await waitUntil(this.timers, clock.now() + delayMs, this.ending);

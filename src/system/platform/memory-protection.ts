@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { messageOf } from '../../errors/index.js';
 import { forbidDumping } from './system-door.js';
 
 /** What the memory of this process is closed to. */
@@ -69,6 +70,6 @@ function problemOf(act: () => void): string | undefined {
     act();
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
