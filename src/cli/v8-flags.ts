@@ -11,8 +11,8 @@ const INLINED_BYTECODE = 100;
 
 /**
  * Sets V8 up for what a command has to do; for the whole process, threads included. Call it before the work begins, but
- * after the code cache has been taken: V8 takes one only under the flags that it was made with. A flag is set only in the
- * versions of V8 in which it earns something: the first two in that of Node.js 20 alone. (docs/adr/0030-node-26.md)
+ * after the code cache has been taken: V8 takes one only under the flags that it was made with. A flag is set only in
+ * the versions of V8 in which it earns something. (docs/adr/0030-node-26.md)
  *
  * Optimising waits until a function is really hot. When thousands of pods come at once, everything becomes warm within
  * the same second, and V8's threads then take a third of the CPU time of agent, Citadel and fleet alike to compile it.

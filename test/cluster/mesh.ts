@@ -94,7 +94,7 @@ export function callerOf(name: string, namespace: string, servers: readonly stri
   return callingPod(name, `${calls.join('; ')}; sleep infinity`, upstreams);
 }
 
-/** Whether a container of the pods of `app` says `text` in its log before long; on its own it is that of the application. */
+/** Whether a container of the pods of `app`, by default that of the application, says `text` in its log before long. */
 export async function says(
   cluster: Cluster,
   namespace: string,

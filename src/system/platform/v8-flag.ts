@@ -5,8 +5,8 @@ const NODE_24 = 1306;
 const NODE_26 = 1406;
 
 /**
- * The flags that we set, and where each earns something. (docs/adr/0030-node-26.md) V8 knows the first one up to 11.7 and
- * prints an error when it is set in a later one.
+ * The flags that we set, and where each earns something. (docs/adr/0030-node-26.md) V8 knows the first one up to 11.7
+ * and prints an error when it is set in a later one.
  */
 const FLAGS = {
   'interrupt-budget': [NODE_20],
