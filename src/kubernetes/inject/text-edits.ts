@@ -32,6 +32,11 @@ export function lineEnd(text: string, offset: number): number {
   return text[at - 1] === '\r' && at > offset ? at - 1 : at;
 }
 
+/** Where the line break begins that is before the line which begins at `start`. */
+export function breakBefore(text: string, start: number): number {
+  return Math.max(0, text[start - 2] === '\r' ? start - 2 : start - 1);
+}
+
 /** Whether nothing but space comes before `offset` on its line. */
 export function isFirstOnLine(text: string, offset: number): boolean {
   return text.slice(lineStart(text, offset), offset).trim() === '';

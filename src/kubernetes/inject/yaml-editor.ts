@@ -1,6 +1,6 @@
 import { isMap, isPair, isScalar, isSeq, type Node, type Pair, stringify, type YAMLMap, type YAMLSeq } from 'yaml';
 import type { Change } from './change.js';
-import { isFirstOnLine, lineEnd, lineStart, type TextEdit } from './text-edits.js';
+import { breakBefore, isFirstOnLine, lineEnd, lineStart, type TextEdit } from './text-edits.js';
 
 /** How a file is written, so that what comes into it looks alike. */
 export interface YamlStyle {
@@ -152,7 +152,7 @@ export class YamlEditor {
       const end = lineEnd(this.text, last.end);
       const afterBreak = this.text.indexOf('\n', end) + 1;
       if (afterBreak > 0) this.cut(start, afterBreak);
-      else this.cut(lineEnd(this.text, Math.max(0, start - 1)), end);
+      else this.cut(breakBefore(this.text, start), end);
     }
   }
 
