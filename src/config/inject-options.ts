@@ -1,5 +1,6 @@
 import { drainSeconds, image, meshUpstream, portMatch, quantities, tcpPort } from './inject-kinds.js';
 import {
+  absolutePath,
   boolean,
   durationMs,
   type Kind,
@@ -33,6 +34,15 @@ const trustBundleName: Kind<string> = {
  * `sidecert.dev/FLAG` as well, which comes before the flag.
  */
 export const INJECT_OPTIONS = {
+  agent: withDefault(oneOf(['pod', 'node']), 'pod', {
+    flag: 'agent',
+    description:
+      'whose agent serves the pod: one of its own, or that of its node, which knows it by the token in each stream of Envoy; then what is said here of agent, CA and roots is of no use',
+  }),
+  nodeSocketDirectory: withDefault(absolutePath, '/run/sidecert', {
+    flag: 'node-socket-directory',
+    description: 'directory of the node in which the agent of --agent node has its socket, by the name of socket',
+  }),
   caAddress: withDefault(peerAddress, 'istiod.istio-system.svc:15012', {
     flag: 'ca-address',
     description: 'the CA: Citadel, istiod or any that speaks its protocol',

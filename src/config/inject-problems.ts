@@ -2,7 +2,12 @@ import type { InjectSettings } from './inject-options.js';
 
 /** What no single setting of an injection shows. One text per problem. */
 export function injectProblems(settings: InjectSettings): string[] {
-  return [...captureProblems(settings), ...upstreamProblems(settings)];
+  return [...agentProblems(settings), ...captureProblems(settings), ...upstreamProblems(settings)];
+}
+
+/** It is the agent of the pod that keeps the application of a classic one waiting. */
+function agentProblems({ agent, isClassic }: InjectSettings): string[] {
+  return agent === 'node' && isClassic ? ['classic: got true, expected false with agent node'] : [];
 }
 
 function captureProblems(settings: InjectSettings): string[] {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Test } from 'tap';
@@ -22,6 +22,7 @@ const SERVICE_RULES = 'table ip services { chain calls { type nat hook preroutin
 /** What an injected container needs to be run here. */
 export interface RunContainer {
   readonly name: string;
+  readonly lifecycle?: { readonly preStop?: { readonly exec?: { readonly command: readonly string[] } } };
   readonly args?: readonly string[];
   readonly command?: readonly string[];
   readonly securityContext?: { readonly runAsUser?: number };
@@ -112,6 +113,23 @@ export class PodNetwork {
     });
   }
 
+  /** The directory in which the agent of the node has its socket, once it is started. */
+  private nodeSocketDirectory: string | undefined;
+
+  /** Starts an agent for all pods; those that are made from now on have its socket in place of one of their own. */
+  async startNodeAgent(): Promise<void> {
+    const directory = join(this.directory, 'node');
+    mkdirSync(directory);
+    chmodSync(this.directory, 0o711);
+    chownSync(directory, 1337, 1337);
+    const socket = `--socket=${directory}/socket`;
+    const flags = ['agent', '--mode=node', socket, '--ca-root', this.rootFile, ...this.caFlags];
+    const command = ['setpriv', ...AS_SIDECAR, ...SIDECERT, ...flags];
+    const child = spawn('nsenter', [...entering(this.node), ...command], { stdio: 'ignore' });
+    this.t.teardown(() => child.kill('SIGKILL'));
+    this.nodeSocketDirectory = directory;
+  }
+
   /** Runs a command as the node: a kubelet's probe, a call from outside the mesh. */
   async run(command: readonly string[]): Promise<string> {
     const { stdout } = await exec('nsenter', [...entering(this.node), ...command]);
@@ -141,6 +159,9 @@ export class PodNetwork {
         `cp '${files}/istio-token' ${secrets}/tokens/`,
         `cp '${this.rootFile}' ${secrets}/istio/`,
         `mount --bind '${files}/hosts' /etc/hosts`,
+        ...(this.nodeSocketDirectory === undefined
+          ? []
+          : [`mount --bind '${this.nodeSocketDirectory}' ${secrets}/workload-spiffe-uds`]),
         'ip link set lo up',
       ].join('; '),
     );
@@ -202,13 +223,22 @@ export class RunningPod {
 
   /** Runs the containers of an injected manifest that come before the application; the last ones go on running. */
   async startSidecars(manifest: string, envoy: string): Promise<void> {
-    const { spec } = parse(manifest).spec.template;
-    const containers: RunContainer[] = [...(spec.initContainers ?? []), ...spec.containers];
-    for (const container of containers) {
+    for (const container of containersOf(manifest)) {
       const args = (container.args ?? []).map((arg) => this.expanded(arg));
       if (container.name === 'sidecert-capture') await this.exec([...(container.command ?? []), ...args]);
       if (container.name === 'sidecert-agent') this.spawn([...SIDECERT, ...args], container);
       if (container.name === 'istio-proxy') this.spawn([envoy, ...args], container);
+    }
+  }
+
+  /** Does what the kubelet does first when a pod is to end: it runs the hooks of the sidecars. */
+  async stopHooks(manifest: string): Promise<void> {
+    const sidecars = containersOf(manifest).filter(({ name }) => name === 'sidecert-agent' || name === 'istio-proxy');
+    for (const { lifecycle } of sidecars) {
+      const command = lifecycle?.preStop?.exec?.command ?? [];
+      // The program of the image of the agent.
+      const known = command[0] === '/usr/local/bin/node' ? [process.execPath, ...command.slice(1)] : command;
+      if (known.length > 0) await this.exec(known);
     }
   }
 
@@ -234,6 +264,11 @@ export class RunningPod {
     this.t.teardown(() => child.kill('SIGKILL'));
     return child;
   }
+}
+
+function containersOf(manifest: string): RunContainer[] {
+  const { spec } = parse(manifest).spec.template;
+  return [...(spec.initContainers ?? []), ...spec.containers];
 }
 
 async function curlStatus(pid: number, url: string, flags: readonly string[]): Promise<string> {

@@ -59,7 +59,7 @@ function inject(pod: Pod, settings: InjectSettings, version: string, warnings: r
   if (problems.length > 0) return { kind: 'invalid', problems };
 
   const drainSeconds = drainSecondsOf(pod, settings);
-  const agent = agentContainer(settings, drainSeconds);
+  const agent = settings.agent === 'node' ? [] : [agentContainer(settings, drainSeconds)];
   const envoy = envoyContainer(settings, sidecarProxyOf(settings, app.findings.probes, port.appPort), drainSeconds);
   const tooLong = argumentProblem(envoy);
   if (tooLong !== undefined) return { kind: 'invalid', problems: [tooLong] };
@@ -69,8 +69,8 @@ function inject(pod: Pod, settings: InjectSettings, version: string, warnings: r
   // Classic: the rules last, as Envoy does not run yet while other init containers do.
   const { isClassic } = settings;
   const injection = {
-    initContainers: isClassic ? capture : [...capture, agent, envoy],
-    containers: isClassic ? [envoy, agent] : [],
+    initContainers: isClassic ? capture : [...capture, ...agent, envoy],
+    containers: isClassic ? [envoy, ...agent] : [],
     volumes: sidecarVolumes(settings),
     changed: [...app.containers, ...app.initContainers],
   };

@@ -18,6 +18,11 @@ export function familiesOf({ ipFamilies }: InjectSettings): readonly ('ipv4' | '
   return ipFamilies === 'dual' ? ['ipv4', 'ipv6'] : [ipFamilies];
 }
 
+/** Whether Envoy brings the token: an agent of the node has no other way to know the pod. */
+export function passesToken({ agent, tokenSource }: InjectSettings): boolean {
+  return agent === 'node' || tokenSource === 'stream';
+}
+
 /** What the Envoy of a pod is to do. `appPort` is that of the application, where nothing is captured. */
 export function sidecarProxyOf(
   settings: InjectSettings,
@@ -28,8 +33,7 @@ export function sidecarProxyOf(
     ipFamilies: familiesOf(settings),
     sds: {
       socketPath: SOCKET_PATH,
-      tokenPassing:
-        settings.tokenSource === 'stream' ? { kind: 'google_grpc', tokenFile: TOKEN_PATH } : { kind: 'none' },
+      tokenPassing: passesToken(settings) ? { kind: 'google_grpc', tokenFile: TOKEN_PATH } : { kind: 'none' },
       sdsApi: 'sotw',
       pollMs: 0,
       certificateName: 'default',

@@ -15,7 +15,7 @@ import {
   TOKEN_VOLUME,
 } from './names.js';
 import type { Container, Volume } from './pod.js';
-import { familiesOf, literal, SOCKET_PATH, TOKEN_PATH } from './sidecar-proxy-of.js';
+import { familiesOf, literal, passesToken, SOCKET_PATH, TOKEN_PATH } from './sidecar-proxy-of.js';
 
 /** Paths of the agent's image. */
 const NODE = '/usr/local/bin/node';
@@ -112,16 +112,21 @@ export function envoyContainer(settings: InjectSettings, proxy: SidecarProxy, dr
     ],
     startupProbe: { httpGet: { path: READY_PATH, port: PORTS.health }, ...STARTUP_PROBE },
     readinessProbe: { httpGet: { path: READY_PATH, port: PORTS.health }, ...READINESS_PROBE },
-    // A native sidecar is ended after the application.
-    ...(isClassic && drainSeconds > 0 && { lifecycle: { preStop: { sleep: { seconds: drainSeconds } } } }),
+    ...(drainSeconds > 0 && envoyHooks(settings, drainSeconds)),
     ...resources(settings.envoyRequests, settings.envoyLimits),
     securityContext: RESTRICTED,
     volumeMounts: [
       // A read-only mount lets clients connect, and nothing else.
       { name: SOCKET_VOLUME, mountPath: SOCKET_DIRECTORY, readOnly: true },
-      ...(settings.tokenSource === 'stream' ? [TOKEN_MOUNT] : []),
+      ...(passesToken(settings) ? [TOKEN_MOUNT] : []),
     ],
   };
+}
+
+function envoyHooks({ isClassic, agent }: InjectSettings, drainSeconds: number): object {
+  // A native sidecar is ended after the application.
+  if (isClassic) return { lifecycle: { preStop: { sleep: { seconds: drainSeconds } } } };
+  return agent === 'node' ? { lifecycle: { preStop: { exec: { command: ['/bin/bash', '-c', DRAIN_BY_BASH] } } } } : {};
 }
 
 /** Makes the rules that lead traffic to Envoy, and ends. The one container that is not restricted. */
@@ -153,23 +158,23 @@ export function captureContainer(settings: InjectSettings, rules: CaptureRules):
 
 /** The volumes of agent and Envoy. Keys and certificates are in none of them. */
 export function sidecarVolumes(settings: InjectSettings): Volume[] {
-  const { tokenAudience: audience, tokenExpirationSeconds: expirationSeconds, rootTrustBundle } = settings;
-  return [
-    { name: SOCKET_VOLUME, emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
-    {
-      name: TOKEN_VOLUME,
-      projected: { sources: [{ serviceAccountToken: { path: 'istio-token', audience, expirationSeconds } }] },
-    },
-    rootTrustBundle === undefined
-      ? {
-          name: ROOT_VOLUME,
-          configMap: { name: settings.rootConfigMap, items: [{ key: settings.rootKey, path: 'root-cert.pem' }] },
-        }
-      : {
-          name: ROOT_VOLUME,
-          projected: { sources: [{ clusterTrustBundle: { name: rootTrustBundle, path: 'root-cert.pem' } }] },
-        },
-  ];
+  const { tokenAudience: audience, tokenExpirationSeconds: expirationSeconds } = settings;
+  const token = {
+    name: TOKEN_VOLUME,
+    projected: { sources: [{ serviceAccountToken: { path: 'istio-token', audience, expirationSeconds } }] },
+  };
+  if (settings.agent === 'node') {
+    return [{ name: SOCKET_VOLUME, hostPath: { path: settings.nodeSocketDirectory, type: 'Directory' } }, token];
+  }
+  return [{ name: SOCKET_VOLUME, emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }, token, rootVolume(settings)];
+}
+
+function rootVolume({ rootConfigMap, rootKey, rootTrustBundle }: InjectSettings): Volume {
+  const path = 'root-cert.pem';
+  if (rootTrustBundle === undefined) {
+    return { name: ROOT_VOLUME, configMap: { name: rootConfigMap, items: [{ key: rootKey, path }] } };
+  }
+  return { name: ROOT_VOLUME, projected: { sources: [{ clusterTrustBundle: { name: rootTrustBundle, path } }] } };
 }
 
 const TOKEN_MOUNT = { name: TOKEN_VOLUME, mountPath: TOKEN_DIRECTORY, readOnly: true };
@@ -185,7 +190,11 @@ const WAIT_FOR_ENVOY = [
 ].join('\n');
 
 /** Responses tell callers to open other connections. */
-const DRAIN_ENVOY = `http.request({ port: ${PORTS.admin}, path: '/drain_listeners?graceful&skip_exit&inboundonly', method: 'POST' }).end()`;
+const DRAIN_PATH = '/drain_listeners?graceful&skip_exit&inboundonly';
+const DRAIN_ENVOY = `http.request({ port: ${PORTS.admin}, path: '${DRAIN_PATH}', method: 'POST' }).end()`;
+
+/** The same where there is no agent: Envoy's own image has bash. */
+const DRAIN_BY_BASH = `exec 3<>/dev/tcp/127.0.0.1/${PORTS.admin}; printf 'POST ${DRAIN_PATH} HTTP/1.1\\r\\nHost: envoy\\r\\nConnection: close\\r\\n\\r\\n' >&3; cat <&3 >/dev/null`;
 
 function pullPolicy({ imagePullPolicy }: InjectSettings): { imagePullPolicy?: string } {
   return imagePullPolicy === undefined ? {} : { imagePullPolicy };

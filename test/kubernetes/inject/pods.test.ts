@@ -80,6 +80,7 @@ async function injected(text: string, ...args: readonly string[]): Promise<strin
 /** Httpbin and sleep with their sidecars, both ready, and httpbin's Service. */
 async function startMesh(t: Test, ...args: readonly string[]): Promise<Mesh> {
   const network = await PodNetwork.start(t);
+  if (args.includes('node')) await network.startNodeAgent();
   const httpbin = await network.pod('foo', 'httpbin', HOSTS);
   const sleep = await network.pod('foo', 'sleep', HOSTS);
   await network.service(CLUSTER_IP, 8000, httpbin, args.includes('none') ? 15006 : 80);
@@ -187,7 +188,7 @@ t.test('a permissive pod takes both, and tells them apart', { skip }, async (t) 
   t.match(await network.run(['curl', '-s', '--http0.9', `http://${ipv4}:81/`]), 'hello');
 });
 
-for (const args of [['--token-source', 'stream'], ['--capture', 'iptables'], ['--classic']]) {
+for (const args of [['--token-source', 'stream'], ['--capture', 'iptables'], ['--classic'], ['--agent', 'node']]) {
   t.test(`with ${args.join(' ')} calls go over mutual TLS, too`, { skip }, async (t) => {
     const { network, httpbin, sleep } = await startMesh(t, ...args);
     t.match(await asked(sleep, 'http://httpbin.foo:8000/ip'), { xfcc: OF_SLEEP });
@@ -204,3 +205,22 @@ t.test('without capture the application calls by its Envoy, as by a proxy', { sk
   t.equal(await network.status(`http://${httpbin.addresses.ipv4}:15006/`), '000');
   t.equal(await network.status(`http://${httpbin.addresses.ipv4}:80/`), '200', 'nothing keeps it from the port itself');
 });
+
+for (const args of [[], ['--agent', 'node']]) {
+  t.test(`a pod to be ended tells its callers to turn to others ${args.join(' ')}`, { skip }, async (t) => {
+    const { network, httpbin, sleep } = await startMesh(t, ...args);
+    const closed = async (): Promise<number> => {
+      const page = 'http://127.0.0.1:15000/stats?filter=httpbin.foo_8000.upstream_cx_close_notify';
+      return Number(/: (\d+)/.exec(await sleep.exec(['curl', '-s', page]))?.[1]);
+    };
+    t.equal(await sleep.status('http://httpbin.foo:8000/'), '200');
+    t.equal(await closed(), 0);
+    await httpbin.stopHooks(await injected(HTTPBIN, ...network.caFlags, ...args));
+    const answers = new Set<string>();
+    await until('a connection is closed', AbortSignal.timeout(25_000), async () => {
+      answers.add(await sleep.status('http://httpbin.foo:8000/'));
+      return (await closed()) > 0 || undefined;
+    });
+    t.strictSame([...answers], ['200'], 'and answers them all the time');
+  });
+}
