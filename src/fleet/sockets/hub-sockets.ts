@@ -116,11 +116,8 @@ class HubSocket implements FleetSocket, ClientOutput, OutboxOwner, BatchSender {
   }
 
   claim(bytes: number): number {
-    const { outbox } = this.sockets;
-    outbox.claim(this, bytes);
+    const at = this.sockets.outbox.claim(this, bytes);
     this.sockets.flushLater();
-    const at = outbox.used;
-    outbox.used += bytes;
     return at;
   }
 

@@ -1,14 +1,9 @@
-/**
- * Where a client's connection writes its frames. They leave in order, at the end of the turn of the event loop at the
- * latest.
- */
-export interface ClientOutput {
+import type { FrameOutput } from '../framing/frame-output.js';
+
+/** Where a client's connection writes its frames. They leave at the end of the turn of the event loop at the latest. */
+export interface ClientOutput extends FrameOutput {
   /** Bytes that were written and have not left the process: the peer does not read. */
   readonly backlogBytes: number;
-  /** Where frames are written: at the places that were claimed, before anything else is called. */
-  readonly memory: Buffer;
-  /** Makes room for `bytes` more, at most a frame of the usual size, and gives their place in {@link memory}. */
-  claim(bytes: number): number;
   /** Lets all that was claimed leave now. */
   flush(): void;
 }

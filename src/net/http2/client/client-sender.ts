@@ -1,12 +1,5 @@
-import {
-  DEFAULT_MAX_FRAME_BYTES,
-  encodeHeaders,
-  Flag,
-  FRAME_HEADER_BYTES,
-  Frame,
-  writeFrameHeader,
-  writeUint32,
-} from '../framing/frames.js';
+import { beginFrame, copyFrames, writeNumberFrame } from '../framing/frame-output.js';
+import { DEFAULT_MAX_FRAME_BYTES, encodeHeaders, Flag, Frame } from '../framing/frames.js';
 import type { InboundAnswers } from '../framing/inbound-half.js';
 import { type ContentSender, SendWindows } from '../framing/send-windows.js';
 import type { ClientOutput } from './client-output.js';
@@ -14,8 +7,6 @@ import type { ClientStream } from './client-stream.js';
 
 /** Besides requests: what a peer brings about, and does not read. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
-
-const NUMBER_BYTES = 4;
 
 /** What a client sends, and what its peer lets it send. No frame is longer than any peer takes. (RFC 9113 §5.2) */
 export class ClientSender implements InboundAnswers<ClientStream>, ContentSender<ClientStream> {
@@ -47,16 +38,14 @@ export class ClientSender implements InboundAnswers<ClientStream>, ContentSender
   }
 
   numberFrame(type: number, streamId: number, value: number): void {
-    this.besidesRequests += FRAME_HEADER_BYTES + NUMBER_BYTES;
-    const at = this.frame(type, 0, streamId, NUMBER_BYTES);
-    writeUint32(this.output.memory, value, at);
+    this.besidesRequests += writeNumberFrame(this.output, type, streamId, value);
   }
 
   /** Begins a stream: sends its head now, its content as far as the windows allow, and the rest when they do. */
   begin(stream: ClientStream): void {
     const block = stream.events.block();
     if (block.length <= DEFAULT_MAX_FRAME_BYTES) {
-      const at = this.frame(Frame.headers, Flag.endHeaders, stream.id, block.length);
+      const at = beginFrame(this.output, Frame.headers, Flag.endHeaders, stream.id, block.length);
       block.copy(this.output.memory, at);
     } else {
       this.append(encodeHeaders(stream.id, block, DEFAULT_MAX_FRAME_BYTES));
@@ -77,7 +66,7 @@ export class ClientSender implements InboundAnswers<ClientStream>, ContentSender
       this.pump(stream);
       return;
     }
-    let at = this.frame(Frame.data, 0, stream.id, length);
+    let at = beginFrame(this.output, Frame.data, 0, stream.id, length);
     this.windows.use(stream, length);
     for (let index = 0; index < parts.length; index += 1) {
       at += parts[index]?.copy(this.output.memory, at) ?? 0;
@@ -108,30 +97,20 @@ export class ClientSender implements InboundAnswers<ClientStream>, ContentSender
         return;
       }
       stream.isSent = stream.isEnding && length === left;
-      const at = this.frame(Frame.data, stream.isSent ? Flag.endStream : 0, stream.id, length);
+      const at = beginFrame(this.output, Frame.data, stream.isSent ? Flag.endStream : 0, stream.id, length);
       stream.moveTo(this.output.memory, at, length);
       this.windows.use(stream, length);
     } while (stream.queuedBytes > 0);
     this.windows.forget(stream);
   }
 
-  /** Begins a frame; gives the place for its payload. */
-  private frame(type: number, flags: number, streamId: number, length: number): number {
-    const at = this.output.claim(FRAME_HEADER_BYTES + length);
-    writeFrameHeader(this.output.memory, type, flags, streamId, length, at);
-    return at + FRAME_HEADER_BYTES;
-  }
-
   private append(bytes: Buffer): void {
     if (bytes.length <= DEFAULT_MAX_FRAME_BYTES) {
-      const at = this.output.claim(bytes.length);
-      bytes.copy(this.output.memory, at);
+      copyFrames(this.output, bytes);
       return;
     }
     for (let from = 0; from < bytes.length; from += DEFAULT_MAX_FRAME_BYTES) {
-      const part = bytes.subarray(from, from + DEFAULT_MAX_FRAME_BYTES);
-      const at = this.output.claim(part.length);
-      part.copy(this.output.memory, at);
+      copyFrames(this.output, bytes.subarray(from, from + DEFAULT_MAX_FRAME_BYTES));
     }
   }
 }

@@ -59,30 +59,24 @@ const DEFAULT_OUTBOX_BYTES = 16 * 1024;
  */
 export class Outbox {
   readonly bytes: Buffer;
-  /** What may be appended at once. */
-  readonly maxAppendBytes: number;
-  used = 0;
+  private used = 0;
   private owner: OutboxOwner | undefined;
 
   constructor(size: number = DEFAULT_OUTBOX_BYTES) {
     this.bytes = Buffer.allocUnsafeSlow(size);
-    this.maxAppendBytes = size / 4;
   }
 
-  /** Makes `owner` the only one that writes, with room for `size` more bytes. */
-  claim(owner: OutboxOwner, size: number): void {
+  /** Makes `owner` the only one that writes, and gives the place for `size` more bytes of it in {@link bytes}. */
+  claim(owner: OutboxOwner, size: number): number {
     if (this.owner !== owner) {
       if (this.used > 0) this.owner?.flush();
       this.owner = owner;
     } else if (this.used + size > this.bytes.length) {
       owner.flush();
     }
-  }
-
-  /** Copies at most `maxAppendBytes`, after a `claim` for them. */
-  append(bytes: Buffer): void {
-    this.bytes.set(bytes, this.used);
-    this.used += bytes.length;
+    const at = this.used;
+    this.used += size;
+    return at;
   }
 
   /** How much there is to send; it is empty from then on. */

@@ -1,16 +1,9 @@
-import {
-  DEFAULT_MAX_FRAME_BYTES,
-  encodeHeaders,
-  Flag,
-  FRAME_HEADER_BYTES,
-  Frame,
-  writeFrameHeader,
-  writeUint32,
-} from '../framing/frames.js';
+import { beginFrame, copyFrames, type FrameOutput, writeNumberFrame } from '../framing/frame-output.js';
+import { DEFAULT_MAX_FRAME_BYTES, encodeHeaders, Flag, FRAME_HEADER_BYTES, Frame } from '../framing/frames.js';
 import type { InboundAnswers } from '../framing/inbound-half.js';
 import type { PeerSettings } from '../framing/peer-settings.js';
 import { type ContentSender, SendWindows } from '../framing/send-windows.js';
-import type { Outbox, OutboxOwner, Wire } from '../framing/wire.js';
+import type { OutboxOwner, Wire } from '../framing/wire.js';
 import type { ServerStream } from './server-stream.js';
 
 /**
@@ -31,13 +24,11 @@ const MAX_UNREAD_OWN_BYTES = 16 * 1024 * 1024;
  */
 const MAX_BLOCK_IN_OUTBOX = 1024;
 
-const NUMBER_BYTES = 4;
-
 /**
  * What a connection sends, and what its peer lets it send. Frames are gathered in the outbox while a read is worked
  * off, and go out with the content that follows them, or by {@link flush}. (RFC 9113 §5.2, §6.9)
  */
-export class Sender implements OutboxOwner, InboundAnswers<ServerStream>, ContentSender<ServerStream> {
+export class Sender implements FrameOutput, OutboxOwner, InboundAnswers<ServerStream>, ContentSender<ServerStream> {
   private readonly windows = new SendWindows<ServerStream>(this);
   private maxFrame = DEFAULT_MAX_FRAME_BYTES;
   /** Sent besides content, since the peer has read all. */
@@ -51,17 +42,21 @@ export class Sender implements OutboxOwner, InboundAnswers<ServerStream>, Conten
     private readonly onStreamSent: (stream: ServerStream) => void,
   ) {}
 
+  get memory(): Buffer {
+    return this.wire.outbox.bytes;
+  }
+
+  claim(bytes: number): number {
+    return this.wire.outbox.claim(this, bytes);
+  }
+
   flush(): void {
-    const { outbox } = this.wire;
-    outbox.claim(this, 0);
-    if (outbox.used > 0) this.wire.send(outbox.take());
+    if (this.claim(0) > 0) this.wire.send(this.wire.outbox.take());
   }
 
   frames(bytes: Buffer): void {
-    const { outbox } = this.wire;
     this.besidesContent += bytes.length;
-    outbox.claim(this, bytes.length);
-    outbox.append(bytes);
+    copyFrames(this, bytes);
   }
 
   /** Whether the peer lets pile up what it brings about itself; to be asked when something of it was read. */
@@ -74,16 +69,14 @@ export class Sender implements OutboxOwner, InboundAnswers<ServerStream>, Conten
   }
 
   numberFrame(type: number, streamId: number, value: number): void {
-    const outbox = this.begin(type, 0, streamId, NUMBER_BYTES, NUMBER_BYTES);
-    writeUint32(outbox.bytes, value, outbox.used);
-    outbox.used += NUMBER_BYTES;
-    this.besidesContent += FRAME_HEADER_BYTES + NUMBER_BYTES;
+    this.besidesContent += writeNumberFrame(this, type, streamId, value);
   }
 
   headers(streamId: number, block: Buffer, isLast: boolean): void {
     if (block.length <= MAX_BLOCK_IN_OUTBOX) {
       const flags = isLast ? Flag.endHeaders | Flag.endStream : Flag.endHeaders;
-      this.begin(Frame.headers, flags, streamId, block.length, block.length).append(block);
+      const at = beginFrame(this, Frame.headers, flags, streamId, block.length);
+      this.memory.set(block, at);
       this.besidesContent += FRAME_HEADER_BYTES + block.length;
       return;
     }
@@ -177,15 +170,7 @@ export class Sender implements OutboxOwner, InboundAnswers<ServerStream>, Conten
     onWritten: (() => void) | undefined,
   ): void {
     this.windows.use(stream, length);
-    this.wire.send(this.begin(Frame.data, 0, stream.id, length, 0).take(), head, tail, onWritten);
-  }
-
-  /** Begins a frame of `length` in the outbox, with room for as much of its payload as goes there, too. */
-  private begin(type: number, flags: number, streamId: number, length: number, room: number): Outbox {
-    const { outbox } = this.wire;
-    outbox.claim(this, FRAME_HEADER_BYTES + room);
-    writeFrameHeader(outbox.bytes, type, flags, streamId, length, outbox.used);
-    outbox.used += FRAME_HEADER_BYTES;
-    return outbox;
+    beginFrame(this, Frame.data, 0, stream.id, length, 0);
+    this.wire.send(this.wire.outbox.take(), head, tail, onWritten);
   }
 }
