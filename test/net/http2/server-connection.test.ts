@@ -59,6 +59,50 @@ t.test('a head that is refused leaves the table of fields as its peer has it', a
   t.same(server.last().head.fields, [['x', 'z']]);
 });
 
+/** A head as above, whose second part is in CONTINUATION frames, from `cuts` on. */
+const cutHeads = [
+  { name: 'behind its first fields', cuts: [2] },
+  { name: 'within a field', cuts: [8] },
+  { name: 'right behind the priority', cuts: [0] },
+  { name: 'before its end', cuts: [10] },
+  { name: 'in four, two of them empty', cuts: [3, 3, 10] },
+];
+for (const { name, cuts } of cutHeads) {
+  for (const isPadded of [false, true]) {
+    for (const isOpen of [false, true]) {
+      const what = `${isPadded ? 'padded, ' : ''}of ${isOpen ? 'a stream that is open' : 'a new stream'}`;
+      t.test(`a head that depends on itself is refused when all of it has come: cut ${name}, ${what}`, async (t) => {
+        const server = new MemoryServer();
+        const { wire } = server.greeted();
+        if (isOpen) wire.feed(callHeaders(1, '/a'));
+        // (RFC 7540 §5.3.1, §6.2; RFC 7541 §6.2.1: `x: z` into the table)
+        const block = Buffer.from('838684410161400178017a', 'hex');
+        const parts = [...cuts, block.length].map((end, index) => block.subarray(cuts[index - 1] ?? 0, end));
+        const [first = NOTHING, ...others] = parts;
+        const head = Buffer.concat([Buffer.of(0, 0, 0, 1, 16), first]);
+        const flags = Flag.priority | Flag.endStream;
+        wire.feed(
+          isPadded
+            ? encodeFrame(Frame.headers, flags | Flag.padded, 1, Buffer.concat([Buffer.of(3), head, Buffer.alloc(3)]))
+            : encodeFrame(Frame.headers, flags, 1, head),
+        );
+        for (const [index, part] of others.entries()) {
+          t.same(wire.takeFrames(), [], 'the table of fields needs all of it');
+          const isLast = index === others.length - 1;
+          wire.feed(encodeFrame(Frame.continuation, isLast ? Flag.endHeaders : 0, 1, part));
+        }
+        const answers = wire.takeFrames();
+        t.same(answers.map(codeOf), [Http2ErrorCode.protocolError]);
+        t.match(answers, [{ type: Frame.resetStream, streamId: 1 }]);
+        t.equal(server.requests.length, isOpen ? 1 : 0);
+        wire.feed(encodeHeaders(3, Buffer.from('838684be', 'hex'), 16_384));
+        t.same(server.last().head.fields, [['x', 'z']], 'its fields are in the table, and the connection goes on');
+        t.same(server.ends, []);
+      });
+    }
+  }
+}
+
 const spaced = [
   { name: 'a space behind it', value: 'y ', want: 'y' },
   { name: 'a tab and a space before it', value: '\t y', want: 'y' },

@@ -4,7 +4,7 @@ const NUMBER_BYTES = 4;
 
 /** What either half of a connection writes its frames into. They leave in order, some time after they were written. */
 export interface FrameOutput {
-  /** Where frames are written, as of the last {@link claim}: at the place that it gave, before anything else is called. */
+  /** Where frames are written: at the places that were claimed, before anything else is called. */
   readonly memory: Buffer;
   /** Makes room for `bytes` more, at most a frame of the usual size, and gives their place in {@link memory}. */
   claim(bytes: number): number;
