@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -157,7 +157,13 @@ export class KubeApiServer {
 
   private spawn(name: string, args: readonly string[]): ChildProcess {
     const log = openSync(join(this.directory, `${name}.log`), 'a');
-    return spawn(join(this.programs, name), args, { stdio: ['ignore', log, log] });
+    const child = spawn(join(this.programs, name), args, { stdio: ['ignore', log, log] });
+    // A test that runs out of time has no teardown.
+    const kill = (): boolean => child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
+    closeSync(log);
+    return child;
   }
 
   private log(name: string): string {
