@@ -13,12 +13,13 @@ import { silentLogger } from '../../src/telemetry/index.js';
 import { below, mutated, oneOf, type Random } from '../hostile/conversations.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 import { mutatedJson } from './json-inputs.js';
+import { secrets, watches } from './kubernetes.js';
 import type { Fault, FuzzTarget } from './target.js';
 
 /** What is said of one text: `accepted`, a code, or what is wrong. */
 type Outcome = { readonly end: string; readonly fault?: Fault };
 
-interface Reader {
+export interface Reader {
   readonly seeds: readonly string[];
   /** Names and values that mean something to it. */
   readonly words: readonly string[];
@@ -137,7 +138,7 @@ const settings: Reader = {
 
 const MAX_MUTATED_CHARS = 5000;
 
-const READERS = [polls, polls, keySets, settings];
+const READERS = [polls, polls, keySets, settings, secrets, watches];
 
 function inputFor(random: Random, { seeds, words }: Reader): Buffer {
   let text: string = oneOf(random, seeds);
@@ -150,7 +151,10 @@ function inputFor(random: Random, { seeds, words }: Reader): Buffer {
   return random() < 0.3 && bytes.length > 0 ? mutated(random, bytes) : bytes;
 }
 
-/** JSON from outside, but for tokens, which are a target of their own: SDS over REST, key sets, files of settings. */
+/**
+ * JSON from outside, but for tokens, which are a target of their own: SDS over REST, key sets, files of settings, what an
+ * API server of Kubernetes answers.
+ */
 export const json: FuzzTarget = {
   name: 'json',
   maxInputMs: 100,

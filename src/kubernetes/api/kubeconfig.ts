@@ -55,7 +55,11 @@ async function parseKubeconfig(path: string): Promise<KubeconfigFile> {
   const options = { what, code: 'ERR_KUBERNETES_CONFIG_INVALID', maxBytes: MAX_KUBECONFIG_BYTES } as const;
   const { content } = await readSmallFile(path, options);
   const lines = new LineCounter();
-  const document = parseDocument(content.toString('utf8'), { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(content.toString('utf8'), {
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: 'silent',
+  });
   content.fill(0);
   const [error] = document.errors;
   if (error !== undefined) {
