@@ -152,8 +152,8 @@ function inputFor(random: Random, { seeds, words }: Reader): Buffer {
 }
 
 /**
- * JSON from outside, but for tokens, which are a target of their own: SDS over REST, key sets, files of settings, what an
- * API server of Kubernetes answers.
+ * JSON from outside, but for tokens, which are a target of their own: SDS over REST, key sets, files of settings, what
+ * an API server of Kubernetes answers.
  */
 export const json: FuzzTarget = {
   name: 'json',

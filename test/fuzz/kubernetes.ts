@@ -8,7 +8,9 @@ import type { Reader } from './json.js';
 
 const secret = { metadata: { name: 'a', labels: { b: '"{}' } }, data: { 'ca-key.pem': 'AAEC', b: '' }, type: 'Opaque' };
 
-/** Secrets, which are read by bytes: what has one meaning only has that of `JSON.parse`, and is taken out of the text. */
+/**
+ * Secrets, which are read by bytes: what has one meaning only has that of `JSON.parse`, and is taken out of the text.
+ */
 export const secrets: Reader = {
   seeds: [JSON.stringify(secret), JSON.stringify(secret, null, 2), '{"data":null,"metadata":{"data":{"a":1}}}'],
   words: ['data', 'AAEC', 'AA==', '\\"', '{', '}', 'metadata', 'ca-key.pem', '1e3', 'null'],

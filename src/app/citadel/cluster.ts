@@ -54,11 +54,10 @@ export interface PublishedRoots {
  * @throws IdentityError `ERR_KUBERNETES_CONFIG_INVALID`.
  */
 export async function openCluster(
-  { isInKubernetes, kubeconfig, publishesRoots }: CitadelConfig,
+  { kubeconfig, publishesRoots }: CitadelConfig,
   { logger, now, random, clusterEnvironment = {} }: AppContext,
   { metrics, teardown }: { readonly metrics: MetricRegistry; readonly teardown: Teardown },
-): Promise<Cluster | undefined> {
-  if (!isInKubernetes) return undefined;
+): Promise<Cluster> {
   const access = await findAccess(kubeconfig, clusterEnvironment);
   const client = new ApiClient({
     access,

@@ -15,7 +15,7 @@ import { chosenHotPath } from '../chosen-hot-path.js';
 import { connectionLimit } from '../connection-limit.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { type MakePage, openStatusPage } from '../status-page.js';
-import { type Cluster, openCluster } from './cluster.js';
+import type { Cluster } from './cluster.js';
 import { openTokenAuthentication } from './token-authentication.js';
 
 /** Above the 256 requests that the service has in flight at most, so that the service is who refuses. */
@@ -69,7 +69,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   const { logger, now, random } = context;
   const { trustDomain } = config;
   const metrics = new MetricRegistry();
-  const cluster = await openCluster(config, context, { metrics, teardown });
+  const cluster = await openClusterOf(config, context, { metrics, teardown });
   const authority = await openAuthority(config, cluster, context);
   const { authenticator, keys } = await openTokenAuthentication(config, cluster, context);
   teardown.add(() => keys?.close());
@@ -144,6 +144,17 @@ function namesByIdentity({ dnsNames, trustDomain }: CitadelConfig): ReadonlyMap<
     if (!known.includes(dnsName)) names.set(id, [...known, dnsName]);
   }
   return names;
+}
+
+/** Loaded here: without a cluster there is no HTTP client. */
+async function openClusterOf(
+  config: CitadelConfig,
+  context: AppContext,
+  surroundings: { readonly metrics: MetricRegistry; readonly teardown: Teardown },
+): Promise<Cluster | undefined> {
+  if (!config.isInKubernetes) return undefined;
+  const { openCluster } = await import('./cluster.js');
+  return openCluster(config, context, surroundings);
 }
 
 /** The files of the directory, else the Secret of the cluster. */
