@@ -35,13 +35,17 @@ export interface PodAddresses {
 
 /** Why this machine cannot play a node with pods; `false` where it can. */
 export function withoutPods(): string | false {
-  const script = 'mount -t tmpfs tmpfs /run && ip link set lo up && nft add table inet probe';
+  const tools = ['curl', 'iptables', 'ip6tables'].map(
+    (tool) => `command -v ${tool} >/dev/null || { echo no ${tool} >&2; exit 1; }`,
+  );
+  const script = `${tools.join('; ')}; mount -t tmpfs tmpfs /run; ip link set lo up; nft add table inet probe`;
   const { status, stderr, error } = spawnSync(
     'unshare',
     ['--net', '--mount', '--propagation', 'private', 'sh', '-ec', script],
     { encoding: 'utf8' },
   );
-  if (status !== 0) return `no namespaces of network and files, or no ip and nft: ${error?.message ?? stderr.trim()}`;
+  if (status !== 0)
+    return `no namespaces of network and files, or no ip, nft, iptables and curl: ${error?.message ?? stderr.trim()}`;
   const asSidecar = spawnSync('setpriv', [...AS_SIDECAR, process.execPath, '--check', SIDECERT[1] ?? ''], {
     encoding: 'utf8',
   });
