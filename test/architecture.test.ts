@@ -55,6 +55,9 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'kubernetes/api': [...EVERYWHERE, 'net/transport', 'system/small-files'],
   'kubernetes/inject': ['config', 'envoy-bootstrap'],
   'kubernetes/trust': [...EVERYWHERE, 'kubernetes/api'],
+  'kubernetes/webhook': [
+    ...[...EVERYWHERE, 'config', 'fairness', 'kubernetes/api', 'kubernetes/inject', 'net/transport'],
+  ],
   status: [...EVERYWHERE, 'net/transport'],
   app: [
     ...[
@@ -67,7 +70,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'agent/secrets',
     ],
     ...['citadel/authn', 'citadel/authority', 'citadel/issuance', 'config', 'envoy-bootstrap', 'hotpath'],
-    ...['kubernetes/api', 'kubernetes/inject', 'kubernetes/trust'],
+    ...['kubernetes/api', 'kubernetes/inject', 'kubernetes/trust', 'kubernetes/webhook'],
     ...['net/grpc', 'net/transport', 'status', 'system/platform', 'system/small-files'],
   ],
   fleet: [

@@ -7,6 +7,7 @@ import type {
   BootstrapConfig,
   CitadelConfig,
   HealthConfig,
+  InjectorConfig,
   InjectSettings,
   VersionConfig,
 } from '../config/index.js';
@@ -37,6 +38,15 @@ export async function startAgent(config: AgentConfig, context: AppContext): Prom
 export async function startCitadel(config: CitadelConfig, context: AppContext): Promise<RunningApp> {
   const citadel = await import('./citadel/start-citadel.js');
   return citadel.startCitadel(config, context);
+}
+
+/**
+ * Starts an injector; resolves when it takes connections. It serves as soon as the CA has given it a certificate.
+ * @throws IdentityError `ERR_LISTEN_FAILED`, `ERR_KUBERNETES_CONFIG_INVALID`.
+ */
+export async function startInjector(config: InjectorConfig, context: AppContext): Promise<RunningApp> {
+  const injector = await import('./injector/start-injector.js');
+  return injector.startInjector(config, context);
 }
 
 /** The text of an Envoy bootstrap (YAML). */

@@ -23,7 +23,9 @@ export interface StatusPageOptions {
 const RETRY_MS = 500;
 
 /** Makes what an app adds to the pages that all have, by a room that is loaded only where there are pages. */
-export type MakePage = (room: Pick<typeof status, 'agentStatus' | 'citadelStatus'>) => status.StatusPage;
+export type MakePage = (
+  room: Pick<typeof status, 'agentStatus' | 'citadelStatus' | 'injectorStatus'>,
+) => status.StatusPage;
 
 /**
  * Opens the pages at `address`, if there is one; the end goes onto the teardown. To be called last, when the app

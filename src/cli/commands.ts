@@ -1,4 +1,12 @@
-import { checkHealth, describeHotPath, renderBootstrap, startAgent, startCitadel, VERSION } from '../app/index.js';
+import {
+  checkHealth,
+  describeHotPath,
+  renderBootstrap,
+  startAgent,
+  startCitadel,
+  startInjector,
+  VERSION,
+} from '../app/index.js';
 import type {
   AgentConfig,
   BootstrapConfig,
@@ -6,6 +14,7 @@ import type {
   DemoConfig,
   FleetConfig,
   HealthConfig,
+  InjectorConfig,
   VersionConfig,
 } from '../config/index.js';
 import { ENDING_SIGNALS } from './ending-signals.js';
@@ -18,6 +27,10 @@ export function runAgent(config: AgentConfig): Promise<number> {
 
 export function runCitadel(config: CitadelConfig): Promise<number> {
   return serve(config.logLevel, (context) => startCitadel(config, context));
+}
+
+export function runInjector(config: InjectorConfig): Promise<number> {
+  return serve(config.logLevel, (context) => startInjector(config, context));
 }
 
 export async function runBootstrap(config: BootstrapConfig): Promise<number> {

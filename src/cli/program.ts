@@ -17,6 +17,7 @@ import {
   runDemoCommand,
   runFleetCommand,
   runHealth,
+  runInjector,
   runVersion,
 } from './commands.js';
 import { runKubeInject } from './kube-inject.js';
@@ -36,6 +37,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       return run('bootstrap', COMMANDS.bootstrap, rest, runBootstrap);
     case 'kube-inject':
       return run('kube-inject', COMMANDS['kube-inject'], rest, runKubeInject);
+    case 'injector':
+      return run('injector', COMMANDS.injector, rest, runInjector);
     case 'demo':
       return run('demo', COMMANDS.demo, rest, runDemoCommand);
     case 'fleet':

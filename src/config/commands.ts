@@ -6,6 +6,7 @@ import { DEMO_OPTIONS } from './demo-options.js';
 import { FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
 import { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
 import { injectProblems } from './inject-problems.js';
+import { INJECTOR_OPTIONS, type InjectorConfig } from './injector-options.js';
 import type { FileFacts } from './kinds.js';
 import { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
 import type { ConfigOf, Schema } from './option.js';
@@ -52,6 +53,13 @@ export const COMMANDS = {
     example: 'sidecert kube-inject -f samples/httpbin/httpbin.yaml | kubectl apply -n foo -f -',
     check: (config: KubeInjectConfig) => injectProblems(config),
   },
+  injector: {
+    summary: 'do so as pods are made: the webhook that the API server of Kubernetes asks',
+    schema: INJECTOR_OPTIONS,
+    example:
+      'sidecert injector --ca-address istiod.istio-system.svc:15012 --namespace istio-system --service-account sidecert-injector --webhook-config sidecert-injector',
+    check: checkInjector,
+  },
   demo: {
     summary: 'play the whole way on this machine: Citadel, agents, Envoys, mutual TLS and rotation',
     schema: DEMO_OPTIONS,
@@ -92,8 +100,22 @@ function checkRest({ rest, restSocket, socket }: AgentConfig): string[] {
   return restSocket === socket ? ['--rest-socket: got the path of --socket, expected another one'] : [];
 }
 
+function checkInjector(config: InjectorConfig, files: FileFacts): string[] {
+  const { kubeconfig, webhookConfig } = config;
+  return [
+    ...injectProblems(config).map((problem) => `--${problem}`),
+    ...unreadableToken(config.tokenFile, files),
+    ...(kubeconfig !== undefined && webhookConfig === undefined
+      ? ['--kubeconfig: got a value, expected it together with --webhook-config']
+      : []),
+  ];
+}
+
 function checkToken({ tokenSource, tokenFile }: AgentConfig, files: FileFacts): string[] {
-  if (tokenSource !== 'file' || tokenFile === undefined) return [];
+  return tokenSource !== 'file' || tokenFile === undefined ? [] : unreadableToken(tokenFile, files);
+}
+
+function unreadableToken(tokenFile: string, files: FileFacts): string[] {
   const reason = files.whyUnreadable(tokenFile);
   return reason === undefined
     ? []

@@ -14,6 +14,7 @@ export { commandHelp, overview } from './help.js';
 export type { MeshUpstream, PortMatch, Quantities } from './inject-kinds.js';
 export { INJECT_OPTIONS, type InjectSettings } from './inject-options.js';
 export { injectProblems } from './inject-problems.js';
+export { INJECTOR_OPTIONS, type InjectorConfig } from './injector-options.js';
 export type { AccountName, HostPort, NamedFile, SanMatcher } from './kinds.js';
 export { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
 export { type ConfigOf, configKey, environmentName, type OptionSpec, type Schema } from './option.js';

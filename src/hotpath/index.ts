@@ -24,5 +24,5 @@ export { loadPooledHotPath } from './load-pooled-hot-path.js';
 export { createLoneHotPath } from './lone-hot-path.js';
 export type { PooledHotPathOptions } from './pool.js';
 export { residentThreads } from './resident-threads.js';
-export { bundlePemOf, encodeBundleSecret } from './secret-codec.js';
+export { bundlePemOf, certificatePemOf, encodeBundleSecret } from './secret-codec.js';
 export { Signer, type SignerMaterial, type SignerNames } from './signer.js';

@@ -46,14 +46,38 @@ export function encodeBundleSecret(bundlePem: Buffer): Buffer {
 
 /** The PEM in what {@link encodeBundleSecret} has written, as a view into it. */
 export function bundlePemOf(secret: Buffer): Buffer {
-  let at = 0;
-  // Three messages of one field each, one inside the other: keys and lengths, then the PEM to the end.
-  for (let depth = 0; depth < 3; depth++) {
-    at += 1;
-    while (secret.readUInt8(at) >= 0x80) at += 1;
-    at += 1;
+  // Three messages of one field each, one inside the other.
+  const { start } = contentAt(secret, contentAt(secret, contentAt(secret, 0).start).start);
+  return secret.subarray(start);
+}
+
+/** The two halves of what {@link encodeCertificateSecret} has written, as views into it: of the key, too. */
+export function certificatePemOf(secret: Buffer): { readonly chainPem: Buffer; readonly keyPem: Buffer } {
+  const tls = contentAt(secret, 0);
+  const chain = contentAt(secret, tls.start);
+  const key = contentAt(secret, chain.end);
+  const inline = ({ start }: Span): Buffer => {
+    const bytes = contentAt(secret, start);
+    return secret.subarray(bytes.start, bytes.end);
+  };
+  return { chainPem: inline(chain), keyPem: inline(key) };
+}
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Where the content is of the length-delimited field at `offset`. */
+function contentAt(secret: Buffer, offset: number): Span {
+  let start = offset + 1;
+  let length = 0;
+  for (let factor = 1; ; factor *= 0x80) {
+    const octet = secret.readUInt8(start);
+    start += 1;
+    length += (octet & 0x7f) * factor;
+    if (octet < 0x80) return { start, end: start + length };
   }
-  return secret.subarray(at);
 }
 
 /** Length of a field that holds `DataSource{inline_bytes}`. */

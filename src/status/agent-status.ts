@@ -1,25 +1,11 @@
 import { Field, Metric, type MetricRegistry } from '../telemetry/index.js';
+import { type IdentityFacts, identitySection, STATES } from './identity-section.js';
 import type { StatusPage } from './status-page.js';
 import type { JsonValue } from './status-pages.js';
 import { timeText } from './time-text.js';
 
 /** Above what a node runs. The page is made on the event loop: 500 pods take about a millisecond. */
 const MAX_SHOWN = 500;
-
-const STATES = ['valid', 'expired', 'none'] as const;
-
-/** Where an identity stands. Times are epoch milliseconds, `undefined` without an SVID. */
-export interface IdentityFacts {
-  readonly spiffeId: string;
-  readonly podUid: string | undefined;
-  readonly svid: (typeof STATES)[number];
-  readonly serial: string | undefined;
-  readonly notAfterMs: number | undefined;
-  readonly nextAttemptMs: number | undefined;
-  /** In a row. */
-  readonly failures: number;
-  readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
-}
 
 /** How a configured name stands with the streams that want it. */
 export interface NameFacts {
@@ -125,23 +111,4 @@ function firstEndMs(identities: readonly IdentityFacts[]): number {
 /** Those in trouble come first, then those whose SVID expires first: what is cut off matters least. */
 function byUrgency(a: IdentityFacts, b: IdentityFacts): number {
   return b.failures - a.failures || (a.notAfterMs ?? 0) - (b.notAfterMs ?? 0);
-}
-
-/** Under the names of the log, so that a search finds both. */
-function identitySection(status: IdentityFacts): JsonValue {
-  const { spiffeId, podUid, svid, serial, notAfterMs, nextAttemptMs, failures, lastFailure } = status;
-  return {
-    [Field.spiffeId]: spiffeId,
-    [Field.podUid]: podUid,
-    svid,
-    [Field.serial]: serial,
-    [Field.notAfter]: timeText(notAfterMs),
-    next_renewal: timeText(nextAttemptMs),
-    failed_renewals: failures,
-    last_failure: lastFailure && {
-      [Field.code]: lastFailure.code,
-      [Field.error]: lastFailure.message,
-      at: timeText(lastFailure.atMs),
-    },
-  };
 }

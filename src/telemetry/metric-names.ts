@@ -69,6 +69,22 @@ export const Metric = {
     name: 'sidecert_root_copies_written_total',
     help: 'ConfigMaps with roots that were written.',
   },
+  injectionSeconds: {
+    kind: 'histogram',
+    name: 'sidecert_injection_seconds',
+    help: 'Time that the injector worked on an admission review, by what became of it.',
+    bounds: SECONDS,
+  },
+  injectorConnectionsEnded: {
+    kind: 'counter',
+    name: 'sidecert_injector_connections_ended_total',
+    help: 'Connections to the injector that it ended itself, by reason.',
+  },
+  caBundleWrites: {
+    kind: 'counter',
+    name: 'sidecert_ca_bundle_writes_total',
+    help: 'Times that the injector wrote the trust bundle into its webhook configuration, by error code or OK.',
+  },
   buildInfo: {
     kind: 'gauge',
     name: 'sidecert_build_info',

@@ -64,6 +64,11 @@ export class RateLimitedLogger {
     return this.write('error', message, fields, cause);
   }
 
+  /** The same at level `info`: for what is no fault, and what a peer can cause at will. */
+  limitedInfo(message: string, fields: FieldsOrMaker, cause = causeOf(message, fields)): boolean {
+    return this.write('info', message, fields, cause);
+  }
+
   /**
    * For what an accepted peer may do again and again: the first 20 of a minute and subject are lines of their own, the
    * others one line that says how many there were. At `debug` each of those is a line, too.
@@ -77,7 +82,7 @@ export class RateLimitedLogger {
     this.summed.close();
   }
 
-  private write(level: 'warn' | 'error', message: string, fields: FieldsOrMaker, cause: string): boolean {
+  private write(level: 'info' | 'warn' | 'error', message: string, fields: FieldsOrMaker, cause: string): boolean {
     this.renew();
     const written = this.causes.get(cause) ?? 0;
     if (this.left === 0 || written === this.linesPerCause) {

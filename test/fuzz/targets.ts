@@ -12,4 +12,5 @@ export const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
   json: async () => (await import('./json.js')).json,
   crls: async () => (await import('./crls.js')).crls,
   chains: async () => (await import('./chains.js')).chains,
+  reviews: async () => (await import('./reviews.js')).reviews,
 };

@@ -136,3 +136,10 @@ t.test('a log that is closed has said all', async (t) => {
   t.match(sums(), [{ count: 1, first_serial: '21', last_serial: '21' }]);
   t.equal(clock.armed, 0);
 });
+
+t.test('what is no fault is limited in the same way, at level info', async (t) => {
+  const { logger, log } = open();
+  for (let time = 0; time < 100; time += 1) log.limitedInfo('done', { path: `/${time}` });
+  t.equal(logger.of('done').length, 64);
+  t.ok(logger.of('done').every(({ level }) => level === 'info'));
+});

@@ -1,6 +1,4 @@
 /** The parts of an agent that load gRPC: kept apart so that the first key is made while they load. */
-import { type CaClient, createCaClient } from '../../agent/ca-client/index.js';
-import type { CertificateIssuer } from '../../agent/identity/index.js';
 import {
   createSdsServer,
   MAX_REQUEST_BYTES,
@@ -16,11 +14,12 @@ import { addHealthMethods, addReflectionMethods, createGrpcServer, type GrpcServ
 import { type Listener, listenUnix } from '../../net/transport/index.js';
 import { optimiseSooner } from '../../system/platform/index.js';
 import { Metric, type MetricRegistry } from '../../telemetry/index.js';
-import { addressText } from '../address-text.js';
 import { connectionLimit } from '../connection-limit.js';
 import type { AppContext } from '../running-app.js';
 import { VERSION } from '../version.js';
 import type { RestListenerOptions } from './rest-listener.js';
+
+export { connectCa } from '../connect-ca.js';
 
 /** Linux refuses a Unix connect at once when the queue is full; thousands of Envoys may come back together. */
 const SOCKET_BACKLOG = 4096;
@@ -66,22 +65,6 @@ const SERVER_METRICS = {
   callsRefused: Metric.sdsCallsRefused,
   heldBytes: Metric.sdsHeldBytes,
 };
-
-/** The client of the CA. Dials at its first call. */
-export function connectCa(
-  config: AgentConfig,
-  { logger, now, random }: AppContext,
-): CertificateIssuer & Pick<CaClient, 'agreement' | 'onConnectionLost' | 'close'> {
-  return createCaClient({
-    address: addressText(config.caAddress),
-    rootFile: config.caRootFile,
-    ...(config.caServerName !== undefined && { serverName: config.caServerName }),
-    clusterId: config.clusterId,
-    logger,
-    now,
-    random,
-  });
-}
 
 export interface EnvoyListenerOptions {
   readonly context: AppContext;

@@ -20,9 +20,11 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** What makes `after` of `before`; both are values of JSON. */
 export function changeOf(before: unknown, after: unknown): Change {
+  // What an injection leaves as it is, it does not copy.
+  if (Object.is(before, after)) return { kind: 'same' };
   if (isFields(before) && isFields(after)) return objectChange(before, after);
   if (Array.isArray(before) && Array.isArray(after)) return listChange(before, after);
-  return Object.is(before, after) ? { kind: 'same' } : { kind: 'replace', value: after };
+  return { kind: 'replace', value: after };
 }
 
 function objectChange(before: Fields, after: Fields): Change {
@@ -41,23 +43,26 @@ function listChange(before: readonly unknown[], after: readonly unknown[]): Chan
   const oldNames = namesOf(before);
   const newNames = namesOf(after);
   if (oldNames === undefined || newNames === undefined) return plainListChange(before, after);
-  const kept = newNames.filter((name) => oldNames.includes(name));
-  const isInOrder = kept.join('\n') === oldNames.filter((name) => newNames.includes(name)).join('\n');
+  const placeOf = new Map(oldNames.map((name, place) => [name, place]));
+  const isNew = new Set(newNames);
+  const kept = newNames.filter((name) => placeOf.has(name));
+  const isInOrder = kept.join('\n') === oldNames.filter((name) => isNew.has(name)).join('\n');
   if (!isInOrder) return { kind: 'replace', value: after };
   const inserted = new Map<number, unknown[]>();
   const changed: [number, Change][] = [];
+  const waiting: unknown[] = [];
   newNames.forEach((name, at) => {
-    const place = oldNames.indexOf(name);
-    if (place >= 0) {
-      const change = changeOf(before[place], after[at]);
-      if (change.kind !== 'same') changed.push([place, change]);
+    const place = placeOf.get(name);
+    if (place === undefined) {
+      waiting.push(after[at]);
       return;
     }
-    const next = newNames.slice(at).find((other) => oldNames.includes(other));
-    const where = next === undefined ? before.length : oldNames.indexOf(next);
-    inserted.set(where, [...(inserted.get(where) ?? []), after[at]]);
+    if (waiting.length > 0) inserted.set(place, waiting.splice(0));
+    const change = changeOf(before[place], after[at]);
+    if (change.kind !== 'same') changed.push([place, change]);
   });
-  const removed = oldNames.flatMap((name, place) => (newNames.includes(name) ? [] : [place]));
+  if (waiting.length > 0) inserted.set(before.length, waiting);
+  const removed = oldNames.flatMap((name, place) => (isNew.has(name) ? [] : [place]));
   if (removed.length + inserted.size + changed.length === 0) return { kind: 'same' };
   return {
     kind: 'list',

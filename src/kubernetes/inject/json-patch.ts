@@ -32,14 +32,14 @@ function operations(change: Change, path: string): PatchOperation[] {
 /** From the end to the begin, so that each place is still that of the list before. */
 function listOperations({ changed, removed, inserted }: Change & { kind: 'list' }, path: string): PatchOperation[] {
   const inner = changed.flatMap(([place, change]) => operations(change, `${path}/${place}`));
-  const places = [...new Set([...removed, ...inserted.map(({ before }) => before)])].sort((one, other) => other - one);
+  const gone = new Set(removed);
+  const added = new Map(inserted.map(({ before, values }) => [before, values]));
+  const places = [...new Set([...removed, ...added.keys()])].sort((one, other) => other - one);
   const moves = places.flatMap((place) => [
-    ...(removed.includes(place) ? [{ op: 'remove', path: `${path}/${place}` } as const] : []),
-    ...inserted
-      .filter(({ before }) => before === place)
-      .flatMap(({ values }) =>
-        values.toReversed().map((value): PatchOperation => ({ op: 'add', path: `${path}/${place}`, value })),
-      ),
+    ...(gone.has(place) ? [{ op: 'remove', path: `${path}/${place}` } as const] : []),
+    ...(added.get(place) ?? [])
+      .toReversed()
+      .map((value): PatchOperation => ({ op: 'add', path: `${path}/${place}`, value })),
   ]);
   return [...inner, ...moves];
 }

@@ -21,7 +21,10 @@ export interface TlsListenerOptions {
   /** 0 for any free port; {@link Listener.address} tells which. */
   readonly port: number;
   readonly backlog: number;
-  readonly certificate: TlsCertificate;
+  /** Left out: every handshake fails until there is one. */
+  readonly certificate?: TlsCertificate | undefined;
+  /** What is spoken over TLS, as ALPN names it; HTTP/1.1 also with peers that offer nothing. `h2` if left out. */
+  readonly protocol?: 'h2' | 'http/1.1';
   /** Which handshakes may begin, and which wait; none waits when left out. */
   readonly admission?: HandshakeSlot;
   /** Gets each connection after its handshake, and owns it from then on. */
@@ -42,16 +45,16 @@ export interface TlsListener extends Listener {
 }
 
 /**
- * Listens for HTTP/2 over TLS 1.2 or newer. A peer that does not agree on `h2` by ALPN is cut off, as grpc-go does.
+ * Listens for HTTP over TLS 1.2 or newer. A peer that does not agree on `h2` by ALPN is cut off, as grpc-go does.
  * There is no queue as for Unix sockets: a full TCP backlog delays a connect, it does not refuse it.
  * @throws IdentityError `ERR_LISTEN_FAILED`.
  */
 export async function listenTls(options: TlsListenerOptions): Promise<TlsListener> {
-  const { host, port, backlog, logger, onSocket, handshakeTimeoutMs, admission } = options;
+  const { host, port, backlog, logger, onSocket, handshakeTimeoutMs, admission, protocol = 'h2' } = options;
   const secure = attempt('tls certificate cannot be used', () =>
     createTlsServer({
-      ...contextOf(options.certificate),
-      ALPNProtocols: ['h2'],
+      ...(options.certificate === undefined ? TLS_PARAMETERS : contextOf(options.certificate)),
+      ALPNProtocols: [protocol],
       handshakeTimeout: handshakeTimeoutMs,
     }),
   );
@@ -71,7 +74,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   secure.on('secureConnection', (socket: TLSSocket) => {
     handshakes.finished(socket);
     socket.on('error', () => {});
-    if (socket.alpnProtocol === 'h2') {
+    if (socket.alpnProtocol === protocol || (socket.alpnProtocol === false && protocol === 'http/1.1')) {
       begun.finished(socket);
       onSocket(socket);
     } else socket.destroy();

@@ -2,32 +2,11 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parseAllDocuments } from 'yaml';
-import { injectPod, jsonPatch, type PatchOperation, withoutInjection } from '../../../src/kubernetes/inject/index.js';
+import { injectPod, jsonPatch, withoutInjection } from '../../../src/kubernetes/inject/index.js';
 import { injectSettings } from '../../support/inject-settings.js';
+import { patched } from '../../support/json-patch.js';
 
 const GOLDEN = fileURLToPath(new URL('../../../../test/kubernetes/inject/golden/', import.meta.url));
-
-/** Applies a JSON Patch as an API server does. (RFC 6902 §4) */
-function patched(document: unknown, operations: readonly PatchOperation[]): unknown {
-  const result = structuredClone({ document });
-  for (const operation of operations) {
-    const [last = '', ...parents] = ['document', ...operation.path.split('/').slice(1)].map(unescaped).reverse();
-    const target = parents.reverse().reduce<unknown>(childOf, result);
-    if (Array.isArray(target)) {
-      const isAdd = operation.op === 'add';
-      target.splice(Number(last), isAdd ? 0 : 1, ...('value' in operation ? [operation.value] : []));
-    } else if (typeof target === 'object' && target !== null) {
-      if (operation.op === 'remove') Reflect.deleteProperty(target, last);
-      else Reflect.set(target, last, operation.value);
-    } else throw new Error(`nothing at ${operation.path}`);
-  }
-  return result.document;
-}
-
-const unescaped = (part: string): string => part.replaceAll('~1', '/').replaceAll('~0', '~');
-
-const childOf = (value: unknown, key: string): unknown =>
-  Object.entries(Object(value)).find(([name]) => name === key)?.[1];
 
 t.test('a patch makes of one value the other', async (t) => {
   const cases: [unknown, unknown][] = [

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -86,6 +87,28 @@ t.test('a new certificate serves new handshakes, a broken one is refused and cha
   const mismatch = { certPem: old.certPem, keyPem: renewed.keyPem };
   t.throws(() => listener.setCertificate(mismatch), { code: 'ERR_LISTEN_FAILED' });
   await check(t, { address, rootPem: renewed.certPem });
+});
+
+t.test('a listener of HTTP/1.1 takes peers that offer it or nothing, once it has a certificate', async (t) => {
+  const taken: (string | false | null)[] = [];
+  const listener = await listenTls({
+    ...{ host: '127.0.0.1', port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs: 10_000 },
+    protocol: 'http/1.1',
+    onSocket(socket) {
+      taken.push(socket.alpnProtocol);
+      socket.end('taken');
+    },
+  });
+  t.teardown(() => listener.close());
+  const port = Number(listener.address.split(':').at(-1));
+  t.type(await handshake(port, {}), Error, 'before there is one');
+  listener.setCertificate(certificate(t));
+  for (const ALPNProtocols of [['h2', 'http/1.1'], ['http/1.1'], undefined]) {
+    const socket = await handshake(port, { ALPNProtocols });
+    await once(socket as TLSSocket, 'data');
+  }
+  t.strictSame(taken, ['http/1.1', 'http/1.1', false]);
+  t.type(await handshake(port, { ALPNProtocols: ['h2'] }), Error);
 });
 
 t.test('TLS 1.2 and 1.3 with h2 are served; TLS 1.1, another protocol and none are not', async (t) => {

@@ -1,0 +1,37 @@
+import { Field } from '../telemetry/index.js';
+import type { JsonValue } from './status-pages.js';
+import { timeText } from './time-text.js';
+
+export const STATES = ['valid', 'expired', 'none'] as const;
+
+/** Where an identity stands. Times are epoch milliseconds, `undefined` without an SVID. */
+export interface IdentityFacts {
+  readonly spiffeId: string;
+  readonly podUid?: string | undefined;
+  readonly svid: (typeof STATES)[number];
+  readonly serial: string | undefined;
+  readonly notAfterMs: number | undefined;
+  readonly nextAttemptMs: number | undefined;
+  /** In a row. */
+  readonly failures: number;
+  readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
+}
+
+/** An identity as the page shows it: under the names of the log, so that a search finds both. */
+export function identitySection(status: IdentityFacts): JsonValue {
+  const { spiffeId, podUid, svid, serial, notAfterMs, nextAttemptMs, failures, lastFailure } = status;
+  return {
+    [Field.spiffeId]: spiffeId,
+    [Field.podUid]: podUid,
+    svid,
+    [Field.serial]: serial,
+    [Field.notAfter]: timeText(notAfterMs),
+    next_renewal: timeText(nextAttemptMs),
+    failed_renewals: failures,
+    last_failure: lastFailure && {
+      [Field.code]: lastFailure.code,
+      [Field.error]: lastFailure.message,
+      at: timeText(lastFailure.atMs),
+    },
+  };
+}
