@@ -135,6 +135,8 @@ class Publisher implements RootConfigMaps {
           if (isOlder(copy, this.copies.get(namespace))) return;
           this.copies.set(namespace, copy);
           this.look(namespace);
+          // Another replica may have written the last one that lacked.
+          this.tellWhole();
         },
         onGone: ({ metadata: { namespace } }) => {
           this.copies.delete(namespace);
