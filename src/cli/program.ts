@@ -20,7 +20,6 @@ import {
   runInjector,
   runVersion,
 } from './commands.js';
-import { runKubeInject } from './kube-inject.js';
 import { configSources, Exit, print, printError } from './process.js';
 
 /**
@@ -36,7 +35,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     case 'bootstrap':
       return run('bootstrap', COMMANDS.bootstrap, rest, runBootstrap);
     case 'kube-inject':
-      return run('kube-inject', COMMANDS['kube-inject'], rest, runKubeInject);
+      return run('kube-inject', COMMANDS['kube-inject'], rest, async (config) => {
+        // Loaded only here: it reads files in ways that a probe has no use for.
+        const { runKubeInject } = await import('./kube-inject.js');
+        return runKubeInject(config);
+      });
     case 'injector':
       return run('injector', COMMANDS.injector, rest, runInjector);
     case 'demo':
