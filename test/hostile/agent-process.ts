@@ -16,6 +16,9 @@ interface AgentProcessOptions {
   readonly args?: readonly string[];
   /** Program and arguments to run the agent by: `strace`, `prlimit`, a shell. */
   readonly wrapper?: readonly string[];
+  /** What runs it, when that is not the unbundled program. */
+  readonly sidecert?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   /** Text on stderr that says that it serves; `undefined` where that goes elsewhere. */
   readonly readyText?: string | undefined;
   /** Where the socket is; beside the token without it. */
@@ -49,9 +52,9 @@ export async function serveAgents(t: Test, { ttl = '24h' } = {}) {
     commandLine: (): string[] => [...UNBUNDLED_SIDECERT, ...argsFor(socket, [])],
     /** Starts one, and waits until it serves. */
     async start(options: AgentProcessOptions = {}) {
-      const { args = [], wrapper = [], socket: path = socket } = options;
+      const { args = [], wrapper = [], socket: path = socket, sidecert = UNBUNDLED_SIDECERT, env = {} } = options;
       const { readyText } = { readyText: '"agent ready"', ...options };
-      const agent = new SidecertProcess(t, argsFor(path, args), { sidecert: [...wrapper, ...UNBUNDLED_SIDECERT] });
+      const agent = new SidecertProcess(t, argsFor(path, args), { sidecert: [...wrapper, ...sidecert], env });
       if (readyText !== undefined) await agent.says(readyText);
       return agent;
     },

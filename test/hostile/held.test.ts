@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { encodeFrame, Frame } from '../../src/net/http2/index.js';
 import { startCitadel } from '../support/citadel.js';
 import { openHotPath } from '../support/hot-path.js';
-import { UNBUNDLED_SIDECERT } from '../support/mesh.js';
+import { SMALL_SIDECERT, UNBUNDLED_SIDECERT, WITHOUT_COVERAGE } from '../support/mesh.js';
 import { callHeaders, callsOf, data, grpcMessage } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { decodeResponse, encodeRequest, openSdsClient, type SdsClient } from '../support/sds-client.js';
@@ -98,7 +98,7 @@ async function provenPeer(t: Test, path: string): Promise<RawPeer> {
 /** An agent, and an Envoy that it serves. */
 async function startServed(t: Test, args: readonly string[]) {
   const agents = await serveAgents(t);
-  const agent = await agents.start({ args });
+  const agent = await agents.start({ args, sidecert: SMALL_SIDECERT, env: WITHOUT_COVERAGE });
   const victim = openSdsClient(t, agents.socket);
   await takeKey(victim);
   return { socket: agents.socket, agent, victim };
@@ -203,7 +203,10 @@ async function serveNode(t: Test, hotPath: string) {
   const [socket, roots] = [join(directory, 's'), join(directory, 'root.pem')];
   writeFileSync(roots, citadel.rootPem);
   const args = ['agent', '--mode', 'node', '--socket', socket, '--ca-address', citadel.address, '--ca-root', roots];
-  const agent = new SidecertProcess(t, [...args, '--hot-path', hotPath], { sidecert: UNBUNDLED_SIDECERT });
+  const agent = new SidecertProcess(t, [...args, '--hot-path', hotPath], {
+    sidecert: SMALL_SIDECERT,
+    env: WITHOUT_COVERAGE,
+  });
   await agent.says('"agent ready"');
   return {
     ...{ socket, agent, loseCa: () => citadel.close() },

@@ -19,6 +19,15 @@ export const SIDECERT = program('../../../dist/sidecert.js');
 /** The same before bundling, whose lines the coverage report can name. */
 export const UNBUNDLED_SIDECERT = program('../../src/cli/main.js');
 
+/**
+ * The same, as a process whose memory is judged: what is garbage must go, so that what is held is seen, and the counts
+ * that coverage keeps are not its own. (see {@link WITHOUT_COVERAGE})
+ */
+export const SMALL_SIDECERT = [UNBUNDLED_SIDECERT[0] ?? '', '--max-old-space-size=200', ...UNBUNDLED_SIDECERT.slice(1)];
+
+/** For the environment of a process. */
+export const WITHOUT_COVERAGE = { NODE_V8_COVERAGE: '' };
+
 /** Far above what anything here takes; reached only when it does not come at all. */
 export const PATIENCE_MS = 25_000;
 
