@@ -56,7 +56,7 @@ t.test('what is no Unix socket has no peer', { skip }, async (t) => {
 });
 
 t.test('a process that forbids dumping cannot be read by others of its user', { skip }, async (t) => {
-  const module = new URL('../../../src/system/platform/index.js', import.meta.url).href;
+  const module = new URL('../../../src/system/platform/system-door.js', import.meta.url).href;
   const script = `const { forbidDumping } = await import('${module}'); forbidDumping();
     const { statSync } = await import('node:fs');
     console.log(statSync('/proc/self/maps').uid, process.getuid());`;
