@@ -10,8 +10,6 @@ export interface HealingOptions {
   write(key: string, signal: CancelSignal): Promise<void>;
   /** What says in a log line which object it is. */
   fieldsOf(key: string): LogFields;
-  /** After each write that has ended, well or not. */
-  onWritten?(): void;
   readonly logger: Logger;
   readonly clock: TimerClock;
   /** In [0, 1). */
@@ -142,7 +140,6 @@ export class Healing {
     }
     if (retryMs === undefined) this.look(key);
     else if (this.work.get(key) === work) this.plan(key, work, retryMs);
-    this.options.onWritten?.();
   }
 
   private retryAfter(key: string, work: Work, error: unknown): number {

@@ -81,7 +81,6 @@ class Publisher implements RootConfigMaps {
       needsWrite: (name) => this.needsWrite(name),
       write: (name, signal) => this.write(name, signal),
       fieldsOf: (name) => ({ [Field.namespace]: name }),
-      onWritten: () => this.tellWhole(),
     });
     this.following = [this.followNamespaces(), this.followCopies()];
   }
@@ -135,8 +134,6 @@ class Publisher implements RootConfigMaps {
           if (isOlder(copy, this.copies.get(namespace))) return;
           this.copies.set(namespace, copy);
           this.look(namespace);
-          // Another replica may have written the last one that lacked.
-          this.tellWhole();
         },
         onGone: ({ metadata: { namespace } }) => {
           this.copies.delete(namespace);
@@ -150,13 +147,18 @@ class Publisher implements RootConfigMaps {
   private synced(): void {
     this.toSync -= 1;
     if (this.toSync > 0) return;
-    for (const name of this.known.keys()) this.look(name);
+    for (const name of this.known.keys()) this.assess(name);
     this.tellWhole();
   }
 
   /** Before all is known, what is missing may only not have been told. */
   private look(name: string): void {
     if (this.toSync > 0) return;
+    this.assess(name);
+    this.tellWhole();
+  }
+
+  private assess(name: string): void {
     if (this.needsWrite(name)) this.lacking.add(name);
     else this.lacking.delete(name);
     this.lackingGauge.set(this.lacking.size);

@@ -5,6 +5,7 @@ import { publishRootConfigMaps, type RootConfigMaps } from '../../../src/kuberne
 import { Metric, MetricRegistry } from '../../../src/telemetry/index.js';
 import { systemClock } from '../../../src/timers/index.js';
 import { citadelAccount } from '../../support/citadel-account.js';
+import { FakeApiServer, json, listOf } from '../../support/fake-api-server.js';
 import { KubeApiServer, kubernetesPrograms } from '../../support/kube-apiserver.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
@@ -132,4 +133,24 @@ t.test('roots in the namespaces of a real API server', { skip: programs.skip }, 
     await until('later', (map) => hasRoot(map, ROOT + ROOT));
     await until('after', (map) => hasRoot(map, ROOT + ROOT));
   });
+});
+
+t.test('a replica that is second writes nothing, and tells that all is there', async (t) => {
+  const map = { metadata: { name: 'istio-ca-root-cert', namespace: 'foo', labels: { 'istio.io/config': 'true' } } };
+  const copy = { type: 'ADDED', object: { ...map, data: { 'root-cert.pem': ROOT } } };
+  const server = await FakeApiServer.start(t, ({ url }, response) => {
+    const isOfCopies = url.pathname.endsWith('/configmaps');
+    if (url.searchParams.has('watch')) {
+      response.writeHead(200).flushHeaders();
+      if (isOfCopies) response.write(`${JSON.stringify(copy)}\n`);
+    } else json(response, listOf(isOfCopies ? [] : [{ metadata: { name: 'foo', resourceVersion: '1' } }], '5'));
+  });
+  const { logger } = server;
+  // The longest pause before a write, which the watch has all the time to be ahead of.
+  const clock = { now: Date.now, after: (delayMs: number, fire: () => void) => systemClock.after(delayMs * 100, fire) };
+  const roots = publishRootConfigMaps({ client: server.client(), rootsPem: ROOT, logger, clock, random: () => 1 });
+  t.teardown(() => roots.close());
+  t.match(await logger.until('roots are in every namespace'), { fields: { count: 1 } });
+  t.equal(roots.pending, 0);
+  t.notOk(server.requests.some(({ method }) => method === 'PATCH'));
 });
