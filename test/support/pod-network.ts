@@ -54,6 +54,9 @@ export function withoutPods(): string | false {
   );
 }
 
+/** The kernel ends a process that is started so when the test is killed. (prctl(2), PR_SET_PDEATHSIG) */
+const ENDING_WITH_TEST = ['setpriv', '--pdeathsig', 'KILL'];
+
 const AS_SIDECAR = ['--reuid', '1337', '--regid', '1337', '--clear-groups'];
 
 const exec = promisify(execFile);
@@ -109,7 +112,8 @@ export class PodNetwork {
     mkdirSync(join(this.directory, 'ca'), { mode: 0o700 });
     const [program = '', ...leading] = SIDECERT;
     const all = [...leading, ...flags, '--listen', `${NODE_IP}:15012`, '--root-cert-out', this.rootFile];
-    const child = spawn('nsenter', [...entering(this.node), program, ...all], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const command = [...ENDING_WITH_TEST, program, ...all];
+    const child = spawn('nsenter', [...entering(this.node), ...command], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.t.teardown(() => child.kill('SIGKILL'));
     await until('Citadel', AbortSignal.timeout(PATIENCE_MS), async () => {
       const { stdout } = await exec('cat', [this.rootFile]);
@@ -128,7 +132,7 @@ export class PodNetwork {
     chownSync(directory, 1337, 1337);
     const socket = `--socket=${directory}/socket`;
     const flags = ['agent', '--mode=node', socket, '--ca-root', this.rootFile, ...this.caFlags];
-    const command = ['setpriv', ...AS_SIDECAR, ...SIDECERT, ...flags];
+    const command = ['setpriv', ...AS_SIDECAR, ...ENDING_WITH_TEST, ...SIDECERT, ...flags];
     const child = spawn('nsenter', [...entering(this.node), ...command], { stdio: 'ignore' });
     this.t.teardown(() => child.kill('SIGKILL'));
     this.nodeSocketDirectory = directory;
@@ -261,7 +265,7 @@ export class RunningPod {
   private spawn(command: readonly string[], container?: RunContainer): ChildProcess {
     const user = container?.securityContext?.runAsUser;
     const as = user === undefined ? [] : ['setpriv', ...AS_SIDECAR];
-    const child = spawn('nsenter', [...entering(this.pid), ...as, ...command], {
+    const child = spawn('nsenter', [...entering(this.pid), ...as, ...ENDING_WITH_TEST, ...command], {
       stdio: ['ignore', 'ignore', process.env.SHOW_PODS === '1' ? 'inherit' : 'ignore'],
       cwd: '/',
     });
@@ -287,12 +291,15 @@ function entering(pid: number): string[] {
   return ['--target', String(pid), '--net', '--mount'];
 }
 
-/** Resolves with the process that holds new namespaces, once `script` has run in them. */
+/**
+ * Resolves with the process that holds new namespaces, once `script` has run in them. It reads what never comes, so that
+ * it ends with the test even if that is killed.
+ */
 async function startNamespace(t: Test, script: string): Promise<number> {
   const child = spawn(
     'unshare',
-    ['--net', '--mount', '--propagation', 'private', 'sh', '-ec', `${script}; echo ready; exec sleep infinity`],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    ['--net', '--mount', '--propagation', 'private', 'sh', '-ec', `${script}; echo ready; exec cat`],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
   );
   t.teardown(() => child.kill('SIGKILL'));
   await once(child.stdout, 'data');
