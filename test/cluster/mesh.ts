@@ -1,6 +1,9 @@
 import type { Cluster } from '../support/cluster.js';
 import { SHIPPED } from '../support/cluster.js';
 
+/** The pods of all tests together must find room on a node of two cores. */
+const SMALL = '--agent-requests cpu=1m,memory=32Mi --envoy-requests cpu=1m,memory=32Mi';
+
 const HTTPBIN = 'docker.io/mccutchen/go-httpbin:v2.15.0';
 const CURL = 'docker.io/curlimages/curl:8.16.0';
 
@@ -12,7 +15,7 @@ export async function applyInjected(
   flags = '',
 ): Promise<void> {
   const input = manifest.map((one) => JSON.stringify(one)).join('\n---\n');
-  const line = `set -o pipefail; ${SHIPPED} kube-inject -f - ${flags} | kubectl apply -n ${namespace} -f -`;
+  const line = `set -o pipefail; ${SHIPPED} kube-inject -f - ${SMALL} ${flags} | kubectl apply -n ${namespace} -f -`;
   const { code, output } = await cluster.enter(['bash', '-c', line], { input });
   if (code !== 0) throw new Error(`${line}: ${output}`);
 }
