@@ -292,7 +292,8 @@ function entering(pid: number): string[] {
 }
 
 /**
- * Resolves with the process that holds new namespaces, once `script` has run in them. It reads what never comes, so that
+ * Resolves with the process that holds new namespaces, once `script` has run in them. It reads what
+ * never comes, so that
  * it ends with the test even if that is killed.
  */
 async function startNamespace(t: Test, script: string): Promise<number> {
