@@ -105,9 +105,23 @@ export class InjectorScene {
   }
 
   /** Applies the webhook configuration of the chart with these values. */
-  async configure(t: Test, values: Readonly<Record<string, string>> = {}): Promise<void> {
+  async configure(
+    t: Test,
+    values: Readonly<Record<string, string>> = {},
+    port: number = this.service.port,
+  ): Promise<void> {
     const manifest = await rendered(t, ['injector-webhook.yaml'], values);
-    await this.server.apply(manifest.replaceAll('port: 443', `port: ${this.service.port}`));
+    await this.server.apply(manifest.replaceAll('port: 443', `port: ${port}`));
+  }
+
+  /** Those of an injector in this cluster. */
+  get injectorFlags(): Readonly<Record<string, string>> {
+    return {
+      ...{ listen: '127.0.0.1:0', 'status-address': '127.0.0.1:0', namespace: 'istio-system' },
+      ...{ 'service-account': 'sidecert-injector', 'webhook-config': 'sidecert-injector' },
+      ...{ 'ca-address': this.citadel.address, 'ca-root': this.files.roots, 'token-file': this.files.token },
+      ...{ kubeconfig: this.files.kubeconfig },
+    };
   }
 
   /** Another Citadel in the place of the one that is there, with other roots. */
@@ -131,13 +145,7 @@ export class InjectorScene {
   async startInjector(t: Test, flags: Readonly<Record<string, string>> = {}): Promise<SceneInjector> {
     const { service } = this;
     const logger = new RecordingLogger();
-    const config = settings(COMMANDS.injector, {
-      ...{ listen: '127.0.0.1:0', 'status-address': '127.0.0.1:0', namespace: 'istio-system' },
-      ...{ 'service-account': 'sidecert-injector', 'webhook-config': 'sidecert-injector' },
-      ...{ 'ca-address': this.citadel.address, 'ca-root': this.files.roots, 'token-file': this.files.token },
-      ...{ kubeconfig: this.files.kubeconfig },
-      ...flags,
-    });
+    const config = settings(COMMANDS.injector, { ...this.injectorFlags, ...flags });
     const app = await startInjector(config, { logger, now: Date.now, random: Math.random, nodeFlags: [] });
     t.teardown(() => app.close());
     const pages = new StatusReader(logger);
