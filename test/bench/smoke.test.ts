@@ -12,8 +12,8 @@ import { shortDir } from '../support/short-dir.js';
 /** build/test/bench/ → the project. */
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Files of bench/ that are no bench of the harness. */
-const OTHERS = ['hot-path-soak', 'compare', 'harness', 'load', 'material', 'run-all'];
+/** Files of bench/ that are no bench of the harness; that of the injector wants an API server. */
+const OTHERS = ['hot-path-soak', 'compare', 'harness', 'injector', 'load', 'material', 'run-all'];
 
 t.setTimeout(100_000);
 
