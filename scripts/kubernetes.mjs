@@ -33,9 +33,7 @@ async function play() {
   // Without a flag, another terminal may look at it, too.
   const isFound = command !== '--once';
   try {
-    const played = await withCluster({ envoyPath, progress, keeps: isFound }, (cluster) =>
-      Promise.race([playOn(cluster, stop), stop]),
-    );
+    const played = await withCluster({ envoyPath, progress, keeps: isFound }, (cluster) => playOn(cluster, stop));
     if (played === undefined || played.sum.failed > 0) process.exitCode = 1;
   } catch (error) {
     if (error instanceof SetupError) error.message += `\n${WITHOUT}`;
@@ -46,12 +44,12 @@ async function play() {
   if (command === '--keep') console.log(`the cluster stays. Look at it:  ${LOOK}\nend it:  npm run kubernetes -- down`);
 }
 
+/** Resolves with what was played; `undefined` when it was stopped before all checks were made. */
 async function playOn(cluster, stop) {
   const played = new Play({ cluster, say: console.log, shell: await shellOf(cluster) });
   console.log(`certificates live ${TTL_SECONDS} s here, so that you see them rotate (SIDECERT_TTL)`);
-  await played.install();
-  await played.apply();
-  await played.check();
+  const isStopped = await Promise.race([playChecks(played).then(() => false), stop.then(() => true)]);
+  if (isStopped) return undefined;
   if (command === undefined) {
     console.log(`it runs until Ctrl-C. Look at it from another terminal:  ${LOOK}`);
     await stop;
@@ -62,6 +60,12 @@ async function playOn(cluster, stop) {
     failed === 0 ? `all ${held} checks hold, on a real cluster` : `${failed} of ${held + failed} checks FAILED`,
   );
   return played;
+}
+
+async function playChecks(played) {
+  await played.install();
+  await played.apply();
+  await played.check();
 }
 
 /** Runs a line in bash inside the cluster, with `sidecert` on the PATH. Shows what it says. @throws SetupError when it fails. */

@@ -51,7 +51,6 @@ export class Cluster {
     const output = openSync(join(log, 'node.log'), 'w');
     const env = {
       ...process.env,
-      NODE_BIN: this.#programs,
       NODE_STATE: this.#state,
       NODE_CNI: await cniFolder(),
       NODE_SIGN: sign,
@@ -87,7 +86,8 @@ export class Cluster {
   /** Ends all of it, and removes its state. Safe to call when there is none. */
   async down() {
     const outer = await this.#pid('outer.pid');
-    if (outer !== undefined) {
+    // A process of another run of the machine may have that number by now.
+    if (outer !== undefined && (await isNode(outer))) {
       const first = (await childrenOf(outer)).trim();
       kill(outer);
       while (isRunning(outer) || (first !== '' && isRunning(Number(first)))) await delay(POLL_MS / 2);
@@ -100,8 +100,7 @@ export class Cluster {
   /** A command inside, with kubectl and the others on its PATH; resolves with `{ code, output }` as {@link run}. */
   async enter(command, { timeoutMs, input } = {}) {
     const [program, ...args] = await this.entering(command);
-    if (input === undefined) return run(program, args, { timeoutMs });
-    return runWithInput(program, args, input);
+    return run(program, args, { timeoutMs, input });
   }
 
   /** The command line that runs `command` inside. @throws SetupError when the cluster is not up. */
@@ -149,6 +148,12 @@ function childrenOf(pid) {
   return readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
 }
 
+/** Whether a process is one that has started a node. */
+async function isNode(pid) {
+  const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return words.split('\0').some((word) => word.endsWith('/kubernetes/node.sh'));
+}
+
 function kill(pid) {
   try {
     process.kill(pid, 'SIGKILL');
@@ -173,18 +178,6 @@ async function removeControlGroups() {
     const folder = join('/sys/fs/cgroup', controllers.replace('name=', ''), path, 'kubepods');
     if (await isThere(folder)) await run('find', [folder, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']);
   }
-}
-
-function runWithInput(program, args, input) {
-  return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-    const chunks = [];
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => chunks.push(chunk));
-    child.on('error', (error) => resolve({ code: 127, output: error.message }));
-    child.on('close', (code) => resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString('utf8') }));
-    child.stdin.on('error', () => {});
-    child.stdin.end(input);
-  });
 }
 
 function isThere(path) {

@@ -2,8 +2,8 @@
 # The first process of the one-node cluster, inside namespaces of its own (mounts, network, processes, control groups): makes the
 # node of them and starts Kubernetes on it. cluster.mjs starts this.
 #
-#   NODE_BIN     folder with the built programs     NODE_STATE   folder for all that the cluster writes
-#   NODE_SIGN    RS256 or ES256: what the API server signs tokens of service accounts with
+#   NODE_STATE   folder for all that the cluster writes     NODE_CNI   folder with the plugins for pods' networks
+#   NODE_SIGN    RS256 or ES256: what the API server signs tokens of service accounts with; the programs are on the PATH
 set -euo pipefail
 cd "$NODE_STATE"
 pki=$NODE_STATE/pki admin=$NODE_STATE/pki/admin.kubeconfig

@@ -9,11 +9,18 @@ export class SetupError extends Error {}
 
 /**
  * Runs a command to its end and resolves with `{ code, output }`: its exit code (127 when it could not be started) and
- * what it wrote to stdout and stderr together. Its input is closed. After `timeoutMs`, if given, it is ended by SIGTERM.
+ * what it wrote to stdout and stderr together. Its input is `input`, or closed. After `timeoutMs`, if given, it is ended by SIGTERM.
  */
-export function run(command, args, { cwd, env = process.env, timeoutMs } = {}) {
+export function run(command, args, { cwd, env = process.env, timeoutMs, input } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      timeout: timeoutMs,
+    });
+    // One that ends without reading all of it is no failure of ours.
+    child.stdin?.on('error', () => {}).end(input);
     const chunks = [];
     child.stdout.on('data', (chunk) => chunks.push(chunk));
     child.stderr.on('data', (chunk) => chunks.push(chunk));
