@@ -52,7 +52,7 @@ async function playOn(cluster, stop) {
   if (isStopped) return undefined;
   if (command === undefined) {
     console.log(`it runs until Ctrl-C. Look at it from another terminal:  ${LOOK}`);
-    await stop;
+    await stayingFor(stop);
   }
   if (command !== '--keep') await played.clean();
   const { held, failed } = played.sum;
@@ -60,6 +60,13 @@ async function playOn(cluster, stop) {
     failed === 0 ? `all ${held} checks hold, on a real cluster` : `${failed} of ${held + failed} checks FAILED`,
   );
   return played;
+}
+
+/** Waits for it. A listener for signals alone does not keep a process from ending. */
+async function stayingFor(stop) {
+  const staying = setInterval(() => {}, 60_000);
+  await stop;
+  clearInterval(staying);
 }
 
 async function playChecks(played) {
