@@ -59,6 +59,11 @@ t.test('an injector in a cluster', { skip }, async (t) => {
   const injector = await scene.startInjector(t);
   await scene.serves(injector);
 
+  await t.test('its status tells of the roots in the webhook configuration', async (t) => {
+    const ca_bundle = { state: 'written', hosts: ['sidecert-injector.istio-system.svc'] };
+    t.match(await injector.pages.status(), { ca_bundle, identity: { svid: 'valid' } });
+  });
+
   await t.test('namespaces and pods are chosen as Istio chooses them', (t) => judge(t, scene, CHOICES));
 
   await t.test('what the cluster and the injector need is never injected', async (t) => {

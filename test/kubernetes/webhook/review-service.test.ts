@@ -157,3 +157,14 @@ t.test('a process that sends reviews without end gets a thousand lines a minute'
   for (let time = 0; time < 1100; time += 1) ask({ ...skipped, object: { metadata: { name: `pod-${time}` } } });
   t.equal(logger.of('pod left as it is').length, 1000);
 });
+
+t.test('a fault of ours leaves the decision to the webhook configuration', async (t) => {
+  const logger = new RecordingLogger();
+  // Nothing of JSON makes an injection throw: settings that are none do.
+  const rules = { settings: {} as never, version: '0.1.0', ownNamespace: 'istio-system', onBadPod: 'deny' } as const;
+  const service = new ReviewService({ rules, logger, metrics: new MetricRegistry(), now: Date.now });
+  const review = { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request: CREATE };
+  t.match(service.answer(Buffer.from(JSON.stringify(review))), { status: 500, body: Buffer.from('internal error\n') });
+  t.match(logger.of('admission review failed'), [{ level: 'error', fields: { resource_name: 'foo/sleep-7d4b-*' } }]);
+  t.match(service.counts, { failed: 1 });
+});
