@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { closeSync, constants, openSync } from 'node:fs';
 import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -53,10 +54,11 @@ export class Cluster {
       ...process.env,
       NODE_STATE: this.#state,
       NODE_CNI: await cniFolder(),
+      NODE_GROUP: `sidecert-${randomUUID()}`,
       NODE_SIGN: sign,
       PATH: [this.#programs, process.env.PATH].join(':'),
     };
-    const namespaces = ['--mount', '--net', '--pid', '--cgroup', '--uts'];
+    const namespaces = ['--mount', '--net', '--pid', '--uts'];
     // With --kill-child the first process ends with unshare, and with it the kernel ends all others of its namespace.
     const args = [...namespaces, '--fork', '--kill-child=KILL', '--mount-proc', NODE_SCRIPT];
     const outer = spawn('unshare', args, { env, stdio: ['ignore', output, output], detached: true });
@@ -91,9 +93,9 @@ export class Cluster {
       const first = (await childrenOf(outer)).trim();
       kill(outer);
       while (isRunning(outer) || (first !== '' && isRunning(Number(first)))) await delay(POLL_MS / 2);
-      // The only trace outside of its folder: they lie below the group of this process.
-      await removeControlGroups();
     }
+    // The only trace outside of its folder.
+    await this.#removeControlGroups();
     await rm(this.#state, { recursive: true, force: true });
   }
 
@@ -126,6 +128,13 @@ export class Cluster {
     const command = ['ctr', '--address', '/run/containerd/containerd.sock', '--namespace', 'k8s.io'];
     const { code, output } = await this.enter([...command, 'images', 'import', '--all-platforms', file]);
     if (code !== 0) throw new SetupError(`the node does not take the images of ${file}:\n${output}`);
+  }
+
+  async #removeControlGroups() {
+    const folders = await readFile(this.#file('groups'), 'utf8').catch(() => '');
+    for (const folder of folders.trim().split('\n')) {
+      if (await isThere(folder)) await run('find', [folder, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']);
+    }
   }
 
   #file(name) {
@@ -168,15 +177,6 @@ function isRunning(pid) {
     return true;
   } catch {
     return false;
-  }
-}
-
-async function removeControlGroups() {
-  const groups = (await readFile('/proc/self/cgroup', 'utf8')).trim().split('\n');
-  for (const line of groups) {
-    const [, controllers = '', path = '/'] = line.split(':');
-    const folder = join('/sys/fs/cgroup', controllers.replace('name=', ''), path, 'kubepods');
-    if (await isThere(folder)) await run('find', [folder, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', '+']);
   }
 }
 

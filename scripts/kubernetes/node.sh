@@ -1,11 +1,42 @@
 #!/bin/bash
-# The first process of the one-node cluster, inside namespaces of its own (mounts, network, processes, control groups): makes the
-# node of them and starts Kubernetes on it. cluster.mjs starts this.
+# The first process of the one-node cluster, inside namespaces of its own (mounts, network, processes): moves into control groups
+# of its own, makes the node of all that, and starts Kubernetes on it. cluster.mjs starts this.
 #
 #   NODE_STATE   folder for all that the cluster writes     NODE_CNI   folder with the plugins for pods' networks
+#   NODE_GROUP   name of its control groups
 #   NODE_SIGN    RS256 or ES256: what the API server signs tokens of service accounts with; the programs are on the PATH
 set -euo pipefail
 cd "$NODE_STATE"
+
+### Control groups. Two kubelets in the same one would remove the groups of each other's pods.
+if [ "${1:-}" != grouped ]; then
+  if [ "$(grep -c . /proc/self/cgroup)" = 1 ]; then
+    # Of version 2, a group without processes is wanted above it: the first one is.
+    group=/sys/fs/cgroup/$NODE_GROUP
+    echo "$group" >groups && mkdir "$group"
+    for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
+      echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
+    done
+    echo 0 >"$group/cgroup.procs"
+  else
+    mapfile -t memberships </proc/self/cgroup # at once: it changes with each step below
+    for membership in "${memberships[@]}"; do
+      IFS=: read -r number controllers path <<<"$membership"
+      case $number:$controllers in 0:*|*name=*) continue ;; esac
+      parent=/sys/fs/cgroup/$controllers$path
+      [ -d "$parent" ] || parent=/sys/fs/cgroup/$controllers # in a container it may be the container's own
+      group=$parent/$NODE_GROUP
+      echo "$group" >>groups && mkdir "$group"
+      # This kind takes no process before it has these.
+      for file in cpuset.cpus cpuset.mems; do
+        [ ! -e "$group/$file" ] || cat "$parent/$file" >"$group/$file"
+      done
+      echo 0 >"$group/cgroup.procs"
+    done
+  fi
+  exec unshare --cgroup "$0" grouped
+fi
+
 pki=$NODE_STATE/pki admin=$NODE_STATE/pki/admin.kubeconfig
 node_ip=172.31.255.1 service_ip=10.96.0.1 api=https://172.31.255.1:6443
 

@@ -25,7 +25,7 @@ export class Pods {
     return this.#cluster.kubectl(args, { timeoutMs });
   }
 
-  /** What goes on in a namespace, for who has waited for it too long: its pods, its events, and the last words of each. */
+  /** What goes on in a namespace, when something in it did not come: its pods, its events, their last log lines, the node. */
   async account(namespace) {
     const lines = [];
     for (const args of [
@@ -39,6 +39,7 @@ export class Pods {
       const logs = ['kubectl', 'logs', name, '-n', namespace, '--all-containers', '--prefix', '--tail=5'];
       lines.push((await this.#cluster.enter(logs)).output.trimEnd());
     }
+    lines.push((await this.#cluster.enter(['kubectl', 'describe', 'nodes'])).output.trimEnd());
     return lines.join('\n');
   }
 
