@@ -19,6 +19,9 @@ const JOBS = 2;
 /** Of these, each wants the cluster; the others run without. */
 const CLUSTER_TESTS = 'build/test/cluster/';
 
+/** Each of these wants it for itself: it takes away what the others need. */
+const ALONE = `${CLUSTER_TESTS}alone/`;
+
 /** Asks for these alone. */
 const ON_CLUSTER = '--cluster';
 
@@ -50,25 +53,36 @@ await runScript(async () => {
   // After the others, which a whole cluster would starve.
   if (isAll || onCluster.length > 0 || files.length === 0) {
     const flags = args.filter((arg) => arg.startsWith('-'));
-    runs.push(await runOnCluster([...flags, ...onCluster], { tools, envoyPath, progress }));
+    runs.push(...(await runOnCluster(flags, onCluster, { tools, envoyPath, progress })));
   }
   const { passed, failed, skipped } = totalsOf(runs.map(({ tap }) => tap).join('\n'));
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   process.exitCode = passed + failed + skipped === 0 ? 1 : Math.max(...runs.map(({ code }) => code));
 });
 
-/** Runs the tests that want a whole cluster, all on the same one; without it they say themselves what that means. */
-async function runOnCluster(args, { tools, envoyPath, progress }) {
-  const files = args.some((arg) => !arg.startsWith('-')) ? [] : [`${CLUSTER_TESTS}*.test.js`];
-  // What runs in pods is what ships, of which coverage tells nothing.
-  const wanted = ['--disable-coverage', ...args, ...files];
-  const without = () => runTap(wanted, { ...tools, CLUSTER_STATE: 'none' });
+/**
+ * Runs the tests that want a whole cluster, by default all, on the same one; without it they say themselves what that
+ * means. Resolves with what each run of tap gave.
+ */
+async function runOnCluster(flags, files, { tools, envoyPath, progress }) {
+  const isAll = files.length === 0;
+  const shared = isAll ? [`${CLUSTER_TESTS}*.test.js`] : files.filter((file) => !file.startsWith(ALONE));
+  const alone = isAll ? [`${ALONE}*.test.js`] : files.filter((file) => file.startsWith(ALONE));
+  const runAll = async (env) => {
+    const runs = [];
+    // What runs in pods is what ships, of which coverage tells nothing.
+    const common = ['--disable-coverage', ...flags];
+    if (shared.length > 0) runs.push(await runTap([...common, ...shared], env));
+    if (alone.length > 0) runs.push(await runTap([...common, '--jobs=1', ...alone], env));
+    return runs;
+  };
+  const without = () => runAll({ ...tools, CLUSTER_STATE: 'none' });
   // It was not built, and set-up has said why.
   if (tools.KUBEBUILDER_ASSETS === 'none') return without();
   try {
     return await withCluster({ envoyPath, progress }, async (cluster) => {
       await progress.step('installing Citadel', () => install(cluster));
-      return runTap(wanted, { ...tools, CLUSTER_PROGRAMS: cluster.programs, CLUSTER_STATE: cluster.state });
+      return runAll({ ...tools, CLUSTER_PROGRAMS: cluster.programs, CLUSTER_STATE: cluster.state });
     });
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;

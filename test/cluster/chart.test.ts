@@ -30,6 +30,7 @@ const WAYS: readonly (readonly string[])[] = [
     'citadel.publishRoots=false',
   ],
   ['node.enabled=true', 'monitoring.podMonitor=true', 'citadel.enabled=false'],
+  ['injector.enableNamespacesByDefault=true', 'injector.failurePolicy=Ignore', 'injector.sidecars.inbound=permissive'],
 ];
 
 t.test('helm finds nothing to say of the chart', { skip: NO_CLUSTER }, async (t) => {

@@ -1,26 +1,20 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
-import { CLUSTER_PATIENCE_MS, type Cluster, NO_CLUSTER, openCluster, ownNamespace } from '../support/cluster.js';
-import { applyInjected, callingPod, callsWithoutEnd, meshServer, rolledOut, says, upstreamOf } from './mesh.js';
+import { CLUSTER_PATIENCE_MS, NO_CLUSTER, openCluster, ownNamespace } from '../support/cluster.js';
+import {
+  applyInjected,
+  CITADEL_NAMESPACE,
+  callingPod,
+  callsWithoutEnd,
+  eventually,
+  meshServer,
+  rolledOut,
+  rootOf,
+  says,
+  upstreamOf,
+} from './mesh.js';
 
 t.setTimeout(3 * CLUSTER_PATIENCE_MS);
-
-const SYSTEM = 'istio-system';
-const CITADELS = ['-l', 'app.kubernetes.io/component=citadel', '-n', SYSTEM];
-
-async function rootOf(cluster: Cluster, namespace: string): Promise<string> {
-  const map = ['get', 'configmap', 'istio-ca-root-cert', '-n', namespace, '-o', 'json'];
-  return JSON.parse(await cluster.kubectl(map)).data['root-cert.pem'];
-}
-
-/** What `look` resolves with, once it is something. */
-async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const seen = await look().catch(() => undefined);
-    if (seen !== undefined) return seen;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}
 
 t.test(
   'the roots are in every namespace, and come back when they are changed or deleted',
@@ -48,43 +42,14 @@ t.test('a rolled update of Citadel and of a server under load: no request fails'
   const loop = callsWithoutEnd(`http://server.${namespace}:8000/ip`);
   await applyInjected(cluster, namespace, [callingPod('caller', loop, upstreamOf(namespace, 'server'))]);
   await cluster.kubectl(['wait', 'pod/caller', '-n', namespace, '--for=condition=Ready', '--timeout=120s']);
-  await cluster.kubectl(['rollout', 'restart', 'deployment/sidecert-citadel', '-n', SYSTEM]);
+  await cluster.kubectl(['rollout', 'restart', 'deployment/sidecert-citadel', '-n', CITADEL_NAMESPACE]);
   await cluster.kubectl(['rollout', 'restart', 'deployment/server', '-n', namespace]);
   await rolledOut(cluster, namespace, 'deployment/server');
-  await rolledOut(cluster, SYSTEM, 'deployment/sidecert-citadel');
+  await rolledOut(cluster, CITADEL_NAMESPACE, 'deployment/sidecert-citadel');
   // The pods of before are gone, too, with all that they had begun.
   const ended = 'until [ "$(kubectl get pods -l app=server -n "$0" -o name | wc -l)" = 2 ]; do sleep 0.5; done';
   t.equal((await cluster.enter(['timeout', '90', 'bash', '-c', ended, namespace])).code, 0, 'two pods are left');
   t.equal(await cluster.kubectl(['logs', 'caller', '-c', 'caller', '-n', namespace]), '', 'no request failed');
-});
-
-t.test('Citadel lost with its pods alone, and with its root: no request fails', { skip: NO_CLUSTER }, async (t) => {
-  const { cluster, pods } = await openCluster();
-  const namespace = await ownNamespace(t, cluster, 'loss');
-  await applyInjected(cluster, namespace, meshServer('server'), '--ttl 40s');
-  await rolledOut(cluster, namespace, 'deployment/server');
-  const upstreams = upstreamOf(namespace, 'server');
-  const loop = callsWithoutEnd(`http://server.${namespace}:8000/ip`);
-  await applyInjected(cluster, namespace, [callingPod('caller', loop, upstreams)], '--ttl 40s');
-  await cluster.kubectl(['wait', 'pod/caller', '-n', namespace, '--for=condition=Ready', '--timeout=120s']);
-
-  const before = await pods.serial(namespace, 'caller');
-  await cluster.kubectl(['delete', 'pod', ...CITADELS, '--now']);
-  await rolledOut(cluster, SYSTEM, 'deployment/sidecert-citadel');
-  const root = await rootOf(cluster, namespace);
-  const next = await pods.nextSerial(namespace, 'caller', before, 60_000);
-  t.ok(next, 'a new certificate, of the same root');
-
-  await cluster.kubectl(['delete', 'secret', 'istio-ca-secret', '-n', SYSTEM]);
-  await cluster.kubectl(['delete', 'pod', ...CITADELS, '--now']);
-  await rolledOut(cluster, SYSTEM, 'deployment/sidecert-citadel');
-  await eventually(async () => ((await rootOf(cluster, namespace)) === root ? undefined : true));
-  for (const app of ['caller', 'server']) {
-    const own = await pods.serial(namespace, app);
-    t.ok(await pods.nextSerial(namespace, app, own, 120_000), `${app} has a certificate of the new root`);
-  }
-  const log = await cluster.kubectl(['logs', 'caller', '-c', 'caller', '-n', namespace]);
-  t.equal(log, '', 'no request failed');
 });
 
 t.test('a probe by exec answers within a limit of 100m CPU', { skip: NO_CLUSTER }, async (t) => {

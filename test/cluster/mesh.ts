@@ -4,6 +4,9 @@ import { SHIPPED } from '../support/cluster.js';
 /** The pods of all tests together must find room on a node of two cores. */
 const SMALL = '--agent-requests cpu=1m,memory=32Mi --envoy-requests cpu=1m,memory=32Mi';
 
+/** Where the one Citadel of the cluster is, which all tests share. */
+export const CITADEL_NAMESPACE = 'istio-system';
+
 const HTTPBIN = 'docker.io/mccutchen/go-httpbin:v2.15.0';
 const CURL = 'docker.io/curlimages/curl:8.16.0';
 
@@ -90,9 +93,8 @@ export function callingPod(name: string, script: string, upstreams: string): obj
 
 /** One that calls each of these servers once, and says `NAME: CODE`. */
 export function callerOf(name: string, namespace: string, servers: readonly string[]): object {
-  const calls = servers.map(
-    (to) => `${callOnce(`http://${to}.${namespace}:8000/ip`)} -o /dev/null -w '${to}: %{http_code}\\n'`,
-  );
+  // Without -o /dev/null, which curl 7.88 wants to truncate before it tries again, and ends when it cannot.
+  const calls = servers.map((to) => `${callOnce(`http://${to}.${namespace}:8000/ip`)} -w '${to}: %{http_code}\\n'`);
   const upstreams = servers.map((to) => upstreamOf(namespace, to)).join('\n');
   return callingPod(name, `${calls.join('; ')}; sleep infinity`, upstreams);
 }
@@ -108,4 +110,19 @@ export async function says(
   const logs = `kubectl logs -l app=${app} -c ${container} -n ${namespace} --tail=-1`;
   const script = `until ${logs} | grep -qF '${text}'; do sleep 0.5; done`;
   return (await cluster.enter(['timeout', '120', 'bash', '-c', script])).code === 0;
+}
+
+/** The root certificates that Citadel has published in a namespace. */
+export async function rootOf(cluster: Cluster, namespace: string): Promise<string> {
+  const map = ['get', 'configmap', 'istio-ca-root-cert', '-n', namespace, '-o', 'json'];
+  return JSON.parse(await cluster.kubectl(map)).data['root-cert.pem'];
+}
+
+/** What `look` resolves with, once it is something. */
+export async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const seen = await look().catch(() => undefined);
+    if (seen !== undefined) return seen;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
 }

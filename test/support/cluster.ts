@@ -5,6 +5,8 @@ import type { Test } from 'tap';
 /** What `scripts/kubernetes/cluster.mjs` gives. */
 export interface Cluster {
   readonly state: string;
+  up(): Promise<void>;
+  down(): Promise<void>;
   /** Resolves with what kubectl says. @throws Error with what it says when it fails. */
   kubectl(args: readonly string[], options?: { input?: string; timeoutMs?: number }): Promise<string>;
   /** Runs a command inside, with kubectl on its PATH. */
@@ -26,6 +28,7 @@ export interface Pods {
   serial(namespace: string, app: string): Promise<string | undefined>;
   nextSerial(namespace: string, app: string, serial: string | undefined, limitMs: number): Promise<string>;
   restarts(namespace: string, app: string): Promise<Record<string, number>>;
+  account(namespace: string): Promise<string>;
   pid(namespace: string, app: string, container: string): Promise<number>;
 }
 
@@ -46,19 +49,35 @@ export const NO_CLUSTER: string | false =
 
 /** Both, of the cluster that is up. @throws Error when there is none. */
 export async function openCluster(): Promise<{ cluster: Cluster; pods: Pods }> {
-  const { CLUSTER_STATE: state, CLUSTER_PROGRAMS: programs } = process.env;
+  const { CLUSTER_STATE: state } = process.env;
   if (!isNamed(state)) throw new Error('no cluster: run npm run test:kubernetes');
-  const script = (name: string): string => new URL(`../../../scripts/kubernetes/${name}`, import.meta.url).href;
-  const [{ Cluster }, { Pods }] = await Promise.all([import(script('cluster.mjs')), import(script('pods.mjs'))]);
-  process.chdir(ROOT);
-  const cluster = new Cluster({ programs, state });
-  return { cluster, pods: new Pods(cluster) };
+  const cluster = await clusterIn(state);
+  return { cluster, pods: await podsOf(cluster) };
 }
 
-/** A namespace that goes with the test. */
+/** The cluster that has this folder for its state, be it up or not. */
+export async function clusterIn(state: string): Promise<Cluster> {
+  const { Cluster } = await importScript<{ Cluster: new (of: object) => Cluster }>('cluster.mjs');
+  process.chdir(ROOT);
+  return new Cluster({ programs: process.env.CLUSTER_PROGRAMS, state });
+}
+
+async function podsOf(cluster: Cluster): Promise<Pods> {
+  const { Pods } = await importScript<{ Pods: new (cluster: Cluster) => Pods }>('pods.mjs');
+  return new Pods(cluster);
+}
+
+function importScript<T>(name: string): Promise<T> {
+  return import(new URL(`../../../scripts/kubernetes/${name}`, import.meta.url).href);
+}
+
+/** A namespace that goes with the test. When the test has failed, what went on in it is written to stderr first. */
 export async function ownNamespace(t: Test, cluster: Cluster, name: string): Promise<string> {
   await cluster.kubectl(['create', 'namespace', name]);
-  t.teardown(() => cluster.kubectl(['delete', 'namespace', name, '--wait=false']));
+  t.teardown(async () => {
+    if (!t.passing()) process.stderr.write(`${await (await podsOf(cluster)).account(name)}\n`);
+    await cluster.kubectl(['delete', 'namespace', name, '--wait=false']);
+  });
   return name;
 }
 
