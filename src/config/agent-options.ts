@@ -4,6 +4,7 @@ import { HOT_PATH } from './hot-path.js';
 import {
   durationMs,
   existingFile,
+  fraction,
   kubernetesName,
   oneOf,
   path,
@@ -80,7 +81,12 @@ export const AGENT_OPTIONS = {
   }),
   ttlMs: withDefault(durationMs, '24h', {
     flag: 'ttl',
-    description: 'life of the certificates to ask for; renewed at half of it',
+    description: 'life of the certificates to ask for',
+  }),
+  renewAt: withDefault(fraction(0.01, 0.99), '0.5', {
+    flag: 'renew-at',
+    description:
+      'how far through its life a certificate is renewed, give or take a tenth of the shorter of the two parts, drawn once for each',
   }),
   keyType: withDefault(oneOf(['ec-p256', 'ec-p384', 'rsa-2048', 'rsa-3072', 'rsa-4096']), 'ec-p256', {
     flag: 'key-type',

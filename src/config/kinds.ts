@@ -195,6 +195,18 @@ export function wholeNumber(min: number, max: number): Kind<number> {
   };
 }
 
+/** A share of a whole, within bounds, as a decimal. */
+export function fraction(min: number, max: number): Kind<number> {
+  return {
+    placeholder: 'FRACTION',
+    expected: `a decimal fraction from ${min} to ${max} such as 0.5`,
+    parse(value) {
+      const number = /^0?\.\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+      return number >= min && number <= max ? number : undefined;
+    },
+  };
+}
+
 /** One of a closed list. */
 export function oneOf<const T extends string>(values: readonly T[]): Kind<T> {
   return {

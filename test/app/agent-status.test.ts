@@ -112,6 +112,16 @@ t.test('the status shows what runs, each identity by the names of the log, and n
   }
 });
 
+t.test('the status shows a renewal at the share of the life that was asked for', async (t) => {
+  const { logger, pages } = await startAgentAndCa(t, { 'renew-at': '0.25', ttl: '10h' });
+  const { fields } = await logger.until('svid issued');
+  const { identities } = (await pages.status()) as { identities: [{ next_renewal: string; not_after: string }] };
+  const { next_renewal, not_after } = identities[0];
+  t.equal(next_renewal, fields.rotate_at);
+  const leftHours = (Date.parse(not_after) - Date.parse(next_renewal)) / 3600_000;
+  t.ok(leftHours > 7.2 && leftHours < 7.8, `${leftHours} h of 10 h are left`);
+});
+
 t.test('the metrics tell of identities, CA, streams, hot path and process', { skip: judge.skip }, async (t) => {
   const { agent, logger, pages } = await startAgentAndCa(t);
   await logger.until('svid issued');

@@ -54,6 +54,7 @@ t.test('an agent needs three settings; the rest has the defaults of Istio', asyn
     tokenFile: '/var/run/secrets/tokens/istio-token',
     tokenSource: 'file',
     ttlMs: 24 * 3600_000,
+    renewAt: 0.5,
     keyType: 'ec-p256',
   });
   t.equal(config.trustDomain.name, 'cluster.local');
@@ -177,6 +178,15 @@ const wrongSecrets = [
     problem: /^--secret-dir: got a value, expected none with --mode node/,
   },
 ];
+for (const text of ['0', '1', '0.001', '0.999', '-0.5', '.', '50%', '5e-1', 'NaN', '0.5 ']) {
+  t.test(`--renew-at ${JSON.stringify(text)} is refused`, async (t) => {
+    const expected = 'a decimal fraction from 0.01 to 0.99 such as 0.5';
+    t.strictSame(agentProblems([`--renew-at=${text}`]), [
+      `--renew-at: got ${JSON.stringify(text)}, expected ${expected}`,
+    ]);
+  });
+}
+
 for (const { args, problem } of wrongSecrets) {
   t.test(`${args.join(' ')} is refused`, async (t) => {
     t.ok(

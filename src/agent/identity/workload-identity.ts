@@ -3,7 +3,7 @@ import { errorCodeOf, messageOf } from '../../errors/index.js';
 import type { KeyReserve, SealedSvid } from '../../hotpath/index.js';
 import type { SpiffeId } from '../../pki/spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
-import { rotateAtMs, type ScheduledCall, type WallClockTimers } from '../../timers/index.js';
+import { type RenewalPolicy, rotateAtMs, type ScheduledCall, type WallClockTimers } from '../../timers/index.js';
 import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
 import { BundleInterner } from './bundle-interner.js';
 import type { RefusalGrounds, TokenSource } from './certificate-issuer.js';
@@ -26,6 +26,8 @@ export interface IdentityDependencies {
   readonly grounds?: RefusalGrounds;
   /** How many identities ask the CA: they share the rate of requests that are refused. Left out, it is one. */
   readonly crowd?: () => number;
+  /** When to renew; left out, at half of the life. */
+  readonly renewal?: RenewalPolicy;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** In [0, 1). */
@@ -162,8 +164,8 @@ export class WorkloadIdentity {
   }
 
   private publish(sealed: SealedSvid, startedAtMs: number): void {
-    const { now, random } = this.surroundings;
-    const dueMs = rotateAtMs({ ...sealed, receivedAtMs: now() }, random());
+    const { now, random, renewal } = this.surroundings;
+    const dueMs = rotateAtMs({ ...sealed, receivedAtMs: now() }, random(), renewal);
     this.stopWatching();
     this.step({ kind: 'issued', notAfterMs: sealed.notAfterMs, rotateAtMs: dueMs });
     this.published.publish({ sealed, rotateAtMs: dueMs, startedAtMs });

@@ -79,7 +79,9 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   teardown.add(() => watch.close());
   const files = new FileChanges(watch);
   const grounds = refusalGrounds({ files, rootFile: config.caRootFile, caClient });
-  const surroundings = { issuance, timers, delivery, bundles: new BundleInterner(), grounds, now, random, logger };
+  const renewal = { renewAt: config.renewAt };
+  const bundles = new BundleInterner();
+  const surroundings = { issuance, timers, delivery, bundles, grounds, renewal, now, random, logger };
   const catalog = await SecretCatalog.open(config, { timers, now, logger });
   teardown.add(() => catalog.close());
   const { trustDomain, tokenProofAgeMs: proofAgeMs } = config;
