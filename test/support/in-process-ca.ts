@@ -26,6 +26,8 @@ export class InProcessCa implements CertificateIssuer, Answering {
   bundlePem: Buffer | undefined;
   /** When its leaves begin, from now; Citadel backdates them. */
   beginsInMs = -120_000;
+  /** What its leaves live from now, whatever is asked for: below 0, they have expired when they come. */
+  lifeMs: number | undefined;
   readonly #held: (() => void)[] = [];
   readonly #waiters: (() => void)[] = [];
 
@@ -70,7 +72,7 @@ export class InProcessCa implements CertificateIssuer, Answering {
         signer: this.#signer,
         subjectAltNames: [this.identityOf(text)],
         notBeforeMs: this.now() + this.beginsInMs,
-        notAfterMs: this.now() + ttlMs,
+        notAfterMs: this.now() + (this.lifeMs ?? ttlMs),
       });
       return { chainPem: issued.leafPem, bundlePem: this.bundlePem ?? this.#rootPem };
     } finally {

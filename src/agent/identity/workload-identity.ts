@@ -1,5 +1,5 @@
 import { CancelSource } from '../../cancellation/index.js';
-import { errorCodeOf, messageOf } from '../../errors/index.js';
+import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import type { KeyReserve, SealedSvid } from '../../hotpath/index.js';
 import type { SpiffeId } from '../../pki/spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
@@ -10,6 +10,7 @@ import type { RefusalGrounds, TokenSource } from './certificate-issuer.js';
 import { failureOf } from './failure-kind.js';
 import { type IdentityStatus, identityStatus, type RenewalFailure } from './identity-status.js';
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
+import { isTooShortToReplace } from './replacement.js';
 import type { SecretContent } from './secret-content.js';
 import type { SvidIssuance } from './svid-issuance.js';
 import { type SvidChange, SvidPublisher } from './svid-publisher.js';
@@ -111,10 +112,11 @@ export class WorkloadIdentity {
 
   /**
    * Publishes an SVID of this identity, which was asked for at `startedAtMs`, and keeps it fresh from then on: also one
-   * that was issued elsewhere, in the proof of a stream's token. Owns its bytes. After {@link close} it is only wiped.
+   * that was issued elsewhere, in the proof of a stream's token. Owns its bytes. It is only wiped after {@link close},
+   * and when it is worse than what is held: the token has been proven all the same.
    */
   adopt(sealed: SealedSvid, startedAtMs: number): void {
-    if (this.closing.isCancelled) sealed.certificateBody.fill(0);
+    if (this.closing.isCancelled || this.isTooShort(sealed)) sealed.certificateBody.fill(0);
     else this.publish(sealed, startedAtMs);
   }
 
@@ -157,10 +159,26 @@ export class WorkloadIdentity {
     const isWanted = (): boolean => !this.closing.isCancelled && this.state.activity.kind === 'issuing';
     try {
       const request = { spiffeId, token, precedence: 'renewal', signal, isWanted, keys } as const;
-      await issuance.obtain(request, (sealed) => this.adopt(sealed, startedAtMs));
+      await issuance.obtain(request, (sealed) => {
+        const isTooShort = this.isTooShort(sealed);
+        this.adopt(sealed, startedAtMs);
+        if (isTooShort) throw this.tooShort(sealed);
+      });
     } catch (error) {
       if (isWanted()) this.renewalFailed(error);
     }
+  }
+
+  private isTooShort({ notAfterMs }: SealedSvid): boolean {
+    return isTooShortToReplace(this.state.notAfterMs, notAfterMs, this.surroundings.now());
+  }
+
+  private tooShort({ notAfterMs }: SealedSvid): IdentityError {
+    const [got, held] = [notAfterMs, this.state.notAfterMs].map((endMs) => new Date(endMs).toISOString());
+    return new IdentityError(
+      'ERR_SVID_NOT_VALID_NOW',
+      `leaf validity: got an end at ${got}, expected one a minute from now or behind that of the certificate that is held, ${held}`,
+    );
   }
 
   private publish(sealed: SealedSvid, startedAtMs: number): void {

@@ -18,11 +18,13 @@ import { WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { openHotPath } from '../../support/hot-path.js';
 import { InProcessCa } from '../../support/in-process-ca.js';
+import { seededRandom } from '../../support/prng.js';
 
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 
 const ID = SpiffeId.parse('spiffe://cluster.local/ns/foo/sa/sleep');
 const TTL_MS = 3600_000;
+const DAY_MS = 24 * 3600_000;
 
 const hotPath = openHotPath();
 
@@ -40,7 +42,7 @@ class FakeGrounds implements RefusalGrounds {
   }
 }
 
-function setUp(t: Test) {
+function setUp(t: Test, random = () => 0.5) {
   const grounds = new FakeGrounds();
   const tokenChanges = new FakeGrounds();
   const clock = new FakeClock(Date.now());
@@ -54,7 +56,7 @@ function setUp(t: Test) {
   const changes: SvidChange[] = [];
   const logger = createJsonLogger({ level: 'debug', write: (line) => lines.push(line), now: clock.now });
   const identity = new WorkloadIdentity(
-    { issuance, timers, delivery, grounds, now: clock.now, random: () => 0.5, logger },
+    { issuance, timers, delivery, grounds, now: clock.now, random, logger },
     {
       spiffeId: ID,
       token: {
@@ -399,6 +401,101 @@ t.test('an answer for another identity is refused, and what is held stays', asyn
   clock.advance(TTL_MS / 2 + 1000);
   t.match(await failure, { code: 'ERR_SVID_IDENTITY_MISMATCH' });
   t.equal(identity.certificate(), held);
+});
+
+/** Lets an hour pass, from try to try, and counts them. */
+async function callsInAnHour({ identity, clock, ca, nextChange, nextFailure }: ReturnType<typeof setUp>) {
+  const [before, endMs] = [ca.tokens.length, clock.now() + 3600_000 - 1];
+  let last = clock.now();
+  let closest = Number.POSITIVE_INFINITY;
+  for (;;) {
+    const dueMs = identity.status().nextAttemptMs ?? clock.now();
+    if (dueMs >= endMs) break;
+    const settled = Promise.race([nextChange(), nextFailure()]);
+    clock.advance(Math.max(0, Math.ceil(dueMs - clock.now())));
+    closest = Math.min(closest, clock.now() - last);
+    last = clock.now();
+    await settled;
+  }
+  return { calls: ca.tokens.length - before, closestMs: closest };
+}
+
+const uselessLives = [
+  { name: 'that had expired a day before', lifeMs: -DAY_MS },
+  { name: 'that has just expired', lifeMs: -1000 },
+  { name: 'that expires within a second', lifeMs: 1000 },
+] as const;
+for (const { name, lifeMs } of uselessLives) {
+  t.test(`an hour of certificates ${name} costs few calls, and neither pushes nor loses one`, async (t) => {
+    const scene = setUp(t, seededRandom(19));
+    const { identity, ca, clock, issued, changes } = scene;
+    await issued();
+    const { serialNumber } = leafOf(identity);
+    ca.beginsInMs = -2 * DAY_MS;
+    ca.lifeMs = lifeMs;
+    const { calls } = await callsInAnHour(scene);
+    t.ok(calls > 50 && calls < 150, `${calls} calls in the second half of the life`);
+    t.equal(changes.length, 1);
+    t.match(identity.status(), { serial: serialNumber.toLowerCase(), lastFailure: { code: 'ERR_SVID_NOT_VALID_NOW' } });
+  });
+}
+
+t.test('without an SVID an hour of dead certificates costs few calls, too, and nothing is served', async (t) => {
+  const scene = setUp(t, seededRandom(20));
+  scene.ca.beginsInMs = -2 * DAY_MS;
+  scene.ca.lifeMs = -1000;
+  const failure = scene.nextFailure();
+  scene.identity.start();
+  await failure;
+  const { calls } = await callsInAnHour(scene);
+  t.ok(calls > 100 && calls < 300, `${calls} calls`);
+  t.equal(scene.identity.certificate(), undefined);
+  t.strictSame(scene.changes, []);
+});
+
+t.test('with lives of three seconds there is at most one renewal a second, each in time', async (t) => {
+  const scene = setUp(t, seededRandom(21));
+  scene.ca.lifeMs = 3000;
+  await scene.issued();
+  const { calls, closestMs } = await callsInAnHour(scene);
+  t.ok(closestMs >= 1000, `${closestMs} ms`);
+  t.ok(calls <= 3600, `${calls} calls`);
+  t.equal(scene.changes.length, calls + 1);
+  t.ok(scene.identity.hasValidSvid());
+});
+
+t.test('a certificate of seconds does not replace one of hours, until that is as near its end', async (t) => {
+  const scene = setUp(t);
+  const { identity, ca, clock, issued, nextFailure, nextChange, lines, elsewhere } = scene;
+  await issued();
+  const serial = leafOf(identity).serialNumber;
+  ca.lifeMs = 30_000;
+  const failure = nextFailure();
+  clock.advance(TTL_MS / 2 + 1000);
+  t.match(await failure, { code: 'ERR_SVID_NOT_VALID_NOW', message: /expected one a minute from now or behind/ });
+  t.match(JSON.parse(lines.at(-1) ?? ''), { level: 'warn', msg: 'svid renewal failed' });
+  await elsewhere('a token that is proven');
+  t.equal(leafOf(identity).serialNumber, serial);
+  const change = nextChange();
+  while (leafOf(identity).serialNumber === serial && clock.now() < Date.parse(leafOf(identity).validTo)) {
+    const dueMs = identity.status().nextAttemptMs ?? clock.now();
+    const settled = Promise.race([nextChange(), nextFailure()]);
+    clock.advance(Math.max(0, Math.ceil(dueMs - clock.now())));
+    await settled;
+  }
+  await change;
+  t.ok(identity.hasValidSvid());
+  t.not(leafOf(identity).serialNumber, serial);
+});
+
+t.test('a certificate of minutes does: the lives may have been shortened', async (t) => {
+  const { identity, ca, clock, issued, nextChange } = setUp(t);
+  await issued();
+  ca.lifeMs = 120_000;
+  const change = nextChange();
+  clock.advance(TTL_MS / 2 + 1000);
+  await change;
+  t.ok(Date.parse(leafOf(identity).validTo) <= clock.now() + 120_000);
 });
 
 t.test('one CSR is in flight however many ask', async (t) => {
