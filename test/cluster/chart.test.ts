@@ -85,23 +85,3 @@ for (const { value, wants } of [
     t.match(stderr, wants);
   });
 }
-
-// With agents of nodes alone: a second Citadel would publish a second root.
-t.test('helm installs it, upgrades it and takes it away', { skip: NO_CLUSTER }, async (t) => {
-  const { cluster } = await openCluster();
-  const inside = async (line: string): Promise<void> => {
-    const { code, output } = await cluster.enter(['bash', '-c', line]);
-    t.equal(code, 0, `${line}: ${output.slice(-500)}`);
-  };
-  const release = `'${HELM}' --namespace other`;
-  const settings = '--set citadel.enabled=false --set node.enabled=true --wait --timeout 120s';
-  await inside(`${release} install other '${CHART}' --create-namespace ${settings}`);
-  await inside(`${release} upgrade other '${CHART}' --set node.logLevel=debug ${settings}`);
-  const log = await cluster.kubectl(['logs', 'daemonset/sidecert-node', '-c', 'agent', '-n', 'other']);
-  t.match(log, 'agent ready');
-  await inside(`${release} uninstall other --wait`);
-  // It waits for what it made, and not for the pods of that.
-  await cluster.kubectl(['wait', 'pods', '--all', '-n', 'other', '--for=delete', '--timeout=60s']);
-  t.equal(await cluster.kubectl(['get', 'all', '-n', 'other', '-o', 'name']), '', 'nothing is left');
-  await cluster.kubectl(['delete', 'namespace', 'other', '--wait=false']);
-});

@@ -26,6 +26,20 @@ function probed(name: string, fields: object): object {
   };
 }
 
+/** A gRPC server on port 81 in plain text, whose health service says `status` (1: serving, 2: not). */
+function grpcServer(status: number): string[] {
+  const program = `
+    const server = require('node:http2').createServer();
+    server.on('stream', (stream, headers) => {
+      stream.respond({ 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.end(Buffer.from([0, 0, 0, 0, 2, 8, ${status}]));
+    });
+    server.listen(81);
+    process.on('SIGTERM', () => process.exit());`;
+  return ['node', '-e', program];
+}
+
 t.test(
   'a kubelet probes the application behind strict mutual TLS, and believes it',
   { skip: NO_CLUSTER },
@@ -42,9 +56,11 @@ t.test(
         lifecycle: { postStart: get('/get'), preStop: get('/get') },
       }),
       probed('closed', { readinessProbe: { tcpSocket: { port: 81 }, periodSeconds: 1 } }),
+      probed('grpc-well', { command: grpcServer(1), readinessProbe: { grpc: { port: 81 }, periodSeconds: 1 } }),
+      probed('grpc-ill', { command: grpcServer(2), readinessProbe: { grpc: { port: 81 }, periodSeconds: 1 } }),
       probed('ill', { readinessProbe: { ...get('/status/500'), periodSeconds: 1 } }),
     ]);
-    await rolledOut(cluster, namespace, 'deployment/well');
+    await rolledOut(cluster, namespace, 'deployment/well', 'deployment/grpc-well');
     /** Resolves when the kubelet has said this of a pod. */
     const isSaid = async (name: string, text: string): Promise<boolean> => {
       const events = `kubectl get events -n ${namespace} -o jsonpath='{range .items[*]}{.involvedObject.name}: {.message}{"\\n"}{end}'`;
@@ -56,9 +72,10 @@ t.test(
       'a port that is closed',
     );
     t.ok(await isSaid('ill', 'Readiness probe failed: HTTP probe failed with statuscode: 500'), 'an answer of 500');
+    t.ok(await isSaid('grpc-ill', 'Readiness probe failed: .*NOT_SERVING'), 'a gRPC service that is not serving');
     const ready = ['-o', 'jsonpath={range .items[*]}{.metadata.name}={.status.readyReplicas} {end}'];
     const replicas = await cluster.kubectl(['get', 'deployments', '-n', namespace, ...ready]);
-    t.equal(replicas.trim(), 'closed= ill= well=1');
+    t.equal(replicas.trim(), 'closed= grpc-ill= grpc-well=1 ill= well=1');
     const restarts = ['-o', 'jsonpath={.items[*].status.containerStatuses[*].restartCount}'];
     t.match(await cluster.kubectl(['get', 'pods', '-n', namespace, '-l', 'app=well', ...restarts]), /^0( 0)*$/);
   },
