@@ -5,8 +5,9 @@ import { runScript, setUp } from './setup.mjs';
 const [program, ...args] = process.argv.slice(2);
 
 await runScript(async () => {
-  await setUp();
-  const child = spawn(process.execPath, [`build/bench/${program}.js`, ...args], { stdio: 'inherit' });
+  const { envoyPath } = await setUp();
+  const env = envoyPath === undefined ? process.env : { ...process.env, ENVOY_PATH: envoyPath };
+  const child = spawn(process.execPath, [`build/bench/${program}.js`, ...args], { stdio: 'inherit', env });
   process.exitCode = await new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => resolve(code ?? 1));

@@ -13,6 +13,7 @@ export const BENCHES: readonly string[] = [
   'agent-start',
   'citadel',
   'ca-calls',
+  'rotation-ways',
 ];
 
 /**
