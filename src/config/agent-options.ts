@@ -88,6 +88,11 @@ export const AGENT_OPTIONS = {
     description:
       'how far through its life a certificate is renewed, give or take a tenth of the shorter of the two parts, drawn once for each',
   }),
+  surviveCaOutageMs: optional(durationMs, {
+    flag: 'survive-ca-outage',
+    description:
+      'for how long the CA may be away and no certificate expires: renewed sooner where that takes it; at most nine tenths of --ttl',
+  }),
   keyType: withDefault(oneOf(['ec-p256', 'ec-p384', 'rsa-2048', 'rsa-3072', 'rsa-4096']), 'ec-p256', {
     flag: 'key-type',
     description: 'kind of the private key, new for each certificate',

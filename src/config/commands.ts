@@ -89,7 +89,17 @@ export const COMMANDS = {
 export type CommandName = keyof typeof COMMANDS;
 
 function checkAgent(config: AgentConfig, files: FileFacts): string[] {
-  return [...checkToken(config, files), ...checkRest(config), ...secretProblems(config)];
+  return [...checkToken(config, files), ...checkOutage(config), ...checkRest(config), ...secretProblems(config)];
+}
+
+/** What is left of a life when it is renewed as soon as it may be for this. (timers/schedule) */
+const LARGEST_OUTAGE_SHARE = 0.9;
+
+function checkOutage({ surviveCaOutageMs = 0, ttlMs }: AgentConfig): string[] {
+  const mostMs = ttlMs * LARGEST_OUTAGE_SHARE;
+  if (surviveCaOutageMs <= mostMs) return [];
+  const [got, most] = [surviveCaOutageMs, mostMs].map((ms) => `${Math.floor(ms / 1000)}s`);
+  return [`--survive-ca-outage: got ${got}, expected at most ${most}, nine tenths of --ttl: ask for a longer life`];
 }
 
 function checkRest({ rest, restSocket, socket }: AgentConfig): string[] {

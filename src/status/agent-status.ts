@@ -51,6 +51,8 @@ export interface AgentStatusOptions {
 /** What an agent tells of itself: its identities, and who is on its socket. */
 export function agentStatus({ secrets, listener, ca, metrics, mode, now }: AgentStatusOptions): StatusPage {
   const expiry = metrics.gauge(Metric.svidExpirySeconds);
+  const tolerance = metrics.gauge(Metric.svidOutageToleranceSeconds);
+  const tooShort = metrics.gauge(Metric.identitiesBelowOutageTarget);
   const byState = STATES.map((state) => ({ state, gauge: metrics.gauge(Metric.identities, { state }) }));
   return {
     // There is a page only once there is the socket.
@@ -58,7 +60,9 @@ export function agentStatus({ secrets, listener, ca, metrics, mode, now }: Agent
     collect() {
       const identities = secrets.identities();
       listener.showLoad();
-      expiry.set((firstEndMs(identities) - now()) / 1000);
+      expiry.set((leastOf(identities, ({ notAfterMs }) => notAfterMs) - now()) / 1000);
+      tolerance.set(leastOf(identities, ({ outageToleranceMs }) => outageToleranceMs) / 1000);
+      tooShort.set(identities.filter(({ survivesOutage }) => survivesOutage === false).length);
       for (const { state, gauge } of byState) gauge.set(identities.filter(({ svid }) => svid === state).length);
     },
     sections() {
@@ -100,12 +104,16 @@ function sdsSection(connections: number, { streams, names }: ReturnType<Listener
 }
 
 /** NaN without any SVID. */
-function firstEndMs(identities: readonly IdentityFacts[]): number {
-  let first = Number.NaN;
-  for (const { notAfterMs } of identities) {
-    if (notAfterMs !== undefined && !(notAfterMs >= first)) first = notAfterMs;
+function leastOf(
+  identities: readonly IdentityFacts[],
+  readValue: (identity: IdentityFacts) => number | undefined,
+): number {
+  let least = Number.NaN;
+  for (const identity of identities) {
+    const value = readValue(identity);
+    if (value !== undefined && !(value >= least)) least = value;
   }
-  return first;
+  return least;
 }
 
 /** Those in trouble come first, then those whose SVID expires first: what is cut off matters least. */

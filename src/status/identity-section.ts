@@ -12,6 +12,10 @@ export interface IdentityFacts {
   readonly serial: string | undefined;
   readonly notAfterMs: number | undefined;
   readonly nextAttemptMs: number | undefined;
+  /** From the planned renewal to the end, in milliseconds. */
+  readonly outageToleranceMs: number | undefined;
+  /** `undefined` when there is no outage that is to be survived. */
+  readonly survivesOutage: boolean | undefined;
   /** In a row. */
   readonly failures: number;
   readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
@@ -20,6 +24,7 @@ export interface IdentityFacts {
 /** An identity as the page shows it: under the names of the log, so that a search finds both. */
 export function identitySection(status: IdentityFacts): JsonValue {
   const { spiffeId, podUid, svid, serial, notAfterMs, nextAttemptMs, failures, lastFailure } = status;
+  const { outageToleranceMs, survivesOutage } = status;
   return {
     [Field.spiffeId]: spiffeId,
     [Field.podUid]: podUid,
@@ -27,6 +32,8 @@ export function identitySection(status: IdentityFacts): JsonValue {
     [Field.serial]: serial,
     [Field.notAfter]: timeText(notAfterMs),
     next_renewal: timeText(nextAttemptMs),
+    outage_tolerance_seconds: outageToleranceMs && Math.floor(outageToleranceMs / 1000),
+    survives_ca_outage: survivesOutage,
     failed_renewals: failures,
     last_failure: lastFailure && {
       [Field.code]: lastFailure.code,

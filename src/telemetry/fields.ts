@@ -35,6 +35,7 @@ export const Field = {
   signal: 'signal',
   spiffeId: 'spiffe_id',
   stream: 'stream',
+  surviveOutageMs: 'survive_outage_ms',
   tlsVersion: 'tls_version',
   ttlMs: 'ttl_ms',
   uid: 'uid',

@@ -95,6 +95,16 @@ export const Metric = {
     name: 'sidecert_svid_expiry_seconds',
     help: 'Time until the first of the held SVIDs ends, negative after that; NaN without any.',
   },
+  svidOutageToleranceSeconds: {
+    kind: 'gauge',
+    name: 'sidecert_svid_outage_tolerance_seconds',
+    help: 'Time from the planned renewal of a held SVID to its end, the least of all: so long an outage of the CA is survived. NaN without any.',
+  },
+  identitiesBelowOutageTarget: {
+    kind: 'gauge',
+    name: 'sidecert_identities_below_outage_target',
+    help: 'Identities whose certificates live too short for the CA outage that is to be survived.',
+  },
   identities: {
     kind: 'gauge',
     name: 'sidecert_identities',

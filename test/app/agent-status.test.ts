@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { startAgent } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
 import { startCitadel } from '../support/citadel.js';
+import { FakeCaServer } from '../support/fake-ca-server.js';
 import { openHotPath } from '../support/hot-path.js';
 import { metricProblems } from '../support/metric-lint.js';
 import { prometheusClient } from '../support/prometheus-client.js';
@@ -12,6 +13,7 @@ import { openSdsClient } from '../support/sds-client.js';
 import { settings } from '../support/settings.js';
 import { shortDir } from '../support/short-dir.js';
 import { StatusReader } from '../support/status-reader.js';
+import { TokenIssuer } from '../support/test-tokens.js';
 
 const hotPath = openHotPath();
 const judge = prometheusClient();
@@ -120,6 +122,26 @@ t.test('the status shows a renewal at the share of the life that was asked for',
   t.equal(next_renewal, fields.rotate_at);
   const leftHours = (Date.parse(not_after) - Date.parse(next_renewal)) / 3600_000;
   t.ok(leftHours > 7.2 && leftHours < 7.8, `${leftHours} h of 10 h are left`);
+});
+
+t.test('the status and the metrics show that the CA gives lives too short for the outage to survive', async (t) => {
+  const ca = await FakeCaServer.start(t);
+  ca.fault = { kind: 'issues', lifeMs: 24 * 3600_000 };
+  const token = await new TokenIssuer().token('foo', 'sleep');
+  for (const { outage, survives } of [
+    { outage: '20h', survives: true },
+    { outage: '24h', survives: false },
+  ]) {
+    const files = { caAddress: ca.address, rootPem: ca.rootPem, token };
+    const flags = { 'survive-ca-outage': outage, ttl: '28h' };
+    const { logger, pages } = await startAgentWithPage(t, files, flags);
+    await logger.until('svid issued');
+    const { identities } = (await pages.status()) as { identities: [Record<string, unknown>] };
+    t.equal(identities[0].survives_ca_outage, survives);
+    const { text } = await pages.page('/metrics');
+    t.match(text, new RegExp(`^sidecert_identities_below_outage_target ${survives ? 0 : 1}$`, 'm'));
+    t.match(text, new RegExp(`^sidecert_svid_outage_tolerance_seconds ${identities[0].outage_tolerance_seconds}`, 'm'));
+  }
 });
 
 t.test('the metrics tell of identities, CA, streams, hot path and process', { skip: judge.skip }, async (t) => {

@@ -55,6 +55,7 @@ t.test('an agent needs three settings; the rest has the defaults of Istio', asyn
     tokenSource: 'file',
     ttlMs: 24 * 3600_000,
     renewAt: 0.5,
+    surviveCaOutageMs: undefined,
     keyType: 'ec-p256',
   });
   t.equal(config.trustDomain.name, 'cluster.local');
@@ -178,6 +179,16 @@ const wrongSecrets = [
     problem: /^--secret-dir: got a value, expected none with --mode node/,
   },
 ];
+t.test('an outage to survive fits into the life that is asked for', async (t) => {
+  t.equal(agentConfig(['--survive-ca-outage=21h']).surviveCaOutageMs, 21 * 3600_000);
+  t.equal(agentConfig([]).surviveCaOutageMs, undefined);
+  t.strictSame(agentProblems(['--survive-ca-outage=24h']), [
+    '--survive-ca-outage: got 86400s, expected at most 77760s, nine tenths of --ttl: ask for a longer life',
+  ]);
+  t.equal(agentConfig(['--survive-ca-outage=24h', '--ttl=48h']).surviveCaOutageMs, 24 * 3600_000);
+  t.match(agentProblems(['--survive-ca-outage=0']), [/^--survive-ca-outage: got "0", expected a duration above zero/]);
+});
+
 for (const text of ['0', '1', '0.001', '0.999', '-0.5', '.', '50%', '5e-1', 'NaN', '0.5 ']) {
   t.test(`--renew-at ${JSON.stringify(text)} is refused`, async (t) => {
     const expected = 'a decimal fraction from 0.01 to 0.99 such as 0.5';

@@ -21,6 +21,16 @@ export interface IdentityStatus {
   readonly notAfterMs: number | undefined;
   /** Epoch milliseconds; `undefined` while one is under way. */
   readonly nextAttemptMs: number | undefined;
+  /**
+   * For how long the CA may be away, from the renewal that is planned on, until the SVID expires, in milliseconds;
+   * `undefined` without an SVID.
+   */
+  readonly outageToleranceMs: number | undefined;
+  /**
+   * False when the life of the last SVID is too short for the outage that is to be survived; `undefined` when there is
+   * none.
+   */
+  readonly survivesOutage: boolean | undefined;
   /** In a row, since the last success. */
   readonly failures: number;
   /** Of those in a row, the last. */
@@ -34,7 +44,13 @@ export function identityStatus(
     held,
     lifecycle,
     lastFailure,
-  }: { held: CurrentSvid | undefined; lifecycle: Lifecycle; lastFailure: RenewalFailure | undefined },
+    survivesOutage,
+  }: {
+    held: CurrentSvid | undefined;
+    lifecycle: Lifecycle;
+    lastFailure: RenewalFailure | undefined;
+    survivesOutage: boolean | undefined;
+  },
   nowMs: number,
 ): IdentityStatus {
   const { activity, failures } = lifecycle;
@@ -44,6 +60,8 @@ export function identityStatus(
     serial: held?.serial,
     notAfterMs: held?.notAfterMs,
     nextAttemptMs: activity.kind === 'waiting' ? activity.untilMs : undefined,
+    outageToleranceMs: held && held.notAfterMs - held.rotateAtMs,
+    survivesOutage,
     failures,
     lastFailure: failures > 0 ? lastFailure : undefined,
   };

@@ -3,7 +3,7 @@ import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import type { KeyReserve, SealedSvid } from '../../hotpath/index.js';
 import type { SpiffeId } from '../../pki/spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
-import { type RenewalPolicy, rotateAtMs, type ScheduledCall, type WallClockTimers } from '../../timers/index.js';
+import { planRenewal, type RenewalPolicy, type ScheduledCall, type WallClockTimers } from '../../timers/index.js';
 import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
 import { BundleInterner } from './bundle-interner.js';
 import type { RefusalGrounds, TokenSource } from './certificate-issuer.js';
@@ -52,6 +52,8 @@ export interface Workload {
 export class WorkloadIdentity {
   private state: Lifecycle = INITIAL_LIFECYCLE;
   private lastFailure: RenewalFailure | undefined;
+  /** By the life of the last SVID that came. */
+  private survivesOutage = true;
   private renewal: Promise<void> | undefined;
   private timer: ScheduledCall | undefined;
   private readonly published: SvidPublisher;
@@ -95,7 +97,10 @@ export class WorkloadIdentity {
   }
 
   status(): IdentityStatus {
-    const facts = { held: this.published.held, lifecycle: this.state, lastFailure: this.lastFailure };
+    const { lastFailure } = this;
+    const { surviveOutageMs } = this.surroundings.renewal ?? {};
+    const survivesOutage = surviveOutageMs === undefined ? undefined : this.survivesOutage;
+    const facts = { held: this.published.held, lifecycle: this.state, lastFailure, survivesOutage };
     return identityStatus(this.workload.spiffeId.toString(), facts, this.surroundings.now());
   }
 
@@ -183,10 +188,12 @@ export class WorkloadIdentity {
 
   private publish(sealed: SealedSvid, startedAtMs: number): void {
     const { now, random, renewal } = this.surroundings;
-    const dueMs = rotateAtMs({ ...sealed, receivedAtMs: now() }, random(), renewal);
+    const { rotateAtMs, survivesOutage } = planRenewal({ ...sealed, receivedAtMs: now() }, random(), renewal);
     this.stopWatching();
-    this.step({ kind: 'issued', notAfterMs: sealed.notAfterMs, rotateAtMs: dueMs });
-    this.published.publish({ sealed, rotateAtMs: dueMs, startedAtMs });
+    this.step({ kind: 'issued', notAfterMs: sealed.notAfterMs, rotateAtMs });
+    if (!survivesOutage && this.survivesOutage) this.warnOfOutage(sealed, rotateAtMs);
+    this.survivesOutage = survivesOutage;
+    this.published.publish({ sealed, rotateAtMs, startedAtMs });
   }
 
   private renewalFailed(error: unknown): void {
@@ -235,6 +242,18 @@ export class WorkloadIdentity {
     if (!isWorthLogging(this.state.failures)) logger.debug('svid renewal failed', fields);
     else if (this.hasValidSvid()) logger.warn('svid renewal failed', fields);
     else logger.error('no valid svid', fields);
+  }
+
+  /** Once, until a life is long enough again. */
+  private warnOfOutage({ notAfterMs }: SealedSvid, rotateAtMs: number): void {
+    const { logger, renewal, now } = this.surroundings;
+    logger.warn('the life of the certificate is too short for the ca outage that is to be survived', {
+      ...this.logFields(),
+      [Field.surviveOutageMs]: renewal?.surviveOutageMs,
+      [Field.ttlMs]: notAfterMs - now(),
+      [Field.notAfter]: new Date(notAfterMs).toISOString(),
+      [Field.rotateAt]: new Date(rotateAtMs).toISOString(),
+    });
   }
 
   private logFields(): LogFields {

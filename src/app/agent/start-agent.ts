@@ -79,7 +79,7 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   teardown.add(() => watch.close());
   const files = new FileChanges(watch);
   const grounds = refusalGrounds({ files, rootFile: config.caRootFile, caClient });
-  const renewal = { renewAt: config.renewAt };
+  const renewal = { renewAt: config.renewAt, surviveOutageMs: config.surviveCaOutageMs };
   const bundles = new BundleInterner();
   const surroundings = { issuance, timers, delivery, bundles, grounds, renewal, now, random, logger };
   const catalog = await SecretCatalog.open(config, { timers, now, logger });

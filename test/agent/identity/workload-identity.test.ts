@@ -14,7 +14,7 @@ import { CancelSource } from '../../../src/cancellation/index.js';
 import { envoy } from '../../../src/net/protobuf/index.js';
 import { SpiffeId, TrustBundle } from '../../../src/pki/spiffe/index.js';
 import { createJsonLogger } from '../../../src/telemetry/index.js';
-import { WallClockTimers } from '../../../src/timers/index.js';
+import { type RenewalPolicy, WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { openHotPath } from '../../support/hot-path.js';
 import { InProcessCa } from '../../support/in-process-ca.js';
@@ -42,7 +42,7 @@ class FakeGrounds implements RefusalGrounds {
   }
 }
 
-function setUp(t: Test, random = () => 0.5) {
+function setUp(t: Test, random = () => 0.5, renewal?: RenewalPolicy) {
   const grounds = new FakeGrounds();
   const tokenChanges = new FakeGrounds();
   const clock = new FakeClock(Date.now());
@@ -56,7 +56,7 @@ function setUp(t: Test, random = () => 0.5) {
   const changes: SvidChange[] = [];
   const logger = createJsonLogger({ level: 'debug', write: (line) => lines.push(line), now: clock.now });
   const identity = new WorkloadIdentity(
-    { issuance, timers, delivery, grounds, now: clock.now, random, logger },
+    { issuance, timers, delivery, grounds, now: clock.now, random, logger, ...(renewal && { renewal }) },
     {
       spiffeId: ID,
       token: {
@@ -403,9 +403,9 @@ t.test('an answer for another identity is refused, and what is held stays', asyn
   t.equal(identity.certificate(), held);
 });
 
-/** Lets an hour pass, from try to try, and counts them. */
-async function callsInAnHour({ identity, clock, ca, nextChange, nextFailure }: ReturnType<typeof setUp>) {
-  const [before, endMs] = [ca.tokens.length, clock.now() + 3600_000 - 1];
+/** Lets time pass, from try to try, and counts them. */
+async function callsWithin(spanMs: number, { identity, clock, ca, nextChange, nextFailure }: ReturnType<typeof setUp>) {
+  const [before, endMs] = [ca.tokens.length, clock.now() + spanMs - 1];
   let last = clock.now();
   let closest = Number.POSITIVE_INFINITY;
   for (;;) {
@@ -428,12 +428,12 @@ const uselessLives = [
 for (const { name, lifeMs } of uselessLives) {
   t.test(`an hour of certificates ${name} costs few calls, and neither pushes nor loses one`, async (t) => {
     const scene = setUp(t, seededRandom(19));
-    const { identity, ca, clock, issued, changes } = scene;
+    const { identity, ca, issued, changes } = scene;
     await issued();
     const { serialNumber } = leafOf(identity);
     ca.beginsInMs = -2 * DAY_MS;
     ca.lifeMs = lifeMs;
-    const { calls } = await callsInAnHour(scene);
+    const { calls } = await callsWithin(3600_000, scene);
     t.ok(calls > 50 && calls < 150, `${calls} calls in the second half of the life`);
     t.equal(changes.length, 1);
     t.match(identity.status(), { serial: serialNumber.toLowerCase(), lastFailure: { code: 'ERR_SVID_NOT_VALID_NOW' } });
@@ -447,7 +447,7 @@ t.test('without an SVID an hour of dead certificates costs few calls, too, and n
   const failure = scene.nextFailure();
   scene.identity.start();
   await failure;
-  const { calls } = await callsInAnHour(scene);
+  const { calls } = await callsWithin(3600_000, scene);
   t.ok(calls > 100 && calls < 300, `${calls} calls`);
   t.equal(scene.identity.certificate(), undefined);
   t.strictSame(scene.changes, []);
@@ -457,9 +457,9 @@ t.test('with lives of three seconds there is at most one renewal a second, each 
   const scene = setUp(t, seededRandom(21));
   scene.ca.lifeMs = 3000;
   await scene.issued();
-  const { calls, closestMs } = await callsInAnHour(scene);
+  const { calls, closestMs } = await callsWithin(300_000, scene);
   t.ok(closestMs >= 1000, `${closestMs} ms`);
-  t.ok(calls <= 3600, `${calls} calls`);
+  t.ok(calls <= 300, `${calls} calls`);
   t.equal(scene.changes.length, calls + 1);
   t.ok(scene.identity.hasValidSvid());
 });
@@ -496,6 +496,56 @@ t.test('a certificate of minutes does: the lives may have been shortened', async
   clock.advance(TTL_MS / 2 + 1000);
   await change;
   t.ok(Date.parse(leafOf(identity).validTo) <= clock.now() + 120_000);
+});
+
+t.test('an outage of the CA of the length that is to be survived never takes the certificate away', async (t) => {
+  const outageMs = 45 * 60_000;
+  const scene = setUp(t, seededRandom(22), { renewAt: 0.5, surviveOutageMs: outageMs });
+  const { identity, ca, clock, issued, nextFailure, nextChange } = scene;
+  await issued();
+  t.match(identity.status(), { survivesOutage: true });
+  t.ok(Number(identity.status().outageToleranceMs) > outageMs);
+  // It begins at the worst of all times: just before the renewal.
+  ca.fault = 'ERR_CA_UNAVAILABLE';
+  let failure = nextFailure();
+  clock.advance(Math.ceil((identity.status().nextAttemptMs ?? 0) - clock.now()));
+  await failure;
+  for (const endMs = clock.now() + outageMs; clock.now() < endMs; ) {
+    failure = nextFailure();
+    clock.advance(Math.min(endMs, Math.ceil(identity.status().nextAttemptMs ?? 0)) - clock.now());
+    t.ok(identity.hasValidSvid());
+    if (clock.now() < endMs) await failure;
+  }
+  ca.fault = 'none';
+  const change = nextChange();
+  clock.advance(10_000);
+  t.ok(identity.hasValidSvid());
+  await change;
+});
+
+t.test('a life that is too short for the outage is warned of once, and shown', async (t) => {
+  const scene = setUp(t, () => 0.5, { renewAt: 0.5, surviveOutageMs: 45 * 60_000 });
+  const { identity, ca, clock, issued, nextChange, lines } = scene;
+  const warnings = () => lines.map((line) => JSON.parse(line)).filter(({ level }) => level === 'warn');
+  ca.lifeMs = 600_000;
+  await issued();
+  t.match(warnings(), [{ survive_outage_ms: 45 * 60_000, ttl_ms: Number, rotate_at: /^2/, not_after: /^2/ }]);
+  t.match(identity.status(), { survivesOutage: false });
+  const renewed = async (): Promise<void> => {
+    const change = nextChange();
+    clock.advance(Math.ceil((identity.status().nextAttemptMs ?? 0) - clock.now()));
+    await change;
+  };
+  const atMs = clock.now();
+  await renewed();
+  t.ok(clock.now() - atMs >= 50_000, 'no hot loop');
+  t.equal(warnings().length, 1);
+  ca.lifeMs = TTL_MS;
+  await renewed();
+  t.match(identity.status(), { survivesOutage: true });
+  ca.lifeMs = 600_000;
+  await renewed();
+  t.equal(warnings().length, 2);
 });
 
 t.test('one CSR is in flight however many ask', async (t) => {
