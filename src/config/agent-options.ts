@@ -15,6 +15,7 @@ import {
 } from './kinds.js';
 import { LOG_LEVEL } from './log-level.js';
 import { type ConfigOf, onlyWith, optional, required, withDefault } from './option.js';
+import { OUTPUT_OPTIONS } from './output-options.js';
 import { SECRET_OPTIONS, SIDECAR } from './secret-options.js';
 import { SOCKET_OPTIONS } from './socket-options.js';
 import { socketPath } from './socket-path.js';
@@ -98,6 +99,7 @@ export const AGENT_OPTIONS = {
     description: 'kind of the private key, new for each certificate',
   }),
   ...SECRET_OPTIONS,
+  ...OUTPUT_OPTIONS,
   rest: withDefault(oneOf(['off', 'bundles', 'keys']), 'off', {
     flag: 'rest',
     description:

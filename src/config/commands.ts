@@ -10,6 +10,7 @@ import { INJECTOR_OPTIONS, type InjectorConfig } from './injector-options.js';
 import type { FileFacts } from './kinds.js';
 import { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
 import type { ConfigOf, Schema } from './option.js';
+import { outputProblems } from './output-problems.js';
 import { secretProblems } from './secret-problems.js';
 import { VERSION_OPTIONS } from './version-options.js';
 
@@ -89,7 +90,13 @@ export const COMMANDS = {
 export type CommandName = keyof typeof COMMANDS;
 
 function checkAgent(config: AgentConfig, files: FileFacts): string[] {
-  return [...checkToken(config, files), ...checkOutage(config), ...checkRest(config), ...secretProblems(config)];
+  return [
+    ...checkToken(config, files),
+    ...checkOutage(config),
+    ...checkRest(config),
+    ...secretProblems(config),
+    ...outputProblems(config),
+  ];
 }
 
 /** What is left of a life when it is renewed as soon as it may be for this. (timers/schedule) */

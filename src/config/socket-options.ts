@@ -2,7 +2,7 @@ import { boolean, type Kind, wholeNumber } from './kinds.js';
 import { listOf, switchOf, withDefault } from './option.js';
 
 /** A uid_t of Linux; the last one stands for no user. (chown(2)) */
-const MAX_UID = 2 ** 32 - 2;
+export const MAX_UID = 2 ** 32 - 2;
 
 const uid: Kind<number> = {
   placeholder: 'UID',

@@ -56,6 +56,8 @@ export const ERROR_CODES = [
   'ERR_KUBERNETES_RESPONSE_INVALID',
   // app: the files of secrets
   'ERR_SECRET_FILE_INVALID',
+  // output: the files that an agent writes
+  'ERR_OUTPUT_FAILED',
   // sds
   'ERR_REQUEST_INVALID',
   'ERR_SVID_NOT_READY',

@@ -32,6 +32,17 @@ export interface ListenerFacts {
   status(): { readonly streams: number; readonly names: readonly NameFacts[] };
 }
 
+/** How the files stand that are written for applications without SDS. */
+export interface OutputFacts {
+  readonly path: string;
+  readonly state: string;
+  readonly serial: string | undefined;
+  /** Epoch milliseconds. */
+  readonly writtenAtMs: number | undefined;
+  readonly failures: number;
+  readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
+}
+
 export interface AgentStatusOptions {
   readonly secrets: { isServing(): boolean; identities(): readonly IdentityFacts[] };
   readonly listener: ListenerFacts;
@@ -42,6 +53,8 @@ export interface AgentStatusOptions {
       readonly agreement: { readonly tlsVersion: string; readonly keyExchange: string | undefined } | undefined;
     };
   };
+  /** The files of `--output-certs`. */
+  readonly output?: { status(): OutputFacts } | undefined;
   readonly metrics: MetricRegistry;
   readonly mode: string;
   /** Epoch milliseconds. */
@@ -49,7 +62,7 @@ export interface AgentStatusOptions {
 }
 
 /** What an agent tells of itself: its identities, and who is on its socket. */
-export function agentStatus({ secrets, listener, ca, metrics, mode, now }: AgentStatusOptions): StatusPage {
+export function agentStatus({ secrets, listener, ca, output, metrics, mode, now }: AgentStatusOptions): StatusPage {
   const expiry = metrics.gauge(Metric.svidExpirySeconds);
   const tolerance = metrics.gauge(Metric.svidOutageToleranceSeconds);
   const tooShort = metrics.gauge(Metric.identitiesBelowOutageTarget);
@@ -71,6 +84,7 @@ export function agentStatus({ secrets, listener, ca, metrics, mode, now }: Agent
         mode,
         ca: caSection(ca),
         sds: sdsSection(listener.connectionCount, listener.status()),
+        ...(output && { output_certs: outputSection(output.status()) }),
         identity_count: identities.length,
         identities: [...identities].sort(byUrgency).slice(0, MAX_SHOWN).map(identitySection),
       };
@@ -101,6 +115,21 @@ function sdsSection(connections: number, { streams, names }: ReturnType<Listener
     },
   });
   return { connections, streams, names: names.map(ofName) };
+}
+
+function outputSection({ path, state, serial, writtenAtMs, failures, lastFailure }: OutputFacts): JsonValue {
+  return {
+    [Field.path]: path,
+    state,
+    [Field.serial]: serial,
+    written_at: timeText(writtenAtMs),
+    failed_writes: failures,
+    last_failure: lastFailure && {
+      [Field.code]: lastFailure.code,
+      [Field.error]: lastFailure.message,
+      at: timeText(lastFailure.atMs),
+    },
+  };
 }
 
 /** NaN without any SVID. */

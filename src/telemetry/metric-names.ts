@@ -115,6 +115,11 @@ export const Metric = {
     name: 'sidecert_svid_issues_total',
     help: 'Attempts to get an SVID from the CA, by what they were for and by their error code or OK.',
   },
+  outputWrites: {
+    kind: 'counter',
+    name: 'sidecert_output_writes_total',
+    help: 'Times that the files of --output-certs were to be written, by error code or OK.',
+  },
   caRequestSeconds: {
     kind: 'histogram',
     name: 'sidecert_ca_request_seconds',

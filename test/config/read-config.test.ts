@@ -485,3 +485,32 @@ t.test('of settings that exclude one another two from one source are one too man
   });
   t.end();
 });
+
+t.test(
+  '--output-certs is off, for one workload whose token is a file, and no other user may read the key',
+  async (t) => {
+    t.match(agentConfig([]), { outputCerts: undefined, outputCertsMode: '0600', outputCertsOwner: undefined });
+    const config = agentConfig(['--output-certs', '/run/certs', '--output-certs-owner', '1000:2000']);
+    t.match(config, { outputCerts: '/run/certs', outputCertsOwner: { uid: 1000, gid: 2000 } });
+    const owner = (text: string) => agentConfig(['--output-certs=/c', `--output-certs-owner=${text}`]).outputCertsOwner;
+    t.strictSame(owner('7'), { uid: 7, gid: undefined });
+    t.strictSame(owner(':7'), { uid: undefined, gid: 7 });
+    for (const text of ['root', '', ':', '1:', '-1', '1:2:3', '4294967295', '0x7']) {
+      const problems = agentProblems(['--output-certs=/c', `--output-certs-owner=${text}`]);
+      t.match(problems, [/^--output-certs-owner: got ".*", expected UID:GID, UID or :GID, numbers from 0 to/], text);
+    }
+    for (const mode of ['0644', '0660', '600', '0666', 'rw']) {
+      t.match(agentProblems(['--output-certs=/c', `--output-certs-mode=${mode}`]), [
+        /expected one of 0600, 0640, 0400, 0440/,
+      ]);
+    }
+    t.strictSame(agentProblems(['--output-certs-owner=7']), [
+      '--output-certs-owner: got it alone, expected it together with --output-certs',
+    ]);
+    t.match(agentProblems(['--output-certs=/c', '--token-source=stream']), [
+      /^--output-certs: got --token-source stream/,
+    ]);
+    const inNodeMode = readConfig(COMMANDS.agent, sources(['--ca-address=a:1', '--mode=node', '--output-certs=/c']));
+    t.match(inNodeMode, { problems: ['--output-certs: got a value, expected none with --mode node'] });
+  },
+);

@@ -3,6 +3,6 @@
  */
 export { configuredNames, privateKeyProviderOf } from './catalog-settings.js';
 export { SecretCatalog } from './secret-catalog.js';
-export { withPrivateKeyProvider } from './secret-codec.js';
+export { certificatePemsOf, trustedCaOf, withPrivateKeyProvider } from './secret-codec.js';
 export { WorkloadSecrets } from './workload-secrets.js';
 export { WorkloadView } from './workload-view.js';

@@ -1,4 +1,4 @@
-import { encodeMessage, fieldContent, type WireField } from './wire-fields.js';
+import { encodeMessage, fieldContent, findFieldContent, type WireField } from './wire-fields.js';
 
 /**
  * Writes the kinds of `envoy.extensions.transport_sockets.tls.v3.Secret` that are not made by the hot path, and what is
@@ -92,6 +92,25 @@ export function withPrivateKeyProvider(body: Buffer, { name, pollDelayNs, fallba
     { number: TLS_CERTIFICATE.privateKeyProvider, value: provider },
   ];
   return encodeMessage([{ number: SECRET.tlsCertificate, value: replaced }]);
+}
+
+/**
+ * Chain and key, in PEM, of a certificate that the hot path, {@link encodeCertificate} or
+ * {@link withPrivateKeyProvider} has written. Views: copy them at once.
+ */
+export function certificatePemsOf(body: Buffer): Pick<CertificateFiles, 'chainPem' | 'privateKeyPem'> {
+  const certificate = fieldContent(body, SECRET.tlsCertificate);
+  const privateKey = findFieldContent(certificate, TLS_CERTIFICATE.privateKey) ?? keyOfProvider(certificate);
+  return {
+    chainPem: fieldContent(fieldContent(certificate, TLS_CERTIFICATE.chain), DATA_SOURCE.inlineBytes),
+    privateKeyPem: fieldContent(privateKey, DATA_SOURCE.inlineBytes),
+  };
+}
+
+function keyOfProvider(certificate: Buffer): Buffer {
+  const provider = fieldContent(certificate, TLS_CERTIFICATE.privateKeyProvider);
+  const config = fieldContent(fieldContent(provider, PROVIDER.typedConfig), ANY.value);
+  return fieldContent(config, PROVIDER_CONFIG.privateKey);
 }
 
 /**

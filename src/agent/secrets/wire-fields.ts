@@ -28,11 +28,18 @@ export function encodeMessage(fields: readonly WireField[]): Buffer {
  * @throws RangeError when it is not there: a mistake of ours.
  */
 export function fieldContent(message: Buffer, number: number): Buffer {
+  const content = findFieldContent(message, number);
+  if (content === undefined) throw new RangeError(`message: got no field ${number}, expected one`);
+  return content;
+}
+
+/** The same of a field that may be missing. */
+export function findFieldContent(message: Buffer, number: number): Buffer | undefined {
   const reader = new WireReader(message);
   for (let field = reader.next(); field !== 0; field = reader.next()) {
     if (field === number) return reader.value();
   }
-  throw new RangeError(`message: got no field ${number}, expected one`);
+  return undefined;
 }
 
 function messageLength(fields: readonly WireField[]): number {

@@ -23,6 +23,8 @@ export interface ServedSecrets {
   readonly isServing: () => boolean;
   /** For the status page. */
   readonly identities: () => readonly PodStatus[];
+  /** The only one, where there is one from the start. */
+  readonly ownIdentity?: WorkloadIdentity;
 }
 
 /**
@@ -69,6 +71,7 @@ export function serveSecrets(
         source: { open: () => new WorkloadView(identity, catalog) },
         isServing: () => identity.hasValidSvid(),
         identities: () => [{ ...identity.status(), podUid: undefined }],
+        ownIdentity: identity,
       };
     }
     case 'stream-token': {

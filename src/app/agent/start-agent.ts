@@ -5,7 +5,9 @@ import {
   measuredIssuer,
   refusalGrounds,
   SvidIssuance,
+  type WorkloadIdentity,
 } from '../../agent/identity/index.js';
+import type { OutputCerts } from '../../agent/output/index.js';
 import { privateKeyProviderOf, SecretCatalog, withPrivateKeyProvider } from '../../agent/secrets/index.js';
 import { type AgentConfig, servedWorkloads } from '../../config/index.js';
 import { isExposed } from '../../system/small-files/index.js';
@@ -17,6 +19,7 @@ import { type AppContext, type RunningApp, runApp, type Teardown } from '../runn
 import { type MakePage, openStatusPage } from '../status-page.js';
 import { openHotPath } from './agent-hot-path.js';
 import type { EnvoyListener } from './agent-network.js';
+import type { OutputSurroundings } from './output-certs.js';
 import { serveSecrets } from './served-secrets.js';
 
 /** One CSR at a time is all that one workload can use. */
@@ -87,13 +90,28 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const { trustDomain, tokenProofAgeMs: proofAgeMs } = config;
   const secrets = serveSecrets(served, { trustDomain, proofAgeMs, catalog, surroundings, files, teardown });
 
+  const output = await writeFiles(config, secrets.ownIdentity, { timers, now, logger, metrics, teardown });
+
   const { listenForEnvoy } = await network;
   const opened = await listenForEnvoy(config, { context, metrics, hotPath: kind, ...secrets });
   listener = opened;
   teardown.add(() => opened.close());
   const ca = { address: addressText(config.caAddress), client: await caClient };
   const { statusAddress, takesOver, mode } = config;
-  const shown = { secrets, listener: opened, ca, metrics, mode, now };
+  const shown = { secrets, listener: opened, ca, output, metrics, mode, now };
   const makePage: MakePage = ({ agentStatus }) => agentStatus(shown);
   await openStatusPage(statusAddress, makePage, { hotPath: kind, metrics, logger, teardown, takesOver });
+}
+
+/** Loads what writes the files of `--output-certs` only where there are any: few agents have them. */
+async function writeFiles(
+  config: AgentConfig,
+  identity: WorkloadIdentity | undefined,
+  { teardown, ...surroundings }: Omit<OutputSurroundings, 'identity'> & { readonly teardown: Teardown },
+): Promise<OutputCerts | undefined> {
+  if (config.outputCerts === undefined || identity === undefined) return undefined;
+  const { startOutputCerts } = await import('./output-certs.js');
+  const output = startOutputCerts(config, { ...surroundings, identity });
+  teardown.add(() => output?.close());
+  return output;
 }

@@ -1,0 +1,7 @@
+/**
+ * agent/output: the SVID of a workload as files, for applications that cannot ask by SDS. Loaded only where it is
+ * switched on.
+ */
+export { OutputCerts, type OutputSource, type OutputStatus } from './output-certs.js';
+export { OutputDirectory, type OutputOwner } from './output-directory.js';
+export type { SvidFiles } from './svid-files.js';
