@@ -32,7 +32,7 @@ const { process: citadel, address } = await WatchedProcess.start(
   'citadel ready',
 );
 const client = createCaClient({
-  ...{ address, rootPem: await readFile(file('root.pem')), clusterId: 'bench', logger: silentLogger },
+  ...{ cas: [{ address, rootPem: await readFile(file('root.pem')) }], clusterId: 'bench', logger: silentLogger },
   ...{ now: Date.now, random: Math.random },
 });
 const token = await issuer.mint({

@@ -1,24 +1,26 @@
 import { type CaClient, createCaClient } from '../agent/ca-client/index.js';
 import type { CertificateIssuer } from '../agent/identity/index.js';
-import type { AgentConfig } from '../config/index.js';
+import type { ConfiguredCa } from '../config/index.js';
+import type { MetricRegistry } from '../telemetry/index.js';
 import { addressText } from './address-text.js';
 import type { AppContext } from './running-app.js';
 
-/** Where the CA is, and as which cluster it is asked. */
-export type CaSettings = Pick<AgentConfig, 'caAddress' | 'caRootFile' | 'caServerName' | 'clusterId'>;
+/** Where the CAs are, in the order in which they are asked, and as which cluster. */
+export interface CaSettings {
+  readonly cas: readonly ConfiguredCa[];
+  readonly clusterId: string;
+  readonly metrics: MetricRegistry;
+}
 
-/** The client of the CA. Dials at its first call. Loads gRPC. */
+/** The client of the CAs. Dials at its first call. Loads gRPC. */
 export function connectCa(
-  { caAddress, caRootFile, caServerName, clusterId }: CaSettings,
+  { cas, clusterId, metrics }: CaSettings,
   { logger, now, random }: AppContext,
-): CertificateIssuer & Pick<CaClient, 'agreement' | 'onConnectionLost' | 'close'> {
+): CertificateIssuer & Omit<CaClient, 'issue'> {
   return createCaClient({
-    address: addressText(caAddress),
-    rootFile: caRootFile,
-    ...(caServerName !== undefined && { serverName: caServerName }),
-    clusterId,
-    logger,
-    now,
-    random,
+    cas: cas.map(({ address, rootFile, serverName }) => {
+      return { address: addressText(address), rootFile, ...(serverName !== undefined && { serverName }) };
+    }),
+    ...{ clusterId, metrics, logger, now, random },
   });
 }

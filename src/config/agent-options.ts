@@ -1,18 +1,8 @@
 import { IdentityError } from '../errors/index.js';
 import { SpiffeId } from '../pki/spiffe/index.js';
+import { CA_OPTIONS } from './ca-options.js';
 import { HOT_PATH } from './hot-path.js';
-import {
-  durationMs,
-  existingFile,
-  fraction,
-  kubernetesName,
-  oneOf,
-  path,
-  peerAddress,
-  serverName,
-  text,
-  trustDomain,
-} from './kinds.js';
+import { durationMs, fraction, kubernetesName, oneOf, path, text, trustDomain } from './kinds.js';
 import { LOG_LEVEL } from './log-level.js';
 import { type ConfigOf, onlyWith, optional, required, withDefault } from './option.js';
 import { OUTPUT_OPTIONS } from './output-options.js';
@@ -32,18 +22,7 @@ export const AGENT_OPTIONS = {
     flag: 'socket',
     description: 'Unix socket on which Envoy asks for its secrets (made with mode 0660)',
   }),
-  caAddress: required(peerAddress, {
-    flag: 'ca-address',
-    description: 'the CA: Citadel, istiod or any that speaks its protocol',
-  }),
-  caRootFile: withDefault(existingFile, '/var/run/secrets/istio/root-cert.pem', {
-    flag: 'ca-root',
-    description: 'PEM roots that the certificate of the CA server must chain to; read again after a failed call',
-  }),
-  caServerName: optional(serverName, {
-    flag: 'ca-server-name',
-    description: 'name to expect in the certificate of the CA server, when it is not the host of --ca-address',
-  }),
+  ...CA_OPTIONS,
   clusterId: withDefault(text, 'Kubernetes', {
     flag: 'cluster-id',
     description: 'cluster that the token is from, as the CA knows it',

@@ -1,6 +1,7 @@
 import { AGENT_OPTIONS, type AgentConfig } from './agent-options.js';
 import { BOOTSTRAP_OPTIONS } from './bootstrap-options.js';
 import { bootstrapProblems } from './bootstrap-problems.js';
+import { caProblems } from './ca-options.js';
 import { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 import { DEMO_OPTIONS } from './demo-options.js';
 import { FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
@@ -92,6 +93,7 @@ export type CommandName = keyof typeof COMMANDS;
 function checkAgent(config: AgentConfig, files: FileFacts): string[] {
   return [
     ...checkToken(config, files),
+    ...caProblems(config),
     ...checkOutage(config),
     ...checkRest(config),
     ...secretProblems(config),

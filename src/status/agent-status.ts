@@ -1,4 +1,5 @@
 import { Field, Metric, type MetricRegistry } from '../telemetry/index.js';
+import { type CaFacts, caSection, casSection, showCoolDowns } from './ca-section.js';
 import { type IdentityFacts, identitySection, STATES } from './identity-section.js';
 import type { StatusPage } from './status-page.js';
 import type { JsonValue } from './status-pages.js';
@@ -46,13 +47,7 @@ export interface OutputFacts {
 export interface AgentStatusOptions {
   readonly secrets: { isServing(): boolean; identities(): readonly IdentityFacts[] };
   readonly listener: ListenerFacts;
-  readonly ca: {
-    readonly address: string;
-    /** What its connection has agreed on. */
-    readonly client: {
-      readonly agreement: { readonly tlsVersion: string; readonly keyExchange: string | undefined } | undefined;
-    };
-  };
+  readonly ca: CaFacts;
   /** The files of `--output-certs`. */
   readonly output?: { status(): OutputFacts } | undefined;
   readonly metrics: MetricRegistry;
@@ -73,6 +68,7 @@ export function agentStatus({ secrets, listener, ca, output, metrics, mode, now 
     collect() {
       const identities = secrets.identities();
       listener.showLoad();
+      showCoolDowns(ca, metrics);
       expiry.set((leastOf(identities, ({ notAfterMs }) => notAfterMs) - now()) / 1000);
       tolerance.set(leastOf(identities, ({ outageToleranceMs }) => outageToleranceMs) / 1000);
       tooShort.set(identities.filter(({ survivesOutage }) => survivesOutage === false).length);
@@ -83,21 +79,13 @@ export function agentStatus({ secrets, listener, ca, output, metrics, mode, now 
       return {
         mode,
         ca: caSection(ca),
+        cas: casSection(ca),
         sds: sdsSection(listener.connectionCount, listener.status()),
         ...(output && { output_certs: outputSection(output.status()) }),
         identity_count: identities.length,
         identities: [...identities].sort(byUrgency).slice(0, MAX_SHOWN).map(identitySection),
       };
     },
-  };
-}
-
-/** How the agent speaks to the CA; nothing of it is known before the first connection. */
-function caSection({ address, client: { agreement } }: AgentStatusOptions['ca']): JsonValue {
-  return {
-    [Field.address]: address,
-    [Field.tlsVersion]: agreement?.tlsVersion,
-    [Field.keyExchange]: agreement?.keyExchange,
   };
 }
 

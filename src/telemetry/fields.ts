@@ -28,6 +28,7 @@ export const Field = {
   path: 'path',
   pid: 'pid',
   podUid: 'pod_uid',
+  previous: 'previous',
   reason: 'reason',
   resourceName: 'resource_name',
   rotateAt: 'rotate_at',
@@ -39,6 +40,7 @@ export const Field = {
   tlsVersion: 'tls_version',
   ttlMs: 'ttl_ms',
   uid: 'uid',
+  until: 'until',
   version: 'version',
   withheld: 'withheld',
 } as const;

@@ -126,6 +126,16 @@ export const Metric = {
     help: 'Time from a request to the CA to its answer, its repetitions included, by error code or OK.',
     bounds: SECONDS,
   },
+  caAttempts: {
+    kind: 'counter',
+    name: 'sidecert_ca_attempts_total',
+    help: 'Attempts to get a certificate, by the CA that was asked and by their error code or OK.',
+  },
+  caCoolingDown: {
+    kind: 'gauge',
+    name: 'sidecert_ca_cooling_down',
+    help: 'Whether a CA gave no answer lately and is asked only when no other one is left: 1, or 0.',
+  },
   sdsConnections: {
     kind: 'gauge',
     name: 'sidecert_sds_connections',

@@ -9,6 +9,7 @@ import {
   commandHelp,
   configKey,
   configurationReference,
+  configuredCas,
   environmentName,
   overview,
   readConfig,
@@ -49,8 +50,9 @@ t.test('an agent needs three settings; the rest has the defaults of Istio', asyn
   const config = agentConfig([]);
   t.match(config, {
     socket: '/var/run/secrets/workload-spiffe-uds/socket',
-    caAddress: { host: 'localhost', port: 15012 },
-    caRootFile: '/var/run/secrets/istio/root-cert.pem',
+    caAddresses: [{ host: 'localhost', port: 15012 }],
+    caRootFiles: ['/var/run/secrets/istio/root-cert.pem'],
+    caServerNames: [],
     tokenFile: '/var/run/secrets/tokens/istio-token',
     tokenSource: 'file',
     ttlMs: 24 * 3600_000,
@@ -252,7 +254,6 @@ t.test('an unknown mode is the only complaint about it', async (t) => {
 });
 
 t.test('addresses may be names, IPv4 and, in brackets, IPv6', async (t) => {
-  const address = (text: string) => agentConfig([`--ca-address=${text}`].concat()).caAddress;
   const last = (text: string) => {
     const result = readConfig(COMMANDS.citadel, sources(['--jwks=j', '--token-issuer=i', `--listen=${text}`]));
     return result.kind === 'ok' ? result.config.listen : undefined;
@@ -273,7 +274,33 @@ t.test('addresses may be names, IPv4 and, in brackets, IPv6', async (t) => {
     '1.2.3:1',
   ])
     t.equal(last(text), undefined, text);
-  t.throws(() => address('a:1'), 'a second --ca-address is refused');
+});
+
+t.test('there may be several CAs, with one root and name for all or one for each', async (t) => {
+  const flags = (...args: string[]) => args.map((arg) => `--ca-${arg}`);
+  const cas = (...args: string[]) =>
+    configuredCas(agentConfig(flags(...args))).map(({ address, rootFile, serverName }) => {
+      return [`${address.host}:${address.port}`, rootFile, serverName];
+    });
+  t.strictSame(cas('address=b:2', 'root=r'), [
+    ['localhost:15012', 'r', undefined],
+    ['b:2', 'r', undefined],
+  ]);
+  t.strictSame(cas('address=b:2', 'root=r', 'root=s', 'server-name=m', 'server-name=n'), [
+    ['localhost:15012', 'r', 'm'],
+    ['b:2', 's', 'n'],
+  ]);
+  t.strictSame(
+    agentProblems(flags('address=b:2', 'address=c:3', 'root=r', 'root=s', 'server-name=m', 'server-name=n')),
+    [
+      '--ca-root: got 2 for 3 of --ca-address, expected one for all, or 3, one for each',
+      '--ca-server-name: got 2 for 3 of --ca-address, expected one for all, or 3, one for each',
+    ],
+  );
+  t.strictSame(agentProblems(flags('root=r', 'root=s')), ['--ca-root: got 2 for 1 of --ca-address, expected one']);
+  t.strictSame(agentProblems(flags('address=localhost:15012')), [
+    '--ca-address: got "localhost:15012" twice, expected each CA once',
+  ]);
 });
 
 t.test('the address of a peer may have a last dot or a zone, and needs a port that can be dialled', async (t) => {

@@ -36,7 +36,7 @@ for (const attack of Object.keys(ATTACKS) as AttackName[]) {
     // stands still.
     const served = await serveHostile(t, { via: 'node', turnClock: () => 0 });
     const client = createCaClient({
-      ...{ address, rootPem: ca.certificatePem, clusterId: '', logger: silentLogger },
+      ...{ cas: [{ address, rootPem: ca.certificatePem }], clusterId: '', logger: silentLogger },
       ...{ now: Date.now, random: Math.random, deadlineMs: 250, budgetMs: 400 },
     });
     t.teardown(() => client.close());

@@ -1,4 +1,4 @@
-import { type ErrorCode, IdentityError } from '../../errors/index.js';
+import { type ErrorCode, IdentityError, wrapError } from '../../errors/index.js';
 import type { CallFailure } from '../../net/grpc/index.js';
 import { status } from '../../net/grpc/index.js';
 import { clipped } from '../../text/index.js';
@@ -7,6 +7,11 @@ import { clipped } from '../../text/index.js';
 export interface CaFailure {
   readonly error: IdentityError;
   readonly isTransient: boolean;
+  /**
+   * Whether another CA might do better: this one gave no answer, or none that can be used. One that has refused the
+   * token or the request has answered.
+   */
+  readonly failsOver: boolean;
   readonly connection: ConnectionVerdict;
 }
 
@@ -30,12 +35,27 @@ export function readFailure(failure: CallFailure, ca: string, nowMs: number): Ca
   const name = status[failure.code] ?? failure.code;
   const reason = explain(failure.details, nowMs);
   const { retryAfterMs } = failure;
+  const code = codeOf(failure);
   return {
-    error: new IdentityError(codeOf(failure), `${ca}: got ${name}: ${reason}`, { cause: failure, retryAfterMs }),
+    error: new IdentityError(code, `${ca}: got ${name}: ${reason}`, { cause: failure, retryAfterMs }),
+    failsOver: !ANSWERS.has(code),
     // One that does not verify is tried again, for its root may be written just now.
     isTransient: failure.fault !== 'answer-unusable' && TRANSIENT.has(failure.code),
     connection: connectionVerdict(failure.code),
   };
+}
+
+/** What no other CA is asked for: the first has decided. */
+const ANSWERS: ReadonlySet<ErrorCode> = new Set(['ERR_CA_REFUSED_TOKEN', 'ERR_CA_REJECTED_CSR']);
+
+/**
+ * A failure without a status, as which only `code` counts: the roots cannot be read, or an answer has not the form of
+ * one. @throws `error` itself when it is another one, as an IdentityError.
+ */
+export function failureWithoutStatus(error: unknown, code: ErrorCode): CaFailure {
+  const wrapped = wrapError('ERR_INTERNAL', 'asking the CA', error);
+  if (wrapped.code !== code) throw wrapped;
+  return { error: wrapped, isTransient: false, failsOver: true, connection: 'broken' };
 }
 
 function connectionVerdict(code: status): ConnectionVerdict {

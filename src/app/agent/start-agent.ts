@@ -9,11 +9,10 @@ import {
 } from '../../agent/identity/index.js';
 import type { OutputCerts } from '../../agent/output/index.js';
 import { privateKeyProviderOf, SecretCatalog, withPrivateKeyProvider } from '../../agent/secrets/index.js';
-import { type AgentConfig, servedWorkloads } from '../../config/index.js';
+import { type AgentConfig, configuredCas, servedWorkloads } from '../../config/index.js';
 import { isExposed } from '../../system/small-files/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { systemClock, WallClockTimers } from '../../timers/index.js';
-import { addressText } from '../address-text.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { type MakePage, openStatusPage } from '../status-page.js';
@@ -60,8 +59,10 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   teardown.add(() => hotPath.close());
   const timers = new WallClockTimers(systemClock);
   teardown.add(() => timers.close());
+  const { clusterId } = config;
+  const cas = configuredCas(config);
   const network = import('./agent-network.js');
-  const caClient = network.then(({ connectCa }) => connectCa(config, context));
+  const caClient = network.then(({ connectCa }) => connectCa({ cas, clusterId, metrics }, context));
   teardown.add(async () => (await caClient).close());
 
   const provider = privateKeyProviderOf(config);
@@ -81,7 +82,7 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const watch = new FileWatch({ timers, now });
   teardown.add(() => watch.close());
   const files = new FileChanges(watch);
-  const grounds = refusalGrounds({ files, rootFile: config.caRootFile, caClient });
+  const grounds = refusalGrounds({ files, paths: cas.map(({ rootFile }) => rootFile), caClient });
   const renewal = { renewAt: config.renewAt, surviveOutageMs: config.surviveCaOutageMs };
   const bundles = new BundleInterner();
   const surroundings = { issuance, timers, delivery, bundles, grounds, renewal, now, random, logger };
@@ -96,9 +97,8 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const opened = await listenForEnvoy(config, { context, metrics, hotPath: kind, ...secrets });
   listener = opened;
   teardown.add(() => opened.close());
-  const ca = { address: addressText(config.caAddress), client: await caClient };
   const { statusAddress, takesOver, mode } = config;
-  const shown = { secrets, listener: opened, ca, output, metrics, mode, now };
+  const shown = { secrets, listener: opened, ca: await caClient, output, metrics, mode, now };
   const makePage: MakePage = ({ agentStatus }) => agentStatus(shown);
   await openStatusPage(statusAddress, makePage, { hotPath: kind, metrics, logger, teardown, takesOver });
 }

@@ -103,19 +103,20 @@ function openIdentity(
   teardown.add(() => timers.close());
   const hotPath = createLoneHotPath({ ...NO_POOL, kind, logger, metrics });
   teardown.add(() => hotPath.close());
-  const ca = connectCa(config, context);
+  const { caAddress: address, caRootFile: rootFile, caServerName: serverName, clusterId } = config;
+  const ca = connectCa({ cas: [{ address, rootFile, serverName }], clusterId, metrics }, context);
   teardown.add(() => ca.close());
   const watch = new FileWatch({ timers, now });
   teardown.add(() => watch.close());
   const files = new FileChanges(watch);
-  const { caRootFile, tokenFile, trustDomain, namespace, serviceAccount, ttlMs } = config;
+  const { tokenFile, trustDomain, namespace, serviceAccount, ttlMs } = config;
   const issuer = measuredIssuer(ca, metrics);
   const identity = new WorkloadIdentity(
     {
       issuance: new SvidIssuance({ keyType: KEY_TYPE, ttlMs, issuer, hotPath, maxInFlight: 1, now, metrics }),
       timers,
       ...(keeper && { delivery: new RootsDelivery({ keeper, timers, now }) }),
-      grounds: refusalGrounds({ files, rootFile: caRootFile, caClient: Promise.resolve(ca) }),
+      grounds: refusalGrounds({ files, paths: [rootFile], caClient: Promise.resolve(ca) }),
       ...{ now, random, logger },
     },
     {

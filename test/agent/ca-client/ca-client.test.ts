@@ -24,10 +24,11 @@ function client(
   address: string,
   root: { rootPem: Buffer } | { rootFile: string },
   more: object = {},
+  ca: { serverName?: string } = {},
 ): CaClient {
   const options: CaClientOptions = {
-    ...('rootFile' in root ? { rootFile: root.rootFile } : { rootPem: root.rootPem }),
-    ...{ address, clusterId: 'Kubernetes', logger: silentLogger },
+    cas: [{ address, ...('rootFile' in root ? { rootFile: root.rootFile } : { rootPem: root.rootPem }), ...ca }],
+    ...{ clusterId: 'Kubernetes', logger: silentLogger },
     // No waits between attempts.
     ...{ now: Date.now, random: () => 0 },
     ...more,
@@ -401,7 +402,7 @@ for (const host of ['localhost', '127.0.0.1', '[::1]']) {
 t.test('a server name replaces the host in the check', async (t) => {
   const certificate = root.server({ dnsNames: ['istiod.istio-system.svc'], ipAddresses: [] });
   const ca = await FakeCaServer.start(t, { root, serverCertificate: certificate });
-  t.ok(await client(t, ca.address, ca, { serverName: 'istiod.istio-system.svc' }).issue(request()));
+  t.ok(await client(t, ca.address, ca, {}, { serverName: 'istiod.istio-system.svc' }).issue(request()));
 });
 
 t.test('whoever wants to know hears of the end of a connection, and of nothing else', async (t) => {

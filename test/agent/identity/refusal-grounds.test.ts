@@ -20,7 +20,7 @@ function setUp() {
       return () => void files.delete(path);
     },
   };
-  const grounds = refusalGrounds({ files: changes, rootFile: '/root.pem', caClient });
+  const grounds = refusalGrounds({ files: changes, paths: ['/root.pem'], caClient });
   return { files, lost, grounds, connect, connected: () => caClient.then(() => {}) };
 }
 

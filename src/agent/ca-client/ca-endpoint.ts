@@ -1,0 +1,133 @@
+import type { CancelSignal } from '../../cancellation/index.js';
+import { IdentityError } from '../../errors/index.js';
+import { CallFailure } from '../../net/grpc/index.js';
+import type { TlsAgreement } from '../../net/transport/index.js';
+import { bearerValue } from '../../pki/service-account/index.js';
+import { Field, type Logger } from '../../telemetry/index.js';
+import { AnswerForm, MAX_ANSWER_BYTES } from './answer-form.js';
+import { CREATE_CERTIFICATE, decodeCertificateResponse, encodeCertificateRequest } from './ca-codec.js';
+import { CaConnection, type CaConnectionOptions, type Lease } from './ca-connection.js';
+import { type CaFailure, failureWithoutStatus, readFailure } from './ca-failure.js';
+import type { CaAnswer, CaRequest } from './certificate-call.js';
+
+export interface CaEndpointOptions {
+  /** Goes with each call as `clusterid`, also when empty. */
+  readonly clusterId: string;
+  readonly logger: Logger;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** One CA: the connection to it, and single attempts to get a certificate there. */
+export class CaEndpoint {
+  private readonly connection: CaConnection;
+  private readonly answerForm = new AnswerForm();
+  #agreement: TlsAgreement | undefined;
+
+  constructor(
+    private readonly ca: CaConnectionOptions,
+    private readonly options: CaEndpointOptions,
+  ) {
+    this.connection = new CaConnection(ca, (agreed) => this.connected(agreed));
+  }
+
+  get address(): string {
+    return this.ca.address;
+  }
+
+  /** What the handshake of the newest connection has agreed on; `undefined` before there was one. */
+  get agreement(): TlsAgreement | undefined {
+    return this.#agreement;
+  }
+
+  /** Calls `listener` whenever the CA has ended a connection, until the result is called. */
+  onConnectionLost(listener: () => void): () => void {
+    return this.connection.onLost(listener);
+  }
+
+  /** Ends the connection and the calls on it. Safe to call twice. */
+  close(): void {
+    this.connection.close();
+  }
+
+  /**
+   * One call on the shared connection. Resolves with a failure when the CA or the way to it failed; rejects for all
+   * else. `deadlineMs` is in epoch milliseconds.
+   */
+  async attempt(request: CaRequest, deadlineMs: number, closing: CancelSignal): Promise<CaAnswer | CaFailure> {
+    const { csrPem, ttlMs, token, signal } = request;
+    const throwIfCancelled = (): void => {
+      if (!signal.isCancelled && !closing.isCancelled) return;
+      throw new IdentityError('ERR_CANCELLED', 'the request for a certificate was cancelled');
+    };
+    throwIfCancelled();
+    const metadata = { authorization: bearer(await token.read()), clusterid: this.options.clusterId };
+    const lease = await this.lease();
+    if ('error' in lease) return lease;
+    let isBroken = false;
+    try {
+      throwIfCancelled();
+      const bytes = encodeCertificateRequest(csrPem, ttlMs);
+      const call = { metadata, deadlineMs, signal, maxAnswerBytes: MAX_ANSWER_BYTES };
+      const answer = await lease.connection.unary(CREATE_CERTIFICATE, bytes, call);
+      return this.answerForm.cut(decodeCertificateResponse(answer));
+    } catch (error) {
+      throwIfCancelled();
+      isBroken = true;
+      if (!(error instanceof CallFailure)) return failureWithoutStatus(error, 'ERR_CA_RESPONSE_INVALID');
+      const failure = readFailure(error, describe(this.ca), this.options.now());
+      isBroken = await this.isBroken(failure, lease);
+      return failure;
+    } finally {
+      this.connection.release(lease, isBroken);
+    }
+  }
+
+  /** Without usable roots there is no connection: a failure of this CA, and of no other. */
+  private async lease(): Promise<Lease | CaFailure> {
+    try {
+      return await this.connection.lease();
+    } catch (error) {
+      return failureWithoutStatus(error, 'ERR_CA_ROOT_INVALID');
+    }
+  }
+
+  private async isBroken({ connection }: CaFailure, lease: Lease): Promise<boolean> {
+    switch (connection) {
+      case 'good':
+        return false;
+      case 'good-with-this-root':
+        return this.connection.hasRootChanged(lease);
+      case 'broken':
+        return true;
+      default:
+        return connection satisfies never;
+    }
+  }
+
+  private connected(agreed: TlsAgreement): void {
+    // A CA may end a connection after each call: a line only when something is new.
+    if (agreed.tlsVersion !== this.#agreement?.tlsVersion || agreed.keyExchange !== this.#agreement.keyExchange) {
+      this.options.logger.info('connected to the ca', {
+        [Field.address]: this.ca.address,
+        [Field.tlsVersion]: agreed.tlsVersion,
+        [Field.keyExchange]: agreed.keyExchange,
+      });
+    }
+    this.#agreement = agreed;
+  }
+}
+
+/** The header's text. The buffer is wiped; the string cannot be, and lives until the garbage collector comes. */
+function bearer(token: Buffer): string {
+  const text = token.toString('latin1');
+  token.fill(0);
+  return bearerValue(text);
+}
+
+/** The CA and the roots it was verified with, for a message that says where to look. */
+function describe(ca: CaConnectionOptions): string {
+  const named = ca.serverName === undefined ? '' : ` (as ${ca.serverName})`;
+  const root = 'rootFile' in ca ? `, root file ${ca.rootFile}` : '';
+  return `CA ${ca.address}${named}${root}`;
+}
