@@ -19,7 +19,7 @@ export { INJECTOR_OPTIONS, type InjectorConfig } from './injector-options.js';
 export type { AccountName, HostPort, NamedFile, SanMatcher } from './kinds.js';
 export { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
 export { type ConfigOf, configKey, environmentName, type OptionSpec, type Schema } from './option.js';
-export type { FileOwner, OutputConfig } from './output-options.js';
+export type { FileOwner, OutputConfig, RotationTarget } from './output-options.js';
 export { type ConfigProblem, type ConfigResult, type ConfigSources, readConfig } from './read-config.js';
 export { configurationReference } from './reference.js';
 export { MAX_SOCKET_PATH_BYTES } from './socket-path.js';

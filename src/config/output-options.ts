@@ -1,7 +1,8 @@
-import { type Kind, oneOf, path } from './kinds.js';
-import { type ConfigOf, onlyWith, optional, withDefault } from './option.js';
+import { absolutePath, type Kind, oneOf, path } from './kinds.js';
+import { type ConfigOf, listOf, onlyWith, optional, withDefault } from './option.js';
 import { SIDECAR } from './secret-options.js';
 import { MAX_UID } from './socket-options.js';
+import { socketPath } from './socket-path.js';
 
 /** Whose files become: numbers, as a container may know no names. */
 export interface FileOwner {
@@ -23,6 +24,29 @@ const fileOwner: Kind<FileOwner> = {
 function numberOf(id: string | undefined): number | undefined {
   return id === undefined ? undefined : Number(id);
 }
+
+/** Who is told that the files have been switched. */
+export type RotationTarget =
+  | { readonly kind: 'signal'; readonly signal: (typeof SIGNALS)[number]; readonly pidFile: string }
+  | { readonly kind: 'socket'; readonly path: string };
+
+/** Those that programs read their files by, or end by so that their supervisor starts them again. */
+const SIGNALS = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const;
+
+const rotationTarget: Kind<RotationTarget> = {
+  placeholder: 'SIGNAL:PIDFILE|unix:PATH',
+  expected: `SIGNAL:PIDFILE with an absolute path, such as SIGHUP:/run/nginx.pid (one of ${SIGNALS.join(', ')}), or unix:/path of a socket`,
+  parse(text, files) {
+    if (text.startsWith('unix:')) {
+      const path = socketPath.parse(text, files);
+      return path === undefined ? undefined : { kind: 'socket', path };
+    }
+    const at = text.indexOf(':');
+    const signal = SIGNALS.find((known) => known === text.slice(0, at));
+    const pidFile = absolutePath.parse(text.slice(at + 1), files);
+    return signal === undefined || pidFile === undefined ? undefined : { kind: 'signal', signal, pidFile };
+  },
+};
 
 /** The SVID as files. Off unless asked for: SDS keeps keys out of files. */
 export const OUTPUT_OPTIONS = {
@@ -47,6 +71,14 @@ export const OUTPUT_OPTIONS = {
       flag: 'output-certs-owner',
       description:
         'user and group of the files of --output-certs; another user needs CAP_CHOWN, another group to be a member of it',
+    }),
+  ),
+  onRotate: onlyWith(
+    SIDECAR,
+    listOf(rotationTarget, [], {
+      flag: 'on-rotate',
+      description:
+        'who is told after the files of --output-certs have been switched: a process of the same user, by a signal and its pid file, or what listens on a Unix stream socket, by one line of JSON; no program is run',
     }),
   ),
 };

@@ -2,11 +2,13 @@ import type { OutputConfig } from './output-options.js';
 
 /** What no single setting of the files that are written shows. One text per problem. */
 export function outputProblems(config: OutputConfig & { readonly tokenSource: string | undefined }): string[] {
-  const { outputCerts, outputCertsOwner, tokenSource } = config;
+  const { outputCerts, outputCertsOwner, onRotate = [], tokenSource } = config;
   if (outputCerts === undefined) {
-    return outputCertsOwner === undefined
-      ? []
-      : ['--output-certs-owner: got it alone, expected it together with --output-certs'];
+    const alone = [
+      ...(outputCertsOwner === undefined ? [] : ['--output-certs-owner']),
+      ...(onRotate.length === 0 ? [] : ['--on-rotate']),
+    ];
+    return alone.map((flag) => `${flag}: got it alone, expected it together with --output-certs`);
   }
   return tokenSource === 'file'
     ? []

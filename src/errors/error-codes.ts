@@ -58,6 +58,7 @@ export const ERROR_CODES = [
   'ERR_SECRET_FILE_INVALID',
   // output: the files that an agent writes
   'ERR_OUTPUT_FAILED',
+  'ERR_OUTPUT_NOTICE_FAILED',
   // sds
   'ERR_REQUEST_INVALID',
   'ERR_SVID_NOT_READY',

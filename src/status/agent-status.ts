@@ -41,7 +41,20 @@ export interface OutputFacts {
   /** Epoch milliseconds. */
   readonly writtenAtMs: number | undefined;
   readonly failures: number;
-  readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
+  readonly lastFailure: FailureFacts | undefined;
+  /** Who is told of new files. */
+  readonly notices: readonly {
+    readonly to: string;
+    readonly sentAtMs: number | undefined;
+    readonly failures: number;
+    readonly lastFailure: FailureFacts | undefined;
+  }[];
+}
+
+interface FailureFacts {
+  readonly code: string;
+  readonly message: string;
+  readonly atMs: number;
 }
 
 export interface AgentStatusOptions {
@@ -105,19 +118,25 @@ function sdsSection(connections: number, { streams, names }: ReturnType<Listener
   return { connections, streams, names: names.map(ofName) };
 }
 
-function outputSection({ path, state, serial, writtenAtMs, failures, lastFailure }: OutputFacts): JsonValue {
+function outputSection({ path, state, serial, writtenAtMs, failures, lastFailure, notices }: OutputFacts): JsonValue {
   return {
     [Field.path]: path,
     state,
     [Field.serial]: serial,
     written_at: timeText(writtenAtMs),
     failed_writes: failures,
-    last_failure: lastFailure && {
-      [Field.code]: lastFailure.code,
-      [Field.error]: lastFailure.message,
-      at: timeText(lastFailure.atMs),
-    },
+    last_failure: failureSection(lastFailure),
+    notices: notices.map((notice) => ({
+      [Field.target]: notice.to,
+      sent_at: timeText(notice.sentAtMs),
+      failed_tries: notice.failures,
+      last_failure: failureSection(notice.lastFailure),
+    })),
   };
+}
+
+function failureSection(failure: FailureFacts | undefined): JsonValue {
+  return failure && { [Field.code]: failure.code, [Field.error]: failure.message, at: timeText(failure.atMs) };
 }
 
 /** NaN without any SVID. */

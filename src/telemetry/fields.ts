@@ -36,6 +36,7 @@ export const Field = {
   signal: 'signal',
   spiffeId: 'spiffe_id',
   stream: 'stream',
+  target: 'target',
   surviveOutageMs: 'survive_outage_ms',
   tlsVersion: 'tls_version',
   ttlMs: 'ttl_ms',

@@ -120,6 +120,11 @@ export const Metric = {
     name: 'sidecert_output_writes_total',
     help: 'Times that the files of --output-certs were to be written, by error code or OK.',
   },
+  outputNotices: {
+    kind: 'counter',
+    name: 'sidecert_output_notices_total',
+    help: 'Times that a target of --on-rotate was to be told of new files, by error code or OK.',
+  },
   caRequestSeconds: {
     kind: 'histogram',
     name: 'sidecert_ca_request_seconds',

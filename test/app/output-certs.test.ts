@@ -1,4 +1,7 @@
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { FakeCaServer } from '../support/fake-ca-server.js';
@@ -76,4 +79,24 @@ t.test('without the flag there is neither a file nor a section of the status', a
   await logger.until('svid issued');
   t.notOk('output_certs' in (await new StatusReader(logger).status()));
   t.strictSame(readdirSync(shortDir(t)), []);
+});
+
+t.test('who is told of a rotation finds the new files', async (t) => {
+  const [path, socket] = [shortDir(t), join(shortDir(t), 's')];
+  const found: string[] = [];
+  const server = createServer((connection) => {
+    const { serialNumber } = new X509Certificate(readByName(path).chain);
+    connection.on('data', (line) => found.push(`${JSON.parse(String(line)).serial.toUpperCase() === serialNumber}`));
+  }).listen(socket);
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const ca = await FakeCaServer.start(t);
+  ca.fault = { kind: 'issues', lifeMs: 4000 };
+  const flags = { 'output-certs': path, 'on-rotate': `unix:${socket}`, 'status-address': '127.0.0.1:0' };
+  const { logger } = await startSidecarAgent(t, { ca, flags });
+  await logger.until('told of new svid files', 3);
+  t.ok(found.length >= 2);
+  t.ok(found.every((same) => same === 'true'));
+  const { output_certs: shown } = (await new StatusReader(logger).status()) as { output_certs: object };
+  t.match(shown, { state: 'written', notices: [{ target: `unix:${socket}`, sent_at: /^20/, failed_tries: 0 }] });
 });

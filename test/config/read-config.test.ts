@@ -541,3 +541,34 @@ t.test(
     t.match(inNodeMode, { problems: ['--output-certs: got a value, expected none with --mode node'] });
   },
 );
+
+t.test('--on-rotate names a signal and an absolute pid file, or a socket, and needs --output-certs', async (t) => {
+  const config = agentConfig(['--output-certs=/c'], {
+    SIDECERT_ON_ROTATE: 'SIGHUP:/run/nginx.pid, unix:///run/app.sock',
+  });
+  t.strictSame(config.onRotate, [
+    { kind: 'signal', signal: 'SIGHUP', pidFile: '/run/nginx.pid' },
+    { kind: 'socket', path: '/run/app.sock' },
+  ]);
+  for (const text of [
+    'HUP:/a',
+    'SIGKILL:/a',
+    'SIGSTOP:/a',
+    'SIGHUP:',
+    'SIGHUP:a.pid',
+    'SIGHUP',
+    '1:/a',
+    '/run/x',
+    'unix:@x',
+    'sighup:/a',
+  ]) {
+    t.match(
+      agentProblems(['--output-certs=/c', `--on-rotate=${text}`]),
+      [/^--on-rotate: got ".*", expected SIGNAL:PIDFILE/],
+      text,
+    );
+  }
+  t.strictSame(agentProblems(['--on-rotate=SIGHUP:/a']), [
+    '--on-rotate: got it alone, expected it together with --output-certs',
+  ]);
+});

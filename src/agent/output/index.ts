@@ -4,4 +4,6 @@
  */
 export { OutputCerts, type OutputSource, type OutputStatus } from './output-certs.js';
 export { OutputDirectory, type OutputOwner } from './output-directory.js';
+export { type Notice, type NoticeTarget, sendNotice } from './rotation-notice.js';
+export { type NoticeStatus, RotationNotices } from './rotation-notices.js';
 export type { SvidFiles } from './svid-files.js';

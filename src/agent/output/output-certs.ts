@@ -29,6 +29,8 @@ export interface OutputStatus {
 export interface OutputCertsOptions {
   readonly directory: OutputDirectory;
   readonly source: OutputSource;
+  /** Is told when the files have been switched. Must not throw. */
+  readonly onSwitched?: (files: { readonly path: string; readonly serial: string }) => void;
   readonly timers: WallClockTimers;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -105,7 +107,7 @@ export class OutputCerts {
   }
 
   private async writeNow(): Promise<void> {
-    const { directory, source, metrics, now } = this.options;
+    const { directory, source, onSwitched, metrics, now } = this.options;
     const files = source.files();
     if (files === undefined) return;
     const { serial } = files;
@@ -120,7 +122,9 @@ export class OutputCerts {
       wipeFiles(files);
     }
     metrics.counter(Metric.outputWrites, { code }).add();
-    if (code === 'OK') await this.warnOfDisk();
+    if (code !== 'OK') return;
+    onSwitched?.({ path: directory.path, serial });
+    await this.warnOfDisk();
   }
 
   private planNext(): void {

@@ -1,6 +1,13 @@
 /** The files of `--output-certs`: kept apart so that they load only where they are switched on. */
 import type { WorkloadIdentity } from '../../agent/identity/index.js';
-import { OutputCerts, OutputDirectory, type SvidFiles } from '../../agent/output/index.js';
+import {
+  type NoticeStatus,
+  OutputCerts,
+  OutputDirectory,
+  type OutputStatus,
+  RotationNotices,
+  type SvidFiles,
+} from '../../agent/output/index.js';
 import { certificatePemsOf, trustedCaOf } from '../../agent/secrets/index.js';
 import type { OutputConfig } from '../../config/index.js';
 import type { Logger, MetricRegistry } from '../../telemetry/index.js';
@@ -17,24 +24,38 @@ export interface OutputSurroundings {
   readonly metrics: MetricRegistry;
 }
 
+/** What writes, and what tells of it. */
+export interface Output {
+  status(): OutputStatus & { readonly notices: readonly NoticeStatus[] };
+  close(): Promise<void>;
+}
+
 /** Begins to write; `undefined` where there is no directory to write to. */
-export function startOutputCerts(
-  { outputCerts, outputCertsMode = '0600', outputCertsOwner }: OutputConfig,
+export function startOutput(
+  { outputCerts, outputCertsMode = '0600', outputCertsOwner, onRotate: targets = [] }: OutputConfig,
   { identity, ...surroundings }: OutputSurroundings,
-): OutputCerts | undefined {
+): Output | undefined {
   if (outputCerts === undefined) return undefined;
   const { now } = surroundings;
   const mode = Number.parseInt(outputCertsMode, OCTAL);
-  const output = new OutputCerts({
+  const notices = new RotationNotices({ ...surroundings, targets });
+  const certs = new OutputCerts({
     ...surroundings,
     directory: new OutputDirectory(outputCerts, { mode, owner: outputCertsOwner, now }),
     source: {
       files: () => filesOf(identity),
       onChange: (listener) => identity.onChange(listener),
     },
+    onSwitched: (files) => notices.switched(files),
   });
-  output.start();
-  return output;
+  certs.start();
+  return {
+    status: () => ({ ...certs.status(), notices: notices.status() }),
+    async close() {
+      await certs.close();
+      await notices.close();
+    },
+  };
 }
 
 /** Copies, for the identity wipes what it replaces; of the key in memory that is no one else's. */

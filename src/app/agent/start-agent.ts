@@ -7,7 +7,6 @@ import {
   SvidIssuance,
   type WorkloadIdentity,
 } from '../../agent/identity/index.js';
-import type { OutputCerts } from '../../agent/output/index.js';
 import { privateKeyProviderOf, SecretCatalog, withPrivateKeyProvider } from '../../agent/secrets/index.js';
 import { type AgentConfig, configuredCas, servedWorkloads } from '../../config/index.js';
 import { isExposed } from '../../system/small-files/index.js';
@@ -18,7 +17,7 @@ import { type AppContext, type RunningApp, runApp, type Teardown } from '../runn
 import { type MakePage, openStatusPage } from '../status-page.js';
 import { openHotPath } from './agent-hot-path.js';
 import type { EnvoyListener } from './agent-network.js';
-import type { OutputSurroundings } from './output-certs.js';
+import type { Output, OutputSurroundings } from './output-certs.js';
 import { serveSecrets } from './served-secrets.js';
 
 /** One CSR at a time is all that one workload can use. */
@@ -108,10 +107,10 @@ async function writeFiles(
   config: AgentConfig,
   identity: WorkloadIdentity | undefined,
   { teardown, ...surroundings }: Omit<OutputSurroundings, 'identity'> & { readonly teardown: Teardown },
-): Promise<OutputCerts | undefined> {
+): Promise<Output | undefined> {
   if (config.outputCerts === undefined || identity === undefined) return undefined;
-  const { startOutputCerts } = await import('./output-certs.js');
-  const output = startOutputCerts(config, { ...surroundings, identity });
+  const { startOutput } = await import('./output-certs.js');
+  const output = startOutput(config, { ...surroundings, identity });
   teardown.add(() => output?.close());
   return output;
 }
