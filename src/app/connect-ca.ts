@@ -1,6 +1,6 @@
 import { type CaClient, createCaClient } from '../agent/ca-client/index.js';
 import type { CertificateIssuer } from '../agent/identity/index.js';
-import type { ConfiguredCa } from '../config/index.js';
+import type { CaHeader, ConfiguredCa } from '../config/index.js';
 import type { MetricRegistry } from '../telemetry/index.js';
 import { addressText } from './address-text.js';
 import type { AppContext } from './running-app.js';
@@ -9,18 +9,21 @@ import type { AppContext } from './running-app.js';
 export interface CaSettings {
   readonly cas: readonly ConfiguredCa[];
   readonly clusterId: string;
+  readonly caHeaders?: readonly CaHeader[];
+  readonly certSigner?: string | undefined;
   readonly metrics: MetricRegistry;
 }
 
 /** The client of the CAs. Dials at its first call. Loads gRPC. */
 export function connectCa(
-  { cas, clusterId, metrics }: CaSettings,
+  { cas, clusterId, caHeaders = [], certSigner = '', metrics }: CaSettings,
   { logger, now, random }: AppContext,
 ): CertificateIssuer & Omit<CaClient, 'issue'> {
   return createCaClient({
     cas: cas.map(({ address, rootFile, serverName }) => {
       return { address: addressText(address), rootFile, ...(serverName !== undefined && { serverName }) };
     }),
-    ...{ clusterId, metrics, logger, now, random },
+    headers: Object.fromEntries(caHeaders.map(({ name, value }) => [name, value])),
+    ...{ clusterId, certSigner, metrics, logger, now, random },
   });
 }

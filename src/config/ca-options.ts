@@ -1,5 +1,6 @@
-import { existingFile, type HostPort, peerAddress, serverName } from './kinds.js';
-import { type ConfigOf, listOf, requiredListOf } from './option.js';
+import { caHeader } from './ca-header.js';
+import { existingFile, type HostPort, peerAddress, serverName, text } from './kinds.js';
+import { type ConfigOf, listOf, optional, requiredListOf } from './option.js';
 
 /** How an agent reaches its CA, or its CAs. */
 export const CA_OPTIONS = {
@@ -17,6 +18,15 @@ export const CA_OPTIONS = {
     flag: 'ca-server-name',
     description:
       'name to expect in the certificate of the CA server, when it is not the host of --ca-address. One for all of --ca-address, or one for each, in their order',
+  }),
+  caHeaders: listOf(caHeader, [], {
+    flag: 'ca-header',
+    description:
+      'a further header of each call to the CA, which a gateway in front of it may want; values are never logged, and are seen by other processes when they are given as a flag',
+  }),
+  certSigner: optional(text, {
+    flag: 'cert-signer',
+    description: 'the signer that the CA is to use (CertSigner in the request), where it has several',
   }),
 };
 
@@ -38,7 +48,7 @@ export function configuredCas({ caAddresses, caRootFiles, caServerNames }: CaCon
 }
 
 /** What no single setting of the CAs shows. One text per problem. */
-export function caProblems({ caAddresses, caRootFiles, caServerNames }: CaConfig): string[] {
+export function caProblems({ caAddresses, caRootFiles, caServerNames, caHeaders }: CaConfig): string[] {
   const count = caAddresses.length;
   const countProblem = (flag: string, given: readonly string[]): string[] => {
     if (given.length <= 1 || given.length === count) return [];
@@ -46,18 +56,23 @@ export function caProblems({ caAddresses, caRootFiles, caServerNames }: CaConfig
     return [`${flag}: got ${given.length} for ${count} of --ca-address, expected ${expected}`];
   };
   return [
-    ...repeated(caAddresses),
+    ...repeated(
+      '--ca-address',
+      'CA',
+      caAddresses.map(({ host, port }) => `${host}:${port}`),
+    ),
+    ...repeated(
+      '--ca-header',
+      'header',
+      caHeaders.map(({ name }) => name),
+    ),
     ...countProblem('--ca-root', caRootFiles),
     ...countProblem('--ca-server-name', caServerNames),
   ];
 }
 
-function repeated(addresses: readonly HostPort[]): string[] {
-  const seen = new Set<string>();
-  return addresses.flatMap(({ host, port }) => {
-    const key = `${host}:${port}`;
-    if (seen.has(key)) return [`--ca-address: got ${JSON.stringify(key)} twice, expected each CA once`];
-    seen.add(key);
-    return [];
-  });
+function repeated(flag: string, what: string, values: readonly string[]): string[] {
+  return values.flatMap((value, index) =>
+    values.indexOf(value) < index ? [`${flag}: got ${JSON.stringify(value)} twice, expected each ${what} once`] : [],
+  );
 }

@@ -5,6 +5,7 @@
 export { AGENT_OPTIONS, type AgentConfig, type ServedWorkloads, servedWorkloads } from './agent-options.js';
 export { ANNOTATION_PREFIX, annotationsReference } from './annotations-reference.js';
 export { BOOTSTRAP_OPTIONS, type BootstrapConfig, type Upstream } from './bootstrap-options.js';
+export type { CaHeader } from './ca-header.js';
 export { type ConfiguredCa, configuredCas } from './ca-options.js';
 export { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 export { COMMANDS, type CommandName, type CommandSpec } from './commands.js';

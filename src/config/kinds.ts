@@ -17,6 +17,8 @@ export interface Kind<T> {
   readonly expected: string;
   /** The value, or `undefined` when `text` is none of this kind. */
   parse(text: string, files: FileFacts): T | undefined;
+  /** What a complaint may quote of `text`: of a kind that may hold secrets. Left out, all of it. */
+  shown?(text: string): string;
   /** Why `text` is none, where that is not plain from what is expected. */
   whyNot?(text: string, files: FileFacts): string | undefined;
 }

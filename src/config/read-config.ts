@@ -92,7 +92,8 @@ function settingOf(option: OptionSpec<unknown>, written: Written | undefined, fi
     if (value === undefined) {
       const where = written?.where ?? `--${option.flag} (default)`;
       const reason = option.kind.whyNot?.(text, files);
-      const got = reason === undefined ? quoted(text) : `${quoted(text)}: ${reason}`;
+      const shown = quoted(option.kind.shown?.(text) ?? text);
+      const got = reason === undefined ? shown : `${shown}: ${reason}`;
       problems.push(`${where}: got ${got}, expected ${option.kind.expected}`);
     }
     return value;
@@ -195,7 +196,10 @@ function readFile(schema: Schema, path: string | undefined, sources: ConfigSourc
     const expected = option.shape === 'switch' ? 'boolean' : 'string';
     if (texts.every((text) => typeof text === expected))
       written.set(option.flag, { where, texts: texts.map(String), strength: 'file' });
-    else problems.push(`${where}: got ${quoted(JSON.stringify(value))}, expected a JSON ${expected}`);
+    else {
+      const got = option.kind.shown === undefined ? quoted(JSON.stringify(value)) : 'something else';
+      problems.push(`${where}: got ${got}, expected a JSON ${expected}`);
+    }
   }
   return written;
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import t from 'tap';
 import {
   COMMANDS,
@@ -301,6 +302,32 @@ t.test('there may be several CAs, with one root and name for all or one for each
   t.strictSame(agentProblems(flags('address=localhost:15012')), [
     '--ca-address: got "localhost:15012" twice, expected each CA once',
   ]);
+});
+
+t.test('headers for the CA have names of their own, and no complaint shows a value', async (t) => {
+  const { caHeaders } = agentConfig(['--ca-header=X-Key=s3cret=', '--ca-header', 'b=two words']);
+  t.strictSame(
+    caHeaders.map(({ name, value }) => [name, value]),
+    [
+      ['x-key', 's3cret='],
+      ['b', 'two words'],
+    ],
+  );
+  t.notMatch(inspect(caHeaders) + JSON.stringify(caHeaders), /s3cret|two words/);
+  const bad = [
+    ...['s3cret', '=s3cret', 'a=', 'a= s3cret', 'a=s3cr\u00e9t', 'a b=s3cret', ':path=s3cret', 'Authorization=s3cret'],
+    ...['clusterid=s3cret', 'grpc-timeout=s3cret', 'te=s3cret', 'host=s3cret', 'x-bin=s3cret'],
+  ];
+  for (const text of bad) {
+    const problems = agentProblems([`--ca-header=${text}`]);
+    t.match(problems, [/^--ca-header: got "[^"]*…", expected NAME=VALUE/], text);
+    t.notMatch(problems, [/s3cr/]);
+  }
+  t.strictSame(agentProblems(['--ca-header=X=1', '--ca-header=x=2']), [
+    '--ca-header: got "x" twice, expected each header once',
+  ]);
+  const inFile = agentProblems(['--config=c.json'], {}, '{"caHeader": [{"x": "s3cret"}]}');
+  t.strictSame(inFile, ['c.json caHeader: got something else, expected a JSON string']);
 });
 
 t.test('the address of a peer may have a last dot or a zone, and needs a port that can be dialled', async (t) => {

@@ -42,6 +42,8 @@ export type Fault =
 export interface SeenCall {
   readonly authorization: string;
   readonly clusterId: readonly string[];
+  /** All of its headers. */
+  readonly headers: Readonly<Record<string, unknown>>;
   readonly csr: string;
   readonly validitySeconds: number;
   readonly certSigner: string | null | undefined;
@@ -183,6 +185,7 @@ function seenCall(call: Call): SeenCall {
   return {
     authorization: values(call.metadata, 'authorization').join(', '),
     clusterId: values(call.metadata, 'clusterid'),
+    headers: call.metadata.getMap(),
     csr,
     validitySeconds: Number(validityDuration),
     certSigner: metadata?.fields?.CertSigner?.stringValue,

@@ -19,6 +19,10 @@ export interface CaClientOptions {
    * 3.1, 3)
    */
   readonly clusterId: string;
+  /** Further headers of each call, by their names in small letters. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The signer that the CA is to use; its own one when it is empty or left out. (reference: Istio A72) */
+  readonly certSigner?: string;
   /** For one attempt. */
   readonly deadlineMs?: number;
   /** For one call with all its attempts and the waits between them. */

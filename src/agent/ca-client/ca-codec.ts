@@ -11,9 +11,9 @@ export const CREATE_CERTIFICATE = '/istio.v1.auth.IstioCertificateService/Create
  * The bytes of an `IstioCertificateRequest`. Validity travels in whole seconds, rounded up so that it never becomes 0,
  * which means "your default". `CertSigner` is always there, empty for the CA's own signer. (reference: Istio A72)
  */
-export function encodeCertificateRequest(csrPem: Buffer, ttlMs: number): Buffer {
+export function encodeCertificateRequest(csrPem: Buffer, ttlMs: number, certSigner = ''): Buffer {
   // Fields may come in any order: the one that is another each time goes last, and needs no encoder each time.
-  const head = headOf(Math.ceil(ttlMs / 1000));
+  const head = headOf(Math.ceil(ttlMs / 1000), certSigner);
   const request = Buffer.allocUnsafe(head.length + fieldSizeBytes(csrPem.length));
   const writer = new WireWriter(request);
   writer.put(head);
@@ -28,13 +28,16 @@ const CSR_KEY = 0x0a;
 /** Field of an `IstioCertificateResponse`. */
 const CERT_CHAIN = 1;
 
-let lastHead: { readonly validityDuration: number; readonly bytes: Uint8Array } | undefined;
+let lastHead:
+  | { readonly validityDuration: number; readonly certSigner: string; readonly bytes: Uint8Array }
+  | undefined;
 
-/** All but the CSR. An agent asks for one and the same life. */
-function headOf(validityDuration: number): Uint8Array {
-  if (lastHead?.validityDuration !== validityDuration) {
-    const metadata = { fields: { CertSigner: { stringValue: '' } } };
-    lastHead = { validityDuration, bytes: IstioCertificateRequest.encode({ validityDuration, metadata }).finish() };
+/** All but the CSR. An agent asks for one and the same life and signer. */
+function headOf(validityDuration: number, certSigner: string): Uint8Array {
+  if (lastHead?.validityDuration !== validityDuration || lastHead.certSigner !== certSigner) {
+    const metadata = { fields: { CertSigner: { stringValue: certSigner } } };
+    const bytes = IstioCertificateRequest.encode({ validityDuration, metadata }).finish();
+    lastHead = { validityDuration, certSigner, bytes };
   }
   return lastHead.bytes;
 }

@@ -13,6 +13,10 @@ import type { CaAnswer, CaRequest } from './certificate-call.js';
 export interface CaEndpointOptions {
   /** Goes with each call as `clusterid`, also when empty. */
   readonly clusterId: string;
+  /** Further headers of each call, by their names in small letters. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The signer that the CA is to use; its own one when it is empty or left out. */
+  readonly certSigner?: string;
   readonly logger: Logger;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -61,13 +65,14 @@ export class CaEndpoint {
       throw new IdentityError('ERR_CANCELLED', 'the request for a certificate was cancelled');
     };
     throwIfCancelled();
-    const metadata = { authorization: bearer(await token.read()), clusterid: this.options.clusterId };
+    const { headers, clusterId, certSigner } = this.options;
+    const metadata = { ...headers, authorization: bearer(await token.read()), clusterid: clusterId };
     const lease = await this.lease();
     if ('error' in lease) return lease;
     let isBroken = false;
     try {
       throwIfCancelled();
-      const bytes = encodeCertificateRequest(csrPem, ttlMs);
+      const bytes = encodeCertificateRequest(csrPem, ttlMs, certSigner);
       const call = { metadata, deadlineMs, signal, maxAnswerBytes: MAX_ANSWER_BYTES };
       const answer = await lease.connection.unary(CREATE_CERTIFICATE, bytes, call);
       return this.answerForm.cut(decodeCertificateResponse(answer));

@@ -58,10 +58,9 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   teardown.add(() => hotPath.close());
   const timers = new WallClockTimers(systemClock);
   teardown.add(() => timers.close());
-  const { clusterId } = config;
   const cas = configuredCas(config);
   const network = import('./agent-network.js');
-  const caClient = network.then(({ connectCa }) => connectCa({ cas, clusterId, metrics }, context));
+  const caClient = network.then(({ connectCa }) => connectCa({ ...config, cas, metrics }, context));
   teardown.add(async () => (await caClient).close());
 
   const provider = privateKeyProviderOf(config);

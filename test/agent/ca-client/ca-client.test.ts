@@ -92,6 +92,17 @@ t.test('an empty cluster id is sent all the same', async (t) => {
   t.same(ca.calls[0]?.clusterId, ['']);
 });
 
+t.test('further headers go with each call, and the signer with each request', async (t) => {
+  const ca = await FakeCaServer.start(t);
+  const made = client(t, ca.address, ca, { headers: { 'x-key': 'a b=c' }, certSigner: 'team.example/fast' });
+  await made.issue(request());
+  await made.issue(request());
+  for (const call of ca.calls) {
+    t.match(call.headers, { 'x-key': 'a b=c', authorization: 'Bearer token', clusterid: 'Kubernetes' });
+    t.equal(call.certSigner, 'team.example/fast');
+  }
+});
+
 t.test('calls one after another share a connection', async (t) => {
   const ca = await FakeCaServer.start(t);
   const made = client(t, ca.address, ca);

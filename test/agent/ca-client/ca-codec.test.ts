@@ -27,6 +27,12 @@ t.test('a request says the CSR, the life in whole seconds, and an empty signer, 
   }
 });
 
+t.test('each request says its own signer', async (t) => {
+  const signers = ['a', 'b', ''].map((signer) => read(encodeCertificateRequest(Buffer.from('x'), 60_000, signer)));
+  const said = signers.map(({ metadata }) => metadata.fields.CertSigner.stringValue);
+  t.strictSame(said, ['a', 'b', '']);
+});
+
 t.test('each request says its own life', async (t) => {
   const lives = [60_000, 3600_000, 60_000].map((ttlMs) => read(encodeCertificateRequest(Buffer.from('x'), ttlMs)));
   t.match(lives, [{ validityDuration: 60 }, { validityDuration: 3600 }, { validityDuration: 60 }]);
