@@ -47,6 +47,11 @@ export const AGENT_OPTIONS = {
     description:
       'how long an accepted token lets new streams pass before the CA is asked again (in node mode, and with --token-source stream); where the CA gives no answer its last word stands',
   }),
+  idleGraceMs: withDefault(durationMs, '1m', {
+    flag: 'idle-grace',
+    description:
+      'node mode: how long the key and the certificate of a pod are kept, and renewed, when its last stream has ended; a stream that comes back within it gets the same ones, without a call to the CA',
+  }),
   namespace: onlyWith(
     SIDECAR,
     required(kubernetesName, { flag: 'namespace', description: 'Kubernetes namespace of the workload' }),

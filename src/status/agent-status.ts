@@ -74,6 +74,7 @@ export function agentStatus({ secrets, listener, ca, output, metrics, mode, now 
   const expiry = metrics.gauge(Metric.svidExpirySeconds);
   const tolerance = metrics.gauge(Metric.svidOutageToleranceSeconds);
   const tooShort = metrics.gauge(Metric.identitiesBelowOutageTarget);
+  const idle = metrics.gauge(Metric.identitiesIdle);
   const byState = STATES.map((state) => ({ state, gauge: metrics.gauge(Metric.identities, { state }) }));
   return {
     // There is a page only once there is the socket.
@@ -85,6 +86,7 @@ export function agentStatus({ secrets, listener, ca, output, metrics, mode, now 
       expiry.set((leastOf(identities, ({ notAfterMs }) => notAfterMs) - now()) / 1000);
       tolerance.set(leastOf(identities, ({ outageToleranceMs }) => outageToleranceMs) / 1000);
       tooShort.set(identities.filter(({ survivesOutage }) => survivesOutage === false).length);
+      idle.set(countIdle(identities));
       for (const { state, gauge } of byState) gauge.set(identities.filter(({ svid }) => svid === state).length);
     },
     sections() {
@@ -96,6 +98,7 @@ export function agentStatus({ secrets, listener, ca, output, metrics, mode, now 
         sds: sdsSection(listener.connectionCount, listener.status()),
         ...(output && { output_certs: outputSection(output.status()) }),
         identity_count: identities.length,
+        idle_count: countIdle(identities),
         identities: [...identities].sort(byUrgency).slice(0, MAX_SHOWN).map(identitySection),
       };
     },
@@ -137,6 +140,10 @@ function outputSection({ path, state, serial, writtenAtMs, failures, lastFailure
 
 function failureSection(failure: FailureFacts | undefined): JsonValue {
   return failure && { [Field.code]: failure.code, [Field.error]: failure.message, at: timeText(failure.atMs) };
+}
+
+function countIdle(identities: readonly IdentityFacts[]): number {
+  return identities.filter(({ isIdle }) => isIdle === true).length;
 }
 
 /** NaN without any SVID. */

@@ -8,6 +8,8 @@ export const STATES = ['valid', 'expired', 'none'] as const;
 export interface IdentityFacts {
   readonly spiffeId: string;
   readonly podUid?: string | undefined;
+  /** No stream holds it; `undefined` where that is nothing to tell. */
+  readonly isIdle?: boolean | undefined;
   readonly svid: (typeof STATES)[number];
   readonly serial: string | undefined;
   readonly notAfterMs: number | undefined;
@@ -24,10 +26,11 @@ export interface IdentityFacts {
 /** An identity as the page shows it: under the names of the log, so that a search finds both. */
 export function identitySection(status: IdentityFacts): JsonValue {
   const { spiffeId, podUid, svid, serial, notAfterMs, nextAttemptMs, failures, lastFailure } = status;
-  const { outageToleranceMs, survivesOutage } = status;
+  const { isIdle, outageToleranceMs, survivesOutage } = status;
   return {
     [Field.spiffeId]: spiffeId,
     [Field.podUid]: podUid,
+    idle: isIdle,
     svid,
     [Field.serial]: serial,
     [Field.notAfter]: timeText(notAfterMs),

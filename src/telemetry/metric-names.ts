@@ -110,6 +110,11 @@ export const Metric = {
     name: 'sidecert_identities',
     help: 'Identities by what they have: a valid SVID, an expired one, or none yet.',
   },
+  identitiesIdle: {
+    kind: 'gauge',
+    name: 'sidecert_identities_idle',
+    help: 'Identities of pods without a stream, whose keys are wiped when none comes back in time.',
+  },
   svidIssues: {
     kind: 'counter',
     name: 'sidecert_svid_issues_total',

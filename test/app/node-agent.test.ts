@@ -14,24 +14,30 @@ import { RecordingLogger } from '../support/recording-logger.js';
 import { openSdsClient, type SdsClient } from '../support/sds-client.js';
 import { settings } from '../support/settings.js';
 import { shortDir } from '../support/short-dir.js';
+import { StatusReader } from '../support/status-reader.js';
 import { TestCa } from '../support/test-ca.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
 const hotPath = openHotPath();
 
 /** A Citadel and an agent in node mode, each on its real socket. */
-async function startNode(t: Test, { ttl = '24h' } = {}) {
+async function startNode(t: Test, { ttl = '24h', ...flags }: Record<string, string> = {}) {
   const citadel = await startTestCitadel(t, hotPath);
   const rootFile = join(shortDir(t), 'root.pem');
   writeFileSync(rootFile, citadel.rootPem);
-  return { citadel, ...(await startNodeAgent(t, { caAddress: citadel.address, rootFile, ttl })) };
+  return { citadel, ...(await startNodeAgent(t, { caAddress: citadel.address, rootFile, ttl }, flags)) };
 }
 
 /** The agent alone. */
-async function startNodeAgent(t: Test, { caAddress, rootFile, ttl }: Record<'caAddress' | 'rootFile' | 'ttl', string>) {
+async function startNodeAgent(
+  t: Test,
+  { caAddress, rootFile, ttl }: Record<'caAddress' | 'rootFile' | 'ttl', string>,
+  flags: Record<string, string> = {},
+) {
   const socket = join(shortDir(t), 'sds.sock');
   const config = settings(COMMANDS.agent, {
     ...{ mode: 'node', socket, 'ca-address': caAddress, 'ca-root': rootFile, ttl },
+    ...flags,
   });
   const logger = new RecordingLogger();
   const agent = await startAgent(config, { logger, now: Date.now, random: Math.random, nodeFlags: [] });
@@ -124,6 +130,52 @@ t.test('streams without a token, with one of another cluster or with a forged on
   }
   t.equal(citadel.logger.of('certificate issued').length, 1);
   t.notMatch(logger.text, payload ?? '', 'no token in the log');
+});
+
+t.test(
+  'a stream that comes back in time finds the same certificate, and the page told that its pod was idle',
+  async (t) => {
+    const { agent, citadel, logger } = await startNode(t, { 'idle-grace': '1h', 'status-address': '127.0.0.1:0' });
+    const pages = new StatusReader(logger);
+    const [sleep, httpbin] = [
+      bearer(await tokenOf(citadel.issuer, 'sleep', 'pod-1')),
+      bearer(await tokenOf(citadel.issuer, 'httpbin', 'pod-2')),
+    ];
+    const first = openSdsClient(t, agent.address, sleep);
+    const before = await certificateOf(first);
+    first.halfClose();
+    await first.ended;
+    // On the same connection: the end of the first stream has been seen before this one is served.
+    await certificateOf(first.another(httpbin));
+    t.match(await pages.status(), { identity_count: 2, idle_count: 1 });
+    const { identities } = (await pages.status()) as { identities: { pod_uid: string; idle: boolean }[] };
+    t.strictSame(
+      new Map(identities.map(({ pod_uid, idle }) => [pod_uid, idle])),
+      new Map([
+        ['pod-1', true],
+        ['pod-2', false],
+      ]),
+    );
+    t.match((await pages.page('/metrics')).text, 'sidecert_identities_idle 1');
+    const after = await certificateOf(first.another(sleep));
+    t.equal(after.leaf.fingerprint256, before.leaf.fingerprint256);
+    t.equal(citadel.logger.of('certificate issued').length, 2, 'none for the stream that came back');
+    t.match(await pages.status(), { identity_count: 2, idle_count: 0 });
+  },
+);
+
+t.test('when the time of grace is over the pod is gone, and its next stream costs a new certificate', async (t) => {
+  const { agent, citadel, logger } = await startNode(t, { 'idle-grace': '20ms', 'status-address': '127.0.0.1:0' });
+  const sleep = bearer(await tokenOf(citadel.issuer, 'sleep', 'pod-1'));
+  const stream = openSdsClient(t, agent.address, sleep);
+  const before = await certificateOf(stream);
+  stream.halfClose();
+  const { fields } = await logger.until('idle identity ended, its key is wiped');
+  t.match(fields, { spiffe_id: 'spiffe://cluster.local/ns/foo/sa/sleep', pod_uid: 'pod-1' });
+  t.match(await new StatusReader(logger).status(), { identity_count: 0, idle_count: 0 });
+  const after = await certificateOf(stream.another(sleep));
+  t.notOk(after.leaf.publicKey.equals(before.leaf.publicKey));
+  t.equal(citadel.logger.of('certificate issued').length, 2);
 });
 
 t.test('a refused token that comes back again and again is put before the CA once', async (t) => {

@@ -109,6 +109,11 @@ export class Pod {
     return () => void this.#tokenNeededListeners.delete(listener);
   }
 
+  /** No stream holds it. */
+  get isIdle(): boolean {
+    return this.#holders === 0;
+  }
+
   /** Keeps it from being abandoned until the result is called. */
   hold(): () => void {
     this.#holders += 1;

@@ -1,4 +1,5 @@
 import type { SealedSvid } from '../../hotpath/index.js';
+import { Field } from '../../telemetry/index.js';
 import type { IdentityStatus } from '../identity/index.js';
 import type { AcceptedToken } from './newest-token.js';
 import { Pod, type PodHost, type PodOptions } from './pod.js';
@@ -19,6 +20,8 @@ export interface FoundPod {
 /** Where a pod's identity stands. */
 export interface PodStatus extends IdentityStatus {
   readonly podUid: string | undefined;
+  /** No stream holds it: it ends with its time of grace, unless one comes back. `undefined` of what does not end. */
+  readonly isIdle: boolean | undefined;
 }
 
 /**
@@ -49,7 +52,10 @@ export class Pods implements PodHost {
   }
 
   statuses(): PodStatus[] {
-    return [...this.#byKey.values()].map(({ of, identity }) => ({ ...identity.status(), podUid: of.podUid }));
+    const ends = this.options.graceMs < Number.POSITIVE_INFINITY;
+    return [...this.#byKey.values()].map(({ of, identity, isIdle }) => {
+      return { ...identity.status(), podUid: of.podUid, isIdle: ends ? isIdle : undefined };
+    });
   }
 
   /** The pod of a token that has been accepted before. */
@@ -124,6 +130,9 @@ export class Pods implements PodHost {
 
   /** For the pod. */
   abandoned(pod: Pod): void {
+    const { spiffeId, podUid } = pod.of;
+    const fields = { [Field.spiffeId]: spiffeId.toString(), [Field.podUid]: podUid };
+    this.options.logger.debug('idle identity ended, its key is wiped', fields);
     this.#end(pod);
   }
 

@@ -37,12 +37,14 @@ const SIDECAR_LIMITS = { maxWaiting: 64, maxPods: 1, graceMs: Number.POSITIVE_IN
  * Above what any node runs, some 500 pods at most: the load test has thousands. A pod costs tens of kilobytes, a
  * waiting token 2 kB.
  */
-const NODE_LIMITS = { maxWaiting: 8192, maxPods: 8192, graceMs: 60_000 };
+const NODE_LIMITS = { maxWaiting: 8192, maxPods: 8192 };
 
 export interface ServingOptions {
   readonly trustDomain: TrustDomain;
   /** For how long the CA's word on a token stands for new streams, in milliseconds. */
   readonly proofAgeMs: number;
+  /** How long a pod of a node stays that no stream holds, in milliseconds. */
+  readonly idleGraceMs: number;
   readonly catalog: SecretCatalog;
   readonly surroundings: IdentityDependencies;
   /** Tells of another token. */
@@ -53,7 +55,7 @@ export interface ServingOptions {
 /** Makes the identities that an agent of this kind serves; their end is put onto the teardown. */
 export function serveSecrets(
   served: ServedWorkloads,
-  { trustDomain, proofAgeMs, catalog, surroundings, files, teardown }: ServingOptions,
+  { trustDomain, proofAgeMs, idleGraceMs: graceMs, catalog, surroundings, files, teardown }: ServingOptions,
 ): ServedSecrets {
   const log = new RateLimitedLogger(surroundings.logger, surroundings.now);
   switch (served.kind) {
@@ -70,7 +72,7 @@ export function serveSecrets(
       return {
         source: { open: () => new WorkloadView(identity, catalog) },
         isServing: () => identity.hasValidSvid(),
-        identities: () => [{ ...identity.status(), podUid: undefined }],
+        identities: () => [{ ...identity.status(), podUid: undefined, isIdle: undefined }],
         ownIdentity: identity,
       };
     }
@@ -80,7 +82,7 @@ export function serveSecrets(
     }
     case 'pods-of-node': {
       const podOf: TokenGateOptions['podOf'] = (claims) => podIdentityOf(claims, trustDomain);
-      const opened = openPods({ ...surroundings, ...NODE_LIMITS, proofAgeMs }, podOf, teardown);
+      const opened = openPods({ ...surroundings, ...NODE_LIMITS, graceMs, proofAgeMs }, podOf, teardown);
       // A node without pods is as it should be.
       return { ...servedPods(opened, catalog, log), isServing: () => true };
     }

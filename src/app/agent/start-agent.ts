@@ -86,8 +86,9 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const surroundings = { issuance, timers, delivery, bundles, grounds, renewal, now, random, logger };
   const catalog = await SecretCatalog.open(config, { timers, now, logger });
   teardown.add(() => catalog.close());
-  const { trustDomain, tokenProofAgeMs: proofAgeMs } = config;
-  const secrets = serveSecrets(served, { trustDomain, proofAgeMs, catalog, surroundings, files, teardown });
+  const { trustDomain, tokenProofAgeMs: proofAgeMs, idleGraceMs } = config;
+  const serving = { trustDomain, proofAgeMs, idleGraceMs, catalog, surroundings, files, teardown };
+  const secrets = serveSecrets(served, serving);
 
   const output = await writeFiles(config, secrets.ownIdentity, { timers, now, logger, metrics, teardown });
 
