@@ -1,3 +1,5 @@
+import { monotonicMs } from './monotonic-clock.js';
+
 /**
  * Due times are wall-clock times, and the wall clock moves: machines are suspended, clocks are set. The wheel never
  * sleeps longer than this before it looks at the clock again.
@@ -10,6 +12,8 @@ export interface TimerClock {
   now(): number;
   /** Calls `fire` once after about `delayMs`; the result cancels it. Must not keep the process alive. */
   after(delayMs: number, fire: () => void): () => void;
+  /** Milliseconds that only go forward, suspended or not; the system's if left out. */
+  elapsed?(): number;
 }
 
 /** The system's clock and timers. */
@@ -28,21 +32,29 @@ export interface ScheduledCall {
 }
 
 interface Entry {
+  /** By the wall clock. */
   readonly dueAtMs: number;
+  /** By elapsed time, unless the clock is set. */
+  readonly dueAtElapsedMs: number;
   readonly call: () => void;
 }
 
 /**
- * Any number of due times on one timer. A call comes when the wall clock has passed its time: never before, and after
- * a suspend or a jump of the clock at most 30 s late.
+ * Any number of due times on one timer. A call comes when the wall clock has passed its time, after a suspend or a jump
+ * of the clock at most 30 s late; and, where the clock is set back meanwhile, as soon as so much time has elapsed as
+ * there was until then. A certificate ends for its peers when it would have ended, and a retry of seconds is not to
+ * wait for the day that a clock has lost. Who must not act before the wall clock says so, asks it.
  */
 export class WallClockTimers {
   private readonly entries = new Set<Entry>();
   private disarm: (() => void) | undefined;
-  private armedForMs = Number.POSITIVE_INFINITY;
+  private armedForElapsedMs = Number.POSITIVE_INFINITY;
   private closed = false;
+  private readonly elapsed: () => number;
 
-  constructor(private readonly clock: TimerClock) {}
+  constructor(private readonly clock: TimerClock) {
+    this.elapsed = () => (clock.elapsed === undefined ? monotonicMs() : clock.elapsed());
+  }
 
   /**
    * Calls `call` once when the clock has passed `dueAtMs` (epoch milliseconds); nothing after {@link close}.
@@ -51,10 +63,12 @@ export class WallClockTimers {
    */
   schedule(dueAtMs: number, call: () => void): ScheduledCall {
     if (Number.isNaN(dueAtMs)) throw new RangeError('due time: got NaN, expected epoch milliseconds');
-    const entry: Entry = { dueAtMs, call };
     if (this.closed) return { cancel() {} };
+    const elapsedMs = this.elapsed();
+    const dueAtElapsedMs = elapsedMs + dueAtMs - this.clock.now();
+    const entry: Entry = { dueAtMs, dueAtElapsedMs, call };
     this.entries.add(entry);
-    if (dueAtMs < this.armedForMs) this.arm(dueAtMs);
+    if (dueAtElapsedMs < this.armedForElapsedMs) this.arm(dueAtElapsedMs, elapsedMs);
     return { cancel: () => void this.entries.delete(entry) };
   }
 
@@ -65,25 +79,27 @@ export class WallClockTimers {
     this.disarm?.();
   }
 
-  private arm(dueAtMs: number): void {
+  private arm(dueAtElapsedMs: number, elapsedMs: number): void {
     this.disarm?.();
-    this.armedForMs = dueAtMs;
-    const delayMs = Math.min(MAX_SLEEP_MS, Math.max(0, Math.ceil(dueAtMs - this.clock.now())));
+    const delayMs = Math.min(MAX_SLEEP_MS, Math.max(0, Math.ceil(dueAtElapsedMs - elapsedMs)));
+    this.armedForElapsedMs = elapsedMs + delayMs;
     this.disarm = this.clock.after(delayMs, () => this.turn());
   }
 
   /** Runs what is due, then sleeps until the next. Entries are few thousand at most: a scan costs less than a heap. */
   private turn(): void {
     const nowMs = this.clock.now();
+    const elapsedMs = this.elapsed();
     let nextMs = Number.POSITIVE_INFINITY;
     const due: Entry[] = [];
     for (const entry of this.entries) {
-      if (entry.dueAtMs <= nowMs) due.push(entry);
-      else nextMs = Math.min(nextMs, entry.dueAtMs);
+      const leftMs = Math.min(entry.dueAtMs - nowMs, entry.dueAtElapsedMs - elapsedMs);
+      if (leftMs <= 0) due.push(entry);
+      else nextMs = Math.min(nextMs, leftMs);
     }
-    this.armedForMs = Number.POSITIVE_INFINITY;
+    this.armedForElapsedMs = Number.POSITIVE_INFINITY;
     this.disarm = undefined;
-    if (nextMs < Number.POSITIVE_INFINITY) this.arm(nextMs);
+    if (nextMs < Number.POSITIVE_INFINITY) this.arm(elapsedMs + nextMs, elapsedMs);
     // Calls may schedule others or cancel one another: what was cancelled meanwhile is no longer in the set.
     for (const entry of due) if (this.entries.delete(entry)) entry.call();
   }

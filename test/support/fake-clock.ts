@@ -18,6 +18,9 @@ export class FakeClock implements TimerClock {
 
   readonly now = (): number => this.#nowMs;
 
+  /** Goes on as time passes, whatever becomes of the wall clock. */
+  readonly elapsed = (): number => this.#elapsedMs;
+
   get armed(): number {
     return this.#timers.size;
   }

@@ -82,7 +82,7 @@ export class TokenProof {
     const { kind, notSoonerMs } = failureOf(error);
     const failed = { kind, failures, remainingMs: 0, crowd: crowd?.() ?? 1, notSoonerMs };
     const untilMs = now() + retryDelayMs(failed, random());
-    if (kind !== 'refused' || grounds === undefined || now() < this.hurriedAtMs + MIN_HURRY_INTERVAL_MS) {
+    if (kind !== 'refused' || grounds === undefined || Math.abs(now() - this.hurriedAtMs) < MIN_HURRY_INTERVAL_MS) {
       await waitUntil(timers, untilMs, this.closing);
       return;
     }

@@ -94,7 +94,9 @@ function failed(state: Lifecycle, { nowMs, draw, failure, crowd = 1, notSoonerMs
 function hurried(state: Lifecycle, nowMs: number): Lifecycle {
   const { activity, hurriedAtMs } = state;
   if (activity.kind !== 'waiting' || activity.behind !== 'refused') return state;
-  const untilMs = Math.max(nowMs, hurriedAtMs + MIN_HURRY_INTERVAL_MS);
+  // The distance, not the order: a clock that was set back must not silence changes until it is there again.
+  const isRecent = Math.abs(nowMs - hurriedAtMs) <= MIN_HURRY_INTERVAL_MS;
+  const untilMs = isRecent ? hurriedAtMs + MIN_HURRY_INTERVAL_MS : nowMs;
   if (activity.untilMs <= untilMs) return state;
   return { ...state, activity: { ...activity, untilMs }, hurriedAtMs: untilMs };
 }

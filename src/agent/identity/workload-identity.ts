@@ -56,6 +56,8 @@ export class WorkloadIdentity {
   private survivesOutage = true;
   private renewal: Promise<void> | undefined;
   private timer: ScheduledCall | undefined;
+  /** What is planned has become due: the timer knows, the clock may have been set back. */
+  private isDue = false;
   private readonly published: SvidPublisher;
   /** While the last answer was a refusal: no longer listens for what may lift it. */
   private readonly unwatch: (() => void)[] = [];
@@ -140,16 +142,11 @@ export class WorkloadIdentity {
     this.published.wipe();
   }
 
-  private isDue(): boolean {
-    const { activity } = this.state;
-    return !this.closing.isCancelled && activity.kind === 'waiting' && activity.untilMs <= this.surroundings.now();
-  }
-
   private renew(): void {
     this.renewal ??= this.renewNow().finally(() => {
       this.renewal = undefined;
       // The time of the next one may have come while this one was still under way.
-      if (this.isDue()) this.renew();
+      if (this.isDue && !this.closing.isCancelled && this.state.activity.kind === 'waiting') this.renew();
     });
   }
 
@@ -225,7 +222,11 @@ export class WorkloadIdentity {
     this.state = advance(this.state, event);
     if (this.state.activity.kind !== 'waiting' || this.closing.isCancelled) return;
     this.timer?.cancel();
-    this.timer = this.surroundings.timers.schedule(this.state.activity.untilMs, () => this.renew());
+    this.isDue = false;
+    this.timer = this.surroundings.timers.schedule(this.state.activity.untilMs, () => {
+      this.isDue = true;
+      this.renew();
+    });
     this.keys.stock();
   }
 

@@ -63,6 +63,11 @@ const cases = [
     until: NOW + 10_000,
   },
   {
+    name: 'a clock that was set back since the last change silences none',
+    events: [...refusedOften, changed(NOW), begun, failed('refused', NOW - 500_000), changed(NOW - 499_000)],
+    until: NOW - 499_000,
+  },
+  {
     name: 'an SVID makes the next change one that is acted on at once',
     events: [...refusedOften, changed(NOW), begun, issued, ...refusedOften, changed(NOW + 3)],
     until: NOW + 3,

@@ -662,6 +662,52 @@ t.test('a clock that jumps past the renewal is noticed within half a minute', as
   await change;
 });
 
+t.test('a clock that is set back does not put the renewal off', async (t) => {
+  const { clock, issued, nextChange } = setUp(t);
+  await issued();
+  clock.jump(-TTL_MS / 2);
+  const change = nextChange();
+  clock.advance(TTL_MS / 2 + 1000);
+  t.strictSame(await change, { certificate: true, bundle: false });
+});
+
+t.test('nor the next try behind a failure', async (t) => {
+  const { clock, identity, ca, nextFailure, nextChange } = setUp(t);
+  ca.fault = 'ERR_CA_UNAVAILABLE';
+  const failure = nextFailure();
+  identity.start();
+  await failure;
+  ca.fault = 'none';
+  clock.jump(-200_000);
+  const change = nextChange();
+  clock.advance(1000);
+  await change;
+});
+
+t.test(
+  'a clock that is set back by a day keeps what is held, says why no other comes, and is well again with it',
+  async (t) => {
+    const { clock, identity, issued, nextFailure, nextChange, ca, lines } = setUp(t);
+    await issued();
+    const { serial } = identity.status();
+    clock.jump(-DAY_MS);
+    ca.beginsInMs = DAY_MS - 120_000;
+    ca.lifeMs = DAY_MS + TTL_MS;
+    const failure = nextFailure();
+    clock.advance(TTL_MS / 2 + 1000);
+    t.match(await failure, { code: 'ERR_SVID_NOT_VALID_NOW' });
+    t.match(JSON.parse(lines.at(-1) ?? ''), { level: 'warn', msg: 'svid renewal failed' });
+    t.equal(identity.status().serial, serial);
+    clock.jump(DAY_MS);
+    ca.beginsInMs = -120_000;
+    ca.lifeMs = undefined;
+    const change = nextChange();
+    clock.advance(30_000);
+    await change;
+    t.not(identity.status().serial, serial);
+  },
+);
+
 t.test('close ends the CSR in flight and plans no other', async (t) => {
   const { identity, ca, clock } = setUp(t);
   ca.fault = 'hang';
