@@ -1,7 +1,7 @@
-import { type CaClient, createCaClient } from '../agent/ca-client/index.js';
+import { type CaClient, type CaConnectionOptions, createCaClient } from '../agent/ca-client/index.js';
 import type { CertificateIssuer } from '../agent/identity/index.js';
 import type { CaHeader, ConfiguredCa } from '../config/index.js';
-import type { MetricRegistry } from '../telemetry/index.js';
+import { Field, type MetricRegistry } from '../telemetry/index.js';
 import { addressText } from './address-text.js';
 import type { AppContext } from './running-app.js';
 
@@ -19,11 +19,25 @@ export function connectCa(
   { cas, clusterId, caHeaders = [], certSigner = '', metrics }: CaSettings,
   { logger, now, random }: AppContext,
 ): CertificateIssuer & Omit<CaClient, 'issue'> {
+  for (const ca of cas) {
+    if ('isPlaintext' in ca)
+      logger.warn('calls to the ca are in plain text', { ...PLAINTEXT, [Field.address]: addressText(ca.address) });
+  }
   return createCaClient({
-    cas: cas.map(({ address, rootFile, serverName }) => {
-      return { address: addressText(address), rootFile, ...(serverName !== undefined && { serverName }) };
-    }),
+    cas: cas.map(connectionOf),
     headers: Object.fromEntries(caHeaders.map(({ name, value }) => [name, value])),
     ...{ clusterId, certSigner, metrics, logger, now, random },
   });
+}
+
+const PLAINTEXT = {
+  [Field.detail]:
+    'the CA is not verified, and others on the way can read the token, use it, and answer with certificates of their own',
+};
+
+function connectionOf(ca: ConfiguredCa): CaConnectionOptions {
+  const address = addressText(ca.address);
+  if ('isPlaintext' in ca) return { address, isPlaintext: true };
+  const { rootFile, serverName } = ca;
+  return { address, rootFile, ...(serverName !== undefined && { serverName }) };
 }

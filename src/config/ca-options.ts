@@ -1,6 +1,6 @@
 import { caHeader } from './ca-header.js';
-import { existingFile, type HostPort, peerAddress, serverName, text } from './kinds.js';
-import { type ConfigOf, listOf, optional, requiredListOf } from './option.js';
+import { boolean, existingFile, type FileFacts, type HostPort, peerAddress, serverName, text } from './kinds.js';
+import { type ConfigOf, listOf, optional, requiredListOf, switchOf } from './option.js';
 
 /** How an agent reaches its CA, or its CAs. */
 export const CA_OPTIONS = {
@@ -9,15 +9,20 @@ export const CA_OPTIONS = {
     description:
       'the CA: Citadel, istiod or any that speaks its protocol; given several times, each is asked when those before it give no answer',
   }),
-  caRootFiles: listOf(existingFile, ['/var/run/secrets/istio/root-cert.pem'], {
+  caRootFiles: listOf(existingFile, [], {
     flag: 'ca-root',
     description:
-      'PEM roots that the certificate of the CA server must chain to; read again after a failed call. One for all of --ca-address, or one for each, in their order',
+      'PEM roots that the certificate of the CA server must chain to; read again after a failed call. One for all of --ca-address, or one for each, in their order; left out, /var/run/secrets/istio/root-cert.pem',
   }),
   caServerNames: listOf(serverName, [], {
     flag: 'ca-server-name',
     description:
       'name to expect in the certificate of the CA server, when it is not the host of --ca-address. One for all of --ca-address, or one for each, in their order',
+  }),
+  caPlaintext: switchOf(boolean, {
+    flag: 'ca-plaintext',
+    description:
+      'ask the CA without TLS, as at port 15010 of istiod: the CA is not verified, and the token can be read on the way',
   }),
   caHeaders: listOf(caHeader, [], {
     flag: 'ca-header',
@@ -32,23 +37,27 @@ export const CA_OPTIONS = {
 
 type CaConfig = ConfigOf<typeof CA_OPTIONS>;
 
+/** What Istio's sidecar injection mounts. */
+const DEFAULT_ROOT = '/var/run/secrets/istio/root-cert.pem';
+
 /** One CA as it is configured. */
-export interface ConfiguredCa {
-  readonly address: HostPort;
-  readonly rootFile: string;
-  readonly serverName: string | undefined;
-}
+export type ConfiguredCa =
+  | { readonly address: HostPort; readonly rootFile: string; readonly serverName: string | undefined }
+  | { readonly address: HostPort; readonly isPlaintext: true };
 
 /** The CAs in the order in which they are asked. Of a config without {@link caProblems}. */
-export function configuredCas({ caAddresses, caRootFiles, caServerNames }: CaConfig): readonly ConfiguredCa[] {
+export function configuredCas(config: CaConfig): readonly ConfiguredCa[] {
+  const { caAddresses, caRootFiles, caServerNames, caPlaintext } = config;
   return caAddresses.map((address, index) => {
-    const rootFile = caRootFiles[index] ?? caRootFiles[0] ?? '';
+    if (caPlaintext) return { address, isPlaintext: true };
+    const rootFile = caRootFiles[index] ?? caRootFiles[0] ?? DEFAULT_ROOT;
     return { address, rootFile, serverName: caServerNames[index] ?? caServerNames[0] };
   });
 }
 
 /** What no single setting of the CAs shows. One text per problem. */
-export function caProblems({ caAddresses, caRootFiles, caServerNames, caHeaders }: CaConfig): string[] {
+export function caProblems(config: CaConfig, files: FileFacts): string[] {
+  const { caAddresses, caRootFiles, caServerNames, caHeaders } = config;
   const count = caAddresses.length;
   const countProblem = (flag: string, given: readonly string[]): string[] => {
     if (given.length <= 1 || given.length === count) return [];
@@ -66,9 +75,24 @@ export function caProblems({ caAddresses, caRootFiles, caServerNames, caHeaders 
       'header',
       caHeaders.map(({ name }) => name),
     ),
+    ...rootProblems(config, files),
     ...countProblem('--ca-root', caRootFiles),
     ...countProblem('--ca-server-name', caServerNames),
   ];
+}
+
+/** With TLS there have to be roots; without it, roots and names would seem to be checked. */
+function rootProblems({ caRootFiles, caServerNames, caPlaintext }: CaConfig, files: FileFacts): string[] {
+  if (caPlaintext) {
+    return [
+      ...(caRootFiles.length > 0 ? ['--ca-root: got a value, expected none with --ca-plaintext'] : []),
+      ...(caServerNames.length > 0 ? ['--ca-server-name: got a value, expected none with --ca-plaintext'] : []),
+    ];
+  }
+  const reason = caRootFiles.length > 0 ? undefined : files.whyUnreadable(DEFAULT_ROOT);
+  return reason === undefined
+    ? []
+    : [`--ca-root (default): got ${JSON.stringify(DEFAULT_ROOT)}: ${reason}, expected a readable file`];
 }
 
 function repeated(flag: string, what: string, values: readonly string[]): string[] {

@@ -93,7 +93,7 @@ export type CommandName = keyof typeof COMMANDS;
 function checkAgent(config: AgentConfig, files: FileFacts): string[] {
   return [
     ...checkToken(config, files),
-    ...caProblems(config),
+    ...caProblems(config, files),
     ...checkOutage(config),
     ...checkRest(config),
     ...secretProblems(config),

@@ -52,8 +52,7 @@ t.test('an agent needs three settings; the rest has the defaults of Istio', asyn
   t.match(config, {
     socket: '/var/run/secrets/workload-spiffe-uds/socket',
     caAddresses: [{ host: 'localhost', port: 15012 }],
-    caRootFiles: ['/var/run/secrets/istio/root-cert.pem'],
-    caServerNames: [],
+    caPlaintext: false,
     tokenFile: '/var/run/secrets/tokens/istio-token',
     tokenSource: 'file',
     ttlMs: 24 * 3600_000,
@@ -62,6 +61,7 @@ t.test('an agent needs three settings; the rest has the defaults of Istio', asyn
     keyType: 'ec-p256',
   });
   t.equal(config.trustDomain.name, 'cluster.local');
+  t.match(configuredCas(config), [{ rootFile: '/var/run/secrets/istio/root-cert.pem' }]);
   t.ok(Object.isFrozen(config));
 });
 
@@ -280,7 +280,8 @@ t.test('addresses may be names, IPv4 and, in brackets, IPv6', async (t) => {
 t.test('there may be several CAs, with one root and name for all or one for each', async (t) => {
   const flags = (...args: string[]) => args.map((arg) => `--ca-${arg}`);
   const cas = (...args: string[]) =>
-    configuredCas(agentConfig(flags(...args))).map(({ address, rootFile, serverName }) => {
+    configuredCas(agentConfig(flags(...args))).map((ca) => {
+      const { address, rootFile, serverName } = { rootFile: undefined, serverName: undefined, ...ca };
       return [`${address.host}:${address.port}`, rootFile, serverName];
     });
   t.strictSame(cas('address=b:2', 'root=r'), [
@@ -301,6 +302,16 @@ t.test('there may be several CAs, with one root and name for all or one for each
   t.strictSame(agentProblems(flags('root=r', 'root=s')), ['--ca-root: got 2 for 1 of --ca-address, expected one']);
   t.strictSame(agentProblems(flags('address=localhost:15012')), [
     '--ca-address: got "localhost:15012" twice, expected each CA once',
+  ]);
+});
+
+t.test('plain text to the CA is never a matter of a port, and excludes what would be verified', async (t) => {
+  const isPlain = (...args: string[]) => configuredCas(agentConfig(args)).map((ca) => 'isPlaintext' in ca);
+  t.strictSame(isPlain('--ca-address=istiod:15010'), [false, false]);
+  t.strictSame(isPlain('--ca-address=istiod:15010', '--ca-plaintext'), [true, true]);
+  t.strictSame(agentProblems(['--ca-plaintext', '--ca-root=r', '--ca-server-name=n']), [
+    '--ca-root: got a value, expected none with --ca-plaintext',
+    '--ca-server-name: got a value, expected none with --ca-plaintext',
   ]);
 });
 

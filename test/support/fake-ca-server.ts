@@ -61,6 +61,8 @@ interface FakeCaOptions {
   readonly port?: number;
   /** Signs leaves, and the server's own certificate; of its chain the root is in the bundle. */
   readonly root?: TestCa;
+  /** Without TLS. */
+  readonly isPlaintext?: boolean;
   readonly serverCertificate?: { certPem: Buffer; keyPem: Buffer };
 }
 
@@ -93,7 +95,10 @@ export class FakeCaServer {
       { CreateCertificate: (call: Call, answer: Answer) => fake.#serve(call, answer) },
     );
     const { certPem, keyPem } = options.serverCertificate ?? root.server();
-    const credentials = ServerCredentials.createSsl(null, [{ cert_chain: certPem, private_key: keyPem }]);
+    const credentials =
+      options.isPlaintext === true
+        ? ServerCredentials.createInsecure()
+        : ServerCredentials.createSsl(null, [{ cert_chain: certPem, private_key: keyPem }]);
     const host = options.host ?? '127.0.0.1';
     const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync(`${host}:${options.port ?? 0}`, credentials, (error, bound) =>

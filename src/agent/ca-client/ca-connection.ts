@@ -1,5 +1,5 @@
 import { IdentityError, messageOf } from '../../errors/index.js';
-import { type GrpcClient, openGrpcClient } from '../../net/grpc/index.js';
+import { type GrpcClient, openGrpcClient, openPlainGrpcClient } from '../../net/grpc/index.js';
 import type { TlsAgreement } from '../../net/transport/index.js';
 import { TrustBundle } from '../../pki/spiffe/index.js';
 import { FileValue } from '../../system/small-files/index.js';
@@ -7,7 +7,15 @@ import { FileValue } from '../../system/small-files/index.js';
 /** The roots that the CA's own certificate must lead to. A file is read again for each new connection. */
 export type CaRoot = { readonly rootFile: string } | { readonly rootPem: Buffer };
 
-export type CaConnectionOptions = CaAddress & CaRoot;
+/** In plain text the CA is not verified, and there is no name to expect. */
+export type CaConnectionOptions = (CaAddress & CaRoot) | PlainCa;
+
+/** A CA that is asked without TLS. */
+export interface PlainCa {
+  /** `host:port`, an IPv6 address in brackets. */
+  readonly address: string;
+  readonly isPlaintext: true;
+}
 
 export interface CaAddress {
   /** `host:port`, an IPv6 address in brackets. */
@@ -22,10 +30,8 @@ export interface Lease {
 }
 
 interface SharedConnection extends Lease {
-  /** What the CA was verified with. */
-  readonly rootPem: Buffer;
-  /** Where that is from: what stands there now. */
-  readonly rootSource: RootSource;
+  /** What the CA was verified with, and where that is from; nothing in plain text. */
+  readonly root: { readonly pem: Buffer; readonly source: RootSource } | undefined;
   users: number;
   isRetired: boolean;
 }
@@ -41,10 +47,10 @@ export class CaConnection {
   private readonly lostListeners = new Set<() => void>();
   private isClosed = false;
 
-  /** `onConnected` hears of each connection that is made. */
+  /** `onConnected` hears of each connection that is made; in plain text nothing is agreed on. */
   constructor(
     private readonly options: CaConnectionOptions,
-    private readonly onConnected: (agreement: TlsAgreement) => void,
+    private readonly onConnected: (agreement: TlsAgreement | undefined) => void,
   ) {}
 
   /** Calls `listener` whenever the CA has ended a connection, until the result is called. */
@@ -81,7 +87,7 @@ export class CaConnection {
   async hasRootChanged(lease: Lease): Promise<boolean> {
     const shared = this.sharedOf(lease);
     // A state that cannot be read, half written perhaps, is no change: no connection could be made with it.
-    return shared !== undefined && (await shared.rootSource.newest()) !== shared.rootPem;
+    return shared?.root !== undefined && (await shared.root.source.newest()) !== shared.root.pem;
   }
 
   /** Ends the connection and all calls on it. Safe to call twice. */
@@ -121,23 +127,27 @@ export class CaConnection {
   }
 
   private async dial(): Promise<SharedConnection> {
-    const { address, serverName } = this.options;
-    const rootSource = rootSourceOf(this.options);
-    const rootPem = await rootSource.newest();
+    const source = 'isPlaintext' in this.options ? undefined : rootSourceOf(this.options);
+    const root = source && { source, pem: await source.newest() };
     // Closed while the root was being read.
     if (this.isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
-    const named = serverName === undefined ? {} : { serverName };
-    const connection = openGrpcClient(
-      { address, rootPem, ...named },
-      {
-        onLost: () => this.lost(),
-        onConnected: this.onConnected,
-      },
-    );
-    const shared: SharedConnection = { connection, rootPem, rootSource, users: 0, isRetired: false };
+    const shared: SharedConnection = { connection: this.connect(root?.pem), root, users: 0, isRetired: false };
     this.open.add(shared);
     this.current = shared;
     return shared;
+  }
+
+  private connect(rootPem: Buffer | undefined): GrpcClient {
+    const { options, onConnected } = this;
+    const onLost = (): void => this.lost();
+    // Without roots there is only what was asked for in so many words.
+    if ('isPlaintext' in options) {
+      return openPlainGrpcClient(options.address, { onLost, onConnected: () => onConnected(undefined) });
+    }
+    if (rootPem === undefined) throw new IdentityError('ERR_INTERNAL', 'a CA without roots, and not in plain text');
+    const { address, serverName } = options;
+    const named = serverName === undefined ? {} : { serverName };
+    return openGrpcClient({ address, rootPem, ...named }, { onLost, onConnected });
   }
 }
 

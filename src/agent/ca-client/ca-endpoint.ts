@@ -110,7 +110,8 @@ export class CaEndpoint {
     }
   }
 
-  private connected(agreed: TlsAgreement): void {
+  private connected(agreed: TlsAgreement | undefined): void {
+    if (agreed === undefined) return;
     // A CA may end a connection after each call: a line only when something is new.
     if (agreed.tlsVersion !== this.#agreement?.tlsVersion || agreed.keyExchange !== this.#agreement.keyExchange) {
       this.options.logger.info('connected to the ca', {
@@ -132,6 +133,7 @@ function bearer(token: Buffer): string {
 
 /** The CA and the roots it was verified with, for a message that says where to look. */
 function describe(ca: CaConnectionOptions): string {
+  if ('isPlaintext' in ca) return `CA ${ca.address} in plain text`;
   const named = ca.serverName === undefined ? '' : ` (as ${ca.serverName})`;
   const root = 'rootFile' in ca ? `, root file ${ca.rootFile}` : '';
   return `CA ${ca.address}${named}${root}`;

@@ -117,6 +117,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   ],
   [/certificate has expired/, "the CA's certificate has expired: renew it, or compare the clocks"],
   [/certificate is not yet valid/, "the CA's certificate is not yet valid: compare the clocks"],
+  [
+    /wrong version number|packet length too long|record layer failure|HTTP_REQUEST/i,
+    'the CA does not speak TLS at this port: ask at its TLS port, or allow plain text with --ca-plaintext',
+  ],
   [/does not match certificate's altnames/, "the CA's certificate is for another name"],
 ];
 

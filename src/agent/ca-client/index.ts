@@ -4,6 +4,6 @@
  * `CertificateIssuer` that `identity` declares; the two share no import, `app` plugs them together.
  */
 export { type CaClient, type CaClientOptions, createCaClient } from './ca-client.js';
-export { type CaAddress, type CaConnectionOptions, type CaRoot, readRoot } from './ca-connection.js';
+export { type CaAddress, type CaConnectionOptions, type CaRoot, type PlainCa, readRoot } from './ca-connection.js';
 export type { CaAnswer, CaRequest } from './certificate-call.js';
 export type { CaStatus } from './ranked-cas.js';

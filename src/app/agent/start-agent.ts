@@ -80,7 +80,11 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const watch = new FileWatch({ timers, now });
   teardown.add(() => watch.close());
   const files = new FileChanges(watch);
-  const grounds = refusalGrounds({ files, paths: cas.map(({ rootFile }) => rootFile), caClient });
+  const grounds = refusalGrounds({
+    files,
+    paths: cas.flatMap((ca) => ('rootFile' in ca ? [ca.rootFile] : [])),
+    caClient,
+  });
   const renewal = { renewAt: config.renewAt, surviveOutageMs: config.surviveCaOutageMs };
   const bundles = new BundleInterner();
   const surroundings = { issuance, timers, delivery, bundles, grounds, renewal, now, random, logger };

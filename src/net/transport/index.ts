@@ -6,7 +6,9 @@
 export { DialledWire } from './dial/dialled-wire.js';
 export type { DialEvents, DialFailure, Dialling } from './dial/dialling.js';
 export { readPeer, type TlsTarget } from './dial/peer.js';
-export { type DialNetwork, dialTls, type TlsAgreement, tlsAgreement } from './dial/tls-dial.js';
+export type { DialNetwork } from './dial/peer-dialling.js';
+export { dialPlain } from './dial/plain-dial.js';
+export { dialTls, type TlsAgreement, tlsAgreement } from './dial/tls-dial.js';
 export { dialUnix } from './dial/unix-dial.js';
 export { addressKey, peerKey } from './peer-key.js';
 export { listenPlain } from './plain-listener.js';

@@ -410,6 +410,38 @@ for (const host of ['localhost', '127.0.0.1', '[::1]']) {
   });
 }
 
+t.test('a CA without TLS is asked in plain text only when that is said, and then as any other', async (t) => {
+  const ca = await FakeCaServer.start(t, { isPlaintext: true });
+  const made = client(t, ca.address, ca, { cas: [{ address: ca.address, isPlaintext: true }] });
+  t.ok(await made.issue(request()));
+  await made.issue(request());
+  t.equal(ca.calls[0]?.peer, ca.calls[1]?.peer);
+  t.equal(made.agreement, undefined);
+  ca.faults.push(reject(status.UNAVAILABLE));
+  t.ok(await made.issue(request()));
+  ca.faults.push(reject(status.UNAUTHENTICATED));
+  const refused = await made.issue(request()).catch((reason: unknown) => reason);
+  t.match(refused, { code: 'ERR_CA_REFUSED_TOKEN', message: /in plain text/ });
+});
+
+t.test('TLS with a CA that has none fails, hands out no token, and says what to do', async (t) => {
+  const ca = await FakeCaServer.start(t, { isPlaintext: true });
+  const error = await client(t, ca.address, ca)
+    .issue(request())
+    .catch((reason: unknown) => reason);
+  t.match(error, { code: 'ERR_CA_UNAVAILABLE', message: /does not speak TLS at this port.*--ca-plaintext/ });
+  t.equal(ca.calls.length, 0);
+});
+
+t.test('plain text with a CA that has TLS fails, and no CA that nobody listens for is waited for', async (t) => {
+  const ca = await FakeCaServer.start(t);
+  for (const address of [ca.address, '127.0.0.1:1']) {
+    const made = client(t, address, ca, { cas: [{ address, isPlaintext: true }] });
+    t.equal(await rejectionCode(made.issue(request())), 'ERR_CA_UNAVAILABLE');
+  }
+  t.equal(ca.calls.length, 0);
+});
+
 t.test('a server name replaces the host in the check', async (t) => {
   const certificate = root.server({ dnsNames: ['istiod.istio-system.svc'], ipAddresses: [] });
   const ca = await FakeCaServer.start(t, { root, serverCertificate: certificate });

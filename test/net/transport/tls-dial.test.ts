@@ -3,7 +3,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import type { DialFailure } from '../../../src/net/transport/dial/dialling.js';
-import { type DialNetwork, dialTls } from '../../../src/net/transport/dial/tls-dial.js';
+import type { DialNetwork } from '../../../src/net/transport/dial/peer-dialling.js';
+import { dialTls } from '../../../src/net/transport/dial/tls-dial.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { TestCa } from '../../support/test-ca.js';
 
