@@ -1,5 +1,5 @@
 import {
-  type Metadata,
+  Metadata,
   Server,
   ServerCredentials,
   type ServerUnaryCall,
@@ -16,7 +16,12 @@ const { IstioCertificateRequest, IstioCertificateResponse } = istio.v1.auth;
 /** What the CA does with a call. */
 export type Fault =
   | { readonly kind: 'none' }
-  | { readonly kind: 'reject'; readonly code: status; readonly details?: string }
+  | {
+      readonly kind: 'reject';
+      readonly code: status;
+      readonly details?: string;
+      readonly trailers?: Readonly<Record<string, string | Buffer>>;
+    }
   /** Never answers. */
   | { readonly kind: 'hang' }
   /** Answers these elements, whatever was asked. */
@@ -73,6 +78,8 @@ export class FakeCaServer {
   /** For the next calls, one each. */
   readonly faults: Fault[] = [];
   readonly calls: SeenCall[] = [];
+  /** What it does with this one call; left out or `undefined`: as the faults say. */
+  decide: (call: SeenCall) => Fault | undefined = () => undefined;
   /** The identity that the CA sees in a token. */
   identityOf: (authorization: string) => string = () => 'spiffe://cluster.local/ns/foo/sa/sleep';
   cancelled = 0;
@@ -136,13 +143,16 @@ export class FakeCaServer {
     const seen = seenCall(call);
     this.calls.push(seen);
     this.#wake();
-    const fault = this.faults.shift() ?? this.fault;
+    const fault = this.decide(seen) ?? this.faults.shift() ?? this.fault;
     switch (fault.kind) {
       case 'none':
         answer(null, this.#issued(seen, { csrPem: seen.csr }));
         return;
       case 'reject':
-        answer({ code: fault.code, details: fault.details ?? 'fault of the test' });
+        answer({
+          ...{ code: fault.code, details: fault.details ?? 'fault of the test' },
+          metadata: metadataOf(fault.trailers ?? {}),
+        });
         return;
       case 'hang':
         return;
@@ -196,6 +206,12 @@ function seenCall(call: Call): SeenCall {
     certSigner: metadata?.fields?.CertSigner?.stringValue,
     peer: call.getPeer(),
   };
+}
+
+function metadataOf(fields: Readonly<Record<string, string | Buffer>>): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(fields)) metadata.set(name, value);
+  return metadata;
 }
 
 function values(metadata: Metadata, key: string): string[] {

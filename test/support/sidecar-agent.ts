@@ -15,6 +15,8 @@ export interface SidecarAgent {
   readonly ca: FakeCaServer;
   readonly logger: RecordingLogger;
   readonly socket: string;
+  /** The path of its token. */
+  readonly tokenFile: string;
   /** A stream on a connection of its own. */
   connect(metadata?: Record<string, string>): SdsClient;
   /** Asks for these names on a new stream, and ACKs each response until all are there. */
@@ -55,6 +57,7 @@ export async function startSidecarAgent(t: Test, options: SidecarAgentOptions = 
     ca,
     logger,
     socket,
+    tokenFile: token,
     connect,
     async ask(...names) {
       const stream = connect();
