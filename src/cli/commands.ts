@@ -17,12 +17,17 @@ import type {
   InjectorConfig,
   VersionConfig,
 } from '../config/index.js';
+import { Field } from '../telemetry/index.js';
 import { ENDING_SIGNALS } from './ending-signals.js';
 import { Exit, onReaderGone, print, printError } from './process.js';
 import { serve } from './serve.js';
 
-export function runAgent(config: AgentConfig): Promise<number> {
-  return serve(config.logLevel, (context) => startAgent(config, context));
+/** `ignored` are the names of settings of Istio that mean nothing here. */
+export function runAgent(config: AgentConfig, ignored: readonly string[]): Promise<number> {
+  return serve(config.logLevel, (context) => {
+    if (ignored.length > 0) context.logger.warn('settings of istio are ignored', { [Field.detail]: ignored.join(' ') });
+    return startAgent(config, context);
+  });
 }
 
 export function runCitadel(config: CitadelConfig): Promise<number> {

@@ -13,7 +13,8 @@ import { setV8Flags } from './v8-flags.js';
 /**
  * The agent, and the health check of probes, have bundles of their own: the less text there is, the sooner it is read.
  */
-const name = ['agent', 'health'].find((command) => command === process.argv[2]) ?? 'commands';
+const command = process.argv[2] === 'pilot-agent' ? 'agent' : process.argv[2];
+const name = ['agent', 'health'].find((known) => known === command) ?? 'commands';
 const filename = join(__dirname, `${name}.js`);
 /** Those of `node:module`, which a health check has no other use for. The code cache is one of this very text. */
 const WRAPPER_HEAD = '(function (exports, require, module, __filename, __dirname) { ';
@@ -21,7 +22,7 @@ const WRAPPER_TAIL = '\n});';
 // Bundles are ASCII, which costs half the memory when it is read as such.
 const script = new Script(`${WRAPPER_HEAD}${bundle()}${WRAPPER_TAIL}`, { filename, ...cache() });
 // A health check is over before V8 optimises anything.
-if (name !== 'health') setV8Flags(process.argv[2]);
+if (name !== 'health') setV8Flags(command);
 const module = { exports: {} };
 // The bundle lies beside this file: our own `require` finds for it what it would find itself.
 script.runInThisContext()(module.exports, require, module, filename, __dirname);

@@ -3,7 +3,9 @@ import {
   type CommandName,
   type CommandSpec,
   type ConfigOf,
+  type ConfigSources,
   commandHelp,
+  istioCommandLine,
   overview,
   readConfig,
   type Schema,
@@ -29,28 +31,30 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   switch (name) {
     case 'agent':
-      return run('agent', COMMANDS.agent, rest, runAgent);
+      return rest[0] === 'proxy' ? runAsIstioAgent(rest) : run('agent', COMMANDS.agent, configSources(rest), runAgent);
+    case 'pilot-agent':
+      return runAsIstioAgent(rest);
     case 'citadel':
-      return run('citadel', COMMANDS.citadel, rest, runCitadel);
+      return run('citadel', COMMANDS.citadel, configSources(rest), runCitadel);
     case 'bootstrap':
-      return run('bootstrap', COMMANDS.bootstrap, rest, runBootstrap);
+      return run('bootstrap', COMMANDS.bootstrap, configSources(rest), runBootstrap);
     case 'kube-inject':
-      return run('kube-inject', COMMANDS['kube-inject'], rest, async (config) => {
+      return run('kube-inject', COMMANDS['kube-inject'], configSources(rest), async (config) => {
         // Loaded only here: it reads files in ways that a probe has no use for.
         const { runKubeInject } = await import('./kube-inject.js');
         return runKubeInject(config);
       });
     case 'injector':
-      return run('injector', COMMANDS.injector, rest, runInjector);
+      return run('injector', COMMANDS.injector, configSources(rest), runInjector);
     case 'demo':
-      return run('demo', COMMANDS.demo, rest, runDemoCommand);
+      return run('demo', COMMANDS.demo, configSources(rest), runDemoCommand);
     case 'fleet':
-      return run('fleet', COMMANDS.fleet, rest, runFleetCommand);
+      return run('fleet', COMMANDS.fleet, configSources(rest), runFleetCommand);
     case 'health':
-      return run('health', COMMANDS.health, rest, runHealth);
+      return run('health', COMMANDS.health, configSources(rest), runHealth);
     case 'version':
     case '--version':
-      return run('version', COMMANDS.version, rest, runVersion);
+      return run('version', COMMANDS.version, configSources(rest), runVersion);
     case 'help':
     case '--help':
     case '-h':
@@ -64,13 +68,24 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   }
 }
 
+/** An agent by the command line of Istio's. */
+async function runAsIstioAgent(args: readonly string[]): Promise<number> {
+  const line = istioCommandLine(COMMANDS.agent.schema, args);
+  if (line.kind === 'invalid') {
+    complain('pilot-agent', line.problem);
+    return Exit.usage;
+  }
+  const { foreignArguments } = line;
+  return run('agent', COMMANDS.agent, { ...configSources(line.args), foreignArguments }, runAgent);
+}
+
 async function run<S extends Schema>(
   name: CommandName,
   command: CommandSpec<S>,
-  args: readonly string[],
-  action: (config: ConfigOf<S>) => Promise<number>,
+  sources: ConfigSources,
+  action: (config: ConfigOf<S>, ignored: readonly string[]) => Promise<number>,
 ): Promise<number> {
-  const result = readConfig(command, configSources(args));
+  const result = readConfig(command, sources);
   switch (result.kind) {
     case 'help':
       print(commandHelp(name));
@@ -80,7 +95,7 @@ async function run<S extends Schema>(
       printError(`sidecert ${name} --help tells what can be set\n`);
       return Exit.usage;
     case 'ok':
-      return action(result.config).catch((error: unknown) => failed(name, error));
+      return action(result.config, result.ignored).catch((error: unknown) => failed(name, error));
     default:
       return result satisfies never;
   }

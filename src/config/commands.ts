@@ -5,9 +5,11 @@ import { caProblems } from './ca-options.js';
 import { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 import { DEMO_OPTIONS } from './demo-options.js';
 import { FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
+import type { ForeignVariable } from './foreign-variables.js';
 import { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
 import { injectProblems } from './inject-problems.js';
 import { INJECTOR_OPTIONS, type InjectorConfig } from './injector-options.js';
+import { ISTIO_VARIABLES } from './istio-variables.js';
 import type { FileFacts } from './kinds.js';
 import { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
 import type { ConfigOf, Schema } from './option.js';
@@ -22,6 +24,8 @@ export interface CommandSpec<S extends Schema = Schema> {
   readonly example: string;
   /** Groups of flags of which one counts: those from a weaker source than another of them are left aside. */
   readonly alternatives?: readonly (readonly string[])[];
+  /** Variables of another program that count where nothing of our own is set. */
+  readonly foreign?: readonly ForeignVariable[];
   /** What no single setting shows: settings that need one another. One text per problem. */
   check?(config: ConfigOf<S>, files: FileFacts): readonly string[];
 }
@@ -33,6 +37,7 @@ export const COMMANDS = {
     schema: AGENT_OPTIONS,
     example:
       'sidecert agent --socket ./sds.sock --ca-address localhost:15012 --ca-root root-cert.pem --token-file token --namespace foo --service-account sleep',
+    foreign: ISTIO_VARIABLES,
     check: checkAgent,
   },
   citadel: {

@@ -17,6 +17,8 @@ export type { MeshUpstream, PortMatch, Quantities } from './inject-kinds.js';
 export { INJECT_OPTIONS, type InjectSettings } from './inject-options.js';
 export { injectProblems } from './inject-problems.js';
 export { INJECTOR_OPTIONS, type InjectorConfig } from './injector-options.js';
+export { type IstioCommandLine, istioCommandLine } from './istio-arguments.js';
+export { ISTIO_VARIABLES } from './istio-variables.js';
 export type { AccountName, HostPort, NamedFile, SanMatcher } from './kinds.js';
 export { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
 export { type ConfigOf, configKey, environmentName, type OptionSpec, type Schema } from './option.js';

@@ -1,13 +1,19 @@
 import { parseArgs } from 'node:util';
 import { readJson, systemReason } from '../system/small-files/index.js';
 import type { CommandSpec } from './commands.js';
+import { type ForeignArguments, readForeign } from './foreign-variables.js';
 import type { FileFacts } from './kinds.js';
 import { type ConfigOf, configKey, environmentName, isRequired, type OptionSpec, type Schema } from './option.js';
 
-/** Where settings come from, strongest first: flags, environment, the file that `--config` names, defaults. */
+/**
+ * Where settings come from, strongest first: flags, environment, the file that `--config` names, the variables of
+ * another program that the command knows, defaults.
+ */
 export interface ConfigSources {
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** From the command line of the other program, where it was given. */
+  readonly foreignArguments?: ForeignArguments;
   readonly files: FileFacts & {
     /** All of a file. @throws Error which says why it cannot be read. */
     read(path: string): Buffer;
@@ -18,7 +24,8 @@ export interface ConfigSources {
 export type ConfigProblem = string;
 
 export type ConfigResult<S extends Schema> =
-  | { readonly kind: 'ok'; readonly config: ConfigOf<S> }
+  /** `ignored`: names of what another program's settings say and means nothing here. */
+  | { readonly kind: 'ok'; readonly config: ConfigOf<S>; readonly ignored: readonly string[] }
   | { readonly kind: 'help' }
   | { readonly kind: 'invalid'; readonly problems: readonly ConfigProblem[] };
 
@@ -29,8 +36,8 @@ interface Written {
   readonly strength: Strength;
 }
 
-/** A flag is stronger than the environment, and that than the file. */
-const STRENGTHS = ['file', 'environment', 'flag'] as const;
+/** A flag is stronger than the environment, that than the file, and what is another program's is the weakest. */
+const STRENGTHS = ['foreign', 'file', 'environment', 'flag'] as const;
 
 type Strength = (typeof STRENGTHS)[number];
 
@@ -50,17 +57,24 @@ export function readConfig<S extends Schema>(command: CommandSpec<S>, sources: C
     const written = flags.written.get(option.flag) ?? fromEnvironment(option, sources) ?? file.get(option.flag);
     if (written !== undefined) all.set(option.flag, written);
   }
+  const foreign = readForeign(command.foreign ?? [], { ...sources, isSet: (flag) => all.has(flag) });
+  problems.push(...foreign.problems);
+  for (const [flag, setting] of foreign.settings) all.set(flag, { ...setting, strength: 'foreign' });
   for (const group of alternatives) dropWeaker(group, all);
   for (const [key, option] of Object.entries(schema)) {
     const written = all.get(option.flag);
     const otherwise = conditionNotMet(option, schema, config);
     if (otherwise === undefined) config[key] = settingOf(option, written, sources.files, problems);
-    else if (written !== undefined) problems.push(`${written.where}: got a value, expected none with ${otherwise}`);
+    // Another program does not know of the condition.
+    else if (written !== undefined && written.strength !== 'foreign')
+      problems.push(`${written.where}: got a value, expected none with ${otherwise}`);
   }
   // Every key of the schema has its value now, unless there is a problem.
   const complete = Object.freeze(config) as ConfigOf<S>;
   if (problems.length === 0) problems.push(...(check?.(complete, sources.files) ?? []));
-  return problems.length > 0 ? { kind: 'invalid', problems } : { kind: 'ok', config: complete };
+  return problems.length > 0
+    ? { kind: 'invalid', problems }
+    : { kind: 'ok', config: complete, ignored: foreign.ignored };
 }
 
 /**
@@ -68,7 +82,7 @@ export function readConfig<S extends Schema>(command: CommandSpec<S>, sources: C
  * must not be in the way of a flag.
  */
 function dropWeaker(group: readonly string[], all: Map<string, Written>): void {
-  const strengthOf = (flag: string): number => STRENGTHS.indexOf(all.get(flag)?.strength ?? 'file');
+  const strengthOf = (flag: string): number => STRENGTHS.indexOf(all.get(flag)?.strength ?? 'foreign');
   const strongest = Math.max(...group.map(strengthOf));
   for (const flag of group) if (strengthOf(flag) < strongest) all.delete(flag);
 }

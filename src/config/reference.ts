@@ -27,6 +27,7 @@ export function configurationReference(): string {
       '|---|---|---|---|---|',
       ...rows,
       '',
+      ...foreignRows(spec),
     ].join('\n');
   });
   return [HEADER, ...sections].join('\n');
@@ -42,4 +43,18 @@ function row(option: OptionSpec<unknown>): string {
     `${option.description.replaceAll('|', '\\|')}${notes === '' ? '' : ` (${notes.replaceAll('|', '\\|')})`}`,
   ];
   return `| ${cells.join(' | ')} |`;
+}
+
+function foreignRows({ foreign = [] }: CommandSpec): string[] {
+  if (foreign.length === 0) return [];
+  return [
+    "Variables of Istio's agent, which count where no flag, variable or key of our own is set; see [istio.md](istio.md).",
+    '',
+    "| Variable | Istio's default | Here |",
+    '|---|---|---|',
+    ...foreign.map(
+      ({ name, default: value, here }) => `| \`${name}\` | ${value === '' ? '' : `\`${value}\``} | ${here} |`,
+    ),
+    '',
+  ];
 }
