@@ -1,8 +1,11 @@
 import { basename, dirname } from 'node:path';
-import type { ForeignReading, ForeignVariable } from './foreign-variables.js';
+import type { Environment, ForeignReading, ForeignVariable } from './foreign-variables.js';
 
 /** Where an agent finds istiod when nothing says so. (reference: Istio A61) */
 const ISTIOD = 'istiod.istio-system.svc';
+
+/** The port that istiod serves without TLS: to its agent, an address that ends so has none. (reference: Istio A62) */
+const PLAIN_TEXT = ':15010';
 
 const SOCKET_DIRECTORY = '/var/run/secrets/workload-spiffe-uds';
 const CRL_FILE = '/var/run/secrets/istio/crl/ca-crl.pem';
@@ -29,12 +32,12 @@ const IGNORED: ForeignReading = { kind: 'ignored' };
 export const ISTIO_VARIABLES: readonly ForeignVariable[] = [
   {
     ...{ name: 'CA_ADDR', default: `${ISTIOD}:15012`, impliesDefault: true },
-    here: '`--ca-address`; with a host of `localhost` also `--ca-server-name istiod.istio-system.svc`, as Istio expects it',
+    here: '`--ca-address`; with a host of `localhost` also `--ca-server-name istiod.istio-system.svc`, as Istio expects it; one that ends in `:15010` is `--ca-plaintext`',
     read(value) {
-      if (value.endsWith(':15010')) {
-        return { kind: 'refused', flag: 'ca-address', expected: 'an address with TLS such as that of port 15012' };
-      }
       const address = { flag: 'ca-address', text: value };
+      if (value.endsWith(PLAIN_TEXT)) {
+        return { kind: 'sets', settings: [address, { flag: 'ca-plaintext', text: 'true' }] };
+      }
       return /localhost/.test(value)
         ? { kind: 'sets', settings: [address, { flag: 'ca-server-name', text: ISTIOD }] }
         : { kind: 'sets', settings: [address] };
@@ -44,7 +47,8 @@ export const ISTIO_VARIABLES: readonly ForeignVariable[] = [
   {
     ...{ name: 'CA_ROOT_CA', default: '' },
     here: '`--ca-root`; `SYSTEM` finds the roots of the system',
-    read(value, { files }) {
+    read(value, { environment, files }) {
+      if (isPlaintext(environment)) return SAME;
       if (value !== 'SYSTEM') return set('ca-root', value);
       const found = SYSTEM_ROOTS.find((path) => files.whyUnreadable(path) === undefined);
       if (found !== undefined) return set('ca-root', found);
@@ -55,6 +59,7 @@ export const ISTIO_VARIABLES: readonly ForeignVariable[] = [
     ...{ name: 'PILOT_CERT_PROVIDER', default: 'istiod' },
     here: `\`custom\` is \`--ca-root ${CUSTOM_ROOT}\`, \`none\` needs \`CA_ROOT_CA\`; with any other the root is where \`--ca-root\` has its default`,
     read(value, { environment }) {
+      if (isPlaintext(environment)) return SAME;
       if (value === 'custom') return set('ca-root', CUSTOM_ROOT);
       if (value !== 'none' || environment.CA_ROOT_CA) return SAME;
       return { kind: 'refused', flag: 'ca-root', expected: 'it together with CA_ROOT_CA' };
@@ -153,6 +158,11 @@ export const ISTIO_VARIABLES: readonly ForeignVariable[] = [
     },
   },
 ];
+
+/** Then Istio's agent looks at no root, whatever says where one is. */
+function isPlaintext({ CA_ADDR }: Environment): boolean {
+  return CA_ADDR?.endsWith(PLAIN_TEXT) === true;
+}
 
 function set(flag: string, text: string): ForeignReading {
   return { kind: 'sets', settings: [{ flag, text }] };

@@ -37,10 +37,14 @@ const meanings: readonly { environment: Environment; want: object }[] = [
     want: { caAddresses: [{ host: 'ca.example', port: 99 }], caServerNames: [] },
   },
   { environment: { CA_ADDR: 'localhost:15012' }, want: { caServerNames: ['istiod.istio-system.svc'] } },
+  {
+    environment: { CA_ADDR: 'istiod.istio-system.svc:15010', CA_ROOT_CA: '/r.pem', PILOT_CERT_PROVIDER: 'custom' },
+    want: { caAddresses: [{ port: 15010 }], caPlaintext: true, caRootFiles: [] },
+  },
   { environment: { CA_PROVIDER: 'Citadel' }, want: {} },
   { environment: { CA_ROOT_CA: '/etc/roots.pem' }, want: { caRootFiles: ['/etc/roots.pem'] } },
   { environment: { CA_ROOT_CA: 'SYSTEM' }, want: { caRootFiles: ['/etc/pki/tls/certs/ca-bundle.crt'] } },
-  { environment: { PILOT_CERT_PROVIDER: 'istiod' }, want: { caRootFiles: ['/var/run/secrets/istio/root-cert.pem'] } },
+  { environment: { PILOT_CERT_PROVIDER: 'istiod' }, want: { caRootFiles: [] } },
   { environment: { PILOT_CERT_PROVIDER: 'custom' }, want: { caRootFiles: ['/etc/certs/root-cert.pem'] } },
   {
     environment: { PILOT_CERT_PROVIDER: 'custom', CA_ROOT_CA: '/etc/roots.pem' },
