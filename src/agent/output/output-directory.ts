@@ -2,6 +2,7 @@ import {
   chmod,
   chown,
   type FileHandle,
+  lstat,
   mkdtemp,
   open,
   readdir,
@@ -43,6 +44,9 @@ const DIRECTORY_MODE = 0o755;
 /** TMPFS_MAGIC and RAMFS_MAGIC. (statfs(2)) */
 const MEMORY_FILE_SYSTEMS = [0x01021994, 0x858458f6];
 
+/** Far above what it takes to write three files and to switch to them. */
+const LEFT_AFTER_MS = 60_000;
+
 /** To `chown`: this one stays as it is. (chown(2)) */
 const UNCHANGED = -1;
 
@@ -70,9 +74,10 @@ export class OutputDirectory {
     try {
       await makeDirectory(this.path, DIRECTORY_MODE);
       const generation = await this.newGeneration(files);
+      const previous = await this.current();
       await this.link(basename(generation), CURRENT, generation);
       for (const name of Object.values(FILE_NAMES)) await this.link(join(CURRENT, name), name, generation);
-      await this.removeAllBut(basename(generation));
+      await this.removeOld(previous);
     } catch (error) {
       throw pathError('ERR_OUTPUT_FAILED', `output directory ${this.path}`, error, 'a directory that can be written');
     }
@@ -145,11 +150,27 @@ export class OutputDirectory {
     }
   }
 
-  /** Also those that a process has left that was killed. */
-  private async removeAllBut(current: string): Promise<void> {
-    const names = await readdir(this.path);
-    const old = names.filter((name) => name !== current && (GENERATION.test(name) || TEMPORARY_LINK.test(name)));
-    for (const name of old) await rm(join(this.path, name), { recursive: true, force: true });
+  /** What `..data` leads to now. */
+  private current(): Promise<string | undefined> {
+    return readlink(join(this.path, CURRENT)).catch(() => undefined);
+  }
+
+  /**
+   * The directory that was replaced, and what a killed process has left. One that another agent is about to switch to,
+   * in a takeover, has to stay: its link would lead nowhere.
+   */
+  private async removeOld(previous: string | undefined): Promise<void> {
+    const [names, current] = [await readdir(this.path), await this.current()];
+    for (const name of names) {
+      if (name === current || !(GENERATION.test(name) || TEMPORARY_LINK.test(name))) continue;
+      const path = join(this.path, name);
+      if (name === previous || (await this.isLeft(path))) await rm(path, { recursive: true, force: true });
+    }
+  }
+
+  private async isLeft(path: string): Promise<boolean> {
+    const state = await lstat(path).catch(() => undefined);
+    return state !== undefined && state.mtimeMs < this.options.now() - LEFT_AFTER_MS;
   }
 }
 

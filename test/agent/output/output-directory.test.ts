@@ -40,13 +40,21 @@ t.test('the names are links through ..data, and of the directories before none i
   t.equal(seen.size, 3);
 });
 
-t.test('what a killed process has left is removed, and what is none of ours is not', async (t) => {
+t.test('what a killed process has left is removed a minute later, and what is none of ours is not', async (t) => {
   const path = shortDir(t);
+  let nowMs = Date.now();
+  const directory = new OutputDirectory(path, { mode: 0o600, now: () => nowMs });
   mkdirSync(join(path, '..2026_11_30_22_40_05.aB3456'));
   writeFileSync(join(path, '..2026_11_30_22_40_05.aB3456', 'key.pem'), 'an old key');
   symlinkSync('nowhere', join(path, '..link.aB3456'));
   for (const name of ['..notes', 'README', '..2026_11_30']) mkdirSync(join(path, name));
-  await new OutputDirectory(path, { mode: 0o600, now }).write(svidFiles());
+  await directory.write(svidFiles());
+  t.ok(
+    entriesOf(path).includes('..2026_11_30_22_40_05.aB3456'),
+    'it may be that of a process which is about to switch',
+  );
+  nowMs += 61_000;
+  await directory.write(svidFiles());
   const current = readlinkSync(join(path, '..data'));
   t.strictSame(entriesOf(path), ['..2026_11_30', '..data', '..notes', 'README', current, ...NAMES].sort());
 });
@@ -119,6 +127,31 @@ t.test('a reader that follows ..data once never sees files of two SVIDs', async 
   t.ok(seen.reads > 10, `${seen.reads} reads`);
   t.ok(seen.sets > 1, `${seen.sets} of ${sets.length} sets seen`);
 });
+
+t.test(
+  'two agents that write at a time, as in a takeover, leave whole sets, and ..data never leads nowhere',
+  async (t) => {
+    const path = shortDir(t);
+    const sets = [svidFiles(), svidFiles(), svidFiles()];
+    const writer = async (): Promise<void> => {
+      const directory = new OutputDirectory(path, { mode: 0o600, now });
+      for (let round = 0; round < 30; round += 1) for (const set of sets) await directory.write(set);
+    };
+    await new OutputDirectory(path, { mode: 0o600, now }).write(svidFiles());
+    const reader = new Worker(fileURLToPath(new URL('../../support/output-reader.js', import.meta.url)), {
+      workerData: { directory: path },
+    });
+    t.teardown(() => reader.terminate());
+    await once(reader, 'message');
+    await Promise.all([writer(), writer()]);
+    reader.postMessage('stop');
+    const [seen] = await once(reader, 'message');
+    t.strictSame(seen.mismatches, []);
+    t.equal(mismatchOf(readByName(path)), undefined);
+    await new OutputDirectory(path, { mode: 0o600, now: () => Date.now() + 61_000 }).write(svidFiles());
+    t.equal(entriesOf(path).length, 5, 'and what they have left goes');
+  },
+);
 
 t.test('where it cannot be written the error has the reason of the system', async (t) => {
   const directory = shortDir(t);
