@@ -24,6 +24,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'pki/x509': ['errors', 'text'],
   'pki/spiffe': ['errors', 'pki/x509', 'text'],
   'pki/service-account': ['errors', 'text'],
+  'pki/token-keys': [...EVERYWHERE, 'pki/service-account', 'system/small-files'],
   'system/small-files': ['errors', 'text'],
   'system/secret-memory': ['errors'],
   'system/addon': [],
@@ -47,7 +48,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'agent/output': [...EVERYWHERE, 'system/small-files'],
   'agent/secrets': [...EVERYWHERE, 'agent/files', 'agent/identity', 'net/protobuf', 'pki/x509'],
   'agent/sds': [...EVERYWHERE, 'net/grpc', 'net/protobuf', 'system/secret-memory'],
-  'citadel/authn': [...EVERYWHERE, 'pki/service-account', 'pki/x509', 'system/small-files'],
+  'citadel/authn': [...EVERYWHERE, 'pki/service-account', 'pki/token-keys', 'pki/x509', 'system/small-files'],
   'citadel/authority': [...EVERYWHERE, 'hotpath', 'pki/x509', 'system/small-files'],
   'citadel/issuance': [
     ...[...EVERYWHERE, 'citadel/authn', 'citadel/authority', 'fairness', 'hotpath', 'net/grpc', 'net/protobuf'],
@@ -73,7 +74,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ],
     ...['citadel/authn', 'citadel/authority', 'citadel/issuance', 'config', 'envoy-bootstrap', 'hotpath'],
     ...['kubernetes/api', 'kubernetes/inject', 'kubernetes/trust', 'kubernetes/webhook'],
-    ...['net/grpc', 'net/transport', 'status', 'system/platform', 'system/small-files'],
+    ...['net/grpc', 'net/transport', 'pki/token-keys', 'status', 'system/platform', 'system/small-files'],
   ],
   fleet: [
     ...[...EVERYWHERE, 'hotpath', 'net/grpc', 'net/http2', 'net/protobuf', 'net/transport'],

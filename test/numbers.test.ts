@@ -1,5 +1,4 @@
 import t from 'tap';
-import { checkClaims } from '../src/citadel/authn/token-claims.js';
 import { COMMANDS } from '../src/config/index.js';
 import { IdentityError } from '../src/errors/index.js';
 import { retryAfterMs } from '../src/net/grpc/client/retry-after.js';
@@ -9,6 +8,7 @@ import { readResponseHead } from '../src/net/http2/framing/response-head.js';
 import { StreamError } from '../src/net/http2/index.js';
 import { WireReader } from '../src/net/protobuf/index.js';
 import { parseServiceAccountToken } from '../src/pki/service-account/index.js';
+import { checkClaims } from '../src/pki/token-keys/token-claims.js';
 import { isStrictDer, readDer } from '../src/pki/x509/index.js';
 import { WallClockTimers } from '../src/timers/index.js';
 import { FakeClock } from './support/fake-clock.js';

@@ -2,9 +2,9 @@ import { IdentityError } from '../errors/index.js';
 import { SpiffeId } from '../pki/spiffe/index.js';
 import { CA_OPTIONS } from './ca-options.js';
 import { HOT_PATH } from './hot-path.js';
-import { durationMs, fraction, kubernetesName, oneOf, path, text, trustDomain } from './kinds.js';
+import { durationMs, existingFile, fraction, kubernetesName, oneOf, path, text, trustDomain } from './kinds.js';
 import { LOG_LEVEL } from './log-level.js';
-import { type ConfigOf, onlyWith, optional, required, withDefault } from './option.js';
+import { type ConfigOf, listOf, onlyWith, optional, required, withDefault } from './option.js';
 import { OUTPUT_OPTIONS } from './output-options.js';
 import { SECRET_OPTIONS, SIDECAR } from './secret-options.js';
 import { SOCKET_OPTIONS } from './socket-options.js';
@@ -42,6 +42,19 @@ export const AGENT_OPTIONS = {
         'service-account JWT with the audience of the CA; read again for each call (only with --token-source file)',
     }),
   ),
+  jwksFile: optional(existingFile, {
+    flag: 'jwks',
+    description:
+      'JSON Web Key Set by which tokens of streams are checked before they cost a key and a call to the CA; read again when it changes (in node mode, and with --token-source stream)',
+  }),
+  tokenIssuers: listOf(text, [], {
+    flag: 'token-issuer',
+    description: 'issuer (iss) of which a token must be; needed with --jwks, and with nothing else',
+  }),
+  tokenAudiences: listOf(text, ['istio-ca'], {
+    flag: 'token-audience',
+    description: 'audience (aud) of which a token must have one, where there is --jwks',
+  }),
   tokenProofAgeMs: withDefault(durationMs, '10m', {
     flag: 'token-proof-age',
     description:

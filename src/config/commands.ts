@@ -15,6 +15,7 @@ import { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-option
 import type { ConfigOf, Schema } from './option.js';
 import { outputProblems } from './output-problems.js';
 import { secretProblems } from './secret-problems.js';
+import { tokenCheckProblems } from './token-check-problems.js';
 import { VERSION_OPTIONS } from './version-options.js';
 
 /** One command of the program: what it is for and what can be set. */
@@ -98,6 +99,7 @@ export type CommandName = keyof typeof COMMANDS;
 function checkAgent(config: AgentConfig, files: FileFacts): string[] {
   return [
     ...checkToken(config, files),
+    ...tokenCheckProblems(config),
     ...caProblems(config, files),
     ...checkOutage(config),
     ...checkRest(config),

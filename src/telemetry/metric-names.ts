@@ -115,6 +115,11 @@ export const Metric = {
     name: 'sidecert_identities_idle',
     help: 'Identities of pods without a stream, whose keys are wiped when none comes back in time.',
   },
+  tokenChecks: {
+    kind: 'counter',
+    name: 'sidecert_token_checks_total',
+    help: 'Tokens of streams that were checked by the key set before the CA was asked, by what was found.',
+  },
   svidIssues: {
     kind: 'counter',
     name: 'sidecert_svid_issues_total',

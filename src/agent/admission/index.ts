@@ -6,4 +6,4 @@ export { Pod } from './pod.js';
 export { podIdentityOf } from './pod-identity.js';
 export { type PodStatus, Pods, type PodsOptions } from './pods.js';
 export { StreamAdmission } from './stream-admission.js';
-export { TokenGate, type TokenGateOptions } from './token-gate.js';
+export { type TokenCheck, TokenGate, type TokenGateOptions } from './token-gate.js';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { type CancelSignal, CancelSource } from '../../cancellation/index.js';
-import { errorCodeOf, IdentityError } from '../../errors/index.js';
+import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import type { Precedence, QueuePlace } from '../../fairness/index.js';
 import {
   isTokenRejected,
@@ -8,18 +8,33 @@ import {
   type TokenClaims,
   throwIfTooLong,
 } from '../../pki/service-account/index.js';
+import { Field, RateLimitedLogger } from '../../telemetry/index.js';
 import type { IdentityDependencies } from '../identity/index.js';
 import type { Pod } from './pod.js';
 import type { PodIdentity } from './pod-identity.js';
 import type { Pods } from './pods.js';
 import { RefusedTokens } from './refused-tokens.js';
 import { TokenProof } from './token-proof.js';
+import { type TrialOutcome, UnknownKeyTrials } from './unknown-key-trials.js';
 import { WaitingShares } from './waiting-shares.js';
+
+/** What can be said of a token here, without the CA. */
+export interface TokenCheck {
+  /**
+   * Whether the token is genuine by the keys that are known here. `unknown-key`: it names another one.
+   * @throws IdentityError `ERR_TOKEN_*`: it is not, or it is not for this CA, or not valid now.
+   */
+  check(
+    token: Buffer,
+  ): Promise<{ readonly kind: 'verified' } | { readonly kind: 'unknown-key'; readonly reason: Error }>;
+}
 
 export interface TokenGateOptions extends IdentityDependencies {
   readonly pods: Pods;
   /** Whom a token would stand for if it were accepted; throws `ERR_TOKEN_REFUSED` for what need not be tried. */
   readonly podOf: (claims: TokenClaims) => PodIdentity;
+  /** What refuses tokens before they cost a key and a call; left out, the CA is asked about each of them. */
+  readonly check?: TokenCheck | undefined;
   /**
    * Tokens that wait for the CA at once; one more is refused. Each costs a CSR, and who guesses must not queue more.
    */
@@ -61,14 +76,18 @@ export class TokenGate {
   private readonly waiting = new Map<string, Waiting>();
   private readonly shares: WaitingShares;
   private readonly refused: RefusedTokens;
+  private readonly unknownKeys: UnknownKeyTrials;
   /** What was read last: an Envoy opens a stream for each of its secrets, one right after the other. */
   private last: { readonly digest: string; readonly claims: TokenClaims } | undefined;
+  private readonly log: RateLimitedLogger;
   /** One for all who wait. */
   private readonly closing = new CancelSource();
 
   constructor(private readonly options: TokenGateOptions) {
     this.refused = new RefusedTokens(options.now);
+    this.unknownKeys = new UnknownKeyTrials(options.now);
     this.shares = new WaitingShares(options.maxWaiting);
+    this.log = new RateLimitedLogger(options.logger, options.now);
   }
 
   /**
@@ -156,7 +175,7 @@ export class TokenGate {
     const leave = (): void => this.shares.givenBack(place, length);
     waiting.verdict.then(leave, (error: unknown) => {
       leave();
-      if (isTokenRejected(errorCodeOf(error))) place?.onWasted?.();
+      if (waiting.trial.hasAskedCa && isTokenRejected(errorCodeOf(error))) place?.onWasted?.();
     });
     return waiting;
   }
@@ -165,12 +184,51 @@ export class TokenGate {
     const read = { bytes: Buffer.from(token), expiresAtMs: claims.expiresAtMs ?? Number.POSITIVE_INFINITY };
     const turn = { precedence, ...(place && { place }) };
     const trial = new TokenProof(read, pod, turn, this.options, this.closing);
-    const verdict = this.judge(digest, trial);
+    // What the CA has accepted before it is asked about again, whatever has become of the key set.
+    const verdict = precedence === 'proof' ? this.judgeNew(digest, trial) : this.judge(digest, trial);
     // All waiting streams may have ended: a rejection without a listener must not end the process.
     verdict.catch(() => {});
     const waiting = { trial, verdict };
     this.waiting.set(digest, waiting);
     return waiting;
+  }
+
+  /** As {@link judge}, but the CA is not asked about what is refused here. */
+  private async judgeNew(digest: string, trial: TokenProof): Promise<Pod> {
+    const { check } = this.options;
+    if (check === undefined) return this.judge(digest, trial);
+    let finding: Awaited<ReturnType<TokenCheck['check']>>;
+    try {
+      finding = await check.check(trial.token.bytes);
+    } catch (error) {
+      this.refused.add(digest, error);
+      this.endWaiting(digest, trial);
+      throw error;
+    }
+    if (finding.kind === 'verified') return this.judge(digest, trial);
+    if (!this.unknownKeys.begin()) {
+      // Not remembered as refused: its turn may be the next, or its key in the set soon.
+      this.endWaiting(digest, trial);
+      throw finding.reason;
+    }
+    return this.judgeUnknown(digest, trial, finding.reason);
+  }
+
+  /** For a token of an unknown key whose turn it is. */
+  private async judgeUnknown(digest: string, trial: TokenProof, reason: Error): Promise<Pod> {
+    let outcome: TrialOutcome = 'undecided';
+    try {
+      const pod = await this.judge(digest, trial);
+      outcome = 'accepted';
+      this.log.warn('the CA accepts a token key that the key set lacks', { [Field.error]: messageOf(reason) });
+      return pod;
+    } catch (error) {
+      const code = errorCodeOf(error);
+      if (code === 'ERR_TOKEN_REFUSED' || isTokenRejected(code)) outcome = 'refused';
+      throw error;
+    } finally {
+      this.unknownKeys.end(outcome);
+    }
   }
 
   private async judge(digest: string, trial: TokenProof): Promise<Pod> {
@@ -187,9 +245,13 @@ export class TokenGate {
       if (code === 'ERR_TOKEN_REFUSED' || isTokenRejected(code)) pods.refuse(digest);
       throw error;
     } finally {
-      this.waiting.delete(digest);
-      trial.token.bytes.fill(0);
+      this.endWaiting(digest, trial);
     }
+  }
+
+  private endWaiting(digest: string, trial: TokenProof): void {
+    this.waiting.delete(digest);
+    trial.token.bytes.fill(0);
   }
 }
 

@@ -14,6 +14,8 @@ import type { PodIdentity } from './pod-identity.js';
  */
 export class TokenProof {
   readonly startedAtMs: number;
+  /** A key and a call have been spent on it, or are about to. */
+  hasAskedCa = false;
   private waiting = 0;
   /** When something that changed has ended a wait, epoch milliseconds; 0 before. */
   private hurriedAtMs = 0;
@@ -40,6 +42,7 @@ export class TokenProof {
   async prove<T>(use: (sealed: SealedSvid) => T): Promise<T> {
     const { issuance, now } = this.surroundings;
     const { spiffeId } = this.pod;
+    this.hasAskedCa = true;
     const token: TokenSource = { read: async () => copyForUse(this.token, now()) };
     const isWanted = (): boolean => this.waiting > 0;
     const request = { spiffeId, token, isWanted, signal: this.closing, ...this.turn };

@@ -4,6 +4,7 @@ import {
   type PodsOptions,
   podIdentityOf,
   StreamAdmission,
+  type TokenCheck,
   TokenGate,
   type TokenGateOptions,
 } from '../../agent/admission/index.js';
@@ -45,6 +46,8 @@ export interface ServingOptions {
   readonly proofAgeMs: number;
   /** How long a pod of a node stays that no stream holds, in milliseconds. */
   readonly idleGraceMs: number;
+  /** Of tokens of streams, before the CA is asked. */
+  readonly check?: TokenCheck | undefined;
   readonly catalog: SecretCatalog;
   readonly surroundings: IdentityDependencies;
   /** Tells of another token. */
@@ -55,7 +58,7 @@ export interface ServingOptions {
 /** Makes the identities that an agent of this kind serves; their end is put onto the teardown. */
 export function serveSecrets(
   served: ServedWorkloads,
-  { trustDomain, proofAgeMs, idleGraceMs: graceMs, catalog, surroundings, files, teardown }: ServingOptions,
+  { trustDomain, proofAgeMs, idleGraceMs: graceMs, check, catalog, surroundings, files, teardown }: ServingOptions,
 ): ServedSecrets {
   const log = new RateLimitedLogger(surroundings.logger, surroundings.now);
   switch (served.kind) {
@@ -77,12 +80,16 @@ export function serveSecrets(
       };
     }
     case 'stream-token': {
-      const opened = openPods({ ...surroundings, ...SIDECAR_LIMITS, proofAgeMs }, onePod(served.spiffeId), teardown);
+      const opened = openPods(
+        { ...surroundings, ...SIDECAR_LIMITS, check, proofAgeMs },
+        onePod(served.spiffeId),
+        teardown,
+      );
       return { ...servedPods(opened, catalog, log), isServing: () => opened.pods.hasValidSvid() };
     }
     case 'pods-of-node': {
       const podOf: TokenGateOptions['podOf'] = (claims) => podIdentityOf(claims, trustDomain);
-      const opened = openPods({ ...surroundings, ...NODE_LIMITS, graceMs, proofAgeMs }, podOf, teardown);
+      const opened = openPods({ ...surroundings, ...NODE_LIMITS, check, graceMs, proofAgeMs }, podOf, teardown);
       // A node without pods is as it should be.
       return { ...servedPods(opened, catalog, log), isServing: () => true };
     }
@@ -113,7 +120,7 @@ function servedPods(
 }
 
 function openPods(
-  options: PodsOptions & { readonly maxWaiting: number },
+  options: PodsOptions & Pick<TokenGateOptions, 'maxWaiting' | 'check'>,
   podOf: TokenGateOptions['podOf'],
   teardown: Teardown,
 ): { pods: Pods; gate: TokenGate } {

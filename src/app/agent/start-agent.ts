@@ -1,3 +1,4 @@
+import type { TokenCheck } from '../../agent/admission/index.js';
 import { FileChanges, FileWatch } from '../../agent/files/index.js';
 import {
   BundleInterner,
@@ -91,7 +92,8 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const catalog = await SecretCatalog.open(config, { timers, now, logger });
   teardown.add(() => catalog.close());
   const { trustDomain, tokenProofAgeMs: proofAgeMs, idleGraceMs } = config;
-  const serving = { trustDomain, proofAgeMs, idleGraceMs, catalog, surroundings, files, teardown };
+  const check = await tokenCheck(config, context, metrics);
+  const serving = { trustDomain, proofAgeMs, idleGraceMs, check, catalog, surroundings, files, teardown };
   const secrets = serveSecrets(served, serving);
 
   const output = await writeFiles(config, secrets.ownIdentity, { timers, now, logger, metrics, teardown });
@@ -117,4 +119,15 @@ async function writeFiles(
   const output = startOutput(config, { ...surroundings, identity });
   teardown.add(() => output?.close());
   return output;
+}
+
+/** Loads what checks tokens by a key set: few agents have one. */
+async function tokenCheck(
+  { jwksFile: path, tokenIssuers: issuers, tokenAudiences: audiences }: AgentConfig,
+  { logger, now }: AppContext,
+  metrics: MetricRegistry,
+): Promise<TokenCheck | undefined> {
+  if (path === undefined) return undefined;
+  const { openTokenCheck } = await import('./token-check.js');
+  return openTokenCheck({ path, issuers, audiences, logger, now, metrics });
 }

@@ -1,8 +1,8 @@
+import { JwksFile, type JwksFileOptions } from '../../pki/token-keys/index.js';
 import type { Authenticator } from './authenticator.js';
-import { JwksFile, type JwksFileOptions } from './jwks-file.js';
-import { type TokenExpectations, tokenAuthenticator } from './token-authenticator.js';
+import { type TokenAuthenticatorOptions, tokenAuthenticator } from './token-authenticator.js';
 
-export interface JwksAuthenticatorOptions extends JwksFileOptions, TokenExpectations {}
+export interface JwksAuthenticatorOptions extends JwksFileOptions, TokenAuthenticatorOptions {}
 
 /**
  * Verifies service-account JWTs by the keys of a file, without a call: see {@link tokenAuthenticator}.

@@ -1,9 +1,8 @@
 import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
+import { type KeySet, MAX_JWKS_BYTES, parseKeySet, type TokenKeys } from '../../pki/token-keys/index.js';
 import { readJson } from '../../system/small-files/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import { type Every, everyUnreferenced } from '../../timers/index.js';
-import type { KeySet } from './key-set.js';
-import { MAX_JWKS_BYTES, parseKeySet, type TokenKeys } from './token-keys.js';
 
 /** What publishes with which keys tokens are signed, and by which issuer: an API server, by two paths. */
 export interface KeyPublisher {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { quoted } from '../../pki/service-account/index.js';
+import { refused } from '../../pki/token-keys/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
-import { refused } from './signed-token.js';
 
 /** Who knows more of a token than its signature says: an API server, by its TokenReview. */
 export interface TokenReviewer {

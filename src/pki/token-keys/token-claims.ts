@@ -5,7 +5,7 @@ import {
   numericDateMs,
   readClaims,
   refusedClaim,
-} from '../../pki/service-account/index.js';
+} from '../service-account/index.js';
 
 /** What a token must say of itself. */
 export interface ExpectedClaims {

@@ -1,11 +1,5 @@
 import { IdentityError } from '../../errors/index.js';
-import {
-  malformedToken,
-  quoted,
-  readClaims,
-  splitCompactJwt,
-  throwIfTooLong,
-} from '../../pki/service-account/index.js';
+import { malformedToken, quoted, readClaims, splitCompactJwt, throwIfTooLong } from '../service-account/index.js';
 import { TOKEN_ALGORITHMS } from './verification-keys.js';
 
 /** A JWT in its parts. Nothing of it has been verified. */
