@@ -43,7 +43,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...[...EVERYWHERE, 'fairness', 'hotpath', 'pki/service-account'],
     ...['system/secret-memory', 'system/small-files'],
   ],
-  'agent/admission': [...EVERYWHERE, 'agent/identity', 'fairness', 'hotpath', 'pki/service-account'],
+  'agent/admission': [...EVERYWHERE, 'agent/identity', 'fairness', 'pki/service-account'],
   'agent/files': [...EVERYWHERE, 'pki/x509', 'system/small-files'],
   'agent/output': [...EVERYWHERE, 'system/small-files'],
   'agent/secrets': [...EVERYWHERE, 'agent/files', 'agent/identity', 'net/protobuf', 'pki/x509'],

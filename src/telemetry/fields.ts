@@ -17,6 +17,7 @@ export const Field = {
   firstSerial: 'first_serial',
   keyExchange: 'key_exchange',
   issuer: 'issuer',
+  issuerNotAfter: 'issuer_not_after',
   lastSerial: 'last_serial',
   mode: 'mode',
   namespace: 'namespace',

@@ -1,9 +1,8 @@
 import { errorCodeOf } from '../../errors/index.js';
-import type { SealedSvid } from '../../hotpath/index.js';
 import { isTokenRejected } from '../../pki/service-account/index.js';
 import { Field } from '../../telemetry/index.js';
 import type { ScheduledCall } from '../../timers/index.js';
-import { type IdentityDependencies, WorkloadIdentity } from '../identity/index.js';
+import { type IdentityDependencies, type IssuedSvid, WorkloadIdentity } from '../identity/index.js';
 import { type AcceptedToken, NewestToken } from './newest-token.js';
 import type { PodIdentity } from './pod-identity.js';
 
@@ -71,7 +70,7 @@ export class Pod {
    * Lets an accepted token pass from now on, and publishes the SVID that its proof has brought; of a token that was
    * only proven again it is wiped, because a new key for all streams is no news to any of them.
    */
-  accept(token: AcceptedToken, sealed: SealedSvid, startedAtMs: number): void {
+  accept(token: AcceptedToken, sealed: IssuedSvid, startedAtMs: number): void {
     const isKnown = this.#passes.delete(token.hash);
     this.#passes.set(token.hash, { expiresAtMs: token.expiresAtMs, provenAtMs: this.options.now() });
     for (const oldest of this.#passes.keys()) {

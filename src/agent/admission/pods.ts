@@ -1,6 +1,5 @@
-import type { SealedSvid } from '../../hotpath/index.js';
 import { Field } from '../../telemetry/index.js';
-import type { IdentityStatus } from '../identity/index.js';
+import type { IdentityStatus, IssuedSvid } from '../identity/index.js';
 import type { AcceptedToken } from './newest-token.js';
 import { Pod, type PodHost, type PodOptions } from './pod.js';
 import type { PodIdentity } from './pod-identity.js';
@@ -81,7 +80,7 @@ export class Pods implements PodHost {
    * The pod of a token that the CA has just accepted, made if it is the first; `undefined` when there is no room for
    * it. Owns the SVID's bytes.
    */
-  accept(of: PodIdentity, token: AcceptedToken, sealed: SealedSvid, startedAtMs: number): Pod | undefined {
+  accept(of: PodIdentity, token: AcceptedToken, sealed: IssuedSvid, startedAtMs: number): Pod | undefined {
     if (!this.hasRoomFor(of)) {
       sealed.certificateBody.fill(0);
       return undefined;

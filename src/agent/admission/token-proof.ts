@@ -1,10 +1,9 @@
 import { type CancelSignal, CancelSource } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import type { AcquireRequest } from '../../fairness/index.js';
-import type { SealedSvid } from '../../hotpath/index.js';
 import { copyForUse, isTokenRejected, type ReadToken } from '../../pki/service-account/index.js';
 import { retryDelayMs, waitUntil } from '../../timers/index.js';
-import type { IdentityDependencies, TokenSource } from '../identity/index.js';
+import type { IdentityDependencies, IssuedSvid, TokenSource } from '../identity/index.js';
 import { failureOf, MIN_HURRY_INTERVAL_MS } from '../identity/index.js';
 import type { PodIdentity } from './pod-identity.js';
 
@@ -39,7 +38,7 @@ export class TokenProof {
    * @throws IdentityError `ERR_TOKEN_*` or `ERR_CA_REFUSED_TOKEN`: refused; `ERR_CANCELLED`: no stream waits for it any
    * more.
    */
-  async prove<T>(use: (sealed: SealedSvid) => T): Promise<T> {
+  async prove<T>(use: (sealed: IssuedSvid) => T): Promise<T> {
     const { issuance, now } = this.surroundings;
     const { spiffeId } = this.pod;
     this.hasAskedCa = true;

@@ -60,7 +60,7 @@ export function identityStatus(
     serial: held?.serial,
     notAfterMs: held?.notAfterMs,
     nextAttemptMs: activity.kind === 'waiting' ? activity.untilMs : undefined,
-    outageToleranceMs: held && held.notAfterMs - held.rotateAtMs,
+    outageToleranceMs: held && lifecycle.notAfterMs - held.rotateAtMs,
     survivesOutage,
     failures,
     lastFailure: failures > 0 ? lastFailure : undefined,

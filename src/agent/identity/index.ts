@@ -21,6 +21,6 @@ export { MIN_HURRY_INTERVAL_MS } from './lifecycle.js';
 export { measuredIssuer } from './measured-issuer.js';
 export { refusalGrounds } from './refusal-grounds.js';
 export { type ContentKind, SecretContent } from './secret-content.js';
-export { SvidIssuance, type SvidIssuanceOptions } from './svid-issuance.js';
+export { type IssuedSvid, SvidIssuance, type SvidIssuanceOptions } from './svid-issuance.js';
 export type { SvidChange } from './svid-publisher.js';
 export { type IdentityDependencies, WorkloadIdentity } from './workload-identity.js';

@@ -5,6 +5,7 @@ import type { SpiffeId } from '../../pki/spiffe/index.js';
 import { Metric, MetricRegistry } from '../../telemetry/index.js';
 import { CaPresence } from './ca-presence.js';
 import type { CertificateAnswer, CertificateIssuer, TokenSource } from './certificate-issuer.js';
+import { IssuersEnd } from './issuers-end.js';
 
 /** An SVID with less life than this is as good as ended: peers would see it fail in mid-handshake. */
 const MIN_USEFUL_LIFE_MS = 2000;
@@ -48,11 +49,18 @@ export interface SvidRequest extends AcquireRequest {
   readonly keys?: KeyReserve;
 }
 
+/** A proven SVID, and how long its issuers last. */
+export interface IssuedSvid extends SealedSvid {
+  /** When the first of its intermediates expires, in epoch milliseconds; infinite without any. */
+  readonly issuersEndMs: number;
+}
+
 /** One way from a new key to a proven SVID, for all identities of an agent. */
 export class SvidIssuance {
   private readonly turns: Semaphore;
   private readonly calls: Semaphore;
   private readonly metrics: MetricRegistry;
+  private readonly issuersEnd = new IssuersEnd();
   /** By what became of all requests. */
   readonly ca: CaPresence;
 
@@ -68,7 +76,7 @@ export class SvidIssuance {
    * still belongs to the turn: who is next in line finds it done.
    * @throws IdentityError whatever `prepare`, the issuer or `seal` throws; `ERR_CANCELLED`: no longer wanted.
    */
-  async obtain<T>(request: SvidRequest, use: (sealed: SealedSvid) => T): Promise<T> {
+  async obtain<T>(request: SvidRequest, use: (issued: IssuedSvid) => T): Promise<T> {
     await this.turns.acquire(request);
     try {
       if (!request.isWanted()) throw unwanted();
@@ -95,7 +103,7 @@ export class SvidIssuance {
   }
 
   /** The key is wiped here: from now on it lives in the sealed bytes alone. */
-  async #obtain(request: SvidRequest): Promise<SealedSvid> {
+  async #obtain(request: SvidRequest): Promise<IssuedSvid> {
     const { hotPath, now } = this.options;
     const { spiffeId, signal, keys = this.keysOf(spiffeId) } = request;
     const prepared = await keys.take(signal);
@@ -104,7 +112,7 @@ export class SvidIssuance {
       const times = { nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS, maxAheadMs: MAX_SKEW_MS };
       const expected = { spiffeId: spiffeId.toString(), ...times };
       const sealed = await hotPath.seal({ ...answer, privateKey: prepared.privateKey, ...expected }, { signal });
-      return this.rewritten(sealed);
+      return { ...this.rewritten(sealed), issuersEndMs: this.issuersEnd.of(answer.chainPem, now()) };
     } finally {
       prepared.privateKey.fill(0);
     }

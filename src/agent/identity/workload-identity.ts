@@ -1,6 +1,6 @@
 import { CancelSource } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
-import type { KeyReserve, SealedSvid } from '../../hotpath/index.js';
+import type { KeyReserve } from '../../hotpath/index.js';
 import type { SpiffeId } from '../../pki/spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
 import { planRenewal, type RenewalPolicy, type ScheduledCall, type WallClockTimers } from '../../timers/index.js';
@@ -12,7 +12,7 @@ import { type IdentityStatus, identityStatus, type RenewalFailure } from './iden
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
 import { isTooShortToReplace } from './replacement.js';
 import type { SecretContent } from './secret-content.js';
-import type { SvidIssuance } from './svid-issuance.js';
+import type { IssuedSvid, SvidIssuance } from './svid-issuance.js';
 import { type SvidChange, SvidPublisher } from './svid-publisher.js';
 
 /** What all identities of an agent have in common. */
@@ -54,6 +54,8 @@ export class WorkloadIdentity {
   private lastFailure: RenewalFailure | undefined;
   /** By the life of the last SVID that came. */
   private survivesOutage = true;
+  /** When the last SVID is of no use any more, its issuers counted; epoch milliseconds. */
+  private issuersEndMs = 0;
   private renewal: Promise<void> | undefined;
   private timer: ScheduledCall | undefined;
   /** What is planned has become due: the timer knows, the clock may have been set back. */
@@ -122,7 +124,7 @@ export class WorkloadIdentity {
    * that was issued elsewhere, in the proof of a stream's token. Owns its bytes. It is only wiped after {@link close},
    * and when it is worse than what is held: the token has been proven all the same.
    */
-  adopt(sealed: SealedSvid, startedAtMs: number): void {
+  adopt(sealed: IssuedSvid, startedAtMs: number): void {
     if (this.closing.isCancelled || this.isTooShort(sealed)) sealed.certificateBody.fill(0);
     else this.publish(sealed, startedAtMs);
   }
@@ -171,24 +173,28 @@ export class WorkloadIdentity {
     }
   }
 
-  private isTooShort({ notAfterMs }: SealedSvid): boolean {
-    return isTooShortToReplace(this.state.notAfterMs, notAfterMs, this.surroundings.now());
+  private isTooShort(issued: IssuedSvid): boolean {
+    return isTooShortToReplace(this.state.notAfterMs, usefulUntilMs(issued), this.surroundings.now());
   }
 
-  private tooShort({ notAfterMs }: SealedSvid): IdentityError {
-    const [got, held] = [notAfterMs, this.state.notAfterMs].map((endMs) => new Date(endMs).toISOString());
+  private tooShort(issued: IssuedSvid): IdentityError {
+    const [got, held] = [usefulUntilMs(issued), this.state.notAfterMs].map((endMs) => new Date(endMs).toISOString());
     return new IdentityError(
       'ERR_SVID_NOT_VALID_NOW',
       `leaf validity: got an end at ${got}, expected one a minute from now or behind that of the certificate that is held, ${held}`,
     );
   }
 
-  private publish(sealed: SealedSvid, startedAtMs: number): void {
+  private publish(sealed: IssuedSvid, startedAtMs: number): void {
     const { now, random, renewal } = this.surroundings;
-    const { rotateAtMs, survivesOutage } = planRenewal({ ...sealed, receivedAtMs: now() }, random(), renewal);
+    const notAfterMs = usefulUntilMs(sealed);
+    const window = { receivedAtMs: now(), notBeforeMs: sealed.notBeforeMs, notAfterMs };
+    const { rotateAtMs, survivesOutage } = planRenewal(window, random(), renewal);
     this.stopWatching();
-    this.step({ kind: 'issued', notAfterMs: sealed.notAfterMs, rotateAtMs });
-    if (!survivesOutage && this.survivesOutage) this.warnOfOutage(sealed, rotateAtMs);
+    this.step({ kind: 'issued', notAfterMs, rotateAtMs });
+    if (notAfterMs < sealed.notAfterMs && notAfterMs !== this.issuersEndMs) this.warnOfIssuers(sealed, rotateAtMs);
+    this.issuersEndMs = notAfterMs;
+    if (!survivesOutage && this.survivesOutage) this.warnOfOutage(notAfterMs, rotateAtMs);
     this.survivesOutage = survivesOutage;
     this.published.publish({ sealed, rotateAtMs, startedAtMs });
   }
@@ -245,8 +251,19 @@ export class WorkloadIdentity {
     else logger.error('no valid svid', fields);
   }
 
+  /** Once for each end of them. */
+  private warnOfIssuers({ serial, notAfterMs, issuersEndMs }: IssuedSvid, rotateAtMs: number): void {
+    this.surroundings.logger.warn('an issuer of the certificate expires before it', {
+      ...this.logFields(),
+      [Field.serial]: serial,
+      [Field.notAfter]: new Date(notAfterMs).toISOString(),
+      [Field.issuerNotAfter]: new Date(issuersEndMs).toISOString(),
+      [Field.rotateAt]: new Date(rotateAtMs).toISOString(),
+    });
+  }
+
   /** Once, until a life is long enough again. */
-  private warnOfOutage({ notAfterMs }: SealedSvid, rotateAtMs: number): void {
+  private warnOfOutage(notAfterMs: number, rotateAtMs: number): void {
     const { logger, renewal, now } = this.surroundings;
     logger.warn('the life of the certificate is too short for the ca outage that is to be survived', {
       ...this.logFields(),
@@ -260,4 +277,9 @@ export class WorkloadIdentity {
   private logFields(): LogFields {
     return { [Field.spiffeId]: this.workload.spiffeId.toString(), ...this.workload.logFields };
   }
+}
+
+/** Peers refuse a leaf whose issuer has expired, whatever the leaf itself says. Epoch milliseconds. */
+function usefulUntilMs({ notAfterMs, issuersEndMs }: IssuedSvid): number {
+  return Math.min(notAfterMs, issuersEndMs);
 }

@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { Pods } from '../../../src/agent/admission/index.js';
-import { BundleInterner, SvidIssuance } from '../../../src/agent/identity/index.js';
+import { BundleInterner, type IssuedSvid, SvidIssuance } from '../../../src/agent/identity/index.js';
 import { CancelSource } from '../../../src/cancellation/index.js';
-import type { SealedSvid } from '../../../src/hotpath/index.js';
 import { SpiffeId } from '../../../src/pki/spiffe/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
 import { WallClockTimers } from '../../../src/timers/index.js';
@@ -28,7 +27,7 @@ async function openPods(t: Test) {
   });
   const token = { read: async () => Buffer.from('a.b.c') };
   const request = { spiffeId: SLEEP, token, precedence: 'first', signal: new CancelSource(), isWanted: () => true };
-  const sealed = await issuance.obtain(request as never, (svid: SealedSvid) => svid);
+  const sealed = await issuance.obtain(request as never, (svid: IssuedSvid) => svid);
   const surroundings = { issuance, timers, bundles: new BundleInterner(), now: clock.now, random: () => 0.5 };
   const options = { ...surroundings, logger: silentLogger, graceMs: GRACE_MS, proofAgeMs: 600_000 };
   const pods = new Pods({ ...options, maxPods: 1000 });
