@@ -50,15 +50,18 @@ t.test('a new root comes with the old one, and the leaf of the new root after it
   t.equal(mismatchOf(set), undefined);
 });
 
-t.test('the key of a private key provider is a plain file here', async (t) => {
-  const path = shortDir(t);
-  const { logger } = await startSidecarAgent(t, {
-    flags: { 'output-certs': path, 'private-key-provider': 'cryptomb', 'output-certs-mode': '0440' },
-  });
-  await logger.until('svid files written');
-  t.equal(mismatchOf(readByName(path)), undefined);
-  t.equal(statSync(join(path, 'key.pem')).mode & 0o777, 0o440);
-});
+for (const hotPath of ['auto', 'js']) {
+  for (const keyType of ['ec-p256', 'rsa-2048']) {
+    t.test(`the ${keyType} key of a private key provider is a plain file here, with ${hotPath}`, async (t) => {
+      const path = shortDir(t);
+      const flags = { 'output-certs': path, 'output-certs-mode': '0440', 'private-key-provider': 'cryptomb' };
+      const { logger } = await startSidecarAgent(t, { flags: { ...flags, 'hot-path': hotPath, 'key-type': keyType } });
+      await logger.until('svid files written');
+      t.equal(mismatchOf(readByName(path)), undefined);
+      t.equal(statSync(join(path, 'key.pem')).mode & 0o777, 0o440);
+    });
+  }
+}
 
 t.test('a directory that cannot be written is in the status, and SDS goes on', async (t) => {
   const { ask, logger } = await startSidecarAgent(t, {

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -91,6 +91,18 @@ t.test('owner and group are those that were asked for', { skip: !isRoot && 'not 
   await new OutputDirectory(path, { mode: 0o640, now, owner: { gid: 4343 } }).write(svidFiles());
   t.match(statSync(join(path, 'key.pem')), { uid: 0, gid: 4343 });
 });
+
+t.test(
+  'a directory that gives its group on, as fsGroup makes it, gives it to the files',
+  { skip: !isRoot && 'not root' },
+  async (t) => {
+    const path = shortDir(t);
+    chownSync(path, 0, 4242);
+    chmodSync(path, 0o2777);
+    await new OutputDirectory(path, { mode: 0o640, now }).write(svidFiles());
+    for (const name of ['..data', ...NAMES]) t.match(statSync(join(path, name)), { uid: 0, gid: 4242 }, name);
+  },
+);
 
 t.test(
   'no other user can read the key: not by the name, and not by the directory',
