@@ -1,4 +1,9 @@
-import { type CaClient, type CaConnectionOptions, createCaClient } from '../agent/ca-client/index.js';
+import {
+  type CaClient,
+  type CaConnectionOptions,
+  type ClientCertificateSource,
+  createCaClient,
+} from '../agent/ca-client/index.js';
 import type { CertificateIssuer } from '../agent/identity/index.js';
 import type { CaHeader, ConfiguredCa } from '../config/index.js';
 import { Field, type MetricRegistry } from '../telemetry/index.js';
@@ -11,12 +16,14 @@ export interface CaSettings {
   readonly clusterId: string;
   readonly caHeaders?: readonly CaHeader[];
   readonly certSigner?: string | undefined;
+  /** What the CAs are shown beside a token. */
+  readonly clientCertificate?: ClientCertificateSource | undefined;
   readonly metrics: MetricRegistry;
 }
 
 /** The client of the CAs. Dials at its first call. Loads gRPC. */
 export function connectCa(
-  { cas, clusterId, caHeaders = [], certSigner = '', metrics }: CaSettings,
+  { cas, clusterId, caHeaders = [], certSigner = '', clientCertificate, metrics }: CaSettings,
   { logger, now, random }: AppContext,
 ): CertificateIssuer & Omit<CaClient, 'issue'> {
   for (const ca of cas) {
@@ -24,7 +31,7 @@ export function connectCa(
       logger.warn('calls to the ca are in plain text', { ...PLAINTEXT, [Field.address]: addressText(ca.address) });
   }
   return createCaClient({
-    cas: cas.map(connectionOf),
+    cas: cas.map((ca) => connectionOf(ca, clientCertificate)),
     headers: Object.fromEntries(caHeaders.map(({ name, value }) => [name, value])),
     ...{ clusterId, certSigner, metrics, logger, now, random },
   });
@@ -35,9 +42,9 @@ const PLAINTEXT = {
     'the CA is not verified, and others on the way can read the token, use it, and answer with certificates of their own',
 };
 
-function connectionOf(ca: ConfiguredCa): CaConnectionOptions {
+function connectionOf(ca: ConfiguredCa, clientCertificate: ClientCertificateSource | undefined): CaConnectionOptions {
   const address = addressText(ca.address);
   if ('isPlaintext' in ca) return { address, isPlaintext: true };
   const { rootFile, serverName } = ca;
-  return { address, rootFile, ...(serverName !== undefined && { serverName }) };
+  return { address, rootFile, clientCertificate, ...(serverName !== undefined && { serverName }) };
 }

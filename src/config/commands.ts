@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { AGENT_OPTIONS, type AgentConfig } from './agent-options.js';
 import { BOOTSTRAP_OPTIONS } from './bootstrap-options.js';
 import { bootstrapProblems } from './bootstrap-problems.js';
@@ -137,8 +138,11 @@ function checkInjector(config: InjectorConfig, files: FileFacts): string[] {
   ];
 }
 
-function checkToken({ tokenSource, tokenFile }: AgentConfig, files: FileFacts): string[] {
-  return tokenSource !== 'file' || tokenFile === undefined ? [] : unreadableToken(tokenFile, files);
+function checkToken({ tokenSource, tokenFile, caClientCert }: AgentConfig, files: FileFacts): string[] {
+  if (tokenSource !== 'file' || tokenFile === undefined) return [];
+  // One of both proves the workload; a virtual machine loses its token, or has not yet got the other.
+  const isShown = caClientCert !== undefined && files.whyUnreadable(join(caClientCert, 'key.pem')) === undefined;
+  return isShown ? [] : unreadableToken(tokenFile, files);
 }
 
 function unreadableToken(tokenFile: string, files: FileFacts): string[] {

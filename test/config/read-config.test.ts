@@ -315,6 +315,26 @@ t.test('plain text to the CA is never a matter of a port, and excludes what woul
   ]);
 });
 
+t.test('a client certificate is for a workload with a token of its own, and for TLS', async (t) => {
+  const shown = ['--ca-client-cert=/c', '--ca-client-svid'];
+  t.match(configuredCas(agentConfig(shown)), [{ rootFile: '/c/root-cert.pem' }]);
+  t.match(configuredCas(agentConfig([...shown, '--ca-root=r'])), [{ rootFile: 'r' }]);
+  t.strictSame(agentProblems([...shown, '--ca-plaintext']), [
+    '--ca-client-cert: got a value, expected none with --ca-plaintext',
+    '--ca-client-svid: got a value, expected none with --ca-plaintext',
+  ]);
+  t.match(agentProblems([...shown, '--token-source=stream']), [
+    /^--ca-client-cert: got --token-source stream, expected file: the CA has to judge the token of each stream$/,
+    /^--ca-client-svid: got --token-source stream/,
+  ]);
+  t.match(agentProblems([...shown, '--mode=node']), [
+    /^--ca-client-cert: got a value, expected none with --mode node$/,
+    /^--ca-client-svid: got a value, expected none with --mode node$/,
+    /^--namespace/,
+    /^--service-account/,
+  ]);
+});
+
 t.test('headers for the CA have names of their own, and no complaint shows a value', async (t) => {
   const { caHeaders } = agentConfig(['--ca-header=X-Key=s3cret=', '--ca-header', 'b=two words']);
   t.strictSame(

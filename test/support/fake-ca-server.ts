@@ -1,4 +1,5 @@
 import {
+  type KeyCertPair,
   Metadata,
   Server,
   ServerCredentials,
@@ -46,6 +47,8 @@ export type Fault =
 /** One call as the CA saw it. */
 export interface SeenCall {
   readonly authorization: string;
+  /** Serial of the client's certificate, without any `undefined`. */
+  readonly clientSerial: string | undefined;
   readonly clusterId: readonly string[];
   /** All of its headers. */
   readonly headers: Readonly<Record<string, unknown>>;
@@ -68,6 +71,8 @@ interface FakeCaOptions {
   readonly root?: TestCa;
   /** Without TLS. */
   readonly isPlaintext?: boolean;
+  /** Whose client certificates are asked for, and whether one is wanted. */
+  readonly clients?: { readonly ca: TestCa; readonly isRequired: boolean };
   readonly serverCertificate?: { certPem: Buffer; keyPem: Buffer };
 }
 
@@ -105,7 +110,7 @@ export class FakeCaServer {
     const credentials =
       options.isPlaintext === true
         ? ServerCredentials.createInsecure()
-        : ServerCredentials.createSsl(null, [{ cert_chain: certPem, private_key: keyPem }]);
+        : tlsCredentials({ cert_chain: certPem, private_key: keyPem }, options.clients);
     const host = options.host ?? '127.0.0.1';
     const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync(`${host}:${options.port ?? 0}`, credentials, (error, bound) =>
@@ -195,10 +200,20 @@ export class FakeCaServer {
   }
 }
 
+/** grpc-js knows only servers that want a client certificate and those that ask for none. */
+function tlsCredentials(pair: KeyCertPair, clients: FakeCaOptions['clients']): ServerCredentials {
+  const ca = clients?.ca.certificatePem ?? null;
+  const credentials = ServerCredentials.createSsl(ca, [pair], clients !== undefined);
+  const { isRequired = true } = clients ?? {};
+  const asked = { ...credentials._getConstructorOptions(), rejectUnauthorized: isRequired };
+  return Object.assign(credentials, { _getConstructorOptions: () => asked });
+}
+
 function seenCall(call: Call): SeenCall {
   const { csr, validityDuration, metadata } = IstioCertificateRequest.decode(call.request);
   return {
     authorization: values(call.metadata, 'authorization').join(', '),
+    clientSerial: call.getAuthContext()?.sslPeerCertificate?.serialNumber,
     clusterId: values(call.metadata, 'clusterid'),
     headers: call.metadata.getMap(),
     csr,

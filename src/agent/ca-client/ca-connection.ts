@@ -3,12 +3,18 @@ import { type GrpcClient, openGrpcClient, openPlainGrpcClient } from '../../net/
 import type { TlsAgreement } from '../../net/transport/index.js';
 import { TrustBundle } from '../../pki/spiffe/index.js';
 import { FileValue } from '../../system/small-files/index.js';
+import type { ClientCertificate, ClientCertificateSource } from './client-certificate.js';
 
 /** The roots that the CA's own certificate must lead to. A file is read again for each new connection. */
 export type CaRoot = { readonly rootFile: string } | { readonly rootPem: Buffer };
 
 /** In plain text the CA is not verified, and there is no name to expect. */
-export type CaConnectionOptions = (CaAddress & CaRoot) | PlainCa;
+export type CaConnectionOptions = (CaAddress & CaRoot & ShownCertificate) | PlainCa;
+
+/** Who we are, for a CA that asks in the handshake. */
+interface ShownCertificate {
+  readonly clientCertificate?: ClientCertificateSource | undefined;
+}
 
 /** A CA that is asked without TLS. */
 export interface PlainCa {
@@ -32,6 +38,8 @@ export interface Lease {
 interface SharedConnection extends Lease {
   /** What the CA was verified with, and where that is from; nothing in plain text. */
   readonly root: { readonly pem: Buffer; readonly source: RootSource } | undefined;
+  /** What it was shown. */
+  readonly shown: ClientCertificate | undefined;
   users: number;
   isRetired: boolean;
 }
@@ -62,10 +70,11 @@ export class CaConnection {
   /** @throws IdentityError `ERR_CA_ROOT_INVALID`; `ERR_CANCELLED` after {@link close}. */
   async lease(): Promise<Lease> {
     for (;;) {
-      if (this.isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
+      if (this.isClosed) throw closed();
+      const shown = this.source === undefined ? undefined : await this.source.current();
       const shared = this.current ?? (await this.dialOnce());
       // While we waited another call may have failed on it; and the CA ends connections, too.
-      if (!shared.connection.isUsable) this.retire(shared);
+      if (!shared.connection.isUsable || shared.shown !== shown) this.retire(shared);
       if (shared.isRetired) continue;
       shared.users += 1;
       return shared;
@@ -99,6 +108,10 @@ export class CaConnection {
     }
   }
 
+  private get source(): ClientCertificateSource | undefined {
+    return 'isPlaintext' in this.options ? undefined : this.options.clientCertificate;
+  }
+
   private sharedOf(lease: Lease): SharedConnection | undefined {
     for (const shared of this.open) if (shared === lease) return shared;
     return undefined;
@@ -129,15 +142,17 @@ export class CaConnection {
   private async dial(): Promise<SharedConnection> {
     const source = 'isPlaintext' in this.options ? undefined : rootSourceOf(this.options);
     const root = source && { source, pem: await source.newest() };
-    // Closed while the root was being read.
-    if (this.isClosed) throw new IdentityError('ERR_CANCELLED', 'the CA client is closed');
-    const shared: SharedConnection = { connection: this.connect(root?.pem), root, users: 0, isRetired: false };
+    // Last, and used at once: what is replaced meanwhile is wiped. Perhaps closed while files were being read.
+    const shown = await this.source?.current();
+    if (this.isClosed) throw closed();
+    const connection = this.connect(root?.pem, shown);
+    const shared: SharedConnection = { connection, root, shown, users: 0, isRetired: false };
     this.open.add(shared);
     this.current = shared;
     return shared;
   }
 
-  private connect(rootPem: Buffer | undefined): GrpcClient {
+  private connect(rootPem: Buffer | undefined, clientCertificate: ClientCertificate | undefined): GrpcClient {
     const { options, onConnected } = this;
     const onLost = (): void => this.lost();
     // Without roots there is only what was asked for in so many words.
@@ -147,8 +162,12 @@ export class CaConnection {
     if (rootPem === undefined) throw new IdentityError('ERR_INTERNAL', 'a CA without roots, and not in plain text');
     const { address, serverName } = options;
     const named = serverName === undefined ? {} : { serverName };
-    return openGrpcClient({ address, rootPem, ...named }, { onLost, onConnected });
+    return openGrpcClient({ address, rootPem, clientCertificate, ...named }, { onLost, onConnected });
   }
+}
+
+function closed(): IdentityError {
+  return new IdentityError('ERR_CANCELLED', 'the CA client is closed');
 }
 
 /** The bound of a trust bundle. */

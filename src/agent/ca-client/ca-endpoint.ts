@@ -1,5 +1,5 @@
 import type { CancelSignal } from '../../cancellation/index.js';
-import { IdentityError } from '../../errors/index.js';
+import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.js';
 import { CallFailure } from '../../net/grpc/index.js';
 import type { TlsAgreement } from '../../net/transport/index.js';
 import { bearerValue } from '../../pki/service-account/index.js';
@@ -66,7 +66,7 @@ export class CaEndpoint {
     };
     throwIfCancelled();
     const { headers, clusterId, certSigner } = this.options;
-    const metadata = { ...headers, authorization: bearer(await token.read()), clusterid: clusterId };
+    const metadata = { ...headers, ...(await this.authorization(token)), clusterid: clusterId };
     const lease = await this.lease();
     if ('error' in lease) return lease;
     let isBroken = false;
@@ -85,6 +85,17 @@ export class CaEndpoint {
       return failure;
     } finally {
       this.connection.release(lease, isBroken);
+    }
+  }
+
+  /** A CA that knows us by our certificate may do without a token: a virtual machine has none after its first day. */
+  private async authorization(token: CaRequest['token']): Promise<{ readonly authorization?: string }> {
+    try {
+      return { authorization: bearer(await token.read()) };
+    } catch (error) {
+      const shown = 'isPlaintext' in this.ca ? undefined : await this.ca.clientCertificate?.current();
+      if (shown === undefined || !NO_TOKEN.has(errorCodeOf(error))) throw error;
+      return {};
     }
   }
 
@@ -123,6 +134,8 @@ export class CaEndpoint {
     this.#agreement = agreed;
   }
 }
+
+const NO_TOKEN: ReadonlySet<ErrorCode> = new Set(['ERR_TOKEN_MISSING', 'ERR_TOKEN_EXPIRED']);
 
 /** The header's text. The buffer is wiped; the string cannot be, and lives until the garbage collector comes. */
 function bearer(token: Buffer): string {

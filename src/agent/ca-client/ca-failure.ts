@@ -121,6 +121,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /wrong version number|packet length too long|record layer failure|HTTP_REQUEST/i,
     'the CA does not speak TLS at this port: ask at its TLS port, or allow plain text with --ca-plaintext',
   ],
+  [
+    /alert (bad certificate|certificate|unknown ca|unsupported certificate|handshake failure)/,
+    'the CA wants a client certificate, or another one than it was shown: compare --ca-client-cert with what the CA trusts',
+  ],
   [/does not match certificate's altnames/, "the CA's certificate is for another name"],
 ];
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { TokenCheck } from '../../agent/admission/index.js';
 import { FileChanges, FileWatch } from '../../agent/files/index.js';
 import {
@@ -19,7 +20,7 @@ import { type MakePage, openStatusPage } from '../status-page.js';
 import { openHotPath } from './agent-hot-path.js';
 import type { EnvoyListener } from './agent-network.js';
 import type { Output, OutputSurroundings } from './output-certs.js';
-import { serveSecrets } from './served-secrets.js';
+import { type ServedSecrets, serveSecrets } from './served-secrets.js';
 
 /** One CSR at a time is all that one workload can use. */
 const SIDECAR_TURNS = { maxInFlight: 1 };
@@ -46,6 +47,9 @@ export function startAgent(config: AgentConfig, context: AppContext): Promise<Ru
     if (tokenSource === 'file' && tokenFile !== undefined && (await isExposed(tokenFile))) {
       context.logger.warn('token file is readable for all users', { [Field.path]: tokenFile });
     }
+    for (const path of shownFiles(config).filter((one) => one.endsWith('key.pem'))) {
+      if (await isExposed(path)) context.logger.warn('key file is readable for all users', { [Field.path]: path });
+    }
     return config.socket;
   });
 }
@@ -60,8 +64,10 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const timers = new WallClockTimers(systemClock);
   teardown.add(() => timers.close());
   const cas = configuredCas(config);
+  let secrets: ServedSecrets | undefined;
   const network = import('./agent-network.js');
-  const caClient = network.then(({ connectCa }) => connectCa({ ...config, cas, metrics }, context));
+  const clientCertificate = await shownCertificate(config, context, () => secrets?.ownIdentity);
+  const caClient = network.then(({ connectCa }) => connectCa({ ...config, cas, clientCertificate, metrics }, context));
   teardown.add(async () => (await caClient).close());
 
   const provider = privateKeyProviderOf(config);
@@ -83,7 +89,7 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const files = new FileChanges(watch);
   const grounds = refusalGrounds({
     files,
-    paths: cas.flatMap((ca) => ('rootFile' in ca ? [ca.rootFile] : [])),
+    paths: [...cas.flatMap((ca) => ('rootFile' in ca ? [ca.rootFile] : [])), ...shownFiles(config)],
     caClient,
   });
   const renewal = { renewAt: config.renewAt, surviveOutageMs: config.surviveCaOutageMs };
@@ -94,7 +100,7 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const { trustDomain, tokenProofAgeMs: proofAgeMs, idleGraceMs } = config;
   const check = await tokenCheck(config, context, metrics);
   const serving = { trustDomain, proofAgeMs, idleGraceMs, check, catalog, surroundings, files, teardown };
-  const secrets = serveSecrets(served, serving);
+  secrets = serveSecrets(served, serving);
 
   const output = await writeFiles(config, secrets.ownIdentity, { timers, now, logger, metrics, teardown });
 
@@ -106,6 +112,21 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const shown = { secrets, listener: opened, ca: await caClient, output, metrics, mode, now };
   const makePage: MakePage = ({ agentStatus }) => agentStatus(shown);
   await openStatusPage(statusAddress, makePage, { hotPath: kind, metrics, logger, teardown, takesOver });
+}
+
+/** Loads what the CA is shown beside the token only where there is anything: few agents have it. */
+async function shownCertificate(
+  config: AgentConfig,
+  context: AppContext,
+  identity: () => WorkloadIdentity | undefined,
+) {
+  if (config.caClientCert === undefined && config.usesOwnSvid !== true) return undefined;
+  const { clientCertificateOf } = await import('./client-certificate.js');
+  return clientCertificateOf(config, context, identity);
+}
+
+function shownFiles({ caClientCert }: AgentConfig): string[] {
+  return caClientCert === undefined ? [] : ['cert-chain.pem', 'key.pem'].map((name) => join(caClientCert, name));
 }
 
 /** Loads what writes the files of `--output-certs` only where there are any: few agents have them. */

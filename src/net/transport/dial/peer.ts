@@ -7,6 +7,8 @@ export interface TlsTarget {
   readonly rootPem: Buffer;
   /** The name in the peer's certificate, when it is not the host of `address`. */
   readonly serverName?: string;
+  /** What a peer that asks for it is shown: PEM, the leaf first. */
+  readonly clientCertificate?: { readonly chainPem: Buffer; readonly privateKeyPem: Buffer } | undefined;
 }
 
 /** One target, in the form that each protocol wants. */

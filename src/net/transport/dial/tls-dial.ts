@@ -25,11 +25,13 @@ export function tlsAgreement(socket: TLSSocket): TlsAgreement {
   };
 }
 
-/** Dials for HTTP/2 over TLS. @throws Error when the root cannot be used. */
+/** Dials for HTTP/2 over TLS. @throws Error when the root or the client certificate cannot be used. */
 export function dialTls(target: TlsTarget, events: DialEvents<TLSSocket>, network?: DialNetwork): Dialling {
   const peer = readPeer(target);
   // A trust anchor need not be self-signed. (RFC 5280 §6.1.1)
-  const secureContext = createSecureContext({ ca: target.rootPem, allowPartialTrustChain: true, ...TLS_PARAMETERS });
+  const { rootPem: ca, clientCertificate: shown } = target;
+  const ours = shown && { cert: shown.chainPem, key: shown.privateKeyPem };
+  const secureContext = createSecureContext({ ca, ...ours, allowPartialTrustChain: true, ...TLS_PARAMETERS });
   return new PeerDialling(
     {
       host: peer.host,
