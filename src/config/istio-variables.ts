@@ -61,8 +61,8 @@ export const ISTIO_VARIABLES: readonly ForeignVariable[] = [
     read(value, { environment }) {
       if (isPlaintext(environment)) return SAME;
       if (value === 'custom') return set('ca-root', CUSTOM_ROOT);
-      if (value !== 'none' || environment.CA_ROOT_CA) return SAME;
-      return { kind: 'refused', flag: 'ca-root', expected: 'it together with CA_ROOT_CA' };
+      if (value !== 'none' || environment.CA_ROOT_CA || environment.PROV_CERT) return SAME;
+      return { kind: 'refused', flag: 'ca-root', expected: 'it together with CA_ROOT_CA or PROV_CERT' };
     },
   },
   {
@@ -113,7 +113,11 @@ export const ISTIO_VARIABLES: readonly ForeignVariable[] = [
     },
   }),
   sets('OUTPUT_CERTS', '', 'output-certs'),
-  oneOf('PROV_CERT', '', [], { here: 'refused: a client certificate towards the CA is not supported yet' }),
+  {
+    ...{ name: 'PROV_CERT', default: '' },
+    here: '`--ca-client-cert`, but with a CA in plain text',
+    read: (value, { environment }) => (isPlaintext(environment) ? SAME : set('ca-client-cert', value)),
+  },
   oneOf('FILE_MOUNTED_CERTS', 'false', ['false'], { here: 'only `false`' }),
   ignored('FILE_DEBOUNCE_DURATION', '100ms', 'files are read together, and taken when they fit'),
   oneOf('JWT_POLICY', 'third-party-jwt', ['third-party-jwt', 'first-party-jwt'], {

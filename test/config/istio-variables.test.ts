@@ -77,6 +77,12 @@ const meanings: readonly { environment: Environment; want: object }[] = [
   { environment: { ECC_SIGNATURE_ALGORITHM: 'ECDSA', WORKLOAD_RSA_KEY_SIZE: '4096' }, want: { keyType: 'ec-p256' } },
   { environment: { ECC_CURVE: 'P384' }, want: { keyType: 'ec-p256' } },
   { environment: { OUTPUT_CERTS: './etc/certs' }, want: { outputCerts: './etc/certs', outputCertsMode: '0600' } },
+  { environment: { PROV_CERT: '/etc/certs' }, want: { caClientCert: '/etc/certs', caRootFiles: [] } },
+  { environment: { PROV_CERT: '/etc/certs', PILOT_CERT_PROVIDER: 'none' }, want: { caClientCert: '/etc/certs' } },
+  {
+    environment: { PROV_CERT: '/etc/certs', CA_ADDR: 'istiod.istio-system.svc:15010' },
+    want: { caPlaintext: true, caClientCert: undefined },
+  },
   { environment: { FILE_MOUNTED_CERTS: 'false' }, want: {} },
   { environment: { JWT_POLICY: 'third-party-jwt' }, want: { tokenFile: '/var/run/secrets/tokens/istio-token' } },
   { environment: { JWT_POLICY: 'first-party-jwt' }, want: { tokenFile: '/var/run/secrets/tokens/istio-token' } },
@@ -110,7 +116,7 @@ const refusals: readonly { environment: Environment; problem: string }[] = [
   { environment: { CA_ROOT_CA: '/missing.pem' }, problem: 'CA_ROOT_CA: got "/missing.pem": no such file' },
   {
     environment: { PILOT_CERT_PROVIDER: 'none' },
-    problem: 'PILOT_CERT_PROVIDER: got "none", expected it together with CA_ROOT_CA',
+    problem: 'PILOT_CERT_PROVIDER: got "none", expected it together with CA_ROOT_CA or PROV_CERT',
   },
   { environment: { TRUST_DOMAIN: 'Mesh!' }, problem: 'TRUST_DOMAIN: got "Mesh!", expected a trust domain' },
   { environment: { SECRET_TTL: '24' }, problem: 'SECRET_TTL: got "24", expected a duration above zero' },
@@ -127,10 +133,6 @@ const refusals: readonly { environment: Environment; problem: string }[] = [
   { environment: { PKCS8_KEY: 'yes' }, problem: 'PKCS8_KEY: got "yes", expected one of true, false' },
   { environment: { ECC_SIGNATURE_ALGORITHM: 'RSA' }, problem: 'ECC_SIGNATURE_ALGORITHM: got "RSA", expected ECDSA' },
   { environment: { ECC_CURVE: 'P521' }, problem: 'ECC_CURVE: got "P521", expected one of P256, P384' },
-  {
-    environment: { PROV_CERT: '/etc/certs' },
-    problem: 'PROV_CERT: got "/etc/certs", expected nothing: it is not supported',
-  },
   { environment: { FILE_MOUNTED_CERTS: 'true' }, problem: 'FILE_MOUNTED_CERTS: got "true", expected false' },
   {
     environment: { JWT_POLICY: 'none' },
