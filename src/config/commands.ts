@@ -101,12 +101,21 @@ function checkAgent(config: AgentConfig, files: FileFacts): string[] {
   return [
     ...checkToken(config, files),
     ...tokenCheckProblems(config),
-    ...caProblems(config, files),
+    ...(config.identitySource === 'ca' ? caProblems(config, files) : []),
+    ...checkIdentitySource(config),
     ...checkOutage(config),
     ...checkRest(config),
     ...secretProblems(config),
     ...outputProblems(config),
   ];
+}
+
+function checkIdentitySource({ identitySource, mode, namespace, serviceAccount }: AgentConfig): string[] {
+  if (identitySource !== 'file') return [];
+  // The files are of one workload, and would be served to every pod.
+  if (mode !== 'sidecar') return [`--identity-source: got file, expected ca with --mode ${mode}`];
+  if ((namespace === undefined) === (serviceAccount === undefined)) return [];
+  return ['--namespace, --service-account: got one of them, expected both or neither'];
 }
 
 /** What is left of a life when it is renewed as soon as it may be for this. (timers/schedule) */

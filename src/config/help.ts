@@ -41,11 +41,15 @@ export function commandHelp(name: CommandName): string {
 /** `required`, `default: 24h`, `may be repeated`: what a user must know of an option besides its meaning. */
 export function optionNotes(option: OptionSpec<unknown>): string {
   const notes: string[] = [];
-  if (isRequired(option)) notes.push('required');
+  const { onlyWith = [], optionalWith } = option;
+  const exception = optionalWith === undefined ? '' : ` unless --${optionalWith.flag} ${optionalWith.value}`;
+  if (isRequired(option)) notes.push(`required${exception}`);
   const defaults = [option.default ?? []].flat();
   if (defaults.length > 0 && option.shape !== 'switch') notes.push(`default: ${defaults.join(', ')}`);
   if (option.shape === 'list') notes.push('may be repeated');
-  if (option.onlyWith !== undefined) notes.push(`only with --${option.onlyWith.flag} ${option.onlyWith.value}`);
+  if (onlyWith.length > 0) {
+    notes.push(`only with ${onlyWith.map(({ flag, value }) => `--${flag} ${value}`).join(' and ')}`);
+  }
   return notes.join('; ');
 }
 

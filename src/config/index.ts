@@ -2,7 +2,14 @@
  * config: what can be set, in one schema per command: read from flags, environment and a JSON file, validated in one
  * pass, frozen. Help texts and the configuration reference are made from the same schema.
  */
-export { AGENT_OPTIONS, type AgentConfig, type ServedWorkloads, servedWorkloads } from './agent-options.js';
+export {
+  AGENT_OPTIONS,
+  type AgentConfig,
+  type IssuedWorkloads,
+  type MountedWorkload,
+  type ServedWorkloads,
+  servedWorkloads,
+} from './agent-options.js';
 export { ANNOTATION_PREFIX, annotationsReference } from './annotations-reference.js';
 export { BOOTSTRAP_OPTIONS, type BootstrapConfig, type Upstream } from './bootstrap-options.js';
 export type { CaHeader } from './ca-header.js';

@@ -108,6 +108,8 @@ export const absolutePath: Kind<string> = {
   parse: (value) => (isAbsolute(value) && !value.includes('\0') ? value : undefined),
 };
 
+export const absoluteFile: Kind<string> = { ...absolutePath, placeholder: 'FILE' };
+
 /** A hundred years: beyond any certificate, and within what `google.protobuf.Duration` holds. */
 const MAX_DURATION_MS = 876_000 * 3_600_000;
 

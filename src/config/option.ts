@@ -11,8 +11,12 @@ export interface OptionSpec<T> {
   /** As the user would write it; `undefined` when there is none. */
   readonly default: string | readonly string[] | undefined;
   readonly shape: 'required' | 'optional' | 'list' | 'switch';
-  /** Where it stands, the setting means nothing, and is refused, unless that other one has this value. */
-  readonly onlyWith?: Condition;
+  /** Where it stands, the setting means nothing, and is refused, unless those other ones have these values. */
+  readonly onlyWith?: readonly Condition[];
+  /** It has its default all the same where it is refused, so that its type need not say so. */
+  readonly keepsDefault?: boolean;
+  /** With this value of another setting it may be left out, though it is required. */
+  readonly optionalWith?: Condition;
   /** Never set: carries the type of the value, for {@link ConfigOf}. */
   readonly value?: T;
 }
@@ -74,7 +78,23 @@ export function isRequired(option: OptionSpec<unknown>): boolean {
 
 /** A setting that there is only with a certain value of another one: `undefined` without it. */
 export function onlyWith<T>(condition: Condition, option: OptionSpec<T>): OptionSpec<T | undefined> {
-  return { ...option, onlyWith: condition };
+  return { ...option, onlyWith: [condition, ...(option.onlyWith ?? [])] };
+}
+
+/** A setting that is refused without a certain value of another one, and then has its default, or is an empty list. */
+export function givenOnlyWith<T>(condition: Condition, option: OptionSpec<T>): OptionSpec<T> {
+  return { ...option, onlyWith: [condition, ...(option.onlyWith ?? [])], keepsDefault: true };
+}
+
+/** The same of several settings. None of them may be required, unless it is a list. */
+export function allOnlyWith<S extends Schema>(condition: Condition, schema: S): S {
+  const entries = Object.entries(schema).map(([key, option]) => [key, givenOnlyWith(condition, option)]);
+  return Object.fromEntries(entries) as S;
+}
+
+/** A setting that must be given unless another one has a certain value. */
+export function requiredUnless<T>(condition: Condition, kind: Kind<T>, text: Text): OptionSpec<T | undefined> {
+  return { ...required(kind, text), optionalWith: condition };
 }
 
 /** `ca-address` as an environment variable: `SIDECERT_CA_ADDRESS`. */

@@ -1,6 +1,6 @@
 import { absolutePath, type Kind, oneOf, path } from './kinds.js';
 import { type ConfigOf, listOf, onlyWith, optional, withDefault } from './option.js';
-import { SIDECAR } from './secret-options.js';
+import { FROM_CA, SIDECAR } from './secret-options.js';
 import { MAX_UID } from './socket-options.js';
 import { socketPath } from './socket-path.js';
 
@@ -51,12 +51,15 @@ const rotationTarget: Kind<RotationTarget> = {
 /** The SVID as files. Off unless asked for: SDS keeps keys out of files. */
 export const OUTPUT_OPTIONS = {
   outputCerts: onlyWith(
-    SIDECAR,
-    optional(path, {
-      flag: 'output-certs',
-      description:
-        'directory to write cert-chain.pem, key.pem and root-cert.pem of the workload to, for applications that cannot ask by SDS; switched together at each rotation. The private key then lies on a disk, unless the directory is in memory',
-    }),
+    FROM_CA,
+    onlyWith(
+      SIDECAR,
+      optional(path, {
+        flag: 'output-certs',
+        description:
+          'directory to write cert-chain.pem, key.pem and root-cert.pem of the workload to, for applications that cannot ask by SDS; switched together at each rotation. The private key then lies on a disk, unless the directory is in memory',
+      }),
+    ),
   ),
   outputCertsMode: onlyWith(
     SIDECAR,

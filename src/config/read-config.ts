@@ -3,7 +3,15 @@ import { readJson, systemReason } from '../system/small-files/index.js';
 import type { CommandSpec } from './commands.js';
 import { type ForeignArguments, readForeign } from './foreign-variables.js';
 import type { FileFacts } from './kinds.js';
-import { type ConfigOf, configKey, environmentName, isRequired, type OptionSpec, type Schema } from './option.js';
+import {
+  type Condition,
+  type ConfigOf,
+  configKey,
+  environmentName,
+  isRequired,
+  type OptionSpec,
+  type Schema,
+} from './option.js';
 
 /**
  * Where settings come from, strongest first: flags, environment, the file that `--config` names, the variables of
@@ -64,10 +72,15 @@ export function readConfig<S extends Schema>(command: CommandSpec<S>, sources: C
   for (const [key, option] of Object.entries(schema)) {
     const written = all.get(option.flag);
     const otherwise = conditionNotMet(option, schema, config);
-    if (otherwise === undefined) config[key] = settingOf(option, written, sources.files, problems);
     // Another program does not know of the condition.
-    else if (written !== undefined && written.strength !== 'foreign')
-      problems.push(`${written.where}: got a value, expected none with ${otherwise}`);
+    const isRefused = otherwise !== undefined && written !== undefined && written.strength !== 'foreign';
+    if (isRefused) problems.push(`${written.where}: got a value, expected none with ${otherwise}`);
+    else if (otherwise === undefined) {
+      const mayMiss = option.optionalWith !== undefined && isMet(option.optionalWith, schema, config);
+      config[key] = settingOf(mayMiss ? { ...option, shape: 'optional' } : option, written, sources.files, problems);
+    } else if (option.keepsDefault === true) {
+      config[key] = option.shape === 'list' ? Object.freeze([]) : settingOf(option, undefined, sources.files, problems);
+    }
   }
   // Every key of the schema has its value now, unless there is a problem.
   const complete = Object.freeze(config) as ConfigOf<S>;
@@ -88,13 +101,25 @@ function dropWeaker(group: readonly string[], all: Map<string, Written>): void {
 }
 
 /** What another setting is, as a flag, when this one means nothing with it. */
-function conditionNotMet({ onlyWith }: OptionSpec<unknown>, schema: Schema, config: Readonly<Record<string, unknown>>) {
-  if (onlyWith === undefined) return undefined;
-  const [key = ''] = Object.entries(schema).find(([, { flag }]) => flag === onlyWith.flag) ?? [];
-  const value = config[key];
-  // A value that is wrong has its own complaint; then nothing follows from it.
-  return value === undefined || value === onlyWith.value ? undefined : `--${onlyWith.flag} ${value}`;
+function conditionNotMet({ onlyWith = [] }: OptionSpec<unknown>, schema: Schema, config: Values): string | undefined {
+  for (const { flag, value } of onlyWith) {
+    const known = settingNow(flag, schema, config);
+    // A value that is wrong has its own complaint; then nothing follows from it.
+    if (known !== undefined && known !== value) return `--${flag} ${known}`;
+  }
+  return undefined;
 }
+
+function isMet({ flag, value }: Condition, schema: Schema, config: Values): boolean {
+  return settingNow(flag, schema, config) === value;
+}
+
+function settingNow(flag: string, schema: Schema, config: Values): unknown {
+  const [key = ''] = Object.entries(schema).find(([, option]) => option.flag === flag) ?? [];
+  return config[key];
+}
+
+type Values = Readonly<Record<string, unknown>>;
 
 function settingOf(option: OptionSpec<unknown>, written: Written | undefined, files: FileFacts, problems: string[]) {
   const texts = written?.texts ?? [option.default ?? []].flat();

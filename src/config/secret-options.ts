@@ -13,6 +13,8 @@ import {
 import { type ConfigOf, listOf, onlyWith, optional, switchOf, withDefault } from './option.js';
 
 export const SIDECAR = { flag: 'mode', value: 'sidecar' };
+export const FROM_CA = { flag: 'identity-source', value: 'ca' };
+export const FROM_FILES = { flag: 'identity-source', value: 'file' };
 
 /** What these begin with has a meaning of its own: no configured name may take it. */
 const RESERVED = /^(spiffe:\/\/|file-cert:|file-root:)/;

@@ -57,10 +57,20 @@ interface FailureFacts {
   readonly atMs: number;
 }
 
+/** Files that the identity is in. */
+export interface MountedFilesFacts {
+  readonly directory: string;
+  /** When they were last read whole and found good, in epoch milliseconds; `undefined`: never. */
+  readonly goodAtMs: number | undefined;
+}
+
 export interface AgentStatusOptions {
   readonly secrets: { isServing(): boolean; identities(): readonly IdentityFacts[] };
   readonly listener: ListenerFacts;
-  readonly ca: CaFacts;
+  /** Where the identity is in files. */
+  readonly files?: () => MountedFilesFacts;
+  /** Where it comes from a CA. */
+  readonly ca?: CaFacts;
   /** The files of `--output-certs`. */
   readonly output?: { status(): OutputFacts } | undefined;
   readonly metrics: MetricRegistry;
@@ -70,7 +80,8 @@ export interface AgentStatusOptions {
 }
 
 /** What an agent tells of itself: its identities, and who is on its socket. */
-export function agentStatus({ secrets, listener, ca, output, metrics, mode, now }: AgentStatusOptions): StatusPage {
+export function agentStatus(options: AgentStatusOptions): StatusPage {
+  const { secrets, listener, files, ca, output, metrics, mode, now } = options;
   const expiry = metrics.gauge(Metric.svidExpirySeconds);
   const tolerance = metrics.gauge(Metric.svidOutageToleranceSeconds);
   const tooShort = metrics.gauge(Metric.identitiesBelowOutageTarget);
@@ -82,7 +93,9 @@ export function agentStatus({ secrets, listener, ca, output, metrics, mode, now 
     collect() {
       const identities = secrets.identities();
       listener.showLoad();
-      showCoolDowns(ca, metrics);
+      if (ca !== undefined) showCoolDowns(ca, metrics);
+      const age = files && metrics.gauge(Metric.identityFilesAgeSeconds);
+      age?.set((now() - (files?.().goodAtMs ?? Number.NaN)) / 1000);
       expiry.set((leastOf(identities, ({ notAfterMs }) => notAfterMs) - now()) / 1000);
       tolerance.set(leastOf(identities, ({ outageToleranceMs }) => outageToleranceMs) / 1000);
       tooShort.set(identities.filter(({ survivesOutage }) => survivesOutage === false).length);
@@ -93,8 +106,9 @@ export function agentStatus({ secrets, listener, ca, output, metrics, mode, now 
       const identities = secrets.identities();
       return {
         mode,
-        ca: caSection(ca),
-        cas: casSection(ca),
+        ca: ca && caSection(ca),
+        cas: ca && casSection(ca),
+        files: files && filesSection(files()),
         sds: sdsSection(listener.connectionCount, listener.status()),
         ...(output && { output_certs: outputSection(output.status()) }),
         identity_count: identities.length,
@@ -103,6 +117,10 @@ export function agentStatus({ secrets, listener, ca, output, metrics, mode, now 
       };
     },
   };
+}
+
+function filesSection({ directory, goodAtMs }: MountedFilesFacts): JsonValue {
+  return { [Field.path]: directory, last_good: timeText(goodAtMs) };
 }
 
 function sdsSection(connections: number, { streams, names }: ReturnType<ListenerFacts['status']>): JsonValue {

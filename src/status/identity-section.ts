@@ -6,7 +6,8 @@ export const STATES = ['valid', 'expired', 'none'] as const;
 
 /** Where an identity stands. Times are epoch milliseconds, `undefined` without an SVID. */
 export interface IdentityFacts {
-  readonly spiffeId: string;
+  /** `undefined` for a certificate from files that has none. */
+  readonly spiffeId: string | undefined;
   readonly podUid?: string | undefined;
   /** No stream holds it; `undefined` where that is nothing to tell. */
   readonly isIdle?: boolean | undefined;

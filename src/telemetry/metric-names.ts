@@ -120,6 +120,16 @@ export const Metric = {
     name: 'sidecert_token_checks_total',
     help: 'Tokens of streams that were checked by the key set before the CA was asked, by what was found.',
   },
+  identityFilesAgeSeconds: {
+    kind: 'gauge',
+    name: 'sidecert_identity_files_age_seconds',
+    help: 'Time since the mounted files of the identity were last read whole and found good; NaN before that.',
+  },
+  identityFilesRefused: {
+    kind: 'counter',
+    name: 'sidecert_identity_files_refused_total',
+    help: 'Looks at the mounted files of the identity that found no good set, by error code.',
+  },
   svidIssues: {
     kind: 'counter',
     name: 'sidecert_svid_issues_total',

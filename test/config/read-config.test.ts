@@ -389,7 +389,7 @@ t.test('nothing in the file is coerced, and unknown keys are errors', async (t) 
   const problems = agentProblems(['--config=c.json'], {}, '{"ttl":5,"nope":true,"socket":"s"}');
   t.strictSame(problems.length, 2);
   t.match(problems[0], 'c.json ttl: got "5", expected a JSON string');
-  t.match(problems[1], 'c.json nope: got an unknown key, expected one of mode, socket, caAddress,');
+  t.match(problems[1], 'c.json nope: got an unknown key, expected one of mode, socket, identitySource,');
   t.match(agentProblems(['--config=c.json'], {}, '[]'), [/^--config: got/]);
   const demo = readConfig(COMMANDS.demo, sources(['--config=c'], {}, '{"once":true}'));
   t.match(demo, { kind: 'ok', config: { once: true } });
@@ -508,6 +508,58 @@ for (const name of NAMES) {
   });
 }
 
+/** Without the address of any CA. */
+function fileSourceProblems(args: string[], environment?: Record<string, string>): readonly string[] {
+  const result = readConfig(COMMANDS.agent, sources(['--identity-source=file', ...args], environment));
+  return result.kind === 'invalid' ? result.problems : [];
+}
+
+t.test('an identity from files needs no CA, no token and no name of the workload', async (t) => {
+  const result = readConfig(COMMANDS.agent, sources(['--identity-source=file']));
+  t.match(result, {
+    kind: 'ok',
+    config: { identityDirectory: '/etc/certs', caAddresses: [], tokenFile: undefined, namespace: undefined },
+  });
+});
+
+t.test('what is for a CA is refused beside an identity from files, and the reverse', async (t) => {
+  const refused = {
+    'ca-address': 'a:1',
+    'ca-root': 'r',
+    'ca-server-name': 'a',
+    'ca-header': 'A=b',
+    'cert-signer': 'a',
+    'idle-grace': '1m',
+    'cluster-id': 'c',
+    'token-source': 'file',
+    'token-file': 't',
+    'token-proof-age': '1m',
+    ttl: '1h',
+    'renew-at': '0.4',
+    'survive-ca-outage': '1h',
+    'key-type': 'ec-p256',
+    'output-certs': '/out',
+  };
+  for (const [flag, value] of Object.entries(refused)) {
+    t.strictSame(fileSourceProblems([`--${flag}=${value}`]), [
+      `--${flag}: got a value, expected none with --identity-source file`,
+    ]);
+  }
+  t.strictSame(fileSourceProblems([], { SIDECERT_CA_ADDRESS: 'a:1' }), [
+    'SIDECERT_CA_ADDRESS: got a value, expected none with --identity-source file',
+  ]);
+  for (const flag of ['identity-dir', 'identity-root']) {
+    t.strictSame(agentProblems([`--${flag}=/a`]), [`--${flag}: got a value, expected none with --identity-source ca`]);
+  }
+  t.strictSame(fileSourceProblems(['--identity-dir=certs']), [
+    '--identity-dir: got "certs", expected an absolute path',
+  ]);
+  t.strictSame(fileSourceProblems(['--mode=node']), ['--identity-source: got file, expected ca with --mode node']);
+  t.strictSame(fileSourceProblems(['--namespace=foo']), [
+    '--namespace, --service-account: got one of them, expected both or neither',
+  ]);
+});
+
 t.test('docs/configuration.md is what the schemas say', async (t) => {
   t.equal(readFileSync(`${DOCS}/configuration.md`, 'utf8'), configurationReference(), 'run "npm run docs"');
 });
@@ -526,6 +578,10 @@ t.test('docs/config-full.json holds every key of every command, and each command
     if (name === 'kube-inject' || name === 'injector') delete full[name].outboundPorts;
     if (name === 'agent') for (const key of ['jwks', 'tokenIssuer']) delete full.agent[key];
     if (name === 'health') delete full.health.socket;
+    if (name === 'agent') {
+      delete full.agent.identityDir;
+      delete full.agent.identityRoot;
+    }
     if (name === 'fleet') delete full.fleet.tokenFile;
     t.match(readConfig(command, sources(['--config=c'], {}, JSON.stringify(full[name]))), { kind: 'ok' }, name);
   }

@@ -23,6 +23,8 @@ const MAX_SKEW_MS = 5 * 60_000;
 /** A pair that has been proven one. */
 export interface CertificatePair {
   readonly leaf: X509Certificate;
+  /** Leaf first. */
+  readonly links: readonly [ChainLink, ...ChainLink[]];
   /** Leaf first; encoded again from DER, so that nothing else of the file reaches Envoy. */
   readonly chainPem: Buffer;
   /** PKCS#8, in memory of its own: wipe it. */
@@ -52,9 +54,9 @@ export function parseCertificatePair(chain: Buffer, privateKey: Buffer, moment: 
   });
   const der = key.export({ type: 'pkcs8', format: 'der' });
   const chainPem = Buffer.concat([leaf, ...others].map((link) => encodePem('CERTIFICATE', link.der)));
-  const pair = { leaf: leaf.certificate, chainPem, privateKeyPem: encodePem('PRIVATE KEY', der), mustStaple };
+  const privateKeyPem = encodePem('PRIVATE KEY', der);
   der.fill(0);
-  return pair;
+  return { leaf: leaf.certificate, links: [leaf, ...others], chainPem, privateKeyPem, mustStaple };
 }
 
 function parseChain(pem: Buffer): ChainLink[] {

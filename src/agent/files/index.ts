@@ -4,7 +4,7 @@
  */
 export { AllowedDirectories, anywhere } from './allowed-directories.js';
 export { parseBundleFile } from './bundle-file.js';
-export { parseCertificatePair } from './certificate-files.js';
+export { type CertificatePair, parseCertificatePair } from './certificate-files.js';
 export {
   issuersWithoutValidList,
   issuerText,
@@ -15,6 +15,14 @@ export {
 } from './crl-file.js';
 export { FileChanges } from './file-changes.js';
 export { FileWatch } from './file-watch.js';
+export {
+  chooseIdentityFiles,
+  type ExpectedIdentity,
+  type IdentityFiles,
+  type IdentityPlace,
+  identityPaths,
+  parseIdentityFiles,
+} from './identity-files.js';
 export { checkStaple } from './ocsp-staple.js';
 export { type FileDependencies, type FilesOf, type Parsed, ReloadedFiles, type Round } from './reloaded-files.js';
 export { isListOf, type RevocationList } from './revocation-list.js';

@@ -1,4 +1,5 @@
-import { errorCodeOf, type IdentityError, messageOf } from '../../errors/index.js';
+import { createHash } from 'node:crypto';
+import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import {
   ChangingFiles,
   isReadableByAll,
@@ -39,6 +40,10 @@ export interface Round<T> {
 export interface FilesOf<T> {
   /** What it is for, for the log. */
   readonly what: string;
+  /** Where it is, for the log; left out, the paths are told. */
+  readonly where?: string;
+  /** Nothing works without: a refusal is an error when no value is held, or when it has stood for a while. */
+  readonly isVital?: boolean;
   readonly paths: readonly string[];
   /** May be missing: its content then is `undefined`. */
   readonly optionalPaths?: readonly string[];
@@ -53,16 +58,29 @@ export interface FilesOf<T> {
   readonly isSame: (one: T, other: T) => boolean;
   /** A value that has been replaced, or came too late. */
   readonly discard?: (value: T) => void;
+  /** Told of each look that was refused. */
+  readonly onRefused?: (error: unknown) => void;
 }
 
 /**
- * The value of some files, made again when one of them has changed. They are read together and judged together, and
- * what cannot be read or is refused does not replace what was good: a swap in mid-read shows as a refusal, and is read
- * again.
+ * So often files are read that are swapped while they are read: the process that writes them is done within a moment.
+ */
+const MAX_READS = 3;
+
+/** Looks, one a second, after which a refusal is no update under way any more. */
+const UPDATE_LOOKS = 10;
+
+/**
+ * The value of some files, made again when one of them has changed. They are read together and judged together: what
+ * was swapped while it was read is read again, and what cannot be read or is refused does not replace what was good.
  */
 export class ReloadedFiles<T> {
   #value: T | undefined;
   #refusal: unknown;
+  #refusedLooks = 0;
+  #goodAtMs: number | undefined;
+  /** Of the contents that made the value. */
+  private goodHash: string | undefined;
   private readonly state: ChangingFiles;
   private goodUntilMs = Number.POSITIVE_INFINITY;
   private stopWatching: (() => void) | undefined;
@@ -87,6 +105,16 @@ export class ReloadedFiles<T> {
     return this.#refusal;
   }
 
+  /** How many looks in a row were refused. */
+  get refusedLooks(): number {
+    return this.#refusedLooks;
+  }
+
+  /** When the files were last read whole and found good, in epoch milliseconds. */
+  get goodAtMs(): number | undefined {
+    return this.#goodAtMs;
+  }
+
   /** Reads the files for the first time, and goes on looking at them. Never rejects. */
   async open(): Promise<void> {
     await this.look();
@@ -101,48 +129,71 @@ export class ReloadedFiles<T> {
   }
 
   private async look(): Promise<void> {
-    const haveChanged = await this.state.haveChanged();
-    if (this.isClosed || (!haveChanged && this.surroundings.now() <= this.goodUntilMs)) return;
+    const nowMs = this.surroundings.now();
+    const haveChanged = await this.state.haveChanged(nowMs);
+    if (this.isClosed || (!haveChanged && nowMs <= this.goodUntilMs)) return;
     try {
-      await this.read();
+      await this.read(nowMs);
     } catch (error) {
       this.refused(error);
     }
   }
 
-  private async read(): Promise<void> {
-    const { files, surroundings } = this;
-    const { paths, optionalPaths = [] } = files;
-    const read: (SmallFile | undefined)[] = [];
+  private async read(nowMs: number): Promise<void> {
+    const { files } = this;
+    const read = await this.readWhole();
     try {
-      for (const path of paths) read.push(await readSmallFile(path, secretFileOptions(path, surroundings.directories)));
-      for (const path of optionalPaths) {
-        read.push(await readIfThere(path, secretFileOptions(path, surroundings.directories)));
-      }
       const contents = read.map((file) => file?.content);
-      const leftOut = (problem: IdentityError) => this.complain('part of secret files left out', problem);
-      const { value, goodUntilMs = Number.POSITIVE_INFINITY } = await files.parse(contents, {
-        held: this.#value,
-        leftOut,
-      });
-      this.goodUntilMs = goodUntilMs;
+      const hash = hashOf(contents);
+      if (hash !== this.goodHash || nowMs > this.goodUntilMs) await this.parse(contents);
+      this.goodHash = hash;
+      this.#goodAtMs = nowMs;
       this.#refusal = undefined;
-      this.accept(value);
-      await this.warnOfExposed([...paths, ...optionalPaths], read);
+      this.#refusedLooks = 0;
+      await this.warnOfExposed([...files.paths, ...(files.optionalPaths ?? [])], read);
     } finally {
-      for (const file of read) file?.content.fill(0);
+      wipe(read);
     }
   }
 
+  /** All files, none of which has changed between the first that was read and the last. */
+  private async readWhole(): Promise<readonly (SmallFile | undefined)[]> {
+    const { paths, optionalPaths = [] } = this.files;
+    const { directories } = this.surroundings;
+    for (let count = 0; count < MAX_READS; count++) {
+      const read: (SmallFile | undefined)[] = [];
+      let isWhole = false;
+      try {
+        for (const path of paths) read.push(await readSmallFile(path, secretFileOptions(path, directories)));
+        for (const path of optionalPaths) read.push(await readIfThere(path, secretFileOptions(path, directories)));
+        isWhole = !(await this.state.haveChanged());
+      } finally {
+        if (!isWhole) wipe(read);
+      }
+      if (isWhole) return read;
+    }
+    throw new IdentityError('ERR_SECRET_FILE_INVALID', 'got files that change all the time, expected ones that stay');
+  }
+
+  private async parse(contents: readonly (Buffer | undefined)[]): Promise<void> {
+    const leftOut = (problem: IdentityError) => this.complain('warn', 'part of secret files left out', problem);
+    const { value, goodUntilMs = Number.POSITIVE_INFINITY } = await this.files.parse(contents, {
+      held: this.#value,
+      leftOut,
+    });
+    this.goodUntilMs = goodUntilMs;
+    this.accept(value);
+  }
+
   private accept(value: T): void {
-    const { what, paths, isSame, discard } = this.files;
+    const { what, isSame, discard } = this.files;
     const known = this.#value;
     if (this.isClosed || (known !== undefined && isSame(known, value))) {
       discard?.(value);
       return;
     }
     this.take(value);
-    this.surroundings.log.info('secret files read', { [Field.resourceName]: what, [Field.path]: paths.join(' ') });
+    this.surroundings.log.info('secret files read', { [Field.resourceName]: what, [Field.path]: this.where });
   }
 
   private take(value: T | undefined): void {
@@ -156,8 +207,12 @@ export class ReloadedFiles<T> {
     // Whatever it was may have been the moment: it is tried again at each look.
     this.state.forget();
     this.#refusal = error;
+    this.#refusedLooks += 1;
     const isBare = this.#value === undefined;
-    this.complain(isBare ? 'secret files refused' : 'secret files refused, the last good content stays', error);
+    const isError = this.files.isVital === true && (isBare || this.#refusedLooks >= UPDATE_LOOKS);
+    const message = isBare ? 'secret files refused' : 'secret files refused, the last good content stays';
+    this.complain(isError ? 'error' : 'warn', message, error);
+    this.files.onRefused?.(error);
   }
 
   private async warnOfExposed(paths: readonly string[], read: readonly (SmallFile | undefined)[]): Promise<void> {
@@ -170,14 +225,29 @@ export class ReloadedFiles<T> {
     }
   }
 
-  private complain(message: string, error: unknown): void {
-    this.surroundings.log.warn(message, {
+  private get where(): string {
+    return this.files.where ?? this.files.paths.join(' ');
+  }
+
+  private complain(level: 'warn' | 'error', message: string, error: unknown): void {
+    this.surroundings.log[level](message, {
       [Field.resourceName]: this.files.what,
-      [Field.path]: this.files.paths.join(' '),
+      [Field.path]: this.where,
       [Field.code]: errorCodeOf(error),
       [Field.error]: messageOf(error),
     });
   }
+}
+
+function wipe(read: readonly (SmallFile | undefined)[]): void {
+  for (const file of read) file?.content.fill(0);
+}
+
+/** A file that is missing differs from one that is empty. */
+function hashOf(contents: readonly (Buffer | undefined)[]): string {
+  const hash = createHash('sha256');
+  for (const content of contents) hash.update(`${content?.length} `).update(content ?? '');
+  return hash.digest('base64');
 }
 
 /** Far above any chain, bundle or CRL that Envoy is given for its handshakes. */

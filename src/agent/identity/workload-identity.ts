@@ -1,7 +1,7 @@
 import { CancelSource } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import type { KeyReserve } from '../../hotpath/index.js';
-import type { SpiffeId } from '../../pki/spiffe/index.js';
+import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
 import { planRenewal, type RenewalPolicy, type ScheduledCall, type WallClockTimers } from '../../timers/index.js';
 import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
@@ -84,6 +84,10 @@ export class WorkloadIdentity {
 
   get spiffeId(): SpiffeId {
     return this.workload.spiffeId;
+  }
+
+  get trustDomain(): TrustDomain {
+    return this.workload.spiffeId.trustDomain;
   }
 
   /** The certificate with its key: `undefined` before the first issue and after the end of the last one. */

@@ -1,9 +1,7 @@
-import type { X509Certificate } from 'node:crypto';
-import { IdentityError, wrapError } from '../../errors/index.js';
+import { IdentityError } from '../../errors/index.js';
 import { Field } from '../../telemetry/index.js';
 import type { AllowedDirectories } from '../files/index.js';
 import {
-  checkStaple,
   type FileDependencies,
   type FilesOf,
   type Parsed,
@@ -13,13 +11,8 @@ import {
   type Round,
 } from '../files/index.js';
 import { SecretContent } from '../identity/index.js';
-import {
-  encodeCertificate,
-  encodeGenericSecret,
-  encodeValidationContext,
-  type PrivateKeyProvider,
-  withPrivateKeyProvider,
-} from './secret-codec.js';
+import { certificateSecret } from './certificate-secret.js';
+import { encodeGenericSecret, encodeValidationContext, type PrivateKeyProvider } from './secret-codec.js';
 import { fileNameOf } from './secret-names.js';
 
 /** Above what a gateway has, which opens a stream for each; a client that asks for more made-up names gets no more. */
@@ -143,62 +136,23 @@ export class FileSecrets {
     return { ...common, paths: [file?.path ?? ''], parse: (contents, round) => this.parseBundle(contents, round) };
   }
 
-  private async parseCertificate(
+  private parseCertificate(
     [chain, key, staple]: readonly (Buffer | undefined)[],
     held: HeldPair,
     leftOut: (problem: IdentityError) => void,
-  ): Promise<Parsed<SecretContent>> {
+  ): Parsed<SecretContent> {
     const { now, privateKeyProvider } = this.options;
     const nowMs = now();
     const moment = { nowMs, hasOther: nowMs < held.notAfterMs };
-    const { leaf, chainPem, privateKeyPem, mustStaple } = parseCertificatePair(present(chain), present(key), moment);
-    try {
-      const ocspStaple = await usableStaple(staple, { leaf, nowMs, mustStaple, leftOut });
-      const body = encodeCertificate({ chainPem, privateKeyPem, ocspStaple });
-      held.notAfterMs = Date.parse(leaf.validTo);
-      if (privateKeyProvider === undefined) return { value: new SecretContent('certificate', body) };
-      const provided = withPrivateKeyProvider(body, privateKeyProvider);
-      body.fill(0);
-      return { value: new SecretContent('certificate', provided) };
-    } finally {
-      privateKeyPem.fill(0);
-    }
+    const pair = parseCertificatePair(present(chain), present(key), moment);
+    const value = certificateSecret(pair, { staple, nowMs, privateKeyProvider, leftOut });
+    held.notAfterMs = Date.parse(pair.leaf.validTo);
+    return { value };
   }
 
   private parseBundle([pem]: readonly (Buffer | undefined)[], round: Round<SecretContent>): Parsed<SecretContent> {
     const { value, goodUntilMs } = parseBundleFile(present(pem), this.options.now(), round);
     return { value: new SecretContent('validation-context', encodeValidationContext(value.toPem())), goodUntilMs };
-  }
-}
-
-interface StapleUse {
-  readonly leaf: X509Certificate;
-  readonly nowMs: number;
-  readonly mustStaple: boolean;
-  readonly leftOut: (problem: IdentityError) => void;
-}
-
-/**
- * The staple, when it is a good one; a leaf that must have one is refused without. Envoy refuses the pair for a wrong
- * one.
- * @throws IdentityError `ERR_SECRET_FILE_INVALID`.
- */
-async function usableStaple(
-  staple: Buffer | undefined,
-  { leaf, nowMs, mustStaple, leftOut }: StapleUse,
-): Promise<Buffer | undefined> {
-  if (staple === undefined) {
-    if (!mustStaple) return undefined;
-    const message = 'certificate: got one that must staple an OCSP response, expected that in a file beside it';
-    throw new IdentityError('ERR_SECRET_FILE_INVALID', message);
-  }
-  try {
-    checkStaple(staple, leaf, nowMs);
-    return staple;
-  } catch (error) {
-    if (mustStaple) throw error;
-    leftOut(wrapError('ERR_SECRET_FILE_INVALID', 'OCSP staple', error));
-    return undefined;
   }
 }
 

@@ -2,6 +2,7 @@
  * agent/secrets: which name means which secret: those of a workload, of federated trust domains, and of files.
  */
 export { configuredNames, privateKeyProviderOf } from './catalog-settings.js';
+export { MountedIdentity } from './mounted-identity.js';
 export { SecretCatalog } from './secret-catalog.js';
 export { certificatePemsOf, trustedCaOf, withPrivateKeyProvider } from './secret-codec.js';
 export { WorkloadSecrets } from './workload-secrets.js';

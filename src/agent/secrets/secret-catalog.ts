@@ -2,12 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import type { WallClockTimers } from '../../timers/index.js';
 import { AllowedDirectories, anywhere, FileWatch } from '../files/index.js';
-import type { WorkloadIdentity } from '../identity/index.js';
 import { type CatalogSettings, type NamedSecretFile, privateKeyProviderOf } from './catalog-settings.js';
 import { FederatedBundles } from './federated-bundles.js';
 import { FileSecrets } from './file-secrets.js';
 import { NO_REVOCATIONS, RevocationFile } from './revocations.js';
-import { WorkloadSecrets, type WorkloadSecretsOptions } from './workload-secrets.js';
+import { type ServedIdentity, WorkloadSecrets, type WorkloadSecretsOptions } from './workload-secrets.js';
 
 export interface CatalogDependencies {
   readonly timers: WallClockTimers;
@@ -27,7 +26,7 @@ interface Reading {
 /** All secrets that an agent can serve: those of its workloads, and those that are files. Its owner closes it. */
 export class SecretCatalog {
   /** Goes with its workload: nothing else holds what belongs to it. */
-  private readonly ofWorkloads = new WeakMap<WorkloadIdentity, WorkloadSecrets>();
+  private readonly ofWorkloads = new WeakMap<ServedIdentity, WorkloadSecrets>();
 
   private constructor(
     private readonly reading: Reading,
@@ -65,7 +64,7 @@ export class SecretCatalog {
   }
 
   /** The secrets of a workload: the same for all its streams, so that their bytes are made once. */
-  of(identity: WorkloadIdentity): WorkloadSecrets {
+  of(identity: ServedIdentity): WorkloadSecrets {
     const known = this.ofWorkloads.get(identity);
     if (known !== undefined) return known;
     const secrets = new WorkloadSecrets(identity, this.options);

@@ -1,4 +1,4 @@
-import type { SpiffeId } from '../../pki/spiffe/index.js';
+import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
 
 /** The configured names; no name stands twice. */
 export interface ServedNames {
@@ -22,6 +22,14 @@ export type FileName =
   | { readonly kind: 'certificate'; readonly certificate: string; readonly privateKey: string }
   | { readonly kind: 'bundle'; readonly path: string };
 
+/** Whose names are meant. */
+export interface NamedWorkload {
+  /** `undefined` while it is not known, or where there is none. */
+  readonly spiffeId: SpiffeId | undefined;
+  readonly trustDomain: TrustDomain;
+  readonly names: ServedNames;
+}
+
 const SCHEME = 'spiffe://';
 const FILE_CERTIFICATE = 'file-cert:';
 const FILE_BUNDLE = 'file-root:';
@@ -32,25 +40,25 @@ const FILE_BUNDLE = 'file-root:';
  */
 export function workloadNameOf(
   name: string,
-  { spiffeId, names }: { readonly spiffeId: SpiffeId; readonly names: ServedNames },
+  { spiffeId, trustDomain, names }: NamedWorkload,
 ): WorkloadName | undefined {
   if (names.certificate.includes(name)) return 'certificate';
   if (names.bundle.includes(name)) return 'bundle';
   if (names.allBundles.includes(name)) return 'all-bundles';
   if (name === names.sessionTicketKeys) return 'session-ticket-keys';
   if (!name.startsWith(SCHEME)) return undefined;
-  if (name === spiffeId.toString()) return 'certificate';
+  if (name === spiffeId?.toString()) return 'certificate';
   const domain = name.slice(SCHEME.length);
-  return domain === spiffeId.trustDomain.name ? 'bundle' : { federatedDomain: domain };
+  return domain === trustDomain.name ? 'bundle' : { federatedDomain: domain };
 }
 
 /** All names of the workload's certificate, or of its bundle. */
 export function namesOf(
   which: 'certificate' | 'bundle',
-  { spiffeId, names }: { readonly spiffeId: SpiffeId; readonly names: ServedNames },
+  { spiffeId, trustDomain, names }: NamedWorkload,
 ): readonly string[] {
-  if (which === 'certificate') return [...names.certificate, spiffeId.toString()];
-  return [...names.bundle, federatedName(spiffeId.trustDomain.name)];
+  if (which === 'bundle') return [...names.bundle, federatedName(trustDomain.name)];
+  return spiffeId === undefined ? names.certificate : [...names.certificate, spiffeId.toString()];
 }
 
 /** The name of a trust domain's bundle: its SPIFFE ID. */

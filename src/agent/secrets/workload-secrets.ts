@@ -1,9 +1,32 @@
-import { SecretContent, type WorkloadIdentity } from '../identity/index.js';
+import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
+import { SecretContent, type SvidChange } from '../identity/index.js';
 import type { FederatedBundles } from './federated-bundles.js';
 import { Memo } from './memo.js';
 import { encodeSpiffeValidator, encodeValidationContext, trustedCaOf, type UriMatcher } from './secret-codec.js';
-import { federatedName, namesOf, type ServedNames, type WorkloadName, workloadNameOf } from './secret-names.js';
+import {
+  federatedName,
+  type NamedWorkload,
+  namesOf,
+  type ServedNames,
+  type WorkloadName,
+  workloadNameOf,
+} from './secret-names.js';
 import { SessionTicketKeys, type SessionTicketKeysOptions } from './session-ticket-keys.js';
+
+/** What a workload holds, wherever it comes from. */
+export interface ServedIdentity {
+  /** `undefined` while it is not known, or where there is none. */
+  readonly spiffeId: SpiffeId | undefined;
+  readonly trustDomain: TrustDomain;
+  /** Whether its SPIFFE ID may be another one later; left out, it never is. */
+  readonly mayChange?: boolean;
+  /** The certificate with its key; `undefined` without a valid one. */
+  certificate(): SecretContent | undefined;
+  /** The trust bundle. */
+  bundle(): SecretContent | undefined;
+  /** Calls `listener` after each change, until the result is called. */
+  onChange(listener: (change: SvidChange) => void): () => void;
+}
 
 /** What the secrets of all workloads of an agent are made with. */
 export interface WorkloadSecretsOptions extends Omit<SessionTicketKeysOptions, 'onChange' | 'isWanted'> {
@@ -37,7 +60,7 @@ export class WorkloadSecrets {
   private unfollow = (): void => {};
 
   constructor(
-    private readonly identity: WorkloadIdentity,
+    private readonly identity: ServedIdentity,
     private readonly options: WorkloadSecretsOptions,
   ) {}
 
@@ -67,7 +90,10 @@ export class WorkloadSecrets {
   /** True for names that are this workload's, whether there is anything yet or not. */
   mayServe(name: string): boolean {
     const meaning = this.meaningOf(name);
-    return typeof meaning === 'object' ? this.options.federated.has(meaning.federatedDomain) : meaning !== undefined;
+    if (typeof meaning !== 'object') return meaning !== undefined;
+    const { trustDomain, mayChange = false } = this.identity;
+    const mayBecomeOurs = mayChange && name.startsWith(`${federatedName(trustDomain.name)}/`);
+    return mayBecomeOurs || this.options.federated.has(meaning.federatedDomain);
   }
 
   /** Tells `listener` the names of what changes, until {@link unsubscribe}. */
@@ -95,7 +121,7 @@ export class WorkloadSecrets {
   private spiffeValidator(bundle: SecretContent): SecretContent {
     const { peerUris, federated } = this.options;
     this.allBundles ??= new Memo((from, others) => {
-      const all = new Map([[this.identity.spiffeId.trustDomain.name, trustedCaOf(from.body)], ...others]);
+      const all = new Map([[this.identity.trustDomain.name, trustedCaOf(from.body)], ...others]);
       return validationContext(encodeSpiffeValidator(all, peerUris));
     });
     return this.allBundles.of(bundle, federated.pems);
@@ -127,11 +153,16 @@ export class WorkloadSecrets {
   }
 
   private namesOf(which: 'certificate' | 'bundle'): readonly string[] {
-    return namesOf(which, { spiffeId: this.identity.spiffeId, names: this.options.names });
+    return namesOf(which, this.named);
   }
 
   private meaningOf(name: string): WorkloadName | undefined {
-    return workloadNameOf(name, { spiffeId: this.identity.spiffeId, names: this.options.names });
+    return workloadNameOf(name, this.named);
+  }
+
+  private get named(): NamedWorkload {
+    const { spiffeId, trustDomain } = this.identity;
+    return { spiffeId, trustDomain, names: this.options.names };
   }
 
   private changed(names: readonly string[]): void {

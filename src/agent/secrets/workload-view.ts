@@ -1,7 +1,7 @@
-import type { SecretContent, WorkloadIdentity } from '../identity/index.js';
+import type { SecretContent } from '../identity/index.js';
 import type { FileSecretsOfStream } from './file-secrets.js';
 import type { SecretCatalog } from './secret-catalog.js';
-import type { WorkloadListener, WorkloadSecrets } from './workload-secrets.js';
+import type { ServedIdentity, WorkloadListener, WorkloadSecrets } from './workload-secrets.js';
 
 /** What is told to the stream. */
 export interface ViewEvents extends WorkloadListener {
@@ -31,7 +31,7 @@ export class WorkloadView {
   private unlisten: (() => void) | undefined;
   private isClosed = false;
 
-  constructor(identity: WorkloadIdentity, catalog: SecretCatalog, lease?: ViewLease) {
+  constructor(identity: ServedIdentity, catalog: SecretCatalog, lease?: ViewLease) {
     this.workload = catalog.of(identity);
     this.catalog = catalog;
     this.lease = lease;

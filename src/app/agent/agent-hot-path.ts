@@ -1,4 +1,4 @@
-import type { ServedWorkloads } from '../../config/index.js';
+import type { IssuedWorkloads } from '../../config/index.js';
 import {
   createLoneHotPath,
   type HotPath,
@@ -25,7 +25,7 @@ const NODE_POOL = {
 
 /** Who makes the keys and the proofs: of one workload on the event loop itself, of a node's pods in threads. */
 export async function openHotPath(
-  served: ServedWorkloads,
+  served: IssuedWorkloads,
   common: Pick<PooledHotPathOptions, 'kind' | 'logger' | 'metrics'>,
 ): Promise<HotPath> {
   if (served.kind === 'pods-of-node') {

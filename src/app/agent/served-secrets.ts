@@ -1,5 +1,4 @@
 import {
-  type PodStatus,
   Pods,
   type PodsOptions,
   podIdentityOf,
@@ -12,8 +11,9 @@ import type { FileChanges } from '../../agent/files/index.js';
 import { createFileTokenSource, type IdentityDependencies, WorkloadIdentity } from '../../agent/identity/index.js';
 import type { SecretSource } from '../../agent/sds/index.js';
 import { type SecretCatalog, WorkloadView } from '../../agent/secrets/index.js';
-import type { ServedWorkloads } from '../../config/index.js';
+import type { IssuedWorkloads } from '../../config/index.js';
 import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
+import type { IdentityFacts } from '../../status/index.js';
 import { RateLimitedLogger } from '../../telemetry/index.js';
 import type { Teardown } from '../running-app.js';
 
@@ -23,7 +23,7 @@ export interface ServedSecrets {
   /** For the health service. */
   readonly isServing: () => boolean;
   /** For the status page. */
-  readonly identities: () => readonly PodStatus[];
+  readonly identities: () => readonly IdentityFacts[];
   /** The only one, where there is one from the start. */
   readonly ownIdentity?: WorkloadIdentity;
 }
@@ -57,7 +57,7 @@ export interface ServingOptions {
 
 /** Makes the identities that an agent of this kind serves; their end is put onto the teardown. */
 export function serveSecrets(
-  served: ServedWorkloads,
+  served: IssuedWorkloads,
   { trustDomain, proofAgeMs, idleGraceMs: graceMs, check, catalog, surroundings, files, teardown }: ServingOptions,
 ): ServedSecrets {
   const log = new RateLimitedLogger(surroundings.logger, surroundings.now);

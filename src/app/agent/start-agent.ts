@@ -10,7 +10,13 @@ import {
   type WorkloadIdentity,
 } from '../../agent/identity/index.js';
 import { privateKeyProviderOf, SecretCatalog, withPrivateKeyProvider } from '../../agent/secrets/index.js';
-import { type AgentConfig, configuredCas, servedWorkloads } from '../../config/index.js';
+import {
+  type AgentConfig,
+  configuredCas,
+  type IssuedWorkloads,
+  type ServedWorkloads,
+  servedWorkloads,
+} from '../../config/index.js';
 import { isExposed } from '../../system/small-files/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { systemClock, WallClockTimers } from '../../timers/index.js';
@@ -19,6 +25,7 @@ import { type AppContext, type RunningApp, runApp, type Teardown } from '../runn
 import { type MakePage, openStatusPage } from '../status-page.js';
 import { openHotPath } from './agent-hot-path.js';
 import type { EnvoyListener } from './agent-network.js';
+import type { AgentParts, OpenedSource } from './agent-parts.js';
 import type { Output, OutputSurroundings } from './output-certs.js';
 import { type ServedSecrets, serveSecrets } from './served-secrets.js';
 
@@ -55,21 +62,50 @@ export function startAgent(config: AgentConfig, context: AppContext): Promise<Ru
 }
 
 async function start(config: AgentConfig, context: AppContext, teardown: Teardown): Promise<void> {
-  const { logger, now, random } = context;
+  const { logger, now } = context;
   const served = servedWorkloads(config);
   const metrics = new MetricRegistry();
-  const kind = chosenHotPath(config.hotPath, logger, metrics);
-  const hotPath = await openHotPath(served, { kind, logger, metrics });
-  teardown.add(() => hotPath.close());
+  const hotPath = chosenHotPath(config.hotPath, logger, metrics);
   const timers = new WallClockTimers(systemClock);
   teardown.add(() => timers.close());
-  const cas = configuredCas(config);
-  let secrets: ServedSecrets | undefined;
   const network = import('./agent-network.js');
+  const watch = new FileWatch({ timers, now });
+  teardown.add(() => watch.close());
+  const catalog = await SecretCatalog.open(config, { timers, now, logger });
+  teardown.add(() => catalog.close());
+  // There is an SVID before there is a listener, and a changed root only after both.
+  let listener: EnvoyListener | undefined;
+  const isSettled = (): boolean => listener?.isSettled() ?? true;
+  const parts = { config, context, hotPath, metrics, timers, watch, catalog, network, isSettled, teardown };
+  const source = await openSource(served, parts);
+
+  const { listenForEnvoy } = await network;
+  const opened = await listenForEnvoy(config, { context, metrics, hotPath, ...source.secrets });
+  listener = opened;
+  teardown.add(() => opened.close());
+  const { statusAddress, takesOver, mode } = config;
+  const shown = { ...source, listener: opened, metrics, mode, now };
+  const makePage: MakePage = ({ agentStatus }) => agentStatus(shown);
+  await openStatusPage(statusAddress, makePage, { hotPath, metrics, logger, teardown, takesOver });
+}
+
+/** What is for files is loaded only where they are. */
+async function openSource(served: ServedWorkloads, parts: AgentParts): Promise<OpenedSource> {
+  if (served.kind !== 'mounted-files') return openFromCa(served, parts);
+  const { openFromFiles } = await import('./mounted-files.js');
+  return openFromFiles(served, parts);
+}
+
+async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<OpenedSource> {
+  const { config, context, hotPath: kind, metrics, timers, watch, catalog, network, isSettled, teardown } = parts;
+  const { logger, now, random } = context;
+  const cas = configuredCas(config);
+  const hotPath = await openHotPath(served, { kind, logger, metrics });
+  teardown.add(() => hotPath.close());
+  let secrets: ServedSecrets | undefined;
   const clientCertificate = await shownCertificate(config, context, () => secrets?.ownIdentity);
   const caClient = network.then(({ connectCa }) => connectCa({ ...config, cas, clientCertificate, metrics }, context));
   teardown.add(async () => (await caClient).close());
-
   const provider = privateKeyProviderOf(config);
   const issuance = new SvidIssuance({
     keyType: config.keyType,
@@ -81,11 +117,7 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
     now,
     metrics,
   });
-  // There is an SVID before there is a listener, and a changed root only after both.
-  let listener: EnvoyListener | undefined;
-  const delivery = new DeliveryByAcks({ isSettled: () => listener?.isSettled() ?? true, timers, now });
-  const watch = new FileWatch({ timers, now });
-  teardown.add(() => watch.close());
+  const delivery = new DeliveryByAcks({ isSettled, timers, now });
   const files = new FileChanges(watch);
   const grounds = refusalGrounds({
     files,
@@ -95,23 +127,13 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const renewal = { renewAt: config.renewAt, surviveOutageMs: config.surviveCaOutageMs };
   const bundles = new BundleInterner();
   const surroundings = { issuance, timers, delivery, bundles, grounds, renewal, now, random, logger };
-  const catalog = await SecretCatalog.open(config, { timers, now, logger });
-  teardown.add(() => catalog.close());
   const { trustDomain, tokenProofAgeMs: proofAgeMs, idleGraceMs } = config;
   const check = await tokenCheck(config, context, metrics);
   const serving = { trustDomain, proofAgeMs, idleGraceMs, check, catalog, surroundings, files, teardown };
   secrets = serveSecrets(served, serving);
 
   const output = await writeFiles(config, secrets.ownIdentity, { timers, now, logger, metrics, teardown });
-
-  const { listenForEnvoy } = await network;
-  const opened = await listenForEnvoy(config, { context, metrics, hotPath: kind, ...secrets });
-  listener = opened;
-  teardown.add(() => opened.close());
-  const { statusAddress, takesOver, mode } = config;
-  const shown = { secrets, listener: opened, ca: await caClient, output, metrics, mode, now };
-  const makePage: MakePage = ({ agentStatus }) => agentStatus(shown);
-  await openStatusPage(statusAddress, makePage, { hotPath: kind, metrics, logger, teardown, takesOver });
+  return { secrets, ca: await caClient, output };
 }
 
 /** Loads what the CA is shown beside the token only where there is anything: few agents have it. */

@@ -21,9 +21,16 @@ const meanings = [
 ];
 for (const { name, want } of meanings) {
   t.test(`${JSON.stringify(name)} means ${JSON.stringify(want) ?? 'nothing'}`, async (t) => {
-    t.same(workloadNameOf(name, { spiffeId, names }), want);
+    t.same(workloadNameOf(name, { spiffeId, trustDomain: spiffeId.trustDomain, names }), want);
   });
 }
+
+t.test('a workload whose SPIFFE ID is not known has the other names all the same', async (t) => {
+  const unknown = { spiffeId: undefined, trustDomain: spiffeId.trustDomain, names };
+  t.equal(workloadNameOf('default', unknown), 'certificate');
+  t.equal(workloadNameOf('spiffe://cluster.local', unknown), 'bundle');
+  t.strictSame(workloadNameOf(spiffeId.toString(), unknown), { federatedDomain: 'cluster.local/ns/foo/sa/sleep' });
+});
 
 const files = [
   {

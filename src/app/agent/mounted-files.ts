@@ -1,0 +1,27 @@
+import { anywhere } from '../../agent/files/index.js';
+import { MountedIdentity, privateKeyProviderOf, WorkloadView } from '../../agent/secrets/index.js';
+import type { MountedWorkload } from '../../config/index.js';
+import { RateLimitedLogger } from '../../telemetry/index.js';
+import type { AgentParts, OpenedSource } from './agent-parts.js';
+
+/** Serves an identity that is in mounted files; no CA is asked. Its end is put onto the teardown. */
+export async function openFromFiles(served: MountedWorkload, parts: AgentParts): Promise<OpenedSource> {
+  const { config, context, metrics, watch, catalog, teardown } = parts;
+  const { logger, now } = context;
+  const { directory, rootFile, spiffeId } = served;
+  const identity = new MountedIdentity({
+    ...{ place: { directory, rootFile }, spiffeId, trustDomain: config.trustDomain },
+    ...{ directories: anywhere, watch, log: new RateLimitedLogger(logger, now), logger, now, metrics },
+    privateKeyProvider: privateKeyProviderOf(config),
+  });
+  teardown.add(() => identity.close());
+  await identity.open();
+  return {
+    secrets: {
+      source: { open: () => new WorkloadView(identity, catalog) },
+      isServing: () => identity.hasValidSvid(),
+      identities: () => [identity.status()],
+    },
+    files: () => ({ directory, goodAtMs: identity.goodAtMs }),
+  };
+}
