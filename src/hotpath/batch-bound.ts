@@ -1,4 +1,4 @@
-import { type Lane, SLOW_LANE } from './batch-queue.js';
+import { FIRST_SLOW_LANE, type Lane, SLOW_LANE } from './batch-queue.js';
 
 /**
  * So long a thread may be busy with one batch: what comes meanwhile waits for its end, and the first of its items for
@@ -23,7 +23,7 @@ export class BatchBound {
   /** At least 1. */
   of(lane: Lane): number {
     // At 100 ms and more each, a batch of RSA keys only makes them wait.
-    if (lane === SLOW_LANE) return 1;
+    if (lane === SLOW_LANE || lane === FIRST_SLOW_LANE) return 1;
     const itemMs = this.itemMs.get(lane);
     if (itemMs === undefined) return FIRST_BATCH;
     return Math.max(1, Math.min(MAX_BATCH, Math.floor(BATCH_MS / itemMs)));

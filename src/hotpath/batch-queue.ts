@@ -5,8 +5,11 @@ import type { Job } from './job.js';
 /** RSA keys wait apart from the quick ones, which would else wait for them. */
 export const SLOW_LANE = 'prepare-rsa';
 
+/** Those of them that a workload needs to start. */
+export const FIRST_SLOW_LANE = 'prepare-rsa-first';
+
 /** Jobs that may travel together. */
-export type Lane = Operation | typeof SLOW_LANE;
+export type Lane = Operation | typeof SLOW_LANE | typeof FIRST_SLOW_LANE;
 
 /**
  * The jobs that wait for a thread. Within a lane they keep the order in which they came; the lanes take turns, so a
@@ -65,8 +68,9 @@ export class BatchQueue<J extends Job = Job> {
   }
 }
 
-export function laneOf({ op, item }: Job): Lane {
-  return op === 'prepare' && 'keyType' in item && takesLong(item.keyType) ? SLOW_LANE : op;
+export function laneOf({ op, item, isFirst }: Job): Lane {
+  if (op !== 'prepare' || !('keyType' in item) || !takesLong(item.keyType)) return op;
+  return isFirst === true ? FIRST_SLOW_LANE : SLOW_LANE;
 }
 
 function firstOf<T>(all: ReadonlySet<T>, count: number): T[] {

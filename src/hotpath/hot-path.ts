@@ -43,6 +43,11 @@ export interface CallOptions {
   readonly signal?: CancelSignal | undefined;
   /** No caller waits for it yet: a thread of its own makes it, which the system runs after all others. */
   readonly isAhead?: boolean;
+  /**
+   * A workload cannot start before it: a key that takes long takes turns with those that only replace one, instead of
+   * standing behind all of them.
+   */
+  readonly isFirst?: boolean;
 }
 
 export interface PrepareRequest {

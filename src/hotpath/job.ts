@@ -5,6 +5,7 @@ import type { Operation, Operations } from './implementation.js';
 export interface Job<O extends Operation = Operation> {
   readonly op: O;
   readonly item: Operations[O]['item'];
+  readonly isFirst?: boolean | undefined;
   resolve(value: Operations[O]['value']): void;
   reject(error: IdentityError): void;
 }

@@ -1,6 +1,6 @@
-import { type CancelSignal, CancelSource } from '../cancellation/index.js';
+import { CancelSource } from '../cancellation/index.js';
 import { takesLong } from '../pki/x509/index.js';
-import type { HotPath, PreparedKey, PrepareRequest } from './hot-path.js';
+import type { CallOptions, HotPath, PreparedKey, PrepareRequest } from './hot-path.js';
 
 /** The next key of one identity, made before it is needed when it is one that takes long. The opener closes it. */
 export class KeyReserve {
@@ -28,12 +28,12 @@ export class KeyReserve {
    * The key that is there, or one made now. It is the caller's: it is given once, and never kept here.
    * @throws IdentityError as {@link HotPath.prepare}.
    */
-  async take(signal?: CancelSignal): Promise<PreparedKey> {
+  async take(call?: Pick<CallOptions, 'signal' | 'isFirst'>): Promise<PreparedKey> {
     const next = this.next;
     this.next = undefined;
     // Still in line, it would be made long after one that is asked for now; under way, it is the first to be done.
     next?.giveUp.cancel();
-    return (await next?.key) ?? this.hotPath.prepare(this.request, { signal });
+    return (await next?.key) ?? this.hotPath.prepare(this.request, call);
   }
 
   /** Wipes the key that was not taken, also one that is still being made. */

@@ -174,7 +174,7 @@ class PooledHotPath implements HotPath {
   private submit<O extends Operation>(
     op: O,
     item: Operations[O]['item'],
-    { signal }: CallOptions = {},
+    { signal, isFirst }: CallOptions = {},
   ): Promise<Operations[O]['value']> {
     if (this.closing !== undefined) return Promise.reject(closedError());
     if (signal?.isCancelled) return Promise.reject(this.cancelled(op));
@@ -182,7 +182,7 @@ class PooledHotPath implements HotPath {
     return new Promise((resolve, reject) => {
       const deadlines = this.hasAnswered ? this.deadlines : this.startDeadlines;
       const job: PooledJob & Job<O> = {
-        ...{ op, item, resolve, reject, cameAtMs: performance.now(), signal, deadlines },
+        ...{ op, item, isFirst, resolve, reject, cameAtMs: performance.now(), signal, deadlines },
         cancel: () => this.cancel(job),
       };
       signal?.add(job);

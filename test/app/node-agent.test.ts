@@ -9,6 +9,7 @@ import { COMMANDS } from '../../src/config/index.js';
 import { residentThreads } from '../../src/hotpath/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { startCitadel as startTestCitadel } from '../support/citadel.js';
+import { FakeIssuing } from '../support/fake-issuing.js';
 import { openHotPath } from '../support/hot-path.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { openSdsClient, type SdsClient } from '../support/sds-client.js';
@@ -176,6 +177,41 @@ t.test('when the time of grace is over the pod is gone, and its next stream cost
   const after = await certificateOf(stream.another(sleep));
   t.notOk(after.leaf.publicKey.equals(before.leaf.publicKey));
   t.equal(citadel.logger.of('certificate issued').length, 2);
+});
+
+t.test('the first certificate of a new pod does not wait for the renewals of 500 others', async (t) => {
+  const issued: string[] = [];
+  const issuing = new FakeIssuing({
+    issue(request, options) {
+      issued.push(`${request.subjectAltNames[0]}`);
+      return hotPath.issue(request, options);
+    },
+  });
+  const citadel = await startTestCitadel(t, hotPath, { hotPath: issuing });
+  const rootFile = join(shortDir(t), 'root.pem');
+  writeFileSync(rootFile, citadel.rootPem);
+  const files = { caAddress: citadel.address, rootFile, ttl: '10s' };
+  const { agent, logger } = await startNodeAgent(t, files, { 'status-address': '127.0.0.1:0' });
+  const uids = Array.from({ length: 500 }, (_, index) => `pod-${index}`);
+  const tokens = await Promise.all(uids.map((uid) => tokenOf(citadel.issuer, 'sleep', uid)));
+  const connection = openSdsClient(t, agent.address, bearer(tokens[0] ?? ''));
+  await Promise.all(tokens.map((token) => certificateOf(connection.another(bearer(token)))));
+  issuing.isHeld = true;
+  const pages = new StatusReader(logger);
+  const renewals = async (): Promise<number> => {
+    const { identities } = (await pages.status()) as { identities: { next_renewal?: string }[] };
+    return identities.filter(({ next_renewal }) => next_renewal === undefined).length;
+  };
+  while ((await renewals()) < 500);
+  const before = issued.length;
+  const fresh = connection.another(bearer(await tokenOf(citadel.issuer, 'httpbin', 'new')));
+  const served = certificateOf(fresh);
+  await fresh.expectSilence();
+  issuing.release();
+  t.equal((await served).leaf.subjectAltName, 'URI:spiffe://cluster.local/ns/foo/sa/httpbin');
+  const position = issued.indexOf('spiffe://cluster.local/ns/foo/sa/httpbin') - before;
+  // 48 renewals are under way when it comes, keys for half of them made ahead of the calls.
+  t.ok(position < 100, `${position} of 500 renewals were done first`);
 });
 
 t.test('a refused token that comes back again and again is put before the CA once', async (t) => {

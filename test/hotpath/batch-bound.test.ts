@@ -28,4 +28,5 @@ t.test('each operation learns for itself, and RSA keys go alone whatever was mea
   t.equal(bound.of('issue'), 50);
   t.equal(bound.of('prepare'), 16);
   t.equal(bound.of('prepare-rsa'), 1);
+  t.equal(bound.of('prepare-rsa-first'), 1);
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { BatchQueue } from '../../src/hotpath/batch-queue.js';
+import { BatchQueue, laneOf } from '../../src/hotpath/batch-queue.js';
 import type { Job } from '../../src/hotpath/job.js';
 import type { KeyType } from '../../src/pki/x509/index.js';
 
@@ -16,8 +16,9 @@ const seal = (): Job => {
 };
 const many = (count: number, make: () => Job = key): Job[] => Array.from({ length: count }, make);
 const rsa = (): Job => key('rsa-2048');
+const firstRsa = (): Job => ({ ...rsa(), isFirst: true });
 
-const bound = (lane: string): number => (lane === 'prepare-rsa' ? 1 : 32);
+const bound = (lane: string): number => (lane.startsWith('prepare-rsa') ? 1 : 32);
 
 const cases: { name: string; jobs: Job[]; freeThreads: number; want: string }[] = [
   { name: 'a lone job goes alone', jobs: [key()], freeThreads: 2, want: 'prepare 1' },
@@ -46,6 +47,12 @@ const cases: { name: string; jobs: Job[]; freeThreads: number; want: string }[] 
     freeThreads: 1,
     want: 'prepare-rsa 1, prepare 32, seal 1, prepare-rsa 1, prepare 8, prepare-rsa 1',
   },
+  {
+    name: 'RSA keys that workloads need to start take turns with the others, in whatever order they came',
+    jobs: [...many(5, rsa), ...many(2, firstRsa), seal()],
+    freeThreads: 1,
+    want: 'prepare-rsa 1, prepare-rsa-first 1, seal 1, prepare-rsa 1, prepare-rsa-first 1, prepare-rsa 1, prepare-rsa 1, prepare-rsa 1',
+  },
   { name: 'an empty queue has nothing', jobs: [], freeThreads: 1, want: '' },
 ];
 for (const { name, jobs, freeThreads, want } of cases) {
@@ -67,7 +74,7 @@ for (const { name, jobs, freeThreads, want } of cases) {
 
 function spelled(batch: Job[]): string {
   const [first] = batch;
-  return `${first && isRsa(first) ? 'prepare-rsa' : first?.op} ${batch.length}`;
+  return `${first && laneOf(first)} ${batch.length}`;
 }
 
 function isKey(job: Job): boolean {

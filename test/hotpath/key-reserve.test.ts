@@ -61,7 +61,7 @@ t.test('a key that is still in line is given up for one that is made now', async
   const line = keys.calls[0]?.signal;
   line?.add({ cancel: () => keys.finish(0, new IdentityError('ERR_CANCELLED', 'still in line')) });
   const signal = new CancelSource();
-  const taken = ahead.take(signal);
+  const taken = ahead.take({ signal });
   await Promise.resolve();
   t.equal(line?.isCancelled, true);
   await turn();

@@ -8,9 +8,9 @@ export type TrialOutcome = 'accepted' | 'refused' | 'undecided';
 /**
  * Which tokens go to the CA although they name a key that the key set does not have, also after it has been read again.
  *
- * As a rule such a key id is made up: a forger writes into the header what he likes, so if each of these went to the CA,
- * the check would stop nobody. It may also be the id of a fresh key, in a cluster whose keys are newer than our file: if
- * none went, every new pod of the node would stay without a certificate until somebody has replaced the file. The CA
+ * As a rule such a key id is made up: a forger writes into the header what he likes, so if each of these went to the
+ * CA, the check would stop none of them. It may also be the id of a fresh key, in a cluster whose keys are newer than
+ * our file: if none went, every new pod of the node would stay without a certificate until the file is replaced. The CA
  * decides in both cases, so what is at stake is only its time and that of our own cores. Hence one of these tokens is
  * before the CA at a time: the next one at once when the last was accepted, and after a refusal only when a pause is
  * over. So a stale file costs new pods that they come one after the other, and a flood of made-up ids costs the CA one

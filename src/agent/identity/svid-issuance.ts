@@ -27,7 +27,7 @@ export interface SvidIssuanceOptions {
    * operations of its key are done elsewhere. The sealed one is wiped.
    */
   readonly rewriteCertificate?: ((certificateBody: Buffer) => Buffer) | undefined;
-  /** More than this wait, renewals before the rest, the rest fairly by connection: a herd must become a queue. */
+  /** More than this wait, first certificates before renewals, fairly by connection: a herd must become a queue. */
   readonly maxInFlight: number;
   /**
    * For so many of these the CA is asked at once, all of them if left out. While it works, the keys of the next are
@@ -105,8 +105,8 @@ export class SvidIssuance {
   /** The key is wiped here: from now on it lives in the sealed bytes alone. */
   async #obtain(request: SvidRequest): Promise<IssuedSvid> {
     const { hotPath, now } = this.options;
-    const { spiffeId, signal, keys = this.keysOf(spiffeId) } = request;
-    const prepared = await keys.take(signal);
+    const { spiffeId, signal, precedence, keys = this.keysOf(spiffeId) } = request;
+    const prepared = await keys.take({ signal, isFirst: precedence === 'proof' });
     try {
       const answer = await this.certify(request, prepared.csrPem);
       const times = { nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS, maxAheadMs: MAX_SKEW_MS };

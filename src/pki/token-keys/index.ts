@@ -1,6 +1,6 @@
 /**
- * pki/token-keys: whether a service-account token is genuine, by the public keys of its cluster. One check for agent and
- * Citadel.
+ * pki/token-keys: whether a service-account token is genuine, by the public keys of its cluster. One check for agent
+ * and Citadel.
  */
 
 export { checkToken, type TokenExpectations, type TokenFinding } from './checked-token.js';

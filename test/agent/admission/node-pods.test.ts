@@ -103,18 +103,20 @@ t.test('a herd of pods becomes a queue before the CA', async (t) => {
   t.equal(pods.size, 300);
 });
 
-t.test('a renewal goes before the tokens that wait', async (t) => {
+t.test('a renewal goes behind three of the tokens that wait, and before the fourth', async (t) => {
   const { gate, ca, clock, token } = openNode(t, hotPath, { maxInFlight: 1 });
   const own = token();
   const pod = await gate.admit(own, aStream());
   pod.hold();
   ca.fault = 'hang';
-  const waiting = ['pod-2', 'pod-3', 'pod-4'].map((podUid) => gate.admit(token({ podUid }), aStream()));
+  const fresh = ['pod-2', 'pod-3', 'pod-4', 'pod-5', 'pod-6'].map((podUid) => token({ podUid }));
+  const waiting = fresh.map((one) => gate.admit(one, aStream()));
   await ca.untilCalled(2);
   clock.advance(1900_000);
   ca.release();
   await Promise.all(waiting);
-  t.equal(ca.tokens[2], own.toString());
+  const [first, second, third, fourth, fifth] = fresh.map(String);
+  t.strictSame(ca.tokens.slice(1), [first, second, third, fourth, own.toString(), fifth]);
   t.ok(pod.identity.hasValidSvid());
 });
 
