@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { ChangingFiles } from './changing-files.js';
 import { readSmallFile, type SmallFileOptions } from './read-small-file.js';
 
@@ -5,7 +6,7 @@ export interface FileValueOptions<T> extends SmallFileOptions {
   readonly path: string;
   /** Makes the value of the file's bytes; what it throws refuses them. */
   readonly parse: (content: Buffer) => T;
-  /** When true, the value that is held stays, and there is no change. Left out, every state of the file is one. */
+  /** When true, the value that is held stays, and there is no change. Left out, every other content is one. */
   readonly isSame?: (held: T, other: T) => boolean;
   /** Told of each value after the first. */
   readonly onChange?: () => void;
@@ -18,7 +19,8 @@ const MIN_LOOK_INTERVAL_MS = 1000;
 
 /**
  * What a file says, by its newest state, looked at when it is asked for. A state that cannot be read or parsed, say
- * because it is half written, does not replace a good one. Calls at one time have one look.
+ * because it is half written, does not replace a good one. Calls at one time have one look. A file whose state is the
+ * same is read again once a minute, and parsed when its content is another.
  */
 export class FileValue<T> {
   private readonly file: ChangingFiles;
@@ -26,6 +28,8 @@ export class FileValue<T> {
   private refusal: unknown;
   private lookedAtMs = Number.NEGATIVE_INFINITY;
   private looking: Promise<void> | undefined;
+  /** Of the content that made the value. */
+  private heldHash: string | undefined;
 
   constructor(private readonly options: FileValueOptions<T>) {
     this.file = new ChangingFiles([options.path]);
@@ -36,7 +40,11 @@ export class FileValue<T> {
    * @throws what {@link readSmallFile} or `parse` did: it has never been good.
    */
   async newest(): Promise<T> {
-    this.looking ??= this.look().finally(() => {
+    return this.value(Number.NaN);
+  }
+
+  private async value(nowMs: number): Promise<T> {
+    this.looking ??= this.look(nowMs).finally(() => {
       this.looking = undefined;
     });
     await this.looking;
@@ -50,16 +58,18 @@ export class FileValue<T> {
     const isRecent = Math.abs(nowMs - this.lookedAtMs) < MIN_LOOK_INTERVAL_MS;
     if (this.held !== undefined && isRecent) return this.held.value;
     this.lookedAtMs = nowMs;
-    return this.newest();
+    return this.value(nowMs);
   }
 
-  /** Never rejects. */
-  private async look(): Promise<void> {
+  /** Never rejects. Without a time (NaN) only what has changed is read. */
+  private async look(nowMs: number): Promise<void> {
     const { path, parse, onRefused } = this.options;
     try {
-      if (!(await this.file.haveChanged())) return;
+      if (!(await this.file.haveChanged(nowMs))) return;
       const { content } = await readSmallFile(path, this.options);
-      this.take(parse(content));
+      const contentHash = hash('sha256', content);
+      if (contentHash !== this.heldHash) this.take(parse(content));
+      this.heldHash = contentHash;
     } catch (error) {
       this.file.forget();
       this.refusal = error;

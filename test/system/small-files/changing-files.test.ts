@@ -48,3 +48,17 @@ t.test('what is forgotten has changed', async (t) => {
   files.forget();
   t.equal(await files.haveChanged(), true);
 });
+
+t.test(
+  'with the time, files have also changed when they have not for a minute, whichever way the clock goes',
+  async (t) => {
+    const files = new ChangingFiles([join(shortDir(t), 'missing')]);
+    const changes: boolean[] = [];
+    for (const nowMs of [100_000, 159_999, 160_000, 160_001, 219_999, 100_000, 100_001]) {
+      changes.push(await files.haveChanged(nowMs));
+      // Without a time it is asked whether they have changed while they were read.
+      t.equal(await files.haveChanged(), false);
+    }
+    t.strictSame(changes, [true, false, true, false, false, true, false]);
+  },
+);

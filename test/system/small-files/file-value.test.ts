@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { FileValue } from '../../../src/system/small-files/index.js';
@@ -69,4 +69,34 @@ t.test('a recent value is as old as a second at most, also by a clock that was s
   t.equal(await value.recent(11_000), 2);
   write('3');
   t.equal(await value.recent(5000), 3);
+});
+
+t.test('a file that shows no change is read again once a minute, and parsed when its content is another', async (t) => {
+  const path = join(shortDir(t), 'text');
+  writeFileSync(path, '1');
+  const counts = { reads: 0, parsed: 0, changes: 0 };
+  const value = new FileValue<string>({
+    ...{ path, what: path, code: 'ERR_CONFIG_INVALID', maxBytes: 100 },
+    admit() {
+      counts.reads += 1;
+    },
+    parse(content) {
+      counts.parsed += 1;
+      return content.toString();
+    },
+    onChange() {
+      counts.changes += 1;
+    },
+  });
+  t.equal(await value.recent(0), '1');
+  await value.recent(59_000);
+  t.strictSame(counts, { reads: 1, parsed: 1, changes: 0 });
+  await value.recent(60_000);
+  t.strictSame(counts, { reads: 2, parsed: 1, changes: 0 });
+  await value.recent(61_000);
+  utimesSync(path, 1, 1);
+  await value.recent(62_000);
+  t.strictSame(counts, { reads: 3, parsed: 1, changes: 0 }, 'another time is no other content');
+  await value.newest();
+  t.equal(counts.reads, 3);
 });
