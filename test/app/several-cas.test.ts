@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { FakeCaServer } from '../support/fake-ca-server.js';
+import { FakeCaServer, type Fault } from '../support/fake-ca-server.js';
 import type { SdsClient, SdsResponse } from '../support/sds-client.js';
 import { shortDir } from '../support/short-dir.js';
 import { startSidecarAgent } from '../support/sidecar-agent.js';
@@ -112,3 +112,36 @@ t.test(
     t.strictSame(subjects(pemOf(await last.expectResponse(), 'ROOTCA')), BOTH, 'back at the first, the bundle stays');
   },
 );
+
+const lies: Fault[] = [
+  { kind: 'wrong-key' },
+  { kind: 'issues', lifeMs: -1000 },
+  { kind: 'issues', leaf: { uris: ['spiffe://cluster.local/ns/foo/sa/another'] } },
+  { kind: 'issues', signer: TestCa.root('a stranger') },
+  { kind: 'issues', roots: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n' },
+];
+
+for (const fault of lies) {
+  t.test(
+    `a first CA that lies (${JSON.stringify(Object.keys(fault))} ${fault.kind}) is left for the second`,
+    async (t) => {
+      const cas = [await FakeCaServer.start(t), await FakeCaServer.start(t)] as [Ca, Ca];
+      const directory = shortDir(t);
+      const roots = cas.map(({ rootPem }, index) => {
+        const path = join(directory, `${index}.pem`);
+        writeFileSync(path, rootPem);
+        return path;
+      });
+      cas[0].fault = fault;
+      const flags = { 'ca-address': cas.map(({ address }) => address), 'ca-root': roots };
+      const { ask, logger } = await startSidecarAgent(t, { ca: cas[0], flags });
+      const { response } = await ask('default', 'ROOTCA');
+      t.equal(pemOf(response, 'ROOTCA'), String(cas[1].rootPem), 'without what the first has named');
+      t.match(logger.of('ca is cooling down'), [{ fields: { address: cas[0].address, code: /^ERR_(SVID|BUNDLE)_/ } }]);
+      t.strictSame(
+        cas.map(({ calls }) => calls.length),
+        [1, 1],
+      );
+    },
+  );
+}

@@ -1,21 +1,33 @@
 /**
  * One trust bundle of what several CAs have named. While the first of them is away the second issues, and workloads
  * that still reach the first go on with leaves of it: each CA that may issue has its roots in the bundle, by
- * its own last answer. In the order of the CAs, so that the bytes are the same whichever of them has answered.
+ * its own last answer that was proven. In the order of the CAs, so that the bytes are the same whichever of them has answered.
  */
 export class BundleUnion {
-  private readonly lastOf: (Buffer | undefined)[] = [];
-  private union: Buffer = Buffer.alloc(0);
+  /** Of answers that were proven: what a CA says by mistake must not spoil the answers of the others. */
+  private readonly proven: (Buffer | undefined)[] = [];
+  private last: { readonly parts: readonly Buffer[]; readonly union: Buffer } = { parts: [], union: Buffer.alloc(0) };
 
-  /** Takes over what the CA at this position has named, as PEM of nothing else, and gives what all of them have. */
+  /** What the CA at this position has named in a new answer, as PEM of nothing else, with what the others have. */
   with(position: number, bundlePem: Buffer): Buffer {
-    if (this.lastOf[position] !== bundlePem) {
-      this.lastOf[position] = bundlePem;
-      const all = this.lastOf.flatMap((pem) => pem ?? []);
-      // A lone bundle stays the same memory, which matters to who sends it to a thread.
-      this.union = all.length === 1 ? bundlePem : joined(all);
+    const parts = this.partsWith(position, bundlePem);
+    const { last } = this;
+    // The same memory for the same parts, and a lone bundle as it is: that matters to who sends it to a thread.
+    if (parts.length !== last.parts.length || parts.some((part, index) => part !== last.parts[index])) {
+      this.last = { parts, union: parts.length === 1 ? bundlePem : joined(parts) };
     }
-    return this.union;
+    return this.last.union;
+  }
+
+  /** The answer with this bundle was a good one. */
+  keep(position: number, bundlePem: Buffer): void {
+    this.proven[position] = bundlePem;
+  }
+
+  private partsWith(position: number, bundlePem: Buffer): Buffer[] {
+    const parts: (Buffer | undefined)[] = [...this.proven];
+    parts[position] = bundlePem;
+    return parts.flatMap((part) => part ?? []);
   }
 }
 

@@ -8,7 +8,7 @@ import { BundleUnion } from './bundle-union.js';
 import type { CaConnectionOptions } from './ca-connection.js';
 import { CaEndpoint } from './ca-endpoint.js';
 import type { CaFailure } from './ca-failure.js';
-import type { CaAnswer, CaRequest } from './certificate-call.js';
+import type { AnswerVerdict, CaRequest, JudgedAnswer } from './certificate-call.js';
 import { type CaStatus, type RankedCa, RankedCas } from './ranked-cas.js';
 
 export interface CaClientOptions {
@@ -41,11 +41,13 @@ export interface CaClient {
    * Asks for a certificate. A failure that another CA might not have leads to the next one at once; when all have
    * failed, passing failures are tried again, at most five times (two of each CA, if that is more) within the budget.
    *
+   * Tell the answer's verdict: a CA whose answers are refused cools down, as one that gives none does.
+   *
    * Rejects with an IdentityError: `ERR_CA_UNAVAILABLE`, `ERR_CA_UNTRUSTED`, `ERR_CA_DEADLINE`, `ERR_CA_OVERLOADED`,
    * `ERR_CA_REFUSED_TOKEN`, `ERR_CA_REJECTED_CSR`, `ERR_CA_RESPONSE_INVALID`, `ERR_CA_ROOT_INVALID`, what
    * `token.read()` rejects with, or `ERR_CANCELLED` by the signal or by {@link close}.
    */
-  issue(request: CaRequest): Promise<CaAnswer>;
+  issue(request: CaRequest): Promise<JudgedAnswer>;
   /**
    * Calls `listener` whenever a CA has ended a connection, until the result is called: what it has refused, another
    * CA may grant, or the same one after its restart.
@@ -120,7 +122,7 @@ class CaCall {
     for (const { rank } of shared.cas.all) this.attempts.set(rank, 0);
   }
 
-  async issue(): Promise<CaAnswer> {
+  async issue(): Promise<JudgedAnswer> {
     const { cas } = this.shared;
     const count = cas.all.length;
     const { now, deadlineMs = DEFAULT_DEADLINE_MS } = this.options;
@@ -148,19 +150,32 @@ class CaCall {
     }
   }
 
-  private async ask(ca: RankedCa, deadlineMs: number): Promise<CaAnswer | CaFailure> {
+  private async ask(ca: RankedCa, deadlineMs: number): Promise<JudgedAnswer | CaFailure> {
     const { cas, union } = this.shared;
     try {
       const outcome = await ca.endpoint.attempt(this.request, deadlineMs, this.closing);
       if ('chainPem' in outcome) {
-        cas.succeeded(ca);
-        return { ...outcome, bundlePem: union.with(ca.rank, outcome.bundlePem) };
+        const { chainPem, bundlePem } = outcome;
+        const judged = (verdict: AnswerVerdict): void => this.judged(ca, bundlePem, verdict);
+        return { chainPem, bundlePem: union.with(ca.rank, bundlePem), judged };
       }
       cas.failed(ca, outcome);
       return outcome;
     } catch (error) {
       cas.cancelled(ca);
       throw error;
+    }
+  }
+
+  /** A CA whose answers are no good is one that gives none. */
+  private judged(ca: RankedCa, bundlePem: Buffer, verdict: AnswerVerdict): void {
+    const { cas, union } = this.shared;
+    if (verdict === 'dropped') cas.cancelled(ca);
+    else if (verdict === 'proven') {
+      union.keep(ca.rank, bundlePem);
+      cas.succeeded(ca);
+    } else {
+      cas.failed(ca, { error: verdict.refused, isTransient: false, failsOver: true, connection: 'good' });
     }
   }
 

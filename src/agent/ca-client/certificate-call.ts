@@ -1,4 +1,5 @@
 import type { CancelSignal } from '../../cancellation/index.js';
+import type { IdentityError } from '../../errors/index.js';
 
 /** What a CA is asked. */
 export interface CaRequest {
@@ -15,4 +16,13 @@ export interface CaAnswer {
   readonly chainPem: Buffer;
   /** PEM: the trust bundle. */
   readonly bundlePem: Buffer;
+}
+
+/** What became of an answer: the SVID is proven, or not and why, or it was not looked at. */
+export type AnswerVerdict = 'proven' | 'dropped' | { readonly refused: IdentityError };
+
+/** An answer of one of several CAs. Until its verdict is told, the CA counts as one that is being tried. */
+export interface JudgedAnswer extends CaAnswer {
+  /** Call it once. */
+  judged(verdict: AnswerVerdict): void;
 }

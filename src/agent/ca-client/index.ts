@@ -5,7 +5,7 @@
  */
 export { type CaClient, type CaClientOptions, createCaClient } from './ca-client.js';
 export { type CaAddress, type CaConnectionOptions, type CaRoot, type PlainCa, readRoot } from './ca-connection.js';
-export type { CaAnswer, CaRequest } from './certificate-call.js';
+export type { AnswerVerdict, CaAnswer, CaRequest, JudgedAnswer } from './certificate-call.js';
 export { ClientCertificate, type ClientCertificateSource } from './client-certificate.js';
 export { CLIENT_CERTIFICATE_FILES, ClientCertificateFiles } from './client-certificate-files.js';
 export type { CaStatus } from './ranked-cas.js';

@@ -1,4 +1,5 @@
 import type { CancelSignal } from '../../cancellation/index.js';
+import type { IdentityError } from '../../errors/index.js';
 
 /** Who turns a CSR into a certificate: `ca-client` over the network. Declared beside its use. */
 export interface CertificateIssuer {
@@ -45,4 +46,9 @@ export interface CertificateAnswer {
   readonly chainPem: Buffer;
   /** PEM: the trust bundle. */
   readonly bundlePem: Buffer;
+  /** Called once with what became of the answer: who chooses among CAs goes by that. */
+  judged?(verdict: AnswerVerdict): void;
 }
+
+/** The SVID is proven, or not and why, or it was not looked at. */
+export type AnswerVerdict = 'proven' | 'dropped' | { readonly refused: IdentityError };

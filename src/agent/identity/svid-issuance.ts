@@ -16,6 +16,16 @@ const MIN_USEFUL_LIFE_MS = 2000;
  */
 const MAX_SKEW_MS = 5 * 60_000;
 
+/** What is wrong with an answer, and not with us. */
+const FAULTS_OF_ANSWERS: ReadonlySet<ErrorCode> = new Set([
+  'ERR_BUNDLE_INVALID',
+  'ERR_SVID_MALFORMED',
+  'ERR_SVID_KEY_MISMATCH',
+  'ERR_SVID_IDENTITY_MISMATCH',
+  'ERR_SVID_NOT_VALID_NOW',
+  'ERR_SVID_UNTRUSTED',
+]);
+
 export interface SvidIssuanceOptions {
   readonly keyType: PrepareRequest['keyType'];
   /** The life to ask for; the CA may give less. */
@@ -104,17 +114,32 @@ export class SvidIssuance {
 
   /** The key is wiped here: from now on it lives in the sealed bytes alone. */
   async #obtain(request: SvidRequest): Promise<IssuedSvid> {
-    const { hotPath, now } = this.options;
+    const { now } = this.options;
     const { spiffeId, signal, precedence, keys = this.keysOf(spiffeId) } = request;
     const prepared = await keys.take({ signal, isFirst: precedence === 'proof' });
     try {
       const answer = await this.certify(request, prepared.csrPem);
-      const times = { nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS, maxAheadMs: MAX_SKEW_MS };
-      const expected = { spiffeId: spiffeId.toString(), ...times };
-      const sealed = await hotPath.seal({ ...answer, privateKey: prepared.privateKey, ...expected }, { signal });
+      const sealed = await this.seal(answer, prepared.privateKey, request);
       return { ...this.rewritten(sealed), issuersEndMs: this.issuersEnd.of(answer.chainPem, now()) };
     } finally {
       prepared.privateKey.fill(0);
+    }
+  }
+
+  /** Proves an answer, and says to whom it came from whether it was one. */
+  private async seal(answer: CertificateAnswer, privateKey: Buffer, request: SvidRequest): Promise<SealedSvid> {
+    const { hotPath, now } = this.options;
+    const { chainPem, bundlePem } = answer;
+    const times = { nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS, maxAheadMs: MAX_SKEW_MS };
+    const expected = { spiffeId: request.spiffeId.toString(), ...times };
+    try {
+      const sealed = await hotPath.seal({ chainPem, bundlePem, privateKey, ...expected }, { signal: request.signal });
+      answer.judged?.('proven');
+      return sealed;
+    } catch (error) {
+      const isFault = error instanceof IdentityError && FAULTS_OF_ANSWERS.has(error.code);
+      answer.judged?.(isFault ? { refused: error } : 'dropped');
+      throw error;
     }
   }
 

@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { type CaClientOptions, createCaClient } from '../../../src/agent/ca-client/index.js';
+import { type AnswerVerdict, type CaClientOptions, createCaClient } from '../../../src/agent/ca-client/index.js';
 import { CancelSource } from '../../../src/cancellation/index.js';
 import { IdentityError } from '../../../src/errors/index.js';
 import { Metric, MetricRegistry } from '../../../src/telemetry/index.js';
@@ -30,9 +30,11 @@ function clientOf(t: Test, cas: CaClientOptions['cas'], more: Partial<CaClientOp
     ...more,
   });
   t.teardown(() => client.close());
-  const issue = () => {
+  const issue = async (verdict: AnswerVerdict = 'proven') => {
     const token = { read: async () => Buffer.from('token') };
-    return client.issue({ csrPem, ttlMs: 60_000, token, signal: new CancelSource() });
+    const answer = await client.issue({ csrPem, ttlMs: 60_000, token, signal: new CancelSource() });
+    answer.judged(verdict);
+    return answer;
   };
   return { client, clock, issue, logger, metrics };
 }
@@ -229,6 +231,34 @@ t.test('each CA is verified by its own root and its own name', async (t) => {
     { ...at(second), serverName: 'istiod.istio-system.svc' },
   ];
   t.ok(await clientOf(t, cas).issue());
+});
+
+t.test('a CA whose answers are refused cools down, and its bundle goes into no other answer', async (t) => {
+  const [first, second] = await twoCas(t);
+  const { client, clock, issue, logger } = clientOf(t, [at(first), at(second)]);
+  const refused = new IdentityError('ERR_SVID_KEY_MISMATCH', 'got another key');
+  await issue({ refused });
+  t.match(client.statuses(), [
+    { coolingUntilMs: Number, lastAnswerMs: undefined, lastFailure: { code: 'ERR_SVID_KEY_MISMATCH' } },
+  ]);
+  t.equal(String((await issue()).bundlePem), String(second.rootPem));
+  clock.aheadMs += 10_000;
+  await issue({ refused });
+  t.equal(logger.of('ca is well again').length, 0, 'to answer is not enough');
+  clock.aheadMs += 10_000;
+  await issue();
+  t.strictSame([first.calls.length, second.calls.length], [2, 2], 'the second cool-down is twice as long');
+});
+
+t.test('a probe that is dropped leaves the next call to try', async (t) => {
+  const [first, second] = await twoCas(t);
+  const { clock, issue } = clientOf(t, [at(first), at(second)]);
+  first.faults.push(reject(status.UNAVAILABLE));
+  await issue();
+  clock.aheadMs += 10_000;
+  await issue('dropped');
+  await issue();
+  t.strictSame([first.calls.length, second.calls.length], [3, 1]);
 });
 
 t.test('the bundle has the roots of all CAs that have answered, each once, in the order of the CAs', async (t) => {
