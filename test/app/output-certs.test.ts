@@ -1,32 +1,34 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { FakeCaServer } from '../support/fake-ca-server.js';
-import { mismatchOf, readByName } from '../support/output-sets.js';
+import { mismatchOf, readWhole } from '../support/output-sets.js';
 import { shortDir } from '../support/short-dir.js';
 import { startSidecarAgent } from '../support/sidecar-agent.js';
 import { StatusReader } from '../support/status-reader.js';
 import { TestCa } from '../support/test-ca.js';
 
+/** Renewed after some two seconds, long before it expires, however slow the machine is. */
+const LIFE_MS = 60_000;
+const SOON = { 'renew-at': '0.04' };
+
 t.test('the files follow each rotation, with no stream on the socket', async (t) => {
   const path = join(shortDir(t), 'certs');
   const ca = await FakeCaServer.start(t);
-  ca.fault = { kind: 'issues', lifeMs: 4000 };
-  const { logger } = await startSidecarAgent(t, { ca, flags: { 'output-certs': path } });
-  const keys = new Set<string>();
-  const PKCS8 = /^-----BEGIN PRIVATE KEY-----\n/;
+  ca.fault = { kind: 'issues', lifeMs: LIFE_MS };
+  const { logger } = await startSidecarAgent(t, { ca, flags: { 'output-certs': path, ...SOON } });
   for (const count of [1, 2, 3]) {
     const { fields } = await logger.until('svid files written', count);
-    const set = readByName(path);
+    const set = readWhole(path);
     t.equal(mismatchOf(set), undefined, `after ${fields.serial}`);
+    t.match(set.key, /^-----BEGIN PRIVATE KEY-----\n/, 'PKCS#8');
     t.ok(set.root.includes(ca.rootPem.toString().trim()));
-    t.match(set.key, PKCS8);
-    keys.add(set.key);
   }
-  t.equal(keys.size, 3, 'each with a key of its own');
+  const serials = logger.of('svid files written').map(({ fields }) => fields.serial);
+  t.equal(new Set(serials).size, serials.length, 'each is another one');
   t.equal(statSync(join(path, 'key.pem')).mode & 0o777, 0o600);
   t.equal(logger.of('private keys are written to a disk, expected a file system in memory (tmpfs)').length, 1);
 });
@@ -34,17 +36,17 @@ t.test('the files follow each rotation, with no stream on the socket', async (t)
 t.test('a new root comes with the old one, and the leaf of the new root after it', async (t) => {
   const path = shortDir(t);
   const ca = await FakeCaServer.start(t);
-  ca.fault = { kind: 'issues', lifeMs: 4000 };
-  const { logger } = await startSidecarAgent(t, { ca, flags: { 'output-certs': path } });
+  ca.fault = { kind: 'issues', lifeMs: LIFE_MS };
+  const { logger } = await startSidecarAgent(t, { ca, flags: { 'output-certs': path, ...SOON } });
   await logger.until('svid files written');
   const root = TestCa.root('the next root');
-  ca.fault = { kind: 'issues', lifeMs: 4000, signer: root.intermediate(), roots: root.certificatePem.toString() };
+  ca.fault = { kind: 'issues', lifeMs: LIFE_MS, signer: root.intermediate(), roots: root.certificatePem.toString() };
   await logger.until('trust bundle changed');
   const bundles: number[] = [];
-  for (let count = 2; !readByName(path).root.includes(root.certificatePem.toString().trim()); count += 1) {
+  for (let count = 2; !readWhole(path).root.includes(root.certificatePem.toString().trim()); count += 1) {
     await logger.until('svid files written', count);
   }
-  const set = readByName(path);
+  const set = readWhole(path);
   bundles.push(set.root.split('BEGIN CERTIFICATE').length - 1);
   t.strictSame(bundles, [2], 'both roots');
   t.equal(mismatchOf(set), undefined);
@@ -57,7 +59,7 @@ for (const hotPath of ['auto', 'js']) {
       const flags = { 'output-certs': path, 'output-certs-mode': '0440', 'private-key-provider': 'cryptomb' };
       const { logger } = await startSidecarAgent(t, { flags: { ...flags, 'hot-path': hotPath, 'key-type': keyType } });
       await logger.until('svid files written');
-      t.equal(mismatchOf(readByName(path)), undefined);
+      t.equal(mismatchOf(readWhole(path)), undefined);
       t.equal(statSync(join(path, 'key.pem')).mode & 0o777, 0o440);
     });
   }
@@ -86,20 +88,60 @@ t.test('without the flag there is neither a file nor a section of the status', a
 
 t.test('who is told of a rotation finds the new files', async (t) => {
   const [path, socket] = [shortDir(t), join(shortDir(t), 's')];
-  const found: string[] = [];
+  const found: { readonly told: string; readonly read: string }[] = [];
   const server = createServer((connection) => {
-    const { serialNumber } = new X509Certificate(readByName(path).chain);
-    connection.on('data', (line) => found.push(`${JSON.parse(String(line)).serial.toUpperCase() === serialNumber}`));
+    connection.on('data', (line) => {
+      const { serialNumber } = new X509Certificate(readWhole(path).chain);
+      found.push({ told: JSON.parse(String(line)).serial, read: serialNumber.toLowerCase() });
+    });
   }).listen(socket);
   t.teardown(() => server.close());
   await once(server, 'listening');
   const ca = await FakeCaServer.start(t);
-  ca.fault = { kind: 'issues', lifeMs: 4000 };
-  const flags = { 'output-certs': path, 'on-rotate': `unix:${socket}`, 'status-address': '127.0.0.1:0' };
+  ca.fault = { kind: 'issues', lifeMs: LIFE_MS };
+  const flags = { 'output-certs': path, 'on-rotate': `unix:${socket}`, 'status-address': '127.0.0.1:0', ...SOON };
   const { logger } = await startSidecarAgent(t, { ca, flags });
   await logger.until('told of new svid files', 3);
   t.ok(found.length >= 2);
-  t.ok(found.every((same) => same === 'true'));
+  const written = logger.of('svid files written').map(({ fields }) => fields.serial);
+  for (const { told, read } of found) {
+    t.ok(written.includes(told));
+    t.ok(written.indexOf(read) >= written.indexOf(told), 'those that it was told of, or newer ones');
+  }
   const { output_certs: shown } = (await new StatusReader(logger).status()) as { output_certs: object };
   t.match(shown, { state: 'written', notices: [{ target: `unix:${socket}`, sent_at: /^20/, failed_tries: 0 }] });
 });
+
+t.test(
+  "a virtual machine renews by the files that the agent itself writes: Istio's PROV_CERT and OUTPUT_CERTS in one",
+  async (t) => {
+    const root = TestCa.root();
+    const ca = await FakeCaServer.start(t, { root, clients: { ca: root, isRequired: true } });
+    ca.fault = { kind: 'issues', lifeMs: LIFE_MS };
+    const path = shortDir(t);
+    const first = root.server();
+    const files = { 'cert-chain.pem': first.certPem, 'key.pem': first.keyPem, 'root-cert.pem': ca.rootPem };
+    for (const [name, content] of Object.entries(files)) writeFileSync(join(path, name), content, { mode: 0o600 });
+    const { logger } = await startSidecarAgent(t, {
+      ca,
+      flags: {
+        'ca-root': [],
+        'ca-client-cert': path,
+        'output-certs': path,
+        'token-file': join(path, 'none'),
+        ...SOON,
+      },
+    });
+    const shown = [new X509Certificate(first.certPem).serialNumber];
+    for (const count of [1, 2, 3]) {
+      const { fields } = await logger.until('svid files written', count);
+      shown.push(String(fields.serial).toUpperCase());
+      t.equal(mismatchOf(readWhole(path)), undefined);
+    }
+    t.strictSame(
+      ca.calls.slice(0, 3).map(({ clientSerial }) => clientSerial),
+      shown.slice(0, 3),
+      'each renewal shows the certificate before it',
+    );
+  },
+);

@@ -40,6 +40,14 @@ export function readAtOnce(directory: string): ReadSet | undefined {
   }
 }
 
+/** The same, again until no switch comes in between. */
+export function readWhole(directory: string): ReadSet {
+  for (;;) {
+    const set = readAtOnce(directory);
+    if (set !== undefined) return set;
+  }
+}
+
 function readSet(directory: string): ReadSet {
   const text = (name: string): string => readFileSync(join(directory, name), 'utf8');
   return { chain: text('cert-chain.pem'), key: text('key.pem'), root: text('root-cert.pem') };
