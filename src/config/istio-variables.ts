@@ -24,6 +24,7 @@ const SYSTEM_ROOTS = [
 
 const SAME: ForeignReading = { kind: 'same' };
 const IGNORED: ForeignReading = { kind: 'ignored' };
+const MOUNTED_REFUSED: ForeignReading = { kind: 'refused', flag: 'identity-source', expected: 'one of true, false' };
 
 /**
  * The environment of Istio's agent (pilot-agent, its security part): what an injected sidecar or a VM has set for that
@@ -118,7 +119,11 @@ export const ISTIO_VARIABLES: readonly ForeignVariable[] = [
     here: '`--ca-client-cert`, but with a CA in plain text',
     read: (value, { environment }) => (isPlaintext(environment) ? SAME : set('ca-client-cert', value)),
   },
-  oneOf('FILE_MOUNTED_CERTS', 'false', ['false'], { here: 'only `false`' }),
+  {
+    ...{ name: 'FILE_MOUNTED_CERTS', default: 'false' },
+    here: '`true` is `--identity-source file`, whose directory is `/etc/certs`, too',
+    read: (value) => (value === 'true' ? set('identity-source', 'file') : value === 'false' ? SAME : MOUNTED_REFUSED),
+  },
   ignored('FILE_DEBOUNCE_DURATION', '100ms', 'files are read together, and taken when they fit'),
   oneOf('JWT_POLICY', 'third-party-jwt', ['third-party-jwt', 'first-party-jwt'], {
     here: 'both mean the token of `--token-file`, as to Istio',

@@ -1,5 +1,5 @@
 import { absolutePath, type Kind, oneOf, path } from './kinds.js';
-import { type ConfigOf, listOf, onlyWith, optional, withDefault } from './option.js';
+import { type ConfigOf, listOf, type OptionSpec, onlyWith, optional, withDefault } from './option.js';
 import { FROM_CA, SIDECAR } from './secret-options.js';
 import { MAX_UID } from './socket-options.js';
 import { socketPath } from './socket-path.js';
@@ -48,6 +48,11 @@ const rotationTarget: Kind<RotationTarget> = {
   },
 };
 
+/** What comes from files is there as files. */
+function ofCa<T>(option: OptionSpec<T>): OptionSpec<T | undefined> {
+  return onlyWith(FROM_CA, onlyWith(SIDECAR, option));
+}
+
 /** The SVID as files. Off unless asked for: SDS keeps keys out of files. */
 export const OUTPUT_OPTIONS = {
   outputCerts: onlyWith(
@@ -61,23 +66,20 @@ export const OUTPUT_OPTIONS = {
       }),
     ),
   ),
-  outputCertsMode: onlyWith(
-    SIDECAR,
+  outputCertsMode: ofCa(
     withDefault(oneOf(['0600', '0640', '0400', '0440']), '0600', {
       flag: 'output-certs-mode',
       description: 'permission bits of the files of --output-certs; no other user ever has any',
     }),
   ),
-  outputCertsOwner: onlyWith(
-    SIDECAR,
+  outputCertsOwner: ofCa(
     optional(fileOwner, {
       flag: 'output-certs-owner',
       description:
         'user and group of the files of --output-certs; another user needs CAP_CHOWN, another group to be a member of it',
     }),
   ),
-  onRotate: onlyWith(
-    SIDECAR,
+  onRotate: ofCa(
     listOf(rotationTarget, [], {
       flag: 'on-rotate',
       description:

@@ -83,7 +83,11 @@ const meanings: readonly { environment: Environment; want: object }[] = [
     environment: { PROV_CERT: '/etc/certs', CA_ADDR: 'istiod.istio-system.svc:15010' },
     want: { caPlaintext: true, caClientCert: undefined },
   },
-  { environment: { FILE_MOUNTED_CERTS: 'false' }, want: {} },
+  { environment: { FILE_MOUNTED_CERTS: 'false' }, want: { identitySource: 'ca' } },
+  {
+    environment: { FILE_MOUNTED_CERTS: 'true', SECRET_TTL: '1h', OUTPUT_CERTS: '/c' },
+    want: { identitySource: 'file', identityDirectory: '/etc/certs', outputCerts: undefined },
+  },
   { environment: { JWT_POLICY: 'third-party-jwt' }, want: { tokenFile: '/var/run/secrets/tokens/istio-token' } },
   { environment: { JWT_POLICY: 'first-party-jwt' }, want: { tokenFile: '/var/run/secrets/tokens/istio-token' } },
   { environment: { CREDENTIAL_FETCHER_TYPE: 'JWT' }, want: {} },
@@ -133,7 +137,7 @@ const refusals: readonly { environment: Environment; problem: string }[] = [
   { environment: { PKCS8_KEY: 'yes' }, problem: 'PKCS8_KEY: got "yes", expected one of true, false' },
   { environment: { ECC_SIGNATURE_ALGORITHM: 'RSA' }, problem: 'ECC_SIGNATURE_ALGORITHM: got "RSA", expected ECDSA' },
   { environment: { ECC_CURVE: 'P521' }, problem: 'ECC_CURVE: got "P521", expected one of P256, P384' },
-  { environment: { FILE_MOUNTED_CERTS: 'true' }, problem: 'FILE_MOUNTED_CERTS: got "true", expected false' },
+  { environment: { FILE_MOUNTED_CERTS: 'yes' }, problem: 'FILE_MOUNTED_CERTS: got "yes", expected one of true, false' },
   {
     environment: { JWT_POLICY: 'none' },
     problem: 'JWT_POLICY: got "none", expected one of third-party-jwt, first-party-jwt',

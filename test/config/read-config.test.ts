@@ -654,6 +654,8 @@ t.test(
     ]);
     const inNodeMode = readConfig(COMMANDS.agent, sources(['--ca-address=a:1', '--mode=node', '--output-certs=/c']));
     t.match(inNodeMode, { problems: ['--output-certs: got a value, expected none with --mode node'] });
+    const fromFiles = readConfig(COMMANDS.agent, sources(['--identity-source=file', '--output-certs=/c']));
+    t.match(fromFiles, { problems: ['--output-certs: got a value, expected none with --identity-source file'] });
   },
 );
 
