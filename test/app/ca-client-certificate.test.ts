@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { FakeCaServer } from '../support/fake-ca-server.js';
@@ -47,4 +47,29 @@ t.test('with --ca-client-svid an agent renews by its own certificate, also when 
     'each renewal shows the certificate before it',
   );
   t.match(ca.calls, [{ authorization: /^Bearer / }, { authorization: '' }, { authorization: '' }]);
+});
+
+t.test('the files of --output-certs as those of --ca-client-cert carry an agent over its restart', async (t) => {
+  const root = TestCa.root();
+  const ca = await FakeCaServer.start(t, { root, clients: { ca: root, isRequired: false } });
+  const directory = join(shortDir(t), 'certs');
+  const token = join(shortDir(t), 'token');
+  writeFileSync(token, await new TokenIssuer().token('foo', 'sleep'));
+  const files = { 'ca-client-cert': directory, 'output-certs': directory };
+  const flags = { ...files, 'token-file': token, ttl: '1h' };
+  await t.test('the first start has a token', async (t) => {
+    const { ask, logger } = await startSidecarAgent(t, { ca, flags });
+    await ask('default');
+    await logger.until('svid files written');
+  });
+  rmSync(token);
+  const before = new X509Certificate(readFileSync(join(directory, 'cert-chain.pem')));
+  await t.test('the second has none', async (t) => {
+    const { ask } = await startSidecarAgent(t, { ca, flags });
+    await ask('default');
+  });
+  t.match(ca.calls, [
+    { authorization: /^Bearer /, clientSerial: undefined },
+    { authorization: '', clientSerial: before.serialNumber },
+  ]);
 });

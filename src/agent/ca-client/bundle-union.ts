@@ -1,7 +1,7 @@
 /**
  * One trust bundle of what several CAs have named. While the first of them is away the second issues, and workloads
- * that still reach the first go on with leaves of it: each CA that may issue has its roots in the bundle, by
- * its own last answer that was proven. In the order of the CAs, so that the bytes are the same whichever of them has answered.
+ * that still reach the first go on with leaves of it: each CA that may issue has its roots in the bundle, by its own
+ * last answer that was proven. In the order of the CAs, so that the bytes are the same whichever of them has answered.
  */
 export class BundleUnion {
   /** Of answers that were proven: what a CA says by mistake must not spoil the answers of the others. */
