@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { FakeCaServer } from '../support/fake-ca-server.js';
 import { mismatchOf, readWhole } from '../support/output-sets.js';
@@ -145,3 +146,16 @@ t.test(
     );
   },
 );
+
+t.test('what writes files is loaded only with the flag', async (t) => {
+  const directory = fileURLToPath(new URL('../../../src/app/', import.meta.url));
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  const loaders = names.filter((name) => {
+    const text = readFileSync(join(directory, name), 'utf8');
+    const atOnce = [...text.matchAll(/^import (type )?[^;]*? from '([^']+)';/gm)].filter(
+      ([, type]) => type === undefined,
+    );
+    return atOnce.some(([, , from = '']) => /agent\/output\/|\/output-certs\.js$/.test(from));
+  });
+  t.strictSame(loaders, ['agent/output-certs.ts'], 'all others name its types, or import it later');
+});
