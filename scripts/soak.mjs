@@ -1,16 +1,24 @@
-// `npm run soak -- --minutes 60`: an agent under churn, rotations and peers that misbehave, for so long; prints what its
-// memory did, and fails when that or anything else did not stay as it was.
+// `npm run soak -- --minutes 60 [--scene peers|chaos]`: for so long, an agent under churn, rotations and peers that
+// misbehave, whose memory is told; or agents whose CA, tokens and clock fail in all ways, and whose workloads must never be
+// without a certificate. Fails when anything is not as it should be.
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { runScript, setUp } from './setup.mjs';
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '60' } } });
+const SCENES = { peers: 'soak', chaos: 'chaos' };
+
+const { values } = parseArgs({
+  options: { minutes: { type: 'string', default: '60' }, scene: { type: 'string', default: 'peers' } },
+});
 const seconds = Math.round(60 * Number(values.minutes));
 
 await runScript(async () => {
   if (!(seconds > 0)) throw new Error(`--minutes: got ${values.minutes}, expected a number above zero`);
+  const scene = SCENES[values.scene];
+  if (scene === undefined)
+    throw new Error(`--scene: got ${values.scene}, expected ${Object.keys(SCENES).join(' or ')}`);
   await setUp();
-  const env = { ...process.env, SOAK_SECONDS: String(seconds) };
-  const soak = spawn(process.execPath, ['build/test/hostile/soak.test.js'], { env, stdio: 'inherit' });
+  const env = { ...process.env, SOAK_SECONDS: String(seconds), CHAOS_SECONDS: String(seconds) };
+  const soak = spawn(process.execPath, [`build/test/hostile/${scene}.test.js`], { env, stdio: 'inherit' });
   process.exitCode = await new Promise((resolve) => soak.on('close', (code) => resolve(code ?? 1)));
 });

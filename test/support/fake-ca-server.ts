@@ -99,7 +99,8 @@ export class FakeCaServer {
   /** Listens; closed at the end of the test. */
   static async start(t: Test, options: FakeCaOptions = {}): Promise<FakeCaServer & { address: string }> {
     const root = options.root ?? TestCa.root();
-    const server = new Server({ 'grpc.enable_channelz': 0 });
+    // Not without channelz: grpc-js then forgets its connections, and forceShutdown leaves them open.
+    const server = new Server();
     const fake = new FakeCaServer(root, root.intermediate(), server);
     const definition = rawMethod('/istio.v1.auth.IstioCertificateService/CreateCertificate', 'unary');
     server.addService(

@@ -31,7 +31,7 @@ function open(t: Test, port: number, host = '127.0.0.1'): GrpcClient {
 
 /** A grpc-js server with one method. */
 async function serve(t: Test, answer: (call: Call, done: Answer) => void) {
-  const server = new Server({ 'grpc.enable_channelz': 0 });
+  const server = new Server();
   server.addService({ Echo: rawMethod(ECHO, 'unary') }, { Echo: answer });
   const credentials = ServerCredentials.createSsl(null, [{ cert_chain: cert, private_key: key }]);
   const port = await new Promise<number>((resolve, reject) => {
