@@ -34,11 +34,17 @@ const URGENT_CAP_MS = 1000;
 /** At least this many retries fit into what is left of a life. */
 const RETRIES_PER_REMAINING_LIFE = 10;
 
+/** A peer that has refused, or has too much to do, is not asked more often than that towards the end of a life. */
+const HESITANT_CAP_MS = 2000;
+
 /** For a crowd that is refused: 2 000 pods with a wrong root file must not keep a CA busy with refusals. */
 const CROWD_CAP_MS = 5 * 60_000;
 
 /** Of a whole crowd. With full jitter a cap of C means a try each C/2. */
 const REFUSED_TRIES_PER_SECOND = 10;
+
+/** Of a crowd whose certificates are about to end. */
+const LAST_TRIES_PER_SECOND = 50;
 
 /** The longest that a peer can make us wait by asking for it. */
 const MAX_NOT_SOONER_MS = 5 * 60_000;
@@ -46,8 +52,9 @@ const MAX_NOT_SOONER_MS = 5 * 60_000;
 /**
  * How long to wait after a failure, in milliseconds: exponential with full jitter (`draw` in [0, 1)). Pure.
  *
- * For a peer that is away the cap falls with the life that is left, so that tries get denser towards its end. For one
- * that is overloaded or has refused it does not: to ask it more often brings nothing but load.
+ * The cap falls with the life that is left, so that tries get denser towards its end. For a peer that is overloaded or
+ * has refused it falls less far, and never below what a crowd may ask in all; with nothing valid to lose it is at its
+ * highest: to ask such a peer more often brings nothing but load.
  */
 export function retryDelayMs(failed: FailedTry, draw: number): number {
   // 2 ** 20 is far above any cap; the bound keeps the number finite after days of failures.
@@ -61,14 +68,14 @@ function baseMs(kind: FailureKind): number {
 }
 
 function capMs({ kind, remainingMs, crowd = 1 }: FailedTry): number {
-  switch (kind) {
-    case 'away':
-      return Math.min(CAP_MS, Math.max(URGENT_CAP_MS, remainingMs / RETRIES_PER_REMAINING_LIFE));
-    case 'overloaded':
-      return CAP_MS;
-    case 'refused':
-      return Math.min(CROWD_CAP_MS, Math.max(CAP_MS, (2 * crowd * 1000) / REFUSED_TRIES_PER_SECOND));
-    default:
-      return kind satisfies never;
-  }
+  const denserMs = remainingMs / RETRIES_PER_REMAINING_LIFE;
+  if (kind === 'away') return Math.min(CAP_MS, Math.max(URGENT_CAP_MS, denserMs));
+  const calmMs = kind === 'refused' ? Math.max(CAP_MS, shareMs(crowd, REFUSED_TRIES_PER_SECOND)) : CAP_MS;
+  const lastMs = Math.max(HESITANT_CAP_MS, shareMs(crowd, LAST_TRIES_PER_SECOND), denserMs);
+  return Math.min(CROWD_CAP_MS, calmMs, remainingMs > 0 ? lastMs : calmMs);
+}
+
+/** The cap with which a crowd tries so often in all. */
+function shareMs(crowd: number, triesPerSecond: number): number {
+  return (2 * crowd * 1000) / triesPerSecond;
 }

@@ -28,12 +28,32 @@ const cases: readonly Case[] = [
     longest: [100, 200, 400, 800, 1000],
   },
   {
-    name: 'a CA that has too much to do is never asked more often, whatever life is left',
+    name: 'a CA that has too much to do is asked each half a minute at last when there is nothing to lose',
     failed: { kind: 'overloaded', remainingMs: 0 },
     longest: [100, 200, 400, 800, 30_000],
   },
   {
-    name: 'a refusal is not repeated within moments, whatever life is left',
+    name: 'it is asked ten times in the last minute of a life',
+    failed: { kind: 'overloaded', remainingMs: MINUTE_MS },
+    longest: [100, 200, 400, 800, 6000],
+  },
+  {
+    name: 'and each second on average in the last moments',
+    failed: { kind: 'overloaded', remainingMs: 5000 },
+    longest: [100, 200, 400, 800, 2000],
+  },
+  {
+    name: 'a refusal is repeated more often towards the end of a life',
+    failed: { kind: 'refused', remainingMs: MINUTE_MS },
+    longest: [1000, 2000, 4000, 6000, 6000],
+  },
+  {
+    name: 'by a crowd fifty times a second in all, whatever life is left',
+    failed: { kind: 'refused', remainingMs: 1000, crowd: 2000 },
+    longest: [1000, 2000, 4000, 8000, 80_000],
+  },
+  {
+    name: 'a refusal is not repeated within moments when there is nothing to lose',
     failed: { kind: 'refused', remainingMs: 0 },
     longest: [1000, 2000, 4000, 8000, 30_000],
   },
