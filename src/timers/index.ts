@@ -5,7 +5,7 @@
 export { type DeadlineClock, Deadlines, unreferencedTime } from './deadlines.js';
 export { type Every, everyUnreferenced } from './every.js';
 export { monotonicMs } from './monotonic-clock.js';
-export { type FailedTry, type FailureKind, retryDelayMs } from './retry-policy.js';
+export { attemptTimeoutMs, type FailedTry, type FailureKind, retryDelayMs } from './retry-policy.js';
 export { planRenewal, type RenewalPlan, type RenewalPolicy, type RenewalWindow, rotateAtMs } from './schedule.js';
 export { sleep } from './sleep.js';
 export { waitUntil } from './wait-until.js';

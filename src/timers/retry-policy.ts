@@ -49,6 +49,20 @@ const LAST_TRIES_PER_SECOND = 50;
 /** The longest that a peer can make us wait by asking for it. */
 const MAX_NOT_SOONER_MS = 5 * 60_000;
 
+/** A CA that works takes no longer, whatever else it does. */
+const MIN_ATTEMPT_MS = 2000;
+
+const ATTEMPTS_PER_REMAINING_LIFE = 8;
+
+/**
+ * How long one attempt may take, in milliseconds, while what is held lives for `remainingMs`: a peer that hangs must
+ * not use up all of that. `undefined` when nothing valid is held, which leaves nothing to lose.
+ */
+export function attemptTimeoutMs(remainingMs: number): number | undefined {
+  if (!(remainingMs > 0)) return undefined;
+  return Math.max(MIN_ATTEMPT_MS, Math.floor(remainingMs / ATTEMPTS_PER_REMAINING_LIFE));
+}
+
 /**
  * How long to wait after a failure, in milliseconds: exponential with full jitter (`draw` in [0, 1)). Pure.
  *

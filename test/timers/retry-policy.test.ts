@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type FailedTry, retryDelayMs } from '../../src/timers/index.js';
+import { attemptTimeoutMs, type FailedTry, retryDelayMs } from '../../src/timers/index.js';
 
 const DAY_MS = 24 * 3600 * 1000;
 const MINUTE_MS = 60_000;
@@ -97,6 +97,13 @@ for (const { name, failed, longest } of cases) {
     );
   });
 }
+
+t.test('an attempt takes an eighth of what is left of a life, and no less than two seconds', async (t) => {
+  t.equal(attemptTimeoutMs(DAY_MS), DAY_MS / 8);
+  t.equal(attemptTimeoutMs(MINUTE_MS), 7500);
+  t.equal(attemptTimeoutMs(10_000), 2000);
+  for (const remainingMs of [0, -1, Number.NaN]) t.equal(attemptTimeoutMs(remainingMs), undefined);
+});
 
 t.test('the jitter is full: any delay from nothing to the cap', async (t) => {
   const failed = { kind: 'away', failures: 5, remainingMs: DAY_MS } as const;

@@ -125,10 +125,12 @@ class CaCall {
   async issue(): Promise<JudgedAnswer> {
     const { cas } = this.shared;
     const count = cas.all.length;
-    const { now, deadlineMs = DEFAULT_DEADLINE_MS } = this.options;
+    const { now } = this.options;
+    const { attemptMs = Number.POSITIVE_INFINITY } = this.request;
+    const deadlineMs = Math.min(attemptMs, this.options.deadlineMs ?? DEFAULT_DEADLINE_MS);
     // A whole attempt for each, and one more. A caller that still needs a certificate asks again, with its own, longer
     // back-off.
-    const endMs = now() + (this.options.budgetMs ?? (count + 1) * DEFAULT_DEADLINE_MS);
+    const endMs = now() + (this.options.budgetMs ?? (count + 1) * Math.min(attemptMs, DEFAULT_DEADLINE_MS));
     const maxAttempts = Math.max(MAX_ATTEMPTS, 2 * count);
     for (let attempt = 1; ; attempt += 1) {
       const ca = cas.choose(this.attempts);

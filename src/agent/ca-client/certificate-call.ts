@@ -8,6 +8,8 @@ export interface CaRequest {
   /** Asked again for each attempt; the buffer is wiped after use. */
   readonly token: { read(): Promise<Buffer> };
   readonly signal: CancelSignal;
+  /** How long one attempt may take, in milliseconds, if that is less than the client's own deadline. */
+  readonly attemptMs?: number | undefined;
 }
 
 /** What it answers. */

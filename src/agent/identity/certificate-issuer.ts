@@ -19,6 +19,8 @@ export interface CertificateRequest {
   /** Read again for each attempt: the kubelet replaces the token under us. */
   readonly token: TokenSource;
   readonly signal: CancelSignal;
+  /** How long one attempt may take, in milliseconds; left out, as long as the issuer finds right. */
+  readonly attemptMs?: number | undefined;
 }
 
 /** Where a service-account JWT comes from: the pod's file, or a stream's metadata. */

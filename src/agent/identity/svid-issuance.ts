@@ -57,6 +57,8 @@ export interface SvidRequest extends AcquireRequest {
   readonly isWanted: () => boolean;
   /** Where the key comes from; left out, it is made now. */
   readonly keys?: KeyReserve;
+  /** How long one attempt at the CA may take, in milliseconds; left out, as long as the issuer finds right. */
+  readonly attemptMs?: number | undefined;
 }
 
 /** A proven SVID, and how long its issuers last. */
@@ -154,12 +156,12 @@ export class SvidIssuance {
   }
 
   private async certify(request: SvidRequest, csrPem: Buffer): Promise<CertificateAnswer> {
-    const { token, signal, isWanted } = request;
+    const { token, signal, isWanted, attemptMs } = request;
     const { issuer, ttlMs } = this.options;
     await this.calls.acquire(request);
     try {
       if (!isWanted()) throw unwanted();
-      return await issuer.issue({ csrPem, ttlMs, token, signal });
+      return await issuer.issue({ csrPem, ttlMs, token, signal, attemptMs });
     } finally {
       this.calls.release();
     }

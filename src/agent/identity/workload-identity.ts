@@ -3,7 +3,13 @@ import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import type { KeyReserve } from '../../hotpath/index.js';
 import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
-import { planRenewal, type RenewalPolicy, type ScheduledCall, type WallClockTimers } from '../../timers/index.js';
+import {
+  attemptTimeoutMs,
+  planRenewal,
+  type RenewalPolicy,
+  type ScheduledCall,
+  type WallClockTimers,
+} from '../../timers/index.js';
 import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
 import { BundleInterner } from './bundle-interner.js';
 import type { RefusalGrounds, TokenSource } from './certificate-issuer.js';
@@ -166,7 +172,8 @@ export class WorkloadIdentity {
     // An SVID that is adopted meanwhile plans a renewal of its own, and makes this one needless if it has not begun.
     const isWanted = (): boolean => !this.closing.isCancelled && this.state.activity.kind === 'issuing';
     try {
-      const request = { spiffeId, token, precedence: 'renewal', signal, isWanted, keys } as const;
+      const attemptMs = attemptTimeoutMs(this.state.notAfterMs - startedAtMs);
+      const request = { spiffeId, token, precedence: 'renewal', signal, isWanted, keys, attemptMs } as const;
       await issuance.obtain(request, (sealed) => {
         const isTooShort = this.isTooShort(sealed);
         this.adopt(sealed, startedAtMs);

@@ -276,6 +276,19 @@ t.test('an answer that comes within the deadline is taken', async (t) => {
   t.ok(await client(t, ca.address, ca).issue(request()));
 });
 
+t.test('an attempt at a CA that hangs takes no longer than the request says', async (t) => {
+  const ca = await FakeCaServer.start(t);
+  ca.faults.push({ kind: 'hang' });
+  const { address, rootPem } = ca;
+  // Far less than the deadline of the client: the second attempt comes within the test, and finds the CA well.
+  const answer = await client(t, address, { rootPem }, { deadlineMs: 10 * 60_000 }).issue({
+    ...request(),
+    attemptMs: 300,
+  });
+  t.ok(answer.chainPem.length > 0);
+  t.equal(ca.calls.length, 2);
+});
+
 t.test('the signal ends a call that hangs, and the CA learns of it', async (t) => {
   const ca = await FakeCaServer.start(t);
   ca.fault = { kind: 'hang' };
