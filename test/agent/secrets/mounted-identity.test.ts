@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { MountedIdentity, type MountedIdentityOptions } from '../../../src/agent/secrets/mounted-identity.js';
@@ -16,6 +17,7 @@ import {
   servedWhole,
   writeAsKubelet,
 } from '../../support/mounted-identity.js';
+import { seededRandom } from '../../support/prng.js';
 import { shortDir } from '../../support/short-dir.js';
 import { TestCa } from '../../support/test-ca.js';
 
@@ -243,12 +245,58 @@ async function mountSpace(t: Test) {
   };
 }
 
+t.test(
+  'row 43: whatever is written, removed and renamed while files are read, a served set is a whole one',
+  async (t) => {
+    const seed = Date.now() % 2 ** 32;
+    t.comment(`seed ${seed}`);
+    const random = seededRandom(seed);
+    const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
+    const directory = shortDir(t);
+    // Pairs of one root, and roots that vouch for several: mixtures that would hold are among them.
+    const ca = TestCa.root('shared');
+    const sets = [mountedFiles({ ca }), mountedFiles({ ca }), mountedFiles(), mountedFiles()];
+    const { identity, look, clock } = setUp(t, directory);
+    await identity.open();
+    const served = new Set<string>();
+    let isOver = false;
+    const writer = (async () => {
+      for (let step = 0; step < 600; step++) {
+        const [name, content] = pick(Object.entries(istioFiles(pick(sets))));
+        const path = join(directory, name);
+        if (random() < 0.2) await rm(path, { force: true });
+        else if (random() < 0.5) await writeFile(path, content);
+        else {
+          await writeFile(`${path}.new`, content);
+          await rename(`${path}.new`, path);
+        }
+      }
+      isOver = true;
+    })();
+    while (!isOver) {
+      clock.nowMs += 1000;
+      await look();
+      const serial = servedWhole(identity);
+      if (serial !== undefined) served.add(serial);
+    }
+    await writer;
+    const last = mountedFiles();
+    write(directory, istioFiles(last));
+    await look();
+    t.equal(servedWhole(identity), last.serial);
+    t.strictSame(
+      [...served].filter((serial) => !sets.some((set) => set.serial === serial)),
+      [],
+    );
+  },
+);
+
 const refusals: Readonly<Record<string, { files: (set: MountedFiles) => Record<string, Buffer>; says: RegExp }>> = {
-  'a key of another certificate': {
+  'row 37: a key of another certificate': {
     files: (set) => istioFiles({ ...set, key: mountedFiles().key }),
     says: /got the key of another certificate/,
   },
-  'roots that the chain does not lead to': {
+  'row 40: roots that the chain does not lead to': {
     files: (set) => istioFiles({ ...set, roots: TestCa.root('other').certificatePem }),
     says: /expected a path to one of the 1 certificates of the bundle/,
   },
@@ -269,11 +317,11 @@ const refusals: Readonly<Record<string, { files: (set: MountedFiles) => Record<s
     files: () => istioFiles(mountedFiles({ uris: ['spiffe://other.example/a'] })),
     says: /got spiffe:\/\/other.example\/a, expected a SPIFFE ID of the trust domain cluster.local/,
   },
-  'two SPIFFE IDs': {
+  'row 39: two SPIFFE IDs': {
     files: () => istioFiles(mountedFiles({ uris: [SLEEP, 'spiffe://cluster.local/b'] })),
     says: /got 2 SPIFFE IDs, expected one/,
   },
-  'an expired certificate': {
+  'row 38: an expired certificate': {
     files: () => istioFiles(mountedFiles({ notBeforeMs: Date.now() - 2 * HOUR_MS, notAfterMs: Date.now() - HOUR_MS })),
     says: /got an expired one/,
   },
