@@ -13,8 +13,19 @@ t.test('one token of an unknown key is before the CA at a time', (t) => {
   t.notOk(trials.begin());
   trials.end('accepted');
   t.ok(trials.begin(), 'the next one at once');
-  trials.end('undecided');
-  t.ok(trials.begin(), 'and when the CA gave no answer');
+  t.end();
+});
+
+t.test('streams that end before the CA has answered cost a key each 5 s, not one after the other', (t) => {
+  const { clock, trials } = setUp();
+  for (let round = 0; round < 3; round += 1) {
+    t.ok(trials.begin());
+    trials.end('undecided');
+    t.notOk(trials.begin());
+    clock.advance(4999);
+    t.notOk(trials.begin());
+    clock.advance(1);
+  }
   t.end();
 });
 
