@@ -79,7 +79,7 @@ export class ReloadedFiles<T> {
   #refusal: unknown;
   #refusedLooks = 0;
   #goodAtMs: number | undefined;
-  /** Of the contents that made the value. */
+  /** Of the files that made the value. */
   private goodHash: string | undefined;
   private readonly state: ChangingFiles;
   private goodUntilMs = Number.POSITIVE_INFINITY;
@@ -143,14 +143,14 @@ export class ReloadedFiles<T> {
     const { files } = this;
     const read = await this.readWhole();
     try {
-      const contents = read.map((file) => file?.content);
-      const hash = hashOf(contents);
-      if (hash !== this.goodHash || nowMs > this.goodUntilMs) await this.parse(contents);
+      const hash = hashOf(read);
+      const isNew = hash !== this.goodHash;
+      if (isNew || nowMs > this.goodUntilMs) await this.parse(read.map((file) => file?.content));
       this.goodHash = hash;
       this.#goodAtMs = nowMs;
       this.#refusal = undefined;
       this.#refusedLooks = 0;
-      await this.warnOfExposed([...files.paths, ...(files.optionalPaths ?? [])], read);
+      if (isNew) await this.warnOfExposed([...files.paths, ...(files.optionalPaths ?? [])], read);
     } finally {
       wipe(read);
     }
@@ -243,10 +243,10 @@ function wipe(read: readonly (SmallFile | undefined)[]): void {
   for (const file of read) file?.content.fill(0);
 }
 
-/** A file that is missing differs from one that is empty. */
-function hashOf(contents: readonly (Buffer | undefined)[]): string {
+/** Of contents and modes. A file that is missing differs from one that is empty. */
+function hashOf(read: readonly (SmallFile | undefined)[]): string {
   const hash = createHash('sha256');
-  for (const content of contents) hash.update(`${content?.length} `).update(content ?? '');
+  for (const file of read) hash.update(`${file?.mode} ${file?.content.length} `).update(file?.content ?? '');
   return hash.digest('base64');
 }
 

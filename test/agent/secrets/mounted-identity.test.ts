@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -413,6 +422,30 @@ t.test('files are read again once a minute though nothing shows a change, and fo
   t.equal(identity.goodAtMs, clock.nowMs);
   t.equal(changes.length, 1);
 });
+
+t.test(
+  'a key that every user may read is told of when it is read, when its mode changes, and not once a minute',
+  async (t) => {
+    const directory = shortDir(t);
+    write(directory, istioFiles(mountedFiles()));
+    const key = join(directory, 'key.pem');
+    chmodSync(key, 0o644);
+    const { identity, look, clock, logger, changes } = setUp(t, directory);
+    await identity.open();
+    const warnings = async (): Promise<number> => {
+      clock.nowMs += 61_000;
+      await look();
+      return logger.of('secret file is readable for all users').length;
+    };
+    t.equal(await warnings(), 1);
+    t.equal(await warnings(), 1);
+    chmodSync(key, 0o600);
+    t.equal(await warnings(), 1);
+    chmodSync(key, 0o604);
+    t.equal(await warnings(), 2);
+    t.equal(changes.length, 1);
+  },
+);
 
 t.test('a certificate that nobody replaces is told of again and again, and is not served beyond its end', async (t) => {
   const directory = shortDir(t);
