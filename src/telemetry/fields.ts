@@ -32,6 +32,7 @@ export const Field = {
   previous: 'previous',
   reason: 'reason',
   resourceName: 'resource_name',
+  served: 'served',
   rotateAt: 'rotate_at',
   serial: 'serial',
   signal: 'signal',

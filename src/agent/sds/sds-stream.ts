@@ -302,15 +302,26 @@ export class SdsStream
   private obey(request: DecodedRequest): void {
     const { next, verdict } = onRequest(this.subscription, request, this.method.isAggregated);
     if (next.names.length > MAX_NAMES) throw tooManyNames();
-    const isOther = next.names !== this.subscription.names;
+    const before = this.subscription.names;
     this.subscription = next;
-    if (isOther) {
+    if (next.names !== before) {
       this.nameOctets = octetsOfNames(next.names);
       if (!this.noteHeld()) return;
+      this.tellOfUnserved(before);
     }
     this.record(request, verdict);
     if (next.isRepeatOwed) this.allowRepeat(this.context.now());
     this.send(this.isBehind ? 'change' : 'request');
+  }
+
+  /** Envoy waits for a name that nothing is served under, and says nothing of it. */
+  private tellOfUnserved(before: readonly string[]): void {
+    const { view } = this;
+    if (view?.isImpossible === undefined) return;
+    const unserved = this.subscription.names.filter((name) => view.isImpossible?.(name) && !before.includes(name));
+    if (unserved.length === 0) return;
+    const { log, metrics } = this.context;
+    if (!log.unserved(this, unserved, view.servedNames?.() ?? [])) metrics.lineWithheld();
   }
 
   /** Tells the ledger what this stream keeps for its peer. False when that was too much, and the stream has ended. */

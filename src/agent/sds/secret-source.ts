@@ -42,6 +42,8 @@ export interface SecretView {
    * unknown one.
    */
   isImpossible?(name: string): boolean;
+  /** Names of which there is or may be a secret: for the log, beside one that cannot be had. None if left out. */
+  servedNames?(): readonly string[];
   /**
    * Calls `changed` after each change of any secret of this view, with the names that changed, until `close`.
    * The view calls `end` when the stream has to be opened again (its token has expired, say).

@@ -1,5 +1,6 @@
 import { errorCodeOf } from '../../errors/index.js';
 import { Field, type LogFields, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
+import { quote } from './quote.js';
 import type { DecodedRequest } from './request-codec.js';
 import type { RequestMeaning } from './subscription.js';
 
@@ -21,18 +22,25 @@ const LINES_OF_ALL = 100;
 /** And about the refusals of one stream: the first ones tell what there is to know. */
 const LINES_OF_ONE = 5;
 
+/** Lines a minute about names that are not served, of all and of one connection: Envoy has a stream for each name. */
+const NAME_LINES = 32;
+const NAME_LINES_OF_ONE = 4;
+
 /**
  * The words of all streams of a server: `warn` when a proxy refuses a secret or stays silent, `debug` for the protocol.
  */
 export class StreamLog {
   private readonly logger: Logger;
   private readonly rateLimited: RateLimitedLogger;
+  /** Apart: a client that asks for names without end must not silence what is said of others' refusals. */
+  private readonly names: RateLimitedLogger;
 
   /** `now` gives milliseconds. */
   constructor(logger: Logger, now: () => number) {
     this.logger = logger;
     const limits = { linesPerMinute: LINES_OF_ALL, linesPerCause: LINES_OF_ONE };
     this.rateLimited = new RateLimitedLogger(logger, now, limits);
+    this.names = new RateLimitedLogger(logger, now, { linesPerMinute: NAME_LINES, linesPerCause: NAME_LINES_OF_ONE });
   }
 
   /** False when the line was withheld. */
@@ -65,6 +73,16 @@ export class StreamLog {
     if (this.logger.writesDebug) {
       this.logger.debug('sds request for another type left alone', { ...fieldsOf(who), [Field.detail]: typeUrl });
     }
+  }
+
+  /** Names that can never have a secret, beside those that may. False when the line was withheld. */
+  unserved(who: StreamIdentity, names: readonly string[], served: readonly string[]): boolean {
+    const fields = (): LogFields => ({
+      ...fieldsOf(who),
+      [Field.resourceName]: quote(names.join(' ')),
+      [Field.served]: quote(served.join(' ')),
+    });
+    return this.names.warn('sds secret asked for that is not served', fields, `${who.connection}`);
   }
 
   /** False when the line was withheld. */

@@ -39,6 +39,11 @@ export class FederatedBundles {
     return this.bundles.has(domain);
   }
 
+  /** Those that are configured. */
+  get domains(): readonly string[] {
+    return [...this.bundles.keys()];
+  }
+
   bundle(domain: string): SecretContent | undefined {
     return this.contents.get(domain);
   }

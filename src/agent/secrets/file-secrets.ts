@@ -62,6 +62,11 @@ export class FileSecrets {
     return directories.mayHold(file.certificate) && directories.mayHold(file.privateKey);
   }
 
+  /** Of the files that were given a name. */
+  servedNames(): readonly string[] {
+    return [...this.options.generic.keys()];
+  }
+
   /** For one stream; `changed` is called with the name of each of its secrets that has changed. */
   openStream(changed: (name: string) => void): FileSecretsOfStream {
     const wanted = new Map<string, Entry>();

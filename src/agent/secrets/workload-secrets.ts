@@ -96,6 +96,15 @@ export class WorkloadSecrets {
     return mayBecomeOurs || this.options.federated.has(meaning.federatedDomain);
   }
 
+  /** All names that may ever be asked for. */
+  servedNames(): readonly string[] {
+    const { names, federated } = this.options;
+    const workload = { spiffeId: this.identity.spiffeId, trustDomain: this.identity.trustDomain, names };
+    const tickets = names.sessionTicketKeys === undefined ? [] : [names.sessionTicketKeys];
+    const own = [...namesOf('certificate', workload), ...namesOf('bundle', workload), ...names.allBundles];
+    return [...own, ...tickets, ...federated.domains.map(federatedName)];
+  }
+
   /** Tells `listener` the names of what changes, until {@link unsubscribe}. */
   subscribe(listener: WorkloadListener): void {
     if (this.listeners.size === 0) this.follow();

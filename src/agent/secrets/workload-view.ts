@@ -52,6 +52,11 @@ export class WorkloadView {
     return !this.workload.mayServe(name) && !this.catalog.files.mayServe(name);
   }
 
+  /** Those that have a name of their own: of files that are named by their paths there may be more. */
+  servedNames(): readonly string[] {
+    return [...this.workload.servedNames(), ...this.catalog.files.servedNames()];
+  }
+
   /** Tells of each change, until {@link close}. */
   subscribe(events: ViewEvents): void {
     this.events = events;
