@@ -1,4 +1,4 @@
-/** A TLS server without SDS: reads its files at start, and again at SIGHUP. Writes its port, and that it has reloaded. */
+/** A TLS server without SDS: reads its files at start and at SIGHUP. Writes its port, and that it has reloaded. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
