@@ -18,6 +18,8 @@ export interface ForeignSurroundings {
   readonly name: string;
   readonly environment: Environment;
   readonly files: FileFacts;
+  /** Whether one of our own sources sets a flag. */
+  readonly isSet: (flag: string) => boolean;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -70,7 +72,7 @@ export function readForeign(variables: readonly ForeignVariable[], sources: Fore
   const all = { ...environment, ...foreignArguments?.values };
   for (const variable of variables) {
     for (const [name, value] of valuesOf(variable, all, foreignArguments !== undefined)) {
-      const reading = variable.read(value, { name, environment, files });
+      const reading = variable.read(value, { name, environment, files, isSet });
       if (reading.kind === 'ignored' && value !== variable.default) ignored.push(name);
       if (reading.kind === 'refused' && !isSet(reading.flag ?? '')) {
         problems.push(`${name}: got ${JSON.stringify(value)}, expected ${reading.expected}`);

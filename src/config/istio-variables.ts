@@ -72,8 +72,8 @@ export const ISTIO_VARIABLES: readonly ForeignVariable[] = [
     read: (value, { environment }) => (environment.CA_ADDR ? IGNORED : set('ca-server-name', value)),
   },
   sets('TRUST_DOMAIN', 'cluster.local', 'trust-domain'),
-  sets('POD_NAMESPACE', '', 'namespace'),
-  sets('SERVICE_ACCOUNT', '', 'service-account'),
+  half('POD_NAMESPACE', 'namespace', { name: 'SERVICE_ACCOUNT', flag: 'service-account' }),
+  half('SERVICE_ACCOUNT', 'service-account', { name: 'POD_NAMESPACE', flag: 'namespace' }),
   sets('ISTIO_META_CLUSTER_ID', '', 'cluster-id'),
   sets('ISTIO_META_CERT_SIGNER', '', 'cert-signer'),
   sets('SECRET_TTL', '24h', 'ttl'),
@@ -180,6 +180,20 @@ function set(flag: string, text: string): ForeignReading {
 /** The value as it is. */
 function sets(name: string, value: string, flag: string): ForeignVariable {
   return { name, default: value, here: `\`--${flag}\``, read: (text) => set(flag, text) };
+}
+
+/**
+ * One half of the identity. With an identity from files it may be left out, but not by half, and many pods have one of
+ * these variables for purposes of their own.
+ */
+function half(name: string, flag: string, other: { readonly name: string; readonly flag: string }): ForeignVariable {
+  return {
+    ...{ name, default: '', here: `\`--${flag}\`` },
+    read(value, { environment, isSet }) {
+      const isWhole = isSet(other.flag) || (environment[other.name] ?? '') !== '';
+      return isSet('identity-source') && !isWhole ? SAME : set(flag, value);
+    },
+  };
 }
 
 /** Values under which we do what Istio does; what another one asks for we cannot do. */

@@ -203,6 +203,14 @@ t.test('in node mode the names of one workload mean nothing', async (t) => {
   t.match(got, { mode: 'node', namespace: undefined, serviceAccount: undefined, outputCerts: undefined });
 });
 
+t.test('half of an identity is none where files have it', async (t) => {
+  const files = ['--identity-source=file'];
+  t.match(read({ POD_NAMESPACE: 'foo' }, files), { kind: 'ok', config: { namespace: undefined } });
+  t.match(read({ SERVICE_ACCOUNT: 'sleep' }, files), { kind: 'ok', config: { serviceAccount: undefined } });
+  const both = { POD_NAMESPACE: 'foo', SERVICE_ACCOUNT: 'sleep' };
+  t.match(read(both, files), { kind: 'ok', config: { namespace: 'foo', serviceAccount: 'sleep' } });
+});
+
 function asIstio(args: readonly string[], environment: Environment = {}) {
   const line = istioCommandLine(COMMANDS.agent.schema, args);
   if (line.kind !== 'proxy') return line;
