@@ -12,6 +12,7 @@ import {
 } from '../config/index.js';
 import { IdentityError } from '../errors/index.js';
 import { redact } from '../telemetry/index.js';
+import { nearest } from '../text/index.js';
 import {
   runAgent,
   runBootstrap,
@@ -61,11 +62,16 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       print(overview());
       return Exit.ok;
     default:
-      printError(
-        `sidecert: got ${name === undefined ? 'no command' : JSON.stringify(redact(name))}, expected one of ${[...Object.keys(COMMANDS), 'help'].join(', ')}\n`,
-      );
+      printError(`sidecert: got ${unknownCommand(name)}\n`);
       return Exit.usage;
   }
+}
+
+function unknownCommand(name: string | undefined): string {
+  const commands = [...Object.keys(COMMANDS), 'help'];
+  const meant = name === undefined ? undefined : nearest(name, commands);
+  const got = name === undefined ? 'no command' : JSON.stringify(redact(name));
+  return `${got}, expected one of ${commands.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`;
 }
 
 /** An agent by the command line of Istio's. */

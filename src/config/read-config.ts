@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { readJson, systemReason } from '../system/small-files/index.js';
+import { nearest } from '../text/index.js';
 import type { CommandSpec } from './commands.js';
 import { type ForeignArguments, readForeign } from './foreign-variables.js';
 import type { FileFacts } from './kinds.js';
@@ -159,14 +160,19 @@ function readFlags(schema: Schema, args: readonly string[], problems: string[]) 
     allowPositionals: true,
     tokens: true,
   });
+  /** The place of the value that an unknown flag may have: to complain of both would point to two mistakes. */
+  let valueOfUnknown = -1;
   for (const token of tokens) {
-    if (token.kind === 'positional') problems.push(`argument: got ${quoted(token.value)}, expected flags only`);
+    if (token.kind === 'positional' && token.index !== valueOfUnknown) {
+      problems.push(`argument: got ${quoted(token.value)}, expected flags only`);
+    }
     if (token.kind !== 'option') continue;
     const where = token.rawName;
     const option = known.get(token.name);
     if (token.name === 'help') help = true;
     else if (token.name !== 'config' && option === undefined) {
-      problems.push(`${where}: got an unknown flag, expected one of those that --help lists`);
+      problems.push(`${where}: got an unknown flag, expected one of those that --help lists${hint(token.name, known)}`);
+      if (token.inlineValue !== true) valueOfUnknown = token.index + 1;
     } else {
       const text = textOf(token, option?.shape === 'switch', problems);
       if (text === undefined) continue;
@@ -175,6 +181,11 @@ function readFlags(schema: Schema, args: readonly string[], problems: string[]) 
     }
   }
   return { written, help, configPath };
+}
+
+function hint(name: string, known: ReadonlyMap<string, unknown>): string {
+  const meant = nearest(name, [...known.keys(), 'config', 'help']);
+  return meant === undefined ? '' : `; did you mean --${meant}?`;
 }
 
 interface OptionToken {

@@ -6,4 +6,5 @@ export { writeAscii } from './ascii.js';
 export { decodeBase64, writeBase64 } from './base64.js';
 export { parseBoundedJson } from './bounded-json.js';
 export { clipped } from './clipped.js';
+export { nearest } from './nearest.js';
 export { isUtf16, skipByteOrderMark } from './text-form.js';

@@ -120,6 +120,19 @@ const wrong = [
   { args: [`--ttl=${'9'.repeat(5000)}`], problem: /^--ttl: got "9{120}…", expected/ },
 ];
 for (const { args, problem } of wrong) {
+  t.test('an unknown flag is told with the one that is most like it, and takes its value with it', async (t) => {
+    const result = readConfig(
+      COMMANDS.health,
+      sources(['--adress', 'a:1', '--sokcet=x', 'y', '--neither', '--ca-root', 'z']),
+    );
+    t.strictSame(result.kind === 'invalid' ? [...result.problems].sort() : result, [
+      '--adress: got an unknown flag, expected one of those that --help lists; did you mean --address?',
+      '--neither: got an unknown flag, expected one of those that --help lists',
+      '--sokcet: got an unknown flag, expected one of those that --help lists; did you mean --socket?',
+      'argument: got "y", expected flags only',
+    ]);
+  });
+
   t.test(`${args.join(' ').slice(0, 60)} is refused`, async (t) => {
     t.ok(
       agentProblems(args).some((text) => problem.test(text)),
