@@ -66,6 +66,12 @@ export interface CaClient {
 /** A CA answers within milliseconds; one that takes longer than this is better asked on a new connection. */
 const DEFAULT_DEADLINE_MS = 5000;
 
+/**
+ * The same while there is another CA to ask: a certificate of seconds must not expire over a first CA that hangs. Above
+ * the 2 s after which another address of the same CA is tried (net/transport, `DialRace`).
+ */
+const FAILOVER_DEADLINE_MS = 3000;
+
 /** What may stand in a header: the text of a refusal may quote others. (gRPC over HTTP/2, "ASCII-Value") */
 const HEADER_TEXT = /^[\x20-\x7e]*$/;
 
@@ -134,7 +140,8 @@ class CaCall {
     const maxAttempts = Math.max(MAX_ATTEMPTS, 2 * count);
     for (let attempt = 1; ; attempt += 1) {
       const ca = cas.choose(this.attempts);
-      const outcome = await this.ask(ca, Math.min(endMs, now() + deadlineMs));
+      const limitMs = this.hasAnother(ca) ? Math.min(deadlineMs, FAILOVER_DEADLINE_MS) : deadlineMs;
+      const outcome = await this.ask(ca, Math.min(endMs, now() + limitMs));
       if ('chainPem' in outcome) return outcome;
       if (!outcome.failsOver) throw outcome.error;
       this.note(ca, outcome);
@@ -150,6 +157,11 @@ class CaCall {
       });
       if (waitMs > 0) await sleep(waitMs, [this.request.signal, this.closing]);
     }
+  }
+
+  /** Whether there is a CA beside this one that this call has not asked. */
+  private hasAnother(ca: RankedCa): boolean {
+    return [...this.attempts].some(([rank, tried]) => rank !== ca.rank && tried === 0);
   }
 
   private async ask(ca: RankedCa, deadlineMs: number): Promise<JudgedAnswer | CaFailure> {

@@ -222,6 +222,14 @@ t.test('a CA whose answers cannot be used is not tried again, and another one is
   t.strictSame([first.calls.length, second.calls.length], [1, 2]);
 });
 
+t.test('a CA that hangs has less time while another one is left', async (t) => {
+  const [first, second] = await twoCas(t);
+  first.fault = { kind: 'hang' };
+  // Less than a whole attempt.
+  const { issue } = clientOf(t, [at(first), at(second)], { budgetMs: 4800 });
+  t.ok(await issue());
+});
+
 t.test('each CA is verified by its own root and its own name', async (t) => {
   const root = TestCa.root();
   const serverCertificate = root.server({ dnsNames: ['istiod.istio-system.svc'], ipAddresses: [] });
