@@ -13,6 +13,7 @@ import { openSdsClient } from '../support/sds-client.js';
 import { settings } from '../support/settings.js';
 import { shortDir } from '../support/short-dir.js';
 import { StatusReader } from '../support/status-reader.js';
+import { TestCa } from '../support/test-ca.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
 const hotPath = openHotPath();
@@ -125,8 +126,11 @@ t.test('the status shows a renewal at the share of the life that was asked for',
 });
 
 t.test('the status and the metrics show that the CA gives lives too short for the outage to survive', async (t) => {
-  const ca = await FakeCaServer.start(t);
-  ca.fault = { kind: 'issues', lifeMs: 24 * 3600_000 };
+  // A certificate is renewed before its issuers expire: these outlive it.
+  const life = { notAfterMs: Date.now() + 48 * 3600_000 };
+  const root = TestCa.root('test root', life);
+  const ca = await FakeCaServer.start(t, { root });
+  ca.fault = { kind: 'issues', lifeMs: 24 * 3600_000, signer: root.intermediate('test intermediate', life) };
   const token = await new TokenIssuer().token('foo', 'sleep');
   for (const { outage, survives } of [
     { outage: '20h', survives: true },
