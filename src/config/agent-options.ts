@@ -40,7 +40,7 @@ export const AGENT_OPTIONS = {
   }),
   socket: withDefault(socketPath, '/var/run/secrets/workload-spiffe-uds/socket', {
     flag: 'socket',
-    description: 'Unix socket on which Envoy asks for its secrets (made with mode 0660)',
+    description: 'Unix socket on which Envoy asks for its secrets (made with the mode of --socket-mode)',
   }),
   identitySource: withDefault(oneOf(['ca', 'file']), 'ca', {
     flag: 'identity-source',
@@ -188,7 +188,7 @@ export const AGENT_OPTIONS = {
   restSocket: optional(socketPath, {
     flag: 'rest-socket',
     description:
-      'Unix socket for --rest bundles or keys (made with mode 0660); needed with them, and with nothing else',
+      'Unix socket for --rest bundles or keys (made with the mode of --socket-mode); needed with them, and with nothing else',
   }),
   deltaRemovals: withDefault(oneOf(['on', 'off']), 'on', {
     flag: 'delta-removals',

@@ -24,9 +24,6 @@ export { connectCa } from '../connect-ca.js';
 /** Linux refuses a Unix connect at once when the queue is full; thousands of Envoys may come back together. */
 const SOCKET_BACKLOG = 4096;
 
-/** Envoy and agent share a group, and no other process may ask for the key. */
-const SOCKET_MODE = 0o660;
-
 /**
  * A gateway opens a stream for each of its secrets on one connection: thousands, where each has a certificate and a
  * bundle.
@@ -147,9 +144,10 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
 }
 
 /** What both sockets have in common. */
-function socketOptions({ takesOver, mode, isDirectoryShared }: AgentConfig) {
+function socketOptions({ takesOver, mode, isDirectoryShared, socketMode, socketGroup }: AgentConfig) {
   const isPrivate = mode === 'node' && !isDirectoryShared;
-  return { mode: SOCKET_MODE, backlog: SOCKET_BACKLOG, takesOver, isPrivate };
+  const access = { mode: Number.parseInt(socketMode, 8), group: socketGroup };
+  return { ...access, backlog: SOCKET_BACKLOG, takesOver, isPrivate };
 }
 
 /** Loads Node's HTTP server: few agents have this socket. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, lstat, mkdtemp, open, rename, rm, unlink } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdtemp, open, rename, rm, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { IdentityError } from '../../errors/index.js';
@@ -14,6 +14,9 @@ const MAX_PATH_BYTES = 107;
 
 /** The parent of a socket that we make ourselves: our group may reach the socket, no other user. */
 const PARENT_MODE = 0o750;
+
+/** Leaves the user as it is. (chown(2): -1) */
+const KEPT_OWNER = 2 ** 32 - 1;
 
 /** What the socket is called in its private directory. */
 const PRIVATE_NAME = 's';
@@ -62,13 +65,14 @@ export async function claimSocketPath(path: string, options: ClaimOptions = {}):
 
 /**
  * Runs `bind` with a path inside a fresh private directory (0700) beside `path`, whose parent is made where it is
- * missing; gives the new socket its final `mode` there, and only then renames it into place: at no time can it be
- * reached with wrong permissions.
+ * missing; gives the new socket its final group and mode there, and only then renames it into place: at no time can it
+ * be reached with wrong permissions.
  * @returns what the file is known by from now on.
+ * @throws IdentityError `ERR_SOCKET_INVALID`: the system does not let us give it to that group.
  */
 export async function publishSocket(
   path: string,
-  mode: number,
+  { mode, group }: { readonly mode: number; readonly group?: number | undefined },
   bind: (temporaryPath: string) => Promise<void>,
 ): Promise<FileIdentity> {
   await makeDirectory(dirname(path), PARENT_MODE);
@@ -79,6 +83,7 @@ export async function publishSocket(
     try {
       const temporaryPath = join(privateDirectory, PRIVATE_NAME);
       await bind(temporaryPath);
+      if (group !== undefined) await giveTo(temporaryPath, path, group);
       await chmod(temporaryPath, mode);
       const { dev, ino } = await lstat(temporaryPath);
       await rename(temporaryPath, path);
@@ -88,6 +93,18 @@ export async function publishSocket(
     }
   } finally {
     await parent.close();
+  }
+}
+
+/** Before the mode is set: a change of the owner may take bits of it away. (chown(2)) */
+async function giveTo(temporaryPath: string, path: string, group: number): Promise<void> {
+  try {
+    await chown(temporaryPath, KEPT_OWNER, group);
+  } catch (error) {
+    throw invalid(
+      path,
+      `got ${systemReason(error)} for group ${group}, expected a group that this process is a member of`,
+    );
   }
 }
 

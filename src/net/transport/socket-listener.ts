@@ -16,6 +16,8 @@ export interface SocketFileOptions {
   readonly path: string;
   /** Permissions of the socket, such as `0o660`: who may connect may ask for the key. */
   readonly mode: number;
+  /** The group of the socket, by its number; left out, that of the process, or of a directory that gives its own on. */
+  readonly group?: number | undefined;
   /** Puts the socket in place of one that is served: the other keeps its connections, and leaves our file alone. */
   readonly takesOver?: boolean;
   /** Refuses a directory in which another user may replace the socket; else that is warned of. */
@@ -36,11 +38,12 @@ export interface Acceptor {
  * @throws IdentityError `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`; and what the acceptor throws, which is closed then.
  */
 export async function listenOnPath(
-  { path, mode, takesOver = false, isPrivate = false }: SocketFileOptions,
+  { path, mode, group, takesOver = false, isPrivate = false }: SocketFileOptions,
   acceptor: Acceptor,
   { logger, metrics }: { readonly logger: Logger; readonly metrics?: MetricRegistry | undefined },
 ): Promise<Listener> {
-  const publish = (): Promise<FileIdentity> => publishSocket(path, mode, (temporary) => acceptor.listen(temporary));
+  const access = { mode, group };
+  const publish = (): Promise<FileIdentity> => publishSocket(path, access, (temporary) => acceptor.listen(temporary));
   try {
     const openTo = await claimSocketPath(path, { takesOver, isPrivate });
     if (openTo !== undefined) {

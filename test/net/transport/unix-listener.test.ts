@@ -66,13 +66,38 @@ t.test(
   },
 );
 
+const isRoot = process.geteuid?.() === 0;
+
+t.test('the socket is given to a group, with its mode', async (t) => {
+  const path = join(shortDir(t), 's.sock');
+  const group = isRoot ? 4242 : (process.getgroups?.().at(-1) ?? 0);
+  await listen(t, path, { group, mode: 0o660 });
+  const { gid, mode } = await lstat(path);
+  t.strictSame([gid, mode & 0o777], [group, 0o660]);
+});
+
+t.test('a group that the process is no member of is refused, and nothing is left', async (t) => {
+  const directory = shortDir(t);
+  await chmod(directory, 0o777);
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    await t.rejects(listen(t, join(directory, 's.sock'), { group: 4242 }), {
+      code: 'ERR_SOCKET_INVALID',
+      message: /s\.sock: got .*\(EPERM\).* for group 4242, expected a group that this process is a member of/,
+    });
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+  t.same(await readdir(directory), []);
+});
+
 t.test(
   'row 71: the socket is bound in a private directory beside its path, out of reach until it has its mode',
   async (t) => {
     const directory = shortDir(t);
     const server = createServer();
     t.teardown(() => server.close());
-    await publishSocket(join(directory, 's.sock'), 0o600, async (temporaryPath) => {
+    await publishSocket(join(directory, 's.sock'), { mode: 0o600 }, async (temporaryPath) => {
       const privateDirectory = dirname(temporaryPath);
       t.equal(dirname(privateDirectory), directory);
       t.equal((await lstat(privateDirectory)).mode & 0o777, 0o700);
