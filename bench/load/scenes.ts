@@ -81,13 +81,8 @@ export function crowdFlags({ envoys, rotations }: Size, firstRequestBytes: numbe
 
 /** 2 000 Envoys of as many pods: each with a key, a CSR, a certificate and a push of its own. */
 export async function manyIdentities(stage: Stage): Promise<Outcome> {
-  const { directory, issuer, size } = stage;
-  const tokens = join(directory, 'tokens');
-  await mkdir(tokens, { mode: 0o700 });
-  for (let pod = 0; pod < size.identities; pod += 1) {
-    const text = await token(issuer, `account-${pod}`, `pod-${pod}`);
-    await writeFile(join(tokens, `${pod}`.padStart(5, '0')), text, { mode: 0o600 });
-  }
+  const { size } = stage;
+  const tokens = await mintTokens(stage);
   const agentFlags = ['--mode', 'node', '--ttl', LONG_TTL];
   const fleetFlags = [
     ...['--envoys', `${size.identities}`, '--rotations', '0'],
@@ -96,11 +91,83 @@ export async function manyIdentities(stage: Stage): Promise<Outcome> {
   return play(stage, agentFlags, fleetFlags);
 }
 
+/** A directory with a token for each of so many pods. */
+async function mintTokens({ directory, issuer, size }: Stage): Promise<string> {
+  const tokens = join(directory, 'tokens');
+  await mkdir(tokens, { mode: 0o700 });
+  for (let pod = 0; pod < size.identities; pod += 1) {
+    const text = await token(issuer, `account-${pod}`, `pod-${pod}`);
+    await writeFile(join(tokens, `${pod}`.padStart(5, '0')), text, { mode: 0o600 });
+  }
+  return tokens;
+}
+
+/** What a while of renewals came to, from the last first secret on. */
+export interface ShortLives {
+  readonly report: FleetReport;
+  readonly agent: ProcessFigures;
+  readonly citadel: ProcessFigures;
+  /** Of the figures. */
+  readonly elapsedMs: number;
+  /** Certificates beyond the first ones, until the fleet ended. */
+  readonly renewals: number;
+}
+
+/** The figures are read before thousands of connections end. */
+const BEFORE_END_MS = 500;
+
+/** As many Envoys as pods, whose certificates live for `size.ttl`, for so many seconds. */
+export async function shortLives(stage: Stage, seconds: number): Promise<ShortLives> {
+  const { directory, size } = stage;
+  const tokens = await mintTokens(stage);
+  return withServers(stage, ['--mode', 'node', '--ttl', size.ttl], async ({ agent, citadel, socket }) => {
+    let figures: Promise<Pick<ShortLives, 'agent' | 'citadel' | 'elapsedMs'>> | undefined;
+    const read = async (): Promise<Awaited<NonNullable<typeof figures>>> => {
+      const beganAtMs = performance.now();
+      for (const process of [agent, citadel]) process.reset();
+      await sleep(seconds * 1000 - BEFORE_END_MS);
+      const elapsedMs = performance.now() - beganAtMs;
+      const [ofAgent, ofCitadel] = await Promise.all([agent.figures(), citadel.figures()]);
+      return { agent: ofAgent, citadel: ofCitadel, elapsedMs };
+    };
+    const fleetFlags = [
+      ...['--envoys', `${size.identities}`, '--duration', `${seconds}s`, '--timeout', `${seconds + 120}s`],
+      ...['--first-request-bytes', '1000', '--tokens', tokens, '--socket', socket],
+    ];
+    const report = await runFleetProcess(fleetFlags, {
+      jsonFile: join(directory, 'fleet.json'),
+      onAllServed: () => {
+        figures = read();
+      },
+      onRotated: () => {},
+    });
+    if (figures === undefined) throw new Error('the fleet: got some streams without a secret, expected all served');
+    // Each Envoy has two first secrets, and the bundle stays the same.
+    return { report, ...(await figures), renewals: report.pushes - report.streams };
+  });
+}
+
 async function play(stage: Stage, agentFlags: readonly string[], fleetFlags: readonly string[]): Promise<Outcome> {
-  const { directory, hotPath } = stage;
+  return withServers(stage, agentFlags, ({ agent, citadel, socket }) =>
+    measure({ server: agent, citadel }, [...fleetFlags, '--socket', socket], stage),
+  );
+}
+
+/** What there is while a scene is played. */
+interface Servers {
+  readonly agent: WatchedProcess;
+  readonly citadel: WatchedProcess;
+  readonly socket: string;
+}
+
+async function withServers<T>(
+  { directory, issuer, hotPath }: Stage,
+  agentFlags: readonly string[],
+  act: (servers: Servers) => Promise<T>,
+): Promise<T> {
   const file = (name: string): string => join(directory, name);
   const socket = file('s');
-  await writeFile(file('jwks.json'), stage.issuer.jwks);
+  await writeFile(file('jwks.json'), issuer.jwks);
   const common = ['--hot-path', hotPath];
   const citadel = await WatchedProcess.start(
     [
@@ -118,7 +185,7 @@ async function play(stage: Stage, agentFlags: readonly string[], fleetFlags: rea
       'agent ready',
     );
     try {
-      return await measure({ server: agent, citadel: citadel.process }, [...fleetFlags, '--socket', socket], stage);
+      return await act({ agent, citadel: citadel.process, socket });
     } finally {
       await agent.stop();
     }

@@ -14,7 +14,7 @@ import { shortDir } from '../support/short-dir.js';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Files of bench/ that are no bench of the harness; that of the injector wants an API server. */
-const OTHERS = ['hot-path-soak', 'compare', 'harness', 'injector', 'load', 'material', 'run-all'];
+const OTHERS = ['hot-path-soak', 'compare', 'harness', 'injector', 'load', 'material', 'run-all', 'short-lives'];
 
 t.setTimeout(100_000);
 
@@ -58,4 +58,13 @@ t.test('the load scenes run to their end, with every secret good', async (t) => 
   const { stdout } = await run(process.execPath, ['build/bench/load.js', '--smoke', '--hot-path', 'js'], { cwd: ROOT });
   t.equal(stdout.match(/refused connects +0\.0 /g)?.length, 3);
   t.equal(stdout.match(/secrets missing or wrong +0\.0 /g)?.length, 3);
+});
+
+t.test('lives of seconds are renewed to the end of the bench, with every secret good', async (t) => {
+  const run = promisify(execFile);
+  const { stdout } = await run(process.execPath, ['build/bench/short-lives.js', '--smoke', '--hot-path', 'js'], {
+    cwd: ROOT,
+  });
+  t.match(stdout, /renewals +[1-9]/);
+  t.match(stdout, /checks +clean/);
 });
