@@ -61,6 +61,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...[...EVERYWHERE, 'config', 'fairness', 'kubernetes/api', 'kubernetes/inject', 'net/transport'],
   ],
   status: [...EVERYWHERE, 'net/transport'],
+  explain: ['text'],
   app: [
     ...[
       ...EVERYWHERE,
@@ -81,7 +82,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...['pki/service-account', 'pki/x509', 'system/platform', 'system/small-files'],
   ],
   demo: [...EVERYWHERE, 'app', 'config', 'net/grpc', 'net/protobuf'],
-  cli: [...EVERYWHERE, 'app', 'config', 'demo', 'fleet', 'system/platform', 'system/small-files'],
+  cli: [...EVERYWHERE, 'app', 'config', 'demo', 'explain', 'fleet', 'system/platform', 'system/small-files'],
 };
 
 interface Import {

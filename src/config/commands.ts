@@ -16,6 +16,7 @@ import { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-option
 import type { ConfigOf, Schema } from './option.js';
 import { outputProblems } from './output-problems.js';
 import { secretProblems } from './secret-problems.js';
+import { STATUS_OPTIONS } from './status-options.js';
 import { tokenCheckProblems } from './token-check-problems.js';
 import { VERSION_OPTIONS } from './version-options.js';
 
@@ -87,6 +88,11 @@ export const COMMANDS = {
     example: 'sidecert health --socket ./sds.sock',
     alternatives: [['socket', 'address']],
     check: checkHealth,
+  },
+  status: {
+    summary: 'show how a running agent, Citadel or injector stands: exit code 0 when all that it serves is valid',
+    schema: STATUS_OPTIONS,
+    example: 'sidecert status --status-address 127.0.0.1:15020',
   },
   version: {
     summary: 'print the version, and who does the cryptography',

@@ -34,4 +34,5 @@ export { type ConfigProblem, type ConfigResult, type ConfigSources, readConfig }
 export { configurationReference } from './reference.js';
 export { MAX_SOCKET_PATH_BYTES } from './socket-path.js';
 export type { StatusAddressOption } from './status-address.js';
+export { STATUS_OPTIONS, type StatusConfig } from './status-options.js';
 export { VERSION_OPTIONS, type VersionConfig } from './version-options.js';

@@ -8,7 +8,7 @@ export type StatusAddressOption = HostPort | { readonly socketPath: string };
 /** A path is told from an address by its slash, `./status.sock`, or by its scheme, `unix:status.sock`. */
 const SOCKET = /\/|^unix:/;
 
-const statusAddress: Kind<StatusAddressOption> = {
+export const statusAddress: Kind<StatusAddressOption> = {
   placeholder: 'HOST:PORT|PATH',
   expected: `HOST:PORT, or a path with a slash, of at most ${MAX_SOCKET_PATH_BYTES} bytes, for a Unix socket, also as unix:/path`,
   parse(text, files) {
