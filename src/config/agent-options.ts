@@ -26,7 +26,7 @@ import {
   withDefault,
 } from './option.js';
 import { OUTPUT_OPTIONS } from './output-options.js';
-import { FROM_CA, FROM_FILES, SECRET_OPTIONS, SIDECAR } from './secret-options.js';
+import { FROM_BOTH, FROM_CA, FROM_FILES, FROM_FILES_ALONE, SECRET_OPTIONS, SIDECAR } from './secret-options.js';
 import { SOCKET_OPTIONS } from './socket-options.js';
 import { socketPath } from './socket-path.js';
 import { STATUS_ADDRESS } from './status-address.js';
@@ -42,11 +42,19 @@ export const AGENT_OPTIONS = {
     flag: 'socket',
     description: 'Unix socket on which Envoy asks for its secrets (made with the mode of --socket-mode)',
   }),
-  identitySource: withDefault(oneOf(['ca', 'file']), 'ca', {
+  identitySource: withDefault(oneOf(['ca', 'file', 'file,ca']), 'ca', {
     flag: 'identity-source',
     description:
-      'where the key, the certificate and the trust bundle of the workload come from: a CA, or mounted files, without any CA (in sidecar mode)',
+      'where the key, the certificate and the trust bundle of the workload come from: a CA, or mounted files, without any CA, or both, to move from files to a CA (the last two in sidecar mode)',
   }),
+  migrationStep: onlyWith(
+    FROM_BOTH,
+    withDefault(oneOf(['files', 'ca']), 'ca', {
+      flag: 'migration-step',
+      description:
+        'whose key and certificate are served while both are valid: those of the mounted files, or those of the CA; the trust bundle has the roots of both',
+    }),
+  ),
   identityDirectory: onlyWith(
     FROM_FILES,
     withDefault(absolutePath, '/etc/certs', {
@@ -132,14 +140,14 @@ export const AGENT_OPTIONS = {
   ),
   namespace: onlyWith(
     SIDECAR,
-    requiredUnless(FROM_FILES, kubernetesName, {
+    requiredUnless(FROM_FILES_ALONE, kubernetesName, {
       flag: 'namespace',
       description: 'Kubernetes namespace of the workload; of mounted files only a certificate of it is served then',
     }),
   ),
   serviceAccount: onlyWith(
     SIDECAR,
-    requiredUnless(FROM_FILES, kubernetesName, {
+    requiredUnless(FROM_FILES_ALONE, kubernetesName, {
       flag: 'service-account',
       description: 'service account of the workload; of mounted files only a certificate of it is served then',
     }),
@@ -204,7 +212,7 @@ export const AGENT_OPTIONS = {
 export type AgentConfig = ConfigOf<typeof AGENT_OPTIONS>;
 
 /** Whom an agent serves, and what proves it. */
-export type ServedWorkloads = IssuedWorkloads | MountedWorkload;
+export type ServedWorkloads = IssuedWorkloads | MountedWorkload | MigratingWorkload;
 
 /** Those whose certificates come from a CA. */
 export type IssuedWorkloads =
@@ -221,19 +229,34 @@ export interface MountedWorkload {
   readonly spiffeId: SpiffeId | undefined;
 }
 
+/** One whose certificate is in files, and is to come from a CA. */
+export interface MigratingWorkload {
+  readonly kind: 'files-and-ca';
+  readonly step: 'files' | 'ca';
+  readonly mounted: MountedWorkload;
+  readonly issued: Extract<IssuedWorkloads, { readonly kind: 'own-token' }>;
+}
+
 /** The settings of the mode. @throws IdentityError `ERR_CONFIG_INVALID`: not what `readConfig` lets pass. */
 export function servedWorkloads(config: AgentConfig): ServedWorkloads {
   const { mode, identitySource, tokenSource, tokenFile, namespace, serviceAccount, trustDomain } = config;
   if (mode === 'node') return { kind: 'pods-of-node' };
   const isNamed = namespace !== undefined && serviceAccount !== undefined;
   const spiffeId = isNamed ? SpiffeId.forServiceAccount(trustDomain, namespace, serviceAccount) : undefined;
-  if (identitySource === 'file') {
-    const { identityDirectory: directory, identityRootFile: rootFile } = config;
-    if (directory === undefined) throw new IdentityError('ERR_CONFIG_INVALID', 'mounted files: got no directory');
-    return { kind: 'mounted-files', directory, rootFile, spiffeId };
-  }
+  if (identitySource === 'file') return mountedWorkload(config, spiffeId);
   if (spiffeId === undefined || tokenFile === undefined) {
     throw new IdentityError('ERR_CONFIG_INVALID', 'sidecar mode: got no namespace, service account or token file');
   }
-  return tokenSource === 'stream' ? { kind: 'stream-token', spiffeId } : { kind: 'own-token', spiffeId, tokenFile };
+  if (tokenSource === 'stream') return { kind: 'stream-token', spiffeId };
+  const issued = { kind: 'own-token', spiffeId, tokenFile } as const;
+  const { migrationStep: step } = config;
+  return step === undefined
+    ? issued
+    : { kind: 'files-and-ca', step, mounted: mountedWorkload(config, spiffeId), issued };
+}
+
+function mountedWorkload(config: AgentConfig, spiffeId: SpiffeId | undefined): MountedWorkload {
+  const { identityDirectory: directory, identityRootFile: rootFile } = config;
+  if (directory === undefined) throw new IdentityError('ERR_CONFIG_INVALID', 'mounted files: got no directory');
+  return { kind: 'mounted-files', directory, rootFile, spiffeId };
 }

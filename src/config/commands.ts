@@ -107,7 +107,7 @@ function checkAgent(config: AgentConfig, files: FileFacts): string[] {
   return [
     ...checkToken(config, files),
     ...tokenCheckProblems(config),
-    ...(config.identitySource === 'ca' ? caProblems(config, files) : []),
+    ...(config.identitySource !== 'file' ? caProblems(config, files) : []),
     ...checkIdentitySource(config),
     ...checkOutage(config),
     ...checkRest(config),
@@ -116,10 +116,13 @@ function checkAgent(config: AgentConfig, files: FileFacts): string[] {
   ];
 }
 
-function checkIdentitySource({ identitySource, mode, namespace, serviceAccount }: AgentConfig): string[] {
-  if (identitySource !== 'file') return [];
+function checkIdentitySource(config: AgentConfig): string[] {
+  const { identitySource, mode, tokenSource, namespace, serviceAccount } = config;
+  if (identitySource === 'ca') return [];
   // The files are of one workload, and would be served to every pod.
-  if (mode !== 'sidecar') return [`--identity-source: got file, expected ca with --mode ${mode}`];
+  if (mode !== 'sidecar') return [`--identity-source: got ${identitySource}, expected ca with --mode ${mode}`];
+  if (tokenSource === 'stream')
+    return [`--identity-source: got ${identitySource}, expected ca with --token-source stream`];
   if ((namespace === undefined) === (serviceAccount === undefined)) return [];
   return ['--namespace, --service-account: got one of them, expected both or neither'];
 }

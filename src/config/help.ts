@@ -1,5 +1,5 @@
 import { COMMANDS, type CommandName, type CommandSpec } from './commands.js';
-import { environmentName, isRequired, type OptionSpec } from './option.js';
+import { type Condition, environmentName, isRequired, type OptionSpec } from './option.js';
 
 /** Wide enough for every flag with its value; longer ones get a line of their own. */
 const FLAG_COLUMN = 34;
@@ -42,15 +42,19 @@ export function commandHelp(name: CommandName): string {
 export function optionNotes(option: OptionSpec<unknown>): string {
   const notes: string[] = [];
   const { onlyWith = [], optionalWith } = option;
-  const exception = optionalWith === undefined ? '' : ` unless --${optionalWith.flag} ${optionalWith.value}`;
+  const exception = optionalWith === undefined ? '' : ` unless ${conditionText(optionalWith)}`;
   if (isRequired(option)) notes.push(`required${exception}`);
   const defaults = [option.default ?? []].flat();
   if (defaults.length > 0 && option.shape !== 'switch') notes.push(`default: ${defaults.join(', ')}`);
   if (option.shape === 'list') notes.push('may be repeated');
   if (onlyWith.length > 0) {
-    notes.push(`only with ${onlyWith.map(({ flag, value }) => `--${flag} ${value}`).join(' and ')}`);
+    notes.push(`only with ${onlyWith.map(conditionText).join(' and ')}`);
   }
   return notes.join('; ');
+}
+
+function conditionText({ flag, value }: Condition): string {
+  return `--${flag} ${[value].flat().join(' or ')}`;
 }
 
 function flagLines(option: OptionSpec<unknown>): string[] {

@@ -6,6 +6,7 @@ export {
   AGENT_OPTIONS,
   type AgentConfig,
   type IssuedWorkloads,
+  type MigratingWorkload,
   type MountedWorkload,
   type ServedWorkloads,
   servedWorkloads,

@@ -24,7 +24,8 @@ export interface OptionSpec<T> {
 /** A value of another setting, by its flag; that one stands earlier in the schema and has a default. */
 export interface Condition {
   readonly flag: string;
-  readonly value: string;
+  /** Or one of several. */
+  readonly value: string | readonly string[];
 }
 
 /** The settings of one command, in the order of its help. */

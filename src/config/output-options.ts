@@ -1,6 +1,6 @@
 import { absolutePath, type Kind, oneOf, path } from './kinds.js';
 import { type ConfigOf, listOf, type OptionSpec, onlyWith, optional, withDefault } from './option.js';
-import { FROM_CA, SIDECAR } from './secret-options.js';
+import { FROM_CA_ALONE, SIDECAR } from './secret-options.js';
 import { MAX_UID } from './socket-options.js';
 import { socketPath } from './socket-path.js';
 
@@ -50,13 +50,13 @@ const rotationTarget: Kind<RotationTarget> = {
 
 /** What comes from files is there as files. */
 function ofCa<T>(option: OptionSpec<T>): OptionSpec<T | undefined> {
-  return onlyWith(FROM_CA, onlyWith(SIDECAR, option));
+  return onlyWith(FROM_CA_ALONE, onlyWith(SIDECAR, option));
 }
 
 /** The SVID as files. Off unless asked for: SDS keeps keys out of files. */
 export const OUTPUT_OPTIONS = {
   outputCerts: onlyWith(
-    FROM_CA,
+    FROM_CA_ALONE,
     onlyWith(
       SIDECAR,
       optional(path, {

@@ -106,13 +106,13 @@ function conditionNotMet({ onlyWith = [] }: OptionSpec<unknown>, schema: Schema,
   for (const { flag, value } of onlyWith) {
     const known = settingNow(flag, schema, config);
     // A value that is wrong has its own complaint; then nothing follows from it.
-    if (known !== undefined && known !== value) return `--${flag} ${known}`;
+    if (known !== undefined && ![value].flat().some((one) => one === known)) return `--${flag} ${known}`;
   }
   return undefined;
 }
 
 function isMet({ flag, value }: Condition, schema: Schema, config: Values): boolean {
-  return settingNow(flag, schema, config) === value;
+  return [value].flat().some((one) => one === settingNow(flag, schema, config));
 }
 
 function settingNow(flag: string, schema: Schema, config: Values): unknown {

@@ -13,8 +13,13 @@ import {
 import { type ConfigOf, listOf, onlyWith, optional, switchOf, withDefault } from './option.js';
 
 export const SIDECAR = { flag: 'mode', value: 'sidecar' };
-export const FROM_CA = { flag: 'identity-source', value: 'ca' };
-export const FROM_FILES = { flag: 'identity-source', value: 'file' };
+/** There is a CA. */
+export const FROM_CA = { flag: 'identity-source', value: ['ca', 'file,ca'] };
+/** There are mounted files. */
+export const FROM_FILES = { flag: 'identity-source', value: ['file', 'file,ca'] };
+export const FROM_CA_ALONE = { flag: 'identity-source', value: 'ca' };
+export const FROM_FILES_ALONE = { flag: 'identity-source', value: 'file' };
+export const FROM_BOTH = { flag: 'identity-source', value: 'file,ca' };
 
 /** What these begin with has a meaning of its own: no configured name may take it. */
 const RESERVED = /^(spiffe:\/\/|file-cert:|file-root:)/;

@@ -64,11 +64,23 @@ export interface MountedFilesFacts {
   readonly goodAtMs: number | undefined;
 }
 
+/** Where an identity stands that moves from files to a CA. */
+export interface MigrationFacts {
+  readonly step: string;
+  readonly served: string | undefined;
+  readonly reason: string;
+  readonly roots: { readonly served: number; readonly files: number; readonly ca: number };
+  readonly areCaRootsMounted: boolean | undefined;
+  readonly sources: Readonly<Record<'files' | 'ca', Omit<IdentityFacts, 'spiffeId'>>>;
+}
+
 export interface AgentStatusOptions {
   readonly secrets: { isServing(): boolean; identities(): readonly IdentityFacts[] };
   readonly listener: ListenerFacts;
   /** Where the identity is in files. */
   readonly files?: () => MountedFilesFacts;
+  /** Where it moves from files to a CA. */
+  readonly migration?: () => MigrationFacts;
   /** Where it comes from a CA. */
   readonly ca?: CaFacts;
   /** The files of `--output-certs`. */
@@ -81,7 +93,7 @@ export interface AgentStatusOptions {
 
 /** What an agent tells of itself: its identities, and who is on its socket. */
 export function agentStatus(options: AgentStatusOptions): StatusPage {
-  const { secrets, listener, files, ca, output, metrics, mode, now } = options;
+  const { secrets, listener, files, migration, ca, output, metrics, mode, now } = options;
   const expiry = metrics.gauge(Metric.svidExpirySeconds);
   const tolerance = metrics.gauge(Metric.svidOutageToleranceSeconds);
   const tooShort = metrics.gauge(Metric.identitiesBelowOutageTarget);
@@ -109,6 +121,7 @@ export function agentStatus(options: AgentStatusOptions): StatusPage {
         ca: ca && caSection(ca),
         cas: ca && casSection(ca),
         files: files && filesSection(files()),
+        ...(migration && { migration: migrationSection(migration()) }),
         sds: sdsSection(listener.connectionCount, listener.status()),
         ...(output && { output_certs: outputSection(output.status()) }),
         identity_count: identities.length,
@@ -121,6 +134,23 @@ export function agentStatus(options: AgentStatusOptions): StatusPage {
 
 function filesSection({ directory, goodAtMs }: MountedFilesFacts): JsonValue {
   return { [Field.path]: directory, last_good: timeText(goodAtMs) };
+}
+
+function migrationSection({ step, served, reason, roots, areCaRootsMounted, sources }: MigrationFacts): JsonValue {
+  const sourceSection = ({ svid, serial, notAfterMs, lastFailure }: Omit<IdentityFacts, 'spiffeId'>): JsonValue => ({
+    svid,
+    [Field.serial]: serial,
+    [Field.notAfter]: timeText(notAfterMs),
+    last_failure: failureSection(lastFailure),
+  });
+  return {
+    step,
+    [Field.served]: served,
+    [Field.reason]: reason,
+    roots: { ...roots },
+    ca_roots_are_mounted: areCaRootsMounted,
+    sources: { files: sourceSection(sources.files), ca: sourceSection(sources.ca) },
+  };
 }
 
 function sdsSection(connections: number, { streams, names }: ReturnType<ListenerFacts['status']>): JsonValue {

@@ -36,6 +36,7 @@ export const Field = {
   rotateAt: 'rotate_at',
   serial: 'serial',
   signal: 'signal',
+  source: 'source',
   spiffeId: 'spiffe_id',
   stream: 'stream',
   target: 'target',

@@ -130,6 +130,11 @@ export const Metric = {
     name: 'sidecert_identity_files_refused_total',
     help: 'Looks at the mounted files of the identity that found no good set, by error code.',
   },
+  identitySource: {
+    kind: 'gauge',
+    name: 'sidecert_identity_source',
+    help: 'While the identity moves from files to a CA: 1 for the source whose certificate is served, 0 for the other.',
+  },
   svidIssues: {
     kind: 'counter',
     name: 'sidecert_svid_issues_total',

@@ -573,6 +573,37 @@ t.test('what is for a CA is refused beside an identity from files, and the rever
   ]);
 });
 
+t.test('an identity from files and a CA has the settings of both, and names its workload', async (t) => {
+  const both = ['--identity-source=file,ca', '--ca-address=a:1', '--namespace=foo', '--service-account=sleep'];
+  const problems = (args: string[]): readonly string[] => {
+    const result = readConfig(COMMANDS.agent, sources(args));
+    return result.kind === 'invalid' ? result.problems : [];
+  };
+  t.match(readConfig(COMMANDS.agent, sources([...both, '--identity-dir=/certs', '--ttl=1h'])), {
+    kind: 'ok',
+    config: { migrationStep: 'ca', identityDirectory: '/certs', ttlMs: 3_600_000 },
+  });
+  t.match(readConfig(COMMANDS.agent, sources([...both, '--migration-step=files'])), {
+    config: { migrationStep: 'files' },
+  });
+  t.strictSame(problems([...both, '--migration-step=union']), [
+    '--migration-step: got "union", expected one of files, ca',
+  ]);
+  t.match(problems(both.slice(0, 2)), [/^--namespace: got nothing/, /^--service-account: got nothing/]);
+  t.strictSame(problems([...both, '--token-source=stream']), [
+    '--identity-source: got file,ca, expected ca with --token-source stream',
+  ]);
+  t.strictSame(problems([...both.slice(0, 2), '--mode=node']), [
+    '--identity-source: got file,ca, expected ca with --mode node',
+  ]);
+  t.strictSame(problems([...both, '--output-certs=/out']), [
+    '--output-certs: got a value, expected none with --identity-source file,ca',
+  ]);
+  t.strictSame(agentProblems(['--migration-step=files']), [
+    '--migration-step: got a value, expected none with --identity-source ca',
+  ]);
+});
+
 t.test('docs/configuration.md is what the schemas say', async (t) => {
   t.equal(readFileSync(`${DOCS}/configuration.md`, 'utf8'), configurationReference(), 'run "npm run docs"');
 });
@@ -592,6 +623,7 @@ t.test('docs/config-full.json holds every key of every command, and each command
     if (name === 'agent') for (const key of ['jwks', 'tokenIssuer']) delete full.agent[key];
     if (name === 'health') delete full.health.socket;
     if (name === 'agent') {
+      delete full.agent.migrationStep;
       delete full.agent.identityDir;
       delete full.agent.identityRoot;
     }

@@ -19,6 +19,13 @@ export { createFileTokenSource } from './file-token-source.js';
 export type { IdentityStatus, RenewalFailure } from './identity-status.js';
 export { MIN_HURRY_INTERVAL_MS } from './lifecycle.js';
 export { measuredIssuer } from './measured-issuer.js';
+export {
+  chooseOrigin,
+  type IdentityOrigin,
+  type MigrationFacts,
+  nextChoiceMs,
+  type OriginChoice,
+} from './migration.js';
 export { refusalGrounds } from './refusal-grounds.js';
 export { type ContentKind, SecretContent } from './secret-content.js';
 export { type IssuedSvid, SvidIssuance, type SvidIssuanceOptions } from './svid-issuance.js';

@@ -25,6 +25,6 @@ export interface AgentParts {
 }
 
 /** What is served, and where it comes from, for the status page. */
-export interface OpenedSource extends Pick<AgentStatusOptions, 'ca' | 'files' | 'output'> {
+export interface OpenedSource extends Pick<AgentStatusOptions, 'ca' | 'files' | 'migration' | 'output'> {
   readonly secrets: ServedSecrets;
 }

@@ -6,7 +6,20 @@ import type { AgentParts, OpenedSource } from './agent-parts.js';
 
 /** Serves an identity that is in mounted files; no CA is asked. Its end is put onto the teardown. */
 export async function openFromFiles(served: MountedWorkload, parts: AgentParts): Promise<OpenedSource> {
-  const { config, context, metrics, watch, catalog, teardown } = parts;
+  const identity = await openMounted(served, parts);
+  return {
+    secrets: {
+      source: { open: () => new WorkloadView(identity, parts.catalog) },
+      isServing: () => identity.hasValidSvid(),
+      identities: () => [identity.status()],
+    },
+    files: () => ({ directory: served.directory, goodAtMs: identity.goodAtMs }),
+  };
+}
+
+/** Reads the mounted files, and goes on looking at them. The end is put onto the teardown. */
+export async function openMounted(served: MountedWorkload, parts: AgentParts): Promise<MountedIdentity> {
+  const { config, context, metrics, watch, teardown } = parts;
   const { logger, now } = context;
   const { directory, rootFile, spiffeId } = served;
   const identity = new MountedIdentity({
@@ -16,12 +29,5 @@ export async function openFromFiles(served: MountedWorkload, parts: AgentParts):
   });
   teardown.add(() => identity.close());
   await identity.open();
-  return {
-    secrets: {
-      source: { open: () => new WorkloadView(identity, catalog) },
-      isServing: () => identity.hasValidSvid(),
-      identities: () => [identity.status()],
-    },
-    files: () => ({ directory, goodAtMs: identity.goodAtMs }),
-  };
+  return identity;
 }

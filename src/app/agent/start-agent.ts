@@ -91,9 +91,18 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
 
 /** What is for files is loaded only where they are. */
 async function openSource(served: ServedWorkloads, parts: AgentParts): Promise<OpenedSource> {
-  if (served.kind !== 'mounted-files') return openFromCa(served, parts);
-  const { openFromFiles } = await import('./mounted-files.js');
-  return openFromFiles(served, parts);
+  switch (served.kind) {
+    case 'mounted-files': {
+      const { openFromFiles } = await import('./mounted-files.js');
+      return openFromFiles(served, parts);
+    }
+    case 'files-and-ca': {
+      const { openMigration } = await import('./migration.js');
+      return openMigration(served, parts, openFromCa);
+    }
+    default:
+      return openFromCa(served, parts);
+  }
 }
 
 async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<OpenedSource> {
