@@ -67,9 +67,10 @@ const DELIVERY_TIMEOUT_MS = 5000;
 const ORIGINS = ['files', 'ca'] as const;
 
 /**
- * The identity of a workload that moves from mounted files to a CA, or back: the trust bundle has the roots of both, and
- * the certificate of the other source is served once the streams have that bundle. Roots that were mounted stay until
- * the agent ends, whatever becomes of the files: peers may have leaves of them. Its owner closes it before its sources.
+ * The identity of a workload that moves from mounted files to a CA, or back: the trust bundle has the roots of both,
+ * and the certificate of the other source is served once the streams have that bundle. Roots that were mounted stay
+ * until the agent ends, whatever becomes of the files: peers may have leaves of them. Its owner closes it before its
+ * sources.
  */
 export class MigratingIdentity implements ServedIdentity {
   private served: OriginChoice = { origin: undefined, reason: 'first answer of the ca is awaited' };
