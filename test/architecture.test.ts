@@ -61,7 +61,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...[...EVERYWHERE, 'config', 'fairness', 'kubernetes/api', 'kubernetes/inject', 'net/transport'],
   ],
   status: [...EVERYWHERE, 'net/transport'],
-  explain: ['text'],
+  explain: [
+    ...[...EVERYWHERE, 'agent/ca-client', 'agent/identity', 'hotpath', 'net/grpc', 'net/transport'],
+    ...['pki/service-account', 'pki/x509', 'system/small-files'],
+  ],
   app: [
     ...[
       ...EVERYWHERE,

@@ -53,6 +53,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       return run('fleet', COMMANDS.fleet, configSources(rest), runFleetCommand);
     case 'health':
       return run('health', COMMANDS.health, configSources(rest), runHealth);
+    case 'doctor':
+      return run('doctor', COMMANDS.doctor, configSources(rest), async (config) => {
+        const { runDoctor } = await import('./doctor-command.js');
+        return runDoctor(config);
+      });
     case 'status':
       return run('status', COMMANDS.status, configSources(rest), async (config) => {
         const { runStatus } = await import('./status-command.js');

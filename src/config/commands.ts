@@ -5,6 +5,7 @@ import { bootstrapProblems } from './bootstrap-problems.js';
 import { caProblems } from './ca-options.js';
 import { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 import { DEMO_OPTIONS } from './demo-options.js';
+import { DOCTOR_OPTIONS, type DoctorConfig } from './doctor-options.js';
 import { FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
 import type { ForeignVariable } from './foreign-variables.js';
 import { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
@@ -88,6 +89,15 @@ export const COMMANDS = {
     example: 'sidecert health --socket ./sds.sock',
     alternatives: [['socket', 'address']],
     check: checkHealth,
+  },
+  doctor: {
+    summary: 'try each step of the way of a workload to its certificate, and say what is wrong and what to do',
+    schema: DOCTOR_OPTIONS,
+    example:
+      'sidecert doctor --socket ./sds.sock --ca-address localhost:15012 --ca-root root-cert.pem --token-file token --namespace foo --service-account sleep',
+    foreign: ISTIO_VARIABLES,
+    // Files that are missing are among what it is to find.
+    check: (config: DoctorConfig) => checkAgent(config, { whyUnreadable: () => undefined }),
   },
   status: {
     summary: 'show how a running agent, Citadel or injector stands: exit code 0 when all that it serves is valid',

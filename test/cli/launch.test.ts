@@ -26,6 +26,7 @@ t.test(
       'openid/v1/jwks',
       'allowWatchBookmarks',
       'from a process that is not sidecert',
+      'is left from a process that has ended',
     ]) {
       t.ok(holds('commands.js', text), text);
       for (const name of ['agent.js', 'health.js']) t.notOk(holds(name, text), `${text} in ${name}`);

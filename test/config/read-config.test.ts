@@ -620,12 +620,13 @@ t.test('docs/config-full.json holds every key of every command, and each command
     );
     // Some exclude each other, as the two ways of asking for health do: no one call can use every key.
     if (name === 'kube-inject' || name === 'injector') delete full[name].outboundPorts;
-    if (name === 'agent') for (const key of ['jwks', 'tokenIssuer']) delete full.agent[key];
+    const isAgent = name === 'agent' || name === 'doctor';
+    if (isAgent) for (const key of ['jwks', 'tokenIssuer']) delete full[name][key];
     if (name === 'health') delete full.health.socket;
-    if (name === 'agent') {
-      delete full.agent.migrationStep;
-      delete full.agent.identityDir;
-      delete full.agent.identityRoot;
+    if (isAgent) {
+      delete full[name].migrationStep;
+      delete full[name].identityDir;
+      delete full[name].identityRoot;
     }
     if (name === 'fleet') delete full.fleet.tokenFile;
     t.match(readConfig(command, sources(['--config=c'], {}, JSON.stringify(full[name]))), { kind: 'ok' }, name);

@@ -1,9 +1,6 @@
 import { lstatSync } from 'node:fs';
-import { type IncomingMessage, request } from 'node:http';
 import { clipped, parseBoundedJson } from '../../text/index.js';
-
-/** Where the pages are: on this machine, since nothing of it is encrypted. */
-export type StatusTarget = { readonly host: string; readonly port: number } | { readonly socketPath: string };
+import { getLocally, type LocalTarget, targetText } from '../local-http.js';
 
 export type StatusReply =
   /** `document` is what `/status` holds, as far as it is known to be from sidecert. */
@@ -21,38 +18,14 @@ const BOUNDS = { maxDepth: 16, maxParts: 200_000 };
 const MAX_SHOWN_CHARS = 80;
 
 /** Reads `/status` once. Resolves in any case, within `timeoutMs`. */
-export async function askStatus(target: StatusTarget, timeoutMs: number): Promise<StatusReply> {
-  const where = 'socketPath' in target ? target.socketPath : addressOf(target);
+export async function askStatus(target: LocalTarget, timeoutMs: number): Promise<StatusReply> {
+  const where = targetText(target);
   try {
-    const { status, body } = await get(target, timeoutMs);
+    const { status, body } = await getLocally(target, '/status', { timeoutMs, maxBytes: MAX_ANSWER_BYTES });
     return readReply(where, status, body);
   } catch (error) {
     return failureOf(target, where, error as NodeJS.ErrnoException, timeoutMs);
   }
-}
-
-const addressOf = ({ host, port }: { readonly host: string; readonly port: number }): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-
-function get(target: StatusTarget, timeoutMs: number): Promise<{ status: number; body: Buffer }> {
-  return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(timeoutMs);
-    // The name that a status server on loopback lets itself be called by.
-    const sent = request({ ...target, path: '/status', headers: { host: 'localhost' }, agent: false, signal });
-    sent.on('error', reject);
-    sent.on('response', (response: IncomingMessage) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      response.on('error', reject);
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > MAX_ANSWER_BYTES) sent.destroy(new RangeError(`more than ${MAX_ANSWER_BYTES} bytes`));
-        else chunks.push(chunk);
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) }));
-    });
-    sent.end();
-  });
 }
 
 const NOT_OURS = 'expected a --status-address of sidecert agent, citadel or injector: compare it with their settings';
@@ -77,7 +50,7 @@ function readReply(where: string, status: number, body: Buffer): StatusReply {
   return { kind: 'answered', document: document as Record<string, unknown> };
 }
 
-function failureOf(target: StatusTarget, where: string, error: NodeJS.ErrnoException, timeoutMs: number): StatusReply {
+function failureOf(target: LocalTarget, where: string, error: NodeJS.ErrnoException, timeoutMs: number): StatusReply {
   const failed = (what: string, advice: string): StatusReply => ({
     kind: 'failed',
     reason: `${where}: ${what}`,

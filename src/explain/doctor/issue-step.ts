@@ -1,0 +1,94 @@
+import { type ClientCertificateSource, createCaClient } from '../../agent/ca-client/index.js';
+import { CancelSource } from '../../cancellation/index.js';
+import { type ErrorCode, errorCodeOf, messageOf } from '../../errors/index.js';
+import { chooseHotPath, createLoneHotPath, type HotPathMode, type PrepareRequest } from '../../hotpath/index.js';
+import { createJsonLogger } from '../../telemetry/index.js';
+import { lengthText } from '../time-words.js';
+import type { ExaminedCa } from './ca-steps.js';
+import { type Finding, Step } from './finding.js';
+
+/** What is asked of the CA: what the agent asks. */
+export interface IssueSettings {
+  readonly spiffeId: string;
+  /** Reads the token at each call; the caller of `read` wipes it. */
+  readonly token: { read(): Promise<Buffer> };
+  readonly keyType: PrepareRequest['keyType'];
+  readonly ttlMs: number;
+  readonly clusterId: string;
+  readonly certSigner: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly clientCertificate: ClientCertificateSource | undefined;
+  readonly hotPath: HotPathMode;
+}
+
+/** As the agent has them. (agent/identity) */
+const MIN_USEFUL_LIFE_MS = 2000;
+const MAX_SKEW_MS = 5 * 60_000;
+
+/** Only an RSA key takes a thread: one, once. */
+const POOL = { threads: { min: 0, max: 1 }, idleTimeoutMs: 1000, maxQueue: 1, taskTimeoutMs: 30_000 };
+
+/** For one attempt. */
+const DEADLINE_MS = 5000;
+
+const step = new Step('certificate');
+
+const ADVICE: Partial<Record<ErrorCode, string>> = {
+  ERR_CA_REFUSED_TOKEN:
+    'compare iss, aud and sub of the token above with what the CA accepts (--token-issuer and --token-audience of Citadel); its log has the reason',
+  ERR_CA_DEADLINE: 'the CA takes the connection and does not answer: look at its log, and at its API server',
+  ERR_CA_UNAVAILABLE: 'look at the log of the CA',
+  ERR_CA_UNTRUSTED: 'see the line before this one',
+  ERR_CA_OVERLOADED: 'the CA has too much to do: look at its CPU and its limits',
+  ERR_CA_REJECTED_CSR: 'the CA does not issue such a certificate: compare --key-type, --ttl and --cert-signer',
+  ERR_SVID_IDENTITY_MISMATCH: 'compare --namespace, --service-account and --trust-domain with the sub of the token',
+  ERR_SVID_NOT_VALID_NOW: 'the clocks of the CA and of this machine differ: set them',
+  ERR_SVID_UNTRUSTED: 'the CA answers with roots that do not verify its own certificates: mend its chain',
+};
+
+/** Has one key certified, proves the answer as the agent would, and forgets both. */
+export async function examineIssue(
+  ca: ExaminedCa,
+  settings: IssueSettings | { readonly why: string },
+  now: () => number,
+): Promise<{ readonly finding: Finding; readonly notBeforeMs?: number }> {
+  if ('why' in settings) return { finding: step.leftOut(`not asked for: ${settings.why}`) };
+  const address = ca.host.includes(':') ? `[${ca.host}]:${ca.port}` : `${ca.host}:${ca.port}`;
+  const { clusterId, certSigner, headers, clientCertificate } = settings;
+  const serverName = ca.tls?.serverName;
+  const logger = createJsonLogger({ level: 'error', write: () => {}, now });
+  const client = createCaClient({
+    cas: [
+      ca.tls === undefined
+        ? { address, isPlaintext: true }
+        : { address, rootFile: ca.tls.rootFile, clientCertificate, ...(serverName !== undefined && { serverName }) },
+    ],
+    ...{ clusterId, certSigner, headers, deadlineMs: DEADLINE_MS, budgetMs: DEADLINE_MS, logger, now },
+    random: Math.random,
+  });
+  const { kind } = chooseHotPath(settings.hotPath);
+  const hotPath = createLoneHotPath({ kind, ...POOL });
+  try {
+    const { spiffeId, keyType, ttlMs, token } = settings;
+    const { csrPem, privateKey } = await hotPath.prepare({ spiffeId, keyType });
+    try {
+      const signal = new CancelSource();
+      const { chainPem, bundlePem } = await client.issue({ csrPem, ttlMs, token, signal });
+      const times = { nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS, maxAheadMs: MAX_SKEW_MS };
+      const sealed = await hotPath.seal({ chainPem, bundlePem, privateKey, spiffeId, ...times });
+      sealed.certificateBody.fill(0);
+      const { serial, notBeforeMs, notAfterMs } = sealed;
+      const life = lengthText(notAfterMs - now());
+      const text = `${address} issued ${spiffeId}, serial ${serial}, for ${life}; its chain is verified by its roots`;
+      return { finding: step.ok(text), notBeforeMs };
+    } finally {
+      privateKey.fill(0);
+    }
+  } catch (error) {
+    const code = errorCodeOf(error);
+    return { finding: step.fail(`${code}: ${messageOf(error)}`, ADVICE[code] ?? 'docs/errors.md says what to do') };
+  } finally {
+    client.close();
+    await hotPath.close();
+  }
+}

@@ -1,0 +1,42 @@
+import { type IncomingMessage, request } from 'node:http';
+
+/** A server of this machine: nothing that is asked of it, and nothing of its answer, is encrypted. */
+export type LocalTarget = { readonly host: string; readonly port: number } | { readonly socketPath: string };
+
+export interface LocalAnswer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+interface Limits {
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+}
+
+/** One GET. Rejects with what Node.js says, after `timeoutMs` with an AbortError, and beyond `maxBytes`. */
+export function getLocally(target: LocalTarget, path: string, { timeoutMs, maxBytes }: Limits): Promise<LocalAnswer> {
+  return new Promise((resolve, reject) => {
+    const signal = AbortSignal.timeout(timeoutMs);
+    // The name that a server on loopback lets itself be called by.
+    const sent = request({ ...target, path, headers: { host: 'localhost' }, agent: false, signal });
+    sent.on('error', reject);
+    sent.on('response', (response: IncomingMessage) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      response.on('error', reject);
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > maxBytes) sent.destroy(new RangeError(`more than ${maxBytes} bytes`));
+        else chunks.push(chunk);
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) }));
+    });
+    sent.end();
+  });
+}
+
+/** `host:port`, or the path. */
+export function targetText(target: LocalTarget): string {
+  if ('socketPath' in target) return target.socketPath;
+  return target.host.includes(':') ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`;
+}
