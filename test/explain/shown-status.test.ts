@@ -90,6 +90,12 @@ t.test('a failure, a rejection and what is idle are shown with their ages', asyn
   }
 });
 
+t.test('of one that moves from files to a CA, the source is that which is served', async (t) => {
+  const page = { identities: [VALID], files: { path: '/etc/certs' }, ca: { address: 'a:1' } };
+  t.match(shown({ ...page, migration: { served: 'files' } }), /^ {2}source +files in \/etc\/certs$/m);
+  t.match(shown({ ...page, migration: { served: 'ca' } }), /^ {2}source +CA a:1$/m);
+});
+
 t.test('a page of other forms is shown without a failure', async (t) => {
   for (const page of [
     { identities: 'x', sds: [], ca: 1, cas: { a: 1 } },

@@ -88,7 +88,9 @@ class ShownStatus {
   private source(): string | undefined {
     const files = this.page.section('files')?.text('path');
     const ca = this.page.section('ca');
-    if (files !== undefined) return `files in ${files}`;
+    // One that moves from files to a CA has both.
+    const isOfCa = this.page.section('migration')?.text('served') === 'ca';
+    if (files !== undefined && !isOfCa) return `files in ${files}`;
     if (ca === undefined) return undefined;
     const parts = [ca.text('tls_version'), ca.text('key_exchange')].filter((part) => part !== undefined);
     return [`CA ${ca.text('address')}`, ...parts].join(', ');
