@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { foreignCsr } from '../support/foreign-csr.js';
-import { UNBUNDLED_SIDECERT } from '../support/mesh.js';
+import { UNBUNDLED_SIDECERT, WITHOUT_COVERAGE } from '../support/mesh.js';
 import { RawPeer } from '../support/raw-peer.js';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
@@ -49,7 +49,11 @@ export async function serveCitadel(t: Test, { hotPath, maxHeapMb = 256, args = [
       ...['citadel', '--listen', '127.0.0.1:0', '--jwks', jwks, '--token-issuer', issuer.issuer],
       ...['--root-cert-out', roots, '--hot-path', hotPath, ...args],
     ],
-    { sidecert: [UNBUNDLED_SIDECERT[0] ?? '', `--max-old-space-size=${maxHeapMb}`, ...UNBUNDLED_SIDECERT.slice(1)] },
+    {
+      sidecert: [UNBUNDLED_SIDECERT[0] ?? '', `--max-old-space-size=${maxHeapMb}`, ...UNBUNDLED_SIDECERT.slice(1)],
+      // Its memory is judged.
+      env: WITHOUT_COVERAGE,
+    },
   );
   await citadel.says('"citadel ready"');
   const address = /"address":"([^"]+)"/.exec(citadel.err)?.[1] ?? '';
