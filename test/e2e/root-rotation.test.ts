@@ -50,9 +50,14 @@ async function startEnvoy(
   if (config.kind !== 'ok') throw new Error(JSON.stringify(config));
   const file = join(shortDir(t), 'envoy.yaml');
   writeFileSync(file, await renderBootstrap(config.config));
-  const envoy = spawn(path, envoyArgs(file), { stdio: 'ignore' });
+  const envoy = spawn(path, envoyArgs(file), { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  envoy.stderr.on('data', (text) => {
+    said += text;
+  });
   const client = new HttpClient(admin);
   t.teardown(() => {
+    if (!t.passing()) process.stderr.write(`Envoy at ${admin}, exit code ${envoy.exitCode}, says:\n${said}\n`);
     client.close();
     envoy.kill('SIGKILL');
   });
@@ -77,6 +82,9 @@ for (const { name, path, skip } of realEnvoys())
       ca.identityOf = identityOf;
       const start = (serviceAccount: string) => startSidecarAgent(t, { ca, serviceAccount, flags: { ttl: TTL } });
       const [sleep, httpbin] = [await start('sleep'), await start('httpbin')];
+      t.teardown(() => {
+        if (!t.passing()) process.stderr.write(`${sleep.logger.text}\n${httpbin.logger.text}\n`);
+      });
       const [inbound = 0, app = 0, outbound = 0, ...admins] = await freePorts(5);
       const httpApp = await startHttpbin(app);
       t.teardown(() => httpApp.close());
