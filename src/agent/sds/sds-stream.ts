@@ -318,7 +318,8 @@ export class SdsStream
   private tellOfUnserved(before: readonly string[]): void {
     const { view } = this;
     if (view?.isImpossible === undefined) return;
-    const unserved = this.subscription.names.filter((name) => view.isImpossible?.(name) && !before.includes(name));
+    const known = new Set(before);
+    const unserved = this.subscription.names.filter((name) => !known.has(name) && view.isImpossible?.(name));
     if (unserved.length === 0) return;
     const { log, metrics } = this.context;
     if (!log.unserved(this, unserved, view.servedNames?.() ?? [])) metrics.lineWithheld();
