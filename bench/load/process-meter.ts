@@ -11,6 +11,16 @@ export type OutsideFigures = Pick<ProcessFigures, 'cpuMs' | 'burstCpuMs' | 'rssM
  */
 const TICKS_PER_SECOND = 100;
 
+/**
+ * The CPU time that a process has had, of all its threads and of those that have ended, too. (proc_pid_stat(5): utime
+ * and stime, after the name, which may hold anything)
+ */
+export function cpuMsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+}
+
 /** Measures a process that is not ours, as `monitor.ts` does from within. */
 export class ProcessMeter {
   readonly #timer: NodeJS.Timeout;
@@ -18,7 +28,7 @@ export class ProcessMeter {
   #lastCpuMs: number;
 
   constructor(private readonly pid: number) {
-    this.#lastCpuMs = this.#cpuMs();
+    this.#lastCpuMs = cpuMsOf(this.pid);
     this.#timer = setInterval(() => this.#count(), BIN_MS);
   }
 
@@ -37,19 +47,9 @@ export class ProcessMeter {
   }
 
   #count(): void {
-    const cpuMs = this.#cpuMs();
+    const cpuMs = cpuMsOf(this.pid);
     this.#bins.push(cpuMs - this.#lastCpuMs);
     this.#lastCpuMs = cpuMs;
-  }
-
-  /**
-   * Of all threads, of those that have ended, too. (proc_pid_stat(5): utime and stime, after the name, which may hold
-   * anything)
-   */
-  #cpuMs(): number {
-    const stat = readFileSync(`/proc/${this.pid}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
   }
 
   #rssMb(): number {

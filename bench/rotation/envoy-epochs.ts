@@ -3,12 +3,10 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askUnix } from '../../test/support/unix-http.js';
+import { cpuMsOf } from '../load/process-meter.js';
 
 /** Between two looks at memory and CPU time. */
 const SAMPLE_MS = 250;
-
-/** (sysconf(3): _SC_CLK_TCK, the same on every Linux that Node.js runs on) */
-const TICKS_PER_SECOND = 100;
 
 const READY_MS = 60_000;
 
@@ -24,7 +22,7 @@ export interface EpochsOptions {
 
 /** What all processes of one Envoy have taken together. */
 export interface EnvoyFigures {
-  readonly cpuSeconds: number;
+  readonly cpuMs: number;
   /** At one moment, what is shared between them counted once. */
   readonly peakMb: number;
 }
@@ -33,7 +31,7 @@ export interface EnvoyFigures {
 export class EnvoyEpochs {
   readonly #baseId = Math.floor(Math.random() * 30_000) + 100;
   readonly #running = new Set<ChildProcess>();
-  readonly #cpuTicks = new Map<number, number>();
+  readonly #cpuMs = new Map<number, number>();
   readonly #timer: NodeJS.Timeout;
   #epoch = -1;
   #peakKb = 0;
@@ -75,8 +73,8 @@ export class EnvoyEpochs {
 
   figures(): EnvoyFigures {
     this.#look();
-    const ticks = [...this.#cpuTicks.values()].reduce((sum, one) => sum + one, 0);
-    return { cpuSeconds: ticks / TICKS_PER_SECOND, peakMb: this.#peakKb / 1024 };
+    const cpuMs = [...this.#cpuMs.values()].reduce((sum, one) => sum + one, 0);
+    return { cpuMs, peakMb: this.#peakKb / 1024 };
   }
 
   async close(): Promise<void> {
@@ -103,9 +101,7 @@ export class EnvoyEpochs {
     let kb = 0;
     for (const { pid = 0 } of this.#running) {
       try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-        const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-        this.#cpuTicks.set(pid, Number(fields[11]) + Number(fields[12]));
+        this.#cpuMs.set(pid, cpuMsOf(pid));
         kb += Number(/^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0);
       } catch {
         // It has ended between two looks.

@@ -43,7 +43,7 @@ export interface Seen {
 }
 
 /** Clients of the same kind and number, whoever serves, until {@link stop}. */
-export class SteadyLoad {
+export class MixedLoad {
   readonly seen: Seen = { kept: [], fresh: [], failed: 0, cut: 0 };
   readonly #tls: ConnectionOptions & { port: number };
   readonly #loops: Promise<void>[] = [];

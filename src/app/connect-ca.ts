@@ -7,7 +7,7 @@ import {
 import type { CertificateIssuer } from '../agent/identity/index.js';
 import type { CaHeader, ConfiguredCa } from '../config/index.js';
 import { Field, type MetricRegistry } from '../telemetry/index.js';
-import { addressText } from './address-text.js';
+import { addressText } from '../text/index.js';
 import type { AppContext } from './running-app.js';
 
 /** Where the CAs are, in the order in which they are asked, and as which cluster. */

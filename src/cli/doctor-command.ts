@@ -13,7 +13,7 @@ import { Exit, print } from './process.js';
 
 /** `sidecert doctor`. Resolves with 1 when a step has failed. */
 export async function runDoctor(config: DoctorConfig): Promise<number> {
-  const style = new Style(process.stdout.isTTY && (process.env.NO_COLOR ?? '') === '');
+  const style = Style.for(process.stdout, process.env);
   let code: number = Exit.ok;
   await examine(planOf(config), (finding: Finding) => {
     if (finding.verdict === 'fail') code = Exit.failed;
@@ -42,7 +42,7 @@ function planOf(config: DoctorConfig): DoctorPlan {
           isOptional: config.caClientCert !== undefined,
         }
       : undefined,
-    issue: issueOf(config),
+    issue: issueOf(config, served),
     envoy: envoyAdmin && { admin: envoyAdmin, servedNames: [...certificateNames, ...bundleNames, ...allBundlesNames] },
     now: Date.now,
   };
@@ -55,8 +55,7 @@ function casOf(config: DoctorConfig): ExaminedCa[] {
   }));
 }
 
-function issueOf(config: DoctorConfig): DoctorPlan['issue'] {
-  const served = servedBy(config);
+function issueOf(config: DoctorConfig, served: ReturnType<typeof servedBy>): DoctorPlan['issue'] {
   if (config.isWithoutIssue) return { why: '--no-issue' };
   if (served.kind !== 'own-token') return { why: 'the tokens come with the streams of Envoy' };
   const { keyType, ttlMs, clusterId, certSigner = '', caHeaders, hotPath, caClientCert } = config;

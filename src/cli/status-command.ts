@@ -38,7 +38,7 @@ async function showOnce({ statusAddress, output, isWatching }: StatusConfig): Pr
   if (output === 'json') print(`${JSON.stringify(reply.document, undefined, isWatching ? undefined : 2)}\n`);
   else {
     const { isTTY } = process.stdout;
-    const style = new Style(isTTY && (process.env.NO_COLOR ?? '') === '');
+    const style = Style.for(process.stdout, process.env);
     const head = !isWatching ? '' : isTTY ? CLEAR : '\n';
     print(`${head}${redact(shownStatus(reply.document, nowMs, style).join('\n'))}\n`);
   }

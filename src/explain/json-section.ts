@@ -24,17 +24,17 @@ export class JsonSection {
   }
 
   text(name: string): string | undefined {
-    const value = this.has(name) ? this.values[name] : undefined;
+    const value = this.value(name);
     return typeof value === 'string' ? clipped(value, MAX_TEXT_CHARS) : undefined;
   }
 
   number(name: string): number | undefined {
-    const value = this.has(name) ? this.values[name] : undefined;
+    const value = this.value(name);
     return typeof value === 'number' ? value : undefined;
   }
 
   flag(name: string): boolean | undefined {
-    const value = this.has(name) ? this.values[name] : undefined;
+    const value = this.value(name);
     return typeof value === 'boolean' ? value : undefined;
   }
 
@@ -49,13 +49,18 @@ export class JsonSection {
   }
 
   list(name: string): readonly JsonSection[] {
-    const value = this.has(name) ? this.values[name] : undefined;
+    const value = this.value(name);
     return Array.isArray(value) ? value.map((element) => new JsonSection(element)) : [];
   }
 
   texts(name: string): readonly string[] {
-    const value = this.has(name) ? this.values[name] : undefined;
+    const value = this.value(name);
     if (!Array.isArray(value)) return [];
     return value.filter((element) => typeof element === 'string').map((text) => clipped(text, MAX_TEXT_CHARS));
+  }
+
+  /** `undefined`, too, for a member that every object has. */
+  private value(name: string): unknown {
+    return this.has(name) ? this.values[name] : undefined;
   }
 }

@@ -1,4 +1,5 @@
 import { type IncomingMessage, request } from 'node:http';
+import { addressText } from '../text/index.js';
 
 /** A server of this machine: nothing that is asked of it, and nothing of its answer, is encrypted. */
 export type LocalTarget = { readonly host: string; readonly port: number } | { readonly socketPath: string };
@@ -37,6 +38,5 @@ export function getLocally(target: LocalTarget, path: string, { timeoutMs, maxBy
 
 /** `host:port`, or the path. */
 export function targetText(target: LocalTarget): string {
-  if ('socketPath' in target) return target.socketPath;
-  return target.host.includes(':') ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`;
+  return 'socketPath' in target ? target.socketPath : addressText(target);
 }

@@ -2,6 +2,7 @@
  * text: texts as bytes, and texts that others wrote, JSON within bounds of its cost among them. It knows no file, no
  * protocol and no log.
  */
+export { addressText } from './address-text.js';
 export { writeAscii } from './ascii.js';
 export { decodeBase64, writeBase64 } from './base64.js';
 export { parseBoundedJson } from './bounded-json.js';

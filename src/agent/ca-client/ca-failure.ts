@@ -106,6 +106,14 @@ function codeOf({ code, fault }: CallFailure): ErrorCode {
 /** A status text comes from the network; this much of it explains any failure. */
 const MAX_DETAILS_CHARS = 300;
 
+/** OpenSSL's words for an answer that is no TLS. */
+const WITHOUT_TLS = /wrong version number|packet length too long|record layer failure|HTTP_REQUEST/i;
+
+/** Whether a handshake that failed with these words has met a peer that speaks no TLS. */
+export function speaksNoTls(details: string): boolean {
+  return WITHOUT_TLS.test(details);
+}
+
 /**
  * What an operator has to do, in front of OpenSSL's and Node's words for it. grpc-js hands on a failed handshake as
  * text alone. Nothing is decided by this text, it is only read by people; a test with real handshakes pins the words.
@@ -117,10 +125,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   ],
   [/certificate has expired/, "the CA's certificate has expired: renew it, or compare the clocks"],
   [/certificate is not yet valid/, "the CA's certificate is not yet valid: compare the clocks"],
-  [
-    /wrong version number|packet length too long|record layer failure|HTTP_REQUEST/i,
-    'the CA does not speak TLS at this port: ask at its TLS port, or allow plain text with --ca-plaintext',
-  ],
+  [WITHOUT_TLS, 'the CA does not speak TLS at this port: ask at its TLS port, or allow plain text with --ca-plaintext'],
   [
     /alert (bad certificate|certificate|unknown ca|unsupported certificate|handshake failure)/,
     'the CA wants a client certificate, or another one than it was shown: compare --ca-client-cert with what the CA trusts',

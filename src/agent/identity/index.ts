@@ -28,6 +28,6 @@ export {
 } from './migration.js';
 export { refusalGrounds } from './refusal-grounds.js';
 export { type ContentKind, SecretContent } from './secret-content.js';
-export { type IssuedSvid, SvidIssuance, type SvidIssuanceOptions } from './svid-issuance.js';
+export { type IssuedSvid, LIFE_LIMITS, SvidIssuance, type SvidIssuanceOptions } from './svid-issuance.js';
 export type { SvidChange } from './svid-publisher.js';
 export { type IdentityDependencies, WorkloadIdentity } from './workload-identity.js';

@@ -7,14 +7,16 @@ import { CaPresence } from './ca-presence.js';
 import type { CertificateAnswer, CertificateIssuer, TokenSource } from './certificate-issuer.js';
 import { IssuersEnd } from './issuers-end.js';
 
-/** An SVID with less life than this is as good as ended: peers would see it fail in mid-handshake. */
-const MIN_USEFUL_LIFE_MS = 2000;
-
-/**
- * How far the CA's clock may be ahead of ours. Unattended clocks are off by seconds to minutes; a leaf that begins
- * later than this is a mistake, or not meant to be used yet. (reference: Istio section 4, 17)
- */
-const MAX_SKEW_MS = 5 * 60_000;
+/** What the life of an answer must be, in milliseconds. */
+export const LIFE_LIMITS = {
+  /** An SVID with less life than this is as good as ended: peers would see it fail in mid-handshake. */
+  minLifeMs: 2000,
+  /**
+   * How far the CA's clock may be ahead of ours. Unattended clocks are off by seconds to minutes; a leaf that begins
+   * later than this is a mistake, or not meant to be used yet. (reference: Istio section 4, 17)
+   */
+  maxAheadMs: 5 * 60_000,
+} as const;
 
 /** What is wrong with an answer, and not with us. */
 const FAULTS_OF_ANSWERS: ReadonlySet<ErrorCode> = new Set([
@@ -132,7 +134,7 @@ export class SvidIssuance {
   private async seal(answer: CertificateAnswer, privateKey: Buffer, request: SvidRequest): Promise<SealedSvid> {
     const { hotPath, now } = this.options;
     const { chainPem, bundlePem } = answer;
-    const times = { nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS, maxAheadMs: MAX_SKEW_MS };
+    const times = { nowMs: now(), ...LIFE_LIMITS };
     const expected = { spiffeId: request.spiffeId.toString(), ...times };
     try {
       const sealed = await hotPath.seal({ chainPem, bundlePem, privateKey, ...expected }, { signal: request.signal });

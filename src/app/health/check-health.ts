@@ -1,13 +1,5 @@
 import type { HealthConfig } from '../../config/index.js';
-import { type GrpcClient, openUnixGrpcClient, readServingStatus, status } from '../../net/grpc/index.js';
-
-const CHECK_PATH = '/grpc.health.v1.Health/Check';
-
-/** A `HealthCheckRequest` for the server as a whole: the empty name, which is not written. */
-const REQUEST = Buffer.alloc(0);
-
-/** An answer has two bytes. */
-const MAX_ANSWER_BYTES = 1024;
+import { askHealth, type GrpcClient, openUnixGrpcClient, status } from '../../net/grpc/index.js';
 
 /**
  * One health check over the standard gRPC protocol. (gRPC Health Checking Protocol) A probe runs it every few seconds,
@@ -17,8 +9,7 @@ export async function checkHealth(config: HealthConfig): Promise<{ isServing: bo
   let peer: GrpcClient | undefined;
   try {
     peer = await connectTo(config);
-    const limits = { deadlineMs: Date.now() + config.timeoutMs, maxAnswerBytes: MAX_ANSWER_BYTES };
-    const serving = readServingStatus(await peer.unary(CHECK_PATH, REQUEST, limits));
+    const serving = await askHealth(peer, config.timeoutMs);
     return { isServing: serving === 'SERVING', detail: serving };
   } catch (error) {
     return { isServing: false, detail: describe(error) };

@@ -2,7 +2,7 @@
 import { readRoot } from '../../agent/ca-client/index.js';
 import type { HealthConfig } from '../../config/index.js';
 import { type GrpcClient, openGrpcClient } from '../../net/grpc/index.js';
-import { addressText } from '../address-text.js';
+import { addressText } from '../../text/index.js';
 
 /** @throws Error: the roots cannot be read, or no address is given. */
 export async function connectToCitadel(config: HealthConfig): Promise<GrpcClient> {

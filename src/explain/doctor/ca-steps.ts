@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls';
+import { speaksNoTls } from '../../agent/ca-client/index.js';
 import { errorCodeOf, messageOf } from '../../errors/index.js';
 import { TLS_PARAMETERS, tlsAgreement } from '../../net/transport/index.js';
 import { readCertificates } from '../../pki/x509/index.js';
@@ -170,8 +171,7 @@ function examineTls(
 }
 
 function failedHandshake(error: Error): Finding {
-  const isPlain = /wrong version number|packet length too long|record layer failure|HTTP_REQUEST/i.test(error.message);
-  const advice = isPlain
+  const advice = speaksNoTls(error.message)
     ? 'the peer does not speak TLS at this port: ask at the TLS port of the CA (15012 of istiod), or allow --ca-plaintext'
     : 'look at the log of the CA; it may want a client certificate (--ca-client-cert), or another version of TLS';
   return tls.fail(`the handshake failed: ${error.message}`, advice);

@@ -1,8 +1,10 @@
 import { type ClientCertificateSource, createCaClient } from '../../agent/ca-client/index.js';
+import { LIFE_LIMITS } from '../../agent/identity/index.js';
 import { CancelSource } from '../../cancellation/index.js';
 import { type ErrorCode, errorCodeOf, messageOf } from '../../errors/index.js';
 import { chooseHotPath, createLoneHotPath, type HotPathMode, type PrepareRequest } from '../../hotpath/index.js';
 import { createJsonLogger } from '../../telemetry/index.js';
+import { addressText } from '../../text/index.js';
 import { lengthText } from '../time-words.js';
 import type { ExaminedCa } from './ca-steps.js';
 import { type Finding, Step } from './finding.js';
@@ -20,10 +22,6 @@ export interface IssueSettings {
   readonly clientCertificate: ClientCertificateSource | undefined;
   readonly hotPath: HotPathMode;
 }
-
-/** As the agent has them. (agent/identity) */
-const MIN_USEFUL_LIFE_MS = 2000;
-const MAX_SKEW_MS = 5 * 60_000;
 
 /** Only an RSA key takes a thread: one, once. */
 const POOL = { threads: { min: 0, max: 1 }, idleTimeoutMs: 1000, maxQueue: 1, taskTimeoutMs: 30_000 };
@@ -53,7 +51,7 @@ export async function examineIssue(
   now: () => number,
 ): Promise<{ readonly finding: Finding; readonly notBeforeMs?: number }> {
   if ('why' in settings) return { finding: step.leftOut(`not asked for: ${settings.why}`) };
-  const address = ca.host.includes(':') ? `[${ca.host}]:${ca.port}` : `${ca.host}:${ca.port}`;
+  const address = addressText(ca);
   const { clusterId, certSigner, headers, clientCertificate } = settings;
   const serverName = ca.tls?.serverName;
   const logger = createJsonLogger({ level: 'error', write: () => {}, now });
@@ -74,7 +72,7 @@ export async function examineIssue(
     try {
       const signal = new CancelSource();
       const { chainPem, bundlePem } = await client.issue({ csrPem, ttlMs, token, signal });
-      const times = { nowMs: now(), minLifeMs: MIN_USEFUL_LIFE_MS, maxAheadMs: MAX_SKEW_MS };
+      const times = { nowMs: now(), ...LIFE_LIMITS };
       const sealed = await hotPath.seal({ chainPem, bundlePem, privateKey, spiffeId, ...times });
       sealed.certificateBody.fill(0);
       const { serial, notBeforeMs, notAfterMs } = sealed;

@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { messageOf } from '../../errors/index.js';
-import { CallFailure, openUnixGrpcClient, readServingStatus, status } from '../../net/grpc/index.js';
+import { askHealth, CallFailure, openUnixGrpcClient, status } from '../../net/grpc/index.js';
 import { systemReason } from '../../system/small-files/index.js';
 import { type Finding, Step } from './finding.js';
 
@@ -18,11 +18,6 @@ const MAX_PATH_BYTES = 107;
 
 /** A socket on this machine answers at once, or not at all. */
 const TIMEOUT_MS = 3000;
-
-/** An answer of the health service has two bytes. */
-const MAX_ANSWER_BYTES = 1024;
-
-const HEALTH = '/grpc.health.v1.Health/Check';
 
 const step = new Step('socket');
 
@@ -80,8 +75,7 @@ async function examineAnswer(path: string): Promise<Finding> {
   if (refusal !== undefined) return refusal;
   const client = openUnixGrpcClient(path);
   try {
-    const limits = { deadlineMs: Date.now() + TIMEOUT_MS, maxAnswerBytes: MAX_ANSWER_BYTES };
-    const serving = readServingStatus(await client.unary(HEALTH, Buffer.alloc(0), limits));
+    const serving = await askHealth(client, TIMEOUT_MS);
     if (serving === 'SERVING') return step.ok('an agent answers, and serves a valid certificate (SERVING)');
     return step.fail(
       `an agent answers, and has no valid certificate yet (${serving})`,

@@ -1,5 +1,5 @@
 import { errorCodeOf, messageOf } from '../../errors/index.js';
-import { readClaims, splitCompactJwt } from '../../pki/service-account/index.js';
+import { MAX_TOKEN_BYTES, readClaims, splitCompactJwt } from '../../pki/service-account/index.js';
 import { isReadableByAll, readSmallFile, type SmallFile } from '../../system/small-files/index.js';
 import { clipped } from '../../text/index.js';
 import { distanceText, lengthText } from '../time-words.js';
@@ -14,9 +14,6 @@ export interface TokenSettings {
   /** There is a certificate to show the CA in its place. */
   readonly isOptional: boolean;
 }
-
-/** As the agent reads it. (pki/service-account) */
-const MAX_TOKEN_BYTES = 24 * 1024;
 
 /** What clocks of a cluster differ by. */
 const MAX_SKEW_MS = 60_000;

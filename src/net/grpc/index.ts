@@ -10,7 +10,7 @@ export { openGrpcClient } from './client/grpc-client.js';
 export type { GrpcClient } from './client/http2-grpc-client.js';
 export { openPlainGrpcClient } from './client/plain-grpc-client.js';
 export { openUnixGrpcClient } from './client/unix-grpc-client.js';
-export { readServingStatus } from './health/health-answer.js';
+export { askHealth, readServingStatus } from './health/health-answer.js';
 export { addHealthMethods } from './health/health-service.js';
 export { addReflectionMethods } from './reflection/reflection-methods.js';
 export { type CallEvents, FRAME_PREFIX_BYTES, type GrpcCall, writeFramePrefix } from './server/grpc-call.js';

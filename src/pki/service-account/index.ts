@@ -11,6 +11,7 @@ export { expiredToken, malformedToken, quoted, refusedClaim } from './refusals.j
 export {
   copyForUse,
   isTokenRejected,
+  MAX_TOKEN_BYTES,
   parseServiceAccountToken,
   type ReadToken,
   type TokenClaims,

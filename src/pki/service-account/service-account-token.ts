@@ -6,7 +6,7 @@ import { expiredToken, malformedToken } from './refusals.js';
 import { type WorkloadClaims, workloadClaims } from './workload-claims.js';
 
 /** A projected token is 1 to 2 kB; nothing longer than this is parsed at all. */
-const MAX_TOKEN_BYTES = 24 * 1024;
+export const MAX_TOKEN_BYTES = 24 * 1024;
 
 /** What the CA or the token itself has decided: trying again with the same token gives the same answer. */
 const TOKEN_IS_NO_GOOD: ReadonlySet<ErrorCode> = new Set([
