@@ -35,6 +35,10 @@ async function serveAgent(t: Parameters<typeof serveAgents>[0]) {
     },
     rssMb: () => Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${agent.pid}/status`, 'utf8'))?.[1]) / 1024,
     lines: () => agent.err.split('\n').length,
+    /** Waits until `name` is at `count`: what a client has written can be behind a later call of the same connection. */
+    async reach(name: string, count: number): Promise<void> {
+      while ((await this.counted(name)) < count) await nextTurn();
+    },
   };
 }
 
@@ -59,6 +63,7 @@ t.test('row 68: a NACK each millisecond leaves a few lines, no series and no mem
   for (let count = 0; count < 500; count += 1) await nacksAndGoesOn(client, count, 'no');
   const [series, rssMb, lines] = [await served.series(), served.rssMb(), served.lines()];
   await eachMillisecond((count) => nacksAndGoesOn(client, count, `refused ${'x'.repeat(10_000)}`));
+  await served.reach('sidecert_sds_requests_total{verdict="nack"}', 500 + FLOOD);
   await served.victim.roundTrip();
   t.comment(`RSS ${rssMb.toFixed(0)} MB, then ${served.rssMb().toFixed(0)}`);
   t.equal(await served.counted('sidecert_sds_requests_total{verdict="nack"}'), 500 + FLOOD);
@@ -102,7 +107,7 @@ t.test('row 68: NACKs of a megabyte, below the limit and above it, are not kept'
   const both = async (count: number): Promise<void> => {
     const [within, beyond] = [await refuses(LARGE), await refuses(`${LARGE}${'x'.repeat(1000)}`)];
     t.match(await beyond.ended, { code: 8 });
-    while ((await served.counted('sidecert_sds_requests_total{verdict="nack"}')) < count) await nextTurn();
+    await served.reach('sidecert_sds_requests_total{verdict="nack"}', count);
     within.cancel();
   };
   for (let count = 1; count <= 20; count += 1) await both(count);
@@ -123,12 +128,13 @@ t.test('row 68: ACKs of nonces to come change nothing: no line, no series, no me
   const stale = 'sidecert_sds_requests_total{verdict="stale"}';
   const early = (count: number) => `${nonce.slice(0, -4)}${(0xf000 + (count % 4000)).toString(16)}`;
   for (let count = 0; count < 500; count += 1) client.request({ nonce: early(count), version: '1' });
-  await client.roundTrip();
+  await served.reach(stale, 500);
   const [series, rssMb, lines] = [await served.series(), served.rssMb(), served.lines()];
   await eachMillisecond(async (count) => {
     client.request({ nonce: early(count), version: String(count) });
     if (count % 100 === 0) await client.roundTrip();
   });
+  await served.reach(stale, 500 + FLOOD);
   await client.expectSilence();
   t.comment(`RSS ${rssMb.toFixed(0)} MB, then ${served.rssMb().toFixed(0)}`);
   t.equal(await served.counted(stale), 500 + FLOOD);
