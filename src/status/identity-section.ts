@@ -13,6 +13,7 @@ export interface IdentityFacts {
   readonly isIdle?: boolean | undefined;
   readonly svid: (typeof STATES)[number];
   readonly serial: string | undefined;
+  readonly notBeforeMs: number | undefined;
   readonly notAfterMs: number | undefined;
   readonly nextAttemptMs: number | undefined;
   /** From the planned renewal to the end, in milliseconds. */
@@ -26,7 +27,7 @@ export interface IdentityFacts {
 
 /** An identity as the page shows it: under the names of the log, so that a search finds both. */
 export function identitySection(status: IdentityFacts): JsonValue {
-  const { spiffeId, podUid, svid, serial, notAfterMs, nextAttemptMs, failures, lastFailure } = status;
+  const { spiffeId, podUid, svid, serial, notBeforeMs, notAfterMs, nextAttemptMs, failures, lastFailure } = status;
   const { isIdle, outageToleranceMs, survivesOutage } = status;
   return {
     [Field.spiffeId]: spiffeId,
@@ -34,6 +35,7 @@ export function identitySection(status: IdentityFacts): JsonValue {
     idle: isIdle,
     svid,
     [Field.serial]: serial,
+    [Field.notBefore]: timeText(notBeforeMs),
     [Field.notAfter]: timeText(notAfterMs),
     next_renewal: timeText(nextAttemptMs),
     outage_tolerance_seconds: outageToleranceMs && Math.floor(outageToleranceMs / 1000),

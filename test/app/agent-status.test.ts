@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -95,6 +96,7 @@ t.test('the status shows what runs, each identity by the names of the log, and n
   client.request({ names: ['default'] });
   const response = await client.expectResponse();
   const key = Buffer.from(response.secrets[0]?.tlsCertificate?.privateKey?.inlineBytes ?? []).toString();
+  const chain = response.secrets[0]?.tlsCertificate?.certificateChain?.inlineBytes ?? '';
   const status = await pages.status();
   t.match(status, {
     ...{ version: '0.1.0', node: process.versions.node, openssl: /^3/, hot_path: 'js', mode: 'sidecar' },
@@ -107,6 +109,8 @@ t.test('the status shows what runs, each identity by the names of the log, and n
       },
     ],
   });
+  const [{ not_before }] = status.identities as [{ not_before: string }];
+  t.equal(Date.parse(new X509Certificate(chain).validFrom), Date.parse(not_before));
   t.match(key, /BEGIN PRIVATE KEY/);
   const secrets = [token, ...token.split('.'), ...key.split('\n').filter((line) => line.length > 20)];
   for (const page of ['/status', '/metrics']) {

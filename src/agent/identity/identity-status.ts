@@ -18,6 +18,8 @@ export interface IdentityStatus {
   /** Hexadecimal; `undefined` without an SVID. */
   readonly serial: string | undefined;
   /** Epoch milliseconds; `undefined` without an SVID. */
+  readonly notBeforeMs: number | undefined;
+  /** Epoch milliseconds; `undefined` without an SVID. */
   readonly notAfterMs: number | undefined;
   /** Epoch milliseconds; `undefined` while one is under way. */
   readonly nextAttemptMs: number | undefined;
@@ -58,6 +60,7 @@ export function identityStatus(
     spiffeId,
     svid: held === undefined ? 'none' : nowMs < held.notAfterMs ? 'valid' : 'expired',
     serial: held?.serial,
+    notBeforeMs: held?.notBeforeMs,
     notAfterMs: held?.notAfterMs,
     nextAttemptMs: activity.kind === 'waiting' ? activity.untilMs : undefined,
     outageToleranceMs: held && lifecycle.notAfterMs - held.rotateAtMs,

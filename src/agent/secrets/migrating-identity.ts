@@ -127,9 +127,10 @@ export class MigratingIdentity implements ServedIdentity {
   /** The identity as it is served, with what the CA says of its renewals. */
   status(): IdentityStatus {
     const { origin = this.options.step } = this.served;
-    const { svid, serial, notAfterMs, outageToleranceMs } = this.options[origin].status();
+    const { svid, serial, notBeforeMs, notAfterMs, outageToleranceMs } = this.options[origin].status();
     const ca = this.options.ca.status();
-    return { ...ca, spiffeId: this.spiffeId.toString(), svid, serial, notAfterMs, outageToleranceMs };
+    const spiffeId = this.spiffeId.toString();
+    return { ...ca, spiffeId, svid, serial, notBeforeMs, notAfterMs, outageToleranceMs };
   }
 
   migration(): MigrationStatus {

@@ -121,6 +121,7 @@ export class MountedIdentity implements ServedIdentity {
       spiffeId: (known?.spiffeId ?? this.options.spiffeId)?.toString(),
       svid: known === undefined ? 'none' : this.hasValidSvid() ? 'valid' : 'expired',
       serial: known?.serial,
+      notBeforeMs: known?.notBeforeMs,
       notAfterMs: known?.notAfterMs,
       nextAttemptMs: undefined,
       outageToleranceMs: undefined,

@@ -57,7 +57,7 @@ class FakeOrigin implements OriginIdentity {
     const svid = this.held === undefined ? 'none' : this.certificate() === undefined ? 'expired' : 'valid';
     return {
       ...{ svid, serial: this.held?.certificate.body.toString(), notAfterMs: this.held?.endMs },
-      ...{ nextAttemptMs: undefined, outageToleranceMs: undefined, survivesOutage: undefined },
+      ...{ notBeforeMs: undefined, nextAttemptMs: undefined, outageToleranceMs: undefined, survivesOutage: undefined },
       ...{ failures: this.failures, lastFailure: undefined },
     };
   }
