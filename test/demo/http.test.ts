@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -38,9 +39,17 @@ t.test('a request that nobody answers is an error', async (t) => {
   await t.rejects(client.get('httpbin.foo', '/ip'), { code: 'ECONNREFUSED' });
 });
 
-t.test('ports are drawn without a repetition', async (t) => {
-  const ports = await freePorts(20);
-  t.equal(new Set(ports).size, 20);
+t.test('a port is given out once, also by two processes at the same time', async (t) => {
+  const others = `const { freePorts } = await import(process.argv[1]);
+    console.log(JSON.stringify(await freePorts(200)));
+    setInterval(() => {}, 1e6);`;
+  const module = new URL('../../src/demo/free-ports.js', import.meta.url).href;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', others, module]);
+  t.teardown(() => child.kill());
+  const [theirs, ours, more] = await Promise.all([once(child.stdout, 'data'), freePorts(200), freePorts(200)]);
+  const ports = [...ours, ...more, ...(String(theirs[0]).match(/\d+/g) ?? []).map(Number)];
+  t.equal(ports.length, new Set(ports).size);
+  t.ok(ports.length === 600);
 });
 
 /** After which a server of Node.js has closed a connection: five seconds, and one more. */
