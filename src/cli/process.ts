@@ -60,6 +60,19 @@ export function configSources(args: readonly string[]): ConfigSources {
   };
 }
 
+/** What a text is wrapped at that is not for a terminal. */
+const DEFAULT_COLUMNS = 80;
+
+/** A terminal may say that it has none. */
+const LEAST_COLUMNS = 40;
+
+/** How wide a help text may be: what COLUMNS says, else the terminal, else 80. */
+export function helpColumns(): number {
+  const named = Number(process.env.COLUMNS);
+  const columns = Number.isSafeInteger(named) && named > 0 ? named : (process.stdout.columns ?? DEFAULT_COLUMNS);
+  return Math.max(columns, LEAST_COLUMNS);
+}
+
 /** What says where an API server of Kubernetes is: the kubelet sets two of them in every container. */
 export function clusterEnvironment() {
   const { KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT, KUBECONFIG } = process.env;

@@ -23,7 +23,7 @@ import {
   runInjector,
   runVersion,
 } from './commands.js';
-import { configSources, Exit, print, printError } from './process.js';
+import { configSources, Exit, helpColumns, print, printError } from './process.js';
 
 /**
  * Runs one command line to its end and resolves with the exit code: 0 well, 1 failed, 2 not understood.
@@ -69,7 +69,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     case 'help':
     case '--help':
     case '-h':
-      print(overview());
+      print(overview(helpColumns()));
       return Exit.ok;
     default:
       printError(`sidecert: got ${unknownCommand(name)}\n`);
@@ -104,7 +104,7 @@ async function run<S extends Schema>(
   const result = readConfig(command, sources);
   switch (result.kind) {
     case 'help':
-      print(commandHelp(name));
+      print(commandHelp(name, helpColumns()));
       return Exit.ok;
     case 'invalid':
       for (const problem of result.problems) complain(name, problem);

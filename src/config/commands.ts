@@ -9,6 +9,16 @@ import { DOCTOR_OPTIONS, type DoctorConfig } from './doctor-options.js';
 import { FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
 import type { ForeignVariable } from './foreign-variables.js';
 import { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
+import {
+  AGENT_HEADINGS,
+  BOOTSTRAP_HEADINGS,
+  CITADEL_HEADINGS,
+  DOCTOR_HEADINGS,
+  FLEET_HEADINGS,
+  type Headings,
+  INJECTOR_HEADINGS,
+  KUBE_INJECT_HEADINGS,
+} from './help-headings.js';
 import { injectProblems } from './inject-problems.js';
 import { INJECTOR_OPTIONS, type InjectorConfig } from './injector-options.js';
 import { ISTIO_VARIABLES } from './istio-variables.js';
@@ -21,10 +31,19 @@ import { STATUS_OPTIONS } from './status-options.js';
 import { tokenCheckProblems } from './token-check-problems.js';
 import { VERSION_OPTIONS } from './version-options.js';
 
+/** The groups of commands, in the order of the help. */
+export const COMMAND_PURPOSES = ['Run', 'Set up', 'Look into it', 'Try and measure', 'The program itself'] as const;
+
+export type CommandPurpose = (typeof COMMAND_PURPOSES)[number];
+
 /** One command of the program: what it is for and what can be set. */
 export interface CommandSpec<S extends Schema = Schema> {
   readonly summary: string;
+  /** The group of commands that it stands in. */
+  readonly purpose: CommandPurpose;
   readonly schema: S;
+  /** The groups of its flags; left out, they are few enough for one. */
+  readonly headings?: Headings;
   readonly example: string;
   /** Groups of flags of which one counts: those from a weaker source than another of them are left aside. */
   readonly alternatives?: readonly (readonly string[])[];
@@ -38,7 +57,9 @@ export interface CommandSpec<S extends Schema = Schema> {
 export const COMMANDS = {
   agent: {
     summary: 'serve a workload, or the pods of a node, their identity: the SDS server that Envoy asks',
+    purpose: 'Run',
     schema: AGENT_OPTIONS,
+    headings: AGENT_HEADINGS,
     example:
       'sidecert agent --socket ./sds.sock --ca-address localhost:15012 --ca-root root-cert.pem --token-file token --namespace foo --service-account sleep',
     foreign: ISTIO_VARIABLES,
@@ -46,45 +67,57 @@ export const COMMANDS = {
   },
   citadel: {
     summary: 'be the CA: verify service-account tokens and issue certificates',
+    purpose: 'Run',
     schema: CITADEL_OPTIONS,
+    headings: CITADEL_HEADINGS,
     example:
       'sidecert citadel --ca-dir ./ca --jwks jwks.json --token-issuer https://kubernetes.default.svc.cluster.local',
     check: checkCitadel,
   },
   bootstrap: {
     summary: 'print an Envoy bootstrap (YAML) for a workload behind an agent',
+    purpose: 'Set up',
     schema: BOOTSTRAP_OPTIONS,
+    headings: BOOTSTRAP_HEADINGS,
     example:
       'sidecert bootstrap --socket ./sds.sock --namespace foo --service-account httpbin --inbound 0.0.0.0:15006 --app 127.0.0.1:8080',
     check: bootstrapProblems,
   },
   'kube-inject': {
     summary: 'give the pods of Kubernetes manifests an agent and an Envoy',
+    purpose: 'Set up',
     schema: KUBE_INJECT_OPTIONS,
+    headings: KUBE_INJECT_HEADINGS,
     example: 'sidecert kube-inject -f samples/httpbin/httpbin.yaml | kubectl apply -n foo -f -',
     check: (config: KubeInjectConfig) => injectProblems(config),
   },
   injector: {
     summary: 'do so as pods are made: the webhook that the API server of Kubernetes asks',
+    purpose: 'Run',
     schema: INJECTOR_OPTIONS,
+    headings: INJECTOR_HEADINGS,
     example:
       'sidecert injector --ca-address istiod.istio-system.svc:15012 --namespace istio-system --service-account sidecert-injector --webhook-config sidecert-injector',
     check: checkInjector,
   },
   demo: {
     summary: 'play the whole way on this machine: Citadel, agents, Envoys, mutual TLS and rotation',
+    purpose: 'Try and measure',
     schema: DEMO_OPTIONS,
     example: 'sidecert demo --once',
   },
   fleet: {
     summary: 'load an SDS server with thousands of fake Envoys, check what they get, and report',
+    purpose: 'Try and measure',
     schema: FLEET_OPTIONS,
+    headings: FLEET_HEADINGS,
     example: 'sidecert fleet --socket ./sds.sock --envoys 5000 --rotations 3 --html fleet.html',
     alternatives: [['tokens', 'token-file']],
     check: checkFleet,
   },
   health: {
     summary: 'ask an agent or a Citadel whether it is serving: exit code 0 when it is, 1 when not',
+    purpose: 'Look into it',
     schema: HEALTH_OPTIONS,
     example: 'sidecert health --socket ./sds.sock',
     alternatives: [['socket', 'address']],
@@ -92,7 +125,9 @@ export const COMMANDS = {
   },
   doctor: {
     summary: 'try each step of the way of a workload to its certificate, and say what is wrong and what to do',
+    purpose: 'Look into it',
     schema: DOCTOR_OPTIONS,
+    headings: DOCTOR_HEADINGS,
     example:
       'sidecert doctor --socket ./sds.sock --ca-address localhost:15012 --ca-root root-cert.pem --token-file token --namespace foo --service-account sleep',
     foreign: ISTIO_VARIABLES,
@@ -101,11 +136,13 @@ export const COMMANDS = {
   },
   status: {
     summary: 'show how a running agent, Citadel or injector stands: exit code 0 when all that it serves is valid',
+    purpose: 'Look into it',
     schema: STATUS_OPTIONS,
     example: 'sidecert status --status-address 127.0.0.1:15020',
   },
   version: {
     summary: 'print the version, and who does the cryptography',
+    purpose: 'The program itself',
     schema: VERSION_OPTIONS,
     example: 'sidecert version',
   },

@@ -1,41 +1,85 @@
-import { COMMANDS, type CommandName, type CommandSpec } from './commands.js';
+import { COMMAND_PURPOSES, COMMANDS, type CommandName, type CommandSpec } from './commands.js';
 import { type Condition, environmentName, isRequired, type OptionSpec } from './option.js';
 
 /** Wide enough for every flag with its value; longer ones get a line of their own. */
 const FLAG_COLUMN = 34;
 
-/** What `sidecert --help` prints. */
-export function overview(): string {
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(12)}${summary}`);
+/** Where the meaning of a flag begins on a terminal that has no room for two columns. */
+const NARROW_COLUMN = 6;
+
+/** Beside the column of flags, a meaning has so much room at least. */
+const LEAST_TEXT_COLUMNS = 38;
+
+/** Of the name of a command, in the list of all. */
+const NAME_COLUMN = 14;
+
+/** What `sidecert --help` prints on so many columns. */
+export function overview(columns: number): string {
+  const all: readonly (readonly [string, CommandSpec])[] = Object.entries(COMMANDS);
+  const groups = COMMAND_PURPOSES.flatMap((purpose) => [
+    `${purpose}:`,
+    ...all
+      .filter(([, spec]) => spec.purpose === purpose)
+      .flatMap(([name, { summary }]) => hanging(`  ${name}`, summary, NAME_COLUMN, columns)),
+    '',
+  ]);
   return [
-    'sidecert: workload identity for Envoy through SDS',
+    ...wrapped('sidecert: workload identity for Envoy through SDS', columns),
     '',
     'Usage: sidecert COMMAND [flags]',
     '',
-    ...lines,
-    '',
-    'sidecert COMMAND --help tells all about a command.',
+    ...groups,
+    ...wrapped('sidecert COMMAND --help tells all about a command.', columns),
     '',
   ].join('\n');
 }
 
-/** What `sidecert COMMAND --help` prints: every flag with its default and its environment variable. */
-export function commandHelp(name: CommandName): string {
+/** What `sidecert COMMAND --help` prints: every flag with its default and its variable, in groups. */
+export function commandHelp(name: CommandName, columns: number): string {
   const spec: CommandSpec = COMMANDS[name];
+  const groups = optionGroups(spec);
   return [
-    `sidecert ${name}: ${spec.summary}`,
+    ...wrapped(`sidecert ${name}: ${spec.summary}`, columns),
     '',
     `Usage: sidecert ${name} [flags]`,
     '',
-    ...Object.values(spec.schema).flatMap(flagLines),
-    ...entry('--config FILE', 'JSON file with settings; flags and environment come first'),
-    ...entry('--help', 'this text'),
+    ...groups.flatMap(({ heading, options }) => [
+      ...(heading === undefined ? [] : [`${heading}:`]),
+      ...options.flatMap((option) => flagLines(option, columns)),
+      ...(heading === undefined ? [] : ['']),
+    ]),
+    ...(groups.length > 1 ? ['For every command:'] : []),
+    ...entry('--config FILE', 'JSON file with settings; flags and environment come first', columns),
+    ...entry('--help', 'this text', columns),
     '',
-    'Each flag can also be set by its environment variable, or by its name in camel case in the file of --config.',
+    ...wrapped(
+      'Each flag can also be set by its environment variable, or by its name in camel case in the file of --config.',
+      columns,
+    ),
     '',
+    // To be copied: a terminal breaks it where it likes.
     `Example: ${spec.example}`,
     '',
   ].join('\n');
+}
+
+/** Options that belong together, in the order of the schema. */
+export interface OptionGroup {
+  /** `undefined` where the options of a command are one group. */
+  readonly heading: string | undefined;
+  readonly options: readonly OptionSpec<unknown>[];
+}
+
+/** The options of a command by its headings. */
+export function optionGroups({ schema, headings = {} }: CommandSpec): readonly OptionGroup[] {
+  const groups: { heading: string | undefined; options: OptionSpec<unknown>[] }[] = [];
+  for (const option of Object.values(schema)) {
+    const heading = headings[option.flag];
+    const last = groups.at(-1);
+    if (last === undefined || heading !== undefined) groups.push({ heading, options: [option] });
+    else last.options.push(option);
+  }
+  return groups;
 }
 
 /** `required`, `default: 24h`, `may be repeated`: what a user must know of an option besides its meaning. */
@@ -57,19 +101,45 @@ function conditionText({ flag, value }: Condition): string {
   return `--${flag} ${[value].flat().join(' or ')}`;
 }
 
-function flagLines(option: OptionSpec<unknown>): string[] {
+function flagLines(option: OptionSpec<unknown>, columns: number): string[] {
   const notes = [optionNotes(option), environmentName(option.flag)].filter((note) => note !== '');
+  const column = textColumn(columns);
   return [
-    ...entry(`--${option.flag} ${option.kind.placeholder}`.trimEnd() + shortFlag(option), option.description),
-    `${' '.repeat(FLAG_COLUMN)}[${notes.join('; ')}]`,
+    ...entry(flagText(option), option.description, columns),
+    ...hanging('', `[${notes.join('; ')}]`, column, columns),
   ];
 }
 
-function shortFlag({ short }: OptionSpec<unknown>): string {
-  return short === undefined ? '' : `, -${short}`;
+/** A flag as it is written, with its value and its letter: `--output text|json, -o`. */
+export function flagText({ flag, kind, short }: OptionSpec<unknown>): string {
+  return `--${flag} ${kind.placeholder}`.trimEnd() + (short === undefined ? '' : `, -${short}`);
 }
 
-function entry(flag: string, description: string): string[] {
-  if (flag.length + 2 < FLAG_COLUMN) return [`  ${flag.padEnd(FLAG_COLUMN - 2)}${description}`];
-  return [`  ${flag}`, `${' '.repeat(FLAG_COLUMN)}${description}`];
+function textColumn(columns: number): number {
+  return columns - FLAG_COLUMN < LEAST_TEXT_COLUMNS ? NARROW_COLUMN : FLAG_COLUMN;
+}
+
+function entry(flag: string, description: string, columns: number): string[] {
+  return hanging(`  ${flag}`, description, textColumn(columns), columns);
+}
+
+/** A text that begins at `column`, behind `head` where that leaves room for it, else below. */
+function hanging(head: string, text: string, column: number, columns: number): string[] {
+  const indent = ' '.repeat(column);
+  const [first = '', ...more] = wrapped(text, columns - column).map((line) => indent + line);
+  if (head.length < column) return [head.padEnd(column) + first.slice(column), ...more];
+  return [head, first, ...more];
+}
+
+/** Lines of at most `columns`, broken at spaces; a word that is longer has a line of its own. */
+function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }

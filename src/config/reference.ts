@@ -1,5 +1,5 @@
 import { COMMANDS, type CommandSpec } from './commands.js';
-import { optionNotes } from './help.js';
+import { optionGroups, optionNotes } from './help.js';
 import { configKey, environmentName, type OptionSpec } from './option.js';
 
 const HEADER = `# Configuration reference
@@ -17,7 +17,10 @@ be repeated are separated by commas in the environment and are arrays in the fil
 /** The text of `docs/configuration.md`. */
 export function configurationReference(): string {
   const sections = Object.entries(COMMANDS).map(([name, spec]: [string, CommandSpec]) => {
-    const rows = Object.values(spec.schema).map(row);
+    const rows = optionGroups(spec).flatMap(({ heading, options }) => [
+      ...(heading === undefined ? [] : [`| **${heading}** | | | | |`]),
+      ...options.map(row),
+    ]);
     return [
       `## \`sidecert ${name}\``,
       '',

@@ -14,11 +14,14 @@ import { TokenIssuer } from '../support/test-tokens.js';
 const run = (t: Test, args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
   runSidecert(t, args, { sidecert, env });
 
+/** A terminal on which no text is wrapped. */
+const ON_ONE_LINE = { COLUMNS: '10000' };
+
 const SIDECAR = ['bootstrap', '--inbound', '127.0.0.1:15006', '--app', '127.0.0.1:8080'];
 
 t.test('the overview names every command with what it is for', async (t) => {
   for (const args of [['--help'], ['-h'], ['help']]) {
-    const { code, out, err } = await run(t, args);
+    const { code, out, err } = await run(t, args, ON_ONE_LINE);
     t.match({ code, err }, { code: 0, err: '' });
     for (const [name, { summary }] of Object.entries(COMMANDS)) t.ok(out.includes(summary), name);
   }
@@ -26,7 +29,7 @@ t.test('the overview names every command with what it is for', async (t) => {
 
 for (const [name, { schema, example }] of Object.entries<CommandSpec>(COMMANDS)) {
   t.test(`the help of ${name} is complete: every flag, its variable and default, and an example`, async (t) => {
-    const { code, out, err } = await run(t, [name, '--nonsense', '--help']);
+    const { code, out, err } = await run(t, [name, '--nonsense', '--help'], ON_ONE_LINE);
     t.match({ code, err }, { code: 0, err: '' });
     t.ok(out.includes(example));
     for (const option of Object.values(schema)) {
@@ -41,6 +44,21 @@ for (const [name, { schema, example }] of Object.entries<CommandSpec>(COMMANDS))
     }
   });
 }
+
+t.test('the help is wrapped at the width that COLUMNS says, and at 80 where nothing says any', async (t) => {
+  for (const [columns, width] of [
+    ['60', 60],
+    ['', 80],
+    ['none', 80],
+    ['-1', 80],
+    ['1', 40],
+  ] as const) {
+    const { out } = await run(t, ['version', '--help'], { COLUMNS: columns });
+    const lines = out.split('\n').map((line) => line.length);
+    t.ok(Math.max(...lines) <= width, `${columns}: at most ${width}`);
+    t.ok(Math.max(...lines) > width - 20, `${columns}: all of ${width} is used`);
+  }
+});
 
 t.test('what is no command ends with code 2 and the list of those there are', async (t) => {
   for (const args of [[], ['agnet'], [''], ['--verbose'], ['AGENT']]) {

@@ -7,12 +7,9 @@ import {
   type CommandName,
   type CommandSpec,
   type ConfigSources,
-  commandHelp,
   configKey,
   configurationReference,
   configuredCas,
-  environmentName,
-  overview,
   readConfig,
 } from '../../src/config/index.js';
 
@@ -505,19 +502,8 @@ t.test('upstreams and matchers are parsed to their parts', async (t) => {
 });
 
 for (const name of NAMES) {
-  t.test(`the help of ${name} names every flag and its environment variable`, async (t) => {
-    const help = commandHelp(name);
-    const command: CommandSpec = COMMANDS[name];
-    for (const { flag } of Object.values(command.schema)) {
-      t.ok(help.includes(`--${flag} `) || help.includes(`--${flag}\n`), flag);
-      t.ok(help.includes(environmentName(flag)), environmentName(flag));
-    }
-    t.equal(
-      readConfig(command, sources(['--nonsense', '--help'])).kind,
-      'help',
-      'help is given whatever else is wrong',
-    );
-    t.ok(overview().includes(name));
+  t.test(`${name} gives its help whatever else is wrong`, async (t) => {
+    t.equal(readConfig(COMMANDS[name] as CommandSpec, sources(['--nonsense', '--help'])).kind, 'help');
   });
 }
 
