@@ -35,7 +35,7 @@ async function serveAgent(t: Parameters<typeof serveAgents>[0]) {
     },
     rssMb: () => Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${agent.pid}/status`, 'utf8'))?.[1]) / 1024,
     lines: () => agent.err.split('\n').length,
-    /** Waits until `name` is at `count`: what a client has written can be behind a later call of the same connection. */
+    /** Waits until `name` is at `count`: a later call of the same connection can overtake what a client has written. */
     async reach(name: string, count: number): Promise<void> {
       while ((await this.counted(name)) < count) await nextTurn();
     },
