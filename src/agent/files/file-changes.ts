@@ -8,7 +8,7 @@ interface Watched {
 
 /**
  * Tells when a file has become another one, by its path: whatever links lead there, and whether it is there at all. A
- * file is looked at once a second while it has listeners, however many.
+ * file is watched once while it has listeners, however many.
  */
 export class FileChanges {
   private readonly watched = new Map<string, Watched>();
@@ -32,11 +32,12 @@ export class FileChanges {
     const listeners = new Set<() => void>();
     const file = new ChangingFiles([path]);
     const first = file.haveChanged();
-    const stop = this.watch.add(async () => {
+    const look = async (): Promise<void> => {
       await first;
       if (!(await file.haveChanged())) return;
       for (const listener of [...listeners]) listener();
-    });
+    };
+    const stop = this.watch.add(look, { paths: [path] });
     const watched = { listeners, stop };
     this.watched.set(path, watched);
     return watched;

@@ -24,5 +24,6 @@ export {
   parseIdentityFiles,
 } from './identity-files.js';
 export { checkStaple } from './ocsp-staple.js';
+export { PathWatches } from './path-watches.js';
 export { type FileDependencies, type FilesOf, type Parsed, ReloadedFiles, type Round } from './reloaded-files.js';
 export { isListOf, type RevocationList } from './revocation-list.js';

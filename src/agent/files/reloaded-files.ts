@@ -118,7 +118,11 @@ export class ReloadedFiles<T> {
   /** Reads the files for the first time, and goes on looking at them. Never rejects. */
   async open(): Promise<void> {
     await this.look();
-    if (!this.isClosed) this.stopWatching = this.surroundings.watch.add(() => this.look());
+    if (this.isClosed) return;
+    const { paths, optionalPaths = [] } = this.files;
+    const wishes = { paths: [...paths, ...optionalPaths], dueMs: () => this.dueMs() };
+    // What changes between that read and the watch is found by the look that the watch begins with.
+    this.stopWatching = this.surroundings.watch.add(() => this.look(), wishes);
   }
 
   /** Discards the value. Safe to call twice. */
@@ -126,6 +130,12 @@ export class ReloadedFiles<T> {
     this.isClosed = true;
     this.stopWatching?.();
     this.take(undefined);
+  }
+
+  /** A refusal may be an update under way: then there is something to see soon, whatever is told of changes. */
+  private dueMs(): number {
+    const isUpdate = this.#refusedLooks > 0 && this.#refusedLooks < UPDATE_LOOKS;
+    return isUpdate ? Number.NEGATIVE_INFINITY : this.goodUntilMs + 1;
   }
 
   private async look(): Promise<void> {

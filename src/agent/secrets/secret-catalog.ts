@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import type { WallClockTimers } from '../../timers/index.js';
-import { AllowedDirectories, anywhere, FileWatch } from '../files/index.js';
+import { AllowedDirectories, anywhere, FileWatch, type PathWatches } from '../files/index.js';
 import { type CatalogSettings, type NamedSecretFile, privateKeyProviderOf } from './catalog-settings.js';
 import { FederatedBundles } from './federated-bundles.js';
 import { FileSecrets } from './file-secrets.js';
@@ -13,6 +13,8 @@ export interface CatalogDependencies {
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly logger: Logger;
+  /** Where the kernel tells of changed files; left out, they are looked at once a second. */
+  readonly watches?: PathWatches | undefined;
 }
 
 /** What reads files and goes on looking at them. */
@@ -78,9 +80,9 @@ export class SecretCatalog {
   }
 }
 
-function read(settings: CatalogSettings, { timers, now, logger }: CatalogDependencies): Reading {
+function read(settings: CatalogSettings, { timers, now, logger, watches }: CatalogDependencies): Reading {
   const { crlFile, federatedBundles, genericSecrets = [], peerSans: peerUris, secretDirectories = [] } = settings;
-  const watch = new FileWatch({ timers, now });
+  const watch = new FileWatch({ timers, now, watches });
   const surroundings = { watch, log: new RateLimitedLogger(logger, now), directories: anywhere, now };
   return {
     watch,

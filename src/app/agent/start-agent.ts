@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { TokenCheck } from '../../agent/admission/index.js';
-import { FileChanges, FileWatch } from '../../agent/files/index.js';
+import { FileChanges, FileWatch, PathWatches } from '../../agent/files/index.js';
 import {
   BundleInterner,
   DeliveryByAcks,
@@ -69,9 +69,10 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const timers = new WallClockTimers(systemClock);
   teardown.add(() => timers.close());
   const network = import('./agent-network.js');
-  const watch = new FileWatch({ timers, now });
+  const watches = new PathWatches(logger);
+  const watch = new FileWatch({ timers, now, watches });
   teardown.add(() => watch.close());
-  const catalog = await SecretCatalog.open(config, { timers, now, logger });
+  const catalog = await SecretCatalog.open(config, { timers, now, logger, watches });
   teardown.add(() => catalog.close());
   // There is an SVID before there is a listener, and a changed root only after both.
   let listener: EnvoyListener | undefined;

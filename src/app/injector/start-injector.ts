@@ -1,4 +1,4 @@
-import { FileChanges, FileWatch } from '../../agent/files/index.js';
+import { FileChanges, FileWatch, PathWatches } from '../../agent/files/index.js';
 import {
   createFileTokenSource,
   measuredIssuer,
@@ -106,7 +106,7 @@ function openIdentity(
   const { caAddress: address, caRootFile: rootFile, caServerName: serverName, clusterId } = config;
   const ca = connectCa({ cas: [{ address, rootFile, serverName }], clusterId, metrics }, context);
   teardown.add(() => ca.close());
-  const watch = new FileWatch({ timers, now });
+  const watch = new FileWatch({ timers, now, watches: new PathWatches(logger) });
   teardown.add(() => watch.close());
   const files = new FileChanges(watch);
   const { tokenFile, trustDomain, namespace, serviceAccount, ttlMs } = config;
