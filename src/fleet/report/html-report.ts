@@ -101,7 +101,7 @@ function page(report: FleetReport, charts: readonly string[]): string {
 :root { color-scheme: light dark; --ink: light-dark(#1d2430, #e4e8ef); --paper: light-dark(#fff, #14181f); --faint: light-dark(#c9d0da, #3a4352); }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 pre { overflow-x: auto; border: 1px solid var(--faint); border-radius: 6px; padding: 1rem; font-size: 13px; }
-.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(26rem, 1fr)); gap: 1.5rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); gap: 1.5rem; }
 svg { width: 100%; height: auto; } svg text { fill: var(--ink); font: 11px system-ui, sans-serif; }
 svg .axis { stroke: var(--faint); } figure { margin: 0; } figcaption { font-weight: 600; }
 .verdict { font-weight: 600; color: ${report.isClean ? '#1a7f4b' : '#c0392b'}; }
