@@ -39,6 +39,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...[...EVERYWHERE, 'net/grpc', 'net/protobuf', 'net/transport', 'pki/service-account', 'pki/x509'],
     ...['system/small-files'],
   ],
+  'agent/history': EVERYWHERE,
   'agent/identity': [
     ...[...EVERYWHERE, 'fairness', 'hotpath', 'pki/service-account'],
     ...['system/secret-memory', 'system/small-files'],
@@ -60,7 +61,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'kubernetes/webhook': [
     ...[...EVERYWHERE, 'config', 'fairness', 'kubernetes/api', 'kubernetes/inject', 'net/transport'],
   ],
-  status: [...EVERYWHERE, 'net/transport'],
+  status: [...EVERYWHERE, 'net/transport', 'pki/x509'],
   explain: [
     ...[...EVERYWHERE, 'agent/ca-client', 'agent/identity', 'hotpath', 'net/grpc', 'net/transport'],
     ...['pki/service-account', 'pki/x509', 'system/small-files'],
@@ -71,6 +72,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'agent/admission',
       'agent/ca-client',
       'agent/files',
+      'agent/history',
       'agent/identity',
       'agent/output',
       'agent/sds',

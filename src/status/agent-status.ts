@@ -1,6 +1,10 @@
 import { Field, Metric, type MetricRegistry } from '../telemetry/index.js';
 import { type CaFacts, caSection, casSection, showCoolDowns } from './ca-section.js';
+import { type HistoryFacts, historySection } from './history-section.js';
 import { type IdentityFacts, identitySection, STATES } from './identity-section.js';
+import { type SdsFacts, sdsSection } from './sds-section.js';
+import { type SecretReaders, ServedSections } from './served-section.js';
+import { derBlocks } from './shown-certificate.js';
 import type { StatusPage } from './status-page.js';
 import type { JsonValue } from './status-pages.js';
 import { timeText } from './time-text.js';
@@ -8,29 +12,22 @@ import { timeText } from './time-text.js';
 /** Above what a node runs. The page is made on the event loop: 500 pods take about a millisecond. */
 const MAX_SHOWN = 500;
 
-/** How a configured name stands with the streams that want it. */
-export interface NameFacts {
-  readonly name: string;
-  readonly version: string | undefined;
-  readonly versionCount: number;
-  readonly streams: Readonly<Record<string, number>>;
-  readonly lastRejection:
-    | {
-        readonly blames: string | undefined;
-        readonly text: string;
-        readonly version: string;
-        readonly atMs: number;
-      }
-    | undefined;
-}
+/** With their chains, each of which costs a tenth of a millisecond to read for the first time. */
+const MAX_DETAILED = 100;
+
+/** A list of a CA with ten thousand revoked certificates has 400 kB; a larger one is left out. */
+const MAX_CRL_BYTES = 512 * 1024;
 
 /** The socket of Envoy. */
 export interface ListenerFacts {
+  readonly path: string;
   readonly connectionCount: number;
+  /** When a peer has connected last, in epoch milliseconds; `undefined`: never. */
+  readonly lastConnectionMs: number | undefined;
   /** Sets the gauges of connections and calls. */
   showLoad(): void;
   /** Goes over all streams. */
-  status(): { readonly streams: number; readonly names: readonly NameFacts[] };
+  status(): SdsFacts;
 }
 
 /** How the files stand that are written for applications without SDS. */
@@ -87,13 +84,24 @@ export interface AgentStatusOptions {
   readonly output?: { status(): OutputFacts } | undefined;
   readonly metrics: MetricRegistry;
   readonly mode: string;
+  readonly trustDomain: string;
+  readonly readers: SecretReaders;
+  /** What of peers is checked besides their chain. */
+  readonly peers: {
+    /** URIs, as Envoy is told to match them. */
+    readonly sans: readonly { readonly kind: string; readonly value: string }[];
+    /** PEM; `undefined` without any. */
+    crlPem(): Buffer | undefined;
+  };
+  readonly history: HistoryFacts;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
 
 /** What an agent tells of itself: its identities, and who is on its socket. */
 export function agentStatus(options: AgentStatusOptions): StatusPage {
-  const { secrets, listener, files, migration, ca, output, metrics, mode, now } = options;
+  const { secrets, listener, files, migration, ca, output, metrics, mode, trustDomain, peers, history, now } = options;
+  const served = new ServedSections(options.readers);
   const expiry = metrics.gauge(Metric.svidExpirySeconds);
   const tolerance = metrics.gauge(Metric.svidOutageToleranceSeconds);
   const tooShort = metrics.gauge(Metric.identitiesBelowOutageTarget);
@@ -116,19 +124,39 @@ export function agentStatus(options: AgentStatusOptions): StatusPage {
     },
     sections() {
       const identities = secrets.identities();
+      const shown = [...identities].sort(byUrgency).slice(0, MAX_SHOWN);
+      const { path, connectionCount: connections, lastConnectionMs } = listener;
       return {
         mode,
+        [Field.now]: timeText(now()),
+        trust_domain: trustDomain,
         ca: ca && caSection(ca),
         cas: ca && casSection(ca),
         files: files && filesSection(files()),
         ...(migration && { migration: migrationSection(migration()) }),
-        sds: sdsSection(listener.connectionCount, listener.status()),
+        sds: sdsSection({ path, connections, lastConnectionMs }, listener.status()),
         ...(output && { output_certs: outputSection(output.status()) }),
         identity_count: identities.length,
         idle_count: countIdle(identities),
-        identities: [...identities].sort(byUrgency).slice(0, MAX_SHOWN).map(identitySection),
+        identities: shown.map((identity, index) => ({
+          ...identitySection(identity),
+          ...(identity.held !== undefined && index < MAX_DETAILED ? served.ofCertificate(identity.held) : {}),
+        })),
+        bundles: served.bundles(shown.flatMap(({ held }) => held ?? [])),
+        peers: peersSection(peers),
+        history: historySection(history),
       };
     },
+  };
+}
+
+function peersSection({ sans, crlPem }: AgentStatusOptions['peers']): JsonValue {
+  const pem = crlPem();
+  const isShown = pem !== undefined && pem.length <= MAX_CRL_BYTES;
+  return {
+    sans: sans.map(({ kind, value }) => ({ kind, value })),
+    ...(pem !== undefined && { crl_bytes: pem.length }),
+    ...(isShown && { crls: derBlocks(pem).map((der) => der.toString('base64')) }),
   };
 }
 
@@ -151,22 +179,6 @@ function migrationSection({ step, served, reason, roots, areCaRootsMounted, sour
     ca_roots_are_mounted: areCaRootsMounted,
     sources: { files: sourceSection(sources.files), ca: sourceSection(sources.ca) },
   };
-}
-
-function sdsSection(connections: number, { streams, names }: ReturnType<ListenerFacts['status']>): JsonValue {
-  const ofName = ({ name, version, versionCount, streams, lastRejection }: NameFacts): JsonValue => ({
-    name,
-    version,
-    versions: versionCount,
-    streams: { ...streams },
-    last_rejection: lastRejection && {
-      blames: lastRejection.blames,
-      [Field.error]: lastRejection.text,
-      [Field.version]: lastRejection.version,
-      at: timeText(lastRejection.atMs),
-    },
-  });
-  return { connections, streams, names: names.map(ofName) };
 }
 
 function outputSection({ path, state, serial, writtenAtMs, failures, lastFailure, notices }: OutputFacts): JsonValue {

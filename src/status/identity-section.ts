@@ -1,4 +1,5 @@
 import { Field } from '../telemetry/index.js';
+import type { ServedFacts } from './served-section.js';
 import type { JsonValue } from './status-pages.js';
 import { timeText } from './time-text.js';
 
@@ -23,12 +24,22 @@ export interface IdentityFacts {
   /** In a row. */
   readonly failures: number;
   readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
+  readonly held?: ServedFacts | undefined;
+  /** What the token of the last renewal says of itself. */
+  readonly token?: TokenFacts | undefined;
+}
+
+interface TokenFacts {
+  readonly issuer: string | undefined;
+  readonly subject: string | undefined;
+  readonly audiences: readonly string[];
+  readonly expiresAtMs: number | undefined;
 }
 
 /** An identity as the page shows it: under the names of the log, so that a search finds both. */
-export function identitySection(status: IdentityFacts): JsonValue {
+export function identitySection(status: IdentityFacts): Readonly<Record<string, JsonValue>> {
   const { spiffeId, podUid, svid, serial, notBeforeMs, notAfterMs, nextAttemptMs, failures, lastFailure } = status;
-  const { isIdle, outageToleranceMs, survivesOutage } = status;
+  const { isIdle, outageToleranceMs, survivesOutage, token } = status;
   return {
     [Field.spiffeId]: spiffeId,
     [Field.podUid]: podUid,
@@ -45,6 +56,12 @@ export function identitySection(status: IdentityFacts): JsonValue {
       [Field.code]: lastFailure.code,
       [Field.error]: lastFailure.message,
       at: timeText(lastFailure.atMs),
+    },
+    token: token && {
+      iss: token.issuer,
+      sub: token.subject,
+      aud: token.audiences,
+      expires: timeText(token.expiresAtMs),
     },
   };
 }

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -112,11 +112,58 @@ t.test('the status shows what runs, each identity by the names of the log, and n
   const [{ not_before }] = status.identities as [{ not_before: string }];
   t.equal(Date.parse(new X509Certificate(chain).validFrom), Date.parse(not_before));
   t.match(key, /BEGIN PRIVATE KEY/);
-  const secrets = [token, ...token.split('.'), ...key.split('\n').filter((line) => line.length > 20)];
+  // The key file ends with the public half, which the certificate has, too.
+  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
+  const isPrivate = (line: string): boolean => line.length > 20 && !publicKey.includes(Buffer.from(line, 'base64'));
+  const lines = key.split('\n').filter(isPrivate);
+  t.ok(lines.length >= 3, 'the line with the private half is among them');
+  const secrets = [token, ...token.split('.'), ...lines];
   for (const page of ['/status', '/metrics']) {
     const { text } = await pages.page(page);
     for (const secret of secrets) t.notOk(text.includes(secret), `row 77: no key or token on ${page}`);
   }
+});
+
+t.test('the status has the public half of what is served, the token in words, the Envoys and the past', async (t) => {
+  const { agent, logger, pages, citadel } = await startAgentAndCa(t);
+  await logger.until('svid issued');
+  const client = openSdsClient(t, agent.address);
+  client.request({ names: ['default'], nodeId: 'sidecar~1' });
+  const response = await client.expectResponse();
+  client.nack(response, 'Failed to load private key');
+  await logger.until('sds secret rejected by its proxy');
+  const status = (await pages.status()) as Record<string, any>;
+  const root = new X509Certificate(citadel.rootPem);
+  const fingerprint = root.fingerprint256.replaceAll(':', '').toLowerCase();
+  t.match(status, {
+    ...{ now: /^20/, trust_domain: 'cluster.local' },
+    identities: [
+      {
+        ...{ sans: [`URI:${SPIFFE_ID}`], key_type: 'ec prime256v1', key_usage: ['digitalSignature', 'keyEncipherment'] },
+        ...{ extended_key_usage: ['serverAuth', 'clientAuth'], not_before: /^20/, certificate_version: response.version },
+        token: { iss: /./, sub: 'system:serviceaccount:foo:sleep', aud: [/./], expires: /^20/ },
+      },
+    ],
+    bundles: [{ root_count: 1, roots: [{ fingerprint, der: root.raw.toString('base64') }] }],
+    sds: {
+      ...{ socket: { path: agent.address, mode: '0660', uid: process.getuid?.() }, last_connection: /^20/ },
+      ...{ subscriber_count: 1, subscribers_left_out: 0 },
+      subscribers: [
+        {
+          ...{ node_id: 'sidecar~1', streams: 1, connections: [{ pid: process.pid, uid: process.getuid?.() }] },
+          names: [{ name: 'default', state: 'rejected', last_rejection: { error: 'Failed to load private key' } }],
+        },
+      ],
+    },
+    history: {
+      bundles: [{ trust_domain: 'cluster.local', added: [{ fingerprint }], removed: [] }],
+      leaves: [{ spiffe_id: SPIFFE_ID, serial: status.identities[0].serial }],
+      rejections: [{ node_id: 'sidecar~1', names: ['default'] }],
+    },
+  });
+  const leaf = new X509Certificate(Buffer.from(status.identities[0].chain[0], 'base64'));
+  t.ok(leaf.verify(root.publicKey));
+  t.equal(status.bundles[0].version, status.identities[0].bundle_version);
 });
 
 t.test('the status shows a renewal at the share of the life that was asked for', async (t) => {

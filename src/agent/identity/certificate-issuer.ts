@@ -1,5 +1,6 @@
 import type { CancelSignal } from '../../cancellation/index.js';
 import type { IdentityError } from '../../errors/index.js';
+import type { ShownClaims } from '../../pki/service-account/index.js';
 
 /** Who turns a CSR into a certificate: `ca-client` over the network. Declared beside its use. */
 export interface CertificateIssuer {
@@ -35,6 +36,8 @@ export interface TokenSource {
    * be seen.
    */
   onChange?(listener: () => void): () => void;
+  /** What the token of the last {@link read} says of itself; `undefined` before that, or where it is not told. */
+  claims?(): ShownClaims | undefined;
 }
 
 /** What else a refusal may rest on: the roots that the CA is verified with, and which CA it is that answers. */

@@ -1,5 +1,5 @@
 import { IdentityError } from '../../errors/index.js';
-import { parseServiceAccountToken } from '../../pki/service-account/index.js';
+import { parseServiceAccountToken, type ShownClaims, shownClaims } from '../../pki/service-account/index.js';
 import { readSmallFile } from '../../system/small-files/index.js';
 import { isUtf16, skipByteOrderMark } from '../../text/index.js';
 import type { TokenSource } from './certificate-issuer.js';
@@ -14,9 +14,12 @@ const WHITE_SPACE = new Set([0x20, 0x09, 0x0a, 0x0d]);
  * `..data` link at about 80 % of the token's life. (Kubernetes, "ServiceAccount token volume projection")
  */
 export function createFileTokenSource(path: string, now: () => number): TokenSource {
+  let claims: ShownClaims | undefined;
   return {
+    claims: () => claims,
     async read() {
       const token = trimmed(await readTokenFile(path));
+      claims = shownClaims(token);
       parseServiceAccountToken(token, now());
       return token;
     },

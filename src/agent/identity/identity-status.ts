@@ -1,6 +1,8 @@
 import type { ErrorCode } from '../../errors/index.js';
+import type { ShownClaims } from '../../pki/service-account/index.js';
 import type { CurrentSvid } from './current-svid.js';
 import type { Lifecycle } from './lifecycle.js';
+import type { SecretContent } from './secret-content.js';
 
 /** Why the last renewal failed. */
 export interface RenewalFailure {
@@ -10,7 +12,13 @@ export interface RenewalFailure {
   readonly atMs: number;
 }
 
-/** Where an identity stands, for an operator. No secret is in it. */
+/** What is served, or was until it expired. The certificate has the key in it, and shows it to no one by itself. */
+export interface HeldSecrets {
+  readonly certificate: SecretContent;
+  readonly bundle: SecretContent;
+}
+
+/** Where an identity stands, for an operator. */
 export interface IdentityStatus {
   readonly spiffeId: string;
   /** `none` was ever issued; it is `valid`; it has `expired`. */
@@ -37,6 +45,10 @@ export interface IdentityStatus {
   readonly failures: number;
   /** Of those in a row, the last. */
   readonly lastFailure: RenewalFailure | undefined;
+  /** `undefined` without an SVID. */
+  readonly held: HeldSecrets | undefined;
+  /** What the token of the last renewal says of itself; `undefined` where it is not known. */
+  readonly token: ShownClaims | undefined;
 }
 
 /** What an identity has and does, as its status. Pure. */
@@ -47,11 +59,13 @@ export function identityStatus(
     lifecycle,
     lastFailure,
     survivesOutage,
+    token,
   }: {
     held: CurrentSvid | undefined;
     lifecycle: Lifecycle;
     lastFailure: RenewalFailure | undefined;
     survivesOutage: boolean | undefined;
+    token: ShownClaims | undefined;
   },
   nowMs: number,
 ): IdentityStatus {
@@ -67,5 +81,7 @@ export function identityStatus(
     survivesOutage,
     failures,
     lastFailure: failures > 0 ? lastFailure : undefined,
+    held,
+    token,
   };
 }

@@ -16,7 +16,8 @@ export type { CurrentSvid } from './current-svid.js';
 export { DeliveryByAcks } from './delivery-by-acks.js';
 export { failureOf } from './failure-kind.js';
 export { createFileTokenSource } from './file-token-source.js';
-export type { IdentityStatus, RenewalFailure } from './identity-status.js';
+export type { IdentityHistory } from './identity-history.js';
+export type { HeldSecrets, IdentityStatus, RenewalFailure } from './identity-status.js';
 export { MIN_HURRY_INTERVAL_MS } from './lifecycle.js';
 export { measuredIssuer } from './measured-issuer.js';
 export {

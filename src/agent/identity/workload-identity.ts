@@ -14,6 +14,7 @@ import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
 import { BundleInterner } from './bundle-interner.js';
 import type { RefusalGrounds, TokenSource } from './certificate-issuer.js';
 import { failureOf } from './failure-kind.js';
+import type { IdentityHistory } from './identity-history.js';
 import { type IdentityStatus, identityStatus, type RenewalFailure } from './identity-status.js';
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
 import { isTooShortToReplace } from './replacement.js';
@@ -33,6 +34,8 @@ export interface IdentityDependencies {
   readonly grounds?: RefusalGrounds;
   /** How many identities ask the CA: they share the rate of requests that are refused. Left out, it is one. */
   readonly crowd?: () => number;
+  /** What keeps the recent past; left out, nothing does. */
+  readonly history?: IdentityHistory | undefined;
   /** When to renew; left out, at half of the life. */
   readonly renewal?: RenewalPolicy;
   /** Epoch milliseconds. */
@@ -81,6 +84,13 @@ export class WorkloadIdentity {
     const { delivery = new DeliveryByTime(timers, now), bundles = new BundleInterner() } = surroundings;
     this.keys = issuance.keysOf(workload.spiffeId);
     this.published = new SvidPublisher({ timers, now, logger, delivery, bundles, logFields: this.logFields() });
+    const { history } = surroundings;
+    if (history !== undefined) {
+      this.published.onChange((change) => {
+        const { held } = this.published;
+        if (held !== undefined) history.served(this, held, change);
+      });
+    }
   }
 
   /** Issues the first SVID now, before the first request, and keeps it fresh from then on. */
@@ -114,7 +124,8 @@ export class WorkloadIdentity {
     const { lastFailure } = this;
     const { surviveOutageMs } = this.surroundings.renewal ?? {};
     const survivesOutage = surviveOutageMs === undefined ? undefined : this.survivesOutage;
-    const facts = { held: this.published.held, lifecycle: this.state, lastFailure, survivesOutage };
+    const token = this.workload.token.claims?.();
+    const facts = { held: this.published.held, lifecycle: this.state, lastFailure, survivesOutage, token };
     return identityStatus(this.workload.spiffeId.toString(), facts, this.surroundings.now());
   }
 
@@ -217,6 +228,7 @@ export class WorkloadIdentity {
     this.lastFailure = { code: errorCodeOf(error), message: messageOf(error), atMs: nowMs };
     this.step({ kind: 'failed', nowMs, draw: random(), failure: kind, crowd: crowd?.() ?? 1, notSoonerMs });
     this.logFailure(this.lastFailure);
+    this.surroundings.history?.failed(this.spiffeId.toString(), this.lastFailure, this.state.failures);
     for (const listener of this.failureListeners) listener(error);
     if (kind === 'refused') this.watchGrounds();
   }

@@ -9,6 +9,7 @@ export { RestConnections, type RestConnectionsOptions } from './rest/rest-connec
 export { type RestHandlerOptions, restHandler } from './rest/rest-handler.js';
 export { createSdsServer, type SdsServer, type SdsServerOptions } from './sds-server.js';
 export type { NameStatus, SdsStatus } from './sds-status.js';
+export type { RejectedSecrets } from './sds-stream.js';
 export type { SecretKind } from './secret-kind.js';
 export type { SecretSource, SecretView, SecretViewEvents, ServedSecret, StreamCaller } from './secret-source.js';
 export type { NameState } from './sending.js';

@@ -13,6 +13,14 @@ export interface LastRejection {
   readonly atMs: number;
 }
 
+/** A refusal, with the names of the response that it is about. */
+export interface StreamRejection extends LastRejection {
+  readonly names: readonly string[];
+}
+
+/** Of one refusal, as its stream keeps them: an Envoy that has more on one stream gets them in one response. */
+const MAX_NAMES = 8;
+
 /** Remembers the last refusal of each name that has a label of its own, and one of all others. */
 export class LastRejections {
   private readonly labels: NameLabels;
@@ -22,10 +30,17 @@ export class LastRejections {
     this.labels = labels;
   }
 
-  add({ answered, reason, blames }: RequestMeaning & { kind: 'nack' }, nowMs: number): void {
+  /** The refusal, with the names that it is about. */
+  add({ answered, reason, blames }: RequestMeaning & { kind: 'nack' }, nowMs: number): StreamRejection {
+    const names = [...answered.contents.keys()].slice(0, MAX_NAMES);
+    // A fleet refuses a bad secret by the thousand, in the same words.
+    const known = this.#last.get(this.labels.of(names[0] ?? ''))?.text;
+    const text = known === reason ? known : reason;
     for (const [name, { version }] of answered.contents) {
-      this.#last.set(this.labels.of(name), { version, text: reason, blames, atMs: nowMs });
+      this.#last.set(this.labels.of(name), { version, text, blames, atMs: nowMs });
     }
+    const [first] = answered.contents.values();
+    return { names, version: first?.version ?? '', text, blames, atMs: nowMs };
   }
 
   last(label: string): LastRejection | undefined {

@@ -12,7 +12,7 @@ import { PushQueue } from './push-queue.js';
 import { ResponseEncoder } from './response-encoder.js';
 import { responseLayout } from './response-layout.js';
 import { isSettled, readStatus, type SdsStatus } from './sds-status.js';
-import { SdsStream, type StreamContext } from './sds-stream.js';
+import { type RejectedSecrets, SdsStream, type StreamContext } from './sds-stream.js';
 import { SecretFetcher } from './secret-fetcher.js';
 import type { SecretSource } from './secret-source.js';
 import { ServedContents } from './served-contents.js';
@@ -39,6 +39,8 @@ export interface SdsServerOptions {
    * left out. Envoys before 1.30 NACK that, which does no harm but to their statistics.
    */
   readonly tellsRemovals?: boolean;
+  /** Is told of each refusal; no one is, when left out. */
+  readonly onRejected?: ((event: RejectedSecrets) => void) | undefined;
 }
 
 /** The SDS service of one server, which owns the connections. */
@@ -75,12 +77,21 @@ class Server implements SdsServer {
   private stopChecks: (() => void) | undefined;
 
   constructor(options: SdsServerOptions) {
-    const { server, source, logger, controlPlaneIdentifier, now, metrics, tellsRemovals = true } = options;
+    const {
+      server,
+      source,
+      logger,
+      controlPlaneIdentifier,
+      now,
+      metrics,
+      tellsRemovals = true,
+      onRejected = () => {},
+    } = options;
     this.options = options;
     this.labels = new NameLabels(options.labelledNames ?? []);
     const broadcast = new PushQueue();
     this.context = {
-      ...{ source, broadcast, now, tellsRemovals },
+      ...{ source, broadcast, now, tellsRemovals, onRejected },
       contents: new ServedContents(logger),
       encoders: {
         sotw: new ResponseEncoder(responseLayout('sotw', controlPlaneIdentifier)),

@@ -2,6 +2,13 @@ import type { Content } from './contents.js';
 import type { LastRejection, LastRejections } from './last-rejections.js';
 import type { NameLabels } from './name-labels.js';
 import type { NameState } from './sending.js';
+import {
+  type NameVisitor,
+  readSubscribers,
+  type SubscribedStream,
+  type Subscribers,
+  wantedState,
+} from './subscribers.js';
 
 /** How the streams of a server stand, for people: counts, versions and texts, no secrets. */
 export interface SdsStatus {
@@ -9,6 +16,9 @@ export interface SdsStatus {
   readonly streams: number;
   /** Of each configured name, and of all others together as `other`. */
   readonly names: readonly NameStatus[];
+  /** Names that streams want and never get, with how many want them; some of them, when there are many. */
+  readonly neverServed: readonly { readonly name: string; readonly streams: number }[];
+  readonly subscribers: Subscribers;
 }
 
 export interface NameStatus {
@@ -19,38 +29,60 @@ export interface NameStatus {
   readonly versionCount: number;
   /** Streams that want it, by how it stands with them. */
   readonly streams: Readonly<Record<NameState, number>>;
+  /** What peers have ACKed, with how many streams have: the most frequent versions. */
+  readonly ackedVersions: readonly { readonly version: string; readonly streams: number }[];
   readonly lastRejection: LastRejection | undefined;
 }
 
 /** A stream, as far as status goes. */
 export interface StandingStream {
   /** Calls `visit` for each wanted name, with its newest content. */
-  eachName(visit: (name: string, state: NameState, content: Content | undefined) => void): void;
+  eachName(visit: NameVisitor): void;
 }
+
+/** Of each kind, on the page: an agent of 500 pods has as many versions, and peers ask for what they like. */
+const MAX_VERSIONS = 8;
+const MAX_NEVER_SERVED = 32;
 
 interface Standing {
   readonly versions: Set<string>;
+  readonly acked: Map<string, number>;
   readonly streams: Record<NameState, number>;
 }
 
 /** Goes over all streams: to be asked now and then, not at each push. */
 export function readStatus(
-  streams: ReadonlySet<StandingStream>,
+  streams: ReadonlySet<SubscribedStream>,
   { labels, rejections }: { labels: NameLabels; rejections: LastRejections },
 ): SdsStatus {
   const standings = new Map<string, Standing>(labels.all().map((label) => [label, newStanding()]));
-  const visit = (name: string, state: NameState, content: Content | undefined): void => {
-    const standing = standings.get(labels.of(name));
-    if (standing === undefined) return;
-    standing.streams[state] += 1;
-    if (content !== undefined) standing.versions.add(content.version);
-  };
-  for (const stream of streams) stream.eachName(visit);
-  const names = [...standings].map(([name, { versions, streams }]) => {
+  const neverServed = new Map<string, number>();
+  for (const stream of streams) {
+    stream.eachName((name, state, content, applied) => {
+      const standing = standings.get(labels.of(name));
+      if (standing === undefined) return;
+      standing.streams[state] += 1;
+      if (content !== undefined) standing.versions.add(content.version);
+      if (applied !== undefined) count(standing.acked, applied.version);
+      const isShown = neverServed.size < MAX_NEVER_SERVED || neverServed.has(name);
+      if (isShown && wantedState(stream, name, state) === 'not_served') count(neverServed, name);
+    });
+  }
+  const names = [...standings].map(([name, { versions, acked, streams }]) => {
     const [version] = versions;
-    return { name, version, versionCount: versions.size, streams, lastRejection: rejections.last(name) };
+    const ackedVersions = [...acked]
+      .map(([version, streams]) => ({ version, streams }))
+      .sort((a, b) => b.streams - a.streams)
+      .slice(0, MAX_VERSIONS);
+    return {
+      ...{ name, version, versionCount: versions.size, streams, ackedVersions },
+      lastRejection: rejections.last(name),
+    };
   });
-  return { streams: streams.size, names };
+  return {
+    ...{ streams: streams.size, names, subscribers: readSubscribers(streams) },
+    neverServed: [...neverServed].map(([name, streams]) => ({ name, streams })),
+  };
 }
 
 /** Whether every stream has answered all that there is for it. */
@@ -67,5 +99,9 @@ export function isSettled(streams: ReadonlySet<StandingStream>): boolean {
 }
 
 function newStanding(): Standing {
-  return { versions: new Set(), streams: { applied: 0, rejected: 0, unanswered: 0, waiting: 0 } };
+  return { versions: new Set(), acked: new Map(), streams: { applied: 0, rejected: 0, unanswered: 0, waiting: 0 } };
+}
+
+function count<K>(counts: Map<K, number>, key: K): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

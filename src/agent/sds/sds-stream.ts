@@ -1,21 +1,20 @@
 import { type CancelSignal, CancelSource } from '../../cancellation/index.js';
 import { IdentityError } from '../../errors/index.js';
 import { type CallEvents, type GrpcCall, toStatusObject } from '../../net/grpc/index.js';
-import type { Content } from './contents.js';
 import { octetsOfNames, octetsOfRequest } from './held-octets.js';
-import type { LastRejections } from './last-rejections.js';
+import type { LastRejections, StreamRejection } from './last-rejections.js';
 import type { StreamMethod } from './methods.js';
 import type { PushQueue, PushTarget } from './push-queue.js';
 import { RepeatLimit } from './repeat-limit.js';
 import { type DecodedRequest, decodeRequest, MAX_NAMES, tooManyNames, wrongType } from './request-codec.js';
 import { RequestReader } from './request-reader.js';
 import { encodeTail, NONCE_CHARS, type ResponseEncoder } from './response-encoder.js';
-import type { StandingStream } from './sds-status.js';
 import type { SecretSource, SecretView, SecretViewEvents } from './secret-source.js';
-import { type NameState, type SecretLookup, stateOf, toSend } from './sending.js';
+import { type SecretLookup, stateOf, toSend } from './sending.js';
 import type { FoundSecret, ServedContents } from './served-contents.js';
-import type { StreamIdentity, StreamLog } from './stream-log.js';
+import type { StreamLog } from './stream-log.js';
 import type { StreamMetrics } from './stream-metrics.js';
+import type { NameVisitor, SubscribedStream } from './subscribers.js';
 import {
   NEW_SUBSCRIPTION,
   onChanged,
@@ -43,8 +42,15 @@ export interface StreamContext {
   readonly noncePrefix: string;
   /** Whether a delta client is told of names that can never have a secret. */
   readonly tellsRemovals: boolean;
+  /** A peer has refused what it got. */
+  onRejected(event: RejectedSecrets): void;
   /** The stream has ended, from either side. */
   onGone(stream: SdsStream): void;
+}
+
+/** A refusal, and whose it is. */
+export interface RejectedSecrets extends StreamRejection {
+  readonly nodeId: string;
 }
 
 /** What a stream may ask before its caller is known; Envoy asks once. */
@@ -68,13 +74,14 @@ const NONCE_STREAM_HEX_DIGITS = 8;
  * There are thousands, most of them idle: it is its own listener of call, view and broadcast, and holds nothing that
  * can be shared or made when needed.
  */
-export class SdsStream
-  implements PushTarget, CallEvents, SecretViewEvents, SecretLookup, StreamIdentity, StandingStream
-{
+export class SdsStream implements PushTarget, CallEvents, SecretViewEvents, SecretLookup, SubscribedStream {
   readonly method: StreamMethod;
   readonly connection: number;
   readonly stream: number;
   nodeId = '';
+  lastRejection: StreamRejection | undefined;
+  /** NaN: never. Kept as a number, which costs the least of thousands of streams. */
+  private ackedMs = Number.NaN;
   private readonly call: GrpcCall;
   private readonly context: StreamContext;
   /** Until the caller is known: ends the wait for that. */
@@ -187,11 +194,24 @@ export class SdsStream
     return this.context.tellsRemovals && this.view?.isImpossible?.(name) === true;
   }
 
-  eachName(visit: (name: string, state: NameState, content: Content | undefined) => void): void {
-    for (const name of this.subscription.names) {
+  eachName(visit: NameVisitor): void {
+    const { names, applied } = this.subscription;
+    for (const name of names) {
       const content = this.find(name)?.content;
-      visit(name, stateOf(this.subscription, name, content), content);
+      visit(name, stateOf(this.subscription, name, content), content, applied.get(name));
     }
+  }
+
+  get peer(): SubscribedStream['peer'] {
+    return this.call.peer;
+  }
+
+  get ackedAtMs(): number | undefined {
+    return Number.isNaN(this.ackedMs) ? undefined : this.ackedMs;
+  }
+
+  isNeverServed(name: string): boolean {
+    return this.view?.isImpossible?.(name) === true;
   }
 
   /** Looks after a response without an answer, and after repeated requests that had to wait. */
@@ -339,17 +359,21 @@ export class SdsStream
   }
 
   private record(request: DecodedRequest, verdict: RequestMeaning): void {
-    const { log, metrics, rejections, now } = this.context;
+    const { log, metrics, rejections, onRejected, now } = this.context;
     const nowMs = now();
     metrics.request(verdict.kind);
     log.request(this, request, verdict, nowMs);
     if (verdict.kind === 'ack') {
       metrics.acked(verdict.answered, nowMs);
+      this.ackedMs = nowMs;
+      this.lastRejection = undefined;
       this.call.proven();
     }
     if (verdict.kind !== 'nack') return;
     metrics.rejected(verdict.answered, verdict.blames);
-    rejections.add(verdict, nowMs);
+    const rejection = rejections.add(verdict, nowMs);
+    this.lastRejection = rejection;
+    onRejected({ ...rejection, nodeId: this.nodeId });
     if (!log.rejected(this, verdict)) metrics.lineWithheld();
   }
 

@@ -5,6 +5,6 @@ export { configuredNames, privateKeyProviderOf } from './catalog-settings.js';
 export { MigratingIdentity, type MigrationStatus } from './migrating-identity.js';
 export { MountedIdentity } from './mounted-identity.js';
 export { SecretCatalog } from './secret-catalog.js';
-export { certificatePemsOf, trustedCaOf, withPrivateKeyProvider } from './secret-codec.js';
-export { WorkloadSecrets } from './workload-secrets.js';
+export { certificatePemsOf, chainPemOf, trustedCaOf, withPrivateKeyProvider } from './secret-codec.js';
+export { type ServedIdentity, WorkloadSecrets } from './workload-secrets.js';
 export { WorkloadView } from './workload-view.js';

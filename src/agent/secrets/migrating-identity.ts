@@ -130,7 +130,9 @@ export class MigratingIdentity implements ServedIdentity {
     const { svid, serial, notBeforeMs, notAfterMs, outageToleranceMs } = this.options[origin].status();
     const ca = this.options.ca.status();
     const spiffeId = this.spiffeId.toString();
-    return { ...ca, spiffeId, svid, serial, notBeforeMs, notAfterMs, outageToleranceMs };
+    const [certificate, bundle] = [this.certificate(), this.bundle()];
+    const held = certificate && bundle && { certificate, bundle };
+    return { ...ca, spiffeId, svid, serial, notBeforeMs, notAfterMs, outageToleranceMs, held };
   }
 
   migration(): MigrationStatus {

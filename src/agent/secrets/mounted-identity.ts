@@ -128,6 +128,8 @@ export class MountedIdentity implements ServedIdentity {
       survivesOutage: undefined,
       failures: this.files.refusedLooks,
       lastFailure: this.files.refusedLooks > 0 ? this.lastFailure : undefined,
+      held: known,
+      token: undefined,
     };
   }
 

@@ -6,7 +6,12 @@ import { type CatalogSettings, type NamedSecretFile, privateKeyProviderOf } from
 import { FederatedBundles } from './federated-bundles.js';
 import { FileSecrets } from './file-secrets.js';
 import { NO_REVOCATIONS, RevocationFile } from './revocations.js';
-import { type ServedIdentity, WorkloadSecrets, type WorkloadSecretsOptions } from './workload-secrets.js';
+import {
+  type Revocations,
+  type ServedIdentity,
+  WorkloadSecrets,
+  type WorkloadSecretsOptions,
+} from './workload-secrets.js';
 
 export interface CatalogDependencies {
   readonly timers: WallClockTimers;
@@ -63,6 +68,11 @@ export class SecretCatalog {
       ...{ names, federated, revocations: revocations ?? NO_REVOCATIONS },
       ...{ peerUris: settings.peerSans, timers, now, randomBytes },
     });
+  }
+
+  /** Of our own trust domain. */
+  get revocations(): Revocations {
+    return this.options.revocations;
   }
 
   /** The secrets of a workload: the same for all its streams, so that their bytes are made once. */

@@ -102,9 +102,15 @@ export function certificatePemsOf(body: Buffer): Pick<CertificateFiles, 'chainPe
   const certificate = fieldContent(body, SECRET.tlsCertificate);
   const privateKey = findFieldContent(certificate, TLS_CERTIFICATE.privateKey) ?? keyOfProvider(certificate);
   return {
-    chainPem: fieldContent(fieldContent(certificate, TLS_CERTIFICATE.chain), DATA_SOURCE.inlineBytes),
+    chainPem: chainPemOf(body),
     privateKeyPem: fieldContent(privateKey, DATA_SOURCE.inlineBytes),
   };
+}
+
+/** The chain alone, as a view: of such a certificate, what is public. */
+export function chainPemOf(body: Buffer): Buffer {
+  const certificate = fieldContent(body, SECRET.tlsCertificate);
+  return fieldContent(fieldContent(certificate, TLS_CERTIFICATE.chain), DATA_SOURCE.inlineBytes);
 }
 
 function keyOfProvider(certificate: Buffer): Buffer {

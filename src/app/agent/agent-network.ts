@@ -2,6 +2,7 @@
 import {
   createSdsServer,
   MAX_REQUEST_BYTES,
+  type RejectedSecrets,
   restHandler,
   type SdsStatus,
   type SecretSource,
@@ -68,13 +69,19 @@ export interface EnvoyListenerOptions {
   readonly metrics: MetricRegistry;
   readonly source: SecretSource;
   readonly isServing: () => boolean;
+  /** Is told of each refusal of an Envoy. */
+  readonly onRejected?: ((event: RejectedSecrets) => void) | undefined;
   /** With the addon at hand it also serves the sockets. */
   readonly hotPath: HotPathKind;
 }
 
 /** The socket that Envoy asks on. */
 export interface EnvoyListener {
+  /** Of the socket. */
+  readonly path: string;
   readonly connectionCount: number;
+  /** When a peer has connected last, in epoch milliseconds; `undefined`: never. */
+  readonly lastConnectionMs: number | undefined;
   /** Sets the gauges of connections and calls. */
   showLoad(): void;
   /** How the streams stand. Goes over each of them. */
@@ -109,16 +116,19 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     metrics,
     labelledNames: configuredNames(config),
     tellsRemovals: config.deltaRemovals === 'on',
+    onRejected: options.onRejected,
   });
   const health = addHealthMethods(server, options.isServing);
   const reflection = addReflectionMethods(server);
   const rest = await openRest(config, options, server);
+  let lastConnectionMs: number | undefined;
   const listener = await listenUnix({
     path: config.socket,
     ...socketOptions(config),
     metrics,
     via: options.hotPath === 'native' ? 'addon' : 'node',
     onWire(wire) {
+      lastConnectionMs = now();
       server.attach(wire);
       if (config.mode === 'sidecar' && server.connectionCount === CROWD) optimiseSooner();
     },
@@ -128,6 +138,10 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     throw error;
   });
   return {
+    path: config.socket,
+    get lastConnectionMs() {
+      return lastConnectionMs;
+    },
     get connectionCount() {
       return server.connectionCount;
     },

@@ -1,4 +1,5 @@
 import type { FileWatch } from '../../agent/files/index.js';
+import type { History } from '../../agent/history/index.js';
 import type { SecretCatalog } from '../../agent/secrets/index.js';
 import type { AgentConfig } from '../../config/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
@@ -21,6 +22,8 @@ export interface AgentParts {
   readonly network: Promise<typeof AgentNetwork>;
   /** Whether all streams have answered. */
   readonly isSettled: () => boolean;
+  /** The recent past, where it can be asked for. */
+  readonly history: History | undefined;
   readonly teardown: Teardown;
 }
 

@@ -2,11 +2,13 @@ import { anywhere } from '../../agent/files/index.js';
 import { MountedIdentity, privateKeyProviderOf, WorkloadView } from '../../agent/secrets/index.js';
 import type { MountedWorkload } from '../../config/index.js';
 import { RateLimitedLogger } from '../../telemetry/index.js';
+import { followIdentity } from './agent-history.js';
 import type { AgentParts, OpenedSource } from './agent-parts.js';
 
 /** Serves an identity that is in mounted files; no CA is asked. Its end is put onto the teardown. */
 export async function openFromFiles(served: MountedWorkload, parts: AgentParts): Promise<OpenedSource> {
   const identity = await openMounted(served, parts);
+  if (parts.history !== undefined) followIdentity(parts.history, identity);
   return {
     secrets: {
       source: { open: () => new WorkloadView(identity, parts.catalog) },

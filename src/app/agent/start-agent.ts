@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { TokenCheck } from '../../agent/admission/index.js';
 import { FileChanges, FileWatch, PathWatches } from '../../agent/files/index.js';
+import { History } from '../../agent/history/index.js';
 import {
   BundleInterner,
   DeliveryByAcks,
@@ -9,7 +10,13 @@ import {
   SvidIssuance,
   type WorkloadIdentity,
 } from '../../agent/identity/index.js';
-import { privateKeyProviderOf, SecretCatalog, withPrivateKeyProvider } from '../../agent/secrets/index.js';
+import {
+  chainPemOf,
+  privateKeyProviderOf,
+  SecretCatalog,
+  trustedCaOf,
+  withPrivateKeyProvider,
+} from '../../agent/secrets/index.js';
 import {
   type AgentConfig,
   configuredCas,
@@ -23,6 +30,7 @@ import { systemClock, WallClockTimers } from '../../timers/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { type MakePage, openStatusPage } from '../status-page.js';
+import { followRevocations, identityHistory } from './agent-history.js';
 import { openHotPath } from './agent-hot-path.js';
 import type { EnvoyListener } from './agent-network.js';
 import type { AgentParts, OpenedSource } from './agent-parts.js';
@@ -77,15 +85,23 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   // There is an SVID before there is a listener, and a changed root only after both.
   let listener: EnvoyListener | undefined;
   const isSettled = (): boolean => listener?.isSettled() ?? true;
-  const parts = { config, context, hotPath, metrics, timers, watch, catalog, network, isSettled, teardown };
+  const { statusAddress, takesOver, mode } = config;
+  const history = statusAddress && new History(now);
+  if (history !== undefined) followRevocations(history, catalog);
+  const parts = { config, context, hotPath, metrics, timers, watch, catalog, network, isSettled, history, teardown };
   const source = await openSource(served, parts);
 
   const { listenForEnvoy } = await network;
-  const opened = await listenForEnvoy(config, { context, metrics, hotPath, ...source.secrets });
+  const onRejected = history?.rejection.bind(history);
+  const opened = await listenForEnvoy(config, { context, metrics, hotPath, ...source.secrets, onRejected });
   listener = opened;
   teardown.add(() => opened.close());
-  const { statusAddress, takesOver, mode } = config;
-  const shown = { ...source, listener: opened, metrics, mode, now };
+  if (history === undefined) return;
+  const shown = {
+    ...{ ...source, listener: opened, metrics, mode, history, now, trustDomain: config.trustDomain.name },
+    readers: { chainPemOf, rootsPemOf: trustedCaOf },
+    peers: { sans: config.peerSans, crlPem: () => catalog.revocations.value },
+  };
   const makePage: MakePage = ({ agentStatus }) => agentStatus(shown);
   await openStatusPage(statusAddress, makePage, { hotPath, metrics, logger, teardown, takesOver });
 }
@@ -108,6 +124,7 @@ async function openSource(served: ServedWorkloads, parts: AgentParts): Promise<O
 
 async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<OpenedSource> {
   const { config, context, hotPath: kind, metrics, timers, watch, catalog, network, isSettled, teardown } = parts;
+  const history = parts.history && identityHistory(parts.history);
   const { logger, now, random } = context;
   const cas = configuredCas(config);
   const hotPath = await openHotPath(served, { kind, logger, metrics });
@@ -136,7 +153,7 @@ async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<O
   });
   const renewal = { renewAt: config.renewAt, surviveOutageMs: config.surviveCaOutageMs };
   const bundles = new BundleInterner();
-  const surroundings = { issuance, timers, delivery, bundles, grounds, renewal, now, random, logger };
+  const surroundings = { issuance, timers, delivery, bundles, grounds, renewal, history, now, random, logger };
   const { trustDomain, tokenProofAgeMs: proofAgeMs, idleGraceMs } = config;
   const check = await tokenCheck(config, context, metrics);
   const serving = { trustDomain, proofAgeMs, idleGraceMs, check, catalog, surroundings, files, teardown };

@@ -8,10 +8,10 @@ export type StatusReply =
   /** `reason` says what was met, `advice` what to do. */
   | { readonly kind: 'failed'; readonly reason: string; readonly advice: string };
 
-/** An agent shows 500 identities at most, each below 2 kB. */
+/** An agent shows 500 identities at most, each below 2 kB, 100 of them with chains of 1 to 8 kB. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
-/** The page has six levels, and 500 identities of twenty members. */
+/** The page has eight levels, 500 identities of thirty members, and 100 Envoys of a few names. */
 const BOUNDS = { maxDepth: 16, maxParts: 200_000 };
 
 /** What is told of another program's answer. */

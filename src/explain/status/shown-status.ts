@@ -1,13 +1,11 @@
 import { JsonSection } from '../json-section.js';
 import type { Style } from '../style.js';
 import { distanceText, lengthText } from '../time-words.js';
+import { envoyRows, historyRows, type Row } from './shown-envoys.js';
 import { statusProblems } from './status-problems.js';
 
 /** Wide enough for `last certificate`. */
 const LABEL_WIDTH = 18;
-
-/** A label with what stands behind it; without that, the line is left out. */
-type Row = readonly [label: string, text: string | undefined];
 
 /** The page of `/status` for people, as lines. Pure: `nowMs` is epoch milliseconds. */
 export function shownStatus(document: unknown, nowMs: number, style: Style): string[] {
@@ -36,9 +34,11 @@ class ShownStatus {
       ...page.list('cas').map((ca) => this.ca(ca)),
       this.files(),
       this.authority(),
+      this.bundles(),
       this.envoys(),
       this.output(),
       this.webhook(),
+      this.past(),
     ];
     return blocks.filter((block) => block.length > 0).flatMap((block, index) => (index === 0 ? block : ['', ...block]));
   }
@@ -75,7 +75,10 @@ class ShownStatus {
       ...this.rows([
         ['pod', identity.text('pod_uid')],
         ['serial', identity.text('serial')],
+        ['issuer', identity.text('issuer')],
+        ['key', identity.text('key_type')],
         ['source', this.source()],
+        ['token', this.token(identity.section('token'))],
         ['life left', this.lifeLeft(endMs)],
         ['next renewal', this.moment(identity.timeMs('next_renewal'))],
         ['outage survived', tolerance === undefined ? undefined : `${lengthText(tolerance * 1000)} without the CA`],
@@ -83,6 +86,14 @@ class ShownStatus {
         ['last failure', this.failure(identity.section('last_failure'), identity.number('failed_renewals'))],
       ]),
     ];
+  }
+
+  /** As it is compared with what the CA accepts. */
+  private token(token: JsonSection | undefined): string | undefined {
+    if (token === undefined) return undefined;
+    const endMs = token.timeMs('expires');
+    const end = endMs === undefined ? 'without end' : `expires ${distanceText(endMs, this.nowMs)}`;
+    return `iss ${token.text('iss')}, sub ${token.text('sub')}, aud ${token.texts('aud').join(' ')}, ${end}`;
   }
 
   private source(): string | undefined {
@@ -155,7 +166,26 @@ class ShownStatus {
         `Envoys: ${counted(sds.number('connections'), 'connection')}, ${counted(sds.number('streams'), 'stream')}`,
       ),
       ...sds.list('names').flatMap((name) => this.name(name)),
+      ...this.rows(envoyRows(sds, this.nowMs, this.style)),
     ];
+  }
+
+  private bundles(): string[] {
+    return this.page.list('bundles').flatMap((bundle) => [
+      this.title(`Trust bundle ${bundle.text('version')}`),
+      ...this.rows(
+        bundle.list('roots').map((root): Row => {
+          const life = this.lifeLeft(root.timeMs('not_after')) ?? '';
+          return [root.text('fingerprint')?.slice(0, 16) ?? '', `${root.text('subject')}, ${life}`];
+        }),
+      ),
+    ]);
+  }
+
+  private past(): string[] {
+    const history = this.page.section('history');
+    const rows = history === undefined ? [] : historyRows(history, this.nowMs);
+    return rows.length === 0 ? [] : [this.title('Recent past'), ...this.rows(rows)];
   }
 
   private name(name: JsonSection): string[] {

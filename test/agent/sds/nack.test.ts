@@ -1,5 +1,6 @@
 import t from 'tap';
 import { MAX_REQUEST_BYTES } from '../../../src/agent/sds/index.js';
+import { type NameVisitor, readSubscribers } from '../../../src/agent/sds/subscribers.js';
 import { Histogram, Metric, type MetricDefinition, type MetricRegistry } from '../../../src/telemetry/index.js';
 import { certificateSecret, textSecret } from '../../support/fake-secret-source.js';
 import { encodeRequest } from '../../support/sds-client.js';
@@ -232,25 +233,78 @@ t.test('status tells of each configured name how its streams stand', async (t) =
   await client.expectSilence();
   const none = { applied: 0, rejected: 0, unanswered: 0, waiting: 0 };
   const { version } = textSecret('1');
-  t.same(sds.status(), {
+  const { subscribers, neverServed, ...status } = sds.status();
+  t.same(status, {
     streams: 4,
     names: [
       {
         ...{ name: 'default', version, versionCount: 1 },
         streams: { ...none, applied: 1, rejected: 1, unanswered: 1 },
+        ackedVersions: [{ version, streams: 1 }],
         lastRejection: { version, text: 'no', blames: undefined, atMs: 1_000_000 },
       },
       {
         ...{ name: 'ROOTCA', version: undefined, versionCount: 0 },
         streams: { ...none, waiting: 1 },
-        lastRejection: undefined,
+        ...{ ackedVersions: [], lastRejection: undefined },
       },
       {
         ...{ name: 'other', version: textSecret('x').version, versionCount: 1 },
-        ...{ streams: { ...none, unanswered: 1, waiting: 1 }, lastRejection: undefined },
+        ...{ streams: { ...none, unanswered: 1, waiting: 1 }, ackedVersions: [], lastRejection: undefined },
       },
     ],
   });
+});
+
+t.test('status tells of each Envoy what it has ACKed and refused, and what it asks for without end', async (t) => {
+  const { source, connect, sds } = await serveSds(t);
+  source.set({ default: '1' });
+  source.impossible.add('defautl');
+  const good = connect();
+  good.request({ names: ['default'], nodeId: 'good' });
+  const response = await good.expectResponse();
+  const { version } = response;
+  good.ack(response);
+  const bad = connect();
+  bad.request({ names: ['default'], nodeId: 'bad' });
+  bad.nack(await bad.expectResponse(), 'no');
+  const second = bad.another();
+  second.request({ names: ['defautl', 'ROOTCA'], nodeId: 'bad' });
+  await good.expectSilence();
+  const { neverServed, subscribers } = sds.status();
+  t.same(neverServed, [{ name: 'defautl', streams: 1 }]);
+  t.equal(subscribers.count, 2);
+  t.match(subscribers.shown, [
+    {
+      ...{ nodeId: 'bad', streams: 2, connections: [{ connection: Number }] },
+      names: [
+        { name: 'default', state: 'rejected', ackedVersion: undefined, lastRejection: { text: 'no', version } },
+        { name: 'defautl', state: 'not_served', version: undefined },
+        { name: 'ROOTCA', state: 'waiting' },
+      ],
+    },
+    {
+      ...{ nodeId: 'good', streams: 1 },
+      names: [{ name: 'default', state: 'applied', version, ackedVersion: version, ackedAtMs: 1_000_000 }],
+    },
+  ]);
+});
+
+t.test('status shows a hundred of a thousand Envoys: those in trouble, then the newest', (t) => {
+  const stream = (number: number, state: 'applied' | 'rejected') => ({
+    ...{ nodeId: `envoy-${number}`, connection: number, stream: number, peer: { uid: 1, pid: number } },
+    ...{ ackedAtMs: undefined, lastRejection: undefined, isNeverServed: () => false },
+    eachName: (visit: NameVisitor) => visit('default', state, undefined, undefined),
+  });
+  const streams = Array.from({ length: 1000 }, (_, index) => stream(index, index === 7 ? 'rejected' : 'applied'));
+  const { count, shown } = readSubscribers(streams);
+  t.equal(count, 1000);
+  t.equal(shown.length, 100);
+  t.strictSame(
+    shown.slice(0, 3).map(({ nodeId }) => nodeId),
+    ['envoy-7', 'envoy-999', 'envoy-998'],
+  );
+  t.end();
 });
 
 t.test('streams are counted by method while they are open', async (t) => {

@@ -58,7 +58,7 @@ class FakeOrigin implements OriginIdentity {
     return {
       ...{ svid, serial: this.held?.certificate.body.toString(), notAfterMs: this.held?.endMs },
       ...{ notBeforeMs: undefined, nextAttemptMs: undefined, outageToleranceMs: undefined, survivesOutage: undefined },
-      ...{ failures: this.failures, lastFailure: undefined },
+      ...{ failures: this.failures, lastFailure: undefined, held: undefined, token: undefined },
     };
   }
 }

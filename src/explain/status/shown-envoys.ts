@@ -1,0 +1,117 @@
+import type { JsonSection } from '../json-section.js';
+import type { Style } from '../style.js';
+import { distanceText } from '../time-words.js';
+
+/** A line, which may have a label. */
+export type Row = readonly [label: string, text: string | undefined];
+
+/** Envoys in a list of their own; more are for `--output json`. */
+const MAX_ENVOYS = 20;
+
+/** How a state is told: without trouble it is faint. */
+const STATES: Readonly<Record<string, string>> = {
+  rejected: 'rejected',
+  not_served: 'never served',
+  unanswered: 'sent, no answer yet',
+  waiting: 'waits',
+  applied: 'ACKed',
+};
+
+/** Each Envoy with its peer and its names, as rows. Pure: `nowMs` is epoch milliseconds. */
+export function envoyRows(sds: JsonSection, nowMs: number, style: Style): Row[] {
+  const subscribers = sds.list('subscribers');
+  const shown = subscribers.slice(0, MAX_ENVOYS);
+  const leftOut = (sds.number('subscriber_count') ?? subscribers.length) - shown.length;
+  const never = sds.list('never_served').map((one) => {
+    return `${one.text('name')} (${one.number('streams')} streams)`;
+  });
+  return [
+    ...(never.length === 0 ? [] : [['never served', style.paint('warning', never.join(', '))] as const]),
+    ...shown.flatMap((subscriber) => subscriberRows(subscriber, nowMs, style)),
+    ...(leftOut > 0
+      ? [['', style.paint('faint', `${leftOut} more Envoys; those in trouble come first`)] as const]
+      : []),
+  ];
+}
+
+function subscriberRows(subscriber: JsonSection, nowMs: number, style: Style): Row[] {
+  const peers = subscriber.list('connections').map((connection) => {
+    const [pid, uid] = [connection.number('pid'), connection.number('uid')];
+    // 0: of another pid namespace.
+    const process = pid === undefined || pid === 0 ? '' : `pid ${pid}, `;
+    return uid === undefined ? '' : `${process}uid ${uid}`;
+  });
+  const [peer = ''] = peers;
+  const more = peers.length > 1 ? ` and ${peers.length - 1} more` : '';
+  const id = subscriber.text('node_id') ?? '';
+  const name = id === '' ? 'without node id' : id;
+  return [
+    ['Envoy', `${name}${peer === '' ? '' : ` (${peer}${more})`}`],
+    ...subscriber.list('names').map((one): Row => ['', `  ${nameText(one, nowMs, style)}`]),
+  ];
+}
+
+function nameText(name: JsonSection, nowMs: number, style: Style): string {
+  const state = name.text('state') ?? '';
+  const [acked, newest] = [name.text('acked'), name.text('version')];
+  const atMs = name.timeMs('acked_at');
+  const age = atMs === undefined ? '' : ` ${distanceText(atMs, nowMs)}`;
+  const version = acked === undefined ? 'no version ACKed' : `${acked} ACKed${age}`;
+  const rejection = name.section('last_rejection');
+  const why = rejection === undefined ? '' : `: ${rejection.text('error')}`;
+  if (state === 'applied') return `${name.text('name')}  ${style.paint('faint', version)}`;
+  const behind = newest === undefined || newest === acked ? '' : `, newest is ${newest}`;
+  return `${name.text('name')}  ${style.paint('warning', `${STATES[state] ?? state}; ${version}${behind}${why}`)}`;
+}
+
+/** More than this of the past is for `--output json`. */
+const MAX_EVENTS = 12;
+
+/** The recent past in one list, newest first. */
+export function historyRows(history: JsonSection, nowMs: number): Row[] {
+  const events = pastEvents(history).slice(0, MAX_EVENTS);
+  return events.map(({ atMs, text }) => [distanceText(atMs, nowMs), text]);
+}
+
+/** One thing that has happened. */
+export interface PastEvent {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+/** All of the past in words, newest first. */
+export function pastEvents(history: JsonSection): PastEvent[] {
+  const all = [
+    ...history.list('bundles').map((event) => eventOf(event, bundleText(event))),
+    ...history
+      .list('leaves')
+      .map((event) => eventOf(event, `certificate ${event.text('serial')} until ${event.text('not_after')}`)),
+    ...history.list('failures').map((event) => {
+      const count = event.number('count') ?? 1;
+      return eventOf(event, `${event.text('code')}${count > 1 ? `, ${count} in a row` : ''}: ${event.text('error')}`);
+    }),
+    ...history
+      .list('rejections')
+      .map((event) =>
+        eventOf(event, `${event.text('node_id')} rejected ${event.texts('names').join(' ')}: ${event.text('error')}`),
+      ),
+    ...history.list('revocation_lists').map((event) => eventOf(event, 'other revocation lists')),
+    ...history.list('clock_jumps').map((event) => eventOf(event, `the clock was set by ${event.number('seconds')} s`)),
+  ];
+  return all.filter(({ atMs }) => !Number.isNaN(atMs)).sort((a, b) => b.atMs - a.atMs);
+}
+
+function eventOf(event: JsonSection, text: string): PastEvent {
+  return { atMs: event.timeMs('at') ?? Number.NaN, text };
+}
+
+function bundleText(event: JsonSection): string {
+  const named = (list: string): string[] =>
+    event.list(list).map((root) => `${root.text('subject')} (${root.text('fingerprint')?.slice(0, 16)})`);
+  const [added, removed] = [named('added'), named('removed')];
+  const parts = [
+    ...(removed.length > 0 ? [`lost root ${removed.join(', ')}`] : []),
+    ...(added.length > 0 ? [`got root ${added.join(', ')}`] : []),
+  ];
+  return `bundle of ${event.text('trust_domain')}: ${parts.join('; ') || 'the same roots in another order'}`;
+}
