@@ -43,7 +43,7 @@ export class ServedSections {
     return {
       ...this.once(certificate, () => {
         const ders = derBlocks(this.readers.chainPemOf(certificate.body)).slice(0, MAX_CHAIN);
-        const { serial, not_after, ...leaf } = ders[0] === undefined ? {} : shownCertificate(ders[0]);
+        const { serial, not_before, not_after, ...leaf } = ders[0] === undefined ? {} : shownCertificate(ders[0]);
         return { ...leaf, certificate_version: certificate.version, chain: ders.map((der) => der.toString('base64')) };
       }),
       bundle_version: bundle.version,

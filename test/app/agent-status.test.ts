@@ -132,15 +132,28 @@ t.test('the status has the public half of what is served, the token in words, th
   const response = await client.expectResponse();
   client.nack(response, 'Failed to load private key');
   await logger.until('sds secret rejected by its proxy');
-  const status = (await pages.status()) as Record<string, any>;
+  const status = (await pages.status()) as unknown as {
+    readonly identities: readonly [
+      { readonly serial: string; readonly bundle_version: string; readonly chain: readonly [string] },
+    ];
+    readonly bundles: readonly [{ readonly version: string }];
+  };
   const root = new X509Certificate(citadel.rootPem);
   const fingerprint = root.fingerprint256.replaceAll(':', '').toLowerCase();
   t.match(status, {
     ...{ now: /^20/, trust_domain: 'cluster.local' },
     identities: [
       {
-        ...{ sans: [`URI:${SPIFFE_ID}`], key_type: 'ec prime256v1', key_usage: ['digitalSignature', 'keyEncipherment'] },
-        ...{ extended_key_usage: ['serverAuth', 'clientAuth'], not_before: /^20/, certificate_version: response.version },
+        ...{
+          sans: [`URI:${SPIFFE_ID}`],
+          key_type: 'ec prime256v1',
+          key_usage: ['digitalSignature', 'keyEncipherment'],
+        },
+        ...{
+          extended_key_usage: ['serverAuth', 'clientAuth'],
+          not_before: /^20/,
+          certificate_version: response.version,
+        },
         token: { iss: /./, sub: 'system:serviceaccount:foo:sleep', aud: [/./], expires: /^20/ },
       },
     ],
