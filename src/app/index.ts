@@ -9,10 +9,13 @@ import type {
   HealthConfig,
   InjectorConfig,
   InjectSettings,
+  PolicyCheckConfig,
+  PolicyTestConfig,
   VersionConfig,
 } from '../config/index.js';
 import { IdentityError } from '../errors/index.js';
 import type { KubeInjectResult } from '../kubernetes/inject/index.js';
+import type { PolicyCheck, PolicyTest } from './citadel/policy-report.js';
 import type { AppContext, RunningApp } from './running-app.js';
 import { VERSION } from './version.js';
 
@@ -73,6 +76,18 @@ export async function injectManifests(
 export async function checkHealth(config: HealthConfig): Promise<{ isServing: boolean; detail: string }> {
   const health = await import('./health/check-health.js');
   return health.checkHealth(config);
+}
+
+/** All that is wrong with the policy file of a Citadel. */
+export async function checkPolicyFile(config: PolicyCheckConfig): Promise<PolicyCheck> {
+  const report = await import('./citadel/policy-report.js');
+  return report.checkPolicyFile(config);
+}
+
+/** What the holder of a token would get by a policy file, at `nowMs` (epoch milliseconds). */
+export async function testPolicyFile(config: PolicyTestConfig, token: Buffer, nowMs: number): Promise<PolicyTest> {
+  const report = await import('./citadel/policy-report.js');
+  return report.testPolicyFile(config, token, nowMs);
 }
 
 /** Who would do the cryptography here, and why: `native`, `js: REASON`, or `none: REASON` where nothing would start. */

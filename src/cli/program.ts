@@ -63,6 +63,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         const { runStatus } = await import('./status-command.js');
         return runStatus(config);
       });
+    case 'policy':
+      return runPolicyCommand(rest);
     case 'version':
     case '--version':
       return run('version', COMMANDS.version, configSources(rest), runVersion);
@@ -75,6 +77,17 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       printError(`sidecert: got ${unknownCommand(name)}\n`);
       return Exit.usage;
   }
+}
+
+/** `policy check FILE` and `policy test`: the file may stand without its flag. */
+async function runPolicyCommand([name, ...rest]: readonly string[]): Promise<number> {
+  const [first, ...others] = rest;
+  const args = first === undefined || first.startsWith('-') ? rest : ['--policy', first, ...others];
+  const { runPolicyCheck, runPolicyTest } = await import('./policy-command.js');
+  if (name === 'check') return run('policy check', COMMANDS['policy check'], configSources(args), runPolicyCheck);
+  if (name === 'test') return run('policy test', COMMANDS['policy test'], configSources(args), runPolicyTest);
+  complain('policy', `got ${name === undefined ? 'nothing' : JSON.stringify(name)}, expected check or test`);
+  return Exit.usage;
 }
 
 function unknownCommand(name: string | undefined): string {

@@ -95,6 +95,11 @@ export const CITADEL_OPTIONS = {
     flag: 'max-ttl',
     description: 'a request for a longer life is refused',
   }),
+  policyFile: optional(existingFile, {
+    flag: 'policy',
+    description:
+      'file (YAML or JSON) that says, for namespaces and service accounts, which lives, key types, DNS names and CSRs are allowed; read again when it changes. What it leaves open is as the flags have it',
+  }),
   maxConnections: withDefault(wholeNumber(1, 1_000_000), '8192', {
     flag: 'max-connections',
     description:

@@ -26,6 +26,7 @@ import type { FileFacts } from './kinds.js';
 import { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
 import type { ConfigOf, Schema } from './option.js';
 import { outputProblems } from './output-problems.js';
+import { POLICY_CHECK_OPTIONS, POLICY_TEST_OPTIONS } from './policy-options.js';
 import { secretProblems } from './secret-problems.js';
 import { STATUS_OPTIONS } from './status-options.js';
 import { tokenCheckProblems } from './token-check-problems.js';
@@ -139,6 +140,18 @@ export const COMMANDS = {
     purpose: 'Look into it',
     schema: STATUS_OPTIONS,
     example: 'sidecert status --status-address 127.0.0.1:15020',
+  },
+  'policy check': {
+    summary: 'check the policy file of a Citadel: exit code 0 when it is good, 1 when not',
+    purpose: 'Set up',
+    schema: POLICY_CHECK_OPTIONS,
+    example: 'sidecert policy check policy.yaml',
+  },
+  'policy test': {
+    summary: 'tell what the holder of a token would get by a policy file, and by which rule',
+    purpose: 'Set up',
+    schema: POLICY_TEST_OPTIONS,
+    example: 'sidecert policy test --policy policy.yaml --token token --csr request.pem',
   },
   version: {
     summary: 'print the version, and who does the cryptography',

@@ -1,4 +1,4 @@
-import { parseDurationMs } from './duration.js';
+import { parseDurationMs } from '../text/index.js';
 import { hotPathOption } from './hot-path.js';
 import { boolean, durationMs, existingFile, type Kind, oneOf, path, text, wholeNumber } from './kinds.js';
 import { type ConfigOf, optional, required, switchOf, withDefault } from './option.js';

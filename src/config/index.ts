@@ -32,6 +32,12 @@ export type { AccountName, HostPort, NamedFile, SanMatcher } from './kinds.js';
 export { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
 export { type ConfigOf, configKey, environmentName, type OptionSpec, type Schema } from './option.js';
 export type { FileOwner, OutputConfig, RotationTarget } from './output-options.js';
+export {
+  POLICY_CHECK_OPTIONS,
+  POLICY_TEST_OPTIONS,
+  type PolicyCheckConfig,
+  type PolicyTestConfig,
+} from './policy-options.js';
 export { type ConfigProblem, type ConfigResult, type ConfigSources, readConfig } from './read-config.js';
 export { configurationReference } from './reference.js';
 export { MAX_SOCKET_PATH_BYTES } from './socket-path.js';

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { SpiffeId, TrustDomain } from '../pki/spiffe/index.js';
-import { parseDurationMs } from './duration.js';
+import { parseDurationMs } from '../text/index.js';
 
 /** What a kind may ask about the machine. */
 export interface FileFacts {

@@ -1,4 +1,4 @@
-import { parseDurationNs } from './duration.js';
+import { parseDurationNs } from '../text/index.js';
 import {
   absolutePath,
   boolean,

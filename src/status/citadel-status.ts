@@ -22,6 +22,14 @@ export interface CitadelStatusOptions {
         readonly trustBundle: { readonly isPublished: boolean | undefined };
       }
     | undefined;
+  /** Of `--policy`: without a path there is none. */
+  readonly policy?:
+    | {
+        readonly path: string | undefined;
+        readonly problem: string | undefined;
+        readonly policy: { readonly ruleCount: number };
+      }
+    | undefined;
   readonly metrics: MetricRegistry;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -29,7 +37,7 @@ export interface CitadelStatusOptions {
 
 /** What a Citadel tells of itself: what it signs with, and for how long yet; what it has of its cluster. */
 export function citadelStatus(options: CitadelStatusOptions): StatusPage {
-  const { authority, trustDomain, server, keys, roots, metrics, now } = options;
+  const { authority, trustDomain, server, keys, roots, policy, metrics, now } = options;
   const { signer, bundle, notAfterMs } = authority;
   const expiry = metrics.gauge(Metric.authorityExpirySeconds);
   return {
@@ -48,6 +56,13 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
       },
       ...(keys !== undefined && {
         token_keys: { source: keys.name, issuers: keys.issuers, read_at: timeText(keys.readAtMs) },
+      }),
+      ...(policy?.path !== undefined && {
+        policy: {
+          [Field.path]: policy.path,
+          rules: policy.policy.ruleCount,
+          ...(policy.problem !== undefined && { problem: policy.problem }),
+        },
       }),
       ...(roots !== undefined && {
         root_config_maps: {

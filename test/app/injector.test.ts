@@ -14,13 +14,14 @@ import { shortDir } from '../support/short-dir.js';
 import { StatusReader } from '../support/status-reader.js';
 
 const NAME = 'injector.istio-system.svc';
-const ID = 'spiffe://cluster.local/ns/istio-system/sa/injector';
+const PATH = '/ns/istio-system/sa/injector';
+const ID = `spiffe://cluster.local${PATH}`;
 
 const hotPath = openHotPath();
 
 /** An injector behind a Citadel, whose roots in a webhook configuration are the task of others. */
 async function open(t: Test, { hasToken = true } = {}) {
-  const citadel = await startCitadel(t, hotPath, { dnsNames: new Map([[ID, [NAME]]]) });
+  const citadel = await startCitadel(t, hotPath, { flags: { dnsNames: new Map([[PATH, [NAME]]]) } });
   const directory = shortDir(t);
   const [root, tokenFile] = [join(directory, 'root.pem'), join(directory, 'token')] as const;
   writeFileSync(root, citadel.rootPem);

@@ -5,6 +5,7 @@ import { createJwksAuthenticator } from '../../src/citadel/authn/index.js';
 import { createServingCertificate, openSigningAuthority } from '../../src/citadel/authority/index.js';
 import type { CertificateServiceOptions } from '../../src/citadel/issuance/certificate-service.js';
 import { addCertificateMethod, MAX_CERTIFICATE_REQUEST_BYTES } from '../../src/citadel/issuance/index.js';
+import { type FlagTerms, IssuingPolicy } from '../../src/citadel/policy/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
 import { createGrpcServer } from '../../src/net/grpc/index.js';
 import type { GrpcServerOptions } from '../../src/net/grpc/server/grpc-server.js';
@@ -16,7 +17,10 @@ import { shortDir } from './short-dir.js';
 import { TokenIssuer } from './test-tokens.js';
 
 /** As Istio has them, and the flags of Citadel by default. */
-const TTL_LIMITS = { defaultTtlMs: 24 * 3_600_000, maxTtlMs: 90 * 24 * 3_600_000 };
+export const FLAG_TERMS: FlagTerms = {
+  ...{ defaultTtlMs: 24 * 3_600_000, maxTtlMs: 90 * 24 * 3_600_000 },
+  ...{ bindsToToken: false, dnsNames: new Map() },
+};
 
 const trustDomain = TrustDomain.parse('cluster.local');
 
@@ -34,6 +38,8 @@ export interface TestCitadel {
 }
 
 interface Options extends Partial<Omit<CertificateServiceOptions, 'logger'>> {
+  /** In place of those by default; without `policy`. */
+  readonly flags?: Partial<FlagTerms>;
   /** Holds the authority; else it is fresh and in memory. */
   readonly directory?: string;
   /** Of the server below it: its limits, its clock. */
@@ -44,7 +50,8 @@ interface Options extends Partial<Omit<CertificateServiceOptions, 'logger'>> {
  * A Citadel as `app` builds it, on a real TLS port, with what a test puts in place of a part; closed after the test.
  */
 export async function startCitadel(t: Test, hotPath: HotPath, options: Options = {}): Promise<TestCitadel> {
-  const { directory, server: serverOptions, ...replaced } = options;
+  const { directory, server: serverOptions, flags, ...replaced } = options;
+  const policy = new IssuingPolicy({ ...FLAG_TERMS, ...flags });
   const logger = new RecordingLogger();
   const issuer = new TokenIssuer();
   const jwksFile = join(shortDir(t), 'jwks.json');
@@ -61,7 +68,7 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   const limits = { maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES, maxConcurrentStreams: 1000 };
   const server = createGrpcServer({ logger, ...limits, ...serverOptions });
   const certificates = addCertificateMethod(server, {
-    ...{ authenticator, hotPath, authority, ttlLimits: TTL_LIMITS, logger, now: Date.now },
+    ...{ authenticator, hotPath, authority, policy: () => policy, logger, now: Date.now },
     ...replaced,
   });
   const listener = await listenTls({

@@ -9,13 +9,13 @@ import type { CitadelConfig } from '../../config/index.js';
 import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
 import { addHealthMethods, addReflectionMethods, createGrpcServer } from '../../net/grpc/index.js';
 import { listenTls, wiresOf } from '../../net/transport/index.js';
-import { SpiffeId } from '../../pki/spiffe/index.js';
 import { Field, Metric, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { connectionLimit } from '../connection-limit.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { type MakePage, openStatusPage } from '../status-page.js';
 import type { Cluster } from './cluster.js';
+import { openPolicy } from './policy.js';
 import { openTokenAuthentication } from './token-authentication.js';
 
 /** Above the 256 requests that the service has in flight at most, so that the service is who refuses. */
@@ -71,6 +71,8 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   const metrics = new MetricRegistry();
   const cluster = await openClusterOf(config, context, { metrics, teardown });
   const authority = await openAuthority(config, cluster, context);
+  const policy = await openPolicy(config, authority, context);
+  teardown.add(() => policy.close());
   const { authenticator, keys } = await openTokenAuthentication(config, cluster, context);
   teardown.add(() => keys?.close());
   const kind = chosenHotPath(config.hotPath, logger, metrics);
@@ -102,11 +104,8 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     maxUnprovenPerAddress: Math.max(1, Math.floor(maxConnections / 4)),
     metrics: { registry: metrics, ...SERVER_METRICS },
   });
-  const ttlLimits = { defaultTtlMs: config.defaultTtlMs, maxTtlMs: config.maxTtlMs };
-  const { bindsToToken } = config;
-  const dnsNames = namesByIdentity(config);
   const certificates = addCertificateMethod(server, {
-    ...{ authenticator, hotPath, authority, ttlLimits, bindsToToken, dnsNames, logger, metrics, now },
+    ...{ authenticator, hotPath, authority, policy: () => policy.policy, logger, metrics, now },
   });
   const health = addHealthMethods(server, () => now() < authority.notAfterMs);
   const reflection = addReflectionMethods(server);
@@ -129,21 +128,10 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   serving.keepFresh(listener);
   teardown.add(() => listener.close());
   const roots = cluster?.publishRoots(authority.bundle);
-  const shown = { authority, trustDomain: trustDomain.toString(), keys, roots, server };
+  const shown = { authority, trustDomain: trustDomain.toString(), keys, roots, server, policy };
   const makePage: MakePage = ({ citadelStatus }) => citadelStatus({ ...shown, metrics, now });
   await openStatusPage(config.statusAddress, makePage, { hotPath: kind, metrics, logger, teardown });
   return listener.address;
-}
-
-/** DNS names by the SPIFFE ID that they are for, in the order of the settings. */
-function namesByIdentity({ dnsNames, trustDomain }: CitadelConfig): ReadonlyMap<string, readonly string[]> {
-  const names = new Map<string, string[]>();
-  for (const { namespace, serviceAccount, dnsName } of dnsNames) {
-    const id = SpiffeId.forServiceAccount(trustDomain, namespace, serviceAccount).toString();
-    const known = names.get(id) ?? [];
-    if (!known.includes(dnsName)) names.set(id, [...known, dnsName]);
-  }
-  return names;
 }
 
 /** Loaded here: without a cluster there is no HTTP client. */

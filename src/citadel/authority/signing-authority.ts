@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { IdentityError } from '../../errors/index.js';
+import { IdentityError, messageOf } from '../../errors/index.js';
 import { namesOfLeaf, Signer } from '../../hotpath/index.js';
 import { SpiffeId, TrustBundle, type TrustDomain } from '../../pki/spiffe/index.js';
 import { makeSelfSignedRoot, readCertificates } from '../../pki/x509/index.js';
@@ -37,6 +37,8 @@ export interface SigningAuthority {
   issuersPemAt(nowMs: number): readonly string[];
   /** Epoch milliseconds: the earliest end of the signing certificate and of those above it. */
   readonly notAfterMs: number;
+  /** Why peers would refuse a leaf with this name, by the name constraints above it; `undefined` when they do not. */
+  nameProblem(name: string): string | undefined;
 }
 
 export interface SigningAuthorityOptions {
@@ -226,6 +228,14 @@ function loadAuthority(
     bundle,
     issuersPemAt: issuersPemOf(intermediatesPem, bundle),
     notAfterMs: path.notAfterMs,
+    nameProblem(name) {
+      try {
+        findSigningPath(certificates, namesOfLeaf([name]), nowMs);
+        return undefined;
+      } catch (error) {
+        return messageOf(error);
+      }
+    },
   };
 }
 

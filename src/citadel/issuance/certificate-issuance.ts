@@ -3,8 +3,8 @@ import { IdentityError } from '../../errors/index.js';
 import type { HotPath } from '../../hotpath/index.js';
 import { Field, type RateLimitedLogger, type RepeatedEvent } from '../../telemetry/index.js';
 import type { AuthenticatedWorkload, Authenticator } from '../authn/index.js';
-import type { SigningAuthority } from '../authority/index.js';
-import { decideValidity, MIN_TTL_MS, type TtlLimits } from '../authority/index.js';
+import { decideValidity, MIN_TTL_MS, type SigningAuthority } from '../authority/index.js';
+import { checkCsrContent, type IssuingPolicy, type IssuingTerms } from '../policy/index.js';
 import type { CreateCertificateRequest } from './certificate-codec.js';
 
 /** What issuing takes. */
@@ -12,14 +12,8 @@ export interface IssuanceOptions {
   readonly authenticator: Authenticator;
   readonly hotPath: Pick<HotPath, 'issue'>;
   readonly authority: SigningAuthority;
-  readonly ttlLimits: TtlLimits;
-  /**
-   * A leaf ends with the token that it was issued for, at the latest. Istio has it otherwise, and so have we if left
-   * out.
-   */
-  readonly bindsToToken?: boolean;
-  /** DNS names that leaves have beside their SPIFFE ID, by that; all others have none. */
-  readonly dnsNames?: ReadonlyMap<string, readonly string[]>;
+  /** On which terms identities get certificates. It may be another one at each call. */
+  readonly policy: () => Pick<IssuingPolicy, 'termsFor' | 'trustDomainAliases'>;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -47,8 +41,8 @@ export interface Caller extends CallerTrace {
 /**
  * Issues a leaf for the workload that the token names, whatever the CSR says of itself.
  * @returns the leaf, in PEM.
- * @throws IdentityError the codes of {@link HotPath.issue} and {@link decideValidity}; `ERR_TOKEN_EXPIRED`: leaves end
- *   with their tokens, and this one expires too soon for a useful life.
+ * @throws IdentityError the codes of {@link HotPath.issue}, {@link decideValidity} and {@link checkCsrContent};
+ *   `ERR_TOKEN_EXPIRED`: leaves end with their tokens, and this one expires too soon for a useful life.
  */
 export async function issueLeaf(
   options: IssuanceOptions,
@@ -56,22 +50,28 @@ export async function issueLeaf(
   request: CreateCertificateRequest,
   caller: Caller,
 ): Promise<Buffer> {
-  const { authority, hotPath, ttlLimits, now } = options;
+  const { authority, hotPath, now } = options;
   const nowMs = now();
-  const validity = decideValidity(request.validitySeconds, ttlLimits, endMs(options, workload, nowMs), nowMs);
+  const policy = options.policy();
+  const terms = policy.termsFor(workload.spiffeId);
+  const endAtMs = endMs(authority, workload, terms, nowMs);
+  const validity = decideValidity(request.validitySeconds, terms.ttl, endAtMs, nowMs);
   const spiffeId = workload.spiffeId.toString();
+  const { dnsNames } = terms;
+  const aliases = policy.trustDomainAliases.map(({ name }) => `spiffe://${name}${workload.spiffeId.path}`);
+  checkCsrContent(request.csrPem, terms, { uris: [spiffeId, ...aliases], dnsNames });
   const { leafPem, serial, requestedUri } = await hotPath.issue(
     {
       csrPem: request.csrPem,
       signer: authority.signer,
-      subjectAltNames: [spiffeId, ...(options.dnsNames?.get(spiffeId) ?? [])],
+      subjectAltNames: [spiffeId, ...dnsNames],
       notBeforeMs: validity.notBeforeMs,
       notAfterMs: validity.notAfterMs,
     },
     { signal: caller.signal },
   );
   const trace = { [Field.spiffeId]: spiffeId, [Field.serial]: serial, [Field.connection]: caller.connection };
-  if (requestedUri !== undefined && requestedUri !== spiffeId) {
+  if (requestedUri !== undefined && requestedUri !== spiffeId && !aliases.includes(requestedUri)) {
     const fields = { ...trace, [Field.csrIdentity]: requestedUri };
     caller.log.warn('csr asks for another identity than its token has', fields, `csr of ${spiffeId}`);
   }
@@ -87,8 +87,9 @@ export async function issueLeaf(
 
 /** When a leaf must end at the latest, in epoch milliseconds. */
 function endMs(
-  { authority, bindsToToken = false }: IssuanceOptions,
+  authority: SigningAuthority,
   { tokenExpiresAtMs }: AuthenticatedWorkload,
+  { bindsToToken }: Pick<IssuingTerms, 'bindsToToken'>,
   nowMs: number,
 ): number {
   if (!bindsToToken) return authority.notAfterMs;

@@ -38,6 +38,7 @@ export {
 export { isIssuedBy } from './issued-by.js';
 export { IssuerPool } from './issuer-pool.js';
 export { exportPrivateKey, generateKeyPair } from './key-pair.js';
+export { keyTypeOf } from './key-strength.js';
 export { KEY_TYPES, type KeyType, takesLong, unsupportedKeyType } from './key-type.js';
 export { KEY_USAGE } from './known-values.js';
 export { Oid } from './oids.js';

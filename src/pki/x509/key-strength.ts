@@ -13,6 +13,24 @@ export function keyProblem(subjectPublicKeyInfo: DerView): Problem | undefined {
   return size < MIN_RSA_BITS ? unusual(`an RSA key of ${size} bits`) : undefined;
 }
 
+/** AlgorithmIdentifiers of the curves that keys of workloads are on. (RFC 5480 §2.1.1) */
+const CURVES: Readonly<Record<string, string>> = {
+  '301306072a8648ce3d020106082a8648ce3d030107': 'ec-p256',
+  '301006072a8648ce3d020106052b81040022': 'ec-p384',
+};
+
+/**
+ * The kind of a public key by its SubjectPublicKeyInfo, in the words of {@link KEY_TYPES}, RSA with whatever size it
+ * has; `undefined` when it is of another kind.
+ */
+export function keyTypeOf(subjectPublicKeyInfo: DerView): string | undefined {
+  const [algorithm, bits] = sequenceOf(subjectPublicKeyInfo) ?? [];
+  const kind = algorithm?.raw.toString('hex') ?? '';
+  if (kind !== RSA_KEY) return CURVES[kind];
+  const size = rsaBits(bits);
+  return size === undefined ? undefined : `rsa-${size}`;
+}
+
 function unusual(got: string): Problem {
   return { got, expected: `RSA of at least ${MIN_RSA_BITS} bits, P-256, P-384, P-521 or Ed25519` };
 }

@@ -19,7 +19,7 @@ t.test('a certificate may outlive its token, as Istio has it', async (t) => {
 });
 
 t.test('a certificate that is bound to its token ends with it, or before', async (t) => {
-  const { caller, issuer } = await startCitadel(t, hotPath, { bindsToToken: true });
+  const { caller, issuer } = await startCitadel(t, hotPath, { flags: { bindsToToken: true } });
   const exp = seconds() + 600;
   const token = await issuer.token('foo', 'sleep', { exp });
   t.equal(endOf((await caller.call({ token, csr, validitySeconds: 3600 })).elements), exp);
@@ -28,7 +28,7 @@ t.test('a certificate that is bound to its token ends with it, or before', async
 });
 
 t.test('a token without a useful life left gets no certificate that is bound to it', async (t) => {
-  const { caller, issuer, logger } = await startCitadel(t, hotPath, { bindsToToken: true });
+  const { caller, issuer, logger } = await startCitadel(t, hotPath, { flags: { bindsToToken: true } });
   const token = await issuer.token('foo', 'sleep', { exp: seconds() + 3 });
   t.match(await caller.call({ token, csr }), { code: status.UNAUTHENTICATED, details: 'request authenticate failure' });
   t.match(logger.of('certificate refused'), [

@@ -71,9 +71,10 @@ for (const { name, csr } of csrs) {
 }
 
 t.test('an identity that has DNS names gets them beside its SPIFFE ID, and no other identity does', async (t) => {
-  const injector = 'spiffe://cluster.local/ns/istio-system/sa/injector';
-  const dnsNames = new Map([[injector, ['injector.istio-system.svc', 'injector.istio-system']]]);
-  const { caller, issuer } = await startCitadel(t, hotPath, { dnsNames });
+  const path = '/ns/istio-system/sa/injector';
+  const injector = `spiffe://cluster.local${path}`;
+  const dnsNames = new Map([[path, ['injector.istio-system.svc', 'injector.istio-system']]]);
+  const { caller, issuer } = await startCitadel(t, hotPath, { flags: { dnsNames } });
   const extensionsFor = async (namespace: string, account: string, csr = foreignCsr()) => {
     const { elements } = await caller.call({ token: await issuer.token(namespace, account), csr });
     return extensionsOf(Buffer.from(elements[0] ?? ''));

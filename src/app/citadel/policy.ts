@@ -1,0 +1,51 @@
+import type { SigningAuthority } from '../../citadel/authority/index.js';
+import { type FlagTerms, IssuingPolicy, openPolicyFile } from '../../citadel/policy/index.js';
+import type { CitadelConfig } from '../../config/index.js';
+import { SpiffeId } from '../../pki/spiffe/index.js';
+import type { AppContext } from '../running-app.js';
+
+/** The policy in use, and where it is from. */
+export interface OpenedPolicy {
+  readonly policy: IssuingPolicy;
+  /** `undefined`: there are flags alone. */
+  readonly path: string | undefined;
+  /** Why what the file says now is not in use; `undefined` when it is. */
+  readonly problem: string | undefined;
+  /** Reads no more. Safe to call twice. */
+  close(): void;
+}
+
+/** What the flags say of certificates. */
+export type PolicyFlags = Pick<
+  CitadelConfig,
+  'trustDomain' | 'defaultTtlMs' | 'maxTtlMs' | 'bindsToToken' | 'dnsNames'
+>;
+
+/**
+ * The policy of the file, over the flags, or these alone.
+ * @throws IdentityError `ERR_POLICY_INVALID`.
+ */
+export async function openPolicy(
+  config: CitadelConfig,
+  authority: SigningAuthority,
+  { logger, now }: AppContext,
+): Promise<OpenedPolicy> {
+  const { policyFile: path, trustDomain, serverNames } = config;
+  const flags = flagTerms(config);
+  if (path === undefined) {
+    return { policy: new IssuingPolicy(flags), path, problem: undefined, close: () => {} };
+  }
+  const dnsNameProblem = (name: string): string | undefined => authority.nameProblem(name);
+  return openPolicyFile({ path, flags, trustDomain, serverNames, dnsNameProblem, logger, now });
+}
+
+/** As a policy takes them; DNS names in the order of the settings. */
+export function flagTerms({ trustDomain, defaultTtlMs, maxTtlMs, bindsToToken, dnsNames }: PolicyFlags): FlagTerms {
+  const names = new Map<string, string[]>();
+  for (const { namespace, serviceAccount, dnsName } of dnsNames) {
+    const { path } = SpiffeId.forServiceAccount(trustDomain, namespace, serviceAccount);
+    const known = names.get(path) ?? [];
+    if (!known.includes(dnsName)) names.set(path, [...known, dnsName]);
+  }
+  return { defaultTtlMs, maxTtlMs, bindsToToken, dnsNames: names };
+}
