@@ -1,11 +1,13 @@
 import type { HotPathMode } from '../hotpath/index.js';
 import type { ClusterEnvironment } from '../kubernetes/api/index.js';
 import { protectMemory, refuseOpenMemory } from '../system/platform/index.js';
-import { Field, type Logger } from '../telemetry/index.js';
+import { Field, type Logger, type LogThreshold } from '../telemetry/index.js';
 
 /** What a composition root takes from the process around it. */
 export interface AppContext {
   readonly logger: Logger;
+  /** What decides which of its lines are written; left out, it cannot be changed while the process runs. */
+  readonly threshold?: LogThreshold;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** In [0, 1). */

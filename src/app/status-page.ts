@@ -3,7 +3,7 @@ import type { StatusAddressOption } from '../config/index.js';
 import type { HotPathKind } from '../hotpath/index.js';
 import type * as status from '../status/index.js';
 import type { StatusServer } from '../status/index.js';
-import { Field, type Logger, Metric, type MetricRegistry } from '../telemetry/index.js';
+import { Field, type Logger, type LogThreshold, Metric, type MetricRegistry } from '../telemetry/index.js';
 import type { Teardown } from './running-app.js';
 import { VERSION } from './version.js';
 
@@ -11,6 +11,7 @@ export interface StatusPageOptions {
   readonly hotPath: HotPathKind;
   readonly metrics: MetricRegistry;
   readonly logger: Logger;
+  readonly threshold: LogThreshold | undefined;
   readonly teardown: Teardown;
   /**
    * Takes a socket from the process that serves on it. A port cannot be taken: while another process has it, the pages
@@ -36,7 +37,7 @@ export type MakePage = (
 export async function openStatusPage(
   address: StatusAddressOption | undefined,
   makePage: MakePage,
-  { hotPath, metrics, logger, teardown, takesOver = false }: StatusPageOptions,
+  { hotPath, metrics, logger, threshold, teardown, takesOver = false }: StatusPageOptions,
 ): Promise<void> {
   if (address === undefined) return;
   const room = await import('../status/index.js');
@@ -47,7 +48,7 @@ export async function openStatusPage(
   const ofProcess = new ProcessMetrics(metrics);
   teardown.add(() => ofProcess.close());
   const options = {
-    ...{ address, takesOver, logger },
+    ...{ address, takesOver, logger, threshold },
     content: {
       notReady: () => page.notReady(),
       metrics() {

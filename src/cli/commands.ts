@@ -24,18 +24,18 @@ import { serve } from './serve.js';
 
 /** `ignored` are the names of settings of Istio that mean nothing here. */
 export function runAgent(config: AgentConfig, ignored: readonly string[]): Promise<number> {
-  return serve(config.logLevel, (context) => {
+  return serve(config, (context) => {
     if (ignored.length > 0) context.logger.warn('settings of istio are ignored', { [Field.detail]: ignored.join(' ') });
     return startAgent(config, context);
   });
 }
 
 export function runCitadel(config: CitadelConfig): Promise<number> {
-  return serve(config.logLevel, (context) => startCitadel(config, context));
+  return serve(config, (context) => startCitadel(config, context));
 }
 
 export function runInjector(config: InjectorConfig): Promise<number> {
-  return serve(config.logLevel, (context) => startInjector(config, context));
+  return serve(config, (context) => startInjector(config, context));
 }
 
 export async function runBootstrap(config: BootstrapConfig): Promise<number> {

@@ -9,11 +9,11 @@ import {
   workloadCredentials,
 } from '../explain/index.js';
 import { redact } from '../telemetry/index.js';
-import { Exit, print } from './process.js';
+import { Exit, hasColours, print } from './process.js';
 
 /** `sidecert doctor`. Resolves with 1 when a step has failed. */
 export async function runDoctor(config: DoctorConfig): Promise<number> {
-  const style = Style.for(process.stdout, process.env);
+  const style = new Style(hasColours(process.stdout));
   let code: number = Exit.ok;
   await examine(planOf(config), (finding: Finding) => {
     if (finding.verdict === 'fail') code = Exit.failed;

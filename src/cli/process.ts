@@ -60,6 +60,11 @@ export function configSources(args: readonly string[]): ConfigSources {
   };
 }
 
+/** Whether who reads a stream is a terminal, and does not ask for no colours. (no-color.org) */
+export function hasColours({ isTTY }: { readonly isTTY?: boolean }): boolean {
+  return isTTY === true && (process.env.NO_COLOR ?? '') === '';
+}
+
 /** What a text is wrapped at that is not for a terminal. */
 const DEFAULT_COLUMNS = 80;
 

@@ -65,6 +65,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       });
     case 'policy':
       return runPolicyCommand(rest);
+    case 'log-level':
+      return run('log-level', COMMANDS['log-level'], configSources(rest), async (config) => {
+        const { runLogLevel } = await import('./log-level-command.js');
+        return runLogLevel(config);
+      });
     case 'version':
     case '--version':
       return run('version', COMMANDS.version, configSources(rest), runVersion);

@@ -1,19 +1,38 @@
 import type { AppContext, RunningApp } from '../app/index.js';
-import { createJsonLogger, Field, type Logger, type LogLevel } from '../telemetry/index.js';
+import {
+  createLineLogger,
+  Field,
+  jsonLine,
+  type Logger,
+  type LogLevel,
+  LogThreshold,
+  textLine,
+} from '../telemetry/index.js';
 import { ENDING_SIGNALS } from './ending-signals.js';
 import { watchWorkingDirectory } from './prepare-process.js';
-import { clusterEnvironment, Exit, logOutput, nodeFlags } from './process.js';
+import { clusterEnvironment, Exit, hasColours, logOutput, nodeFlags } from './process.js';
 
 /** What a shutdown may take, so that the process has gone before Kubernetes or a user loses patience. */
 const SHUTDOWN_LIMIT_MS = 4500;
+
+/** What the log of a command is to be. */
+interface LogSettings {
+  readonly logLevel: LogLevel;
+  readonly logFormat: 'json' | 'text';
+}
 
 /**
  * Runs a long-lived command: starts it, waits for a signal that ends processes, ends it cleanly. Resolves with the exit
  * code. A second signal ends the process at once, and so do 4.5 s after the first one, also when the start has not come
  * to its end.
  */
-export async function serve(logLevel: LogLevel, start: (context: AppContext) => Promise<RunningApp>): Promise<number> {
-  const logger = createJsonLogger({ level: logLevel, write: logOutput(), now: Date.now });
+export async function serve(
+  { logLevel, logFormat }: LogSettings,
+  start: (context: AppContext) => Promise<RunningApp>,
+): Promise<number> {
+  const threshold = new LogThreshold(logLevel);
+  const format = logFormat === 'text' ? textLine({ hasColours: hasColours(process.stderr) }) : jsonLine;
+  const logger = createLineLogger({ threshold, format, write: logOutput(), now: Date.now });
   exitOnUnhandledError(logger);
   watchWorkingDirectory(logger);
   let limit: NodeJS.Timeout | undefined;
@@ -25,8 +44,8 @@ export async function serve(logLevel: LogLevel, start: (context: AppContext) => 
     }, SHUTDOWN_LIMIT_MS);
   });
   try {
-    const process = { nodeFlags: nodeFlags(), clusterEnvironment: clusterEnvironment() };
-    const app = await start({ logger, now: Date.now, random: Math.random, ...process });
+    const surroundings = { nodeFlags: nodeFlags(), clusterEnvironment: clusterEnvironment() };
+    const app = await start({ logger, threshold, now: Date.now, random: Math.random, ...surroundings });
     await stopped;
     await app.close();
   } finally {

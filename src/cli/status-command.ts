@@ -3,7 +3,7 @@ import type { StatusConfig } from '../config/index.js';
 import { askStatus, Style, shownStatus, statusProblems } from '../explain/index.js';
 import { redact } from '../telemetry/index.js';
 import { ENDING_SIGNALS } from './ending-signals.js';
-import { Exit, onReaderGone, print, printError } from './process.js';
+import { Exit, hasColours, onReaderGone, print, printError } from './process.js';
 
 /** A page is made within milliseconds; a process that takes longer is itself the news. */
 const TIMEOUT_MS = 5000;
@@ -38,7 +38,7 @@ async function showOnce({ statusAddress, output, isWatching }: StatusConfig): Pr
   if (output === 'json') print(`${JSON.stringify(reply.document, undefined, isWatching ? undefined : 2)}\n`);
   else {
     const { isTTY } = process.stdout;
-    const style = Style.for(process.stdout, process.env);
+    const style = new Style(hasColours(process.stdout));
     const head = !isWatching ? '' : isTTY ? CLEAR : '\n';
     print(`${head}${redact(shownStatus(reply.document, nowMs, style).join('\n'))}\n`);
   }

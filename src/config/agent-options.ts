@@ -14,7 +14,7 @@ import {
   text,
   trustDomain,
 } from './kinds.js';
-import { LOG_LEVEL } from './log-level.js';
+import { LOG_FORMAT, LOG_LEVEL } from './log-level.js';
 import {
   allOnlyWith,
   type ConfigOf,
@@ -207,6 +207,7 @@ export const AGENT_OPTIONS = {
   hotPath: HOT_PATH,
   statusAddress: STATUS_ADDRESS,
   logLevel: LOG_LEVEL,
+  logFormat: LOG_FORMAT,
 };
 
 export type AgentConfig = ConfigOf<typeof AGENT_OPTIONS>;

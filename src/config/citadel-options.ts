@@ -12,7 +12,7 @@ import {
   trustDomain,
   wholeNumber,
 } from './kinds.js';
-import { LOG_LEVEL } from './log-level.js';
+import { LOG_FORMAT, LOG_LEVEL } from './log-level.js';
 import { type ConfigOf, listOf, optional, switchOf, withDefault } from './option.js';
 import { STATUS_ADDRESS } from './status-address.js';
 
@@ -108,6 +108,7 @@ export const CITADEL_OPTIONS = {
   hotPath: HOT_PATH,
   statusAddress: STATUS_ADDRESS,
   logLevel: LOG_LEVEL,
+  logFormat: LOG_FORMAT,
 };
 
 export type CitadelConfig = ConfigOf<typeof CITADEL_OPTIONS>;

@@ -24,6 +24,7 @@ import { INJECTOR_OPTIONS, type InjectorConfig } from './injector-options.js';
 import { ISTIO_VARIABLES } from './istio-variables.js';
 import type { FileFacts } from './kinds.js';
 import { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
+import { LOG_LEVEL_OPTIONS } from './log-level-options.js';
 import type { ConfigOf, Schema } from './option.js';
 import { outputProblems } from './output-problems.js';
 import { POLICY_CHECK_OPTIONS, POLICY_TEST_OPTIONS } from './policy-options.js';
@@ -46,6 +47,8 @@ export interface CommandSpec<S extends Schema = Schema> {
   /** The groups of its flags; left out, they are few enough for one. */
   readonly headings?: Headings;
   readonly example: string;
+  /** Flags whose values may stand without them, in this order; of fewer values, the last of these flags have them. */
+  readonly operands?: readonly string[];
   /** Groups of flags of which one counts: those from a weaker source than another of them are left aside. */
   readonly alternatives?: readonly (readonly string[])[];
   /** Variables of another program that count where nothing of our own is set. */
@@ -152,6 +155,13 @@ export const COMMANDS = {
     purpose: 'Set up',
     schema: POLICY_TEST_OPTIONS,
     example: 'sidecert policy test --policy policy.yaml --token token --csr request.pem',
+  },
+  'log-level': {
+    summary: 'set the least level that a running agent, Citadel or injector logs, for a while or until it starts again',
+    purpose: 'Look into it',
+    schema: LOG_LEVEL_OPTIONS,
+    operands: ['status-address', 'level'],
+    example: 'sidecert log-level 127.0.0.1:15020 debug --for 10m',
   },
   version: {
     summary: 'print the version, and who does the cryptography',

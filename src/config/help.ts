@@ -41,7 +41,7 @@ export function commandHelp(name: CommandName, columns: number): string {
   return [
     ...wrapped(`sidecert ${name}: ${spec.summary}`, columns),
     '',
-    `Usage: sidecert ${name} [flags]`,
+    `Usage: sidecert ${name}${operandText(spec)} [flags]`,
     '',
     ...groups.flatMap(({ heading, options }) => [
       ...(heading === undefined ? [] : [`${heading}:`]),
@@ -61,6 +61,13 @@ export function commandHelp(name: CommandName, columns: number): string {
     `Example: ${spec.example}`,
     '',
   ].join('\n');
+}
+
+/** ` [STATUS-ADDRESS] LEVEL`: only the last one has to be given, the others may be in the environment. */
+function operandText({ operands = [] }: CommandSpec): string {
+  return operands
+    .map((flag, at) => (at === operands.length - 1 ? ` ${flag.toUpperCase()}` : ` [${flag.toUpperCase()}]`))
+    .join('');
 }
 
 /** Options that belong together, in the order of the schema. */

@@ -1,7 +1,7 @@
 import { HOT_PATH } from './hot-path.js';
 import { INJECT_OPTIONS } from './inject-options.js';
 import { existingFile, hostPort, kubernetesName, oneOf, path } from './kinds.js';
-import { LOG_LEVEL } from './log-level.js';
+import { LOG_FORMAT, LOG_LEVEL } from './log-level.js';
 import { type ConfigOf, optional, required, withDefault } from './option.js';
 import { STATUS_ADDRESS } from './status-address.js';
 
@@ -51,6 +51,7 @@ export const INJECTOR_OPTIONS = {
   hotPath: HOT_PATH,
   statusAddress: STATUS_ADDRESS,
   logLevel: LOG_LEVEL,
+  logFormat: LOG_FORMAT,
 };
 
 export type InjectorConfig = ConfigOf<typeof INJECTOR_OPTIONS>;

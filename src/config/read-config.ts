@@ -55,9 +55,9 @@ const MAX_QUOTED_CHARS = 120;
 
 /** Reads all settings of one command in one pass. All problems are reported, not just the first. */
 export function readConfig<S extends Schema>(command: CommandSpec<S>, sources: ConfigSources): ConfigResult<S> {
-  const { schema, check, alternatives = [] } = command;
+  const { schema, check, alternatives = [], operands = [] } = command;
   const problems: ConfigProblem[] = [];
-  const flags = readFlags(schema, sources.args, problems);
+  const flags = readFlags(schema, operands, sources.args, problems);
   if (flags.help) return { kind: 'help' };
   const file = readFile(schema, flags.configPath ?? sources.environment[environmentName('config')], sources, problems);
   const config: Record<string, unknown> = {};
@@ -141,7 +141,7 @@ function settingOf(option: OptionSpec<unknown>, written: Written | undefined, fi
   return option.shape === 'list' ? Object.freeze(values) : values[0];
 }
 
-function readFlags(schema: Schema, args: readonly string[], problems: string[]) {
+function readFlags(schema: Schema, operands: readonly string[], args: readonly string[], problems: string[]) {
   const written = new Map<string, Written>();
   let help = false;
   let configPath: string | undefined;
@@ -160,12 +160,11 @@ function readFlags(schema: Schema, args: readonly string[], problems: string[]) 
     allowPositionals: true,
     tokens: true,
   });
+  const values: string[] = [];
   /** The place of the value that an unknown flag may have: to complain of both would point to two mistakes. */
   let valueOfUnknown = -1;
   for (const token of tokens) {
-    if (token.kind === 'positional' && token.index !== valueOfUnknown) {
-      problems.push(`argument: got ${quoted(token.value)}, expected flags only`);
-    }
+    if (token.kind === 'positional' && token.index !== valueOfUnknown) values.push(token.value);
     if (token.kind !== 'option') continue;
     const where = token.rawName;
     const option = known.get(token.name);
@@ -179,6 +178,15 @@ function readFlags(schema: Schema, args: readonly string[], problems: string[]) 
       if (option === undefined) configPath = text;
       else addFlag(option, where, text, written, problems);
     }
+  }
+  const extra = values.splice(operands.length);
+  if (extra.length > 0) {
+    const expected = operands.length === 0 ? 'flags only' : `at most ${operands.length} without a flag`;
+    for (const value of extra) problems.push(`argument: got ${quoted(value)}, expected ${expected}`);
+  }
+  for (const [at, flag] of operands.slice(operands.length - values.length).entries()) {
+    const option = known.get(flag);
+    if (option !== undefined) addFlag(option, `--${flag}`, values[at] ?? '', written, problems);
   }
   return { written, help, configPath };
 }

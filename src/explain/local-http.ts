@@ -9,17 +9,22 @@ export interface LocalAnswer {
   readonly body: Buffer;
 }
 
-interface Limits {
+interface Asking {
+  readonly method?: 'GET' | 'PUT';
   readonly timeoutMs: number;
   readonly maxBytes: number;
 }
 
-/** One GET. Rejects with what Node.js says, after `timeoutMs` with an AbortError, and beyond `maxBytes`. */
-export function getLocally(target: LocalTarget, path: string, { timeoutMs, maxBytes }: Limits): Promise<LocalAnswer> {
+/** One request without a body, a GET unless `method` says another. Rejects with what Node.js says, after `timeoutMs` with an AbortError, and beyond `maxBytes`. */
+export function askLocally(
+  target: LocalTarget,
+  path: string,
+  { timeoutMs, maxBytes, method = 'GET' }: Asking,
+): Promise<LocalAnswer> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeoutMs);
     // The name that a server on loopback lets itself be called by.
-    const sent = request({ ...target, path, headers: { host: 'localhost' }, agent: false, signal });
+    const sent = request({ ...target, method, path, headers: { host: 'localhost' }, agent: false, signal });
     sent.on('error', reject);
     sent.on('response', (response: IncomingMessage) => {
       const chunks: Buffer[] = [];

@@ -6,13 +6,8 @@ const CODES: Readonly<Record<Emphasis, string>> = { good: '32', warning: '33', b
 
 /** Paints words for a terminal, or leaves them as they are. */
 export class Style {
-  /** `hasColours`: the reader is a terminal, and does not ask for none (no-color.org). */
+  /** `hasColours`: the reader is a terminal, and does not ask for none. */
   constructor(private readonly hasColours: boolean) {}
-
-  /** For a stream of a process with this environment. */
-  static for({ isTTY }: { readonly isTTY?: boolean }, environment: NodeJS.ProcessEnv): Style {
-    return new Style(isTTY === true && (environment.NO_COLOR ?? '') === '');
-  }
 
   paint(emphasis: Emphasis, text: string): string {
     return this.hasColours ? `\u001b[${CODES[emphasis]}m${text}\u001b[0m` : text;

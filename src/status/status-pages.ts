@@ -67,12 +67,13 @@ export function answerTo(request: StatusRequest, content: StatusContent, isLoopb
   }
 }
 
-function plain(code: number, text: string): StatusAnswer {
+/** One line of text. */
+export function plain(code: number, text: string): StatusAnswer {
   return { code, contentType: TEXT, text: `${text}\n` };
 }
 
 /** An address stands for itself, on any page; `localhost` always means this host. (RFC 6761 §6.3) */
-function isOwnName(host: string): boolean {
+export function isOwnName(host: string): boolean {
   const name = host.replace(/:\d*$/, '').toLowerCase();
   return name === 'localhost' || isIPv4(name) || (/^\[.*\]$/.test(name) && isIPv6(name.slice(1, -1)));
 }

@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createPlainServer, type Socket } from 'node:net';
 import { listenPlain } from '../net/transport/index.js';
-import type { Logger } from '../telemetry/index.js';
-import { answerTo, type StatusContent } from './status-pages.js';
+import { Field, type Logger, type LogThreshold } from '../telemetry/index.js';
+import { changeLogLevel, type LogControl } from './log-level-change.js';
+import { answerTo, type StatusAnswer, type StatusContent } from './status-pages.js';
 
 /** Where the pages are: on a TCP port, or on a Unix socket. */
 export type StatusAddress = { readonly host: string; readonly port: number } | { readonly socketPath: string };
@@ -13,6 +14,8 @@ export interface StatusServerOptions {
   readonly takesOver?: boolean;
   readonly content: StatusContent;
   readonly logger: Logger;
+  /** What `PUT /log-level/…` changes; left out, there is none. */
+  readonly threshold?: LogThreshold | undefined;
   /** For a whole connection, which is one request: a peer that trickles does not hold its place for longer. */
   readonly connectionLimitMs?: number;
 }
@@ -46,10 +49,22 @@ const LOOPBACK = /^(127\.|localhost$|::1$)/i;
  * @throws IdentityError `ERR_LISTEN_FAILED`, and for a socket also `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`.
  */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
-  const { address, takesOver = false, content, logger, connectionLimitMs = DEFAULT_CONNECTION_LIMIT_MS } = options;
+  const {
+    address,
+    takesOver = false,
+    content,
+    logger,
+    threshold,
+    connectionLimitMs = DEFAULT_CONNECTION_LIMIT_MS,
+  } = options;
   const isLoopback = 'host' in address && LOOPBACK.test(address.host);
   const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
-    answer(request, response, content, isLoopback);
+    answer(request, response, { content, isLoopback, control: threshold && { threshold, logger } }).catch(
+      (error: unknown) => {
+        logger.error('status page failed', { [Field.error]: String(error) });
+        response.destroy();
+      },
+    );
   });
   const connections = new BoundedConnections(http, connectionLimitMs);
   const at = 'host' in address ? address : { path: address.socketPath, mode: SOCKET_MODE, takesOver };
@@ -64,10 +79,22 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
   };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, content: StatusContent, isLoopback: boolean): void {
+interface Answering {
+  readonly content: StatusContent;
+  readonly isLoopback: boolean;
+  readonly control: LogControl | undefined;
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, answering: Answering): Promise<void> {
   const { method = '', url: target = '', headers } = request;
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
-  const { code, contentType, text } = answerTo({ method, target, host: headers.host, hasBody }, content, isLoopback);
+  const asked = { method, target, host: headers.host, hasBody };
+  const { content, isLoopback, control } = answering;
+  const answered: StatusAnswer =
+    method === 'PUT' && control !== undefined
+      ? await changeLogLevel(asked, request.socket, control)
+      : answerTo(asked, content, isLoopback);
+  const { code, contentType, text } = answered;
   response.writeHead(code, {
     'content-type': contentType,
     'content-length': Buffer.byteLength(text),

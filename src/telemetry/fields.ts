@@ -1,5 +1,6 @@
 /** Names of all log fields. One name per thing, so that a search in the logs finds all of it. */
 export const Field = {
+  advice: 'advice',
   address: 'address',
   attempt: 'attempt',
   blames: 'blames',
@@ -19,6 +20,7 @@ export const Field = {
   issuer: 'issuer',
   issuerNotAfter: 'issuer_not_after',
   lastSerial: 'last_serial',
+  logLevel: 'log_level',
   mode: 'mode',
   namespace: 'namespace',
   nextAttemptMs: 'next_attempt_ms',

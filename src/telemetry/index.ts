@@ -1,9 +1,11 @@
 /**
- * telemetry: what an operator sees of us. The logger interface that every room takes, its JSON sink, the names of
+ * telemetry: what an operator sees of us. The logger interface that every room takes, its sink and the forms of a line, the names of
  * the fields, what is cut out of foreign text, and the metrics with their names and their text for Prometheus.
  */
 export { Field, type LogFields } from './fields.js';
-export { createJsonLogger, type JsonLoggerOptions } from './json-logger.js';
+export { jsonLine, type LineFormat, textLine } from './line-formats.js';
+export { createLineLogger } from './line-logger.js';
+export { LogThreshold } from './log-threshold.js';
 export { LOG_LEVELS, type Logger, type LogLevel, silentLogger } from './logger.js';
 export { type CounterDefinition, type GaugeDefinition, Metric, type MetricDefinition } from './metric-names.js';
 export {

@@ -28,7 +28,7 @@ for (const name of NAMES) {
       const help = commandHelp(name, columns);
       const tooLong = help.split('\n').filter((line) => line.length > columns && /\S\s+\S/.test(line.slice(2)));
       t.strictSame(
-        tooLong.filter((line) => !line.startsWith('Example: ') && !line.startsWith('  --')),
+        tooLong.filter((line) => !/^(Example|Usage): /.test(line) && !line.startsWith('  --')),
         [],
       );
       t.equal(words(help), words(commandHelp(name, 10_000)));

@@ -501,6 +501,18 @@ t.test('upstreams and matchers are parsed to their parts', async (t) => {
   }
 });
 
+t.test('values without a flag are those of the last operands of a command', async (t) => {
+  const read = (...args: string[]) => readConfig(COMMANDS['log-level'], sources(args, ADDRESS));
+  const ADDRESS: Record<string, string> = { SIDECERT_STATUS_ADDRESS: '127.0.0.1:1' };
+  t.match(read('debug'), { kind: 'ok', config: { level: 'debug', statusAddress: { port: 1 } } });
+  t.match(read('[::1]:2', 'info', '--for', '10m'), {
+    config: { level: 'info', statusAddress: { host: '::1', port: 2 }, forMs: 600_000 },
+  });
+  t.match(read('--level', 'info', '/run/x', 'debug'), { problems: ['--level: got it twice, expected it once'] });
+  t.match(read('a', 'b', 'c'), { problems: ['argument: got "c", expected at most 2 without a flag', /.*/, /.*/] });
+  t.match(read('debug', '--for', '25h'), { problems: ['--for: got "25h", expected a duration of 1s to 24h'] });
+});
+
 for (const name of NAMES) {
   t.test(`${name} gives its help whatever else is wrong`, async (t) => {
     t.equal(readConfig(COMMANDS[name] as CommandSpec, sources(['--nonsense', '--help'])).kind, 'help');

@@ -5,8 +5,9 @@ import { ERROR_CODES, errorCodeOf, IdentityError, wrapError } from '../../src/er
 
 t.test('every code has its line in docs/errors.md, and every line is a code', async (t) => {
   const docs = await readFile(fileURLToPath(new URL('../../../docs/errors.md', import.meta.url)), 'utf8');
-  const documented = [...docs.matchAll(/^\| `(ERR_[A-Z_]+)`/gm)].map(([, code]) => code);
-  t.strictSame(documented.sort(), [...ERROR_CODES].sort());
+  const documented = [...docs.matchAll(/^\| `(ERR_[A-Z_]+)`<a id="(ERR_[A-Z_]+)"><\/a> \|/gm)];
+  t.strictSame(documented.map(([, code]) => code).sort(), [...ERROR_CODES].sort());
+  for (const [, code, anchor] of documented) t.equal(anchor, code, 'log lines lead to it by this name');
 });
 
 t.test('anything that is not ours has the code ERR_INTERNAL', async (t) => {

@@ -103,7 +103,8 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
     peers: { sans: config.peerSans, crlPem: () => catalog.revocations.value },
   };
   const makePage: MakePage = ({ agentStatus }) => agentStatus(shown);
-  await openStatusPage(statusAddress, makePage, { hotPath, metrics, logger, teardown, takesOver });
+  const { threshold } = context;
+  await openStatusPage(statusAddress, makePage, { hotPath, metrics, logger, threshold, teardown, takesOver });
 }
 
 /** What is for files is loaded only where they are. */

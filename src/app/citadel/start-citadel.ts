@@ -130,7 +130,13 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   const roots = cluster?.publishRoots(authority.bundle);
   const shown = { authority, trustDomain: trustDomain.toString(), keys, roots, server, policy };
   const makePage: MakePage = ({ citadelStatus }) => citadelStatus({ ...shown, metrics, now });
-  await openStatusPage(config.statusAddress, makePage, { hotPath: kind, metrics, logger, teardown });
+  await openStatusPage(config.statusAddress, makePage, {
+    hotPath: kind,
+    metrics,
+    logger,
+    threshold: context.threshold,
+    teardown,
+  });
   return listener.address;
 }
 

@@ -59,7 +59,13 @@ async function start(config: InjectorConfig, context: AppContext, teardown: Tear
   const account = `${config.namespace}/${config.serviceAccount}`;
   const shown = { identity, serving, keeper, reviews, account, metrics, now };
   const makePage: MakePage = ({ injectorStatus }) => injectorStatus(shown);
-  await openStatusPage(config.statusAddress, makePage, { hotPath: kind, metrics, logger, teardown });
+  await openStatusPage(config.statusAddress, makePage, {
+    hotPath: kind,
+    metrics,
+    logger,
+    threshold: context.threshold,
+    teardown,
+  });
   return server.address;
 }
 

@@ -1,7 +1,7 @@
 import { messageOf } from '../../errors/index.js';
 import { nearest, parseBoundedJson } from '../../text/index.js';
 import { JsonSection } from '../json-section.js';
-import { getLocally, type LocalTarget, targetText } from '../local-http.js';
+import { askLocally, type LocalTarget, targetText } from '../local-http.js';
 import { distanceText } from '../time-words.js';
 import { type Finding, Step } from './finding.js';
 
@@ -43,7 +43,7 @@ export async function examineEnvoy({ admin: target, servedNames }: EnvoySettings
 }
 
 async function ask(target: LocalTarget, path: string): Promise<JsonSection> {
-  const { status, body } = await getLocally(target, path, LIMITS);
+  const { status, body } = await askLocally(target, path, LIMITS);
   if (status !== 200) throw new Error(`got HTTP status ${status} for ${path}, expected the admin pages of an Envoy`);
   try {
     return new JsonSection(parseBoundedJson(body, BOUNDS));

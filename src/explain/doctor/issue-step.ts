@@ -3,7 +3,7 @@ import { LIFE_LIMITS } from '../../agent/identity/index.js';
 import { CancelSource } from '../../cancellation/index.js';
 import { type ErrorCode, errorCodeOf, messageOf } from '../../errors/index.js';
 import { chooseHotPath, createLoneHotPath, type HotPathMode, type PrepareRequest } from '../../hotpath/index.js';
-import { createJsonLogger } from '../../telemetry/index.js';
+import { createLineLogger, LogThreshold } from '../../telemetry/index.js';
 import { addressText } from '../../text/index.js';
 import { lengthText } from '../time-words.js';
 import type { ExaminedCa } from './ca-steps.js';
@@ -54,7 +54,7 @@ export async function examineIssue(
   const address = addressText(ca);
   const { clusterId, certSigner, headers, clientCertificate } = settings;
   const serverName = ca.tls?.serverName;
-  const logger = createJsonLogger({ level: 'error', write: () => {}, now });
+  const logger = createLineLogger({ threshold: new LogThreshold('error'), write: () => {}, now });
   const client = createCaClient({
     cas: [
       ca.tls === undefined

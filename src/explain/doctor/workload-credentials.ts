@@ -1,6 +1,6 @@
 import { ClientCertificateFiles } from '../../agent/ca-client/index.js';
 import { createFileTokenSource } from '../../agent/identity/index.js';
-import { createJsonLogger } from '../../telemetry/index.js';
+import { createLineLogger, LogThreshold } from '../../telemetry/index.js';
 import type { IssueSettings } from './issue-step.js';
 
 interface CredentialSettings {
@@ -14,7 +14,7 @@ interface CredentialSettings {
 /** What an agent shows the CA: its token, and its certificate where there is one. Read when they are used. */
 export function workloadCredentials(settings: CredentialSettings): Pick<IssueSettings, 'token' | 'clientCertificate'> {
   const { tokenFile, clientCertificateDirectory: directory, now } = settings;
-  const logger = createJsonLogger({ level: 'error', write: () => {}, now });
+  const logger = createLineLogger({ threshold: new LogThreshold('error'), write: () => {}, now });
   return {
     token: createFileTokenSource(tokenFile, now),
     clientCertificate: directory === undefined ? undefined : new ClientCertificateFiles({ directory, logger, now }),

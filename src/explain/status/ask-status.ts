@@ -1,12 +1,17 @@
 import { lstatSync } from 'node:fs';
 import { clipped, parseBoundedJson } from '../../text/index.js';
-import { getLocally, type LocalTarget, targetText } from '../local-http.js';
+import { askLocally, type LocalTarget, targetText } from '../local-http.js';
 
 export type StatusReply =
   /** `document` is what `/status` holds, as far as it is known to be from sidecert. */
-  | { readonly kind: 'answered'; readonly document: Readonly<Record<string, unknown>> }
-  /** `reason` says what was met, `advice` what to do. */
-  | { readonly kind: 'failed'; readonly reason: string; readonly advice: string };
+  { readonly kind: 'answered'; readonly document: Readonly<Record<string, unknown>> } | StatusFailure;
+
+/** `reason` says what was met, `advice` what to do. */
+export interface StatusFailure {
+  readonly kind: 'failed';
+  readonly reason: string;
+  readonly advice: string;
+}
 
 /** An agent shows 500 identities at most, each below 2 kB, 100 of them with chains of 1 to 8 kB. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
@@ -21,10 +26,10 @@ const MAX_SHOWN_CHARS = 80;
 export async function askStatus(target: LocalTarget, timeoutMs: number): Promise<StatusReply> {
   const where = targetText(target);
   try {
-    const { status, body } = await getLocally(target, '/status', { timeoutMs, maxBytes: MAX_ANSWER_BYTES });
+    const { status, body } = await askLocally(target, '/status', { timeoutMs, maxBytes: MAX_ANSWER_BYTES });
     return readReply(where, status, body);
   } catch (error) {
-    return failureOf(target, where, error as NodeJS.ErrnoException, timeoutMs);
+    return unreached(target, where, error as NodeJS.ErrnoException, timeoutMs);
   }
 }
 
@@ -50,8 +55,14 @@ function readReply(where: string, status: number, body: Buffer): StatusReply {
   return { kind: 'answered', document: document as Record<string, unknown> };
 }
 
-function failureOf(target: LocalTarget, where: string, error: NodeJS.ErrnoException, timeoutMs: number): StatusReply {
-  const failed = (what: string, advice: string): StatusReply => ({
+/** What an error of a request says of the process that was asked, and what to do. */
+export function unreached(
+  target: LocalTarget,
+  where: string,
+  error: NodeJS.ErrnoException,
+  timeoutMs: number,
+): StatusFailure {
+  const failed = (what: string, advice: string): StatusFailure => ({
     kind: 'failed',
     reason: `${where}: ${what}`,
     advice,

@@ -13,7 +13,7 @@ import {
 import { CancelSource } from '../../../src/cancellation/index.js';
 import { envoy } from '../../../src/net/protobuf/index.js';
 import { SpiffeId, TrustBundle } from '../../../src/pki/spiffe/index.js';
-import { createJsonLogger } from '../../../src/telemetry/index.js';
+import { createLineLogger, LogThreshold } from '../../../src/telemetry/index.js';
 import { type RenewalPolicy, WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { openHotPath } from '../../support/hot-path.js';
@@ -54,7 +54,11 @@ function setUp(t: Test, random = () => 0.5, renewal?: RenewalPolicy) {
   const delivery = new FakeDelivery();
   const lines: string[] = [];
   const changes: SvidChange[] = [];
-  const logger = createJsonLogger({ level: 'debug', write: (line) => lines.push(line), now: clock.now });
+  const logger = createLineLogger({
+    threshold: new LogThreshold('debug'),
+    write: (line) => lines.push(line),
+    now: clock.now,
+  });
   const identity = new WorkloadIdentity(
     { issuance, timers, delivery, grounds, now: clock.now, random, logger, ...(renewal && { renewal }) },
     {

@@ -1,0 +1,64 @@
+import type { Socket } from 'node:net';
+import { Field, LOG_LEVELS, type Logger, type LogLevel, type LogThreshold } from '../telemetry/index.js';
+import { type PeerUser, peerUser } from './peer-user.js';
+import { isOwnName, plain, type StatusAnswer, type StatusRequest } from './status-pages.js';
+
+/** What `PUT /log-level/LEVEL?seconds=N` asks for. */
+export interface LogLevelChange {
+  readonly level: LogLevel | 'configured';
+  readonly forMs: number | undefined;
+}
+
+/** Reads one; `undefined` for another target. Of a day at most. */
+export function readLogLevelChange(target: string): LogLevelChange | undefined {
+  const [, level, seconds] = /^\/log-level\/([a-z]+)(?:\?seconds=([1-9]\d{0,4}))?$/.exec(target) ?? [];
+  const known = [...LOG_LEVELS, 'configured' as const].find((one) => one === level);
+  if (known === undefined || Number(seconds ?? 0) > 86_400) return undefined;
+  return { level: known, forMs: seconds === undefined ? undefined : Number(seconds) * 1000 };
+}
+
+export interface LogControl {
+  readonly threshold: LogThreshold;
+  readonly logger: Logger;
+}
+
+/**
+ * Answers a PUT: the level of the log is the only thing that the pages change, for the user of this process and for
+ * root alone, whom the kernel names. A web page cannot ask for it: a browser asks first whether it may PUT, and there
+ * is no answer to that; and a name that leads here is refused, whatever address is listened on.
+ */
+export async function changeLogLevel(
+  { target, host, hasBody }: StatusRequest,
+  socket: Socket,
+  { threshold, logger }: LogControl,
+): Promise<StatusAnswer> {
+  const change = readLogLevelChange(target);
+  if (change === undefined)
+    return plain(404, `expected /log-level/${LOG_LEVELS.join('|')}|configured?seconds=1..86400`);
+  if (hasBody) return plain(413, 'no body, please');
+  if (host === undefined || !isOwnName(host)) return plain(421, 'ask by address or as localhost');
+  const user = await peerUser(socket);
+  const refusal = refusalOf(user);
+  if (refusal !== undefined) {
+    logger.debug('change of the log level refused', { [Field.reason]: refusal });
+    return plain(403, refusal);
+  }
+  const before = threshold.level;
+  const { level, forMs } = change;
+  const now = level === 'configured' ? threshold.configured : level;
+  const fields = { [Field.logLevel]: now, [Field.previous]: before, [Field.ttlMs]: forMs };
+  // Whichever of both levels writes it: a change is to be found in the log.
+  const isToldBefore = threshold.writes('warn');
+  const tell = (): void => logger.warn('log level changed', fields);
+  if (isToldBefore) tell();
+  threshold.set(now, forMs, () => logger.warn('log level is back', { [Field.logLevel]: threshold.configured }));
+  if (!isToldBefore) tell();
+  return plain(200, forMs === undefined ? `log level ${now}` : `log level ${now} for ${forMs / 1000} s`);
+}
+
+function refusalOf(user: PeerUser): string | undefined {
+  const own = process.geteuid?.();
+  if (user.kind === 'unknown') return `not allowed: ${user.reason}`;
+  if (user.uid === own || user.uid === 0) return undefined;
+  return `not allowed: got user ${user.uid}, expected user ${own} of this process, or root`;
+}
