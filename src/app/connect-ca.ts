@@ -18,12 +18,14 @@ export interface CaSettings {
   readonly certSigner?: string | undefined;
   /** What the CAs are shown beside a token. */
   readonly clientCertificate?: ClientCertificateSource | undefined;
+  /** Whether their trust bundles are kept up to date between the certificates. */
+  readonly watchesBundles?: boolean;
   readonly metrics: MetricRegistry;
 }
 
 /** The client of the CAs. Dials at its first call. Loads gRPC. */
 export function connectCa(
-  { cas, clusterId, caHeaders = [], certSigner = '', clientCertificate, metrics }: CaSettings,
+  { cas, clusterId, caHeaders = [], certSigner = '', clientCertificate, watchesBundles = false, metrics }: CaSettings,
   { logger, now, random }: AppContext,
 ): CertificateIssuer & Omit<CaClient, 'issue'> {
   for (const ca of cas) {
@@ -33,7 +35,7 @@ export function connectCa(
   return createCaClient({
     cas: cas.map((ca) => connectionOf(ca, clientCertificate)),
     headers: Object.fromEntries(caHeaders.map(({ name, value }) => [name, value])),
-    ...{ clusterId, certSigner, metrics, logger, now, random },
+    ...{ clusterId, certSigner, watchesBundles, metrics, logger, now, random },
   });
 }
 

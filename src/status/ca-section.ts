@@ -13,6 +13,7 @@ export interface CaFacts {
     /** Epoch milliseconds, as all times. */
     readonly coolingUntilMs: number | undefined;
     readonly lastAnswerMs: number | undefined;
+    readonly bundleCheckedMs: number | undefined;
     readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
   }[];
 }
@@ -39,12 +40,13 @@ export function casSection(ca: CaFacts): JsonValue {
 }
 
 function standingOf(standing: ReturnType<CaFacts['statuses']>[number]): JsonValue {
-  const { address, coolingUntilMs, lastAnswerMs, lastFailure } = standing;
+  const { address, coolingUntilMs, lastAnswerMs, bundleCheckedMs, lastFailure } = standing;
   return {
     [Field.address]: address,
     state: coolingUntilMs === undefined ? 'ready' : 'cooling_down',
     cooling_until: coolingUntilMs === undefined ? undefined : timeText(coolingUntilMs),
     last_certificate: lastAnswerMs === undefined ? undefined : timeText(lastAnswerMs),
+    bundle_checked: bundleCheckedMs === undefined ? undefined : timeText(bundleCheckedMs),
     last_failure: lastFailure && {
       [Field.code]: lastFailure.code,
       [Field.error]: lastFailure.message,

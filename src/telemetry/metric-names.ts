@@ -219,6 +219,16 @@ export const Metric = {
     help: 'Time that a call for a certificate took, by its error code or OK.',
     bounds: SECONDS,
   },
+  bundleRefreshes: {
+    kind: 'counter',
+    name: 'sidecert_bundle_refreshes_total',
+    help: 'Answers of a CA, or failures, when it was asked for its trust bundle alone, by its address and error code or OK.',
+  },
+  bundleRequests: {
+    kind: 'counter',
+    name: 'sidecert_bundle_requests_total',
+    help: 'Calls for the trust bundle alone, by their error code or OK.',
+  },
   certificateRequestsInFlight: {
     kind: 'gauge',
     name: 'sidecert_certificate_requests_in_flight',

@@ -36,11 +36,13 @@ t.test("Python's gRPC calls Citadel by what reflection tells it", { skip: grpcCo
     'grpc.reflection.v1.ServerReflection',
     'grpc.reflection.v1alpha.ServerReflection',
     'istio.v1.auth.IstioCertificateService',
+    'sidecert.v1.TrustBundleService',
   ]);
   t.same(methods, [
     ...['Check', 'List', 'Watch'].map((name) => `grpc.health.v1.Health/${name}`),
     ...['v1', 'v1alpha'].map((version) => `grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`),
     'istio.v1.auth.IstioCertificateService/CreateCertificate',
+    'sidecert.v1.TrustBundleService/GetTrustBundle',
   ]);
   t.same(health, { statuses: { '': { status: 'SERVING' } } });
   t.equal(certificate.length, 2);

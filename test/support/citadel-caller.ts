@@ -1,9 +1,10 @@
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { Test } from 'tap';
-import { istio } from '../../src/net/protobuf/index.js';
+import { istio, sidecert } from '../../src/net/protobuf/index.js';
 import { passThrough } from './raw-method.js';
 
 const { IstioCertificateRequest, IstioCertificateResponse } = istio.v1.auth;
+const { GetTrustBundleRequest, GetTrustBundleResponse } = sidecert.v1;
 
 /** pilot-agent asks for this name when it dials an address. (reference: Istio 3.2, 1) */
 export const SERVER_NAME = 'istiod.istio-system.svc';
@@ -44,6 +45,24 @@ export class CitadelCaller {
     t.teardown(() => this.#client.close());
   }
 
+  /** One `GetTrustBundle`. Never rejects. */
+  bundle(token: string, knownVersion = ''): Promise<BundleCallAnswer> {
+    const headers = new Metadata();
+    headers.add('authorization', `Bearer ${token}`);
+    const bytes = Buffer.from(GetTrustBundleRequest.encode({ knownVersion }).finish());
+    return new Promise((resolve) => {
+      this.#client.makeUnaryRequest(
+        '/sidecert.v1.TrustBundleService/GetTrustBundle',
+        ...([passThrough, passThrough, bytes, headers, { deadline: Date.now() + PATIENCE_MS }] as const),
+        (error: ServiceError | null, answer?: Buffer) => {
+          const { version, bundle, askAgainSeconds } = GetTrustBundleResponse.decode(answer ?? new Uint8Array());
+          const { code = status.OK, details = '' } = error ?? {};
+          resolve({ code, details, version, bundle: String(Buffer.from(bundle)), askAgainSeconds });
+        },
+      );
+    });
+  }
+
   /** One `CreateCertificate`. Never rejects. */
   call({
     token,
@@ -72,6 +91,16 @@ export class CitadelCaller {
       signal?.addEventListener('abort', () => sent.cancel(), { once: true });
     });
   }
+}
+
+/** What comes of a call for the bundle alone. */
+export interface BundleCallAnswer {
+  readonly code: status;
+  readonly details: string;
+  readonly version: string;
+  /** PEM. */
+  readonly bundle: string;
+  readonly askAgainSeconds: number;
 }
 
 function elementsOf(answer?: Buffer): string[] {

@@ -4,7 +4,12 @@ import type { Test } from 'tap';
 import { createJwksAuthenticator } from '../../src/citadel/authn/index.js';
 import { createServingCertificate, openSigningAuthority } from '../../src/citadel/authority/index.js';
 import type { CertificateServiceOptions } from '../../src/citadel/issuance/certificate-service.js';
-import { addCertificateMethod, MAX_CERTIFICATE_REQUEST_BYTES } from '../../src/citadel/issuance/index.js';
+import {
+  addCertificateMethod,
+  addTrustBundleMethod,
+  MAX_CERTIFICATE_REQUEST_BYTES,
+} from '../../src/citadel/issuance/index.js';
+import type { TrustBundleServiceOptions } from '../../src/citadel/issuance/trust-bundle-service.js';
 import { type FlagTerms, IssuingPolicy } from '../../src/citadel/policy/index.js';
 import type { HotPath } from '../../src/hotpath/index.js';
 import { createGrpcServer } from '../../src/net/grpc/index.js';
@@ -44,13 +49,15 @@ interface Options extends Partial<Omit<CertificateServiceOptions, 'logger'>> {
   readonly directory?: string;
   /** Of the server below it: its limits, its clock. */
   readonly server?: Partial<GrpcServerOptions>;
+  /** Of the method for the trust bundle alone. */
+  readonly bundles?: Partial<TrustBundleServiceOptions>;
 }
 
 /**
  * A Citadel as `app` builds it, on a real TLS port, with what a test puts in place of a part; closed after the test.
  */
 export async function startCitadel(t: Test, hotPath: HotPath, options: Options = {}): Promise<TestCitadel> {
-  const { directory, server: serverOptions, flags, ...replaced } = options;
+  const { directory, server: serverOptions, flags, bundles: bundleOptions, ...replaced } = options;
   const policy = new IssuingPolicy({ ...FLAG_TERMS, ...flags });
   const logger = new RecordingLogger();
   const issuer = new TokenIssuer();
@@ -71,6 +78,10 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
     ...{ authenticator, hotPath, authority, policy: () => policy, logger, now: Date.now },
     ...replaced,
   });
+  const bundles = addTrustBundleMethod(server, {
+    ...{ authenticator, authority: options.authority ?? authority, logger, now: Date.now },
+    ...bundleOptions,
+  });
   const listener = await listenTls({
     ...{ host: '127.0.0.1', port: 0, backlog: 128, handshakeTimeoutMs: 10_000, logger },
     certificate: serving.current,
@@ -79,6 +90,7 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   });
   const close = async (): Promise<void> => {
     await listener.close();
+    bundles.endAllCalls();
     await server.close(0);
     certificates.close();
   };

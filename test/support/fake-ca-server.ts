@@ -5,14 +5,15 @@ import {
   ServerCredentials,
   type ServerUnaryCall,
   type sendUnaryData,
-  type status,
+  status,
 } from '@grpc/grpc-js';
 import type { Test } from 'tap';
-import { istio } from '../../src/net/protobuf/index.js';
+import { istio, sidecert } from '../../src/net/protobuf/index.js';
 import { rawMethod } from './raw-method.js';
 import { type LeafShape, TestCa } from './test-ca.js';
 
 const { IstioCertificateRequest, IstioCertificateResponse } = istio.v1.auth;
+const { GetTrustBundleRequest, GetTrustBundleResponse } = sidecert.v1;
 
 /** What the CA does with a call. */
 export type Fault =
@@ -87,6 +88,10 @@ export class FakeCaServer {
   decide: (call: SeenCall) => Fault | undefined = () => undefined;
   /** The identity that the CA sees in a token. */
   identityOf: (authorization: string) => string = () => 'spiffe://cluster.local/ns/foo/sa/sleep';
+  /** What it does with a call for its bundle alone, by the version that the caller has; without it, it lacks the method. */
+  answerBundle: ((knownVersion: string) => Promise<{ version: string; bundle?: Buffer }>) | undefined;
+  /** The tokens of the calls for its bundle. */
+  readonly bundleCalls: string[] = [];
   cancelled = 0;
   #waiters: (() => void)[] = [];
 
@@ -106,6 +111,10 @@ export class FakeCaServer {
     server.addService(
       { CreateCertificate: definition },
       { CreateCertificate: (call: Call, answer: Answer) => fake.#serve(call, answer) },
+    );
+    server.addService(
+      { GetTrustBundle: rawMethod('/sidecert.v1.TrustBundleService/GetTrustBundle', 'unary') },
+      { GetTrustBundle: (call: Call, answer: Answer) => void fake.#serveBundle(call, answer) },
     );
     const { certPem, keyPem } = options.serverCertificate ?? root.server();
     const credentials =
@@ -139,6 +148,22 @@ export class FakeCaServer {
   /** Resolves when `count` calls have been cancelled by their callers. */
   async untilCancelled(count: number): Promise<void> {
     while (this.cancelled < count) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
+
+  /** Resolves when `count` calls for its bundle have come in all. */
+  async untilAskedForBundle(count: number): Promise<void> {
+    while (this.bundleCalls.length < count) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
+
+  async #serveBundle(call: Call, answer: Answer): Promise<void> {
+    this.bundleCalls.push(values(call.metadata, 'authorization').join(', '));
+    this.#wake();
+    if (this.answerBundle === undefined) {
+      answer({ code: status.UNIMPLEMENTED, details: 'unknown service' });
+      return;
+    }
+    const { knownVersion } = GetTrustBundleRequest.decode(call.request);
+    answer(null, Buffer.from(GetTrustBundleResponse.encode(await this.answerBundle(knownVersion)).finish()));
   }
 
   #serve(call: Call, answer: Answer): void {

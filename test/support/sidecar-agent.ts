@@ -28,6 +28,8 @@ interface SidecarAgentOptions {
   /** The service account, in the namespace `foo`; by default `sleep`. */
   readonly serviceAccount?: string;
   /** Without their dashes; what is an array is given several times. */
+  /** In [0, 1). */
+  readonly random?: () => number;
   readonly flags?: Readonly<Record<string, string | readonly string[]>>;
 }
 
@@ -50,7 +52,12 @@ export async function startSidecarAgent(t: Test, options: SidecarAgentOptions = 
   };
   const logger = new RecordingLogger();
   const config = agentConfig(flags);
-  const agent = await startAgent(config, { logger, now: Date.now, random: Math.random, nodeFlags: [] });
+  const agent = await startAgent(config, {
+    logger,
+    now: Date.now,
+    random: options.random ?? Math.random,
+    nodeFlags: [],
+  });
   t.teardown(() => agent.close());
   const connect = (metadata: Record<string, string> = {}): SdsClient => openSdsClient(t, socket, metadata);
   return {

@@ -8,13 +8,13 @@ export const MAX_ELEMENTS = 32;
 const MAX_CHAIN_CHARS = 64 * 1024;
 
 /** The same bound as that of a trust bundle. */
-const MAX_BUNDLE_CHARS = 1024 * 1024;
+export const MAX_BUNDLE_CHARS = 1024 * 1024;
 
 /**
  * Each costs 0.2 ms of the event loop when the roots change. A mesh of many clusters has some dozens; other trust
  * domains are no matter of this bundle.
  */
-const MAX_ROOTS = 100;
+export const MAX_ROOTS = 100;
 
 /** Of a whole answer, with the heads of its elements. */
 export const MAX_ANSWER_BYTES = MAX_CHAIN_CHARS + MAX_BUNDLE_CHARS + 1024;

@@ -10,18 +10,32 @@ export class BundleUnion {
 
   /** What the CA at this position has named in a new answer, as PEM of nothing else, with what the others have. */
   with(position: number, bundlePem: Buffer): Buffer {
-    const parts = this.partsWith(position, bundlePem);
-    const { last } = this;
-    // The same memory for the same parts, and a lone bundle as it is: that matters to who sends it to a thread.
-    if (parts.length !== last.parts.length || parts.some((part, index) => part !== last.parts[index])) {
-      this.last = { parts, union: parts.length === 1 ? bundlePem : joined(parts) };
-    }
-    return this.last.union;
+    return this.unionOf(this.partsWith(position, bundlePem));
+  }
+
+  /** What the CA at this position has named in its last good answer. */
+  of(position: number): Buffer | undefined {
+    return this.proven[position];
+  }
+
+  /** What all CAs have named; empty as long as none has. */
+  get all(): Buffer {
+    return this.unionOf(this.proven.flatMap((part) => part ?? []));
   }
 
   /** The answer with this bundle was a good one. */
   keep(position: number, bundlePem: Buffer): void {
     this.proven[position] = bundlePem;
+  }
+
+  private unionOf(parts: readonly Buffer[]): Buffer {
+    const { last } = this;
+    // The same memory for the same parts, and a lone bundle as it is: that matters to who sends it to a thread.
+    if (parts.length !== last.parts.length || parts.some((part, index) => part !== last.parts[index])) {
+      const [first] = parts;
+      this.last = { parts, union: parts.length === 1 && first !== undefined ? first : joined(parts) };
+    }
+    return this.last.union;
   }
 
   private partsWith(position: number, bundlePem: Buffer): Buffer[] {

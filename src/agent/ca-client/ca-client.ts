@@ -5,11 +5,12 @@ import { Field, type Logger, MetricRegistry } from '../../telemetry/index.js';
 import { sleep } from '../../timers/index.js';
 import { backOffMs, MAX_ATTEMPTS } from './back-off.js';
 import { BundleUnion } from './bundle-union.js';
+import { BundleWatches } from './bundle-watches.js';
 import type { CaConnectionOptions } from './ca-connection.js';
 import { CaEndpoint } from './ca-endpoint.js';
 import type { CaFailure } from './ca-failure.js';
 import type { AnswerVerdict, CaRequest, JudgedAnswer } from './certificate-call.js';
-import { type CaStatus, type RankedCa, RankedCas } from './ranked-cas.js';
+import { type CaStanding, type RankedCa, RankedCas } from './ranked-cas.js';
 
 export interface CaClientOptions {
   /** At least one, in the order in which they are asked. */
@@ -27,12 +28,20 @@ export interface CaClientOptions {
   readonly deadlineMs?: number;
   /** For one call with all its attempts and the waits between them. */
   readonly budgetMs?: number;
+  /** Whether the trust bundles of CAs that offer it are kept up to date between the certificates. */
+  readonly watchesBundles?: boolean;
   readonly logger: Logger;
   readonly metrics?: MetricRegistry;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
+}
+
+/** How one CA stands, for an operator. No secret is in it. */
+export interface CaStatus extends CaStanding {
+  /** When it last named its roots without a certificate, or said that they are the same; epoch milliseconds. */
+  readonly bundleCheckedMs: number | undefined;
 }
 
 /** A client of one CA, or of several that stand in for one another. Nothing is dialled before the first call. */
@@ -53,6 +62,11 @@ export interface CaClient {
    * CA may grant, or the same one after its restart.
    */
   onConnectionLost(listener: () => void): () => void;
+  /**
+   * Calls `listener` with the trust bundle of all CAs, in PEM, when one of them has named other roots without a
+   * certificate, until the result is called.
+   */
+  onBundle(listener: (bundlePem: Buffer) => void): () => void;
   /** The address of the CA that gave the last certificate; before any, that of the first. */
   readonly address: string;
   /** What the handshake of its newest connection has agreed on; `undefined` before there was one. */
@@ -89,8 +103,10 @@ export function createCaClient(options: CaClientOptions): CaClient {
   const { metrics = new MetricRegistry() } = options;
   const endpoints = options.cas.map((ca) => new CaEndpoint(ca, options));
   const cas = new RankedCas(endpoints, { ...options, metrics });
-  const shared = { cas, union: new BundleUnion() };
+  const union = new BundleUnion();
   const closing = new CancelSource();
+  const bundles = new BundleWatches({ ...options, metrics, union, closing });
+  const shared = { cas, union, bundles };
   return {
     issue: (request) => new CaCall(shared, options, request, closing).issue(),
     onConnectionLost(listener) {
@@ -99,13 +115,14 @@ export function createCaClient(options: CaClientOptions): CaClient {
         for (const stop of stops) stop();
       };
     },
+    onBundle: (listener) => bundles.onBundle(listener),
     get address() {
       return cas.current.address;
     },
     get agreement() {
       return cas.current.agreement;
     },
-    statuses: () => cas.statuses(),
+    statuses: () => cas.statuses().map((standing, rank) => ({ ...standing, bundleCheckedMs: bundles.checkedMs(rank) })),
     close() {
       closing.cancel();
       for (const endpoint of endpoints) endpoint.close();
@@ -120,7 +137,7 @@ class CaCall {
   private readonly failures = new Map<number, CaFailure>();
 
   constructor(
-    private readonly shared: { readonly cas: RankedCas; readonly union: BundleUnion },
+    private readonly shared: { readonly cas: RankedCas; readonly union: BundleUnion; readonly bundles: BundleWatches },
     private readonly options: CaClientOptions,
     private readonly request: CaRequest,
     private readonly closing: CancelSignal,
@@ -183,11 +200,12 @@ class CaCall {
 
   /** A CA whose answers are no good is one that gives none. */
   private judged(ca: RankedCa, bundlePem: Buffer, verdict: AnswerVerdict): void {
-    const { cas, union } = this.shared;
+    const { cas, union, bundles } = this.shared;
     if (verdict === 'dropped') cas.cancelled(ca);
     else if (verdict === 'proven') {
       union.keep(ca.rank, bundlePem);
       cas.succeeded(ca);
+      bundles.proven(ca, this.request.token);
     } else {
       cas.failed(ca, { error: verdict.refused, isTransient: false, failsOver: true, connection: 'good' });
     }

@@ -1,10 +1,12 @@
 import type { CancelSignal } from '../../cancellation/index.js';
-import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.js';
-import { CallFailure } from '../../net/grpc/index.js';
+import { type ErrorCode, errorCodeOf, IdentityError, wrapError } from '../../errors/index.js';
+import { CallFailure, status } from '../../net/grpc/index.js';
 import type { TlsAgreement } from '../../net/transport/index.js';
 import { bearerValue } from '../../pki/service-account/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
-import { AnswerForm, MAX_ANSWER_BYTES } from './answer-form.js';
+import { AnswerForm, MAX_ANSWER_BYTES, MAX_BUNDLE_CHARS } from './answer-form.js';
+import { decodeBundleResponse, encodeBundleRequest, GET_TRUST_BUNDLE } from './bundle-codec.js';
+import type { BundleOutcome } from './bundle-watch.js';
 import { CREATE_CERTIFICATE, decodeCertificateResponse, encodeCertificateRequest } from './ca-codec.js';
 import { CaConnection, type CaConnectionOptions, type Lease } from './ca-connection.js';
 import { type CaFailure, failureWithoutStatus, readFailure } from './ca-failure.js';
@@ -88,6 +90,40 @@ export class CaEndpoint {
     }
   }
 
+  /** One call for the trust bundle alone, on the shared connection. Never rejects. */
+  async askBundle(knownVersion: string, token: CaRequest['token'], closing: CancelSignal): Promise<BundleOutcome> {
+    try {
+      const { headers, clusterId, now } = this.options;
+      const metadata = { ...headers, ...(await this.authorization(token)), clusterid: clusterId };
+      const lease = await this.connection.lease();
+      let isBroken = true;
+      try {
+        const call = {
+          metadata,
+          deadlineMs: now() + BUNDLE_CALL_MS,
+          signal: closing,
+          maxAnswerBytes: MAX_BUNDLE_BYTES,
+        };
+        const bytes = await lease.connection.unary(GET_TRUST_BUNDLE, encodeBundleRequest(knownVersion), call);
+        const answer = decodeBundleResponse(bytes);
+        isBroken = false;
+        return { kind: 'answered', ...answer };
+      } catch (error) {
+        if (!(error instanceof CallFailure)) throw error;
+        // The CA is there, and asked for certificates on this connection.
+        isBroken = error.code !== status.UNIMPLEMENTED;
+        if (!isBroken) return { kind: 'not-offered' };
+        const failure = readFailure(error, describe(this.ca), now());
+        isBroken = await this.isBroken(failure, lease);
+        return { kind: 'failed', error: failure.error };
+      } finally {
+        this.connection.release(lease, isBroken);
+      }
+    } catch (error) {
+      return { kind: 'failed', error: wrapError('ERR_INTERNAL', 'asking the CA for its trust bundle', error) };
+    }
+  }
+
   /** A CA that knows us by our certificate may do without a token: a virtual machine has none after its first day. */
   private async authorization(token: CaRequest['token']): Promise<{ readonly authorization?: string }> {
     try {
@@ -134,6 +170,12 @@ export class CaEndpoint {
     this.#agreement = agreed;
   }
 }
+
+/** A CA of ours holds the call for 4 minutes; one that says nothing at all is found out by pings. */
+const BUNDLE_CALL_MS = 5 * 60_000;
+
+/** With its version. */
+const MAX_BUNDLE_BYTES = MAX_BUNDLE_CHARS + 1024;
 
 const NO_TOKEN: ReadonlySet<ErrorCode> = new Set(['ERR_TOKEN_MISSING', 'ERR_TOKEN_EXPIRED']);
 

@@ -12,8 +12,8 @@ export interface RankedCasOptions {
   readonly random: () => number;
 }
 
-/** How one CA stands, for an operator. No secret is in it. */
-export interface CaStatus {
+/** How one CA stands as one of several. No secret is in it. */
+export interface CaStanding {
   readonly address: string;
   /** Epoch milliseconds; `undefined` for one that is asked as its rank is. */
   readonly coolingUntilMs: number | undefined;
@@ -35,7 +35,7 @@ interface Standing extends RankedCa {
   /** A call is finding out whether it is well again: the others need not wait for that. */
   isProbed: boolean;
   lastAnswerMs: number | undefined;
-  lastFailure: CaStatus['lastFailure'];
+  lastFailure: CaStanding['lastFailure'];
 }
 
 /**
@@ -122,7 +122,7 @@ export class RankedCas {
     this.standing(rank).isProbed = false;
   }
 
-  statuses(): readonly CaStatus[] {
+  statuses(): readonly CaStanding[] {
     const nowMs = this.options.now();
     return this.standings.map(({ endpoint, coolDown, lastAnswerMs, lastFailure }) => {
       const coolingUntilMs = isCooling(coolDown, nowMs) ? endOf(coolDown) : undefined;

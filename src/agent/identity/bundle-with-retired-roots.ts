@@ -45,8 +45,14 @@ export class BundleWithRetiredRoots {
     return servedRoots(this.roots).every(({ validTo }) => Date.parse(validTo) < nowMs);
   }
 
-  /** Takes the bundle of an answer over; `heldLeafEndMs` is the end of the leaf that we have, 0 without one. */
-  take({ bundleBody, notAfterMs }: SealedSvid, { nowMs, heldLeafEndMs }: Moment): BundleStep {
+  /**
+   * Takes the bundle of an answer over, whose leaf expires at `notAfterMs`; `heldLeafEndMs` is the end of the leaf that
+   * we have, 0 without one.
+   */
+  take(
+    { bundleBody, notAfterMs }: Pick<SealedSvid, 'bundleBody' | 'notAfterMs'>,
+    { nowMs, heldLeafEndMs }: Moment,
+  ): BundleStep {
     const answer = this.contents.of(bundleBody);
     const previous = this.issued;
     if (this.served !== undefined && previous?.version === answer.version) {

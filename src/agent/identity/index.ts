@@ -5,6 +5,7 @@
 
 export type { BundleDelivery, DeliveryLimits } from './bundle-delivery.js';
 export { BundleInterner } from './bundle-interner.js';
+export { BundleNews } from './bundle-news.js';
 export type {
   CertificateAnswer,
   CertificateIssuer,

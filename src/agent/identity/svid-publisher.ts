@@ -96,6 +96,23 @@ export class SvidPublisher {
     if (!isWaiting) void this.replaceWhenReady(knownBundle);
   }
 
+  /**
+   * The CA names these roots now, and gives no leaf. Before the first leaf nothing is done, for that brings its own.
+   * `bundleBody` is a serialised `Secret{validation_context}`.
+   */
+  takeBundle(bundleBody: Buffer): void {
+    const held = this.#held;
+    if (held === undefined || this.closing.isCancelled) return;
+    const nowMs = this.options.now();
+    // Peers may have got leaves of a root up to now that it is dropped, and theirs live as long as ours.
+    const notAfterMs = nowMs + held.notAfterMs - held.notBeforeMs;
+    const step = this.bundle.take({ bundleBody, notAfterMs }, { nowMs, heldLeafEndMs: held.notAfterMs });
+    if (!step.hasChanged) return;
+    if (step.lacksRoot) this.warnOfBundle('the trust bundle has no self-signed root', step.content);
+    this.planRootEnd();
+    this.replaceBundle(step.content);
+  }
+
   /** Takes back what waits; what is held stays readable. */
   close(): void {
     this.closing.cancel();

@@ -12,6 +12,7 @@ import {
 } from '../../timers/index.js';
 import { type BundleDelivery, DeliveryByTime } from './bundle-delivery.js';
 import { BundleInterner } from './bundle-interner.js';
+import type { BundleListener, BundleNews } from './bundle-news.js';
 import type { RefusalGrounds, TokenSource } from './certificate-issuer.js';
 import { failureOf } from './failure-kind.js';
 import type { IdentityHistory } from './identity-history.js';
@@ -30,6 +31,8 @@ export interface IdentityDependencies {
   readonly delivery?: BundleDelivery;
   /** Left out, each identity holds a bundle of its own. */
   readonly bundles?: BundleInterner;
+  /** Trust bundles that come without a certificate; left out, none do. */
+  readonly bundleNews?: BundleNews;
   /** What makes a refused request worth another try at once; left out, only time and the token do. */
   readonly grounds?: RefusalGrounds;
   /** How many identities ask the CA: they share the rate of requests that are refused. Left out, it is one. */
@@ -58,7 +61,7 @@ export interface Workload {
  * One workload's SVID, kept fresh. At most one renewal is under way; a failed one leaves the held SVID alone and is
  * tried again, densely towards its end.
  */
-export class WorkloadIdentity {
+export class WorkloadIdentity implements BundleListener {
   private state: Lifecycle = INITIAL_LIFECYCLE;
   private lastFailure: RenewalFailure | undefined;
   /** By the life of the last SVID that came. */
@@ -84,6 +87,7 @@ export class WorkloadIdentity {
     const { delivery = new DeliveryByTime(timers, now), bundles = new BundleInterner() } = surroundings;
     this.keys = issuance.keysOf(workload.spiffeId);
     this.published = new SvidPublisher({ timers, now, logger, delivery, bundles, logFields: this.logFields() });
+    surroundings.bundleNews?.add(this);
     const { history } = surroundings;
     if (history !== undefined) {
       this.published.onChange((change) => {
@@ -114,6 +118,11 @@ export class WorkloadIdentity {
   /** The trust bundle: the last good one, even when the leaf has ended. */
   bundle(): SecretContent | undefined {
     return this.published.held?.bundle;
+  }
+
+  /** For the news. */
+  takeBundle(bundleBody: Buffer): void {
+    this.published.takeBundle(bundleBody);
   }
 
   hasValidSvid(): boolean {
@@ -153,6 +162,7 @@ export class WorkloadIdentity {
   /** Ends the CSR in flight and all timers. Held secrets stay readable for streams that are still open. */
   async close(): Promise<void> {
     this.closing.cancel();
+    this.surroundings.bundleNews?.delete(this);
     this.keys.close();
     this.timer?.cancel();
     this.stopWatching();

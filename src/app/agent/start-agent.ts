@@ -4,6 +4,7 @@ import { FileChanges, FileWatch, PathWatches } from '../../agent/files/index.js'
 import { History } from '../../agent/history/index.js';
 import {
   BundleInterner,
+  BundleNews,
   DeliveryByAcks,
   measuredIssuer,
   refusalGrounds,
@@ -132,7 +133,12 @@ async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<O
   teardown.add(() => hotPath.close());
   let secrets: ServedSecrets | undefined;
   const clientCertificate = await shownCertificate(config, context, () => secrets?.ownIdentity);
-  const caClient = network.then(({ connectCa }) => connectCa({ ...config, cas, clientCertificate, metrics }, context));
+  const bundleNews = new BundleNews(now);
+  const caClient = network.then(({ connectCa }) => {
+    const client = connectCa({ ...config, cas, clientCertificate, watchesBundles: true, metrics }, context);
+    client.onBundle((bundlePem) => bundleNews.tell(bundlePem));
+    return client;
+  });
   teardown.add(async () => (await caClient).close());
   const provider = privateKeyProviderOf(config);
   const issuance = new SvidIssuance({
@@ -154,7 +160,7 @@ async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<O
   });
   const renewal = { renewAt: config.renewAt, surviveOutageMs: config.surviveCaOutageMs };
   const bundles = new BundleInterner();
-  const surroundings = { issuance, timers, delivery, bundles, grounds, renewal, history, now, random, logger };
+  const surroundings = { issuance, timers, delivery, bundles, bundleNews, grounds, renewal, history, now, random, logger };
   const { trustDomain, tokenProofAgeMs: proofAgeMs, idleGraceMs } = config;
   const check = await tokenCheck(config, context, metrics);
   const serving = { trustDomain, proofAgeMs, idleGraceMs, check, catalog, surroundings, files, teardown };

@@ -4,7 +4,11 @@ import {
   type SigningAuthority,
   writeRootCertificates,
 } from '../../citadel/authority/index.js';
-import { addCertificateMethod, MAX_CERTIFICATE_REQUEST_BYTES } from '../../citadel/issuance/index.js';
+import {
+  addCertificateMethod,
+  addTrustBundleMethod,
+  MAX_CERTIFICATE_REQUEST_BYTES,
+} from '../../citadel/issuance/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
 import { addHealthMethods, addReflectionMethods, createGrpcServer } from '../../net/grpc/index.js';
@@ -107,9 +111,11 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   const certificates = addCertificateMethod(server, {
     ...{ authenticator, hotPath, authority, policy: () => policy.policy, logger, metrics, now },
   });
+  const bundles = addTrustBundleMethod(server, { authenticator, authority, logger, metrics, now });
   const health = addHealthMethods(server, () => now() < authority.notAfterMs);
   const reflection = addReflectionMethods(server);
   teardown.add(async () => {
+    bundles.endAllCalls();
     for (const streams of [health, reflection]) streams.endAllStreams();
     await server.close(DRAIN_MS);
     certificates.close();

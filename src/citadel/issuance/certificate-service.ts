@@ -3,8 +3,8 @@ import { type ErrorCode, errorCodeOf, IdentityError, messageOf } from '../../err
 import { addUnaryMethod, type GrpcServer, type ServedCall } from '../../net/grpc/index.js';
 import { Field, type Gauge, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
 import { type DeadlineClock, Deadlines } from '../../timers/index.js';
-import { bearerToken } from '../authn/index.js';
 import { CALLER_METADATA, clusterId } from './caller-metadata.js';
+import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
 import { type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
 import { IssuingShares, type IssuingSlot } from './issuing-shares.js';
@@ -35,18 +35,6 @@ const DEFAULT_MAX_IN_FLIGHT = 256;
 
 /** The work is milliseconds: a caller that waits for this long is better served by another replica. */
 const DEFAULT_REQUEST_TIMEOUT_MS = 5000;
-
-/**
- * To read a token and to verify its signature takes some 60 µs of the event loop, in the units of {@link
- * ServedCall.charge}: a connection that sends more of them than fit into its turn waits for the others.
- */
-const TOKEN_WORK = 120;
-
-/**
- * That work was for nothing, as the token was refused or the caller has gone: it counts as a flood. Two thousand pods
- * whose tokens are refused at once, by one agent, are none.
- */
-const WASTED_TOKEN_COST = 60;
 
 const CREATE_CERTIFICATE = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
 
@@ -101,7 +89,6 @@ class CertificateService implements CertificateMethod {
     const pending = new PendingCall(call, caller, place);
     this.deadlines.add(pending);
     call.onGone(() => this.giveUp(pending, callerHasGone()));
-    call.charge(0, TOKEN_WORK);
     void this.serve(bytes, pending);
   }
 
@@ -132,7 +119,7 @@ class CertificateService implements CertificateMethod {
   private giveUp(pending: PendingCall, error: unknown): void {
     if (pending.stop.isCancelled) return;
     pending.stop.cancel();
-    if (isOfCaller(error)) pending.call.charge(WASTED_TOKEN_COST, 0);
+    chargeRefusal(pending.call, error);
     this.logRefusal(error, pending.caller);
     this.refuse(pending, error);
   }
@@ -157,17 +144,7 @@ class CertificateService implements CertificateMethod {
   }
 
   private async create(bytes: Buffer, { call, caller, stop, place }: PendingCall): Promise<Buffer> {
-    // All that came with the request is read first: one that was reset at once costs no look at its token.
-    // (CVE-2023-44487)
-    await undefined;
-    if (stop.isCancelled) throw callerHasGone();
-    if (!call.mayTry()) {
-      call.charge(WASTED_TOKEN_COST, 0);
-      throw tooManyBadTokens();
-    }
-    const workload = await this.options.authenticator.authenticate(bearerToken(call.metadata('authorization')));
-    call.proven();
-    if (stop.isCancelled) throw callerHasGone();
+    const workload = await proveCaller(call, this.options.authenticator, stop);
     place.claimFor(workload.spiffeId.toString());
     // After the token: a caller without a good one learns nothing about the rest of its request.
     const request = decodeCertificateRequest(bytes);
@@ -193,20 +170,6 @@ class CertificateService implements CertificateMethod {
     // Agents come back ten times a second with what was refused: a line a minute for each reason and connection.
     else this.log.warn('certificate refused', fields, `${code} ${connection}`);
   }
-}
-
-function callerHasGone(): IdentityError {
-  return new IdentityError('ERR_CANCELLED', 'the caller has gone');
-}
-
-/** The caller's own doing: a token that is none, or a call that it has given up. */
-function isOfCaller(error: unknown): boolean {
-  const code = errorCodeOf(error);
-  return code === 'ERR_CANCELLED' || code.startsWith('ERR_TOKEN_');
-}
-
-function tooManyBadTokens(): IdentityError {
-  return new IdentityError('ERR_CITADEL_OVERLOADED', 'too many tokens from this address were refused, try again later');
 }
 
 function tooLate(timeoutMs: number): IdentityError {

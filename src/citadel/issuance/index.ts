@@ -1,6 +1,8 @@
 /**
  * citadel/issuance: what Citadel answers. Reads what is asked, has a leaf signed, and answers over
- * `istio.v1.auth.IstioCertificateService` as istiod does, fairly among its callers.
+ * `istio.v1.auth.IstioCertificateService` as istiod does, fairly among its callers; and the roots alone, over a service
+ * of our own.
  */
 export { MAX_CERTIFICATE_REQUEST_BYTES } from './certificate-codec.js';
 export { addCertificateMethod } from './certificate-service.js';
+export { addTrustBundleMethod } from './trust-bundle-service.js';

@@ -3,6 +3,6 @@
  * writer for what is read and written by hand.
  */
 
-export { envoy, google, grpc as grpcMessages, istio } from './gen/messages.js';
+export { envoy, google, grpc as grpcMessages, istio, sidecert } from './gen/messages.js';
 export { WireReader } from './wire-reader.js';
 export { fieldSizeBytes, textFieldBytes, varintBytes, WireWriter } from './wire-writer.js';

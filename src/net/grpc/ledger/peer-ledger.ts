@@ -33,10 +33,16 @@ const HEALTH: QuotaLimits = { max: 1024, maxPerConnection: 64 };
 /** People with a tool are few. */
 const REFLECTION: QuotaLimits = { max: 64, maxPerConnection: 32 };
 
+/**
+ * Calls that wait for news, such as another trust bundle: each is held for minutes, and must not take the places of those
+ * that want an answer now.
+ */
+const WATCH: QuotaLimits = { max: 4096, maxUnproven: 512, maxPerUnproven: 256 };
+
 /** What is not gRPC is answered when it has ended; above this it is answered at once. */
 const OTHER: QuotaLimits = { max: 1024, maxPerConnection: 16 };
 
-export type QuotaName = 'service' | 'health' | 'reflection' | 'other';
+export type QuotaName = 'service' | 'watch' | 'health' | 'reflection' | 'other';
 
 /** A message, or the room for one, is owed for so long: the first message of a real Envoy takes milliseconds. */
 const WAIT_MS = 30_000;
@@ -88,7 +94,10 @@ export class PeerLedger {
     this.now = now;
     this.onDrop = onDrop;
     this.tries = new UnprovenCallBudget(now);
-    const small = { health: new CallQuota(HEALTH), reflection: new CallQuota(REFLECTION), other: new CallQuota(OTHER) };
+    const small = {
+      ...{ watch: new CallQuota(WATCH), health: new CallQuota(HEALTH) },
+      ...{ reflection: new CallQuota(REFLECTION), other: new CallQuota(OTHER) },
+    };
     this.pots = { service: new CallQuota(service), ...small };
     this.smallPots = Object.values(small);
   }

@@ -187,7 +187,7 @@ class Http2FramedServer implements GrpcServer {
   showLoad(): void {
     const { pots, heldBytes } = this.ledger;
     const calls = {
-      ...{ service: pots.service.calls.size, health: pots.health.calls.size },
+      ...{ service: pots.service.calls.size, watch: pots.watch.calls.size, health: pots.health.calls.size },
       ...{ reflection: pots.reflection.calls.size, other: pots.other.calls.size },
     };
     this.counters?.show({ connections: this.connectionCount, calls, heldBytes });

@@ -37,7 +37,7 @@ const CALL_REFUSALS = [
  */
 export type CallRefusal = (typeof CALL_REFUSALS)[number];
 
-const KINDS: readonly QuotaName[] = ['service', 'health', 'reflection', 'other'];
+const KINDS: readonly QuotaName[] = ['service', 'watch', 'health', 'reflection', 'other'];
 
 /** What a server counts, under the names that its owner gives it. Labels have values from the closed lists here. */
 export interface GrpcServerMetrics {

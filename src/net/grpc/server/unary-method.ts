@@ -13,6 +13,8 @@ export interface ServedCall {
   readonly peer: WirePeer | undefined;
   /** The values of a header that the method wants, as they came; `name` in lower case. */
   metadata(name: string): readonly string[];
+  /** As of {@link GrpcCall.forgetMetadata}. */
+  forgetMetadata(): void;
   /** As of {@link GrpcCall.proven}. */
   proven(): void;
   /** As of {@link GrpcCall.mayTry}. */
@@ -71,6 +73,10 @@ class UnaryCallEvents implements ServedCall, CallEvents {
 
   metadata(name: string): readonly string[] {
     return this.call.metadata(name);
+  }
+
+  forgetMetadata(): void {
+    this.call.forgetMetadata();
   }
 
   proven(): void {

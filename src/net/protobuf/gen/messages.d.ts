@@ -1967,3 +1967,167 @@ export namespace google {
         }
     }
 }
+
+/** Namespace sidecert. */
+export namespace sidecert {
+
+    /** Namespace v1. */
+    namespace v1 {
+
+        /**
+         * Properties of a GetTrustBundleRequest.
+         * @deprecated Use sidecert.v1.GetTrustBundleRequest.$Properties instead.
+         */
+        interface IGetTrustBundleRequest extends sidecert.v1.GetTrustBundleRequest.$Properties {
+        }
+
+        /** Represents a GetTrustBundleRequest. */
+        class GetTrustBundleRequest {
+
+            /**
+             * Constructs a new GetTrustBundleRequest.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: sidecert.v1.GetTrustBundleRequest.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** GetTrustBundleRequest knownVersion. */
+            knownVersion: string;
+
+            /**
+             * Creates a new GetTrustBundleRequest instance using the specified properties.
+             * @param [properties] Properties to set
+             * @returns GetTrustBundleRequest instance
+             */
+            static create(properties: sidecert.v1.GetTrustBundleRequest.$Shape): sidecert.v1.GetTrustBundleRequest & sidecert.v1.GetTrustBundleRequest.$Shape;
+            static create(properties?: sidecert.v1.GetTrustBundleRequest.$Properties): sidecert.v1.GetTrustBundleRequest;
+
+            /**
+             * Encodes the specified GetTrustBundleRequest message. Does not implicitly {@link sidecert.v1.GetTrustBundleRequest.verify|verify} messages.
+             * @param message GetTrustBundleRequest message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: sidecert.v1.GetTrustBundleRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a GetTrustBundleRequest message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {sidecert.v1.GetTrustBundleRequest & sidecert.v1.GetTrustBundleRequest.$Shape} GetTrustBundleRequest
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sidecert.v1.GetTrustBundleRequest & sidecert.v1.GetTrustBundleRequest.$Shape;
+
+            /**
+             * Gets the type url for GetTrustBundleRequest
+             * @param [prefix] Custom type url prefix, defaults to `"type.googleapis.com"`
+             * @returns The type url
+             */
+            static getTypeUrl(prefix?: string): string;
+        }
+
+        namespace GetTrustBundleRequest {
+
+            /** Properties of a GetTrustBundleRequest. */
+            interface $Properties {
+
+                /** GetTrustBundleRequest knownVersion */
+                knownVersion?: (string|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a GetTrustBundleRequest. */
+            type $Shape = sidecert.v1.GetTrustBundleRequest.$Properties;
+        }
+
+        /**
+         * Properties of a GetTrustBundleResponse.
+         * @deprecated Use sidecert.v1.GetTrustBundleResponse.$Properties instead.
+         */
+        interface IGetTrustBundleResponse extends sidecert.v1.GetTrustBundleResponse.$Properties {
+        }
+
+        /** Represents a GetTrustBundleResponse. */
+        class GetTrustBundleResponse {
+
+            /**
+             * Constructs a new GetTrustBundleResponse.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: sidecert.v1.GetTrustBundleResponse.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** GetTrustBundleResponse version. */
+            version: string;
+
+            /** GetTrustBundleResponse bundle. */
+            bundle: Uint8Array;
+
+            /** GetTrustBundleResponse askAgainSeconds. */
+            askAgainSeconds: number;
+
+            /**
+             * Creates a new GetTrustBundleResponse instance using the specified properties.
+             * @param [properties] Properties to set
+             * @returns GetTrustBundleResponse instance
+             */
+            static create(properties: sidecert.v1.GetTrustBundleResponse.$Shape): sidecert.v1.GetTrustBundleResponse & sidecert.v1.GetTrustBundleResponse.$Shape;
+            static create(properties?: sidecert.v1.GetTrustBundleResponse.$Properties): sidecert.v1.GetTrustBundleResponse;
+
+            /**
+             * Encodes the specified GetTrustBundleResponse message. Does not implicitly {@link sidecert.v1.GetTrustBundleResponse.verify|verify} messages.
+             * @param message GetTrustBundleResponse message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: sidecert.v1.GetTrustBundleResponse.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a GetTrustBundleResponse message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {sidecert.v1.GetTrustBundleResponse & sidecert.v1.GetTrustBundleResponse.$Shape} GetTrustBundleResponse
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): sidecert.v1.GetTrustBundleResponse & sidecert.v1.GetTrustBundleResponse.$Shape;
+
+            /**
+             * Gets the type url for GetTrustBundleResponse
+             * @param [prefix] Custom type url prefix, defaults to `"type.googleapis.com"`
+             * @returns The type url
+             */
+            static getTypeUrl(prefix?: string): string;
+        }
+
+        namespace GetTrustBundleResponse {
+
+            /** Properties of a GetTrustBundleResponse. */
+            interface $Properties {
+
+                /** GetTrustBundleResponse version */
+                version?: (string|null);
+
+                /** GetTrustBundleResponse bundle */
+                bundle?: (Uint8Array|null);
+
+                /** GetTrustBundleResponse askAgainSeconds */
+                askAgainSeconds?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a GetTrustBundleResponse. */
+            type $Shape = sidecert.v1.GetTrustBundleResponse.$Properties;
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import { IdentityError } from '../../errors/index.js';
+import { sidecert, WireReader } from '../../net/protobuf/index.js';
+
+const { GetTrustBundleRequest } = sidecert.v1;
+
+/** Our own method, which other CAs lack. */
+export const GET_TRUST_BUNDLE = '/sidecert.v1.TrustBundleService/GetTrustBundle';
+
+/** What a CA says when it is asked for its bundle alone. */
+export interface BundleAnswer {
+  /** Of the newest bundle, opaque. */
+  readonly version: string;
+  /** PEM as it came; `undefined` when the version that was asked with is the newest. */
+  readonly bundle: Buffer | undefined;
+  /** How long the CA wants not to be asked again, in milliseconds. */
+  readonly askAgainMs: number;
+}
+
+export function encodeBundleRequest(knownVersion: string): Buffer {
+  return Buffer.from(GetTrustBundleRequest.encode({ knownVersion }).finish());
+}
+
+/** Fields of a `GetTrustBundleResponse`. */
+const VERSION = 1;
+const BUNDLE = 2;
+const ASK_AGAIN_SECONDS = 3;
+
+/** It goes back with the next request. */
+const MAX_VERSION_CHARS = 128;
+
+/** @throws IdentityError `ERR_CA_RESPONSE_INVALID`: the bytes are no such message. */
+export function decodeBundleResponse(bytes: Buffer): BundleAnswer {
+  try {
+    let version = '';
+    let bundle: Buffer | undefined;
+    let askAgainSeconds = 0;
+    const reader = new WireReader(bytes);
+    for (let field = reader.nextOfAnyType(); field !== 0; field = reader.nextOfAnyType()) {
+      if (field === VERSION && reader.isDelimited) version = reader.value().toString('latin1');
+      else if (field === BUNDLE && reader.isDelimited) bundle = reader.value();
+      else if (field === ASK_AGAIN_SECONDS && reader.isVarint) askAgainSeconds = reader.number;
+    }
+    if (version.length > MAX_VERSION_CHARS) throw new RangeError(`a version of ${version.length} characters`);
+    return { version, bundle: bundle?.length === 0 ? undefined : bundle, askAgainMs: askAgainSeconds * 1000 };
+  } catch (cause) {
+    throw new IdentityError(
+      'ERR_CA_RESPONSE_INVALID',
+      `CA answer: got ${bytes.length} bytes that do not parse, expected a GetTrustBundleResponse`,
+      { cause },
+    );
+  }
+}

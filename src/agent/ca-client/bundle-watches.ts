@@ -1,0 +1,76 @@
+import type { CancelSignal } from '../../cancellation/index.js';
+import type { Logger, MetricRegistry } from '../../telemetry/index.js';
+import type { BundleUnion } from './bundle-union.js';
+import type { BundleWatch } from './bundle-watch.js';
+import type { CaRequest } from './certificate-call.js';
+import type { RankedCa } from './ranked-cas.js';
+
+export interface BundleWatchesOptions {
+  /** Left out or false: none is watched. */
+  readonly watchesBundles?: boolean;
+  readonly union: BundleUnion;
+  readonly closing: CancelSignal;
+  readonly logger: Logger;
+  readonly metrics: MetricRegistry;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/** One CA that has given a certificate. */
+interface Watched {
+  /** Of the last workload that got one: any that the CA accepts will do, and there is one call for all workloads. */
+  token: CaRequest['token'];
+  watch?: BundleWatch;
+}
+
+/** Keeps the trust bundle of each CA that has given a certificate up to date. */
+export class BundleWatches {
+  /** By their rank. */
+  private readonly watched = new Map<number, Watched>();
+  private readonly listeners = new Set<(bundlePem: Buffer) => void>();
+
+  constructor(private readonly options: BundleWatchesOptions) {}
+
+  /** Calls `listener` with the union of all bundles when one of them has changed, until the result is called. */
+  onBundle(listener: (bundlePem: Buffer) => void): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
+  }
+
+  /** When the CA of this rank was last heard, in epoch milliseconds; `undefined` for one that does not offer it. */
+  checkedMs(rank: number): number | undefined {
+    return this.watched.get(rank)?.watch?.checkedMs;
+  }
+
+  /** The CA has given a certificate for this token. */
+  proven(ca: RankedCa, token: CaRequest['token']): void {
+    if (this.options.watchesBundles !== true) return;
+    const known = this.watched.get(ca.rank);
+    if (known !== undefined) {
+      known.token = token;
+      return;
+    }
+    const watched: Watched = { token };
+    this.watched.set(ca.rank, watched);
+    void this.start(ca, watched);
+  }
+
+  /** Loaded here: a start is over before. Never rejects. */
+  private async start({ endpoint, rank }: RankedCa, watched: Watched): Promise<void> {
+    const { BundleWatch } = await import('./bundle-watch.js');
+    const { union, closing } = this.options;
+    watched.watch = new BundleWatch({
+      ...this.options,
+      address: endpoint.address,
+      ask: (knownVersion) => endpoint.askBundle(knownVersion, watched.token, closing),
+      current: () => union.of(rank),
+      take: (bundlePem) => {
+        union.keep(rank, bundlePem);
+        for (const listener of this.listeners) listener(union.all);
+      },
+    });
+    await watched.watch.run();
+  }
+}

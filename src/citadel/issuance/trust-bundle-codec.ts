@@ -1,0 +1,53 @@
+import { hash } from 'node:crypto';
+import { IdentityError } from '../../errors/index.js';
+import { sidecert, WireReader } from '../../net/protobuf/index.js';
+
+const { GetTrustBundleResponse } = sidecert.v1;
+
+/** Field of a `GetTrustBundleRequest`. */
+const KNOWN_VERSION = 1;
+
+/** What a version of ours has, and no other is compared with. */
+const VERSION_CHARS = 32;
+
+/** The version that the caller has; empty for none of ours. @throws IdentityError `ERR_REQUEST_INVALID`. */
+export function decodeKnownVersion(request: Buffer): string {
+  try {
+    let version = '';
+    const reader = new WireReader(request);
+    for (let field = reader.nextOfAnyType(); field !== 0; field = reader.nextOfAnyType()) {
+      if (field !== KNOWN_VERSION || !reader.isDelimited) continue;
+      const value = reader.value();
+      version = value.length === VERSION_CHARS ? value.toString('latin1') : '';
+    }
+    return version;
+  } catch (cause) {
+    throw new IdentityError(
+      'ERR_REQUEST_INVALID',
+      `trust bundle request: got ${request.length} bytes that do not parse, expected a GetTrustBundleRequest`,
+      { cause },
+    );
+  }
+}
+
+/** A trust bundle as it is answered: the same object as long as the roots are the same. */
+export class TrustBundleVersion {
+  /** Of the content, so that all replicas have the same one. */
+  readonly version: string;
+  private encoded: Buffer | undefined;
+
+  constructor(private readonly pem: Buffer) {
+    this.version = hash('sha256', pem).slice(0, VERSION_CHARS);
+  }
+
+  /** The bytes of a response to a caller that has another version: the same memory for all of them. */
+  encode(): Buffer {
+    this.encoded ??= Buffer.from(GetTrustBundleResponse.encode({ version: this.version, bundle: this.pem }).finish());
+    return this.encoded;
+  }
+
+  /** The bytes of a response to one that has this version already. */
+  encodeUnchanged(askAgainSeconds: number): Buffer {
+    return Buffer.from(GetTrustBundleResponse.encode({ version: this.version, askAgainSeconds }).finish());
+  }
+}

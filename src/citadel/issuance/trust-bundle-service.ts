@@ -1,0 +1,187 @@
+import { CancelSource } from '../../cancellation/index.js';
+import { errorCodeOf, messageOf } from '../../errors/index.js';
+import { Shares } from '../../fairness/index.js';
+import { addUnaryMethod, type GrpcServer, type ServedCall, status } from '../../net/grpc/index.js';
+import { Field, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
+import { type Every, everyUnreferenced, monotonicMs } from '../../timers/index.js';
+import type { Authenticator } from '../authn/index.js';
+import type { SigningAuthority } from '../authority/index.js';
+import { CALLER_METADATA } from './caller-metadata.js';
+import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
+import { IssuingShares } from './issuing-shares.js';
+import { refusalOf } from './refusal.js';
+import { decodeKnownVersion, TrustBundleVersion } from './trust-bundle-codec.js';
+
+export interface TrustBundleServiceOptions {
+  readonly authenticator: Authenticator;
+  readonly authority: Pick<SigningAuthority, 'issuersPemAt'>;
+  readonly logger: Logger;
+  readonly metrics?: MetricRegistry;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** How many calls wait for news at a time; above it callers are told when to ask again. */
+  readonly maxHeld?: number;
+  /** For how long a call waits. */
+  readonly holdMs?: number;
+  /** Milliseconds, never going back. */
+  readonly clock?: () => number;
+  readonly every?: Every;
+}
+
+/** {@link addTrustBundleMethod} has opened it; who called that closes it before the server, which waits for its calls. */
+export interface TrustBundleMethod {
+  /** Ends the calls that wait. */
+  endAllCalls(): void;
+}
+
+const GET_TRUST_BUNDLE = '/sidecert.v1.TrustBundleService/GetTrustBundle';
+
+/** Each keeps its TLS connection, some 50 kB, which would end after a while without a call. */
+const DEFAULT_MAX_HELD = 1024;
+
+/** Below the 5 minutes after which a proxy on the way ends what says nothing. */
+const DEFAULT_HOLD_MS = 4 * 60_000;
+
+/** Whether the bundle is another one is looked at this often while calls wait. */
+const LOOK_PERIOD_MS = 1000;
+
+/** Longer than the 15 minutes after which the server ends a connection without a call. */
+const ASK_AGAIN_SECONDS = 20 * 60;
+
+/** Calls whose tokens are being verified, which may take a call to Kubernetes. */
+const MAX_PROVING = 256;
+
+/** A call that waits for a bundle of another version than this. */
+interface HeldCall {
+  readonly version: string;
+  readonly untilMs: number;
+}
+
+/**
+ * The one method of `sidecert.v1.TrustBundleService`: the roots that workloads are to trust, for callers that a
+ * certificate would be issued to. A caller that has them is answered when there are others, or when its call has been
+ * held for minutes.
+ */
+export function addTrustBundleMethod(
+  server: Pick<GrpcServer, 'addMethod'>,
+  options: TrustBundleServiceOptions,
+): TrustBundleMethod {
+  const service = new TrustBundleService(options);
+  addUnaryMethod(server, GET_TRUST_BUNDLE, (bytes, call) => service.answer(bytes, call), {
+    ...{ metadata: CALLER_METADATA, pot: 'watch' },
+  });
+  return service;
+}
+
+class TrustBundleService implements TrustBundleMethod {
+  private readonly held = new Map<ServedCall, HeldCall>();
+  private readonly heldByConnection = new Shares<number>();
+  private readonly proving = new IssuingShares(MAX_PROVING);
+  private readonly metrics: MetricRegistry;
+  private readonly log: RateLimitedLogger;
+  private newest: { readonly issuersPem: readonly string[]; readonly bundle: TrustBundleVersion } | undefined;
+  private stopLooking: (() => void) | undefined;
+
+  constructor(private readonly options: TrustBundleServiceOptions) {
+    this.metrics = options.metrics ?? new MetricRegistry();
+    this.log = new RateLimitedLogger(options.logger, options.now);
+  }
+
+  /** Answers the call, refuses it or holds it. */
+  answer(bytes: Buffer, call: ServedCall): void {
+    const stop = new CancelSource();
+    call.onGone(() => {
+      stop.cancel();
+      this.release(call);
+    });
+    void this.serve(bytes, call, stop);
+  }
+
+  endAllCalls(): void {
+    for (const call of this.held.keys()) {
+      call.refuse({ code: status.UNAVAILABLE, details: 'citadel is shutting down' });
+      this.release(call);
+    }
+  }
+
+  /** Never rejects. */
+  private async serve(bytes: Buffer, call: ServedCall, stop: CancelSource): Promise<void> {
+    try {
+      await this.prove(call, stop);
+      if (stop.isCancelled) throw callerHasGone();
+      const version = decodeKnownVersion(bytes);
+      this.count('OK');
+      const bundle = this.newestBundle();
+      if (version !== bundle.version) call.answer(bundle.encode());
+      else if (!this.hold(call, version)) call.answer(bundle.encodeUnchanged(ASK_AGAIN_SECONDS));
+    } catch (error) {
+      chargeRefusal(call, error);
+      this.refuse(call, error);
+    }
+  }
+
+  private async prove(call: ServedCall, stop: CancelSource): Promise<void> {
+    const place = this.proving.enter(call.connection);
+    try {
+      await proveCaller(call, this.options.authenticator, stop);
+      call.forgetMetadata();
+    } finally {
+      place.leave();
+    }
+  }
+
+  private refuse(call: ServedCall, error: unknown): void {
+    const { connection } = call;
+    const code = errorCodeOf(error);
+    this.count(code);
+    const fields = { [Field.code]: code, [Field.reason]: messageOf(error), [Field.connection]: connection };
+    if (code === 'ERR_CANCELLED') this.options.logger.debug('trust bundle request cancelled', fields);
+    else this.log.warn('trust bundle refused', fields, `${code} ${connection}`);
+    call.refuse(refusalOf(error));
+  }
+
+  /** False when there is no room for it. */
+  private hold(call: ServedCall, version: string): boolean {
+    const { maxHeld = DEFAULT_MAX_HELD, holdMs = DEFAULT_HOLD_MS, clock = monotonicMs } = this.options;
+    const { every = everyUnreferenced } = this.options;
+    if (this.heldByConnection.isTaken(call.connection, maxHeld - this.held.size)) return false;
+    this.heldByConnection.take(call.connection);
+    this.held.set(call, { version, untilMs: clock() + holdMs });
+    this.stopLooking ??= every(LOOK_PERIOD_MS, () => this.look());
+    return true;
+  }
+
+  private look(): void {
+    const { clock = monotonicMs } = this.options;
+    const nowMs = clock();
+    const bundle = this.newestBundle();
+    for (const [call, { version, untilMs }] of this.held) {
+      const isNews = version !== bundle.version;
+      if (!isNews && nowMs < untilMs) continue;
+      this.release(call);
+      call.answer(isNews ? bundle.encode() : bundle.encodeUnchanged(0));
+    }
+  }
+
+  private release(call: ServedCall): void {
+    if (!this.held.delete(call)) return;
+    this.heldByConnection.giveBack(call.connection);
+    if (this.held.size > 0) return;
+    this.stopLooking?.();
+    this.stopLooking = undefined;
+  }
+
+  /** What goes out behind each leaf has them as its last element. */
+  private newestBundle(): TrustBundleVersion {
+    const issuersPem = this.options.authority.issuersPemAt(this.options.now());
+    if (this.newest?.issuersPem !== issuersPem) {
+      const bundle = new TrustBundleVersion(Buffer.from(issuersPem.at(-1) ?? '', 'latin1'));
+      this.newest = { issuersPem, bundle };
+    }
+    return this.newest.bundle;
+  }
+
+  private count(code: string): void {
+    this.metrics.counter(Metric.bundleRequests, { code }).add();
+  }
+}
