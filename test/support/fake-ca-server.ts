@@ -88,7 +88,7 @@ export class FakeCaServer {
   decide: (call: SeenCall) => Fault | undefined = () => undefined;
   /** The identity that the CA sees in a token. */
   identityOf: (authorization: string) => string = () => 'spiffe://cluster.local/ns/foo/sa/sleep';
-  /** What it does with a call for its bundle alone, by the version that the caller has; without it, it lacks the method. */
+  /** Answers a call for its bundle alone, by the version that the caller has; without it, there is no such method. */
   answerBundle: ((knownVersion: string) => Promise<{ version: string; bundle?: Buffer }>) | undefined;
   /** The tokens of the calls for its bundle. */
   readonly bundleCalls: string[] = [];

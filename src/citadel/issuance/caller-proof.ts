@@ -17,8 +17,8 @@ const WASTED_TOKEN_COST = 60;
 
 /**
  * Who calls, by the token of the call.
- * @throws IdentityError those of {@link Authenticator.authenticate}; `ERR_CANCELLED` by `stop`; `ERR_CITADEL_OVERLOADED`:
- *   too many tokens of this peer were refused.
+ * @throws IdentityError those of {@link Authenticator.authenticate}; `ERR_CANCELLED` by `stop`;
+ *   `ERR_CITADEL_OVERLOADED`: too many tokens of this peer were refused.
  */
 export async function proveCaller(
   call: ServedCall,

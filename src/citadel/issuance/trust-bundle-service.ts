@@ -28,9 +28,9 @@ export interface TrustBundleServiceOptions {
   readonly every?: Every;
 }
 
-/** {@link addTrustBundleMethod} has opened it; who called that closes it before the server, which waits for its calls. */
+/** {@link addTrustBundleMethod} has opened it. */
 export interface TrustBundleMethod {
-  /** Ends the calls that wait. */
+  /** Ends the calls that wait, as before a shutdown of the server, which would wait for them. */
   endAllCalls(): void;
 }
 

@@ -34,8 +34,8 @@ const HEALTH: QuotaLimits = { max: 1024, maxPerConnection: 64 };
 const REFLECTION: QuotaLimits = { max: 64, maxPerConnection: 32 };
 
 /**
- * Calls that wait for news, such as another trust bundle: each is held for minutes, and must not take the places of those
- * that want an answer now.
+ * Calls that wait for news, such as another trust bundle: each is held for minutes, and must not take the places of
+ * those that want an answer now.
  */
 const WATCH: QuotaLimits = { max: 4096, maxUnproven: 512, maxPerUnproven: 256 };
 
