@@ -74,6 +74,13 @@ export const SECRET_OPTIONS = {
     description:
       'PEM roots of another trust domain, served as spiffe://TRUST-DOMAIN and in ALL; read again when they change',
   }),
+  extraRootFiles: onlyWith(
+    FROM_CA,
+    listOf(path, [], {
+      flag: 'extra-roots',
+      description: 'PEM roots that go into the trust bundle beside those of the CA; read again when they change',
+    }),
+  ),
   crlFile: optional(path, {
     flag: 'crl',
     description:

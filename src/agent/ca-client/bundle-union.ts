@@ -23,9 +23,9 @@ export class BundleUnion {
     return this.unionOf(this.proven.flatMap((part) => part ?? []));
   }
 
-  /** The answer with this bundle was a good one. */
+  /** The answer with this bundle was a good one; an empty one takes what was kept there back. */
   keep(position: number, bundlePem: Buffer): void {
-    this.proven[position] = bundlePem;
+    this.proven[position] = bundlePem.length === 0 ? undefined : bundlePem;
   }
 
   private unionOf(parts: readonly Buffer[]): Buffer {

@@ -39,6 +39,12 @@ export class BundleWatches {
     return () => void this.listeners.delete(listener);
   }
 
+  /** Something of the union is another than before. It is told of when a CA has named its own part of it. */
+  tell(): void {
+    if (this.watched.size === 0) return;
+    for (const listener of this.listeners) listener(this.options.union.all);
+  }
+
   /** When the CA of this rank was last heard, in epoch milliseconds; `undefined` for one that does not offer it. */
   checkedMs(rank: number): number | undefined {
     return this.watched.get(rank)?.watch?.checkedMs;
@@ -68,7 +74,7 @@ export class BundleWatches {
       current: () => union.of(rank),
       take: (bundlePem) => {
         union.keep(rank, bundlePem);
-        for (const listener of this.listeners) listener(union.all);
+        this.tell();
       },
     });
     await watched.watch.run();

@@ -67,6 +67,11 @@ export interface CaClient {
    * certificate, until the result is called.
    */
   onBundle(listener: (bundlePem: Buffer) => void): () => void;
+  /**
+   * Puts these roots, in PEM, beside those of the CAs in each bundle from now on, in place of those of the last call;
+   * none when it is empty.
+   */
+  addRoots(pem: Buffer): void;
   /** The address of the CA that gave the last certificate; before any, that of the first. */
   readonly address: string;
   /** What the handshake of its newest connection has agreed on; `undefined` before there was one. */
@@ -116,6 +121,11 @@ export function createCaClient(options: CaClientOptions): CaClient {
       };
     },
     onBundle: (listener) => bundles.onBundle(listener),
+    addRoots(pem) {
+      // Behind those of all CAs.
+      union.keep(options.cas.length, pem);
+      bundles.tell();
+    },
     get address() {
       return cas.current.address;
     },

@@ -35,6 +35,7 @@ import { followRevocations, identityHistory } from './agent-history.js';
 import { openHotPath } from './agent-hot-path.js';
 import type { EnvoyListener } from './agent-network.js';
 import type { AgentParts, OpenedSource } from './agent-parts.js';
+import type { ExtraRoots } from './extra-roots.js';
 import type { Output, OutputSurroundings } from './output-certs.js';
 import { type ServedSecrets, serveSecrets } from './served-secrets.js';
 
@@ -133,10 +134,14 @@ async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<O
   teardown.add(() => hotPath.close());
   let secrets: ServedSecrets | undefined;
   const clientCertificate = await shownCertificate(config, context, () => secrets?.ownIdentity);
+  const extraRoots = await extraRootsOf(parts);
   const bundleNews = new BundleNews(now);
   const caClient = network.then(({ connectCa }) => {
     const client = connectCa({ ...config, cas, clientCertificate, watchesBundles: true, metrics }, context);
     client.onBundle((bundlePem) => bundleNews.tell(bundlePem));
+    const addRoots = (): void => client.addRoots(extraRoots?.pem ?? Buffer.alloc(0));
+    addRoots();
+    extraRoots?.onChange(addRoots);
     return client;
   });
   teardown.add(async () => (await caClient).close());
@@ -168,6 +173,14 @@ async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<O
 
   const output = await writeFiles(config, secrets.ownIdentity, { timers, now, logger, metrics, teardown });
   return { secrets, ca: await caClient, output };
+}
+
+/** Read before the first certificate, so that the first trust bundle has them. */
+async function extraRootsOf({ config, context, watch, teardown }: AgentParts): Promise<ExtraRoots | undefined> {
+  const { extraRootFiles: paths = [] } = config;
+  if (paths.length === 0) return undefined;
+  const { openExtraRoots } = await import('./extra-roots.js');
+  return openExtraRoots({ paths, context, watch, teardown });
 }
 
 /** Loads what the CA is shown beside the token only where there is anything: few agents have it. */

@@ -37,5 +37,8 @@ t.test('a CA without the method keeps its connection, and nothing is said of it'
   await ask('default');
   await logger.until('ca has no method for its trust bundle');
   t.equal(ca.bundleCalls.length, 1);
-  t.same(logger.lines.filter(({ level, message }) => level !== 'debug' && message.includes('bundle')), []);
+  t.same(
+    logger.lines.filter(({ level, message }) => level !== 'debug' && message.includes('bundle')),
+    [],
+  );
 });
