@@ -165,7 +165,19 @@ async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<O
   });
   const renewal = { renewAt: config.renewAt, surviveOutageMs: config.surviveCaOutageMs };
   const bundles = new BundleInterner();
-  const surroundings = { issuance, timers, delivery, bundles, bundleNews, grounds, renewal, history, now, random, logger };
+  const surroundings = {
+    issuance,
+    timers,
+    delivery,
+    bundles,
+    bundleNews,
+    grounds,
+    renewal,
+    history,
+    now,
+    random,
+    logger,
+  };
   const { trustDomain, tokenProofAgeMs: proofAgeMs, idleGraceMs } = config;
   const check = await tokenCheck(config, context, metrics);
   const serving = { trustDomain, proofAgeMs, idleGraceMs, check, catalog, surroundings, files, teardown };
