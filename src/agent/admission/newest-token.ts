@@ -8,9 +8,14 @@ export interface AcceptedToken extends ReadToken {
   readonly hash: string;
 }
 
+/** An Envoy whose stream has ended comes back within a second; its second and third try come within this time. */
+const EXPECTED_FOR_MS = 10_000;
+
 /** Of the accepted tokens of one workload, the one for renewals: that which ends last. */
 export class NewestToken implements TokenSource {
   #held: AcceptedToken | undefined;
+  /** When the one before was dropped, epoch milliseconds. */
+  #droppedAtMs: number | undefined;
   readonly #listeners = new Set<() => void>();
 
   /** `now` gives epoch milliseconds. */
@@ -46,9 +51,17 @@ export class NewestToken implements TokenSource {
     return copyForUse(this.#held, this.now());
   }
 
+  /** The held one has expired, or was dropped a moment ago: its streams are ended for that, and bring another one. */
+  isExpected(): boolean {
+    const nowMs = this.now();
+    if (this.#held !== undefined) return this.#held.expiresAtMs <= nowMs;
+    return this.#droppedAtMs !== undefined && Math.abs(nowMs - this.#droppedAtMs) <= EXPECTED_FOR_MS;
+  }
+
   /** Wipes it. The hash of what was held, if anything was. */
   drop(): string | undefined {
     const hash = this.#held?.hash;
+    if (hash !== undefined) this.#droppedAtMs = this.now();
     this.#held?.bytes.fill(0);
     this.#held = undefined;
     return hash;

@@ -36,6 +36,8 @@ export interface TokenSource {
    * be seen.
    */
   onChange?(listener: () => void): () => void;
+  /** Whether another one may come within moments, since there is none that is valid; left out, none is expected. */
+  isExpected?(): boolean;
   /** What the token of the last {@link read} says of itself; `undefined` before that, or where it is not told. */
   claims?(): ShownClaims | undefined;
 }

@@ -1,5 +1,5 @@
 import { CancelSource } from '../../cancellation/index.js';
-import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
+import { type ErrorCode, errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import type { KeyReserve } from '../../hotpath/index.js';
 import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
@@ -279,9 +279,22 @@ export class WorkloadIdentity implements BundleListener {
       [Field.attempt]: this.state.failures,
       ...(held && { [Field.notAfter]: new Date(held.notAfterMs).toISOString() }),
     };
-    if (!isWorthLogging(this.state.failures)) logger.debug('svid renewal failed', fields);
+    if (this.waitsForToken(code)) this.tellWait(fields);
+    else if (!isWorthLogging(this.state.failures)) logger.debug('svid renewal failed', fields);
     else if (this.hasValidSvid()) logger.warn('svid renewal failed', fields);
     else logger.error('no valid svid', fields);
+  }
+
+  /** As happens at the end of each token that an Envoy brings; no fault, while what is held is valid. */
+  private waitsForToken(code: ErrorCode): boolean {
+    const isWithoutToken = code === 'ERR_TOKEN_EXPIRED' || code === 'ERR_TOKEN_MISSING';
+    return isWithoutToken && this.hasValidSvid() && this.workload.token.isExpected?.() === true;
+  }
+
+  private tellWait(fields: LogFields): void {
+    const { logger } = this.surroundings;
+    const level = this.state.failures === 1 ? 'info' : 'debug';
+    logger[level]('svid renewal waits for the next token of a stream', fields);
   }
 
   /** Once for each end of them. */
