@@ -19,15 +19,31 @@ const common = {
   format: 'esm',
   sourcemap: true,
   logLevel: 'warning',
-  define: { ADDON_REVISION: JSON.stringify(await addonRevision()) },
+  define: { ADDON_REVISION: JSON.stringify(await addonRevision()), ...(await browserParts()) },
 };
+
+/** What runs in the browser of who looks at the status page, as texts that the page is put together of. */
+async function browserParts() {
+  const folder = 'src/status/page/browser';
+  const small = { bundle: true, minify: true, write: false, charset: 'ascii', logLevel: 'warning' };
+  const [style, script] = await Promise.all([
+    build({ ...small, entryPoints: [`${folder}/page.css`] }),
+    build({ ...small, entryPoints: [`${folder}/live.ts`], format: 'iife', target: 'es2022' }),
+  ]);
+  const textOf = ({ outputFiles: [file] }) => JSON.stringify(file.text.trim());
+  return { PAGE_STYLE: textOf(style), PAGE_SCRIPT: textOf(script) };
+}
 
 /** All source files below `directory`, the generated .js among them, as paths relative to the project. */
 async function sources(directory) {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
-  return entries
-    .filter((entry) => entry.isFile() && /(?<!\.d)\.ts$|\.js$/.test(entry.name))
-    .map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`);
+  return (
+    entries
+      .filter((entry) => entry.isFile() && /(?<!\.d)\.ts$|\.js$/.test(entry.name))
+      .map((entry) => `${entry.parentPath ?? entry.path}/${entry.name}`)
+      // What runs in a browser is a part of a page.
+      .filter((path) => !path.includes('/browser/'))
+  );
 }
 
 export async function buildForTests() {
@@ -131,12 +147,23 @@ const reflectionApart = {
   },
 };
 
+/** The status page for people is a file of its own, which any command reads when somebody asks for that page. */
+const pageApart = {
+  name: 'page-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/page\/index\.js$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './page.js', external: true } : undefined,
+    );
+  },
+};
+
 /**
  * What ships:
  *   dist/sidecert.js                  the program: starts one of the two bundles (src/cli/launch.ts)
  *   dist/agent.js, dist/commands.js   the agent, and all commands: CommonJS, for only that can have a code cache
  *   dist/agent.cache                  V8's code of the agent (scripts/code-cache.mjs)
  *   dist/reflection.js                what both load when somebody asks them for their services
+ *   dist/page.js                      what both load when somebody looks at their status page
  *   dist/threads/                     what runs in a thread: ES modules that load nothing but the hot path; the addon
  *   dist/sbom.cdx.json                what the bundles hold (CycloneDX)
  *   dist/provenance.json              which sources they come from (in-toto, SLSA)
@@ -151,6 +178,7 @@ export async function buildForShipping() {
       bundleOf('commands', []),
       pool(),
       reflection(),
+      page(),
       citadelPeer(),
       launcher(),
       threads(),
@@ -172,7 +200,7 @@ function bundleOf(name, plugins) {
     format: 'cjs',
     entryPoints: { [name]: 'src/cli/main.ts' },
     outdir: 'dist',
-    plugins: [withoutProtoLoader, poolApart, reflectionApart, ...plugins],
+    plugins: [withoutProtoLoader, poolApart, reflectionApart, pageApart, ...plugins],
     // A script of node:vm knows `require` alone.
     supported: { 'dynamic-import': false },
     // Files that a module names beside itself are those of the threads.
@@ -206,6 +234,13 @@ function pool() {
 function reflection() {
   const entryPoints = { reflection: 'src/net/grpc/reflection/reflection-codec.ts' };
   return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist' });
+}
+
+function page() {
+  const entryPoints = { page: 'src/status/page/index.ts' };
+  // As in the launcher.
+  const logOverride = { 'empty-import-meta': 'silent' };
+  return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist', logOverride });
 }
 
 function citadelPeer() {

@@ -8,6 +8,11 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const STEPS = [
   { name: 'types', command: ['npx', '--no-install', 'tsc', '--noEmit'], mend: 'mend the code' },
   {
+    name: 'types of what runs in browsers',
+    command: ['npx', '--no-install', 'tsc', '-p', 'src/status/page/browser'],
+    mend: 'mend the code',
+  },
+  {
     name: 'lint and format',
     command: ['npx', '--no-install', 'biome', 'ci', '--colors=off', '.'],
     mend: 'npm run format',

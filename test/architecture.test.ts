@@ -71,7 +71,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'kubernetes/webhook': [
     ...[...EVERYWHERE, 'config', 'fairness', 'kubernetes/api', 'kubernetes/inject', 'net/transport'],
   ],
-  status: [...EVERYWHERE, 'net/transport', 'pki/x509'],
+  status: [...EVERYWHERE, 'explain', 'net/transport', 'pki/x509'],
   explain: [
     ...[...EVERYWHERE, 'agent/ca-client', 'agent/identity', 'hotpath', 'net/grpc', 'net/transport'],
     ...['pki/service-account', 'pki/x509', 'system/small-files'],

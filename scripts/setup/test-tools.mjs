@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { HELM, KUBERNETES } from '../kubernetes/programs.mjs';
+import { CHROMIUM_TITLE, findChromium, getChromium, whyNoChromium } from './chromium.mjs';
 import { cachedEnvoy, downloadEnvoy, NO_ENVOY, OLDEST_ENVOY } from './envoy.mjs';
 import { GRPC_CORE } from './grpc-core.mjs';
 import { buildH2spec, findH2spec, whyNoH2spec } from './h2spec.mjs';
@@ -38,6 +39,14 @@ const TOOLS = [
     whyNot: whyNoH2spec,
     get: buildH2spec,
     without: 'the judge of HTTP/2 in test/net/http2/h2spec.test.ts is skipped',
+  },
+  {
+    variable: 'CHROMIUM_PATH',
+    title: CHROMIUM_TITLE,
+    find: findChromium,
+    whyNot: whyNoChromium,
+    get: getChromium,
+    without: 'the tests of the status page fail, and are skipped with ALLOW_NO_BROWSER=1',
   },
   {
     variable: 'KUBEBUILDER_ASSETS',

@@ -2,12 +2,16 @@
  * explain: why something does not work, for the person at the terminal. It reads what a running agent, Citadel or
  * injector tells of itself, and lays it out. It changes nothing, and is loaded by the commands that ask for it alone.
  */
+
+export { adviceOf } from './advice.js';
 export { type DoctorPlan, type ExaminedCa, examine } from './doctor/examine.js';
 export { type Finding, findingLine } from './doctor/finding.js';
 export { workloadCredentials } from './doctor/workload-credentials.js';
+export { JsonSection } from './json-section.js';
 export type { LocalTarget } from './local-http.js';
 export { askLogLevel } from './status/ask-log-level.js';
 export { askStatus, type StatusReply } from './status/ask-status.js';
 export { shownStatus } from './status/shown-status.js';
 export { statusProblems } from './status/status-problems.js';
 export { Style } from './style.js';
+export { distanceText, lengthText } from './time-words.js';

@@ -36,22 +36,34 @@ export interface StatusAnswer {
   readonly code: number;
   readonly contentType: string;
   readonly text: string;
+  /** Of a page that may do more than be looked at. */
+  readonly contentSecurityPolicy?: string;
 }
+
+/** The page for people: the whole of it, and what its script asks for. */
+export type PeoplesPage = Readonly<Record<'html' | 'json', () => Promise<StatusAnswer>>>;
 
 const TEXT = 'text/plain; charset=utf-8';
 const JSON_TYPE = 'application/json';
 
 /**
- * Says what a request is answered with. Pure but for the content. `isLoopback`: we listen for this machine alone, and
- * only names that others cannot point at it may stand in the request: a web page whose name leads to
+ * Says what a request is answered with. Pure but for content and page. `isLoopback`: we listen for this machine alone,
+ * and only names that others cannot point at it may stand in the request: a web page whose name leads to
  * 127.0.0.1 must not read us through its visitor's browser (DNS rebinding).
  */
-export function answerTo(request: StatusRequest, content: StatusContent, isLoopback: boolean): StatusAnswer {
+export async function answerTo(
+  request: StatusRequest,
+  { content, page, isLoopback }: { readonly content: StatusContent; readonly page: PeoplesPage; isLoopback: boolean },
+): Promise<StatusAnswer> {
   const { method, target, host, hasBody } = request;
   if (method !== 'GET' && method !== 'HEAD') return plain(405, 'only GET and HEAD');
   if (hasBody) return plain(413, 'no body, please');
   if (isLoopback && host !== undefined && !isOwnName(host)) return plain(421, 'ask by address or as localhost');
   switch (target) {
+    case '/':
+      return page.html();
+    case '/page.json':
+      return page.json();
     case '/metrics':
       return { code: 200, contentType: PROMETHEUS_CONTENT_TYPE, text: prometheusText(content.metrics()) };
     case '/healthz/live':
@@ -61,10 +73,15 @@ export function answerTo(request: StatusRequest, content: StatusContent, isLoopb
       return reason === undefined ? plain(200, 'ready') : plain(503, `not ready: ${reason}`);
     }
     case '/status':
-      return { code: 200, contentType: JSON_TYPE, text: `${JSON.stringify(content.status(), redacted, 2)}\n` };
+      return { code: 200, contentType: JSON_TYPE, text: `${statusText(content, 2)}\n` };
     default:
-      return plain(404, 'there are /metrics, /healthz/ready, /healthz/live and /status');
+      return plain(404, 'there are /, /metrics, /healthz/ready, /healthz/live and /status');
   }
+}
+
+/** All that `/status` says, as JSON; `indent` is a number of spaces. */
+export function statusText(content: Pick<StatusContent, 'status'>, indent: number): string {
+  return JSON.stringify(content.status(), redacted, indent);
 }
 
 /** One line of text. */

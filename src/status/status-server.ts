@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createPlainServer, type Socket } from 'node:net';
+import { messageOf } from '../errors/index.js';
 import { listenPlain } from '../net/transport/index.js';
 import { Field, type Logger, type LogThreshold } from '../telemetry/index.js';
+import { LazyPage } from './lazy-page.js';
 import { changeLogLevel, type LogControl } from './log-level-change.js';
-import { answerTo, type StatusAnswer, type StatusContent } from './status-pages.js';
+import { answerTo, type PeoplesPage, plain, type StatusAnswer, type StatusContent } from './status-pages.js';
 
 /** Where the pages are: on a TCP port, or on a Unix socket. */
 export type StatusAddress = { readonly host: string; readonly port: number } | { readonly socketPath: string };
@@ -16,6 +18,8 @@ export interface StatusServerOptions {
   readonly logger: Logger;
   /** What `PUT /log-level/…` changes; left out, there is none. */
   readonly threshold?: LogThreshold | undefined;
+  /** Epoch milliseconds; the clock of the machine unless given. */
+  readonly now?: () => number;
   /** For a whole connection, which is one request: a peer that trickles does not hold its place for longer. */
   readonly connectionLimitMs?: number;
 }
@@ -49,22 +53,15 @@ const LOOPBACK = /^(127\.|localhost$|::1$)/i;
  * @throws IdentityError `ERR_LISTEN_FAILED`, and for a socket also `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`.
  */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
-  const {
-    address,
-    takesOver = false,
-    content,
-    logger,
-    threshold,
-    connectionLimitMs = DEFAULT_CONNECTION_LIMIT_MS,
-  } = options;
+  const { address, takesOver = false, content, logger, threshold, now = Date.now } = options;
+  const { connectionLimitMs = DEFAULT_CONNECTION_LIMIT_MS } = options;
   const isLoopback = 'host' in address && LOOPBACK.test(address.host);
+  const shown = { content, page: new LazyPage({ content, now }), isLoopback };
   const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
-    answer(request, response, { content, isLoopback, control: threshold && { threshold, logger } }).catch(
-      (error: unknown) => {
-        logger.error('status page failed', { [Field.error]: String(error) });
-        response.destroy();
-      },
-    );
+    answer(request, response, { ...shown, control: threshold && { threshold, logger } }).catch((error: unknown) => {
+      logger.error('status page failed', { [Field.error]: String(error) });
+      response.destroy();
+    });
   });
   const connections = new BoundedConnections(http, connectionLimitMs);
   const at = 'host' in address ? address : { path: address.socketPath, mode: SOCKET_MODE, takesOver };
@@ -81,29 +78,45 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
 
 interface Answering {
   readonly content: StatusContent;
+  readonly page: PeoplesPage;
   readonly isLoopback: boolean;
   readonly control: LogControl | undefined;
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, answering: Answering): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { control, ...shown }: Answering,
+): Promise<void> {
   const { method = '', url: target = '', headers } = request;
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) !== 0;
   const asked = { method, target, host: headers.host, hasBody };
-  const { content, isLoopback, control } = answering;
-  const answered: StatusAnswer =
+  const answered =
     method === 'PUT' && control !== undefined
-      ? await changeLogLevel(asked, request.socket, control)
-      : answerTo(asked, content, isLoopback);
-  const { code, contentType, text } = answered;
+      ? changeLogLevel(asked, request.socket, control)
+      : answerTo(asked, shown).catch(failed);
+  const { code, contentType, text, contentSecurityPolicy = NOTHING_LOADED } = await answered;
   response.writeHead(code, {
     'content-type': contentType,
     'content-length': Buffer.byteLength(text),
+    'content-security-policy': contentSecurityPolicy,
     'cache-control': 'no-store',
+    'cross-origin-resource-policy': 'same-origin',
+    'referrer-policy': 'no-referrer',
     'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
     connection: 'close',
     ...(code === 405 && { allow: 'GET, HEAD' }),
   });
   response.end(method === 'HEAD' ? undefined : text);
+}
+
+/** Of what is no page. */
+const NOTHING_LOADED = "default-src 'none'; frame-ancestors 'none'";
+
+/** What goes wrong here is told to who asks, and is no reason for Envoys to lose their agent. */
+function failed(error: unknown): StatusAnswer {
+  return plain(500, `the page cannot be made: ${messageOf(error)}`);
 }
 
 /** The sockets of an HTTP server that does not listen itself, and so has none of Node's own limits. */

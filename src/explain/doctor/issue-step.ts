@@ -1,10 +1,11 @@
 import { type ClientCertificateSource, createCaClient } from '../../agent/ca-client/index.js';
 import { LIFE_LIMITS } from '../../agent/identity/index.js';
 import { CancelSource } from '../../cancellation/index.js';
-import { type ErrorCode, errorCodeOf, messageOf } from '../../errors/index.js';
+import { errorCodeOf, messageOf } from '../../errors/index.js';
 import { chooseHotPath, createLoneHotPath, type HotPathMode, type PrepareRequest } from '../../hotpath/index.js';
 import { createLineLogger, LogThreshold } from '../../telemetry/index.js';
 import { addressText } from '../../text/index.js';
+import { adviceOf } from '../advice.js';
 import { lengthText } from '../time-words.js';
 import type { ExaminedCa } from './ca-steps.js';
 import { type Finding, Step } from './finding.js';
@@ -30,19 +31,6 @@ const POOL = { threads: { min: 0, max: 1 }, idleTimeoutMs: 1000, maxQueue: 1, ta
 const DEADLINE_MS = 5000;
 
 const step = new Step('certificate');
-
-const ADVICE: Partial<Record<ErrorCode, string>> = {
-  ERR_CA_REFUSED_TOKEN:
-    'compare iss, aud and sub of the token above with what the CA accepts (--token-issuer and --token-audience of Citadel); its log has the reason',
-  ERR_CA_DEADLINE: 'the CA takes the connection and does not answer: look at its log, and at its API server',
-  ERR_CA_UNAVAILABLE: 'look at the log of the CA',
-  ERR_CA_UNTRUSTED: 'see the line before this one',
-  ERR_CA_OVERLOADED: 'the CA has too much to do: look at its CPU and its limits',
-  ERR_CA_REJECTED_CSR: 'the CA does not issue such a certificate: compare --key-type, --ttl and --cert-signer',
-  ERR_SVID_IDENTITY_MISMATCH: 'compare --namespace, --service-account and --trust-domain with the sub of the token',
-  ERR_SVID_NOT_VALID_NOW: 'the clocks of the CA and of this machine differ: set them',
-  ERR_SVID_UNTRUSTED: 'the CA answers with roots that do not verify its own certificates: mend its chain',
-};
 
 /** Has one key certified, proves the answer as the agent would, and forgets both. */
 export async function examineIssue(
@@ -84,7 +72,7 @@ export async function examineIssue(
     }
   } catch (error) {
     const code = errorCodeOf(error);
-    return { finding: step.fail(`${code}: ${messageOf(error)}`, ADVICE[code] ?? 'docs/errors.md says what to do') };
+    return { finding: step.fail(`${code}: ${messageOf(error)}`, adviceOf(code)) };
   } finally {
     client.close();
     await hotPath.close();
