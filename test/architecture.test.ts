@@ -195,9 +195,6 @@ t.test('rooms import only along the arrows of the table', async (t) => {
   );
 });
 
-/** Arrows of the design whose use is still to come. */
-const TO_COME = ['citadel/authn -> pki/x509'];
-
 t.test('the table has no arrow that is not used', async (t) => {
   const used = new Set((await readImports()).map(({ from, to }) => `${roomOf(from)} -> ${roomOf(to)}`));
   const allowed = Object.entries(MAY_IMPORT).flatMap(([from, arrows]) =>
@@ -205,7 +202,7 @@ t.test('the table has no arrow that is not used', async (t) => {
   );
   t.strictSame(
     allowed.filter((arrow) => !used.has(arrow)),
-    TO_COME,
+    [],
   );
 });
 

@@ -56,6 +56,11 @@ export const CITADEL_OPTIONS = {
     description:
       'issuer (iss) of which a token must be; two of them while a cluster changes its issuer. Needed with --jwks; with the keys of an API server those beside the one that it tells of',
   }),
+  hasClientCertificates: switchOf(boolean, {
+    flag: 'client-certificates',
+    description:
+      'whether a caller may also show its certificate of this authority, in place of a token: agents renew by their own (--ca-client-svid). Without it a caller is known by its token alone',
+  }),
   tokenAudiences: listOf(text, ['istio-ca'], {
     flag: 'token-audience',
     description: 'audience (aud) of which a token must have one',

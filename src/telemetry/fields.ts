@@ -3,6 +3,7 @@ export const Field = {
   advice: 'advice',
   address: 'address',
   attempt: 'attempt',
+  authenticatedBy: 'authenticated_by',
   blames: 'blames',
   bundleSize: 'bundle_size',
   caller: 'caller',

@@ -33,12 +33,20 @@ export interface CertificateAnswer {
   readonly elements: readonly string[];
 }
 
+interface CallerOptions {
+  readonly address: string;
+  readonly rootPem: Buffer;
+  /** What it shows in its handshake; left out, nothing. */
+  readonly client?: { readonly certPem: Buffer; readonly keyPem: Buffer };
+}
+
 /** A plain grpc-js client over TLS, as bare as can be. */
 export class CitadelCaller {
   readonly #client: Client;
 
-  constructor(t: Test, { address, rootPem }: { address: string; rootPem: Buffer }) {
-    this.#client = new Client(address, credentials.createSsl(rootPem), {
+  constructor(t: Test, { address, rootPem, client }: CallerOptions) {
+    const { keyPem = null, certPem = null } = client ?? {};
+    this.#client = new Client(address, credentials.createSsl(rootPem, keyPem, certPem), {
       'grpc.ssl_target_name_override': SERVER_NAME,
       'grpc.use_local_subchannel_pool': 1,
     });

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { openClientCertificates } from '../../src/app/citadel/client-certificates.js';
 import { createJwksAuthenticator } from '../../src/citadel/authn/index.js';
 import { createServingCertificate, openSigningAuthority } from '../../src/citadel/authority/index.js';
 import type { CertificateServiceOptions } from '../../src/citadel/issuance/certificate-service.js';
@@ -43,6 +44,8 @@ export interface TestCitadel {
 }
 
 interface Options extends Partial<Omit<CertificateServiceOptions, 'logger'>> {
+  /** Callers may show certificates. */
+  readonly hasClientCertificates?: boolean;
   /** In place of those by default; without `policy`. */
   readonly flags?: Partial<FlagTerms>;
   /** Holds the authority; else it is fresh and in memory. */
@@ -57,7 +60,8 @@ interface Options extends Partial<Omit<CertificateServiceOptions, 'logger'>> {
  * A Citadel as `app` builds it, on a real TLS port, with what a test puts in place of a part; closed after the test.
  */
 export async function startCitadel(t: Test, hotPath: HotPath, options: Options = {}): Promise<TestCitadel> {
-  const { directory, server: serverOptions, flags, bundles: bundleOptions, ...replaced } = options;
+  const { directory, server: serverOptions, flags, bundles: bundleOptions, ...rest } = options;
+  const { hasClientCertificates = false, ...replaced } = rest;
   const policy = new IssuingPolicy({ ...FLAG_TERMS, ...flags });
   const logger = new RecordingLogger();
   const issuer = new TokenIssuer();
@@ -74,7 +78,16 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   t.teardown(() => serving.close());
   const limits = { maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES, maxConcurrentStreams: 1000 };
   const server = createGrpcServer({ logger, ...limits, ...serverOptions });
+  const clients = hasClientCertificates
+    ? openClientCertificates({
+        authority,
+        trustDomain,
+        policy: options.policy ?? (() => policy),
+        now: options.now ?? Date.now,
+      })
+    : undefined;
   const certificates = addCertificateMethod(server, {
+    clientCertificates: clients?.certificates,
     ...{ authenticator, hotPath, authority, policy: () => policy, logger, now: Date.now },
     ...replaced,
   });
@@ -85,6 +98,7 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   const listener = await listenTls({
     ...{ host: '127.0.0.1', port: 0, backlog: 128, handshakeTimeoutMs: 10_000, logger },
     certificate: serving.current,
+    clientCertificates: clients?.check,
     admission: server.admission,
     onSocket: wiresOf((wire) => server.attach(wire, { wasAdmitted: true })),
   });

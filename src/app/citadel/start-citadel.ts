@@ -9,6 +9,7 @@ import {
   addTrustBundleMethod,
   MAX_CERTIFICATE_REQUEST_BYTES,
 } from '../../citadel/issuance/index.js';
+import type { IssuingPolicy } from '../../citadel/policy/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
 import { addHealthMethods, addReflectionMethods, createGrpcServer } from '../../net/grpc/index.js';
@@ -18,6 +19,7 @@ import { chosenHotPath } from '../chosen-hot-path.js';
 import { connectionLimit } from '../connection-limit.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { type MakePage, openStatusPage } from '../status-page.js';
+import { openClientCertificates } from './client-certificates.js';
 import type { Cluster } from './cluster.js';
 import { openPolicy } from './policy.js';
 import { openTokenAuthentication } from './token-authentication.js';
@@ -108,10 +110,18 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     maxUnprovenPerAddress: Math.max(1, Math.floor(maxConnections / 4)),
     metrics: { registry: metrics, ...SERVER_METRICS },
   });
+  const policyNow = (): IssuingPolicy => policy.policy;
+  const clients = config.hasClientCertificates
+    ? openClientCertificates({ authority, trustDomain, policy: policyNow, now })
+    : undefined;
   const certificates = addCertificateMethod(server, {
-    ...{ authenticator, hotPath, authority, policy: () => policy.policy, logger, metrics, now },
+    ...{ authenticator, hotPath, authority, policy: policyNow, logger, metrics, now },
+    clientCertificates: clients?.certificates,
   });
-  const bundles = addTrustBundleMethod(server, { authenticator, authority, logger, metrics, now });
+  const bundles = addTrustBundleMethod(server, {
+    ...{ authenticator, authority, logger, metrics, now },
+    clientCertificates: clients?.certificates,
+  });
   const health = addHealthMethods(server, () => now() < authority.notAfterMs);
   const reflection = addReflectionMethods(server);
   teardown.add(async () => {
@@ -126,6 +136,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     ...config.listen,
     backlog: TCP_BACKLOG,
     certificate: serving.current,
+    clientCertificates: clients?.check,
     admission: server.admission,
     onSocket: wiresOf((wire) => server.attach(wire, { wasAdmitted: true })),
     handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,

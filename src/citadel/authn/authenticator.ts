@@ -11,11 +11,13 @@ export interface Authenticator {
   authenticate(bearerToken: string): Promise<AuthenticatedWorkload>;
 }
 
-/** A workload whose token has been verified. Only `spiffeId` is identity; the rest is for the log. */
+/** A workload whose token, or certificate, has been verified. Only `spiffeId` is identity; the rest is for the log. */
 export interface AuthenticatedWorkload {
   readonly spiffeId: SpiffeId;
   /** The pod that the token is bound to, `undefined` when it is bound to none. */
   readonly podName: string | undefined;
-  /** Epoch milliseconds. */
+  /** When the token, or the certificate, expires that it was told by; epoch milliseconds. */
   readonly tokenExpiresAtMs: number;
+  /** How it was told, for the log: `client certificate`, or the issuer of the token. */
+  readonly authenticatedBy?: string | undefined;
 }

@@ -4,6 +4,8 @@
 
 export { bearerToken, quoted } from '../../pki/service-account/index.js';
 export type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
+export { authenticateCaller, type CallerAuthentication } from './caller.js';
+export { ClientCertificates } from './client-certificates.js';
 export { createJwksAuthenticator } from './jwks-authenticator.js';
 export { type KeyPublisher, PublishedKeys } from './published-keys.js';
 export { tokenAuthenticator } from './token-authenticator.js';

@@ -32,6 +32,7 @@ export function readWorkload(claims: Claims, { trustDomain, binding }: WorkloadO
     spiffeId: SpiffeId.forServiceAccount(trustDomain, namespace, serviceAccount),
     podName: typeof podName === 'string' ? podName : undefined,
     tokenExpiresAtMs: numericDateMs(claims.exp) ?? 0,
+    authenticatedBy: typeof claims.iss === 'string' ? claims.iss : undefined,
   };
 }
 

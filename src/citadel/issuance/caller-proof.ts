@@ -1,7 +1,7 @@
 import type { CancelSignal } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import type { ServedCall } from '../../net/grpc/index.js';
-import { type AuthenticatedWorkload, type Authenticator, bearerToken } from '../authn/index.js';
+import { type AuthenticatedWorkload, authenticateCaller, type CallerAuthentication } from '../authn/index.js';
 
 /**
  * To read a token and to verify its signature takes some 60 µs of the event loop, in the units of {@link
@@ -16,13 +16,13 @@ const TOKEN_WORK = 120;
 const WASTED_TOKEN_COST = 60;
 
 /**
- * Who calls, by the token of the call.
- * @throws IdentityError those of {@link Authenticator.authenticate}; `ERR_CANCELLED` by `stop`;
+ * Who calls, by the certificate of the connection or the token of the call.
+ * @throws IdentityError those of {@link authenticateCaller}; `ERR_CANCELLED` by `stop`;
  *   `ERR_CITADEL_OVERLOADED`: too many tokens of this peer were refused.
  */
 export async function proveCaller(
   call: ServedCall,
-  authenticator: Authenticator,
+  authentication: CallerAuthentication,
   stop: CancelSignal,
 ): Promise<AuthenticatedWorkload> {
   call.charge(0, TOKEN_WORK);
@@ -34,7 +34,10 @@ export async function proveCaller(
     call.charge(WASTED_TOKEN_COST, 0);
     throw tooManyBadTokens();
   }
-  const workload = await authenticator.authenticate(bearerToken(call.metadata('authorization')));
+  const workload = await authenticateCaller(authentication, {
+    authorization: call.metadata('authorization'),
+    clientChain: call.networkPeer?.certificates ?? [],
+  });
   call.proven();
   if (stop.isCancelled) throw callerHasGone();
   return workload;
@@ -43,7 +46,8 @@ export async function proveCaller(
 /** Counts a call that was refused as a flood, if that is the caller's doing: its token is none, or it has gone. */
 export function chargeRefusal(call: ServedCall, error: unknown): void {
   const code = errorCodeOf(error);
-  if (code === 'ERR_CANCELLED' || code.startsWith('ERR_TOKEN_')) call.charge(WASTED_TOKEN_COST, 0);
+  const isOfCaller = code === 'ERR_CANCELLED' || code.startsWith('ERR_TOKEN_') || code.startsWith('ERR_CLIENT_');
+  if (isOfCaller) call.charge(WASTED_TOKEN_COST, 0);
 }
 
 export function callerHasGone(): IdentityError {

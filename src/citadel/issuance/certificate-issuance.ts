@@ -2,14 +2,13 @@ import type { CancelSignal } from '../../cancellation/index.js';
 import { IdentityError } from '../../errors/index.js';
 import type { HotPath } from '../../hotpath/index.js';
 import { Field, type RateLimitedLogger, type RepeatedEvent } from '../../telemetry/index.js';
-import type { AuthenticatedWorkload, Authenticator } from '../authn/index.js';
+import type { AuthenticatedWorkload, CallerAuthentication } from '../authn/index.js';
 import { decideValidity, MIN_TTL_MS, type SigningAuthority } from '../authority/index.js';
 import { checkCsrContent, type IssuingPolicy, type IssuingTerms } from '../policy/index.js';
 import type { CreateCertificateRequest } from './certificate-codec.js';
 
 /** What issuing takes. */
-export interface IssuanceOptions {
-  readonly authenticator: Authenticator;
+export interface IssuanceOptions extends CallerAuthentication {
   readonly hotPath: Pick<HotPath, 'issue'>;
   readonly authority: SigningAuthority;
   /** On which terms identities get certificates. It may be another one at each call. */
@@ -29,6 +28,8 @@ const ISSUED: RepeatedEvent = {
 export interface CallerTrace {
   readonly connection: number;
   readonly clusterId: string;
+  /** Of its connection. */
+  readonly address: string | undefined;
 }
 
 export interface Caller extends CallerTrace {
@@ -80,6 +81,8 @@ export async function issueLeaf(
     [Field.notAfter]: new Date(validity.notAfterMs).toISOString(),
     [Field.ttlMs]: validity.ttlMs,
     [Field.caller]: workload.podName,
+    [Field.authenticatedBy]: workload.authenticatedBy,
+    [Field.address]: caller.address,
     [Field.clusterId]: caller.clusterId,
   });
   return leafPem;

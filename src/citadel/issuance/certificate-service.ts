@@ -83,7 +83,8 @@ class CertificateService implements CertificateMethod {
 
   /** Answers the call, or refuses it when it has failed, run out of time or been cancelled. */
   answer(bytes: Buffer, call: ServedCall): void {
-    const caller = { connection: call.connection, clusterId: clusterId(call) };
+    const { connection, networkPeer } = call;
+    const caller = { connection, clusterId: clusterId(call), address: networkPeer?.address };
     const place = this.placeFor(call, caller);
     if (place === undefined) return;
     const pending = new PendingCall(call, caller, place);
@@ -144,7 +145,7 @@ class CertificateService implements CertificateMethod {
   }
 
   private async create(bytes: Buffer, { call, caller, stop, place }: PendingCall): Promise<Buffer> {
-    const workload = await proveCaller(call, this.options.authenticator, stop);
+    const workload = await proveCaller(call, this.options, stop);
     place.claimFor(workload.spiffeId.toString());
     // After the token: a caller without a good one learns nothing about the rest of its request.
     const request = decodeCertificateRequest(bytes);
@@ -158,13 +159,14 @@ class CertificateService implements CertificateMethod {
     this.metrics.histogram(Metric.certificateRequestSeconds, { code }).observe(seconds);
   }
 
-  private logRefusal(error: unknown, { connection, clusterId }: CallerTrace): void {
+  private logRefusal(error: unknown, { connection, clusterId, address }: CallerTrace): void {
     const code = errorCodeOf(error);
     const fields = {
       [Field.code]: code,
       [Field.reason]: messageOf(error),
       [Field.connection]: connection,
       [Field.clusterId]: clusterId,
+      [Field.address]: address,
     };
     if (code === 'ERR_CANCELLED') this.options.logger.debug('certificate request cancelled', fields);
     // Agents come back ten times a second with what was refused: a line a minute for each reason and connection.

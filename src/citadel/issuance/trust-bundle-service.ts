@@ -4,7 +4,7 @@ import { Shares } from '../../fairness/index.js';
 import { addUnaryMethod, type GrpcServer, type ServedCall, status } from '../../net/grpc/index.js';
 import { Field, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
 import { type Every, everyUnreferenced, monotonicMs } from '../../timers/index.js';
-import type { Authenticator } from '../authn/index.js';
+import type { CallerAuthentication } from '../authn/index.js';
 import type { SigningAuthority } from '../authority/index.js';
 import { CALLER_METADATA } from './caller-metadata.js';
 import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
@@ -12,8 +12,7 @@ import { IssuingShares } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
 import { decodeKnownVersion, TrustBundleVersion } from './trust-bundle-codec.js';
 
-export interface TrustBundleServiceOptions {
-  readonly authenticator: Authenticator;
+export interface TrustBundleServiceOptions extends CallerAuthentication {
   readonly authority: Pick<SigningAuthority, 'issuersPemAt'>;
   readonly logger: Logger;
   readonly metrics?: MetricRegistry;
@@ -123,7 +122,7 @@ class TrustBundleService implements TrustBundleMethod {
   private async prove(call: ServedCall, stop: CancelSource): Promise<void> {
     const place = this.proving.enter(call.connection);
     try {
-      await proveCaller(call, this.options.authenticator, stop);
+      await proveCaller(call, this.options, stop);
       call.forgetMetadata();
     } finally {
       place.leave();

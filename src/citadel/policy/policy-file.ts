@@ -71,7 +71,9 @@ export class PolicyFile {
     this.tell('policy read');
   }
 
-  /** @throws IdentityError `ERR_POLICY_INVALID`: it cannot be read, or is no policy; the message has all that is wrong. */
+  /**
+   * @throws IdentityError `ERR_POLICY_INVALID`: it cannot be read, or is no policy; the message has all that is wrong.
+   */
   static async open(options: PolicyFileOptions): Promise<PolicyFile> {
     const { path, logger, now } = options;
     const log = new RateLimitedLogger(logger, now);

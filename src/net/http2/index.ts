@@ -28,7 +28,14 @@ export { HeaderDecoder } from './framing/header-decoder.js';
 export type { HeaderField } from './framing/header-table.js';
 export { encodeHeaderBlock, fieldValue } from './framing/hpack.js';
 export type { RequestHead } from './framing/request-head.js';
-export { Outbox, type OutboxOwner, type Wire, type WireEvents, type WirePeer } from './framing/wire.js';
+export {
+  type NetworkPeer,
+  Outbox,
+  type OutboxOwner,
+  type Wire,
+  type WireEvents,
+  type WirePeer,
+} from './framing/wire.js';
 export { type QueuedReader, ReadQueue } from './server/read-queue.js';
 export { type ConnectionEnd, ServerConnection, type ServerConnectionOptions } from './server/server-connection.js';
 export { serverOpening } from './server/server-settings.js';

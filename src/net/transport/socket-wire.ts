@@ -1,5 +1,6 @@
+import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { Outbox, type Wire, type WireEvents } from '../http2/index.js';
+import { type NetworkPeer, Outbox, type Wire, type WireEvents } from '../http2/index.js';
 
 /** Up to this size what goes together is joined; above it copying costs more than a further piece in the write. */
 const JOIN_LIMIT_BYTES = 16 * 1024;
@@ -16,7 +17,7 @@ interface HeldPiece {
  */
 export class SocketWire implements Wire {
   readonly peer = undefined;
-  readonly address: string | undefined;
+  readonly networkPeer: NetworkPeer;
   /** Not written yet: it goes out when all that is under way has been said. */
   private held: HeldPiece[] = [];
   private heldBytes = 0;
@@ -24,9 +25,14 @@ export class SocketWire implements Wire {
   constructor(
     private readonly socket: Socket,
     readonly outbox: Outbox,
+    certificates: readonly X509Certificate[] = [],
   ) {
     // Now, for a socket that has been closed has none.
-    this.address = socket.remoteAddress;
+    this.networkPeer = { address: socket.remoteAddress, certificates };
+  }
+
+  get address(): string | undefined {
+    return this.networkPeer.address;
   }
 
   get backlogBytes(): number {
@@ -121,11 +127,16 @@ function writeOut(wire: SocketWire): void {
   wire.flush();
 }
 
-/** Takes sockets of Node.js, of TLS or not, and hands each on as a wire, if it is still there. */
-export function wiresOf(onWire: (wire: Wire) => void): (socket: Socket) => void {
+/**
+ * Takes sockets of Node.js, of TLS or not, and hands each on as a wire, if it is still there; with the certificates
+ * that its peer has shown.
+ */
+export function wiresOf(
+  onWire: (wire: Wire) => void,
+): (socket: Socket, certificates?: readonly X509Certificate[]) => void {
   const outbox = new Outbox();
-  return (socket) => {
-    if (!socket.destroyed) onWire(new SocketWire(socket, outbox));
+  return (socket, certificates) => {
+    if (!socket.destroyed) onWire(new SocketWire(socket, outbox, certificates));
   };
 }
 

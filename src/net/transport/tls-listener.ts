@@ -1,7 +1,8 @@
+import type { X509Certificate } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { wrapError } from '../../errors/index.js';
-import { Field, type Logger } from '../../telemetry/index.js';
+import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import { HandshakeQueue, type HandshakeSlot } from './handshake-queue.js';
 import { listening, watchAccepts } from './node-accept.js';
 import { addressKey } from './peer-key.js';
@@ -27,13 +28,25 @@ export interface TlsListenerOptions {
   readonly protocol?: 'h2' | 'http/1.1';
   /** Which handshakes may begin, and which wait; none waits when left out. */
   readonly admission?: HandshakeSlot;
-  /** Gets each connection after its handshake, and owns it from then on. */
-  readonly onSocket: (socket: TLSSocket) => void;
+  /**
+   * Gets each connection after its handshake, with the certificates that its peer has shown, and owns it from then on.
+   */
+  readonly onSocket: (socket: TLSSocket, certificates: readonly X509Certificate[]) => void;
+  /** Left out: peers are asked for none. */
+  readonly clientCertificates?: ClientCertificateCheck | undefined;
   /**
    * A peer whose handshake has not begun by then is cut off, and one that has not finished it so long after it began.
    */
   readonly handshakeTimeoutMs: number;
   readonly logger: Logger;
+}
+
+/** Peers are asked for a certificate, and may have none. (reference: Istio 3.2, 2) */
+export interface ClientCertificateCheck {
+  /** PEM: the roots that peers are told of, so that they choose a certificate that we may know. */
+  readonly rootsPem: () => string | Buffer;
+  /** Why the connection of a peer that has shown this chain is ended, for the log; `undefined` when it is not. */
+  problem(chain: readonly X509Certificate[]): string | undefined;
 }
 
 export interface TlsListener extends Listener {
@@ -50,10 +63,33 @@ export interface TlsListener extends Listener {
  * @throws IdentityError `ERR_LISTEN_FAILED`.
  */
 export async function listenTls(options: TlsListenerOptions): Promise<TlsListener> {
-  const { host, port, backlog, logger, onSocket, handshakeTimeoutMs, admission, protocol = 'h2' } = options;
+  const {
+    host,
+    port,
+    backlog,
+    logger,
+    onSocket,
+    handshakeTimeoutMs,
+    admission,
+    protocol = 'h2',
+    clientCertificates,
+  } = options;
+  const log = new RateLimitedLogger(logger, Date.now);
+  const refuse = (socket: TLSSocket, problem: string): void => {
+    const fields = { [Field.address]: socket.remoteAddress, [Field.reason]: problem };
+    log.warn('connection refused for its client certificate', fields);
+    if (socket.remoteAddress !== undefined) admission?.failed(socket.remoteAddress);
+    socket.destroy();
+  };
+  const context = (certificate: TlsCertificate) => ({
+    ...contextOf(certificate),
+    ...(clientCertificates !== undefined && { ca: clientCertificates.rootsPem() }),
+  });
   const secure = attempt('tls certificate cannot be used', () =>
     createTlsServer({
-      ...(options.certificate === undefined ? TLS_PARAMETERS : contextOf(options.certificate)),
+      ...(options.certificate === undefined ? TLS_PARAMETERS : context(options.certificate)),
+      // Peers without one are served, too; whether it verifies is for the check.
+      ...(clientCertificates !== undefined && { requestCert: true, rejectUnauthorized: false }),
       ALPNProtocols: [protocol],
       handshakeTimeout: handshakeTimeoutMs,
     }),
@@ -76,7 +112,10 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
     socket.on('error', () => {});
     if (socket.alpnProtocol === protocol || (socket.alpnProtocol === false && protocol === 'http/1.1')) {
       begun.finished(socket);
-      onSocket(socket);
+      const certificates = clientCertificates === undefined ? [] : certificatesOf(socket);
+      const problem = certificates.length === 0 ? undefined : clientCertificates?.problem(certificates);
+      if (problem === undefined) onSocket(socket, certificates);
+      else refuse(socket, problem);
     } else socket.destroy();
   });
   secure.on('tlsClientError', (error: Error, socket: TLSSocket) => {
@@ -90,7 +129,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   return {
     address: listenerAddress(server),
     setCertificate(certificate) {
-      attempt('tls certificate cannot be used', () => secure.setSecureContext(contextOf(certificate)));
+      attempt('tls certificate cannot be used', () => secure.setSecureContext(context(certificate)));
     },
     async close() {
       if (server.listening) server.close();
@@ -175,6 +214,21 @@ class Handshakes {
 
 function idOf(socket: Socket): string {
   return `${socket.remoteAddress} ${socket.remotePort}`;
+}
+
+/** What a handshake shows at most; a path is shorter. */
+const MAX_CLIENT_CERTIFICATES = 10;
+
+/** The certificates of the peer as they came, from below to above. */
+function certificatesOf(socket: TLSSocket): readonly X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  let next = socket.getPeerX509Certificate();
+  while (next !== undefined && chain.length < MAX_CLIENT_CERTIFICATES) {
+    chain.push(next);
+    const { issuerCertificate } = next;
+    next = issuerCertificate === next ? undefined : issuerCertificate;
+  }
+  return chain;
 }
 
 function contextOf({ certPem, keyPem }: TlsCertificate) {

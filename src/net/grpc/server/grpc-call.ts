@@ -2,6 +2,7 @@ import { monotonicMs } from '../../../timers/index.js';
 import {
   encodeHeaderBlock,
   Http2ErrorCode,
+  type NetworkPeer,
   type RequestHead,
   type ServerStream,
   type StreamEvents,
@@ -42,6 +43,8 @@ export interface GrpcCall {
   readonly connection: number;
   /** Who is at the other end of that; `undefined` where it is not known. */
   readonly peer: WirePeer | undefined;
+  /** The same of a connection over a network; `undefined` of another. */
+  readonly networkPeer?: NetworkPeer | undefined;
   /** Says who listens; within the function that was handed the call, for what the peer sends is not kept for later. */
   listen(events: CallEvents): void;
   /**
@@ -244,6 +247,10 @@ export class Http2Call implements GrpcCall, StreamEvents, Expiring, CountedCall 
 
   get peer(): WirePeer | undefined {
     return this.stream.peer;
+  }
+
+  get networkPeer(): NetworkPeer | undefined {
+    return this.stream.networkPeer;
   }
 
   listen(events: CallEvents): void {

@@ -1,4 +1,4 @@
-import type { WirePeer } from '../../http2/index.js';
+import type { NetworkPeer, WirePeer } from '../../http2/index.js';
 import { type StatusText, toStatusObject } from '../status.js';
 import { status } from '../status-code.js';
 import { type CallEvents, type GrpcCall, sendMessage } from './grpc-call.js';
@@ -11,6 +11,8 @@ export interface ServedCall {
   readonly connection: number;
   /** Who is at the other end of that; `undefined` where it is not known. */
   readonly peer: WirePeer | undefined;
+  /** The same of a connection over a network; `undefined` of another. */
+  readonly networkPeer: NetworkPeer | undefined;
   /** The values of a header that the method wants, as they came; `name` in lower case. */
   metadata(name: string): readonly string[];
   /** As of {@link GrpcCall.forgetMetadata}. */
@@ -69,6 +71,10 @@ class UnaryCallEvents implements ServedCall, CallEvents {
 
   get peer(): WirePeer | undefined {
     return this.call.peer;
+  }
+
+  get networkPeer(): NetworkPeer | undefined {
+    return this.call.networkPeer;
   }
 
   metadata(name: string): readonly string[] {

@@ -1,9 +1,18 @@
+import type { X509Certificate } from 'node:crypto';
+
 /** The process at the other end, as the kernel knows it. */
 export interface WirePeer {
   readonly uid: number;
   readonly gid: number;
   /** As it was at the connect; 0 for a process of another pid namespace. */
   readonly pid: number;
+}
+
+/** Who is at the other end of a connection over a network. */
+export interface NetworkPeer {
+  readonly address: string | undefined;
+  /** The certificates that it has shown in its handshake, the leaf first; empty without TLS, or without any. */
+  readonly certificates: readonly X509Certificate[];
 }
 
 /** What a {@link Wire} tells its handler. All are called from the event loop, none after `closed`. */
@@ -23,6 +32,8 @@ export interface Wire {
   readonly peer: WirePeer | undefined;
   /** The IP address of the other end; `undefined` on a Unix socket. */
   readonly address?: string | undefined;
+  /** `undefined` on a Unix socket. */
+  readonly networkPeer?: NetworkPeer | undefined;
   /** What all wires of a listener write their small things into, before they `send` it. */
   readonly outbox: Outbox;
   /** Bytes that were sent and did not fit into the kernel's buffer: the peer does not read. */

@@ -1,5 +1,5 @@
 import type { InboundStream } from '../framing/inbound-half.js';
-import type { WirePeer } from '../framing/wire.js';
+import type { NetworkPeer, WirePeer } from '../framing/wire.js';
 
 /** What a stream tells the handler of its request. All are called from the event loop, none after `closed`. */
 export interface StreamEvents {
@@ -23,7 +23,7 @@ export interface QueuedData {
 /** The streams of a connection, as one of them sees them: who does what it is asked for. */
 export interface StreamOwner {
   readonly connectionNumber: number;
-  readonly wire: { readonly peer: WirePeer | undefined };
+  readonly wire: { readonly peer: WirePeer | undefined; readonly networkPeer?: NetworkPeer | undefined };
   beginAnswer(stream: ServerStream, block: Buffer): void;
   respond(stream: ServerStream, block: Buffer): void;
   sendData(stream: ServerStream, head: Buffer, tail: Buffer, onWritten?: () => void): void;
@@ -64,6 +64,11 @@ export class ServerStream implements InboundStream {
   /** Who is at the other end of it; `undefined` where it is not known. */
   get peer(): WirePeer | undefined {
     return this.streams.wire.peer;
+  }
+
+  /** The same of a connection over a network; `undefined` of another. */
+  get networkPeer(): NetworkPeer | undefined {
+    return this.streams.wire.networkPeer;
   }
 
   /** Begins the answer: its header block goes out with the content that is sent next. */
