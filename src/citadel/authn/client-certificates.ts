@@ -21,8 +21,8 @@ const SERVICE_ACCOUNT_PATH = /^\/ns\/[^/]+\/sa\/[^/]+$/;
 
 /**
  * Tells who calls by the certificate of its TLS connection: exactly one SPIFFE URI, and a path to the bundle of its
- * trust domain, by the rules that all paths are judged by. (reference: Istio C11) That the caller has the key was proved
- * by the handshake.
+ * trust domain, by the rules that all paths are judged by. (reference: Istio C11) The handshake has proved that the
+ * caller has the key.
  */
 export class ClientCertificates {
   /** By the chain of a connection, of which the path is searched once. What it was found by may change meanwhile. */
