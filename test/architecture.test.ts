@@ -52,6 +52,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'citadel/authn': [...EVERYWHERE, 'pki/service-account', 'pki/token-keys', 'pki/x509', 'system/small-files'],
   'citadel/authority': [...EVERYWHERE, 'hotpath', 'pki/x509', 'system/small-files'],
   'citadel/policy': [...EVERYWHERE, 'pki/x509', 'system/small-files'],
+  'citadel/trail': [...EVERYWHERE, 'pki/x509', 'system/small-files'],
   'citadel/issuance': [
     ...[
       ...EVERYWHERE,
@@ -93,6 +94,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'citadel/authority',
       'citadel/issuance',
       'citadel/policy',
+      'citadel/trail',
       'config',
       'envoy-bootstrap',
       'hotpath',
@@ -113,7 +115,17 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...['pki/service-account', 'pki/x509', 'system/platform', 'system/small-files'],
   ],
   demo: [...EVERYWHERE, 'app', 'config', 'net/grpc', 'net/protobuf'],
-  cli: [...EVERYWHERE, 'app', 'config', 'demo', 'explain', 'fleet', 'system/platform', 'system/small-files'],
+  cli: [
+    ...EVERYWHERE,
+    'app',
+    'citadel/trail',
+    'config',
+    'demo',
+    'explain',
+    'fleet',
+    'system/platform',
+    'system/small-files',
+  ],
 };
 
 interface Import {

@@ -29,7 +29,7 @@ import { configSources, Exit, helpColumns, print, printError } from './process.j
  * Runs one command line to its end and resolves with the exit code: 0 well, 1 failed, 2 not understood.
  */
 export async function runProgram(args: readonly string[]): Promise<number> {
-  const [name, ...rest] = args;
+  const [name, ...rest] = oneName(args);
   switch (name) {
     case 'agent':
       return rest[0] === 'proxy' ? runAsIstioAgent(rest) : run('agent', COMMANDS.agent, configSources(rest), runAgent);
@@ -63,8 +63,31 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         const { runStatus } = await import('./status-command.js');
         return runStatus(config);
       });
-    case 'policy':
-      return runPolicyCommand(rest);
+    case 'policy check':
+      return run(name, COMMANDS[name], configSources(rest), async (config) => {
+        const { runPolicyCheck } = await import('./policy-command.js');
+        return runPolicyCheck(config);
+      });
+    case 'policy test':
+      return run(name, COMMANDS[name], configSources(rest), async (config) => {
+        const { runPolicyTest } = await import('./policy-command.js');
+        return runPolicyTest(config);
+      });
+    case 'trail verify':
+      return run(name, COMMANDS[name], configSources(rest), async (config) => {
+        const { runTrailVerify } = await import('./trail-command.js');
+        return runTrailVerify(config);
+      });
+    case 'certs list':
+      return run(name, COMMANDS[name], configSources(rest), async (config) => {
+        const { runCertsList } = await import('./certs-command.js');
+        return runCertsList(config);
+      });
+    case 'certs show':
+      return run(name, COMMANDS[name], configSources(rest), async (config) => {
+        const { runCertsShow } = await import('./certs-command.js');
+        return runCertsShow(config);
+      });
     case 'log-level':
       return run('log-level', COMMANDS['log-level'], configSources(rest), async (config) => {
         const { runLogLevel } = await import('./log-level-command.js');
@@ -84,19 +107,18 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   }
 }
 
-/** `policy check FILE` and `policy test`: the file may stand without its flag. */
-async function runPolicyCommand([name, ...rest]: readonly string[]): Promise<number> {
-  const [first, ...others] = rest;
-  const args = first === undefined || first.startsWith('-') ? rest : ['--policy', first, ...others];
-  const { runPolicyCheck, runPolicyTest } = await import('./policy-command.js');
-  if (name === 'check') return run('policy check', COMMANDS['policy check'], configSources(args), runPolicyCheck);
-  if (name === 'test') return run('policy test', COMMANDS['policy test'], configSources(args), runPolicyTest);
-  complain('policy', `got ${name === undefined ? 'nothing' : JSON.stringify(name)}, expected check or test`);
-  return Exit.usage;
+/** The two words of `policy check` and its like as one name, and what follows them. */
+function oneName(args: readonly string[]): readonly string[] {
+  const [first = '', second, ...rest] = args;
+  const isOfTwoWords = Object.keys(COMMANDS).some((name) => name.startsWith(`${first} `));
+  return isOfTwoWords ? [second === undefined ? first : `${first} ${second}`, ...rest] : args;
 }
 
 function unknownCommand(name: string | undefined): string {
-  const commands = [...Object.keys(COMMANDS), 'help'];
+  const all = [...Object.keys(COMMANDS), 'help'];
+  const [first = ''] = name?.split(' ') ?? [];
+  const ofThisKind = all.filter((command) => command.startsWith(`${first} `));
+  const commands = ofThisKind.length > 0 ? ofThisKind : all;
   const meant = name === undefined ? undefined : nearest(name, commands);
   const got = name === undefined ? 'no command' : JSON.stringify(redact(name));
   return `${got}, expected one of ${commands.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`;

@@ -105,6 +105,20 @@ export const CITADEL_OPTIONS = {
     description:
       'file (YAML or JSON) that says, for namespaces and service accounts, which lives, key types, DNS names and CSRs are allowed; read again when it changes. What it leaves open is as the flags have it',
   }),
+  trailDirectory: optional(path, {
+    flag: 'trail-dir',
+    description:
+      'directory for the trail: a record of each certificate that was issued and of what was refused, in files that are only appended to, each record with the hash of the one before; each Citadel needs one of its own. Left out, only the log tells',
+  }),
+  trailMode: withDefault(oneOf(['queue', 'wait']), 'queue', {
+    flag: 'trail-mode',
+    description:
+      'queue: a certificate goes out at once, and its record is on the disk within a tenth of a second, or waits in memory while the disk takes nothing; wait: a certificate goes out when its record is on the disk, and none does while the disk takes nothing',
+  }),
+  trailKeepMs: withDefault(durationMs, '8760h', {
+    flag: 'trail-keep',
+    description: 'files of the trail that were not written to for so long are removed',
+  }),
   maxConnections: withDefault(wholeNumber(1, 1_000_000), '8192', {
     flag: 'max-connections',
     description:

@@ -31,6 +31,7 @@ import { POLICY_CHECK_OPTIONS, POLICY_TEST_OPTIONS } from './policy-options.js';
 import { secretProblems } from './secret-problems.js';
 import { STATUS_OPTIONS } from './status-options.js';
 import { tokenCheckProblems } from './token-check-problems.js';
+import { CERTS_LIST_OPTIONS, CERTS_SHOW_OPTIONS, TRAIL_VERIFY_OPTIONS } from './trail-options.js';
 import { VERSION_OPTIONS } from './version-options.js';
 
 /** The groups of commands, in the order of the help. */
@@ -148,6 +149,7 @@ export const COMMANDS = {
     summary: 'check the policy file of a Citadel: exit code 0 when it is good, 1 when not',
     purpose: 'Set up',
     schema: POLICY_CHECK_OPTIONS,
+    operands: ['policy'],
     example: 'sidecert policy check policy.yaml',
   },
   'policy test': {
@@ -162,6 +164,28 @@ export const COMMANDS = {
     schema: LOG_LEVEL_OPTIONS,
     operands: ['status-address', 'level'],
     example: 'sidecert log-level 127.0.0.1:15020 debug --for 10m',
+  },
+  'trail verify': {
+    summary:
+      'hold each record of the trail of a Citadel against the next: exit code 0 when none was changed, 1 when not',
+    purpose: 'Look into it',
+    schema: TRAIL_VERIFY_OPTIONS,
+    operands: ['trail-dir'],
+    example: 'sidecert trail verify ./trail --head 4711:b5bZ0m9w4dPzQv0yTn2bq0f7m1eN1x1yY3mSxqg1cQk',
+  },
+  'certs list': {
+    summary: 'list what a Citadel has issued or refused, from its trail',
+    purpose: 'Look into it',
+    schema: CERTS_LIST_OPTIONS,
+    operands: ['trail-dir'],
+    example: "sidecert certs list ./trail --identity 'spiffe://cluster.local/ns/foo/*' --since 2026-12-01",
+  },
+  'certs show': {
+    summary: 'show what the trail of a Citadel says of one certificate',
+    purpose: 'Look into it',
+    schema: CERTS_SHOW_OPTIONS,
+    operands: ['trail-dir', 'serial'],
+    example: 'sidecert certs show ./trail 5f:3a:01',
   },
   version: {
     summary: 'print the version, and who does the cryptography',

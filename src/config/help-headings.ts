@@ -23,6 +23,7 @@ export const CITADEL_HEADINGS: Headings = {
   kubernetes: 'Kubernetes',
   jwks: 'Tokens',
   'root-cert-out': 'Names and lives of certificates',
+  'trail-dir': 'Trail',
   'max-connections': 'Process',
 };
 

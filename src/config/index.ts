@@ -44,4 +44,5 @@ export { configurationReference } from './reference.js';
 export { MAX_SOCKET_PATH_BYTES } from './socket-path.js';
 export type { StatusAddressOption } from './status-address.js';
 export { STATUS_OPTIONS, type StatusConfig } from './status-options.js';
+export type { CertsListConfig, CertsShowConfig, TrailVerifyConfig } from './trail-options.js';
 export { VERSION_OPTIONS, type VersionConfig } from './version-options.js';

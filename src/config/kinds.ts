@@ -181,6 +181,17 @@ export const text: Kind<string> = {
   parse: (value) => (/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value) ? value : undefined),
 };
 
+/** A moment, in epoch milliseconds. (RFC 3339) */
+export const isoTime: Kind<number> = {
+  placeholder: 'TIME',
+  expected: 'a date, or a time with its zone: 2026-12-01 or 2026-12-01T02:30:00Z',
+  parse(value) {
+    if (!/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(value)) return undefined;
+    const ms = Date.parse(value);
+    return Number.isNaN(ms) ? undefined : ms;
+  },
+};
+
 export const boolean: Kind<boolean> = {
   placeholder: '',
   expected: 'true or false',

@@ -2,7 +2,7 @@ import { durationMs, type Kind, oneOf } from './kinds.js';
 import { type ConfigOf, optional, required } from './option.js';
 import { STATUS_OPTIONS } from './status-options.js';
 
-/** A level that somebody forgets fills a disk. */
+/** A level that is forgotten fills a disk. */
 const LONGEST_MS = 24 * 60 * 60 * 1000;
 
 const atMostADay: Kind<number> = {

@@ -30,6 +30,18 @@ export interface CitadelStatusOptions {
         readonly policy: { readonly ruleCount: number };
       }
     | undefined;
+  /** Where what was issued stands afterwards. */
+  readonly trail?:
+    | {
+        readonly state: {
+          readonly directory: string;
+          readonly head: string;
+          readonly pending: number;
+          readonly lost: number;
+          readonly failure: string | undefined;
+        };
+      }
+    | undefined;
   readonly metrics: MetricRegistry;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -37,7 +49,7 @@ export interface CitadelStatusOptions {
 
 /** What a Citadel tells of itself: what it signs with, and for how long yet; what it has of its cluster. */
 export function citadelStatus(options: CitadelStatusOptions): StatusPage {
-  const { authority, trustDomain, server, keys, roots, policy, metrics, now } = options;
+  const { authority, trustDomain, server, keys, roots, trail, policy, metrics, now } = options;
   const { signer, bundle, notAfterMs } = authority;
   const expiry = metrics.gauge(Metric.authorityExpirySeconds);
   return {
@@ -64,6 +76,7 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
           ...(policy.problem !== undefined && { problem: policy.problem }),
         },
       }),
+      ...(trail !== undefined && { trail: trail.state }),
       ...(roots !== undefined && {
         root_config_maps: {
           namespaces: roots.configMaps.namespaces,

@@ -319,6 +319,26 @@ export const Metric = {
     name: 'sidecert_citadel_connections_ended_total',
     help: 'Connections that were ended for what their peer did, or did not do, by reason.',
   },
+  trailRecords: {
+    kind: 'counter',
+    name: 'sidecert_citadel_trail_records_total',
+    help: 'Records of the trail that are on the disk, by event.',
+  },
+  trailRecordsLost: {
+    kind: 'counter',
+    name: 'sidecert_citadel_trail_records_lost_total',
+    help: 'Records of the trail that were dropped, since the disk took none for too long.',
+  },
+  trailRecordsPending: {
+    kind: 'gauge',
+    name: 'sidecert_citadel_trail_records_pending',
+    help: 'Records of the trail that wait for the disk.',
+  },
+  trailWriteFailures: {
+    kind: 'counter',
+    name: 'sidecert_citadel_trail_write_failures_total',
+    help: 'Tries to write the trail that the disk refused.',
+  },
 } as const satisfies Record<string, MetricDefinition>;
 
 export interface CounterDefinition {

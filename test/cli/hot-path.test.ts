@@ -92,7 +92,18 @@ for (const kind of ['auto', 'js']) {
 }
 
 const commands = Object.keys(COMMANDS);
-const idle = ['health', 'bootstrap', 'kube-inject', 'status', 'policy check', 'policy test'];
+const idle = [
+  'health',
+  'bootstrap',
+  'kube-inject',
+  'status',
+  'policy check',
+  'policy test',
+  'trail verify',
+  'certs list',
+  'certs show',
+  'log-level',
+];
 
 t.test(
   'every command with work for the addon takes the flag and its variable, and refuses other values by name',

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import {
   createServingCertificate,
   openSigningAuthority,
@@ -10,6 +11,7 @@ import {
   MAX_CERTIFICATE_REQUEST_BYTES,
 } from '../../citadel/issuance/index.js';
 import type { IssuingPolicy } from '../../citadel/policy/index.js';
+import type { TrailWriter } from '../../citadel/trail/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
 import { addHealthMethods, addReflectionMethods, createGrpcServer } from '../../net/grpc/index.js';
@@ -19,6 +21,7 @@ import { chosenHotPath } from '../chosen-hot-path.js';
 import { connectionLimit } from '../connection-limit.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { type MakePage, openStatusPage } from '../status-page.js';
+import { VERSION } from '../version.js';
 import { openClientCertificates } from './client-certificates.js';
 import type { Cluster } from './cluster.js';
 import { openPolicy } from './policy.js';
@@ -59,6 +62,9 @@ const SERVER_METRICS = {
   heldBytes: Metric.citadelHeldBytes,
 };
 
+/** A certificate waits no longer for its record: the caller tries another replica then. */
+const TRAIL_WAIT_MS = 1000;
+
 /** Of the 5 s that a shutdown may take. */
 const DRAIN_MS = 2000;
 
@@ -77,6 +83,8 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   const metrics = new MetricRegistry();
   const cluster = await openClusterOf(config, context, { metrics, teardown });
   const authority = await openAuthority(config, cluster, context);
+  const trail = await openTrail(config, context, metrics);
+  teardown.add(() => trail?.close());
   const policy = await openPolicy(config, authority, context);
   teardown.add(() => policy.close());
   const { authenticator, keys } = await openTokenAuthentication(config, cluster, context);
@@ -115,7 +123,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     ? openClientCertificates({ authority, trustDomain, policy: policyNow, now })
     : undefined;
   const certificates = addCertificateMethod(server, {
-    ...{ authenticator, hotPath, authority, policy: policyNow, logger, metrics, now },
+    ...{ authenticator, hotPath, authority, policy: policyNow, trail, logger, metrics, now },
     clientCertificates: clients?.certificates,
   });
   const bundles = addTrustBundleMethod(server, {
@@ -145,7 +153,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   serving.keepFresh(listener);
   teardown.add(() => listener.close());
   const roots = cluster?.publishRoots(authority.bundle);
-  const shown = { authority, trustDomain: trustDomain.toString(), keys, roots, server, policy };
+  const shown = { authority, trustDomain: trustDomain.toString(), keys, roots, server, policy, trail };
   const makePage: MakePage = ({ citadelStatus }) => citadelStatus({ ...shown, metrics, now });
   await openStatusPage(config.statusAddress, makePage, {
     hotPath: kind,
@@ -155,6 +163,20 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     teardown,
   });
   return listener.address;
+}
+
+/** A Citadel that has been asked for a trail does not start without one. */
+async function openTrail(
+  { trailDirectory, trailMode, trailKeepMs }: CitadelConfig,
+  { logger, now }: AppContext,
+  metrics: MetricRegistry,
+): Promise<TrailWriter | undefined> {
+  if (trailDirectory === undefined) return undefined;
+  const { TrailWriter } = await import('../../citadel/trail/index.js');
+  return TrailWriter.open({
+    ...{ directory: trailDirectory, mode: trailMode, keepMs: trailKeepMs, maxWaitMs: TRAIL_WAIT_MS },
+    ...{ replica: hostname(), version: VERSION, logger, metrics, now },
+  });
 }
 
 /** Loaded here: without a cluster there is no HTTP client. */

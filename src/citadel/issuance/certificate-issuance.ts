@@ -13,9 +13,24 @@ export interface IssuanceOptions extends CallerAuthentication {
   readonly authority: SigningAuthority;
   /** On which terms identities get certificates. It may be another one at each call. */
   readonly policy: () => Pick<IssuingPolicy, 'termsFor' | 'trustDomainAliases'>;
+  /** Where it stands afterwards what was issued and refused; left out, only the log tells. */
+  readonly trail?: IssuanceTrail | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
+
+/** What issuing wants of the records of it. */
+export interface IssuanceTrail {
+  /** @throws IdentityError `ERR_TRAIL_UNAVAILABLE`: no certificate may be issued now. */
+  assertTaking(): void;
+  /**
+   * Resolves when the certificate may go out. Rejects with an IdentityError `ERR_TRAIL_UNAVAILABLE` when it must not.
+   */
+  issued(fields: TrailFields, leafPem: Buffer): Promise<void>;
+  refused(fields: TrailFields): void;
+}
+
+export type TrailFields = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 
 /** One identity may ask for certificates as fast as it likes. */
 const ISSUED: RepeatedEvent = {
@@ -42,7 +57,8 @@ export interface Caller extends CallerTrace {
 /**
  * Issues a leaf for the workload that the token names, whatever the CSR says of itself.
  * @returns the leaf, in PEM.
- * @throws IdentityError the codes of {@link HotPath.issue}, {@link decideValidity} and {@link checkCsrContent};
+ * @throws IdentityError the codes of {@link HotPath.issue}, {@link decideValidity}, {@link checkCsrContent} and {@link
+ *   IssuanceTrail};
  *   `ERR_TOKEN_EXPIRED`: leaves end with their tokens, and this one expires too soon for a useful life.
  */
 export async function issueLeaf(
@@ -51,7 +67,8 @@ export async function issueLeaf(
   request: CreateCertificateRequest,
   caller: Caller,
 ): Promise<Buffer> {
-  const { authority, hotPath, now } = options;
+  const { authority, hotPath, trail, now } = options;
+  trail?.assertTaking();
   const nowMs = now();
   const policy = options.policy();
   const terms = policy.termsFor(workload.spiffeId);
@@ -85,7 +102,21 @@ export async function issueLeaf(
     [Field.address]: caller.address,
     [Field.clusterId]: caller.clusterId,
   });
+  await trail?.issued(
+    {
+      ...{ serial, spiffe_id: spiffeId, dns_names: dnsNames.length > 0 ? dnsNames : undefined },
+      not_before: new Date(validity.notBeforeMs).toISOString(),
+      not_after: new Date(validity.notAfterMs).toISOString(),
+      ...callerFields(caller, workload),
+    },
+    leafPem,
+  );
   return leafPem;
+}
+
+/** Who asked, as records of the trail say it. */
+export function callerFields(caller: CallerTrace, workload: AuthenticatedWorkload | undefined): TrailFields {
+  return { connection: caller.connection, cluster_id: caller.clusterId, pod: workload?.podName };
 }
 
 /** When a leaf must end at the latest, in epoch milliseconds. */

@@ -3,10 +3,11 @@ import { type ErrorCode, errorCodeOf, IdentityError, messageOf } from '../../err
 import { addUnaryMethod, type GrpcServer, type ServedCall } from '../../net/grpc/index.js';
 import { Field, type Gauge, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
 import { type DeadlineClock, Deadlines } from '../../timers/index.js';
+import type { AuthenticatedWorkload } from '../authn/index.js';
 import { CALLER_METADATA, clusterId } from './caller-metadata.js';
 import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
-import { type CallerTrace, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
+import { type CallerTrace, callerFields, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
 import { IssuingShares, type IssuingSlot } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
 
@@ -55,6 +56,8 @@ class PendingCall {
   readonly startedAtMs = performance.now();
   /** Cancelled when no caller waits any more: what has not begun by then is not signed. */
   readonly stop = new CancelSource();
+  /** As soon as it is known. */
+  workload: AuthenticatedWorkload | undefined;
 
   constructor(
     readonly call: ServedCall,
@@ -121,7 +124,7 @@ class CertificateService implements CertificateMethod {
     if (pending.stop.isCancelled) return;
     pending.stop.cancel();
     chargeRefusal(pending.call, error);
-    this.logRefusal(error, pending.caller);
+    this.recordRefusal(error, pending.caller, pending.workload);
     this.refuse(pending, error);
   }
 
@@ -137,15 +140,17 @@ class CertificateService implements CertificateMethod {
       this.inFlight.set(this.shares.inFlight);
       return place;
     } catch (error) {
-      this.logRefusal(error, caller);
+      this.recordRefusal(error, caller, undefined);
       this.observe(errorCodeOf(error), performance.now());
       call.refuse(refusalOf(error));
       return undefined;
     }
   }
 
-  private async create(bytes: Buffer, { call, caller, stop, place }: PendingCall): Promise<Buffer> {
+  private async create(bytes: Buffer, pending: PendingCall): Promise<Buffer> {
+    const { call, caller, stop, place } = pending;
     const workload = await proveCaller(call, this.options, stop);
+    pending.workload = workload;
     place.claimFor(workload.spiffeId.toString());
     // After the token: a caller without a good one learns nothing about the rest of its request.
     const request = decodeCertificateRequest(bytes);
@@ -159,7 +164,9 @@ class CertificateService implements CertificateMethod {
     this.metrics.histogram(Metric.certificateRequestSeconds, { code }).observe(seconds);
   }
 
-  private logRefusal(error: unknown, { connection, clusterId, address }: CallerTrace): void {
+  /** In log and trail. */
+  private recordRefusal(error: unknown, caller: CallerTrace, workload: AuthenticatedWorkload | undefined): void {
+    const { connection, clusterId, address } = caller;
     const code = errorCodeOf(error);
     const fields = {
       [Field.code]: code,
@@ -168,9 +175,16 @@ class CertificateService implements CertificateMethod {
       [Field.clusterId]: clusterId,
       [Field.address]: address,
     };
-    if (code === 'ERR_CANCELLED') this.options.logger.debug('certificate request cancelled', fields);
+    if (code === 'ERR_CANCELLED') {
+      this.options.logger.debug('certificate request cancelled', fields);
+      return;
+    }
     // Agents come back ten times a second with what was refused: a line a minute for each reason and connection.
-    else this.log.warn('certificate refused', fields, `${code} ${connection}`);
+    this.log.warn('certificate refused', fields, `${code} ${connection}`);
+    this.options.trail?.refused({
+      ...{ code, reason: messageOf(error), spiffe_id: workload?.spiffeId.toString() },
+      ...callerFields(caller, workload),
+    });
   }
 }
 

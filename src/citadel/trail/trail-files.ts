@@ -1,0 +1,113 @@
+import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BEGINNING, decodeRecord, hashOf, MAX_RECORD_BYTES, type TrailPosition } from './trail-record.js';
+
+/**
+ * Files of a trail are named by the number of their first record, and by chance, so that two Citadels which are told
+ * the same directory never write into one.
+ */
+const NAME = /^trail-(\d{12,15})-[0-9a-f]{8}\.jsonl$/;
+
+export function trailFileName(firstRecord: number, chance: string): string {
+  return `trail-${String(firstRecord).padStart(12, '0')}-${chance}.jsonl`;
+}
+
+/** The names of the files of a trail, oldest first. Whatever else is in the directory is left alone. */
+export async function listTrailFiles(directory: string): Promise<string[]> {
+  const names = await readdir(directory);
+  const numbered = names.flatMap((name) => {
+    const [, first] = NAME.exec(name) ?? [];
+    return first === undefined ? [] : [{ name, first: Number(first) }];
+  });
+  numbered.sort((a, b) => a.first - b.first || (a.name < b.name ? -1 : 1));
+  return numbered.map(({ name }) => name);
+}
+
+/** Where what is in a directory ends. */
+export interface TrailEnd {
+  readonly position: TrailPosition;
+  /** Octets behind the last good record: what was being written when the power went. */
+  readonly tornBytes: number;
+}
+
+/**
+ * Looks for the last good record, in the newest file first.
+ * @throws what reading does.
+ */
+export async function findTrailEnd(directory: string): Promise<TrailEnd> {
+  let tornBytes = 0;
+  for (const name of (await listTrailFiles(directory)).reverse()) {
+    const end = await endOfFile(join(directory, name));
+    tornBytes += end.tornBytes;
+    if (end.position !== undefined) return { position: end.position, tornBytes };
+  }
+  return { position: BEGINNING, tornBytes };
+}
+
+/** As much of a file's end is looked through; a write that was cut has no more. */
+const TAIL_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Of a write that was cut, later lines may be there and earlier ones not: the last record is one that follows others.
+ */
+async function endOfFile(path: string): Promise<{ position: TrailPosition | undefined; tornBytes: number }> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const tail = Buffer.alloc(Math.min(size, TAIL_BYTES));
+    await readFully(file, tail, size - tail.length);
+    let start = tail.length === size ? 0 : tail.indexOf(LINE_END) + 1;
+    let position: TrailPosition | undefined;
+    for (let end = tail.indexOf(LINE_END, start); end !== -1; end = tail.indexOf(LINE_END, start)) {
+      const line = tail.subarray(start, end);
+      const record = line.length > MAX_RECORD_BYTES ? undefined : decodeRecord(line);
+      if (record === undefined || (position !== undefined && record.prev !== position.hash)) break;
+      position = { n: record.n, hash: hashOf(line) };
+      start = end + 1;
+    }
+    return { position, tornBytes: position === undefined ? size : tail.length - start };
+  } finally {
+    await file.close();
+  }
+}
+
+const LINE_END = 0x0a;
+
+async function readFully(file: FileHandle, into: Buffer, position: number): Promise<void> {
+  let read = 0;
+  while (read < into.length) {
+    const { bytesRead } = await file.read(into, read, into.length - read, position + read);
+    if (bytesRead === 0) return;
+    read += bytesRead;
+  }
+}
+
+/** Those of `names` that nothing was written to since `beforeMs`, epoch milliseconds: only from the oldest on. */
+export async function filesOlderThan(directory: string, names: readonly string[], beforeMs: number): Promise<string[]> {
+  const old: string[] = [];
+  for (const name of names) {
+    const { mtimeMs } = await stat(join(directory, name));
+    if (mtimeMs >= beforeMs) break;
+    old.push(name);
+  }
+  return old;
+}
+
+/** The position after the last record of `name`; `undefined` when it has none. */
+export async function positionAfter(directory: string, name: string): Promise<TrailPosition | undefined> {
+  return (await endOfFile(join(directory, name))).position;
+}
+
+export async function removeFiles(directory: string, names: readonly string[]): Promise<void> {
+  for (const name of names) await unlink(join(directory, name));
+}
+
+/** Makes what a directory lists outlast a power cut. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,120 @@
+import { spawnSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { status } from '@grpc/grpc-js';
+import t, { type Test } from 'tap';
+import { CitadelCaller } from '../support/citadel-caller.js';
+import { openHotPath } from '../support/hot-path.js';
+import { shortDir } from '../support/short-dir.js';
+import { SidecertProcess } from '../support/sidecert-process.js';
+import { TokenIssuer } from '../support/test-tokens.js';
+
+const PROGRAM = fileURLToPath(new URL('../../../dist/sidecert.js', import.meta.url));
+const hotPath = openHotPath();
+
+/** A Citadel process with a trail, and what its commands say of that. */
+async function serve(t: Test, flags: readonly string[] = []) {
+  const directory = shortDir(t);
+  const issuer = new TokenIssuer();
+  const file = (name: string): string => join(directory, name);
+  writeFileSync(file('jwks.json'), JSON.stringify(issuer.jwks));
+  const start = async () => {
+    const citadel = new SidecertProcess(t, [
+      ...['citadel', '--listen', '127.0.0.1:0', '--ca-dir', file('ca'), '--jwks', file('jwks.json')],
+      ...['--token-issuer', issuer.issuer, '--root-cert-out', file('root.pem')],
+      ...['--trail-dir', file('trail'), '--status-address', file('status'), ...flags],
+    ]);
+    await citadel.says('"citadel ready"');
+    const [, address = ''] = /"msg":"citadel ready","address":"([^"]+)"/.exec(citadel.err) ?? [];
+    const caller = new CitadelCaller(t, { address, rootPem: readFileSync(file('root.pem')) });
+    return { citadel, caller };
+  };
+  const run = (...args: string[]) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8' });
+    return { status, stdout, stderr };
+  };
+  const csrOf = async (account: string): Promise<string> => {
+    const spiffeId = `spiffe://cluster.local/ns/foo/sa/${account}`;
+    return (await hotPath.prepare({ spiffeId, keyType: 'ec-p256' })).csrPem.toString();
+  };
+  return { issuer, start, run, csrOf, trail: file('trail'), statusPath: file('status') };
+}
+
+t.test('what a Citadel has issued and refused stands in its trail, also after it was killed', async (t) => {
+  const served = await serve(t, ['--trail-mode', 'wait']);
+  const { citadel, caller } = await served.start();
+  const [token, csr] = [await served.issuer.token('foo', 'sleep'), await served.csrOf('sleep')];
+  const answer = await caller.call({ token, csr });
+  t.equal(answer.code, status.OK);
+  const serial = new X509Certificate(answer.elements[0] ?? '').serialNumber.toLowerCase();
+  t.equal((await caller.call({ token: `${token.slice(0, -8)}AAAAAAAA`, csr })).code, status.UNAUTHENTICATED);
+  const shown = served.run('status', '--status-address', served.statusPath, '-o', 'json');
+  const { head, failure } = JSON.parse(shown.stdout).trail;
+  t.equal(failure, undefined);
+  citadel.kill('SIGKILL');
+  await citadel.ended;
+
+  const verified = served.run('trail', 'verify', served.trail, '--head', head);
+  t.match(verified, { status: 0, stdout: /2 opened|1 opened, 1 issued/, stderr: '' });
+  t.match(served.run('certs', 'list', served.trail, '--identity', 'spiffe://cluster.local/ns/foo/*'), {
+    status: 0,
+    stdout: new RegExp(`issued spiffe://cluster.local/ns/foo/sa/sleep serial ${serial} until `),
+  });
+  const colons = serial.toUpperCase().replace(/(..)(?=.)/g, '$1:');
+  t.match(served.run('certs', 'show', served.trail, colons), { status: 0, stdout: /key_type +ec-p256/ });
+  t.match(served.run('certs', 'show', served.trail, '77'), { status: 1, stderr: /got serial 77, expected one of/ });
+  t.match(served.run('certs', 'list', served.trail, '--events', 'refused', '--since', '2020-01-01'), {
+    stdout: /refused unproven ERR_TOKEN_REFUSED: /,
+  });
+  t.match(served.run('certs', 'list', served.trail, '--until', '2020-01-01'), { status: 0, stdout: '' });
+
+  const again = await served.start();
+  t.equal((await again.caller.call({ token, csr })).code, status.OK);
+  again.citadel.kill('SIGTERM');
+  await again.citadel.ended;
+  t.match(served.run('trail', 'verify', served.trail), {
+    status: 0,
+    stdout: /2 opened, 2 issued, 1 refused, 1 closed/,
+  });
+
+  const files = readdirSync(served.trail).sort();
+  const text = files.map((name) => readFileSync(join(served.trail, name), 'utf8')).join('');
+  t.notMatch(text, token.split('.')[2] ?? '', 'no token stands in it');
+  const [first = ''] = files;
+  const path = join(served.trail, first);
+  writeFileSync(path, readFileSync(path, 'utf8').replace('ns/foo/sa/sleep', 'ns/foo/sa/other'));
+  const changed = served.run('trail', 'verify', served.trail);
+  t.match(changed, {
+    status: 1,
+    stdout: /CHANGED/,
+    stderr: /trail-.*\.jsonl line 3: record 3 follows another record 2/,
+  });
+});
+
+t.test('bad arguments and directories are told by name', async (t) => {
+  const { run } = await serve(t);
+  t.match(run('trail', 'verify', '/nowhere'), { status: 1, stderr: /trail \/nowhere: got .*ENOENT/ });
+  t.match(run('trail', 'verify'), { status: 2, stderr: /--trail-dir/ });
+  t.match(run('trail', 'verify', '/', '--head', '7'), { status: 1, stderr: /got "7", expected NUMBER:HASH/ });
+  t.match(run('trail', 'look'), { status: 2, stderr: /got "trail look", expected one of trail verify/ });
+  t.match(run('trail'), { status: 2, stderr: /got "trail", expected one of trail verify/ });
+  t.match(run('certs', 'list', '/', '--since', 'yesterday'), { status: 2, stderr: /"yesterday", expected a date/ });
+  t.match(run('certs', 'show', '/', 'xyz'), { status: 2, stderr: /"xyz", expected a serial number in hex/ });
+});
+
+t.test('a Citadel whose trail cannot be written does not start', async (t) => {
+  const directory = shortDir(t);
+  writeFileSync(join(directory, 'jwks.json'), JSON.stringify(new TokenIssuer().jwks));
+  writeFileSync(join(directory, 'file'), '');
+  const flags = ['--listen', '127.0.0.1:0', '--jwks', join(directory, 'jwks.json'), '--token-issuer', 'x'];
+  const result = spawnSync(
+    process.execPath,
+    [PROGRAM, 'citadel', ...flags, '--trail-dir', join(directory, 'file', 't')],
+    {
+      encoding: 'utf8',
+    },
+  );
+  t.match(result, { status: 1, stderr: /ERR_TRAIL_UNAVAILABLE: trail .*file\/t: got .*, expected a directory/ });
+});
