@@ -63,7 +63,10 @@ t.test('what a Citadel has issued and refused stands in its trail, also after it
     stdout: new RegExp(`issued spiffe://cluster.local/ns/foo/sa/sleep serial ${serial} until `),
   });
   const colons = serial.toUpperCase().replace(/(..)(?=.)/g, '$1:');
-  t.match(served.run('certs', 'show', served.trail, colons), { status: 0, stdout: /key_type +ec-p256/ });
+  t.match(served.run('certs', 'show', served.trail, colons), {
+    status: 0,
+    stdout: /address +127\.0\.0\.1\n[\s\S]*key_type +ec-p256/,
+  });
   t.match(served.run('certs', 'show', served.trail, '77'), { status: 1, stderr: /got serial 77, expected one of/ });
   t.match(served.run('certs', 'list', served.trail, '--events', 'refused', '--since', '2020-01-01'), {
     stdout: /refused unproven ERR_TOKEN_REFUSED: /,

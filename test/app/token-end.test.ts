@@ -21,7 +21,8 @@ async function open({ connect }: SidecarAgent) {
   return stream;
 }
 
-const troubles = ({ logger }: SidecarAgent) => logger.lines.filter(({ level }) => level === 'warn' || level === 'error');
+const troubles = ({ logger }: SidecarAgent) =>
+  logger.lines.filter(({ level }) => level === 'warn' || level === 'error');
 
 t.test('the end of a token that a stream has brought is no fault while the stream comes back', async (t) => {
   const agent = await start(t);

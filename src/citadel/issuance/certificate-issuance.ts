@@ -116,7 +116,10 @@ export async function issueLeaf(
 
 /** Who asked, as records of the trail say it. */
 export function callerFields(caller: CallerTrace, workload: AuthenticatedWorkload | undefined): TrailFields {
-  return { connection: caller.connection, cluster_id: caller.clusterId, pod: workload?.podName };
+  return {
+    ...{ address: caller.address, connection: caller.connection, cluster_id: caller.clusterId },
+    ...{ authenticated_by: workload?.authenticatedBy, pod: workload?.podName },
+  };
 }
 
 /** When a leaf must end at the latest, in epoch milliseconds. */
