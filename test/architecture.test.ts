@@ -77,6 +77,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...[...EVERYWHERE, 'agent/ca-client', 'agent/identity', 'hotpath', 'net/grpc', 'net/transport'],
     ...['pki/service-account', 'pki/x509', 'system/small-files'],
   ],
+  migrate: [...EVERYWHERE, 'explain', 'kubernetes/api'],
   app: [
     ...[
       ...EVERYWHERE,
@@ -123,6 +124,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'demo',
     'explain',
     'fleet',
+    'migrate',
     'system/platform',
     'system/small-files',
   ],

@@ -93,6 +93,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         const { runLogLevel } = await import('./log-level-command.js');
         return runLogLevel(config);
       });
+    case 'migrate':
+      return run('migrate', COMMANDS.migrate, configSources(rest), async (config) => {
+        const { runMigrate } = await import('./migrate-command.js');
+        return runMigrate(config);
+      });
     case 'version':
     case '--version':
       return run('version', COMMANDS.version, configSources(rest), runVersion);

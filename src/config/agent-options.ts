@@ -49,10 +49,18 @@ export const AGENT_OPTIONS = {
   }),
   migrationStep: onlyWith(
     FROM_BOTH,
-    withDefault(oneOf(['files', 'ca']), 'ca', {
+    withDefault(oneOf(['files', 'ca', 'ca-only']), 'ca', {
       flag: 'migration-step',
       description:
-        'whose key and certificate are served while both are valid: those of the mounted files, or those of the CA; the trust bundle has the roots of both',
+        'files, ca: whose key and certificate are served while both are valid, with the roots of both; ca-only: those of the CA, with its roots alone',
+    }),
+  ),
+  migrationStepFile: onlyWith(
+    FROM_BOTH,
+    optional(absoluteFile, {
+      flag: 'migration-step-file',
+      description:
+        'file that says the step (files, ca or ca-only) and comes before --migration-step; read again when it changes, so that sidecert migrate takes a step without a restart',
     }),
   ),
   identityDirectory: onlyWith(
@@ -233,7 +241,9 @@ export interface MountedWorkload {
 /** One whose certificate is in files, and is to come from a CA. */
 export interface MigratingWorkload {
   readonly kind: 'files-and-ca';
-  readonly step: 'files' | 'ca';
+  readonly step: 'files' | 'ca' | 'ca-only';
+  /** Says another one while the agent runs. */
+  readonly stepFile: string | undefined;
   readonly mounted: MountedWorkload;
   readonly issued: Extract<IssuedWorkloads, { readonly kind: 'own-token' }>;
 }
@@ -250,10 +260,10 @@ export function servedWorkloads(config: AgentConfig): ServedWorkloads {
   }
   if (tokenSource === 'stream') return { kind: 'stream-token', spiffeId };
   const issued = { kind: 'own-token', spiffeId, tokenFile } as const;
-  const { migrationStep: step } = config;
+  const { migrationStep: step, migrationStepFile: stepFile } = config;
   return step === undefined
     ? issued
-    : { kind: 'files-and-ca', step, mounted: mountedWorkload(config, spiffeId), issued };
+    : { kind: 'files-and-ca', step, stepFile, mounted: mountedWorkload(config, spiffeId), issued };
 }
 
 function mountedWorkload(config: AgentConfig, spiffeId: SpiffeId | undefined): MountedWorkload {

@@ -25,6 +25,7 @@ import { ISTIO_VARIABLES } from './istio-variables.js';
 import type { FileFacts } from './kinds.js';
 import { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
 import { LOG_LEVEL_OPTIONS } from './log-level-options.js';
+import { MIGRATE_OPTIONS, migrateProblems } from './migrate-options.js';
 import type { ConfigOf, Schema } from './option.js';
 import { outputProblems } from './output-problems.js';
 import { POLICY_CHECK_OPTIONS, POLICY_TEST_OPTIONS } from './policy-options.js';
@@ -186,6 +187,14 @@ export const COMMANDS = {
     schema: CERTS_SHOW_OPTIONS,
     operands: ['trail-dir', 'serial'],
     example: 'sidecert certs show ./trail 5f:3a:01',
+  },
+  migrate: {
+    summary: 'move a set of agents from mounted files to a CA, step by step, each judged before it is taken',
+    purpose: 'Set up',
+    schema: MIGRATE_OPTIONS,
+    operands: ['action'],
+    example: 'sidecert migrate plan --status-address /run/foo/status.sock --status-address /run/bar/status.sock',
+    check: migrateProblems,
   },
   version: {
     summary: 'print the version, and who does the cryptography',

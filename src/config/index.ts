@@ -31,6 +31,7 @@ export { ISTIO_VARIABLES } from './istio-variables.js';
 export type { AccountName, HostPort, NamedFile, SanMatcher } from './kinds.js';
 export { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
 export type { LogLevelConfig } from './log-level-options.js';
+export type { MigrateConfig } from './migrate-options.js';
 export { type ConfigOf, configKey, environmentName, type OptionSpec, type Schema } from './option.js';
 export type { FileOwner, OutputConfig, RotationTarget } from './output-options.js';
 export {

@@ -8,7 +8,7 @@ export { type DoctorPlan, type ExaminedCa, examine } from './doctor/examine.js';
 export { type Finding, findingLine } from './doctor/finding.js';
 export { workloadCredentials } from './doctor/workload-credentials.js';
 export { JsonSection } from './json-section.js';
-export type { LocalTarget } from './local-http.js';
+export { type LocalTarget, targetText } from './local-http.js';
 export { askLogLevel } from './status/ask-log-level.js';
 export { askStatus, type StatusReply } from './status/ask-status.js';
 export { shownStatus } from './status/shown-status.js';

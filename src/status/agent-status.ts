@@ -1,7 +1,8 @@
 import { Field, Metric, type MetricRegistry } from '../telemetry/index.js';
 import { type CaFacts, caSection, casSection, showCoolDowns } from './ca-section.js';
 import { type HistoryFacts, historySection } from './history-section.js';
-import { type IdentityFacts, identitySection, STATES } from './identity-section.js';
+import { type FailureFacts, failureSection, type IdentityFacts, identitySection, STATES } from './identity-section.js';
+import { type MigrationFacts, migrationSection } from './migration-section.js';
 import { type SdsFacts, sdsSection } from './sds-section.js';
 import { type SecretReaders, ServedSections } from './served-section.js';
 import { derBlocks } from './shown-certificate.js';
@@ -17,6 +18,9 @@ const MAX_DETAILED = 100;
 
 /** A list of a CA with ten thousand revoked certificates has 400 kB; a larger one is left out. */
 const MAX_CRL_BYTES = 512 * 1024;
+
+/** As the names together are called that are not configured. (agent/sds, "NameLabels") */
+const OTHER_NAMES = 'other';
 
 /** The socket of Envoy. */
 export interface ListenerFacts {
@@ -48,27 +52,11 @@ export interface OutputFacts {
   }[];
 }
 
-interface FailureFacts {
-  readonly code: string;
-  readonly message: string;
-  readonly atMs: number;
-}
-
 /** Files that the identity is in. */
 export interface MountedFilesFacts {
   readonly directory: string;
   /** When they were last read whole and found good, in epoch milliseconds; `undefined`: never. */
   readonly goodAtMs: number | undefined;
-}
-
-/** Where an identity stands that moves from files to a CA. */
-export interface MigrationFacts {
-  readonly step: string;
-  readonly served: string | undefined;
-  readonly reason: string;
-  readonly roots: { readonly served: number; readonly files: number; readonly ca: number };
-  readonly areCaRootsMounted: boolean | undefined;
-  readonly sources: Readonly<Record<'files' | 'ca', Omit<IdentityFacts, 'spiffeId'>>>;
 }
 
 export interface AgentStatusOptions {
@@ -126,6 +114,9 @@ export function agentStatus(options: AgentStatusOptions): StatusPage {
       const identities = secrets.identities();
       const shown = [...identities].sort(byUrgency).slice(0, MAX_SHOWN);
       const { path, connectionCount: connections, lastConnectionMs } = listener;
+      const sds = listener.status();
+      // Of all names that are not configured together: nothing of a migration.
+      const ownNames = sds.names.filter(({ name }) => name !== OTHER_NAMES);
       return {
         mode,
         [Field.now]: timeText(now()),
@@ -133,8 +124,8 @@ export function agentStatus(options: AgentStatusOptions): StatusPage {
         ca: ca && caSection(ca),
         cas: ca && casSection(ca),
         files: files && filesSection(files()),
-        ...(migration && { migration: migrationSection(migration()) }),
-        sds: sdsSection({ path, connections, lastConnectionMs }, listener.status()),
+        ...(migration && { migration: migrationSection(migration(), ownNames) }),
+        sds: sdsSection({ path, connections, lastConnectionMs }, sds),
         ...(output && { output_certs: outputSection(output.status()) }),
         identity_count: identities.length,
         idle_count: countIdle(identities),
@@ -164,23 +155,6 @@ function filesSection({ directory, goodAtMs }: MountedFilesFacts): JsonValue {
   return { [Field.path]: directory, last_good: timeText(goodAtMs) };
 }
 
-function migrationSection({ step, served, reason, roots, areCaRootsMounted, sources }: MigrationFacts): JsonValue {
-  const sourceSection = ({ svid, serial, notAfterMs, lastFailure }: Omit<IdentityFacts, 'spiffeId'>): JsonValue => ({
-    svid,
-    [Field.serial]: serial,
-    [Field.notAfter]: timeText(notAfterMs),
-    last_failure: failureSection(lastFailure),
-  });
-  return {
-    step,
-    [Field.served]: served,
-    [Field.reason]: reason,
-    roots: { ...roots },
-    ca_roots_are_mounted: areCaRootsMounted,
-    sources: { files: sourceSection(sources.files), ca: sourceSection(sources.ca) },
-  };
-}
-
 function outputSection({ path, state, serial, writtenAtMs, failures, lastFailure, notices }: OutputFacts): JsonValue {
   return {
     [Field.path]: path,
@@ -196,10 +170,6 @@ function outputSection({ path, state, serial, writtenAtMs, failures, lastFailure
       last_failure: failureSection(notice.lastFailure),
     })),
   };
-}
-
-function failureSection(failure: FailureFacts | undefined): JsonValue {
-  return failure && { [Field.code]: failure.code, [Field.error]: failure.message, at: timeText(failure.atMs) };
 }
 
 function countIdle(identities: readonly IdentityFacts[]): number {

@@ -6,7 +6,7 @@ export interface CitadelStatusOptions {
   /** What it signs with. */
   readonly authority: {
     readonly signer: { readonly certificate: { readonly serialNumber: string } };
-    readonly bundle: { readonly size: number };
+    readonly bundle: { readonly size: number; fingerprints(): readonly string[] };
     /** Epoch milliseconds. */
     readonly notAfterMs: number;
   };
@@ -65,6 +65,7 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
         [Field.serial]: signer.certificate.serialNumber.toLowerCase(),
         [Field.notAfter]: timeText(notAfterMs),
         [Field.bundleSize]: bundle.size,
+        root_fingerprints: bundle.fingerprints(),
       },
       ...(keys !== undefined && {
         token_keys: { source: keys.name, issuers: keys.issuers, read_at: timeText(keys.readAtMs) },

@@ -23,7 +23,7 @@ export interface IdentityFacts {
   readonly survivesOutage: boolean | undefined;
   /** In a row. */
   readonly failures: number;
-  readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
+  readonly lastFailure: FailureFacts | undefined;
   readonly held?: ServedFacts | undefined;
   /** What the token of the last renewal says of itself. */
   readonly token?: TokenFacts | undefined;
@@ -34,6 +34,13 @@ interface TokenFacts {
   readonly subject: string | undefined;
   readonly audiences: readonly string[];
   readonly expiresAtMs: number | undefined;
+}
+
+export interface FailureFacts {
+  readonly code: string;
+  readonly message: string;
+  /** Epoch milliseconds. */
+  readonly atMs: number;
 }
 
 /** An identity as the page shows it: under the names of the log, so that a search finds both. */
@@ -52,11 +59,7 @@ export function identitySection(status: IdentityFacts): Readonly<Record<string, 
     outage_tolerance_seconds: outageToleranceMs && Math.floor(outageToleranceMs / 1000),
     survives_ca_outage: survivesOutage,
     failed_renewals: failures,
-    last_failure: lastFailure && {
-      [Field.code]: lastFailure.code,
-      [Field.error]: lastFailure.message,
-      at: timeText(lastFailure.atMs),
-    },
+    last_failure: failureSection(lastFailure),
     token: token && {
       iss: token.issuer,
       sub: token.subject,
@@ -64,4 +67,8 @@ export function identitySection(status: IdentityFacts): Readonly<Record<string, 
       expires: timeText(token.expiresAtMs),
     },
   };
+}
+
+export function failureSection(failure: FailureFacts | undefined): JsonValue {
+  return failure && { [Field.code]: failure.code, [Field.error]: failure.message, at: timeText(failure.atMs) };
 }

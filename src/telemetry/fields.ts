@@ -41,6 +41,7 @@ export const Field = {
   signal: 'signal',
   source: 'source',
   spiffeId: 'spiffe_id',
+  step: 'step',
   stream: 'stream',
   target: 'target',
   surviveOutageMs: 'survive_outage_ms',

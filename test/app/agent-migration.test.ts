@@ -18,13 +18,14 @@ const AWAY = { kind: 'reject', code: GrpcStatus.UNAVAILABLE } as const;
 async function setUp(
   t: Test,
   step: string,
-  { set, ca }: { set?: MountedFiles; ca: FakeCaServer & { address: string } },
+  { set, ca, stepFile }: { set?: MountedFiles; ca: FakeCaServer & { address: string }; stepFile?: string },
 ) {
   const directory = shortDir(t);
   for (const [name, content] of Object.entries(set === undefined ? {} : istioFiles(set)))
     writeFileSync(join(directory, name), content);
   const flags = {
     ...{ 'identity-source': 'file,ca', 'identity-dir': directory, 'migration-step': step },
+    ...(stepFile !== undefined && { 'migration-step-file': stepFile }),
     'status-address': '127.0.0.1:0',
   };
   const agent = await startSidecarAgent(t, { ca, flags });
@@ -98,4 +99,73 @@ t.test('without the files an agent of the migration serves what one of the CA do
   t.equal(rootCount(response), 1);
   const { migration } = await pages.status();
   t.match(migration, { step: 'files', served: 'ca', reason: 'source of the step has no valid certificate' });
+});
+
+/** A step file that says this, if anything. */
+function stepFileOf(t: Test, content?: string): string {
+  const path = join(shortDir(t), 'migration-step');
+  if (content !== undefined) writeFileSync(path, content);
+  return path;
+}
+
+t.test('the file of the step comes before the flag, and takes each step while the agent runs', async (t) => {
+  const ca = await FakeCaServer.start(t, { root: TestCa.root('new root') });
+  const set = mountedFiles({ ca: TestCa.root('old root') });
+  const stepFile = stepFileOf(t, 'files\n');
+  const { agent, pages } = await setUp(t, 'ca', { set, ca, stepFile });
+  const { stream, response } = await agent.ask('default', 'ROOTCA');
+  t.equal(rootCount(response), 2);
+  t.match((await pages.status()).migration, { step: 'files', step_file: stepFile, served: 'files', held_up_by: [] });
+  const before = Date.parse(((await pages.status()).migration as { step_since: string }).step_since);
+
+  writeFileSync(stepFile, 'ca');
+  await agent.logger.until('migration step taken');
+  const leaf = await stream.expectResponse();
+  t.notMatch(leaf.secrets, [{ name: 'ROOTCA' }], 'the leaf alone');
+  t.match((await pages.status()).migration, {
+    ...{ step: 'ca', served: 'ca' },
+    held_up_by: [{ code: 'unacknowledged', detail: 'a stream of Envoy has not acknowledged default, ROOTCA' }],
+  });
+  stream.ack(leaf);
+  writeFileSync(stepFile, 'ca-only');
+  const roots = await stream.expectResponse();
+  t.equal(rootCount(roots), 1);
+  stream.ack(roots);
+  await agent.logger.until('migration step taken', 2);
+  const { migration } = (await pages.status()) as { migration: { step_since: string } };
+  t.match(migration, { step: 'ca-only', served: 'ca', roots: { served: 1, files: 1, ca: 1 } });
+  t.ok(Date.parse(migration.step_since) > before);
+});
+
+t.test('a file that says no step changes nothing, and is told as what holds it up', async (t) => {
+  const ca = await FakeCaServer.start(t, { root: TestCa.root('new root') });
+  const set = mountedFiles({ ca: TestCa.root('old root') });
+  const stepFile = stepFileOf(t);
+  const { agent, pages } = await setUp(t, 'files', { set, ca, stepFile });
+  await agent.ask('default', 'ROOTCA');
+  t.match((await pages.status()).migration, { step: 'files', step_file_problem: /ENOENT/ }, 'that of the flag');
+  writeFileSync(stepFile, 'ca');
+  await agent.logger.until('migration step taken');
+  writeFileSync(stepFile, 'backwards');
+  await agent.logger.until('migration step file is not used, the step stays', 2);
+  const { migration } = (await pages.status()) as { migration: { held_up_by: object[] } };
+  t.match(migration, { step: 'ca', step_file_problem: /got "backwards", expected one of files, ca, ca-only/ });
+  t.match(migration.held_up_by[0], { code: 'step_file', detail: /got "backwards"/ });
+  rmSync(stepFile);
+  await agent.logger.until('migration step file is not used, the step stays', 3);
+  t.match((await pages.status()).migration, { step: 'ca' });
+});
+
+t.test('an Envoy that is not there, and a CA that refuses, hold a step up', async (t) => {
+  const ca = await FakeCaServer.start(t, { root: TestCa.root('new root') });
+  ca.fault = AWAY;
+  const set = mountedFiles({ ca: TestCa.root('old root') });
+  const { pages } = await setUp(t, 'ca', { set, ca });
+  t.match((await pages.status()).migration, {
+    held_up_by: [
+      { code: 'ca_certificate', detail: /^there is no valid certificate of the CA/ },
+      { code: 'not_served', detail: /^the certificate of the CA is not served: / },
+      { code: 'no_envoy', detail: 'no Envoy asks for its secrets' },
+    ],
+  });
 });

@@ -97,6 +97,7 @@ const idle = [
   'bootstrap',
   'kube-inject',
   'status',
+  'migrate',
   'policy check',
   'policy test',
   'trail verify',

@@ -581,11 +581,11 @@ t.test('an identity from files and a CA has the settings of both, and names its 
     kind: 'ok',
     config: { migrationStep: 'ca', identityDirectory: '/certs', ttlMs: 3_600_000 },
   });
-  t.match(readConfig(COMMANDS.agent, sources([...both, '--migration-step=files'])), {
-    config: { migrationStep: 'files' },
+  t.match(readConfig(COMMANDS.agent, sources([...both, '--migration-step=files', '--migration-step-file=/step'])), {
+    config: { migrationStep: 'files', migrationStepFile: '/step' },
   });
   t.strictSame(problems([...both, '--migration-step=union']), [
-    '--migration-step: got "union", expected one of files, ca',
+    '--migration-step: got "union", expected one of files, ca, ca-only',
   ]);
   t.match(problems(both.slice(0, 2)), [/^--namespace: got nothing/, /^--service-account: got nothing/]);
   t.strictSame(problems([...both, '--token-source=stream']), [
@@ -621,8 +621,10 @@ t.test('docs/config-full.json holds every key of every command, and each command
     const isAgent = name === 'agent' || name === 'doctor';
     if (isAgent) for (const key of ['jwks', 'tokenIssuer']) delete full[name][key];
     if (name === 'health') delete full.health.socket;
+    if (name === 'migrate') delete full.migrate.statusAddress;
     if (isAgent) {
       delete full[name].migrationStep;
+      delete full[name].migrationStepFile;
       delete full[name].identityDir;
       delete full[name].identityRoot;
     }

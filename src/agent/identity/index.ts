@@ -25,9 +25,12 @@ export {
   chooseOrigin,
   type IdentityOrigin,
   type MigrationFacts,
+  type MigrationStep,
   nextChoiceMs,
   type OriginChoice,
+  wantedOrigin,
 } from './migration.js';
+export { MigrationStepFile } from './migration-step-file.js';
 export { refusalGrounds } from './refusal-grounds.js';
 export { type ContentKind, SecretContent } from './secret-content.js';
 export { type IssuedSvid, LIFE_LIMITS, SvidIssuance, type SvidIssuanceOptions } from './svid-issuance.js';

@@ -8,10 +8,12 @@ import {
   type IdentityOrigin,
   type IdentityStatus,
   type MigrationFacts,
+  type MigrationStep,
   nextChoiceMs,
   type OriginChoice,
   SecretContent,
   type SvidChange,
+  wantedOrigin,
 } from '../identity/index.js';
 import { Memo } from './memo.js';
 import { encodeValidationContext, trustedCaOf } from './secret-codec.js';
@@ -24,7 +26,8 @@ export interface OriginIdentity extends Pick<ServedIdentity, 'certificate' | 'bu
 
 export interface MigratingIdentityOptions {
   readonly spiffeId: SpiffeId;
-  readonly step: IdentityOrigin;
+  /** The one to start with; {@link MigratingIdentity.goTo} takes another. */
+  readonly step: MigrationStep;
   /** Opened. */
   readonly files: OriginIdentity;
   /** Started. */
@@ -39,22 +42,26 @@ export interface MigratingIdentityOptions {
 
 /** Where a migration stands, for an operator. */
 export interface MigrationStatus {
-  readonly step: IdentityOrigin;
+  readonly step: MigrationStep;
+  /** Since when this agent is at the step, in epoch milliseconds. */
+  readonly stepSinceMs: number;
   readonly served: IdentityOrigin | undefined;
   readonly reason: string;
   /** How many roots the trust bundle has, and of these, how many each source has named; some are of both. */
-  readonly roots: { readonly served: number } & Readonly<Record<IdentityOrigin, number>>;
+  readonly roots: RootsOf<number>;
+  /** SHA-256 of the same roots, in hexadecimal: what tells which peers trust which certificates. */
+  readonly rootFingerprints: RootsOf<readonly string[]>;
   /** Peers that have the mounted roots alone trust each root of the CA; `undefined`: one of them is not known. */
   readonly areCaRootsMounted: boolean | undefined;
   readonly sources: Readonly<Record<IdentityOrigin, Omit<IdentityStatus, 'spiffeId'>>>;
 }
 
-/** What both sources trust. */
-interface BundleUnion {
+type RootsOf<T> = Readonly<Record<'served' | IdentityOrigin, T>>;
+
+/** What is trusted: at the last step what the CA names, before it what both sources do. */
+interface ServedBundle {
   readonly content: SecretContent;
-  readonly served: number;
-  readonly files: number;
-  readonly ca: number;
+  readonly roots: RootsOf<TrustBundle | undefined>;
   readonly areCaRootsMounted: boolean | undefined;
 }
 
@@ -69,13 +76,15 @@ const ORIGINS = ['files', 'ca'] as const;
 /**
  * The identity of a workload that moves from mounted files to a CA, or back: the trust bundle has the roots of both,
  * and the certificate of the other source is served once the streams have that bundle. Roots that were mounted stay
- * until the agent ends, whatever becomes of the files: peers may have leaves of them. Its owner closes it before its
+ * until the last step, whatever becomes of the files: peers may have leaves of them. Its owner closes it before its
  * sources.
  */
 export class MigratingIdentity implements ServedIdentity {
   private served: OriginChoice = { origin: undefined, reason: 'first answer of the ca is awaited' };
-  private union: BundleUnion | undefined;
-  private readonly unions: Memo<[SecretContent | undefined, SecretContent | undefined], BundleUnion | undefined>;
+  private trusted: ServedBundle | undefined;
+  private readonly bundles: Memo<BundleInputs, ServedBundle | undefined>;
+  private step: MigrationStep;
+  private stepSinceMs: number;
   /** All streams have it, or have had the time for it. */
   private delivered: SecretContent | undefined;
   private toldCertificate: SecretContent | undefined;
@@ -87,8 +96,10 @@ export class MigratingIdentity implements ServedIdentity {
   private readonly closing = new CancelSource();
 
   constructor(private readonly options: MigratingIdentityOptions) {
-    const { files, ca, timers, now } = options;
-    this.unions = new Memo((mounted, issued) => bundleUnion(mounted, issued, now()));
+    const { files, ca, timers, now, step } = options;
+    this.bundles = new Memo((...inputs) => servedBundle(...inputs, now()));
+    this.step = step;
+    this.stepSinceMs = now();
     const answered = (): void => {
       this.isFirstAnswerDue = false;
       this.judge();
@@ -112,7 +123,7 @@ export class MigratingIdentity implements ServedIdentity {
   }
 
   bundle(): SecretContent | undefined {
-    return this.union?.content;
+    return this.trusted?.content;
   }
 
   hasValidSvid(): boolean {
@@ -126,7 +137,7 @@ export class MigratingIdentity implements ServedIdentity {
 
   /** The identity as it is served, with what the CA says of its renewals. */
   status(): IdentityStatus {
-    const { origin = this.options.step } = this.served;
+    const { origin = wantedOrigin(this.step) } = this.served;
     const { svid, serial, notBeforeMs, notAfterMs, outageToleranceMs } = this.options[origin].status();
     const ca = this.options.ca.status();
     const spiffeId = this.spiffeId.toString();
@@ -135,17 +146,30 @@ export class MigratingIdentity implements ServedIdentity {
     return { ...ca, spiffeId, svid, serial, notBeforeMs, notAfterMs, outageToleranceMs, held };
   }
 
+  /** Takes another step, forward or back: the bundle goes first, and the certificate when the streams have it. */
+  goTo(step: MigrationStep): void {
+    if (step === this.step) return;
+    const { logger, now, spiffeId } = this.options;
+    const fields = { [Field.previous]: this.step, [Field.step]: step, [Field.spiffeId]: spiffeId.toString() };
+    this.step = step;
+    this.stepSinceMs = now();
+    logger.info('migration step taken', fields);
+    this.judge();
+  }
+
   migration(): MigrationStatus {
-    const { step, files, ca } = this.options;
-    const { served, union } = this;
+    const { files, ca } = this.options;
+    const { served, step, stepSinceMs, trusted } = this;
     const choice = this.choice();
     const isDelayed = choice.origin !== served.origin && choice.origin !== undefined;
     return {
       step,
+      stepSinceMs,
       served: served.origin,
       reason: isDelayed ? 'streams have not acknowledged the trust bundle' : choice.reason,
-      roots: { served: union?.served ?? 0, files: union?.files ?? 0, ca: union?.ca ?? 0 },
-      areCaRootsMounted: union?.areCaRootsMounted,
+      roots: rootsOf(trusted, (bundle) => bundle?.size ?? 0),
+      rootFingerprints: rootsOf(trusted, (bundle) => bundle?.fingerprints() ?? []),
+      areCaRootsMounted: trusted?.areCaRootsMounted,
       sources: { files: files.status(), ca: ca.status() },
     };
   }
@@ -158,7 +182,8 @@ export class MigratingIdentity implements ServedIdentity {
   }
 
   private facts(): MigrationFacts {
-    const { step, files, ca } = this.options;
+    const { files, ca } = this.options;
+    const { step } = this;
     const endOf = (source: OriginIdentity): number | undefined =>
       source.certificate() === undefined ? undefined : source.status().notAfterMs;
     return { step, isFirstAnswerDue: this.isFirstAnswerDue, endsMs: { files: endOf(files), ca: endOf(ca) } };
@@ -172,16 +197,18 @@ export class MigratingIdentity implements ServedIdentity {
   private judge(): void {
     if (this.closing.isCancelled || this.isFirstAnswerDue) return;
     const { files, ca, now, timers } = this.options;
-    const before = this.union?.content;
-    const union = this.unions.of(files.bundle(), ca.bundle());
-    const bundle = union !== undefined && union.content.version !== before?.version;
-    if (union !== undefined) this.union = bundle || before === undefined ? union : { ...union, content: before };
+    const before = this.trusted?.content;
+    const trusted = this.bundles.of(files.bundle(), ca.bundle(), this.step);
+    const bundle = trusted !== undefined && trusted.content.version !== before?.version;
+    if (trusted !== undefined) {
+      this.trusted = bundle || before === undefined ? trusted : { ...trusted, content: before };
+    }
     this.switchIfTrusted();
     const certificate = this.certificate();
     const isNew = certificate !== undefined && certificate !== this.toldCertificate;
     this.toldCertificate = certificate;
     if (bundle || isNew) for (const listener of this.listeners) listener({ certificate: isNew, bundle });
-    if (this.union !== undefined && this.union.content !== this.delivered && !this.isWaiting) void this.deliver();
+    if (this.trusted !== undefined && this.trusted.content !== this.delivered && !this.isWaiting) void this.deliver();
     this.timer?.cancel();
     const nextMs = nextChoiceMs(this.facts(), now());
     this.timer = nextMs === undefined ? undefined : timers.schedule(nextMs, () => this.judge());
@@ -190,7 +217,7 @@ export class MigratingIdentity implements ServedIdentity {
   /** With nothing valid to serve there is nothing to lose. */
   private switchIfTrusted(): void {
     const choice = this.choice();
-    const isDelivered = this.union?.content === this.delivered;
+    const isDelivered = this.trusted?.content === this.delivered;
     if (choice.origin === this.served.origin) this.served = choice;
     else if (choice.origin !== undefined && (isDelivered || this.certificate() === undefined)) this.switchTo(choice);
   }
@@ -202,7 +229,7 @@ export class MigratingIdentity implements ServedIdentity {
     for (const one of ORIGINS) metrics.gauge(Metric.identitySource, { source: one }).set(Number(one === origin));
     const fields = { [Field.spiffeId]: spiffeId.toString(), [Field.source]: origin, [Field.reason]: reason };
     logger.info('identity source changed', fields);
-    if (origin !== 'ca' || this.union?.areCaRootsMounted !== false) return;
+    if (origin !== 'ca' || this.trusted?.areCaRootsMounted !== false) return;
     logger.warn('peers with the mounted roots alone do not trust the certificate of the ca', fields);
   }
 
@@ -210,8 +237,8 @@ export class MigratingIdentity implements ServedIdentity {
   private async deliver(): Promise<void> {
     const { delivery, now } = this.options;
     this.isWaiting = true;
-    while (this.union !== undefined && this.delivered !== this.union.content && !this.closing.isCancelled) {
-      const { content } = this.union;
+    while (this.trusted !== undefined && this.delivered !== this.trusted.content && !this.closing.isCancelled) {
+      const { content } = this.trusted;
       const { notAfterMs = now() } = this.status();
       // The certificate that is served must not expire meanwhile.
       const timeoutMs = Math.min(DELIVERY_TIMEOUT_MS, Math.max(0, notAfterMs - now()) / 2);
@@ -223,20 +250,23 @@ export class MigratingIdentity implements ServedIdentity {
   }
 }
 
+type BundleInputs = [mounted: SecretContent | undefined, issued: SecretContent | undefined, step: MigrationStep];
+
 /** The content of one of the two where that has all roots: then nothing is pushed for nothing. */
-function bundleUnion(
-  mounted: SecretContent | undefined,
-  issued: SecretContent | undefined,
-  nowMs: number,
-): BundleUnion | undefined {
-  if (mounted === undefined && issued === undefined) return undefined;
+function servedBundle(...[mounted, issued, step, nowMs]: [...BundleInputs, number]): ServedBundle | undefined {
+  if ((step === 'ca-only' || mounted === undefined) && issued === undefined) return undefined;
   const pems = [issued, mounted].map((content) => content && trustedCaOf(content.body));
   const [ca, files] = pems.map((pem) => pem && TrustBundle.parsePem(pem));
   const all = TrustBundle.parsePem(Buffer.concat(pems.flatMap((pem) => pem ?? [])));
-  const usable = all.usableAt(nowMs) ?? all;
-  const counts = { served: usable.size, files: files?.size ?? 0, ca: ca?.size ?? 0 };
   const areCaRootsMounted = files && ca && all.size === files.size;
+  const served = step === 'ca-only' && ca !== undefined ? ca : all;
+  const usable = served.usableAt(nowMs) ?? served;
   const whole = mounted !== undefined && files?.equals(usable) ? mounted : ca?.equals(usable) ? issued : undefined;
   const content = whole ?? new SecretContent('validation-context', encodeValidationContext(usable.toPem()));
-  return { content, ...counts, areCaRootsMounted };
+  return { content, roots: { served: usable, files, ca }, areCaRootsMounted };
+}
+
+function rootsOf<T>(trusted: ServedBundle | undefined, read: (bundle: TrustBundle | undefined) => T): RootsOf<T> {
+  const { served, files, ca } = trusted?.roots ?? {};
+  return { served: read(served), files: read(files), ca: read(ca) };
 }

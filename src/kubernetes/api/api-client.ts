@@ -64,6 +64,8 @@ export interface RawRequest extends CallOptions {
   readonly method: HttpRequest['method'];
   readonly path: string;
   readonly body?: Buffer | undefined;
+  /** Which form of the answer is wanted; left out, JSON. */
+  readonly accept?: string | undefined;
   readonly maxBytes?: number;
 }
 
@@ -288,11 +290,11 @@ export class ApiClient {
   }
 
   private async once(request: RawRequest, contentType: string | undefined): Promise<Buffer> {
-    const { call, method, path, body, signal, maxBytes = MAX_OBJECT_BYTES } = request;
+    const { call, method, path, body, accept, signal, maxBytes = MAX_OBJECT_BYTES } = request;
     const startedAtMs = performance.now();
     let outcome = 'OK';
     try {
-      const sent = { call, method, path, body, contentType, timeoutMs: this.timeoutMs, signal };
+      const sent = { call, method, path, body, accept, contentType, timeoutMs: this.timeoutMs, signal };
       const answer = await this.connection.send(sent, maxBytes);
       if (answer.status >= 200 && answer.status < 300) return answer.body;
       throw apiError(call, readApiStatus(answer.status, answer.body), answer.retryAfterMs);

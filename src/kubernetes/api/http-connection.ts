@@ -17,6 +17,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly body?: Buffer | undefined;
   readonly contentType?: string | undefined;
+  /** The media types that are wanted; left out, JSON above all. */
+  readonly accept?: string | undefined;
   /** Until the head of the answer is there, and for {@link HttpConnection.send} all of it. */
   readonly timeoutMs: number;
   /** Gives up the request. */
@@ -135,7 +137,7 @@ export class HttpConnection {
       headers: {
         host: url.host,
         // A key set has a type of its own.
-        accept: 'application/json, */*;q=0.1',
+        accept: request.accept ?? 'application/json, */*;q=0.1',
         'user-agent': this.options.userAgent,
         ...(token !== undefined && { authorization: `Bearer ${token.toString('latin1').trim()}` }),
         ...(request.body !== undefined && {

@@ -6,10 +6,11 @@
 export { ApiClient, type ApiClientOptions } from './api-client.js';
 export { findAccess } from './find-access.js';
 export { type Following, followResource, type ResourceObserver } from './follow-resource.js';
+export { readPodPage } from './pod-page.js';
 export type { JsonObject, KubernetesObject, ObjectMeta, Resource } from './resource.js';
-export { CONFIG_MAPS, type ConfigMap, NAMESPACES } from './resources.js';
+export { CONFIG_MAPS, type ConfigMap, NAMESPACES, PODS, type RunningPod } from './resources.js';
 export type { SecretData } from './secret-codec.js';
-export { createSecret, readSecret, type SecretPlace } from './secrets.js';
+export { createSecret, deleteSecret, listSecretNames, readSecret, type SecretPlace } from './secrets.js';
 export type { ClusterEnvironment, ServerAccess } from './server-access.js';
 export { ServiceAccountKeys } from './service-account-keys.js';
 export { TokenReviews } from './token-reviews.js';

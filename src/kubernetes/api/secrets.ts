@@ -1,5 +1,5 @@
 import type { ApiClient, CallOptions } from './api-client.js';
-import { apiVersionOf, pathOf, placeText } from './resource.js';
+import { apiVersionOf, isJsonObject, pathOf, placeText, readObject } from './resource.js';
 import { encodeSecret, type SecretData, takeSecretData } from './secret-codec.js';
 
 /** Where a Secret is. */
@@ -49,4 +49,38 @@ export async function createSecret(
   } finally {
     body.fill(0);
   }
+}
+
+/** Metadata alone: the data of Secrets does not come to us. (Kubernetes API concepts, "Metadata-only fetches") */
+const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+
+/** Far above what a namespace has. */
+const MAX_LIST_BYTES = 32 * 1024 * 1024;
+
+/**
+ * The names of all Secrets of a type, without their data.
+ * @throws IdentityError as {@link ApiClient}.
+ */
+export async function listSecretNames(
+  client: Pick<ApiClient, 'raw'>,
+  { namespace, type }: { readonly namespace: string; readonly type: string },
+  options?: CallOptions,
+): Promise<readonly string[]> {
+  const call = { verb: 'list', resource: SECRETS.plural, object: namespace };
+  const query = new URLSearchParams({ fieldSelector: `type=${type}` });
+  const path = `${pathOf(SECRETS, { namespace })}?${query}`;
+  const request = { call, method: 'GET', path, accept: METADATA_LIST, maxBytes: MAX_LIST_BYTES, ...options } as const;
+  const list: unknown = JSON.parse((await client.raw(request)).toString('utf8'));
+  const items = isJsonObject(list) && Array.isArray(list.items) ? list.items : [];
+  return items.map((item) => readObject({ ...SECRETS, read: (metadata) => ({ metadata }) }, item).metadata.name);
+}
+
+/** @throws IdentityError as {@link ApiClient}; `ERR_KUBERNETES_NOT_FOUND`: there is none. */
+export async function deleteSecret(
+  client: Pick<ApiClient, 'raw'>,
+  place: SecretPlace,
+  options?: CallOptions,
+): Promise<void> {
+  const call = { verb: 'delete', resource: SECRETS.plural, object: placeText(place) };
+  await client.raw({ call, method: 'DELETE', path: pathOf(SECRETS, place), ...options });
 }

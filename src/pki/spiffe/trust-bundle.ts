@@ -69,6 +69,11 @@ export class TrustBundle {
     return Math.min(...this.periods.map(({ notAfterMs }) => notAfterMs));
   }
 
+  /** SHA-256 of each, in hexadecimal of small letters: what status pages show of them. */
+  fingerprints(): string[] {
+    return this.list().map(({ fingerprint256 }) => fingerprint256.replaceAll(':', '').toLowerCase());
+  }
+
   /** One PEM block per certificate, each ending in a newline; comments of the source are gone. */
   toPem(): Buffer {
     return Buffer.from(this.list().map(String).join(''), 'latin1');

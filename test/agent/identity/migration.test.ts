@@ -43,6 +43,16 @@ const cases = [
     want: [undefined, 'no valid certificate'],
   },
   {
+    name: 'only the CA is wanted, and its certificate has expired',
+    facts: facts({ ca: NOW_MS }, 'ca-only'),
+    want: [undefined, 'no valid certificate'],
+  },
+  {
+    name: 'only the CA is wanted, and its certificate is about to expire',
+    facts: facts({ ca: NOW_MS + 5000 }, 'ca-only'),
+    want: ['ca', 'migration step'],
+  },
+  {
     name: 'the first answer of the CA is still to come',
     facts: { ...facts({}), isFirstAnswerDue: true },
     want: [undefined, 'first answer of the ca is awaited'],

@@ -1,6 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { type IdentityStatus, SecretContent, type SvidChange } from '../../../src/agent/identity/index.js';
+import {
+  type IdentityStatus,
+  type MigrationStep,
+  SecretContent,
+  type SvidChange,
+} from '../../../src/agent/identity/index.js';
 import { MigratingIdentity, type OriginIdentity } from '../../../src/agent/secrets/migrating-identity.js';
 import { encodeValidationContext, trustedCaOf } from '../../../src/agent/secrets/secret-codec.js';
 import { SpiffeId, TrustBundle } from '../../../src/pki/spiffe/index.js';
@@ -63,7 +68,7 @@ class FakeOrigin implements OriginIdentity {
   }
 }
 
-function setUp(t: Test, step: 'files' | 'ca', prepare: (origins: { files: FakeOrigin; ca: FakeOrigin }) => void) {
+function setUp(t: Test, step: MigrationStep, prepare: (origins: { files: FakeOrigin; ca: FakeOrigin }) => void) {
   const clock = new FakeClock(Date.now());
   const timers = new WallClockTimers(clock);
   const { now } = clock;
@@ -231,4 +236,66 @@ t.test('nothing is told once it is closed', async (t) => {
   ca.take('renewed', Date.now() + HOUR_MS, NEW);
   t.equal(changes.length, told);
   t.equal(identity.certificate(), files.certificate());
+});
+
+t.test('each step is taken while the agent runs, and taken back, always the roots before the leaf', async (t) => {
+  const end = Date.now() + HOUR_MS;
+  const { identity, ca, files, clock, changes, acknowledge, roots } = setUp(t, 'files', ({ files, ca }) => {
+    files.take('mounted', end, OLD);
+    ca.take('issued', end, NEW);
+  });
+  await acknowledge();
+  const sinceMs = identity.migration().stepSinceMs;
+  clock.advance(1000);
+  const goTo = (step: MigrationStep) => {
+    changes.length = 0;
+    identity.goTo(step);
+    return { served: identity.migration().served, roots: roots(), changes: [...changes] };
+  };
+  const both = ['O=new root', 'O=old root'];
+  t.strictSame(goTo('ca'), { served: 'ca', roots: both, changes: [{ certificate: true, bundle: false }] });
+  t.equal(identity.migration().stepSinceMs, sinceMs + 1000);
+  t.strictSame(goTo('ca-only'), {
+    ...{ served: 'ca', roots: ['O=new root'], changes: [{ certificate: false, bundle: true }] },
+  });
+  const { roots: counts, rootFingerprints } = identity.migration();
+  t.strictSame(counts, { served: 1, files: 1, ca: 1 }, 'what the files say is known for the way back');
+  t.strictSame(rootFingerprints.served, rootFingerprints.ca);
+  t.notSame(rootFingerprints.files, rootFingerprints.ca);
+  await acknowledge();
+  t.strictSame(goTo('ca'), { served: 'ca', roots: both, changes: [{ certificate: false, bundle: true }] });
+  await acknowledge();
+  t.strictSame(goTo('files'), { served: 'files', roots: both, changes: [{ certificate: true, bundle: false }] });
+  t.strictSame(goTo('files').changes, [], 'a step that is taken already changes nothing');
+
+  t.match(goTo('ca-only'), { served: 'files', roots: ['O=new root'] }, 'the leaf waits for the streams');
+  await acknowledge();
+  t.equal(identity.certificate(), ca.certificate());
+  t.match(goTo('files'), { served: 'ca', roots: both });
+  await acknowledge();
+  t.equal(identity.certificate(), files.certificate());
+});
+
+t.test('at the last step a certificate of the files, which peers refuse, is never served', async (t) => {
+  const { identity, clock } = setUp(t, 'ca-only', ({ files, ca }) => {
+    files.take('mounted', Date.now() + HOUR_MS, OLD);
+    ca.take('issued', Date.now() + 60_000, NEW);
+  });
+  t.equal(identity.migration().served, 'ca');
+  clock.advance(61_000);
+  t.equal(identity.certificate(), undefined);
+  t.equal(identity.migration().reason, 'no valid certificate');
+});
+
+t.test('at the last step nothing is served before the CA has answered', async (t) => {
+  const { identity, ca, clock, roots } = setUp(t, 'ca-only', ({ files }) => {
+    files.take('mounted', Date.now() + HOUR_MS, OLD);
+  });
+  clock.advance(2000);
+  await turn();
+  t.equal(identity.certificate(), undefined);
+  t.equal(identity.bundle(), undefined);
+  ca.take('issued', Date.now() + HOUR_MS, NEW);
+  t.strictSame(roots(), ['O=new root']);
+  t.equal(identity.certificate(), ca.certificate());
 });
