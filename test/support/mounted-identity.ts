@@ -1,8 +1,9 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto';
 import { mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SecretContent } from '../../src/agent/identity/index.js';
 import { envoy } from '../../src/net/protobuf/index.js';
+import { TrustBundle } from '../../src/pki/spiffe/index.js';
 import { ecKeys } from '../hotpath/pki.js';
 import { privateKeyPem, TestCa } from './test-ca.js';
 
@@ -22,7 +23,7 @@ export interface MountedFiles {
 
 /** A new key and certificate, by a CA of its own if none is given. */
 export function mountedFiles({
-  ca = TestCa.root(),
+  ca = TestCa.root(`root ${randomUUID()}`),
   uris = [SLEEP],
   ...life
 }: {
@@ -86,9 +87,9 @@ export function servedWhole(identity: {
   const { tlsCertificate } = Secret.decode(certificate.body);
   const { validationContext } = Secret.decode(bundle.body);
   const leaf = new X509Certificate(Buffer.from(tlsCertificate?.certificateChain?.inlineBytes ?? []));
-  const root = new X509Certificate(Buffer.from(validationContext?.trustedCa?.inlineBytes ?? []));
+  const roots = TrustBundle.parsePem(Buffer.from(validationContext?.trustedCa?.inlineBytes ?? [])).list();
   const key = createPrivateKey(Buffer.from(tlsCertificate?.privateKey?.inlineBytes ?? []));
   if (!leaf.checkPrivateKey(key)) throw new Error('got a key of another leaf');
-  if (!leaf.verify(root.publicKey)) throw new Error('got a leaf of another root');
+  if (!roots.some((root) => leaf.verify(root.publicKey))) throw new Error('got a leaf of another root');
   return leaf.serialNumber.toLowerCase();
 }

@@ -6,6 +6,7 @@
 export type { BundleDelivery, DeliveryLimits } from './bundle-delivery.js';
 export { BundleInterner } from './bundle-interner.js';
 export { BundleNews } from './bundle-news.js';
+export { BundleWithRetiredRoots } from './bundle-with-retired-roots.js';
 export type {
   CertificateAnswer,
   CertificateIssuer,

@@ -6,7 +6,6 @@ import {
   chooseIdentityFiles,
   type ExpectedIdentity,
   type FileDependencies,
-  type IdentityFiles,
   type IdentityPlace,
   identityPaths,
   type Parsed,
@@ -17,30 +16,28 @@ import {
 import { type IdentityStatus, SecretContent, type SvidChange } from '../identity/index.js';
 import { certificateSecret } from './certificate-secret.js';
 import { passedWarnings } from './expiry-warnings.js';
+import { MountedRollover, type MountedRolloverOptions, type MountedSet } from './mounted-rollover.js';
 import { encodeValidationContext, type PrivateKeyProvider } from './secret-codec.js';
 import type { ServedIdentity } from './workload-secrets.js';
 
-export interface MountedIdentityOptions extends FileDependencies, ExpectedIdentity {
+export interface MountedIdentityOptions
+  extends FileDependencies,
+    ExpectedIdentity,
+    Pick<MountedRolloverOptions, 'delivery' | 'timers'> {
   readonly place: IdentityPlace;
   readonly privateKeyProvider: PrivateKeyProvider | undefined;
   readonly metrics: MetricRegistry;
   readonly logger: Logger;
 }
 
-/** One good state of the files. */
-interface MountedSet extends Pick<IdentityFiles, 'spiffeId' | 'serial' | 'notBeforeMs' | 'notAfterMs'> {
-  readonly certificate: SecretContent;
-  readonly bundle: SecretContent;
-}
-
 /**
- * The identity of one workload that is in mounted files: key, chain and roots change together or not at all, and what
- * is refused does not replace the last good ones. Its owner closes it.
+ * The identity of one workload that is in mounted files: key, chain and roots change together or not at all, what is
+ * refused does not replace the last good ones, and a leaf of a new root waits for that root. Its owner closes it.
  */
 export class MountedIdentity implements ServedIdentity {
   readonly mayChange = true;
   private readonly files: ReloadedFiles<MountedSet>;
-  private known: MountedSet | undefined;
+  private readonly rollover: MountedRollover;
   private lastFailure: IdentityStatus['lastFailure'];
   private told = { serial: '', warnings: 0 };
   private readonly listeners = new Set<(change: SvidChange) => void>();
@@ -59,15 +56,23 @@ export class MountedIdentity implements ServedIdentity {
         secretPaths: keyPaths,
         parse: (contents, round) => this.parse(contents, round),
         isSame: (one, other) => one.certificate === other.certificate && one.bundle === other.bundle,
-        // What is the same in the new set goes on.
+        // What is the same in the new set goes on, and so does what is served until that may be.
         discard: ({ certificate }) => {
-          if (certificate !== this.files.value?.certificate) certificate.wipe();
+          if (certificate !== this.files.value?.certificate && !this.rollover.uses(certificate)) certificate.wipe();
         },
         onRefused: (error) => this.refused(error),
       },
       options,
       () => this.changed(),
     );
+    this.rollover = new MountedRollover(options, (change) => {
+      this.judgeEnd();
+      for (const listener of this.listeners) listener(change);
+    });
+  }
+
+  private get known(): MountedSet | undefined {
+    return this.rollover.served;
   }
 
   get spiffeId(): SpiffeId | undefined {
@@ -93,8 +98,8 @@ export class MountedIdentity implements ServedIdentity {
   /** Wipes the key. Safe to call twice. */
   close(): void {
     this.stopJudging();
+    this.rollover.close();
     this.files.close();
-    this.known = undefined;
   }
 
   certificate(): SecretContent | undefined {
@@ -153,21 +158,14 @@ export class MountedIdentity implements ServedIdentity {
       ...facts,
       certificate: sameOr(held?.certificate, certificate),
       bundle: sameOr(held?.bundle, roots),
+      chain: pair.links.map((link) => link.certificate),
     };
     return { value, goodUntilMs };
   }
 
   private changed(): void {
     const { value } = this.files;
-    const before = this.known;
-    if (value === undefined) return;
-    this.known = value;
-    this.judgeEnd();
-    const change = {
-      certificate: before?.certificate !== value.certificate,
-      bundle: before?.bundle !== value.bundle,
-    };
-    for (const listener of this.listeners) listener(change);
+    if (value !== undefined) this.rollover.take(value);
   }
 
   private refused(error: unknown): void {

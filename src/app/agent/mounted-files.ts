@@ -1,4 +1,5 @@
 import { anywhere } from '../../agent/files/index.js';
+import { DeliveryByAcks } from '../../agent/identity/index.js';
 import { MountedIdentity, privateKeyProviderOf, WorkloadView } from '../../agent/secrets/index.js';
 import type { MountedWorkload } from '../../config/index.js';
 import { RateLimitedLogger } from '../../telemetry/index.js';
@@ -21,12 +22,13 @@ export async function openFromFiles(served: MountedWorkload, parts: AgentParts):
 
 /** Reads the mounted files, and goes on looking at them. The end is put onto the teardown. */
 export async function openMounted(served: MountedWorkload, parts: AgentParts): Promise<MountedIdentity> {
-  const { config, context, metrics, watch, teardown } = parts;
+  const { config, context, metrics, timers, watch, isSettled, teardown } = parts;
   const { logger, now } = context;
   const { directory, rootFile, spiffeId } = served;
   const identity = new MountedIdentity({
     ...{ place: { directory, rootFile }, spiffeId, trustDomain: config.trustDomain },
     ...{ directories: anywhere, watch, log: new RateLimitedLogger(logger, now), logger, now, metrics },
+    ...{ delivery: new DeliveryByAcks({ isSettled, timers, now }), timers },
     privateKeyProvider: privateKeyProviderOf(config),
   });
   teardown.add(() => identity.close());

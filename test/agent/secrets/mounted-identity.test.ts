@@ -16,6 +16,8 @@ import t, { type Test } from 'tap';
 import { MountedIdentity, type MountedIdentityOptions } from '../../../src/agent/secrets/mounted-identity.js';
 import { SpiffeId, TrustDomain } from '../../../src/pki/spiffe/index.js';
 import { Metric, MetricRegistry } from '../../../src/telemetry/index.js';
+import { WallClockTimers } from '../../../src/timers/index.js';
+import { FakeClock } from '../../support/fake-clock.js';
 import { lookedFiles } from '../../support/looked-files.js';
 import {
   istioFiles,
@@ -32,14 +34,21 @@ import { TestCa } from '../../support/test-ca.js';
 
 const HOUR_MS = 3_600_000;
 
+const WHOLE = { certificate: true, bundle: true };
+const ROOTS_FIRST = { certificate: false, bundle: true };
+const LEAF_THEN = { certificate: true, bundle: false };
+
 /** An identity in a directory, which is looked at when the test says so. */
 function setUp(t: Test, directory: string, options: Partial<MountedIdentityOptions> = {}) {
   const files = lookedFiles();
   const metrics = new MetricRegistry();
+  const timers = new WallClockTimers(new FakeClock(files.clock.nowMs));
+  t.teardown(() => timers.close());
   const identity = new MountedIdentity({
     ...files.surroundings,
     ...{ place: { directory }, trustDomain: TrustDomain.parse('cluster.local'), spiffeId: undefined },
-    ...{ privateKeyProvider: undefined, metrics, logger: files.logger },
+    ...{ privateKeyProvider: undefined, metrics, logger: files.logger, timers },
+    delivery: { delivered: async () => {} },
     ...options,
   });
   t.teardown(() => identity.close());
@@ -172,7 +181,7 @@ for (const [name, update] of Object.entries(updates)) {
     );
     t.strictSame(
       changes,
-      sets.map(() => ({ certificate: true, bundle: true })),
+      sets.flatMap((_, index) => (index === 0 ? [WHOLE] : [ROOTS_FIRST, LEAF_THEN])),
     );
     t.match(identity.status(), { svid: 'valid', failures: 0, lastFailure: undefined });
   });
@@ -200,7 +209,7 @@ t.test('files that are swapped while they are read are read again, though the mi
   clock.nowMs += 60_000;
   await look();
   t.match(identity.status(), { serial: second.serial });
-  t.strictSame(changes.slice(1), [{ certificate: true, bundle: true }], 'one change, to the whole set');
+  t.strictSame(changes.slice(1), [ROOTS_FIRST, LEAF_THEN], 'one change, to the whole set');
   t.strictSame(logger.of('secret files refused, the last good content stays'), []);
 });
 
