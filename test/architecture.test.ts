@@ -73,9 +73,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...[...EVERYWHERE, 'config', 'fairness', 'kubernetes/api', 'kubernetes/inject', 'net/transport'],
   ],
   status: [...EVERYWHERE, 'explain', 'net/transport', 'pki/x509'],
+  symptoms: [],
   explain: [
-    ...[...EVERYWHERE, 'agent/ca-client', 'agent/identity', 'hotpath', 'net/grpc', 'net/transport'],
-    ...['pki/service-account', 'pki/x509', 'system/small-files'],
+    ...[...EVERYWHERE, 'agent/ca-client', 'agent/files', 'agent/identity', 'hotpath', 'net/grpc', 'net/transport'],
+    ...['pki/service-account', 'pki/x509', 'symptoms', 'system/small-files'],
   ],
   migrate: [...EVERYWHERE, 'explain', 'kubernetes/api'],
   app: [
@@ -125,6 +126,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'explain',
     'fleet',
     'migrate',
+    'symptoms',
     'system/platform',
     'system/small-files',
   ],

@@ -6,8 +6,10 @@ import type { LogLevel } from '../telemetry/index.js';
 import { LogFile } from './log-file.js';
 import { LogLines } from './log-lines.js';
 
-/** Exit codes of the program. 2 is what shells and getopt use for a wrong command line. */
-export const Exit = { ok: 0, failed: 1, usage: 2 } as const;
+/**
+ * Exit codes of the program. 2 is what shells and getopt use for a wrong command line; 3 is for what cannot be told.
+ */
+export const Exit = { ok: 0, failed: 1, usage: 2, unknown: 3 } as const;
 
 export function print(text: string): void {
   process.stdout.write(text);

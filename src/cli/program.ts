@@ -98,6 +98,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         const { runMigrate } = await import('./migrate-command.js');
         return runMigrate(config);
       });
+    case 'explain':
+      return run('explain', COMMANDS.explain, configSources(rest), async (config) => {
+        const { runExplain } = await import('./explain-command.js');
+        return runExplain(config);
+      });
     case 'version':
     case '--version':
       return run('version', COMMANDS.version, configSources(rest), runVersion);

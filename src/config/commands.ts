@@ -6,6 +6,7 @@ import { caProblems } from './ca-options.js';
 import { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 import { DEMO_OPTIONS } from './demo-options.js';
 import { DOCTOR_OPTIONS, type DoctorConfig } from './doctor-options.js';
+import { EXPLAIN_OPTIONS } from './explain-options.js';
 import { FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
 import type { ForeignVariable } from './foreign-variables.js';
 import { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
@@ -195,6 +196,14 @@ export const COMMANDS = {
     operands: ['action'],
     example: 'sidecert migrate plan --status-address /run/foo/status.sock --status-address /run/bar/status.sock',
     check: migrateProblems,
+  },
+  explain: {
+    summary:
+      'play the handshake of a client A and a server B rule by rule, and say which rule fails first, why, and what has changed',
+    purpose: 'Look into it',
+    schema: EXPLAIN_OPTIONS,
+    operands: ['a', 'b'],
+    example: 'sidecert explain 127.0.0.1:15020 b.json',
   },
   version: {
     summary: 'print the version, and who does the cryptography',

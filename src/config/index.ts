@@ -19,6 +19,7 @@ export { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 export { COMMANDS, type CommandName, type CommandSpec } from './commands.js';
 export { DEMO_OPTIONS, type DemoConfig } from './demo-options.js';
 export { DOCTOR_OPTIONS, type DoctorConfig } from './doctor-options.js';
+export type { ExplainConfig } from './explain-options.js';
 export { type FakeEnvoyFault, FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
 export { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
 export { commandHelp, overview } from './help.js';

@@ -7,6 +7,8 @@ export { adviceOf } from './advice.js';
 export { type DoctorPlan, type ExaminedCa, examine } from './doctor/examine.js';
 export { type Finding, findingLine } from './doctor/finding.js';
 export { workloadCredentials } from './doctor/workload-credentials.js';
+export { explainHandshake } from './handshake/explain.js';
+export { handshakeDocument, shownHandshake } from './handshake/shown-handshake.js';
 export { JsonSection } from './json-section.js';
 export { type LocalTarget, targetText } from './local-http.js';
 export { askLogLevel } from './status/ask-log-level.js';

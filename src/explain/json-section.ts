@@ -28,6 +28,18 @@ export class JsonSection {
     return typeof value === 'string' ? clipped(value, MAX_TEXT_CHARS) : undefined;
   }
 
+  /** As it is, when it is no longer than that: for what is not shown. */
+  longText(name: string, maxChars: number): string | undefined {
+    const value = this.value(name);
+    return typeof value === 'string' && value.length <= maxChars ? value : undefined;
+  }
+
+  longTexts(name: string, maxChars: number): readonly string[] {
+    const value = this.value(name);
+    if (!Array.isArray(value)) return [];
+    return value.filter((element) => typeof element === 'string' && element.length <= maxChars);
+  }
+
   number(name: string): number | undefined {
     const value = this.value(name);
     return typeof value === 'number' ? value : undefined;

@@ -32,6 +32,7 @@ interface SubscriberFacts {
   readonly names: readonly {
     readonly name: string;
     readonly state: string;
+    readonly kind: string | undefined;
     readonly version: string | undefined;
     readonly ackedVersion: string | undefined;
     readonly ackedAtMs: number | undefined;
@@ -102,6 +103,7 @@ function subscriberSection({ nodeId, streams, connections, names }: SubscriberFa
     })),
     names: names.map((one) => ({
       name: one.name,
+      kind: one.kind,
       state: one.state,
       version: one.version,
       acked: one.ackedVersion,

@@ -26,4 +26,4 @@ export {
 export { checkStaple } from './ocsp-staple.js';
 export { PathWatches } from './path-watches.js';
 export { type FileDependencies, type FilesOf, type Parsed, ReloadedFiles, type Round } from './reloaded-files.js';
-export { isListOf, type RevocationList } from './revocation-list.js';
+export { isListOf, type RevocationList, readRevocationList } from './revocation-list.js';

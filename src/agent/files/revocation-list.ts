@@ -24,6 +24,8 @@ export interface RevocationList {
   readonly critical: string | undefined;
   /** Whether the CA's key has signed it; `undefined` for a kind of signature that is not looked at. */
   isSignedBy(issuer: X509Certificate): boolean | undefined;
+  /** Whether it has the certificate of this serial, in hex. Goes over the whole list. */
+  revokes(serial: string): boolean;
 }
 
 /** The hash of each kind of signature, by the content of its OID. (RFC 5758 §3.2; RFC 4055 §5) */
@@ -58,12 +60,15 @@ export function readRevocationList(der: Buffer): RevocationList | undefined {
   return {
     ...fields,
     der,
+    revokes: (serial) => hasSerial(toBeSigned, serial),
     isSignedBy: (ca) => (hash === undefined ? undefined : isSignature(hash, toBeSigned.raw, ca, bytes)),
   };
 }
 
 /** `version?, signature, issuer, thisUpdate, nextUpdate?, revokedCertificates?, [0] crlExtensions?`. */
-function readFields(toBeSigned: DerView | undefined): Omit<RevocationList, 'der' | 'isSignedBy'> | undefined {
+function readFields(
+  toBeSigned: DerView | undefined,
+): Omit<RevocationList, 'der' | 'isSignedBy' | 'revokes'> | undefined {
   const all = sequenceOf(toBeSigned) ?? [];
   const [, issuerField, ...others] = all[0]?.tag === DerTag.integer ? all.slice(1) : all;
   const issuer = issuerField && readNameIn(issuerField);
@@ -88,6 +93,16 @@ function readExtensionsOf(fields: readonly DerView[]): { oid: string; isCritical
   }
   const extensions = lists.flatMap((list) => sequenceOf(list)?.map(readExtension) ?? [undefined]);
   return extensions.every((one) => one !== undefined) ? extensions : undefined;
+}
+
+function hasSerial(toBeSigned: DerView, serial: string): boolean {
+  // The algorithm of the signature and the issuer are sequences, too, and come first.
+  const [, , revoked] = (sequenceOf(toBeSigned) ?? []).filter(({ tag }) => tag === DerTag.sequence);
+  const wanted = BigInt(`0x${serial}`);
+  return (revoked?.parts ?? []).some((entry) => {
+    const [number] = sequenceOf(entry) ?? [];
+    return number !== undefined && BigInt(`0x0${number.content.toString('hex')}`) === wanted;
+  });
 }
 
 function isTime({ tag }: DerView): boolean {

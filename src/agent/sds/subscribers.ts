@@ -1,5 +1,6 @@
 import type { Content } from './contents.js';
 import type { StreamRejection } from './last-rejections.js';
+import type { SecretKind } from './secret-kind.js';
 import type { NameState } from './sending.js';
 import type { StreamIdentity } from './stream-log.js';
 
@@ -8,6 +9,8 @@ export interface WantedName {
   readonly name: string;
   /** `not_served`: no secret of that name can ever be. */
   readonly state: NameState | 'not_served';
+  /** Of its secret, as far as it is known. */
+  readonly kind: SecretKind | undefined;
   /** The newest version that there is for this stream. */
   readonly version: string | undefined;
   /** What its peer has ACKed last. */
@@ -128,7 +131,7 @@ function namesOf(stream: SubscribedStream): Subscriber['names'] {
   stream.eachName((name, state, content, applied) => {
     names.push({
       ...{ name, state: wantedState(stream, name, state), version: content?.version },
-      ackedVersion: applied?.version,
+      ...{ ackedVersion: applied?.version, kind: content?.kind ?? applied?.kind },
       ackedAtMs: applied === undefined ? undefined : ackedAtMs,
       lastRejection: lastRejection?.names.includes(name) ? lastRejection : undefined,
     });

@@ -1,5 +1,6 @@
 import { errorCodeOf, messageOf } from '../../errors/index.js';
 import { MAX_TOKEN_BYTES, readClaims, splitCompactJwt } from '../../pki/service-account/index.js';
+import { symptomOf } from '../../symptoms/index.js';
 import { isReadableByAll, readSmallFile, type SmallFile } from '../../system/small-files/index.js';
 import { clipped } from '../../text/index.js';
 import { distanceText, lengthText } from '../time-words.js';
@@ -22,7 +23,7 @@ const MAX_CLAIM_CHARS = 200;
 
 const step = new Step('token');
 
-const MOUNT = 'mount a projected serviceAccountToken volume there (audience istio-ca), or set --token-file';
+const MOUNT = symptomOf('token-missing').advice;
 
 /** What the token file says of itself, unverified and without its text. The bytes are wiped. */
 export async function examineToken(settings: TokenSettings, nowMs: number): Promise<Finding[]> {
@@ -42,7 +43,7 @@ export async function examineToken(settings: TokenSettings, nowMs: number): Prom
   }
   try {
     const exposed = (await isReadableByAll(path, file.mode))
-      ? [step.warn(`${path} can be read by every user of this machine`, 'give it mode 0600 or 0640')]
+      ? [step.warn(`${path} can be read by every user of this machine`, symptomOf('key-exposed').advice)]
       : [];
     return [...examineText(file.content, settings, nowMs), ...exposed];
   } finally {
@@ -88,7 +89,7 @@ function examineText(content: Buffer, { path, audiences, subject }: TokenSetting
       : [
           step.warn(
             `aud is ${shown(audience.join(' '))}, expected ${audiences.join(' or ')}`,
-            'set the audience of the projected token, or --token-audience of Citadel',
+            symptomOf('token-audience').advice,
           ),
         ]),
     ...earliest([iat, nbf], nowMs),

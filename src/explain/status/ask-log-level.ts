@@ -28,6 +28,7 @@ export async function askLogLevel(
       kind: 'failed',
       reason: `${where}: got HTTP status ${status}, ${JSON.stringify(text)}`,
       advice: ADVICE[status] ?? 'expected a --status-address of sidecert agent, citadel or injector',
+      symptom: 'status-unreachable',
     };
   } catch (error) {
     return unreached(target, where, error as NodeJS.ErrnoException, timeoutMs);

@@ -1,4 +1,5 @@
 import { lstatSync } from 'node:fs';
+import type { SymptomId } from '../../symptoms/index.js';
 import { clipped, parseBoundedJson } from '../../text/index.js';
 import { askLocally, type LocalTarget, targetText } from '../local-http.js';
 
@@ -11,6 +12,7 @@ export interface StatusFailure {
   readonly kind: 'failed';
   readonly reason: string;
   readonly advice: string;
+  readonly symptom: SymptomId;
 }
 
 /** An agent shows 500 identities at most, each below 2 kB, 100 of them with chains of 1 to 8 kB. */
@@ -40,6 +42,7 @@ function readReply(where: string, status: number, body: Buffer): StatusReply {
     kind: 'failed',
     reason: `${where}: got ${what}, from a process that is not sidecert`,
     advice: NOT_OURS,
+    symptom: 'status-unreachable',
   });
   if (status !== 200) return other(`HTTP status ${status}`);
   let document: unknown;
@@ -66,6 +69,7 @@ export function unreached(
     kind: 'failed',
     reason: `${where}: ${what}`,
     advice,
+    symptom: code === 'EACCES' || code === 'EPERM' ? 'status-locked' : 'status-unreachable',
   });
   const { code = '' } = error;
   const path = 'socketPath' in target ? target.socketPath : undefined;

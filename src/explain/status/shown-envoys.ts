@@ -75,34 +75,38 @@ export function historyRows(history: JsonSection, nowMs: number): Row[] {
 
 /** One thing that has happened. */
 export interface PastEvent {
+  readonly kind: 'bundle' | 'leaf' | 'failure' | 'rejection' | 'revocation' | 'clock';
   readonly atMs: number;
   readonly text: string;
+  /** Of the certificates that it is about, SHA-256 in hex. */
+  readonly fingerprints: readonly string[];
 }
 
 /** All of the past in words, newest first. */
 export function pastEvents(history: JsonSection): PastEvent[] {
-  const all = [
-    ...history.list('bundles').map((event) => eventOf(event, bundleText(event))),
-    ...history
-      .list('leaves')
-      .map((event) => eventOf(event, `certificate ${event.text('serial')} until ${event.text('not_after')}`)),
-    ...history.list('failures').map((event) => {
-      const count = event.number('count') ?? 1;
-      return eventOf(event, `${event.text('code')}${count > 1 ? `, ${count} in a row` : ''}: ${event.text('error')}`);
-    }),
-    ...history
-      .list('rejections')
-      .map((event) =>
-        eventOf(event, `${event.text('node_id')} rejected ${event.texts('names').join(' ')}: ${event.text('error')}`),
+  const kind = (kind: PastEvent['kind'], list: string, textOf: (event: JsonSection) => string): PastEvent[] =>
+    history.list(list).map((event) => ({
+      ...{ kind, atMs: event.timeMs('at') ?? Number.NaN, text: textOf(event) },
+      fingerprints: [event, ...event.list('added'), ...event.list('removed')].flatMap(
+        (one) => one.text('fingerprint') ?? [],
       ),
-    ...history.list('revocation_lists').map((event) => eventOf(event, 'other revocation lists')),
-    ...history.list('clock_jumps').map((event) => eventOf(event, `the clock was set by ${event.number('seconds')} s`)),
+    }));
+  const all = [
+    ...kind('bundle', 'bundles', bundleText),
+    ...kind('leaf', 'leaves', (one) => {
+      return `certificate ${one.text('serial')} by ${one.text('issuer')}, until ${one.text('not_after')}`;
+    }),
+    ...kind('failure', 'failures', (one) => {
+      const count = one.number('count') ?? 1;
+      return `${one.text('code')}${count > 1 ? `, ${count} in a row` : ''}: ${one.text('error')}`;
+    }),
+    ...kind('rejection', 'rejections', (one) => {
+      return `${one.text('node_id')} rejected ${one.texts('names').join(' ')}: ${one.text('error')}`;
+    }),
+    ...kind('revocation', 'revocation_lists', () => 'other revocation lists'),
+    ...kind('clock', 'clock_jumps', (one) => `the clock was set by ${one.number('seconds')} s`),
   ];
   return all.filter(({ atMs }) => !Number.isNaN(atMs)).sort((a, b) => b.atMs - a.atMs);
-}
-
-function eventOf(event: JsonSection, text: string): PastEvent {
-  return { atMs: event.timeMs('at') ?? Number.NaN, text };
 }
 
 function bundleText(event: JsonSection): string {

@@ -46,7 +46,7 @@ export { type NoPath, type PathResult, PathSearch, shownIssuers } from './path-s
 export { cutCertificates, type PemBlock, type PemWanted, readCertificates, readPem } from './pem-reader.js';
 export { encodePem, type PemLabel, type PrivateKeyLabel, pemLength, writePem } from './pem-writer.js';
 export { readPrivateKey } from './private-key.js';
-export { isoTime, type Problem } from './problem.js';
+export { isoTime, type PathFault, type Problem } from './problem.js';
 export { makeSelfSignedRoot } from './root-certificate.js';
 export { caProblem, leafProblem } from './rules.js';
 export {

@@ -63,7 +63,8 @@ export class PathSearch {
   private extend(last: ChainLink, below: Below, path: readonly ChainLink[]): readonly ChainLink[] | undefined {
     const { facts } = last;
     if (typeof facts === 'string') return undefined;
-    if (facts.signatureProblem !== undefined) return this.note(last, facts.signatureProblem, path);
+    if (facts.signatureProblem !== undefined)
+      return this.note(last, { ...facts.signatureProblem, fault: 'weak-signature' }, path);
     if (path.length >= MAX_ISSUERS) {
       return this.note(last, { got: `${MAX_ISSUERS} issuers below it`, expected: 'a shorter path' }, path);
     }

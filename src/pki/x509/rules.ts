@@ -12,10 +12,10 @@ export function leafProblem(leaf: CertificateFacts): Problem | undefined {
   const { keyUsage, netscapeType } = leaf;
   if (leaf.isCa) return { got: 'a CA certificate', expected: 'basicConstraints CA:FALSE' };
   if (keyUsage !== undefined && (keyUsage & KEY_USAGE.digitalSignature) === 0) {
-    return { got: 'a key usage without digitalSignature', expected: 'digitalSignature' };
+    return { got: 'a key usage without digitalSignature', expected: 'digitalSignature', fault: 'key-usage' };
   }
   if (keyUsage !== undefined && (keyUsage & (KEY_USAGE.keyCertSign | KEY_USAGE.crlSign)) !== 0) {
-    return { got: 'a key usage with keyCertSign or cRLSign', expected: 'neither' };
+    return { got: 'a key usage with keyCertSign or cRLSign', expected: 'neither', fault: 'key-usage' };
   }
   const isOfOtherType =
     netscapeType !== undefined && (~netscapeType & (NETSCAPE_TYPE.client | NETSCAPE_TYPE.server)) !== 0;
@@ -27,12 +27,20 @@ export function leafProblem(leaf: CertificateFacts): Problem | undefined {
 function usageProblem({ extendedKeyUsage }: CertificateFacts): Problem | undefined {
   const missing = missingUsage(extendedKeyUsage);
   if (missing === undefined) return undefined;
-  return { got: `an extended key usage without ${missing}`, expected: 'serverAuth and clientAuth, or none' };
+  return {
+    got: `an extended key usage without ${missing}`,
+    expected: 'serverAuth and clientAuth, or none',
+    fault: 'extended-key-usage',
+  };
 }
 
 function criticalProblem({ unknownCritical }: CertificateFacts): Problem | undefined {
   if (unknownCritical === undefined) return undefined;
-  return { got: `the critical extension ${unknownCritical}`, expected: 'none that peers do not know' };
+  return {
+    got: `the critical extension ${unknownCritical}`,
+    expected: 'none that peers do not know',
+    fault: 'critical-extension',
+  };
 }
 
 /** What stands below an issuer in a path. */
@@ -52,9 +60,9 @@ export function issuerProblem(issuer: CertificateFacts, below: Below, nowMs: num
 
 /** Why it is the certificate of no CA. (RFC 5280 §4.2.1.3, §4.2.1.9) */
 export function caProblem({ isCa, keyUsage }: CertificateFacts): Problem | undefined {
-  if (!isCa) return { got: 'no CA certificate', expected: 'basicConstraints CA:TRUE' };
+  if (!isCa) return { got: 'no CA certificate', expected: 'basicConstraints CA:TRUE', fault: 'no-ca' };
   if (keyUsage !== undefined && (keyUsage & KEY_USAGE.keyCertSign) === 0) {
-    return { got: 'a key usage without keyCertSign', expected: 'keyCertSign' };
+    return { got: 'a key usage without keyCertSign', expected: 'keyCertSign', fault: 'key-usage' };
   }
   return undefined;
 }
@@ -64,18 +72,30 @@ function ownProblem(issuer: CertificateFacts, nowMs: number): Problem | undefine
   const problem = caProblem(issuer);
   if (problem !== undefined) return problem;
   if (nowMs > notAfterMs)
-    return { got: `an expired certificate, notAfter ${isoTime(notAfterMs)}`, expected: 'a valid one' };
+    return {
+      got: `an expired certificate, notAfter ${isoTime(notAfterMs)}`,
+      expected: 'a valid one',
+      fault: 'expired',
+    };
   if (nowMs < notBeforeMs) {
-    return { got: `a certificate that is not yet valid, notBefore ${isoTime(notBeforeMs)}`, expected: 'a valid one' };
+    return {
+      got: `a certificate that is not yet valid, notBefore ${isoTime(notBeforeMs)}`,
+      expected: 'a valid one',
+      fault: 'not-yet-valid',
+    };
   }
-  return usageProblem(issuer) ?? criticalProblem(issuer) ?? issuer.keyProblem;
+  return usageProblem(issuer) ?? criticalProblem(issuer) ?? weakKey(issuer);
+}
+
+function weakKey({ keyProblem }: CertificateFacts): Problem | undefined {
+  return keyProblem && { ...keyProblem, fault: 'weak-key' };
 }
 
 /** RFC 5280 §4.2.1.9; Go counts self-issued certificates, too. */
 function pathLengthProblem({ pathLength }: CertificateFacts, { issuers }: Below): Problem | undefined {
   const count = issuers.length;
   if (pathLength === undefined || count <= pathLength) return undefined;
-  return { got: `pathlen ${pathLength} above ${count} CAs`, expected: 'at least so many' };
+  return { got: `pathlen ${pathLength} above ${count} CAs`, expected: 'at least so many', fault: 'path-length' };
 }
 
 function nameProblem({ constraints }: CertificateFacts, { leaf, issuers }: Below): Problem | undefined {
@@ -84,7 +104,9 @@ function nameProblem({ constraints }: CertificateFacts, { leaf, issuers }: Below
   const found = held
     .map(({ constrainedNames }) => violation(constraints, constrainedNames))
     .find((one) => one !== undefined);
-  return found === undefined ? undefined : { got: `name constraints: ${found}`, expected: 'names that they permit' };
+  return found === undefined
+    ? undefined
+    : { got: `name constraints: ${found}`, expected: 'names that they permit', fault: 'name-constraints' };
 }
 
 /**
@@ -101,6 +123,7 @@ export function policyProblem({ leaf, issuers }: Below): Problem | undefined {
   return {
     got: 'below it policyConstraints with requireExplicitPolicy',
     expected: 'certificatePolicies in all below it',
+    fault: 'policy',
   };
 }
 

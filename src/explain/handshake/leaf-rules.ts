@@ -1,0 +1,128 @@
+import { isListOf, isValidAt, periodText } from '../../agent/files/index.js';
+import { type ChainLink, KEY_USAGE, leafProblem, NameTag, namesText } from '../../pki/x509/index.js';
+import type { TlsContext } from './envoy-facts.js';
+import { type Judgement, Rule } from './judgement.js';
+import { matcherText, matchesName, type SanMatcher } from './san-matcher.js';
+import { fingerprintOf, type Side } from './side.js';
+
+/** Which part the side that shows a certificate has in the handshake. */
+export type Part = 'client' | 'server';
+
+const usage = new Rule('key usage');
+const name = new Rule('SAN');
+const revocation = new Rule('revocation');
+
+/** (RFC 5280 §4.2.1.12) */
+const PURPOSE_OIDS = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
+const PURPOSES = { server: 'serverAuth', client: 'clientAuth' } as const;
+
+/** Whether the leaf may be shown by this side of a handshake. */
+export function judgeUsage(shown: Side, part: Part): Judgement | undefined {
+  const [leaf] = shown.chain;
+  if (leaf === undefined) return undefined;
+  const { facts, certificate } = leaf;
+  const fingerprints = [fingerprintOf(leaf)];
+  if (typeof facts === 'string')
+    return usage.fail('leaf-unfit', `${shown.label}'s certificate: ${facts}`, fingerprints);
+  // Node.js calls the extended one so.
+  const purposes: readonly string[] | undefined = certificate.keyUsage;
+  if (purposes !== undefined && !purposes.includes(PURPOSE_OIDS[part])) {
+    const text = `${shown.label}'s certificate has an extendedKeyUsage without ${PURPOSES[part]}, which a ${part} needs`;
+    return usage.fail('extended-key-usage', text, fingerprints);
+  }
+  const problem = leafProblem(facts);
+  if (problem === undefined) {
+    const isStated = facts.keyUsage !== undefined && (facts.keyUsage & KEY_USAGE.digitalSignature) !== 0;
+    return usage.ok(isStated ? `digitalSignature, ${PURPOSES[part]}` : 'not restricted');
+  }
+  const text = `${shown.label}'s certificate: got ${problem.got}, expected ${problem.expected}`;
+  if (problem.fault === 'extended-key-usage')
+    return usage.warn('extended-key-usage', `${text}, for the other way round`);
+  return usage.fail(problem.fault === 'key-usage' ? 'key-usage' : 'leaf-unfit', text, fingerprints);
+}
+
+/** Whether the verifier takes the names of the leaf. */
+export function judgeNames(shown: Side, verifier: Side, contexts: readonly TlsContext[]): Judgement | undefined {
+  const [leaf] = shown.chain;
+  if (leaf === undefined || typeof leaf.facts === 'string') return undefined;
+  const names = leaf.facts.names ?? [];
+  const uris = names.filter(({ tag }) => tag === NameTag.uri);
+  const shownNames = namesText(names) || 'no name';
+  const fingerprints = [fingerprintOf(leaf)];
+  if (uris.length !== 1) {
+    return name.fail(
+      'san-missing',
+      `${shown.label}'s certificate is for ${shownNames}: got ${uris.length} URIs, expected one`,
+      fingerprints,
+    );
+  }
+  const sets = matcherSets(verifier, contexts);
+  if (sets.length === 0) {
+    return name.unknown(
+      `nothing is known of what ${verifier.label} accepts; give its Envoy (--${verifier.label.toLowerCase()}-envoy), or --${verifier.label.toLowerCase()}-expects`,
+    );
+  }
+  const refused = sets.filter(
+    ({ matchers }) => matchers.length > 0 && matchers.every((one) => matchesName(one, names) === false),
+  );
+  if (refused.length === sets.length) {
+    const wanted = refused.map(({ where, matchers }) => `${where} accepts ${matchers.map(matcherText).join(' or ')}`);
+    return name.fail(
+      'san-mismatch',
+      `${shown.label}'s certificate is for ${shownNames}; ${wanted.join('; ')}`,
+      fingerprints,
+    );
+  }
+  return name.ok(`${shownNames} is accepted by ${verifier.label}`);
+}
+
+/** What is accepted, by place: one of the matchers of a place has to fit; none there is any name. */
+function matcherSets(verifier: Side, contexts: readonly TlsContext[]) {
+  const { label, expectedSans, servedSans } = verifier;
+  if (expectedSans.length > 0) return [{ where: label, matchers: expectedSans }];
+  // Envoy merges the matchers of its own configuration and those that come with the bundle.
+  const ofContexts = contexts.map((context) => ({
+    where: `${context.name || context.side} of ${label}'s Envoy`,
+    matchers: [...context.matchers, ...servedSans] as readonly SanMatcher[],
+  }));
+  if (ofContexts.length > 0) return ofContexts;
+  return servedSans.length === 0 ? [] : [{ where: `${label}'s agent (--peer-san)`, matchers: servedSans }];
+}
+
+/** Whether the verifier has a list with a certificate of the chain, or lists that refuse all. */
+export function judgeRevocation(shown: Side, verifier: Side): Judgement | undefined {
+  const { crls, anchors, nowMs, label } = verifier;
+  const size = verifier.page.section('peers')?.number('crl_bytes');
+  if (crls.length === 0) {
+    if (size === undefined) return undefined;
+    return revocation.unknown(`${label} has revocation lists of ${size} bytes, which its page does not show`);
+  }
+  for (const link of shown.chain) {
+    const { facts } = link;
+    if (typeof facts === 'string') continue;
+    const ofIssuer = crls.filter((list) => isListOf(list, facts.issuer));
+    if (ofIssuer.some((list) => list.revokes(link.certificate.serialNumber))) {
+      const text = `${whatOf(link, shown)} (serial ${link.certificate.serialNumber.toLowerCase()}) is on ${label}'s revocation list`;
+      return revocation.fail('revoked', text, [fingerprintOf(link)]);
+    }
+    if (ofIssuer.length === 0) {
+      return revocation.fail(
+        'crl-unusable',
+        `${label} has lists, and none of the issuer of ${whatOf(link, shown)}`,
+        anchors.map(fingerprintOf),
+      );
+    }
+    const [stale] = ofIssuer;
+    if (stale !== undefined && !ofIssuer.some((list) => isValidAt(list, nowMs))) {
+      return revocation.fail(
+        'crl-unusable',
+        `${label}'s list of the issuer of ${whatOf(link, shown)} is not valid now: ${periodText(stale)}`,
+      );
+    }
+  }
+  return revocation.ok(`no certificate of ${shown.label}'s chain is on ${label}'s lists`);
+}
+
+function whatOf(link: ChainLink, { label, chain }: Side): string {
+  return link === chain[0] ? `${label}'s certificate` : `an intermediate of ${label}`;
+}
