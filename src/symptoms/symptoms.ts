@@ -8,7 +8,7 @@ export interface Symptom {
   readonly advice: string;
 }
 
-/** By a name that never changes: it is the anchor in docs/troubleshooting.md. In the order of the way to a handshake. */
+/** By a name that never changes, the anchor in docs/troubleshooting.md; in the order of the way to a handshake. */
 export const SYMPTOMS = {
   'status-unreachable': {
     symptom: 'a status page cannot be read',
