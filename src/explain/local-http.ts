@@ -15,7 +15,10 @@ interface Asking {
   readonly maxBytes: number;
 }
 
-/** One request without a body, a GET unless `method` says another. Rejects with what Node.js says, after `timeoutMs` with an AbortError, and beyond `maxBytes`. */
+/**
+ * One request without a body, a GET unless `method` says another. Rejects with what Node.js says, after `timeoutMs`
+ * with an AbortError, and beyond `maxBytes`.
+ */
 export function askLocally(
   target: LocalTarget,
   path: string,

@@ -7,6 +7,8 @@ export const Field = {
   blames: 'blames',
   bundleSize: 'bundle_size',
   caller: 'caller',
+  claimedPod: 'claimed_pod',
+  claimedSubject: 'claimed_subject',
   clusterId: 'cluster_id',
   code: 'code',
   connection: 'connection',

@@ -1,6 +1,7 @@
 /**
- * telemetry: what an operator sees of us. The logger interface that every room takes, its sink and the forms of a line, the names of
- * the fields, what is cut out of foreign text, and the metrics with their names and their text for Prometheus.
+ * telemetry: what an operator sees of us. The logger interface that every room takes, its sink and the forms of a
+ * line, the names of the fields, what is cut out of foreign text, and the metrics with their names and their text for
+ * Prometheus.
  */
 export { Field, type LogFields } from './fields.js';
 export { jsonLine, type LineFormat, textLine } from './line-formats.js';

@@ -215,7 +215,7 @@ t.test('the first certificate of a new pod does not wait for the renewals of 500
 });
 
 t.test('a refused token that comes back again and again is put before the CA once', async (t) => {
-  const { agent, citadel } = await startNode(t);
+  const { agent, citadel, logger } = await startNode(t);
   const forged = bearer(await tokenOf(new TokenIssuer(), 'sleep', 'pod-1'));
   const connection = openSdsClient(t, agent.address, forged);
   connection.request({ names: ['default'] });
@@ -225,6 +225,9 @@ t.test('a refused token that comes back again and again is put before the CA onc
   const ends = await Promise.all(retries.map(({ ended }) => ended));
   t.ok(ends.every(({ code }) => code === status.UNAUTHENTICATED));
   t.equal(citadel.logger.of('certificate refused').length, 1);
+  t.match(logger.of('sds stream refused')[0]?.fields, {
+    ...{ code: 'ERR_CA_REFUSED_TOKEN', claimed_subject: 'system:serviceaccount:foo:sleep', pid: process.pid },
+  });
 });
 
 t.test('a Citadel and the agent of a node have a thread for each core but one', async (t) => {

@@ -1,7 +1,7 @@
 import type { CancelSignal } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
-import { bearerToken } from '../../pki/service-account/index.js';
-import { Field, type RateLimitedLogger } from '../../telemetry/index.js';
+import { bearerToken, claimsOfBearer } from '../../pki/service-account/index.js';
+import { Field, type LogFields, type RateLimitedLogger } from '../../telemetry/index.js';
 import type { WorkloadIdentity } from '../identity/index.js';
 import type { Pod } from './pod.js';
 import type { TokenGate } from './token-gate.js';
@@ -61,10 +61,17 @@ export class StreamAdmission {
   }
 
   /** Envoy comes back ten times a second with what was refused: one line a minute for each reason and connection. */
-  private tellRefusal({ connection }: TokenBearer, error: unknown): void {
+  private tellRefusal({ connection, peer, authorization }: TokenBearer, error: unknown): void {
     const code = errorCodeOf(error);
     const reason = error instanceof IdentityError ? error.message : 'internal error';
-    const fields = { [Field.connection]: connection, [Field.code]: code, [Field.error]: reason };
+    const fields = (): LogFields => {
+      const claims = claimsOfBearer(authorization);
+      return {
+        ...{ [Field.code]: code, [Field.error]: reason, [Field.connection]: connection },
+        ...{ [Field.uid]: peer?.uid, [Field.pid]: peer?.pid },
+        ...{ [Field.claimedSubject]: claims?.subject, [Field.claimedPod]: claims?.podName },
+      };
+    };
     this.log.warn('sds stream refused', fields, `${code} ${connection}`);
   }
 }

@@ -2,7 +2,7 @@
  * citadel/authn: who calls. Tells the workload by its token; one file each behind {@link Authenticator}.
  */
 
-export { bearerToken, quoted } from '../../pki/service-account/index.js';
+export { bearerToken, claimsOfBearer, quoted } from '../../pki/service-account/index.js';
 export type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 export { authenticateCaller, type CallerAuthentication } from './caller.js';
 export { ClientCertificates } from './client-certificates.js';

@@ -42,9 +42,9 @@ const ISSUED: RepeatedEvent = {
 /** Who asks, as far as the log is concerned. */
 export interface CallerTrace {
   readonly connection: number;
-  readonly clusterId: string;
-  /** Of its connection. */
+  /** The IP address of its connection, if it is known. */
   readonly address: string | undefined;
+  readonly clusterId: string;
 }
 
 export interface Caller extends CallerTrace {

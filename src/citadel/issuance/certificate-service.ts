@@ -1,9 +1,17 @@
 import { CancelSource } from '../../cancellation/index.js';
 import { type ErrorCode, errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import { addUnaryMethod, type GrpcServer, type ServedCall } from '../../net/grpc/index.js';
-import { Field, type Gauge, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
+import {
+  Field,
+  type Gauge,
+  type LogFields,
+  type Logger,
+  Metric,
+  MetricRegistry,
+  RateLimitedLogger,
+} from '../../telemetry/index.js';
 import { type DeadlineClock, Deadlines } from '../../timers/index.js';
-import type { AuthenticatedWorkload } from '../authn/index.js';
+import { type AuthenticatedWorkload, claimsOfBearer } from '../authn/index.js';
 import { CALLER_METADATA, clusterId } from './caller-metadata.js';
 import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
@@ -124,7 +132,7 @@ class CertificateService implements CertificateMethod {
     if (pending.stop.isCancelled) return;
     pending.stop.cancel();
     chargeRefusal(pending.call, error);
-    this.recordRefusal(error, pending.caller, pending.workload);
+    this.recordRefusal(error, pending);
     this.refuse(pending, error);
   }
 
@@ -140,7 +148,7 @@ class CertificateService implements CertificateMethod {
       this.inFlight.set(this.shares.inFlight);
       return place;
     } catch (error) {
-      this.recordRefusal(error, caller, undefined);
+      this.recordRefusal(error, { call, caller, workload: undefined });
       this.observe(errorCodeOf(error), performance.now());
       call.refuse(refusalOf(error));
       return undefined;
@@ -165,18 +173,25 @@ class CertificateService implements CertificateMethod {
   }
 
   /** In log and trail. */
-  private recordRefusal(error: unknown, caller: CallerTrace, workload: AuthenticatedWorkload | undefined): void {
+  private recordRefusal(error: unknown, refused: Pick<PendingCall, 'call' | 'caller' | 'workload'>): void {
+    const { call, caller, workload } = refused;
     const { connection, clusterId, address } = caller;
     const code = errorCodeOf(error);
-    const fields = {
-      [Field.code]: code,
-      [Field.reason]: messageOf(error),
-      [Field.connection]: connection,
-      [Field.clusterId]: clusterId,
-      [Field.address]: address,
+    const fields = (): LogFields => {
+      const claims = claimsOfBearer(call.metadata('authorization'));
+      return {
+        [Field.code]: code,
+        [Field.reason]: messageOf(error),
+        [Field.address]: address,
+        [Field.claimedSubject]: claims?.subject,
+        [Field.claimedPod]: claims?.podName,
+        [Field.connection]: connection,
+        [Field.clusterId]: clusterId,
+      };
     };
+    const { logger } = this.options;
     if (code === 'ERR_CANCELLED') {
-      this.options.logger.debug('certificate request cancelled', fields);
+      if (logger.writesDebug) logger.debug('certificate request cancelled', fields());
       return;
     }
     // Agents come back ten times a second with what was refused: a line a minute for each reason and connection.

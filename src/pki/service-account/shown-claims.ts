@@ -2,11 +2,15 @@ import { clipped } from '../../text/index.js';
 import { readClaims } from './claims.js';
 import { splitCompactJwt } from './compact-jwt.js';
 import { numericDateMs } from './numeric-date.js';
+import { MAX_TOKEN_BYTES } from './service-account-token.js';
+import { workloadClaims } from './workload-claims.js';
 
 /** What a token says of itself, unverified, for the people who compare it with what a CA accepts. */
 export interface ShownClaims {
   readonly issuer: string | undefined;
   readonly subject: string | undefined;
+  /** `kubernetes.io/pod/name`. */
+  readonly podName: string | undefined;
   readonly audiences: readonly string[];
   /** Epoch milliseconds; `undefined` when it does not end, or says so in a way that is none. */
   readonly expiresAtMs: number | undefined;
@@ -24,12 +28,19 @@ export function shownClaims(token: Buffer): ShownClaims | undefined {
   return {
     issuer: textOf(iss),
     subject: textOf(sub),
+    podName: textOf(workloadClaims(claims).podName),
     audiences: [aud]
       .flat()
       .flatMap((one) => textOf(one) ?? [])
       .slice(0, MAX_AUDIENCES),
     expiresAtMs: exp === undefined ? undefined : numericDateMs(exp),
   };
+}
+
+/** The same of a request, by its `authorization`: for the line that tells why it was refused. */
+export function claimsOfBearer([value = '']: readonly string[]): ShownClaims | undefined {
+  if (value.length > MAX_TOKEN_BYTES) return undefined;
+  return shownClaims(Buffer.from(value.slice(value.indexOf(' ') + 1), 'latin1'));
 }
 
 function textOf(claim: unknown): string | undefined {

@@ -108,6 +108,19 @@ const unauthenticated: readonly Case[] = [
   },
 ];
 
+t.test('the line of a refusal leads to the pod: the address, and whom the token claims to be', async (t) => {
+  const { caller, logger } = await startCitadel(t, hotPath);
+  await caller.call({ csr: goodCsr, token: await new TokenIssuer().token() });
+  t.match(logger.of('certificate refused'), [
+    {
+      fields: {
+        ...{ address: '127.0.0.1', claimed_subject: 'system:serviceaccount:foo:sleep' },
+        ...{ claimed_pod: 'sleep-7d4b', connection: 1 },
+      },
+    },
+  ]);
+});
+
 for (const { name, call, logs, says } of unauthenticated) {
   t.test(`unauthenticated: ${name}`, async (t) => {
     const { caller, issuer, logger } = await startCitadel(t, hotPath);
