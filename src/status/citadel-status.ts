@@ -2,13 +2,19 @@ import { Field, Metric, type MetricRegistry } from '../telemetry/index.js';
 import type { StatusPage } from './status-page.js';
 import { timeText } from './time-text.js';
 
+interface AuthorityFacts {
+  readonly signer: { readonly certificate: { readonly serialNumber: string } };
+  readonly bundle: { readonly size: number; fingerprints(): readonly string[] };
+  /** Epoch milliseconds. */
+  readonly notAfterMs: number;
+}
+
 export interface CitadelStatusOptions {
   /** What it signs with. */
   readonly authority: {
-    readonly signer: { readonly certificate: { readonly serialNumber: string } };
-    readonly bundle: { readonly size: number; fingerprints(): readonly string[] };
-    /** Epoch milliseconds. */
-    readonly notAfterMs: number;
+    readonly current: AuthorityFacts;
+    /** Why its files as they are now are not in use; `undefined` when they are. */
+    readonly problem: string | undefined;
   };
   readonly trustDomain: string;
   /** Sets the gauges of connections and calls. */
@@ -50,23 +56,17 @@ export interface CitadelStatusOptions {
 /** What a Citadel tells of itself: what it signs with, and for how long yet; what it has of its cluster. */
 export function citadelStatus(options: CitadelStatusOptions): StatusPage {
   const { authority, trustDomain, server, keys, roots, trail, policy, metrics, now } = options;
-  const { signer, bundle, notAfterMs } = authority;
   const expiry = metrics.gauge(Metric.authorityExpirySeconds);
   return {
-    notReady: () => (now() < notAfterMs ? undefined : 'its signing certificate has expired'),
+    notReady: () => (now() < authority.current.notAfterMs ? undefined : 'its signing certificate has expired'),
     collect() {
       server.showLoad();
-      expiry.set((notAfterMs - now()) / 1000);
+      expiry.set((authority.current.notAfterMs - now()) / 1000);
       if (keys !== undefined) metrics.gauge(Metric.tokenKeysAgeSeconds).set((now() - keys.readAtMs) / 1000);
     },
     sections: () => ({
       trust_domain: trustDomain,
-      authority: {
-        [Field.serial]: signer.certificate.serialNumber.toLowerCase(),
-        [Field.notAfter]: timeText(notAfterMs),
-        [Field.bundleSize]: bundle.size,
-        root_fingerprints: bundle.fingerprints(),
-      },
+      authority: authoritySection(authority),
       ...(keys !== undefined && {
         token_keys: { source: keys.name, issuers: keys.issuers, read_at: timeText(keys.readAtMs) },
       }),
@@ -86,5 +86,16 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
         cluster_trust_bundle: roots.trustBundle.isPublished ?? 'not served',
       }),
     }),
+  };
+}
+
+function authoritySection({ current, problem }: CitadelStatusOptions['authority']) {
+  const { signer, bundle, notAfterMs } = current;
+  return {
+    [Field.serial]: signer.certificate.serialNumber.toLowerCase(),
+    [Field.notAfter]: timeText(notAfterMs),
+    [Field.bundleSize]: bundle.size,
+    root_fingerprints: bundle.fingerprints(),
+    ...(problem !== undefined && { problem }),
   };
 }

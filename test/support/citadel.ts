@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { openClientCertificates } from '../../src/app/citadel/client-certificates.js';
 import { createJwksAuthenticator } from '../../src/citadel/authn/index.js';
-import { createServingCertificate, openSigningAuthority } from '../../src/citadel/authority/index.js';
+import { createServingCertificate, LiveAuthority } from '../../src/citadel/authority/index.js';
 import type { CertificateServiceOptions } from '../../src/citadel/issuance/certificate-service.js';
 import {
   addCertificateMethod,
@@ -68,19 +68,26 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
   const jwksFile = join(shortDir(t), 'jwks.json');
   writeFileSync(jwksFile, JSON.stringify(issuer.jwks));
   const common = { trustDomain, logger, now: Date.now };
-  const authority = await openSigningAuthority({ ...common, ...(directory !== undefined && { directory }) });
+  const live = await LiveAuthority.open({ ...common, ...(directory !== undefined && { directory }) });
+  t.teardown(() => live.close());
+  const { current: authority } = live;
   const audiences = ['istio-ca'];
   const authenticator = await createJwksAuthenticator({
     ...common,
     ...{ path: jwksFile, issuers: [issuer.issuer], audiences, binding: 'any' },
   });
-  const serving = await createServingCertificate({ ...common, hotPath, authority, random: Math.random });
+  const serving = await createServingCertificate({
+    ...common,
+    hotPath,
+    authority: () => authority,
+    random: Math.random,
+  });
   t.teardown(() => serving.close());
   const limits = { maxReceiveBytes: MAX_CERTIFICATE_REQUEST_BYTES, maxConcurrentStreams: 1000 };
   const server = createGrpcServer({ logger, ...limits, ...serverOptions });
   const clients = hasClientCertificates
     ? openClientCertificates({
-        authority,
+        authority: () => authority,
         trustDomain,
         policy: options.policy ?? (() => policy),
         now: options.now ?? Date.now,
@@ -88,11 +95,12 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
     : undefined;
   const certificates = addCertificateMethod(server, {
     clientCertificates: clients?.certificates,
-    ...{ authenticator, hotPath, authority, policy: () => policy, logger, now: Date.now },
+    ...{ authenticator, hotPath, authority: () => authority, policy: () => policy, logger, now: Date.now },
     ...replaced,
   });
   const bundles = addTrustBundleMethod(server, {
-    ...{ authenticator, authority: options.authority ?? authority, logger, now: Date.now },
+    authority: { issuersPemAt: (nowMs) => (options.authority?.() ?? authority).issuersPemAt(nowMs) },
+    ...{ authenticator, logger, now: Date.now },
     ...bundleOptions,
   });
   const listener = await listenTls({

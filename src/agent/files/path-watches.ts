@@ -18,8 +18,8 @@ const ANY_NAME = '';
 const MAX_ROUNDS = 3;
 
 /**
- * A directory that is filled with other files wakes us so often before its watch ends; files are looked at instead then,
- * until watches are set up again. Each event costs some microseconds.
+ * A directory that is filled with other files wakes us so often before its watch ends; then files are looked at
+ * instead, until watches are set up again. Each event costs some microseconds.
  */
 const MAX_FOREIGN_EVENTS = 10_000;
 

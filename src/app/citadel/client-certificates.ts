@@ -5,24 +5,29 @@ import type { IssuingPolicy } from '../../citadel/policy/index.js';
 import type { TrustDomain } from '../../pki/spiffe/index.js';
 
 interface Surroundings {
-  readonly authority: SigningAuthority;
+  readonly authority: () => SigningAuthority;
   readonly trustDomain: TrustDomain;
   readonly policy: () => Pick<IssuingPolicy, 'trustDomainAliases'>;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
 
-/** What a listener and the service need to know callers by the certificates that `authority` has issued. */
+/** What a listener and the service need to know callers by the certificates that the authority has issued. */
 export function openClientCertificates({ authority, trustDomain, policy, now }: Surroundings) {
-  const intermediates = authority.intermediatesPem.map((pem) => new X509Certificate(pem));
+  let known: { readonly pem: readonly string[]; readonly certificates: readonly X509Certificate[] } | undefined;
+  const intermediates = (): readonly X509Certificate[] => {
+    const { intermediatesPem: pem } = authority();
+    if (known?.pem !== pem) known = { pem, certificates: pem.map((one) => new X509Certificate(one)) };
+    return known.certificates;
+  };
   const certificates = new ClientCertificates({
-    ...{ trustDomain, now, bundle: () => authority.bundle, intermediates: () => intermediates },
+    ...{ trustDomain, now, bundle: () => authority().bundle, intermediates },
     aliases: () => policy().trustDomainAliases,
   });
   return {
     certificates,
     check: {
-      rootsPem: () => authority.bundle.toPem(),
+      rootsPem: () => authority().bundle.toPem(),
       problem: (chain: readonly X509Certificate[]) => certificates.problem(chain),
     },
   };

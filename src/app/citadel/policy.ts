@@ -27,7 +27,7 @@ export type PolicyFlags = Pick<
  */
 export async function openPolicy(
   config: CitadelConfig,
-  authority: SigningAuthority,
+  authority: () => SigningAuthority,
   { logger, now }: AppContext,
 ): Promise<OpenedPolicy> {
   const { policyFile: path, trustDomain, serverNames } = config;
@@ -35,7 +35,7 @@ export async function openPolicy(
   if (path === undefined) {
     return { policy: new IssuingPolicy(flags), path, problem: undefined, close: () => {} };
   }
-  const dnsNameProblem = (name: string): string | undefined => authority.nameProblem(name);
+  const dnsNameProblem = (name: string): string | undefined => authority().nameProblem(name);
   return openPolicyFile({ path, flags, trustDomain, serverNames, dnsNameProblem, logger, now });
 }
 

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import {
   createServingCertificate,
-  openSigningAuthority,
+  LiveAuthority,
   type SigningAuthority,
   writeRootCertificates,
 } from '../../citadel/authority/index.js';
@@ -13,10 +13,12 @@ import {
 import type { IssuingPolicy } from '../../citadel/policy/index.js';
 import type { TrailWriter } from '../../citadel/trail/index.js';
 import type { CitadelConfig } from '../../config/index.js';
+import { messageOf } from '../../errors/index.js';
 import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
 import { addHealthMethods, addReflectionMethods, createGrpcServer } from '../../net/grpc/index.js';
 import { listenTls, wiresOf } from '../../net/transport/index.js';
-import { Field, Metric, MetricRegistry } from '../../telemetry/index.js';
+import type { TrustBundle } from '../../pki/spiffe/index.js';
+import { Field, type Logger, Metric, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { connectionLimit } from '../connection-limit.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
@@ -82,7 +84,9 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   const { trustDomain } = config;
   const metrics = new MetricRegistry();
   const cluster = await openClusterOf(config, context, { metrics, teardown });
-  const authority = await openAuthority(config, cluster, context);
+  const live = await openAuthority(config, cluster, context);
+  teardown.add(() => live.close());
+  const authority = (): SigningAuthority => live.current;
   const trail = await openTrail(config, context, metrics);
   teardown.add(() => trail?.close());
   const policy = await openPolicy(config, authority, context);
@@ -127,10 +131,11 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     clientCertificates: clients?.certificates,
   });
   const bundles = addTrustBundleMethod(server, {
-    ...{ authenticator, authority, logger, metrics, now },
+    authority: { issuersPemAt: (nowMs) => authority().issuersPemAt(nowMs) },
+    ...{ authenticator, logger, metrics, now },
     clientCertificates: clients?.certificates,
   });
-  const health = addHealthMethods(server, () => now() < authority.notAfterMs);
+  const health = addHealthMethods(server, () => now() < authority().notAfterMs);
   const reflection = addReflectionMethods(server);
   teardown.add(async () => {
     bundles.endAllCalls();
@@ -139,7 +144,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     certificates.close();
   });
 
-  if (config.rootCertOut !== undefined) await writeRootCertificates(config.rootCertOut, authority.bundle);
+  if (config.rootCertOut !== undefined) await writeRootCertificates(config.rootCertOut, authority().bundle);
   const listener = await listenTls({
     ...config.listen,
     backlog: TCP_BACKLOG,
@@ -152,8 +157,15 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   });
   serving.keepFresh(listener);
   teardown.add(() => listener.close());
-  const roots = cluster?.publishRoots(authority.bundle);
-  const shown = { authority, trustDomain: trustDomain.toString(), keys, roots, server, policy, trail };
+  const roots = cluster?.publishRoots(authority().bundle);
+  live.onChange(() => {
+    void serving.renewNow();
+    const { bundle } = authority();
+    roots?.configMaps.publish(bundle.toPem().toString('latin1'));
+    roots?.trustBundle.publish(bundle.toPem().toString('latin1'));
+    if (config.rootCertOut !== undefined) void rewriteRoots(config.rootCertOut, bundle, logger);
+  });
+  const shown = { authority: live, trustDomain: trustDomain.toString(), keys, roots, server, policy, trail };
   const makePage: MakePage = ({ citadelStatus }) => citadelStatus({ ...shown, metrics, now });
   await openStatusPage(config.statusAddress, makePage, {
     hotPath: kind,
@@ -190,16 +202,24 @@ async function openClusterOf(
   return openCluster(config, context, surroundings);
 }
 
+/** Never rejects: the file may be on a disk that is full, and agents hear of new roots otherwise, too. */
+async function rewriteRoots(path: string, bundle: TrustBundle, logger: Logger): Promise<void> {
+  try {
+    await writeRootCertificates(path, bundle);
+  } catch (error) {
+    logger.warn('root certificates could not be written', { [Field.path]: path, [Field.error]: messageOf(error) });
+  }
+}
+
 /** The files of the directory, else the Secret of the cluster. */
 function openAuthority(
   config: CitadelConfig,
   cluster: Cluster | undefined,
   { logger, now }: AppContext,
-): Promise<SigningAuthority> {
+): Promise<LiveAuthority> {
   const { caDirectory, trustDomain } = config;
   const directory = caDirectory !== undefined && { directory: caDirectory };
   const serverNames = [...config.serverNames, ...config.dnsNames.map(({ dnsName }) => dnsName)];
-  const open = () =>
-    openSigningAuthority({ ...directory, store: cluster?.store, trustDomain, serverNames, logger, now });
+  const open = () => LiveAuthority.open({ ...directory, store: cluster?.store, trustDomain, serverNames, logger, now });
   return cluster === undefined ? open() : cluster.insist('root', open);
 }

@@ -38,6 +38,9 @@ const TLS_SECRET_FILES: AuthorityFileNames = {
 
 const LAYOUTS: readonly AuthorityFileNames[] = [ISTIO_FILES, TLS_SECRET_FILES];
 
+/** All that a CA directory may hold, in either layout. */
+export const AUTHORITY_FILE_NAMES: readonly string[] = [...new Set(LAYOUTS.flatMap((names) => Object.values(names)))];
+
 /**
  * Written in this order: with the key alone a directory is incomplete and refused, never silently replaced by a fresh
  * root.

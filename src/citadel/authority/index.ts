@@ -4,6 +4,7 @@
  */
 export type { AuthorityStore } from './authority-store.js';
 export { decideValidity, MIN_TTL_MS, type TtlLimits } from './issuing-policy.js';
+export { LiveAuthority } from './live-authority.js';
 export { writeRootCertificates } from './root-certificate-file.js';
 export { createServingCertificate } from './serving-certificate.js';
-export { openSigningAuthority, type SigningAuthority } from './signing-authority.js';
+export type { SigningAuthority } from './signing-authority.js';

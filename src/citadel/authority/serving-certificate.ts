@@ -3,14 +3,22 @@ import type { HotPath } from '../../hotpath/index.js';
 import { SpiffeId, type TrustDomain } from '../../pki/spiffe/index.js';
 import { encodePem } from '../../pki/x509/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
-import { retryDelayMs, rotateAtMs, systemClock, type TimerClock, WallClockTimers } from '../../timers/index.js';
+import {
+  retryDelayMs,
+  rotateAtMs,
+  type ScheduledCall,
+  systemClock,
+  type TimerClock,
+  WallClockTimers,
+} from '../../timers/index.js';
 import { decideValidity } from './issuing-policy.js';
 import { DEFAULT_SERVER_NAMES } from './server-names.js';
 import type { SigningAuthority } from './signing-authority.js';
 
 export interface ServingCertificateOptions {
   readonly hotPath: Pick<HotPath, 'prepare' | 'issue'>;
-  readonly authority: SigningAuthority;
+  /** Asked at each certificate. */
+  readonly authority: () => SigningAuthority;
   readonly trustDomain: TrustDomain;
   /** DNS names and IP addresses by which agents know us. */
   readonly serverNames?: readonly string[];
@@ -39,6 +47,8 @@ export interface ServingCertificate {
   readonly current: ServingCredentials;
   /** From now on `user` gets each new certificate; connections that live are not touched. */
   keepFresh(user: CertificateUser): void;
+  /** Makes another certificate now, by another authority. Never rejects: without one the old one stays. */
+  renewNow(): Promise<void>;
   /** Ends renewal. Safe to call twice. */
   close(): void;
 }
@@ -71,6 +81,7 @@ class Renewal implements ServingCertificate {
   private readonly clock: TimerClock;
   private user: CertificateUser | undefined;
   private failures = 0;
+  private next: ScheduledCall | undefined;
   private isClosed = false;
 
   constructor(
@@ -94,13 +105,19 @@ class Renewal implements ServingCertificate {
     this.wheel.close();
   }
 
+  async renewNow(): Promise<void> {
+    this.next?.cancel();
+    await this.renew();
+  }
+
   scheduleNext(): void {
     const nowMs = this.clock.now();
     const { rotateAtMs: dueAtMs, notAfterMs } = this.own;
     const remainingMs = Math.max(0, notAfterMs - nowMs);
     const failed = { kind: 'away', failures: this.failures, remainingMs } as const;
     const retryMs = retryDelayMs(failed, this.options.random());
-    this.wheel.schedule(this.failures === 0 ? dueAtMs : nowMs + retryMs, () => void this.renew());
+    this.next?.cancel();
+    this.next = this.wheel.schedule(this.failures === 0 ? dueAtMs : nowMs + retryMs, () => void this.renew());
   }
 
   /** Never rejects: a failure keeps the old certificate, and is tried again. */
@@ -129,7 +146,8 @@ class Renewal implements ServingCertificate {
 }
 
 async function issueOwn(options: ServingCertificateOptions): Promise<OwnCertificate> {
-  const { hotPath, authority, trustDomain, ttlMs = DEFAULT_TTL_MS, clock = systemClock, random, logger } = options;
+  const { hotPath, trustDomain, ttlMs = DEFAULT_TTL_MS, clock = systemClock, random, logger } = options;
+  const authority = options.authority();
   const nowMs = clock.now();
   const limits = { defaultTtlMs: ttlMs, maxTtlMs: ttlMs };
   const { notBeforeMs, notAfterMs } = decideValidity(ttlMs / 1000, limits, authority.notAfterMs, nowMs);

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IdentityError, messageOf } from '../../errors/index.js';
@@ -9,6 +9,7 @@ import { Field, type Logger } from '../../telemetry/index.js';
 import {
   type AuthorityFileNames,
   type AuthorityFiles,
+  type AuthorityState,
   ISTIO_FILES,
   isKeyExposed,
   readAuthorityFiles,
@@ -82,9 +83,10 @@ const ROOT_LIFE_MS = 10 * 365 * 24 * 3_600_000;
  * @throws IdentityError `ERR_SIGNER_INVALID`: some of the files are missing, cannot be read or written, do not parse,
  *   do not belong together, or make an authority whose leaves peers would refuse; `ERR_BUNDLE_INVALID`: the roots.
  */
-export async function openSigningAuthority(options: SigningAuthorityOptions): Promise<SigningAuthority> {
+export async function openSigningAuthority(options: SigningAuthorityOptions): Promise<OpenedAuthority> {
   const { directory, logger } = options;
   const { files, names, place, isFresh } = await filesOf(options);
+  const digest = digestOf(files);
   const authority = loadFrom(options, files, names, place);
   const { serialNumber } = authority.signer.certificate;
   logger.info(isFresh ? 'signing authority created' : 'signing authority loaded', {
@@ -98,7 +100,53 @@ export async function openSigningAuthority(options: SigningAuthorityOptions): Pr
   } else if (place.path === directory && (await isKeyExposed(directory, names))) {
     logger.warn('CA key is readable for all users', { [Field.path]: join(directory, names.caKey) });
   }
-  return authority;
+  return { authority, from: place === undefined ? 'memory' : place.path === directory ? 'directory' : 'store', digest };
+}
+
+/** What a Citadel starts with. */
+export interface OpenedAuthority {
+  readonly authority: SigningAuthority;
+  /** Where it is kept. */
+  readonly from: 'memory' | 'directory' | 'store';
+  /** Of its files. */
+  readonly digest: string;
+}
+
+/**
+ * What the directory, or the store, has now; `undefined` when its files have this digest still.
+ * @throws IdentityError `ERR_SIGNER_INVALID`, `ERR_BUNDLE_INVALID`: as of {@link openSigningAuthority}, but that no root
+ *   is made.
+ */
+export async function reopenSigningAuthority(
+  options: SigningAuthorityOptions,
+  { from, digest: known }: Pick<OpenedAuthority, 'from' | 'digest'>,
+): Promise<OpenedAuthority | undefined> {
+  const { directory, store } = options;
+  const isKept = from === 'store';
+  const what = isKept ? store?.name : `CA directory ${directory}`;
+  const state = isKept ? await keptState(store) : await readAuthorityFiles(directory ?? '');
+  if (state.kind === 'incomplete') throw state.error;
+  if (state.kind === 'empty') throw new IdentityError('ERR_SIGNER_INVALID', `${what}: got no files any more`);
+  const { files, names } = state;
+  const digest = digestOf(files);
+  if (digest === known) {
+    files.caKey.fill(0);
+    return undefined;
+  }
+  const authority = loadFrom(options, files, names, { what: what ?? '', path: what ?? '' });
+  return { authority, from, digest };
+}
+
+async function keptState(store: AuthorityStore | undefined): Promise<AuthorityState> {
+  const kept = await store?.read();
+  return kept === undefined || store === undefined ? { kind: 'empty' } : readKeptFiles(store.name, kept);
+}
+
+/** Of all parts, the key among them: a hash of 256 random bits tells nothing of them. */
+function digestOf({ caKey, caCert, certChain, rootCert }: AuthorityFiles): string {
+  const hash = createHash('sha256');
+  for (const part of [caKey, caCert, certChain, rootCert]) hash.update(`${part.length} `).update(part);
+  return hash.digest('hex');
 }
 
 interface FoundFiles {

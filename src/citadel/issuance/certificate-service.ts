@@ -12,6 +12,7 @@ import {
 } from '../../telemetry/index.js';
 import { type DeadlineClock, Deadlines } from '../../timers/index.js';
 import { type AuthenticatedWorkload, claimsOfBearer } from '../authn/index.js';
+import type { SigningAuthority } from '../authority/index.js';
 import { CALLER_METADATA, clusterId } from './caller-metadata.js';
 import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
@@ -19,7 +20,9 @@ import { type CallerTrace, callerFields, type IssuanceOptions, issueLeaf } from 
 import { IssuingShares, type IssuingSlot } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
 
-export interface CertificateServiceOptions extends IssuanceOptions {
+export interface CertificateServiceOptions extends Omit<IssuanceOptions, 'authority'> {
+  /** Asked at each call: the answer to one is of one authority. */
+  readonly authority: () => SigningAuthority;
   readonly logger: Logger;
   /**
    * More calls at once are refused before anything is computed for them; a connection and an identity have shares of
@@ -162,9 +165,11 @@ class CertificateService implements CertificateMethod {
     place.claimFor(workload.spiffeId.toString());
     // After the token: a caller without a good one learns nothing about the rest of its request.
     const request = decodeCertificateRequest(bytes);
-    const { log } = this;
-    const leafPem = await issueLeaf(this.options, workload, request, { ...caller, log, signal: stop });
-    return encodeCertificateResponse(leafPem, this.options.authority.issuersPemAt(this.options.now()));
+    const { log, options } = this;
+    const authority = options.authority();
+    const issuance = { ...options, authority };
+    const leafPem = await issueLeaf(issuance, workload, request, { ...caller, log, signal: stop });
+    return encodeCertificateResponse(leafPem, authority.issuersPemAt(options.now()));
   }
 
   private observe(code: ErrorCode | 'OK', startedAtMs: number): void {

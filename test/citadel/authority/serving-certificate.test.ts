@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { connect, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
-import { createServingCertificate, openSigningAuthority } from '../../../src/citadel/authority/index.js';
+import { createServingCertificate, LiveAuthority } from '../../../src/citadel/authority/index.js';
 import type {
   CertificateUser,
   ServingCertificateOptions,
@@ -47,10 +47,10 @@ async function setUp(t: Test, changes: Partial<ServingCertificateOptions> & { di
   const logger = new RecordingLogger();
   const common = { trustDomain, logger };
   const place = directory === undefined ? {} : { directory };
-  const authority = await openSigningAuthority({ ...common, now: clock.now, ...place });
+  const { current: authority } = await LiveAuthority.open({ ...common, now: clock.now, ...place });
   const issuing = new FakeIssuing(hotPath);
   const serving = await createServingCertificate({
-    ...{ ...common, authority, clock, ttlMs: TTL_MS, random: () => 0.5 },
+    ...{ ...common, authority: () => authority, clock, ttlMs: TTL_MS, random: () => 0.5 },
     hotPath: { prepare: (request) => hotPath.prepare(request), issue: (request) => issuing.issue(request) },
     ...more,
   });
@@ -85,7 +85,7 @@ t.test('the key is that of the certificate, and P-256', async (t) => {
 
 t.test('by default it lives for a day, and never longer than its signer', async (t) => {
   const { authority, logger, clock } = await setUp(t);
-  const options = { hotPath, authority, trustDomain, clock, random: () => 0.5, logger };
+  const options = { hotPath, authority: () => authority, trustDomain, clock, random: () => 0.5, logger };
   const serving = await createServingCertificate(options);
   t.teardown(() => serving.close());
   t.equal(Date.parse(new X509Certificate(serving.current.certPem).validTo), clock.now() + 24 * 3_600_000);
@@ -246,6 +246,6 @@ t.test('intermediates go out behind it, so that a peer with the root alone verif
 t.test('with a signer that has ended there is none', async (t) => {
   const { authority, logger } = await setUp(t);
   const late = new FakeClock(authority.notAfterMs);
-  const options = { hotPath, authority, trustDomain, clock: late, random: () => 0.5, logger };
+  const options = { hotPath, authority: () => authority, trustDomain, clock: late, random: () => 0.5, logger };
   await t.rejects(createServingCertificate(options), { code: 'ERR_CITADEL_NOT_READY' });
 });

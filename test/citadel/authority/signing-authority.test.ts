@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { openSigningAuthority, type SigningAuthority } from '../../../src/citadel/authority/index.js';
+import { LiveAuthority, type SigningAuthority } from '../../../src/citadel/authority/index.js';
 import { TrustDomain } from '../../../src/pki/spiffe/index.js';
 import { certificate, ecKeys, openssl, pem } from '../../hotpath/pki.js';
 import { authorityDirectory, pemOf } from '../../support/authority-files.js';
@@ -12,13 +12,13 @@ import { TestCa } from '../../support/test-ca.js';
 const HOUR_MS = 3_600_000;
 const NAMES = ['ca-cert.pem', 'ca-key.pem', 'cert-chain.pem', 'root-cert.pem'];
 
-function open(
+async function open(
   directory?: string,
   { logger = new RecordingLogger(), now = Date.now, lookAgainMs = 1 } = {},
 ): Promise<SigningAuthority> {
   const trustDomain = TrustDomain.parse('mesh.example');
   const where = directory === undefined ? {} : { directory, lookAgainMs };
-  return openSigningAuthority({ ...where, trustDomain, logger, now });
+  return (await LiveAuthority.open({ ...where, trustDomain, logger, now })).current;
 }
 
 const rootDer = (authority: SigningAuthority) => authority.bundle.list().map(({ raw }) => raw.toString('hex'));
