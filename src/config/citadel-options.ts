@@ -9,6 +9,7 @@ import {
   path,
   serverName,
   text,
+  tokenIssuer,
   trustDomain,
   wholeNumber,
 } from './kinds.js';
@@ -51,10 +52,15 @@ export const CITADEL_OPTIONS = {
     description:
       'JSON Web Key Set that service-account tokens are verified with; read again when it changes. It cannot tell that a pod was deleted: a token is accepted until it expires. With --kubernetes it is used instead of the keys of the API server',
   }),
-  tokenIssuers: listOf(text, [], {
+  tokenIssuers: listOf(tokenIssuer, [], {
     flag: 'token-issuer',
     description:
-      'issuer (iss) of which a token must be; two of them while a cluster changes its issuer. Needed with --jwks; with the keys of an API server those beside the one that it tells of',
+      'issuer (iss) of which a token must be; two of them while a cluster changes its issuer. Needed with --jwks; with the keys of an API server those beside the one that it tells of. ISSUER=KEYS is an issuer with keys of its own: discovery asks it where they are (OpenID Connect), a URL of https or a file has its JSON Web Key Set',
+  }),
+  tokenIssuerCaFile: optional(existingFile, {
+    flag: 'token-issuer-ca',
+    description:
+      'PEM roots that the servers of --token-issuer with discovery or a URL are verified by; left out, those of Node.js',
   }),
   hasClientCertificates: switchOf(boolean, {
     flag: 'client-certificates',

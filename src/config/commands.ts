@@ -297,13 +297,33 @@ function checkCitadel(config: CitadelConfig): string[] {
 }
 
 function checkTokenKeys(config: CitadelConfig): string[] {
-  const { jwksFile, tokenIssuers, isInKubernetes, kubeconfig, reviewsTokens } = config;
+  const { jwksFile, tokenIssuers, isInKubernetes, kubeconfig, reviewsTokens, tokenIssuerCaFile } = config;
   const problems: string[] = [];
-  if (jwksFile === undefined && !isInKubernetes) {
-    problems.push('--jwks, --kubernetes: got neither, expected one that says where the keys of tokens come from');
+  const withKeys = tokenIssuers.filter(({ keys }) => keys !== undefined);
+  const withoutKeys = tokenIssuers.filter(({ keys }) => keys === undefined);
+  const hasKeys = jwksFile !== undefined || isInKubernetes;
+  if (!hasKeys && withKeys.length === 0) {
+    problems.push(
+      '--jwks, --kubernetes, --token-issuer ISSUER=KEYS: got none, expected one that says where the keys of tokens come from',
+    );
+  } else if (!hasKeys && withoutKeys.length > 0) {
+    const [{ issuer } = { issuer: '' }] = withoutKeys;
+    problems.push(
+      `--token-issuer: got ${JSON.stringify(issuer)} without keys, expected ISSUER=KEYS, --jwks or --kubernetes`,
+    );
   }
-  if (jwksFile !== undefined && tokenIssuers.length === 0) {
+  if (jwksFile !== undefined && withoutKeys.length === 0) {
     problems.push('--token-issuer: got nothing, expected the issuer of the tokens together with --jwks');
+  }
+  const twice = tokenIssuers.find(({ issuer }, index) =>
+    tokenIssuers.some((one, at) => at < index && one.issuer === issuer),
+  );
+  if (twice !== undefined) problems.push(`--token-issuer: got ${JSON.stringify(twice.issuer)} twice, expected it once`);
+  const isRead = withKeys.some(({ keys }) => keys?.kind === 'discovery' || keys?.kind === 'url');
+  if (tokenIssuerCaFile !== undefined && !isRead) {
+    problems.push(
+      '--token-issuer-ca: got a value, expected it together with --token-issuer ISSUER=discovery or ISSUER=https://…',
+    );
   }
   if (kubeconfig !== undefined && !isInKubernetes) {
     problems.push('--kubeconfig: got a value, expected it together with --kubernetes');

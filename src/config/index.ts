@@ -29,7 +29,7 @@ export { injectProblems } from './inject-problems.js';
 export { INJECTOR_OPTIONS, type InjectorConfig } from './injector-options.js';
 export { type IstioCommandLine, istioCommandLine } from './istio-arguments.js';
 export { ISTIO_VARIABLES } from './istio-variables.js';
-export type { AccountName, HostPort, NamedFile, SanMatcher } from './kinds.js';
+export type { AccountName, HostPort, NamedFile, SanMatcher, TokenIssuerOption } from './kinds.js';
 export { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
 export type { LogLevelConfig } from './log-level-options.js';
 export type { MigrateConfig } from './migrate-options.js';

@@ -174,6 +174,41 @@ export const accountName: Kind<AccountName> = {
   },
 };
 
+/** An issuer of tokens, and where its keys are; `undefined`: where those of all others are. */
+export interface TokenIssuerOption {
+  readonly issuer: string;
+  readonly keys:
+    | { readonly kind: 'discovery' }
+    | { readonly kind: 'url'; readonly url: URL }
+    | { readonly kind: 'file'; readonly path: string }
+    | undefined;
+}
+
+/** The issuer has no `=`: it is a URL without query, or a name. (OpenID Connect Core §2) */
+export const tokenIssuer: Kind<TokenIssuerOption> = {
+  placeholder: 'ISSUER[=KEYS]',
+  expected:
+    'ISSUER, or ISSUER=KEYS with KEYS one of discovery (for an issuer that is a URL of https), a URL of https, or a readable file',
+  parse(value, files) {
+    const [, issuer = '', keys] = /^([^=]*)(?:=(.*))?$/s.exec(value) ?? [];
+    if (text.parse(issuer, files) === undefined) return undefined;
+    if (keys === undefined) return { issuer, keys };
+    if (keys === 'discovery') return isHttps(issuer) ? { issuer, keys: { kind: 'discovery' } } : undefined;
+    if (/^[a-z][a-z0-9+.-]*:/i.test(keys)) {
+      return isHttps(keys) ? { issuer, keys: { kind: 'url', url: new URL(keys) } } : undefined;
+    }
+    const path = existingFile.parse(keys, files);
+    return path === undefined ? undefined : { issuer, keys: { kind: 'file', path } };
+  },
+};
+
+/** With nothing in it that is a secret. */
+function isHttps(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, hash } = new URL(text);
+  return protocol === 'https:' && username === '' && password === '' && hash === '';
+}
+
 /** Printable text without white space around it. */
 export const text: Kind<string> = {
   placeholder: 'TEXT',

@@ -432,11 +432,23 @@ t.test('settings that need one another are told apart', async (t) => {
   t.match(problems('health', []), [/^--socket, --address/]);
   t.match(problems('health', ['--address=a:1']), [/^--ca-root: got nothing/]);
   t.match(problems('citadel', ['--jwks=j', '--token-issuer=i', '--max-ttl=1h']), [/^--default-ttl: got/]);
-  t.match(problems('citadel', []), [/^--jwks, --kubernetes: got neither/]);
   t.match(problems('citadel', ['--jwks=j']), [/^--token-issuer: got nothing/]);
   const foreign = ['--jwks=j', '--token-issuer=i', '--kubeconfig=k'];
   t.match(problems('citadel', foreign), [/^--kubeconfig: got a value, expected it together with --kubernetes/]);
   t.match(problems('citadel', ['--jwks=j', '--token-issuer=i', '--token-review']), [/^--token-review: got it alone/]);
+  const issuers = (...values: string[]) => values.map((value) => `--token-issuer=${value}`);
+  t.match(problems('citadel', []), [/^--jwks, --kubernetes, --token-issuer ISSUER=KEYS: got none/]);
+  t.match(problems('citadel', issuers('i', 'j=j')), [/^--token-issuer: got "i" without keys/]);
+  t.match(problems('citadel', ['--jwks=j', ...issuers('i=j')]), [/^--token-issuer: got nothing, expected the issuer/]);
+  t.match(problems('citadel', issuers('i=j', 'i=k')), [/^--token-issuer: got "i" twice/]);
+  t.match(problems('citadel', [...issuers('i=j'), '--token-issuer-ca=c']), [/^--token-issuer-ca: got a value/]);
+  for (const value of ['=j', 'i=', 'i=discovery', 'i=http://k', 'i=https://u:p@k', 'i=ftp://k', 'http://i=discovery']) {
+    t.match(problems('citadel', issuers(value)), [/^--token-issuer: got .*, expected ISSUER, or ISSUER=KEYS/], value);
+  }
+  t.same(
+    problems('citadel', [...issuers('https://i=discovery', 'j=https://k/?a=b', 'k=j'), '--token-issuer-ca=c']),
+    [],
+  );
   for (const enough of [['--kubernetes'], ['--kubernetes', '--kubeconfig=k'], ['--kubernetes', '--token-issuer=i']]) {
     t.equal(readConfig(COMMANDS.citadel, sources(enough)).kind, 'ok', enough.join(' '));
   }

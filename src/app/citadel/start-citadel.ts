@@ -91,8 +91,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   teardown.add(() => trail?.close());
   const policy = await openPolicy(config, authority, context);
   teardown.add(() => policy.close());
-  const { authenticator, keys } = await openTokenAuthentication(config, cluster, context);
-  teardown.add(() => keys?.close());
+  const { authenticator, keys } = await openTokenAuthentication(config, { cluster, context, teardown });
   const kind = chosenHotPath(config.hotPath, logger, metrics);
   const threads = residentThreads();
   const hotPath = await loadPooledHotPath({

@@ -1,14 +1,24 @@
 import {
   type Authenticator,
   createJwksAuthenticator,
+  issuerAuthenticator,
   PublishedKeys,
+  RemoteKeys,
   reviewedAuthenticator,
   tokenAuthenticator,
 } from '../../citadel/authn/index.js';
-import type { CitadelConfig } from '../../config/index.js';
-import { IdentityError } from '../../errors/index.js';
-import type { AppContext } from '../running-app.js';
+import type { CitadelConfig, TokenIssuerOption } from '../../config/index.js';
+import { readHttpsDocument } from '../../net/transport/index.js';
+import { MAX_JWKS_BYTES } from '../../pki/token-keys/index.js';
+import { readSmallFile } from '../../system/small-files/index.js';
+import type { AppContext, Teardown } from '../running-app.js';
 import type { Cluster } from './cluster.js';
+
+/** A request for a certificate waits for it, and has 5 s in all. */
+const DOCUMENT_TIMEOUT_MS = 3000;
+
+/** A few hundred roots. */
+const MAX_ROOTS_BYTES = 1024 * 1024;
 
 export interface TokenAuthentication {
   readonly authenticator: Authenticator;
@@ -16,35 +26,87 @@ export interface TokenAuthentication {
   readonly keys: PublishedKeys | undefined;
 }
 
+interface Surroundings {
+  readonly cluster: Cluster | undefined;
+  readonly context: AppContext;
+  readonly teardown: Teardown;
+}
+
 /**
- * How Citadel tells who calls: by the keys of a file, else by those of the API server; and with a review by the API
- * server, when that is asked for.
+ * How Citadel tells who calls by a token: one of an issuer with keys of its own by these; another by the keys of a
+ * file, else by those of the API server, and then with a review by that, when it is asked for.
  * @throws IdentityError `ERR_JWKS_INVALID`, `ERR_KUBERNETES_*`: they cannot be read.
  */
 export async function openTokenAuthentication(
   config: CitadelConfig,
-  cluster: Cluster | undefined,
-  context: AppContext,
+  surroundings: Surroundings,
 ): Promise<TokenAuthentication> {
-  const byKeys = await authenticationByKeys(config, cluster, context);
-  if (!config.reviewsTokens || cluster === undefined) return byKeys;
-  const review = { reviewer: cluster.reviewer, audiences: config.tokenAudiences, now: context.now };
-  return { ...byKeys, authenticator: reviewedAuthenticator(byKeys.authenticator, review) };
+  const byIssuer = new Map<string, Authenticator>();
+  for (const option of config.tokenIssuers) {
+    if (option.keys !== undefined) byIssuer.set(option.issuer, await ofIssuer(option, config, surroundings));
+  }
+  const others = await ofOtherIssuers(config, surroundings);
+  if (byIssuer.size === 0 && others !== undefined) return others;
+  return { authenticator: issuerAuthenticator(byIssuer, others?.authenticator), keys: others?.keys };
 }
 
-async function authenticationByKeys(
+async function ofIssuer(
+  { issuer, keys }: TokenIssuerOption,
   config: CitadelConfig,
-  cluster: Cluster | undefined,
-  { logger, now }: AppContext,
-): Promise<TokenAuthentication> {
-  const { jwksFile, tokenIssuers: issuers, tokenAudiences: audiences, tokenBinding: binding, trustDomain } = config;
-  const expected = { audiences, binding, trustDomain, now };
-  if (jwksFile !== undefined) {
-    const file = { path: jwksFile, issuers, logger };
-    return { authenticator: await createJwksAuthenticator({ ...file, ...expected }), keys: undefined };
+  { context, teardown }: Surroundings,
+): Promise<Authenticator> {
+  const { logger, now } = context;
+  const expected = expectations(config, context);
+  if (keys?.kind === 'file') {
+    return createJwksAuthenticator({ path: keys.path, issuers: [issuer], logger, ...expected });
   }
-  if (cluster === undefined) throw new IdentityError('ERR_CONFIG_INVALID', '--jwks, --kubernetes: got neither');
+  const { tokenIssuerCaFile } = config;
+  const remote = await RemoteKeys.open({
+    ...{ issuer, logger, now },
+    source: keys?.kind === 'url' ? keys.url : 'discovery',
+    read: async (url) => {
+      const rootsPem = tokenIssuerCaFile === undefined ? undefined : await readRoots(tokenIssuerCaFile);
+      return readHttpsDocument({ url, rootsPem, timeoutMs: DOCUMENT_TIMEOUT_MS, maxBytes: MAX_JWKS_BYTES });
+    },
+  });
+  teardown.add(() => remote.close());
+  return tokenAuthenticator(remote, expected);
+}
+
+/** Each time: it is seldom, and the file may have changed. */
+async function readRoots(path: string): Promise<Buffer> {
+  const what = `roots of issuers ${path}`;
+  const { content } = await readSmallFile(path, { what, code: 'ERR_JWKS_INVALID', maxBytes: MAX_ROOTS_BYTES });
+  return content;
+}
+
+/** `undefined` when there are only issuers with keys of their own. */
+async function ofOtherIssuers(
+  config: CitadelConfig,
+  { cluster, context, teardown }: Surroundings,
+): Promise<TokenAuthentication | undefined> {
+  const { jwksFile, tokenIssuers, tokenAudiences, reviewsTokens } = config;
+  const { logger, now } = context;
+  const expected = expectations(config, context);
+  const issuers = tokenIssuers.filter(({ keys }) => keys === undefined).map(({ issuer }) => issuer);
+  const reviewed = (first: Authenticator): Authenticator =>
+    reviewsTokens && cluster !== undefined
+      ? reviewedAuthenticator(first, { reviewer: cluster.reviewer, audiences: tokenAudiences, now })
+      : first;
+  if (jwksFile !== undefined) {
+    const byFile = await createJwksAuthenticator({ path: jwksFile, issuers, logger, ...expected });
+    return { authenticator: reviewed(byFile), keys: undefined };
+  }
+  if (cluster === undefined) return undefined;
   const { publisher } = cluster;
   const keys = await cluster.insist('keys of tokens', () => PublishedKeys.open({ publisher, issuers, logger, now }));
-  return { authenticator: tokenAuthenticator(keys, expected), keys };
+  teardown.add(() => keys.close());
+  return { authenticator: reviewed(tokenAuthenticator(keys, expected)), keys };
+}
+
+function expectations(
+  { tokenAudiences: audiences, tokenBinding: binding, trustDomain }: CitadelConfig,
+  { now }: AppContext,
+) {
+  return { audiences, binding, trustDomain, now };
 }

@@ -6,7 +6,9 @@ export { bearerToken, claimsOfBearer, quoted } from '../../pki/service-account/i
 export type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 export { authenticateCaller, type CallerAuthentication } from './caller.js';
 export { ClientCertificates } from './client-certificates.js';
+export { issuerAuthenticator } from './issuer-authenticator.js';
 export { createJwksAuthenticator } from './jwks-authenticator.js';
 export { type KeyPublisher, PublishedKeys } from './published-keys.js';
+export { type ReadDocument, RemoteKeys } from './remote-keys.js';
 export { tokenAuthenticator } from './token-authenticator.js';
 export { reviewedAuthenticator, type TokenReviewer } from './token-review.js';

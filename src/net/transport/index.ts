@@ -10,6 +10,7 @@ export type { DialNetwork } from './dial/peer-dialling.js';
 export { dialPlain } from './dial/plain-dial.js';
 export { dialTls, type TlsAgreement, tlsAgreement } from './dial/tls-dial.js';
 export { dialUnix } from './dial/unix-dial.js';
+export { type DocumentRequest, readHttpsDocument } from './https-document.js';
 export { addressKey, peerKey } from './peer-key.js';
 export { listenPlain } from './plain-listener.js';
 export type { Listener } from './socket-listener.js';
