@@ -1,9 +1,10 @@
 import { Field, Metric, type MetricRegistry } from '../telemetry/index.js';
+import { type RequestsFacts, requestsSection } from './requests-section.js';
 import type { StatusPage } from './status-page.js';
 import { timeText } from './time-text.js';
 
 interface AuthorityFacts {
-  readonly signer: { readonly certificate: { readonly serialNumber: string } };
+  readonly signer: { readonly certificate: { readonly serialNumber: string; readonly validFrom: string } };
   readonly bundle: { readonly size: number; fingerprints(): readonly string[] };
   /** Epoch milliseconds. */
   readonly notAfterMs: number;
@@ -48,6 +49,7 @@ export interface CitadelStatusOptions {
         };
       }
     | undefined;
+  readonly recent?: RequestsFacts | undefined;
   readonly metrics: MetricRegistry;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -55,7 +57,7 @@ export interface CitadelStatusOptions {
 
 /** What a Citadel tells of itself: what it signs with, and for how long yet; what it has of its cluster. */
 export function citadelStatus(options: CitadelStatusOptions): StatusPage {
-  const { authority, trustDomain, server, keys, roots, trail, policy, metrics, now } = options;
+  const { authority, trustDomain, server, keys, roots, trail, recent, policy, metrics, now } = options;
   const expiry = metrics.gauge(Metric.authorityExpirySeconds);
   return {
     notReady: () => (now() < authority.current.notAfterMs ? undefined : 'its signing certificate has expired'),
@@ -67,6 +69,7 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
     sections: () => ({
       trust_domain: trustDomain,
       authority: authoritySection(authority),
+      ...(recent !== undefined && { recent_requests: requestsSection(recent) }),
       ...(keys !== undefined && {
         token_keys: { source: keys.name, issuers: keys.issuers, read_at: timeText(keys.readAtMs) },
       }),
@@ -93,6 +96,7 @@ function authoritySection({ current, problem }: CitadelStatusOptions['authority'
   const { signer, bundle, notAfterMs } = current;
   return {
     [Field.serial]: signer.certificate.serialNumber.toLowerCase(),
+    [Field.notBefore]: timeText(Date.parse(signer.certificate.validFrom)),
     [Field.notAfter]: timeText(notAfterMs),
     [Field.bundleSize]: bundle.size,
     root_fingerprints: bundle.fingerprints(),

@@ -111,6 +111,25 @@ t.test('a Citadel with a status page', { skip: judge.skip }, async (t) => {
     });
   });
 
+  await t.test('shows what it has issued and refused, to whom and why, and no token', async (t) => {
+    const spiffeId = 'spiffe://cluster.local/ns/foo/sa/sleep';
+    const [{ fields: issued } = { fields: {} as Record<string, unknown> }] = logger.of('certificate issued');
+    const token = await issuer.token('foo', 'sleep');
+    t.equal((await caller.call({ token, csr: 'no CSR' })).code, status.INVALID_ARGUMENT);
+    const page = await pages.status();
+    t.match(page, {
+      recent_requests: {
+        ...{ issued_count: 1, refused_count: 2 },
+        issued: [{ spiffe_id: spiffeId, serial: issued.serial, not_after: issued.not_after, pod: issued.caller }],
+        refused: [
+          { code: 'ERR_CSR_INVALID', spiffe_id: spiffeId, count: 1, connection: issued.connection },
+          { code: 'ERR_TOKEN_MISSING', reason: /token/, count: 1 },
+        ],
+      },
+    });
+    t.notOk(JSON.stringify(page).includes(token.split('.')[2] ?? token));
+  });
+
   await t.test('row 79: is ready until its authority ends, and live after that', async (t) => {
     t.equal((await pages.page('/healthz/ready')).code, 200);
     now = () => Date.now() + 11 * 365 * 24 * 3_600_000;

@@ -122,13 +122,15 @@ export function citadelDocument(scene: { readonly text?: string; readonly reason
     ...PROGRAM,
     trust_domain: 'cluster.local',
     authority: { serial: '0abc', not_before: at(-100 * HOUR_MS), not_after: at(8000 * HOUR_MS), bundle_size: 1 },
+    policy: { path: '/etc/sidecert/policy.yaml', rules: 3, problem: text },
+    trail: { directory: '/var/lib/sidecert/trail', head: 'ab', pending: 0, lost: 2, failure: 'ENOSPC' },
     recent_requests: {
       issued_count: 1204,
       refused_count: 3,
       issued: [
         {
           ...{ at: at(-4000), spiffe_id: spiffeId(0), serial: '0101', not_after: at(24 * HOUR_MS) },
-          ...{ caller: 'workload-0-5d9c', cluster_id: text, connection: 7 },
+          ...{ address: '10.0.0.9', pod: 'workload-0-5d9c', cluster_id: text, connection: 7 },
         },
       ],
       refused: [

@@ -9,6 +9,7 @@ import {
   addCertificateMethod,
   addTrustBundleMethod,
   MAX_CERTIFICATE_REQUEST_BYTES,
+  RecentRequests,
 } from '../../citadel/issuance/index.js';
 import type { IssuingPolicy } from '../../citadel/policy/index.js';
 import type { TrailWriter } from '../../citadel/trail/index.js';
@@ -125,8 +126,9 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
   const clients = config.hasClientCertificates
     ? openClientCertificates({ authority, trustDomain, policy: policyNow, now })
     : undefined;
+  const recent = config.statusAddress === undefined ? undefined : new RecentRequests(now);
   const certificates = addCertificateMethod(server, {
-    ...{ authenticator, hotPath, authority, policy: policyNow, trail, logger, metrics, now },
+    ...{ authenticator, hotPath, authority, policy: policyNow, trail, recent, logger, metrics, now },
     clientCertificates: clients?.certificates,
   });
   const bundles = addTrustBundleMethod(server, {
@@ -164,7 +166,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     roots?.trustBundle.publish(bundle.toPem().toString('latin1'));
     if (config.rootCertOut !== undefined) void rewriteRoots(config.rootCertOut, bundle, logger);
   });
-  const shown = { authority: live, trustDomain: trustDomain.toString(), keys, roots, server, policy, trail };
+  const shown = { authority: live, trustDomain: trustDomain.toString(), keys, roots, server, policy, trail, recent };
   const makePage: MakePage = ({ citadelStatus }) => citadelStatus({ ...shown, metrics, now });
   await openStatusPage(config.statusAddress, makePage, {
     hotPath: kind,

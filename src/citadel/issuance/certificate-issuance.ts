@@ -15,6 +15,8 @@ export interface IssuanceOptions extends CallerAuthentication {
   readonly policy: () => Pick<IssuingPolicy, 'termsFor' | 'trustDomainAliases'>;
   /** Where it stands afterwards what was issued and refused; left out, only the log tells. */
   readonly trail?: IssuanceTrail | undefined;
+  /** What is shown of the last ones. */
+  readonly recent?: { issued(fields: TrailFields): void; refused(fields: TrailFields): void } | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -102,15 +104,14 @@ export async function issueLeaf(
     [Field.address]: caller.address,
     [Field.clusterId]: caller.clusterId,
   });
-  await trail?.issued(
-    {
-      ...{ serial, spiffe_id: spiffeId, dns_names: dnsNames.length > 0 ? dnsNames : undefined },
-      not_before: new Date(validity.notBeforeMs).toISOString(),
-      not_after: new Date(validity.notAfterMs).toISOString(),
-      ...callerFields(caller, workload),
-    },
-    leafPem,
-  );
+  const fields = {
+    ...{ serial, spiffe_id: spiffeId, dns_names: dnsNames.length > 0 ? dnsNames : undefined },
+    not_before: new Date(validity.notBeforeMs).toISOString(),
+    not_after: new Date(validity.notAfterMs).toISOString(),
+    ...callerFields(caller, workload),
+  };
+  await trail?.issued(fields, leafPem);
+  options.recent?.issued(fields);
   return leafPem;
 }
 

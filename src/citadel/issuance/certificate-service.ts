@@ -182,11 +182,12 @@ class CertificateService implements CertificateMethod {
     const { call, caller, workload } = refused;
     const { connection, clusterId, address } = caller;
     const code = errorCodeOf(error);
+    const reason = messageOf(error);
     const fields = (): LogFields => {
       const claims = claimsOfBearer(call.metadata('authorization'));
       return {
         [Field.code]: code,
-        [Field.reason]: messageOf(error),
+        [Field.reason]: reason,
         [Field.address]: address,
         [Field.claimedSubject]: claims?.subject,
         [Field.claimedPod]: claims?.podName,
@@ -201,10 +202,10 @@ class CertificateService implements CertificateMethod {
     }
     // Agents come back ten times a second with what was refused: a line a minute for each reason and connection.
     this.log.warn('certificate refused', fields, `${code} ${connection}`);
-    this.options.trail?.refused({
-      ...{ code, reason: messageOf(error), spiffe_id: workload?.spiffeId.toString() },
-      ...callerFields(caller, workload),
-    });
+    const spiffeId = workload?.spiffeId.toString();
+    const refusal = { code, reason, spiffe_id: spiffeId, ...callerFields(caller, workload) };
+    this.options.trail?.refused(refusal);
+    this.options.recent?.refused(refusal);
   }
 }
 

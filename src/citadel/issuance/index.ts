@@ -5,4 +5,5 @@
  */
 export { MAX_CERTIFICATE_REQUEST_BYTES } from './certificate-codec.js';
 export { addCertificateMethod } from './certificate-service.js';
+export { RecentRequests } from './recent-requests.js';
 export { addTrustBundleMethod } from './trust-bundle-service.js';

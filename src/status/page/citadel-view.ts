@@ -37,8 +37,31 @@ function authorityView(page: JsonSection, nowMs: number): ViewElement | undefine
       ['Roots', authority.number('bundle_size')?.toString()],
       ['Token keys', keys && `${keys.text('source')}, of ${keys.texts('issuers').join(', ')}`],
       ['Keys read', moment(keys?.timeMs('read_at'), nowMs)],
+      ['Policy', policyText(page.section('policy'))],
+      ['Trail', trailText(page.section('trail'))],
       ['Config maps', maps && `${maps.number('namespaces')} namespaces, ${pending} without the roots`],
     ]),
+  );
+}
+
+function policyText(policy: JsonSection | undefined): Child {
+  if (policy === undefined) return undefined;
+  const problem = policy.text('problem');
+  return lines(
+    code(policy.text('path')),
+    `${policy.number('rules')} rules`,
+    problem === undefined ? undefined : element('span', { class: 'bad' }, peerText(problem)),
+  );
+}
+
+function trailText(trail: JsonSection | undefined): Child {
+  if (trail === undefined) return undefined;
+  const [failure, lost] = [trail.text('failure'), trail.number('lost') ?? 0];
+  return lines(
+    code(trail.text('directory')),
+    `${trail.number('pending')} records pending`,
+    lost > 0 ? toned('bad', `${lost} records lost`) : undefined,
+    failure === undefined ? undefined : toned('bad', failure),
   );
 }
 
@@ -75,11 +98,12 @@ function issuedRow(one: JsonSection, index: number, nowMs: number): TableRow {
 function refusedRow(one: JsonSection, index: number, nowMs: number): TableRow {
   const count = one.number('count') ?? 1;
   return {
-    key: `${one.text('code')} ${one.number('connection')} ${index}`,
+    key: `${one.text('code')} ${one.number('connection')} ${one.text('spiffe_id')} ${index}`,
     cells: [
       lines(
         element('strong', { class: 'bad' }, one.text('code') ?? ''),
         peerText(one.text('reason') ?? ''),
+        one.has('spiffe_id') ? peerText(one.text('spiffe_id') ?? '') : undefined,
         count > 1 ? toned('faint', `${count} times`) : undefined,
       ),
       moment(one.timeMs('at'), nowMs),
@@ -90,11 +114,11 @@ function refusedRow(one: JsonSection, index: number, nowMs: number): TableRow {
 
 /** What it says of itself is unverified, so the connection comes with it. */
 function callerOf(one: JsonSection): Child {
-  const [name, cluster] = [one.text('caller'), one.text('cluster_id')];
+  const [name, cluster, address] = [one.text('pod'), one.text('cluster_id'), one.text('address')];
   return lines(
-    name && peerText(name),
+    name && peerText(`pod ${name}`),
     cluster && element('span', {}, 'cluster ', peerText(cluster)),
-    `connection ${one.number('connection')}`,
+    `${address === undefined ? '' : `${address}, `}connection ${one.number('connection')}`,
   );
 }
 
