@@ -8,6 +8,7 @@ import {
   PathSearch,
 } from '../../pki/x509/index.js';
 import type { SymptomId } from '../../symptoms/index.js';
+import { judgeClocks } from './certificate-rules.js';
 import { type Judgement, Rule } from './judgement.js';
 import { fingerprintOf, type Side, trustDomainOf } from './side.js';
 
@@ -75,8 +76,19 @@ function noPath(why: NoPath, meeting: Meeting): Judgement {
   const culprit = [...verifier.anchors, ...shown.chain].find((link) => why.what === `certificate "${subjectOf(link)}"`);
   const isRoot = culprit !== undefined && verifier.anchors.some((anchor) => anchor.equals(culprit));
   const fingerprints = culprit === undefined ? [] : [fingerprintOf(culprit)];
+  const skew = skewBehind(why.fault, meeting);
+  if (skew !== undefined) return path.fail('clock-skew', `${text}; ${skew}`, fingerprints);
   const where = isRoot ? ` (a root of ${verifier.label})` : ` (in the chain of ${shown.label})`;
   return path.fail(symptomOfFault(why.fault, isRoot, culprit === undefined), `${text}${where}`, fingerprints);
+}
+
+/** What is said of the clocks, when there would be a path by that of the other side. */
+function skewBehind(fault: PathFault, { leaf, others, shown, verifier }: Meeting): string | undefined {
+  if (fault !== 'expired' && fault !== 'not-yet-valid') return undefined;
+  const clocks = judgeClocks(shown, verifier);
+  if (clocks.verdict !== 'warn') return undefined;
+  const there = searchPath(leaf, others, verifier.anchors, shown.nowMs);
+  return there.kind === 'found' ? clocks.text : undefined;
 }
 
 function symptomOfFault(fault: PathFault, isRoot: boolean, isLeaf: boolean): SymptomId {
@@ -104,7 +116,7 @@ function unknownIssuer({ leaf, others, shown, verifier }: Meeting): Judgement {
   const root = own.kind === 'found' ? own.issuers.at(-1) : undefined;
   const issued = root === undefined ? `"${name}"` : nameOf(root);
   const has = `${verifier.label} trusts ${verifier.anchors.map(nameOf).join(', ')}`;
-  const fingerprints = root === undefined ? [] : [fingerprintOf(root)];
+  const fingerprints = [fingerprintOf(leaf), ...(root === undefined ? [] : [fingerprintOf(root)])];
   if (sameName.length > 0) {
     const text = `${shown.label}'s certificate is of ${issued}; ${verifier.label} has a root of that name with another key, ${sameName.map(nameOf).join(', ')}`;
     return path.fail('root-same-name', text, [...fingerprints, ...sameName.map(fingerprintOf)]);

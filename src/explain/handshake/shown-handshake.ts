@@ -31,7 +31,9 @@ export function shownHandshake(handshake: Handshake, sides: readonly Side[], sty
     style.paint('title', 'Both'),
     ...common.map((one) => judgementLine(one, style)),
     '',
-    ...(first === undefined ? [style.paint('good', verdictOf(handshake))] : firstLines(first, sides, style)),
+    ...(first === undefined
+      ? [style.paint('good', verdictOf(handshake))]
+      : firstLines(first, { sides, alsoSeen: common.filter(({ verdict }) => verdict === 'warn'), style })),
   ];
 }
 
@@ -56,13 +58,21 @@ function judgementLine({ rule, verdict, text }: Judgement, style: Style): string
   return `  ${style.paint(emphasis, word.padEnd(VERDICT_WIDTH))}${rule.padEnd(RULE_WIDTH)}${clipped(text, MAX_TEXT_CHARS)}`;
 }
 
-function firstLines(first: NonNullable<Handshake['first']>, sides: readonly Side[], style: Style): string[] {
+interface Surroundings {
+  readonly sides: readonly Side[];
+  /** What is odd besides, and may be the cause. */
+  readonly alsoSeen: readonly Judgement[];
+  readonly style: Style;
+}
+
+function firstLines(first: NonNullable<Handshake['first']>, { sides, alsoSeen, style }: Surroundings): string[] {
   const { judgement, where, changes } = first;
   const place = where === undefined ? 'for both' : `where ${where.verifier.label} verifies ${where.shown.label}`;
   const clock = new Map(sides.map(({ label, nowMs }) => [label, nowMs]));
   return [
     style.paint('bad', `The first rule that fails, ${place}: ${judgement.rule}`),
     `  ${clipped(judgement.text, MAX_TEXT_CHARS)}`,
+    ...(judgement.symptom === 'clock-skew' ? [] : alsoSeen.map(({ text }) => `  and ${text}`)),
     ...adviceLines(judgement.symptom),
     ...(changes.length === 0 ? [] : ['', style.paint('title', 'What has changed before')]),
     ...changes.map(({ label, atMs, text }) => {
