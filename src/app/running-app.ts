@@ -26,6 +26,11 @@ export interface RunningApp {
    * Ends streams and calls cleanly, then everything else. Safe to call twice; resolves when nothing is left running.
    */
   close(): Promise<void>;
+  /**
+   * Reads again what may have changed; resolves with the settings whose files that were, by their flags. Never rejects:
+   * what is refused does not replace what was good.
+   */
+  reload?(): Promise<readonly string[]>;
 }
 
 /**
@@ -61,20 +66,19 @@ export class Teardown {
 
 /**
  * The frame of every long-lived command: refuses a process whose memory is open, and closes it, before there is any
- * key; runs `start`, which puts the ends of what it opens onto the teardown and resolves with the address, and takes
- * all down again when it fails.
+ * key; runs `start`, which puts the ends of what it opens onto the teardown, and takes all down again when it fails.
  */
 export async function runApp(
   { hotPath }: { readonly hotPath: HotPathMode },
   { nodeFlags, logger }: AppContext,
-  start: (teardown: Teardown) => Promise<string>,
+  start: (teardown: Teardown) => Promise<Omit<RunningApp, 'close'>>,
 ): Promise<RunningApp> {
   refuseOpenMemory(nodeFlags);
   closeMemory(hotPath, logger);
   const teardown = new Teardown();
   try {
-    const address = await start(teardown);
-    return { address, close: () => teardown.run() };
+    const started = await start(teardown);
+    return { ...started, close: () => teardown.run() };
   } catch (error) {
     await teardown.run().catch(() => {});
     throw error;

@@ -20,18 +20,31 @@ import type {
 import { Field } from '../telemetry/index.js';
 import { ENDING_SIGNALS } from './ending-signals.js';
 import { Exit, onReaderGone, print, printError } from './process.js';
+import type { Reread } from './reload.js';
 import { serve } from './serve.js';
 
-/** `ignored` are the names of settings of Istio that mean nothing here. */
-export function runAgent(config: AgentConfig, ignored: readonly string[]): Promise<number> {
-  return serve(config, (context) => {
-    if (ignored.length > 0) context.logger.warn('settings of istio are ignored', { [Field.detail]: ignored.join(' ') });
-    return startAgent(config, context);
-  });
+/** What is known of the settings of a command besides their values. */
+export interface ReadSettings {
+  /** The names of settings of Istio that mean nothing here. */
+  readonly ignored: readonly string[];
+  /** Reads them again. */
+  readonly reread: () => Reread;
 }
 
-export function runCitadel(config: CitadelConfig): Promise<number> {
-  return serve(config, (context) => startCitadel(config, context));
+export function runAgent(config: AgentConfig, { ignored, reread }: ReadSettings): Promise<number> {
+  return serve(
+    config,
+    (context) => {
+      if (ignored.length > 0)
+        context.logger.warn('settings of istio are ignored', { [Field.detail]: ignored.join(' ') });
+      return startAgent(config, context);
+    },
+    reread,
+  );
+}
+
+export function runCitadel(config: CitadelConfig, { reread }: ReadSettings): Promise<number> {
+  return serve(config, (context) => startCitadel(config, context), reread);
 }
 
 export function runInjector(config: InjectorConfig): Promise<number> {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   COMMANDS,
   type CommandName,
@@ -11,9 +12,10 @@ import {
   type Schema,
 } from '../config/index.js';
 import { IdentityError } from '../errors/index.js';
-import { redact } from '../telemetry/index.js';
+import { type LogLevel, redact } from '../telemetry/index.js';
 import { nearest } from '../text/index.js';
 import {
+  type ReadSettings,
   runAgent,
   runBootstrap,
   runCitadel,
@@ -24,6 +26,7 @@ import {
   runVersion,
 } from './commands.js';
 import { configSources, Exit, helpColumns, print, printError } from './process.js';
+import type { Reread } from './reload.js';
 
 /**
  * Runs one command line to its end and resolves with the exit code: 0 well, 1 failed, 2 not understood.
@@ -149,7 +152,7 @@ async function run<S extends Schema>(
   name: CommandName,
   command: CommandSpec<S>,
   sources: ConfigSources,
-  action: (config: ConfigOf<S>, ignored: readonly string[]) => Promise<number>,
+  action: (config: ConfigOf<S>, read: ReadSettings) => Promise<number>,
 ): Promise<number> {
   const result = readConfig(command, sources);
   switch (result.kind) {
@@ -161,10 +164,24 @@ async function run<S extends Schema>(
       printError(`sidecert ${name} --help tells what can be set\n`);
       return Exit.usage;
     case 'ok':
-      return action(result.config, result.ignored).catch((error: unknown) => failed(name, error));
+      return action(result.config, {
+        ignored: result.ignored,
+        reread: () => reread(command, sources, result.config),
+      }).catch((error: unknown) => failed(name, error));
     default:
       return result satisfies never;
   }
+}
+
+/** The settings as they are written now, beside those of the start. */
+function reread<S extends Schema>(command: CommandSpec<S>, sources: ConfigSources, before: ConfigOf<S>): Reread {
+  const result = readConfig(command, sources);
+  if (result.kind !== 'ok') return { kind: 'invalid', problems: result.kind === 'invalid' ? result.problems : [] };
+  const changed = Object.entries(command.schema).filter(
+    ([key]) => !isDeepStrictEqual(Reflect.get(result.config, key), Reflect.get(before, key)),
+  );
+  const { logLevel = 'info' }: { readonly logLevel?: LogLevel } = result.config;
+  return { kind: 'ok', logLevel, changed: changed.map(([, { flag }]) => flag) };
 }
 
 /** An error that we know speaks for itself, and so does one of the system; of any other the stack is what helps. */

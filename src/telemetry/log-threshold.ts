@@ -7,10 +7,20 @@ export class LogThreshold {
   private disarm: (() => void) | undefined;
 
   constructor(
-    readonly configured: LogLevel,
+    private atRest: LogLevel,
     private readonly clock: DeadlineClock = unreferencedTime,
   ) {
-    this.rank = LOG_LEVELS.indexOf(configured);
+    this.rank = LOG_LEVELS.indexOf(atRest);
+  }
+
+  get configured(): LogLevel {
+    return this.atRest;
+  }
+
+  /** Another configured level, from now on: also in place of one that was set for a while. */
+  configure(level: LogLevel): void {
+    this.atRest = level;
+    this.set(level);
   }
 
   get level(): LogLevel {

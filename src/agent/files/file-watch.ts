@@ -29,8 +29,11 @@ export interface LookWishes {
   readonly dueMs?: () => number;
 }
 
+/** `isForced`: files are to be read again even if they seem to be the same. */
+type Look = (isForced?: boolean) => Promise<void>;
+
 interface Entry {
-  readonly look: () => Promise<void>;
+  readonly look: Look;
   readonly dueMs: () => number;
   readonly hasPaths: boolean;
   watch: PathWatch | undefined;
@@ -56,7 +59,7 @@ export class FileWatch {
   constructor(private readonly options: FileWatchOptions) {}
 
   /** Calls `look`, which never rejects, again and again until the result is called. */
-  add(look: () => Promise<void>, { paths = [], dueMs = never }: LookWishes = {}): () => void {
+  add(look: Look, { paths = [], dueMs = never }: LookWishes = {}): () => void {
     const long = Number.NEGATIVE_INFINITY;
     const entry: Entry = {
       ...{ look, dueMs, hasPaths: paths.length > 0, watch: undefined },
@@ -69,6 +72,12 @@ export class FileWatch {
       this.entries.delete(entry);
       entry.watch?.close();
     };
+  }
+
+  /** Has all files read again, whether they seem to have changed or not. Resolves when that is done. */
+  async reload(): Promise<void> {
+    while (this.round !== undefined) await this.round;
+    if (!this.isClosed) await this.beginRound(true);
   }
 
   /** Resolves when the last look has ended. Safe to call twice. */
@@ -98,20 +107,25 @@ export class FileWatch {
     this.nextAtMs = nowMs + waitMs;
     this.next = timers.schedule(this.nextAtMs, () => {
       this.next = undefined;
-      this.round = this.lookAtDue().finally(() => {
-        this.round = undefined;
-        this.planFor(this.entries);
-      });
+      void this.beginRound();
     });
   }
 
-  private async lookAtDue(): Promise<void> {
+  private beginRound(isForced = false): Promise<void> {
+    this.round = this.lookAtDue(isForced).finally(() => {
+      this.round = undefined;
+      this.planFor(this.entries);
+    });
+    return this.round;
+  }
+
+  private async lookAtDue(isForced: boolean): Promise<void> {
     const { now } = this.options;
     for (const entry of this.entries) {
       const nowMs = now();
       if (this.isClosed) return;
-      if (waitOf(entry, nowMs) > 0) continue;
-      const wasTouched = entry.touchedAtMs !== undefined;
+      if (!isForced && waitOf(entry, nowMs) > 0) continue;
+      const wasTouched = isForced || entry.touchedAtMs !== undefined;
       // Before anything is read: what changes from now on is another change.
       entry.touchedAtMs = undefined;
       entry.lookedAtMs = nowMs;
@@ -119,7 +133,7 @@ export class FileWatch {
         entry.armedAtMs = nowMs;
         await entry.watch.arm();
       }
-      await entry.look();
+      await entry.look(isForced);
     }
   }
 }

@@ -122,7 +122,7 @@ export class ReloadedFiles<T> {
     const { paths, optionalPaths = [] } = this.files;
     const wishes = { paths: [...paths, ...optionalPaths], dueMs: () => this.dueMs() };
     // What changes between that read and the watch is found by the look that the watch begins with.
-    this.stopWatching = this.surroundings.watch.add(() => this.look(), wishes);
+    this.stopWatching = this.surroundings.watch.add((isForced) => this.look(isForced), wishes);
   }
 
   /** Discards the value. Safe to call twice. */
@@ -138,7 +138,8 @@ export class ReloadedFiles<T> {
     return isUpdate ? Number.NEGATIVE_INFINITY : this.goodUntilMs + 1;
   }
 
-  private async look(): Promise<void> {
+  private async look(isForced = false): Promise<void> {
+    if (isForced) this.state.forget();
     const nowMs = this.surroundings.now();
     const haveChanged = await this.state.haveChanged(nowMs);
     if (this.isClosed || (!haveChanged && nowMs <= this.goodUntilMs)) return;

@@ -84,6 +84,11 @@ export class SecretCatalog {
     return secrets;
   }
 
+  /** Has all files read again. Resolves when that is done. */
+  reload(): Promise<void> {
+    return this.reading.watch.reload();
+  }
+
   /** Looks at no file any more. Safe to call twice. */
   close(): Promise<void> {
     return close(this.reading);

@@ -57,7 +57,7 @@ const NODE_TURNS = { maxInFlight: 48, maxCalls: 24 };
  */
 export function startAgent(config: AgentConfig, context: AppContext): Promise<RunningApp> {
   return runApp(config, context, async (teardown) => {
-    await start(config, context, teardown);
+    const watches = await start(config, context, teardown);
     const mode = config.tokenSource ?? config.mode;
     context.logger.info('agent ready', { [Field.path]: config.socket, [Field.mode]: mode });
     const { tokenSource, tokenFile } = config;
@@ -67,11 +67,37 @@ export function startAgent(config: AgentConfig, context: AppContext): Promise<Ru
     for (const path of shownFiles(config).filter((one) => one.endsWith('key.pem'))) {
       if (await isExposed(path)) context.logger.warn('key file is readable for all users', { [Field.path]: path });
     }
-    return config.socket;
+    return {
+      address: config.socket,
+      async reload() {
+        await Promise.all(watches.map((one) => one.reload()));
+        return followedFiles(config);
+      },
+    };
   });
 }
 
-async function start(config: AgentConfig, context: AppContext, teardown: Teardown): Promise<void> {
+/** The settings whose files are followed or read at each use: all that an agent has. */
+function followedFiles(config: AgentConfig): string[] {
+  const flags = {
+    'token-file': config.tokenFile,
+    'ca-root': config.caRootFiles?.[0],
+    'ca-client-cert': config.caClientCert,
+    jwks: config.jwksFile,
+    'identity-dir': config.identitySource === 'ca' ? undefined : config.identityDirectory,
+    crl: config.crlFile,
+    'federated-bundle': config.federatedBundles[0],
+    'secret-dir': config.secretDirectories?.[0],
+  };
+  return Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
+}
+
+/** @returns what reads files. */
+async function start(
+  config: AgentConfig,
+  context: AppContext,
+  teardown: Teardown,
+): Promise<{ reload(): Promise<void> }[]> {
   const { logger, now } = context;
   const served = servedWorkloads(config);
   const metrics = new MetricRegistry();
@@ -98,7 +124,8 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const opened = await listenForEnvoy(config, { context, metrics, hotPath, ...source.secrets, onRejected });
   listener = opened;
   teardown.add(() => opened.close());
-  if (history === undefined) return;
+  const reading = [watch, catalog];
+  if (history === undefined) return reading;
   const shown = {
     ...{ ...source, listener: opened, metrics, mode, history, now, trustDomain: config.trustDomain.name },
     readers: { chainPemOf, rootsPemOf: trustedCaOf },
@@ -107,6 +134,7 @@ async function start(config: AgentConfig, context: AppContext, teardown: Teardow
   const makePage: MakePage = ({ agentStatus }) => agentStatus(shown);
   const { threshold } = context;
   await openStatusPage(statusAddress, makePage, { hotPath, metrics, logger, threshold, teardown, takesOver });
+  return reading;
 }
 
 /** What is for files is loaded only where they are. */

@@ -71,16 +71,32 @@ const TRAIL_WAIT_MS = 1000;
 /** Of the 5 s that a shutdown may take. */
 const DRAIN_MS = 2000;
 
+/** The settings whose files are followed, or looked at when they are used: all that a Citadel has. */
+function followedFiles({ jwksFile, policyFile, caDirectory }: CitadelConfig): string[] {
+  const flags = { 'ca-dir': caDirectory, jwks: jwksFile, policy: policyFile };
+  return Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
+}
+
 /** Builds and starts a Citadel: authority, authenticator, signing threads, TLS listener. */
 export function startCitadel(config: CitadelConfig, context: AppContext): Promise<RunningApp> {
   return runApp(config, context, async (teardown) => {
-    const address = await start(config, context, teardown);
+    const { address, authority } = await start(config, context, teardown);
     context.logger.info('citadel ready', { [Field.address]: address });
-    return address;
+    return {
+      address,
+      async reload() {
+        await authority.reload();
+        return followedFiles(config);
+      },
+    };
   });
 }
 
-async function start(config: CitadelConfig, context: AppContext, teardown: Teardown): Promise<string> {
+async function start(
+  config: CitadelConfig,
+  context: AppContext,
+  teardown: Teardown,
+): Promise<{ readonly address: string; readonly authority: LiveAuthority }> {
   const { logger, now, random } = context;
   const { trustDomain } = config;
   const metrics = new MetricRegistry();
@@ -175,7 +191,7 @@ async function start(config: CitadelConfig, context: AppContext, teardown: Teard
     threshold: context.threshold,
     teardown,
   });
-  return listener.address;
+  return { address: listener.address, authority: live };
 }
 
 /** A Citadel that has been asked for a trail does not start without one. */

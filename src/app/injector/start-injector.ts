@@ -41,7 +41,7 @@ export function startInjector(config: InjectorConfig, context: AppContext): Prom
   return runApp(config, context, async (teardown) => {
     const address = await start(config, context, teardown);
     context.logger.info('injector listens', { [Field.address]: address });
-    return address;
+    return { address };
   });
 }
 
