@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { CLUSTER_PATIENCE_MS, NO_CLUSTER, openCluster } from '../support/cluster.js';
 
 t.setTimeout(CLUSTER_PATIENCE_MS);
@@ -30,6 +30,7 @@ const WAYS: readonly (readonly string[])[] = [
     'citadel.publishRoots=false',
   ],
   ['node.enabled=true', 'monitoring.podMonitor=true', 'citadel.enabled=false'],
+  ['monitoring.alerts=true', 'monitoring.dashboard=true'],
   ['injector.enableNamespacesByDefault=true', 'injector.failurePolicy=Ignore', 'injector.sidecars.inbound=permissive'],
 ];
 
@@ -53,7 +54,7 @@ t.test(
       // Nothing of this cluster knows it.
       const input = rendered
         .split(/^---$/m)
-        .filter((document) => !document.includes('kind: PodMonitor'))
+        .filter((document) => !/^kind: (PodMonitor|PrometheusRule)$/m.test(document))
         .join('\n---\n');
       const args = ['apply', '--dry-run=server', '--validate=strict', '-f', '-'];
       t.ok(await cluster.kubectl(args, { input }), settings.join(' ') || 'defaults');
@@ -69,6 +70,16 @@ t.test('the chart lets Citadel do what its tests with a real API server let it d
     });
   const chart = await helm('template', 'x', CHART, '--set', 'citadel.tokenReview=true,injector.enabled=false');
   t.strictSame(rulesOf(chart), rulesOf(await readFile(join(ROOT, 'deploy/rbac-citadel.yaml'), 'utf8')));
+});
+
+t.test('the chart brings the alert rules and the dashboard as they are', { skip: NO_CLUSTER }, async (t) => {
+  const on = ['monitoring.alerts=true', 'monitoring.dashboard=true'].flatMap((one) => ['--set', one]);
+  const documents = parseAllDocuments(await helm('template', 'x', CHART, ...on)).map((one) => one.toJS());
+  const rules = documents.find(({ kind }) => kind === 'PrometheusRule');
+  t.strictSame(rules.spec, parse(await readFile(join(ROOT, 'deploy/observability/alerts.yaml'), 'utf8')));
+  const dashboard = documents.find(({ metadata }) => metadata.name === 'sidecert-dashboard');
+  const file = await readFile(join(ROOT, 'deploy/observability/dashboard.json'), 'utf8');
+  t.strictSame(JSON.parse(dashboard.data['sidecert.json']), JSON.parse(file));
 });
 
 for (const { value, wants } of [

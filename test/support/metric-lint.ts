@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 
 /** A program to judge metrics by, besides the rules below; PROMTOOL_PATH names it. */
-const PROMTOOL = process.env.PROMTOOL_PATH ?? '';
+export const PROMTOOL = process.env.PROMTOOL_PATH ?? '';
 
 /** What times and sizes are told in. */
 const BASE_UNITS = ['seconds', 'bytes'];
