@@ -136,7 +136,8 @@ function rootProblems(config: CaConfig, files: FileFacts): string[] {
     : [`--ca-root (default): got ${JSON.stringify(root)}: ${reason}, expected a readable file`];
 }
 
-function repeated(flag: string, what: string, values: readonly string[]): string[] {
+/** Texts of a setting that stand there twice. */
+export function repeated(flag: string, what: string, values: readonly string[]): string[] {
   return values.flatMap((value, index) =>
     values.indexOf(value) < index ? [`${flag}: got ${JSON.stringify(value)} twice, expected each ${what} once`] : [],
   );

@@ -28,6 +28,7 @@ import { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-option
 import { LOG_LEVEL_OPTIONS } from './log-level-options.js';
 import { MIGRATE_OPTIONS, migrateProblems } from './migrate-options.js';
 import type { ConfigOf, Schema } from './option.js';
+import { outageProblems } from './outage-problems.js';
 import { outputProblems } from './output-problems.js';
 import { POLICY_CHECK_OPTIONS, POLICY_TEST_OPTIONS } from './policy-options.js';
 import { secretProblems } from './secret-problems.js';
@@ -221,7 +222,7 @@ function checkAgent(config: AgentConfig, files: FileFacts): string[] {
     ...tokenCheckProblems(config),
     ...(config.identitySource !== 'file' ? caProblems(config, files) : []),
     ...checkIdentitySource(config),
-    ...checkOutage(config),
+    ...outageProblems(config).map((problem) => `--${problem}`),
     ...checkRest(config),
     ...secretProblems(config),
     ...outputProblems(config),
@@ -237,16 +238,6 @@ function checkIdentitySource(config: AgentConfig): string[] {
     return [`--identity-source: got ${identitySource}, expected ca with --token-source stream`];
   if ((namespace === undefined) === (serviceAccount === undefined)) return [];
   return ['--namespace, --service-account: got one of them, expected both or neither'];
-}
-
-/** What is left of a life when it is renewed as soon as it may be for this. (timers/schedule) */
-const LARGEST_OUTAGE_SHARE = 0.9;
-
-function checkOutage({ surviveCaOutageMs = 0, ttlMs }: AgentConfig): string[] {
-  const mostMs = ttlMs * LARGEST_OUTAGE_SHARE;
-  if (surviveCaOutageMs <= mostMs) return [];
-  const [got, most] = [surviveCaOutageMs, mostMs].map((ms) => `${Math.floor(ms / 1000)}s`);
-  return [`--survive-ca-outage: got ${got}, expected at most ${most}, nine tenths of --ttl: ask for a longer life`];
 }
 
 function checkRest({ rest, restSocket, socket }: AgentConfig): string[] {

@@ -36,6 +36,7 @@ export const BOOTSTRAP_HEADINGS: Headings = {
 /** Those of what the injector and `kube-inject` have in common. */
 const INJECT_HEADINGS: Headings = {
   agent: 'Agent',
+  'identity-source': 'Mounted files',
   'ca-address': 'CA',
   'token-source': 'Tokens and roots',
   'agent-image': 'Containers',

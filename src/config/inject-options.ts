@@ -1,8 +1,10 @@
+import { caHeader } from './ca-header.js';
 import { drainSeconds, image, meshUpstream, portMatch, quantities, tcpPort } from './inject-kinds.js';
 import {
   absolutePath,
   boolean,
   durationMs,
+  fraction,
   type Kind,
   kubernetesName,
   oneOf,
@@ -43,13 +45,42 @@ export const INJECT_OPTIONS = {
     flag: 'node-socket-directory',
     description: 'directory of the node in which the agent of --agent node has its socket, by the name of socket',
   }),
-  caAddress: withDefault(peerAddress, 'istiod.istio-system.svc:15012', {
-    flag: 'ca-address',
-    description: 'the CA: Citadel, istiod or any that speaks its protocol',
+  identitySource: withDefault(oneOf(['ca', 'file,ca']), 'ca', {
+    flag: 'identity-source',
+    description:
+      'where the key and the certificate of the pod come from: a CA, or the Secret of --identity-secret and a CA, to move from the one to the other',
   }),
-  caServerName: optional(serverName, {
+  identitySecret: optional(kubernetesName, {
+    flag: 'identity-secret',
+    description:
+      'Secret with key, certificate and roots for --identity-source file,ca, by the names of Istio, of Kubernetes TLS or of a credential bundle; the pod starts without it, too. Left out, istio. and the service account',
+  }),
+  migrationStep: withDefault(oneOf(['files', 'ca', 'ca-only']), 'files', {
+    flag: 'migration-step',
+    description: 'the step of --identity-source file,ca while --migration-config-map says none',
+  }),
+  migrationConfigMap: withDefault(kubernetesName, 'sidecert-migration', {
+    flag: 'migration-config-map',
+    description: "ConfigMap in the pod's namespace whose key step says the step; sidecert migrate writes it",
+  }),
+  caAddresses: listOf(peerAddress, ['istiod.istio-system.svc:15012'], {
+    flag: 'ca-address',
+    description:
+      'the CA: Citadel, istiod or any that speaks its protocol; of several, each is asked when those before it give no answer',
+  }),
+  caServerNames: listOf(serverName, [], {
     flag: 'ca-server-name',
-    description: 'name to expect in the certificate of the CA server, when it is not the host of --ca-address',
+    description:
+      'name to expect in the certificate of the CA server, when it is not the host of --ca-address. One for all of --ca-address, or one for each, in their order',
+  }),
+  caHeaders: listOf(caHeader, [], {
+    flag: 'ca-header',
+    description:
+      'a further header of each call to the CA, which a gateway in front of it may want; all who may read the pod can read it, so no secret',
+  }),
+  certSigner: optional(text, {
+    flag: 'cert-signer',
+    description: 'the signer that the CA is to use (CertSigner in the request), where it has several',
   }),
   clusterId: withDefault(text, 'Kubernetes', {
     flag: 'cluster-id',
@@ -61,7 +92,20 @@ export const INJECT_OPTIONS = {
   }),
   ttlMs: withDefault(durationMs, '24h', {
     flag: 'ttl',
-    description: 'life of the certificates to ask for; renewed at half of it',
+    description: 'life of the certificates to ask for',
+  }),
+  renewAt: withDefault(fraction(0.01, 0.99), '0.5', {
+    flag: 'renew-at',
+    description: 'how far through its life a certificate is renewed',
+  }),
+  surviveCaOutageMs: optional(durationMs, {
+    flag: 'survive-ca-outage',
+    description:
+      'for how long the CA may be away and no certificate expires: renewed sooner where that takes it; at most nine tenths of --ttl',
+  }),
+  keyType: withDefault(oneOf(['ec-p256', 'ec-p384', 'rsa-2048', 'rsa-3072', 'rsa-4096']), 'ec-p256', {
+    flag: 'key-type',
+    description: 'kind of the private key, new for each certificate',
   }),
   tokenSource: withDefault(oneOf(['file', 'stream']), 'file', {
     flag: 'token-source',

@@ -1,13 +1,51 @@
+import { repeated } from './ca-options.js';
 import type { InjectSettings } from './inject-options.js';
+import { outageProblems } from './outage-problems.js';
 
 /** What no single setting of an injection shows. One text per problem. */
 export function injectProblems(settings: InjectSettings): string[] {
-  return [...agentProblems(settings), ...captureProblems(settings), ...upstreamProblems(settings)];
+  return [
+    ...agentProblems(settings),
+    ...identityProblems(settings),
+    ...caProblems(settings),
+    ...captureProblems(settings),
+    ...upstreamProblems(settings),
+  ];
 }
 
 /** It is the agent of the pod that keeps the application of a classic one waiting. */
 function agentProblems({ agent, isClassic }: InjectSettings): string[] {
   return agent === 'node' && isClassic ? ['classic: got true, expected false with agent node'] : [];
+}
+
+/** The files are of one workload, whose agent reads its token itself. */
+function identityProblems({ identitySource, agent, tokenSource }: InjectSettings): string[] {
+  if (identitySource === 'ca') return [];
+  return [
+    ...(agent === 'node' ? [`identity-source: got ${identitySource}, expected ca with agent node`] : []),
+    ...(tokenSource === 'stream'
+      ? [`identity-source: got ${identitySource}, expected ca with token-source stream`]
+      : []),
+  ];
+}
+
+function caProblems(settings: InjectSettings): string[] {
+  const { caAddresses, caServerNames, caHeaders } = settings;
+  const addresses = caAddresses.map(({ host, port }) => `${host}:${port}`);
+  const count = caServerNames.length;
+  return [
+    ...(addresses.length === 0 ? ['ca-address: got nothing, expected one or several'] : []),
+    ...repeated('ca-address', 'CA', addresses),
+    ...repeated(
+      'ca-header',
+      'header',
+      caHeaders.map(({ name }) => name),
+    ),
+    ...(count > 1 && count !== addresses.length
+      ? [`ca-server-name: got ${count} for ${addresses.length} of ca-address, expected one for all, or one for each`]
+      : []),
+    ...outageProblems(settings),
+  ];
 }
 
 function captureProblems(settings: InjectSettings): string[] {

@@ -196,7 +196,7 @@ t.test('an outage to survive fits into the life that is asked for', async (t) =>
   t.equal(agentConfig(['--survive-ca-outage=21h']).surviveCaOutageMs, 21 * 3600_000);
   t.equal(agentConfig([]).surviveCaOutageMs, undefined);
   t.strictSame(agentProblems(['--survive-ca-outage=24h']), [
-    '--survive-ca-outage: got 86400s, expected at most 77760s, nine tenths of --ttl: ask for a longer life',
+    '--survive-ca-outage: got 86400s, expected at most 77760s, nine tenths of the life that is asked for',
   ]);
   t.equal(agentConfig(['--survive-ca-outage=24h', '--ttl=48h']).surviveCaOutageMs, 24 * 3600_000);
   t.match(agentProblems(['--survive-ca-outage=0']), [/^--survive-ca-outage: got "0", expected a duration above zero/]);

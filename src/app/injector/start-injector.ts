@@ -109,8 +109,9 @@ function openIdentity(
   teardown.add(() => timers.close());
   const hotPath = createLoneHotPath({ ...NO_POOL, kind, logger, metrics });
   teardown.add(() => hotPath.close());
-  const { caAddress: address, caRootFile: rootFile, caServerName: serverName, clusterId } = config;
-  const ca = connectCa({ cas: [{ address, rootFile, serverName }], clusterId, metrics }, context);
+  const { caAddresses, caRootFile: rootFile, caServerNames: names, caHeaders, certSigner, clusterId } = config;
+  const cas = caAddresses.map((address, at) => ({ address, rootFile, serverName: names[at] ?? names[0] }));
+  const ca = connectCa({ cas, clusterId, caHeaders, certSigner, metrics }, context);
   teardown.add(() => ca.close());
   const watch = new FileWatch({ timers, now, watches: new PathWatches(logger) });
   teardown.add(() => watch.close());

@@ -1,12 +1,23 @@
 import type { InjectSettings } from '../../config/index.js';
 import type { AppProbe } from '../../envoy-bootstrap/index.js';
 import { grpcProbePorts } from './captured-ports.js';
-import { AGENT, CAPTURE, ENVOY, PORTS, ROOT_VOLUME, SIDECAR_UID, SOCKET_VOLUME, TOKEN_VOLUME } from './names.js';
+import {
+  AGENT,
+  CAPTURE,
+  ENVOY,
+  IDENTITY_VOLUME,
+  PORTS,
+  ROOT_VOLUME,
+  SIDECAR_UID,
+  SOCKET_VOLUME,
+  STEP_VOLUME,
+  TOKEN_VOLUME,
+} from './names.js';
 import type { Container, Pod, SecurityContext } from './pod.js';
 import { gotExpected, type PodProblem } from './pod-shape.js';
 
 const CONTAINERS = [AGENT, ENVOY, CAPTURE];
-const VOLUMES = [SOCKET_VOLUME, TOKEN_VOLUME, ROOT_VOLUME];
+const VOLUMES = [SOCKET_VOLUME, TOKEN_VOLUME, ROOT_VOLUME, IDENTITY_VOLUME, STEP_VOLUME];
 
 /** What of a pod stands in the way of an injection: names, ports and users that are those of the sidecar. */
 export function conflicts({ spec }: Pod, settings: InjectSettings, probes: readonly AppProbe[]): PodProblem[] {

@@ -71,7 +71,7 @@ function inject(pod: Pod, settings: InjectSettings, version: string, warnings: r
   const injection = {
     initContainers: isClassic ? capture : [...capture, ...agent, envoy],
     containers: isClassic ? [envoy, ...agent] : [],
-    volumes: sidecarVolumes(settings),
+    volumes: sidecarVolumes(settings, spec.serviceAccountName ?? 'default'),
     changed: [...app.containers, ...app.initContainers],
   };
   const lists = [injection.initContainers, app.initContainers];

@@ -20,11 +20,16 @@ export const CAPTURE = 'sidecert-capture';
 export const SOCKET_VOLUME = 'sidecert-socket';
 export const TOKEN_VOLUME = 'sidecert-token';
 export const ROOT_VOLUME = 'sidecert-root';
+export const IDENTITY_VOLUME = 'sidecert-identity';
+export const STEP_VOLUME = 'sidecert-migration';
 
 /** Directories that the agent's defaults name: those of Istio. */
 export const SOCKET_DIRECTORY = '/var/run/secrets/workload-spiffe-uds';
 export const TOKEN_DIRECTORY = '/var/run/secrets/tokens';
 export const ROOT_DIRECTORY = '/var/run/secrets/istio';
+/** Where Istio mounted the Secrets that it made until 1.5. */
+export const IDENTITY_DIRECTORY = '/etc/certs';
+export const STEP_DIRECTORY = '/etc/sidecert/migration';
 
 /**
  * User and group of agent and Envoy alike: that of Istio's sidecar, whose traffic is not captured. As one user, both

@@ -49,7 +49,7 @@ function settingOf({ kind, shape }: OptionSpec<unknown>, text: string, field: st
   const texts = shape === 'list' ? text.split(/[\s,]+/).filter((part) => part !== '') : [text.trim()];
   const values = texts.map((one) => {
     const value = kind.parse(one, NO_FILES);
-    if (value === undefined) problems.push({ field, text: gotExpected(one, kind.expected) });
+    if (value === undefined) problems.push({ field, text: gotExpected(kind.shown?.(one) ?? one, kind.expected) });
     return value;
   });
   return shape === 'list' ? values : values[0];

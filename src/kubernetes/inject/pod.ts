@@ -18,6 +18,7 @@ export interface PodSpec extends Fields {
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[] | null;
   readonly volumes?: readonly Volume[] | null;
+  readonly serviceAccountName?: string | null;
   readonly hostNetwork?: boolean | null;
   readonly terminationGracePeriodSeconds?: number | null;
   readonly securityContext?: SecurityContext | null;

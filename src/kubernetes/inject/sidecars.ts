@@ -1,16 +1,20 @@
-import type { InjectSettings, Quantities } from '../../config/index.js';
+import { INJECT_OPTIONS, type InjectSettings, type Quantities } from '../../config/index.js';
 import { READY_PATH, renderSidecarBootstrap, type SidecarProxy } from '../../envoy-bootstrap/index.js';
 import { type CaptureRules, iptablesScript, nftablesRules } from './capture-rules.js';
 import {
   AGENT,
   CAPTURE,
   ENVOY,
+  IDENTITY_DIRECTORY,
+  IDENTITY_VOLUME,
   PORTS,
   ROOT_DIRECTORY,
   ROOT_VOLUME,
   SIDECAR_UID,
   SOCKET_DIRECTORY,
   SOCKET_VOLUME,
+  STEP_DIRECTORY,
+  STEP_VOLUME,
   TOKEN_DIRECTORY,
   TOKEN_VOLUME,
 } from './names.js';
@@ -36,7 +40,7 @@ const RESTRICTED = {
 
 /** The agent. As a classic container it comes after Envoy, and keeps the application waiting for that. */
 export function agentContainer(settings: InjectSettings, drainSeconds: number): Container {
-  const { isClassic, tokenSource, caServerName, ipFamilies } = settings;
+  const { isClassic, tokenSource, ipFamilies } = settings;
   const readsToken = tokenSource === 'file';
   const any = ipFamilies === 'ipv4' ? '0.0.0.0' : '[::]';
   const hooks = {
@@ -51,16 +55,15 @@ export function agentContainer(settings: InjectSettings, drainSeconds: number): 
     args: [
       'agent',
       `--socket=${SOCKET_PATH}`,
-      `--ca-address=${hostPort(settings.caAddress)}`,
-      `--ca-root=${ROOT_DIRECTORY}/root-cert.pem`,
-      ...(caServerName === undefined ? [] : [`--ca-server-name=${caServerName}`]),
+      ...identityArgs(settings),
+      ...caArgs(settings),
       `--cluster-id=${literal(settings.clusterId)}`,
       `--token-source=${tokenSource}`,
       ...(readsToken ? [`--token-file=${TOKEN_PATH}`] : []),
       '--namespace=$(POD_NAMESPACE)',
       '--service-account=$(SERVICE_ACCOUNT)',
       `--trust-domain=${settings.trustDomain.name}`,
-      `--ttl=${settings.ttlMs / 1000}s`,
+      ...lifeArgs(settings),
       `--status-address=${any}:${PORTS.agentStatus}`,
     ],
     env: [fromField('POD_NAMESPACE', 'metadata.namespace'), fromField('SERVICE_ACCOUNT', 'spec.serviceAccountName')],
@@ -74,8 +77,44 @@ export function agentContainer(settings: InjectSettings, drainSeconds: number): 
       { name: SOCKET_VOLUME, mountPath: SOCKET_DIRECTORY },
       ...(readsToken ? [TOKEN_MOUNT] : []),
       { name: ROOT_VOLUME, mountPath: ROOT_DIRECTORY, readOnly: true },
+      ...(isMigrating(settings) ? MIGRATION_MOUNTS : []),
     ],
   };
+}
+
+/** It has mounted files as well. */
+function isMigrating({ identitySource }: InjectSettings): boolean {
+  return identitySource === 'file,ca';
+}
+
+function identityArgs(settings: InjectSettings): string[] {
+  if (!isMigrating(settings)) return [];
+  return [
+    `--identity-source=${settings.identitySource}`,
+    `--identity-dir=${IDENTITY_DIRECTORY}`,
+    `--migration-step=${settings.migrationStep}`,
+    `--migration-step-file=${STEP_DIRECTORY}/step`,
+  ];
+}
+
+function caArgs({ caAddresses, caServerNames, caHeaders, certSigner }: InjectSettings): string[] {
+  return [
+    ...caAddresses.map((address) => `--ca-address=${hostPort(address)}`),
+    `--ca-root=${ROOT_DIRECTORY}/root-cert.pem`,
+    ...caServerNames.map((name) => `--ca-server-name=${name}`),
+    ...caHeaders.map(({ name, value }) => `--ca-header=${name}=${literal(value)}`),
+    ...(certSigner === undefined ? [] : [`--cert-signer=${literal(certSigner)}`]),
+  ];
+}
+
+/** What is the agent's own default is left out: most pods have it. */
+function lifeArgs({ ttlMs, renewAt, surviveCaOutageMs, keyType }: InjectSettings): string[] {
+  return [
+    `--ttl=${ttlMs / 1000}s`,
+    ...(String(renewAt) === INJECT_OPTIONS.renewAt.default ? [] : [`--renew-at=${renewAt}`]),
+    ...(surviveCaOutageMs === undefined ? [] : [`--survive-ca-outage=${surviveCaOutageMs / 1000}s`]),
+    ...(keyType === INJECT_OPTIONS.keyType.default ? [] : [`--key-type=${keyType}`]),
+  ];
 }
 
 /**
@@ -156,8 +195,11 @@ export function captureContainer(settings: InjectSettings, rules: CaptureRules):
   };
 }
 
-/** The volumes of agent and Envoy. Keys and certificates are in none of them. */
-export function sidecarVolumes(settings: InjectSettings): Volume[] {
+/**
+ * The volumes of agent and Envoy. Keys and certificates are in none of them, but in that of the Secret from which the
+ * pod moves away.
+ */
+export function sidecarVolumes(settings: InjectSettings, serviceAccount: string): Volume[] {
   const { tokenAudience: audience, tokenExpirationSeconds: expirationSeconds } = settings;
   const token = {
     name: TOKEN_VOLUME,
@@ -166,7 +208,12 @@ export function sidecarVolumes(settings: InjectSettings): Volume[] {
   if (settings.agent === 'node') {
     return [{ name: SOCKET_VOLUME, hostPath: { path: settings.nodeSocketDirectory, type: 'Directory' } }, token];
   }
-  return [{ name: SOCKET_VOLUME, emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }, token, rootVolume(settings)];
+  return [
+    { name: SOCKET_VOLUME, emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+    token,
+    rootVolume(settings),
+    ...migrationVolumes(settings, serviceAccount),
+  ];
 }
 
 function rootVolume({ rootConfigMap, rootKey, rootTrustBundle }: InjectSettings): Volume {
@@ -176,6 +223,21 @@ function rootVolume({ rootConfigMap, rootKey, rootTrustBundle }: InjectSettings)
   }
   return { name: ROOT_VOLUME, projected: { sources: [{ clusterTrustBundle: { name: rootTrustBundle, path } }] } };
 }
+
+/** Both may be missing: the pod starts after the Secret is gone, and before there is a step. */
+function migrationVolumes(settings: InjectSettings, serviceAccount: string): Volume[] {
+  if (!isMigrating(settings)) return [];
+  const secretName = settings.identitySecret ?? `istio.${serviceAccount}`;
+  return [
+    { name: IDENTITY_VOLUME, secret: { secretName, optional: true } },
+    { name: STEP_VOLUME, configMap: { name: settings.migrationConfigMap, optional: true } },
+  ];
+}
+
+const MIGRATION_MOUNTS = [
+  { name: IDENTITY_VOLUME, mountPath: IDENTITY_DIRECTORY, readOnly: true },
+  { name: STEP_VOLUME, mountPath: STEP_DIRECTORY, readOnly: true },
+];
 
 const TOKEN_MOUNT = { name: TOKEN_VOLUME, mountPath: TOKEN_DIRECTORY, readOnly: true };
 

@@ -56,6 +56,48 @@ const CASES: readonly { what: string; text: string; flags?: readonly string[]; p
     problems: [`${AT}spec.containers: got [], expected at least one`],
   },
   {
+    what: 'mounted files of one pod with the agent of a node',
+    text: deployment(POD, '{ annotations: { sidecert.dev/identity-source: "file,ca", sidecert.dev/agent: node } }'),
+    problems: [`${AT}metadata.annotations: identity-source: got file,ca, expected ca with agent node`],
+  },
+  {
+    what: 'mounted files beside tokens of streams',
+    text: annotated('identity-source', 'file,ca'),
+    flags: ['--token-source', 'stream'],
+    problems: [`${AT}metadata.annotations: identity-source: got file,ca, expected ca with token-source stream`],
+  },
+  {
+    what: 'a CA that is there twice',
+    text: annotated('ca-address', 'a:1 b:2 a:1'),
+    problems: [`${AT}metadata.annotations: ca-address: got "a:1" twice, expected each CA once`],
+  },
+  {
+    what: 'no CA',
+    text: annotated('ca-address', ' '),
+    problems: [`${AT}metadata.annotations: ca-address: got nothing, expected one or several`],
+  },
+  {
+    what: 'names for some of the CAs',
+    text: annotated('ca-server-name', 'a b'),
+    problems: [
+      `${AT}metadata.annotations: ca-server-name: got 2 for 1 of ca-address, expected one for all, or one for each`,
+    ],
+  },
+  {
+    what: 'an outage that no certificate survives',
+    text: annotated('survive-ca-outage', '23h'),
+    problems: [
+      `${AT}metadata.annotations: survive-ca-outage: got 82800s, expected at most 77760s, nine tenths of the life that is asked for`,
+    ],
+  },
+  {
+    what: 'a header whose value may be a secret',
+    text: annotated('ca-header', 'authorization=Bearer-x'),
+    problems: [
+      `${AT}metadata.annotations["sidecert.dev/ca-header"]: got "authorization=…", expected NAME=VALUE, NAME of letters, digits, "-", "_" and ".", neither one that the agent sets itself nor grpc-… nor …-bin, VALUE printable ASCII`,
+    ],
+  },
+  {
     what: 'an impossible port',
     text: deployment('{ containers: [{ name: app, ports: [{ containerPort: 70000 }] }] }'),
     problems: [`${AT}spec.containers[0].ports[0].containerPort: got 70000, expected a port from 1 to 65535`],
