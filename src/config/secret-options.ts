@@ -1,12 +1,15 @@
+import type { SpiffeId } from '../pki/spiffe/index.js';
 import { parseDurationNs } from '../text/index.js';
 import {
   absolutePath,
   boolean,
+  type FileFacts,
   type Kind,
   type NamedFile,
   oneOf,
   path,
   sanMatcher,
+  spiffeId,
   text,
   trustDomain,
 } from './kinds.js';
@@ -35,6 +38,51 @@ const federatedBundle: Kind<NamedFile> = {
   expected: 'TRUST-DOMAIN=FILE such as other.example=/etc/bundles/other.pem',
   parse: (value, files) => namedFile(value, (name) => trustDomain.parse(name, files) !== undefined),
 };
+
+/** Where a trust domain publishes its bundle. */
+export interface EndpointUrl {
+  readonly trustDomain: string;
+  readonly url: string;
+}
+
+/** The SPIFFE ID of the server of that. */
+export interface EndpointId {
+  readonly trustDomain: string;
+  readonly spiffeId: SpiffeId;
+}
+
+const endpointUrl: Kind<EndpointUrl> = {
+  placeholder: 'TRUST-DOMAIN=URL',
+  expected: 'TRUST-DOMAIN=URL such as other.example=https://bundles.other.example/bundle.json',
+  parse: (value, files) => ofTrustDomain(value, files, (trustDomain, url) => isHttpsUrl(url) && { trustDomain, url }),
+};
+
+const endpointId: Kind<EndpointId> = {
+  placeholder: 'TRUST-DOMAIN=SPIFFE-ID',
+  expected: 'TRUST-DOMAIN=SPIFFE-ID such as other.example=spiffe://other.example/bundles',
+  parse: (value, files) =>
+    ofTrustDomain(value, files, (trustDomain, text) => {
+      const id = spiffeId.parse(text, files);
+      return id !== undefined && id.path !== '' && { trustDomain, spiffeId: id };
+    }),
+};
+
+function ofTrustDomain<T>(
+  value: string,
+  files: FileFacts,
+  make: (trustDomain: string, rest: string) => T | false,
+): T | undefined {
+  const at = value.indexOf('=');
+  const name = value.slice(0, at);
+  if (at <= 0 || trustDomain.parse(name, files) === undefined) return undefined;
+  return make(name, value.slice(at + 1)) || undefined;
+}
+
+/** What stands in it besides would be sent, or logged, by mistake. (SPIFFE Federation §5.2) */
+function isHttpsUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  return url?.protocol === 'https:' && url.username === '' && url.password === '' && url.hash === '';
+}
 
 const genericSecret: Kind<NamedFile> = {
   placeholder: 'NAME=FILE',
@@ -72,7 +120,17 @@ export const SECRET_OPTIONS = {
   federatedBundles: listOf(federatedBundle, [], {
     flag: 'federated-bundle',
     description:
-      'PEM roots of another trust domain, served as spiffe://TRUST-DOMAIN and in ALL; read again when they change',
+      'roots of another trust domain, in PEM or as a SPIFFE bundle in JSON, served as spiffe://TRUST-DOMAIN and in ALL; read again when they change',
+  }),
+  endpointUrls: listOf(endpointUrl, [], {
+    flag: 'federated-endpoint',
+    description:
+      'SPIFFE bundle endpoint of another trust domain, whose roots are served as those of --federated-bundle are; verified as a server of the web unless it has --federated-endpoint-id',
+  }),
+  endpointIds: listOf(endpointId, [], {
+    flag: 'federated-endpoint-id',
+    description:
+      'SPIFFE ID that the server of --federated-endpoint has to show, verified by the roots that are known of its trust domain, those of --federated-bundle at first',
   }),
   extraRootFiles: onlyWith(
     FROM_CA,
@@ -125,3 +183,16 @@ export const SECRET_OPTIONS = {
 };
 
 export type SecretConfig = ConfigOf<typeof SECRET_OPTIONS>;
+
+/** An endpoint with the profile of its server. */
+export interface FederatedEndpoint extends EndpointUrl {
+  readonly spiffeId: SpiffeId | undefined;
+}
+
+/** The bundle endpoints, each with the SPIFFE ID that its server shows, if it does. */
+export function federatedEndpoints({ endpointUrls, endpointIds }: SecretConfig): FederatedEndpoint[] {
+  return endpointUrls.map(({ trustDomain, url }) => {
+    const id = endpointIds.find((one) => one.trustDomain === trustDomain);
+    return { trustDomain, url, spiffeId: id?.spiffeId };
+  });
+}

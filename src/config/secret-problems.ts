@@ -7,7 +7,10 @@ const MIN_QAT_DELAY_NS = 1_000_000;
 
 /** What no single setting of the secrets shows. One text per problem. */
 export function secretProblems(config: SecretConfig & { readonly trustDomain: TrustDomain }): string[] {
-  return [...collidingNames(config), ...collidingDomains(config), ...filesOutside(config), ...delayTooShort(config)];
+  return [
+    ...[...collidingNames(config), ...collidingDomains(config), ...endpointsWithoutRoots(config)],
+    ...[...filesOutside(config), ...delayTooShort(config)],
+  ];
 }
 
 /**
@@ -31,13 +34,38 @@ function collidingNames(config: SecretConfig): string[] {
   });
 }
 
-function collidingDomains({ federatedBundles, trustDomain }: Parameters<typeof secretProblems>[0]): string[] {
-  const seen = new Set([trustDomain.name]);
-  return federatedBundles.flatMap(({ name }) => {
-    if (seen.has(name))
-      return [`--federated-bundle: got ${JSON.stringify(name)} again, expected each trust domain once`];
-    seen.add(name);
-    return [];
+type OfDomain = Parameters<typeof secretProblems>[0];
+
+function collidingDomains({ federatedBundles, endpointUrls, endpointIds, trustDomain }: OfDomain): string[] {
+  return [
+    ...repeated('--federated-bundle', [trustDomain.name, ...federatedBundles.map(({ name }) => name)]),
+    ...repeated('--federated-endpoint', [trustDomain.name, ...endpointUrls.map((one) => one.trustDomain)]),
+    ...repeated(
+      '--federated-endpoint-id',
+      endpointIds.map((one) => one.trustDomain),
+    ),
+  ];
+}
+
+function repeated(flag: string, domains: readonly string[]): string[] {
+  return domains
+    .filter((name, index) => domains.indexOf(name) !== index)
+    .map((name) => `${flag}: got ${JSON.stringify(name)} again, expected each trust domain once`);
+}
+
+/** The first answer of an endpoint is verified by roots that are there already. (SPIFFE Federation §5.2.2) */
+function endpointsWithoutRoots({ federatedBundles, endpointUrls, endpointIds }: OfDomain): string[] {
+  return endpointIds.flatMap(({ trustDomain, spiffeId }) => {
+    const flag = `--federated-endpoint-id: got ${JSON.stringify(`${trustDomain}=${spiffeId}`)}, expected`;
+    const ofId = spiffeId.trustDomain.name;
+    return [
+      ...(endpointUrls.some((one) => one.trustDomain === trustDomain)
+        ? []
+        : [`${flag} a --federated-endpoint of ${trustDomain}`]),
+      ...(federatedBundles.some(({ name }) => name === ofId)
+        ? []
+        : [`${flag} a --federated-bundle of ${ofId} to verify its first answer by`]),
+    ];
   });
 }
 

@@ -61,6 +61,9 @@ export const ERROR_CODES = [
   'ERR_KUBERNETES_RESPONSE_INVALID',
   // app: the files of secrets
   'ERR_SECRET_FILE_INVALID',
+  // federation
+  'ERR_BUNDLE_ENDPOINT_UNAVAILABLE',
+  'ERR_BUNDLE_ENDPOINT_UNTRUSTED',
   // output: the files that an agent writes
   'ERR_OUTPUT_FAILED',
   'ERR_OUTPUT_NOTICE_FAILED',

@@ -1,5 +1,6 @@
 import { Field, Metric, type MetricRegistry } from '../telemetry/index.js';
 import { type CaFacts, caSection, casSection, showCoolDowns } from './ca-section.js';
+import { type FederationFacts, federationSection } from './federation-section.js';
 import { type HistoryFacts, historySection } from './history-section.js';
 import { type FailureFacts, failureSection, type IdentityFacts, identitySection, STATES } from './identity-section.js';
 import { type MigrationFacts, migrationSection } from './migration-section.js';
@@ -81,6 +82,8 @@ export interface AgentStatusOptions {
     /** PEM; `undefined` without any. */
     crlPem(): Buffer | undefined;
   };
+  /** The roots of other trust domains. */
+  readonly federation?: () => readonly FederationFacts[];
   readonly history: HistoryFacts;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -89,6 +92,7 @@ export interface AgentStatusOptions {
 /** What an agent tells of itself: its identities, and who is on its socket. */
 export function agentStatus(options: AgentStatusOptions): StatusPage {
   const { secrets, listener, files, migration, ca, output, metrics, mode, trustDomain, peers, history, now } = options;
+  const { federation } = options;
   const served = new ServedSections(options.readers);
   const expiry = metrics.gauge(Metric.svidExpirySeconds);
   const tolerance = metrics.gauge(Metric.svidOutageToleranceSeconds);
@@ -134,6 +138,7 @@ export function agentStatus(options: AgentStatusOptions): StatusPage {
           ...(identity.held !== undefined && index < MAX_DETAILED ? served.ofCertificate(identity.held) : {}),
         })),
         bundles: served.bundles(shown.flatMap(({ held }) => held ?? [])),
+        ...(federation && { federation: federationSection(federation()) }),
         peers: peersSection(peers),
         history: historySection(history),
       };

@@ -219,6 +219,16 @@ export const Metric = {
     help: 'Time that a call for a certificate took, by its error code or OK.',
     bounds: SECONDS,
   },
+  federatedBundleFetched: {
+    kind: 'gauge',
+    name: 'sidecert_federated_bundle_fetched_timestamp_seconds',
+    help: 'When the bundle of another trust domain was last fetched from its endpoint and found good, in seconds since 1970.',
+  },
+  federatedBundleFetches: {
+    kind: 'counter',
+    name: 'sidecert_federated_bundle_fetches_total',
+    help: 'Fetches of bundles from the endpoints of other trust domains, by their error code or OK.',
+  },
   bundleRefreshes: {
     kind: 'counter',
     name: 'sidecert_bundle_refreshes_total',

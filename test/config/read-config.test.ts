@@ -176,6 +176,30 @@ const wrongSecrets = [
     args: ['--federated-bundle=Other=/x'],
     problem: /^--federated-bundle: got "Other=\/x", expected TRUST-DOMAIN=FILE/,
   },
+  {
+    args: ['--federated-endpoint=a=http://b/'],
+    problem: /^--federated-endpoint: got "a=http:\/\/b\/", expected TRUST-DOMAIN=URL/,
+  },
+  { args: ['--federated-endpoint=a=https://me@b/'], problem: /^--federated-endpoint: got/ },
+  { args: ['--federated-endpoint=A=https://b/'], problem: /^--federated-endpoint: got/ },
+  { args: ['--federated-endpoint=https://b/'], problem: /^--federated-endpoint: got/ },
+  {
+    args: ['--federated-endpoint=cluster.local=https://b/'],
+    problem: /^--federated-endpoint: got "cluster.local" again/,
+  },
+  {
+    args: ['--federated-endpoint=a=https://b/', '--federated-endpoint=a=https://c/'],
+    problem: /^--federated-endpoint: got "a" again/,
+  },
+  { args: ['--federated-endpoint-id=a=spiffe://a'], problem: /^--federated-endpoint-id: got/ },
+  {
+    args: ['--federated-bundle=a=/x', '--federated-endpoint-id=a=spiffe://a/b'],
+    problem: /^--federated-endpoint-id: got "a=spiffe:\/\/a\/b", expected a --federated-endpoint of a$/,
+  },
+  {
+    args: ['--federated-endpoint=a=https://b/', '--federated-endpoint-id=a=spiffe://a/b'],
+    problem: /expected a --federated-bundle of a to verify its first answer by$/,
+  },
   { args: ['--federated-bundle=other='], problem: /^--federated-bundle: got "other="/ },
   { args: ['--federated-bundle=spiffe://other=/x'], problem: /^--federated-bundle: got/ },
   { args: ['--federated-bundle=cluster.local=/x'], problem: /^--federated-bundle: got "cluster.local" again/ },

@@ -1,45 +1,19 @@
-import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocketOptions } from 'node:tls';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { freePorts } from '../../src/demo/free-ports.js';
-import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
-import { until } from '../../src/demo/polling.js';
-import { envoyArgs } from '../../src/demo/sidecars/envoy-sidecar.js';
 import { ecKeys } from '../hotpath/pki.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
-import { PATIENCE_MS } from '../support/mesh.js';
 import { ocspResponse } from '../support/ocsp-response.js';
 import { realEnvoy } from '../support/real-envoy.js';
+import { address, secret, startSdsEnvoy, TLS } from '../support/sds-envoy.js';
 import { shortDir } from '../support/short-dir.js';
 import { startSidecarAgent } from '../support/sidecar-agent.js';
 import { TestCa } from '../support/test-ca.js';
 
 const { path: envoyPath, skip } = realEnvoy();
-
-const TLS = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3';
-
-const secret = (name: string) => ({
-  name,
-  sds_config: {
-    resource_api_version: 'V3',
-    api_config_source: {
-      ...{ api_type: 'GRPC', transport_api_version: 'V3', set_node_on_first_message_only: true },
-      grpc_services: [
-        {
-          envoy_grpc: {
-            cluster_name: 'sds',
-            retry_policy: { retry_back_off: { base_interval: '0.02s', max_interval: '1s' } },
-          },
-        },
-      ],
-    },
-  },
-});
-
-const address = (port: number) => ({ socket_address: { address: '127.0.0.1', port_value: port } });
 
 /** A listener that echoes to whom it lets in. */
 function listener(port: number, context: object) {
@@ -58,45 +32,6 @@ function listener(port: number, context: object) {
       },
     ],
   };
-}
-
-async function startEnvoy(
-  t: Test,
-  { admin, socket, listeners }: { admin: number; socket: string; listeners: object[] },
-) {
-  const http2 = {
-    '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-    explicit_http_config: { http2_protocol_options: {} },
-  };
-  const endpoint = { endpoint: { address: { pipe: { path: socket } } } };
-  const config = {
-    node: { id: 'test', cluster: 'test' },
-    admin: { address: address(admin) },
-    static_resources: {
-      clusters: [
-        {
-          ...{ name: 'sds', type: 'STATIC', connect_timeout: '1s' },
-          typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http2 },
-          load_assignment: { cluster_name: 'sds', endpoints: [{ lb_endpoints: [endpoint] }] },
-        },
-      ],
-      listeners,
-    },
-  };
-  const file = join(shortDir(t), 'envoy.json');
-  writeFileSync(file, JSON.stringify(config));
-  const envoy = spawn(envoyPath, envoyArgs(file), { stdio: 'ignore' });
-  const client = new HttpClient(admin);
-  t.teardown(() => {
-    client.close();
-    envoy.kill('SIGKILL');
-  });
-  await until(
-    'Envoy to be ready',
-    AbortSignal.timeout(PATIENCE_MS),
-    async () => (await client.get('localhost', '/ready')).status === 200 || undefined,
-  );
-  return client;
 }
 
 /** A client's chain and key for a SPIFFE ID. */
@@ -165,8 +100,8 @@ t.test('a real Envoy takes every kind of secret, and does what it is for', { ski
     },
   });
   const [admin = 0, spiffe = 0, files = 0] = await freePorts(3);
-  const stats = await startEnvoy(t, {
-    ...{ admin, socket },
+  const stats = await startSdsEnvoy(t, {
+    ...{ path: envoyPath, admin, socket },
     listeners: [
       listener(spiffe, {
         common_tls_context: {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
+import { parseSpiffeBundle } from '../../src/agent/federation/index.js';
 import { JsonWriter } from '../../src/agent/sds/rest/json-writer.js';
 import { parsePoll } from '../../src/agent/sds/rest/rest-codec.js';
 import { COMMANDS, readConfig } from '../../src/config/index.js';
@@ -11,6 +12,8 @@ import type { KeySet } from '../../src/pki/token-keys/key-set.js';
 import { TOKEN_ALGORITHMS } from '../../src/pki/token-keys/verification-keys.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { below, mutated, oneOf, type Random } from '../hostile/conversations.js';
+import { bundleKey, spiffeBundle } from '../support/spiffe-bundle.js';
+import { TestCa } from '../support/test-ca.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 import { mutatedJson } from './json-inputs.js';
 import { secrets, watches } from './kubernetes.js';
@@ -136,9 +139,28 @@ const settings: Reader = {
   },
 };
 
+const certified = [TestCa.root('one'), TestCa.root('two')];
+
+/** Bundles of other trust domains. What is accepted has roots, each of which stands in the document. */
+const bundles: Reader = {
+  seeds: [
+    String(spiffeBundle(certified, { sequence: 5, refreshHint: 300 })),
+    String(spiffeBundle(certified.slice(0, 1))),
+    JSON.stringify({ keys: [...certified.map(bundleKey), { kty: 'EC', use: 'jwt-svid', kid: 'a' }] }),
+  ],
+  words: ['keys', 'use', 'x509-svid', 'jwt-svid', 'x5c', 'kty', 'x', 'spiffe_sequence', 'spiffe_refresh_hint', '1e3'],
+  read(bytes) {
+    const { roots } = parseSpiffeBundle(bytes);
+    const text = bytes.toString().replaceAll('\\', '');
+    const others = roots.list().filter(({ raw }) => !text.includes(raw.toString('base64').slice(0, 40)));
+    if (roots.size === 0) return { end: 'bundle', fault: 'accepted a bundle without a root' };
+    return { end: 'bundle', ...(others.length > 0 && { fault: 'made a root of its own' }) };
+  },
+};
+
 const MAX_MUTATED_CHARS = 5000;
 
-const READERS = [polls, polls, keySets, settings, secrets, watches];
+const READERS = [polls, polls, keySets, bundles, settings, secrets, watches];
 
 function inputFor(random: Random, { seeds, words }: Reader): Buffer {
   let text: string = oneOf(random, seeds);
@@ -152,8 +174,8 @@ function inputFor(random: Random, { seeds, words }: Reader): Buffer {
 }
 
 /**
- * JSON from outside, but for tokens, which are a target of their own: SDS over REST, key sets, files of settings, what
- * an API server of Kubernetes answers.
+ * JSON from outside, but for tokens, which are a target of their own: SDS over REST, key sets, bundles of other trust
+ * domains, files of settings, what an API server of Kubernetes answers.
  */
 export const json: FuzzTarget = {
   name: 'json',

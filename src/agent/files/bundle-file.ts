@@ -3,16 +3,27 @@ import { TrustBundle } from '../../pki/spiffe/index.js';
 import type { Parsed, Round } from './reloaded-files.js';
 
 /**
- * Reads roots in PEM, and leaves out those that have expired: Envoy may take one for the issuer of a peer, and refuse
- * that. When the next one expires, the file is parsed again.
+ * Reads roots in PEM, as {@link usableRoots} has them.
  * @throws IdentityError `ERR_BUNDLE_INVALID`, also when all have expired: a bundle is never empty.
  */
 export function parseBundleFile(
   pem: Buffer,
   nowMs: number,
+  round: Pick<Round<unknown>, 'leftOut'>,
+): Parsed<TrustBundle> {
+  return usableRoots(TrustBundle.parsePem(pem), nowMs, round);
+}
+
+/**
+ * Those of the roots of a file that have not expired: Envoy may take an expired one for the issuer of a peer, and
+ * refuse that. When the next one expires, the file is parsed again.
+ * @throws IdentityError `ERR_BUNDLE_INVALID`: all have expired.
+ */
+export function usableRoots(
+  all: TrustBundle,
+  nowMs: number,
   { leftOut }: Pick<Round<unknown>, 'leftOut'>,
 ): Parsed<TrustBundle> {
-  const all = TrustBundle.parsePem(pem);
   const value = all.usableAt(nowMs);
   if (value === undefined) throw invalid('only expired certificates', 'one that is valid');
   if (value.size < all.size)

@@ -3,7 +3,7 @@
  * before any stream sees them.
  */
 export { AllowedDirectories, anywhere } from './allowed-directories.js';
-export { parseBundleFile } from './bundle-file.js';
+export { parseBundleFile, usableRoots } from './bundle-file.js';
 export { type CertificatePair, parseCertificatePair } from './certificate-files.js';
 export {
   issuersWithoutValidList,

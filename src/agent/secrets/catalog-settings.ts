@@ -1,9 +1,19 @@
+import type { SpiffeId } from '../../pki/spiffe/index.js';
 import type { PrivateKeyProvider, UriMatcher } from './secret-codec.js';
 
 /** A resource name, and the file that has its content. */
 export interface NamedSecretFile {
   readonly name: string;
   readonly file: string;
+}
+
+/** Where another trust domain publishes its bundle. */
+export interface FederatedEndpoint {
+  readonly trustDomain: string;
+  /** `https://`. */
+  readonly url: string;
+  /** That of its server, in the profile `https_spiffe`; `undefined` in `https_web`. */
+  readonly spiffeId: SpiffeId | undefined;
 }
 
 /** What an operator decides of the secrets that an agent serves. */
@@ -16,6 +26,8 @@ export interface CatalogSettings {
   readonly sessionTicketKeysName?: string | undefined;
   /** By trust domain. */
   readonly federatedBundles: readonly NamedSecretFile[];
+  /** Each trust domain once; some of them may have a file as well. */
+  readonly federatedEndpoints?: readonly FederatedEndpoint[];
   readonly genericSecrets?: readonly NamedSecretFile[] | undefined;
   /** Revocation lists; a path. */
   readonly crlFile?: string | undefined;

@@ -1,47 +1,55 @@
-import type { TrustBundle } from '../../pki/spiffe/index.js';
-import { type FileDependencies, type FilesOf, parseBundleFile, ReloadedFiles } from '../files/index.js';
+import type { FileDependencies } from '../files/index.js';
 import { SecretContent } from '../identity/index.js';
+import type { FederatedEndpoint } from './catalog-settings.js';
+import { type EndpointDependencies, FederatedDomain, type FederatedDomainStatus } from './federated-domain.js';
 import { encodeValidationContext, type UriMatcher } from './secret-codec.js';
-import { federatedName } from './secret-names.js';
 
 export interface FederatedBundlesOptions extends FileDependencies {
-  /** The file of each trust domain but our own. */
+  /** By trust domain, each but our own. */
   readonly files: ReadonlyMap<string, string>;
+  /** The same. */
+  readonly endpoints?: ReadonlyMap<string, FederatedEndpoint>;
   readonly peerUris: readonly UriMatcher[];
 }
 
-/** The roots of other trust domains, from files. A domain whose file has never been good is not there. */
+/** The roots of other trust domains. A domain of which nothing good has come yet is not there. */
 export class FederatedBundles {
-  private readonly bundles = new Map<string, ReloadedFiles<TrustBundle>>();
+  private readonly byDomain = new Map<string, FederatedDomain>();
   private readonly contents = new Map<string, SecretContent>();
   private readonly listeners = new Set<(domain: string) => void>();
   #pems: ReadonlyMap<string, Buffer> = new Map();
 
   constructor(private readonly options: FederatedBundlesOptions) {
-    for (const [domain, path] of options.files) {
-      const files: FilesOf<TrustBundle> = {
-        what: federatedName(domain),
-        paths: [path],
-        parse: ([pem = Buffer.alloc(0)], round) => parseBundleFile(pem, options.now(), round),
-        isSame: (one, other) => one.equals(other),
-      };
-      this.bundles.set(domain, new ReloadedFiles(files, options, () => this.changed(domain)));
+    const { files, endpoints = new Map<string, FederatedEndpoint>() } = options;
+    for (const name of new Set([...files.keys(), ...endpoints.keys()])) {
+      const domain = new FederatedDomain({
+        ...options,
+        ...{ name, file: files.get(name), endpoint: endpoints.get(name) },
+        rootsOf: (trustDomain) => this.byDomain.get(trustDomain)?.roots,
+        onChange: () => this.changed(name),
+      });
+      this.byDomain.set(name, domain);
     }
   }
 
-  /** Reads all files for the first time, and goes on looking at them. Never rejects. */
-  async open(): Promise<void> {
-    await Promise.all([...this.bundles.values()].map((one) => one.open()));
+  /**
+   * Reads all files for the first time, and goes on looking at them; then begins to ask the endpoints, if there is what
+   * they are asked with. Never rejects.
+   */
+  async open(asking?: EndpointDependencies): Promise<void> {
+    const domains = [...this.byDomain.values()];
+    await Promise.all(domains.map((domain) => domain.openFile()));
+    if (asking !== undefined) await Promise.all(domains.map((domain) => domain.openEndpoint(asking)));
   }
 
   /** Whether the domain is configured. */
   has(domain: string): boolean {
-    return this.bundles.has(domain);
+    return this.byDomain.has(domain);
   }
 
   /** Those that are configured. */
   get domains(): readonly string[] {
-    return [...this.bundles.keys()];
+    return [...this.byDomain.keys()];
   }
 
   bundle(domain: string): SecretContent | undefined {
@@ -53,24 +61,30 @@ export class FederatedBundles {
     return this.#pems;
   }
 
+  statuses(): readonly FederatedDomainStatus[] {
+    return [...this.byDomain.values()].map(({ status }) => status);
+  }
+
   /** Calls `listener` with the domain of each bundle that changes, until the result is called. */
   onChange(listener: (domain: string) => void): () => void {
     this.listeners.add(listener);
     return () => void this.listeners.delete(listener);
   }
 
-  close(): void {
-    for (const one of this.bundles.values()) one.close();
+  /** Safe to call twice. */
+  async close(): Promise<void> {
+    await Promise.all([...this.byDomain.values()].map((domain) => domain.close()));
   }
 
   private changed(domain: string): void {
     const { peerUris } = this.options;
     const pems = new Map<string, Buffer>();
-    for (const [name, { value }] of this.bundles) if (value !== undefined) pems.set(name, value.toPem());
+    for (const [name, { roots }] of this.byDomain) if (roots !== undefined) pems.set(name, roots.toPem());
     this.#pems = pems;
     const pem = pems.get(domain);
     if (pem === undefined) return;
     this.contents.set(domain, new SecretContent('validation-context', encodeValidationContext(pem, { peerUris })));
     for (const listener of this.listeners) listener(domain);
+    for (const one of this.byDomain.values()) one.trustChanged(domain);
   }
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { type Logger, RateLimitedLogger } from '../../telemetry/index.js';
+import { type Logger, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
 import type { WallClockTimers } from '../../timers/index.js';
 import { AllowedDirectories, anywhere, FileWatch, type PathWatches } from '../files/index.js';
 import { type CatalogSettings, type NamedSecretFile, privateKeyProviderOf } from './catalog-settings.js';
 import { FederatedBundles } from './federated-bundles.js';
+import type { FederatedDomainStatus } from './federated-domain.js';
 import { FileSecrets } from './file-secrets.js';
 import { NO_REVOCATIONS, RevocationFile } from './revocations.js';
 import {
@@ -18,6 +19,9 @@ export interface CatalogDependencies {
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly logger: Logger;
+  readonly metrics?: MetricRegistry;
+  /** In [0, 1). */
+  readonly random?: () => number;
   /** Where the kernel tells of changed files; left out, they are looked at once a second. */
   readonly watches?: PathWatches | undefined;
 }
@@ -49,11 +53,11 @@ export class SecretCatalog {
    * @throws IdentityError `ERR_SECRET_FILE_INVALID`: a list is there and cannot be used. Nothing is left open then.
    */
   static async open(settings: CatalogSettings, surroundings: CatalogDependencies): Promise<SecretCatalog> {
-    const { timers, now } = surroundings;
+    const { timers, now, metrics = new MetricRegistry(), random = Math.random } = surroundings;
     const reading = read(settings, surroundings);
     const { federated, revocations } = reading;
     try {
-      await Promise.all([federated.open(), revocations?.open()]);
+      await Promise.all([federated.open({ timers, metrics, random }), revocations?.open()]);
     } catch (error) {
       await close(reading);
       throw error;
@@ -73,6 +77,11 @@ export class SecretCatalog {
   /** Of our own trust domain. */
   get revocations(): Revocations {
     return this.options.revocations;
+  }
+
+  /** How the bundles of other trust domains stand. */
+  federation(): readonly FederatedDomainStatus[] {
+    return this.reading.federated.statuses();
   }
 
   /** The secrets of a workload: the same for all its streams, so that their bytes are made once. */
@@ -96,12 +105,22 @@ export class SecretCatalog {
 }
 
 function read(settings: CatalogSettings, { timers, now, logger, watches }: CatalogDependencies): Reading {
-  const { crlFile, federatedBundles, genericSecrets = [], peerSans: peerUris, secretDirectories = [] } = settings;
+  const {
+    crlFile,
+    federatedBundles,
+    federatedEndpoints = [],
+    genericSecrets = [],
+    peerSans: peerUris,
+    secretDirectories = [],
+  } = settings;
   const watch = new FileWatch({ timers, now, watches });
   const surroundings = { watch, log: new RateLimitedLogger(logger, now), directories: anywhere, now };
   return {
     watch,
-    federated: new FederatedBundles({ ...surroundings, files: filesByName(federatedBundles), peerUris }),
+    federated: new FederatedBundles({
+      ...{ ...surroundings, peerUris, files: filesByName(federatedBundles) },
+      endpoints: new Map(federatedEndpoints.map((endpoint) => [endpoint.trustDomain, endpoint])),
+    }),
     revocations: crlFile === undefined ? undefined : new RevocationFile(crlFile, surroundings),
     files: new FileSecrets({
       ...surroundings,
@@ -116,7 +135,7 @@ function read(settings: CatalogSettings, { timers, now, logger, watches }: Catal
 async function close({ watch, federated, revocations, files }: Reading): Promise<void> {
   files.close();
   revocations?.close();
-  federated.close();
+  await federated.close();
   await watch.close();
 }
 

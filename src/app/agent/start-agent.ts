@@ -21,6 +21,7 @@ import {
 import {
   type AgentConfig,
   configuredCas,
+  federatedEndpoints,
   type IssuedWorkloads,
   type ServedWorkloads,
   servedWorkloads,
@@ -87,6 +88,7 @@ function followedFiles(config: AgentConfig): string[] {
     'identity-dir': config.identitySource === 'ca' ? undefined : config.identityDirectory,
     crl: config.crlFile,
     'federated-bundle': config.federatedBundles[0],
+    'extra-roots': config.extraRootFiles?.[0],
     'secret-dir': config.secretDirectories?.[0],
   };
   return Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
@@ -98,7 +100,7 @@ async function start(
   context: AppContext,
   teardown: Teardown,
 ): Promise<{ reload(): Promise<void> }[]> {
-  const { logger, now } = context;
+  const { logger, now, random } = context;
   const served = servedWorkloads(config);
   const metrics = new MetricRegistry();
   const hotPath = chosenHotPath(config.hotPath, logger, metrics);
@@ -108,7 +110,8 @@ async function start(
   const watches = new PathWatches(logger);
   const watch = new FileWatch({ timers, now, watches });
   teardown.add(() => watch.close());
-  const catalog = await SecretCatalog.open(config, { timers, now, logger, watches });
+  const settings = { ...config, federatedEndpoints: federatedEndpoints(config) };
+  const catalog = await SecretCatalog.open(settings, { timers, now, random, logger, metrics, watches });
   teardown.add(() => catalog.close());
   // There is an SVID before there is a listener, and a changed root only after both.
   let listener: EnvoyListener | undefined;
@@ -129,6 +132,7 @@ async function start(
   const shown = {
     ...{ ...source, listener: opened, metrics, mode, history, now, trustDomain: config.trustDomain.name },
     readers: { chainPemOf, rootsPemOf: trustedCaOf },
+    federation: () => catalog.federation(),
     peers: { sans: config.peerSans, crlPem: () => catalog.revocations.value },
   };
   const makePage: MakePage = ({ agentStatus }) => agentStatus(shown);

@@ -1,0 +1,48 @@
+import { Field } from '../telemetry/index.js';
+import type { JsonValue } from './status-pages.js';
+import { timeText } from './time-text.js';
+
+/** How the roots of another trust domain stand. */
+export interface FederationFacts {
+  readonly trustDomain: string;
+  readonly source: 'file' | 'endpoint' | undefined;
+  readonly roots: number;
+  readonly file: string | undefined;
+  readonly endpoint: EndpointFacts | undefined;
+}
+
+interface EndpointFacts {
+  readonly url: string;
+  readonly profile: string;
+  readonly sequence: number | undefined;
+  /** Epoch milliseconds. */
+  readonly fetchedAtMs: number | undefined;
+  readonly nextFetchMs: number | undefined;
+  readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
+}
+
+/** The trust domains whose roots come from files and bundle endpoints. */
+export function federationSection(domains: readonly FederationFacts[]): JsonValue {
+  return domains.map(({ trustDomain, source, roots, file, endpoint }) => ({
+    [Field.trustDomain]: trustDomain,
+    [Field.source]: source,
+    roots,
+    file,
+    endpoint: endpoint && endpointSection(endpoint),
+  }));
+}
+
+function endpointSection({ url, profile, sequence, fetchedAtMs, nextFetchMs, lastFailure }: EndpointFacts): JsonValue {
+  return {
+    url,
+    profile,
+    sequence,
+    last_good: timeText(fetchedAtMs),
+    next_fetch: timeText(nextFetchMs),
+    last_failure: lastFailure && {
+      [Field.code]: lastFailure.code,
+      [Field.error]: lastFailure.message,
+      at: timeText(lastFailure.atMs),
+    },
+  };
+}
