@@ -20,7 +20,8 @@
     'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-std=c++20'],
     'cflags_cc': ['-std=c++17', '-O2', '-Wall', '-Wextra', '-Werror', '-fvisibility=hidden'],
     'conditions': [
-      ['OS=="linux"', { 'ldflags': ['-Wl,-z,relro,-z,now'] }],
+      # OpenSSL calls it as long as the process lives: see native/trust_store.cc.
+      ['OS=="linux"', { 'ldflags': ['-Wl,-z,relro,-z,now,-z,nodelete'] }],
       ['OS=="mac"', { 'xcode_settings': {
         'CLANG_CXX_LANGUAGE_STANDARD': 'c++17',
         'GCC_SYMBOLS_PRIVATE_EXTERN': 'YES',
@@ -65,6 +66,8 @@
         'native/socket_hub_binding.cc',
         'native/start.cc',
         'native/text.cc',
+        'native/trust_store.cc',
+        'native/trust_store_binding.cc',
       ],
     },
     {

@@ -1,8 +1,10 @@
-// How long after its start does an agent serve its first secret, and how much memory does it hold then?
+// How long after its start does an agent serve its first secret, how much memory does it hold then, and what does a
+// health check take?
 //
 // Starts a Citadel once, then agents one after another, each a fresh process of dist/sidecert.js. The clock runs from
-// the spawn to the first byte of a `default` secret over the Unix socket, CSR and all.
-import { spawn } from 'node:child_process';
+// the spawn to the first byte of a `default` secret over the Unix socket, CSR and all. Health checks, of the agent and
+// of the Citadel, are processes as well, as probes start them, and so is a Node.js beside them that has nothing to do.
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:http2';
@@ -88,6 +90,25 @@ function memoryKb(pid: number): { rss: number; anonymous: number } {
   return { rss: field('Rss'), anonymous: field('Anonymous') };
 }
 
+/** CPU time of a Node.js with these arguments from its start to its end, all threads, in milliseconds. */
+function cpuMsOfRun(...args: string[]): number {
+  const timed = 'TIMEFORMAT="%3U %3S"; time "$0" "$@" >/dev/null 2>&1';
+  const said = execFileSync('bash', ['-c', `{ ${timed}; } 2>&1`, process.execPath, ...args], { encoding: 'utf8' });
+  const [user = Number.NaN, system = Number.NaN] = said.trim().split(' ').map(Number);
+  return (user + system) * 1000;
+}
+
+/** What health checks of both take beyond a Node.js that does nothing. */
+function measureHealth(socketPath: string, caAddress: string) {
+  const nothing = cpuMsOfRun('-e', '0');
+  const health = (...target: string[]): number => cpuMsOfRun('dist/sidecert.js', 'health', ...target) - nothing;
+  return {
+    nothing,
+    ofAgent: health('--socket', socketPath),
+    ofCitadel: health('--address', caAddress.replace('127.0.0.1', 'localhost'), '--ca-root', file('root.pem')),
+  };
+}
+
 async function measureAgent(run: number, caAddress: string) {
   const socketPath = file(`s${run}`);
   const startedAt = performance.now();
@@ -103,9 +124,10 @@ async function measureAgent(run: number, caAddress: string) {
   const memory = memoryKb(agent.pid ?? 0);
   await sleep(REST_MS - SETTLE_MS);
   const atRest = memoryKb(agent.pid ?? 0);
+  const health = measureHealth(socketPath, caAddress);
   agent.kill('SIGTERM');
   await once(agent, 'exit');
-  return { milliseconds, cpu, memory, atRest };
+  return { milliseconds, cpu, memory, atRest, health };
 }
 
 async function writeToken(): Promise<void> {
@@ -133,7 +155,8 @@ function answerOf(results: readonly Measured[]): Answer {
   });
   return {
     name: 'agent-start',
-    question: 'How long after its start does an agent serve its first secret, and how much memory does it hold then?',
+    question:
+      'How long after its start does an agent serve its first secret, how much memory does it hold then, and what does a health check take?',
     note: `Our own Citadel on the same machine; each agent is a fresh process. Memory is that ${SETTLE_MS} ms later, and at rest ${REST_MS} ms later.`,
     conditions: conditionsOf(0, RUNS),
     rates: [],
@@ -144,6 +167,9 @@ function answerOf(results: readonly Measured[]): Answer {
       row('of it anonymous', 'MB', ({ memory }) => memory.anonymous / 1024),
       row('resident memory at rest', 'MB', ({ atRest }) => atRest.rss / 1024),
       row('of that anonymous', 'MB', ({ atRest }) => atRest.anonymous / 1024),
+      row('CPU time of a Node.js with nothing to do', 'ms', ({ health }) => health.nothing),
+      row('of a health check of the agent, beyond that', 'ms', ({ health }) => health.ofAgent),
+      row('of one of the Citadel, over TLS', 'ms', ({ health }) => health.ofCitadel),
     ],
     ratios: [],
   };

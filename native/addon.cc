@@ -9,6 +9,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   sidecert::exportHotPath(env, exports);
   sidecert::exportPlatform(env, exports);
   sidecert::exportSocketHub(env, exports);
+  sidecert::exportTrustStore(env, exports);
   return exports;
 }
 

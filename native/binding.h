@@ -17,6 +17,7 @@ namespace sidecert {
 void exportHotPath(Napi::Env env, Napi::Object exports);
 void exportPlatform(Napi::Env env, Napi::Object exports);
 void exportSocketHub(Napi::Env env, Napi::Object exports);
+void exportTrustStore(Napi::Env env, Napi::Object exports);
 
 // The bytes of a Buffer or Uint8Array, lent for the length of this call.
 std::optional<View> bytesOf(const Napi::Value& value);

@@ -111,7 +111,7 @@ const healthOnly = {
   setup({ onResolve }) {
     // Of what is loaded when it is needed it has its own alone.
     onResolve({ filter: /^\./ }, ({ kind, path }) =>
-      kind === 'dynamic-import' && !/\/(check-health|citadel-peer|reflection-codec)\.js$/.test(path)
+      kind === 'dynamic-import' && !/\/(check-health|citadel-peer)\.js$/.test(path)
         ? { path, external: true }
         : undefined,
     );
@@ -173,13 +173,13 @@ export async function buildForShipping() {
   await rm('dist', { recursive: true, force: true });
   const built = await Promise.all([
     ...[
-      bundleOf('agent', [agentOnly]),
-      bundleOf('health', [healthOnly]),
-      bundleOf('commands', []),
+      bundleOf('agent', 'src/cli/main.ts', [agentOnly]),
+      bundleOf('health', 'src/cli/main-health.ts', [healthOnly]),
+      bundleOf('citadel-peer', 'src/app/health/citadel-peer.ts', []),
+      bundleOf('commands', 'src/cli/main.ts', []),
       pool(),
       reflection(),
       page(),
-      citadelPeer(),
       launcher(),
       threads(),
     ],
@@ -194,11 +194,11 @@ export async function buildForShipping() {
   await writeFile('dist/provenance.json', `${JSON.stringify(await provenance('dist'), undefined, 2)}\n`);
 }
 
-function bundleOf(name, plugins) {
+function bundleOf(name, entry, plugins) {
   return build({
     ...shipped,
     format: 'cjs',
-    entryPoints: { [name]: 'src/cli/main.ts' },
+    entryPoints: { [name]: entry },
     outdir: 'dist',
     plugins: [withoutProtoLoader, poolApart, reflectionApart, pageApart, ...plugins],
     // A script of node:vm knows `require` alone.
@@ -241,19 +241,6 @@ function page() {
   // As in the launcher.
   const logOverride = { 'empty-import-meta': 'silent' };
   return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist', logOverride });
-}
-
-function citadelPeer() {
-  const entryPoints = { 'citadel-peer': 'src/app/health/citadel-peer.ts' };
-  return build({
-    ...shipped,
-    format: 'cjs',
-    entryPoints,
-    outdir: 'dist',
-    plugins: [withoutProtoLoader, poolApart, reflectionApart],
-    // As in the launcher.
-    logOverride: { 'empty-import-meta': 'silent' },
-  });
 }
 
 function launcher() {

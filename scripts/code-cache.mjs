@@ -1,11 +1,11 @@
-// Writes `dist/agent.cache` and `dist/health.cache`: the code that V8 compiles of a bundle while it runs, so that the next process
+// Writes `dist/agent.cache`, `dist/health.cache` and `dist/citadel-peer.cache`: the code that V8 compiles of a bundle while it runs, so that the next process
 // need not. Only functions that have run are in it, so the bundles really run: an agent, in front of a Citadel of its own, until
-// it serves its first SVID, and a health check of it.
+// it serves its first SVID, and health checks of both.
 import { execFile, spawn } from 'node:child_process';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import Module, { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -80,27 +80,41 @@ async function addressOf(citadel) {
 }
 
 /** In a process of its own: runs `dist/NAME.js` as the launcher does (src/cli/launch.ts); the result writes what V8 has of it then. */
-async function begin(name, flags) {
-  const filename = resolve(`dist/${name}.js`);
-  const script = new Script(Module.wrap(await readFile(filename, 'latin1')), { filename });
-  process.argv = [process.execPath, filename, name, ...flags];
-  const module = { exports: {} };
-  script.runInThisContext()(module.exports, createRequire(filename), module, filename, dirname(filename));
-  return () => writeFileSync(`dist/${name}.cache`, script.createCachedData());
+function begin(name, flags) {
+  const scripts = new Map();
+  const load = (bundle) => {
+    const filename = resolve(`dist/${bundle}.js`);
+    const script = new Script(Module.wrap(readFileSync(filename, 'latin1')), { filename });
+    scripts.set(bundle, script);
+    const require = createRequire(filename);
+    const module = { exports: {} };
+    const loadBeside = (id) => (id === './citadel-peer.js' ? load('citadel-peer') : require(id));
+    script.runInThisContext()(module.exports, loadBeside, module, filename, dirname(filename));
+    return module.exports;
+  };
+  process.argv = [process.execPath, resolve(`dist/${name}.js`), name, ...flags];
+  load(name);
+  return (bundle = name) => writeFileSync(`dist/${bundle}.cache`, scripts.get(bundle).createCachedData());
 }
 
 async function recordAgent(flags) {
-  const write = await begin('agent', flags);
+  const write = begin('agent', flags);
   const socket = flags[flags.indexOf('--socket') + 1];
   await servesAnSvid(socket);
   write();
-  await promisify(execFile)(process.execPath, [fileURLToPath(import.meta.url), 'health', '--socket', socket]);
+  const [address, root] = ['--ca-address', '--ca-root'].map((flag) => flags[flags.indexOf(flag) + 1]);
+  for (const target of [
+    ['--socket', socket],
+    ['--address', address, '--ca-root', root],
+  ]) {
+    await promisify(execFile)(process.execPath, [fileURLToPath(import.meta.url), 'health', ...target]);
+  }
   process.kill(process.pid, 'SIGTERM');
 }
 
 async function recordHealth(flags) {
-  const write = await begin('health', flags);
-  process.on('exit', write);
+  const write = begin('health', flags);
+  process.on('exit', () => write(flags.includes('--address') ? 'citadel-peer' : 'health'));
 }
 
 async function servesAnSvid(socketPath) {

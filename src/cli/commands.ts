@@ -1,35 +1,18 @@
-import {
-  checkHealth,
-  describeHotPath,
-  renderBootstrap,
-  startAgent,
-  startCitadel,
-  startInjector,
-  VERSION,
-} from '../app/index.js';
+import { describeHotPath, renderBootstrap, startAgent, startCitadel, startInjector, VERSION } from '../app/index.js';
 import type {
   AgentConfig,
   BootstrapConfig,
   CitadelConfig,
   DemoConfig,
   FleetConfig,
-  HealthConfig,
   InjectorConfig,
   VersionConfig,
 } from '../config/index.js';
 import { Field } from '../telemetry/index.js';
 import { ENDING_SIGNALS } from './ending-signals.js';
-import { Exit, onReaderGone, print, printError } from './process.js';
-import type { Reread } from './reload.js';
+import { Exit, onReaderGone, print } from './process.js';
+import type { ReadSettings } from './run-command.js';
 import { serve } from './serve.js';
-
-/** What is known of the settings of a command besides their values. */
-export interface ReadSettings {
-  /** The names of settings of Istio that mean nothing here. */
-  readonly ignored: readonly string[];
-  /** Reads them again. */
-  readonly reread: () => Reread;
-}
 
 export function runAgent(config: AgentConfig, { ignored, reread }: ReadSettings): Promise<number> {
   return serve(
@@ -54,12 +37,6 @@ export function runInjector(config: InjectorConfig): Promise<number> {
 export async function runBootstrap(config: BootstrapConfig): Promise<number> {
   print(await renderBootstrap(config));
   return Exit.ok;
-}
-
-export async function runHealth(config: HealthConfig): Promise<number> {
-  const { isServing, detail } = await checkHealth(config);
-  (isServing ? print : printError)(`${detail}\n`);
-  return isServing ? Exit.ok : Exit.failed;
 }
 
 export async function runVersion(config: VersionConfig): Promise<number> {

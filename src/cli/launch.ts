@@ -15,19 +15,41 @@ import { setV8Flags } from './v8-flags.js';
  */
 const command = process.argv[2] === 'pilot-agent' ? 'agent' : process.argv[2];
 const name = ['agent', 'health'].find((known) => known === command) ?? 'commands';
-const filename = join(__dirname, `${name}.js`);
 /** Those of `node:module`, which a health check has no other use for. The code cache is one of this very text. */
 const WRAPPER_HEAD = '(function (exports, require, module, __filename, __dirname) { ';
 const WRAPPER_TAIL = '\n});';
-// Bundles are ASCII, which costs half the memory when it is read as such.
-const script = new Script(`${WRAPPER_HEAD}${bundle()}${WRAPPER_TAIL}`, { filename, ...cache() });
+const compiled = compile(name);
 // A health check is over before V8 optimises anything.
 if (name !== 'health') setV8Flags(command);
-const module = { exports: {} };
-// The bundle lies beside this file: our own `require` finds for it what it would find itself.
-script.runInThisContext()(module.exports, require, module, filename, __dirname);
+run(compiled);
 
-function bundle(): string {
+interface Compiled {
+  readonly script: Script;
+  readonly filename: string;
+}
+
+function compile(bundle: string): Compiled {
+  const filename = join(__dirname, `${bundle}.js`);
+  // Bundles are ASCII, which costs half the memory when it is read as such.
+  const source = `${WRAPPER_HEAD}${textOf(filename)}${WRAPPER_TAIL}`;
+  return { filename, script: new Script(source, { filename, ...cacheOf(bundle) }) };
+}
+
+function run({ script, filename }: Compiled): unknown {
+  const module = { exports: {} };
+  script.runInThisContext()(module.exports, load, module, filename, __dirname);
+  return module.exports;
+}
+
+/**
+ * What dials a Citadel has a code cache, too. All else our own `require` finds as the bundle's would: it lies beside
+ * this file.
+ */
+function load(id: string): unknown {
+  return id === './citadel-peer.js' ? run(compile('citadel-peer')) : require(id);
+}
+
+function textOf(filename: string): string {
   try {
     return readFileSync(filename, 'latin1');
   } catch (error) {
@@ -36,9 +58,9 @@ function bundle(): string {
   }
 }
 
-function cache(): { cachedData?: Buffer } {
+function cacheOf(bundle: string): { cachedData?: Buffer } {
   try {
-    return { cachedData: readFileSync(join(__dirname, `${name}.cache`)) };
+    return { cachedData: readFileSync(join(__dirname, `${bundle}.cache`)) };
   } catch {
     // None was made, as for commands whose start takes no time.
     return {};

@@ -4,19 +4,18 @@ import { BOOTSTRAP_OPTIONS } from './bootstrap-options.js';
 import { bootstrapProblems } from './bootstrap-problems.js';
 import { caProblems } from './ca-options.js';
 import { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
+import type { CommandSpec } from './command-spec.js';
 import { DEMO_OPTIONS } from './demo-options.js';
 import { DOCTOR_OPTIONS, type DoctorConfig } from './doctor-options.js';
 import { EXPLAIN_OPTIONS } from './explain-options.js';
 import { FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
-import type { ForeignVariable } from './foreign-variables.js';
-import { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
+import { HEALTH_COMMAND } from './health-command.js';
 import {
   AGENT_HEADINGS,
   BOOTSTRAP_HEADINGS,
   CITADEL_HEADINGS,
   DOCTOR_HEADINGS,
   FLEET_HEADINGS,
-  type Headings,
   INJECTOR_HEADINGS,
   KUBE_INJECT_HEADINGS,
 } from './help-headings.js';
@@ -27,7 +26,6 @@ import type { FileFacts } from './kinds.js';
 import { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
 import { LOG_LEVEL_OPTIONS } from './log-level-options.js';
 import { MIGRATE_OPTIONS, migrateProblems } from './migrate-options.js';
-import type { ConfigOf, Schema } from './option.js';
 import { outageProblems } from './outage-problems.js';
 import { outputProblems } from './output-problems.js';
 import { POLICY_CHECK_OPTIONS, POLICY_TEST_OPTIONS } from './policy-options.js';
@@ -36,30 +34,6 @@ import { STATUS_OPTIONS } from './status-options.js';
 import { tokenCheckProblems } from './token-check-problems.js';
 import { CERTS_LIST_OPTIONS, CERTS_SHOW_OPTIONS, TRAIL_VERIFY_OPTIONS } from './trail-options.js';
 import { VERSION_OPTIONS } from './version-options.js';
-
-/** The groups of commands, in the order of the help. */
-export const COMMAND_PURPOSES = ['Run', 'Set up', 'Look into it', 'Try and measure', 'The program itself'] as const;
-
-export type CommandPurpose = (typeof COMMAND_PURPOSES)[number];
-
-/** One command of the program: what it is for and what can be set. */
-export interface CommandSpec<S extends Schema = Schema> {
-  readonly summary: string;
-  /** The group of commands that it stands in. */
-  readonly purpose: CommandPurpose;
-  readonly schema: S;
-  /** The groups of its flags; left out, they are few enough for one. */
-  readonly headings?: Headings;
-  readonly example: string;
-  /** Flags whose values may stand without them, in this order; of fewer values, the last of these flags have them. */
-  readonly operands?: readonly string[];
-  /** Groups of flags of which one counts: those from a weaker source than another of them are left aside. */
-  readonly alternatives?: readonly (readonly string[])[];
-  /** Variables of another program that count where nothing of our own is set. */
-  readonly foreign?: readonly ForeignVariable[];
-  /** What no single setting shows: settings that need one another. One text per problem. */
-  check?(config: ConfigOf<S>, files: FileFacts): readonly string[];
-}
 
 /** All commands that take settings, in the order of the help. */
 export const COMMANDS = {
@@ -123,14 +97,7 @@ export const COMMANDS = {
     alternatives: [['tokens', 'token-file']],
     check: checkFleet,
   },
-  health: {
-    summary: 'ask an agent or a Citadel whether it is serving: exit code 0 when it is, 1 when not',
-    purpose: 'Look into it',
-    schema: HEALTH_OPTIONS,
-    example: 'sidecert health --socket ./sds.sock',
-    alternatives: [['socket', 'address']],
-    check: checkHealth,
-  },
+  health: HEALTH_COMMAND,
   doctor: {
     summary: 'try each step of the way of a workload to its certificate, and say what is wrong and what to do',
     purpose: 'Look into it',
@@ -328,14 +295,4 @@ function checkTokenKeys(config: CitadelConfig): string[] {
 function checkFleet({ tokensDirectory, tokenFile }: FleetConfig): string[] {
   if (tokensDirectory === undefined || tokenFile === undefined) return [];
   return ['--tokens, --token-file: got both, expected at most one of them'];
-}
-
-function checkHealth({ socket, address, caRootFile }: HealthConfig): string[] {
-  if ((socket === undefined) === (address === undefined)) {
-    return ['--socket, --address: got both or neither, expected exactly one of them'];
-  }
-  if (address !== undefined && caRootFile === undefined) {
-    return ['--ca-root: got nothing, expected it together with --address'];
-  }
-  return [];
 }

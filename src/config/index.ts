@@ -16,13 +16,15 @@ export { BOOTSTRAP_OPTIONS, type BootstrapConfig, type Upstream } from './bootst
 export type { CaHeader } from './ca-header.js';
 export { type ConfiguredCa, configuredCas } from './ca-options.js';
 export { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
-export { COMMANDS, type CommandName, type CommandSpec } from './commands.js';
+export { commandHelp } from './command-help.js';
+export type { CommandSpec } from './command-spec.js';
+export { COMMANDS, type CommandName } from './commands.js';
 export { DEMO_OPTIONS, type DemoConfig } from './demo-options.js';
 export { DOCTOR_OPTIONS, type DoctorConfig } from './doctor-options.js';
 export type { ExplainConfig } from './explain-options.js';
 export { type FakeEnvoyFault, FLEET_OPTIONS, type FleetConfig } from './fleet-options.js';
+export { HEALTH_COMMAND } from './health-command.js';
 export { HEALTH_OPTIONS, type HealthConfig } from './health-options.js';
-export { commandHelp, overview } from './help.js';
 export type { MeshUpstream, PortMatch, Quantities } from './inject-kinds.js';
 export { INJECT_OPTIONS, type InjectSettings } from './inject-options.js';
 export { injectProblems } from './inject-problems.js';
@@ -35,6 +37,7 @@ export type { LogLevelConfig } from './log-level-options.js';
 export type { MigrateConfig } from './migrate-options.js';
 export { type ConfigOf, configKey, environmentName, type OptionSpec, type Schema } from './option.js';
 export type { FileOwner, OutputConfig, RotationTarget } from './output-options.js';
+export { overview } from './overview.js';
 export {
   POLICY_CHECK_OPTIONS,
   POLICY_TEST_OPTIONS,

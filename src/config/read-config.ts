@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { readJson, systemReason } from '../system/small-files/index.js';
 import { nearest } from '../text/index.js';
-import type { CommandSpec } from './commands.js';
+import type { CommandSpec } from './command-spec.js';
 import { type ForeignArguments, readForeign } from './foreign-variables.js';
 import type { FileFacts } from './kinds.js';
 import {

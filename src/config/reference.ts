@@ -1,5 +1,6 @@
-import { COMMANDS, type CommandSpec } from './commands.js';
-import { optionGroups, optionNotes } from './help.js';
+import { optionGroups, optionNotes } from './command-help.js';
+import type { CommandSpec } from './command-spec.js';
+import { COMMANDS } from './commands.js';
 import { configKey, environmentName, type OptionSpec } from './option.js';
 
 const HEADER = `# Configuration reference

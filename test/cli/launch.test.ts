@@ -11,10 +11,22 @@ const run = promisify(execFile);
 const DIST = fileURLToPath(new URL('../../../dist/', import.meta.url));
 const OTHER_V8 = 'the code of another V8';
 
-t.test('V8 takes the code cache of the agent that the build made', async (t) => {
-  const source = readFileSync(join(DIST, 'agent.js'), 'latin1');
-  const script = new Script(Module.wrap(source), { cachedData: readFileSync(join(DIST, 'agent.cache')) });
-  t.equal(script.cachedDataRejected, false);
+for (const bundle of ['agent', 'health', 'citadel-peer']) {
+  t.test(`V8 takes the code cache of ${bundle} that the build made`, async (t) => {
+    const source = readFileSync(join(DIST, `${bundle}.js`), 'latin1');
+    const script = new Script(Module.wrap(source), { cachedData: readFileSync(join(DIST, `${bundle}.cache`)) });
+    t.equal(script.cachedDataRejected, false);
+  });
+}
+
+t.test('a health check loads the options of no other command, and of a Citadel nothing for an agent', async (t) => {
+  const text = (name: string): string => readFileSync(join(DIST, `${name}.js`), 'latin1');
+  for (const flag of ['"webhook-config"', '"jwks"', '"renew-at"', '"tokens"']) {
+    t.ok(text('commands').includes(flag), flag);
+    t.notOk(text('health').includes(flag), flag);
+  }
+  t.match(text('citadel-peer'), 'node:tls');
+  t.notMatch(text('health'), /node:(tls|crypto)/);
 });
 
 t.test(

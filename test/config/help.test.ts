@@ -15,7 +15,7 @@ for (const name of NAMES) {
   const flags = Object.values(spec.schema).map(({ flag }) => flag);
 
   t.test(`the help of ${name} names every flag and its environment variable`, async (t) => {
-    const help = commandHelp(name, 80);
+    const help = commandHelp(name, spec, 80);
     for (const flag of flags) {
       t.ok(help.includes(`--${flag} `) || help.includes(`--${flag}\n`), flag);
       t.ok(help.includes(environmentName(flag)), environmentName(flag));
@@ -25,13 +25,13 @@ for (const name of NAMES) {
 
   for (const columns of [50, 80, 132]) {
     t.test(`the help of ${name} fits ${columns} columns, and says the same on all widths`, async (t) => {
-      const help = commandHelp(name, columns);
+      const help = commandHelp(name, spec, columns);
       const tooLong = help.split('\n').filter((line) => line.length > columns && /\S\s+\S/.test(line.slice(2)));
       t.strictSame(
         tooLong.filter((line) => !/^(Example|Usage): /.test(line) && !line.startsWith('  --')),
         [],
       );
-      t.equal(words(help), words(commandHelp(name, 10_000)));
+      t.equal(words(help), words(commandHelp(name, spec, 10_000)));
     });
   }
 

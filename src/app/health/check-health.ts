@@ -1,5 +1,5 @@
 import type { HealthConfig } from '../../config/index.js';
-import { askHealth, type GrpcClient, openUnixGrpcClient, status } from '../../net/grpc/index.js';
+import { askHealth, type GrpcClient, openGrpcClientTo, openUnixGrpcClient, status } from '../../net/grpc/index.js';
 
 /**
  * One health check over the standard gRPC protocol. (gRPC Health Checking Protocol) A probe runs it every few seconds,
@@ -20,8 +20,8 @@ export async function checkHealth(config: HealthConfig): Promise<{ isServing: bo
 
 async function connectTo(config: HealthConfig): Promise<GrpcClient> {
   if (config.socket !== undefined) return openUnixGrpcClient(config.socket);
-  const { connectToCitadel } = await import('./citadel-peer.js');
-  return connectToCitadel(config);
+  const { citadelPeer } = await import('./citadel-peer.js');
+  return openGrpcClientTo(await citadelPeer(config));
 }
 
 /** A failure of a call has the status as number and the details apart. */

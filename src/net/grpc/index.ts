@@ -7,7 +7,7 @@
 export { CallFailure } from './client/call-failure.js';
 export { openChannel } from './client/channel.js';
 export { openGrpcClient } from './client/grpc-client.js';
-export type { GrpcClient } from './client/http2-grpc-client.js';
+export { type GrpcClient, openGrpcClientTo, type UnaryPeer } from './client/http2-grpc-client.js';
 export { openPlainGrpcClient } from './client/plain-grpc-client.js';
 export { openUnixGrpcClient } from './client/unix-grpc-client.js';
 export { askHealth, readServingStatus } from './health/health-answer.js';

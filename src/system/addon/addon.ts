@@ -35,6 +35,12 @@ export interface Addon {
   /** Makes room for so many descriptors of this process, and waits for it up to 15 ms. */
   reserveDescriptors(count: number): void;
 
+  /**
+   * What `make` has returned, which has made one TLS context: that trusts these roots, too, each as an anchor. @throws
+   * what `make` throws; with a code of ours when it made none, and for roots that cannot be read.
+   */
+  contextTrusting<T>(rootPem: Uint8Array, make: () => T): T;
+
   readonly SocketHub: SocketHubClass;
 }
 

@@ -41,6 +41,11 @@ export interface GrpcClientOptions {
   readonly onLost?: (() => void) | undefined;
 }
 
+/** To a peer that its caller knows how to dial. Dials at once. The caller closes it. */
+export function openGrpcClientTo(peer: UnaryPeer): GrpcClient {
+  return new Http2GrpcClient(peer);
+}
+
 /** A {@link GrpcClient}, whatever it runs over. Dials at once. The caller closes it. */
 export class Http2GrpcClient implements GrpcClient, CallHost {
   readonly http2: ClientConnection;

@@ -1,4 +1,11 @@
-import { checkServerIdentity, connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls';
+import {
+  checkServerIdentity,
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
+import { contextTrusting } from '../../../system/platform/index.js';
 import { TLS_PARAMETERS } from '../tls-parameters.js';
 import type { Attempt, AttemptEvents } from './dial-race.js';
 import type { DialEvents, Dialling } from './dialling.js';
@@ -28,10 +35,7 @@ export function tlsAgreement(socket: TLSSocket): TlsAgreement {
 /** Dials for HTTP/2 over TLS. @throws Error when the root or the client certificate cannot be used. */
 export function dialTls(target: TlsTarget, events: DialEvents<TLSSocket>, network?: DialNetwork): Dialling {
   const peer = readPeer(target);
-  // A trust anchor need not be self-signed. (RFC 5280 §6.1.1)
-  const { rootPem: ca, clientCertificate: shown } = target;
-  const ours = shown && { cert: shown.chainPem, key: shown.privateKeyPem };
-  const secureContext = createSecureContext({ ca, ...ours, allowPartialTrustChain: true, ...TLS_PARAMETERS });
+  const secureContext = secureContextFor(target);
   return new PeerDialling(
     {
       host: peer.host,
@@ -41,6 +45,15 @@ export function dialTls(target: TlsTarget, events: DialEvents<TLSSocket>, networ
     events,
     network,
   );
+}
+
+/** Trusts the roots of `target`, and no others. */
+function secureContextFor({ rootPem, clientCertificate: shown }: TlsTarget): SecureContext {
+  const ours = { ...TLS_PARAMETERS, ...(shown && { cert: shown.chainPem, key: shown.privateKeyPem }) };
+  const context = contextTrusting(rootPem, () => createSecureContext({ ca: [], ...ours }));
+  if (context !== undefined) return context;
+  // A trust anchor need not be self-signed. (RFC 5280 §6.1.1)
+  return createSecureContext({ ca: rootPem, ...ours, allowPartialTrustChain: true });
 }
 
 /** A peer is there, and shows a certificate that the root does not verify, or for another name. */
@@ -54,7 +67,7 @@ class UnverifiedPeer extends Error {
 function beginAttempt(
   address: string,
   { port, serverName, certificateName }: Peer,
-  secureContext: ReturnType<typeof createSecureContext>,
+  secureContext: SecureContext,
   events: AttemptEvents<TLSSocket>,
 ): Attempt {
   const socket = connectTls({

@@ -1,5 +1,6 @@
-import { COMMAND_PURPOSES, COMMANDS, type CommandName, type CommandSpec } from './commands.js';
+import type { CommandSpec } from './command-spec.js';
 import { type Condition, environmentName, isRequired, type OptionSpec } from './option.js';
+import { hanging, wrapped } from './wrapped-text.js';
 
 /** Wide enough for every flag with its value; longer ones get a line of their own. */
 const FLAG_COLUMN = 34;
@@ -10,33 +11,8 @@ const NARROW_COLUMN = 6;
 /** Beside the column of flags, a meaning has so much room at least. */
 const LEAST_TEXT_COLUMNS = 38;
 
-/** Of the name of a command, in the list of all. */
-const NAME_COLUMN = 14;
-
-/** What `sidecert --help` prints on so many columns. */
-export function overview(columns: number): string {
-  const all: readonly (readonly [string, CommandSpec])[] = Object.entries(COMMANDS);
-  const groups = COMMAND_PURPOSES.flatMap((purpose) => [
-    `${purpose}:`,
-    ...all
-      .filter(([, spec]) => spec.purpose === purpose)
-      .flatMap(([name, { summary }]) => hanging(`  ${name}`, summary, NAME_COLUMN, columns)),
-    '',
-  ]);
-  return [
-    ...wrapped('sidecert: workload identity for Envoy through SDS', columns),
-    '',
-    'Usage: sidecert COMMAND [flags]',
-    '',
-    ...groups,
-    ...wrapped('sidecert COMMAND --help tells all about a command.', columns),
-    '',
-  ].join('\n');
-}
-
 /** What `sidecert COMMAND --help` prints: every flag with its default and its variable, in groups. */
-export function commandHelp(name: CommandName, columns: number): string {
-  const spec: CommandSpec = COMMANDS[name];
+export function commandHelp(name: string, spec: CommandSpec, columns: number): string {
   const groups = optionGroups(spec);
   return [
     ...wrapped(`sidecert ${name}: ${spec.summary}`, columns),
@@ -128,25 +104,4 @@ function textColumn(columns: number): number {
 
 function entry(flag: string, description: string, columns: number): string[] {
   return hanging(`  ${flag}`, description, textColumn(columns), columns);
-}
-
-/** A text that begins at `column`, behind `head` where that leaves room for it, else below. */
-function hanging(head: string, text: string, column: number, columns: number): string[] {
-  const indent = ' '.repeat(column);
-  const [first = '', ...more] = wrapped(text, columns - column).map((line) => indent + line);
-  if (head.length < column) return [head.padEnd(column) + first.slice(column), ...more];
-  return [head, first, ...more];
-}
-
-/** Lines of at most `columns`, broken at spaces; a word that is longer has a line of its own. */
-function wrapped(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }
