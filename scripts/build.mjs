@@ -95,7 +95,7 @@ const agentOnly = {
   name: 'agent-only',
   setup({ onResolve }) {
     const isOfOthers =
-      /\/(start-citadel|start-injector|check-health|kube-inject|[a-z-]+-command|policy-report)\.js$|\/(demo|envoy-bootstrap|fleet|kubernetes\/inject)\/index\.js$|\/js\/(issue|loaded-signer)\.js$/;
+      /\/(start-citadel|start-injector|check-health|kube-inject|[a-z-]+-command|policy-report|root-change)\.js$|\/(demo|envoy-bootstrap|fleet|kubernetes\/inject)\/index\.js$|\/js\/(issue|loaded-signer)\.js$/;
     onResolve({ filter: isOfOthers }, ({ kind, path }) =>
       kind === 'dynamic-import' ? { path, external: true } : undefined,
     );

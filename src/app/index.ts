@@ -11,15 +11,19 @@ import type {
   InjectSettings,
   PolicyCheckConfig,
   PolicyTestConfig,
+  RootStageConfig,
+  RootStepConfig,
   VersionConfig,
 } from '../config/index.js';
 import { IdentityError } from '../errors/index.js';
 import type { KubeInjectResult } from '../kubernetes/inject/index.js';
 import type { PolicyCheck, PolicyTest } from './citadel/policy-report.js';
+import type { CitadelFacts, RootState } from './citadel/root-change.js';
 import type { AppContext, RunningApp } from './running-app.js';
 import { VERSION } from './version.js';
 
 export type { KubeInjectResult } from '../kubernetes/inject/index.js';
+export type { CitadelFacts, RootState } from './citadel/root-change.js';
 export type { AppContext, RunningApp } from './running-app.js';
 export { Teardown } from './running-app.js';
 export { VERSION } from './version.js';
@@ -76,6 +80,29 @@ export async function injectManifests(
 export async function checkHealth(config: HealthConfig): Promise<{ isServing: boolean; detail: string }> {
   const health = await import('./health/check-health.js');
   return health.checkHealth(config);
+}
+
+/** As of `citadel/root-change.ts`. */
+export async function readRootState(directory: string): Promise<RootState> {
+  const change = await import('./citadel/root-change.js');
+  return change.readRootState(directory);
+}
+
+/** As of `citadel/root-change.ts`; `nowMs` in epoch milliseconds. */
+export async function stageRoot(config: RootStageConfig, nowMs: number): Promise<RootState> {
+  const change = await import('./citadel/root-change.js');
+  return change.stageRoot(config, nowMs);
+}
+
+/** As of `citadel/root-change.ts`; `nowMs` in epoch milliseconds. */
+export async function stepRoot(
+  config: RootStepConfig,
+  step: 'activate' | 'retire' | 'abort',
+  citadels: readonly CitadelFacts[],
+  nowMs: number,
+): Promise<RootState> {
+  const change = await import('./citadel/root-change.js');
+  return change.stepRoot(config, step, citadels, nowMs);
 }
 
 /** All that is wrong with the policy file of a Citadel. */

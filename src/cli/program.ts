@@ -64,6 +64,23 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         const { runPolicyTest } = await import('./policy-command.js');
         return runPolicyTest(config);
       });
+    case 'root status':
+      return runCommand(name, COMMANDS[name], configSources(rest), async (config) => {
+        const { runRootStatus } = await import('./root-command.js');
+        return runRootStatus(config);
+      });
+    case 'root stage':
+      return runCommand(name, COMMANDS[name], configSources(rest), async (config) => {
+        const { runRootStage } = await import('./root-command.js');
+        return runRootStage(config);
+      });
+    case 'root activate':
+    case 'root retire':
+    case 'root abort':
+      return runCommand(name, COMMANDS[name], configSources(rest), async (config) => {
+        const { runRootStep } = await import('./root-command.js');
+        return runRootStep(name === 'root activate' ? 'activate' : name === 'root retire' ? 'retire' : 'abort', config);
+      });
     case 'trail verify':
       return runCommand(name, COMMANDS[name], configSources(rest), async (config) => {
         const { runTrailVerify } = await import('./trail-command.js');

@@ -29,6 +29,7 @@ import { MIGRATE_OPTIONS, migrateProblems } from './migrate-options.js';
 import { outageProblems } from './outage-problems.js';
 import { outputProblems } from './output-problems.js';
 import { POLICY_CHECK_OPTIONS, POLICY_TEST_OPTIONS } from './policy-options.js';
+import { ROOT_STAGE_OPTIONS, ROOT_STATUS_OPTIONS, ROOT_STEP_OPTIONS } from './root-options.js';
 import { secretProblems } from './secret-problems.js';
 import { STATUS_OPTIONS } from './status-options.js';
 import { tokenCheckProblems } from './token-check-problems.js';
@@ -134,6 +135,41 @@ export const COMMANDS = {
     schema: LOG_LEVEL_OPTIONS,
     operands: ['status-address', 'level'],
     example: 'sidecert log-level 127.0.0.1:15020 debug --for 10m',
+  },
+  'root status': {
+    summary: 'show how far the change of a root has come, and who would break',
+    purpose: 'Set up',
+    schema: ROOT_STATUS_OPTIONS,
+    operands: ['ca-dir'],
+    example: 'sidecert root status ./ca --status-address 127.0.0.1:15014',
+  },
+  'root stage': {
+    summary: 'begin to change the root of a Citadel: trust the next one beside the old one',
+    purpose: 'Set up',
+    schema: ROOT_STAGE_OPTIONS,
+    operands: ['ca-dir'],
+    example: 'sidecert root stage ./ca',
+  },
+  'root activate': {
+    summary: 'sign by the next root, once all have it',
+    purpose: 'Set up',
+    schema: ROOT_STEP_OPTIONS,
+    operands: ['ca-dir'],
+    example: 'sidecert root activate ./ca --status-address 127.0.0.1:15014',
+  },
+  'root retire': {
+    summary: 'trust the old root no more, once no certificate of it is left',
+    purpose: 'Set up',
+    schema: ROOT_STEP_OPTIONS,
+    operands: ['ca-dir'],
+    example: 'sidecert root retire ./ca --status-address 127.0.0.1:15014',
+  },
+  'root abort': {
+    summary: 'go one step back in the change of a root',
+    purpose: 'Set up',
+    schema: ROOT_STEP_OPTIONS,
+    operands: ['ca-dir'],
+    example: 'sidecert root abort ./ca --status-address 127.0.0.1:15014',
   },
   'trail verify': {
     summary:

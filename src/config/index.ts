@@ -47,6 +47,7 @@ export {
 export { type ConfigProblem, type ConfigResult, type ConfigSources, readConfig } from './read-config.js';
 export { configurationReference } from './reference.js';
 export { type FederatedEndpoint, federatedEndpoints } from './secret-options.js';
+export type { RootStageConfig, RootStatusConfig, RootStepConfig } from './root-options.js';
 export { MAX_SOCKET_PATH_BYTES } from './socket-path.js';
 export type { StatusAddressOption } from './status-address.js';
 export { STATUS_OPTIONS, type StatusConfig } from './status-options.js';

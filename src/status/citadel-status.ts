@@ -4,10 +4,28 @@ import type { StatusPage } from './status-page.js';
 import { timeText } from './time-text.js';
 
 interface AuthorityFacts {
-  readonly signer: { readonly certificate: { readonly serialNumber: string; readonly validFrom: string } };
+  readonly signer: {
+    readonly certificate: { readonly serialNumber: string; readonly validFrom: string };
+    /** SHA-256 of the certificate, hex. */
+    readonly material: { readonly id: string };
+  };
   readonly bundle: { readonly size: number; fingerprints(): readonly string[] };
   /** Epoch milliseconds. */
   readonly notAfterMs: number;
+}
+
+type Named = {
+  readonly count: number;
+  readonly names: readonly string[];
+};
+
+interface FleetFacts {
+  /** Epoch milliseconds. */
+  readonly knownSinceMs: number;
+  readonly workloads: number;
+  readonly withOtherRoots: Named;
+  readonly withOtherIssuer: Named;
+  readonly forgotten: number;
 }
 
 export interface CitadelStatusOptions {
@@ -18,6 +36,8 @@ export interface CitadelStatusOptions {
     readonly problem: string | undefined;
   };
   readonly trustDomain: string;
+  /** What is known of those who hold its certificates. */
+  readonly fleet?: (() => FleetFacts) | undefined;
   /** Sets the gauges of connections and calls. */
   readonly server: { showLoad(): void };
   /** Where tokens are verified by the keys of an API server; read at epoch milliseconds. */
@@ -57,7 +77,7 @@ export interface CitadelStatusOptions {
 
 /** What a Citadel tells of itself: what it signs with, and for how long yet; what it has of its cluster. */
 export function citadelStatus(options: CitadelStatusOptions): StatusPage {
-  const { authority, trustDomain, server, keys, roots, trail, recent, policy, metrics, now } = options;
+  const { authority, trustDomain, server, fleet, keys, roots, trail, recent, policy, metrics, now } = options;
   const expiry = metrics.gauge(Metric.authorityExpirySeconds);
   return {
     notReady: () => (now() < authority.current.notAfterMs ? undefined : 'its signing certificate has expired'),
@@ -70,6 +90,7 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
       trust_domain: trustDomain,
       authority: authoritySection(authority),
       ...(recent !== undefined && { recent_requests: requestsSection(recent) }),
+      ...(fleet !== undefined && { fleet: fleetSection(fleet()) }),
       ...(keys !== undefined && {
         token_keys: { source: keys.name, issuers: keys.issuers, read_at: timeText(keys.readAtMs) },
       }),
@@ -92,6 +113,13 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
   };
 }
 
+function fleetSection({ knownSinceMs, workloads, withOtherRoots, withOtherIssuer, forgotten }: FleetFacts) {
+  return {
+    ...{ known_since: timeText(knownSinceMs), workloads },
+    ...{ with_other_roots: withOtherRoots, with_other_issuer: withOtherIssuer, forgotten },
+  };
+}
+
 function authoritySection({ current, problem }: CitadelStatusOptions['authority']) {
   const { signer, bundle, notAfterMs } = current;
   return {
@@ -100,6 +128,7 @@ function authoritySection({ current, problem }: CitadelStatusOptions['authority'
     [Field.notAfter]: timeText(notAfterMs),
     [Field.bundleSize]: bundle.size,
     root_fingerprints: bundle.fingerprints(),
+    fingerprint: signer.material.id,
     ...(problem !== undefined && { problem }),
   };
 }

@@ -145,3 +145,30 @@ t.test('a volume of the kubelet switches all files at once', async (t) => {
   t.equal(elements[1], String(other.certificatePem), 'with its own chain');
   t.equal(logger.of(REFUSED).length, 0);
 });
+
+t.test('who has which roots, and whose leaf is of which authority, is known by what was asked', async (t) => {
+  const [old, next] = [TestCa.root('old'), TestCa.root('next')];
+  const directory = authorityDirectory(t, { signer: old, roots: [old] });
+  const { issue, logger, caller, token, status: pages } = await serve(t, directory, [old, next]);
+  const fleet = async () => JSON.parse((await pages.page('/status')).text).fleet;
+  const name = /^spiffe:\/\/cluster\.local\/ns\/foo\/sa\/a/;
+  const [none, one] = [
+    { count: 0, names: [] },
+    { count: 1, names: [name] },
+  ];
+  t.match(await fleet(), { workloads: 0, with_other_roots: none, with_other_issuer: none });
+  await issue();
+  t.match(await fleet(), { workloads: 1, with_other_roots: none, with_other_issuer: none });
+  writeFiles(directory, { 'root-cert.pem': pemOf([old, next]) });
+  await logger.until(RELOADED);
+  t.match(await fleet(), { with_other_roots: one, with_other_issuer: none });
+  const { version } = await caller.bundle(token);
+  t.match(await fleet(), { with_other_roots: one }, 'it was told, and may not have it');
+  void caller.bundle(token, version);
+  while ((await fleet()).with_other_roots.count > 0) await caller.bundle(token);
+  writeFiles(directory, { 'ca-cert.pem': next.certificatePem, 'ca-key.pem': next.privateKeyPem });
+  await logger.until(RELOADED, 2);
+  t.match(await fleet(), { workloads: 1, with_other_roots: none, with_other_issuer: one });
+  await issue();
+  t.match(await fleet(), { workloads: 1, with_other_issuer: none });
+});

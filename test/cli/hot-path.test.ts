@@ -104,6 +104,11 @@ const idle = [
   'certs list',
   'certs show',
   'log-level',
+  'root status',
+  'root stage',
+  'root activate',
+  'root retire',
+  'root abort',
 ];
 
 t.test(

@@ -1,20 +1,14 @@
-import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
-import { renderBootstrap } from '../../src/app/index.js';
-import { COMMANDS, readConfig } from '../../src/config/index.js';
+import t from 'tap';
 import { SteadyLoad } from '../../src/demo/checks/steady-load.js';
 import { freePorts } from '../../src/demo/free-ports.js';
 import { startHttpbin } from '../../src/demo/kubernetes/http-app.js';
 import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
 import { until } from '../../src/demo/polling.js';
-import { envoyArgs } from '../../src/demo/sidecars/envoy-sidecar.js';
+import { startEnvoy } from '../support/bootstrapped-envoy.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
 import { PATIENCE_MS } from '../support/mesh.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import type { RecordingLogger } from '../support/recording-logger.js';
-import { shortDir } from '../support/short-dir.js';
 import { startSidecarAgent } from '../support/sidecar-agent.js';
 import { TestCa } from '../support/test-ca.js';
 
@@ -33,35 +27,6 @@ function identityOf(authorization: string): string {
   const { sub } = JSON.parse(Buffer.from(authorization.split('.')[1] ?? '', 'base64url').toString());
   const [, , namespace, serviceAccount] = sub.split(':');
   return `spiffe://cluster.local/ns/${namespace}/sa/${serviceAccount}`;
-}
-
-/** An Envoy with the bootstrap of these flags; ended with the test. */
-async function startEnvoy(
-  t: Test,
-  { path, admin }: { path: string; admin: number },
-  flags: Readonly<Record<string, string>>,
-): Promise<HttpClient> {
-  const args = Object.entries({ ...flags, namespace: 'foo', admin: `127.0.0.1:${admin}` });
-  const config = readConfig(COMMANDS.bootstrap, {
-    args: args.map(([name, value]) => `--${name}=${value}`),
-    environment: {},
-    files: { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) },
-  });
-  if (config.kind !== 'ok') throw new Error(JSON.stringify(config));
-  const file = join(shortDir(t), 'envoy.yaml');
-  writeFileSync(file, await renderBootstrap(config.config));
-  const envoy = spawn(path, envoyArgs(file), { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
-  envoy.stderr.on('data', (text) => {
-    said += text;
-  });
-  const client = new HttpClient(admin);
-  t.teardown(() => {
-    if (!t.passing()) process.stderr.write(`Envoy at ${admin}, exit code ${envoy.exitCode}, says:\n${said}\n`);
-    client.close();
-    envoy.kill('SIGKILL');
-  });
-  return client;
 }
 
 /** The roots that an Envoy verifies its peers with, by their serials. */

@@ -8,8 +8,11 @@ import {
 import {
   addCertificateMethod,
   addTrustBundleMethod,
+  type FleetSummary,
+  FleetView,
   MAX_CERTIFICATE_REQUEST_BYTES,
   RecentRequests,
+  rootsVersion,
 } from '../../citadel/issuance/index.js';
 import type { IssuingPolicy } from '../../citadel/policy/index.js';
 import type { TrailWriter } from '../../citadel/trail/index.js';
@@ -138,18 +141,19 @@ async function start(
     maxUnprovenPerAddress: Math.max(1, Math.floor(maxConnections / 4)),
     metrics: { registry: metrics, ...SERVER_METRICS },
   });
+  const fleet = new FleetView(now);
   const policyNow = (): IssuingPolicy => policy.policy;
   const clients = config.hasClientCertificates
     ? openClientCertificates({ authority, trustDomain, policy: policyNow, now })
     : undefined;
   const recent = config.statusAddress === undefined ? undefined : new RecentRequests(now);
   const certificates = addCertificateMethod(server, {
-    ...{ authenticator, hotPath, authority, policy: policyNow, trail, recent, logger, metrics, now },
+    ...{ authenticator, hotPath, authority, policy: policyNow, trail, fleet, recent, logger, metrics, now },
     clientCertificates: clients?.certificates,
   });
   const bundles = addTrustBundleMethod(server, {
     authority: { issuersPemAt: (nowMs) => authority().issuersPemAt(nowMs) },
-    ...{ authenticator, logger, metrics, now },
+    ...{ authenticator, fleet, logger, metrics, now },
     clientCertificates: clients?.certificates,
   });
   const health = addHealthMethods(server, () => now() < authority().notAfterMs);
@@ -182,7 +186,21 @@ async function start(
     roots?.trustBundle.publish(bundle.toPem().toString('latin1'));
     if (config.rootCertOut !== undefined) void rewriteRoots(config.rootCertOut, bundle, logger);
   });
-  const shown = { authority: live, trustDomain: trustDomain.toString(), keys, roots, server, policy, trail, recent };
+  const summary = (): FleetSummary => {
+    const { signer, issuersPemAt } = authority();
+    return fleet.summary(rootsVersion(issuersPemAt(now())), signer.material.id);
+  };
+  const shown = {
+    authority: live,
+    fleet: summary,
+    trustDomain: trustDomain.toString(),
+    keys,
+    roots,
+    server,
+    policy,
+    trail,
+    recent,
+  };
   const makePage: MakePage = ({ citadelStatus }) => citadelStatus({ ...shown, metrics, now });
   await openStatusPage(config.statusAddress, makePage, {
     hotPath: kind,

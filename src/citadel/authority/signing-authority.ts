@@ -114,8 +114,7 @@ export interface OpenedAuthority {
 
 /**
  * What the directory, or the store, has now; `undefined` when its files have this digest still.
- * @throws IdentityError `ERR_SIGNER_INVALID`, `ERR_BUNDLE_INVALID`: as of {@link openSigningAuthority}, but that no root
- *   is made.
+ * @throws IdentityError `ERR_SIGNER_INVALID`, `ERR_BUNDLE_INVALID`: as of {@link openSigningAuthority}; no root is made.
  */
 export async function reopenSigningAuthority(
   options: SigningAuthorityOptions,
@@ -171,7 +170,12 @@ async function filesOf(options: SigningAuthorityOptions): Promise<FoundFiles> {
     if (inDirectory !== undefined) return inDirectory;
   }
   if (store !== undefined) return filesOfStore(store, options);
-  return { files: freshRoot(options), names: ISTIO_FILES, place: undefined, isFresh: true };
+  return {
+    files: freshAuthority(options.trustDomain, options.now()),
+    names: ISTIO_FILES,
+    place: undefined,
+    isFresh: true,
+  };
 }
 
 /** `undefined` for an empty one when there is a store. */
@@ -183,7 +187,7 @@ async function filesOfDirectory(directory: string, options: SigningAuthorityOpti
     if (state.kind === 'whole') return { ...state, place, isFresh: false };
     if (state.kind === 'empty') {
       if (store !== undefined) return undefined;
-      const files = freshRoot(options);
+      const files = freshAuthority(options.trustDomain, options.now());
       if (await writeAuthorityFiles(directory, files)) return { files, names: ISTIO_FILES, place, isFresh: true };
       files.caKey.fill(0);
     } else if (look >= MAX_LOOKS) {
@@ -192,6 +196,17 @@ async function filesOfDirectory(directory: string, options: SigningAuthorityOpti
       await sleep(lookAgainMs);
     }
   }
+}
+
+/**
+ * The files of an authority that is not in use. Who asks wipes the key.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: it is none.
+ */
+export async function readAuthority(directory: string): Promise<AuthorityFiles> {
+  const state = await readAuthorityFiles(directory);
+  if (state.kind === 'whole') return state.files;
+  const what = `CA directory ${directory}: got no files, expected those of an authority`;
+  throw state.kind === 'incomplete' ? state.error : new IdentityError('ERR_SIGNER_INVALID', what);
 }
 
 /** A store keeps all files at once: one that is incomplete stays so. */
@@ -206,7 +221,7 @@ async function filesOfStore(store: AuthorityStore, options: SigningAuthorityOpti
       if (state.kind === 'incomplete') throw state.error;
       throw new IdentityError('ERR_SIGNER_INVALID', `${store.name}: got no files, expected those of an authority`);
     }
-    const files = freshRoot(options);
+    const files = freshAuthority(options.trustDomain, options.now());
     let isOurs = false;
     try {
       isOurs = await store.create(namedFiles(files));
@@ -321,8 +336,7 @@ function parseChainCertificate(der: Buffer, what: string): X509Certificate {
  * An empty chain, as Istio has for its own root: the answer to a CSR is then leaf and root, nothing between.
  * (reference: Istio C8, C27)
  */
-function freshRoot({ trustDomain, now }: SigningAuthorityOptions): AuthorityFiles {
-  const nowMs = now();
+export function freshAuthority(trustDomain: TrustDomain, nowMs: number): AuthorityFiles {
   const root = makeSelfSignedRoot({
     keyType: 'ec-p256',
     organization: trustDomain.name,

@@ -6,6 +6,8 @@ import type { AuthenticatedWorkload, CallerAuthentication } from '../authn/index
 import { decideValidity, MIN_TTL_MS, type SigningAuthority } from '../authority/index.js';
 import { checkCsrContent, type IssuingPolicy, type IssuingTerms } from '../policy/index.js';
 import type { CreateCertificateRequest } from './certificate-codec.js';
+import type { FleetView } from './fleet-view.js';
+import { rootsVersion } from './trust-bundle-codec.js';
 
 /** What issuing takes. */
 export interface IssuanceOptions extends CallerAuthentication {
@@ -17,6 +19,8 @@ export interface IssuanceOptions extends CallerAuthentication {
   readonly trail?: IssuanceTrail | undefined;
   /** What is shown of the last ones. */
   readonly recent?: { issued(fields: TrailFields): void; refused(fields: TrailFields): void } | undefined;
+  /** Is told what each workload holds. */
+  readonly fleet?: Pick<FleetView, 'issued'> | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -112,6 +116,10 @@ export async function issueLeaf(
   };
   await trail?.issued(fields, leafPem);
   options.recent?.issued(fields);
+  options.fleet?.issued(workload, {
+    ...{ connection: caller.connection, issuer: authority.signer.material.id, notAfterMs: validity.notAfterMs },
+    roots: rootsVersion(authority.issuersPemAt(nowMs)),
+  });
   return leafPem;
 }
 

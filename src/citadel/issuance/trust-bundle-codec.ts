@@ -30,6 +30,24 @@ export function decodeKnownVersion(request: Buffer): string {
   }
 }
 
+/** {@link TrustBundleVersion.version} of what comes behind leaves, whose last element the roots are. */
+export function rootsVersion(issuersPem: readonly string[]): string {
+  let version = VERSIONS.get(issuersPem);
+  if (version === undefined) {
+    version = new TrustBundleVersion(rootsOf(issuersPem)).version;
+    VERSIONS.set(issuersPem, version);
+  }
+  return version;
+}
+
+/** Of arrays that are the same as long as the roots are. */
+const VERSIONS = new WeakMap<readonly string[], string>();
+
+/** The roots as they are answered, PEM. */
+export function rootsOf(issuersPem: readonly string[]): Buffer {
+  return Buffer.from(issuersPem.at(-1) ?? '', 'latin1');
+}
+
 /** A trust bundle as it is answered: the same object as long as the roots are the same. */
 export class TrustBundleVersion {
   /** Of the content, so that all replicas have the same one. */

@@ -4,16 +4,19 @@ import { Shares } from '../../fairness/index.js';
 import { addUnaryMethod, type GrpcServer, type ServedCall, status } from '../../net/grpc/index.js';
 import { Field, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
 import { type Every, everyUnreferenced, monotonicMs } from '../../timers/index.js';
-import type { CallerAuthentication } from '../authn/index.js';
+import type { AuthenticatedWorkload, CallerAuthentication } from '../authn/index.js';
 import type { SigningAuthority } from '../authority/index.js';
 import { CALLER_METADATA } from './caller-metadata.js';
 import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
+import type { FleetView } from './fleet-view.js';
 import { IssuingShares } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
-import { decodeKnownVersion, TrustBundleVersion } from './trust-bundle-codec.js';
+import { decodeKnownVersion, rootsOf, TrustBundleVersion } from './trust-bundle-codec.js';
 
 export interface TrustBundleServiceOptions extends CallerAuthentication {
   readonly authority: Pick<SigningAuthority, 'issuersPemAt'>;
+  /** Is told which roots callers have. */
+  readonly fleet?: Pick<FleetView, 'has'> | undefined;
   readonly logger: Logger;
   readonly metrics?: MetricRegistry;
   /** Epoch milliseconds. */
@@ -106,10 +109,11 @@ class TrustBundleService implements TrustBundleMethod {
   /** Never rejects. */
   private async serve(bytes: Buffer, call: ServedCall, stop: CancelSource): Promise<void> {
     try {
-      await this.prove(call, stop);
+      const caller = await this.prove(call, stop);
       if (stop.isCancelled) throw callerHasGone();
       const version = decodeKnownVersion(bytes);
       this.count('OK');
+      if (version !== '') this.options.fleet?.has(caller, call.connection, version);
       const bundle = this.newestBundle();
       if (version !== bundle.version) call.answer(bundle.encode());
       else if (!this.hold(call, version)) call.answer(bundle.encodeUnchanged(ASK_AGAIN_SECONDS));
@@ -119,11 +123,12 @@ class TrustBundleService implements TrustBundleMethod {
     }
   }
 
-  private async prove(call: ServedCall, stop: CancelSource): Promise<void> {
+  private async prove(call: ServedCall, stop: CancelSource): Promise<AuthenticatedWorkload> {
     const place = this.proving.enter(call.connection);
     try {
-      await proveCaller(call, this.options, stop);
+      const caller = await proveCaller(call, this.options, stop);
       call.forgetMetadata();
+      return caller;
     } finally {
       place.leave();
     }
@@ -174,7 +179,7 @@ class TrustBundleService implements TrustBundleMethod {
   private newestBundle(): TrustBundleVersion {
     const issuersPem = this.options.authority.issuersPemAt(this.options.now());
     if (this.newest?.issuersPem !== issuersPem) {
-      const bundle = new TrustBundleVersion(Buffer.from(issuersPem.at(-1) ?? '', 'latin1'));
+      const bundle = new TrustBundleVersion(rootsOf(issuersPem));
       this.newest = { issuersPem, bundle };
     }
     return this.newest.bundle;

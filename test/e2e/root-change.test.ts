@@ -1,0 +1,112 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { SteadyLoad } from '../../src/demo/checks/steady-load.js';
+import { freePorts } from '../../src/demo/free-ports.js';
+import { startHttpbin } from '../../src/demo/kubernetes/http-app.js';
+import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
+import { until } from '../../src/demo/polling.js';
+import { startEnvoy } from '../support/bootstrapped-envoy.js';
+import { PATIENCE_MS } from '../support/mesh.js';
+import { realEnvoys } from '../support/real-envoy.js';
+import { shortDir } from '../support/short-dir.js';
+import { SidecertProcess } from '../support/sidecert-process.js';
+import { TokenIssuer } from '../support/test-tokens.js';
+
+/** Renewals come after some 4 s, and a certificate of the old root is left for as long. */
+const TTL = '8s';
+
+const REQUESTS_PER_SECOND = 40;
+
+const HTTPBIN = 'spiffe://cluster.local/ns/foo/sa/httpbin';
+
+const [{ path: envoyPath, skip } = { path: '', skip: 'no Envoy' as string | false }] = realEnvoys();
+
+t.test(
+  'the root of a running Citadel is changed by its commands, and no request fails',
+  { skip, timeout: 150_000 },
+  async (t) => {
+    const directory = shortDir(t);
+    const file = (name: string): string => join(directory, name);
+    const issuer = new TokenIssuer();
+    writeFileSync(file('jwks.json'), JSON.stringify(issuer.jwks));
+    const citadel = new SidecertProcess(t, [
+      ...['citadel', '--listen', '127.0.0.1:0', '--ca-dir', file('ca'), '--jwks', file('jwks.json')],
+      ...['--token-issuer', issuer.issuer, '--status-address', file('status'), '--root-cert-out', file('root.pem')],
+    ]);
+    await citadel.says('"citadel ready"');
+    const [, ca = ''] = /"msg":"citadel ready","address":"([^"]+)"/.exec(citadel.err) ?? [];
+    const startAgent = async (account: string): Promise<string> => {
+      writeFileSync(file(`${account}.token`), await issuer.token('foo', account));
+      const agent = new SidecertProcess(t, [
+        ...['agent', '--socket', file(`${account}.sock`), '--ca-address', ca, '--ca-root', file('root.pem')],
+        ...['--token-file', file(`${account}.token`), '--namespace', 'foo', '--service-account', account, '--ttl', TTL],
+      ]);
+      await agent.says('"agent ready"');
+      return file(`${account}.sock`);
+    };
+    const [sleep, httpbin] = [await startAgent('sleep'), await startAgent('httpbin')];
+    const [inbound = 0, app = 0, outbound = 0, ...admins] = await freePorts(5);
+    const httpApp = await startHttpbin(app);
+    t.teardown(() => httpApp.close());
+    const server = {
+      socket: httpbin,
+      'service-account': 'httpbin',
+      inbound: `127.0.0.1:${inbound}`,
+      app: `127.0.0.1:${app}`,
+    };
+    await startEnvoy(t, { path: envoyPath, admin: admins[0] ?? 0 }, server);
+    await startEnvoy(
+      t,
+      { path: envoyPath, admin: admins[1] ?? 0 },
+      {
+        ...{ socket: sleep, 'service-account': 'sleep', outbound: `127.0.0.1:${outbound}` },
+        upstream: `httpbin.foo=127.0.0.1:${inbound}=${HTTPBIN}`,
+        // So that handshakes, which are what a wrong order breaks, never cease.
+        'max-connection-age': '200ms',
+      },
+    );
+    const client = new HttpClient(outbound);
+    t.teardown(() => client.close());
+    await until('the way to be open', AbortSignal.timeout(PATIENCE_MS), async () => {
+      const answer = await client.get('httpbin.foo', '/status/200').catch(() => undefined);
+      return answer?.status === 200 || undefined;
+    });
+    const load = new SteadyLoad(client, 'httpbin.foo', REQUESTS_PER_SECOND);
+
+    /** The load goes on meanwhile. */
+    const root = async (step: string): Promise<{ code: number | NodeJS.Signals; out: string; err: string }> => {
+      const asked = step === 'stage' ? [] : ['--status-address', file('status')];
+      const command = new SidecertProcess(t, ['root', step, file('ca'), ...asked]);
+      const code = await command.ended;
+      return { code, out: command.out, err: command.err };
+    };
+    /** Tries a step until it is safe; why it was not, meanwhile. */
+    const take = async (step: string): Promise<string> => {
+      let refusals = '';
+      await until(`${step} to be safe`, AbortSignal.timeout(PATIENCE_MS), async () => {
+        const { code, err } = await root(step);
+        refusals += err;
+        return code === 0 || undefined;
+      });
+      return refusals;
+    };
+    t.match(await root('stage'), { code: 0 });
+    t.match(
+      await take('activate'),
+      /does not use the files of this directory yet|2 workloads of .* do not have the next root yet: spiffe/,
+    );
+    t.match(
+      await take('retire'),
+      /workloads of .* have a certificate that would be refused: spiffe:\/\/cluster\.local\/ns\/foo\/sa/,
+    );
+    const roots = readFileSync(file('ca/root-cert.pem'), 'utf8').match(/-----BEGIN/g) ?? [];
+    t.equal(roots.length, 1);
+    await citadel.says('"roots are gone from the trust bundle');
+    // Handshakes with the new root alone.
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    const { sent, failures } = await load.stop();
+    t.same(failures, [], `none of ${sent} requests failed`);
+    t.ok(sent > 200);
+  },
+);
