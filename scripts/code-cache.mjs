@@ -1,6 +1,6 @@
-// Writes `dist/agent.cache`, `dist/health.cache` and `dist/citadel-peer.cache`: the code that V8 compiles of a bundle while it runs, so that the next process
-// need not. Only functions that have run are in it, so the bundles really run: an agent, in front of a Citadel of its own, until
-// it serves its first SVID, and health checks of both.
+// Writes the caches of the bundles, `dist/agent.cache` and others: the code that V8 compiles of a bundle while it runs, so that the
+// next process need not. Only functions that have run are in it, so the bundles really run: an agent, in front of a Citadel of its
+// own, until it serves its first SVID, health checks of both, and `sidecert explain`: of it, what all commands begin with is most.
 import { execFile, spawn } from 'node:child_process';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ const PROGRAM = resolve('dist/sidecert.js');
 /** How long the agent may take to its first SVID: many times what it does take on a busy machine. */
 const LIMIT_MS = 120_000;
 
-/** Runs both bundles and writes their caches. Rejects with what the agent or the Citadel said when they do not come up. */
+/** Runs the bundles and writes their caches. Rejects with what the agent or the Citadel said when they do not come up. */
 export async function makeCodeCaches() {
   const directory = await mkdtemp(join(tmpdir(), 'sc-'));
   const file = (base) => join(directory, base);
@@ -41,6 +41,9 @@ export async function makeCodeCaches() {
     ];
     const here = fileURLToPath(import.meta.url);
     await promisify(execFile)(process.execPath, [here, 'agent', ...flags], { timeout: LIMIT_MS });
+    await writeFile(file('page'), '{}');
+    // Of two pages that are none: its exit code says so.
+    await promisify(execFile)(process.execPath, [here, 'explain', file('page'), file('page')]).catch(() => {});
   } finally {
     citadel.kill('SIGKILL');
     await rm(directory, { recursive: true, force: true });
@@ -80,7 +83,7 @@ async function addressOf(citadel) {
 }
 
 /** In a process of its own: runs `dist/NAME.js` as the launcher does (src/cli/launch.ts); the result writes what V8 has of it then. */
-function begin(name, flags) {
+function begin(name, flags, command = name) {
   const scripts = new Map();
   const load = (bundle) => {
     const filename = resolve(`dist/${bundle}.js`);
@@ -92,7 +95,7 @@ function begin(name, flags) {
     script.runInThisContext()(module.exports, loadBeside, module, filename, dirname(filename));
     return module.exports;
   };
-  process.argv = [process.execPath, resolve(`dist/${name}.js`), name, ...flags];
+  process.argv = [process.execPath, resolve(`dist/${name}.js`), command, ...flags];
   load(name);
   return (bundle = name) => writeFileSync(`dist/${bundle}.cache`, scripts.get(bundle).createCachedData());
 }
@@ -117,6 +120,11 @@ async function recordHealth(flags) {
   process.on('exit', () => write(flags.includes('--address') ? 'citadel-peer' : 'health'));
 }
 
+async function recordExplain(pages) {
+  const write = begin('commands', pages, 'explain');
+  process.on('exit', () => write());
+}
+
 async function servesAnSvid(socketPath) {
   for (;;) {
     await sleep(20);
@@ -135,5 +143,5 @@ async function servesAnSvid(socketPath) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [name, ...flags] = process.argv.slice(2);
-  await (name === 'health' ? recordHealth : recordAgent)(flags);
+  await { agent: recordAgent, health: recordHealth, explain: recordExplain }[name](flags);
 }

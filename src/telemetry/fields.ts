@@ -50,6 +50,7 @@ export const Field = {
   target: 'target',
   surviveOutageMs: 'survive_outage_ms',
   tlsVersion: 'tls_version',
+  tokenClaims: 'token_claims',
   trustDomain: 'trust_domain',
   ttlMs: 'ttl_ms',
   uid: 'uid',

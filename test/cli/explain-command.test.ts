@@ -156,7 +156,8 @@ t.test('an agent that the CA refuses is told with its token beside the one that 
   const a = await startSidecarAgent(t, { ca: refusing, flags: { 'status-address': pageA } });
   const b = await startSidecarAgent(t, { ca, flags: { 'status-address': pageB } });
   await b.ask('default');
-  await a.logger.until('no valid svid');
+  const { fields } = await a.logger.until('no valid svid');
+  t.match(fields.token_claims, /^iss https:.*, sub system:serviceaccount:foo:sleep, aud istio-ca, expires 20/);
   const { code, out } = await runSidecert(t, ['explain', pageA, pageB]);
   t.equal(code, 1);
   t.match(

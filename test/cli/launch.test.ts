@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const DIST = fileURLToPath(new URL('../../../dist/', import.meta.url));
 const OTHER_V8 = 'the code of another V8';
 
-for (const bundle of ['agent', 'health', 'citadel-peer']) {
+for (const bundle of ['agent', 'health', 'citadel-peer', 'commands']) {
   t.test(`V8 takes the code cache of ${bundle} that the build made`, async (t) => {
     const source = readFileSync(join(DIST, `${bundle}.js`), 'latin1');
     const script = new Script(Module.wrap(source), { cachedData: readFileSync(join(DIST, `${bundle}.cache`)) });

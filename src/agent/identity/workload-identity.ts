@@ -1,6 +1,7 @@
 import { CancelSource } from '../../cancellation/index.js';
 import { type ErrorCode, errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import type { KeyReserve } from '../../hotpath/index.js';
+import { claimsText } from '../../pki/service-account/index.js';
 import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
 import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
 import {
@@ -56,6 +57,9 @@ export interface Workload {
   /** Stands in each log line, where several workloads have one SPIFFE ID. */
   readonly logFields?: LogFields;
 }
+
+/** Failures for what the token says. */
+const ABOUT_TOKENS: ReadonlySet<ErrorCode> = new Set(['ERR_CA_REFUSED_TOKEN', 'ERR_TOKEN_EXPIRED']);
 
 /**
  * One workload's SVID, kept fresh. At most one renewal is under way; a failed one leaves the held SVID alone and is
@@ -272,12 +276,15 @@ export class WorkloadIdentity implements BundleListener {
   private logFailure({ code, message }: RenewalFailure): void {
     const { logger } = this.surroundings;
     const { held } = this.published;
+    const claims = this.workload.token.claims?.();
     const fields = {
       ...this.logFields(),
       [Field.code]: code,
       [Field.error]: message,
       [Field.attempt]: this.state.failures,
       ...(held && { [Field.notAfter]: new Date(held.notAfterMs).toISOString() }),
+      // What is to be compared with what the CA accepts: its answer does not say which of them is wrong.
+      ...(claims && ABOUT_TOKENS.has(code) && { [Field.tokenClaims]: claimsText(claims) }),
     };
     if (this.waitsForToken(code)) this.tellWait(fields);
     else if (!isWorthLogging(this.state.failures)) logger.debug('svid renewal failed', fields);

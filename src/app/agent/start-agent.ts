@@ -39,6 +39,7 @@ import type { AgentParts, OpenedSource } from './agent-parts.js';
 import type { ExtraRoots } from './extra-roots.js';
 import type { Output, OutputSurroundings } from './output-certs.js';
 import { type ServedSecrets, serveSecrets } from './served-secrets.js';
+import { warnOfUnusedSocket } from './unused-socket.js';
 
 /** One CSR at a time is all that one workload can use. */
 const SIDECAR_TURNS = { maxInFlight: 1 };
@@ -127,6 +128,10 @@ async function start(
   const opened = await listenForEnvoy(config, { context, metrics, hotPath, ...source.secrets, onRejected });
   listener = opened;
   teardown.add(() => opened.close());
+  if (mode === 'sidecar') {
+    const streams = (): number => opened.status().streams;
+    warnOfUnusedSocket({ path: config.socket, streams, timers, now, logger });
+  }
   const reading = [watch, catalog];
   if (history === undefined) return reading;
   const shown = {

@@ -17,5 +17,5 @@ export {
   type TokenClaims,
   throwIfTooLong,
 } from './service-account-token.js';
-export { claimsOfBearer, type ShownClaims, shownClaims } from './shown-claims.js';
+export { claimsOfBearer, claimsText, type ShownClaims, shownClaims } from './shown-claims.js';
 export { serviceAccountOf, type WorkloadClaims, workloadClaims } from './workload-claims.js';

@@ -43,6 +43,12 @@ export function claimsOfBearer([value = '']: readonly string[]): ShownClaims | u
   return shownClaims(Buffer.from(value.slice(value.indexOf(' ') + 1), 'latin1'));
 }
 
+/** The claims on one line, in the words of `sidecert doctor`. */
+export function claimsText({ issuer, subject, audiences, expiresAtMs }: ShownClaims): string {
+  const end = expiresAtMs === undefined ? 'without end' : `expires ${new Date(expiresAtMs).toISOString()}`;
+  return `iss ${issuer ?? 'missing'}, sub ${subject ?? 'missing'}, aud ${audiences.join(' ') || 'missing'}, ${end}`;
+}
+
 function textOf(claim: unknown): string | undefined {
   return typeof claim === 'string' ? clipped(claim, MAX_CHARS) : undefined;
 }
