@@ -2,7 +2,7 @@ import { access, mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { TOKEN_ISSUER } from './kubernetes/token-issuer.js';
-import { TRUST_DOMAIN } from './plan.js';
+import { statusArgs, TRUST_DOMAIN } from './plan.js';
 import type { ProcessSpec } from './processes/supervised-process.js';
 
 /** How to run `sidecert`. */
@@ -18,19 +18,24 @@ export interface CaPlace {
   readonly name: string;
   readonly directory: string;
   readonly port: number;
+  readonly statusPort?: number | undefined;
   readonly jwksFile: string;
   /** Keeps its root in its directory, so that a restart does not change it; else in memory. */
   readonly keepsRoot: boolean;
 }
 
 /** The process of a Citadel. Pure. */
-export function caProcess(sidecert: Sidecert, { name, directory, port, jwksFile, keepsRoot }: CaPlace): ProcessSpec {
+export function caProcess(
+  sidecert: Sidecert,
+  { name, directory, port, statusPort, jwksFile, keepsRoot }: CaPlace,
+): ProcessSpec {
   return {
     name,
     logFile: join(directory, 'citadel.log'),
     ...sidecertCommand(sidecert, [
       ...['citadel', '--listen', `127.0.0.1:${port}`, '--trust-domain', TRUST_DOMAIN],
       ...['--jwks', jwksFile, '--token-issuer', TOKEN_ISSUER, '--root-cert-out', rootFileOf(directory)],
+      ...statusArgs(statusPort),
       ...(keepsRoot ? ['--ca-dir', join(directory, 'ca')] : []),
     ]),
   };

@@ -21,6 +21,7 @@ import { whenUp } from './processes/when-up.js';
 import { type DemoRotation, readRotation } from './rotation-line.js';
 import type { Sidecar } from './sidecars/sidecar.js';
 import { startSidecar } from './sidecars/start-sidecar.js';
+import { type ShownProcess, startStatusIndex } from './status-index.js';
 
 /** The shortest life that a Kubernetes API server grants to a token. */
 const TOKEN_TTL_SECONDS = 600;
@@ -52,7 +53,7 @@ export class DemoCluster {
   private readonly sidecars = new Map<string, Sidecar>();
   private readonly agents = new Map<string, SupervisedProcess>();
   private readonly tokens = new Map<string, PodToken>();
-  private readonly apps: HttpApp[] = [];
+  private readonly apps: Pick<HttpApp, 'close'>[] = [];
   private readonly ca: CaPlace;
   #citadel: SupervisedProcess | undefined;
 
@@ -64,6 +65,7 @@ export class DemoCluster {
       name: 'Citadel',
       directory: join(directory, 'citadel'),
       port: plan.citadelPort,
+      statusPort: plan.citadelStatusPort,
       jwksFile: join(directory, 'jwks.json'),
       keepsRoot: true,
     };
@@ -81,6 +83,29 @@ export class DemoCluster {
 
   get citadel(): SupervisedProcess {
     return present(this.#citadel, 'Citadel');
+  }
+
+  /** Citadel and the agents, each with a status page; nothing before they have been started. */
+  shownProcesses(): ShownProcess[] {
+    const { plan } = this;
+    const parts = [
+      ...plan.workloads.map(({ name, directory, statusPort }) => ({
+        ...{ process: this.agents.get(name), directory, statusPort },
+      })),
+      { process: this.#citadel, directory: this.ca.directory, statusPort: plan.citadelStatusPort },
+    ];
+    return parts.flatMap(({ process, directory, statusPort }) =>
+      process === undefined
+        ? []
+        : [{ name: process.name, pid: process.pid, directory, url: `http://127.0.0.1:${statusPort}/` }],
+    );
+  }
+
+  /** A page that leads to the status pages. Resolves with its address; it ends with the cluster. */
+  async startStatusIndex(): Promise<string> {
+    const index = await startStatusIndex(this.plan.indexPort, () => this.shownProcesses());
+    this.apps.push(index);
+    return index.url;
   }
 
   sidecar(name: string): Sidecar {
@@ -143,11 +168,11 @@ export class DemoCluster {
    */
   async startForeign(port: number): Promise<{ socketPath: string; close(): Promise<void> }> {
     const directory = join(this.options.directory, 'foreign');
-    const ca = { ...this.ca, name: 'foreign Citadel', directory, port, keepsRoot: false };
+    const ca = { ...this.ca, name: 'foreign Citadel', directory, port, statusPort: undefined, keepsRoot: false };
     const citadel = await this.startCa(ca);
     const impostor: WorkloadPlan = {
       ...present(this.plan.workloads[0], 'first workload'),
-      ...{ tokenSource: 'file', directory, socketPath: join(directory, 'sds.sock') },
+      ...{ tokenSource: 'file', directory, socketPath: join(directory, 'sds.sock'), statusPort: undefined },
     };
     const agent = await this.startAgent('foreign agent', impostor, ca, () => {});
     return {

@@ -71,7 +71,9 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     await story.play();
     progress.line(summary(story, envoyPath !== undefined));
     if (!once && !signal.aborted) {
-      for (const line of commandsToTry(cluster.plan, envoyPath !== undefined)) progress.line(line);
+      const shown = { isReal: envoyPath !== undefined, processes: cluster.shownProcesses(), directory };
+      const index = await cluster.startStatusIndex();
+      for (const line of commandsToTry(cluster.plan, { ...shown, index })) progress.line(line);
       await aborted(signal);
     }
   } catch (error) {

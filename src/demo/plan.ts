@@ -19,6 +19,8 @@ export interface WorkloadPlan {
   readonly tokenSource: DemoTokenSource;
   readonly tokenBy: TokenBy;
   readonly directory: string;
+  /** Of the agent's status page; undefined where there is none. */
+  readonly statusPort: number | undefined;
   readonly socketPath: string;
   readonly tokenDirectory: string;
   readonly tokenFile: string;
@@ -46,6 +48,10 @@ export interface UpstreamPlan {
 /** Everything that is decided before anything starts. */
 export interface DemoPlan {
   readonly citadelPort: number;
+  /** Of Citadel's status page. */
+  readonly citadelStatusPort: number;
+  /** Of the page that leads to all status pages. */
+  readonly indexPort: number;
   readonly workloads: readonly WorkloadPlan[];
   readonly sidecars: readonly SidecarPlan[];
   /** The requests of the matrix, in the order in which they are printed. */
@@ -56,7 +62,7 @@ export interface DemoPlan {
 }
 
 /** Ports that {@link planDemo} draws. */
-export const PORTS_NEEDED = 15;
+export const PORTS_NEEDED = 21;
 
 /** The namespaces of the story, and how their agents come by the token. */
 const NAMESPACES: readonly (readonly [string, DemoTokenSource])[] = [
@@ -85,7 +91,7 @@ export function planDemo(directory: string, ports: readonly number[], { hasInjec
   };
   const account = (serviceAccount: string, tokenBy: TokenBy): WorkloadPlan[] =>
     NAMESPACES.map(([namespace, tokenSource]) =>
-      planWorkload(directory, { namespace, serviceAccount, tokenSource, tokenBy }),
+      planWorkload(directory, { namespace, serviceAccount, tokenSource, tokenBy, statusPort: port() }),
     );
   const sleeps = account('sleep', 'google_grpc');
   const httpbins = account('httpbin', hasInjector ? 'injector' : 'google_grpc');
@@ -111,6 +117,8 @@ export function planDemo(directory: string, ports: readonly number[], { hasInjec
   }));
   return {
     citadelPort: port(),
+    citadelStatusPort: port(),
+    indexPort: port(),
     workloads: [...sleeps, ...httpbins],
     sidecars: [...clients, ...servers, restricted],
     clients,
@@ -129,7 +137,7 @@ export function socketProblem({ workloads }: DemoPlan): string | undefined {
 
 const bytesOf = (path: string): number => Buffer.byteLength(path);
 
-type Pod = Pick<WorkloadPlan, 'namespace' | 'serviceAccount' | 'tokenSource' | 'tokenBy'>;
+type Pod = Pick<WorkloadPlan, 'namespace' | 'serviceAccount' | 'tokenSource' | 'tokenBy' | 'statusPort'>;
 
 function planWorkload(root: string, pod: Pod): WorkloadPlan {
   const { namespace, serviceAccount } = pod;
@@ -187,8 +195,13 @@ export function agentArgs(workload: WorkloadPlan, { caAddress, caRootFile, ttlSe
   return [
     ...identityArgs(workload),
     ...['--ca-address', `${caAddress.host}:${caAddress.port}`, '--ca-root', caRootFile],
-    ...['--ttl', `${ttlSeconds}s`, '--key-type', 'ec-p256'],
+    ...['--ttl', `${ttlSeconds}s`, '--key-type', 'ec-p256', ...statusArgs(workload.statusPort)],
   ];
+}
+
+/** The page for people, where there is one. */
+export function statusArgs(port: number | undefined): string[] {
+  return port === undefined ? [] : ['--status-address', `127.0.0.1:${port}`];
 }
 
 /** How Envoy passes the token, where it does. */

@@ -20,7 +20,14 @@ t.test('the story has four workloads and a sidecar more, each with ports of its 
     ['sleep.foo', 'sleep.bar', 'httpbin.foo', 'httpbin.bar', 'restricted.foo'],
   );
   const used = plan.sidecars.flatMap(({ adminPort, inbound, outbound }) => [adminPort, inbound?.port, outbound?.port]);
-  const drawn = [plan.citadelPort, ...used.filter((port) => port !== undefined)];
+  const shown = plan.workloads.map(({ statusPort }) => statusPort);
+  const drawn = [
+    plan.citadelPort,
+    plan.citadelStatusPort,
+    plan.indexPort,
+    ...shown,
+    ...used.filter((port) => port !== undefined),
+  ];
   t.equal(new Set(drawn).size, drawn.length);
 });
 
@@ -74,7 +81,7 @@ t.test('the restricted sidecar lets only sleep.foo in', async (t) => {
 
 t.test('too few ports are refused, and wrong arguments too', async (t) => {
   t.throws(() => planDemo('/tmp/demo', [1, 2], { hasInjector: true }), {
-    message: 'demo plan: got 2 ports, expected 15',
+    message: 'demo plan: got 2 ports, expected 21',
   });
   t.throws(() => readBootstrapConfig(['--nonsense']), /refused/);
 });
@@ -89,7 +96,16 @@ t.test('a directory that leaves no room for a socket is told before anything sta
 });
 
 t.test('the things to try name the addresses that are there', async (t) => {
-  const text = commandsToTry(plan, true).join('\n');
+  const processes = plan.workloads.map(({ name, directory, statusPort }, index) => ({
+    ...{ name: `agent of ${name}`, pid: 4000 + index, directory, url: `http://127.0.0.1:${statusPort}/` },
+  }));
+  const started = { isReal: true, processes, index: 'http://127.0.0.1:1/', directory: '/tmp/demo' };
+  const text = commandsToTry(plan, started).join('\n');
+  t.match(text, 'To watch in a browser: http://127.0.0.1:1/');
+  for (const { name, statusPort } of plan.workloads) {
+    t.match(text, new RegExp(`agent of ${name} +http://127.0.0.1:${statusPort}/  pid 4.*, workloads/${name}/`));
+  }
+  t.match(text, 'all of their files are in /tmp/demo');
   for (const { adminPort } of plan.sidecars) t.match(text, `127.0.0.1:${adminPort}/certs`);
   for (const { outbound } of plan.clients) t.match(text, `127.0.0.1:${outbound?.port}/headers`);
   t.match(
@@ -99,7 +115,7 @@ t.test('the things to try name the addresses that are there', async (t) => {
   );
   t.match(text, /curl -sS -w .*http_code.*Host: restricted.foo.*refused with 503: sleep.bar/);
   t.notMatch(text, /curl -sk? .*refused/);
-  t.notMatch(commandsToTry(plan, false).join('\n'), 'admin', 'a stand-in has no admin pages');
+  t.notMatch(commandsToTry(plan, { ...started, isReal: false }).join('\n'), 'admin', 'a stand-in has no admin pages');
 });
 
 const lines = [
