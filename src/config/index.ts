@@ -46,8 +46,8 @@ export {
 } from './policy-options.js';
 export { type ConfigProblem, type ConfigResult, type ConfigSources, readConfig } from './read-config.js';
 export { configurationReference } from './reference.js';
-export { type FederatedEndpoint, federatedEndpoints } from './secret-options.js';
 export type { RootStageConfig, RootStatusConfig, RootStepConfig } from './root-options.js';
+export { type FederatedEndpoint, federatedEndpoints } from './secret-options.js';
 export { MAX_SOCKET_PATH_BYTES } from './socket-path.js';
 export type { StatusAddressOption } from './status-address.js';
 export { STATUS_OPTIONS, type StatusConfig } from './status-options.js';

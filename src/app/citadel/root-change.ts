@@ -53,7 +53,7 @@ export async function readRootState(directory: string): Promise<RootState> {
 
 /**
  * Makes the next root, or takes that of another directory, and lets it be trusted beside the old one.
- * @throws IdentityError `ERR_ROTATION_REFUSED`: a change is under way; `ERR_SIGNER_INVALID`: one of both is no authority.
+ * @throws IdentityError `ERR_ROTATION_REFUSED`: a change is under way; `ERR_SIGNER_INVALID`: one is no authority.
  */
 export async function stageRoot(config: RootStageConfig, nowMs: number): Promise<RootState> {
   const { directory, from, trustDomain } = config;

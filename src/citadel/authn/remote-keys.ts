@@ -23,8 +23,8 @@ export interface RemoteKeysOptions {
 const READ_INTERVAL_MS = 60_000;
 
 /**
- * Between two looks that tokens bring about: for a key id that is not known, or while there are no keys. Issuers publish
- * a key before they sign with it, and do not like to be asked more often.
+ * Between two looks that tokens bring about: for a key id that is not known, or while there are no keys. Issuers
+ * publish a key before they sign with it, and do not like to be asked more often.
  */
 const MIN_LOOK_INTERVAL_MS = 10_000;
 

@@ -114,7 +114,7 @@ export interface OpenedAuthority {
 
 /**
  * What the directory, or the store, has now; `undefined` when its files have this digest still.
- * @throws IdentityError `ERR_SIGNER_INVALID`, `ERR_BUNDLE_INVALID`: as of {@link openSigningAuthority}; no root is made.
+ * @throws IdentityError `ERR_SIGNER_INVALID`, `ERR_BUNDLE_INVALID`: as of {@link openSigningAuthority}.
  */
 export async function reopenSigningAuthority(
   options: SigningAuthorityOptions,
