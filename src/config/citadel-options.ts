@@ -8,6 +8,7 @@ import {
   oneOf,
   path,
   serverName,
+  serviceAccountRef,
   text,
   tokenIssuer,
   trustDomain,
@@ -80,6 +81,16 @@ export const CITADEL_OPTIONS = {
     flag: 'token-review',
     description:
       'whether the API server is asked about each token besides (TokenReview), as only it knows whether the pod of a token still exists; an answer is good for 10 s, and without one there is no certificate. Needs --kubernetes',
+  }),
+  checksPods: switchOf(boolean, {
+    flag: 'pod-check',
+    description:
+      'whether the API server is asked, about a token that is bound to a pod, if that pod still exists and has not ended; an answer is good for 10 s, and without one there is no certificate. As --token-review, by the role to get pods. Needs --kubernetes',
+  }),
+  trustedNodeAccounts: listOf(serviceAccountRef, [], {
+    flag: 'trusted-node-account',
+    description:
+      'service account of node proxies, such as ztunnel, which may have the certificates of the pods on their own node (ImpersonatedIdentity), as the API server knows them. Needs --kubernetes',
   }),
   bindsToToken: switchOf(boolean, {
     flag: 'bind-to-token',

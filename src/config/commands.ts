@@ -322,6 +322,12 @@ function checkTokenKeys(config: CitadelConfig): string[] {
   if (kubeconfig !== undefined && !isInKubernetes) {
     problems.push('--kubeconfig: got a value, expected it together with --kubernetes');
   }
+  if (config.checksPods && !isInKubernetes) {
+    problems.push('--pod-check: got it alone, expected it together with --kubernetes');
+  }
+  if (config.trustedNodeAccounts.length > 0 && !isInKubernetes) {
+    problems.push('--trusted-node-account: got a value, expected it together with --kubernetes');
+  }
   if (reviewsTokens && !isInKubernetes) {
     problems.push('--token-review: got it alone, expected it together with --kubernetes');
   }

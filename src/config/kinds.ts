@@ -163,6 +163,18 @@ export const serverName: Kind<string> = {
 const DNS_NAME =
   /^(?=.{1,253}$)(?!(?:.*\.)?\d+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
+/** A service account: `NAMESPACE/ACCOUNT`. */
+export const serviceAccountRef: Kind<string> = {
+  placeholder: 'NAMESPACE/ACCOUNT',
+  expected: 'NAMESPACE/ACCOUNT such as istio-system/ztunnel',
+  parse(value, files) {
+    const parts = value.split('/');
+    return parts.length === 2 && parts.every((name) => kubernetesName.parse(name, files) !== undefined)
+      ? value
+      : undefined;
+  },
+};
+
 export const accountName: Kind<AccountName> = {
   placeholder: 'NAMESPACE/ACCOUNT=NAME',
   expected:

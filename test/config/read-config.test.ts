@@ -460,6 +460,12 @@ t.test('settings that need one another are told apart', async (t) => {
   const foreign = ['--jwks=j', '--token-issuer=i', '--kubeconfig=k'];
   t.match(problems('citadel', foreign), [/^--kubeconfig: got a value, expected it together with --kubernetes/]);
   t.match(problems('citadel', ['--jwks=j', '--token-issuer=i', '--token-review']), [/^--token-review: got it alone/]);
+  const byFile = ['--jwks=j', '--token-issuer=i'];
+  t.match(problems('citadel', [...byFile, '--pod-check']), [/^--pod-check: got it alone/]);
+  t.match(problems('citadel', [...byFile, '--trusted-node-account=a/b']), [/^--trusted-node-account: got a value/]);
+  t.match(problems('citadel', ['--kubernetes', '--trusted-node-account=ztunnel']), [
+    /^--trusted-node-account: got "ztunnel"/,
+  ]);
   const issuers = (...values: string[]) => values.map((value) => `--token-issuer=${value}`);
   t.match(problems('citadel', []), [/^--jwks, --kubernetes, --token-issuer ISSUER=KEYS: got none/]);
   t.match(problems('citadel', issuers('i', 'j=j')), [/^--token-issuer: got "i" without keys/]);

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { KeyPublisher, TokenReviewer } from '../../citadel/authn/index.js';
+import type { KeyPublisher, PodPlaces, TokenReviewer } from '../../citadel/authn/index.js';
 import type { AuthorityStore } from '../../citadel/authority/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { type ErrorCode, errorCodeOf, messageOf } from '../../errors/index.js';
-import { ApiClient, findAccess, ServiceAccountKeys, TokenReviews } from '../../kubernetes/api/index.js';
+import { ApiClient, findAccess, NodePods, ServiceAccountKeys, TokenReviews } from '../../kubernetes/api/index.js';
 import {
   publishRootConfigMaps,
   publishRootTrustBundle,
@@ -36,6 +36,7 @@ export interface Cluster {
   /** Of the keys that tokens are verified with. */
   readonly publisher: KeyPublisher;
   readonly reviewer: TokenReviewer;
+  readonly pods: PodPlaces;
   /** Does what the start depends on, again and again while the API server does not let it, for at most a minute. */
   insist<T>(what: string, attempt: () => Promise<T>): Promise<T>;
   /** Writes the roots where pods find them, from now until the end; `undefined` when that is switched off. */
@@ -69,6 +70,7 @@ export async function openCluster(
     store: new RootSecret(client, access.namespace ?? DEFAULT_NAMESPACE),
     publisher: new ServiceAccountKeys(client),
     reviewer: new TokenReviews(client),
+    pods: new NodePods(client),
     async insist(what, attempt) {
       const untilMs = performance.now() + START_PATIENCE_MS;
       for (let failures = 0; ; failures += 1) {

@@ -30,6 +30,7 @@ import { type MakePage, openStatusPage } from '../status-page.js';
 import { VERSION } from '../version.js';
 import { openClientCertificates } from './client-certificates.js';
 import type { Cluster } from './cluster.js';
+import { openImpersonation } from './impersonation.js';
 import { openPolicy } from './policy.js';
 import { openTokenAuthentication } from './token-authentication.js';
 
@@ -150,6 +151,7 @@ async function start(
   const certificates = addCertificateMethod(server, {
     ...{ authenticator, hotPath, authority, policy: policyNow, trail, fleet, recent, logger, metrics, now },
     clientCertificates: clients?.certificates,
+    impersonation: openImpersonation(config, cluster, policyNow, context),
   });
   const bundles = addTrustBundleMethod(server, {
     authority: { issuersPemAt: (nowMs) => authority().issuersPemAt(nowMs) },

@@ -1,8 +1,10 @@
 import {
   type Authenticator,
+  BoundPods,
   createJwksAuthenticator,
   issuerAuthenticator,
   PublishedKeys,
+  podCheckedAuthenticator,
   RemoteKeys,
   reviewedAuthenticator,
   tokenAuthenticator,
@@ -85,14 +87,16 @@ async function ofOtherIssuers(
   config: CitadelConfig,
   { cluster, context, teardown }: Surroundings,
 ): Promise<TokenAuthentication | undefined> {
-  const { jwksFile, tokenIssuers, tokenAudiences, reviewsTokens } = config;
+  const { jwksFile, tokenIssuers, tokenAudiences, reviewsTokens, checksPods } = config;
   const { logger, now } = context;
   const expected = expectations(config, context);
   const issuers = tokenIssuers.filter(({ keys }) => keys === undefined).map(({ issuer }) => issuer);
-  const reviewed = (first: Authenticator): Authenticator =>
-    reviewsTokens && cluster !== undefined
-      ? reviewedAuthenticator(first, { reviewer: cluster.reviewer, audiences: tokenAudiences, now })
-      : first;
+  const reviewed = (first: Authenticator): Authenticator => {
+    if (cluster === undefined) return first;
+    const byReview = { reviewer: cluster.reviewer, audiences: tokenAudiences, now };
+    const authenticator = reviewsTokens ? reviewedAuthenticator(first, byReview) : first;
+    return checksPods ? podCheckedAuthenticator(authenticator, new BoundPods(cluster.pods, now)) : authenticator;
+  };
   if (jwksFile !== undefined) {
     const byFile = await createJwksAuthenticator({ path: jwksFile, issuers, logger, ...expected });
     return { authenticator: reviewed(byFile), keys: undefined };

@@ -16,6 +16,8 @@ export interface AuthenticatedWorkload {
   readonly spiffeId: SpiffeId;
   /** The pod that the token is bound to, `undefined` when it is bound to none. */
   readonly podName: string | undefined;
+  /** The same, by its uid; only of a token of this cluster. */
+  readonly podUid?: string | undefined;
   /** When the token, or the certificate, expires that it was told by; epoch milliseconds. */
   readonly tokenExpiresAtMs: number;
   /** How it was told, for the log: `client certificate`, or the issuer of the token. */

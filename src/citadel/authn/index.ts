@@ -8,6 +8,8 @@ export { authenticateCaller, type CallerAuthentication } from './caller.js';
 export { ClientCertificates } from './client-certificates.js';
 export { issuerAuthenticator } from './issuer-authenticator.js';
 export { createJwksAuthenticator } from './jwks-authenticator.js';
+export { NodeImpersonation } from './node-impersonation.js';
+export { BoundPods, impersonationRefused, type PodPlaces, podCheckedAuthenticator } from './pods.js';
 export { type KeyPublisher, PublishedKeys } from './published-keys.js';
 export { type ReadDocument, RemoteKeys } from './remote-keys.js';
 export { tokenAuthenticator } from './token-authenticator.js';

@@ -16,8 +16,9 @@ export function issuerAuthenticator(
       throwIfTooLong(bearerToken);
       const issuer = readClaims(bearerToken.split('.', 2)[1] ?? '')?.iss;
       const chosen = typeof issuer === 'string' ? byIssuer.get(issuer) : undefined;
-      const authenticator = chosen ?? others;
-      if (authenticator !== undefined) return authenticator.authenticate(bearerToken);
+      // Pods that another issuer tells of are none of this cluster.
+      if (chosen !== undefined) return { ...(await chosen.authenticate(bearerToken)), podUid: undefined };
+      if (others !== undefined) return others.authenticate(bearerToken);
       throw refused(`issuer: got ${quoted(issuer)}, unverified, expected one of ${[...byIssuer.keys()].join(', ')}`);
     },
   };

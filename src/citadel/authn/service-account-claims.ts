@@ -31,6 +31,7 @@ export function readWorkload(claims: Claims, { trustDomain, binding }: WorkloadO
   return {
     spiffeId: SpiffeId.forServiceAccount(trustDomain, namespace, serviceAccount),
     podName: typeof podName === 'string' ? podName : undefined,
+    podUid: typeof podUid === 'string' && podUid !== '' ? podUid : undefined,
     tokenExpiresAtMs: numericDateMs(claims.exp) ?? 0,
     authenticatedBy: typeof claims.iss === 'string' ? claims.iss : undefined,
   };

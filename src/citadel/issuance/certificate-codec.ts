@@ -1,6 +1,6 @@
 import { IdentityError } from '../../errors/index.js';
 import { fieldSizeBytes, istio, WireReader, WireWriter } from '../../net/protobuf/index.js';
-import { checkRequestMetadata } from './request-metadata.js';
+import { type ImpersonatedIdentity, readRequestMetadata } from './request-metadata.js';
 
 const { IstioCertificateResponse } = istio.v1.auth;
 
@@ -16,12 +16,14 @@ export interface CreateCertificateRequest {
   readonly csrPem: Buffer;
   /** As it came: 0 when left out, possibly negative, possibly beyond what a number holds exactly. */
   readonly validitySeconds: number;
+  /** Whose certificate it is to be, when not the caller's own. */
+  readonly impersonated: ImpersonatedIdentity | undefined;
 }
 
 /**
  * Reads an `IstioCertificateRequest`; `csrPem` is a part of `bytes`.
  * @throws IdentityError `ERR_REQUEST_INVALID`: no such message; `ERR_CSR_INVALID`: the CSR is missing or too long;
- *   `ERR_IMPERSONATION_REFUSED`, `ERR_CERT_SIGNER_UNKNOWN`: its metadata asks for what we do not do.
+ *   `ERR_CERT_SIGNER_UNKNOWN`: its metadata asks for what we do not do.
  */
 export function decodeCertificateRequest(bytes: Buffer): CreateCertificateRequest {
   const request = parse(bytes);
@@ -63,14 +65,17 @@ function parse(bytes: Buffer): CreateCertificateRequest {
   try {
     let csrPem: Buffer = NOTHING;
     let validitySeconds = 0;
+    let impersonated: ImpersonatedIdentity | undefined;
     const reader = new WireReader(bytes);
     for (let field = reader.nextOfAnyType(); field !== 0; field = reader.nextOfAnyType()) {
       if (field === CSR && reader.isDelimited) csrPem = reader.value();
       else if (field === VALIDITY_DURATION && reader.isVarint) validitySeconds = reader.int64;
       // It may come in several pieces, which are one Struct together.
-      else if (field === METADATA && reader.isDelimited) checkRequestMetadata(reader.value());
+      else if (field === METADATA && reader.isDelimited) {
+        impersonated = readRequestMetadata(reader.value()) ?? impersonated;
+      }
     }
-    return { csrPem, validitySeconds };
+    return { csrPem, validitySeconds, impersonated };
   } catch (cause) {
     if (cause instanceof IdentityError) throw cause;
     throw new IdentityError(

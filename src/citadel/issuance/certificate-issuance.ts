@@ -2,7 +2,7 @@ import type { CancelSignal } from '../../cancellation/index.js';
 import { IdentityError } from '../../errors/index.js';
 import type { HotPath } from '../../hotpath/index.js';
 import { Field, type RateLimitedLogger, type RepeatedEvent } from '../../telemetry/index.js';
-import type { AuthenticatedWorkload, CallerAuthentication } from '../authn/index.js';
+import type { AuthenticatedWorkload, CallerAuthentication, NodeImpersonation } from '../authn/index.js';
 import { decideValidity, MIN_TTL_MS, type SigningAuthority } from '../authority/index.js';
 import { checkCsrContent, type IssuingPolicy, type IssuingTerms } from '../policy/index.js';
 import type { CreateCertificateRequest } from './certificate-codec.js';
@@ -15,6 +15,8 @@ export interface IssuanceOptions extends CallerAuthentication {
   readonly authority: SigningAuthority;
   /** On which terms identities get certificates. It may be another one at each call. */
   readonly policy: () => Pick<IssuingPolicy, 'termsFor' | 'trustDomainAliases'>;
+  /** Lets trusted callers have the certificates of others; left out, none may. */
+  readonly impersonation?: Pick<NodeImpersonation, 'authorize'> | undefined;
   /** Where it stands afterwards what was issued and refused; left out, only the log tells. */
   readonly trail?: IssuanceTrail | undefined;
   /** What is shown of the last ones. */

@@ -11,7 +11,7 @@ import {
   RateLimitedLogger,
 } from '../../telemetry/index.js';
 import { type DeadlineClock, Deadlines } from '../../timers/index.js';
-import { type AuthenticatedWorkload, claimsOfBearer } from '../authn/index.js';
+import { type AuthenticatedWorkload, claimsOfBearer, impersonationRefused, quoted } from '../authn/index.js';
 import type { SigningAuthority } from '../authority/index.js';
 import { CALLER_METADATA, clusterId } from './caller-metadata.js';
 import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
@@ -160,16 +160,30 @@ class CertificateService implements CertificateMethod {
 
   private async create(bytes: Buffer, pending: PendingCall): Promise<Buffer> {
     const { call, caller, stop, place } = pending;
-    const workload = await proveCaller(call, this.options, stop);
-    pending.workload = workload;
-    place.claimFor(workload.spiffeId.toString());
+    const { log, options } = this;
+    const proven = await proveCaller(call, options, stop);
+    pending.workload = proven;
     // After the token: a caller without a good one learns nothing about the rest of its request.
     const request = decodeCertificateRequest(bytes);
-    const { log, options } = this;
+    const { impersonated } = request;
+    const workload = impersonated === undefined ? proven : await this.impersonate(proven, impersonated.text);
+    pending.workload = workload;
+    if (stop.isCancelled) throw callerHasGone();
+    // Of a node proxy each identity has its share, for it asks for all pods of its node.
+    place.claimFor(workload.spiffeId.toString());
     const authority = options.authority();
     const issuance = { ...options, authority };
     const leafPem = await issueLeaf(issuance, workload, request, { ...caller, log, signal: stop });
     return encodeCertificateResponse(leafPem, authority.issuersPemAt(options.now()));
+  }
+
+  private async impersonate(
+    caller: AuthenticatedWorkload,
+    identity: string | undefined,
+  ): Promise<AuthenticatedWorkload> {
+    const { impersonation } = this.options;
+    if (impersonation !== undefined) return impersonation.authorize(caller, identity);
+    throw impersonationRefused(`got ${quoted(identity)}, expected none: no account is trusted with it`);
   }
 
   private observe(code: ErrorCode | 'OK', startedAtMs: number): void {

@@ -17,20 +17,28 @@ const IMPERSONATED_IDENTITY = 'ImpersonatedIdentity';
  */
 const CERT_SIGNER = 'CertSigner';
 
-/**
- * Checks the `metadata` of a certificate request, a serialised Struct. A caller that asks for another identity or
- * another signer must not get a certificate of its own identity by ours, and take it for what it asked for: both are
- * refused, whatever the value is. Other keys mean nothing here.
- * @throws IdentityError `ERR_IMPERSONATION_REFUSED`, `ERR_CERT_SIGNER_UNKNOWN`; RangeError: it is no Struct.
- */
-export function checkRequestMetadata(struct: Buffer): void {
-  const reader = new WireReader(struct);
-  for (let field = reader.next(); field !== 0; field = reader.next()) {
-    if (field === FIELDS) checkEntry(reader.value());
-  }
+/** What a request asks for in the name of another. */
+export interface ImpersonatedIdentity {
+  /** `undefined` when it is no text. */
+  readonly text: string | undefined;
 }
 
-function checkEntry(entry: Buffer): void {
+/**
+ * Reads the `metadata` of a certificate request, a serialised Struct: the identity that it asks for in place of the
+ * caller's own, of several the last. A caller that asks for another signer must not get a certificate by ours, and take
+ * it for what it asked for: that is refused, whatever the value is. Other keys mean nothing here.
+ * @throws IdentityError `ERR_CERT_SIGNER_UNKNOWN`; RangeError: it is no Struct.
+ */
+export function readRequestMetadata(struct: Buffer): ImpersonatedIdentity | undefined {
+  let impersonated: ImpersonatedIdentity | undefined;
+  const reader = new WireReader(struct);
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === FIELDS) impersonated = readEntry(reader.value()) ?? impersonated;
+  }
+  return impersonated;
+}
+
+function readEntry(entry: Buffer): ImpersonatedIdentity | undefined {
   let key = '';
   let value: string | undefined;
   const reader = new WireReader(entry);
@@ -38,18 +46,13 @@ function checkEntry(entry: Buffer): void {
     if (field === KEY) key = reader.text();
     else if (field === VALUE) value = textOf(reader.value());
   }
-  if (key === IMPERSONATED_IDENTITY) {
-    throw new IdentityError(
-      'ERR_IMPERSONATION_REFUSED',
-      `metadata ${key}: got ${quoted(value)}, expected none: impersonation is not supported`,
-    );
-  }
   if (key === CERT_SIGNER && value !== '') {
     throw new IdentityError(
       'ERR_CERT_SIGNER_UNKNOWN',
       `metadata ${key}: got ${quoted(value)}, expected an empty text: there is one signer, without a name`,
     );
   }
+  return key === IMPERSONATED_IDENTITY ? { text: value } : undefined;
 }
 
 /** The text of a `Value`; `undefined` when it is none. Of several kinds the last one counts. */

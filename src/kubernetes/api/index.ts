@@ -6,6 +6,7 @@
 export { ApiClient, type ApiClientOptions } from './api-client.js';
 export { findAccess } from './find-access.js';
 export { type Following, followResource, type ResourceObserver } from './follow-resource.js';
+export { NodePods } from './node-pods.js';
 export { readPodPage } from './pod-page.js';
 export type { JsonObject, KubernetesObject, ObjectMeta, Resource } from './resource.js';
 export { CONFIG_MAPS, type ConfigMap, NAMESPACES, PODS, type RunningPod } from './resources.js';
