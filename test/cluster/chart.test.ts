@@ -27,6 +27,8 @@ const WAYS: readonly (readonly string[])[] = [
     'citadel.caSecret=my-ca',
     'citadel.networkPolicy=false',
     'citadel.tokenReview=true',
+    'citadel.podCheck=true',
+    'citadel.trustedNodeAccounts={istio-system/ztunnel}',
     'citadel.publishRoots=false',
   ],
   ['node.enabled=true', 'monitoring.podMonitor=true', 'citadel.enabled=false'],
@@ -68,7 +70,7 @@ t.test('the chart lets Citadel do what its tests with a real API server let it d
       const { kind, rules } = document.toJS() ?? {};
       return kind === 'ClusterRole' || kind === 'Role' ? [{ kind, rules }] : [];
     });
-  const chart = await helm('template', 'x', CHART, '--set', 'citadel.tokenReview=true,injector.enabled=false');
+  const chart = await helm('template', 'x', CHART, '--set', 'citadel.tokenReview=true,citadel.podCheck=true,injector.enabled=false');
   t.strictSame(rulesOf(chart), rulesOf(await readFile(join(ROOT, 'deploy/rbac-citadel.yaml'), 'utf8')));
 });
 

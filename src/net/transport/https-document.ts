@@ -12,8 +12,9 @@ export interface DocumentRequest {
 }
 
 /**
- * The body of a document by HTTPS, over a connection of its own. Follows no redirect: a URL means that server. Rejects with an Error that says what came instead: another status, more bytes, no answer in time, the reason of the
- * system or of TLS.
+ * The body of a document by HTTPS, over a connection of its own. Follows no redirect: a URL in the settings means that
+ * server. Rejects with an Error that says what came instead: another status, more bytes, no answer in time, the reason
+ * of the system or of TLS.
  */
 export function readHttpsDocument({ url, rootsPem, timeoutMs, maxBytes }: DocumentRequest): Promise<Buffer> {
   return new Promise((resolve, reject) => {

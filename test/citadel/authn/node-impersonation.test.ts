@@ -16,7 +16,7 @@ function setup() {
   let nowMs = 1_000_000;
   const asked: string[] = [];
   const state: {
-    pod: { uid: string; serviceAccount: string; node: string | undefined } | undefined;
+    pod?: { uid: string; serviceAccount: string; node: string | undefined };
     runs: boolean;
     fault?: Error;
   } = {
@@ -98,7 +98,7 @@ const refused: readonly {
     identity: 'spiffe://cluster.local/vm/db',
     says: /ID of a service account/,
   },
-  { name: 'a pod of its own that is gone', change: (state) => void (state.pod = undefined), says: /which is gone/ },
+  { name: 'a pod of its own that is gone', change: (state) => void delete state.pod, says: /which is gone/ },
   {
     name: 'a pod of its own that was made again',
     change: (state) => {
