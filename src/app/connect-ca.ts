@@ -1,5 +1,6 @@
 import {
   type CaClient,
+  type CaClientOptions,
   type CaConnectionOptions,
   type ClientCertificateSource,
   createCaClient,
@@ -20,14 +21,18 @@ export interface CaSettings {
   readonly clientCertificate?: ClientCertificateSource | undefined;
   /** Whether their trust bundles are kept up to date between the certificates. */
   readonly watchesBundles?: boolean;
+  /** Which Envoys do not have the newest bundle. */
+  readonly unacknowledged?: CaClientOptions['unacknowledged'];
   readonly metrics: MetricRegistry;
 }
 
 /** The client of the CAs. Dials at its first call. Loads gRPC. */
 export function connectCa(
-  { cas, clusterId, caHeaders = [], certSigner = '', clientCertificate, watchesBundles = false, metrics }: CaSettings,
+  settings: CaSettings,
   { logger, now, random }: AppContext,
 ): CertificateIssuer & Omit<CaClient, 'issue'> {
+  const { cas, clusterId, caHeaders = [], certSigner = '', clientCertificate, metrics } = settings;
+  const { watchesBundles = false, unacknowledged } = settings;
   for (const ca of cas) {
     if ('isPlaintext' in ca)
       logger.warn('calls to the ca are in plain text', { ...PLAINTEXT, [Field.address]: addressText(ca.address) });
@@ -36,6 +41,7 @@ export function connectCa(
     cas: cas.map((ca) => connectionOf(ca, clientCertificate)),
     headers: Object.fromEntries(caHeaders.map(({ name, value }) => [name, value])),
     ...{ clusterId, certSigner, watchesBundles, metrics, logger, now, random },
+    ...(unacknowledged !== undefined && { unacknowledged }),
   });
 }
 

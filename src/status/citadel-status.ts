@@ -116,7 +116,9 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
 function fleetSection({ knownSinceMs, workloads, withOtherRoots, withOtherIssuer, forgotten }: FleetFacts) {
   return {
     ...{ known_since: timeText(knownSinceMs), workloads },
-    ...{ with_other_roots: withOtherRoots, with_other_issuer: withOtherIssuer, forgotten },
+    with_other_roots: { count: withOtherRoots.count, names: withOtherRoots.names },
+    with_other_issuer: { count: withOtherIssuer.count, names: withOtherIssuer.names },
+    forgotten,
   };
 }
 

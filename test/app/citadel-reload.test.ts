@@ -164,6 +164,12 @@ t.test('who has which roots, and whose leaf is of which authority, is known by w
   t.match(await fleet(), { with_other_roots: one, with_other_issuer: none });
   const { version } = await caller.bundle(token);
   t.match(await fleet(), { with_other_roots: one }, 'it was told, and may not have it');
+  void caller.bundle(token, version, ['sidecar~a', 'sidecar~b']);
+  while ((await fleet()).with_other_roots.count !== 2) await caller.bundle(token);
+  t.match((await fleet()).with_other_roots.names, [
+    /\(pod .*\): Envoy sidecar~a$|sa\/a: Envoy sidecar~a$/,
+    /: Envoy sidecar~b$/,
+  ]);
   void caller.bundle(token, version);
   while ((await fleet()).with_other_roots.count > 0) await caller.bundle(token);
   writeFiles(directory, { 'ca-cert.pem': next.certificatePem, 'ca-key.pem': next.privateKeyPem });

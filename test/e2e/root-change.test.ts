@@ -94,7 +94,7 @@ t.test(
     t.match(await root('stage'), { code: 0 });
     t.match(
       await take('activate'),
-      /does not use the files of this directory yet|2 workloads of .* do not have the next root yet: spiffe/,
+      /does not use the files of this directory yet|2 workloads of .* do not have both roots yet: spiffe/,
     );
     t.match(
       await take('retire'),

@@ -54,10 +54,10 @@ export class CitadelCaller {
   }
 
   /** One `GetTrustBundle`. Never rejects. */
-  bundle(token: string, knownVersion = ''): Promise<BundleCallAnswer> {
+  bundle(token: string, knownVersion = '', unacknowledged: string[] = []): Promise<BundleCallAnswer> {
     const headers = new Metadata();
     headers.add('authorization', `Bearer ${token}`);
-    const bytes = Buffer.from(GetTrustBundleRequest.encode({ knownVersion }).finish());
+    const bytes = Buffer.from(GetTrustBundleRequest.encode({ knownVersion, unacknowledged }).finish());
     return new Promise((resolve) => {
       this.#client.makeUnaryRequest(
         '/sidecert.v1.TrustBundleService/GetTrustBundle',

@@ -16,8 +16,15 @@ export interface BundleAnswer {
   readonly askAgainMs: number;
 }
 
-export function encodeBundleRequest(knownVersion: string): Buffer {
-  return Buffer.from(GetTrustBundleRequest.encode({ knownVersion }).finish());
+/** Envoys that do not have the newest bundle, as far as the CA is to know. */
+export interface Unacknowledged {
+  readonly count: number;
+  readonly nodeIds: readonly string[];
+}
+
+export function encodeBundleRequest(knownVersion: string, { count, nodeIds }: Unacknowledged): Buffer {
+  const message = { knownVersion, unacknowledged: [...nodeIds], unacknowledgedCount: count };
+  return Buffer.from(GetTrustBundleRequest.encode(message).finish());
 }
 
 /** Fields of a `GetTrustBundleResponse`. */

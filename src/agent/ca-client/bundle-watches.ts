@@ -1,5 +1,6 @@
 import type { CancelSignal } from '../../cancellation/index.js';
 import type { Logger, MetricRegistry } from '../../telemetry/index.js';
+import type { Unacknowledged } from './bundle-codec.js';
 import type { BundleUnion } from './bundle-union.js';
 import type { BundleWatch } from './bundle-watch.js';
 import type { CaRequest } from './certificate-call.js';
@@ -8,6 +9,8 @@ import type { RankedCa } from './ranked-cas.js';
 export interface BundleWatchesOptions {
   /** Left out or false: none is watched. */
   readonly watchesBundles?: boolean;
+  /** Which Envoys do not have the newest bundle: CAs are told when they are asked. */
+  readonly unacknowledged?: () => Unacknowledged;
   readonly union: BundleUnion;
   readonly closing: CancelSignal;
   readonly logger: Logger;
@@ -66,11 +69,12 @@ export class BundleWatches {
   /** Loaded here: a start is over before. Never rejects. */
   private async start({ endpoint, rank }: RankedCa, watched: Watched): Promise<void> {
     const { BundleWatch } = await import('./bundle-watch.js');
-    const { union, closing } = this.options;
+    const { union, closing, unacknowledged = none } = this.options;
     watched.watch = new BundleWatch({
       ...this.options,
       address: endpoint.address,
-      ask: (knownVersion) => endpoint.askBundle(knownVersion, watched.token, closing),
+      ask: (knownVersion) =>
+        endpoint.askBundle({ knownVersion, unacknowledged: unacknowledged() }, watched.token, closing),
       current: () => union.of(rank),
       take: (bundlePem) => {
         union.keep(rank, bundlePem);
@@ -79,4 +83,8 @@ export class BundleWatches {
     });
     await watched.watch.run();
   }
+}
+
+function none(): Unacknowledged {
+  return { count: 0, nodeIds: [] };
 }

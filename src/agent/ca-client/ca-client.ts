@@ -4,6 +4,7 @@ import type { TlsAgreement } from '../../net/transport/index.js';
 import { Field, type Logger, MetricRegistry } from '../../telemetry/index.js';
 import { sleep } from '../../timers/index.js';
 import { backOffMs, MAX_ATTEMPTS } from './back-off.js';
+import type { Unacknowledged } from './bundle-codec.js';
 import { BundleUnion } from './bundle-union.js';
 import { BundleWatches } from './bundle-watches.js';
 import type { CaConnectionOptions } from './ca-connection.js';
@@ -30,6 +31,8 @@ export interface CaClientOptions {
   readonly budgetMs?: number;
   /** Whether the trust bundles of CAs that offer it are kept up to date between the certificates. */
   readonly watchesBundles?: boolean;
+  /** Which Envoys do not have the newest bundle: such CAs are told, so that no root goes that they need. */
+  readonly unacknowledged?: () => Unacknowledged;
   readonly logger: Logger;
   readonly metrics?: MetricRegistry;
   /** Epoch milliseconds. */

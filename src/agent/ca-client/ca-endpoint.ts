@@ -5,7 +5,7 @@ import type { TlsAgreement } from '../../net/transport/index.js';
 import { bearerValue } from '../../pki/service-account/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
 import { AnswerForm, MAX_ANSWER_BYTES, MAX_BUNDLE_CHARS } from './answer-form.js';
-import { decodeBundleResponse, encodeBundleRequest, GET_TRUST_BUNDLE } from './bundle-codec.js';
+import { decodeBundleResponse, encodeBundleRequest, GET_TRUST_BUNDLE, type Unacknowledged } from './bundle-codec.js';
 import type { BundleOutcome } from './bundle-watch.js';
 import { CREATE_CERTIFICATE, decodeCertificateResponse, encodeCertificateRequest } from './ca-codec.js';
 import { CaConnection, type CaConnectionOptions, type Lease } from './ca-connection.js';
@@ -91,7 +91,11 @@ export class CaEndpoint {
   }
 
   /** One call for the trust bundle alone, on the shared connection. Never rejects. */
-  async askBundle(knownVersion: string, token: CaRequest['token'], closing: CancelSignal): Promise<BundleOutcome> {
+  async askBundle(
+    request: { readonly knownVersion: string; readonly unacknowledged: Unacknowledged },
+    token: CaRequest['token'],
+    closing: CancelSignal,
+  ): Promise<BundleOutcome> {
     try {
       const { headers, clusterId, now } = this.options;
       const metadata = { ...headers, ...(await this.authorization(token)), clusterid: clusterId };
@@ -104,7 +108,11 @@ export class CaEndpoint {
           signal: closing,
           maxAnswerBytes: MAX_BUNDLE_BYTES,
         };
-        const bytes = await lease.connection.unary(GET_TRUST_BUNDLE, encodeBundleRequest(knownVersion), call);
+        const bytes = await lease.connection.unary(
+          GET_TRUST_BUNDLE,
+          encodeBundleRequest(request.knownVersion, request.unacknowledged),
+          call,
+        );
         const answer = decodeBundleResponse(bytes);
         isBroken = false;
         return { kind: 'answered', ...answer };

@@ -19,6 +19,7 @@ import { ServedContents } from './served-contents.js';
 import { spread } from './spread.js';
 import { StreamLog } from './stream-log.js';
 import { StreamMetrics } from './stream-metrics.js';
+import { type Unacknowledged, unacknowledged } from './unacknowledged.js';
 
 export interface SdsServerOptions {
   /** Where the service is added; made with {@link MAX_REQUEST_BYTES}. */
@@ -49,6 +50,8 @@ export interface SdsServer {
   status(): SdsStatus;
   /** Whether every stream has answered all that there is for it. Goes over them, too. */
   isSettled(): boolean;
+  /** Peers that do not have the newest trust bundle. Goes over all streams. */
+  withoutNewestBundle(): Unacknowledged;
   /**
    * Ends all streams with OK, evenly over `spreadMs` when they are many, and those that are opened later with
    * UNAVAILABLE: for the drain of the server. Resolves when none is left.
@@ -115,6 +118,10 @@ class Server implements SdsServer {
 
   isSettled(): boolean {
     return isSettled(this.streams);
+  }
+
+  withoutNewestBundle(): Unacknowledged {
+    return unacknowledged(this.streams, 'validation-context');
   }
 
   endAllStreams(spreadMs = 0): Promise<void> {

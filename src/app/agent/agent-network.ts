@@ -4,6 +4,7 @@ import {
   MAX_REQUEST_BYTES,
   type RejectedSecrets,
   restHandler,
+  type SdsServer,
   type SdsStatus,
   type SecretSource,
 } from '../../agent/sds/index.js';
@@ -88,6 +89,7 @@ export interface EnvoyListener {
   status(): SdsStatus;
   /** Whether every stream has answered all that there is for it. Goes over them, too. */
   isSettled(): boolean;
+  withoutNewestBundle(): ReturnType<SdsServer['withoutNewestBundle']>;
   close(): Promise<void>;
 }
 
@@ -148,6 +150,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     showLoad: () => server.showLoad(),
     status: () => sds.status(),
     isSettled: () => sds.isSettled(),
+    withoutNewestBundle: () => sds.withoutNewestBundle(),
     async close() {
       await Promise.all([listener.close(), rest?.close()]);
       await sds.endAllStreams(SPREAD_MS);

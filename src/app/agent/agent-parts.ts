@@ -22,6 +22,8 @@ export interface AgentParts {
   readonly network: Promise<typeof AgentNetwork>;
   /** Whether all streams have answered. */
   readonly isSettled: () => boolean;
+  /** Envoys that do not have the newest trust bundle. */
+  readonly withoutNewestBundle: () => { readonly count: number; readonly nodeIds: readonly string[] };
   /** The recent past, where it can be asked for. */
   readonly history: History | undefined;
   readonly teardown: Teardown;

@@ -117,10 +117,12 @@ async function start(
   // There is an SVID before there is a listener, and a changed root only after both.
   let listener: EnvoyListener | undefined;
   const isSettled = (): boolean => listener?.isSettled() ?? true;
+  const withoutNewestBundle = () => listener?.withoutNewestBundle() ?? { count: 0, nodeIds: [] };
   const { statusAddress, takesOver, mode } = config;
   const history = statusAddress && new History(now);
   if (history !== undefined) followRevocations(history, catalog);
-  const parts = { config, context, hotPath, metrics, timers, watch, catalog, network, isSettled, history, teardown };
+  const acks = { isSettled, withoutNewestBundle };
+  const parts = { config, context, hotPath, metrics, timers, watch, catalog, network, ...acks, history, teardown };
   const source = await openSource(served, parts);
 
   const { listenForEnvoy } = await network;
@@ -174,7 +176,8 @@ async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<O
   const extraRoots = await extraRootsOf(parts);
   const bundleNews = new BundleNews(now);
   const caClient = network.then(({ connectCa }) => {
-    const client = connectCa({ ...config, cas, clientCertificate, watchesBundles: true, metrics }, context);
+    const told = { watchesBundles: true, unacknowledged: parts.withoutNewestBundle };
+    const client = connectCa({ ...config, cas, clientCertificate, ...told, metrics }, context);
     client.onBundle((bundlePem) => bundleNews.tell(bundlePem));
     const addRoots = (): void => client.addRoots(extraRoots?.pem ?? Buffer.alloc(0));
     addRoots();

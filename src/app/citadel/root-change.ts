@@ -106,11 +106,12 @@ export function rootStepProblems(
     if (Date.parse(record.since ?? '') < knownSinceMs) {
       problems.push(`${name} has started after the last step, and knows nothing of who it issued to before`);
     }
-    const [who, what] =
-      step === 'activate'
-        ? [withOtherRoots, 'do not have the next root yet']
-        : [withOtherIssuer, 'have a certificate that would be refused'];
-    if (who.count > 0) problems.push(`${who.count} workloads of ${name} ${what}: ${shown(who)}`);
+    const tell = (who: Named, what: string): void => {
+      if (who.count > 0) problems.push(`${who.count} workloads of ${name} ${what}: ${shown(who)}`);
+    };
+    // Who needs the roots that stay must have them; and whose certificate is of the one that goes must have another.
+    if (step !== 'abort') tell(withOtherRoots, 'do not have both roots yet');
+    if (step !== 'activate') tell(withOtherIssuer, 'have a certificate that would be refused');
     return problems;
   });
 }

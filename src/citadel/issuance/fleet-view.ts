@@ -1,5 +1,6 @@
 import type { SpiffeId } from '../../pki/spiffe/index.js';
 import type { AuthenticatedWorkload } from '../authn/index.js';
+import type { BundleRequest } from './trust-bundle-codec.js';
 
 /** A workload that holds a certificate, as far as this Citadel knows. */
 interface Workload {
@@ -10,6 +11,8 @@ interface Workload {
   readonly notAfterMs: number;
   /** The roots that it was last told, or has told that it has. */
   roots: string;
+  /** Envoys that do not have the newest roots of the agent that asks for this one. */
+  unacknowledged: BundleRequest['unacknowledged'];
 }
 
 /** Who asks, as it was proven. */
@@ -21,7 +24,7 @@ export interface FleetSummary {
   readonly knownSinceMs: number;
   /** Those with a certificate that is valid. */
   readonly workloads: number;
-  /** How many of them do not have the roots of now, and the names of some. */
+  /** How many of them, or of their Envoys, do not have the roots of now, and the names of some. */
   readonly withOtherRoots: Named;
   /** How many of them have a leaf that was not signed by the certificate in use, and the names of some. */
   readonly withOtherIssuer: Named;
@@ -33,6 +36,14 @@ export interface Named {
   readonly count: number;
   readonly names: readonly string[];
 }
+
+/** What an agent says that it has. */
+interface HeldRoots {
+  readonly roots: string;
+  readonly unacknowledged: BundleRequest['unacknowledged'];
+}
+
+const NONE: BundleRequest['unacknowledged'] = { count: 0, nodeIds: [] };
 
 /** 20 MB of them; a replica has no more callers. */
 const MAX_WORKLOADS = 100_000;
@@ -56,36 +67,45 @@ export class FleetView {
   }
 
   /** A certificate was issued, and these roots were told with it. */
-  issued({ spiffeId, podName }: Caller, facts: Omit<Workload, 'name'>): void {
+  issued({ spiffeId, podName }: Caller, facts: Omit<Workload, 'name' | 'unacknowledged'>): void {
     const name = nameOf(spiffeId, podName);
     const known = this.workloads.get(name);
     if (known !== undefined) this.forget(known);
     else if (this.workloads.size >= MAX_WORKLOADS) this.makeRoom();
-    const workload = { name, ...facts };
+    const workload = { name, unacknowledged: known?.unacknowledged ?? NONE, ...facts };
     this.workloads.set(name, workload);
     this.ofConnection(facts.connection).add(workload);
   }
 
-  /** The agent behind a connection has these roots, and so have all the workloads that it has asked for. */
-  has({ spiffeId, podName }: Caller, connection: number, roots: string): void {
+  /**
+   * The agent behind a connection has these roots, and so have all the workloads that it has asked for, but for Envoys
+   * of its that have not acknowledged them.
+   */
+  has({ spiffeId, podName }: Caller, connection: number, { roots, unacknowledged }: HeldRoots): void {
     const asked = this.workloads.get(nameOf(spiffeId, podName));
     // It has come back by another connection, with all its workloads.
     if (asked !== undefined && asked.connection !== connection) this.move(asked.connection, connection);
     for (const workload of this.byConnection.get(connection) ?? []) workload.roots = roots;
+    if (asked !== undefined) asked.unacknowledged = unacknowledged;
   }
 
   /** As it is for these roots, and this signing certificate. */
   summary(roots: string, issuer: string): FleetSummary {
     this.dropExpired();
-    const withOtherRoots: string[] = [];
-    const withOtherIssuer: string[] = [];
-    for (const workload of this.workloads.values()) {
-      if (workload.roots !== roots) withOtherRoots.push(workload.name);
-      if (workload.issuer !== issuer) withOtherIssuer.push(workload.name);
+    const [withOtherRoots, withOtherIssuer] = [new Names(), new Names()];
+    for (const { name, ...workload } of this.workloads.values()) {
+      const { count, nodeIds } = workload.unacknowledged;
+      if (workload.roots !== roots) withOtherRoots.add([name]);
+      else if (count > 0)
+        withOtherRoots.add(
+          nodeIds.map((id) => `${name}: Envoy ${id}`),
+          count,
+        );
+      if (workload.issuer !== issuer) withOtherIssuer.add([name]);
     }
     return {
       ...{ knownSinceMs: this.knownSinceMs, workloads: this.workloads.size, forgotten: this.forgotten },
-      ...{ withOtherRoots: named(withOtherRoots), withOtherIssuer: named(withOtherIssuer) },
+      ...{ withOtherRoots, withOtherIssuer },
     };
   }
 
@@ -129,6 +149,13 @@ function nameOf(spiffeId: SpiffeId, podName: string | undefined): string {
   return podName === undefined ? spiffeId.toString() : `${spiffeId} (pod ${podName})`;
 }
 
-function named(names: readonly string[]): Named {
-  return { count: names.length, names: names.slice(0, MAX_NAMES) };
+/** How many there are, and some of their names. */
+class Names implements Named {
+  count = 0;
+  readonly names: string[] = [];
+
+  add(names: readonly string[], count = names.length): void {
+    this.count += count;
+    this.names.push(...names.slice(0, MAX_NAMES - this.names.length));
+  }
 }

@@ -1,26 +1,46 @@
 import { hash } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
 import { sidecert, WireReader } from '../../net/protobuf/index.js';
+import { clipped } from '../../text/index.js';
 
 const { GetTrustBundleResponse } = sidecert.v1;
 
-/** Field of a `GetTrustBundleRequest`. */
+/** Fields of a `GetTrustBundleRequest`. */
 const KNOWN_VERSION = 1;
+const UNACKNOWLEDGED = 2;
+const UNACKNOWLEDGED_COUNT = 3;
+
+/** So many Envoys are known by name, and so much of what they call themselves. */
+const MAX_NODE_IDS = 16;
+const MAX_NODE_ID_CHARS = 128;
+
+/** What an agent says that it has. */
+export interface BundleRequest {
+  /** Empty for none of ours. */
+  readonly knownVersion: string;
+  /** Envoys of it that do not have its newest bundle. */
+  readonly unacknowledged: { readonly count: number; readonly nodeIds: readonly string[] };
+}
 
 /** What a version of ours has, and no other is compared with. */
 const VERSION_CHARS = 32;
 
-/** The version that the caller has; empty for none of ours. @throws IdentityError `ERR_REQUEST_INVALID`. */
-export function decodeKnownVersion(request: Buffer): string {
+/** @throws IdentityError `ERR_REQUEST_INVALID`. */
+export function decodeBundleRequest(request: Buffer): BundleRequest {
   try {
-    let version = '';
+    let knownVersion = '';
+    let count = 0;
+    const nodeIds: string[] = [];
     const reader = new WireReader(request);
     for (let field = reader.nextOfAnyType(); field !== 0; field = reader.nextOfAnyType()) {
-      if (field !== KNOWN_VERSION || !reader.isDelimited) continue;
-      const value = reader.value();
-      version = value.length === VERSION_CHARS ? value.toString('latin1') : '';
+      if (field === KNOWN_VERSION && reader.isDelimited) {
+        const value = reader.value();
+        knownVersion = value.length === VERSION_CHARS ? value.toString('latin1') : '';
+      } else if (field === UNACKNOWLEDGED && reader.isDelimited && nodeIds.length < MAX_NODE_IDS) {
+        nodeIds.push(clipped(reader.text(), MAX_NODE_ID_CHARS));
+      } else if (field === UNACKNOWLEDGED_COUNT && reader.isVarint) count = reader.number;
     }
-    return version;
+    return { knownVersion, unacknowledged: { count: Math.max(count, nodeIds.length), nodeIds } };
   } catch (cause) {
     throw new IdentityError(
       'ERR_REQUEST_INVALID',

@@ -11,7 +11,7 @@ import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
 import type { FleetView } from './fleet-view.js';
 import { IssuingShares } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
-import { decodeKnownVersion, rootsOf, TrustBundleVersion } from './trust-bundle-codec.js';
+import { decodeBundleRequest, rootsOf, TrustBundleVersion } from './trust-bundle-codec.js';
 
 export interface TrustBundleServiceOptions extends CallerAuthentication {
   readonly authority: Pick<SigningAuthority, 'issuersPemAt'>;
@@ -49,6 +49,9 @@ const LOOK_PERIOD_MS = 1000;
 
 /** Longer than the 15 minutes after which the server ends a connection without a call. */
 const ASK_AGAIN_SECONDS = 20 * 60;
+
+/** Of an agent whose Envoys have not acknowledged what it has: the next step of a change of roots waits for them. */
+const TELL_AGAIN_SECONDS = 30;
 
 /** Calls whose tokens are being verified, which may take a call to Kubernetes. */
 const MAX_PROVING = 256;
@@ -111,11 +114,12 @@ class TrustBundleService implements TrustBundleMethod {
     try {
       const caller = await this.prove(call, stop);
       if (stop.isCancelled) throw callerHasGone();
-      const version = decodeKnownVersion(bytes);
+      const { knownVersion: version, unacknowledged } = decodeBundleRequest(bytes);
       this.count('OK');
-      if (version !== '') this.options.fleet?.has(caller, call.connection, version);
+      if (version !== '') this.options.fleet?.has(caller, call.connection, { roots: version, unacknowledged });
       const bundle = this.newestBundle();
       if (version !== bundle.version) call.answer(bundle.encode());
+      else if (unacknowledged.count > 0) call.answer(bundle.encodeUnchanged(TELL_AGAIN_SECONDS));
       else if (!this.hold(call, version)) call.answer(bundle.encodeUnchanged(ASK_AGAIN_SECONDS));
     } catch (error) {
       chargeRefusal(call, error);

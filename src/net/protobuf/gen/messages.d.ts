@@ -1996,6 +1996,12 @@ export namespace sidecert {
             /** GetTrustBundleRequest knownVersion. */
             knownVersion: string;
 
+            /** GetTrustBundleRequest unacknowledged. */
+            unacknowledged: string[];
+
+            /** GetTrustBundleRequest unacknowledgedCount. */
+            unacknowledgedCount: number;
+
             /**
              * Creates a new GetTrustBundleRequest instance using the specified properties.
              * @param [properties] Properties to set
@@ -2037,6 +2043,12 @@ export namespace sidecert {
 
                 /** GetTrustBundleRequest knownVersion */
                 knownVersion?: (string|null);
+
+                /** GetTrustBundleRequest unacknowledged */
+                unacknowledged?: (string[]|null);
+
+                /** GetTrustBundleRequest unacknowledgedCount */
+                unacknowledgedCount?: (number|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];

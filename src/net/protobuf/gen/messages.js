@@ -2703,6 +2703,7 @@ export const sidecert = $root.sidecert = (() => {
         v1.GetTrustBundleRequest = (function() {
 
             const GetTrustBundleRequest = function (properties) {
+                this.unacknowledged = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -2710,6 +2711,8 @@ export const sidecert = $root.sidecert = (() => {
             };
 
             GetTrustBundleRequest.prototype.knownVersion = "";
+            GetTrustBundleRequest.prototype.unacknowledged = $util.emptyArray;
+            GetTrustBundleRequest.prototype.unacknowledgedCount = 0;
 
             GetTrustBundleRequest.create = function(properties) {
                 return new GetTrustBundleRequest(properties);
@@ -2724,6 +2727,11 @@ export const sidecert = $root.sidecert = (() => {
                     throw $Error("max depth exceeded");
                 if (message.knownVersion != null && $Object.hasOwnProperty.call(message, "knownVersion") && message.knownVersion !== "")
                     writer.uint32(10).string(message.knownVersion);
+                if (message.unacknowledged != null && message.unacknowledged.length)
+                    for (let i = 0; i < message.unacknowledged.length; ++i)
+                        writer.uint32(18).string(message.unacknowledged[i]);
+                if (message.unacknowledgedCount != null && $Object.hasOwnProperty.call(message, "unacknowledgedCount") && message.unacknowledgedCount !== 0)
+                    writer.uint32(24).uint32(message.unacknowledgedCount);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2764,6 +2772,23 @@ export const sidecert = $root.sidecert = (() => {
                                 message.knownVersion = value;
                             else
                                 delete message.knownVersion;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.unacknowledged && message.unacknowledged.length))
+                                message.unacknowledged = [];
+                            message.unacknowledged.push(reader.stringVerify());
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.unacknowledgedCount = value;
+                            else
+                                delete message.unacknowledgedCount;
                             continue;
                         }
                     }
