@@ -85,6 +85,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       ...EVERYWHERE,
       'agent/admission',
       'agent/ca-client',
+      'agent/federation',
       'agent/files',
       'agent/history',
       'agent/identity',

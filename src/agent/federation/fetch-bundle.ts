@@ -1,10 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
-import { request } from 'node:https';
-import { isIP } from 'node:net';
-import type { ConnectionOptions } from 'node:tls';
 import type { CancelSignal } from '../../cancellation/index.js';
-import { type ErrorCode, IdentityError } from '../../errors/index.js';
+import { type ErrorCode, IdentityError, messageOf } from '../../errors/index.js';
 import type { TrustBundle } from '../../pki/spiffe/index.js';
 import { NameTag, readFacts } from '../../pki/x509/index.js';
 import { clipped } from '../../text/index.js';
@@ -16,8 +12,24 @@ export type EndpointProfile =
   /** By an X.509-SVID of this SPIFFE ID. `roots`: those of its trust domain, as they are known now. */
   | { readonly kind: 'https_spiffe'; readonly spiffeId: string; readonly roots: TrustBundle | undefined };
 
+/** Who reads a document by HTTPS: `net/transport`. Declared beside its use. */
+export type ReadDocument = (request: DocumentRequest) => Promise<Buffer>;
+
+export interface DocumentRequest {
+  readonly url: URL;
+  /** PEM roots for the server's certificate; left out, those that Node.js has. */
+  readonly rootsPem?: Buffer | undefined;
+  /** Why a certificate (DER) whose path is good is not the server's; left out, its host name is compared. */
+  readonly whyNotServer?: ((der: Buffer) => string | undefined) | undefined;
+  readonly signal: CancelSignal;
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+}
+
 export interface FetchOptions {
   readonly profile: EndpointProfile;
+  /** Follows no redirect: it would lead to a host that is not configured. (SPIFFE Federation §5.1) */
+  readonly readDocument: ReadDocument;
   readonly signal: CancelSignal;
   /** For all of it, in milliseconds. */
   readonly timeoutMs?: number;
@@ -29,96 +41,42 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 /** The bound of a trust bundle. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-const NO_ROOTS = 'got no trust bundle to verify its SVID by, expected one from a file first';
-
 /** Much of a text from the network explains nothing more. */
 const MAX_TEXT_CHARS = 200;
 
 /**
- * What an endpoint answers. No redirect is followed: it would lead to a host that is not configured. (SPIFFE
- * Federation §5.1)
- *
- * Rejects with an IdentityError: `ERR_BUNDLE_ENDPOINT_UNTRUSTED`, `ERR_BUNDLE_ENDPOINT_UNAVAILABLE`, or `ERR_CANCELLED`
- * by the signal.
+ * What an endpoint answers.
+ * @throws IdentityError `ERR_BUNDLE_ENDPOINT_UNTRUSTED`, `ERR_BUNDLE_ENDPOINT_UNAVAILABLE`, or `ERR_CANCELLED` by the
+ *   signal.
  */
-export function fetchBundle(
+export async function fetchBundle(
   url: URL,
-  { profile, signal, timeoutMs = DEFAULT_TIMEOUT_MS }: FetchOptions,
+  { profile, readDocument, signal, timeoutMs = DEFAULT_TIMEOUT_MS }: FetchOptions,
 ): Promise<Buffer> {
-  const fail = (code: ErrorCode, message: string, cause?: unknown): IdentityError =>
+  const failure = (code: ErrorCode, message: string, cause?: unknown): IdentityError =>
     new IdentityError(code, `bundle endpoint ${url.href}: ${message}`, { cause });
   if (profile.kind === 'https_spiffe' && profile.roots === undefined)
-    return Promise.reject(fail('ERR_BUNDLE_ENDPOINT_UNTRUSTED', NO_ROOTS));
-  return new Promise((resolve, reject) => {
-    let whyUntrusted: string | undefined;
-    const sent = request(url, {
-      ...tlsOptions(url, profile, (why) => {
-        whyUntrusted = why;
-      }),
-      agent: false,
-      headers: { accept: 'application/json', 'accept-encoding': 'identity' },
-    });
-    const end = (settle: () => void): void => {
-      clearTimeout(timer);
-      signal.delete(cancelled);
-      sent.destroy();
-      settle();
-    };
-    const unavailable = (got: string, cause?: unknown): void =>
-      end(() => reject(fail('ERR_BUNDLE_ENDPOINT_UNAVAILABLE', `got ${got}, expected a SPIFFE bundle`, cause)));
-    const timer = setTimeout(() => unavailable(`no whole answer within ${timeoutMs} ms`), timeoutMs);
-    const cancelled = { cancel: () => end(() => reject(fail('ERR_CANCELLED', 'cancelled'))) };
-    signal.add(cancelled);
-    sent.on('error', (error) => {
-      const reason = clipped(whyUntrusted ?? error.message, MAX_TEXT_CHARS);
-      if (whyUntrusted === undefined && !isOfTrust(error)) unavailable(reason, error);
-      else end(() => reject(fail('ERR_BUNDLE_ENDPOINT_UNTRUSTED', `its certificate is refused: ${reason}`, error)));
-    });
-    sent.on('response', (response) => {
-      const { statusCode = 0 } = response;
-      if (statusCode !== 200) unavailable(`HTTP status ${statusCode}`);
-      else readBody(response, (body) => end(() => resolve(body)), unavailable);
-    });
-    sent.end();
-    if (signal.isCancelled) cancelled.cancel();
-  });
-}
-
-function readBody(
-  response: IncomingMessage,
-  done: (body: Buffer) => void,
-  unavailable: (got: string, cause?: unknown) => void,
-): void {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  response.on('data', (part: Buffer) => {
-    bytes += part.length;
-    if (bytes > MAX_BODY_BYTES) unavailable(`more than ${MAX_BODY_BYTES} bytes`);
-    else parts.push(part);
-  });
-  response.on('error', (error) => unavailable(error.message, error));
-  response.on('end', () => {
-    if (response.complete) done(Buffer.concat(parts));
-  });
-}
-
-function tlsOptions(url: URL, profile: EndpointProfile, untrusted: (why: string) => void): ConnectionOptions {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  const options: ConnectionOptions = {
-    ...(isIP(host) === 0 && { servername: host }),
-    ...(profile.roots !== undefined && { ca: [profile.roots.toPem()] }),
-    minVersion: 'TLSv1.2',
+    throw failure(
+      'ERR_BUNDLE_ENDPOINT_UNTRUSTED',
+      'no trust bundle is known to verify its SVID by, expected one first',
+    );
+  let whyNot: string | undefined;
+  const whyNotServer = (der: Buffer): string | undefined => {
+    whyNot = profile.kind === 'https_spiffe' ? whyNotSvidOf(profile.spiffeId, der) : undefined;
+    return whyNot;
   };
-  if (profile.kind === 'https_web') return options;
-  return {
-    ...options,
-    checkServerIdentity(_host, { raw }) {
-      const why = whyNotSvidOf(profile.spiffeId, raw);
-      if (why === undefined) return undefined;
-      untrusted(why);
-      return new Error(why);
-    },
-  };
+  try {
+    return await readDocument({
+      ...{ url, signal, timeoutMs, maxBytes: MAX_BODY_BYTES },
+      rootsPem: profile.roots?.toPem(),
+      whyNotServer: profile.kind === 'https_spiffe' ? whyNotServer : undefined,
+    });
+  } catch (error) {
+    if (signal.isCancelled) throw failure('ERR_CANCELLED', 'cancelled', error);
+    const reason = clipped(whyNot ?? messageOf(error), MAX_TEXT_CHARS);
+    if (whyNot === undefined && !isOfTrust(error)) throw failure('ERR_BUNDLE_ENDPOINT_UNAVAILABLE', reason, error);
+    throw failure('ERR_BUNDLE_ENDPOINT_UNTRUSTED', `its certificate is refused: ${reason}`, error);
+  }
 }
 
 /** Its path has been verified by then. (SPIFFE X509-SVID §5.2) */
@@ -137,6 +95,6 @@ function whyNotSvidOf(spiffeId: string, der: Buffer): string | undefined {
 const TRUST_CODES =
   /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH|ERR_TLS_CERT_|HOSTNAME_|ERROR_IN_CERT_)/;
 
-function isOfTrust(error: Error): boolean {
-  return 'code' in error && typeof error.code === 'string' && TRUST_CODES.test(error.code);
+function isOfTrust(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && TRUST_CODES.test(String(error.code));
 }

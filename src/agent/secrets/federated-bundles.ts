@@ -71,6 +71,11 @@ export class FederatedBundles {
     return () => void this.listeners.delete(listener);
   }
 
+  /** Asks all endpoints now. */
+  fetchNow(): void {
+    for (const domain of this.byDomain.values()) domain.fetchNow();
+  }
+
   /** Safe to call twice. */
   async close(): Promise<void> {
     await Promise.all([...this.byDomain.values()].map((domain) => domain.close()));

@@ -1,7 +1,7 @@
 import type { TrustBundle } from '../../pki/spiffe/index.js';
 import type { MetricRegistry } from '../../telemetry/index.js';
 import type { WallClockTimers } from '../../timers/index.js';
-import type { BundleEndpoint, EndpointProfile, EndpointStatus } from '../federation/index.js';
+import type { BundleEndpoint, EndpointProfile, EndpointStatus, ReadDocument } from '../federation/index.js';
 import { type FileDependencies, type FilesOf, parseBundleFile, ReloadedFiles, usableRoots } from '../files/index.js';
 import type { FederatedEndpoint } from './catalog-settings.js';
 import { federatedName } from './secret-names.js';
@@ -10,6 +10,7 @@ import { federatedName } from './secret-names.js';
 export interface EndpointDependencies {
   readonly timers: WallClockTimers;
   readonly metrics: MetricRegistry;
+  readonly readDocument: ReadDocument;
   /** In [0, 1). */
   readonly random: () => number;
 }
@@ -80,17 +81,22 @@ export class FederatedDomain {
   }
 
   /** Begins to ask the endpoint, if there is one. Loaded here: few agents have any. Waits for no answer. */
-  async openEndpoint({ timers, metrics, random }: EndpointDependencies): Promise<void> {
+  async openEndpoint({ timers, metrics, random, readDocument }: EndpointDependencies): Promise<void> {
     const { name, endpoint, log, now } = this.options;
     if (endpoint === undefined) return;
     const { BundleEndpoint, fetchBundle } = await import('../federation/index.js');
     const url = new URL(endpoint.url);
     this.endpoint = new BundleEndpoint({
       ...{ trustDomain: name, url: url.href, timers, metrics, random, log, now },
-      fetch: (signal) => fetchBundle(url, { profile: this.profileOf(endpoint), signal }),
+      fetch: (signal) => fetchBundle(url, { profile: this.profileOf(endpoint), readDocument, signal }),
       onRoots: () => this.take('endpoint', this.endpoint?.roots),
     });
     this.endpoint.fetchNow();
+  }
+
+  /** Asks the endpoint now, if there is one. */
+  fetchNow(): void {
+    this.endpoint?.fetchNow();
   }
 
   /** What the server of the endpoint is verified by has changed. */

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { type Logger, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
+import { type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import type { WallClockTimers } from '../../timers/index.js';
 import { AllowedDirectories, anywhere, FileWatch, type PathWatches } from '../files/index.js';
 import { type CatalogSettings, type NamedSecretFile, privateKeyProviderOf } from './catalog-settings.js';
 import { FederatedBundles } from './federated-bundles.js';
-import type { FederatedDomainStatus } from './federated-domain.js';
+import type { EndpointDependencies, FederatedDomainStatus } from './federated-domain.js';
 import { FileSecrets } from './file-secrets.js';
 import { NO_REVOCATIONS, RevocationFile } from './revocations.js';
 import {
@@ -19,9 +19,8 @@ export interface CatalogDependencies {
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly logger: Logger;
-  readonly metrics?: MetricRegistry;
-  /** In [0, 1). */
-  readonly random?: () => number;
+  /** What bundle endpoints are asked with; left out, none is. */
+  readonly endpoints?: Omit<EndpointDependencies, 'timers'>;
   /** Where the kernel tells of changed files; left out, they are looked at once a second. */
   readonly watches?: PathWatches | undefined;
 }
@@ -53,11 +52,11 @@ export class SecretCatalog {
    * @throws IdentityError `ERR_SECRET_FILE_INVALID`: a list is there and cannot be used. Nothing is left open then.
    */
   static async open(settings: CatalogSettings, surroundings: CatalogDependencies): Promise<SecretCatalog> {
-    const { timers, now, metrics = new MetricRegistry(), random = Math.random } = surroundings;
+    const { timers, now, endpoints } = surroundings;
     const reading = read(settings, surroundings);
     const { federated, revocations } = reading;
     try {
-      await Promise.all([federated.open({ timers, metrics, random }), revocations?.open()]);
+      await Promise.all([federated.open(endpoints && { ...endpoints, timers }), revocations?.open()]);
     } catch (error) {
       await close(reading);
       throw error;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { TokenCheck } from '../../agent/admission/index.js';
+import type { DocumentRequest } from '../../agent/federation/index.js';
 import { FileChanges, FileWatch, PathWatches } from '../../agent/files/index.js';
 import { History } from '../../agent/history/index.js';
 import {
@@ -112,7 +113,10 @@ async function start(
   const watch = new FileWatch({ timers, now, watches });
   teardown.add(() => watch.close());
   const settings = { ...config, federatedEndpoints: federatedEndpoints(config) };
-  const catalog = await SecretCatalog.open(settings, { timers, now, random, logger, metrics, watches });
+  const readDocument = async (document: DocumentRequest): Promise<Buffer> =>
+    (await import('./read-document.js')).readHttpsDocument(document);
+  const endpoints = { random, metrics, readDocument };
+  const catalog = await SecretCatalog.open(settings, { timers, now, logger, watches, endpoints });
   teardown.add(() => catalog.close());
   // There is an SVID before there is a listener, and a changed root only after both.
   let listener: EnvoyListener | undefined;

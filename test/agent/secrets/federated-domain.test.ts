@@ -4,6 +4,7 @@ import { createServer } from 'node:https';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { FederatedBundles } from '../../../src/agent/secrets/federated-bundles.js';
+import { readHttpsDocument } from '../../../src/net/transport/index.js';
 import { SpiffeId } from '../../../src/pki/spiffe/index.js';
 import { MetricRegistry } from '../../../src/telemetry/index.js';
 import { systemClock, WallClockTimers } from '../../../src/timers/index.js';
@@ -53,7 +54,8 @@ async function setUp(t: Test, content: string | Buffer) {
   const served = (): string | undefined => bundles.pems.get('other')?.toString();
   return {
     ...{ bundles, state, changes, served, logger },
-    open: () => bundles.open({ timers, metrics: new MetricRegistry(), random: () => 0 }),
+    open: () =>
+      bundles.open({ timers, metrics: new MetricRegistry(), random: () => 0, readDocument: readHttpsDocument }),
     async write(text: string) {
       writeFileSync(file, text);
       await look();
