@@ -92,8 +92,9 @@ export class SecretCatalog {
     return secrets;
   }
 
-  /** Has all files read again. Resolves when that is done. */
+  /** Has all files read again, and bundle endpoints asked. Resolves when the files have been read. */
   reload(): Promise<void> {
+    this.reading.federated.fetchNow();
     return this.reading.watch.reload();
   }
 

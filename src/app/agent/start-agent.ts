@@ -80,7 +80,7 @@ export function startAgent(config: AgentConfig, context: AppContext): Promise<Ru
   });
 }
 
-/** The settings whose files are followed or read at each use: all that an agent has. */
+/** The settings whose files and documents are followed or read at each use: all that an agent has. */
 function followedFiles(config: AgentConfig): string[] {
   const flags = {
     'token-file': config.tokenFile,
@@ -90,6 +90,7 @@ function followedFiles(config: AgentConfig): string[] {
     'identity-dir': config.identitySource === 'ca' ? undefined : config.identityDirectory,
     crl: config.crlFile,
     'federated-bundle': config.federatedBundles[0],
+    'federated-endpoint': config.endpointUrls[0],
     'extra-roots': config.extraRootFiles?.[0],
     'secret-dir': config.secretDirectories?.[0],
   };

@@ -4,6 +4,7 @@ import { createServer } from 'node:https';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { FederatedBundles } from '../../../src/agent/secrets/federated-bundles.js';
+import { until } from '../../../src/demo/polling.js';
 import { readHttpsDocument } from '../../../src/net/transport/index.js';
 import { SpiffeId } from '../../../src/pki/spiffe/index.js';
 import { MetricRegistry } from '../../../src/telemetry/index.js';
@@ -76,7 +77,7 @@ t.test('a file in JSON is a bundle as one in PEM is', async (t) => {
 });
 
 t.test('the file counts until the endpoint has answered, and again when it has changed', async (t) => {
-  const { open, state, served, status, logger, write, changes } = await setUp(t, pem(first));
+  const { open, bundles, state, served, status, logger, write, changes } = await setUp(t, pem(first));
   await open();
   await logger.until('federated bundle not fetched');
   t.match(status(), { source: 'file', roots: 1, endpoint: { profile: 'https_spiffe', lastFailure: Object } });
@@ -86,6 +87,9 @@ t.test('the file counts until the endpoint has answered, and again when it has c
   await logger.until('federated bundle fetched');
   t.equal(served(), pem(first) + pem(second));
   t.match(status(), { source: 'endpoint', roots: 2, endpoint: { sequence: 9, lastFailure: undefined } });
+  const { asked } = state;
+  bundles.fetchNow();
+  await until('another fetch', AbortSignal.timeout(10_000), async () => state.asked > asked || undefined);
 
   // The trust domain is set up again: its sequence begins at 1, and a person brings its new root.
   state.document = spiffeBundle([first, second, third], { sequence: 1 });
