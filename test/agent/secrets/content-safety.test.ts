@@ -133,8 +133,9 @@ t.test('row 37: the chain is served leaf first, without the root', { buffered: t
   const { ask, ca } = await startSidecarAgent(t);
   const { chain } = pairOf((await ask('default')).response);
   t.same(
-    chain.map(({ subject }) => subject),
-    [undefined, ca.intermediate.certificate.subject],
+    // An empty subject is no text in Node.js 20 to 24, and an empty one in 26.
+    chain.map(({ subject }) => subject ?? ''),
+    ['', ca.intermediate.certificate.subject],
   );
 });
 
