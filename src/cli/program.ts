@@ -111,6 +111,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         const { runExplain } = await import('./explain-command.js');
         return runExplain(config);
       });
+    case 'completion':
+      return runCommand('completion', COMMANDS.completion, configSources(rest), async (config) => {
+        const { runCompletion } = await import('./completion-command.js');
+        return runCompletion(config);
+      });
     case 'version':
     case '--version':
       return runCommand('version', COMMANDS.version, configSources(rest), runVersion);

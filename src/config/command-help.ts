@@ -40,7 +40,7 @@ export function commandHelp(name: string, spec: CommandSpec, columns: number): s
 }
 
 /** ` [STATUS-ADDRESS] LEVEL`: only the last one has to be given, the others may be in the environment. */
-function operandText({ operands = [] }: CommandSpec): string {
+export function operandText({ operands = [] }: CommandSpec): string {
   return operands
     .map((flag, at) => (at === operands.length - 1 ? ` ${flag.toUpperCase()}` : ` [${flag.toUpperCase()}]`))
     .join('');

@@ -5,6 +5,7 @@ import { bootstrapProblems } from './bootstrap-problems.js';
 import { caProblems } from './ca-options.js';
 import { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 import type { CommandSpec } from './command-spec.js';
+import { COMPLETION_OPTIONS } from './completion-options.js';
 import { DEMO_OPTIONS } from './demo-options.js';
 import { DOCTOR_OPTIONS, type DoctorConfig } from './doctor-options.js';
 import { EXPLAIN_OPTIONS } from './explain-options.js';
@@ -208,6 +209,13 @@ export const COMMANDS = {
     schema: EXPLAIN_OPTIONS,
     operands: ['a', 'b'],
     example: 'sidecert explain 127.0.0.1:15020 b.json',
+  },
+  completion: {
+    summary: 'print a script that completes commands, flags and values in a shell',
+    purpose: 'The program itself',
+    schema: COMPLETION_OPTIONS,
+    operands: ['shell'],
+    example: 'source <(sidecert completion bash)',
   },
   version: {
     summary: 'print the version, and who does the cryptography',
