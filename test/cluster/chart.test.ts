@@ -70,7 +70,13 @@ t.test('the chart lets Citadel do what its tests with a real API server let it d
       const { kind, rules } = document.toJS() ?? {};
       return kind === 'ClusterRole' || kind === 'Role' ? [{ kind, rules }] : [];
     });
-  const chart = await helm('template', 'x', CHART, '--set', 'citadel.tokenReview=true,citadel.podCheck=true,injector.enabled=false');
+  const chart = await helm(
+    'template',
+    'x',
+    CHART,
+    '--set',
+    'citadel.tokenReview=true,citadel.podCheck=true,injector.enabled=false',
+  );
   t.strictSame(rulesOf(chart), rulesOf(await readFile(join(ROOT, 'deploy/rbac-citadel.yaml'), 'utf8')));
 });
 

@@ -16,7 +16,7 @@ function setup() {
   let nowMs = 1_000_000;
   const asked: string[] = [];
   const state: {
-    pod?: undefined | { uid: string; serviceAccount: string; node: string | undefined };
+    pod?: { uid: string; serviceAccount: string; node: string | undefined } | undefined;
     runs: boolean;
     fault?: Error;
   } = {
