@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { IdentityError, messageOf } from '../../errors/index.js';
 import { FileValue } from '../../system/small-files/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
@@ -20,8 +21,9 @@ export interface MigrationStepFileOptions {
 const MAX_BYTES = 64;
 
 /**
- * The file that says the step of a migration while the agent runs, and after its next start. One that is missing, or
- * says something else, changes nothing: the last step stays, and the problem is told.
+ * The file that says the step of a migration while the agent runs, and after its next start. Until there is one the step
+ * is that of the settings. One that goes, or says something else, changes nothing: the last step stays, and the problem
+ * is told.
  */
 export class MigrationStepFile {
   private readonly file: FileValue<MigrationStep>;
@@ -44,7 +46,11 @@ export class MigrationStepFile {
     options: MigrationStepFileOptions,
   ): Promise<{ readonly file: MigrationStepFile; readonly step: MigrationStep | undefined }> {
     const file = new MigrationStepFile(options);
-    return { file, step: await file.newest() };
+    const isThere = await stat(options.path).then(
+      () => true,
+      () => false,
+    );
+    return { file, step: isThere ? await file.newest() : undefined };
   }
 
   get path(): string {
