@@ -14,7 +14,7 @@ import { TrustBundle } from '../pki/spiffe/index.js';
 import { silentLogger } from '../telemetry/index.js';
 import { parseBoundedJson } from '../text/index.js';
 import { systemClock } from '../timers/index.js';
-import { type AgentMember, type Member, memberOf, type Step } from './member.js';
+import { type AgentMember, isAgent, type Member, memberOf, type Step } from './member.js';
 import type { MigrationSet, Refusal } from './migration-set.js';
 
 /** The names that an injection gives them. (kubernetes/inject) */
@@ -124,7 +124,9 @@ export class ClusterAgents implements MigrationSet {
     const { name, namespace, isTerminating } = pod.metadata;
     try {
       const page = await readPodPage(this.options.client, { namespace, name, port: STATUS_PORT, path: '/status' });
-      return [memberOf(nameOf(pod), parseBoundedJson(page, BOUNDS))];
+      const member = memberOf(nameOf(pod), parseBoundedJson(page, BOUNDS));
+      if (!isAgent(member) || member.state.stepFile === undefined) return [member];
+      return [{ ...member, isPeer: !pod.configMaps.includes(this.options.configMap) }];
     } catch (error) {
       // Its agent has ended; its Envoy goes on with what it has.
       if (isTerminating || errorCodeOf(error) === 'ERR_KUBERNETES_NOT_FOUND') return [];

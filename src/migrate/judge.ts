@@ -22,7 +22,7 @@ export type Verdict =
       readonly blockers: readonly Blocker[];
     };
 
-/** What of an agent that has not completed its step is in the way of the way back: not that its CA is down. */
+/** What of an incomplete step is in the way of others, and of the way back: not that the CA is down. */
 const IN_THE_WAY_BACK: readonly string[] = ['step_file', 'rejected', 'unacknowledged'];
 
 /**
@@ -31,7 +31,7 @@ const IN_THE_WAY_BACK: readonly string[] = ['step_file', 'rejected', 'unacknowle
  * Those who are behind take the next one, those who are ahead the one back: a set that is at two steps comes together.
  */
 export function judge(members: readonly Member[], direction: Direction): Verdict {
-  const agents = members.filter(isAgent);
+  const agents = members.filter(isAgent).filter(({ isPeer = false }) => !isPeer);
   const ranks = agents.map(({ state }) => STEPS.indexOf(state.step));
   if (agents.length === 0) return { kind: 'none', reason: noAgentText(members) };
   const rank = direction === 'next' ? Math.min(...ranks) : Math.max(...ranks);
@@ -40,7 +40,7 @@ export function judge(members: readonly Member[], direction: Direction): Verdict
   const movers = agents.filter(({ state }) => state.step === from);
   const blockers = [
     ...members.flatMap(unknownBlocker),
-    ...agents.flatMap((agent) => incomplete(agent, direction)),
+    ...members.filter(isAgent).flatMap((agent) => incomplete(agent, direction)),
     ...(direction === 'next' ? nextBlockers(to, members, agents, movers) : backBlockers(to, members, agents, movers)),
     ...movers.flatMap(({ name, state }) => (state.stepFile === undefined ? [{ name, reason: NO_STEP_FILE }] : [])),
   ];
@@ -57,6 +57,7 @@ const END_TEXTS: Readonly<Record<Direction, string>> = {
 function noAgentText(members: readonly Member[]): string {
   const unknown = members.flatMap((member) => (member.kind === 'unknown' ? [`${member.name}: ${member.reason}`] : []));
   if (unknown.length > 0) return `no agent can be asked: ${unknown.join('; ')}`;
+  if (members.some(isAgent)) return 'all agents read their step from another ConfigMap: name it by --config-map';
   if (members.some(({ kind }) => kind === 'moved')) return 'all agents take their identity from a CA alone: it is done';
   return 'there is no agent that moves from files to a CA (--identity-source file,ca)';
 }
@@ -65,9 +66,10 @@ function unknownBlocker(member: Member): Blocker[] {
   return member.kind === 'unknown' ? [{ name: member.name, reason: member.reason }] : [];
 }
 
-function incomplete({ name, state }: AgentMember, direction: Direction): Blocker[] {
+function incomplete({ name, state, isPeer = false }: AgentMember, direction: Direction): Blocker[] {
+  const isForMovers = direction === 'next' && !isPeer;
   return state.heldUpBy
-    .filter(({ code }) => direction === 'next' || IN_THE_WAY_BACK.includes(code))
+    .filter(({ code }) => isForMovers || IN_THE_WAY_BACK.includes(code))
     .map(({ detail }) => ({ name, reason: detail }));
 }
 
@@ -82,11 +84,12 @@ function nextBlockers(
   const old = outdated.map(({ name }) => ({ name, reason: 'it has not yet been told all roots of Citadel' }));
   const shown = movers.flatMap(({ state }) => state.roots.ca);
   if (to === 'ca') return [...old, ...withoutRoots(members, shown, 'of the CA')];
-  const readers = members.filter(({ kind }) => kind === 'file-reader');
+  const showsFiles = (member: Member): boolean =>
+    member.kind === 'file-reader' || (isAgent(member) && member.state.served === 'files');
   const all = agents.flatMap(({ state }) => state.roots.ca);
   return [
     ...old,
-    ...readers.map(({ name }) => ({
+    ...members.filter(showsFiles).map(({ name }) => ({
       name,
       reason: 'it still shows a certificate of its files, which would be refused',
     })),

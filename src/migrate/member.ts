@@ -30,7 +30,14 @@ export interface AgentState {
 
 /** One that has a part in the migration. `name` is where it is, and stays the same: an address, or a pod. */
 export type Member =
-  | { readonly kind: 'agent'; readonly name: string; readonly spiffeId: string | undefined; readonly state: AgentState }
+  | {
+      readonly kind: 'agent';
+      readonly name: string;
+      readonly spiffeId: string | undefined;
+      readonly state: AgentState;
+      /** It has a step of its own elsewhere: it does not move with the set, and has to trust those that do. */
+      readonly isPeer?: boolean;
+    }
   /** An agent that takes its identity from a CA alone: it is through. */
   | { readonly kind: 'moved'; readonly name: string; readonly spiffeId: string | undefined }
   /** It reads its key and certificate from files, without an agent; `undefined`: which roots it trusts is not known. */

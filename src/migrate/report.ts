@@ -31,7 +31,8 @@ function standing(member: Member, nowMs: number, style: Style): string {
     case 'agent': {
       const { step, sinceMs, served } = member.state;
       const since = sinceMs === undefined ? '' : `, taken ${distanceText(sinceMs, nowMs)}`;
-      return `step ${step}${since}; serves ${served === undefined ? 'no certificate' : `the certificate of ${served === 'ca' ? 'the CA' : 'the files'}`}`;
+      const set = member.isPeer === true ? ', of another ConfigMap' : '';
+      return `step ${step}${set}${since}; serves ${served === undefined ? 'no certificate' : `the certificate of ${served === 'ca' ? 'the CA' : 'the files'}`}`;
     }
     case 'moved':
       return style.paint('good', 'takes its identity from a CA alone');

@@ -99,6 +99,7 @@ t.test('without the files an agent of the migration serves what one of the CA do
   t.equal(rootCount(response), 1);
   const { migration } = await pages.status();
   t.match(migration, { step: 'files', served: 'ca', reason: 'source of the step has no valid certificate' });
+  t.match(migration, { held_up_by: [] }, 'there is nothing to wait for');
 });
 
 /** A step file that says this, if anything. */

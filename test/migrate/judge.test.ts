@@ -19,6 +19,7 @@ const atCa = (name: string, state: Partial<AgentState> = {}): Member =>
   agent(name, { step: 'ca', served: 'ca', ...state });
 const atCaOnly = (name: string, state: Partial<AgentState> = {}): Member =>
   agent(name, { step: 'ca-only', served: 'ca', roots: { served: ['new'], files: ['old'], ca: ['new'] }, ...state });
+const peer = (member: Member): Member => (member.kind === 'agent' ? { ...member, isPeer: true } : member);
 const reader = (name: string, roots: readonly string[] | undefined): Member => ({ kind: 'file-reader', name, roots });
 const moved: Member = { kind: 'moved', name: 'moved', spiffeId: undefined };
 const away: Member = { kind: 'unknown', name: 'away', reason: 'ECONNREFUSED' };
@@ -99,6 +100,27 @@ const cases: readonly Case[] = [
     when: 'Citadel has a root that an agent has not heard of',
     ...{ go: 'next', of: [agent('a'), { kind: 'citadel', name: 'c', roots: ['new', 'newest'] }] },
     want: 'files to ca by a; a: it has not yet been told all roots of Citadel',
+  },
+  {
+    when: 'agents of another set are behind',
+    go: 'next',
+    of: [agent('a'), peer(agent('b'))],
+    want: 'files to ca by a',
+  },
+  {
+    when: 'an agent of another set shows its files',
+    ...{ go: 'next', of: [atCa('a'), peer(agent('b', caDown))] },
+    want: 'ca to ca-only by a; b: it still shows a certificate of its files, which would be refused',
+  },
+  {
+    when: 'an agent of another set trusts the old root alone',
+    ...{ go: 'next', of: [agent('a'), peer(agent('b', untrusting))] },
+    want: 'files to ca by a; b: its trust bundle lacks roots of the CA: it would refuse its peers',
+  },
+  {
+    when: 'all are of another set',
+    ...{ go: 'next', of: [peer(agent('a'))] },
+    want: 'all agents read their step from another ConfigMap: name it by --config-map',
   },
   { when: 'one has moved before', go: 'next', of: [atCa('a'), moved], want: 'ca to ca-only by a' },
   {

@@ -21,9 +21,9 @@ export interface MigrationStepFileOptions {
 const MAX_BYTES = 64;
 
 /**
- * The file that says the step of a migration while the agent runs, and after its next start. Until there is one the step
- * is that of the settings. One that goes, or says something else, changes nothing: the last step stays, and the problem
- * is told.
+ * The file that says the step of a migration while the agent runs, and after its next start. Until there is one the
+ * step is that of the settings. One that goes, or says something else, changes nothing: the last step stays, and the
+ * problem is told.
  */
 export class MigrationStepFile {
   private readonly file: FileValue<MigrationStep>;
