@@ -15,7 +15,13 @@ if [ "${1:-}" != grouped ]; then
     group=/sys/fs/cgroup/$NODE_GROUP
     echo "$group" >groups && mkdir "$group"
     for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
-      echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
+      # In a container with a cgroup namespace of its own it is no root for the kernel, and holds the container's processes.
+      # (Control Group v2, "No Internal Process Constraint")
+      echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control || {
+        echo "control groups: the controller $controller cannot be given to the cluster, since /sys/fs/cgroup holds" \
+          "processes: expected the root of the machine (docker run --cgroupns=host), or a group without processes" >&2
+        exit 1
+      }
     done
     echo 0 >"$group/cgroup.procs"
   else
