@@ -161,6 +161,7 @@ const pageApart = {
  * What ships:
  *   dist/sidecert.js                  the program: starts one of the two bundles (src/cli/launch.ts)
  *   dist/agent.js, dist/commands.js   the agent, and all commands: CommonJS, for only that can have a code cache
+ *   dist/health.js                    the health check alone, and dist/citadel-peer.js what it dials a Citadel with
  *   dist/agent.cache, ...             V8's code of the bundles (scripts/code-cache.mjs)
  *   dist/reflection.js                what both load when somebody asks them for their services
  *   dist/page.js                      what both load when somebody looks at their status page
