@@ -7,6 +7,8 @@ export interface FederationFacts {
   readonly trustDomain: string;
   readonly source: 'file' | 'endpoint' | undefined;
   readonly roots: number;
+  /** In DER. */
+  readonly certificates: readonly Buffer[];
   readonly file: string | undefined;
   readonly endpoint: EndpointFacts | undefined;
 }
@@ -21,12 +23,16 @@ interface EndpointFacts {
   readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
 }
 
+/** Of one domain: a bundle of more is none of a mesh. */
+const MAX_ROOTS = 100;
+
 /** The trust domains whose roots come from files and bundle endpoints. */
 export function federationSection(domains: readonly FederationFacts[]): JsonValue {
-  return domains.map(({ trustDomain, source, roots, file, endpoint }) => ({
+  return domains.map(({ trustDomain, source, roots, certificates, file, endpoint }) => ({
     [Field.trustDomain]: trustDomain,
     [Field.source]: source,
     roots,
+    certificates: certificates.slice(0, MAX_ROOTS).map((der) => der.toString('base64')),
     file,
     endpoint: endpoint && endpointSection(endpoint),
   }));

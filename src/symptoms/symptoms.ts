@@ -195,6 +195,21 @@ export const SYMPTOMS = {
     cause: 'tls_minimum_protocol_version of one Envoy is above tls_maximum_protocol_version of the other',
     advice: 'set tls_params of both Envoys so that they overlap (TLSv1_2 to TLSv1_3)',
   },
+  'key-type': {
+    symptom: 'the key of the certificate is of a kind that Envoy does not verify by itself',
+    cause: 'Ed25519, Ed448 and P-521 are not among the signatures that BoringSSL accepts by default',
+    advice: 'use --key-type ec-p256 (or rsa-2048), or set tls_params.signature_algorithms of the verifying Envoy',
+  },
+  'envoy-shows-none': {
+    symptom: 'Envoy shows no certificate',
+    cause: 'its TLS context has no tls_certificate_sds_secret_configs',
+    advice: 'take the TLS contexts of `sidecert bootstrap`, or add the certificate by SDS (default)',
+  },
+  'envoy-own-files': {
+    symptom: 'Envoy shows another certificate than that of its agent',
+    cause: 'its TLS context has tls_certificates of its own, from files as a rule',
+    advice: 'replace them by tls_certificate_sds_secret_configs (default); docs/migration.md has the steps',
+  },
   'not-verified': {
     symptom: 'Envoy does not verify its peer',
     cause: 'require_client_certificate is off, or its TLS context has no roots',

@@ -2,6 +2,8 @@ import t, { type Test } from 'tap';
 import type { EnvoyObject } from '../../src/envoy-bootstrap/envoy-values.js';
 import { BackendApp } from '../support/backend-app.js';
 import { type ExplainedAgent, explain, startExplainedAgent } from '../support/explained-agents.js';
+import { askMtls } from '../support/mtls-client.js';
+import { oddKeys } from '../support/odd-certificates.js';
 import { realEnvoy } from '../support/real-envoy.js';
 import { type EnvoyFiles, envoyFiles, RunningEnvoy, sidecarBootstrap } from '../support/running-envoy.js';
 import { shortDir } from '../support/short-dir.js';
@@ -107,3 +109,27 @@ for (const { name, changes, status, says } of cases) {
     t.match(out, /ok {4}Envoy B {7}holds the newest bundle of B/);
   });
 }
+
+t.test('a real Envoy verifies no key of the kinds that are warned of', { skip }, async (t) => {
+  const ca = TestCa.root();
+  const b = await startExplainedAgent(t, { ca, uri: HTTPBIN });
+  const files = envoyFiles(shortDir(t));
+  await BackendApp.start(t, files.app);
+  const envoy = await RunningEnvoy.start(t, {
+    path,
+    files,
+    bootstrap: sidecarBootstrap(files, { socketPath: b.socket }),
+  });
+  await envoy.ready();
+  for (const [kind, outcome] of [
+    ['p256', 'answered'],
+    ['p384', 'answered'],
+    ['p521', 'refused'],
+    ['ed25519', 'refused'],
+  ] as const) {
+    const keys = oddKeys(kind);
+    const key = Buffer.from(keys.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const cert = ca.leaf(keys, { uris: [SLEEP] });
+    t.equal((await askMtls(files.inbound, { cert, key, trusts: ca.certificatePem })).kind, outcome, kind);
+  }
+});

@@ -8,6 +8,7 @@ import { Style } from '../../src/explain/index.js';
 import { certificate, ecKeys, type KeyPair } from '../hotpath/pki.js';
 import { type PageShape, statusDocument, wantedName } from '../support/agent-pages.js';
 import * as odd from '../support/odd-certificates.js';
+import { TestCa } from '../support/test-ca.js';
 
 const HOUR_MS = 3_600_000;
 const SLEEP = 'spiffe://cluster.local/ns/foo/sa/sleep';
@@ -72,7 +73,12 @@ function side(label: string, shape: PageShape, { aheadMs, envoy, expectedSans = 
 function dump(part: 'Downstream' | 'Upstream', context: object, more: object = {}) {
   const type = `type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.${part}TlsContext`;
   const sds = { validation_context_sds_secret_config: { name: 'ROOTCA' } };
-  const common_tls_context = { combined_validation_context: sds, ...context };
+  const own = part === 'Upstream' && Object.keys(context).length === 0 ? [] : [{ name: 'default' }];
+  const certificates = 'tls_certificates' in context ? [] : own;
+  const common_tls_context = {
+    ...{ combined_validation_context: sds, tls_certificate_sds_secret_configs: certificates },
+    ...context,
+  };
   return {
     configs: [{ name: 'inbound', transport_socket: { typed_config: { '@type': type, common_tls_context, ...more } } }],
   };
@@ -103,6 +109,9 @@ const bounded = makeCa('bounded', {
 const clientOnly = odd.extendedKeyUsage('client');
 const serverOnly = odd.extendedKeyUsage('server');
 const ca = odd.keyUsage('keyEncipherment');
+
+const namesake = TestCa.root('mesh root');
+const crlOf = (of: TestCa): string => of.revocationList().replace(/-----[^-]+-----|\s/g, '');
 
 interface Fault {
   readonly name: string;
@@ -377,6 +386,57 @@ const FAULTS: readonly Fault[] = [
     says: /no Envoy is connected to A's socket \(\/run\/sds: mode 0600, uid 1000, gid 1000\); none has since the agent started/,
   },
   {
+    name: 'roots of the other domain that no Envoy asks for',
+    a: {
+      more: {
+        federation: [{ trust_domain: 'far.example', certificates: [foreign.certificate.raw.toString('base64')] }],
+      },
+    },
+    b: {
+      spiffeId: 'spiffe://far.example/ns/foo/sa/httpbin',
+      ...{ chain: [makeLeaf(foreign, ['spiffe://far.example/ns/foo/sa/httpbin'])], roots: [foreign.certificate] },
+      more: {
+        federation: [{ trust_domain: 'cluster.local', certificates: [root.certificate.raw.toString('base64')] }],
+      },
+    },
+    symptom: 'trust-domain',
+    says: /A is of cluster.local, B of far.example, whose agent has roots of it; its Envoys ask for ROOTCA alone/,
+  },
+  {
+    name: 'a client that shows no certificate',
+    ofA: { envoy: dump('Upstream', {}) },
+    symptom: 'envoy-shows-none',
+    says: /inbound of A's Envoy has no certificate in its TLS context/,
+  },
+  {
+    name: 'a revocation list of another CA of the same name',
+    b: { peers: { crls: [crlOf(namesake)], crl_bytes: 1 } },
+    symptom: 'crl-unusable',
+    says: /is not signed by its key/,
+  },
+  {
+    name: 'a revocation list for another CA alone',
+    b: { peers: { crls: [crlOf(TestCa.root('elsewhere'))], crl_bytes: 1 } },
+    symptom: 'crl-unusable',
+    says: /B has lists, and none of the issuer of A's certificate/,
+  },
+  {
+    name: 'a weak key',
+    a: {
+      chain: [
+        new X509Certificate(
+          odd.oddCertificate({
+            ...{ subject: odd.oddName(), publicKey: odd.oddKeys('rsa1024').publicKey, ...within({}) },
+            issuer: { subject: odd.oddName(['O', root.subject]), privateKey: root.keys.privateKey },
+            extensions: [odd.alternativeNames(odd.general.uri(SLEEP))],
+          }),
+        ),
+      ],
+    },
+    symptom: 'leaf-unfit',
+    says: /A's certificate: got .*1024/,
+  },
+  {
     name: 'no Envoy',
     b: { sds: { subscribers: [] } },
     symptom: 'no-envoy',
@@ -413,6 +473,51 @@ t.test('two sides that fit have no rule that fails, and what is not known has a 
   } as const;
   const whole = playHandshake(side('A', good, expects), side('B', other, { ...known, aheadMs: 100 }));
   t.match(shownHandshake(whole, [client, server], new Style(false)).at(-1), 'the handshake should succeed');
+  t.end();
+});
+
+t.test('roots of another trust domain count when an Envoy asks for them', (t) => {
+  const far = 'spiffe://far.example/ns/foo/sa/httpbin';
+  const rootsOf = (name: string, ca: Ca) => ({
+    more: { federation: [{ trust_domain: name, certificates: [ca.certificate.raw.toString('base64')] }] },
+    sds: {
+      subscribers: [
+        {
+          node_id: 'e',
+          names: ['default', 'ALL'].map((one) => wantedName(one, one === 'ALL' ? 'validation-context' : 'certificate')),
+        },
+      ],
+    },
+  });
+  const client = side('A', { ...good, ...rootsOf('far.example', foreign) });
+  const server = { spiffeId: far, chain: [makeLeaf(foreign, [far])], roots: [foreign.certificate] };
+  const handshake = playHandshake(client, side('B', { ...server, ...rootsOf('cluster.local', root) }));
+  t.equal(handshake.first, undefined);
+  t.match(
+    handshake.directions[0]?.judgements.find(({ rule }) => rule === 'trust domain')?.text,
+    /which has 1 roots of it/,
+  );
+  t.end();
+});
+
+t.test('a key that Envoy does not verify by itself is a fault, and files in its place are a warning', (t) => {
+  const chain = [
+    new X509Certificate(
+      odd.oddCertificate({
+        ...{ subject: odd.oddName(), publicKey: odd.oddKeys('ed25519').publicKey, ...within({}) },
+        issuer: { subject: odd.oddName(['O', root.subject]), privateKey: root.keys.privateKey },
+        extensions: [odd.alternativeNames(odd.general.uri(SLEEP))],
+      }),
+    ),
+  ];
+  const envoy = dump('Upstream', { tls_certificates: [{ certificate_chain: { filename: '/x' } }] });
+  const { directions, first } = playHandshake(side('A', { ...good, chain }, { envoy }), side('B', other));
+  t.match(
+    first?.judgement.text,
+    /A's key is ed25519, which the Envoy of B verifies only with signature_algorithms set/,
+  );
+  const warned = directions[0]?.judgements.filter(({ verdict }) => verdict === 'warn').map(({ symptom }) => symptom);
+  t.strictSame(warned, ['envoy-own-files']);
   t.end();
 });
 

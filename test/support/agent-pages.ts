@@ -13,6 +13,7 @@ export interface PageShape {
   readonly peers?: Readonly<Record<string, unknown>>;
   readonly history?: Readonly<Record<string, unknown>>;
   readonly sds?: Readonly<Record<string, unknown>>;
+  readonly more?: Readonly<Record<string, unknown>>;
 }
 
 const CERTIFICATE = 'cert-1';
@@ -20,7 +21,18 @@ const BUNDLE = 'bundle-1';
 
 /** A page of the shape that docs/status.md promises, of an agent whose Envoy holds all that is newest. */
 export function statusDocument(shape: PageShape): Record<string, unknown> {
-  const { spiffeId, chain, roots, nowMs = Date.now(), failure, token, peers = {}, history = {}, sds = {} } = shape;
+  const {
+    spiffeId,
+    chain,
+    roots,
+    nowMs = Date.now(),
+    failure,
+    token,
+    peers = {},
+    history = {},
+    sds = {},
+    more = {},
+  } = shape;
   const at = new Date(nowMs).toISOString();
   const [leaf] = chain;
   const { serial, not_before, not_after, ...words } = leaf === undefined ? {} : shownCertificate(leaf.raw);
@@ -53,6 +65,7 @@ export function statusDocument(shape: PageShape): Record<string, unknown> {
       ...sds,
     },
     history,
+    ...more,
   };
 }
 

@@ -31,6 +31,8 @@ export interface FederatedDomainStatus {
   /** Where those that are served come from; `undefined` without any. */
   readonly source: 'file' | 'endpoint' | undefined;
   readonly roots: number;
+  /** The roots that are served, in DER. */
+  readonly certificates: readonly Buffer[];
   readonly file: string | undefined;
   readonly endpoint: (EndpointStatus & { readonly profile: EndpointProfile['kind'] }) | undefined;
 }
@@ -71,6 +73,7 @@ export class FederatedDomain {
     const profile = endpoint?.spiffeId === undefined ? 'https_web' : 'https_spiffe';
     return {
       ...{ trustDomain: name, source: this.source, roots: this.#roots?.size ?? 0, file },
+      certificates: (this.#roots?.list() ?? []).map(({ raw }) => raw),
       endpoint: this.endpoint && { ...this.endpoint.status, profile },
     };
   }

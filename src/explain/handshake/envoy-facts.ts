@@ -14,6 +14,10 @@ export interface TlsContext {
   readonly wantsClientCertificate: boolean;
   /** The names of its secrets. */
   readonly certificateNames: readonly string[];
+  /** A certificate that is not from SDS. */
+  readonly hasOwnCertificate: boolean;
+  /** Which signatures it verifies: of its own choice. */
+  readonly choosesSignatures: boolean;
   readonly bundleName: string | undefined;
   /** It has roots, by SDS or of its own. */
   readonly verifies: boolean;
@@ -90,6 +94,8 @@ function tlsContext(section: JsonSection, name: string, side: TlsContext['side']
     maxVersion: versionOf(params?.text('tls_maximum_protocol_version')),
     wantsClientCertificate: section.flag('require_client_certificate') === true,
     certificateNames: common.list('tls_certificate_sds_secret_configs').flatMap((one) => one.text('name') ?? []),
+    choosesSignatures: (params?.texts('signature_algorithms') ?? []).length > 0,
+    hasOwnCertificate: common.list('tls_certificates').length > 0,
     bundleName: bySds?.text('name'),
     verifies:
       bySds !== undefined || plain?.has('trusted_ca') === true || plain?.has('custom_validator_config') === true,

@@ -12,6 +12,7 @@ export type SecretKind = 'certificate' | 'validation-context';
 const WORDS: Readonly<Record<SecretKind, string>> = { certificate: 'certificate', 'validation-context': 'bundle' };
 
 const tls = new Rule('TLS version');
+const showing = new Rule('showing');
 const verification = new Rule('verification');
 
 /** In text, of node ids. */
@@ -59,6 +60,8 @@ function judgeStreams(rule: Rule, side: Side, sds: JsonSection, kind: SecretKind
     );
   }
   if (own.length > 0) return rule.ok(`holds the newest ${word} of ${label}`);
+  // The bundles of many pods have versions of their own where lists or matchers come with them.
+  if (side.page.text('mode') === 'node' && kind === 'validation-context') return undefined;
   return neverServed(rule, side, sds, kind);
 }
 
@@ -169,6 +172,20 @@ function rangeText({ name, minVersion = 'TLSv1_2', maxVersion = 'TLSv1_3' }: Tls
 /** The TLS contexts of an Envoy for its part. */
 export function contextsOf({ envoy }: Side, part: Part): readonly TlsContext[] {
   return (envoy?.contexts ?? []).filter(({ side }) => side === part);
+}
+
+/** Whether the Envoy of a side shows a certificate, and that of its agent. */
+export function judgeShowing(shown: Side, part: Part): Judgement | undefined {
+  const contexts = contextsOf(shown, part);
+  const [first] = contexts;
+  if (first === undefined || contexts.some(({ certificateNames }) => certificateNames.length > 0)) return undefined;
+  const { label } = shown;
+  const where = first.name === '' ? part : first.name;
+  if (!contexts.some(({ hasOwnCertificate }) => hasOwnCertificate)) {
+    const text = `${where} of ${label}'s Envoy has no certificate in its TLS context`;
+    return showing.fail('envoy-shows-none', text);
+  }
+  return showing.warn('envoy-own-files', `${where} of ${label}'s Envoy has a certificate of its own configuration`);
 }
 
 /** Whether the Envoy of the verifier verifies at all. */

@@ -1,4 +1,4 @@
-import { isListOf, isValidAt, periodText } from '../../agent/files/index.js';
+import { isListOf, isValidAt, periodText, type RevocationList } from '../../agent/files/index.js';
 import { type ChainLink, KEY_USAGE, leafProblem, NameTag, namesText } from '../../pki/x509/index.js';
 import type { TlsContext } from './envoy-facts.js';
 import { type Judgement, Rule } from './judgement.js';
@@ -9,6 +9,7 @@ import { fingerprintOf, type Side } from './side.js';
 export type Part = 'client' | 'server';
 
 const usage = new Rule('key usage');
+const key = new Rule('key type');
 const name = new Rule('SAN');
 const revocation = new Rule('revocation');
 
@@ -30,6 +31,10 @@ export function judgeUsage(shown: Side, part: Part): Judgement | undefined {
     const text = `${shown.label}'s certificate has an extendedKeyUsage without ${PURPOSES[part]}, which a ${part} needs`;
     return usage.fail('extended-key-usage', text, fingerprints);
   }
+  if (facts.keyProblem !== undefined) {
+    const { got, expected } = facts.keyProblem;
+    return usage.fail('leaf-unfit', `${shown.label}'s certificate: got ${got}, expected ${expected}`, fingerprints);
+  }
   const problem = leafProblem(facts);
   if (problem === undefined) {
     const isStated = facts.keyUsage !== undefined && (facts.keyUsage & KEY_USAGE.digitalSignature) !== 0;
@@ -39,6 +44,21 @@ export function judgeUsage(shown: Side, part: Part): Judgement | undefined {
   if (problem.fault === 'extended-key-usage')
     return usage.warn('extended-key-usage', `${text}, for the other way round`);
   return usage.fail(problem.fault === 'key-usage' ? 'key-usage' : 'leaf-unfit', text, fingerprints);
+}
+
+/** What BoringSSL verifies no signature of, unless it is told to. (BoringSSL, `kVerifySignatureAlgorithms`) */
+const UNUSUAL_KEYS = ['ed25519', 'ed448', 'secp521r1'];
+
+/** Whether an Envoy as it comes verifies what the key of the leaf signs in a handshake. */
+export function judgeKey(shown: Side, verifier: Side, contexts: readonly TlsContext[]): Judgement | undefined {
+  const [leaf] = shown.chain;
+  if (leaf === undefined) return undefined;
+  const { asymmetricKeyType = '', asymmetricKeyDetails } = leaf.certificate.publicKey;
+  const kind = asymmetricKeyDetails?.namedCurve ?? asymmetricKeyType;
+  if (!UNUSUAL_KEYS.includes(kind)) return undefined;
+  const text = `${shown.label}'s key is ${kind}, which the Envoy of ${verifier.label} verifies only with signature_algorithms set`;
+  if (contexts.some(({ choosesSignatures }) => choosesSignatures)) return key.warn('key-type', text);
+  return key.fail('key-type', text, [fingerprintOf(leaf)]);
 }
 
 /** Whether the verifier takes the names of the leaf. */
@@ -91,7 +111,7 @@ function matcherSets(verifier: Side, contexts: readonly TlsContext[]) {
 
 /** Whether the verifier has a list with a certificate of the chain, or lists that refuse all. */
 export function judgeRevocation(shown: Side, verifier: Side): Judgement | undefined {
-  const { crls, anchors, nowMs, label } = verifier;
+  const { crls, anchors, label } = verifier;
   const size = verifier.page.section('peers')?.number('crl_bytes');
   if (crls.length === 0) {
     if (size === undefined) return undefined;
@@ -112,15 +132,30 @@ export function judgeRevocation(shown: Side, verifier: Side): Judgement | undefi
         anchors.map(fingerprintOf),
       );
     }
-    const [stale] = ofIssuer;
-    if (stale !== undefined && !ofIssuer.some((list) => isValidAt(list, nowMs))) {
-      return revocation.fail(
-        'crl-unusable',
-        `${label}'s list of the issuer of ${whatOf(link, shown)} is not valid now: ${periodText(stale)}`,
-      );
+    const problem = listProblem(ofIssuer, link, { shown, verifier });
+    if (problem !== undefined) {
+      const text = `${label}'s list of the issuer of ${whatOf(link, shown)} ${problem}`;
+      return revocation.fail('crl-unusable', text);
     }
   }
   return revocation.ok(`no certificate of ${shown.label}'s chain is on ${label}'s lists`);
+}
+
+/** Why Envoy refuses every peer of an issuer for its lists. */
+function listProblem(
+  lists: readonly RevocationList[],
+  link: ChainLink,
+  { shown, verifier }: { readonly shown: Side; readonly verifier: Side },
+): string | undefined {
+  const [first] = lists;
+  if (first !== undefined && !lists.some((list) => isValidAt(list, verifier.nowMs))) {
+    return `is not valid now: ${periodText(first)}`;
+  }
+  const critical = lists.find((list) => list.critical !== undefined)?.critical;
+  if (critical !== undefined) return `has the critical extension ${critical}, which Envoy does not know`;
+  const issuer = [...verifier.anchors, ...shown.chain].find((one) => link.isSignedBy(one));
+  const isForged = issuer !== undefined && lists.some((list) => list.isSignedBy(issuer.certificate) === false);
+  return isForged ? 'is not signed by its key: it is of another CA of that name' : undefined;
 }
 
 function whatOf(link: ChainLink, { label, chain }: Side): string {

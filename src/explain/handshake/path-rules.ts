@@ -32,49 +32,85 @@ export function judgeBundle({ label, anchors, identity }: Side): Judgement {
 /** The path from the leaf to a root of the verifier, by RFC 5280 and what Envoy asks for besides. */
 export function judgePath(shown: Side, verifier: Side): Judgement[] {
   const [leaf, ...others] = shown.chain;
-  if (leaf === undefined || verifier.anchors.length === 0) return [];
-  const result = searchPath(leaf, others, verifier.anchors, verifier.nowMs);
+  const anchors = anchorsFor(shown, verifier);
+  if (leaf === undefined || anchors.length === 0) return [];
+  const result = searchPath(leaf, others, anchors, verifier.nowMs);
   const sameDomain = judgeDomain(shown, verifier, result.kind === 'found');
+  if (sameDomain.verdict === 'fail') return [sameDomain];
   if (result.kind === 'found') {
     const anchor = result.issuers.at(-1);
     return [sameDomain, path.ok(`leads to ${anchor && nameOf(anchor)}`)];
   }
-  if (sameDomain.verdict === 'fail') return [sameDomain];
-  return [sameDomain, noPath(result.why, { leaf, others, shown, verifier })];
+  return [sameDomain, noPath(result.why, { leaf, others, anchors, shown, verifier })];
 }
 
 function searchPath(leaf: ChainLink, others: readonly ChainLink[], anchors: readonly ChainLink[], nowMs: number) {
   return new PathSearch(new IssuerPool(anchors, others), nowMs).fromLeaf(leaf);
 }
 
-function judgeDomain(shown: Side, verifier: Side, hasPath: boolean): Judgement {
-  const [theirs, ours] = [trustDomainOf(leafUri(shown)) ?? shown.trustDomain, verifier.trustDomain];
-  if (theirs === ours) return domain.ok(`both are of ${ours}`);
-  const text = `${shown.label} is of ${theirs}, ${verifier.label} of ${ours}`;
-  if (!hasPath)
-    return domain.fail('trust-domain', `${text}, whose roots do not vouch for it`, shown.chain.map(fingerprintOf));
-  return domain.warn('trust-domain', `${text}; their roots are common, so that the SAN matchers decide`);
+/** Those of its trust domain, where the verifier has them; no other root vouches for that. */
+function anchorsFor(shown: Side, verifier: Side): readonly ChainLink[] {
+  const theirs = domainOf(shown);
+  const federated = theirs === verifier.trustDomain ? undefined : verifier.federated.get(theirs ?? '');
+  return federated ?? verifier.anchors;
 }
 
-function leafUri({ identity, spiffeId }: Side): string | undefined {
-  const uri = identity.texts('sans').find((name) => name.startsWith('URI:'));
-  return uri?.slice('URI:'.length) ?? spiffeId;
+function judgeDomain(shown: Side, verifier: Side, hasPath: boolean): Judgement {
+  const [theirs, ours] = [domainOf(shown), verifier.trustDomain];
+  if (theirs === ours) return domain.ok(`both are of ${ours}`);
+  const text = `${shown.label} is of ${theirs}, ${verifier.label} of ${ours}`;
+  const fingerprints = shown.chain.map(fingerprintOf);
+  const federated = verifier.federated.get(theirs ?? '');
+  if (federated === undefined) {
+    if (!hasPath) return domain.fail('trust-domain', `${text}, whose roots do not vouch for it`, fingerprints);
+    return domain.warn('trust-domain', `${text}; their roots are common, so that the SAN matchers decide`);
+  }
+  if (federated.length === 0) {
+    return domain.fail(
+      'trust-domain',
+      `${text}, which has no roots of it yet: see federation on its status page`,
+      fingerprints,
+    );
+  }
+  const asked = bundlesAskedFor(verifier);
+  const isAsked = asked.some((name) => name !== 'ROOTCA' && name !== `spiffe://${ours}`);
+  if (asked.length > 0 && !isAsked) {
+    const names = [...new Set(asked)].join(', ');
+    return domain.fail(
+      'trust-domain',
+      `${text}, whose agent has roots of it; its Envoys ask for ${names} alone`,
+      fingerprints,
+    );
+  }
+  return domain.ok(`${text}, which has ${federated.length} roots of it`);
+}
+
+function bundlesAskedFor({ page }: Side): string[] {
+  const names = (page.section('sds')?.list('subscribers') ?? []).flatMap((one) => one.list('names'));
+  return names.filter((one) => one.text('kind') === 'validation-context').flatMap((one) => one.text('name') ?? []);
+}
+
+function domainOf(side: Side): string | undefined {
+  const uri = side.identity.texts('sans').find((name) => name.startsWith('URI:'));
+  return trustDomainOf(uri?.slice('URI:'.length) ?? side.spiffeId) ?? side.trustDomain;
 }
 
 interface Meeting {
   readonly leaf: ChainLink;
   readonly others: readonly ChainLink[];
+  /** Those that count. */
+  readonly anchors: readonly ChainLink[];
   readonly shown: Side;
   readonly verifier: Side;
 }
 
 /** What to do differs by whether the certificate in the way is a root, one in between, or not there. */
 function noPath(why: NoPath, meeting: Meeting): Judgement {
-  const { shown, verifier } = meeting;
+  const { anchors, shown, verifier } = meeting;
   const text = `${why.what}: got ${why.got}, expected ${why.expected}`;
   if (why.fault === undefined) return unknownIssuer(meeting);
-  const culprit = [...verifier.anchors, ...shown.chain].find((link) => why.what === `certificate "${subjectOf(link)}"`);
-  const isRoot = culprit !== undefined && verifier.anchors.some((anchor) => anchor.equals(culprit));
+  const culprit = [...anchors, ...shown.chain].find((link) => why.what === `certificate "${subjectOf(link)}"`);
+  const isRoot = culprit !== undefined && anchors.some((anchor) => anchor.equals(culprit));
   const fingerprints = culprit === undefined ? [] : [fingerprintOf(culprit)];
   const skew = skewBehind(why.fault, meeting);
   if (skew !== undefined) return path.fail('clock-skew', `${text}; ${skew}`, fingerprints);
@@ -83,11 +119,11 @@ function noPath(why: NoPath, meeting: Meeting): Judgement {
 }
 
 /** What is said of the clocks, when there would be a path by that of the other side. */
-function skewBehind(fault: PathFault, { leaf, others, shown, verifier }: Meeting): string | undefined {
+function skewBehind(fault: PathFault, { leaf, others, anchors, shown, verifier }: Meeting): string | undefined {
   if (fault !== 'expired' && fault !== 'not-yet-valid') return undefined;
   const clocks = judgeClocks(shown, verifier);
   if (clocks.verdict !== 'warn') return undefined;
-  const there = searchPath(leaf, others, verifier.anchors, shown.nowMs);
+  const there = searchPath(leaf, others, anchors, shown.nowMs);
   return there.kind === 'found' ? clocks.text : undefined;
 }
 
@@ -105,17 +141,15 @@ function symptomOfFault(fault: PathFault, isRoot: boolean, isLeaf: boolean): Sym
 }
 
 /** No certificate that is there has signed the topmost one of the chain. */
-function unknownIssuer({ leaf, others, shown, verifier }: Meeting): Judgement {
+function unknownIssuer({ leaf, others, anchors, shown, verifier }: Meeting): Judgement {
   const top = topOf(leaf, others);
   const wanted = typeof top.facts === 'string' ? [] : top.facts.issuer;
   const name = distinguishedNameText(wanted);
-  const sameName = verifier.anchors.filter(
-    ({ facts }) => typeof facts !== 'string' && isSameName(facts.subject, wanted),
-  );
+  const sameName = anchors.filter(({ facts }) => typeof facts !== 'string' && isSameName(facts.subject, wanted));
   const own = searchPath(leaf, others, shown.anchors, shown.nowMs);
   const root = own.kind === 'found' ? own.issuers.at(-1) : undefined;
   const issued = root === undefined ? `"${name}"` : nameOf(root);
-  const has = `${verifier.label} trusts ${verifier.anchors.map(nameOf).join(', ')}`;
+  const has = `${verifier.label} trusts ${anchors.map(nameOf).join(', ')}`;
   const fingerprints = [fingerprintOf(leaf), ...(root === undefined ? [] : [fingerprintOf(root)])];
   if (sameName.length > 0) {
     const text = `${shown.label}'s certificate is of ${issued}; ${verifier.label} has a root of that name with another key, ${sameName.map(nameOf).join(', ')}`;
@@ -129,7 +163,7 @@ function unknownIssuer({ leaf, others, shown, verifier }: Meeting): Judgement {
     );
   }
   // Its own agent has no such root either: then it is one in between, or its agent has lost the root.
-  const isKnown = [...shown.anchors, ...verifier.anchors].some(
+  const isKnown = [...shown.anchors, ...anchors].some(
     ({ facts }) => typeof facts !== 'string' && isSameName(facts.subject, wanted),
   );
   const text = `${shown.label} shows ${others.length + 1} certificates; the issuer of the last, "${name}", is not among them, and no root of ${verifier.label} or ${shown.label}; ${has}`;

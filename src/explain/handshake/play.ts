@@ -1,7 +1,7 @@
 import { judgeCertificate, judgeClocks, judgeRenewal, judgeValidity } from './certificate-rules.js';
-import { contextsOf, judgeEnvoy, judgeTls, judgeVerification } from './envoy-rules.js';
+import { contextsOf, judgeEnvoy, judgeShowing, judgeTls, judgeVerification } from './envoy-rules.js';
 import type { Judgement } from './judgement.js';
-import { judgeNames, judgeRevocation, judgeUsage, type Part } from './leaf-rules.js';
+import { judgeKey, judgeNames, judgeRevocation, judgeUsage, type Part } from './leaf-rules.js';
 import { type Change, changesBehind } from './past.js';
 import { judgeBundle, judgePath } from './path-rules.js';
 import type { Side } from './side.js';
@@ -51,9 +51,11 @@ function play({ shown, verifier, part }: Omit<Direction, 'judgements'>): Directi
     judgeValidity(shown, verifier),
     ...judgePath(shown, verifier),
     judgeUsage(shown, part),
+    judgeKey(shown, verifier, contexts),
     judgeNames(shown, verifier, contexts),
     judgeRevocation(shown, verifier),
     judgeVerification(verifier, verifierPart),
+    judgeShowing(shown, part),
     judgeEnvoy(shown, 'certificate'),
     judgeEnvoy(verifier, 'validation-context'),
     judgeRenewal(shown),

@@ -22,6 +22,8 @@ export interface Side {
   /** Leaf first. */
   readonly chain: readonly ChainLink[];
   readonly anchors: readonly ChainLink[];
+  /** The roots of other trust domains, by their names. */
+  readonly federated: ReadonlyMap<string, readonly ChainLink[]>;
   readonly crls: readonly RevocationList[];
   /** What its agent lets Envoy check. */
   readonly servedSans: readonly SanMatcher[];
@@ -58,6 +60,11 @@ export function sideOf(document: unknown, settings: SideSettings): Side | string
     identity,
     chain: linksOf(identity.longTexts('chain', MAX_BLOB_CHARS)),
     anchors: linksOf((bundle?.list('roots') ?? []).flatMap((root) => root.longText('der', MAX_BLOB_CHARS) ?? [])),
+    federated: new Map(
+      page
+        .list('federation')
+        .map((one) => [one.text('trust_domain') ?? '', linksOf(one.longTexts('certificates', MAX_BLOB_CHARS))]),
+    ),
     crls: (page.section('peers')?.longTexts('crls', MAX_BLOB_CHARS) ?? []).flatMap(
       (text) => readRevocationList(Buffer.from(text, 'base64')) ?? [],
     ),
