@@ -41,7 +41,7 @@ export function playHandshake(client: Side, server: Side): Handshake {
   };
 }
 
-/** In the order of a handshake: without a certificate there is none. Envoys come last: they hold what agents serve. */
+/** In the order of a handshake: without a certificate there is none. Envoys hold what agents serve, and come last. */
 function play({ shown, verifier, part }: Omit<Direction, 'judgements'>): Direction {
   const verifierPart = part === 'client' ? 'server' : 'client';
   const contexts = contextsOf(verifier, verifierPart);
