@@ -198,7 +198,7 @@ export interface TokenIssuerOption {
 
 /** The issuer has no `=`: it is a URL without query, or a name. (OpenID Connect Core §2) */
 export const tokenIssuer: Kind<TokenIssuerOption> = {
-  placeholder: 'ISSUER[=KEYS]',
+  placeholder: 'ISSUER|ISSUER=KEYS',
   expected:
     'ISSUER, or ISSUER=KEYS with KEYS one of discovery (for an issuer that is a URL of https), a URL of https, or a readable file',
   parse(value, files) {

@@ -69,6 +69,15 @@ export interface CitadelStatusOptions {
         };
       }
     | undefined;
+  /** What callers see in their handshake. Times in epoch milliseconds. */
+  readonly serving: {
+    readonly facts: {
+      readonly serial: string;
+      readonly names: readonly string[];
+      readonly rotateAtMs: number;
+      readonly notAfterMs: number;
+    };
+  };
   readonly recent?: RequestsFacts | undefined;
   readonly metrics: MetricRegistry;
   /** Epoch milliseconds. */
@@ -77,18 +86,26 @@ export interface CitadelStatusOptions {
 
 /** What a Citadel tells of itself: what it signs with, and for how long yet; what it has of its cluster. */
 export function citadelStatus(options: CitadelStatusOptions): StatusPage {
-  const { authority, trustDomain, server, fleet, keys, roots, trail, recent, policy, metrics, now } = options;
+  const { authority, trustDomain, server, fleet, keys, roots, trail, recent, policy, serving, metrics, now } = options;
   const expiry = metrics.gauge(Metric.authorityExpirySeconds);
+  const servingExpiry = metrics.gauge(Metric.servingCertificateExpirySeconds);
   return {
     notReady: () => (now() < authority.current.notAfterMs ? undefined : 'its signing certificate has expired'),
     collect() {
       server.showLoad();
       expiry.set((authority.current.notAfterMs - now()) / 1000);
+      servingExpiry.set((serving.facts.notAfterMs - now()) / 1000);
       if (keys !== undefined) metrics.gauge(Metric.tokenKeysAgeSeconds).set((now() - keys.readAtMs) / 1000);
     },
     sections: () => ({
       trust_domain: trustDomain,
       authority: authoritySection(authority),
+      serving_certificate: {
+        [Field.serial]: serving.facts.serial,
+        names: serving.facts.names,
+        [Field.rotateAt]: timeText(serving.facts.rotateAtMs),
+        [Field.notAfter]: timeText(serving.facts.notAfterMs),
+      },
       ...(recent !== undefined && { recent_requests: requestsSection(recent) }),
       ...(fleet !== undefined && { fleet: fleetSection(fleet()) }),
       ...(keys !== undefined && {

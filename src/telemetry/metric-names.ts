@@ -249,6 +249,11 @@ export const Metric = {
     name: 'sidecert_authority_expiry_seconds',
     help: 'Time until the signing certificate, or one above it, ends; negative after that.',
   },
+  servingCertificateExpirySeconds: {
+    kind: 'gauge',
+    name: 'sidecert_serving_certificate_expiry_seconds',
+    help: 'Time until the certificate that Citadel shows its callers expires; negative after that. It is renewed at half of its life.',
+  },
   eventLoopDelaySeconds: {
     kind: 'gauge',
     name: 'sidecert_event_loop_delay_seconds',

@@ -56,6 +56,7 @@ t.test('a Citadel with a status page', { skip: judge.skip }, async (t) => {
     t.equal(sample('sidecert_certificate_requests_in_flight'), 0);
     const tenYears = 10 * 365 * 24 * 3600;
     t.ok(Math.abs(sample('sidecert_authority_expiry_seconds') - tenYears) < 600);
+    t.ok(Math.abs(sample('sidecert_serving_certificate_expiry_seconds') - 24 * 3600) < 600);
     t.ok(
       samples.some(([name]) => name === 'sidecert_hotpath_run_seconds_count'),
       'and those of its threads',

@@ -34,12 +34,18 @@ t.test('node proxies and a real API server', { skip: programs.skip }, async (t) 
   const bound = (name: string) => ['--audience=istio-ca', '--bound-object-kind=Pod', `--bound-object-name=${name}`];
   const token = await server.token('istio-system', 'ztunnel', ...bound('ztunnel-1'));
   const flags = { kubeconfig, 'trusted-node-account': 'istio-system/ztunnel', 'pod-check': 'true' };
-  const { citadel, logger, rootPem } = await startInCluster(t, server, flags);
+  const { citadel, logger, rootPem, pages } = await startInCluster(t, server, flags);
   const root = Buffer.from(await rootPem('foo'));
   const caller = new CitadelCaller(t, { address: citadel.address, rootPem: root });
   const refusal = {
     ...{ code: status.UNAUTHENTICATED, details: 'request impersonation authentication failure', elements: [] },
   };
+
+  await t.test('the certificate of the server has the names of the control plane in its namespace', async (t) => {
+    const { serving_certificate: own } = JSON.parse((await pages.page('/status')).text);
+    const names = ['istiod', 'istiod-remote', 'istio-pilot'].map((name) => `${name}.istio-system.svc`);
+    t.same([...own.names].sort(), [...names, 'localhost', '127.0.0.1', '::1'].sort());
+  });
 
   await t.test('the pods of another node are refused', async (t) => {
     t.strictSame(await caller.call({ token, bytes: requestFor(SLEEP) }), refusal);

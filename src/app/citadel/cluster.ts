@@ -31,6 +31,8 @@ const DEFAULT_NAMESPACE = 'istio-system';
 
 /** The cluster that a Citadel works with. */
 export interface Cluster {
+  /** That of our pod, or of the kubeconfig. */
+  readonly namespace: string;
   /** Of the root that it makes itself, in its own namespace. */
   readonly store: AuthorityStore;
   /** Of the keys that tokens are verified with. */
@@ -66,8 +68,10 @@ export async function openCluster(
     ...{ userAgent: `sidecert/${VERSION}`, fieldManager: FIELD_MANAGER },
   });
   teardown.add(() => client.close());
+  const namespace = access.namespace ?? DEFAULT_NAMESPACE;
   return {
-    store: new RootSecret(client, access.namespace ?? DEFAULT_NAMESPACE),
+    namespace,
+    store: new RootSecret(client, namespace),
     publisher: new ServiceAccountKeys(client),
     reviewer: new TokenReviews(client),
     pods: new NodePods(client),

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import {
   createServingCertificate,
+  istioServerNames,
   LiveAuthority,
   type SigningAuthority,
   writeRootCertificates,
@@ -110,7 +111,8 @@ async function start(
   const authority = (): SigningAuthority => live.current;
   const trail = await openTrail(config, context, metrics);
   teardown.add(() => trail?.close());
-  const policy = await openPolicy(config, authority, context);
+  const furtherNames = cluster === undefined ? [] : istioServerNames(cluster.namespace);
+  const policy = await openPolicy(config, { authority, ownNames: [...config.serverNames, ...furtherNames] }, context);
   teardown.add(() => policy.close());
   const { authenticator, keys } = await openTokenAuthentication(config, { cluster, context, teardown });
   const kind = chosenHotPath(config.hotPath, logger, metrics);
@@ -129,6 +131,7 @@ async function start(
   const serving = await createServingCertificate({
     ...{ hotPath, authority, trustDomain, random, logger },
     serverNames: config.serverNames,
+    furtherNames,
   });
   teardown.add(() => serving.close());
 
@@ -194,6 +197,7 @@ async function start(
   };
   const shown = {
     authority: live,
+    serving,
     fleet: summary,
     trustDomain: trustDomain.toString(),
     keys,

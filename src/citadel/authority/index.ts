@@ -17,5 +17,6 @@ export {
   rotationOf,
   stage,
 } from './root-rotation.js';
-export { createServingCertificate } from './serving-certificate.js';
+export { istioServerNames } from './server-names.js';
+export { createServingCertificate, type ServingCertificate } from './serving-certificate.js';
 export { freshAuthority, readAuthority, type SigningAuthority } from './signing-authority.js';

@@ -22,6 +22,8 @@ export interface ServingCertificateOptions {
   readonly trustDomain: TrustDomain;
   /** DNS names and IP addresses by which agents know us. */
   readonly serverNames?: readonly string[];
+  /** Further ones, each left out while name constraints above the authority do not permit it. */
+  readonly furtherNames?: readonly string[];
   readonly ttlMs?: number;
   readonly clock?: TimerClock;
   /** In [0, 1). */
@@ -37,6 +39,15 @@ export interface ServingCredentials {
   readonly keyPem: Buffer;
 }
 
+/** What is shown of a serving certificate. */
+export interface ServingFacts {
+  readonly serial: string;
+  readonly names: readonly string[];
+  /** When it is renewed, and when it expires; epoch milliseconds. */
+  readonly rotateAtMs: number;
+  readonly notAfterMs: number;
+}
+
 /** Whatever terminates TLS with our certificate: a `TlsListener`. */
 export interface CertificateUser {
   setCertificate(certificate: ServingCredentials): void;
@@ -45,6 +56,8 @@ export interface CertificateUser {
 /** Citadel's own certificate, issued by itself and renewed at half of its life. */
 export interface ServingCertificate {
   readonly current: ServingCredentials;
+  /** The same, for people. */
+  readonly facts: ServingFacts;
   /** From now on `user` gets each new certificate; connections that live are not touched. */
   keepFresh(user: CertificateUser): void;
   /** Makes another certificate now, by another authority. Never rejects: without one the old one stays. */
@@ -68,13 +81,7 @@ export async function createServingCertificate(options: ServingCertificateOption
   return renewal;
 }
 
-interface OwnCertificate extends ServingCredentials {
-  readonly serial: string;
-  /** Epoch milliseconds. */
-  readonly rotateAtMs: number;
-  /** Epoch milliseconds. */
-  readonly notAfterMs: number;
-}
+interface OwnCertificate extends ServingCredentials, ServingFacts {}
 
 class Renewal implements ServingCertificate {
   private readonly wheel: WallClockTimers;
@@ -93,6 +100,10 @@ class Renewal implements ServingCertificate {
   }
 
   get current(): ServingCredentials {
+    return this.own;
+  }
+
+  get facts(): ServingFacts {
     return this.own;
   }
 
@@ -156,9 +167,9 @@ async function issueOwn(options: ServingCertificateOptions): Promise<OwnCertific
   const { privateKey, csrPem } = await hotPath.prepare({ spiffeId, keyType: 'ec-p256' });
   const keyPem = encodePem('PRIVATE KEY', privateKey);
   privateKey.fill(0);
-  const subjectAltNames = options.serverNames ?? DEFAULT_SERVER_NAMES;
+  const names = namesNow(options, authority);
   const { leafPem, serial } = await hotPath.issue({
-    ...{ csrPem, subjectAltNames, notBeforeMs, notAfterMs },
+    ...{ csrPem, subjectAltNames: names, notBeforeMs, notAfterMs },
     signer: authority.signer,
   });
   const dueAtMs = rotateAtMs({ receivedAtMs: nowMs, notBeforeMs, notAfterMs }, random());
@@ -168,5 +179,13 @@ async function issueOwn(options: ServingCertificateOptions): Promise<OwnCertific
     [Field.rotateAt]: new Date(dueAtMs).toISOString(),
   });
   const certPem = Buffer.concat([leafPem, ...authority.intermediatesPem.map((pem) => Buffer.from(pem, 'latin1'))]);
-  return { certPem, keyPem, serial, rotateAtMs: dueAtMs, notAfterMs };
+  return { certPem, keyPem, serial, names, rotateAtMs: dueAtMs, notAfterMs };
+}
+
+function namesNow(
+  { serverNames = DEFAULT_SERVER_NAMES, furtherNames = [] }: ServingCertificateOptions,
+  authority: SigningAuthority,
+): readonly string[] {
+  const permitted = furtherNames.filter((name) => authority.nameProblem(name) === undefined);
+  return [...new Set([...serverNames, ...permitted])];
 }

@@ -152,7 +152,7 @@ t.test('a token whose pod is gone is refused, and one that is bound to none is n
   let workload: AuthenticatedWorkload = ZTUNNEL;
   const authenticator = podCheckedAuthenticator({ authenticate: async () => workload }, boundPods);
   t.equal(await rejectionCode(authenticator.authenticate('a')), 'none');
-  state.pod = undefined;
+  delete state.pod;
   workload = { ...ZTUNNEL, podName: 'ztunnel-2', podUid: 'uid-2' };
   await t.rejects(authenticator.authenticate('a'), {
     code: 'ERR_TOKEN_REFUSED',

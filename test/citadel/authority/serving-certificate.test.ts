@@ -76,6 +76,20 @@ t.test('other names replace them', async (t) => {
   );
 });
 
+t.test('further names come to them, but for those that name constraints do not permit', async (t) => {
+  const names = (serving: { facts: { names: readonly string[] } }): readonly string[] => serving.facts.names;
+  const furtherNames = ['istiod.mesh.svc', 'istio-pilot.mesh.svc', 'localhost'];
+  const { serving, authority } = await setUp(t, { serverNames: ['localhost'], furtherNames });
+  t.same(names(serving), ['localhost', 'istiod.mesh.svc', 'istio-pilot.mesh.svc']);
+  const constrained = {
+    ...authority,
+    nameProblem: (name: string) => (name.startsWith('istiod.') ? 'not permitted' : undefined),
+  };
+  const other = await setUp(t, { serverNames: ['localhost'], furtherNames, authority: () => constrained });
+  t.same(names(other.serving), ['localhost', 'istio-pilot.mesh.svc']);
+  t.match(textOf(other.serving.current), /DNS:localhost, DNS:istio-pilot\.mesh\.svc\n/);
+});
+
 t.test('the key is that of the certificate, and P-256', async (t) => {
   const { serving } = await setUp(t);
   const publicKey = openssl(['pkey', '-pubout'], Buffer.from(serving.current.keyPem));
