@@ -147,6 +147,50 @@ export async function shortLives(stage: Stage, seconds: number): Promise<ShortLi
   });
 }
 
+/** For the agent to come to rest: first requests leave work and memory behind. */
+const REST_MS = 5000;
+
+/** All Envoys at rest for so many seconds, twice: without anything, and while `watch` goes on at the status socket. */
+export async function watchedPage(
+  stage: Stage,
+  seconds: number,
+  watch: (socketPath: string, untilMs: number) => Promise<void>,
+): Promise<Readonly<Record<'alone' | 'watched', ProcessFigures>>> {
+  const { directory, issuer, size } = stage;
+  const tokenFile = join(directory, 'token');
+  await writeFile(tokenFile, await token(issuer, 'sleep', 'pod-0'), { mode: 0o600 });
+  const status = join(directory, 'status');
+  const flags = ['--namespace', 'foo', '--service-account', 'sleep', '--token-file', tokenFile, '--ttl', size.ttl];
+  return withServers(stage, [...flags, '--status-address', status], async ({ agent, socket }) => {
+    const measured = async (): Promise<Readonly<Record<'alone' | 'watched', ProcessFigures>>> => {
+      await sleep(REST_MS);
+      agent.reset();
+      await sleep(seconds * 1000);
+      const alone = await agent.figures();
+      agent.reset();
+      await watch(status, performance.now() + seconds * 1000);
+      return { alone, watched: await agent.figures() };
+    };
+    let figures: ReturnType<typeof measured> | undefined;
+    const needed = 3 * seconds + REST_MS / 1000 + 10;
+    await runFleetProcess(
+      [
+        ...['--envoys', `${size.envoys}`, '--duration', `${needed}s`, '--timeout', `${needed + 120}s`],
+        ...['--first-request-bytes', '1000', '--socket', socket],
+      ],
+      {
+        jsonFile: join(directory, 'fleet.json'),
+        onAllServed: () => {
+          figures = measured();
+        },
+        onRotated: () => {},
+      },
+    );
+    if (figures === undefined) throw new Error('the fleet: got some streams without a secret, expected all served');
+    return figures;
+  });
+}
+
 async function play(stage: Stage, agentFlags: readonly string[], fleetFlags: readonly string[]): Promise<Outcome> {
   return withServers(stage, agentFlags, ({ agent, citadel, socket }) =>
     measure({ server: agent, citadel }, [...fleetFlags, '--socket', socket], stage),

@@ -19,12 +19,15 @@ export const CHROMIUM_TITLE =
   "downloading Debian's Chromium for the tests (100 MB, 350 MB below ~/.cache/sidecert, once)";
 
 /** Once for all clones of this user. Debian replaces its Chromium every few weeks: one that is there stays good. */
-const folder = () => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sidecert', 'chromium');
+const folder = (env) => join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sidecert', 'chromium');
 
 /** The program: unpacked before, or on the PATH; `undefined` when there is none. */
 export async function findChromium(env = process.env) {
   const onPath = (env.PATH ?? '').split(delimiter).filter(Boolean);
-  const candidates = [join(folder(), 'chromium'), ...onPath.flatMap((path) => NAMES.map((name) => join(path, name)))];
+  const candidates = [
+    join(folder(env), 'chromium'),
+    ...onPath.flatMap((path) => NAMES.map((name) => join(path, name))),
+  ];
   for (const path of candidates) if (await isRunnable(path)) return path;
   return undefined;
 }
@@ -44,7 +47,7 @@ export async function whyNoChromium(env = process.env) {
  * @throws SetupError saying what apt said.
  */
 export async function getChromium() {
-  const path = folder();
+  const path = folder(process.env);
   await mkdir(dirname(path), { recursive: true });
   return withLock(
     `${path}.lock`,

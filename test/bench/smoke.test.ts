@@ -14,7 +14,17 @@ import { shortDir } from '../support/short-dir.js';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** Files of bench/ that are no bench of the harness; that of the injector wants an API server. */
-const OTHERS = ['hot-path-soak', 'compare', 'harness', 'injector', 'load', 'material', 'run-all', 'short-lives'];
+const OTHERS = [
+  'hot-path-soak',
+  'compare',
+  'harness',
+  'injector',
+  'load',
+  'material',
+  'run-all',
+  'short-lives',
+  'watched-page',
+];
 
 t.setTimeout(100_000);
 
@@ -58,6 +68,14 @@ t.test('the load scenes run to their end, with every secret good', async (t) => 
   const { stdout } = await run(process.execPath, ['build/bench/load.js', '--smoke', '--hot-path', 'js'], { cwd: ROOT });
   t.equal(stdout.match(/refused connects +0\.0 /g)?.length, 3);
   t.equal(stdout.match(/secrets missing or wrong +0\.0 /g)?.length, 3);
+});
+
+t.test('the page for people is watched to the end of the bench', async (t) => {
+  const run = promisify(execFile);
+  const { stdout } = await run(process.execPath, ['build/bench/watched-page.js', '--smoke', '--hot-path', 'js'], {
+    cwd: ROOT,
+  });
+  t.match(stdout, /alone +\d.*\nwatched +\d.*\n[1-9]\d* answers of [1-9]/);
 });
 
 t.test('lives of seconds are renewed to the end of the bench, with every secret good', async (t) => {

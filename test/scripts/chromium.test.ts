@@ -1,0 +1,36 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+
+const { findChromium, whyNoChromium } = await import(
+  new URL('../../../scripts/setup/chromium.mjs', import.meta.url).href
+);
+
+/** A folder with a program of this name. */
+function folderWith(t: Test, ...path: string[]): string {
+  const directory = t.testdir();
+  const file = join(directory, ...path);
+  mkdirSync(join(file, '..'), { recursive: true });
+  writeFileSync(file, '#!/bin/sh\n', { mode: 0o755 });
+  return directory;
+}
+
+t.test('a browser on the PATH is taken, by whichever name it is installed', async (t) => {
+  for (const name of ['chromium', 'google-chrome', 'chromium-headless-shell']) {
+    await t.test(name, async (t) => {
+      const PATH = folderWith(t, name);
+      t.equal(await findChromium({ PATH, XDG_CACHE_HOME: '/no/such' }), join(PATH, name));
+    });
+  }
+});
+
+t.test('the one that was unpacked for this user comes first, and without any there is none', async (t) => {
+  const XDG_CACHE_HOME = folderWith(t, 'sidecert', 'chromium', 'chromium');
+  const PATH = '/no/such';
+  t.equal(await findChromium({ PATH, XDG_CACHE_HOME }), join(XDG_CACHE_HOME, 'sidecert', 'chromium', 'chromium'));
+  t.equal(await findChromium({ PATH, XDG_CACHE_HOME: PATH }), undefined);
+});
+
+t.test('who allows tests without a browser is not made to download one', async (t) => {
+  t.match(await whyNoChromium({ ALLOW_NO_BROWSER: '1' }), 'ALLOW_NO_BROWSER=1');
+});
