@@ -1,4 +1,5 @@
 import { chooseHotPath, type HotPathKind, type HotPathMode } from '../hotpath/index.js';
+import { trustByAddon } from '../system/platform/index.js';
 import { Field, type Logger, Metric, type MetricRegistry } from '../telemetry/index.js';
 
 /**
@@ -9,5 +10,6 @@ export function chosenHotPath(mode: HotPathMode, logger: Logger, metrics: Metric
   const { kind, reason } = chooseHotPath(mode);
   logger.info('hot path chosen', { [Field.mode]: kind, [Field.reason]: reason });
   metrics.gauge(Metric.hotPathInfo, { kind }).set(1);
+  trustByAddon(kind === 'native');
   return kind;
 }

@@ -128,6 +128,7 @@ export const COMMANDS = {
     summary: 'tell what the holder of a token would get by a policy file, and by which rule',
     purpose: 'Set up',
     schema: POLICY_TEST_OPTIONS,
+    operands: ['policy'],
     example: 'sidecert policy test --policy policy.yaml --token token --csr request.pem',
   },
   'log-level': {

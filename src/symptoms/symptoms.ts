@@ -58,6 +58,11 @@ export const SYMPTOMS = {
     cause: 'the address is wrong, the CA is down, or a firewall is in the way',
     advice: 'compare --ca-address with the service of the CA, and look at its log; the agent tries again by itself',
   },
+  'ca-hangs': {
+    symptom: 'the CA does not answer in time',
+    cause: 'it takes the connection and does not answer: it hangs, is overloaded, or waits for its API server',
+    advice: 'the CA takes the connection and does not answer: look at its log, and at its API server',
+  },
   'ca-untrusted': {
     symptom: 'the certificate of the CA is not accepted',
     cause: '--ca-root has other roots than those of this CA, its certificate is for another name, or a clock is wrong',
@@ -272,7 +277,7 @@ const OF_CODES: Readonly<Record<string, SymptomId>> = {
   ERR_TOKEN_MISSING: 'token-missing',
   ERR_TOKEN_MALFORMED: 'token-missing',
   ERR_CA_UNAVAILABLE: 'ca-unreachable',
-  ERR_CA_DEADLINE: 'ca-unreachable',
+  ERR_CA_DEADLINE: 'ca-hangs',
   ERR_CA_UNTRUSTED: 'ca-untrusted',
   ERR_CA_ROOT_INVALID: 'ca-untrusted',
   ERR_CA_OVERLOADED: 'ca-overloaded',

@@ -34,7 +34,8 @@ for (const [name, { schema, example }] of Object.entries<CommandSpec>(COMMANDS))
     t.ok(out.includes(example));
     for (const option of Object.values(schema)) {
       const text = out.slice(out.indexOf(`  --${option.flag} `), out.length);
-      const entry = text.slice(0, text.indexOf(']'));
+      const next = text.indexOf('\n  --');
+      const entry = next < 0 ? text : text.slice(0, next);
       t.ok(entry.includes(option.description), option.flag);
       t.ok(entry.includes(environmentName(option.flag)), `${option.flag}: variable`);
       for (const value of [option.shape === 'switch' ? [] : (option.default ?? [])].flat()) {

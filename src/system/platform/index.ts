@@ -10,5 +10,5 @@ export { refuseOpenMemory } from './process-hardening.js';
 export type { BatchSender, CutMessage } from './send-batch.js';
 export { openSocketHub, type SocketHub, type SocketHubAnswer, type SocketHubEvents } from './socket-hub.js';
 export { type PeerAnswer, type PeerCredentials, peerCredentials } from './system-door.js';
-export { contextTrusting } from './trusted-roots.js';
+export { contextTrusting, trustByAddon } from './trusted-roots.js';
 export { setV8Flag, type V8Flag } from './v8-flag.js';

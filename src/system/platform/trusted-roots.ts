@@ -1,6 +1,13 @@
 import type { SecureContext } from 'node:tls';
 import { loadAddon } from '../addon/index.js';
 
+let isByAddon = true;
+
+/** Whether {@link contextTrusting} may load the addon: a process that does its work in JavaScript leaves it alone. */
+export function trustByAddon(may: boolean): void {
+  isByAddon = may;
+}
+
 /**
  * The context that `make` makes with `ca: []`: it trusts these roots and no others, each as an anchor even when it is
  * not self-signed. (RFC 5280 §6.1.1) Node.js and OpenSSL verify peers as ever. What is saved is what the option `ca`
@@ -11,6 +18,7 @@ import { loadAddon } from '../addon/index.js';
  * mistake, since a context without roots verifies none.
  */
 export function contextTrusting(rootPem: Uint8Array, make: () => SecureContext): SecureContext | undefined {
+  if (!isByAddon) return undefined;
   const load = loadAddon();
   if (load.kind === 'absent') return undefined;
   try {
