@@ -8,7 +8,7 @@ export type Shell = (typeof SHELLS)[number];
 
 /**
  * A script that completes the commands of `sidecert`, their flags and, where they are known, the values of these. It
- * asks no program while somebody types.
+ * asks no program at each key.
  */
 export function shellCompletion(shell: Shell): string {
   switch (shell) {
