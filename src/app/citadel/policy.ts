@@ -17,7 +17,7 @@ export interface OpenedPolicy {
 }
 
 /** What the flags say of certificates. */
-export type PolicyFlags = Pick<
+type PolicyFlags = Pick<
   CitadelConfig,
   'trustDomain' | 'defaultTtlMs' | 'maxTtlMs' | 'bindsToToken' | 'dnsNames'
 >;

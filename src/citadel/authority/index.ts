@@ -18,5 +18,5 @@ export {
   stage,
 } from './root-rotation.js';
 export { istioServerNames } from './server-names.js';
-export { createServingCertificate, type ServingCertificate } from './serving-certificate.js';
+export { createServingCertificate } from './serving-certificate.js';
 export { freshAuthority, readAuthority, type SigningAuthority } from './signing-authority.js';

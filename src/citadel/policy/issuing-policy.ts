@@ -20,7 +20,7 @@ export interface PolicyRules {
   readonly rules: readonly PolicyRule[];
 }
 
-export const NO_RULES: PolicyRules = { trustDomainAliases: [], defaults: {}, rules: [] };
+const NO_RULES: PolicyRules = { trustDomainAliases: [], defaults: {}, rules: [] };
 
 /** Identities whose terms are remembered: finding them costs a look at each rule. */
 const MAX_REMEMBERED = 10_000;

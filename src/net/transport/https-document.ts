@@ -16,9 +16,9 @@ export interface DocumentRequest {
 }
 
 /**
- * The body of a document by HTTPS, over a connection of its own. Follows no redirect: a URL in the settings means
- * that server. Rejects with an Error that says what came instead: another status, more bytes, no answer in time, that it
- * was cancelled, the reason of the system or of TLS.
+ * The body of a document by HTTPS, over a connection of its own. Follows no redirect: a URL in the settings means that
+ * server. Rejects with an Error that says what came instead: another status, more bytes, no answer in time, that it was
+ * cancelled, the reason of the system or of TLS.
  */
 export function readHttpsDocument(wanted: DocumentRequest): Promise<Buffer> {
   const { url, rootsPem, whyNotServer, timeoutMs, maxBytes, signal } = wanted;
