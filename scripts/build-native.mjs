@@ -31,8 +31,8 @@ export async function missingTools(env = process.env) {
   return missing;
 }
 
-/** @throws SetupError with what the compiler said. */
-export async function buildAddons({ out = ADDON_FOLDER, sanitize = '', nodedir, timeoutMs } = {}) {
+/** For another machine than this one `env` names its compiler. @throws SetupError with what the compiler said. */
+export async function buildAddons({ out = ADDON_FOLDER, sanitize = '', nodedir, timeoutMs, env } = {}) {
   // Not in the tree itself: node-gyp builds in `build`, which is where the tests are built.
   const work = join('.cache', `native${sanitize === '' ? '' : '-sanitized'}-${process.pid}`);
   try {
@@ -45,7 +45,7 @@ export async function buildAddons({ out = ADDON_FOLDER, sanitize = '', nodedir, 
       ...(headers === undefined ? [] : ['--nodedir', resolve(headers)]),
       ...['--', `-Drevision=${await addonRevision()}`, ...(sanitize === '' ? [] : [`-Dsanitize=${sanitize}`])],
     ];
-    const { code, output } = await run(process.execPath, args, { timeoutMs });
+    const { code, output } = await run(process.execPath, args, { timeoutMs, env });
     if (code !== 0) throw new SetupError(`it does not compile:\n${excerpt(reasonsIn(output))}`);
     await mkdir(out, { recursive: true });
     for (const name of [SHIPPED_ADDON, TEST_ADDON]) {

