@@ -2,7 +2,7 @@ import { adviceOf, distanceText, type JsonSection, lengthText } from '../../expl
 import { type Child, element, type ViewElement } from './view-node.js';
 
 /** How good something is: one class each, and never by colour alone. */
-export type Tone = 'good' | 'warning' | 'bad' | 'faint';
+type Tone = 'good' | 'warning' | 'bad' | 'faint';
 
 /** A section with its heading, by which screen readers list it; nothing without content. */
 export function section(id: string, title: string, ...children: readonly Child[]): ViewElement | undefined {
