@@ -19,8 +19,8 @@ export interface CaSettings {
   readonly certSigner?: string | undefined;
   /** What the CAs are shown beside a token. */
   readonly clientCertificate?: ClientCertificateSource | undefined;
-  /** Whether their trust bundles are kept up to date between the certificates. */
-  readonly watchesBundles?: boolean;
+  /** Of calls for their trust bundles between the certificates; left out, there are none. */
+  readonly bundleToken?: CaClientOptions['bundleToken'];
   /** Which Envoys do not have the newest bundle. */
   readonly unacknowledged?: CaClientOptions['unacknowledged'];
   readonly metrics: MetricRegistry;
@@ -32,7 +32,7 @@ export function connectCa(
   { logger, now, random }: AppContext,
 ): CertificateIssuer & Omit<CaClient, 'issue'> {
   const { cas, clusterId, caHeaders = [], certSigner = '', clientCertificate, metrics } = settings;
-  const { watchesBundles = false, unacknowledged } = settings;
+  const { bundleToken, unacknowledged } = settings;
   for (const ca of cas) {
     if ('isPlaintext' in ca)
       logger.warn('calls to the ca are in plain text', { ...PLAINTEXT, [Field.address]: addressText(ca.address) });
@@ -40,7 +40,7 @@ export function connectCa(
   return createCaClient({
     cas: cas.map((ca) => connectionOf(ca, clientCertificate)),
     headers: Object.fromEntries(caHeaders.map(({ name, value }) => [name, value])),
-    ...{ clusterId, certSigner, watchesBundles, metrics, logger, now, random },
+    ...{ clusterId, certSigner, bundleToken, metrics, logger, now, random },
     ...(unacknowledged !== undefined && { unacknowledged }),
   });
 }

@@ -7,8 +7,8 @@ import type { CaRequest } from './certificate-call.js';
 import type { RankedCa } from './ranked-cas.js';
 
 export interface BundleWatchesOptions {
-  /** Left out or false: none is watched. */
-  readonly watchesBundles?: boolean;
+  /** Of any workload that the CAs accept: there is one call for all of them. Left out, no CA is watched. */
+  readonly bundleToken?: CaRequest['token'] | undefined;
   /** Which Envoys do not have the newest bundle: CAs are told when they are asked. */
   readonly unacknowledged?: () => Unacknowledged;
   readonly union: BundleUnion;
@@ -21,17 +21,10 @@ export interface BundleWatchesOptions {
   readonly random: () => number;
 }
 
-/** One CA that has given a certificate. */
-interface Watched {
-  /** Of the last workload that got one: any that the CA accepts will do, and there is one call for all workloads. */
-  token: CaRequest['token'];
-  watch?: BundleWatch;
-}
-
 /** Keeps the trust bundle of each CA that has given a certificate up to date. */
 export class BundleWatches {
-  /** By their rank. */
-  private readonly watched = new Map<number, Watched>();
+  /** By the rank of the CA; `undefined` while it is being loaded. */
+  private readonly watched = new Map<number, BundleWatch | undefined>();
   private readonly listeners = new Set<(bundlePem: Buffer) => void>();
 
   constructor(private readonly options: BundleWatchesOptions) {}
@@ -50,38 +43,33 @@ export class BundleWatches {
 
   /** When the CA of this rank was last heard, in epoch milliseconds; `undefined` for one that does not offer it. */
   checkedMs(rank: number): number | undefined {
-    return this.watched.get(rank)?.watch?.checkedMs;
+    return this.watched.get(rank)?.checkedMs;
   }
 
-  /** The CA has given a certificate for this token. */
-  proven(ca: RankedCa, token: CaRequest['token']): void {
-    if (this.options.watchesBundles !== true) return;
-    const known = this.watched.get(ca.rank);
-    if (known !== undefined) {
-      known.token = token;
-      return;
-    }
-    const watched: Watched = { token };
-    this.watched.set(ca.rank, watched);
-    void this.start(ca, watched);
+  /** The CA has given a certificate. */
+  proven(ca: RankedCa): void {
+    const { bundleToken } = this.options;
+    if (bundleToken === undefined || this.watched.has(ca.rank)) return;
+    this.watched.set(ca.rank, undefined);
+    void this.start(ca, bundleToken);
   }
 
   /** Loaded here: a start is over before. Never rejects. */
-  private async start({ endpoint, rank }: RankedCa, watched: Watched): Promise<void> {
+  private async start({ endpoint, rank }: RankedCa, token: CaRequest['token']): Promise<void> {
     const { BundleWatch } = await import('./bundle-watch.js');
     const { union, closing, unacknowledged = none } = this.options;
-    watched.watch = new BundleWatch({
+    const watch = new BundleWatch({
       ...this.options,
       address: endpoint.address,
-      ask: (knownVersion) =>
-        endpoint.askBundle({ knownVersion, unacknowledged: unacknowledged() }, watched.token, closing),
+      ask: (knownVersion) => endpoint.askBundle({ knownVersion, unacknowledged: unacknowledged() }, token, closing),
       current: () => union.of(rank),
       take: (bundlePem) => {
         union.keep(rank, bundlePem);
         this.tell();
       },
     });
-    await watched.watch.run();
+    this.watched.set(rank, watch);
+    await watch.run();
   }
 }
 

@@ -29,8 +29,11 @@ export interface CaClientOptions {
   readonly deadlineMs?: number;
   /** For one call with all its attempts and the waits between them. */
   readonly budgetMs?: number;
-  /** Whether the trust bundles of CAs that offer it are kept up to date between the certificates. */
-  readonly watchesBundles?: boolean;
+  /**
+   * With it the trust bundles of CAs that offer that are kept up to date between the certificates: a token of any
+   * workload that the CAs accept, asked for with each call.
+   */
+  readonly bundleToken?: CaRequest['token'] | undefined;
   /** Which Envoys do not have the newest bundle: such CAs are told, so that no root goes that they need. */
   readonly unacknowledged?: () => Unacknowledged;
   readonly logger: Logger;
@@ -218,7 +221,7 @@ class CaCall {
     else if (verdict === 'proven') {
       union.keep(ca.rank, bundlePem);
       cas.succeeded(ca);
-      bundles.proven(ca, this.request.token);
+      bundles.proven(ca);
     } else {
       cas.failed(ca, { error: verdict.refused, isTransient: false, failsOver: true, connection: 'good' });
     }

@@ -48,6 +48,8 @@ export class SvidPublisher {
   #held: CurrentSvid | undefined;
   /** Waits for its bundle to be everywhere, or for its beginning. */
   private staged: NewSvid | undefined;
+  /** A bundle with new roots that has come without a leaf, and is not everywhere yet. */
+  private undelivered: SecretContent | undefined;
   private wake = (): void => {};
   private rootTimer: ScheduledCall | undefined;
   private readonly bundle: BundleWithRetiredRoots;
@@ -86,11 +88,12 @@ export class SvidPublisher {
     const isAhead = next.sealed.notBeforeMs > nowMs;
     if (isAhead) this.warnOfSkew(next.sealed, nowMs);
     const isWaiting = this.staged !== undefined;
-    if (!isWaiting && (!(hasNewRoots || isAhead) || !this.isValid())) {
+    const isOnItsWay = this.undelivered !== undefined;
+    if (!isWaiting && (!(hasNewRoots || isAhead || isOnItsWay) || !this.isValid())) {
       this.replace(next);
       return;
     }
-    const knownBundle = this.#held?.bundle;
+    const knownBundle = isOnItsWay ? undefined : this.#held?.bundle;
     this.stage(next);
     this.replaceBundle(content);
     if (!isWaiting) void this.replaceWhenReady(knownBundle);
@@ -111,6 +114,14 @@ export class SvidPublisher {
     if (step.lacksRoot) this.warnOfBundle('the trust bundle has no self-signed root', step.content);
     this.planRootEnd();
     this.replaceBundle(step.content);
+    if (step.hasNewRoots) void this.deliver(step.content);
+  }
+
+  /** Until it is everywhere, a leaf may be of a root that some streams do not have yet. Never rejects. */
+  private async deliver(bundle: SecretContent): Promise<void> {
+    this.undelivered = bundle;
+    await this.delivered(bundle);
+    if (this.undelivered === bundle) this.undelivered = undefined;
   }
 
   /** Takes back what waits; what is held stays readable. */

@@ -125,6 +125,11 @@ export class WorkloadIdentity implements BundleListener {
   }
 
   /** For the news. */
+  readToken(): Promise<Buffer> {
+    return this.workload.token.read();
+  }
+
+  /** For the news. */
   takeBundle(bundleBody: Buffer): void {
     this.published.takeBundle(bundleBody);
   }

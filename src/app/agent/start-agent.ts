@@ -179,9 +179,9 @@ async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<O
   let secrets: ServedSecrets | undefined;
   const clientCertificate = await shownCertificate(config, context, () => secrets?.ownIdentity);
   const extraRoots = await extraRootsOf(parts);
-  const bundleNews = new BundleNews(now);
+  const bundleNews = new BundleNews(now, random);
   const caClient = network.then(({ connectCa }) => {
-    const told = { watchesBundles: true, unacknowledged: parts.withoutNewestBundle };
+    const told = { bundleToken: { read: () => bundleNews.readToken() }, unacknowledged: parts.withoutNewestBundle };
     const client = connectCa({ ...config, cas, clientCertificate, ...told, metrics }, context);
     client.onBundle((bundlePem) => bundleNews.tell(bundlePem));
     const addRoots = (): void => client.addRoots(extraRoots?.pem ?? Buffer.alloc(0));

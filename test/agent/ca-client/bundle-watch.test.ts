@@ -124,7 +124,7 @@ function pem(body: string): Buffer {
 }
 
 for (const { name, bundle, code } of bad) {
-  t.test(`an answer of ${name} replaces nothing, and is warned of once`, async (t) => {
+  t.test(`row 41: an answer of ${name} replaces nothing, and is warned of once`, async (t) => {
     const { asked, taken, logger, count } = await watch([answer('1', first), answer('2', bundle)], { calls: 4 });
     t.same(taken, []);
     t.equal(count(code), 2);
