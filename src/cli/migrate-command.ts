@@ -64,7 +64,7 @@ async function cleanUp(
   return {
     lines: shownUses(secrets, { deletes }),
     document: usesDocument(secrets, { deletes }),
-    isGood: deletes || secrets.length === 0,
+    isGood: deletes || secrets.every(({ usedBy }) => usedBy.length > 0),
   };
 }
 

@@ -99,8 +99,9 @@ export class ClusterAgents implements MigrationSet {
     ]);
     const readers = pods.filter((pod) => !hasAgent(pod) && pod.secrets.some(({ name }) => secrets.has(name)));
     const followers = agents.filter((pod) => !isSelected(pod) && pod.configMaps.includes(configMap));
+    const asked = agents.filter((pod) => !followers.includes(pod));
     return [
-      ...(await forEachAtOnce(agents.filter(isSelected), (pod) => this.agent(pod))).flat(),
+      ...(await forEachAtOnce(asked, (pod) => this.agent(pod, isSelected(pod)))).flat(),
       ...(await forEachAtOnce(readers, (pod) => this.reader(pod, secrets))),
       ...followers.map((pod): Member => {
         const reason = `it reads the same ConfigMap ${configMap}, and --selector ${labelSelector} leaves it out`;
@@ -120,13 +121,15 @@ export class ClusterAgents implements MigrationSet {
     return (pod) => pods.includes(pod) && names.has(pod.metadata.name);
   }
 
-  private async agent(pod: RunningPod): Promise<readonly Member[]> {
+  /** One that is not selected, or follows another ConfigMap, does not move. */
+  private async agent(pod: RunningPod, isSelected: boolean): Promise<readonly Member[]> {
     const { name, namespace, isTerminating } = pod.metadata;
     try {
       const page = await readPodPage(this.options.client, { namespace, name, port: STATUS_PORT, path: '/status' });
       const member = memberOf(nameOf(pod), parseBoundedJson(page, BOUNDS));
-      if (!isAgent(member) || member.state.stepFile === undefined) return [member];
-      return [{ ...member, isPeer: !pod.configMaps.includes(this.options.configMap) }];
+      if (!isAgent(member)) return [member];
+      const isElsewhere = member.state.stepFile !== undefined && !pod.configMaps.includes(this.options.configMap);
+      return [{ ...member, isPeer: !isSelected || isElsewhere }];
     } catch (error) {
       // Its agent has ended; its Envoy goes on with what it has.
       if (isTerminating || errorCodeOf(error) === 'ERR_KUBERNETES_NOT_FOUND') return [];

@@ -113,10 +113,12 @@ t.test('the pods of a namespace are told by what they are', async (t) => {
 });
 
 t.test('a selector that leaves out pods of the same ConfigMap names them', async (t) => {
-  const { client } = await clusterOf(t, { pods: [injected('a'), injected('b')], pages: { a: page('files') } });
+  const pods = [injected('a'), injected('b'), injected('c', { configMap: 'canary' })];
+  const { client } = await clusterOf(t, { pods, pages: { a: page('files'), c: page('files') } });
   const members = await new ClusterAgents({ ...SET, client, selector: 'app=a' }).members();
   t.match(members, [
-    { kind: 'agent', name: 'foo/a' },
+    { kind: 'agent', name: 'foo/a', isPeer: false },
+    { kind: 'agent', name: 'foo/c', isPeer: true },
     { kind: 'unknown', name: 'foo/b', reason: /same ConfigMap sidecert-migration, and --selector app=a leaves it out/ },
   ]);
 });
