@@ -45,6 +45,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...['system/secret-memory', 'system/small-files'],
   ],
   'agent/admission': [...EVERYWHERE, 'agent/identity', 'fairness', 'pki/service-account'],
+  'agent/pod-sockets': [...EVERYWHERE, 'agent/identity', 'pki/service-account', 'system/small-files'],
   'agent/files': [...EVERYWHERE, 'pki/x509', 'system/small-files'],
   'agent/output': [...EVERYWHERE, 'system/small-files'],
   'agent/federation': [...EVERYWHERE, 'pki/x509'],
@@ -76,8 +77,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   status: [...EVERYWHERE, 'explain', 'net/transport', 'pki/x509'],
   symptoms: [],
   explain: [
-    ...[...EVERYWHERE, 'agent/ca-client', 'agent/files', 'agent/identity', 'hotpath', 'net/grpc', 'net/transport'],
-    ...['pki/service-account', 'pki/x509', 'symptoms', 'system/small-files'],
+    ...[...EVERYWHERE, 'agent/ca-client', 'agent/files', 'agent/identity', 'agent/pod-sockets', 'hotpath'],
+    ...['net/grpc', 'net/transport', 'pki/service-account', 'pki/x509', 'symptoms', 'system/small-files'],
   ],
   migrate: [...EVERYWHERE, 'explain', 'kubernetes/api'],
   app: [
@@ -90,6 +91,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'agent/history',
       'agent/identity',
       'agent/output',
+      'agent/pod-sockets',
       'agent/sds',
       'agent/secrets',
     ],

@@ -35,6 +35,7 @@ function planOf(config: DoctorConfig): DoctorPlan {
   const isOwn = served.kind === 'own-token' && path !== undefined;
   return {
     socket: { path: config.socket, mode: config.socketMode, group: config.socketGroup },
+    podSockets: config.podSockets,
     cas: served.kind === 'mounted-files' ? [] : casOf(config),
     token: isOwn
       ? {

@@ -26,9 +26,9 @@ import {
   withDefault,
 } from './option.js';
 import { OUTPUT_OPTIONS } from './output-options.js';
-import { FROM_BOTH, FROM_CA, FROM_FILES, FROM_FILES_ALONE, SECRET_OPTIONS, SIDECAR } from './secret-options.js';
+import { FROM_BOTH, FROM_CA, FROM_FILES, FROM_FILES_ALONE, NODE, SECRET_OPTIONS, SIDECAR } from './secret-options.js';
 import { SOCKET_OPTIONS } from './socket-options.js';
-import { socketPath } from './socket-path.js';
+import { podSocketsPath, socketPath } from './socket-path.js';
 import { STATUS_ADDRESS } from './status-address.js';
 
 /** `sidecert agent`. The default paths are those that Istio's sidecar injection mounts. */
@@ -42,6 +42,14 @@ export const AGENT_OPTIONS = {
     flag: 'socket',
     description: 'Unix socket on which Envoy asks for its secrets (made with the mode of --socket-mode)',
   }),
+  podSockets: onlyWith(
+    NODE,
+    optional(podSocketsPath, {
+      flag: 'pod-sockets',
+      description:
+        'directory that has one for each pod, by its UID, with the token of the pod (token): the agent puts a socket (socket) there, on which that pod is served without a token of its streams. Only this user and root may write to them (only with --mode node)',
+    }),
+  ),
   identitySource: withDefault(oneOf(['ca', 'file', 'file,ca']), 'ca', {
     flag: 'identity-source',
     description:

@@ -16,6 +16,7 @@ import {
 import { type ConfigOf, listOf, onlyWith, optional, switchOf, withDefault } from './option.js';
 
 export const SIDECAR = { flag: 'mode', value: 'sidecar' };
+export const NODE = { flag: 'mode', value: 'node' };
 /** There is a CA. */
 export const FROM_CA = { flag: 'identity-source', value: ['ca', 'file,ca'] };
 /** There are mounted files. */

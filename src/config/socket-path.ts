@@ -1,4 +1,4 @@
-import type { Kind } from './kinds.js';
+import { absolutePath, type Kind } from './kinds.js';
 
 /** sockaddr_un holds 108 bytes with the closing zero. (unix(7)) */
 export const MAX_SOCKET_PATH_BYTES = 107;
@@ -41,3 +41,17 @@ function pathOfUri(rest: string): string | undefined {
     return undefined;
   }
 }
+
+/** A UID of a pod is a UUID. */
+const BYTES_BELOW = '/00000000-0000-0000-0000-000000000000/socket'.length;
+const MAX_DIRECTORY_BYTES = MAX_SOCKET_PATH_BYTES - BYTES_BELOW;
+
+/** A directory below which sockets have room, each in the directory of a pod. */
+export const podSocketsPath: Kind<string> = {
+  ...absolutePath,
+  expected: `an absolute path of at most ${MAX_DIRECTORY_BYTES} bytes, so that DIRECTORY/UID/socket has no more than ${MAX_SOCKET_PATH_BYTES}`,
+  parse(value, files) {
+    const path = absolutePath.parse(value, files);
+    return path !== undefined && Buffer.byteLength(path) <= MAX_DIRECTORY_BYTES ? path : undefined;
+  },
+};

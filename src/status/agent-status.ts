@@ -60,6 +60,15 @@ export interface MountedFilesFacts {
   readonly goodAtMs: number | undefined;
 }
 
+/** Where the pods below `--pod-sockets` stand. */
+export interface PodSocketsFacts {
+  readonly directory: string;
+  readonly serving: number;
+  readonly waiting: number;
+  /** A few of those that are not served. */
+  readonly refused: readonly { readonly name: string; readonly error: string }[];
+}
+
 export interface AgentStatusOptions {
   readonly secrets: { isServing(): boolean; identities(): readonly IdentityFacts[] };
   readonly listener: ListenerFacts;
@@ -71,6 +80,8 @@ export interface AgentStatusOptions {
   readonly ca?: CaFacts;
   /** The files of `--output-certs`. */
   readonly output?: { status(): OutputFacts } | undefined;
+  /** The sockets of `--pod-sockets`. */
+  readonly podSockets?: { status(): PodSocketsFacts };
   readonly metrics: MetricRegistry;
   readonly mode: string;
   readonly trustDomain: string;
@@ -92,7 +103,7 @@ export interface AgentStatusOptions {
 /** What an agent tells of itself: its identities, and who is on its socket. */
 export function agentStatus(options: AgentStatusOptions): StatusPage {
   const { secrets, listener, files, migration, ca, output, metrics, mode, trustDomain, peers, history, now } = options;
-  const { federation } = options;
+  const { federation, podSockets } = options;
   const served = new ServedSections(options.readers);
   const expiry = metrics.gauge(Metric.svidExpirySeconds);
   const tolerance = metrics.gauge(Metric.svidOutageToleranceSeconds);
@@ -105,6 +116,8 @@ export function agentStatus(options: AgentStatusOptions): StatusPage {
     collect() {
       const identities = secrets.identities();
       listener.showLoad();
+      // Sets its own gauges.
+      podSockets?.status();
       if (ca !== undefined) showCoolDowns(ca, metrics);
       const age = files && metrics.gauge(Metric.identityFilesAgeSeconds);
       age?.set((now() - (files?.().goodAtMs ?? Number.NaN)) / 1000);
@@ -131,6 +144,7 @@ export function agentStatus(options: AgentStatusOptions): StatusPage {
         ...(migration && { migration: migrationSection(migration(), ownNames) }),
         sds: sdsSection({ path, connections, lastConnectionMs }, sds),
         ...(output && { output_certs: outputSection(output.status()) }),
+        ...(podSockets && { pod_sockets: podSocketsSection(podSockets.status()) }),
         identity_count: identities.length,
         idle_count: countIdle(identities),
         identities: shown.map((identity, index) => ({
@@ -197,4 +211,8 @@ function leastOf(
 /** Those in trouble come first, then those whose SVID expires first: what is cut off matters least. */
 function byUrgency(a: IdentityFacts, b: IdentityFacts): number {
   return b.failures - a.failures || (a.notAfterMs ?? 0) - (b.notAfterMs ?? 0);
+}
+
+function podSocketsSection({ directory, serving, waiting, refused }: PodSocketsFacts) {
+  return { [Field.path]: directory, serving, waiting, refused };
 }

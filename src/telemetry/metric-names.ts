@@ -110,6 +110,11 @@ export const Metric = {
     name: 'sidecert_identities',
     help: 'Identities by what they have: a valid SVID, an expired one, or none yet.',
   },
+  podSockets: {
+    kind: 'gauge',
+    name: 'sidecert_pod_sockets',
+    help: 'Pods below --pod-sockets: serving, waiting for a token or for the CA, or refused.',
+  },
   identitiesIdle: {
     kind: 'gauge',
     name: 'sidecert_identities_idle',

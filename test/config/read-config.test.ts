@@ -423,7 +423,7 @@ t.test('nothing in the file is coerced, and unknown keys are errors', async (t) 
   const problems = agentProblems(['--config=c.json'], {}, '{"ttl":5,"nope":true,"socket":"s"}');
   t.strictSame(problems.length, 2);
   t.match(problems[0], 'c.json ttl: got "5", expected a JSON string');
-  t.match(problems[1], 'c.json nope: got an unknown key, expected one of mode, socket, identitySource,');
+  t.match(problems[1], 'c.json nope: got an unknown key, expected one of mode, socket, podSockets, identitySource,');
   t.match(agentProblems(['--config=c.json'], {}, '[]'), [/^--config: got/]);
   const demo = readConfig(COMMANDS.demo, sources(['--config=c'], {}, '{"once":true}'));
   t.match(demo, { kind: 'ok', config: { once: true } });
@@ -665,6 +665,7 @@ t.test('docs/config-full.json holds every key of every command, and each command
     if (name === 'health') delete full.health.socket;
     if (name === 'migrate') delete full.migrate.statusAddress;
     if (isAgent) {
+      delete full[name].podSockets;
       delete full[name].migrationStep;
       delete full[name].migrationStepFile;
       delete full[name].identityDir;

@@ -129,6 +129,11 @@ export class Pod {
     };
   }
 
+  /** Ends it now, and not after its time of grace, when no stream holds it. */
+  dismiss(): void {
+    if (this.isIdle) this.host.abandoned(this);
+  }
+
   /** Takes all passes back, ends the renewals, and wipes keys and tokens. There must be no lease any more. */
   async close(): Promise<void> {
     this.#grace?.cancel();

@@ -52,17 +52,29 @@ export class StreamAdmission {
       token.fill(0);
       return new PodLease(await admitted);
     } catch (error) {
-      if (errorCodeOf(error) !== 'ERR_CANCELLED') {
-        stream.charge?.(REFUSED_COST, 0);
-        this.tellRefusal(stream, error);
-      }
+      this.refused(stream, error);
       throw error;
     }
   }
 
-  /** Envoy comes back ten times a second with what was refused: one line a minute for each reason and connection. */
-  private tellRefusal({ connection, peer, authorization }: TokenBearer, error: unknown): void {
+  /**
+   * The same with a token that has come by a way of its own, and not by a stream. It is wiped.
+   * @throws as {@link TokenGate.admit}.
+   */
+  async admitToken(token: Buffer, signal: CancelSignal): Promise<PodLease> {
+    const admitted = this.gate.admit(token, signal);
+    token.fill(0);
+    return new PodLease(await admitted);
+  }
+
+  /**
+   * Charges a refusal to the stream, and logs it. Envoy comes back ten times a second with what was refused: one line a
+   * minute for each reason and connection.
+   */
+  refused({ connection, peer, authorization, charge }: TokenBearer, error: unknown): void {
     const code = errorCodeOf(error);
+    if (code === 'ERR_CANCELLED') return;
+    charge?.(REFUSED_COST, 0);
     const reason = error instanceof IdentityError ? error.message : 'internal error';
     const fields = (): LogFields => {
       const claims = claimsOfBearer(authorization);
@@ -88,6 +100,17 @@ export class PodLease {
 
   get identity(): WorkloadIdentity {
     return this.pod.identity;
+  }
+
+  /** Another one of the same pod. */
+  again(): PodLease {
+    return new PodLease(this.pod);
+  }
+
+  /** Releases it, and has the pod ended now when no stream holds it. */
+  dismiss(): void {
+    this.release();
+    this.pod.dismiss();
   }
 
   /** Calls `end` when the token is good no more, until the result is called. */

@@ -25,9 +25,9 @@ export function addFetchMethod(server: Pick<GrpcServer, 'addMethod'>, parts: Fet
 async function answer(call: ServedCall, names: readonly string[], { fetcher, encoder }: FetchParts): Promise<void> {
   const gone = new CancelSource();
   call.onGone(() => gone.cancel());
-  const { connection, peer } = call;
+  const { connection, peer, origin } = call;
   const charge = (cost: number, work: number): void => call.charge(cost, work);
-  const caller = { authorization: call.metadata('authorization'), connection, peer, charge };
+  const caller = { authorization: call.metadata('authorization'), connection, peer, origin, charge };
   const { head, release } = await fetcher.fetch({ names, caller, signal: gone }, (secrets) =>
     encoder.encodeWhole(secrets),
   );

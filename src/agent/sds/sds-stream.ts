@@ -121,9 +121,9 @@ export class SdsStream implements PushTarget, CallEvents, SecretViewEvents, Secr
   start(): void {
     const call = this.call;
     call.listen(this);
-    const { authorization, connection, peer } = call;
+    const { authorization, connection, peer, origin } = call;
     const charge = (cost: number, work: number): void => call.charge(cost, work);
-    const caller = { authorization, connection, peer, charge };
+    const caller = { authorization, connection, peer, origin, charge };
     const gone = (): CancelSignal => {
       this.opening ??= new CancelSource();
       return this.opening;

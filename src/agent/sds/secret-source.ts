@@ -23,6 +23,8 @@ export interface StreamCaller {
   readonly connection: number;
   /** The process at its other end; `undefined` where it is not known. */
   readonly peer?: { readonly uid: number; readonly pid: number } | undefined;
+  /** Which of several sockets it came by; `undefined` of the socket of all. */
+  readonly origin?: string | undefined;
   /** Counts work that the caller has brought about: as `GrpcCall.charge` has it. */
   readonly charge?: ((cost: number, work: number) => void) | undefined;
 }

@@ -13,7 +13,7 @@ import type { AgentConfig } from '../../config/index.js';
 import { IdentityError } from '../../errors/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
 import { addHealthMethods, addReflectionMethods, createGrpcServer, type GrpcServer } from '../../net/grpc/index.js';
-import { type Listener, listenUnix } from '../../net/transport/index.js';
+import { type Listener, listenUnix, type UnixListenersOptions } from '../../net/transport/index.js';
 import { optimiseSooner } from '../../system/platform/index.js';
 import { Metric, type MetricRegistry } from '../../telemetry/index.js';
 import { connectionLimit } from '../connection-limit.js';
@@ -90,6 +90,8 @@ export interface EnvoyListener {
   /** Whether every stream has answered all that there is for it. Goes over them, too. */
   isSettled(): boolean;
   withoutNewestBundle(): ReturnType<SdsServer['withoutNewestBundle']>;
+  /** Serves a connection of another socket. */
+  readonly attach: UnixListenersOptions['onWire'];
   close(): Promise<void>;
 }
 
@@ -151,6 +153,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     status: () => sds.status(),
     isSettled: () => sds.isSettled(),
     withoutNewestBundle: () => sds.withoutNewestBundle(),
+    attach: (wire) => server.attach(wire),
     async close() {
       await Promise.all([listener.close(), rest?.close()]);
       await sds.endAllStreams(SPREAD_MS);

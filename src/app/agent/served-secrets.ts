@@ -24,6 +24,8 @@ export interface ServedSecrets {
   readonly isServing: () => boolean;
   /** For the status page. */
   readonly identities: () => readonly IdentityFacts[];
+  /** In node mode: who takes tokens. */
+  readonly admission?: StreamAdmission;
   /** The only one, where there is one from the start. */
   readonly ownIdentity?: WorkloadIdentity;
 }
@@ -116,7 +118,7 @@ function servedPods(
       return new WorkloadView(lease.identity, catalog, lease);
     },
   };
-  return { source, identities: () => pods.statuses() };
+  return { source, identities: () => pods.statuses(), admission };
 }
 
 function openPods(

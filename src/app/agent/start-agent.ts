@@ -27,6 +27,7 @@ import {
   type ServedWorkloads,
   servedWorkloads,
 } from '../../config/index.js';
+import type { UnixListenersOptions } from '../../net/transport/index.js';
 import { isExposed } from '../../system/small-files/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { systemClock, WallClockTimers } from '../../timers/index.js';
@@ -130,18 +131,22 @@ async function start(
   const parts = { config, context, hotPath, metrics, timers, watch, catalog, network, ...acks, history, teardown };
   const source = await openSource(served, parts);
 
+  const podSockets = await podSocketsOf(source, parts, (wire) => listener?.attach(wire));
   const { listenForEnvoy } = await network;
   const onRejected = history?.rejection.bind(history);
-  const opened = await listenForEnvoy(config, { context, metrics, hotPath, ...source.secrets, onRejected });
+  const secrets = { ...source.secrets, ...(podSockets && { source: podSockets.source }) };
+  const opened = await listenForEnvoy(config, { context, metrics, hotPath, ...secrets, onRejected });
   listener = opened;
   teardown.add(() => opened.close());
   if (mode === 'sidecar') {
     const streams = (): number => opened.status().streams;
     warnOfUnusedSocket({ path: config.socket, streams, timers, now, logger });
   }
+  await podSockets?.sockets.start();
   const reading = [watch, catalog];
   if (history === undefined) return reading;
   const shown = {
+    ...(podSockets && { podSockets: podSockets.sockets }),
     ...{ ...source, listener: opened, metrics, mode, history, now, trustDomain: config.trustDomain.name },
     readers: { chainPemOf, rootsPemOf: trustedCaOf },
     federation: () => catalog.federation(),
@@ -151,6 +156,16 @@ async function start(
   const { threshold } = context;
   await openStatusPage(statusAddress, makePage, { hotPath, metrics, logger, threshold, teardown, takesOver });
   return reading;
+}
+
+/** Loads what serves a socket for each pod only where that is switched on. */
+async function podSocketsOf({ secrets }: OpenedSource, parts: AgentParts, onWire: UnixListenersOptions['onWire']) {
+  const { config } = parts;
+  const { podSockets } = config;
+  if (podSockets === undefined || secrets.admission === undefined) return undefined;
+  const { openPodSockets } = await import('./pod-sockets.js');
+  const { admission, source: byToken } = secrets;
+  return openPodSockets({ ...config, podSockets }, { ...parts, admission, byToken, onWire });
 }
 
 /** What is for files is loaded only where they are. */

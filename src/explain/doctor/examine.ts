@@ -4,6 +4,7 @@ import { examineClock } from './clock-step.js';
 import { examineEnvoy } from './envoy-steps.js';
 import type { Finding } from './finding.js';
 import { examineIssue, type IssueSettings } from './issue-step.js';
+import { examinePodSockets } from './pod-sockets-step.js';
 import { examineSocket, type SocketSettings } from './socket-steps.js';
 import { examineToken, type TokenSettings } from './token-step.js';
 
@@ -12,6 +13,8 @@ export type { ExaminedCa } from './ca-steps.js';
 /** What an agent of these settings needs, step by step. */
 export interface DoctorPlan {
   readonly socket: SocketSettings;
+  /** The directory of `--pod-sockets`. */
+  readonly podSockets?: string | undefined;
   /** Where the certificate comes from a CA. */
   readonly cas: readonly ExaminedCa[];
   /** `undefined`: the token is not in a file. */
@@ -28,8 +31,9 @@ export interface DoctorPlan {
  * ground has failed is not tried. Nothing is kept, and no finding holds a token or a key.
  */
 export async function examine(plan: DoctorPlan, tell: (finding: Finding) => void): Promise<void> {
-  const { socket, cas, token, issue, envoy, now } = plan;
+  const { socket, podSockets, cas, token, issue, envoy, now } = plan;
   for (const finding of await examineSocket(socket)) tell(finding);
+  if (podSockets !== undefined) for (const finding of await examinePodSockets(podSockets, now)) tell(finding);
   if (token !== undefined) for (const finding of await examineToken(token, now())) tell(finding);
   let notBeforeMs: number | undefined;
   for (const ca of cas) {

@@ -18,5 +18,6 @@ export { wiresOf } from './socket-wire.js';
 export { listenTls, type TlsCertificate } from './tls-listener.js';
 export { TLS_PARAMETERS } from './tls-parameters.js';
 export { listenUnix } from './unix-listener.js';
+export { UnixListeners, type UnixListenersOptions } from './unix-listeners.js';
 export { unixPeer } from './unix-peer.js';
 export { UnsentBytes } from './unsent-bytes.js';

@@ -36,6 +36,8 @@ export interface ClaimOptions {
   readonly takesOver?: boolean;
   /** A directory in which others may replace the socket is refused. */
   readonly isPrivate?: boolean;
+  /** A directory that is missing is not made. */
+  readonly isLookedAfter?: boolean;
 }
 
 /**
@@ -45,9 +47,9 @@ export interface ClaimOptions {
  *   no socket is there; `ERR_SOCKET_IN_USE`: another process serves it.
  */
 export async function claimSocketPath(path: string, options: ClaimOptions = {}): Promise<string | undefined> {
-  const { takesOver = false, isPrivate = false } = options;
+  const { takesOver = false, isPrivate = false, isLookedAfter = false } = options;
   checkLength(path);
-  const openTo = await whoMayReplace(dirname(path));
+  const openTo = await whoMayReplace(dirname(path), !isLookedAfter);
   if (isPrivate && openTo !== undefined) {
     throw invalid(
       path,
@@ -63,6 +65,11 @@ export async function claimSocketPath(path: string, options: ClaimOptions = {}):
   return openTo;
 }
 
+interface PublishedAccess extends Pick<ClaimOptions, 'isLookedAfter'> {
+  readonly mode: number;
+  readonly group?: number | undefined;
+}
+
 /**
  * Runs `bind` with a path inside a fresh private directory (0700) beside `path`, whose parent is made where it is
  * missing; gives the new socket its final group and mode there, and only then renames it into place: at no time can it
@@ -72,10 +79,10 @@ export async function claimSocketPath(path: string, options: ClaimOptions = {}):
  */
 export async function publishSocket(
   path: string,
-  { mode, group }: { readonly mode: number; readonly group?: number | undefined },
+  { mode, group, isLookedAfter = false }: PublishedAccess,
   bind: (temporaryPath: string) => Promise<void>,
 ): Promise<FileIdentity> {
-  await makeDirectory(dirname(path), PARENT_MODE);
+  if (!isLookedAfter) await makeDirectory(dirname(path), PARENT_MODE);
   const parent = await openParent(dirname(path));
   try {
     // Not by join, which would take the dot away and put the directory beside the parent.
@@ -149,9 +156,9 @@ function checkLength(path: string): void {
  * Makes the directory where it is missing. Others may write to every emptyDir that the kubelet makes (0777), and there
  * only the containers of the pod that mount it can reach it.
  */
-async function whoMayReplace(directory: string): Promise<string | undefined> {
+async function whoMayReplace(directory: string, makesIt: boolean): Promise<string | undefined> {
   try {
-    await makeDirectory(directory, PARENT_MODE);
+    if (makesIt) await makeDirectory(directory, PARENT_MODE);
     return foreignWriter(await directoriesUpwards(directory), process.geteuid?.() ?? 0);
   } catch (cause) {
     throw pathError('ERR_SOCKET_INVALID', `socket directory ${directory}`, cause, 'one that can be made or used');

@@ -19,6 +19,8 @@ export interface SocketGuardOptions {
   readonly ours: FileIdentity;
   /** Binds a new socket and renames it to the path. */
   readonly publish: () => Promise<FileIdentity>;
+  /** Its owner calls {@link SocketGuard.look}: it watches nothing itself. */
+  readonly isLookedAfter: boolean;
   readonly logger: Logger;
   readonly metrics?: MetricRegistry | undefined;
 }
@@ -66,12 +68,13 @@ export class SocketGuard {
       const counter = (reason: PathState): Counter => metrics.counter(Metric.socketLost, { reason });
       this.lost = { missing: counter('missing'), replaced: counter('replaced'), taken_over: counter('taken_over') };
     }
-    this.stopChecks = everyUnreferenced(CHECK_MS, () => {
+    const check = (): void => {
       this.tries = 0;
       this.events = 0;
       if (this.watcher === undefined) this.watch();
       this.look();
-    });
+    };
+    this.stopChecks = options.isLookedAfter ? () => {} : everyUnreferenced(CHECK_MS, check);
     this.watch();
     // What happened before there was a watch.
     this.look();
@@ -93,7 +96,7 @@ export class SocketGuard {
   }
 
   /** Looks now; or once more, when it is looking. */
-  private look(): void {
+  look(): void {
     if (this.isOver) return;
     if (this.round !== undefined) {
       this.isDirty = true;
@@ -118,7 +121,7 @@ export class SocketGuard {
         this.end();
         return;
       }
-      if (this.tries >= MAX_TRIES) return;
+      if (this.tries >= MAX_TRIES && !this.options.isLookedAfter) return;
       this.tries += 1;
       await this.restore(state, seen);
     } catch (error) {
@@ -144,6 +147,7 @@ export class SocketGuard {
 
   /** Again when the socket was put back: the directory may be another. Without a watch the checks have to do. */
   private watch(): void {
+    if (this.options.isLookedAfter) return;
     this.unwatch();
     try {
       this.watcher = watch(dirname(this.options.path), { persistent: false }, () => this.changed());

@@ -10,6 +10,12 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** A listener that its owner looks after. */
+export interface LookedAfterListener extends Listener {
+  /** Looks at its path now, and puts it back when it has gone or was replaced. */
+  look(): void;
+}
+
 /** The file of a Unix socket: where it is, and who may connect or replace it. */
 export interface SocketFileOptions {
   /** Absolute or relative, at most 107 bytes. Its directory is made (0750) when it is missing. */
@@ -22,6 +28,8 @@ export interface SocketFileOptions {
   readonly takesOver?: boolean;
   /** Refuses a directory in which another user may replace the socket; else that is warned of. */
   readonly isPrivate?: boolean;
+  /** The owner looks after the path: nothing watches it, and a directory that is missing is not made. */
+  readonly isLookedAfter?: boolean;
 }
 
 /** What binds a path and accepts. */
@@ -38,21 +46,21 @@ export interface Acceptor {
  * @throws IdentityError `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`; and what the acceptor throws, which is closed then.
  */
 export async function listenOnPath(
-  { path, mode, group, takesOver = false, isPrivate = false }: SocketFileOptions,
+  { path, mode, group, takesOver = false, isPrivate = false, isLookedAfter = false }: SocketFileOptions,
   acceptor: Acceptor,
   { logger, metrics }: { readonly logger: Logger; readonly metrics?: MetricRegistry | undefined },
-): Promise<Listener> {
-  const access = { mode, group };
+): Promise<LookedAfterListener> {
+  const access = { mode, group, isLookedAfter };
   const publish = (): Promise<FileIdentity> => publishSocket(path, access, (temporary) => acceptor.listen(temporary));
   try {
-    const openTo = await claimSocketPath(path, { takesOver, isPrivate });
+    const openTo = await claimSocketPath(path, { takesOver, isPrivate, isLookedAfter });
     if (openTo !== undefined) {
       logger.warn('others may replace the socket, in a directory that is not only ours', {
         [Field.path]: path,
         [Field.reason]: openTo,
       });
     }
-    const guard = new SocketGuard({ path, ours: await publish(), publish, logger, metrics });
+    const guard = new SocketGuard({ path, ours: await publish(), publish, isLookedAfter, logger, metrics });
     const stop = async (): Promise<void> => {
       const ours = await guard.close();
       acceptor.close();
@@ -61,6 +69,7 @@ export async function listenOnPath(
     let closing: Promise<void> | undefined;
     return {
       address: path,
+      look: () => guard.look(),
       close() {
         closing ??= stop();
         return closing;

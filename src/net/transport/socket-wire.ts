@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { type NetworkPeer, Outbox, type Wire, type WireEvents } from '../http2/index.js';
+import { type NetworkPeer, Outbox, type Wire, type WireEvents, type WirePeer } from '../http2/index.js';
 
 /** Up to this size what goes together is joined; above it copying costs more than a further piece in the write. */
 const JOIN_LIMIT_BYTES = 16 * 1024;
@@ -16,7 +16,8 @@ interface HeldPiece {
  * least.
  */
 export class SocketWire implements Wire {
-  readonly peer = undefined;
+  readonly peer: WirePeer | undefined;
+  readonly origin: string | undefined;
   readonly networkPeer: NetworkPeer;
   /** Not written yet: it goes out when all that is under way has been said. */
   private held: HeldPiece[] = [];
@@ -26,7 +27,10 @@ export class SocketWire implements Wire {
     private readonly socket: Socket,
     readonly outbox: Outbox,
     certificates: readonly X509Certificate[] = [],
+    { peer, origin }: Pick<Wire, 'origin'> & Partial<Pick<Wire, 'peer'>> = {},
   ) {
+    this.peer = peer;
+    this.origin = origin;
     // Now, for a socket that has been closed has none.
     this.networkPeer = { address: socket.remoteAddress, certificates };
   }

@@ -45,6 +45,8 @@ export interface GrpcCall {
   readonly peer: WirePeer | undefined;
   /** The same of a connection over a network; `undefined` of another. */
   readonly networkPeer?: NetworkPeer | undefined;
+  /** Which of several listeners its connection came by; `undefined` of the only one. */
+  readonly origin?: string | undefined;
   /** Says who listens; within the function that was handed the call, for what the peer sends is not kept for later. */
   listen(events: CallEvents): void;
   /**
@@ -251,6 +253,10 @@ export class Http2Call implements GrpcCall, StreamEvents, Expiring, CountedCall 
 
   get networkPeer(): NetworkPeer | undefined {
     return this.stream.networkPeer;
+  }
+
+  get origin(): string | undefined {
+    return this.stream.origin;
   }
 
   listen(events: CallEvents): void {

@@ -13,6 +13,8 @@ export interface ServedCall {
   readonly peer: WirePeer | undefined;
   /** The same of a connection over a network; `undefined` of another. */
   readonly networkPeer: NetworkPeer | undefined;
+  /** As of {@link GrpcCall.origin}. */
+  readonly origin: string | undefined;
   /** The values of a header that the method wants, as they came; `name` in lower case. */
   metadata(name: string): readonly string[];
   /** As of {@link GrpcCall.forgetMetadata}. */
@@ -75,6 +77,10 @@ class UnaryCallEvents implements ServedCall, CallEvents {
 
   get networkPeer(): NetworkPeer | undefined {
     return this.call.networkPeer;
+  }
+
+  get origin(): string | undefined {
+    return this.call.origin;
   }
 
   metadata(name: string): readonly string[] {

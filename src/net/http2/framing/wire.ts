@@ -34,6 +34,8 @@ export interface Wire {
   readonly address?: string | undefined;
   /** `undefined` on a Unix socket. */
   readonly networkPeer?: NetworkPeer | undefined;
+  /** Of one of several listeners: which of them; `undefined` of the only one. */
+  readonly origin?: string | undefined;
   /** What all wires of a listener write their small things into, before they `send` it. */
   readonly outbox: Outbox;
   /** Bytes that were sent and did not fit into the kernel's buffer: the peer does not read. */

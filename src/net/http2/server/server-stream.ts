@@ -23,7 +23,11 @@ export interface QueuedData {
 /** The streams of a connection, as one of them sees them: who does what it is asked for. */
 export interface StreamOwner {
   readonly connectionNumber: number;
-  readonly wire: { readonly peer: WirePeer | undefined; readonly networkPeer?: NetworkPeer | undefined };
+  readonly wire: {
+    readonly peer: WirePeer | undefined;
+    readonly networkPeer?: NetworkPeer | undefined;
+    readonly origin?: string | undefined;
+  };
   beginAnswer(stream: ServerStream, block: Buffer): void;
   respond(stream: ServerStream, block: Buffer): void;
   sendData(stream: ServerStream, head: Buffer, tail: Buffer, onWritten?: () => void): void;
@@ -69,6 +73,11 @@ export class ServerStream implements InboundStream {
   /** The same of a connection over a network; `undefined` of another. */
   get networkPeer(): NetworkPeer | undefined {
     return this.streams.wire.networkPeer;
+  }
+
+  /** Which of several listeners it came by. */
+  get origin(): string | undefined {
+    return this.streams.wire.origin;
   }
 
   /** Begins the answer: its header block goes out with the content that is sent next. */
