@@ -16,9 +16,6 @@ export interface ClientCertificatesOptions {
   readonly now: () => number;
 }
 
-/** The names that we issue: others of the trust domain are no workloads. (reference: Istio C11) */
-const SERVICE_ACCOUNT_PATH = /^\/ns\/[^/]+\/sa\/[^/]+$/;
-
 /**
  * Tells who calls by the certificate of its TLS connection: exactly one SPIFFE URI, and a path to the bundle of its
  * trust domain, by the rules that all paths are judged by. (reference: Istio C11) The handshake has proved that the
@@ -91,7 +88,8 @@ export class ClientCertificates {
     const { trustDomain, aliases } = this.options;
     const isOurs = trustDomain.equals(id.trustDomain) || aliases().some((alias) => alias.equals(id.trustDomain));
     if (!isOurs) throw refused(`trust domain: got ${id.trustDomain}, expected ${trustDomain} or one of its aliases`);
-    if (!SERVICE_ACCOUNT_PATH.test(id.path)) {
+    // The names that we issue: others of the trust domain are no workloads. (reference: Istio C11)
+    if (id.serviceAccount === undefined) {
       throw refused(`SPIFFE ID: got ${id}, expected spiffe://${trustDomain}/ns/<namespace>/sa/<service account>`);
     }
     return SpiffeId.parse(`spiffe://${trustDomain}${id.path}`);

@@ -2,7 +2,7 @@ import { errorCodeOf, messageOf } from '../../errors/index.js';
 import { quoted } from '../../pki/service-account/index.js';
 import { SpiffeId, type TrustDomain } from '../../pki/spiffe/index.js';
 import type { AuthenticatedWorkload } from './authenticator.js';
-import { accountOf, type BoundPods, impersonationRefused, type PodPlaces } from './pods.js';
+import { type BoundPods, impersonationRefused, type PodPlaces } from './pods.js';
 import { ShortMemory } from './short-memory.js';
 
 export interface NodeImpersonationOptions {
@@ -35,16 +35,16 @@ export class NodeImpersonation {
    */
   async authorize(caller: AuthenticatedWorkload, identity: string | undefined): Promise<AuthenticatedWorkload> {
     const { trustedAccounts, pods } = this.options;
-    const node = accountOf(caller.spiffeId.path);
-    if (node === undefined || !trustedAccounts.includes(`${node.namespace}/${node.serviceAccount}`)) {
+    const node = caller.spiffeId.serviceAccount;
+    if (node === undefined || !trustedAccounts.includes(`${node.namespace}/${node.name}`)) {
       throw impersonationRefused(`got it of ${caller.spiffeId}, expected one of ${trustedAccounts.join(', ')}`);
     }
     const spiffeId = this.identityOf(identity);
-    const account = accountOf(spiffeId.path);
+    const account = spiffeId.serviceAccount;
     if (account === undefined) throw impersonationRefused(`got ${spiffeId}, expected the ID of a service account`);
     const { node: nodeName } = await this.podOf(caller);
     if (nodeName === undefined) throw impersonationRefused(`the caller's pod ${caller.podName} is on no node`);
-    const { namespace, serviceAccount } = account;
+    const { namespace, name: serviceAccount } = account;
     const isThere = await this.placed.of(
       `${nodeName} ${namespace}/${serviceAccount}`,
       () => pods.runsOn(nodeName, namespace, serviceAccount),

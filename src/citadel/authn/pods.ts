@@ -19,12 +19,6 @@ export interface PodPlaces {
   runsOn(node: string, namespace: string, serviceAccount: string): Promise<boolean>;
 }
 
-/** The service account that a SPIFFE ID of ours names. */
-export function accountOf(path: string): { namespace: string; serviceAccount: string } | undefined {
-  const [, namespace, serviceAccount] = /^\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(path) ?? [];
-  return namespace === undefined || serviceAccount === undefined ? undefined : { namespace, serviceAccount };
-}
-
 /** Finds the pods that tokens are bound to. An answer is good for some seconds; that there is none is not. */
 export class BoundPods {
   private readonly memory: ShortMemory<PlacedPod | undefined>;
@@ -43,10 +37,10 @@ export class BoundPods {
    */
   async of(workload: AuthenticatedWorkload): Promise<PlacedPod> {
     const { podName = '', podUid, spiffeId } = workload;
-    const account = accountOf(spiffeId.path);
+    const account = spiffeId.serviceAccount;
     if (account === undefined || podUid === undefined)
       throw refused('is bound to no pod, expected one of this cluster');
-    const { namespace, serviceAccount } = account;
+    const { namespace, name: serviceAccount } = account;
     const key = `${namespace}/${podName}/${podUid}`;
     const isIt = (pod: PlacedPod | undefined): boolean => pod?.uid === podUid;
     const pod = await this.memory.of(key, () => this.pods.find(namespace, podName), isIt);

@@ -52,21 +52,23 @@ export class IssuingPolicy {
     return this.content.trustDomainAliases;
   }
 
-  termsFor({ path }: SpiffeId): IssuingTerms {
+  termsFor(id: SpiffeId): IssuingTerms {
+    const { path } = id;
     const known = this.remembered.get(path);
     if (known !== undefined) return known;
-    const terms = this.find(path);
+    const terms = this.find(id);
     if (this.remembered.size >= MAX_REMEMBERED) this.remembered.clear();
     this.remembered.set(path, terms);
     return terms;
   }
 
-  private find(path: string): IssuingTerms {
-    const [, namespace, serviceAccount] = /^\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(path) ?? [];
+  private find({ path, serviceAccount: account }: SpiffeId): IssuingTerms {
     const matching =
-      namespace === undefined || serviceAccount === undefined
+      account === undefined
         ? []
-        : this.rules.filter((rule) => rule.namespace.matches(namespace) && rule.serviceAccount.matches(serviceAccount));
+        : this.rules.filter(
+            (rule) => rule.namespace.matches(account.namespace) && rule.serviceAccount.matches(account.name),
+          );
     const sources: readonly TermSource[] = [...matching, { name: 'defaults', values: this.content.defaults }];
     const found = <N extends TermName>(name: N): Found<N> => {
       const source = sources.find(({ values }) => values[name] !== undefined);

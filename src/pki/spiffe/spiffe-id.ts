@@ -48,6 +48,12 @@ export class SpiffeId {
     return SpiffeId.parse(`${SCHEME}${trustDomain.name}/ns/${namespace}/sa/${serviceAccount}`);
   }
 
+  /** What {@link forServiceAccount} makes such a path of; `undefined` of any other path. */
+  get serviceAccount(): { readonly namespace: string; readonly name: string } | undefined {
+    const [, namespace, name] = /^\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(this.path) ?? [];
+    return namespace === undefined || name === undefined ? undefined : { namespace, name };
+  }
+
   toString(): string {
     return `${SCHEME}${this.trustDomain.name}${this.path}`;
   }
