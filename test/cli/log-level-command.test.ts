@@ -12,12 +12,12 @@ async function startCitadel(t: Test) {
   const issuer = new TokenIssuer();
   const jwks = join(directory, 'jwks.json');
   writeFileSync(jwks, JSON.stringify(issuer.jwks));
-  const status = join(directory, 'status');
   const citadel = new SidecertProcess(t, [
     ...['citadel', '--listen', '127.0.0.1:0', '--jwks', jwks, '--token-issuer', issuer.issuer],
-    ...['--status-address', status, '--log-level', 'info', '--log-format', 'text'],
+    ...['--status-address', '127.0.0.1:0', '--log-level', 'info', '--log-format', 'text'],
   ]);
   await citadel.says('status page open');
+  const [, status = ''] = /status page open +address=(\S+)/.exec(citadel.err) ?? [];
   return { citadel, status };
 }
 

@@ -81,7 +81,12 @@ t.test('a test with a token on the standard input and a CSR that the policy refu
 
 const wrong = [
   { name: 'no command', args: [], status: 2, says: /got "policy", expected one of policy check, policy test/ },
-  { name: 'another command', args: ['apply'], status: 2, says: /got "policy apply", expected one of policy check, policy test/ },
+  {
+    name: 'another command',
+    args: ['apply'],
+    status: 2,
+    says: /got "policy apply", expected one of policy check, policy test/,
+  },
   { name: 'no file', args: ['check'], status: 2, says: /--policy: got nothing/ },
   { name: 'a file that is missing', args: ['check', 'no.yaml'], status: 2, says: /got "no.yaml": no such file/i },
   {
