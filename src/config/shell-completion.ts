@@ -1,10 +1,7 @@
 import type { CommandSpec } from './command-spec.js';
 import { COMMANDS } from './commands.js';
+import type { Shell } from './completion-options.js';
 import type { OptionSpec } from './option.js';
-
-export const SHELLS = ['bash', 'zsh', 'fish'] as const;
-
-export type Shell = (typeof SHELLS)[number];
 
 /**
  * A script that completes the commands of `sidecert`, their flags and, where they are known, the values of these. It

@@ -4,13 +4,13 @@ import { type PeerUser, peerUser } from './peer-user.js';
 import { isOwnName, plain, type StatusAnswer, type StatusRequest } from './status-pages.js';
 
 /** What `PUT /log-level/LEVEL?seconds=N` asks for. */
-export interface LogLevelChange {
+interface LogLevelChange {
   readonly level: LogLevel | 'configured';
   readonly forMs: number | undefined;
 }
 
 /** Reads one; `undefined` for another target. Of a day at most. */
-export function readLogLevelChange(target: string): LogLevelChange | undefined {
+function readLogLevelChange(target: string): LogLevelChange | undefined {
   const [, level, seconds] = /^\/log-level\/([a-z]+)(?:\?seconds=([1-9]\d{0,4}))?$/.exec(target) ?? [];
   const known = [...LOG_LEVELS, 'configured' as const].find((one) => one === level);
   if (known === undefined || Number(seconds ?? 0) > 86_400) return undefined;
