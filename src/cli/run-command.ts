@@ -21,8 +21,8 @@ export interface ReadSettings {
 }
 
 /**
- * Reads the settings of one command, and runs it to its end: the exit code. What is wrong is told on stderr, by the name
- * of the command.
+ * Reads the settings of one command, and runs it to its end: the exit code. What is wrong is told on stderr, by the
+ * name of the command.
  */
 export async function runCommand<S extends Schema>(
   name: string,

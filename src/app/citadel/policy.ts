@@ -17,10 +17,7 @@ export interface OpenedPolicy {
 }
 
 /** What the flags say of certificates. */
-type PolicyFlags = Pick<
-  CitadelConfig,
-  'trustDomain' | 'defaultTtlMs' | 'maxTtlMs' | 'bindsToToken' | 'dnsNames'
->;
+type PolicyFlags = Pick<CitadelConfig, 'trustDomain' | 'defaultTtlMs' | 'maxTtlMs' | 'bindsToToken' | 'dnsNames'>;
 
 interface Surroundings {
   readonly authority: () => SigningAuthority;
