@@ -88,8 +88,8 @@ t.test('row 74: a node that claims to be another workload gets what its connecti
   t.same(
     source.callers.map((caller) => Object.keys(caller).sort()),
     [
-      ['authorization', 'charge', 'connection', 'peer'],
-      ['authorization', 'charge', 'connection', 'peer'],
+      ['authorization', 'charge', 'connection', 'origin', 'peer'],
+      ['authorization', 'charge', 'connection', 'origin', 'peer'],
     ],
     'who decides never sees the node',
   );
