@@ -1,5 +1,4 @@
-// How long after its start does an agent serve its first secret, how much memory does it hold then, and what does a
-// health check take?
+// How long does an agent take to its first secret, how much memory then, and what does a health check?
 //
 // Starts a Citadel once, then agents one after another, each a fresh process of dist/sidecert.js. The clock runs from
 // the spawn to the first byte of a `default` secret over the Unix socket, CSR and all. Health checks, of the agent and
@@ -155,8 +154,7 @@ function answerOf(results: readonly Measured[]): Answer {
   });
   return {
     name: 'agent-start',
-    question:
-      'How long after its start does an agent serve its first secret, how much memory does it hold then, and what does a health check take?',
+    question: 'How long does an agent take to its first secret, how much memory then, and what does a health check?',
     note: `Our own Citadel on the same machine; each agent is a fresh process. Memory is that ${SETTLE_MS} ms later, and at rest ${REST_MS} ms later.`,
     conditions: conditionsOf(0, RUNS),
     rates: [],
