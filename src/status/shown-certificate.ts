@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { distinguishedNameText, readFacts } from '../pki/x509/index.js';
+import { certificateFingerprint, distinguishedNameText, readFacts } from '../pki/x509/index.js';
 import { Field } from '../telemetry/index.js';
 import { clipped } from '../text/index.js';
 import type { JsonValue } from './status-pages.js';
@@ -35,8 +35,8 @@ export function shownCertificate(der: Buffer): Readonly<Record<string, JsonValue
     return { error: `${der.length} octets that are no certificate` };
   }
   const facts = readFacts(der);
-  const { fingerprint256, serialNumber, subjectAltName = '' } = certificate;
-  const common = { fingerprint: fingerprint256.replaceAll(':', '').toLowerCase() };
+  const { serialNumber, subjectAltName = '' } = certificate;
+  const common = { fingerprint: certificateFingerprint(certificate) };
   if (typeof facts === 'string') return { ...common, error: facts };
   const { keyUsage } = facts;
   const names = subjectAltName === '' ? [] : subjectAltName.split(', ');

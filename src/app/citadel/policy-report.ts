@@ -1,5 +1,6 @@
 import { decideValidity } from '../../citadel/authority/index.js';
 import {
+  aliasUris,
   checkCsrContent,
   IssuingPolicy,
   type IssuingTerms,
@@ -101,7 +102,7 @@ async function verdictsOf(
   if (csrFile === undefined) return verdicts;
   const limits = { what: `CSR ${csrFile}`, code: 'ERR_CSR_INVALID', maxBytes: MAX_CSR_FILE_BYTES } as const;
   const { content } = await readSmallFile(csrFile, limits);
-  const uris = [spiffeId.toString(), ...aliases.map(({ name }) => `spiffe://${name}${spiffeId.path}`)];
+  const uris = [spiffeId.toString(), ...aliasUris(spiffeId, aliases)];
   return [
     ...verdicts,
     judged('CSR', () => {

@@ -91,7 +91,7 @@ export async function stepRoot(
 const STEPS = { activate, retire, abort };
 
 /** Why a step would break workloads, a text each; none when it is safe as far as is known. */
-export function rootStepProblems(
+function rootStepProblems(
   step: 'activate' | 'retire' | 'abort',
   { record, signer, roots }: RootState,
   citadels: readonly CitadelFacts[],

@@ -145,7 +145,8 @@ async function start(
     maxUnprovenPerAddress: Math.max(1, Math.floor(maxConnections / 4)),
     metrics: { registry: metrics, ...SERVER_METRICS },
   });
-  const fleet = new FleetView(now);
+  // Only the status page tells of it.
+  const fleet = config.statusAddress === undefined ? undefined : new FleetView(now);
   const policyNow = (): IssuingPolicy => policy.policy;
   const clients = config.hasClientCertificates
     ? openClientCertificates({ authority, trustDomain, policy: policyNow, now })
@@ -187,18 +188,19 @@ async function start(
   live.onChange(() => {
     void serving.renewNow();
     const { bundle } = authority();
-    roots?.configMaps.publish(bundle.toPem().toString('latin1'));
-    roots?.trustBundle.publish(bundle.toPem().toString('latin1'));
+    const rootsPem = bundle.toPem().toString('latin1');
+    roots?.configMaps.publish(rootsPem);
+    roots?.trustBundle.publish(rootsPem);
     if (config.rootCertOut !== undefined) void rewriteRoots(config.rootCertOut, bundle, logger);
   });
-  const summary = (): FleetSummary => {
+  const summaryOf = (fleet: FleetView) => (): FleetSummary => {
     const { signer, issuersPemAt } = authority();
     return fleet.summary(rootsVersion(issuersPemAt(now())), signer.material.id);
   };
   const shown = {
     authority: live,
     serving,
-    fleet: summary,
+    fleet: fleet && summaryOf(fleet),
     trustDomain: trustDomain.toString(),
     keys,
     roots,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chown, lstat, mkdir, open, readdir, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IdentityError } from '../../errors/index.js';
-import { pathError, readIfThere } from '../../system/small-files/index.js';
+import { pathError, readIfThere, syncDirectory } from '../../system/small-files/index.js';
 import { ISTIO_FILES } from './authority-directory.js';
 import { type AuthorityFileSet, KEY_FILE_NAMES, ROTATION_FILE_NAMES } from './root-rotation.js';
 
@@ -99,7 +99,7 @@ async function becomeLinks(directory: string, files: AuthorityFileSet, owner: Ow
     await symlink(join(ACTIVE, name), temporary);
     await rename(temporary, join(directory, name));
   }
-  await sync(directory);
+  await syncDirectory(directory);
 }
 
 /** On the disk, before anything points to it. */
@@ -122,8 +122,8 @@ async function writeSet(directory: string, files: AuthorityFileSet, owner: Owner
     }
     await give(path, owner);
   }
-  await sync(place);
-  await sync(sets);
+  await syncDirectory(place);
+  await syncDirectory(sets);
   return name;
 }
 
@@ -131,7 +131,7 @@ async function point(directory: string, set: string): Promise<void> {
   const temporary = join(directory, `${ACTIVE}-${randomBytes(4).toString('hex')}`);
   await symlink(join(SETS, set), temporary);
   await rename(temporary, join(directory, ACTIVE));
-  await sync(directory);
+  await syncDirectory(directory);
 }
 
 /** Keys that are not needed any more are written over first, as far as the file system does that in place. */
@@ -181,14 +181,5 @@ async function lock(directory: string): Promise<void> {
       }
       await rm(path, { force: true });
     }
-  }
-}
-
-async function sync(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
 import { TrustBundle } from '../../pki/spiffe/index.js';
+import { certificateFingerprint } from '../../pki/x509/index.js';
 import { type AuthorityFiles, ISTIO_FILES } from './authority-directory.js';
 
 /**
@@ -196,7 +197,7 @@ function part(files: AuthorityFileSet, name: string): Buffer {
 
 /** SHA-256 of the first certificate, hex. */
 export function fingerprint(pem: Buffer): string {
-  return new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase();
+  return certificateFingerprint(new X509Certificate(pem));
 }
 
 function refused(message: string): IdentityError {

@@ -4,7 +4,7 @@ import type { HotPath } from '../../hotpath/index.js';
 import { Field, type RateLimitedLogger, type RepeatedEvent } from '../../telemetry/index.js';
 import type { AuthenticatedWorkload, CallerAuthentication, NodeImpersonation } from '../authn/index.js';
 import { decideValidity, MIN_TTL_MS, type SigningAuthority } from '../authority/index.js';
-import { checkCsrContent, type IssuingPolicy, type IssuingTerms } from '../policy/index.js';
+import { aliasUris, checkCsrContent, type IssuingPolicy, type IssuingTerms } from '../policy/index.js';
 import type { CreateCertificateRequest } from './certificate-codec.js';
 import type { FleetView } from './fleet-view.js';
 import { rootsVersion } from './trust-bundle-codec.js';
@@ -84,7 +84,7 @@ export async function issueLeaf(
   const validity = decideValidity(request.validitySeconds, terms.ttl, endAtMs, nowMs);
   const spiffeId = workload.spiffeId.toString();
   const { dnsNames } = terms;
-  const aliases = policy.trustDomainAliases.map(({ name }) => `spiffe://${name}${workload.spiffeId.path}`);
+  const aliases = aliasUris(workload.spiffeId, policy.trustDomainAliases);
   checkCsrContent(request.csrPem, terms, { uris: [spiffeId, ...aliases], dnsNames });
   const { leafPem, serial, requestedUri } = await hotPath.issue(
     {

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory, trailFileName } from './trail-files.js';
+import { syncDirectory } from '../../system/small-files/index.js';
+import { trailFileName } from './trail-files.js';
 
 /** One file of a trail that is being written. What was appended is on the disk, whatever happens then. */
 export class TrailFile {

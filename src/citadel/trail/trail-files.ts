@@ -101,13 +101,3 @@ export async function positionAfter(directory: string, name: string): Promise<Tr
 export async function removeFiles(directory: string, names: readonly string[]): Promise<void> {
   for (const name of names) await unlink(join(directory, name));
 }
-
-/** Makes what a directory lists outlast a power cut. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}

@@ -1,20 +1,13 @@
 import { CancelSource } from '../../cancellation/index.js';
 import { IdentityError, messageOf } from '../../errors/index.js';
-import { makeDirectory, pathError, systemReason } from '../../system/small-files/index.js';
+import { makeDirectory, pathError, syncDirectory, systemReason } from '../../system/small-files/index.js';
 import { Field, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
 import { clipped } from '../../text/index.js';
 import { Deadlines, monotonicMs, sleep } from '../../timers/index.js';
 import { Allowance } from './allowance.js';
 import { leafKeyType } from './leaf-key-type.js';
 import { TrailFile } from './trail-file.js';
-import {
-  filesOlderThan,
-  findTrailEnd,
-  listTrailFiles,
-  positionAfter,
-  removeFiles,
-  syncDirectory,
-} from './trail-files.js';
+import { filesOlderThan, findTrailEnd, listTrailFiles, positionAfter, removeFiles } from './trail-files.js';
 import { encodeRecord, positionText, type TrailEvent, type TrailPosition } from './trail-record.js';
 
 export interface TrailOptions {

@@ -5,7 +5,7 @@ import { checkServerIdentity, connect as connectTls, createSecureContext, type T
 import { speaksNoTls } from '../../agent/ca-client/index.js';
 import { errorCodeOf, messageOf } from '../../errors/index.js';
 import { TLS_PARAMETERS, tlsAgreement } from '../../net/transport/index.js';
-import { readCertificates } from '../../pki/x509/index.js';
+import { certificateFingerprint, readCertificates } from '../../pki/x509/index.js';
 import { readSmallFile, systemReason } from '../../system/small-files/index.js';
 import { distanceText } from '../time-words.js';
 import { type Finding, Step } from './finding.js';
@@ -75,7 +75,7 @@ async function examineRoots(path: string, nowMs: number): Promise<{ findings: Fi
   const valid = certificates.filter((one) => nowMs >= Date.parse(one.validFrom) && nowMs <= Date.parse(one.validTo));
   if (valid.length === 0) return fail(`${path}: none of ${certificates.length} certificates is valid now`);
   const ends = valid.map((one) => Date.parse(one.validTo));
-  const prints = valid.map((one) => one.fingerprint256.replaceAll(':', '').slice(0, 16).toLowerCase());
+  const prints = valid.map((one) => certificateFingerprint(one).slice(0, 16));
   const text = `${path}: ${valid.length} of ${certificates.length} valid, the first expires ${distanceText(Math.min(...ends), nowMs)} (SHA-256 ${prints.join(' ')})`;
   return {
     findings: [valid.length === certificates.length ? roots.ok(text) : roots.warn(text, 'take the others out')],

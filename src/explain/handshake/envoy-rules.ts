@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { certificateFingerprint } from '../../pki/x509/index.js';
 import type { JsonSection } from '../json-section.js';
 import { distanceText } from '../time-words.js';
 import type { HeldSecret, TlsContext } from './envoy-facts.js';
@@ -136,7 +137,7 @@ const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 function fingerprintsOf(pem: string): string[] {
   return (pem.match(BLOCK) ?? []).flatMap((block) => {
     try {
-      return [new X509Certificate(block).fingerprint256.replaceAll(':', '').toLowerCase()];
+      return [certificateFingerprint(new X509Certificate(block))];
     } catch {
       return [];
     }

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { type RevocationList, readRevocationList } from '../../agent/files/index.js';
-import { ChainLink } from '../../pki/x509/index.js';
+import { ChainLink, certificateFingerprint } from '../../pki/x509/index.js';
 import { JsonSection } from '../json-section.js';
 import type { EnvoyFacts } from './envoy-facts.js';
 import type { SanMatcher } from './san-matcher.js';
@@ -114,5 +114,5 @@ export function trustDomainOf(spiffeId: string | undefined): string | undefined 
 
 /** SHA-256 in hex. */
 export function fingerprintOf({ certificate }: ChainLink): string {
-  return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
+  return certificateFingerprint(certificate);
 }

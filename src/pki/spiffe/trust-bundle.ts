@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
-import { caProblem, type Problem, readCertificates, readFacts } from '../x509/index.js';
+import { caProblem, certificateFingerprint, type Problem, readCertificates, readFacts } from '../x509/index.js';
 
 /** A bundle is a handful of roots; a megabyte is far above any real one and bounds what a peer can make us parse. */
 const MAX_BUNDLE_BYTES = 1024 * 1024;
@@ -71,7 +71,7 @@ export class TrustBundle {
 
   /** SHA-256 of each, in hexadecimal of small letters: what status pages show of them. */
   fingerprints(): string[] {
-    return this.list().map(({ fingerprint256 }) => fingerprint256.replaceAll(':', '').toLowerCase());
+    return this.list().map(certificateFingerprint);
   }
 
   /** One PEM block per certificate, each ending in a newline; comments of the source are gone. */

@@ -27,6 +27,7 @@ export {
   subjectAltName,
 } from './extension-writer.js';
 export { extensionValue, readExtension } from './extensions.js';
+export { certificateFingerprint } from './fingerprint.js';
 export {
   type GeneralName,
   hostName,

@@ -10,4 +10,5 @@ export { readJson } from './json-text.js';
 export { makeDirectory } from './make-directory.js';
 export { pathError, systemReason } from './path-error.js';
 export { readIfThere, readSmallFile, type SmallFile, type SmallFileOptions } from './read-small-file.js';
+export { syncDirectory } from './sync-directory.js';
 export { whyUnreadable } from './why-unreadable.js';
