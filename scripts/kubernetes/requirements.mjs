@@ -1,6 +1,6 @@
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { firstExecutable, placesOnPath } from '../setup/executables.mjs';
 import { excerpt, run } from '../setup/run.mjs';
 
 /** Where Debian, and others, put the plugins for pods' networks. */
@@ -78,15 +78,7 @@ async function install(packages, progress) {
 }
 
 async function isOnPath(program) {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter(Boolean);
-  for (const folder of folders) {
-    const isRunnable = await access(join(folder, program), constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (isRunnable) return true;
-  }
-  return false;
+  return (await firstExecutable(placesOnPath([program], process.env))) !== undefined;
 }
 
 function isThere(path) {

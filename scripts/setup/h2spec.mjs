@@ -1,7 +1,7 @@
-import { constants } from 'node:fs';
-import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { firstExecutable, placesOnPath } from './executables.mjs';
 import { excerpt, run, SetupError } from './run.mjs';
 
 /** The newest that Go can build by its version. `h2spec/go.mod` pins it with all that it is built of. */
@@ -15,11 +15,8 @@ const DIRECTORY = resolve('.cache/h2spec', VERSION);
 const LIMIT_MS = 300_000;
 
 /** Where it lies: built before, or on the PATH; `undefined` when it is nowhere. */
-export async function findH2spec(env = process.env) {
-  const directories = [DIRECTORY, ...(env.PATH ?? '').split(delimiter).filter(Boolean)];
-  for (const path of directories.map((directory) => join(directory, 'h2spec')))
-    if (await isExecutable(path)) return path;
-  return undefined;
+export function findH2spec(env = process.env) {
+  return firstExecutable([join(DIRECTORY, 'h2spec'), ...placesOnPath(['h2spec'], env)]);
 }
 
 /** Why it cannot be built here; `undefined` when it can. */
@@ -45,11 +42,4 @@ export async function buildH2spec() {
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-}
-
-async function isExecutable(path) {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }

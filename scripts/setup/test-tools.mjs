@@ -5,6 +5,7 @@ import { cachedEnvoy, downloadEnvoy, NO_ENVOY, OLDEST_ENVOY } from './envoy.mjs'
 import { GRPC_CORE } from './grpc-core.mjs';
 import { buildH2spec, findH2spec, whyNoH2spec } from './h2spec.mjs';
 import { withLock } from './lock.mjs';
+import { findPromtool, getPromtool, whyNoPromtool } from './promtool.mjs';
 import { cachedPackages, downloadPackages } from './python-packages.mjs';
 import { PYYAML } from './pyyaml.mjs';
 import { run, SetupError } from './run.mjs';
@@ -47,6 +48,14 @@ const TOOLS = [
     whyNot: whyNoChromium,
     get: getChromium,
     without: 'the tests of the status page fail, and are skipped with ALLOW_NO_BROWSER=1',
+  },
+  {
+    variable: 'PROMTOOL_PATH',
+    title: "downloading Debian's promtool for the tests (19 MB, 48 MB below ~/.cache/sidecert, once)",
+    find: findPromtool,
+    whyNot: whyNoPromtool,
+    get: getPromtool,
+    without: 'the tests of alerts, dashboard and metrics by Prometheus are skipped',
   },
   {
     variable: 'KUBEBUILDER_ASSETS',

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 
-/** A program to judge metrics by, besides the rules below; PROMTOOL_PATH names it. */
-export const PROMTOOL = process.env.PROMTOOL_PATH ?? '';
+/** A program to judge metrics by, besides the rules below. */
+export const { PROMTOOL_PATH: PROMTOOL = 'none' } = process.env;
 
 /** What times and sizes are told in. */
 const BASE_UNITS = ['seconds', 'bytes'];
@@ -31,7 +31,7 @@ export function metricProblems(text: string): string[] {
 
 /** The complaints of promtool; none without it. */
 export function promtoolProblems(text: string): string[] {
-  if (PROMTOOL === '') return [];
+  if (!hasPromtool) return [];
   const { status, stdout, stderr, error } = spawnSync(PROMTOOL, ['check', 'metrics'], {
     input: text,
     encoding: 'utf8',
@@ -42,7 +42,7 @@ export function promtoolProblems(text: string): string[] {
 }
 
 /** Whether promtool judges, too. */
-export const hasPromtool = PROMTOOL !== '';
+export const hasPromtool = PROMTOOL !== 'none';
 
 function familiesOf(text: string): Family[] {
   const blocks = text.split(/^(?=# HELP )/m).filter((block) => block !== '');
