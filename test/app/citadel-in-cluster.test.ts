@@ -3,13 +3,17 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
+import { freePorts } from '../../src/demo/free-ports.js';
 import { citadelAccount } from '../support/citadel-account.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { startInCluster } from '../support/cluster-citadel.js';
 import { openHotPath } from '../support/hot-path.js';
 import { KubeApiServer, kubernetesPrograms, SERVICE_ACCOUNT_ISSUER } from '../support/kube-apiserver.js';
+import { WITHOUT_COVERAGE } from '../support/mesh.js';
 import type { RecordingLogger } from '../support/recording-logger.js';
 import { shortDir } from '../support/short-dir.js';
+import { startSidecarAgent } from '../support/sidecar-agent.js';
+import { SidecertProcess } from '../support/sidecert-process.js';
 import { TestCa } from '../support/test-ca.js';
 
 const programs = kubernetesPrograms();
@@ -74,6 +78,62 @@ t.test('a Citadel in a cluster', { skip: programs.skip }, async (t) => {
     t.equal(all.filter(({ logger }) => logger.of('signing authority created').length === 1).length, 1);
     const serials = all.map((one) => (rootOf(one) as { serial: string }).serial);
     t.equal(new Set(serials).size, 1);
+  });
+
+  await t.test('a workload renews while each of three replicas is killed in turn', async (t) => {
+    const secret = ['secret', '-n', 'istio-system', 'istio-ca-secret'];
+    await server.kubectl('delete', ...secret);
+    const addresses = (await freePorts(3)).map((port) => `127.0.0.1:${port}`);
+    const startReplica = async (address: string): Promise<SidecertProcess> => {
+      const args = ['citadel', `--listen=${address}`, '--kubernetes=true', `--kubeconfig=${account}`];
+      const replica = new SidecertProcess(t, args, { env: WITHOUT_COVERAGE });
+      await replica.says('roots are in every namespace');
+      return replica;
+    };
+    const replicas = await Promise.all(addresses.map(startReplica));
+    const makers = replicas.filter(({ err }) => err.includes('signing authority created'));
+    t.equal(makers.length, 1, 'one of them makes the root');
+    const material = async (): Promise<unknown> =>
+      JSON.parse(await server.kubectl('get', ...secret, '-o', 'json')).data;
+    const made = await material();
+
+    const rootPath = 'jsonpath={.data.root-cert\\.pem}';
+    const rootPem = await server.kubectl('get', 'cm', '-n', 'foo', 'istio-ca-root-cert', '-o', rootPath);
+    const directory = shortDir(t);
+    const [root, tokenFile] = [join(directory, 'root.pem'), join(directory, 'token')];
+    writeFileSync(root, rootPem);
+    writeFileSync(tokenFile, token);
+    const { connect } = await startSidecarAgent(t, {
+      flags: {
+        ...{ 'ca-address': addresses, 'ca-root': root, 'token-file': tokenFile },
+        ttl: '20s',
+        'renew-at': '0.1',
+      },
+    });
+    const stream = connect();
+    stream.request({ names: ['default'], nodeId: 'test' });
+    const serials: string[] = [];
+    /** After the next two leaves: the call for the first of them may have been answered before. */
+    const renewed = async (): Promise<void> => {
+      for (let count = 0; count < 2; count++) {
+        const response = await stream.expectResponse();
+        stream.ack(response);
+        const chain = Buffer.from(response.secrets[0]?.tlsCertificate?.certificateChain?.inlineBytes ?? []);
+        const leaf = new X509Certificate(chain);
+        t.ok(leaf.verify(new X509Certificate(rootPem).publicKey));
+        t.ok(Date.parse(leaf.validTo) > Date.now(), 'it comes before it is worth nothing');
+        serials.push(leaf.serialNumber);
+      }
+    };
+    await renewed();
+    for (const [index, address] of addresses.entries()) {
+      replicas[index]?.kill('SIGKILL');
+      await replicas[index]?.ended;
+      await renewed();
+      await startReplica(address);
+    }
+    t.equal(new Set(serials).size, 8, 'each with a serial of its own');
+    t.strictSame(await material(), made, 'under one root, which no replica has written anew');
   });
 
   await t.test('a plugged-in authority comes first: cacerts, in the files of Istio and of cert-manager', async (t) => {
