@@ -19,7 +19,10 @@ const CURL = 'docker.io/curlimages/curl:8.16.0';
 /** What the agents of this test move away from and to. */
 const MOVING = 'file,ca';
 
-/** Where the clients write the status of each answer, one file for each pod: they outlive the pods. */
+/**
+ * Where the clients write, one file for each pod: they outlive the pods. `*.codes` has the status of each answer,
+ * `*.faults` what an answer other than 200 said, after how long, and when.
+ */
 const LOAD = '/load';
 
 /** A Secret as Citadel of Istio 1.1 made it for each service account. */
@@ -66,6 +69,8 @@ function httpbin(rest: Partial<Workload>): object {
   const port = { containerPort: 80, ...(!isOld && { name: 'mesh' }) };
   const container = {
     ...{ name: 'httpbin', image: HTTPBIN, ports: [port], env: [{ name: 'PORT', value: '80' }] },
+    // It listens some time after its process has begun, and Envoy is ready before that.
+    readinessProbe: { httpGet: { path: '/get', port: 80 }, periodSeconds: 1 },
     // For as long as its Envoy; an injection adds the same.
     ...(isOld && { lifecycle: { preStop: { sleep: { seconds: 8 } } } }),
   };
@@ -74,11 +79,20 @@ function httpbin(rest: Partial<Workload>): object {
 
 /** Asks all the time, by the Envoy of its pod, and ends before that does. */
 function sleep(namespace: string, rest: Partial<Workload>): object {
-  const ask = `curl -s -o /dev/null -m 10 -w '%{http_code}\\n' -H 'Host: httpbin.${namespace}:8000' http://127.0.0.1:15001/ip`;
   const script = [
     'trap "exit 0" TERM',
-    `until ${ask} | grep -q 200; do sleep 0.2; done`,
-    `while :; do ${ask} >> ${LOAD}/$HOSTNAME; sleep 0.1; done`,
+    `mine=${LOAD}/$HOSTNAME`,
+    'ask() {',
+    `  curl -s -o $mine.body -m 10 -w '%{http_code} %{time_total} s %header{date}' -H 'Host: httpbin.${namespace}:8000' \\`,
+    '    http://127.0.0.1:15001/ip',
+    '}',
+    'until ask | grep -q 200; do sleep 0.2; done',
+    'while :; do',
+    '  set -- $(ask)',
+    '  echo $1 >> $mine.codes',
+    '  [ $1 = 200 ] || echo "$HOSTNAME $*: $(cat $mine.body)" >> $mine.faults',
+    '  sleep 0.1',
+    'done',
   ].join('\n');
   const mount = { name: 'load', mountPath: LOAD };
   return deployment({
@@ -118,12 +132,18 @@ class Migration {
 
 /** How many answers the clients got, by their status. */
 async function answers(cluster: Cluster, namespace: string): Promise<Record<string, number>> {
-  const { output } = await cluster.enter(['bash', '-c', `cat ${folderOf(namespace)}/* | sort | uniq -c`]);
+  const { output } = await cluster.enter(['bash', '-c', `cat ${folderOf(namespace)}/*.codes | sort | uniq -c`]);
   const rows = output
     .trim()
     .split('\n')
     .map((line) => line.trim().split(' '));
   return Object.fromEntries(rows.map(([count, status]) => [status, Number(count)]));
+}
+
+/** What answers other than 200 said. */
+async function faults(cluster: Cluster, namespace: string): Promise<readonly string[]> {
+  const { output } = await cluster.enter(['bash', '-c', `cat ${folderOf(namespace)}/*.faults 2>/dev/null`]);
+  return output.split('\n').filter((line) => line !== '');
 }
 
 async function underLoad(cluster: Cluster, namespace: string): Promise<void> {
@@ -252,6 +272,7 @@ t.test(
     await underLoad(cluster, namespace);
 
     const { 200: good = 0, ...others } = await answers(cluster, namespace);
+    t.strictSame(await faults(cluster, namespace), []);
     t.strictSame(others, {}, `none of ${good} requests failed`);
     t.comment(`${good} requests`);
     t.not(
