@@ -11,6 +11,8 @@ export function readCitadelFacts(target: LocalTarget, document: unknown): Citade
     return undefined;
   return {
     ...{ name: `the Citadel at ${targetText(target)}`, signer, knownSinceMs },
+    longestTtlMs: fleet?.number('longest_ttl_ms') ?? Number.POSITIVE_INFINITY,
+    forgotten: fleet?.number('forgotten') ?? 0,
     roots: authority?.longTexts('root_fingerprints', 64) ?? [],
     ...{ withOtherRoots: roots, withOtherIssuer: issuer },
   };

@@ -69,6 +69,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         const { runRootStatus } = await import('./root-command.js');
         return runRootStatus(config);
       });
+    case 'root history':
+      return runCommand(name, COMMANDS[name], configSources(rest), async (config) => {
+        const { runRootHistory } = await import('./root-history.js');
+        return runRootHistory(config);
+      });
     case 'root stage':
       return runCommand(name, COMMANDS[name], configSources(rest), async (config) => {
         const { runRootStage } = await import('./root-command.js');

@@ -30,7 +30,7 @@ import { MIGRATE_OPTIONS, migrateProblems } from './migrate-options.js';
 import { outageProblems } from './outage-problems.js';
 import { outputProblems } from './output-problems.js';
 import { POLICY_CHECK_OPTIONS, POLICY_TEST_OPTIONS } from './policy-options.js';
-import { ROOT_STAGE_OPTIONS, ROOT_STATUS_OPTIONS, ROOT_STEP_OPTIONS } from './root-options.js';
+import { ROOT_HISTORY_OPTIONS, ROOT_STAGE_OPTIONS, ROOT_STATUS_OPTIONS, ROOT_STEP_OPTIONS } from './root-options.js';
 import { secretProblems } from './secret-problems.js';
 import { STATUS_OPTIONS } from './status-options.js';
 import { tokenCheckProblems } from './token-check-problems.js';
@@ -172,6 +172,13 @@ export const COMMANDS = {
     schema: ROOT_STEP_OPTIONS,
     operands: ['ca-dir'],
     example: 'sidecert root abort ./ca --status-address 127.0.0.1:15014',
+  },
+  'root history': {
+    summary: 'show what a Citadel has signed with, and which roots it let be trusted, from its trail',
+    purpose: 'Look into it',
+    schema: ROOT_HISTORY_OPTIONS,
+    operands: ['trail-dir'],
+    example: 'sidecert root history ./trail',
   },
   'trail verify': {
     summary:

@@ -1,7 +1,8 @@
 import { CITADEL_OPTIONS } from './citadel-options.js';
-import { boolean, oneOf, path } from './kinds.js';
+import { boolean, durationMs, oneOf, path } from './kinds.js';
 import { type ConfigOf, listOf, optional, required, switchOf, withDefault } from './option.js';
 import { ownStatusAddress } from './status-options.js';
+import { TRAIL_VERIFY_OPTIONS } from './trail-options.js';
 
 const { trustDomain, serverNames } = CITADEL_OPTIONS;
 
@@ -34,6 +35,11 @@ export const ROOT_STATUS_OPTIONS = {
 
 export type RootStatusConfig = ConfigOf<typeof ROOT_STATUS_OPTIONS>;
 
+/** `sidecert root history`. */
+export const ROOT_HISTORY_OPTIONS = { directory: TRAIL_VERIFY_OPTIONS.directory, output: ROOT_STATUS_OPTIONS.output };
+
+export type RootHistoryConfig = ConfigOf<typeof ROOT_HISTORY_OPTIONS>;
+
 /** `sidecert root stage`. */
 export const ROOT_STAGE_OPTIONS = {
   directory,
@@ -49,6 +55,17 @@ export const ROOT_STAGE_OPTIONS = {
 export type RootStageConfig = ConfigOf<typeof ROOT_STAGE_OPTIONS>;
 
 /** `sidecert root activate`, `retire` and `abort`. */
-export const ROOT_STEP_OPTIONS = { directory, statusAddresses, isForced, trustDomain, serverNames };
+export const ROOT_STEP_OPTIONS = {
+  directory,
+  statusAddresses,
+  isForced,
+  longestTtlMs: optional(durationMs, {
+    flag: 'longest-ttl',
+    description:
+      'longest life of the certificates that were issued before a Citadel started, if it has no trail to know them from; left out, the longest that its --max-ttl and policy allow',
+  }),
+  trustDomain,
+  serverNames,
+};
 
 export type RootStepConfig = ConfigOf<typeof ROOT_STEP_OPTIONS>;

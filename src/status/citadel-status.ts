@@ -22,6 +22,8 @@ type Named = {
 interface FleetFacts {
   /** Epoch milliseconds. */
   readonly knownSinceMs: number;
+  /** The longest life of a certificate, of those before as well. */
+  readonly longestTtlMs: number;
   readonly workloads: number;
   readonly withOtherRoots: Named;
   readonly withOtherIssuer: Named;
@@ -130,9 +132,16 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
   };
 }
 
-function fleetSection({ knownSinceMs, workloads, withOtherRoots, withOtherIssuer, forgotten }: FleetFacts) {
+function fleetSection({
+  knownSinceMs,
+  longestTtlMs,
+  workloads,
+  withOtherRoots,
+  withOtherIssuer,
+  forgotten,
+}: FleetFacts) {
   return {
-    ...{ known_since: timeText(knownSinceMs), workloads },
+    ...{ known_since: timeText(knownSinceMs), longest_ttl_ms: longestTtlMs, workloads },
     with_other_roots: { count: withOtherRoots.count, names: withOtherRoots.names },
     with_other_issuer: { count: withOtherIssuer.count, names: withOtherIssuer.names },
     forgotten,

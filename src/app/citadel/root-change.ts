@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import {
   type AuthorityFileSet,
   abort,
@@ -35,6 +36,10 @@ export interface CitadelFacts {
   readonly roots: readonly string[];
   /** Epoch milliseconds. */
   readonly knownSinceMs: number;
+  /** The longest life of what was issued before that. */
+  readonly longestTtlMs: number;
+  /** Workloads that there was no room for. */
+  readonly forgotten: number;
   readonly withOtherRoots: Named;
   readonly withOtherIssuer: Named;
 }
@@ -73,11 +78,11 @@ export async function stepRoot(
   citadels: readonly CitadelFacts[],
   nowMs: number,
 ): Promise<RootState> {
-  const { directory, isForced } = config;
+  const { directory, isForced, longestTtlMs } = config;
   const moment = { atMs: nowMs, isForced };
   return changed(config, directory, nowMs, (files) => {
     const after = STEPS[step](files, moment);
-    const problems = isForced ? [] : rootStepProblems(step, stateOf(files), citadels);
+    const problems = isForced ? [] : rootStepProblems({ step, files, nowMs, longestTtlMs }, citadels);
     if (problems.length > 0) {
       throw new IdentityError(
         'ERR_ROTATION_REFUSED',
@@ -90,22 +95,28 @@ export async function stepRoot(
 
 const STEPS = { activate, retire, abort };
 
+interface JudgedStep {
+  readonly step: 'activate' | 'retire' | 'abort';
+  /** As they are before it. */
+  readonly files: AuthorityFileSet;
+  readonly nowMs: number;
+  /** In place of what Citadels tell. */
+  readonly longestTtlMs: number | undefined;
+}
+
 /** Why a step would break workloads, a text each; none when it is safe as far as is known. */
-function rootStepProblems(
-  step: 'activate' | 'retire' | 'abort',
-  { record, signer, roots }: RootState,
-  citadels: readonly CitadelFacts[],
-): string[] {
+function rootStepProblems(judged: JudgedStep, citadels: readonly CitadelFacts[]): string[] {
+  const { step, files } = judged;
+  const { record, signer, roots } = stateOf(files);
   // Both roots are trusted then, whichever signs.
   if (step === 'abort' && record.step === 'active') return [];
   if (citadels.length === 0) return ['no --status-address tells who would break, expected that of each Citadel'];
-  return citadels.flatMap(({ name, knownSinceMs, withOtherRoots, withOtherIssuer, ...citadel }) => {
+  return citadels.flatMap(({ name, withOtherRoots, withOtherIssuer, ...citadel }) => {
     const isRead = citadel.signer === signer && roots.every((root) => citadel.roots.includes(root));
     if (!isRead) return [`${name} does not use the files of this directory yet`];
     const problems: string[] = [];
-    if (Date.parse(record.since ?? '') < knownSinceMs) {
-      problems.push(`${name} has started after the last step, and knows nothing of who it issued to before`);
-    }
+    const gap = knowledgeGap(judged, citadel);
+    if (gap !== undefined) problems.push(`${name} ${gap}`);
     const tell = (who: Named, what: string): void => {
       if (who.count > 0) problems.push(`${who.count} workloads of ${name} ${what}: ${shown(who)}`);
     };
@@ -114,6 +125,22 @@ function rootStepProblems(
     if (step !== 'activate') tell(withOtherIssuer, 'have a certificate that would be refused');
     return problems;
   });
+}
+
+/** What is not known, if there may be certificates that no Citadel has told of. */
+function knowledgeGap(
+  { step, files, nowMs, longestTtlMs }: JudgedStep,
+  citadel: Pick<CitadelFacts, 'knownSinceMs' | 'longestTtlMs' | 'forgotten'>,
+): string | undefined {
+  if (citadel.forgotten > 0) return `had no room for ${citadel.forgotten} workloads that it issued to`;
+  // Those of the authority that goes, or, before both are trusted, of the one in use.
+  const pem = files.get({ activate: 'ca-cert.pem', retire: 'old-cert.pem', abort: 'next-cert.pem' }[step]);
+  const begunMs = pem === undefined ? 0 : Date.parse(new X509Certificate(pem).validFrom);
+  const goneMs = citadel.knownSinceMs + (longestTtlMs ?? citadel.longestTtlMs);
+  if (citadel.knownSinceMs <= begunMs || goneMs < nowMs) return undefined;
+  const since = new Date(citadel.knownSinceMs).toISOString();
+  const left = Number.isFinite(goneMs) ? ` until ${new Date(goneMs).toISOString()}` : '';
+  return `knows of no certificates that were issued before ${since}, which may be valid${left}`;
 }
 
 function shown({ count, names }: Named): string {

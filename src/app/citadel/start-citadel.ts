@@ -16,7 +16,7 @@ import {
   rootsVersion,
 } from '../../citadel/issuance/index.js';
 import type { IssuingPolicy } from '../../citadel/policy/index.js';
-import type { TrailWriter } from '../../citadel/trail/index.js';
+import type { AuthorityFields, TrailWriter } from '../../citadel/trail/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { messageOf } from '../../errors/index.js';
 import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
@@ -33,6 +33,7 @@ import { openClientCertificates } from './client-certificates.js';
 import type { Cluster } from './cluster.js';
 import { openImpersonation } from './impersonation.js';
 import { openPolicy } from './policy.js';
+import { restoreFleet } from './restore-fleet.js';
 import { openTokenAuthentication } from './token-authentication.js';
 
 /** Above the 256 requests that the service has in flight at most, so that the service is who refuses. */
@@ -109,7 +110,7 @@ async function start(
   const live = await openAuthority(config, cluster, context);
   teardown.add(() => live.close());
   const authority = (): SigningAuthority => live.current;
-  const trail = await openTrail(config, context, metrics);
+  const trail = await openTrail(config, context, { metrics, live });
   teardown.add(() => trail?.close());
   const furtherNames = cluster === undefined ? [] : istioServerNames(cluster.namespace);
   const policy = await openPolicy(config, { authority, ownNames: [...config.serverNames, ...furtherNames] }, context);
@@ -135,6 +136,12 @@ async function start(
   });
   teardown.add(() => serving.close());
 
+  // Only the status page tells of it.
+  const fleet = config.statusAddress === undefined ? undefined : openFleetView(live, now);
+  if (fleet !== undefined && config.trailDirectory !== undefined) {
+    // Not waited for: a trail of millions takes seconds to read.
+    void restoreFleet(fleet, config.trailDirectory, { longestTtlMs: policy.policy.longestTtlMs, logger, now });
+  }
   const maxConnections = connectionLimit(config.maxConnections, logger);
   const server = createGrpcServer({
     logger,
@@ -145,8 +152,6 @@ async function start(
     maxUnprovenPerAddress: Math.max(1, Math.floor(maxConnections / 4)),
     metrics: { registry: metrics, ...SERVER_METRICS },
   });
-  // Only the status page tells of it.
-  const fleet = config.statusAddress === undefined ? undefined : new FleetView(now);
   const policyNow = (): IssuingPolicy => policy.policy;
   const clients = config.hasClientCertificates
     ? openClientCertificates({ authority, trustDomain, policy: policyNow, now })
@@ -188,14 +193,18 @@ async function start(
   live.onChange(() => {
     void serving.renewNow();
     const { bundle } = authority();
+    trail?.authorityChanged(authorityFields(authority()));
     const rootsPem = bundle.toPem().toString('latin1');
     roots?.configMaps.publish(rootsPem);
     roots?.trustBundle.publish(rootsPem);
     if (config.rootCertOut !== undefined) void rewriteRoots(config.rootCertOut, bundle, logger);
   });
-  const summaryOf = (fleet: FleetView) => (): FleetSummary => {
+  const summaryOf = (fleet: FleetView) => (): FleetSummary & { longestTtlMs: number } => {
     const { signer, issuersPemAt } = authority();
-    return fleet.summary(rootsVersion(issuersPemAt(now())), signer.material.id);
+    return {
+      ...fleet.summary(rootsVersion(issuersPemAt(now())), signer.material.id),
+      longestTtlMs: policyNow().longestTtlMs,
+    };
   };
   const shown = {
     authority: live,
@@ -224,14 +233,28 @@ async function start(
 async function openTrail(
   { trailDirectory, trailMode, trailKeepMs }: CitadelConfig,
   { logger, now }: AppContext,
-  metrics: MetricRegistry,
+  { metrics, live }: { readonly metrics: MetricRegistry; readonly live: LiveAuthority },
 ): Promise<TrailWriter | undefined> {
   if (trailDirectory === undefined) return undefined;
   const { TrailWriter } = await import('../../citadel/trail/index.js');
+  const { isFresh, current } = live;
+  const authority = {
+    ...authorityFields(current),
+    known_since: isFresh ? new Date(current.signer.certificate.validFrom).toISOString() : undefined,
+  };
   return TrailWriter.open({
     ...{ directory: trailDirectory, mode: trailMode, keepMs: trailKeepMs, maxWaitMs: TRAIL_WAIT_MS },
-    ...{ replica: hostname(), version: VERSION, logger, metrics, now },
+    ...{ replica: hostname(), version: VERSION, authority, logger, metrics, now },
   });
+}
+
+function authorityFields({ signer, bundle }: SigningAuthority): AuthorityFields {
+  return { signer: signer.material.id, roots: bundle.fingerprints() };
+}
+
+/** Nothing was issued before by an authority that was made just now. */
+function openFleetView({ isFresh, current }: LiveAuthority, now: () => number): FleetView {
+  return new FleetView(now, isFresh ? Date.parse(current.signer.certificate.validFrom) : now());
 }
 
 /** Loaded here: without a cluster there is no HTTP client. */

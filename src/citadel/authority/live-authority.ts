@@ -57,6 +57,11 @@ export class LiveAuthority {
     return this.opened.authority;
   }
 
+  /** Whether this process has made the authority, so that nothing was issued by it before. */
+  get isFresh(): boolean {
+    return this.opened.isFresh;
+  }
+
   /** Why the files as they are now are not in use; `undefined` when they are. */
   get problem(): string | undefined {
     // The first look may have come while they were being written.

@@ -100,7 +100,8 @@ export async function openSigningAuthority(options: SigningAuthorityOptions): Pr
   } else if (place.path === directory && (await isKeyExposed(directory, names))) {
     logger.warn('CA key is readable for all users', { [Field.path]: join(directory, names.caKey) });
   }
-  return { authority, from: place === undefined ? 'memory' : place.path === directory ? 'directory' : 'store', digest };
+  const from = place === undefined ? 'memory' : place.path === directory ? 'directory' : 'store';
+  return { authority, from, digest, isFresh };
 }
 
 /** What a Citadel starts with. */
@@ -110,6 +111,8 @@ export interface OpenedAuthority {
   readonly from: 'memory' | 'directory' | 'store';
   /** Of its files. */
   readonly digest: string;
+  /** It was made just now: nothing was issued by it before. */
+  readonly isFresh: boolean;
 }
 
 /**
@@ -133,7 +136,7 @@ export async function reopenSigningAuthority(
     return undefined;
   }
   const authority = loadFrom(options, files, names, { what: what ?? '', path: what ?? '' });
-  return { authority, from, digest };
+  return { authority, from, digest, isFresh: false };
 }
 
 async function keptState(store: AuthorityStore | undefined): Promise<AuthorityState> {

@@ -114,6 +114,7 @@ export async function issueLeaf(
     ...{ serial, spiffe_id: spiffeId, dns_names: dnsNames.length > 0 ? dnsNames : undefined },
     not_before: new Date(validity.notBeforeMs).toISOString(),
     not_after: new Date(validity.notAfterMs).toISOString(),
+    issuer: authority.signer.material.id,
     ...callerFields(caller, workload),
   };
   await trail?.issued(fields, leafPem);

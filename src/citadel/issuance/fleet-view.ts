@@ -43,6 +43,18 @@ interface HeldRoots {
   readonly unacknowledged: BundleRequest['unacknowledged'];
 }
 
+/** What the trail says of a leaf that was issued before this process began. */
+export interface RestoredLeaf {
+  readonly spiffeId: string;
+  readonly podName: string | undefined;
+  /** As of {@link Workload}; empty when it is not known. */
+  readonly issuer: string;
+  readonly notAfterMs: number;
+}
+
+/** In place of a connection: that of a workload from the trail is not known. */
+const RESTORED = -1;
+
 const NONE: BundleRequest['unacknowledged'] = { count: 0, nodeIds: [] };
 
 /** 20 MB of them; a replica has no more callers. */
@@ -58,17 +70,33 @@ const MAX_NAMES = 50;
 export class FleetView {
   private readonly workloads = new Map<string, Workload>();
   private readonly byConnection = new Map<number, Set<Workload>>();
-  private readonly knownSinceMs: number;
   private forgotten = 0;
 
-  /** `now` gives epoch milliseconds. */
-  constructor(private readonly now: () => number) {
-    this.knownSinceMs = now();
+  /** `now` gives epoch milliseconds; `knownSinceMs` as of {@link FleetSummary}. */
+  constructor(
+    private readonly now: () => number,
+    private knownSinceMs = now(),
+  ) {}
+
+  /** What was issued from this time on is known, in epoch milliseconds: the trail has been read. */
+  knowsSince(atMs: number): void {
+    this.knownSinceMs = Math.min(this.knownSinceMs, atMs);
+  }
+
+  /** A leaf of the trail: its workload counts as one without the roots of now until it says that it has them. */
+  restored({ spiffeId, podName, ...leaf }: RestoredLeaf): void {
+    const known = this.workloads.get(nameOf(spiffeId, podName));
+    // Live facts are newer than those of the trail.
+    if (!(leaf.notAfterMs >= this.now()) || (known !== undefined && known.connection !== RESTORED)) return;
+    this.keep(nameOf(spiffeId, podName), { connection: RESTORED, roots: '', ...leaf });
   }
 
   /** A certificate was issued, and these roots were told with it. */
   issued({ spiffeId, podName }: Caller, facts: Omit<Workload, 'name' | 'unacknowledged'>): void {
-    const name = nameOf(spiffeId, podName);
+    this.keep(nameOf(spiffeId, podName), facts);
+  }
+
+  private keep(name: string, facts: Omit<Workload, 'name' | 'unacknowledged'>): void {
     const known = this.workloads.get(name);
     if (known !== undefined) this.forget(known);
     else if (this.workloads.size >= MAX_WORKLOADS) this.makeRoom();
@@ -84,7 +112,8 @@ export class FleetView {
   has({ spiffeId, podName }: Caller, connection: number, { roots, unacknowledged }: HeldRoots): void {
     const asked = this.workloads.get(nameOf(spiffeId, podName));
     // It has come back by another connection, with all its workloads.
-    if (asked !== undefined && asked.connection !== connection) this.move(asked.connection, connection);
+    if (asked?.connection === RESTORED) this.connect(asked, connection);
+    else if (asked !== undefined && asked.connection !== connection) this.move(asked.connection, connection);
     for (const workload of this.byConnection.get(connection) ?? []) workload.roots = roots;
     if (asked !== undefined) asked.unacknowledged = unacknowledged;
   }
@@ -133,6 +162,13 @@ export class FleetView {
     this.byConnection.delete(from);
   }
 
+  /** Of the workloads from the trail it is not known which others have come back with this one. */
+  private connect(workload: Workload, connection: number): void {
+    this.byConnection.get(workload.connection)?.delete(workload);
+    workload.connection = connection;
+    this.ofConnection(connection).add(workload);
+  }
+
   private ofConnection(connection: number): Set<Workload> {
     const known = this.byConnection.get(connection) ?? new Set();
     this.byConnection.set(connection, known);
@@ -145,7 +181,7 @@ export class FleetView {
   }
 }
 
-function nameOf(spiffeId: SpiffeId, podName: string | undefined): string {
+function nameOf(spiffeId: SpiffeId | string, podName: string | undefined): string {
   return podName === undefined ? spiffeId.toString() : `${spiffeId} (pod ${podName})`;
 }
 

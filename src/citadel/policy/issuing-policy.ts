@@ -52,6 +52,13 @@ export class IssuingPolicy {
     return this.content.trustDomainAliases;
   }
 
+  /** No certificate that is issued by this policy lives for longer. */
+  get longestTtlMs(): number {
+    const { defaults, rules } = this.content;
+    const ofAll = defaults['ttl.max'] ?? this.flags.maxTtlMs;
+    return Math.max(ofAll, ...rules.map(({ values }) => values['ttl.max'] ?? 0));
+  }
+
   termsFor(id: SpiffeId): IssuingTerms {
     const { path } = id;
     const known = this.remembered.get(path);

@@ -4,5 +4,5 @@
  */
 export { readTrail } from './read-trail.js';
 export { parsePosition, type TrailPosition, type TrailRecord } from './trail-record.js';
-export { type TrailOptions, type TrailState, TrailWriter } from './trail-writer.js';
+export { type AuthorityFields, type TrailOptions, type TrailState, TrailWriter } from './trail-writer.js';
 export { type TrailFault, type TrailReport, verifyTrail } from './verify-trail.js';

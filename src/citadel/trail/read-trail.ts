@@ -1,19 +1,21 @@
 import { join } from 'node:path';
 import { pathError } from '../../system/small-files/index.js';
 import { linesOf } from './line-reader.js';
-import { listTrailFiles } from './trail-files.js';
+import { filesOlderThan, listTrailFiles } from './trail-files.js';
 import { decodeRecord, type TrailRecord } from './trail-record.js';
 
 /**
  * The records of a trail, oldest first, without holding them against each other: that is what `trail verify` is for.
- * What is no record is left out.
+ * What is no record is left out. Files that were not
+ * written to since `writtenSinceMs`, epoch milliseconds, are passed over.
  * @throws IdentityError `ERR_TRAIL_UNAVAILABLE`: the directory cannot be read, or has no trail.
  */
-export async function* readTrail(directory: string): AsyncGenerator<TrailRecord> {
+export async function* readTrail(directory: string, writtenSinceMs = 0): AsyncGenerator<TrailRecord> {
   try {
     const names = await listTrailFiles(directory);
     if (names.length === 0) throw new Error('no file of a trail in it');
-    for (const name of names) {
+    const old = await filesOlderThan(directory, names, writtenSinceMs);
+    for (const name of names.slice(old.length)) {
       for await (const { bytes, isWhole } of linesOf(join(directory, name))) {
         const record = isWhole ? decodeRecord(bytes) : undefined;
         if (record !== undefined) yield record;

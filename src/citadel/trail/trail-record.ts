@@ -16,6 +16,8 @@ export type TrailEventName =
   | 'lost'
   /** Files that are about to be removed, since they are as old as they may become. */
   | 'removed'
+  /** Another authority signs from now on, or other roots are trusted. */
+  | 'authority'
   | 'closed';
 
 export interface TrailEvent {

@@ -10,12 +10,25 @@ import { TrailFile } from './trail-file.js';
 import { filesOlderThan, findTrailEnd, listTrailFiles, positionAfter, removeFiles } from './trail-files.js';
 import { encodeRecord, positionText, type TrailEvent, type TrailPosition } from './trail-record.js';
 
+/** What a Citadel signs with, and lets be trusted. */
+export interface AuthorityFields {
+  /** SHA-256 fingerprint of the signing certificate, hex. */
+  readonly signer: string;
+  /** The same of the trusted roots. */
+  readonly roots: readonly string[];
+}
+
 export interface TrailOptions {
   /** Made if it is missing. */
   readonly directory: string;
   /** Who writes, as its records say it: several Citadels have a directory each. */
   readonly replica: string;
   readonly version: string;
+  /** What it begins with. */
+  readonly authority?: AuthorityFields & {
+    /** RFC 3339, UTC: all that was issued by it since stands in this trail, also if it has begun later. */
+    readonly known_since?: string | undefined;
+  };
   /**
    * `wait`: a certificate goes out when its record is on the disk, and none while the disk takes nothing. `queue`: it
    * goes out at once, and what a crash takes is at most the records of that moment.
@@ -128,13 +141,13 @@ export class TrailWriter {
    * @throws IdentityError `ERR_TRAIL_UNAVAILABLE`: the directory cannot be made, read or written.
    */
   static async open(options: TrailOptions): Promise<TrailWriter> {
-    const { directory, replica, version, now } = options;
+    const { directory, replica, version, authority, now } = options;
     try {
       await makeDirectory(directory, 0o700);
       const { position: end, tornBytes } = await findTrailEnd(directory);
       const file = await TrailFile.create(directory, end.n + 1);
       const torn = tornBytes > 0 ? { torn_bytes: tornBytes } : {};
-      const opened = encodeRecord({ event: 'opened', replica, version, ...torn }, now(), end);
+      const opened = encodeRecord({ event: 'opened', replica, version, ...authority, ...torn }, now(), end);
       await file.append(Buffer.from(opened.line));
       const writer = new TrailWriter(options, file, opened.position);
       await writer.removeOld();
@@ -191,6 +204,11 @@ export class TrailWriter {
   refused(fields: Omit<TrailEvent, 'event'>): void {
     if (this.refusals.take()) this.add({ event: 'refused', ...fields });
     else this.withheld += 1;
+  }
+
+  /** Another authority signs from now on, or other roots are trusted. */
+  authorityChanged(fields: AuthorityFields): void {
+    this.add({ event: 'authority', ...fields });
   }
 
   /** Writes what waits, for a second at most, and ends the trail. */

@@ -1,0 +1,46 @@
+import type { FleetView } from '../../citadel/issuance/index.js';
+import { errorCodeOf, messageOf } from '../../errors/index.js';
+import { Field, type Logger } from '../../telemetry/index.js';
+
+interface RestoreOptions {
+  /** What was issued before so long has expired. */
+  readonly longestTtlMs: number;
+  readonly logger: Logger;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/**
+ * Tells the view of the fleet who holds leaves that are still valid, by the trail of this Citadel, whose process may
+ * have begun a moment ago. Never rejects: without the trail, the view knows what is issued from now on.
+ */
+export async function restoreFleet(
+  fleet: FleetView,
+  directory: string,
+  { longestTtlMs, logger, now }: RestoreOptions,
+): Promise<void> {
+  try {
+    const { readTrail } = await import('../../citadel/trail/index.js');
+    let sinceMs: number | undefined;
+    for await (const { event, time, known_since: begunAt = time, ...record } of readTrail(
+      directory,
+      now() - longestTtlMs,
+    )) {
+      // Of records that were dropped it is not known who got the certificates.
+      if (sinceMs === undefined || event === 'lost') sinceMs = Date.parse(String(begunAt));
+      if (event !== 'issued') continue;
+      fleet.restored({
+        spiffeId: String(record.spiffe_id),
+        podName: typeof record.pod === 'string' ? record.pod : undefined,
+        issuer: typeof record.issuer === 'string' ? record.issuer : '',
+        notAfterMs: Date.parse(String(record.not_after)),
+      });
+    }
+    if (sinceMs !== undefined) fleet.knowsSince(sinceMs);
+  } catch (error) {
+    logger.warn('who holds certificates could not be read from the trail', {
+      [Field.code]: errorCodeOf(error),
+      [Field.error]: messageOf(error),
+    });
+  }
+}
