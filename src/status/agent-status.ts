@@ -106,6 +106,7 @@ export function agentStatus(options: AgentStatusOptions): StatusPage {
   const { federation, podSockets } = options;
   const served = new ServedSections(options.readers);
   const expiry = metrics.gauge(Metric.svidExpirySeconds);
+  const bundleExpiry = metrics.gauge(Metric.trustBundleExpirySeconds);
   const tolerance = metrics.gauge(Metric.svidOutageToleranceSeconds);
   const tooShort = metrics.gauge(Metric.identitiesBelowOutageTarget);
   const idle = metrics.gauge(Metric.identitiesIdle);
@@ -122,6 +123,8 @@ export function agentStatus(options: AgentStatusOptions): StatusPage {
       const age = files && metrics.gauge(Metric.identityFilesAgeSeconds);
       age?.set((now() - (files?.().goodAtMs ?? Number.NaN)) / 1000);
       expiry.set((leastOf(identities, ({ notAfterMs }) => notAfterMs) - now()) / 1000);
+      const lastRootEndMs = leastOf(identities, ({ held }) => held && served.lastRootEndMs(held));
+      bundleExpiry.set((lastRootEndMs - now()) / 1000);
       tolerance.set(leastOf(identities, ({ outageToleranceMs }) => outageToleranceMs) / 1000);
       tooShort.set(identities.filter(({ survivesOutage }) => survivesOutage === false).length);
       idle.set(countIdle(identities));
@@ -195,7 +198,7 @@ function countIdle(identities: readonly IdentityFacts[]): number {
   return identities.filter(({ isIdle }) => isIdle === true).length;
 }
 
-/** NaN without any SVID. */
+/** NaN where no identity has such a value. */
 function leastOf(
   identities: readonly IdentityFacts[],
   readValue: (identity: IdentityFacts) => number | undefined,

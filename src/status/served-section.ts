@@ -1,3 +1,4 @@
+import { readFacts } from '../pki/x509/index.js';
 import { Field } from '../telemetry/index.js';
 import { derBlocks, shownCertificate } from './shown-certificate.js';
 import type { JsonValue } from './status-pages.js';
@@ -36,6 +37,8 @@ const MAX_BUNDLES = 8;
 export class ServedSections {
   private readonly shown = new WeakMap<ServedSecret, Readonly<Record<string, JsonValue>>>();
 
+  private readonly rootEnds = new WeakMap<ServedSecret, number | undefined>();
+
   constructor(private readonly readers: SecretReaders) {}
 
   /** What is added to an identity: its leaf in words, and the chain for `sidecert explain`. */
@@ -63,6 +66,19 @@ export class ServedSections {
         };
       }),
     );
+  }
+
+  /**
+   * When the last root of a bundle expires, in epoch milliseconds: no peer can be verified from then on. `undefined`
+   * when no root can be read.
+   */
+  lastRootEndMs({ bundle }: ServedFacts): number | undefined {
+    if (!this.rootEnds.has(bundle)) {
+      const facts = derBlocks(this.readers.rootsPemOf(bundle.body)).slice(0, MAX_ROOTS).map(readFacts);
+      const ends = facts.flatMap((root) => (typeof root === 'string' ? [] : root.notAfterMs));
+      this.rootEnds.set(bundle, ends.length === 0 ? undefined : Math.max(...ends));
+    }
+    return this.rootEnds.get(bundle);
   }
 
   private once(secret: ServedSecret, read: () => Readonly<Record<string, JsonValue>>) {

@@ -100,6 +100,11 @@ export const Metric = {
     name: 'sidecert_svid_outage_tolerance_seconds',
     help: 'Time from the planned renewal of a held SVID to its end, the least of all: so long an outage of the CA is survived. NaN without any.',
   },
+  trustBundleExpirySeconds: {
+    kind: 'gauge',
+    name: 'sidecert_trust_bundle_expiry_seconds',
+    help: 'Time until the last root of a served trust bundle expires, the least of all bundles; negative after that, NaN without any.',
+  },
   identitiesBelowOutageTarget: {
     kind: 'gauge',
     name: 'sidecert_identities_below_outage_target',

@@ -246,6 +246,8 @@ t.test('the metrics tell of identities, CA, streams, hot path and process', { sk
     t.ok(low <= value && value <= high, `${name}: ${value}`);
   };
   between('sidecert_svid_expiry_seconds ', 86_000, 86_400);
+  const tenYears = 10 * 365 * 24 * 3600;
+  between('sidecert_trust_bundle_expiry_seconds ', tenYears - 1000, tenYears);
   between('process_cpu_seconds_total ', 0.01, 1000);
   between('process_resident_memory_bytes ', 2e7, 2e9);
   between('process_start_time_seconds ', Date.now() / 1000 - 1000, Date.now() / 1000);

@@ -11,6 +11,7 @@ import { FakeCaServer } from '../support/fake-ca-server.js';
 import { hasPromtool, PROMTOOL } from '../support/metric-lint.js';
 import { shortDir } from '../support/short-dir.js';
 import { type SidecarAgent, startSidecarAgent } from '../support/sidecar-agent.js';
+import { TestCa } from '../support/test-ca.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const DIRECTORY = join(ROOT, 'deploy/observability');
@@ -149,15 +150,21 @@ async function firing(t: Test, agent: SidecarAgent, expected: readonly string[])
 
 const WITH_PAGE = { 'status-address': '127.0.0.1:0' };
 
+/** With a root that lives long, as those of real ones. */
+function startCa(t: Test): ReturnType<typeof FakeCaServer.start> {
+  const inOneYearMs = Date.now() + 365 * 24 * 3_600_000;
+  return FakeCaServer.start(t, { root: TestCa.root('test root', { notAfterMs: inOneYearMs }) });
+}
+
 t.test('no alert fires for an agent that serves', { skip }, async (t) => {
-  const agent = await startSidecarAgent(t, { flags: WITH_PAGE });
+  const agent = await startSidecarAgent(t, { ca: await startCa(t), flags: WITH_PAGE });
   const { stream, response } = await agent.ask('default', 'ROOTCA');
   stream.ack(response);
   await firing(t, agent, []);
 });
 
 t.test('an agent whose token is refused, and has no certificate, brings two alerts', { skip }, async (t) => {
-  const ca = await FakeCaServer.start(t);
+  const ca = await startCa(t);
   ca.fault = { kind: 'reject', code: status.UNAUTHENTICATED };
   const agent = await startSidecarAgent(t, { ca, flags: WITH_PAGE });
   await agent.logger.until('no valid svid');
@@ -165,7 +172,7 @@ t.test('an agent whose token is refused, and has no certificate, brings two aler
 });
 
 t.test('an agent whose CA is away brings an alert for it', { skip }, async (t) => {
-  const ca = await FakeCaServer.start(t);
+  const ca = await startCa(t);
   ca.fault = { kind: 'reject', code: status.UNAVAILABLE };
   const agent = await startSidecarAgent(t, { ca, flags: WITH_PAGE });
   await agent.logger.until('no valid svid', 2);
@@ -173,7 +180,7 @@ t.test('an agent whose CA is away brings an alert for it', { skip }, async (t) =
 });
 
 t.test('an Envoy that rejects a secret brings an alert', { skip }, async (t) => {
-  const agent = await startSidecarAgent(t, { flags: WITH_PAGE });
+  const agent = await startSidecarAgent(t, { ca: await startCa(t), flags: WITH_PAGE });
   const stream = agent.connect();
   stream.request({ names: ['default'], nodeId: 'test' });
   stream.nack(await stream.expectResponse(), 'Failed to load private key');
@@ -182,11 +189,18 @@ t.test('an Envoy that rejects a secret brings an alert', { skip }, async (t) => 
 });
 
 t.test('a certificate that has expired brings an alert', { skip }, async (t) => {
-  const ca = await FakeCaServer.start(t);
+  const ca = await startCa(t);
   ca.fault = { kind: 'issues', lifeMs: 3000 };
   const agent = await startSidecarAgent(t, { ca, flags: WITH_PAGE });
   await agent.logger.until('svid issued');
   ca.fault = { kind: 'reject', code: status.PERMISSION_DENIED };
-  await agent.logger.until('no valid svid');
+  // Where the machine is slow, a first attempt may have failed before.
+  await agent.logger.until('no valid svid', 1 + agent.logger.of('no valid svid').length);
   await firing(t, agent, ['SidecertCaRefuses', 'SidecertCertificateExpired']);
+});
+
+t.test('a root that expires within the hour brings an alert', { skip }, async (t) => {
+  const agent = await startSidecarAgent(t, { ca: await FakeCaServer.start(t), flags: WITH_PAGE });
+  await agent.ask('default', 'ROOTCA');
+  await firing(t, agent, ['SidecertTrustBundleExpiring']);
 });
