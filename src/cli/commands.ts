@@ -6,9 +6,11 @@ import type {
   DemoConfig,
   FleetConfig,
   InjectorConfig,
+  LoadCaConfig,
   VersionConfig,
 } from '../config/index.js';
 import { Field } from '../telemetry/index.js';
+import { addressText } from '../text/index.js';
 import { ENDING_SIGNALS } from './ending-signals.js';
 import { Exit, onReaderGone, print } from './process.js';
 import type { ReadSettings } from './run-command.js';
@@ -58,6 +60,25 @@ export async function runFleetCommand(config: FleetConfig): Promise<number> {
   await writeReports(run, { json: config.jsonFile, html: config.htmlFile });
   print(`${textReport(run.report).join('\n')}\n`);
   return run.report.isClean ? Exit.ok : Exit.failed;
+}
+
+/** Loaded only here, as the fleet is. */
+export async function runLoadCaCommand(config: LoadCaConfig): Promise<number> {
+  const { CaLoadDisplay, caLoadText, runCaLoad, writeCaLoadReports } = await import('../fleet/index.js');
+  const stop = new AbortController();
+  for (const signal of ENDING_SIGNALS) process.once(signal, () => stop.abort());
+  onReaderGone(() => stop.abort());
+  const display = new CaLoadDisplay((line) => print(`${line}\n`), process.stdout.isTTY ? print : undefined);
+  const { caAddress, caRootFile, caServerName, jsonFile, htmlFile, ...load } = config;
+  const address = addressText(caAddress);
+  const options = { ...load, ca: { address, rootFile: caRootFile, serverName: caServerName } };
+  const report = await runCaLoad(options, {
+    ...{ observer: display, signal: stop.signal, now: Date.now, random: Math.random },
+  });
+  display.end();
+  await writeCaLoadReports(report, address, { json: jsonFile, html: htmlFile });
+  print(`${caLoadText(report).join('\n')}\n`);
+  return report.isClean ? Exit.ok : Exit.failed;
 }
 
 /** Loaded only here: no other command needs the demo. */

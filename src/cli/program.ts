@@ -8,6 +8,7 @@ import {
   runDemoCommand,
   runFleetCommand,
   runInjector,
+  runLoadCaCommand,
   runVersion,
 } from './commands.js';
 import { runHealth } from './health-command.js';
@@ -42,6 +43,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       return runCommand('demo', COMMANDS.demo, configSources(rest), runDemoCommand);
     case 'fleet':
       return runCommand('fleet', COMMANDS.fleet, configSources(rest), runFleetCommand);
+    case 'load-ca':
+      return runCommand(name, COMMANDS[name], configSources(rest), runLoadCaCommand);
     case 'health':
       return runCommand('health', COMMANDS.health, configSources(rest), runHealth);
     case 'doctor':

@@ -19,12 +19,14 @@ import {
   FLEET_HEADINGS,
   INJECTOR_HEADINGS,
   KUBE_INJECT_HEADINGS,
+  LOAD_CA_HEADINGS,
 } from './help-headings.js';
 import { injectProblems } from './inject-problems.js';
 import { INJECTOR_OPTIONS, type InjectorConfig } from './injector-options.js';
 import { ISTIO_VARIABLES } from './istio-variables.js';
 import type { FileFacts } from './kinds.js';
 import { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
+import { LOAD_CA_OPTIONS, loadCaProblems } from './load-ca-options.js';
 import { LOG_LEVEL_OPTIONS } from './log-level-options.js';
 import { MIGRATE_OPTIONS, migrateProblems } from './migrate-options.js';
 import { outageProblems } from './outage-problems.js';
@@ -98,6 +100,16 @@ export const COMMANDS = {
     example: 'sidecert fleet --socket ./sds.sock --envoys 5000 --rotations 3 --html fleet.html',
     alternatives: [['tokens', 'token-file']],
     check: checkFleet,
+  },
+  'load-ca': {
+    summary: 'load a CA with requests for certificates, check what it answers, and report',
+    purpose: 'Try and measure',
+    schema: LOAD_CA_OPTIONS,
+    headings: LOAD_CA_HEADINGS,
+    example:
+      'sidecert load-ca --ca-address localhost:15012 --ca-root root-cert.pem --token-file token --concurrency 64 --html load-ca.html',
+    alternatives: [['tokens', 'token-file']],
+    check: loadCaProblems,
   },
   health: HEALTH_COMMAND,
   doctor: {

@@ -54,6 +54,13 @@ export const INJECTOR_HEADINGS: Headings = {
   'hot-path': 'Process',
 };
 
+export const LOAD_CA_HEADINGS: Headings = {
+  'ca-address': 'CA',
+  concurrency: 'Load',
+  'key-types': 'Certificates',
+  json: 'Reports',
+};
+
 export const FLEET_HEADINGS: Headings = {
   socket: 'Server',
   envoys: 'Load',

@@ -34,6 +34,7 @@ export { type IstioCommandLine, istioCommandLine } from './istio-arguments.js';
 export { ISTIO_VARIABLES } from './istio-variables.js';
 export type { AccountName, HostPort, NamedFile, SanMatcher, TokenIssuerOption } from './kinds.js';
 export { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-options.js';
+export type { LoadCaConfig } from './load-ca-options.js';
 export type { LogLevelConfig } from './log-level-options.js';
 export { manPages } from './man-page.js';
 export type { MigrateConfig } from './migrate-options.js';

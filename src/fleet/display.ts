@@ -1,38 +1,15 @@
 import type { FleetObserver, FleetState } from './fleet-options.js';
+import { ProgressLine } from './progress-line.js';
 
-/** Goes to the start of the line and clears it. */
-const CLEAR_LINE = '\r\u001b[K';
-
-/** Where no line can be drawn over, how it goes is printed this often. */
-const PLAIN_PERIOD_MS = 5000;
-
-/** Shows a person how a run goes: one line that changes on a terminal, a line now and then elsewhere. */
-export class FleetDisplay implements FleetObserver {
-  private nextPlainAtMs = PLAIN_PERIOD_MS;
-
-  /** `out` takes whole lines; `draw`, when there is a terminal, text as it is. */
-  constructor(
-    private readonly out: (line: string) => void,
-    private readonly draw: ((text: string) => void) | undefined,
-  ) {}
-
+/** Shows a person how a run goes. */
+export class FleetDisplay extends ProgressLine implements FleetObserver {
   progress(state: FleetState): void {
-    if (this.draw !== undefined) {
-      this.draw(`${CLEAR_LINE}${progressText(state)}`);
-    } else if (state.elapsedMs >= this.nextPlainAtMs) {
-      this.nextPlainAtMs = state.elapsedMs + PLAIN_PERIOD_MS;
-      this.out(progressText(state));
-    }
+    this.show(state.elapsedMs, progressText(state));
   }
 
   milestone(text: string): void {
     this.end();
     this.out(text);
-  }
-
-  /** Takes the line away. */
-  end(): void {
-    this.draw?.(CLEAR_LINE);
   }
 }
 

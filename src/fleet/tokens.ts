@@ -23,9 +23,23 @@ export async function readTokens(directory: string, count: number): Promise<stri
       `--tokens: got ${names.length} files, expected one for each of ${count} Envoys`,
     );
   }
+  return readEach(directory, names.slice(0, count));
+}
+
+/**
+ * All tokens of a directory, one file each, in the order of the names.
+ * @throws IdentityError `ERR_CONFIG_INVALID`: it cannot be read, or holds no file.
+ */
+export async function readAllTokens(directory: string): Promise<string[]> {
+  const names = await filesOf(directory);
+  if (names.length > 0) return readEach(directory, names);
+  throw new IdentityError('ERR_CONFIG_INVALID', '--tokens: got no file, expected at least one');
+}
+
+async function readEach(directory: string, names: readonly string[]): Promise<string[]> {
   const tokens: string[] = [];
-  for (let at = 0; at < count; at += BATCH) {
-    const batch = names.slice(at, Math.min(at + BATCH, count));
+  for (let at = 0; at < names.length; at += BATCH) {
+    const batch = names.slice(at, at + BATCH);
     tokens.push(...(await Promise.all(batch.map((name) => readToken(join(directory, name))))));
   }
   return tokens;

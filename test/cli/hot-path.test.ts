@@ -90,7 +90,7 @@ for (const kind of ['auto', 'js']) {
   });
 }
 
-const busy = ['agent', 'citadel', 'injector', 'demo', 'fleet', 'doctor', 'version'];
+const busy = ['agent', 'citadel', 'injector', 'demo', 'fleet', 'load-ca', 'doctor', 'version'];
 
 t.test(
   'every command with work for the addon takes the flag and its variable, and refuses other values by name',

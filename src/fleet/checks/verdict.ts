@@ -97,7 +97,7 @@ const CHAIN_LIMITS = {
 } as const;
 
 /** The certificates in their order; none when one of them does not parse. */
-function parseChain(pem: Buffer): X509Certificate[] {
+export function parseChain(pem: Buffer): X509Certificate[] {
   try {
     return readCertificates(pem, CHAIN_LIMITS).map((der) => new X509Certificate(der));
   } catch {
@@ -114,7 +114,7 @@ function fits(leaf: X509Certificate, keyPem: Buffer): boolean {
 }
 
 /** The only URI name, when it is a SPIFFE ID; else empty. (X509-SVID §2: exactly one URI SAN) */
-function spiffeIdOf(leaf: X509Certificate): string {
+export function spiffeIdOf(leaf: X509Certificate): string {
   const uris = (leaf.subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:'));
   const [uri = ''] = uris;
   if (uris.length !== 1) return '';

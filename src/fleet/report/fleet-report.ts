@@ -10,7 +10,7 @@ export interface FleetReport {
   /** True when nothing is missing and nothing was wrong. */
   readonly isClean: boolean;
   readonly settings: Readonly<Record<string, unknown>>;
-  readonly machine: { readonly node: string; readonly date: string };
+  readonly machine: ReportMachine;
   readonly streams: number;
   /** Streams that have not had a single secret. */
   readonly unserved: number;
@@ -39,6 +39,13 @@ export interface FleetReport {
     readonly rssMb: number;
     readonly loopDelayMaxMs: number;
   };
+}
+
+/** Where and when a run took place. */
+export interface ReportMachine {
+  readonly node: string;
+  /** ISO 8601. */
+  readonly date: string;
 }
 
 export interface RotationReport {

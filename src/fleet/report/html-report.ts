@@ -1,5 +1,6 @@
 import type { Fleet } from '../fleet.js';
 import type { FleetReport } from './fleet-report.js';
+import { reportPage } from './report-page.js';
 import { lineChart, scatterChart } from './svg-chart.js';
 import { textReport } from './text-report.js';
 
@@ -58,7 +59,12 @@ export function htmlReport(report: FleetReport, fleet: Fleet): string {
       ],
     }),
   ];
-  return page(report, charts);
+  const { settings, machine, isClean } = report;
+  return reportPage({
+    title: 'sidecert fleet',
+    heading: `${settings.envoys} fake Envoys on ${settings.socket}`,
+    ...{ machine, isClean, settings, charts, lines: textReport(report) },
+  });
 }
 
 type Point = readonly [x: number, y: number];
@@ -90,32 +96,4 @@ function peaks(samples: readonly Point[]): Point[] {
     bySlice.set(slice, Math.max(bySlice.get(slice) ?? 0, value));
   }
   return [...bySlice].map(([slice, value]): Point => [slice / 20, value]);
-}
-
-function page(report: FleetReport, charts: readonly string[]): string {
-  const { settings } = report;
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>sidecert fleet</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-:root { color-scheme: light dark; --ink: light-dark(#1d2430, #e4e8ef); --paper: light-dark(#fff, #14181f); --faint: light-dark(#c9d0da, #3a4352); }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-pre { overflow-x: auto; border: 1px solid var(--faint); border-radius: 6px; padding: 1rem; font-size: 13px; }
-.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); gap: 1.5rem; }
-svg { width: 100%; height: auto; } svg text { fill: var(--ink); font: 11px system-ui, sans-serif; }
-svg .axis { stroke: var(--faint); } figure { margin: 0; } figcaption { font-weight: 600; }
-.verdict { font-weight: 600; color: ${report.isClean ? '#1a7f4b' : '#c0392b'}; }
-</style></head><body>
-<h1>${escapeHtml(settings.envoys)} fake Envoys on ${escapeHtml(settings.socket)}</h1>
-<p>${escapeHtml(report.machine.date)}, Node ${escapeHtml(report.machine.node)}. <span class="verdict">${report.isClean ? 'Clean' : 'Not clean'}</span>.</p>
-<pre>${escapeHtml(textReport(report).join('\n').trim())}</pre>
-<div class="charts">${charts.join('\n')}</div>
-<h2>Settings</h2><pre>${escapeHtml(JSON.stringify(settings, undefined, 2))}</pre>
-</body></html>
-`;
-}
-
-/** Server texts (of errors) are in the report: nothing of them may become markup. */
-function escapeHtml(value: unknown): string {
-  return String(value).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -1,5 +1,5 @@
-import type { Distribution } from '../measure/distribution.js';
 import type { FleetReport, RotationReport } from './fleet-report.js';
+import { countsText, distributionText, errorLines, milliseconds } from './report-lines.js';
 
 const SOCKETS = { addon: 'sockets by the addon', node: 'sockets by Node.js' } as const;
 
@@ -28,26 +28,4 @@ function rotationLines(rotation: RotationReport): string[] {
     `${`${secret} #${number}`.padEnd(18)} ${reached} of ${streams} streams${skippedText} in ${durationMs} ms${cpu}`,
     `${''.padEnd(18)} skew ${distributionText(rotation.skewMs)}; PING ${distributionText(rotation.pingMs)}`,
   ];
-}
-
-function errorLines({ errors }: FleetReport): string[] {
-  const lines = Object.entries(errors).map(
-    ([kind, { count, first }]) => `error              ${count} × ${kind}${first === '' ? '' : `: ${first}`}`,
-  );
-  return lines.length === 0 ? ['errors             none'] : lines;
-}
-
-function countsText(counts: Readonly<Record<string, number>>, none: string): string {
-  const parts = Object.entries(counts).map(([what, count]) => `${count} × ${what}`);
-  return parts.length === 0 ? none : parts.join(', ');
-}
-
-function distributionText(distribution: Distribution | undefined): string {
-  if (distribution === undefined) return 'not measured';
-  const { p50, p90, p99, max } = distribution;
-  return `p50 ${p50}, p90 ${p90}, p99 ${p99}, max ${max} ms`;
-}
-
-function milliseconds(value: number | undefined): string {
-  return value === undefined ? 'never' : `${value} ms`;
 }
