@@ -196,3 +196,15 @@ t.test('an agent that takes over serves the same pods, and the one before leaves
   t.ok(await idOf(openSdsClient(t, join(directory, 'socket'))));
   t.strictSame(next.logger.of('socket had been removed, and was put back'), []);
 });
+
+t.test('at the end of an agent the sockets of pods go first, so that no Envoy comes back to it', async (t) => {
+  const { citadel, pods, logger, agent } = await startNode(t);
+  const directory = await addPod(pods, citadel.issuer, 'one');
+  await logger.until('pod socket serves');
+  const stream = openSdsClient(t, join(directory, 'socket'));
+  await idOf(stream);
+  const closed = agent.close();
+  t.match(await stream.ended, { code: status.OK });
+  t.notOk(existsSync(join(directory, 'socket')));
+  await closed;
+});

@@ -32,12 +32,59 @@ type WatchPath = (
 interface Watched {
   readonly watcher: FSWatcher;
   readonly state: string;
-  readonly users: Set<PathWatch>;
+  readonly users: WatchUsers;
   foreignEvents: number;
 }
 
+/**
+ * Who wants to hear of which names in a directory. A directory has thousands of users where each has a name of its own
+ * in it, and an event is for one of them.
+ */
+class WatchUsers {
+  private readonly namesOf = new Map<PathWatch, ReadonlySet<string>>();
+  private readonly byName = new Map<string, Set<PathWatch>>();
+
+  get size(): number {
+    return this.namesOf.size;
+  }
+
+  all(): PathWatch[] {
+    return [...this.namesOf.keys()];
+  }
+
+  of(name: string): PathWatch[] {
+    return [...(this.byName.get(name) ?? []), ...(this.byName.get(ANY_NAME) ?? [])];
+  }
+
+  /** In place of the names that the user has had. */
+  set(user: PathWatch, names: ReadonlySet<string>): void {
+    this.delete(user);
+    this.namesOf.set(user, names);
+    for (const name of names) {
+      const users = this.byName.get(name);
+      if (users === undefined) this.byName.set(name, new Set([user]));
+      else users.add(user);
+    }
+  }
+
+  /** Whether it was one. */
+  delete(user: PathWatch): boolean {
+    for (const name of this.namesOf.get(user) ?? []) {
+      const users = this.byName.get(name);
+      users?.delete(user);
+      if (users?.size === 0) this.byName.delete(name);
+    }
+    return this.namesOf.delete(user);
+  }
+}
+
 /** The names that matter, by the path of their directory, and what tells that directory from another one. */
-type Wanted = Map<string, { readonly state: string; readonly names: Set<string> }>;
+type Wanted = Map<string, WantedNames>;
+
+interface WantedNames {
+  readonly state: string;
+  readonly names: Set<string>;
+}
 
 /**
  * What the kernel tells of directories and files, by their paths; each is watched once, however many want it. All
@@ -59,14 +106,15 @@ export class PathWatches {
   }
 
   /** For a {@link PathWatch}: whether `path` has been watched, is from now on, or cannot be. */
-  enter(user: PathWatch, path: string, state: string): 'known' | 'new' | 'failed' {
+  enter(user: PathWatch, path: string, { state, names }: WantedNames): 'known' | 'new' | 'failed' {
     const known = this.watched.get(path);
     if (known?.state === state) {
-      known.users.add(user);
+      known.users.set(user, names);
       return 'known';
     }
     // Another directory is there now: those who wanted the old one are told by the change of its parent, too.
-    const users = new Set([...(known?.users ?? []), user]);
+    const users = known?.users ?? new WatchUsers();
+    users.set(user, names);
     known?.watcher.close();
     this.watched.delete(path);
     try {
@@ -75,7 +123,7 @@ export class PathWatches {
       this.watched.set(path, { watcher, state, users, foreignEvents: 0 });
       return 'new';
     } catch (error) {
-      for (const one of users) if (one !== user) one.lost();
+      for (const one of users.all()) if (one !== user) one.lost();
       this.failed(path, error);
       return 'failed';
     }
@@ -100,8 +148,9 @@ export class PathWatches {
       this.drop(path);
       return;
     }
-    const told = [...known.users].filter((user) => user.tell(path, isOwn ? undefined : name));
-    if (told.length > 0) return;
+    const concerned = isOwn ? known.users.all() : known.users.of(name);
+    for (const user of concerned) user.tell();
+    if (concerned.length > 0) return;
     known.foreignEvents += 1;
     if (known.foreignEvents >= MAX_FOREIGN_EVENTS) this.drop(path);
   }
@@ -122,7 +171,7 @@ export class PathWatches {
     if (known === undefined) return;
     known.watcher.close();
     this.watched.delete(path);
-    for (const user of known.users) user.lost();
+    for (const user of known.users.all()) user.lost();
   }
 }
 
@@ -152,7 +201,7 @@ export class PathWatch {
       for (const path of this.wanted.keys()) if (!wanted.has(path)) this.all.leave(this, path);
       this.wanted = wanted;
       // Each of them, so that one that fails keeps none of the others out.
-      const entered = [...wanted].map(([path, { state }]) => this.all.enter(this, path, state));
+      const entered = [...wanted].map(([path, names]) => this.all.enter(this, path, names));
       this.isComplete = !entered.includes('failed') && (await areLocal(chains));
       // Between the look at a directory and its watch another one may have come to its place.
       if (!entered.includes('new')) return;
@@ -166,12 +215,9 @@ export class PathWatch {
     this.wanted.clear();
   }
 
-  /** For {@link PathWatches}: whether a change of this name, or of the directory itself, matters here. */
-  tell(directory: string, name: string | undefined): boolean {
-    const names = this.wanted.get(directory)?.names;
-    if (names === undefined || !(name === undefined || names.has(name) || names.has(ANY_NAME))) return false;
+  /** For {@link PathWatches}: something that it watches has changed. */
+  tell(): void {
     this.onEvent();
-    return true;
   }
 
   /** For {@link PathWatches}: one of the watches has ended. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type CancelSignal, CancelSource } from '../../cancellation/index.js';
-import { errorCodeOf } from '../../errors/index.js';
+import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import { ChangingFiles } from '../../system/small-files/index.js';
 import type { WorkloadIdentity } from '../identity/index.js';
 import { judgeDirectory, POD_SOCKET_NAME, POD_TOKEN_NAME, readPodToken } from './pod-directory.js';
@@ -47,7 +47,7 @@ export class PodSocket {
   private readonly token: ChangingFiles;
   private listener: PodListener | undefined;
   private hold: PodHold | undefined;
-  private stopListening = (): void => {};
+  private stopHearing = (): void => {};
   /** Those that end streams when the directory has gone. */
   private readonly ends = new Set<() => void>();
   private readonly closing = new CancelSource();
@@ -87,7 +87,8 @@ export class PodSocket {
     } catch (error) {
       // What is refused must not go on being served: another user may say now who this pod is.
       if (errorCodeOf(error) === 'ERR_SOCKET_INVALID') await this.drop();
-      this.became({ kind: 'refused', error });
+      // A directory that has gone is no fault of it: the next look at the one above removes the pod.
+      if (!isGone(error)) this.became({ kind: 'refused', error });
     }
   }
 
@@ -109,10 +110,16 @@ export class PodSocket {
     return { ...holdOf(hold), onTokenNeeded };
   }
 
-  /** Ends the streams, removes the socket, and lets go of the key. Safe to call twice. */
-  async close(): Promise<void> {
+  /** Looks at nothing any more, and removes the socket; streams go on. Safe to call twice. */
+  async closeListener(): Promise<void> {
     this.closing.cancel();
     await this.looking;
+    await this.listener?.close();
+  }
+
+  /** Ends the streams, removes the socket, and lets go of the key. Safe to call twice. */
+  async close(): Promise<void> {
+    await this.closeListener();
     await this.drop();
   }
 
@@ -125,7 +132,7 @@ export class PodSocket {
     const { listener, hold } = this;
     this.listener = undefined;
     this.hold = undefined;
-    this.stopListening();
+    this.stopHearing();
     for (const end of [...this.ends]) end();
     await listener?.close();
     hold?.dismiss();
@@ -164,9 +171,9 @@ export class PodSocket {
       return;
     }
     const previous = this.hold;
-    this.stopListening();
+    this.stopHearing();
     this.hold = hold;
-    this.stopListening = hold.onTokenNeeded(() => {
+    this.stopHearing = hold.onTokenNeeded(() => {
       this.token.forget();
       void this.look();
     });
@@ -179,6 +186,10 @@ export class PodSocket {
     this.#state = state;
     if (before?.kind !== state.kind || state.kind === 'refused') this.options.onState(state);
   }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof IdentityError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
 }
 
 function holdOf(hold: PodHold): PodHold {

@@ -52,7 +52,7 @@ export class PodSockets {
   private readonly gauges: Readonly<Record<(typeof KINDS)[number], Gauge>>;
   private stop = (): void => {};
   private readonly closed = new Set<Promise<void>>();
-  private isClosed = false;
+  private isClosing = false;
 
   constructor(private readonly options: PodSocketsOptions) {
     const gauge = (state: string): Gauge => options.metrics.gauge(Metric.podSockets, { state });
@@ -95,10 +95,21 @@ export class PodSockets {
     };
   }
 
+  /**
+   * Removes all sockets, and looks at no directory any more; streams go on. For the beginning of a shutdown: directories
+   * that go together, and pods that connect again, are no work then. Safe to call twice.
+   */
+  async closeListeners(): Promise<void> {
+    this.isClosing = true;
+    this.stop();
+    const open = [...this.entries.values()];
+    for (const { stop } of open) stop();
+    await Promise.all(open.map(({ socket }) => socket.closeListener()));
+  }
+
   /** Ends all streams of these sockets, and removes them. Safe to call twice. */
   async close(): Promise<void> {
-    this.isClosed = true;
-    this.stop();
+    await this.closeListeners();
     for (const name of this.entries.keys()) this.remove(name);
     await Promise.all(this.closed);
   }
@@ -109,7 +120,7 @@ export class PodSockets {
     try {
       await judgeDirectory(directory);
       const names = (await readdir(directory)).filter((name) => !name.startsWith('.'));
-      if (this.isClosed) return;
+      if (this.isClosing) return;
       const isThere = new Set(names);
       for (const name of this.entries.keys()) if (!isThere.has(name)) this.remove(name);
       for (const name of this.strays.keys()) if (!isThere.has(name)) this.strays.delete(name);
@@ -119,6 +130,7 @@ export class PodSockets {
         await Promise.all(added.slice(from, from + LOOKS_AT_ONCE).map((socket) => socket.look()));
       }
     } catch (error) {
+      if (this.isClosing) return;
       const refusal = pathError('ERR_SOCKET_INVALID', `directory ${directory}`, error, 'one that can be read');
       this.complain(directory, refusal);
       // As it is with that of a pod: others may say now who is which.

@@ -142,7 +142,11 @@ async function start(
     const streams = (): number => opened.status().streams;
     warnOfUnusedSocket({ path: config.socket, streams, timers, now, logger });
   }
-  await podSockets?.sockets.start();
+  if (podSockets !== undefined) {
+    // Before the streams are ended, which takes a second and more.
+    teardown.add(() => podSockets.sockets.closeListeners());
+    await podSockets.sockets.start();
+  }
   const reading = [watch, catalog];
   if (history === undefined) return reading;
   const shown = {

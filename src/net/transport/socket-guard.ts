@@ -125,6 +125,8 @@ export class SocketGuard {
       this.tries += 1;
       await this.restore(state, seen);
     } catch (error) {
+      // Its directory has gone, too, which the owner of the path sees.
+      if (this.options.isLookedAfter && (error as NodeJS.ErrnoException).code === 'ENOENT') return;
       this.log.error('socket cannot be put back', { [Field.path]: path, [Field.error]: systemReason(error) });
     }
   }

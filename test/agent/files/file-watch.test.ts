@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import {
   appendFileSync,
+  type FSWatcher,
   mkdirSync,
   renameSync,
   rmSync,
@@ -12,6 +14,7 @@ import {
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { FileChanges, FileWatch, PathWatches } from '../../../src/agent/files/index.js';
+import { PathWatch } from '../../../src/agent/files/path-watches.js';
 import { WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
@@ -217,4 +220,23 @@ t.test('where no watch can be had files are looked at once a second, which one l
   t.match(logger.of('files cannot be watched, and are looked at once a second'), [
     { level: 'warn', fields: { error: /no space left on device \(ENOSPC\)/ } },
   ]);
+});
+
+t.test('a change in a directory with thousands of files is told to those alone who look at that file', async (t) => {
+  const directory = shortDir(t);
+  const listeners = new Map<string, (event: string, name: string | null) => void>();
+  const watches = new PathWatches(new RecordingLogger(), (path, _options, listener) => {
+    listeners.set(path, listener);
+    return Object.assign(new EventEmitter(), { close: () => {} }) as unknown as FSWatcher;
+  });
+  const told = t.capture(PathWatch.prototype, 'tell', PathWatch.prototype.tell);
+  const events: string[] = [];
+  for (let file = 0; file < 2000; file++) {
+    const watch = watches.open([join(directory, `${file}`)], () => events.push(`${file}`));
+    t.teardown(() => watch.close());
+    await watch.arm();
+  }
+  listeners.get(directory)?.('rename', '7');
+  t.strictSame(events, ['7']);
+  t.equal(told().length, 1);
 });
