@@ -96,8 +96,8 @@ export class PodSockets {
   }
 
   /**
-   * Removes all sockets, and looks at no directory any more; streams go on. For the beginning of a shutdown: directories
-   * that go together, and pods that connect again, are no work then. Safe to call twice.
+   * Removes all sockets, and looks at no directory any more; streams go on. For the beginning of a shutdown:
+   * directories that go together, and pods that connect again, are no work then. Safe to call twice.
    */
   async closeListeners(): Promise<void> {
     this.isClosing = true;
