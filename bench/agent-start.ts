@@ -27,6 +27,9 @@ const RUNS = invocation.isSmoke ? 1 : 15;
 /** When the work of the start is over; and when V8, which waits for 8 s without any, has given back what that took. */
 const SETTLE_MS = invocation.isSmoke ? 100 : 3000;
 const REST_MS = invocation.isSmoke ? 200 : 15_000;
+/** When each agent has a call for the trust bundle with its CA, which is held: the first one is made within 30 s. */
+const HELD_MS = invocation.isSmoke ? 200 : 45_000;
+const HELD_RUNS = invocation.isSmoke ? 1 : 5;
 
 const directory = mkdtempSync(join(tmpdir(), 'sc-'));
 const file = (name: string): string => join(directory, name);
@@ -108,14 +111,19 @@ function measureHealth(socketPath: string, caAddress: string) {
   };
 }
 
-async function measureAgent(run: number, caAddress: string) {
-  const socketPath = file(`s${run}`);
-  const startedAt = performance.now();
+function startAgent(socketPath: string, caAddress: string) {
   const agent = sidecert(
     ...['agent', '--socket', socketPath, '--ca-address', caAddress, '--ca-root', file('root.pem')],
     ...['--token-file', file('token'), '--namespace', 'foo', '--service-account', 'sleep', '--log-level', 'error'],
   );
   agent.stderr.pipe(process.stderr);
+  return agent;
+}
+
+async function measureAgent(run: number, caAddress: string) {
+  const socketPath = file(`s${run}`);
+  const startedAt = performance.now();
+  const agent = startAgent(socketPath, caAddress);
   await firstSecret(socketPath);
   const milliseconds = performance.now() - startedAt;
   const cpu = cpuMs(agent.pid ?? 0);
@@ -127,6 +135,21 @@ async function measureAgent(run: number, caAddress: string) {
   agent.kill('SIGTERM');
   await once(agent, 'exit');
   return { milliseconds, cpu, memory, atRest, health };
+}
+
+/** The memory of agents at rest that keep a connection to the CA, for the call that it holds. */
+async function measureHeld(caAddress: string): Promise<{ rss: number; anonymous: number }[]> {
+  const agents = [];
+  for (let run = 0; run < HELD_RUNS; run += 1) {
+    const socketPath = file(`h${run}`);
+    agents.push(startAgent(socketPath, caAddress));
+    await firstSecret(socketPath);
+  }
+  await sleep(HELD_MS);
+  const memory = agents.map(({ pid = 0 }) => memoryKb(pid));
+  for (const agent of agents) agent.kill('SIGTERM');
+  await Promise.all(agents.map((agent) => once(agent, 'exit')));
+  return memory;
 }
 
 async function writeToken(): Promise<void> {
@@ -147,11 +170,18 @@ async function writeToken(): Promise<void> {
 
 type Measured = Awaited<ReturnType<typeof measureAgent>>;
 
-function answerOf(results: readonly Measured[]): Answer {
-  const row = (name: string, unit: string, of: (one: Measured) => number) => ({
+function answerOf(results: readonly Measured[], held: Awaited<ReturnType<typeof measureHeld>>): Answer {
+  const rowOf = (name: string, unit: string, samples: number[]) => ({
     ...{ group: 'agent', name, unit },
-    ...percentilesOf(results.map(of)),
+    ...percentilesOf(samples),
   });
+  const row = (name: string, unit: string, of: (one: Measured) => number) => rowOf(name, unit, results.map(of));
+  const heldRow = (name: string, of: keyof (typeof held)[number]) =>
+    rowOf(
+      name,
+      'MB',
+      held.map((one) => one[of] / 1024),
+    );
   return {
     name: 'agent-start',
     question: 'How long does an agent take to its first secret, how much memory then, and what does a health check?',
@@ -165,6 +195,8 @@ function answerOf(results: readonly Measured[]): Answer {
       row('of it anonymous', 'MB', ({ memory }) => memory.anonymous / 1024),
       row('resident memory at rest', 'MB', ({ atRest }) => atRest.rss / 1024),
       row('of that anonymous', 'MB', ({ atRest }) => atRest.anonymous / 1024),
+      heldRow('resident memory with a held call for the trust bundle', 'rss'),
+      heldRow('of that anonymous, too', 'anonymous'),
       row('CPU time of a Node.js with nothing to do', 'ms', ({ health }) => health.nothing),
       row('of a health check of the agent, beyond that', 'ms', ({ health }) => health.ofAgent),
       row('of one of the Citadel, over TLS', 'ms', ({ health }) => health.ofCitadel),
@@ -190,8 +222,9 @@ try {
   const caAddress = /"address":"([^"]+)"/.exec(log)?.[1] ?? '';
   const results = [];
   for (let run = 0; run < RUNS; run += 1) results.push(await measureAgent(run, caAddress));
+  const held = await measureHeld(caAddress);
   citadel.kill('SIGTERM');
-  report(answerOf(results), invocation);
+  report(answerOf(results, held), invocation);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
