@@ -54,6 +54,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'citadel/authn': [...EVERYWHERE, 'pki/service-account', 'pki/token-keys', 'pki/x509', 'system/small-files'],
   'citadel/authority': [...EVERYWHERE, 'hotpath', 'pki/x509', 'system/small-files'],
   'citadel/policy': [...EVERYWHERE, 'pki/x509', 'system/small-files'],
+  'citadel/revocation': [...EVERYWHERE, 'hotpath', 'pki/x509', 'system/small-files'],
   'citadel/trail': [...EVERYWHERE, 'pki/x509', 'system/small-files'],
   'citadel/issuance': [
     ...[
@@ -100,6 +101,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'citadel/authority',
       'citadel/issuance',
       'citadel/policy',
+      'citadel/revocation',
       'citadel/trail',
       'config',
       'envoy-bootstrap',

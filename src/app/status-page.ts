@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StatusAddressOption } from '../config/index.js';
 import type { HotPathKind } from '../hotpath/index.js';
 import type * as status from '../status/index.js';
-import type { StatusServer } from '../status/index.js';
+import type { StatusServer, StatusServerOptions } from '../status/index.js';
 import { Field, type Logger, type LogThreshold, Metric, type MetricRegistry } from '../telemetry/index.js';
 import type { Teardown } from './running-app.js';
 import { VERSION } from './version.js';
@@ -13,6 +13,8 @@ export interface StatusPageOptions {
   readonly logger: Logger;
   readonly threshold: LogThreshold | undefined;
   readonly teardown: Teardown;
+  /** What revokes certificates, in a Citadel. */
+  readonly revoking?: StatusServerOptions['revoking'];
   /**
    * Takes a socket from the process that serves on it. A port cannot be taken: while another process has it, the pages
    * wait, since a successor that fails for them would leave Envoys without an agent.
@@ -37,7 +39,7 @@ export type MakePage = (
 export async function openStatusPage(
   address: StatusAddressOption | undefined,
   makePage: MakePage,
-  { hotPath, metrics, logger, threshold, teardown, takesOver = false }: StatusPageOptions,
+  { hotPath, metrics, logger, threshold, teardown, revoking, takesOver = false }: StatusPageOptions,
 ): Promise<void> {
   if (address === undefined) return;
   const room = await import('../status/index.js');
@@ -48,7 +50,7 @@ export async function openStatusPage(
   const ofProcess = new ProcessMetrics(metrics);
   teardown.add(() => ofProcess.close());
   const options = {
-    ...{ address, takesOver, logger, threshold },
+    ...{ address, takesOver, logger, threshold, revoking },
     content: {
       notReady: () => page.notReady(),
       metrics() {

@@ -13,11 +13,14 @@ export async function runCertsList(config: CertsListConfig): Promise<number> {
   return Exit.ok;
 }
 
+/** When it was issued, and when it was revoked. */
+const SHOWN: ReadonlySet<string> = new Set(['issued', 'revoked']);
+
 /** `sidecert certs show`: exit code 1 when the trail knows no such certificate. */
 export async function runCertsShow({ directory, serial, output }: CertsShowConfig): Promise<number> {
   let found = 0;
   for await (const record of readTrail(directory)) {
-    if (record.event !== 'issued' || String(record.serial).replace(/^0+(?=.)/, '') !== serial) continue;
+    if (!SHOWN.has(record.event) || String(record.serial).replace(/^0+(?=.)/, '') !== serial) continue;
     found += 1;
     print(output === 'json' ? `${JSON.stringify(record)}\n` : `${redact(allOf(record))}\n`);
   }
@@ -26,10 +29,12 @@ export async function runCertsShow({ directory, serial, output }: CertsShowConfi
   return Exit.failed;
 }
 
+const LISTED: ReadonlySet<string> = new Set(['issued', 'refused', 'revoked']);
+
 function wanted({ identities, since, until, validAt, events }: CertsListConfig): (record: TrailRecord) => boolean {
   const patterns = identities.map(patternOf);
   return ({ event, time, spiffe_id, not_before, not_after }) => {
-    if (events === 'all' ? event !== 'issued' && event !== 'refused' : event !== events) return false;
+    if (events === 'all' ? !LISTED.has(event) : event !== events) return false;
     const atMs = Date.parse(time);
     if (since !== undefined && atMs < since) return false;
     if (until !== undefined && atMs >= until) return false;
@@ -50,7 +55,7 @@ function patternOf(text: string): RegExp {
 
 function lineOf({ event, time, serial, spiffe_id, not_after, code, reason }: TrailRecord): string {
   if (event === 'refused') return `${time} refused ${spiffe_id ?? 'unproven'} ${code}: ${reason}`;
-  return `${time} issued ${spiffe_id} serial ${serial} until ${not_after}`;
+  return `${time} ${event} ${spiffe_id ?? 'unknown'} serial ${serial} until ${not_after}`;
 }
 
 function allOf(record: TrailRecord): string {

@@ -89,6 +89,11 @@ export async function runProgram(args: readonly string[]): Promise<number> {
         const { runRootStep } = await import('./root-command.js');
         return runRootStep(name === 'root activate' ? 'activate' : name === 'root retire' ? 'retire' : 'abort', config);
       });
+    case 'revoke':
+      return runCommand(name, COMMANDS[name], configSources(rest), async (config) => {
+        const { runRevoke } = await import('./revoke-command.js');
+        return runRevoke(config);
+      });
     case 'trail verify':
       return runCommand(name, COMMANDS[name], configSources(rest), async (config) => {
         const { runTrailVerify } = await import('./trail-command.js');

@@ -32,6 +32,7 @@ import { MIGRATE_OPTIONS, migrateProblems } from './migrate-options.js';
 import { outageProblems } from './outage-problems.js';
 import { outputProblems } from './output-problems.js';
 import { POLICY_CHECK_OPTIONS, POLICY_TEST_OPTIONS } from './policy-options.js';
+import { REVOKE_OPTIONS, revokeProblems } from './revoke-options.js';
 import { ROOT_HISTORY_OPTIONS, ROOT_STAGE_OPTIONS, ROOT_STATUS_OPTIONS, ROOT_STEP_OPTIONS } from './root-options.js';
 import { secretProblems } from './secret-problems.js';
 import { STATUS_OPTIONS } from './status-options.js';
@@ -191,6 +192,14 @@ export const COMMANDS = {
     schema: ROOT_HISTORY_OPTIONS,
     operands: ['trail-dir'],
     example: 'sidecert root history ./trail',
+  },
+  revoke: {
+    summary: 'revoke certificates before they expire: they go onto the revocation lists of Citadel',
+    purpose: 'Set up',
+    schema: REVOKE_OPTIONS,
+    example: 'sidecert revoke --status-address 127.0.0.1:15014 --serial 5f:3a:01 --reason keyCompromise',
+    alternatives: [['serial', 'identity']],
+    check: revokeProblems,
   },
   'trail verify': {
     summary:

@@ -49,6 +49,7 @@ export {
 } from './policy-options.js';
 export { type ConfigProblem, type ConfigResult, type ConfigSources, readConfig } from './read-config.js';
 export { configurationReference } from './reference.js';
+export type { RevokeConfig } from './revoke-options.js';
 export type { RootHistoryConfig, RootStageConfig, RootStatusConfig, RootStepConfig } from './root-options.js';
 export { type FederatedEndpoint, federatedEndpoints } from './secret-options.js';
 export { shellCompletion } from './shell-completion.js';

@@ -128,6 +128,16 @@ export const trustDomain: Kind<TrustDomain> = {
   parse: (text) => orUndefined(() => TrustDomain.parse(text)),
 };
 
+/** Serials are written in many ways: with colons, in capitals, with zeros in front. */
+export const serialNumber: Kind<string> = {
+  placeholder: 'SERIAL',
+  expected: 'a serial number in hex, with or without colons',
+  parse(value) {
+    const digits = value.replaceAll(':', '').toLowerCase();
+    return /^[0-9a-f]{1,40}$/.test(digits) ? digits.replace(/^0+(?=.)/, '') : undefined;
+  },
+};
+
 export const spiffeId: Kind<SpiffeId> = {
   placeholder: 'SPIFFE-ID',
   expected: 'a SPIFFE ID such as spiffe://cluster.local/ns/foo/sa/sleep',

@@ -1,4 +1,4 @@
-import { isoTime, type Kind, oneOf, path, text } from './kinds.js';
+import { isoTime, oneOf, path, serialNumber, text } from './kinds.js';
 import { type ConfigOf, listOf, optional, required, withDefault } from './option.js';
 
 const directory = required(path, {
@@ -25,16 +25,6 @@ export const TRAIL_VERIFY_OPTIONS = {
 
 export type TrailVerifyConfig = ConfigOf<typeof TRAIL_VERIFY_OPTIONS>;
 
-/** Serials are written in many ways: with colons, in capitals, with zeros in front. */
-const serial: Kind<string> = {
-  placeholder: 'SERIAL',
-  expected: 'a serial number in hex, with or without colons',
-  parse(value) {
-    const digits = value.replaceAll(':', '').toLowerCase();
-    return /^[0-9a-f]{1,40}$/.test(digits) ? digits.replace(/^0+(?=.)/, '') : undefined;
-  },
-};
-
 /** `sidecert certs list`. */
 export const CERTS_LIST_OPTIONS = {
   directory,
@@ -54,9 +44,10 @@ export const CERTS_LIST_OPTIONS = {
     flag: 'valid-at',
     description: 'only what was valid at this time',
   }),
-  events: withDefault(oneOf(['issued', 'refused', 'all']), 'issued', {
+  events: withDefault(oneOf(['issued', 'refused', 'revoked', 'all']), 'issued', {
     flag: 'events',
-    description: 'certificates, refusals or both',
+    description:
+      'certificates that were issued, requests that were refused, certificates that were revoked, or all of it',
   }),
   output,
 };
@@ -66,7 +57,7 @@ export type CertsListConfig = ConfigOf<typeof CERTS_LIST_OPTIONS>;
 /** `sidecert certs show`. */
 export const CERTS_SHOW_OPTIONS = {
   directory,
-  serial: required(serial, {
+  serial: required(serialNumber, {
     flag: 'serial',
     description: 'serial number of the certificate; it may stand without the flag',
   }),

@@ -12,6 +12,7 @@ export { handshakeDocument, shownHandshake } from './handshake/shown-handshake.j
 export { JsonSection } from './json-section.js';
 export { type LocalTarget, targetText } from './local-http.js';
 export { askLogLevel } from './status/ask-log-level.js';
+export { askRevocation, type RevokedCertificate } from './status/ask-revocation.js';
 export { askStatus, type StatusReply } from './status/ask-status.js';
 export { shownStatus } from './status/shown-status.js';
 export { statusProblems } from './status/status-problems.js';

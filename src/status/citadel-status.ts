@@ -71,6 +71,16 @@ export interface CitadelStatusOptions {
         };
       }
     | undefined;
+  /** Certificates that count no more. */
+  readonly revocations?:
+    | {
+        readonly summary: {
+          readonly revoked: number;
+          readonly number: number;
+          readonly unable: readonly string[];
+        };
+      }
+    | undefined;
   /** What callers see in their handshake. Times in epoch milliseconds. */
   readonly serving: {
     readonly facts: {
@@ -89,6 +99,7 @@ export interface CitadelStatusOptions {
 /** What a Citadel tells of itself: what it signs with, and for how long yet; what it has of its cluster. */
 export function citadelStatus(options: CitadelStatusOptions): StatusPage {
   const { authority, trustDomain, server, fleet, keys, roots, trail, recent, policy, serving, metrics, now } = options;
+  const { revocations } = options;
   const expiry = metrics.gauge(Metric.authorityExpirySeconds);
   const servingExpiry = metrics.gauge(Metric.servingCertificateExpirySeconds);
   return {
@@ -121,6 +132,7 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
         },
       }),
       ...(trail !== undefined && { trail: trail.state }),
+      ...(revocations !== undefined && { revocations: revocationsSection(revocations.summary) }),
       ...(roots !== undefined && {
         root_config_maps: {
           namespaces: roots.configMaps.namespaces,
@@ -130,6 +142,10 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
       }),
     }),
   };
+}
+
+function revocationsSection({ revoked, number, unable }: NonNullable<CitadelStatusOptions['revocations']>['summary']) {
+  return { revoked, list_number: number, ...(unable.length > 0 && { signers_without_lists: unable }) };
 }
 
 function fleetSection({

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { Field, LOG_LEVELS, type Logger, type LogLevel, type LogThreshold } from '../telemetry/index.js';
-import { type PeerUser, peerUser } from './peer-user.js';
-import { isOwnName, plain, type StatusAnswer, type StatusRequest } from './status-pages.js';
+import { whoChanges } from './own-user.js';
+import { plain, type StatusAnswer, type StatusRequest } from './status-pages.js';
 
 /** What `PUT /log-level/LEVEL?seconds=N` asks for. */
 interface LogLevelChange {
@@ -22,27 +22,17 @@ export interface LogControl {
   readonly logger: Logger;
 }
 
-/**
- * Answers a PUT: the level of the log is the only thing that the pages change, for the user of this process and for
- * root alone, whom the kernel names. A web page cannot ask for it: a browser asks first whether it may PUT, and there
- * is no answer to that; and a name that leads here is refused, whatever address is listened on.
- */
+/** Answers a PUT that changes the level of the log, for the user of this process and for root alone. */
 export async function changeLogLevel(
-  { target, host, hasBody }: StatusRequest,
+  { target, ...request }: StatusRequest,
   socket: Socket,
   { threshold, logger }: LogControl,
 ): Promise<StatusAnswer> {
   const change = readLogLevelChange(target);
   if (change === undefined)
     return plain(404, `expected /log-level/${LOG_LEVELS.join('|')}|configured?seconds=1..86400`);
-  if (hasBody) return plain(413, 'no body, please');
-  if (host === undefined || !isOwnName(host)) return plain(421, 'ask by address or as localhost');
-  const user = await peerUser(socket);
-  const refusal = refusalOf(user);
-  if (refusal !== undefined) {
-    logger.debug('change of the log level refused', { [Field.reason]: refusal });
-    return plain(403, refusal);
-  }
+  const user = await whoChanges(request, socket, logger);
+  if (!('uid' in user)) return user;
   const before = threshold.level;
   const { level, forMs } = change;
   const now = level === 'configured' ? threshold.configured : level;
@@ -54,11 +44,4 @@ export async function changeLogLevel(
   threshold.set(now, forMs, () => logger.warn('log level is back', { [Field.logLevel]: threshold.configured }));
   if (!isToldBefore) tell();
   return plain(200, forMs === undefined ? `log level ${now}` : `log level ${now} for ${forMs / 1000} s`);
-}
-
-function refusalOf(user: PeerUser): string | undefined {
-  const own = process.geteuid?.();
-  if (user.kind === 'unknown') return `not allowed: ${user.reason}`;
-  if (user.uid === own || user.uid === 0) return undefined;
-  return `not allowed: got user ${user.uid}, expected user ${own} of this process, or root`;
 }

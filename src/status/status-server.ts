@@ -5,7 +5,15 @@ import { listenPlain } from '../net/transport/index.js';
 import { Field, type Logger, type LogThreshold } from '../telemetry/index.js';
 import { LazyPage } from './lazy-page.js';
 import { changeLogLevel, type LogControl } from './log-level-change.js';
-import { answerTo, type PeoplesPage, plain, type StatusAnswer, type StatusContent } from './status-pages.js';
+import { orderRevocation, type Revoking } from './revocation-order.js';
+import {
+  answerTo,
+  type PeoplesPage,
+  plain,
+  type StatusAnswer,
+  type StatusContent,
+  type StatusRequest,
+} from './status-pages.js';
 
 /** Where the pages are: on a TCP port, or on a Unix socket. */
 export type StatusAddress = { readonly host: string; readonly port: number } | { readonly socketPath: string };
@@ -18,6 +26,8 @@ export interface StatusServerOptions {
   readonly logger: Logger;
   /** What `PUT /log-level/…` changes; left out, there is none. */
   readonly threshold?: LogThreshold | undefined;
+  /** What `PUT /revocations?…` asks; left out, there is none. */
+  readonly revoking?: Revoking | undefined;
   /** Epoch milliseconds; the clock of the machine unless given. */
   readonly now?: () => number;
   /** For a whole connection, which is one request: a peer that trickles does not hold its place for longer. */
@@ -53,12 +63,13 @@ const LOOPBACK = /^(127\.|localhost$|::1$)/i;
  * @throws IdentityError `ERR_LISTEN_FAILED`, and for a socket also `ERR_SOCKET_INVALID`, `ERR_SOCKET_IN_USE`.
  */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
-  const { address, takesOver = false, content, logger, threshold, now = Date.now } = options;
+  const { address, takesOver = false, content, logger, threshold, revoking, now = Date.now } = options;
   const { connectionLimitMs = DEFAULT_CONNECTION_LIMIT_MS } = options;
   const isLoopback = 'host' in address && LOOPBACK.test(address.host);
   const shown = { content, page: new LazyPage({ content, now }), isLoopback };
   const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
-    answer(request, response, { ...shown, control: threshold && { threshold, logger } }).catch((error: unknown) => {
+    const control = threshold && { threshold, revoking, logger };
+    answer(request, response, { ...shown, control }).catch((error: unknown) => {
       logger.error('status page failed', { [Field.error]: String(error) });
       response.destroy();
     });
@@ -80,7 +91,7 @@ interface Answering {
   readonly content: StatusContent;
   readonly page: PeoplesPage;
   readonly isLoopback: boolean;
-  readonly control: LogControl | undefined;
+  readonly control: (LogControl & { readonly revoking: Revoking | undefined }) | undefined;
 }
 
 async function answer(
@@ -93,7 +104,7 @@ async function answer(
   const asked = { method, target, host: headers.host, hasBody };
   const answered =
     method === 'PUT' && control !== undefined
-      ? changeLogLevel(asked, request.socket, control)
+      ? change(asked, request.socket, control)
       : answerTo(asked, shown).catch(failed);
   const { code, contentType, text, contentSecurityPolicy = NOTHING_LOADED } = await answered;
   response.writeHead(code, {
@@ -109,6 +120,17 @@ async function answer(
     ...(code === 405 && { allow: 'GET, HEAD' }),
   });
   response.end(method === 'HEAD' ? undefined : text);
+}
+
+/** The only things that the pages change. */
+function change(
+  asked: StatusRequest,
+  socket: Socket,
+  { revoking, ...control }: NonNullable<Answering['control']>,
+): Promise<StatusAnswer> {
+  if (revoking === undefined || !asked.target.startsWith('/revocations?'))
+    return changeLogLevel(asked, socket, control);
+  return orderRevocation(asked, socket, { revoking, logger: control.logger });
 }
 
 /** Of what is no page. */

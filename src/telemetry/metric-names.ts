@@ -364,6 +364,16 @@ export const Metric = {
     name: 'sidecert_citadel_trail_write_failures_total',
     help: 'Tries to write the trail that the disk refused.',
   },
+  revokedCertificates: {
+    kind: 'gauge',
+    name: 'sidecert_citadel_revoked_certificates',
+    help: 'Certificates on the revocation lists: those that were revoked and have not expired.',
+  },
+  revocationListsSigned: {
+    kind: 'counter',
+    name: 'sidecert_citadel_revocation_lists_signed_total',
+    help: 'Revocation lists that were signed for agents.',
+  },
 } as const satisfies Record<string, MetricDefinition>;
 
 export interface CounterDefinition {

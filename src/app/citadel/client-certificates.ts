@@ -8,12 +8,14 @@ interface Surroundings {
   readonly authority: () => SigningAuthority;
   readonly trustDomain: TrustDomain;
   readonly policy: () => Pick<IssuingPolicy, 'trustDomainAliases'>;
+  /** Which certificates count no more; left out, all that are valid do. */
+  readonly revocations?: { isRevoked(serial: string): boolean } | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
 
 /** What a listener and the service need to know callers by the certificates that the authority has issued. */
-export function openClientCertificates({ authority, trustDomain, policy, now }: Surroundings) {
+export function openClientCertificates({ authority, trustDomain, policy, revocations, now }: Surroundings) {
   let known: { readonly pem: readonly string[]; readonly certificates: readonly X509Certificate[] } | undefined;
   const intermediates = (): readonly X509Certificate[] => {
     const { intermediatesPem: pem } = authority();
@@ -23,6 +25,7 @@ export function openClientCertificates({ authority, trustDomain, policy, now }: 
   const certificates = new ClientCertificates({
     ...{ trustDomain, now, bundle: () => authority().bundle, intermediates },
     aliases: () => policy().trustDomainAliases,
+    isRevoked: (serial) => revocations?.isRevoked(serial) === true,
   });
   return {
     certificates,

@@ -16,9 +16,10 @@ import {
   rootsVersion,
 } from '../../citadel/issuance/index.js';
 import type { IssuingPolicy } from '../../citadel/policy/index.js';
+import type { RevocationRegister } from '../../citadel/revocation/index.js';
 import type { AuthorityFields, TrailWriter } from '../../citadel/trail/index.js';
 import type { CitadelConfig } from '../../config/index.js';
-import { messageOf } from '../../errors/index.js';
+import { IdentityError, messageOf } from '../../errors/index.js';
 import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
 import { addHealthMethods, addReflectionMethods, createGrpcServer } from '../../net/grpc/index.js';
 import { listenTls, wiresOf } from '../../net/transport/index.js';
@@ -34,6 +35,7 @@ import type { Cluster } from './cluster.js';
 import { openImpersonation } from './impersonation.js';
 import { openPolicy } from './policy.js';
 import { restoreFleet } from './restore-fleet.js';
+import type { openRevocations } from './revocations.js';
 import { openTokenAuthentication } from './token-authentication.js';
 
 /** Above the 256 requests that the service has in flight at most, so that the service is who refuses. */
@@ -115,6 +117,10 @@ async function start(
   const furtherNames = cluster === undefined ? [] : istioServerNames(cluster.namespace);
   const policy = await openPolicy(config, { authority, ownNames: [...config.serverNames, ...furtherNames] }, context);
   teardown.add(() => policy.close());
+  const policyNow = (): IssuingPolicy => policy.policy;
+  const leafLifeMs = (): number => policyNow().longestTtlMs;
+  const revocations = trail && (await revocationsOf(config, { live, trail, leafLifeMs, metrics }, context));
+  teardown.add(() => revocations?.close());
   const { authenticator, keys } = await openTokenAuthentication(config, { cluster, context, teardown });
   const kind = chosenHotPath(config.hotPath, logger, metrics);
   const threads = residentThreads();
@@ -152,9 +158,8 @@ async function start(
     maxUnprovenPerAddress: Math.max(1, Math.floor(maxConnections / 4)),
     metrics: { registry: metrics, ...SERVER_METRICS },
   });
-  const policyNow = (): IssuingPolicy => policy.policy;
   const clients = config.hasClientCertificates
-    ? openClientCertificates({ authority, trustDomain, policy: policyNow, now })
+    ? openClientCertificates({ authority, trustDomain, policy: policyNow, revocations, now })
     : undefined;
   const recent = config.statusAddress === undefined ? undefined : new RecentRequests(now);
   const certificates = addCertificateMethod(server, {
@@ -217,6 +222,7 @@ async function start(
     policy,
     trail,
     recent,
+    revocations,
   };
   const makePage: MakePage = ({ citadelStatus }) => citadelStatus({ ...shown, metrics, now });
   await openStatusPage(config.statusAddress, makePage, {
@@ -224,6 +230,7 @@ async function start(
     metrics,
     logger,
     threshold: context.threshold,
+    revoking: revocations ?? NO_REGISTER,
     teardown,
   });
   return { address: listener.address, authority: live };
@@ -276,6 +283,22 @@ async function rewriteRoots(path: string, bundle: TrustBundle, logger: Logger): 
     logger.warn('root certificates could not be written', { [Field.path]: path, [Field.error]: messageOf(error) });
   }
 }
+
+/** Loaded only where there is a trail. */
+async function revocationsOf(...parameters: Parameters<typeof openRevocations>): Promise<RevocationRegister> {
+  const { openRevocations } = await import('./revocations.js');
+  return openRevocations(...parameters);
+}
+
+/** Of a Citadel without a trail, which knows no certificate. */
+const NO_REGISTER = {
+  async revoke(): Promise<never> {
+    throw new IdentityError(
+      'ERR_REVOCATION_REFUSED',
+      'this Citadel has no --trail-dir, expected one: it knows no certificate',
+    );
+  },
+};
 
 /** The files of the directory, else the Secret of the cluster. */
 function openAuthority(

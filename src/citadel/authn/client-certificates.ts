@@ -12,6 +12,8 @@ export interface ClientCertificatesOptions {
   readonly bundle: () => TrustBundle;
   /** PEM: what callers may leave out of their chains. */
   readonly intermediates: () => readonly X509Certificate[];
+  /** Whether a leaf counts no more, by its serial in hex. */
+  readonly isRevoked: (serial: string) => boolean;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -44,6 +46,9 @@ export class ClientCertificates {
     const known = this.accepted.get(chain);
     const { workload } = known?.bundle === bundle ? known : this.accept(chain, bundle, nowMs);
     // Connections outlive certificates.
+    const [leaf] = chain;
+    if (leaf !== undefined && this.options.isRevoked(leaf.serialNumber))
+      throw refused(`revoked, serial ${leaf.serialNumber.toLowerCase()}`);
     if (nowMs > workload.tokenExpiresAtMs) throw refused(`expired at ${isoTime(workload.tokenExpiresAtMs)}`);
     return workload;
   }

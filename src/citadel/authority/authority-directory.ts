@@ -1,8 +1,14 @@
-import { randomUUID } from 'node:crypto';
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IdentityError } from '../../errors/index.js';
-import { isExposed, makeDirectory, pathError, readSmallFile } from '../../system/small-files/index.js';
+import {
+  isExposed,
+  makeDirectory,
+  pathError,
+  readSmallFile,
+  writeNew,
+  writeWhole,
+} from '../../system/small-files/index.js';
 
 /** What a CA directory holds. */
 export interface AuthorityFiles {
@@ -188,32 +194,6 @@ async function isNewlyWritten(path: string, content: Buffer, mode: number): Prom
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
     throw error;
-  }
-}
-
-/** Writes beside the target, to the disk, then renames: a reader of `path` sees the old state or the new one. */
-export async function writeWhole(path: string, content: Buffer, mode: number): Promise<void> {
-  const temporary = `${path}.${randomUUID()}`;
-  await writeNew(temporary, content, mode);
-  try {
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
-/** Writes to the disk a file that must not be there yet; what cannot be written whole is removed. */
-async function writeNew(path: string, content: Buffer, mode: number): Promise<void> {
-  const file = await open(path, 'wx', mode);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } catch (error) {
-    await rm(path, { force: true });
-    throw error;
-  } finally {
-    await file.close();
   }
 }
 

@@ -1,6 +1,5 @@
 import type { TrustBundle } from '../../pki/spiffe/index.js';
-import { pathError } from '../../system/small-files/index.js';
-import { writeWhole } from './authority-directory.js';
+import { pathError, writeWhole } from '../../system/small-files/index.js';
 
 /** Roots are public. */
 const FILE_MODE = 0o644;

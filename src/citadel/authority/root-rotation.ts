@@ -63,8 +63,8 @@ const namesOf = (which: 'next' | 'old'): Readonly<Record<Part, string>> => ({
 /** The roots of the authority in use alone, while those of two are trusted. */
 const OWN_ROOTS = 'own-root.pem';
 
-const NEXT = namesOf('next');
-const OLD = namesOf('old');
+export const NEXT = namesOf('next');
+export const OLD = namesOf('old');
 
 /** All that a set may hold. */
 export const ROTATION_FILE_NAMES: readonly string[] = [

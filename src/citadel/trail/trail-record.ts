@@ -10,6 +10,8 @@ export type TrailEventName =
   | 'opened'
   | 'issued'
   | 'refused'
+  /** A certificate counts no more, though it has not expired. */
+  | 'revoked'
   /** Refusals that have no record each, since there were too many. */
   | 'withheld'
   /** Records that were dropped, since the disk took none for too long. */

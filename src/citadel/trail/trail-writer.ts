@@ -77,6 +77,9 @@ const SUM_MS = 60_000;
 /** Of the 5 s that a shutdown may take. */
 const CLOSE_MS = 1000;
 
+/** Below the 50 ms of a write. */
+const FLUSH_LOOK_MS = 10;
+
 /** Between two tries of a disk that takes nothing: doubled from one try to the next. */
 const RETRY_MS = 100;
 const MAX_RETRY_MS = 5000;
@@ -194,10 +197,23 @@ export class TrailWriter {
       this.add(event);
       return;
     }
-    const waiter = new Waiter();
-    this.waiters.add(waiter);
-    this.add(event, waiter);
-    await waiter.done;
+    await this.addAndWait(event);
+  }
+
+  /**
+   * Records that a certificate was revoked. Resolves when that is on the disk, and with it all that came before.
+   * @throws IdentityError `ERR_TRAIL_UNAVAILABLE`: that has taken too long; the record may come later.
+   */
+  async revoked(fields: Omit<TrailEvent, 'event'>): Promise<void> {
+    await this.addAndWait({ event: 'revoked', ...fields });
+  }
+
+  /** Resolves when no record waits, or after the time that a certificate waits for its record at most. */
+  async flushed(): Promise<void> {
+    const late = new CancelSource();
+    const timer = setTimeout(() => late.cancel(), this.options.maxWaitMs).unref();
+    while (this.pending.length > 0 && !late.isCancelled) await sleep(FLUSH_LOOK_MS, [late, this.stop]);
+    clearTimeout(timer);
   }
 
   /** Records a refusal, or counts it when there are many. */
@@ -221,6 +237,13 @@ export class TrailWriter {
     clearTimeout(late);
     this.stop.cancel();
     await this.file.close();
+  }
+
+  private async addAndWait(event: TrailEvent): Promise<void> {
+    const waiter = new Waiter();
+    this.waiters.add(waiter);
+    this.add(event, waiter);
+    await waiter.done;
   }
 
   private add(event: TrailEvent, waiter?: Waiter): void {

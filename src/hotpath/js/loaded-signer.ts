@@ -32,7 +32,7 @@ export class SignerCache {
 
   /** @throws IdentityError `ERR_SIGNER_INVALID`. */
   get(material: SignerMaterial): LoadedSigner {
-    const signer = this.loaded.get(material.id) ?? load(material);
+    const signer = this.loaded.get(material.id) ?? loadSigner(material);
     // Set again, so that the map's order is the order of last use.
     this.loaded.delete(material.id);
     this.loaded.set(material.id, signer);
@@ -42,7 +42,8 @@ export class SignerCache {
   }
 }
 
-function load(material: SignerMaterial): LoadedSigner {
+/** @throws IdentityError `ERR_SIGNER_INVALID`. */
+export function loadSigner(material: SignerMaterial): LoadedSigner {
   try {
     const key = loadKey(material.privateKeyDer);
     const algorithm = signatureAlgorithmFor(key);

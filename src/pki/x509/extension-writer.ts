@@ -44,6 +44,16 @@ export function subjectAltName(...generalNames: readonly Buffer[]): Buffer {
   return extension(Oid.subjectAltName, true, sequence(...generalNames));
 }
 
+/** Of a revocation list; takes an INTEGER. (RFC 5280 §5.2.3) */
+export function crlNumber(number: Buffer): Buffer {
+  return extension(Oid.crlNumber, false, number);
+}
+
+/** Of an entry of one; takes an ENUMERATED. (RFC 5280 §5.3.1) */
+export function reasonCode(code: Buffer): Buffer {
+  return extension(Oid.reasonCode, false, code);
+}
+
 function extension(oid: Buffer, isCritical: boolean, value: Buffer): Buffer {
   return isCritical ? sequence(oid, booleanTrue(), octetString(value)) : sequence(oid, octetString(value));
 }

@@ -48,6 +48,12 @@ export { cutCertificates, type PemBlock, type PemWanted, readCertificates, readP
 export { encodePem, type PemLabel, type PrivateKeyLabel, pemLength, writePem } from './pem-writer.js';
 export { readPrivateKey } from './private-key.js';
 export { isoTime, type PathFault, type Problem } from './problem.js';
+export {
+  REVOCATION_REASONS,
+  type RevocationListSigner,
+  type RevocationReason,
+  writeRevocationList,
+} from './revocation-list-writer.js';
 export { makeSelfSignedRoot } from './root-certificate.js';
 export { caProblem, leafProblem } from './rules.js';
 export {

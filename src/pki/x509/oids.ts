@@ -15,6 +15,9 @@ export const Oid = {
   extKeyUsage: objectIdentifier('2.5.29.37'),
   serverAuth: objectIdentifier('1.3.6.1.5.5.7.3.1'),
   clientAuth: objectIdentifier('1.3.6.1.5.5.7.3.2'),
+  // RFC 5280 §5.2.3, §5.3.1
+  crlNumber: objectIdentifier('2.5.29.20'),
+  reasonCode: objectIdentifier('2.5.29.21'),
   // RFC 5480 §2.1.1
   ecPublicKey: objectIdentifier('1.2.840.10045.2.1'),
   p256: objectIdentifier('1.2.840.10045.3.1.7'),

@@ -12,3 +12,4 @@ export { pathError, systemReason } from './path-error.js';
 export { readIfThere, readSmallFile, type SmallFile, type SmallFileOptions } from './read-small-file.js';
 export { syncDirectory } from './sync-directory.js';
 export { whyUnreadable } from './why-unreadable.js';
+export { writeNew, writeWhole } from './write-whole.js';

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { writeWhole } from '../../../src/citadel/authority/authority-directory.js';
+import { writeWhole } from '../../../src/system/small-files/index.js';
 import { shortDir } from '../../support/short-dir.js';
 
 t.test('a file is written whole, with its mode, over what was there', async (t) => {

@@ -1,0 +1,72 @@
+import { join } from 'node:path';
+import { type LiveAuthority, otherSigners } from '../../citadel/authority/index.js';
+import {
+  type FoundCertificate,
+  type ListSigner,
+  listSignerOf,
+  RevocationRegister,
+} from '../../citadel/revocation/index.js';
+import { readTrail, type TrailWriter } from '../../citadel/trail/index.js';
+import type { CitadelConfig } from '../../config/index.js';
+import { errorCodeOf, messageOf } from '../../errors/index.js';
+import { Field, type MetricRegistry } from '../../telemetry/index.js';
+import type { AppContext } from '../running-app.js';
+
+interface Surroundings {
+  readonly live: LiveAuthority;
+  readonly trail: TrailWriter;
+  /** The longest life of a leaf by the policy, in milliseconds. */
+  readonly leafLifeMs: () => number;
+  readonly metrics: MetricRegistry;
+}
+
+/**
+ * Opens the register of revoked certificates beside the trail, and keeps its lists signed by all keys of the authority.
+ * @throws IdentityError `ERR_TRAIL_UNAVAILABLE`.
+ */
+export async function openRevocations(
+  { caDirectory }: Pick<CitadelConfig, 'caDirectory'>,
+  { live, trail, leafLifeMs, metrics }: Surroundings,
+  { logger, now }: AppContext,
+): Promise<RevocationRegister> {
+  const { directory } = trail.state;
+  const signers = async (): Promise<readonly ListSigner[]> => {
+    const { signer } = live.current;
+    const others = caDirectory === undefined ? [] : await othersOf(caDirectory);
+    const all = new Map([signer, ...others].map((one) => [one.material.id, one]));
+    return [...all.values()].map(listSignerOf);
+  };
+  /** Without them the lists of the key in use are still of use. */
+  const othersOf = async (path: string) => {
+    try {
+      return await otherSigners(path);
+    } catch (error) {
+      const fields = { [Field.path]: path, [Field.code]: errorCodeOf(error), [Field.error]: messageOf(error) };
+      logger.debug('no other keys of the authority for revocation lists', fields);
+      return [];
+    }
+  };
+  const register = await RevocationRegister.open({
+    ...{ path: join(directory, 'revocations.json'), listPath: join(directory, 'crl.pem') },
+    trail: {
+      async find(wanted) {
+        await trail.flushed();
+        const found: FoundCertificate[] = [];
+        const text = 'serial' in wanted ? wanted.serial : wanted.identity;
+        for await (const { event, not_after, ...record } of readTrail(directory, now() - leafLifeMs(), text)) {
+          const serial = String(record.serial).replace(/^0+(?=.)/, '');
+          const notAfterMs = Date.parse(String(not_after));
+          const isWanted = 'serial' in wanted ? serial === text : record.spiffe_id === text;
+          if (event !== 'issued' || !isWanted || Number.isNaN(notAfterMs)) continue;
+          const identity = typeof record.spiffe_id === 'string' ? record.spiffe_id : undefined;
+          found.push({ serial, identity, notAfterMs });
+        }
+        return found;
+      },
+      revoked: (fields) => trail.revoked(fields),
+    },
+    ...{ signers, leafLifeMs, logger, metrics, now },
+  });
+  live.onChange(() => void register.signersChanged());
+  return register;
+}

@@ -1,0 +1,31 @@
+import { loadSigner, type Signer } from '../../hotpath/index.js';
+import {
+  caProblem,
+  distinguishedNameText,
+  KEY_USAGE,
+  type RevocationListSigner,
+  readFacts,
+} from '../../pki/x509/index.js';
+
+/** A key of the authority, as far as lists are concerned. */
+export interface ListSigner {
+  /** SHA-256 of its certificate, hex. */
+  readonly id: string;
+  /** The subject of its certificate, for people. */
+  readonly name: string;
+  /** False without cRLSign: Envoy then refuses every peer of it for its list. (RFC 5280 §4.2.1.3) */
+  readonly maySignLists: boolean;
+  /** @throws IdentityError `ERR_SIGNER_INVALID`. */
+  load(): RevocationListSigner;
+}
+
+export function listSignerOf({ certificate, material }: Signer): ListSigner {
+  const facts = readFacts(certificate.raw);
+  const isReadable = typeof facts !== 'string' && caProblem(facts) === undefined;
+  return {
+    id: material.id,
+    name: isReadable ? distinguishedNameText(facts.subject) : material.id,
+    maySignLists: isReadable && (facts.keyUsage === undefined || (facts.keyUsage & KEY_USAGE.crlSign) !== 0),
+    load: () => loadSigner(material),
+  };
+}

@@ -1,0 +1,283 @@
+import { hash } from 'node:crypto';
+import { dirname } from 'node:path';
+import { IdentityError, messageOf } from '../../errors/index.js';
+import { encodePem, type RevocationReason } from '../../pki/x509/index.js';
+import { pathError, readIfThere, syncDirectory, writeWhole } from '../../system/small-files/index.js';
+import { Field, type Logger, Metric, MetricRegistry } from '../../telemetry/index.js';
+import { type Every, everyUnreferenced } from '../../timers/index.js';
+import type { ListSigner } from './list-signer.js';
+import { decodeState, encodeState, NOTHING_REVOKED, type RevocationState, type Revoked } from './revocation-state.js';
+import { RENEW_MS, signLists } from './sign-lists.js';
+
+/** A certificate that was issued, as it is found again. */
+export interface FoundCertificate {
+  /** Hex, without zeros in front. */
+  readonly serial: string;
+  readonly identity: string | undefined;
+  /** Epoch milliseconds. */
+  readonly notAfterMs: number;
+}
+
+/** Which certificates: by one of these. */
+export type RevocationOrder =
+  | { readonly serial: string }
+  /** All of a SPIFFE ID that have not expired. */
+  | { readonly identity: string }
+  /** Those that another Citadel has issued. */
+  | { readonly certificates: readonly FoundCertificate[] };
+
+export interface Revoker {
+  readonly reason: RevocationReason;
+  /** As the trail names it. */
+  readonly by: string;
+  /** Only tells which certificates it would be. */
+  readonly isTrial: boolean;
+}
+
+/** Where it stands what was issued. */
+export interface RevocationSource {
+  /** Those that were issued before this call, also a moment ago. @throws IdentityError `ERR_TRAIL_UNAVAILABLE`. */
+  find(wanted: { readonly serial: string } | { readonly identity: string }): Promise<readonly FoundCertificate[]>;
+  /** Resolves when the record is on the disk. @throws IdentityError `ERR_TRAIL_UNAVAILABLE`. */
+  revoked(fields: Readonly<Record<string, string>>): Promise<void>;
+}
+
+/** The lists of all keys, as agents get them. */
+export interface RevocationLists {
+  /** Of the content. */
+  readonly version: string;
+  /** PEM; empty as long as no certificate is revoked that has not expired. */
+  readonly pem: Buffer;
+}
+
+export interface RegisterOptions {
+  /** What is revoked is kept here, in the directory of the trail. */
+  readonly path: string;
+  /** Also gets the lists, in PEM, for programs that are no agents. */
+  readonly listPath: string;
+  readonly trail: RevocationSource;
+  /** All keys of the authority: those whose leaves may be valid, and the one that is to sign next. */
+  readonly signers: () => Promise<readonly ListSigner[]>;
+  /** The longest life of a leaf, in milliseconds. */
+  readonly leafLifeMs: () => number;
+  readonly logger: Logger;
+  readonly metrics?: MetricRegistry;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  readonly every?: Every;
+}
+
+/** 1 MB of lists, which is what agents take: beyond it the way is another root. */
+const MAX_REVOKED = 10_000;
+
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+
+const LOOK_MS = 3_600_000;
+
+/** Whose certificates they were is not public. */
+const FILE_MODE = 0o600;
+const LIST_MODE = 0o644;
+
+/**
+ * Which certificates are revoked, and the lists that say so. Each change is on the disk before it counts, and has a
+ * record in the trail, which is made up for at the next start when the power goes between the two.
+ */
+export class RevocationRegister {
+  private state: RevocationState = NOTHING_REVOKED;
+  private serials: ReadonlySet<string> = new Set();
+  private current: RevocationLists = { version: versionOf(NOTHING), pem: NOTHING };
+  /** Names of keys in use whose certificates may sign no lists. */
+  private unable: readonly string[] = [];
+  /** One change at a time. */
+  private working: Promise<unknown> = Promise.resolve();
+  private readonly listeners: (() => void)[] = [];
+  private readonly metrics: MetricRegistry;
+  private stop = (): void => {};
+
+  private constructor(private readonly options: RegisterOptions) {
+    this.metrics = options.metrics ?? new MetricRegistry();
+  }
+
+  /** @throws IdentityError `ERR_TRAIL_UNAVAILABLE`: the file cannot be read or written, or is none of ours. */
+  static async open(options: RegisterOptions): Promise<RevocationRegister> {
+    const { path, every = everyUnreferenced } = options;
+    const limits = { what: path, code: 'ERR_TRAIL_UNAVAILABLE', maxBytes: MAX_FILE_BYTES } as const;
+    const file = await readIfThere(path, limits);
+    const state = file === undefined ? NOTHING_REVOKED : decodeState(file.content);
+    if (state === undefined) {
+      throw new IdentityError(
+        'ERR_TRAIL_UNAVAILABLE',
+        `${path}: got what is no register of revoked certificates, expected the file as a Citadel has written it`,
+      );
+    }
+    const register = new RevocationRegister(options);
+    await register.sign(state, state.revoked);
+    await register.record();
+    register.stop = every(LOOK_MS, () => void register.look());
+    return register;
+  }
+
+  get lists(): RevocationLists {
+    return this.current;
+  }
+
+  /** How it stands, for people: how many certificates are on the lists, and which keys may sign none. */
+  get summary(): { readonly revoked: number; readonly number: number; readonly unable: readonly string[] } {
+    return { revoked: this.serials.size, number: this.state.number, unable: this.unable };
+  }
+
+  /** Whether the certificate of this serial, in hex, is revoked. */
+  isRevoked(serial: string): boolean {
+    return this.serials.has(plainSerial(serial));
+  }
+
+  /** Calls `listener` when there are other lists. */
+  onChange(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  /**
+   * Revokes certificates that have not expired; resolves with them, those that were revoked before among them. None
+   * when there is no such certificate.
+   * @throws IdentityError `ERR_REVOCATION_REFUSED`: the lists would make peers refuse all certificates, or are full;
+   *   `ERR_TRAIL_UNAVAILABLE`.
+   */
+  revoke(order: RevocationOrder, { reason, by, isTrial }: Revoker): Promise<readonly FoundCertificate[]> {
+    return this.inTurn(async () => {
+      const { now, trail } = this.options;
+      const found = 'certificates' in order ? order.certificates : await trail.find(order);
+      const revokedAtMs = now();
+      const valid = found.filter(({ notAfterMs }) => notAfterMs > revokedAtMs);
+      const fresh = valid.filter(({ serial }) => !this.isRevoked(serial));
+      this.assertPossible(fresh.length);
+      if (isTrial || fresh.length === 0) return valid;
+      const added = fresh.map((one): Revoked => ({ ...one, revokedAtMs, reason, by, isRecorded: false }));
+      await this.sign(this.state, [...this.state.revoked, ...added]);
+      await this.record();
+      return valid;
+    });
+  }
+
+  /** The keys of the authority are others now. Never rejects: the lists stay as they are, and the log tells. */
+  signersChanged(): Promise<void> {
+    return this.inTurn(() => this.renew());
+  }
+
+  /** Safe to call twice. */
+  async close(): Promise<void> {
+    this.stop();
+    await this.working;
+  }
+
+  private async look(): Promise<void> {
+    const isDue = (): boolean => Math.abs(this.options.now() - this.state.signedAtMs) >= RENEW_MS;
+    await this.inTurn(async () => {
+      if (isDue()) await this.renew();
+    });
+  }
+
+  private async renew(): Promise<void> {
+    try {
+      await this.sign(this.state, this.state.revoked);
+      await this.record();
+    } catch (error) {
+      this.options.logger.error('revocation lists cannot be renewed, the last ones stay', {
+        [Field.error]: messageOf(error),
+      });
+    }
+  }
+
+  private inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.working.then(act);
+    this.working = done.catch(() => {});
+    return done;
+  }
+
+  private assertPossible(added: number): void {
+    const [name] = this.unable;
+    if (name !== undefined) {
+      throw new IdentityError(
+        'ERR_REVOCATION_REFUSED',
+        `the certificate of ${name} may not sign revocation lists: with a list, Envoy would refuse every peer of it; expected one with cRLSign in its key usage`,
+      );
+    }
+    if (this.serials.size + added > MAX_REVOKED) {
+      throw new IdentityError(
+        'ERR_REVOCATION_REFUSED',
+        `got ${this.serials.size + added} revoked certificates, expected at most ${MAX_REVOKED}: change the root instead`,
+      );
+    }
+  }
+
+  /** Signs, writes to the disk, and only then lets it count. */
+  private async sign(before: RevocationState, revoked: readonly Revoked[]): Promise<void> {
+    const { signers, leafLifeMs, now, path, listPath, logger } = this.options;
+    const keys = await signers();
+    const state = signLists(before, revoked, { signers: keys, leafLifeMs: leafLifeMs(), nowMs: now() });
+    const pem = Buffer.concat(state.lists.map(({ der }) => encodePem('X509 CRL', der)));
+    await this.write(path, encodeState(state), FILE_MODE);
+    await this.write(listPath, pem, LIST_MODE);
+    this.state = state;
+    this.serials = new Set(state.revoked.map(({ serial }) => serial));
+    this.unable = keys.filter(({ maySignLists }) => !maySignLists).map(({ name }) => name);
+    this.metrics.gauge(Metric.revokedCertificates).set(this.serials.size);
+    if (this.serials.size > 0 && this.unable.length > 0) {
+      logger.error('revoked certificates are accepted: a signing certificate may sign no lists', {
+        [Field.detail]: this.unable.join(', '),
+      });
+    }
+    const isInUse = this.serials.size > 0 && this.unable.length === 0;
+    this.publish(isInUse ? pem : NOTHING, state);
+  }
+
+  private publish(pem: Buffer, { number, lists }: RevocationState): void {
+    if (this.current.pem.equals(pem)) return;
+    this.current = { version: versionOf(pem), pem };
+    this.metrics.counter(Metric.revocationListsSigned).add(lists.length);
+    this.options.logger.info('revocation lists signed', { [Field.count]: this.serials.size, [Field.version]: number });
+    for (const listener of this.listeners) listener();
+  }
+
+  /** What the trail has no record of yet. */
+  private async record(): Promise<void> {
+    const { revoked } = this.state;
+    if (revoked.every(({ isRecorded }) => isRecorded)) return;
+    const missing = revoked.filter(({ isRecorded }) => !isRecorded);
+    await Promise.all(
+      missing.map(({ serial, identity, reason, by, notAfterMs }) => {
+        const ofIdentity = identity === undefined ? {} : { spiffe_id: identity };
+        return this.options.trail.revoked({ serial, ...ofIdentity, not_after: isoTime(notAfterMs), reason, by });
+      }),
+    );
+    const state = { ...this.state, revoked: revoked.map((one) => ({ ...one, isRecorded: true })) };
+    await this.write(this.options.path, encodeState(state), FILE_MODE);
+    this.state = state;
+  }
+
+  private async write(path: string, bytes: Buffer, mode: number): Promise<void> {
+    try {
+      await writeWhole(path, bytes, mode);
+      await syncDirectory(dirname(path));
+    } catch (error) {
+      throw pathError('ERR_TRAIL_UNAVAILABLE', path, error, 'a file that this process can write');
+    }
+  }
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** What agents hold lists against. */
+const VERSION_CHARS = 32;
+
+function versionOf(pem: Buffer): string {
+  return hash('sha256', pem).slice(0, VERSION_CHARS);
+}
+
+/** Without zeros in front, in small letters. */
+function plainSerial(hex: string): string {
+  return hex.toLowerCase().replace(/^0+(?=.)/, '');
+}
+
+function isoTime(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}

@@ -1,0 +1,52 @@
+import { boolean, oneOf, serialNumber, spiffeId } from './kinds.js';
+import { type ConfigOf, optional, requiredListOf, switchOf, withDefault } from './option.js';
+import { ownStatusAddress } from './status-options.js';
+
+/** `sidecert revoke`. */
+export const REVOKE_OPTIONS = {
+  statusAddresses: requiredListOf(ownStatusAddress, {
+    flag: 'status-address',
+    description: 'the --status-address of each running Citadel: all are told, whichever has issued the certificate',
+  }),
+  serial: optional(serialNumber, {
+    flag: 'serial',
+    description: 'serial number of the certificate',
+  }),
+  identity: optional(spiffeId, {
+    flag: 'identity',
+    description: 'SPIFFE ID of which all certificates are revoked that have not expired',
+  }),
+  reason: withDefault(
+    oneOf([
+      'unspecified',
+      'keyCompromise',
+      'cACompromise',
+      'affiliationChanged',
+      'superseded',
+      'cessationOfOperation',
+      'certificateHold',
+      'privilegeWithdrawn',
+      'aACompromise',
+    ]),
+    'unspecified',
+    { flag: 'reason', description: 'why, as the lists and the trail say it (RFC 5280 section 5.3.1)' },
+  ),
+  isTrial: switchOf(boolean, {
+    flag: 'dry-run',
+    description: 'only tell which certificates it would be',
+  }),
+  output: withDefault(oneOf(['text', 'json']), 'text', {
+    flag: 'output',
+    short: 'o',
+    description: 'text for people, or JSON',
+  }),
+};
+
+export type RevokeConfig = ConfigOf<typeof REVOKE_OPTIONS>;
+
+/** What several settings need of one another. */
+export function revokeProblems({ serial, identity }: RevokeConfig): string[] {
+  const got = serial !== undefined && identity !== undefined ? 'both' : 'neither';
+  const isGood = (serial === undefined) !== (identity === undefined);
+  return isGood ? [] : [`--serial, --identity: got ${got}, expected one of them`];
+}

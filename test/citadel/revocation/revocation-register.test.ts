@@ -1,0 +1,203 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { readRevocationList } from '../../../src/agent/files/revocation-list.js';
+import { listSignerOf, RevocationRegister, type RevocationSource } from '../../../src/citadel/revocation/index.js';
+import type { RegisterOptions } from '../../../src/citadel/revocation/revocation-register.js';
+import { Signer } from '../../../src/hotpath/index.js';
+import { readPem } from '../../../src/pki/x509/index.js';
+import { EC_KEY, selfSigned } from '../../support/judged-files.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
+import { TestCa } from '../../support/test-ca.js';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const NOW_MS = Date.now();
+
+const signerOf = (ca: TestCa) => listSignerOf(Signer.load(ca.certificatePem, ca.privateKeyPem));
+const by = { reason: 'keyCompromise', by: 'uid 0', isTrial: false } as const;
+
+/** The inventory, and what the trail got. */
+class FakeTrail implements RevocationSource {
+  readonly records: Readonly<Record<string, string>>[] = [];
+  isAway = false;
+
+  async find(wanted: { readonly serial: string } | { readonly identity: string }) {
+    return this.issued.filter((one) =>
+      'serial' in wanted ? one.serial === wanted.serial : one.identity === wanted.identity,
+    );
+  }
+
+  async revoked(fields: Readonly<Record<string, string>>): Promise<void> {
+    if (this.isAway) throw new Error('the power is off');
+    this.records.push(fields);
+  }
+
+  readonly issued = [
+    { serial: 'a1', identity: 'spiffe://d/ns/a/sa/x', notAfterMs: NOW_MS + HOUR_MS },
+    { serial: 'a2', identity: 'spiffe://d/ns/a/sa/x', notAfterMs: NOW_MS + 2 * HOUR_MS },
+    { serial: 'a3', identity: 'spiffe://d/ns/a/sa/x', notAfterMs: NOW_MS - HOUR_MS },
+    { serial: 'b1', identity: 'spiffe://d/ns/a/sa/y', notAfterMs: NOW_MS + HOUR_MS },
+  ];
+}
+
+const old = TestCa.root('citadel');
+const next = TestCa.root('citadel');
+
+/** Of this directory: opened again it is the same Citadel after a restart. */
+function scene(t: Test) {
+  const directory = t.testdir();
+  const [trail, logger] = [new FakeTrail(), new RecordingLogger()];
+  const world = { nowMs: NOW_MS, keys: [old] };
+  let tick = (): void => {};
+  const options: RegisterOptions = {
+    ...{ path: join(directory, 'revocations.json'), listPath: join(directory, 'crl.pem'), trail, logger },
+    ...{ signers: async () => world.keys.map(signerOf), leafLifeMs: () => 30 * DAY_MS, now: () => world.nowMs },
+    every: (_periodMs, act) => {
+      tick = act;
+      return () => {};
+    },
+  };
+  const open = () => RevocationRegister.open(options);
+  return { directory, trail, logger, world, options, open, look: () => tick() };
+}
+
+const WANTED = { what: 'lists', code: 'ERR_INTERNAL', maxBytes: 1 << 20, maxBlocks: 10, labels: ['X509 CRL'] } as const;
+
+function listsIn(pem: Buffer) {
+  return readPem(pem, WANTED).map(({ der }) => {
+    const list = readRevocationList(der);
+    if (list === undefined) throw new Error('no list');
+    return list;
+  });
+}
+
+t.test('an identity is revoked with all its certificates, and a restart changes nothing of that', async (t) => {
+  const { trail, open, directory } = scene(t);
+  const register = await open();
+  t.equal(register.lists.pem.length, 0, 'no list as long as nothing is revoked');
+  let changes = 0;
+  register.onChange(() => (changes += 1));
+  const trial = await register.revoke({ identity: 'spiffe://d/ns/a/sa/x' }, { ...by, isTrial: true });
+  t.same(
+    trial.map(({ serial }) => serial),
+    ['a1', 'a2'],
+  );
+  t.notOk(register.isRevoked('a1'), 'a trial revokes none');
+  t.same(await register.revoke({ serial: 'ff' }, by), []);
+  t.same((await register.revoke({ identity: 'spiffe://d/ns/a/sa/x' }, by)).length, 2);
+  t.same((await register.revoke({ serial: 'a1' }, by)).length, 1, 'a second time is no harm');
+  t.equal(changes, 1);
+  t.ok(
+    register.isRevoked('00A1') && register.isRevoked('a2') && !register.isRevoked('b1') && !register.isRevoked('a3'),
+  );
+  t.match(trail.records, [
+    { serial: 'a1', spiffe_id: 'spiffe://d/ns/a/sa/x', reason: 'keyCompromise', by: 'uid 0' },
+    {},
+  ]);
+  await register.close();
+
+  const again = await open();
+  t.ok(again.isRevoked('a1') && again.isRevoked('a2'));
+  t.equal(trail.records.length, 2, 'each has one record');
+  const [list] = listsIn(again.lists.pem);
+  t.ok(list?.revokes('a1') && list.revokes('a2') && !list.revokes('b1'));
+  t.ok(list?.isSignedBy(old.certificate));
+  const text = execFileSync('openssl', ['crl', '-text', '-noout', '-in', join(directory, 'crl.pem')]).toString();
+  t.match(text, /Serial Number: A1/);
+  await again.close();
+});
+
+t.test(
+  'a power cut between the list and the trail loses neither: the record is made up for at the next start',
+  async (t) => {
+    const { trail, open } = scene(t);
+    const register = await open();
+    trail.isAway = true;
+    await t.rejects(register.revoke({ serial: 'a1' }, by), /power/);
+    t.ok(register.isRevoked('a1'), 'it counts already');
+    trail.isAway = false;
+    const again = await open();
+    t.ok(again.isRevoked('a1'));
+    t.match(trail.records, [{ serial: 'a1', reason: 'keyCompromise' }]);
+    await (await open()).close();
+    t.equal(trail.records.length, 1);
+  },
+);
+
+t.test('a certificate leaves the lists when it has expired, and with the last one the lists go', async (t) => {
+  const { world, open, look } = scene(t);
+  const register = await open();
+  await register.revoke({ serial: 'a1' }, by);
+  const numbers = [register.summary.number];
+  for (const days of [1, 2, 3]) {
+    world.nowMs = NOW_MS + days * DAY_MS;
+    look();
+    await register.revoke({ serial: 'ff' }, by);
+    numbers.push(register.summary.number);
+    // On one more list after it has expired. (RFC 5280 §3.3)
+    t.equal(register.isRevoked('a1'), days < 2, `after ${days} days`);
+  }
+  t.equal(register.lists.pem.length, 0);
+  t.same(
+    numbers,
+    [...new Set(numbers)].sort((a, b) => a - b),
+    'numbers go up',
+  );
+  await register.close();
+});
+
+t.test('each key that may have valid leaves has a list, one that is gone its last', async (t) => {
+  const { world, open } = scene(t);
+  const register = await open();
+  await register.revoke({ serial: 'a1' }, by);
+  world.keys = [old, next];
+  await register.signersChanged();
+  t.same(
+    listsIn(register.lists.pem).map((list) => [old, next].map((ca) => list.isSignedBy(ca.certificate))),
+    [
+      [true, false],
+      [false, true],
+    ],
+  );
+  world.keys = [next];
+  await register.signersChanged();
+  await register.close();
+  const again = await open();
+  await again.revoke({ serial: 'b1' }, by);
+  const [ofNext, ofOld, ...more] = listsIn(again.lists.pem);
+  t.ok(ofNext?.isSignedBy(next.certificate) && ofNext.revokes('a1') && ofNext.revokes('b1'));
+  t.ok(ofOld?.isSignedBy(old.certificate) && ofOld.revokes('a1') && !ofOld.revokes('b1'));
+  t.equal(more.length, 0);
+  world.nowMs = NOW_MS + 40 * DAY_MS;
+  await again.signersChanged();
+  await again.close();
+  t.equal(listsIn(readFileSync(join(t.testdirName, 'crl.pem'))).length, 1, 'until its leaves have expired');
+});
+
+t.test('a key whose certificate may sign no lists refuses to, since Envoy would refuse every peer', async (t) => {
+  // As the root of istiod.
+  const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign'];
+  const { certPem, keyPem } = selfSigned(t.testdir(), { key: EC_KEY, extensions });
+  const signer = listSignerOf(Signer.load(Buffer.from(certPem), Buffer.from(keyPem)));
+  const { open, world, options } = scene(t);
+  const register = await RevocationRegister.open({ ...options, signers: async () => [signer] });
+  await t.rejects(register.revoke({ serial: 'a1' }, by), { code: 'ERR_REVOCATION_REFUSED', message: /cRLSign/ });
+  await register.close();
+  const able = await open();
+  await able.revoke({ serial: 'a1' }, by);
+  await able.close();
+  world.keys = [];
+  const later = await RevocationRegister.open({ ...options, signers: async () => [signer] });
+  t.equal(later.lists.pem.length, 0, 'a list of another key alone would make Envoy refuse its peers');
+  await later.close();
+});
+
+t.test('a register that is none of ours ends the start', async (t) => {
+  const { directory, open } = scene(t);
+  for (const content of ['', '{}', '{"number":1,"signed_at":"x","revoked":[],"lists":[]}', '[1]']) {
+    writeFileSync(join(directory, 'revocations.json'), content);
+    await t.rejects(open(), { code: 'ERR_TRAIL_UNAVAILABLE' }, content);
+  }
+});
