@@ -36,6 +36,8 @@ export interface CitadelStatusOptions {
     readonly current: AuthorityFacts;
     /** Why its files as they are now are not in use; `undefined` when they are. */
     readonly problem: string | undefined;
+    /** Where the change of its root stands; `since` is RFC 3339. */
+    readonly rotation?: { readonly step: string; readonly since: string | undefined } | undefined;
   };
   readonly trustDomain: string;
   /** What is known of those who hold its certificates. */
@@ -96,17 +98,25 @@ export interface CitadelStatusOptions {
   readonly now: () => number;
 }
 
+/** At which a change of the root is under way. */
+const ROTATION_STEPS = ['staged', 'active'] as const;
+
 /** What a Citadel tells of itself: what it signs with, and for how long yet; what it has of its cluster. */
 export function citadelStatus(options: CitadelStatusOptions): StatusPage {
   const { authority, trustDomain, server, fleet, keys, roots, trail, recent, policy, serving, metrics, now } = options;
   const { revocations } = options;
   const expiry = metrics.gauge(Metric.authorityExpirySeconds);
+  const stepAges = ROTATION_STEPS.map((step) => ({
+    step,
+    gauge: metrics.gauge(Metric.rootRotationStepAgeSeconds, { step }),
+  }));
   const servingExpiry = metrics.gauge(Metric.servingCertificateExpirySeconds);
   return {
     notReady: () => (now() < authority.current.notAfterMs ? undefined : 'its signing certificate has expired'),
     collect() {
       server.showLoad();
       expiry.set((authority.current.notAfterMs - now()) / 1000);
+      for (const { step, gauge } of stepAges) gauge.set(stepAgeMs(authority, step, now()) / 1000);
       servingExpiry.set((serving.facts.notAfterMs - now()) / 1000);
       if (keys !== undefined) metrics.gauge(Metric.tokenKeysAgeSeconds).set((now() - keys.readAtMs) / 1000);
     },
@@ -164,7 +174,13 @@ function fleetSection({
   };
 }
 
-function authoritySection({ current, problem }: CitadelStatusOptions['authority']) {
+/** 0 when the change of the root is not at this step. */
+function stepAgeMs({ rotation }: CitadelStatusOptions['authority'], step: string, nowMs: number): number {
+  if (rotation?.step !== step || rotation.since === undefined) return 0;
+  return Math.max(0, nowMs - Date.parse(rotation.since));
+}
+
+function authoritySection({ current, problem, rotation }: CitadelStatusOptions['authority']) {
   const { signer, bundle, notAfterMs } = current;
   return {
     [Field.serial]: signer.certificate.serialNumber.toLowerCase(),
@@ -173,6 +189,7 @@ function authoritySection({ current, problem }: CitadelStatusOptions['authority'
     [Field.bundleSize]: bundle.size,
     root_fingerprints: bundle.fingerprints(),
     fingerprint: signer.material.id,
+    ...(rotation !== undefined && { root_change: { step: rotation.step, since: rotation.since } }),
     ...(problem !== undefined && { problem }),
   };
 }

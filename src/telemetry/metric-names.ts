@@ -259,6 +259,11 @@ export const Metric = {
     name: 'sidecert_authority_expiry_seconds',
     help: 'Time until the signing certificate, or one above it, ends; negative after that.',
   },
+  rootRotationStepAgeSeconds: {
+    kind: 'gauge',
+    name: 'sidecert_root_rotation_step_age_seconds',
+    help: 'Time since the change of the root came to this step; 0 for a step that it is not at.',
+  },
   servingCertificateExpirySeconds: {
     kind: 'gauge',
     name: 'sidecert_serving_certificate_expiry_seconds',

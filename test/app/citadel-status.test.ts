@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import t from 'tap';
-import { startCitadel } from '../../src/app/index.js';
+import { stageRoot, startCitadel } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
 import { openGrpcClient } from '../../src/net/grpc/index.js';
+import { authorityDirectory } from '../support/authority-files.js';
 import { CitadelCaller, SERVER_NAME } from '../support/citadel-caller.js';
 import { openHotPath } from '../support/hot-path.js';
 import { metricProblems } from '../support/metric-lint.js';
@@ -15,7 +16,10 @@ import { RecordingLogger } from '../support/recording-logger.js';
 import { settings } from '../support/settings.js';
 import { shortDir } from '../support/short-dir.js';
 import { StatusReader } from '../support/status-reader.js';
+import { TestCa } from '../support/test-ca.js';
 import { TokenIssuer } from '../support/test-tokens.js';
+
+const DAY_MS = 86_400_000;
 
 const hotPath = openHotPath();
 const judge = prometheusClient();
@@ -139,4 +143,29 @@ t.test('a Citadel with a status page', { skip: judge.skip }, async (t) => {
     });
     t.equal((await pages.page('/healthz/live')).code, 200);
   });
+});
+
+t.test('a Citadel tells how far the change of its root has come, and for how long it has not gone on', async (t) => {
+  const root = TestCa.root('old', { notAfterMs: Date.now() + 30 * DAY_MS });
+  const directory = authorityDirectory(t, { signer: root, roots: [root] });
+  const jwks = join(shortDir(t), 'jwks.json');
+  writeFileSync(jwks, JSON.stringify(new TokenIssuer().jwks));
+  const config = settings(COMMANDS.citadel, {
+    ...{ listen: '127.0.0.1:0', jwks, 'token-issuer': 'https://x', 'ca-dir': directory },
+    'status-address': '127.0.0.1:0',
+  });
+  const logger = new RecordingLogger();
+  const inFourDays = () => Date.now() + 4 * DAY_MS;
+  const citadel = await startCitadel(config, { logger, now: inFourDays, random: Math.random, nodeFlags: [] });
+  t.teardown(() => citadel.close());
+  const pages = new StatusReader(logger);
+  const ages = async () =>
+    (await pages.page('/metrics')).text.match(/(?<=^sidecert_root_rotation_step_age_seconds)\S+ \d+/gm);
+  t.strictSame(await ages(), ['{step="staged"} 0', '{step="active"} 0']);
+  t.notOk(JSON.stringify(await pages.status()).includes('root_change'), 'there never was one');
+
+  const { record } = await stageRoot(settings(COMMANDS['root stage'], { 'ca-dir': directory }), Date.now());
+  await citadel.reload?.();
+  t.match(await pages.status(), { authority: { root_change: { step: 'staged', since: record.since } } });
+  t.match(await ages(), [/^\{step="staged"\} 3456\d\d$/, '{step="active"} 0']);
 });

@@ -102,6 +102,11 @@ t.test('the page', BROWSER_NEEDED, async (t) => {
     },
   );
 
+  t.test('of a Citadel it shows how far the change of its root has come', async (t) => {
+    const { tab } = await look(t, citadelDocument());
+    t.match(await tab.evaluate(`document.querySelector('main').textContent`), /Change of the root.?staged.*3d/);
+  });
+
   t.test('on a phone each row is a card, and to screen readers still a row of a table', async (t) => {
     const { tab } = await look(t, agentDocument(), PHONE);
     const nodes = await tab.accessibility();

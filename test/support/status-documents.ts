@@ -121,7 +121,10 @@ export function citadelDocument(scene: { readonly text?: string; readonly reason
   return {
     ...PROGRAM,
     trust_domain: 'cluster.local',
-    authority: { serial: '0abc', not_before: at(-100 * HOUR_MS), not_after: at(8000 * HOUR_MS), bundle_size: 1 },
+    authority: {
+      ...{ serial: '0abc', not_before: at(-100 * HOUR_MS), not_after: at(8000 * HOUR_MS), bundle_size: 1 },
+      root_change: { step: 'staged', since: at(-80 * HOUR_MS) },
+    },
     policy: { path: '/etc/sidecert/policy.yaml', rules: 3, problem: text },
     trail: { directory: '/var/lib/sidecert/trail', head: 'ab', pending: 0, lost: 2, failure: 'ENOSPC' },
     recent_requests: {

@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { IdentityError } from '../../errors/index.js';
 import { pathError, readIfThere, syncDirectory } from '../../system/small-files/index.js';
 import { ISTIO_FILES } from './authority-directory.js';
-import { type AuthorityFileSet, KEY_FILE_NAMES, ROTATION_FILE_NAMES } from './root-rotation.js';
+import {
+  type AuthorityFileSet,
+  KEY_FILE_NAMES,
+  RECORD,
+  ROTATION_FILE_NAMES,
+  type RotationRecord,
+  rotationOf,
+} from './root-rotation.js';
 
 /**
  * A CA directory of which all files change at once: they are links to the files of a set, by way of one link that is
@@ -73,6 +80,18 @@ export async function readAuthoritySet(directory: string): Promise<AuthorityFile
     'ERR_SIGNER_INVALID',
     `CA directory ${directory}: ${missing.join(', ')} missing, expected an authority in the files ${WANTED.join(', ')}`,
   );
+}
+
+/** Where the change of the root of a CA directory stands, without its keys; `undefined` when nothing readable tells. */
+export async function readRotation(directory: string): Promise<RotationRecord | undefined> {
+  try {
+    const path = join(directory, ACTIVE, RECORD);
+    const file = await readIfThere(path, { what: path, code: 'ERR_SIGNER_INVALID', maxBytes: MAX_FILE_BYTES });
+    return file && rotationOf(new Map([[RECORD, file.content]]));
+  } catch {
+    // Nothing is signed by it, and `sidecert root status` says what is wrong with it.
+    return undefined;
+  }
 }
 
 export function wipeKeys(files: AuthorityFileSet): void {

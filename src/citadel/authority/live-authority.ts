@@ -4,6 +4,8 @@ import { ChangingFiles } from '../../system/small-files/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
 import { type Every, everyUnreferenced } from '../../timers/index.js';
 import { AUTHORITY_FILE_NAMES } from './authority-directory.js';
+import { readRotation } from './authority-sets.js';
+import type { RotationRecord } from './root-rotation.js';
 import {
   type OpenedAuthority,
   openSigningAuthority,
@@ -38,6 +40,7 @@ export class LiveAuthority {
   private constructor(
     private readonly options: LiveAuthorityOptions,
     private opened: OpenedAuthority,
+    private lastRotation: RotationRecord | undefined,
   ) {
     const { directory = '', every = everyUnreferenced, logger } = options;
     this.logger = logger;
@@ -49,7 +52,8 @@ export class LiveAuthority {
 
   /** @throws IdentityError as of {@link openSigningAuthority}. */
   static async open(options: LiveAuthorityOptions): Promise<LiveAuthority> {
-    return new LiveAuthority(options, await openSigningAuthority(options));
+    const opened = await openSigningAuthority(options);
+    return new LiveAuthority(options, opened, await rotationBeside(options, opened));
   }
 
   /** Never changes itself: what is issued by it is of one piece. */
@@ -60,6 +64,11 @@ export class LiveAuthority {
   /** Whether this process has made the authority, so that nothing was issued by it before. */
   get isFresh(): boolean {
     return this.opened.isFresh;
+  }
+
+  /** Where the change of its root stands; `undefined` when there never was one by `sidecert root`. */
+  get rotation(): RotationRecord | undefined {
+    return this.lastRotation;
   }
 
   /** Why the files as they are now are not in use; `undefined` when they are. */
@@ -100,6 +109,8 @@ export class LiveAuthority {
     try {
       const opened = await reopenSigningAuthority(this.options, this.opened);
       this.refused = undefined;
+      // After the files: a record that is newer than they are comes with files that have changed once more.
+      this.lastRotation = await rotationBeside(this.options, this.opened);
       if (opened !== undefined) this.use(opened);
     } catch (error) {
       this.files.forget();
@@ -138,4 +149,11 @@ export class LiveAuthority {
     if (code.startsWith('ERR_KUBERNETES_')) this.logger.debug('signing authority could not be looked at', fields);
     else this.logger.warn('signing authority could not be reloaded, the last good one stays', fields);
   }
+}
+
+async function rotationBeside(
+  { directory }: LiveAuthorityOptions,
+  { from }: OpenedAuthority,
+): Promise<RotationRecord | undefined> {
+  return from === 'directory' && directory !== undefined ? readRotation(directory) : undefined;
 }

@@ -43,7 +43,8 @@ export interface RotationMoment {
   readonly isForced: boolean;
 }
 
-const RECORD = 'rotation.json';
+/** The file of a {@link RotationRecord}. */
+export const RECORD = 'rotation.json';
 
 /** So many steps are remembered: ten changes and more. */
 const MAX_HISTORY = 50;

@@ -35,6 +35,7 @@ function authorityView(page: JsonSection, nowMs: number): ViewElement | undefine
       ['Serial', code(authority.text('serial'))],
       ['Life left', lines(lifeBar({ beginMs, endMs }, nowMs), lifeLeft(endMs, nowMs))],
       ['Roots', authority.number('bundle_size')?.toString()],
+      ['Change of the root', rootChange(authority.section('root_change'), nowMs)],
       ['Token keys', keys && `${keys.text('source')}, of ${keys.texts('issuers').join(', ')}`],
       ['Keys read', moment(keys?.timeMs('read_at'), nowMs)],
       ['Policy', policyText(page.section('policy'))],
@@ -42,6 +43,13 @@ function authorityView(page: JsonSection, nowMs: number): ViewElement | undefine
       ['Config maps', maps && `${maps.number('namespaces')} namespaces, ${pending} without the roots`],
     ]),
   );
+}
+
+/** Nothing while there is none. */
+function rootChange(change: JsonSection | undefined, nowMs: number): Child {
+  const step = change?.text('step');
+  if (change === undefined || step === 'steady') return undefined;
+  return lines(step, moment(change.timeMs('since'), nowMs));
 }
 
 function policyText(policy: JsonSection | undefined): Child {
