@@ -157,6 +157,16 @@ const pageApart = {
   },
 };
 
+/** What records and sends traces is a file of its own, which agent and Citadel read where a collector is configured. */
+const tracingApart = {
+  name: 'tracing-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/tracing\/index\.js$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './tracing.js', external: true } : undefined,
+    );
+  },
+};
+
 /**
  * What ships:
  *   dist/sidecert.js                  the program: starts one of the two bundles (src/cli/launch.ts)
@@ -165,6 +175,7 @@ const pageApart = {
  *   dist/agent.cache, ...             V8's code of the bundles (scripts/code-cache.mjs)
  *   dist/reflection.js                what both load when somebody asks them for their services
  *   dist/page.js                      what both load when somebody looks at their status page
+ *   dist/tracing.js                   what both load when they have a collector of traces
  *   dist/threads/                     what runs in a thread: ES modules that load nothing but the hot path; the addon
  *   dist/sbom.cdx.json                what the bundles hold (CycloneDX)
  *   dist/provenance.json              which sources they come from (in-toto, SLSA)
@@ -181,6 +192,7 @@ export async function buildForShipping() {
       pool(),
       reflection(),
       page(),
+      tracing(),
       launcher(),
       threads(),
     ],
@@ -201,7 +213,7 @@ function bundleOf(name, entry, plugins) {
     format: 'cjs',
     entryPoints: { [name]: entry },
     outdir: 'dist',
-    plugins: [withoutProtoLoader, poolApart, reflectionApart, pageApart, ...plugins],
+    plugins: [withoutProtoLoader, poolApart, reflectionApart, pageApart, tracingApart, ...plugins],
     // A script of node:vm knows `require` alone.
     supported: { 'dynamic-import': false },
     // Files that a module names beside itself are those of the threads.
@@ -239,6 +251,13 @@ function reflection() {
 
 function page() {
   const entryPoints = { page: 'src/status/page/index.ts' };
+  // As in the launcher.
+  const logOverride = { 'empty-import-meta': 'silent' };
+  return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist', logOverride });
+}
+
+function tracing() {
+  const entryPoints = { tracing: 'src/tracing/index.ts' };
   // As in the launcher.
   const logOverride = { 'empty-import-meta': 'silent' };
   return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist', logOverride });

@@ -75,6 +75,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'kubernetes/webhook': [
     ...[...EVERYWHERE, 'config', 'fairness', 'kubernetes/api', 'kubernetes/inject', 'net/transport'],
   ],
+  tracing: [...EVERYWHERE, 'net/protobuf', 'net/transport'],
   status: [...EVERYWHERE, 'explain', 'net/transport', 'pki/x509'],
   symptoms: [],
   explain: [
@@ -116,6 +117,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
       'status',
       'system/platform',
       'system/small-files',
+      'tracing',
     ],
   ],
   fleet: [

@@ -5,6 +5,7 @@ import { cachedEnvoy, downloadEnvoy, NO_ENVOY, OLDEST_ENVOY } from './envoy.mjs'
 import { GRPC_CORE } from './grpc-core.mjs';
 import { buildH2spec, findH2spec, whyNoH2spec } from './h2spec.mjs';
 import { withLock } from './lock.mjs';
+import { OTLP_PROTO } from './otlp-proto.mjs';
 import { findPromtool, getPromtool, whyNoPromtool } from './promtool.mjs';
 import { cachedPackages, downloadPackages } from './python-packages.mjs';
 import { PYYAML } from './pyyaml.mjs';
@@ -32,6 +33,13 @@ const TOOLS = [
     find: () => cachedPackages(PYYAML),
     get: () => downloadPackages(PYYAML),
     without: 'the test of bootstraps with a reader of YAML 1.1 is skipped',
+  },
+  {
+    variable: 'OTLP_PROTO_PATH',
+    title: "downloading OpenTelemetry's messages for the tests (1 MB, once)",
+    find: () => cachedPackages(OTLP_PROTO),
+    get: () => downloadPackages(OTLP_PROTO),
+    without: 'the tests of traces by the official definitions are skipped',
   },
   {
     variable: 'H2SPEC_PATH',

@@ -6,7 +6,7 @@ import {
   createCaClient,
 } from '../agent/ca-client/index.js';
 import type { CertificateIssuer } from '../agent/identity/index.js';
-import type { CaHeader, ConfiguredCa } from '../config/index.js';
+import type { ConfiguredCa, SecretHeader } from '../config/index.js';
 import { Field, type MetricRegistry } from '../telemetry/index.js';
 import { addressText } from '../text/index.js';
 import type { AppContext } from './running-app.js';
@@ -15,7 +15,7 @@ import type { AppContext } from './running-app.js';
 export interface CaSettings {
   readonly cas: readonly ConfiguredCa[];
   readonly clusterId: string;
-  readonly caHeaders?: readonly CaHeader[];
+  readonly caHeaders?: readonly SecretHeader[];
   readonly certSigner?: string | undefined;
   /** What the CAs are shown beside a token. */
   readonly clientCertificate?: ClientCertificateSource | undefined;

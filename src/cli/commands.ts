@@ -9,7 +9,7 @@ import type {
   LoadCaConfig,
   VersionConfig,
 } from '../config/index.js';
-import { Field } from '../telemetry/index.js';
+import { Field, type Logger } from '../telemetry/index.js';
 import { addressText } from '../text/index.js';
 import { ENDING_SIGNALS } from './ending-signals.js';
 import { Exit, onReaderGone, print } from './process.js';
@@ -20,16 +20,31 @@ export function runAgent(config: AgentConfig, { ignored, reread }: ReadSettings)
   return serve(
     config,
     (context) => {
-      if (ignored.length > 0)
-        context.logger.warn('settings of istio are ignored', { [Field.detail]: ignored.join(' ') });
+      tellIgnored(ignored, context.logger);
       return startAgent(config, context);
     },
     reread,
   );
 }
 
-export function runCitadel(config: CitadelConfig, { reread }: ReadSettings): Promise<number> {
-  return serve(config, (context) => startCitadel(config, context), reread);
+export function runCitadel(config: CitadelConfig, { ignored, reread }: ReadSettings): Promise<number> {
+  return serve(
+    config,
+    (context) => {
+      tellIgnored(ignored, context.logger);
+      return startCitadel(config, context);
+    },
+    reread,
+  );
+}
+
+/** What other programs' settings say and means nothing here. */
+function tellIgnored(ignored: readonly string[], logger: Logger): void {
+  const [ofOpenTelemetry, ofIstio] = [true, false].map((isTheirs) =>
+    ignored.filter((name) => name.startsWith('OTEL_') === isTheirs).join(' '),
+  );
+  if (ofIstio) logger.warn('settings of istio are ignored', { [Field.detail]: ofIstio });
+  if (ofOpenTelemetry) logger.warn('settings of opentelemetry are ignored', { [Field.detail]: ofOpenTelemetry });
 }
 
 export function runInjector(config: InjectorConfig): Promise<number> {

@@ -30,6 +30,7 @@ import { FROM_BOTH, FROM_CA, FROM_FILES, FROM_FILES_ALONE, NODE, SECRET_OPTIONS,
 import { SOCKET_OPTIONS } from './socket-options.js';
 import { podSocketsPath, socketPath } from './socket-path.js';
 import { STATUS_ADDRESS } from './status-address.js';
+import { TRACE_OPTIONS } from './trace-options.js';
 
 /** `sidecert agent`. The default paths are those that Istio's sidecar injection mounts. */
 export const AGENT_OPTIONS = {
@@ -224,6 +225,7 @@ export const AGENT_OPTIONS = {
   statusAddress: STATUS_ADDRESS,
   logLevel: LOG_LEVEL,
   logFormat: LOG_FORMAT,
+  ...TRACE_OPTIONS,
 };
 
 export type AgentConfig = ConfigOf<typeof AGENT_OPTIONS>;

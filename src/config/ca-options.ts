@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { caHeader } from './ca-header.js';
 import { boolean, existingFile, type FileFacts, type HostPort, path, peerAddress, serverName, text } from './kinds.js';
 import { type ConfigOf, listOf, onlyWith, optional, requiredListOf, switchOf } from './option.js';
+import { caHeader } from './secret-header.js';
 import { SIDECAR } from './secret-options.js';
 
 /** How an agent reaches its CA, or its CAs. */

@@ -17,6 +17,7 @@ import {
 import { LOG_FORMAT, LOG_LEVEL } from './log-level.js';
 import { type ConfigOf, listOf, optional, switchOf, withDefault } from './option.js';
 import { STATUS_ADDRESS } from './status-address.js';
+import { TRACE_OPTIONS, TRACE_PARENT_BASED } from './trace-options.js';
 
 /** `sidecert citadel`. */
 export const CITADEL_OPTIONS = {
@@ -145,6 +146,8 @@ export const CITADEL_OPTIONS = {
   statusAddress: STATUS_ADDRESS,
   logLevel: LOG_LEVEL,
   logFormat: LOG_FORMAT,
+  ...TRACE_OPTIONS,
+  isTraceParentBased: TRACE_PARENT_BASED,
 };
 
 export type CitadelConfig = ConfigOf<typeof CITADEL_OPTIONS>;

@@ -29,6 +29,7 @@ import { KUBE_INJECT_OPTIONS, type KubeInjectConfig } from './kube-inject-option
 import { LOAD_CA_OPTIONS, loadCaProblems } from './load-ca-options.js';
 import { LOG_LEVEL_OPTIONS } from './log-level-options.js';
 import { MIGRATE_OPTIONS, migrateProblems } from './migrate-options.js';
+import { OTEL_VARIABLES } from './otel-variables.js';
 import { outageProblems } from './outage-problems.js';
 import { outputProblems } from './output-problems.js';
 import { POLICY_CHECK_OPTIONS, POLICY_TEST_OPTIONS } from './policy-options.js';
@@ -49,7 +50,7 @@ export const COMMANDS = {
     headings: AGENT_HEADINGS,
     example:
       'sidecert agent --socket ./sds.sock --ca-address localhost:15012 --ca-root root-cert.pem --token-file token --namespace foo --service-account sleep',
-    foreign: ISTIO_VARIABLES,
+    foreign: [...ISTIO_VARIABLES, ...OTEL_VARIABLES],
     check: checkAgent,
   },
   citadel: {
@@ -59,6 +60,7 @@ export const COMMANDS = {
     headings: CITADEL_HEADINGS,
     example:
       'sidecert citadel --ca-dir ./ca --jwks jwks.json --token-issuer https://kubernetes.default.svc.cluster.local',
+    foreign: OTEL_VARIABLES,
     check: checkCitadel,
   },
   bootstrap: {
@@ -120,7 +122,7 @@ export const COMMANDS = {
     headings: DOCTOR_HEADINGS,
     example:
       'sidecert doctor --socket ./sds.sock --ca-address localhost:15012 --ca-root root-cert.pem --token-file token --namespace foo --service-account sleep',
-    foreign: ISTIO_VARIABLES,
+    foreign: [...ISTIO_VARIABLES, ...OTEL_VARIABLES],
     // Files that are missing are among what it is to find.
     check: (config: DoctorConfig) => checkAgent(config, { whyUnreadable: () => undefined }),
   },

@@ -78,7 +78,7 @@ export function readForeign(variables: readonly ForeignVariable[], sources: Fore
         problems.push(`${name}: got ${JSON.stringify(value)}, expected ${reading.expected}`);
       }
       if (reading.kind === 'sets' && !isSet(reading.settings[0].flag)) {
-        for (const setting of reading.settings) if (!isSet(setting.flag)) add(setting, variable, name, settings);
+        for (const setting of reading.settings) if (!isSet(setting.flag)) add(setting, variable.name, settings);
       }
     }
   }
@@ -96,12 +96,10 @@ function valuesOf({ name, default: value, impliesDefault }: ForeignVariable, all
 
 function add(
   { flag, text }: ForeignSetting,
-  variable: ForeignVariable,
-  name: string,
+  where: string,
   settings: Map<string, { readonly where: string; readonly texts: string[] }>,
 ): void {
   const known = settings.get(flag);
-  if (known === undefined)
-    settings.set(flag, { where: variable.name.endsWith('*') ? variable.name : name, texts: [text] });
-  else if (known.where === variable.name && variable.name.endsWith('*')) known.texts.push(text);
+  if (known === undefined) settings.set(flag, { where, texts: [text] });
+  else if (known.where === where) known.texts.push(text);
 }

@@ -14,6 +14,7 @@ export const AGENT_HEADINGS: Headings = {
   'output-certs': 'Files',
   rest: 'Sockets and connections',
   'hot-path': 'Process',
+  'otlp-endpoint': 'Traces',
 };
 
 export const DOCTOR_HEADINGS: Headings = { ...AGENT_HEADINGS, 'no-issue': 'What is tried' };
@@ -25,6 +26,7 @@ export const CITADEL_HEADINGS: Headings = {
   'root-cert-out': 'Names and lives of certificates',
   'trail-dir': 'Trail',
   'max-connections': 'Process',
+  'otlp-endpoint': 'Traces',
 };
 
 export const BOOTSTRAP_HEADINGS: Headings = {

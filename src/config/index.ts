@@ -13,7 +13,6 @@ export {
 } from './agent-options.js';
 export { ANNOTATION_PREFIX, annotationsReference } from './annotations-reference.js';
 export { BOOTSTRAP_OPTIONS, type BootstrapConfig, type Upstream } from './bootstrap-options.js';
-export type { CaHeader } from './ca-header.js';
 export { type ConfiguredCa, configuredCas } from './ca-options.js';
 export { CITADEL_OPTIONS, type CitadelConfig } from './citadel-options.js';
 export { commandHelp } from './command-help.js';
@@ -51,10 +50,12 @@ export { type ConfigProblem, type ConfigResult, type ConfigSources, readConfig }
 export { configurationReference } from './reference.js';
 export type { RevokeConfig } from './revoke-options.js';
 export type { RootHistoryConfig, RootStageConfig, RootStatusConfig, RootStepConfig } from './root-options.js';
+export type { SecretHeader } from './secret-header.js';
 export { type FederatedEndpoint, federatedEndpoints } from './secret-options.js';
 export { shellCompletion } from './shell-completion.js';
 export { MAX_SOCKET_PATH_BYTES } from './socket-path.js';
 export type { StatusAddressOption } from './status-address.js';
 export { STATUS_OPTIONS, type StatusConfig } from './status-options.js';
+export type { TraceConfig } from './trace-options.js';
 export type { CertsListConfig, CertsShowConfig, TrailVerifyConfig } from './trail-options.js';
 export { VERSION_OPTIONS, type VersionConfig } from './version-options.js';

@@ -1,4 +1,3 @@
-import { caHeader } from './ca-header.js';
 import { drainSeconds, image, meshUpstream, portMatch, quantities, tcpPort } from './inject-kinds.js';
 import {
   absolutePath,
@@ -16,6 +15,7 @@ import {
   wholeNumber,
 } from './kinds.js';
 import { type ConfigOf, listOf, optional, switchOf, withDefault } from './option.js';
+import { caHeader } from './secret-header.js';
 
 /** A key of a ConfigMap. (apimachinery, "IsConfigMapKey") */
 const configMapKey: Kind<string> = {

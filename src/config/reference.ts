@@ -1,7 +1,9 @@
 import { optionGroups, optionNotes } from './command-help.js';
 import type { CommandSpec } from './command-spec.js';
 import { COMMANDS } from './commands.js';
+import type { ForeignVariable } from './foreign-variables.js';
 import { configKey, environmentName, type OptionSpec } from './option.js';
+import { OTEL_VARIABLES } from './otel-variables.js';
 
 const HEADER = `# Configuration reference
 
@@ -50,13 +52,28 @@ function row(option: OptionSpec<unknown>): string {
 }
 
 function foreignRows({ foreign = [] }: CommandSpec): string[] {
-  if (foreign.length === 0) return [];
   return [
-    "Variables of Istio's agent, which count where no flag, variable or key of our own is set; see [istio.md](istio.md).",
+    ...foreignTable(
+      "Variables of Istio's agent, which count where no flag, variable or key of our own is set; see [istio.md](istio.md).",
+      "Istio's default",
+      foreign.filter((variable) => !OTEL_VARIABLES.includes(variable)),
+    ),
+    ...foreignTable(
+      "Variables of OpenTelemetry's libraries, which count where nothing of our own is set; see [status.md](status.md#traces).",
+      'Default there',
+      foreign.filter((variable) => OTEL_VARIABLES.includes(variable)),
+    ),
+  ];
+}
+
+function foreignTable(text: string, defaults: string, variables: readonly ForeignVariable[]): string[] {
+  if (variables.length === 0) return [];
+  return [
+    text,
     '',
-    "| Variable | Istio's default | Here |",
+    `| Variable | ${defaults} | Here |`,
     '|---|---|---|',
-    ...foreign.map(
+    ...variables.map(
       ({ name, default: value, here }) => `| \`${name}\` | ${value === '' ? '' : `\`${value}\``} | ${here} |`,
     ),
     '',

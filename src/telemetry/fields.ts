@@ -51,6 +51,7 @@ export const Field = {
   surviveOutageMs: 'survive_outage_ms',
   tlsVersion: 'tls_version',
   tokenClaims: 'token_claims',
+  traceId: 'trace_id',
   trustDomain: 'trust_domain',
   ttlMs: 'ttl_ms',
   uid: 'uid',

@@ -379,6 +379,16 @@ export const Metric = {
     name: 'sidecert_citadel_revocation_lists_signed_total',
     help: 'Revocation lists that were signed for agents.',
   },
+  traceSpansExported: {
+    kind: 'counter',
+    name: 'sidecert_trace_spans_exported_total',
+    help: 'Spans of traces that the collector has taken.',
+  },
+  traceSpansDropped: {
+    kind: 'counter',
+    name: 'sidecert_trace_spans_dropped_total',
+    help: 'Spans of traces that were dropped, by reason.',
+  },
 } as const satisfies Record<string, MetricDefinition>;
 
 export interface CounterDefinition {

@@ -53,6 +53,12 @@ t.test('the page for people is a file of its own, and in no other', async (t) =>
   for (const name of ['agent.js', 'commands.js', 'health.js']) t.notOk(holds(name), name);
 });
 
+t.test('what records traces is a file of its own, and in no other', async (t) => {
+  const holds = (name: string) => readFileSync(join(DIST, name), 'latin1').includes('application/x-protobuf');
+  t.ok(holds('tracing.js'));
+  for (const name of ['agent.js', 'commands.js', 'health.js', 'citadel-peer.js']) t.notOk(holds(name), name);
+});
+
 const cases = [
   { name: 'a cache that V8 refuses', spoil: (dist: string) => writeFileSync(join(dist, 'agent.cache'), OTHER_V8) },
   { name: 'an empty cache', spoil: (dist: string) => writeFileSync(join(dist, 'agent.cache'), '') },

@@ -17,6 +17,8 @@ export interface SidecarAgent {
   readonly socket: string;
   /** The path of its token. */
   readonly tokenFile: string;
+  /** Ends it before the test does. */
+  close(): Promise<void>;
   /** A stream on a connection of its own. */
   connect(metadata?: Record<string, string>): SdsClient;
   /** Asks for these names on a new stream, and ACKs each response until all are there. */
@@ -65,6 +67,7 @@ export async function startSidecarAgent(t: Test, options: SidecarAgentOptions = 
     logger,
     socket,
     tokenFile: token,
+    close: () => agent.close(),
     connect,
     async ask(...names) {
       const stream = connect();

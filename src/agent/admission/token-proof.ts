@@ -39,15 +39,16 @@ export class TokenProof {
    * more.
    */
   async prove<T>(use: (sealed: IssuedSvid) => T): Promise<T> {
-    const { issuance, now } = this.surroundings;
-    const { spiffeId } = this.pod;
+    const { issuance, now, traces } = this.surroundings;
+    const { spiffeId, podUid } = this.pod;
     this.hasAskedCa = true;
     const token: TokenSource = { read: async () => copyForUse(this.token, now()) };
     const isWanted = (): boolean => this.waiting > 0;
     const request = { spiffeId, token, isWanted, signal: this.closing, ...this.turn };
     for (let failures = 0; ; failures += 1) {
+      const span = traces?.begin(spiffeId, 'proof', podUid);
       try {
-        return await issuance.obtain(request, use);
+        return await issuance.obtain({ ...request, span }, use);
       } catch (error) {
         if (isFinal(error)) throw finalError(error);
         await this.waitFor(error, failures);

@@ -1,8 +1,9 @@
 import { type CancelSignal, CancelSource } from '../../cancellation/index.js';
-import { IdentityError } from '../../errors/index.js';
+import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import type { TlsAgreement } from '../../net/transport/index.js';
-import { Field, type Logger, MetricRegistry } from '../../telemetry/index.js';
+import { Field, type Logger, MetricRegistry, type Span } from '../../telemetry/index.js';
 import { sleep } from '../../timers/index.js';
+import { attemptSpan, endAttempt } from './attempt-span.js';
 import { backOffMs, MAX_ATTEMPTS } from './back-off.js';
 import type { Unacknowledged } from './bundle-codec.js';
 import { BundleUnion } from './bundle-union.js';
@@ -174,7 +175,8 @@ class CaCall {
     for (let attempt = 1; ; attempt += 1) {
       const ca = cas.choose(this.attempts);
       const limitMs = this.hasAnother(ca) ? Math.min(deadlineMs, FAILOVER_DEADLINE_MS) : deadlineMs;
-      const outcome = await this.ask(ca, Math.min(endMs, now() + limitMs));
+      const span = this.request.span && attemptSpan(this.request.span, ca.endpoint.address, attempt);
+      const outcome = await this.ask(ca, Math.min(endMs, now() + limitMs), span);
       if ('chainPem' in outcome) return outcome;
       if (!outcome.failsOver) throw outcome.error;
       this.note(ca, outcome);
@@ -187,6 +189,7 @@ class CaCall {
         [Field.nextAttemptMs]: waitMs,
         [Field.code]: outcome.error.code,
         [Field.error]: outcome.error.message,
+        [Field.traceId]: span?.traceId,
       });
       if (waitMs > 0) await sleep(waitMs, [this.request.signal, this.closing]);
     }
@@ -197,10 +200,12 @@ class CaCall {
     return [...this.attempts].some(([rank, tried]) => rank !== ca.rank && tried === 0);
   }
 
-  private async ask(ca: RankedCa, deadlineMs: number): Promise<JudgedAnswer | CaFailure> {
+  private async ask(ca: RankedCa, deadlineMs: number, span: Span | undefined): Promise<JudgedAnswer | CaFailure> {
     const { cas, union } = this.shared;
+    const request = span === undefined ? this.request : { ...this.request, span };
     try {
-      const outcome = await ca.endpoint.attempt(this.request, deadlineMs, this.closing);
+      const outcome = await ca.endpoint.attempt(request, deadlineMs, this.closing);
+      if (span !== undefined) endAttempt(span, outcome);
       if ('chainPem' in outcome) {
         const { chainPem, bundlePem } = outcome;
         const judged = (verdict: AnswerVerdict): void => this.judged(ca, bundlePem, verdict);
@@ -210,6 +215,7 @@ class CaCall {
       return outcome;
     } catch (error) {
       cas.cancelled(ca);
+      span?.end(errorCodeOf(error));
       throw error;
     }
   }

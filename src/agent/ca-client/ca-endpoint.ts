@@ -61,14 +61,15 @@ export class CaEndpoint {
    * else. `deadlineMs` is in epoch milliseconds.
    */
   async attempt(request: CaRequest, deadlineMs: number, closing: CancelSignal): Promise<CaAnswer | CaFailure> {
-    const { csrPem, ttlMs, token, signal } = request;
+    const { csrPem, ttlMs, token, signal, span } = request;
     const throwIfCancelled = (): void => {
       if (!signal.isCancelled && !closing.isCancelled) return;
       throw new IdentityError('ERR_CANCELLED', 'the request for a certificate was cancelled');
     };
     throwIfCancelled();
     const { headers, clusterId, certSigner } = this.options;
-    const metadata = { ...headers, ...(await this.authorization(token)), clusterid: clusterId };
+    const traced = span && { traceparent: span.traceparent };
+    const metadata = { ...headers, ...(await this.authorization(token)), clusterid: clusterId, ...traced };
     const lease = await this.lease();
     if ('error' in lease) return lease;
     let isBroken = false;

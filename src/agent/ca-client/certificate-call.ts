@@ -1,5 +1,6 @@
 import type { CancelSignal } from '../../cancellation/index.js';
 import type { IdentityError } from '../../errors/index.js';
+import type { Span } from '../../telemetry/index.js';
 
 /** What a CA is asked. */
 export interface CaRequest {
@@ -10,6 +11,8 @@ export interface CaRequest {
   readonly signal: CancelSignal;
   /** How long one attempt may take, in milliseconds, if that is less than the client's own deadline. */
   readonly attemptMs?: number | undefined;
+  /** What the call is a part of, where it is traced. */
+  readonly span?: Span | undefined;
 }
 
 /** What it answers. */

@@ -1,6 +1,7 @@
 import type { CancelSignal } from '../../cancellation/index.js';
 import type { IdentityError } from '../../errors/index.js';
 import type { ShownClaims } from '../../pki/service-account/index.js';
+import type { Span } from '../../telemetry/index.js';
 
 /** Who turns a CSR into a certificate: `ca-client` over the network. Declared beside its use. */
 export interface CertificateIssuer {
@@ -22,6 +23,8 @@ export interface CertificateRequest {
   readonly signal: CancelSignal;
   /** How long one attempt may take, in milliseconds; left out, as long as the issuer finds right. */
   readonly attemptMs?: number | undefined;
+  /** What the call is a part of, where it is traced. */
+  readonly span?: Span | undefined;
 }
 
 /** Where a service-account JWT comes from: the pod's file, or a stream's metadata. */

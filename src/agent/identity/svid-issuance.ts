@@ -2,7 +2,7 @@ import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.j
 import { type AcquireRequest, Semaphore } from '../../fairness/index.js';
 import { type HotPath, KeyReserve, type PrepareRequest, type SealedSvid } from '../../hotpath/index.js';
 import type { SpiffeId } from '../../pki/spiffe/index.js';
-import { Metric, MetricRegistry } from '../../telemetry/index.js';
+import { inSpan, Metric, MetricRegistry, type Span } from '../../telemetry/index.js';
 import { CaPresence } from './ca-presence.js';
 import type { CertificateAnswer, CertificateIssuer, TokenSource } from './certificate-issuer.js';
 import { IssuersEnd } from './issuers-end.js';
@@ -61,12 +61,16 @@ export interface SvidRequest extends AcquireRequest {
   readonly keys?: KeyReserve;
   /** How long one attempt at the CA may take, in milliseconds; left out, as long as the issuer finds right. */
   readonly attemptMs?: number | undefined;
+  /** The trace of this request; ended with it. Left out, none is recorded. */
+  readonly span?: Span | undefined;
 }
 
 /** A proven SVID, and how long its issuers last. */
 export interface IssuedSvid extends SealedSvid {
   /** When the first of its intermediates expires, in epoch milliseconds; infinite without any. */
   readonly issuersEndMs: number;
+  /** Of its request. */
+  readonly span?: Span | undefined;
 }
 
 /** One way from a new key to a proven SVID, for all identities of an agent. */
@@ -91,7 +95,25 @@ export class SvidIssuance {
    * @throws IdentityError whatever `prepare`, the issuer or `seal` throws; `ERR_CANCELLED`: no longer wanted.
    */
   async obtain<T>(request: SvidRequest, use: (issued: IssuedSvid) => T): Promise<T> {
-    await this.turns.acquire(request);
+    const { span } = request;
+    try {
+      await inSpan(span, 'svid.wait', () => this.turns.acquire(request));
+      const used = await this.inTurn(request, use);
+      span?.end('OK');
+      return used;
+    } catch (error) {
+      span?.end(errorCodeOf(error));
+      throw error;
+    }
+  }
+
+  /** The keys of one identity, the next one ahead of its need. The caller closes it. */
+  keysOf(spiffeId: SpiffeId): KeyReserve {
+    const { hotPath, keyType } = this.options;
+    return new KeyReserve(hotPath, { spiffeId: spiffeId.toString(), keyType });
+  }
+
+  private async inTurn<T>(request: SvidRequest, use: (issued: IssuedSvid) => T): Promise<T> {
     try {
       if (!request.isWanted()) throw unwanted();
       const used = use(await this.#obtain(request));
@@ -105,12 +127,6 @@ export class SvidIssuance {
     }
   }
 
-  /** The keys of one identity, the next one ahead of its need. The caller closes it. */
-  keysOf(spiffeId: SpiffeId): KeyReserve {
-    const { hotPath, keyType } = this.options;
-    return new KeyReserve(hotPath, { spiffeId: spiffeId.toString(), keyType });
-  }
-
   private count({ precedence }: SvidRequest, code: ErrorCode | 'OK'): void {
     this.ca.heard(code);
     this.metrics.counter(Metric.svidIssues, { for: precedence, code }).add();
@@ -119,12 +135,13 @@ export class SvidIssuance {
   /** The key is wiped here: from now on it lives in the sealed bytes alone. */
   async #obtain(request: SvidRequest): Promise<IssuedSvid> {
     const { now } = this.options;
-    const { spiffeId, signal, precedence, keys = this.keysOf(spiffeId) } = request;
-    const prepared = await keys.take({ signal, isFirst: precedence === 'proof' });
+    const { spiffeId, signal, precedence, span, keys = this.keysOf(spiffeId) } = request;
+    const wanted = { signal, isFirst: precedence === 'proof' };
+    const prepared = await inSpan(span, 'svid.key_and_csr', () => keys.take(wanted));
     try {
-      const answer = await this.certify(request, prepared.csrPem);
-      const sealed = await this.seal(answer, prepared.privateKey, request);
-      return { ...this.rewritten(sealed), issuersEndMs: this.issuersEnd.of(answer.chainPem, now()) };
+      const answer = await inSpan(span, 'svid.certify', (part) => this.certify(request, prepared.csrPem, part));
+      const sealed = await inSpan(span, 'svid.prove', () => this.seal(answer, prepared.privateKey, request));
+      return { ...this.rewritten(sealed), issuersEndMs: this.issuersEnd.of(answer.chainPem, now()), span };
     } finally {
       prepared.privateKey.fill(0);
     }
@@ -157,13 +174,13 @@ export class SvidIssuance {
     }
   }
 
-  private async certify(request: SvidRequest, csrPem: Buffer): Promise<CertificateAnswer> {
+  private async certify(request: SvidRequest, csrPem: Buffer, span: Span | undefined): Promise<CertificateAnswer> {
     const { token, signal, isWanted, attemptMs } = request;
     const { issuer, ttlMs } = this.options;
     await this.calls.acquire(request);
     try {
       if (!isWanted()) throw unwanted();
-      return await issuer.issue({ csrPem, ttlMs, token, signal, attemptMs });
+      return await issuer.issue({ csrPem, ttlMs, token, signal, attemptMs, span });
     } finally {
       this.calls.release();
     }

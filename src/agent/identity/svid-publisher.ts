@@ -1,11 +1,12 @@
 import { CancelSource } from '../../cancellation/index.js';
 import type { SealedSvid } from '../../hotpath/index.js';
-import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
+import { Field, type LogFields, type Logger, type Span } from '../../telemetry/index.js';
 import type { ScheduledCall, WallClockTimers } from '../../timers/index.js';
 import type { BundleDelivery } from './bundle-delivery.js';
 import type { BundleInterner } from './bundle-interner.js';
 import { BundleWithRetiredRoots } from './bundle-with-retired-roots.js';
 import { type CurrentSvid, currentSvid } from './current-svid.js';
+import type { IssuanceTraces } from './issuance-traces.js';
 import type { SecretContent } from './secret-content.js';
 
 /** Which halves of the SVID are new. */
@@ -21,6 +22,8 @@ export interface SvidPublisherOptions {
   readonly logger: Logger;
   readonly delivery: BundleDelivery;
   readonly bundles: BundleInterner;
+  /** Is told which version is whose; left out, nothing is traced. */
+  readonly traces?: Pick<IssuanceTraces, 'served'> | undefined;
   /** Stands in each log line. */
   readonly logFields: LogFields;
 }
@@ -32,6 +35,8 @@ export interface NewSvid {
   readonly rotateAtMs: number;
   /** When it was asked for, in epoch milliseconds. */
   readonly startedAtMs: number;
+  /** Of its issuance. */
+  readonly span?: Span | undefined;
 }
 
 /**
@@ -202,8 +207,8 @@ export class SvidPublisher {
     this.tell({ certificate: false, bundle: true });
   }
 
-  private replace({ sealed, rotateAtMs, startedAtMs }: NewSvid): void {
-    const { now, logger, logFields } = this.options;
+  private replace({ sealed, rotateAtMs, startedAtMs, span }: NewSvid): void {
+    const { now, logger, logFields, traces } = this.options;
     const { content } = this.bundle;
     if (content === undefined) return;
     const previous = this.#held;
@@ -215,7 +220,9 @@ export class SvidPublisher {
       [Field.notAfter]: new Date(held.notAfterMs).toISOString(),
       [Field.rotateAt]: new Date(held.rotateAtMs).toISOString(),
       [Field.durationMs]: now() - startedAtMs,
+      [Field.traceId]: span?.traceId,
     });
+    if (span !== undefined) traces?.served(held.certificate.version, span);
     this.tell({ certificate: true, bundle: previous?.bundle !== held.bundle });
     // Each message has a copy of the body, so the old key is no longer needed.
     previous?.certificate.wipe();

@@ -3,7 +3,7 @@ import { type ErrorCode, errorCodeOf, IdentityError, messageOf } from '../../err
 import type { KeyReserve } from '../../hotpath/index.js';
 import { claimsText } from '../../pki/service-account/index.js';
 import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
-import { Field, type LogFields, type Logger } from '../../telemetry/index.js';
+import { Field, type LogFields, type Logger, type Span } from '../../telemetry/index.js';
 import {
   attemptTimeoutMs,
   planRenewal,
@@ -18,6 +18,7 @@ import type { RefusalGrounds, TokenSource } from './certificate-issuer.js';
 import { failureOf } from './failure-kind.js';
 import type { IdentityHistory } from './identity-history.js';
 import { type IdentityStatus, identityStatus, type RenewalFailure } from './identity-status.js';
+import type { IssuanceTraces } from './issuance-traces.js';
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
 import { isTooShortToReplace } from './replacement.js';
 import type { SecretContent } from './secret-content.js';
@@ -40,6 +41,8 @@ export interface IdentityDependencies {
   readonly crowd?: () => number;
   /** What keeps the recent past; left out, nothing does. */
   readonly history?: IdentityHistory | undefined;
+  /** Left out, nothing is traced. */
+  readonly traces?: IssuanceTraces | undefined;
   /** When to renew; left out, at half of the life. */
   readonly renewal?: RenewalPolicy;
   /** Epoch milliseconds. */
@@ -87,10 +90,11 @@ export class WorkloadIdentity implements BundleListener {
     private readonly surroundings: IdentityDependencies,
     private readonly workload: Workload,
   ) {
-    const { issuance, timers, now, logger } = surroundings;
+    const { issuance, timers, now, logger, traces } = surroundings;
     const { delivery = new DeliveryByTime(timers, now), bundles = new BundleInterner() } = surroundings;
     this.keys = issuance.keysOf(workload.spiffeId);
-    this.published = new SvidPublisher({ timers, now, logger, delivery, bundles, logFields: this.logFields() });
+    const shared = { timers, now, logger, delivery, bundles, traces };
+    this.published = new SvidPublisher({ ...shared, logFields: this.logFields() });
     surroundings.bundleNews?.add(this);
     const { history } = surroundings;
     if (history !== undefined) {
@@ -194,23 +198,24 @@ export class WorkloadIdentity implements BundleListener {
 
   /** Never rejects. */
   private async renewNow(): Promise<void> {
-    const { issuance, now } = this.surroundings;
-    const { spiffeId, token } = this.workload;
+    const { issuance, now, traces } = this.surroundings;
+    const { spiffeId, token, logFields } = this.workload;
     const { closing: signal, keys } = this;
     const startedAtMs = now();
     this.step({ kind: 'begun' });
     // An SVID that is adopted meanwhile plans a renewal of its own, and makes this one needless if it has not begun.
     const isWanted = (): boolean => !this.closing.isCancelled && this.state.activity.kind === 'issuing';
+    const span = traces?.begin(spiffeId, 'renewal', podUidOf(logFields));
     try {
       const attemptMs = attemptTimeoutMs(this.state.notAfterMs - startedAtMs);
-      const request = { spiffeId, token, precedence: 'renewal', signal, isWanted, keys, attemptMs } as const;
+      const request = { spiffeId, token, precedence: 'renewal', signal, isWanted, keys, attemptMs, span } as const;
       await issuance.obtain(request, (sealed) => {
         const isTooShort = this.isTooShort(sealed);
         this.adopt(sealed, startedAtMs);
         if (isTooShort) throw this.tooShort(sealed);
       });
     } catch (error) {
-      if (isWanted()) this.renewalFailed(error);
+      if (isWanted()) this.renewalFailed(error, span);
     }
   }
 
@@ -237,16 +242,16 @@ export class WorkloadIdentity implements BundleListener {
     this.issuersEndMs = notAfterMs;
     if (!survivesOutage && this.survivesOutage) this.warnOfOutage(notAfterMs, rotateAtMs);
     this.survivesOutage = survivesOutage;
-    this.published.publish({ sealed, rotateAtMs, startedAtMs });
+    this.published.publish({ sealed, rotateAtMs, startedAtMs, span: sealed.span });
   }
 
-  private renewalFailed(error: unknown): void {
+  private renewalFailed(error: unknown, span: Span | undefined): void {
     const { now, random, crowd } = this.surroundings;
     const nowMs = now();
     const { kind, notSoonerMs } = failureOf(error);
     this.lastFailure = { code: errorCodeOf(error), message: messageOf(error), atMs: nowMs };
     this.step({ kind: 'failed', nowMs, draw: random(), failure: kind, crowd: crowd?.() ?? 1, notSoonerMs });
-    this.logFailure(this.lastFailure);
+    this.logFailure(this.lastFailure, span?.traceId);
     this.surroundings.history?.failed(this.spiffeId.toString(), this.lastFailure, this.state.failures);
     for (const listener of this.failureListeners) listener(error);
     if (kind === 'refused') this.watchGrounds();
@@ -278,7 +283,7 @@ export class WorkloadIdentity implements BundleListener {
     this.keys.stock();
   }
 
-  private logFailure({ code, message }: RenewalFailure): void {
+  private logFailure({ code, message }: RenewalFailure, traceId: string | undefined): void {
     const { logger } = this.surroundings;
     const { held } = this.published;
     const claims = this.workload.token.claims?.();
@@ -287,6 +292,7 @@ export class WorkloadIdentity implements BundleListener {
       [Field.code]: code,
       [Field.error]: message,
       [Field.attempt]: this.state.failures,
+      [Field.traceId]: traceId,
       ...(held && { [Field.notAfter]: new Date(held.notAfterMs).toISOString() }),
       // What is to be compared with what the CA accepts: its answer does not say which of them is wrong.
       ...(claims && ABOUT_TOKENS.has(code) && { [Field.tokenClaims]: claimsText(claims) }),
@@ -340,4 +346,9 @@ export class WorkloadIdentity implements BundleListener {
 /** Peers refuse a leaf whose issuer has expired, whatever the leaf itself says. Epoch milliseconds. */
 function usefulUntilMs({ notAfterMs, issuersEndMs }: IssuedSvid): number {
   return Math.min(notAfterMs, issuersEndMs);
+}
+
+function podUidOf(fields: LogFields | undefined): string | undefined {
+  const podUid = fields?.[Field.podUid];
+  return typeof podUid === 'string' ? podUid : undefined;
 }

@@ -7,6 +7,7 @@ export type { LastRejection } from './last-rejections.js';
 export { MAX_REQUEST_BYTES } from './request-codec.js';
 export { RestConnections, type RestConnectionsOptions } from './rest/rest-connections.js';
 export { type RestHandlerOptions, restHandler } from './rest/rest-handler.js';
+export type { EndedRollout } from './rollouts.js';
 export { createSdsServer, type SdsServer, type SdsServerOptions } from './sds-server.js';
 export type { NameStatus, SdsStatus } from './sds-status.js';
 export type { RejectedSecrets } from './sds-stream.js';

@@ -1,3 +1,14 @@
+/** How a version of a secret came to all streams that wanted it. */
+export interface EndedRollout {
+  /** The name of the secret, or `other`. */
+  readonly name: string;
+  readonly version: string;
+  /** Of its first push, in epoch milliseconds. */
+  readonly startedAtMs: number;
+  /** `undefined`: no stream has ACKed it. */
+  readonly lastAckAtMs: number | undefined;
+}
+
 /** A version of a secret on its way to all streams that want it. */
 interface Rollout {
   readonly startedAtMs: number;
@@ -13,9 +24,9 @@ interface Rollout {
 export class Rollouts {
   private readonly byLabel = new Map<string, Map<string, Rollout>>();
   private readonly isPushing: () => boolean;
-  private readonly onEnd: (label: string, durationMs: number) => void;
+  private readonly onEnd: (rollout: EndedRollout) => void;
 
-  constructor(isPushing: () => boolean, onEnd: (label: string, durationMs: number) => void) {
+  constructor(isPushing: () => boolean, onEnd: (rollout: EndedRollout) => void) {
     this.isPushing = isPushing;
     this.onEnd = onEnd;
   }
@@ -50,6 +61,6 @@ export class Rollouts {
 
   private end(label: string, version: string, { startedAtMs, lastAckAtMs }: Rollout): void {
     this.byLabel.get(label)?.delete(version);
-    if (lastAckAtMs !== undefined) this.onEnd(label, lastAckAtMs - startedAtMs);
+    this.onEnd({ name: label, version, startedAtMs, lastAckAtMs });
   }
 }

@@ -11,6 +11,7 @@ import { NameLabels } from './name-labels.js';
 import { PushQueue } from './push-queue.js';
 import { ResponseEncoder } from './response-encoder.js';
 import { responseLayout } from './response-layout.js';
+import type { EndedRollout } from './rollouts.js';
 import { isSettled, readStatus, type SdsStatus } from './sds-status.js';
 import { type RejectedSecrets, SdsStream, type StreamContext } from './sds-stream.js';
 import { SecretFetcher } from './secret-fetcher.js';
@@ -42,6 +43,8 @@ export interface SdsServerOptions {
   readonly tellsRemovals?: boolean;
   /** Is told of each refusal; no one is, when left out. */
   readonly onRejected?: ((event: RejectedSecrets) => void) | undefined;
+  /** Is told of each changed secret that all streams have answered; no one is, when left out. */
+  readonly onRollout?: ((rollout: EndedRollout) => void) | undefined;
 }
 
 /** The SDS service of one server, which owns the connections. */
@@ -101,7 +104,12 @@ class Server implements SdsServer {
         delta: new ResponseEncoder(responseLayout('delta', controlPlaneIdentifier)),
       },
       log: new StreamLog(logger, now),
-      metrics: new StreamMetrics(metrics ?? new MetricRegistry(), this.labels, () => broadcast.isPushing),
+      metrics: new StreamMetrics(
+        metrics ?? new MetricRegistry(),
+        this.labels,
+        () => broadcast.isPushing,
+        options.onRollout,
+      ),
       rejections: new LastRejections(this.labels),
       noncePrefix: randomBytes(NONCE_PREFIX_BYTES).toString('base64url'),
       onGone: (stream) => this.forget(stream),

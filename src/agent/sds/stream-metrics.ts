@@ -2,7 +2,7 @@ import { type Counter, type Gauge, type Histogram, Metric, type MetricRegistry }
 import type { Contents } from './contents.js';
 import { STREAM_METHODS, type StreamMethod } from './methods.js';
 import type { NameLabels } from './name-labels.js';
-import { Rollouts } from './rollouts.js';
+import { type EndedRollout, Rollouts } from './rollouts.js';
 import type { SecretKind } from './secret-kind.js';
 import type { RequestMeaning } from './subscription.js';
 import type { Outstanding } from './subscription-state.js';
@@ -21,7 +21,12 @@ export class StreamMetrics {
   private readonly ackSeconds: Histogram;
   private readonly linesWithheld: Counter;
 
-  constructor(registry: MetricRegistry, labels: NameLabels, isPushing: () => boolean) {
+  constructor(
+    registry: MetricRegistry,
+    labels: NameLabels,
+    isPushing: () => boolean,
+    onRollout?: (rollout: EndedRollout) => void,
+  ) {
     this.registry = registry;
     this.labels = labels;
     this.streams = new Map(
@@ -35,9 +40,13 @@ export class StreamMetrics {
     this.responses = new Map(labels.all().map((name) => [name, registry.counter(Metric.sdsResponses, { name })]));
     this.ackSeconds = registry.histogram(Metric.sdsAckSeconds);
     this.linesWithheld = registry.counter(Metric.sdsLinesWithheld);
-    this.rollouts = new Rollouts(isPushing, (name, durationMs) =>
-      registry.histogram(Metric.sdsRolloutSeconds, { name }).observe(durationMs / 1000),
-    );
+    this.rollouts = new Rollouts(isPushing, (rollout) => {
+      const { name, startedAtMs, lastAckAtMs } = rollout;
+      if (lastAckAtMs !== undefined) {
+        registry.histogram(Metric.sdsRolloutSeconds, { name }).observe((lastAckAtMs - startedAtMs) / 1000);
+      }
+      onRollout?.(rollout);
+    });
   }
 
   opened(method: StreamMethod): void {

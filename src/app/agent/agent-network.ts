@@ -1,6 +1,7 @@
 /** The parts of an agent that load gRPC: kept apart so that the first key is made while they load. */
 import {
   createSdsServer,
+  type EndedRollout,
   MAX_REQUEST_BYTES,
   type RejectedSecrets,
   restHandler,
@@ -72,6 +73,8 @@ export interface EnvoyListenerOptions {
   readonly isServing: () => boolean;
   /** Is told of each refusal of an Envoy. */
   readonly onRejected?: ((event: RejectedSecrets) => void) | undefined;
+  /** Is told of each changed secret that all streams have answered. */
+  readonly onRollout?: ((rollout: EndedRollout) => void) | undefined;
   /** With the addon at hand it also serves the sockets. */
   readonly hotPath: HotPathKind;
 }
@@ -121,6 +124,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     labelledNames: configuredNames(config),
     tellsRemovals: config.deltaRemovals === 'on',
     onRejected: options.onRejected,
+    onRollout: options.onRollout,
   });
   const health = addHealthMethods(server, options.isServing);
   const reflection = addReflectionMethods(server);

@@ -1,5 +1,6 @@
 import type { FileWatch } from '../../agent/files/index.js';
 import type { History } from '../../agent/history/index.js';
+import type { IssuanceTraces } from '../../agent/identity/index.js';
 import type { SecretCatalog } from '../../agent/secrets/index.js';
 import type { AgentConfig } from '../../config/index.js';
 import type { HotPathKind } from '../../hotpath/index.js';
@@ -26,6 +27,8 @@ export interface AgentParts {
   readonly withoutNewestBundle: () => { readonly count: number; readonly nodeIds: readonly string[] };
   /** The recent past, where it can be asked for. */
   readonly history: History | undefined;
+  /** What records how certificates are obtained, where that is switched on. */
+  readonly traces: IssuanceTraces | undefined;
   readonly teardown: Teardown;
 }
 

@@ -12,6 +12,7 @@ import {
   SvidIssuance,
   type WorkloadIdentity,
 } from '../../agent/identity/index.js';
+import type { EndedRollout } from '../../agent/sds/index.js';
 import {
   chainPemOf,
   privateKeyProviderOf,
@@ -32,6 +33,7 @@ import { isExposed } from '../../system/small-files/index.js';
 import { Field, MetricRegistry } from '../../telemetry/index.js';
 import { systemClock, WallClockTimers } from '../../timers/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
+import type { TraceSurroundings } from '../open-traces.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { type MakePage, openStatusPage } from '../status-page.js';
 import { followRevocations, identityHistory } from './agent-history.js';
@@ -111,6 +113,7 @@ async function start(
   const timers = new WallClockTimers(systemClock);
   teardown.add(() => timers.close());
   const network = import('./agent-network.js');
+  const traces = await tracesOf(config, { context, metrics, teardown });
   const watches = new PathWatches(logger);
   const watch = new FileWatch({ timers, now, watches });
   teardown.add(() => watch.close());
@@ -128,14 +131,17 @@ async function start(
   const history = statusAddress && new History(now);
   if (history !== undefined) followRevocations(history, catalog);
   const acks = { isSettled, withoutNewestBundle };
-  const parts = { config, context, hotPath, metrics, timers, watch, catalog, network, ...acks, history, teardown };
+  const shared = { config, context, hotPath, metrics, timers, watch, catalog, network, teardown };
+  const parts = { ...shared, ...acks, history, traces };
   const source = await openSource(served, parts);
 
   const podSockets = await podSocketsOf(source, parts, (wire) => listener?.attach(wire));
   const { listenForEnvoy } = await network;
   const onRejected = history?.rejection.bind(history);
   const secrets = { ...source.secrets, ...(podSockets && { source: podSockets.source }) };
-  const opened = await listenForEnvoy(config, { context, metrics, hotPath, ...secrets, onRejected });
+  const onRollout = traces && ((rollout: EndedRollout) => traces.rolledOut(rollout));
+  const told = { onRejected, onRollout };
+  const opened = await listenForEnvoy(config, { context, metrics, hotPath, ...secrets, ...told });
   listener = opened;
   teardown.add(() => opened.close());
   if (mode === 'sidecar') {
@@ -160,6 +166,14 @@ async function start(
   const { threshold } = context;
   await openStatusPage(statusAddress, makePage, { hotPath, metrics, logger, threshold, teardown, takesOver });
   return reading;
+}
+
+/** Loads what records traces only where a collector is configured. */
+async function tracesOf(config: AgentConfig, surroundings: Omit<TraceSurroundings, 'service'>) {
+  if (config.otlpEndpoint === undefined) return undefined;
+  const { openTraces } = await import('../open-traces.js');
+  const attributes = { 'k8s.namespace.name': config.namespace };
+  return (await openTraces(config, { ...surroundings, service: 'sidecert-agent', attributes })).issuances;
 }
 
 /** Loads what serves a socket for each pod only where that is switched on. */
@@ -189,7 +203,19 @@ async function openSource(served: ServedWorkloads, parts: AgentParts): Promise<O
 }
 
 async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<OpenedSource> {
-  const { config, context, hotPath: kind, metrics, timers, watch, catalog, network, isSettled, teardown } = parts;
+  const {
+    config,
+    context,
+    hotPath: kind,
+    metrics,
+    timers,
+    watch,
+    catalog,
+    network,
+    isSettled,
+    teardown,
+    traces,
+  } = parts;
   const history = parts.history && identityHistory(parts.history);
   const { logger, now, random } = context;
   const cas = configuredCas(config);
@@ -238,6 +264,7 @@ async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<O
     grounds,
     renewal,
     history,
+    traces,
     now,
     random,
     logger,

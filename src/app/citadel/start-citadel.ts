@@ -27,6 +27,7 @@ import type { TrustBundle } from '../../pki/spiffe/index.js';
 import { Field, type Logger, Metric, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { connectionLimit } from '../connection-limit.js';
+import type { TraceSurroundings } from '../open-traces.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { type MakePage, openStatusPage } from '../status-page.js';
 import { VERSION } from '../version.js';
@@ -161,9 +162,10 @@ async function start(
   const clients = config.hasClientCertificates
     ? openClientCertificates({ authority, trustDomain, policy: policyNow, revocations, now })
     : undefined;
+  const tracer = await tracerOf(config, { context, metrics, teardown });
   const recent = config.statusAddress === undefined ? undefined : new RecentRequests(now);
   const certificates = addCertificateMethod(server, {
-    ...{ authenticator, hotPath, authority, policy: policyNow, trail, fleet, recent, logger, metrics, now },
+    ...{ authenticator, hotPath, authority, policy: policyNow, trail, fleet, recent, logger, metrics, now, tracer },
     clientCertificates: clients?.certificates,
     impersonation: openImpersonation(config, cluster, policyNow, context),
   });
@@ -234,6 +236,13 @@ async function start(
     teardown,
   });
   return { address: listener.address, authority: live };
+}
+
+/** Loads what records traces only where a collector is configured. */
+async function tracerOf(config: CitadelConfig, surroundings: Omit<TraceSurroundings, 'service'>) {
+  if (config.otlpEndpoint === undefined) return undefined;
+  const { openTraces } = await import('../open-traces.js');
+  return (await openTraces(config, { ...surroundings, service: 'sidecert-citadel' })).tracer;
 }
 
 /** A Citadel that has been asked for a trail does not start without one. */

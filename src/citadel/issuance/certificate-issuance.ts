@@ -1,7 +1,7 @@
 import type { CancelSignal } from '../../cancellation/index.js';
 import { IdentityError } from '../../errors/index.js';
 import type { HotPath } from '../../hotpath/index.js';
-import { Field, type RateLimitedLogger, type RepeatedEvent } from '../../telemetry/index.js';
+import { Field, inSpan, type RateLimitedLogger, type RepeatedEvent, type Span } from '../../telemetry/index.js';
 import type { AuthenticatedWorkload, CallerAuthentication, NodeImpersonation } from '../authn/index.js';
 import { decideValidity, MIN_TTL_MS, type SigningAuthority } from '../authority/index.js';
 import { aliasUris, checkCsrContent, type IssuingPolicy, type IssuingTerms } from '../policy/index.js';
@@ -60,6 +60,8 @@ export interface Caller extends CallerTrace {
   readonly log: Pick<RateLimitedLogger, 'warn' | 'repeated'>;
   /** Aborted when it has gone, or has been refused: what no caller waits for is not signed. */
   readonly signal: CancelSignal;
+  /** Of its call, where that is traced. */
+  readonly span?: Span | undefined;
 }
 
 /**
@@ -78,24 +80,19 @@ export async function issueLeaf(
   const { authority, hotPath, trail, now } = options;
   trail?.assertTaking();
   const nowMs = now();
-  const policy = options.policy();
-  const terms = policy.termsFor(workload.spiffeId);
-  const endAtMs = endMs(authority, workload, terms, nowMs);
-  const validity = decideValidity(request.validitySeconds, terms.ttl, endAtMs, nowMs);
-  const spiffeId = workload.spiffeId.toString();
-  const { dnsNames } = terms;
-  const aliases = aliasUris(workload.spiffeId, policy.trustDomainAliases);
-  checkCsrContent(request.csrPem, terms, { uris: [spiffeId, ...aliases], dnsNames });
-  const { leafPem, serial, requestedUri } = await hotPath.issue(
-    {
-      csrPem: request.csrPem,
-      signer: authority.signer,
-      subjectAltNames: [spiffeId, ...dnsNames],
-      notBeforeMs: validity.notBeforeMs,
-      notAfterMs: validity.notAfterMs,
-    },
-    { signal: caller.signal },
-  );
+  const decide = (): LeafTerms => leafTerms(options, workload, request, nowMs);
+  const { span } = caller;
+  const leaf = span === undefined ? decide() : await inSpan(span, 'citadel.policy', async () => decide());
+  const { validity, spiffeId, dnsNames, aliases } = leaf;
+  const wanted = {
+    csrPem: request.csrPem,
+    signer: authority.signer,
+    subjectAltNames: [spiffeId, ...dnsNames],
+    notBeforeMs: validity.notBeforeMs,
+    notAfterMs: validity.notAfterMs,
+  };
+  const issued = await inSpan(span, 'citadel.sign', () => hotPath.issue(wanted, { signal: caller.signal }));
+  const { leafPem, serial, requestedUri } = issued;
   const trace = { [Field.spiffeId]: spiffeId, [Field.serial]: serial, [Field.connection]: caller.connection };
   if (requestedUri !== undefined && requestedUri !== spiffeId && !aliases.includes(requestedUri)) {
     const fields = { ...trace, [Field.csrIdentity]: requestedUri };
@@ -109,6 +106,7 @@ export async function issueLeaf(
     [Field.authenticatedBy]: workload.authenticatedBy,
     [Field.address]: caller.address,
     [Field.clusterId]: caller.clusterId,
+    [Field.traceId]: span?.traceId,
   });
   const fields = {
     ...{ serial, spiffe_id: spiffeId, dns_names: dnsNames.length > 0 ? dnsNames : undefined },
@@ -117,13 +115,40 @@ export async function issueLeaf(
     issuer: authority.signer.material.id,
     ...callerFields(caller, workload),
   };
-  await trail?.issued(fields, leafPem);
+  if (trail !== undefined) await inSpan(span, 'citadel.trail', () => trail.issued(fields, leafPem));
   options.recent?.issued(fields);
   options.fleet?.issued(workload, {
     ...{ connection: caller.connection, issuer: authority.signer.material.id, notAfterMs: validity.notAfterMs },
     roots: rootsVersion(authority.issuersPemAt(nowMs)),
   });
   return leafPem;
+}
+
+/** On which terms a leaf is issued. */
+interface LeafTerms {
+  readonly spiffeId: string;
+  readonly dnsNames: readonly string[];
+  /** The same workload by the names of other trust domains. */
+  readonly aliases: readonly string[];
+  readonly validity: ReturnType<typeof decideValidity>;
+}
+
+/** What the policy says to a request; throws where it says no. */
+function leafTerms(
+  options: IssuanceOptions,
+  workload: AuthenticatedWorkload,
+  request: CreateCertificateRequest,
+  nowMs: number,
+): LeafTerms {
+  const policy = options.policy();
+  const terms = policy.termsFor(workload.spiffeId);
+  const endAtMs = endMs(options.authority, workload, terms, nowMs);
+  const validity = decideValidity(request.validitySeconds, terms.ttl, endAtMs, nowMs);
+  const spiffeId = workload.spiffeId.toString();
+  const { dnsNames } = terms;
+  const aliases = aliasUris(workload.spiffeId, policy.trustDomainAliases);
+  checkCsrContent(request.csrPem, terms, { uris: [spiffeId, ...aliases], dnsNames });
+  return { spiffeId, dnsNames, aliases, validity };
 }
 
 /** Who asked, as records of the trail say it. */

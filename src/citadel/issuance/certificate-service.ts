@@ -4,11 +4,14 @@ import { addUnaryMethod, type GrpcServer, type ServedCall } from '../../net/grpc
 import {
   Field,
   type Gauge,
+  inSpan,
   type LogFields,
   type Logger,
   Metric,
   MetricRegistry,
   RateLimitedLogger,
+  type Span,
+  type Tracer,
 } from '../../telemetry/index.js';
 import { type DeadlineClock, Deadlines } from '../../timers/index.js';
 import { type AuthenticatedWorkload, claimsOfBearer, impersonationRefused, quoted } from '../authn/index.js';
@@ -19,6 +22,7 @@ import { decodeCertificateRequest, encodeCertificateResponse } from './certifica
 import { type CallerTrace, callerFields, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
 import { IssuingShares, type IssuingSlot } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
+import { endServerSpan, serverSpan, workloadAttributes } from './server-span.js';
 
 export interface CertificateServiceOptions extends Omit<IssuanceOptions, 'authority'> {
   /** Asked at each call: the answer to one is of one authority. */
@@ -32,6 +36,8 @@ export interface CertificateServiceOptions extends Omit<IssuanceOptions, 'author
   /** For one call. Istio's agents set no deadline, so the server must. (reference: Istio 3.2, 6) */
   readonly requestTimeoutMs?: number;
   readonly metrics?: MetricRegistry;
+  /** Left out, nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   /** For the lines that sum up what an identity got; elapsed time by default. */
   readonly logClock?: DeadlineClock;
 }
@@ -56,9 +62,8 @@ export function addCertificateMethod(
   options: CertificateServiceOptions,
 ): CertificateMethod {
   const service = new CertificateService(options);
-  addUnaryMethod(server, CREATE_CERTIFICATE, (bytes, call) => service.answer(bytes, call), {
-    metadata: CALLER_METADATA,
-  });
+  const metadata = options.tracer === undefined ? CALLER_METADATA : [...CALLER_METADATA, 'traceparent'];
+  addUnaryMethod(server, CREATE_CERTIFICATE, (bytes, call) => service.answer(bytes, call), { metadata });
   return service;
 }
 
@@ -74,6 +79,7 @@ class PendingCall {
     readonly call: ServedCall,
     readonly caller: CallerTrace,
     readonly place: IssuingSlot,
+    readonly span: Span | undefined,
   ) {}
 }
 
@@ -99,9 +105,11 @@ class CertificateService implements CertificateMethod {
   answer(bytes: Buffer, call: ServedCall): void {
     const { connection, networkPeer } = call;
     const caller = { connection, clusterId: clusterId(call), address: networkPeer?.address };
-    const place = this.placeFor(call, caller);
+    const { tracer } = this.options;
+    const span = tracer && serverSpan(tracer, call, caller);
+    const place = this.placeFor(call, caller, span);
     if (place === undefined) return;
-    const pending = new PendingCall(call, caller, place);
+    const pending = new PendingCall(call, caller, place, span);
     this.deadlines.add(pending);
     call.onGone(() => this.giveUp(pending, callerHasGone()));
     void this.serve(bytes, pending);
@@ -119,6 +127,7 @@ class CertificateService implements CertificateMethod {
       if (!stop.isCancelled) {
         this.observe('OK', startedAtMs);
         call.answer(response);
+        if (pending.span !== undefined) endServerSpan(pending.span, 'OK', 0);
       }
     } catch (error) {
       this.giveUp(pending, error);
@@ -139,21 +148,25 @@ class CertificateService implements CertificateMethod {
     this.refuse(pending, error);
   }
 
-  private refuse({ call, startedAtMs }: PendingCall, error: unknown): void {
+  private refuse(
+    { call, startedAtMs, span }: Pick<PendingCall, 'call' | 'startedAtMs' | 'span'>,
+    error: unknown,
+  ): void {
+    const refusal = refusalOf(error);
     this.observe(errorCodeOf(error), startedAtMs);
-    call.refuse(refusalOf(error));
+    call.refuse(refusal);
+    if (span !== undefined) endServerSpan(span, errorCodeOf(error), refusal.code);
   }
 
   /** A place, or `undefined` when the call has been refused for want of one. */
-  private placeFor(call: ServedCall, caller: CallerTrace): IssuingSlot | undefined {
+  private placeFor(call: ServedCall, caller: CallerTrace, span: Span | undefined): IssuingSlot | undefined {
     try {
       const place = this.shares.enter(caller.connection);
       this.inFlight.set(this.shares.inFlight);
       return place;
     } catch (error) {
-      this.recordRefusal(error, { call, caller, workload: undefined });
-      this.observe(errorCodeOf(error), performance.now());
-      call.refuse(refusalOf(error));
+      this.recordRefusal(error, { call, caller, workload: undefined, span });
+      this.refuse({ call, startedAtMs: performance.now(), span }, error);
       return undefined;
     }
   }
@@ -161,19 +174,25 @@ class CertificateService implements CertificateMethod {
   private async create(bytes: Buffer, pending: PendingCall): Promise<Buffer> {
     const { call, caller, stop, place } = pending;
     const { log, options } = this;
-    const proven = await proveCaller(call, options, stop);
+    const { span } = pending;
+    const proven = await inSpan(span, 'citadel.authenticate', async (part) => {
+      const workload = await proveCaller(call, options, stop);
+      part?.set({ 'sidecert.authenticated_by': workload.authenticatedBy });
+      return workload;
+    });
     pending.workload = proven;
     // After the token: a caller without a good one learns nothing about the rest of its request.
     const request = decodeCertificateRequest(bytes);
     const { impersonated } = request;
     const workload = impersonated === undefined ? proven : await this.impersonate(proven, impersonated.text);
     pending.workload = workload;
+    span?.set(workloadAttributes(workload));
     if (stop.isCancelled) throw callerHasGone();
     // Of a node proxy each identity has its share, for it asks for all pods of its node.
     place.claimFor(workload.spiffeId.toString());
     const authority = options.authority();
     const issuance = { ...options, authority };
-    const leafPem = await issueLeaf(issuance, workload, request, { ...caller, log, signal: stop });
+    const leafPem = await issueLeaf(issuance, workload, request, { ...caller, log, signal: stop, span });
     return encodeCertificateResponse(leafPem, authority.issuersPemAt(options.now()));
   }
 
@@ -192,8 +211,8 @@ class CertificateService implements CertificateMethod {
   }
 
   /** In log and trail. */
-  private recordRefusal(error: unknown, refused: Pick<PendingCall, 'call' | 'caller' | 'workload'>): void {
-    const { call, caller, workload } = refused;
+  private recordRefusal(error: unknown, refused: Pick<PendingCall, 'call' | 'caller' | 'workload' | 'span'>): void {
+    const { call, caller, workload, span } = refused;
     const { connection, clusterId, address } = caller;
     const code = errorCodeOf(error);
     const reason = messageOf(error);
@@ -207,6 +226,7 @@ class CertificateService implements CertificateMethod {
         [Field.claimedPod]: claims?.podName,
         [Field.connection]: connection,
         [Field.clusterId]: clusterId,
+        [Field.traceId]: span?.traceId,
       };
     };
     const { logger } = this.options;
