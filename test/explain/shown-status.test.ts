@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Style, shownStatus, statusProblems } from '../../src/explain/index.js';
 import { lengthText } from '../../src/explain/time-words.js';
+import { agentDocument, citadelDocument } from '../support/status-documents.js';
 
 const NOW_MS = Date.parse('2026-11-30T12:00:00Z');
 const BASE = { version: '1', hot_path: 'native' };
@@ -96,12 +97,42 @@ t.test('of one that moves from files to a CA, the source is that which is served
   t.match(shown({ ...page, migration: { served: 'ca' } }), /^ {2}source +CA a:1$/m);
 });
 
+t.test('what a page has, the text has: CAs, migration, other trust domains, whom a Citadel has refused', async (t) => {
+  const textOf = (document: object): string => shownStatus(document, Date.now(), new Style(false)).join('\n');
+  const agent = textOf(agentDocument({ text: 'a text' }));
+  for (const line of [
+    /^ {2}bundle checked {4}5h ago \(/m,
+    /^Migration from files to a CA: step files {2}not complete$/m,
+    /^ {2}step taken {8}5h ago \(/m,
+    /^ {2}step file {9}\/etc\/step\n {20}a text$/m,
+    /^ {2}held up by {8}a stream of Envoy has not acknowledged ROOTCA \(unacknowledged\)$/m,
+    /^ {2}served from {7}files$/m,
+    /^ {2}roots served {6}2: 1 of files, 2 of the CA$/m,
+    /^ {2}mounted roots {5}have those of the CA$/m,
+    /^ {2}of the files {6}valid, serial 0a1b, life left \d+h/m,
+    /^ {2}of the CA {9}no certificate\n {20}ERR_CA_/m,
+    /^Trust domain partner\.example {2}2 roots \(endpoint\)$/m,
+    /^ {2}endpoint {10}https:\/\/partner\.example\/bundle \(https_web\)$/m,
+    /^ {2}last good {9}5h ago \(/m,
+    /^Trust domain other\.example {2}no roots\n {2}file {14}\/etc\/other\.pem$/m,
+  ])
+    t.match(agent, line);
+  const citadel = textOf(citadelDocument({ text: 'a text' }));
+  t.match(citadel, /^ {2}root change {7}staged 3d 8h ago/m);
+  t.match(citadel, /^Issued 1204, refused 3 since start$/m);
+  t.match(
+    citadel,
+    /ERR_TOKEN_EXPIRED, 3 times: a text; claims to be system:serviceaccount:foo:sleep; claimed pod sleep-7f$/m,
+  );
+});
+
 t.test('a page of other forms is shown without a failure', async (t) => {
   for (const page of [
     { identities: 'x', sds: [], ca: 1, cas: { a: 1 } },
     { identities: [1, null, []], sds: { names: [{ streams: 'x' }] } },
     { identity: 'x', reviews: 3, ca_bundle: 'y' },
     { authority: [], token_keys: 1, root_config_maps: 'x' },
+    { migration: 'x', federation: [1, {}], recent_requests: { refused: [null] } },
   ]) {
     t.type(shown(page), 'string');
   }

@@ -102,9 +102,26 @@ t.test('the page', BROWSER_NEEDED, async (t) => {
     },
   );
 
-  t.test('of a Citadel it shows how far the change of its root has come', async (t) => {
+  t.test(
+    'it shows where a migration stands, other trust domains, and when a CA was asked for its bundle',
+    async (t) => {
+      const { tab } = await look(t, agentDocument({ text: 'a text' }));
+      const textOf = (id: string) => tab.evaluate(`document.querySelector('[data-key="${id}"]').textContent`);
+      t.match(
+        await textOf('migration'),
+        /Step taken5h ago.*Step file\/etc\/stepa text.*Held up bya stream of Envoy has not/,
+      );
+      t.match(await textOf('federation'), /partner\.example2https:\/\/partner\.example\/bundle \(https_web\)5h ago/);
+      t.match(await textOf('federation'), /other\.examplenonefile \/etc\/other\.pem/);
+      t.match(await textOf('cas'), /second\.example.*bundle checked 5h ago/);
+    },
+  );
+
+  t.test('of a Citadel it shows how far the change of its root has come, and who claims to be whom', async (t) => {
     const { tab } = await look(t, citadelDocument());
-    t.match(await tab.evaluate(`document.querySelector('main').textContent`), /Change of the root.?staged.*3d/);
+    const text = await tab.evaluate(`document.querySelector('main').textContent`);
+    t.match(text, /Change of the root.?staged.*3d/);
+    t.match(text, /claims to be system:serviceaccount:foo:sleepclaimed pod sleep-7f/);
   });
 
   t.test('on a phone each row is a card, and to screen readers still a row of a table', async (t) => {

@@ -34,10 +34,15 @@ export function agentDocument(scene: AgentScene = {}) {
         cooling_until: at(9000),
         last_failure: FAILURE,
       },
-      { address: 'second.example:15012', state: 'ready', last_certificate: at(-30_000) },
+      {
+        ...{ address: 'second.example:15012', state: 'ready' },
+        ...{ last_certificate: at(-30_000), bundle_checked: at(-5 * HOUR_MS) },
+      },
     ],
     migration: {
       ...{ step: 'files', served: 'files', reason: 'the step says so', ca_roots_are_mounted: true },
+      ...{ step_since: at(-5 * HOUR_MS), step_file: '/etc/step', step_file_problem: text },
+      held_up_by: [{ code: 'unacknowledged', detail: 'a stream of Envoy has not acknowledged ROOTCA' }],
       roots: { served: 2, files: 1, ca: 2 },
       sources: {
         files: { svid: 'valid', serial: '0a1b', not_after: at(9 * HOUR_MS) },
@@ -94,6 +99,16 @@ export function agentDocument(scene: AgentScene = {}) {
         roots: [{ subject: text, fingerprint: '5f2c0a9e11d37b46'.repeat(4), not_after: at(90_000 * HOUR_MS) }],
       },
     ],
+    federation: [
+      {
+        ...{ trust_domain: 'partner.example', source: 'endpoint', roots: 2 },
+        endpoint: {
+          ...{ url: 'https://partner.example/bundle', profile: 'https_web', sequence: 7 },
+          ...{ last_good: at(-5 * HOUR_MS), next_fetch: at(250_000), last_failure: { ...FAILURE, error: text } },
+        },
+      },
+      { trust_domain: 'other.example', roots: 0, file: '/etc/other.pem' },
+    ],
     identity_count: identities,
     idle_count: 1,
     identities: Array.from({ length: Math.min(identities, 500) }, (_, index) => ({
@@ -137,7 +152,10 @@ export function citadelDocument(scene: { readonly text?: string; readonly reason
         },
       ],
       refused: [
-        { at: at(-9000), code: 'ERR_TOKEN_EXPIRED', reason, cluster_id: 'Kubernetes', connection: 8, count: 3 },
+        {
+          ...{ at: at(-9000), code: 'ERR_TOKEN_EXPIRED', reason, cluster_id: 'Kubernetes', connection: 8, count: 3 },
+          ...{ claimed_subject: 'system:serviceaccount:foo:sleep', claimed_pod: 'sleep-7f' },
+        },
       ],
     },
   };

@@ -1,9 +1,6 @@
 import type { JsonSection } from '../json-section.js';
-import type { Style } from '../style.js';
 import { distanceText } from '../time-words.js';
-
-/** A line, which may have a label. */
-export type Row = readonly [label: string, text: string | undefined];
+import type { Row, StatusWords } from './status-words.js';
 
 /** Envoys in a list of their own; more are for `--output json`. */
 const MAX_ENVOYS = 20;
@@ -17,8 +14,8 @@ const STATES: Readonly<Record<string, string>> = {
   applied: 'ACKed',
 };
 
-/** Each Envoy with its peer and its names, as rows. Pure: `nowMs` is epoch milliseconds. */
-export function envoyRows(sds: JsonSection, nowMs: number, style: Style): Row[] {
+/** Each Envoy with its peer and its names, as rows. Pure. */
+export function envoyRows(sds: JsonSection, words: StatusWords): Row[] {
   const subscribers = sds.list('subscribers');
   const shown = subscribers.slice(0, MAX_ENVOYS);
   const leftOut = (sds.number('subscriber_count') ?? subscribers.length) - shown.length;
@@ -26,15 +23,15 @@ export function envoyRows(sds: JsonSection, nowMs: number, style: Style): Row[] 
     return `${one.text('name')} (${one.number('streams')} streams)`;
   });
   return [
-    ...(never.length === 0 ? [] : [['never served', style.paint('warning', never.join(', '))] as const]),
-    ...shown.flatMap((subscriber) => subscriberRows(subscriber, nowMs, style)),
+    ...(never.length === 0 ? [] : [['never served', words.paint('warning', never.join(', '))] as const]),
+    ...shown.flatMap((subscriber) => subscriberRows(subscriber, words)),
     ...(leftOut > 0
-      ? [['', style.paint('faint', `${leftOut} more Envoys; those in trouble come first`)] as const]
+      ? [['', words.paint('faint', `${leftOut} more Envoys; those in trouble come first`)] as const]
       : []),
   ];
 }
 
-function subscriberRows(subscriber: JsonSection, nowMs: number, style: Style): Row[] {
+function subscriberRows(subscriber: JsonSection, words: StatusWords): Row[] {
   const peers = subscriber.list('connections').map((connection) => {
     const [pid, uid] = [connection.number('pid'), connection.number('uid')];
     // 0: of another pid namespace.
@@ -47,21 +44,21 @@ function subscriberRows(subscriber: JsonSection, nowMs: number, style: Style): R
   const name = id === '' ? 'without node id' : id;
   return [
     ['Envoy', `${name}${peer === '' ? '' : ` (${peer}${more})`}`],
-    ...subscriber.list('names').map((one): Row => ['', `  ${nameText(one, nowMs, style)}`]),
+    ...subscriber.list('names').map((one): Row => ['', `  ${nameText(one, words)}`]),
   ];
 }
 
-function nameText(name: JsonSection, nowMs: number, style: Style): string {
+function nameText(name: JsonSection, words: StatusWords): string {
   const state = name.text('state') ?? '';
   const [acked, newest] = [name.text('acked'), name.text('version')];
   const atMs = name.timeMs('acked_at');
-  const age = atMs === undefined ? '' : ` ${distanceText(atMs, nowMs)}`;
+  const age = atMs === undefined ? '' : ` ${distanceText(atMs, words.nowMs)}`;
   const version = acked === undefined ? 'no version ACKed' : `${acked} ACKed${age}`;
   const rejection = name.section('last_rejection');
   const why = rejection === undefined ? '' : `: ${rejection.text('error')}`;
-  if (state === 'applied') return `${name.text('name')}  ${style.paint('faint', version)}`;
+  if (state === 'applied') return `${name.text('name')}  ${words.paint('faint', version)}`;
   const behind = newest === undefined || newest === acked ? '' : `, newest is ${newest}`;
-  return `${name.text('name')}  ${style.paint('warning', `${STATES[state] ?? state}; ${version}${behind}${why}`)}`;
+  return `${name.text('name')}  ${words.paint('warning', `${STATES[state] ?? state}; ${version}${behind}${why}`)}`;
 }
 
 /** More than this of the past is for `--output json`. */

@@ -1,43 +1,42 @@
 import { JsonSection } from '../json-section.js';
 import type { Style } from '../style.js';
 import { distanceText, lengthText } from '../time-words.js';
-import { envoyRows, historyRows, type Row } from './shown-envoys.js';
+import { citadelBlocks, webhookBlock } from './shown-citadel.js';
+import { envoyRows, historyRows } from './shown-envoys.js';
+import { sourceBlocks } from './shown-sources.js';
 import { statusProblems } from './status-problems.js';
-
-/** Wide enough for `last certificate`. */
-const LABEL_WIDTH = 18;
+import { type Row, StatusWords } from './status-words.js';
 
 /** The page of `/status` for people, as lines. Pure: `nowMs` is epoch milliseconds. */
 export function shownStatus(document: unknown, nowMs: number, style: Style): string[] {
-  const shown = new ShownStatus(new JsonSection(document), nowMs, style);
+  const words = new StatusWords(nowMs, style);
+  const shown = new ShownStatus(new JsonSection(document), words);
   const problems = statusProblems(document, nowMs);
   return [
     ...shown.lines(),
     '',
-    ...(problems.length === 0 ? [shown.allValid()] : problems.map((problem) => style.paint('bad', problem))),
+    ...(problems.length === 0 ? [shown.allValid()] : problems.map((problem) => words.paint('bad', problem))),
   ];
 }
 
 class ShownStatus {
   constructor(
     private readonly page: JsonSection,
-    private readonly nowMs: number,
-    private readonly style: Style,
+    private readonly words: StatusWords,
   ) {}
 
   lines(): string[] {
-    const { page } = this;
+    const { page, words } = this;
     const blocks = [
       this.program(),
       ...[...page.list('identities'), ...[page.section('identity') ?? []].flat()].map((one) => this.identity(one)),
       this.more(),
-      ...page.list('cas').map((ca) => this.ca(ca)),
-      this.files(),
-      this.authority(),
+      ...sourceBlocks(page, words),
+      ...citadelBlocks(page, words),
       this.bundles(),
       this.envoys(),
       this.output(),
-      this.webhook(),
+      webhookBlock(page, words),
       this.past(),
     ];
     return blocks.filter((block) => block.length > 0).flatMap((block, index) => (index === 0 ? block : ['', ...block]));
@@ -47,8 +46,8 @@ class ShownStatus {
   allValid(): string {
     const names = this.page.section('sds')?.list('names') ?? [];
     const isRejected = names.some((name) => (name.section('streams')?.number('rejected') ?? 0) > 0);
-    if (!isRejected) return this.style.paint('good', 'all that is served is valid');
-    return this.style.paint('warning', 'all that is served is valid, but not all streams have accepted it');
+    if (!isRejected) return this.words.paint('good', 'all that is served is valid');
+    return this.words.paint('warning', 'all that is served is valid, but not all streams have accepted it');
   }
 
   private program(): string[] {
@@ -60,30 +59,30 @@ class ShownStatus {
         : 'injector';
     const line = `sidecert ${page.text('version')}, ${role}`;
     const parts = ['node', 'openssl'].map((name) => `${name} ${page.text(name)}`);
-    return [this.title(line), this.faint(`${parts.join(', ')}, hot path ${page.text('hot_path')}`)];
+    return [this.words.title(line), this.words.faint(`${parts.join(', ')}, hot path ${page.text('hot_path')}`)];
   }
 
   private identity(identity: JsonSection): string[] {
     const endMs = identity.timeMs('not_after');
-    const state = endMs !== undefined && endMs <= this.nowMs ? 'expired' : (identity.text('svid') ?? 'none');
-    const painted = this.style.paint(state === 'valid' ? 'good' : 'bad', state === 'none' ? 'no certificate' : state);
-    const idle = identity.flag('idle') === true ? `, ${this.style.paint('warning', 'idle: no stream holds it')}` : '';
+    const state = endMs !== undefined && endMs <= this.words.nowMs ? 'expired' : (identity.text('svid') ?? 'none');
+    const painted = this.words.paint(state === 'valid' ? 'good' : 'bad', state === 'none' ? 'no certificate' : state);
+    const idle = identity.flag('idle') === true ? `, ${this.words.paint('warning', 'idle: no stream holds it')}` : '';
     const tolerance = identity.number('outage_tolerance_seconds');
     const isTooShort = identity.flag('survives_ca_outage') === false;
     return [
-      `${this.title(identity.text('spiffe_id') ?? 'no SPIFFE ID')}  ${painted}${idle}`,
-      ...this.rows([
+      `${this.words.title(identity.text('spiffe_id') ?? 'no SPIFFE ID')}  ${painted}${idle}`,
+      ...this.words.rows([
         ['pod', identity.text('pod_uid')],
         ['serial', identity.text('serial')],
         ['issuer', identity.text('issuer')],
         ['key', identity.text('key_type')],
         ['source', this.source()],
         ['token', this.token(identity.section('token'))],
-        ['life left', this.lifeLeft(endMs)],
-        ['next renewal', this.moment(identity.timeMs('next_renewal'))],
+        ['life left', this.words.lifeLeft(endMs)],
+        ['next renewal', this.words.moment(identity.timeMs('next_renewal'))],
         ['outage survived', tolerance === undefined ? undefined : `${lengthText(tolerance * 1000)} without the CA`],
-        ['warning', isTooShort ? this.style.paint('warning', 'below --survive-ca-outage') : undefined],
-        ['last failure', this.failure(identity.section('last_failure'), identity.number('failed_renewals'))],
+        ['warning', isTooShort ? this.words.paint('warning', 'below --survive-ca-outage') : undefined],
+        ['last failure', this.words.failure(identity.section('last_failure'), identity.number('failed_renewals'))],
       ]),
     ];
   }
@@ -92,7 +91,7 @@ class ShownStatus {
   private token(token: JsonSection | undefined): string | undefined {
     if (token === undefined) return undefined;
     const endMs = token.timeMs('expires');
-    const end = endMs === undefined ? 'without end' : `expires ${distanceText(endMs, this.nowMs)}`;
+    const end = endMs === undefined ? 'without end' : `expires ${distanceText(endMs, this.words.nowMs)}`;
     return `iss ${token.text('iss')}, sub ${token.text('sub')}, aud ${token.texts('aud').join(' ')}, ${end}`;
   }
 
@@ -113,48 +112,8 @@ class ShownStatus {
     const shown = page.list('identities').length;
     const idle = page.number('idle_count') ?? 0;
     return [
-      ...(count > shown ? [this.faint(`${shown} of ${count} identities are shown, those in trouble first`)] : []),
-      ...(idle > 0 ? [this.faint(`${idle} of ${count} identities are idle`)] : []),
-    ];
-  }
-
-  private ca(ca: JsonSection): string[] {
-    const isReady = ca.text('state') === 'ready';
-    const state = isReady ? this.style.paint('good', 'ready') : this.style.paint('warning', 'cooling down');
-    return [
-      `${this.title(`CA ${ca.text('address')}`)}  ${state}`,
-      ...this.rows([
-        ['asked again', this.moment(ca.timeMs('cooling_until'))],
-        ['last certificate', this.moment(ca.timeMs('last_certificate'))],
-        ['last failure', this.failure(ca.section('last_failure'))],
-      ]),
-    ];
-  }
-
-  private files(): string[] {
-    const files = this.page.section('files');
-    if (files === undefined) return [];
-    const good = this.moment(files.timeMs('last_good')) ?? this.style.paint('bad', 'never');
-    return [this.title(`Files in ${files.text('path')}`), ...this.rows([['last good', good]])];
-  }
-
-  private authority(): string[] {
-    const { page } = this;
-    const authority = page.section('authority');
-    if (authority === undefined) return [];
-    const keys = page.section('token_keys');
-    const maps = page.section('root_config_maps');
-    const pending = maps?.number('pending') ?? maps?.text('pending');
-    return [
-      this.title('Signing certificate'),
-      ...this.rows([
-        ['serial', authority.text('serial')],
-        ['life left', this.lifeLeft(authority.timeMs('not_after'))],
-        ['roots', authority.number('bundle_size')?.toString()],
-        ['token keys', keys && `${keys.text('source')}, of ${keys.texts('issuers').join(', ')}`],
-        ['keys read', this.moment(keys?.timeMs('read_at'))],
-        ['config maps', maps && `${maps.number('namespaces')} namespaces, ${pending} without the roots`],
-      ]),
+      ...(count > shown ? [this.words.faint(`${shown} of ${count} identities are shown, those in trouble first`)] : []),
+      ...(idle > 0 ? [this.words.faint(`${idle} of ${count} identities are idle`)] : []),
     ];
   }
 
@@ -162,20 +121,20 @@ class ShownStatus {
     const sds = this.page.section('sds');
     if (sds === undefined) return [];
     return [
-      this.title(
+      this.words.title(
         `Envoys: ${counted(sds.number('connections'), 'connection')}, ${counted(sds.number('streams'), 'stream')}`,
       ),
       ...sds.list('names').flatMap((name) => this.name(name)),
-      ...this.rows(envoyRows(sds, this.nowMs, this.style)),
+      ...this.words.rows(envoyRows(sds, this.words)),
     ];
   }
 
   private bundles(): string[] {
     return this.page.list('bundles').flatMap((bundle) => [
-      this.title(`Trust bundle ${bundle.text('version')}`),
-      ...this.rows(
+      this.words.title(`Trust bundle ${bundle.text('version')}`),
+      ...this.words.rows(
         bundle.list('roots').map((root): Row => {
-          const life = this.lifeLeft(root.timeMs('not_after')) ?? '';
+          const life = this.words.lifeLeft(root.timeMs('not_after')) ?? '';
           return [root.text('fingerprint')?.slice(0, 16) ?? '', `${root.text('subject')}, ${life}`];
         }),
       ),
@@ -184,8 +143,8 @@ class ShownStatus {
 
   private past(): string[] {
     const history = this.page.section('history');
-    const rows = history === undefined ? [] : historyRows(history, this.nowMs);
-    return rows.length === 0 ? [] : [this.title('Recent past'), ...this.rows(rows)];
+    const rows = history === undefined ? [] : historyRows(history, this.words.nowMs);
+    return rows.length === 0 ? [] : [this.words.title('Recent past'), ...this.words.rows(rows)];
   }
 
   private name(name: JsonSection): string[] {
@@ -195,13 +154,13 @@ class ShownStatus {
       .filter(({ count }) => count > 0)
       .map(({ state, count }) => {
         const text = `${count} ${state}`;
-        return state === 'rejected' ? this.style.paint('bad', text) : text;
+        return state === 'rejected' ? this.words.paint('bad', text) : text;
       });
     const versions = name.number('versions') ?? 0;
     const version = versions > 1 ? `${versions} versions` : (name.text('version') ?? 'no version');
     const standing = counts.length === 0 ? 'no stream wants it' : counts.join(', ');
     return [
-      ...this.rows([[name.text('name') ?? '', `${version}: ${standing}`]]),
+      ...this.words.rows([[name.text('name') ?? '', `${version}: ${standing}`]]),
       ...this.rejection(name.section('last_rejection')),
     ];
   }
@@ -210,8 +169,8 @@ class ShownStatus {
     if (rejection === undefined) return [];
     const blames = rejection.text('blames');
     const why = `${rejection.text('error')}${blames === undefined ? '' : ` (it speaks of the ${blames})`}`;
-    const what = `rejected ${rejection.text('version')} ${this.age(rejection)}: ${why}`;
-    return this.rows([['', this.style.paint('bad', what)]]);
+    const what = `rejected ${rejection.text('version')} ${this.words.age(rejection)}: ${why}`;
+    return this.words.rows([['', this.words.paint('bad', what)]]);
   }
 
   private output(): string[] {
@@ -219,77 +178,21 @@ class ShownStatus {
     if (output === undefined) return [];
     const state = output.text('state') ?? '';
     return [
-      `${this.title(`Files written to ${output.text('path')}`)}  ${this.style.paint(state === 'failing' ? 'bad' : 'good', state)}`,
-      ...this.rows([
+      `${this.words.title(`Files written to ${output.text('path')}`)}  ${this.words.paint(state === 'failing' ? 'bad' : 'good', state)}`,
+      ...this.words.rows([
         ['serial', output.text('serial')],
-        ['written', this.moment(output.timeMs('written_at'))],
-        ['last failure', this.failure(output.section('last_failure'), output.number('failed_writes'))],
+        ['written', this.words.moment(output.timeMs('written_at'))],
+        ['last failure', this.words.failure(output.section('last_failure'), output.number('failed_writes'))],
         ...output.list('notices').map((notice): Row => {
-          const failure = this.failure(notice.section('last_failure'), notice.number('failed_tries'));
-          const sent = this.moment(notice.timeMs('sent_at')) ?? 'never';
+          const failure = this.words.failure(notice.section('last_failure'), notice.number('failed_tries'));
+          const sent = this.words.moment(notice.timeMs('sent_at')) ?? 'never';
           return ['told', `${notice.text('target')} ${failure ?? sent}`];
         }),
       ]),
     ];
   }
-
-  private webhook(): string[] {
-    const { page } = this;
-    if (!page.has('reviews')) return [];
-    const bundle = page.section('ca_bundle');
-    const reviews = page.section('reviews');
-    const counts = reviews?.names().map((name) => `${reviews.number(name)} ${name}`);
-    return [
-      this.title('Webhook'),
-      ...this.rows([
-        ['roots', bundle?.text('state')],
-        ['hosts', bundle?.texts('hosts').join(', ')],
-        ['last failure', this.failure(bundle?.section('last_failure'))],
-        ['reviews', counts?.join(', ')],
-      ]),
-    ];
-  }
-
-  private failure(failure: JsonSection | undefined, inARow?: number): string | undefined {
-    if (failure === undefined) return undefined;
-    const count = inARow !== undefined && inARow > 1 ? `, ${inARow} in a row` : '';
-    const text = `${failure.text('code')} ${this.age(failure)}${count}: ${failure.text('error')}`;
-    return this.style.paint(inARow === 0 ? 'faint' : 'bad', text);
-  }
-
-  private age(event: JsonSection): string {
-    const atMs = event.timeMs('at');
-    return atMs === undefined ? 'at an unknown time' : distanceText(atMs, this.nowMs);
-  }
-
-  private lifeLeft(endMs: number | undefined): string | undefined {
-    if (endMs === undefined) return undefined;
-    const isOver = endMs <= this.nowMs;
-    const text = isOver ? `none, it expired ${distanceText(endMs, this.nowMs)}` : lengthText(endMs - this.nowMs);
-    return `${isOver ? this.style.paint('bad', text) : text} ${this.faint(`(${isoTime(endMs)})`)}`;
-  }
-
-  private moment(ms: number | undefined): string | undefined {
-    return ms === undefined ? undefined : `${distanceText(ms, this.nowMs)} ${this.faint(`(${isoTime(ms)})`)}`;
-  }
-
-  private rows(rows: readonly Row[]): string[] {
-    return rows.flatMap(([label, text]) => (text === undefined ? [] : [`  ${label.padEnd(LABEL_WIDTH)}${text}`]));
-  }
-
-  private title(text: string): string {
-    return this.style.paint('title', text);
-  }
-
-  private faint(text: string): string {
-    return this.style.paint('faint', text);
-  }
 }
 
 function counted(count: number | undefined, name: string): string {
   return `${count ?? 0} ${name}${count === 1 ? '' : 's'}`;
-}
-
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 }

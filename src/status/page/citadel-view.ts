@@ -123,7 +123,10 @@ function refusedRow(one: JsonSection, index: number, nowMs: number): TableRow {
 /** What it says of itself is unverified, so the connection comes with it. */
 function callerOf(one: JsonSection): Child {
   const [name, cluster, address] = [one.text('pod'), one.text('cluster_id'), one.text('address')];
+  const [subject, pod] = [one.text('claimed_subject'), one.text('claimed_pod')];
   return lines(
+    subject && element('span', {}, 'claims to be ', peerText(subject)),
+    pod && element('span', {}, 'claimed pod ', peerText(pod)),
     name && peerText(`pod ${name}`),
     cluster && element('span', {}, 'cluster ', peerText(cluster)),
     `${address === undefined ? '' : `${address}, `}connection ${one.number('connection')}`,

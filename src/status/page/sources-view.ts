@@ -2,11 +2,11 @@ import type { JsonSection } from '../../explain/index.js';
 import { code, facts, failure, lifeLeft, lines, moment, peerText, section, table, toned } from './parts.js';
 import { element, type ViewElement } from './view-node.js';
 
-/** Where certificates come from: CAs or files, and how far a move from the one to the other is. */
+/** Where certificates and roots come from, and how far a move from the one to the other is. */
 export function sourcesView(page: JsonSection, nowMs: number): (ViewElement | undefined)[] {
   return [
     ...[casView(page, nowMs), filesView(page, nowMs), migrationView(page, nowMs)],
-    ...[bundlesView(page, nowMs), outputView(page, nowMs)],
+    ...[bundlesView(page, nowMs), federationView(page, nowMs), outputView(page, nowMs)],
   ];
 }
 
@@ -32,6 +32,37 @@ function bundlesView(page: JsonSection, nowMs: number): ViewElement | undefined 
   return section('bundles', 'Trust bundles', table('The roots that Envoys are told to trust', headings, rows));
 }
 
+function federationView(page: JsonSection, nowMs: number): ViewElement | undefined {
+  const rows = page.list('federation').map((domain) => {
+    const [count, endpoint, file] = [domain.number('roots') ?? 0, domain.section('endpoint'), domain.text('file')];
+    const next = moment(endpoint?.timeMs('next_fetch'), nowMs);
+    return {
+      key: domain.text('trust_domain') ?? '',
+      cells: [
+        peerText(domain.text('trust_domain') ?? ''),
+        toned(count === 0 ? 'bad' : 'good', count === 0 ? 'none' : `${count}`),
+        lines(
+          file && element('span', {}, 'file ', code(file)),
+          endpoint && element('span', {}, code(endpoint.text('url')), ` (${endpoint.text('profile')})`),
+        ) ?? '–',
+        endpoint === undefined
+          ? '–'
+          : lines(
+              moment(endpoint.timeMs('last_good'), nowMs) ?? toned('bad', 'never'),
+              next && element('span', {}, 'next ', next),
+            ),
+        failure(endpoint?.section('last_failure'), nowMs) ?? '–',
+      ],
+    };
+  });
+  const headings = ['Trust domain', 'Roots', 'From', 'Fetched', 'Last failure'];
+  return section(
+    'federation',
+    'Other trust domains',
+    table('Trust domains whose roots are served, too', headings, rows),
+  );
+}
+
 function casView(page: JsonSection, nowMs: number): ViewElement | undefined {
   const current = page.section('ca');
   const rows = page.list('cas').map((ca, index) => {
@@ -39,6 +70,7 @@ function casView(page: JsonSection, nowMs: number): ViewElement | undefined {
     const agreement = ['tls_version', 'key_exchange'].map((name) => current?.text(name)).filter(Boolean);
     const isReady = ca.text('state') === 'ready';
     const again = moment(ca.timeMs('cooling_until'), nowMs);
+    const checked = moment(ca.timeMs('bundle_checked'), nowMs);
     return {
       key: `${address} ${index}`,
       cells: [
@@ -52,7 +84,10 @@ function casView(page: JsonSection, nowMs: number): ViewElement | undefined {
           toned(isReady ? 'good' : 'warning', isReady ? 'ready' : 'cooling down'),
           again && element('span', {}, 'asked again ', again),
         ),
-        moment(ca.timeMs('last_certificate'), nowMs) ?? 'never',
+        lines(
+          moment(ca.timeMs('last_certificate'), nowMs) ?? 'never',
+          checked && element('span', {}, 'bundle checked ', checked),
+        ),
         failure(ca.section('last_failure'), nowMs) ?? '–',
       ],
     };
@@ -80,6 +115,7 @@ function migrationView(page: JsonSection, nowMs: number): ViewElement | undefine
   if (migration === undefined) return undefined;
   const roots = migration.section('roots');
   const areMounted = migration.flag('ca_roots_are_mounted');
+  const holdUps = migration.list('held_up_by');
   const sources = migration.section('sources');
   const rows = ['files', 'ca'].flatMap((name) => {
     const source = sources?.section(name);
@@ -102,6 +138,9 @@ function migrationView(page: JsonSection, nowMs: number): ViewElement | undefine
     'Migration from files to a CA',
     facts([
       ['Step', migration.text('step')],
+      ['Step taken', moment(migration.timeMs('step_since'), nowMs)],
+      ['Step file', stepFile(migration)],
+      ['Held up by', lines(...holdUps.map((one) => toned('warning', `${one.text('detail')} (${one.text('code')})`)))],
       ['Served from', migration.text('served')],
       ['Reason', migration.text('reason')],
       [
@@ -112,6 +151,11 @@ function migrationView(page: JsonSection, nowMs: number): ViewElement | undefine
     ]),
     table('Both sources', ['Source', 'State', 'Life left', 'Serial', 'Last failure'], rows),
   );
+}
+
+function stepFile(migration: JsonSection): ViewElement | undefined {
+  const problem = migration.text('step_file_problem');
+  return lines(code(migration.text('step_file')), problem === undefined ? undefined : toned('bad', problem));
 }
 
 function outputView(page: JsonSection, nowMs: number): ViewElement | undefined {
