@@ -167,6 +167,18 @@ const tracingApart = {
   },
 };
 
+/** The databases of an inventory are files of their own, which Citadel's thread and `sidecert certs` read when they want one. */
+function databasesApart(directory) {
+  return {
+    name: 'databases-apart',
+    setup({ onResolve }) {
+      onResolve({ filter: /^\.\/(sqlite|postgres)\.js$/ }, ({ path, kind }) =>
+        kind === 'dynamic-import' ? { path: path.replace(/^\./, directory), external: true } : undefined,
+      );
+    },
+  };
+}
+
 /**
  * What ships:
  *   dist/sidecert.js                  the program: starts one of the two bundles (src/cli/launch.ts)
@@ -176,6 +188,7 @@ const tracingApart = {
  *   dist/reflection.js                what both load when somebody asks them for their services
  *   dist/page.js                      what both load when somebody looks at their status page
  *   dist/tracing.js                   what both load when they have a collector of traces
+ *   dist/sqlite.js, dist/postgres.js  what an inventory is written and read with
  *   dist/threads/                     what runs in a thread: ES modules that load nothing but the hot path; the addon
  *   dist/sbom.cdx.json                what the bundles hold (CycloneDX)
  *   dist/provenance.json              which sources they come from (in-toto, SLSA)
@@ -193,6 +206,7 @@ export async function buildForShipping() {
       reflection(),
       page(),
       tracing(),
+      databases(),
       launcher(),
       threads(),
     ],
@@ -213,7 +227,7 @@ function bundleOf(name, entry, plugins) {
     format: 'cjs',
     entryPoints: { [name]: entry },
     outdir: 'dist',
-    plugins: [withoutProtoLoader, poolApart, reflectionApart, pageApart, tracingApart, ...plugins],
+    plugins: [withoutProtoLoader, poolApart, reflectionApart, pageApart, tracingApart, databasesApart('.'), ...plugins],
     // A script of node:vm knows `require` alone.
     supported: { 'dynamic-import': false },
     // Files that a module names beside itself are those of the threads.
@@ -263,6 +277,13 @@ function tracing() {
   return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist', logOverride });
 }
 
+function databases() {
+  const entryPoints = ['sqlite', 'postgres'].map((name) => `src/citadel/inventory/${name}.ts`);
+  // What a Node.js has that comes with SQLite, and pg only has for other systems, is not brought along.
+  const external = ['node-sqlite3-wasm', 'pg-native', 'pg-cloudflare'];
+  return build({ ...shipped, format: 'cjs', entryPoints, outdir: 'dist', external });
+}
+
 function launcher() {
   const entryPoints = { sidecert: 'src/cli/launch.ts' };
   return build({
@@ -284,8 +305,10 @@ function threads() {
       worker: 'src/hotpath/worker.ts',
       'piscina/worker': 'node_modules/piscina/dist/worker.js',
       'ping-worker': 'src/fleet/ping/ping-worker.ts',
+      'inventory-thread': 'src/citadel/inventory/inventory-thread.ts',
     },
     outdir: 'dist/threads',
+    plugins: [databasesApart('..')],
     splitting: true,
     chunkNames: 'chunk-[hash]',
     external: UNUSED_BY_PISCINA,

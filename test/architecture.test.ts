@@ -56,6 +56,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'citadel/policy': [...EVERYWHERE, 'pki/x509', 'system/small-files'],
   'citadel/revocation': [...EVERYWHERE, 'hotpath', 'pki/x509', 'system/small-files'],
   'citadel/trail': [...EVERYWHERE, 'pki/x509', 'system/small-files'],
+  'citadel/inventory': [...EVERYWHERE, 'citadel/trail'],
   'citadel/issuance': [
     ...[
       ...EVERYWHERE,
@@ -100,6 +101,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     ...[
       'citadel/authn',
       'citadel/authority',
+      'citadel/inventory',
       'citadel/issuance',
       'citadel/policy',
       'citadel/revocation',
@@ -128,6 +130,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: [
     ...EVERYWHERE,
     'app',
+    'citadel/inventory',
     'citadel/trail',
     'config',
     'demo',

@@ -6,6 +6,7 @@ import { GRPC_CORE } from './grpc-core.mjs';
 import { buildH2spec, findH2spec, whyNoH2spec } from './h2spec.mjs';
 import { withLock } from './lock.mjs';
 import { OTLP_PROTO } from './otlp-proto.mjs';
+import { findPostgres, getPostgres, whyNoPostgres } from './postgres.mjs';
 import { findPromtool, getPromtool, whyNoPromtool } from './promtool.mjs';
 import { cachedPackages, downloadPackages } from './python-packages.mjs';
 import { PYYAML } from './pyyaml.mjs';
@@ -64,6 +65,14 @@ const TOOLS = [
     whyNot: whyNoPromtool,
     get: getPromtool,
     without: 'the tests of alerts, dashboard and metrics by Prometheus are skipped',
+  },
+  {
+    variable: 'POSTGRES_PATH',
+    title: "downloading Debian's PostgreSQL for the tests (60 MB, 200 MB below ~/.cache/sidecert, once)",
+    find: findPostgres,
+    whyNot: whyNoPostgres,
+    get: getPostgres,
+    without: 'the tests of an inventory in PostgreSQL are skipped',
   },
   {
     variable: 'KUBEBUILDER_ASSETS',

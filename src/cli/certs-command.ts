@@ -1,14 +1,20 @@
+import type { InventoryQuery } from '../citadel/inventory/index.js';
 import { readTrail, type TrailRecord } from '../citadel/trail/index.js';
 import type { CertsListConfig, CertsShowConfig } from '../config/index.js';
+import { IdentityError, messageOf } from '../errors/index.js';
 import { redact } from '../telemetry/index.js';
 import { Exit, print, printError } from './process.js';
 
 /** `sidecert certs list`: a line each, as they come, so that a trail of any size can be gone through. */
 export async function runCertsList(config: CertsListConfig): Promise<number> {
+  const { source, identities, since, until, validAt, events, output } = config;
   const isWanted = wanted(config);
-  for await (const record of readTrail(config.directory)) {
-    if (isWanted(record))
-      print(config.output === 'json' ? `${JSON.stringify(record)}\n` : `${redact(lineOf(record))}\n`);
+  // What comes is looked at again: of a pattern a database only knows how it begins.
+  const prefixes = identities.map((pattern) => pattern.replace(/\*.*$/s, ''));
+  const event = events === 'issued' || events === 'revoked' ? events : undefined;
+  const query = { event, prefixes, sinceMs: since, untilMs: until, validAtMs: validAt };
+  for await (const record of recordsOf(source, query)) {
+    if (isWanted(record)) print(output === 'json' ? `${JSON.stringify(record)}\n` : `${redact(lineOf(record))}\n`);
   }
   return Exit.ok;
 }
@@ -16,17 +22,39 @@ export async function runCertsList(config: CertsListConfig): Promise<number> {
 /** When it was issued, and when it was revoked. */
 const SHOWN: ReadonlySet<string> = new Set(['issued', 'revoked']);
 
-/** `sidecert certs show`: exit code 1 when the trail knows no such certificate. */
-export async function runCertsShow({ directory, serial, output }: CertsShowConfig): Promise<number> {
+/** `sidecert certs show`: exit code 1 when there is no such certificate. */
+export async function runCertsShow({ source, serial, output }: CertsShowConfig): Promise<number> {
   let found = 0;
-  for await (const record of readTrail(directory)) {
+  for await (const record of recordsOf(source, { serial })) {
     if (!SHOWN.has(record.event) || String(record.serial).replace(/^0+(?=.)/, '') !== serial) continue;
     found += 1;
     print(output === 'json' ? `${JSON.stringify(record)}\n` : `${redact(allOf(record))}\n`);
   }
   if (found > 0) return Exit.ok;
-  printError(`sidecert certs show: got serial ${serial}, expected one of the trail in ${directory}\n`);
+  const where = source.kind === 'trail' ? `the trail in ${source.directory}` : 'the inventory';
+  printError(`sidecert certs show: got serial ${serial}, expected one of ${where}\n`);
   return Exit.failed;
+}
+
+/** All of a trail; of an inventory, which is loaded here, those that are asked for. */
+async function* recordsOf(source: CertsListConfig['source'], query: InventoryQuery): AsyncGenerator<TrailRecord> {
+  if (source.kind === 'trail') {
+    yield* readTrail(source.directory);
+    return;
+  }
+  const { openInventoryToRead, placeText } = await import('../citadel/inventory/index.js');
+  try {
+    const store = await openInventoryToRead(source);
+    try {
+      for await (const record of store.find(query)) yield JSON.parse(record);
+    } finally {
+      await store.close();
+    }
+  } catch (error) {
+    const expected = 'one that a Citadel keeps (--inventory)';
+    const message = `inventory ${placeText(source)}: got ${messageOf(error)}, expected ${expected}`;
+    throw new IdentityError('ERR_INVENTORY_UNAVAILABLE', message, { cause: error });
+  }
 }
 
 const LISTED: ReadonlySet<string> = new Set(['issued', 'refused', 'revoked']);

@@ -1,4 +1,5 @@
 import { HOT_PATH } from './hot-path.js';
+import { inventoryPlace } from './inventory-place.js';
 import {
   accountName,
   boolean,
@@ -136,6 +137,11 @@ export const CITADEL_OPTIONS = {
   trailKeepMs: withDefault(durationMs, '8760h', {
     flag: 'trail-keep',
     description: 'files of the trail that were not written to for so long are removed',
+  }),
+  inventory: optional(inventoryPlace, {
+    flag: 'inventory',
+    description:
+      'database for `sidecert certs`, which is kept up to date from the trail: a file of SQLite, or PostgreSQL for several replicas. No certificate waits for it',
   }),
   maxConnections: withDefault(wholeNumber(1, 1_000_000), '8192', {
     flag: 'max-connections',

@@ -38,7 +38,7 @@ import { ROOT_HISTORY_OPTIONS, ROOT_STAGE_OPTIONS, ROOT_STATUS_OPTIONS, ROOT_STE
 import { secretProblems } from './secret-problems.js';
 import { STATUS_OPTIONS } from './status-options.js';
 import { tokenCheckProblems } from './token-check-problems.js';
-import { CERTS_LIST_OPTIONS, CERTS_SHOW_OPTIONS, TRAIL_VERIFY_OPTIONS } from './trail-options.js';
+import { CERTS_LIST_OPTIONS, CERTS_SHOW_OPTIONS, type CertsListConfig, TRAIL_VERIFY_OPTIONS } from './trail-options.js';
 import { VERSION_OPTIONS } from './version-options.js';
 
 /** All commands that take settings, in the order of the help. */
@@ -212,17 +212,21 @@ export const COMMANDS = {
     example: 'sidecert trail verify ./trail --head 4711:b5bZ0m9w4dPzQv0yTn2bq0f7m1eN1x1yY3mSxqg1cQk',
   },
   'certs list': {
-    summary: 'list what a Citadel has issued or refused, from its trail',
+    summary: 'list what a Citadel has issued or refused, from its trail or the inventory',
     purpose: 'Look into it',
     schema: CERTS_LIST_OPTIONS,
-    operands: ['trail-dir'],
+    check: ({ source, events }: CertsListConfig) =>
+      source.kind !== 'trail' && events === 'refused'
+        ? ['--events: got refused of an inventory, expected issued, revoked or all: name the directory of the trail']
+        : [],
+    operands: ['source'],
     example: "sidecert certs list ./trail --identity 'spiffe://cluster.local/ns/foo/*' --since 2026-12-01",
   },
   'certs show': {
-    summary: 'show what the trail of a Citadel says of one certificate',
+    summary: 'show what the trail of a Citadel, or the inventory, says of one certificate',
     purpose: 'Look into it',
     schema: CERTS_SHOW_OPTIONS,
-    operands: ['trail-dir', 'serial'],
+    operands: ['source', 'serial'],
     example: 'sidecert certs show ./trail 5f:3a:01',
   },
   migrate: {
@@ -321,6 +325,9 @@ function checkCitadel(config: CitadelConfig): string[] {
   const own = new Set(serverNames.map((name) => name.toLowerCase()));
   return [
     ...checkTokenKeys(config),
+    ...(config.inventory !== undefined && config.trailDirectory === undefined
+      ? ['--inventory: got it alone, expected it together with --trail-dir, from which it is read']
+      : []),
     ...(isTooLong ? [`--default-ttl: got ${defaultTtlMs} ms, expected at most the ${maxTtlMs} ms of --max-ttl`] : []),
     // Its holder could pass itself off as the CA.
     ...dnsNames

@@ -1,9 +1,30 @@
-import { isoTime, oneOf, path, serialNumber, text } from './kinds.js';
+import { type InventoryPlace, inventoryPlace } from './inventory-place.js';
+import { isoTime, type Kind, oneOf, path, serialNumber, text } from './kinds.js';
 import { type ConfigOf, listOf, optional, required, withDefault } from './option.js';
 
 const directory = required(path, {
   flag: 'trail-dir',
   description: 'the directory, as --trail-dir of Citadel takes it; it may stand without the flag',
+});
+
+/** Where certificates are looked up. */
+export type CertsSource = { readonly kind: 'trail'; readonly directory: string } | InventoryPlace;
+
+const certsSource: Kind<CertsSource> = {
+  placeholder: 'DIRECTORY|sqlite:PATH|postgresql://…',
+  expected: `the directory of a trail, or an inventory: ${inventoryPlace.expected}`,
+  shown: (value) => inventoryPlace.shown?.(value) ?? value,
+  parse(value, files) {
+    if (/^(sqlite:|postgres(ql)?:)/.test(value)) return inventoryPlace.parse(value, files);
+    const directory = path.parse(value, files);
+    return directory === undefined ? undefined : { kind: 'trail', directory };
+  },
+};
+
+const source = required(certsSource, {
+  flag: 'source',
+  description:
+    'the directory of a trail, as --trail-dir of Citadel takes it, or an inventory, as --inventory does; it may stand without the flag',
 });
 
 const output = withDefault(oneOf(['text', 'json']), 'text', {
@@ -27,7 +48,7 @@ export type TrailVerifyConfig = ConfigOf<typeof TRAIL_VERIFY_OPTIONS>;
 
 /** `sidecert certs list`. */
 export const CERTS_LIST_OPTIONS = {
-  directory,
+  source,
   identities: listOf(text, [], {
     flag: 'identity',
     description: 'only of these SPIFFE IDs; a * stands for any text',
@@ -47,7 +68,7 @@ export const CERTS_LIST_OPTIONS = {
   events: withDefault(oneOf(['issued', 'refused', 'revoked', 'all']), 'issued', {
     flag: 'events',
     description:
-      'certificates that were issued, requests that were refused, certificates that were revoked, or all of it',
+      'certificates that were issued, requests that were refused, certificates that were revoked, or all of it; an inventory has no refusals',
   }),
   output,
 };
@@ -56,7 +77,7 @@ export type CertsListConfig = ConfigOf<typeof CERTS_LIST_OPTIONS>;
 
 /** `sidecert certs show`. */
 export const CERTS_SHOW_OPTIONS = {
-  directory,
+  source,
   serial: required(serialNumber, {
     flag: 'serial',
     description: 'serial number of the certificate; it may stand without the flag',

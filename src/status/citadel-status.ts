@@ -83,6 +83,16 @@ export interface CitadelStatusOptions {
         };
       }
     | undefined;
+  /** Where it can be looked up. */
+  readonly inventory?:
+    | {
+        readonly state: {
+          readonly database: string;
+          readonly behind: number;
+          readonly failure: string | undefined;
+        };
+      }
+    | undefined;
   /** What callers see in their handshake. Times in epoch milliseconds. */
   readonly serving: {
     readonly facts: {
@@ -103,8 +113,22 @@ const ROTATION_STEPS = ['staged', 'active'] as const;
 
 /** What a Citadel tells of itself: what it signs with, and for how long yet; what it has of its cluster. */
 export function citadelStatus(options: CitadelStatusOptions): StatusPage {
-  const { authority, trustDomain, server, fleet, keys, roots, trail, recent, policy, serving, metrics, now } = options;
-  const { revocations } = options;
+  const {
+    authority,
+    trustDomain,
+    server,
+    fleet,
+    keys,
+    roots,
+    trail,
+    inventory,
+    revocations,
+    recent,
+    policy,
+    serving,
+    metrics,
+    now,
+  } = options;
   const expiry = metrics.gauge(Metric.authorityExpirySeconds);
   const stepAges = ROTATION_STEPS.map((step) => ({
     step,
@@ -143,6 +167,7 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
       }),
       ...(trail !== undefined && { trail: trail.state }),
       ...(revocations !== undefined && { revocations: revocationsSection(revocations.summary) }),
+      ...(inventory !== undefined && { inventory: inventory.state }),
       ...(roots !== undefined && {
         root_config_maps: {
           namespaces: roots.configMaps.namespaces,

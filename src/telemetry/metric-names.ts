@@ -389,6 +389,16 @@ export const Metric = {
     name: 'sidecert_trace_spans_dropped_total',
     help: 'Spans of traces that were dropped, by reason.',
   },
+  inventoryBehind: {
+    kind: 'gauge',
+    name: 'sidecert_citadel_inventory_behind_records',
+    help: 'Records of the trail that are not in the inventory yet.',
+  },
+  inventoryFailures: {
+    kind: 'counter',
+    name: 'sidecert_citadel_inventory_failures_total',
+    help: 'Times that the inventory could not be opened, read or written.',
+  },
 } as const satisfies Record<string, MetricDefinition>;
 
 export interface CounterDefinition {

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import {
   createServingCertificate,
   istioServerNames,
@@ -6,6 +7,7 @@ import {
   type SigningAuthority,
   writeRootCertificates,
 } from '../../citadel/authority/index.js';
+import type { InventoryKeeper } from '../../citadel/inventory/index.js';
 import {
   addCertificateMethod,
   addTrustBundleMethod,
@@ -114,6 +116,9 @@ async function start(
   teardown.add(() => live.close());
   const authority = (): SigningAuthority => live.current;
   const trail = await openTrail(config, context, { metrics, live });
+  const inventory = await startInventory(config, trail, { ...context, metrics });
+  // It reads to the trail's end.
+  teardown.add(() => inventory?.close());
   teardown.add(() => trail?.close());
   const furtherNames = cluster === undefined ? [] : istioServerNames(cluster.namespace);
   const policy = await openPolicy(config, { authority, ownNames: [...config.serverNames, ...furtherNames] }, context);
@@ -223,6 +228,7 @@ async function start(
     server,
     policy,
     trail,
+    inventory,
     recent,
     revocations,
   };
@@ -271,6 +277,21 @@ function authorityFields({ signer, bundle }: SigningAuthority): AuthorityFields 
 /** Nothing was issued before by an authority that was made just now. */
 function openFleetView({ isFresh, current }: LiveAuthority, now: () => number): FleetView {
   return new FleetView(now, isFresh ? Date.parse(current.signer.certificate.validFrom) : now());
+}
+
+/** Its thread, and what it is told by: loaded where there is an inventory. */
+async function startInventory(
+  { inventory: place, trailDirectory, trailKeepMs }: CitadelConfig,
+  trail: TrailWriter | undefined,
+  { logger, metrics }: Pick<AppContext, 'logger'> & { readonly metrics: MetricRegistry },
+): Promise<InventoryKeeper | undefined> {
+  if (place === undefined || trailDirectory === undefined || trail === undefined) return undefined;
+  const { InventoryKeeper } = await import('../../citadel/inventory/index.js');
+  const directory = resolve(trailDirectory);
+  return new InventoryKeeper({
+    ...{ place, directory, source: `${hostname()}:${directory}`, openedAt: trail.end, keepMs: trailKeepMs },
+    ...{ trailEnd: () => trail.end, logger, metrics },
+  });
 }
 
 /** Loaded here: without a cluster there is no HTTP client. */

@@ -3,6 +3,7 @@
  * of the one before, so that a cut or an edit is found.
  */
 export { readTrail } from './read-trail.js';
+export { TrailFollower, type TrailLine } from './trail-follower.js';
 export { parsePosition, type TrailPosition, type TrailRecord } from './trail-record.js';
 export { type AuthorityFields, type TrailOptions, type TrailState, TrailWriter } from './trail-writer.js';
 export { type TrailFault, type TrailReport, verifyTrail } from './verify-trail.js';

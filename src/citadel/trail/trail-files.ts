@@ -12,13 +12,15 @@ export function trailFileName(firstRecord: number, chance: string): string {
   return `trail-${String(firstRecord).padStart(12, '0')}-${chance}.jsonl`;
 }
 
+/** The number of the first record of a file of this name; NaN of a name that is no trail's. */
+export function firstRecordOf(name: string): number {
+  return Number(NAME.exec(name)?.[1]);
+}
+
 /** The names of the files of a trail, oldest first. Whatever else is in the directory is left alone. */
 export async function listTrailFiles(directory: string): Promise<string[]> {
   const names = await readdir(directory);
-  const numbered = names.flatMap((name) => {
-    const [, first] = NAME.exec(name) ?? [];
-    return first === undefined ? [] : [{ name, first: Number(first) }];
-  });
+  const numbered = names.filter((name) => NAME.test(name)).map((name) => ({ name, first: firstRecordOf(name) }));
   numbered.sort((a, b) => a.first - b.first || (a.name < b.name ? -1 : 1));
   return numbered.map(({ name }) => name);
 }

@@ -176,6 +176,11 @@ export class TrailWriter {
     };
   }
 
+  /** The number of the last record on the disk. */
+  get end(): number {
+    return this.position.n;
+  }
+
   /**
    * Before a certificate is signed: no work is done for one that could not go out.
    * @throws IdentityError `ERR_TRAIL_UNAVAILABLE`: in `wait`, while the disk takes nothing.

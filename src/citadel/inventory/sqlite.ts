@@ -1,0 +1,113 @@
+import { closeSync, openSync, rmdirSync, statSync } from 'node:fs';
+import type { SqlDatabase, SqlRow, SqlValue } from './sql-database.js';
+
+/** The part of `node:sqlite` that is used here; its types are in @types/node of Node.js 22 alone. */
+interface NodeSqlite {
+  readonly DatabaseSync: new (
+    path: string,
+    options: { readonly timeout: number; readonly readOnly?: boolean },
+  ) => {
+    exec(statements: string): void;
+    prepare(statement: string): {
+      all(...values: readonly SqlValue[]): SqlRow[];
+      run(...values: readonly SqlValue[]): { readonly changes: number | bigint };
+    };
+    close(): void;
+  };
+}
+
+/** What both kinds of SQLite do. */
+interface Connection {
+  exec(statements: string): void;
+  all(statement: string, values: readonly SqlValue[]): readonly SqlRow[];
+  run(statement: string, values: readonly SqlValue[]): number;
+  close(): void;
+}
+
+/** How long a statement waits for other processes. */
+const BUSY_MS = 5000;
+
+/** No transaction of ours takes as long: whoever holds a lock for longer has been killed in it. */
+const DEAD_LOCK_MS = 60_000;
+
+/** A file of SQLite, or its replacement for Node.js before 22.13. Calls hold up the thread: they are made where that is no harm. */
+export class SqliteDatabase implements SqlDatabase {
+  readonly orderedText = 'TEXT';
+
+  private constructor(private readonly connection: Connection) {}
+
+  /** @throws what SQLite says: the file cannot be opened, or is none of its own. */
+  static async open(path: string, { isReadOnly = false } = {}): Promise<SqliteDatabase> {
+    // For its own user alone, as the trail.
+    if (!isReadOnly) closeSync(openSync(path, 'a', 0o600));
+    const connection = (await openBuiltIn(path, isReadOnly)) ?? (await openPackage(path, isReadOnly));
+    // Certificates are in the trail as well: a power cut costs the reading of some of it, and no wait for a disk here.
+    if (!isReadOnly) connection.exec('PRAGMA synchronous = NORMAL');
+    return new SqliteDatabase(connection);
+  }
+
+  async all(statement: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {
+    return this.connection.all(numbered(statement), values);
+  }
+
+  async run(statement: string, values: readonly SqlValue[] = []): Promise<number> {
+    return this.connection.run(numbered(statement), values);
+  }
+
+  async transaction(work: () => Promise<void>): Promise<void> {
+    this.connection.exec('BEGIN IMMEDIATE');
+    try {
+      await work();
+      this.connection.exec('COMMIT');
+    } catch (error) {
+      this.connection.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** A transaction has the whole file. */
+  async lockSchema(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.connection.close();
+  }
+}
+
+function numbered(statement: string): string {
+  return statement.replaceAll(/\$(?=\d)/g, '?');
+}
+
+/** `undefined`: this Node.js has none. */
+async function openBuiltIn(path: string, readOnly: boolean): Promise<Connection | undefined> {
+  const module = process.getBuiltinModule('node:sqlite') as NodeSqlite | undefined;
+  if (module === undefined) return undefined;
+  const database = new module.DatabaseSync(path, { timeout: BUSY_MS, readOnly });
+  return {
+    exec: (statements) => database.exec(statements),
+    all: (statement, values) => database.prepare(statement).all(...values),
+    run: (statement, values) => Number(database.prepare(statement).run(...values).changes),
+    close: () => database.close(),
+  };
+}
+
+/** Its lock is a directory beside the file, which a process that is killed leaves behind. */
+async function openPackage(path: string, readOnly: boolean): Promise<Connection> {
+  removeDeadLock(`${path}.lock`);
+  const { default: sqlite } = await import('node-sqlite3-wasm');
+  const database = new sqlite.Database(path, { readOnly });
+  database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+  return {
+    exec: (statements) => database.exec(statements),
+    all: (statement, values) => database.all(statement, [...values]) as SqlRow[],
+    run: (statement, values) => database.run(statement, [...values]).changes,
+    close: () => database.close(),
+  };
+}
+
+function removeDeadLock(path: string): void {
+  try {
+    if (Date.now() - statSync(path).mtimeMs > DEAD_LOCK_MS) rmdirSync(path);
+  } catch {
+    // There is none, or it has just been given back.
+  }
+}
