@@ -133,7 +133,7 @@ t.test('a Citadel in a cluster', { skip: programs.skip }, async (t) => {
       await startReplica(address);
     }
     t.equal(new Set(serials).size, 8, 'each with a serial of its own');
-    t.strictSame(await material(), made, 'under one root, which no replica has written anew');
+    t.strictSame(await material(), made, 'under one root, which no replica has replaced');
   });
 
   await t.test('a plugged-in authority comes first: cacerts, in the files of Istio and of cert-manager', async (t) => {

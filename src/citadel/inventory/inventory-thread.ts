@@ -3,7 +3,7 @@ import type { InventoryThreadOptions } from './inventory-keeper.js';
 import { openInventory } from './open-store.js';
 import { TrailReader } from './trail-reader.js';
 
-// The thread of InventoryKeeper: SQLite holds up whoever calls it, as long as the disk takes.
+// The thread of InventoryKeeper: SQLite holds up its caller for as long as the disk takes.
 const { place, ...options } = workerData as InventoryThreadOptions;
 const reader = new TrailReader({
   ...options,

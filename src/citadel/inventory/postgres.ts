@@ -8,7 +8,7 @@ const STATEMENT_MS = 30_000;
 /** Chosen by chance, once: held while tables are made. */
 const SCHEMA_LOCK = 7_310_529_116;
 
-/** A database of PostgreSQL, over one connection. After an error of that it is to be opened anew. */
+/** A database of PostgreSQL, over one connection. After an error of that it is to be opened again. */
 export class PostgresDatabase implements SqlDatabase {
   readonly orderedText = 'TEXT COLLATE "C"';
 

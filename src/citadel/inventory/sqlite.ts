@@ -27,10 +27,13 @@ interface Connection {
 /** How long a statement waits for other processes. */
 const BUSY_MS = 5000;
 
-/** No transaction of ours takes as long: whoever holds a lock for longer has been killed in it. */
+/** No transaction of ours takes as long: a process that holds a lock for longer has been killed in it. */
 const DEAD_LOCK_MS = 60_000;
 
-/** A file of SQLite, or its replacement for Node.js before 22.13. Calls hold up the thread: they are made where that is no harm. */
+/**
+ * A file of SQLite, or its replacement for Node.js before 22.13. Calls hold up the thread: they are made where that is
+ * no harm.
+ */
 export class SqliteDatabase implements SqlDatabase {
   readonly orderedText = 'TEXT';
 

@@ -17,7 +17,7 @@ export interface TrailReaderOptions {
   readonly directory: string;
   /** Of {@link import('./inventory-store.js').ReadPosition}. */
   readonly source: string;
-  /** The last record that was on the disk when this trail was opened: what lies behind it in the database has been lost. */
+  /** The last record on the disk when this trail was opened: what the database has behind it was lost. */
   readonly openedAt: number;
   /** What ended so long ago is taken away. */
   readonly keepMs: number;
@@ -33,7 +33,7 @@ export interface TrailReaderState {
   readonly failure?: string;
 }
 
-/** Reads a trail into an inventory as it goes on, for as long as that takes; a database that is away is opened anew. */
+/** Reads a trail into an inventory as it goes on, for as long as that takes; a database that is away is opened again. */
 export class TrailReader {
   private readonly stop = new CancelSource();
   private isEnding = false;
