@@ -1,4 +1,5 @@
 import type { SpiffeId } from '../../pki/spiffe/index.js';
+import type { Span } from '../../telemetry/index.js';
 
 /** Tells who a caller is by its bearer token. One way of many: keys in a file, TokenReview, OIDC discovery. */
 export interface Authenticator {
@@ -6,9 +7,9 @@ export interface Authenticator {
    * The workload that this token was issued to.
    *
    * Rejects with an IdentityError `ERR_TOKEN_MALFORMED`, `ERR_TOKEN_EXPIRED` or `ERR_TOKEN_REFUSED`, whose message is
-   * for the log: peers get the same words for all of them.
+   * for the log: peers get the same words for all of them. `span`: what it is a part of, where that is traced.
    */
-  authenticate(bearerToken: string): Promise<AuthenticatedWorkload>;
+  authenticate(bearerToken: string, span?: Span | undefined): Promise<AuthenticatedWorkload>;
 }
 
 /** A workload whose token, or certificate, has been verified. Only `spiffeId` is identity; the rest is for the log. */

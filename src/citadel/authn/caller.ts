@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { bearerToken } from '../../pki/service-account/index.js';
+import type { Span } from '../../telemetry/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 import type { ClientCertificates } from './client-certificates.js';
 
@@ -9,6 +10,8 @@ export interface CallerCredentials {
   readonly authorization: readonly string[];
   /** The certificates that its connection has shown, the leaf first; none, or none that were asked for. */
   readonly clientChain: readonly X509Certificate[];
+  /** What it is a part of, where that is traced. */
+  readonly span?: Span | undefined;
 }
 
 /** The ways to tell who calls, in the order in which they are tried. */
@@ -25,15 +28,15 @@ export interface CallerAuthentication {
  */
 export async function authenticateCaller(
   { clientCertificates, authenticator }: CallerAuthentication,
-  { authorization, clientChain }: CallerCredentials,
+  { authorization, clientChain, span }: CallerCredentials,
 ): Promise<AuthenticatedWorkload> {
   if (clientCertificates === undefined || clientChain.length === 0) {
-    return authenticator.authenticate(bearerToken(authorization));
+    return authenticator.authenticate(bearerToken(authorization), span);
   }
   try {
     return clientCertificates.authenticate(clientChain);
   } catch (error) {
     if (authorization.length === 0) throw error;
-    return authenticator.authenticate(bearerToken(authorization));
+    return authenticator.authenticate(bearerToken(authorization), span);
   }
 }

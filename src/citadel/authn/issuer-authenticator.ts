@@ -12,13 +12,13 @@ export function issuerAuthenticator(
   others: Authenticator | undefined,
 ): Authenticator {
   return {
-    async authenticate(bearerToken): Promise<AuthenticatedWorkload> {
+    async authenticate(bearerToken, span): Promise<AuthenticatedWorkload> {
       throwIfTooLong(bearerToken);
       const issuer = readClaims(bearerToken.split('.', 2)[1] ?? '')?.iss;
       const chosen = typeof issuer === 'string' ? byIssuer.get(issuer) : undefined;
       // Pods that another issuer tells of are none of this cluster.
-      if (chosen !== undefined) return { ...(await chosen.authenticate(bearerToken)), podUid: undefined };
-      if (others !== undefined) return others.authenticate(bearerToken);
+      if (chosen !== undefined) return { ...(await chosen.authenticate(bearerToken, span)), podUid: undefined };
+      if (others !== undefined) return others.authenticate(bearerToken, span);
       throw refused(`issuer: got ${quoted(issuer)}, unverified, expected one of ${[...byIssuer.keys()].join(', ')}`);
     },
   };

@@ -1,5 +1,6 @@
 import { IdentityError } from '../../errors/index.js';
 import { refused } from '../../pki/token-keys/index.js';
+import { inSpan } from '../../telemetry/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 import { ShortMemory } from './short-memory.js';
 
@@ -59,9 +60,9 @@ export class BoundPods {
  */
 export function podCheckedAuthenticator(first: Authenticator, pods: Pick<BoundPods, 'of'>): Authenticator {
   return {
-    async authenticate(bearerToken): Promise<AuthenticatedWorkload> {
-      const workload = await first.authenticate(bearerToken);
-      if (workload.podUid !== undefined) await pods.of(workload);
+    async authenticate(bearerToken, span): Promise<AuthenticatedWorkload> {
+      const workload = await first.authenticate(bearerToken, span);
+      if (workload.podUid !== undefined) await inSpan(span, 'citadel.pod_check', () => pods.of(workload));
       return workload;
     },
   };

@@ -1,4 +1,5 @@
 import { checkToken, type TokenExpectations, type TokenKeys } from '../../pki/token-keys/index.js';
+import { inSpan } from '../../telemetry/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 import { readWorkload, type WorkloadOptions } from './service-account-claims.js';
 
@@ -10,8 +11,8 @@ export interface TokenAuthenticatorOptions extends TokenExpectations, WorkloadOp
  */
 export function tokenAuthenticator(source: TokenKeys, options: TokenAuthenticatorOptions): Authenticator {
   return {
-    async authenticate(bearerToken): Promise<AuthenticatedWorkload> {
-      const found = await checkToken(bearerToken, source, options);
+    async authenticate(bearerToken, span): Promise<AuthenticatedWorkload> {
+      const found = await inSpan(span, 'citadel.verify_token', () => checkToken(bearerToken, source, options));
       if (found.kind === 'unknown-key') throw found.reason;
       return readWorkload(found.claims, options);
     },

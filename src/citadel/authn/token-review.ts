@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { quoted } from '../../pki/service-account/index.js';
 import { refused } from '../../pki/token-keys/index.js';
+import { inSpan } from '../../telemetry/index.js';
 import type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 import { ShortMemory } from './short-memory.js';
 
@@ -32,10 +33,11 @@ export function reviewedAuthenticator(first: Authenticator, options: TokenReview
   const { reviewer, audiences, now } = options;
   const reviews = new ShortMemory<ReviewedToken>(now);
   return {
-    async authenticate(bearerToken): Promise<AuthenticatedWorkload> {
-      const workload = await first.authenticate(bearerToken);
+    async authenticate(bearerToken, span): Promise<AuthenticatedWorkload> {
+      const workload = await first.authenticate(bearerToken, span);
       const key = createHash('sha256').update(bearerToken).digest('base64');
-      const review = await reviews.of(key, () => reviewer.review(bearerToken, audiences));
+      const ask = () => reviews.of(key, () => reviewer.review(bearerToken, audiences));
+      const review = await inSpan(span, 'citadel.token_review', ask);
       if (review.kind === 'refused') throw refused(`was refused by the API server: ${quoted(review.reason)}`);
       if (pathOfUser(review.username) !== workload.spiffeId.path) {
         throw refused(`was reviewed as that of ${quoted(review.username)}, expected ${workload.spiffeId.path}`);

@@ -1,6 +1,7 @@
 import type { CancelSignal } from '../../cancellation/index.js';
 import { errorCodeOf, IdentityError } from '../../errors/index.js';
 import type { ServedCall } from '../../net/grpc/index.js';
+import type { Span } from '../../telemetry/index.js';
 import { type AuthenticatedWorkload, authenticateCaller, type CallerAuthentication } from '../authn/index.js';
 
 /**
@@ -16,7 +17,8 @@ const TOKEN_WORK = 120;
 const WASTED_TOKEN_COST = 60;
 
 /**
- * Who calls, by the certificate of the connection or the token of the call.
+ * Who calls, by the certificate of the connection or the token of the call. `span`: what it is a part of, where that is
+ * traced.
  * @throws IdentityError those of {@link authenticateCaller}; `ERR_CANCELLED` by `stop`;
  *   `ERR_CITADEL_OVERLOADED`: too many tokens of this peer were refused.
  */
@@ -24,6 +26,7 @@ export async function proveCaller(
   call: ServedCall,
   authentication: CallerAuthentication,
   stop: CancelSignal,
+  span?: Span | undefined,
 ): Promise<AuthenticatedWorkload> {
   call.charge(0, TOKEN_WORK);
   // All that came with the request is read first: one that was reset at once costs no look at its token.
@@ -37,6 +40,7 @@ export async function proveCaller(
   const workload = await authenticateCaller(authentication, {
     authorization: call.metadata('authorization'),
     clientChain: call.networkPeer?.certificates ?? [],
+    span,
   });
   call.proven();
   if (stop.isCancelled) throw callerHasGone();

@@ -176,7 +176,7 @@ class CertificateService implements CertificateMethod {
     const { log, options } = this;
     const { span } = pending;
     const proven = await inSpan(span, 'citadel.authenticate', async (part) => {
-      const workload = await proveCaller(call, options, stop);
+      const workload = await proveCaller(call, options, stop, part);
       part?.set({ 'sidecert.authenticated_by': workload.authenticatedBy });
       return workload;
     });
