@@ -55,6 +55,8 @@
         'native/openssl_error.cc',
         'native/path.cc',
         'native/pem.cc',
+        'native/pkcs11_binding.cc',
+        'native/pkcs11_module.cc',
         'native/plain_leaf.cc',
         'native/platform.cc',
         'native/platform_binding.cc',

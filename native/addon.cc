@@ -7,6 +7,7 @@ namespace {
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   if (!sidecert::start(env, exports)) return exports;
   sidecert::exportHotPath(env, exports);
+  sidecert::exportPkcs11(env, exports);
   sidecert::exportPlatform(env, exports);
   sidecert::exportSocketHub(env, exports);
   sidecert::exportTrustStore(env, exports);

@@ -15,6 +15,7 @@
 namespace sidecert {
 
 void exportHotPath(Napi::Env env, Napi::Object exports);
+void exportPkcs11(Napi::Env env, Napi::Object exports);
 void exportPlatform(Napi::Env env, Napi::Object exports);
 void exportSocketHub(Napi::Env env, Napi::Object exports);
 void exportTrustStore(Napi::Env env, Napi::Object exports);

@@ -189,7 +189,8 @@ function databasesApart(directory) {
  *   dist/page.js                      what both load when somebody looks at their status page
  *   dist/tracing.js                   what both load when they have a collector of traces
  *   dist/sqlite.js, dist/postgres.js  what an inventory is written and read with
- *   dist/threads/                     what runs in a thread: ES modules that load nothing but the hot path; the addon
+ *   dist/threads/                     what runs in a thread: ES modules that load nothing but the hot path; the addon;
+ *                                     and token-process.js, which holds the module of a token
  *   dist/sbom.cdx.json                what the bundles hold (CycloneDX)
  *   dist/provenance.json              which sources they come from (in-toto, SLSA)
  *   dist/threads/piscina/             what both load when they need threads, beside the file that each thread starts with
@@ -303,6 +304,7 @@ function threads() {
     ...shipped,
     entryPoints: {
       worker: 'src/hotpath/worker.ts',
+      'token-process': 'src/system/pkcs11/token-process.ts',
       'piscina/worker': 'node_modules/piscina/dist/worker.js',
       'ping-worker': 'src/fleet/ping/ping-worker.ts',
       'inventory-thread': 'src/citadel/inventory/inventory-thread.ts',

@@ -11,6 +11,7 @@ import { findPromtool, getPromtool, whyNoPromtool } from './promtool.mjs';
 import { cachedPackages, downloadPackages } from './python-packages.mjs';
 import { PYYAML } from './pyyaml.mjs';
 import { run, SetupError } from './run.mjs';
+import { findSofthsm, getSofthsm, whyNoSofthsm } from './softhsm.mjs';
 
 /** What only tests need, besides an Envoy: each is fetched once, and told to the tests by a variable. */
 const TOOLS = [
@@ -73,6 +74,14 @@ const TOOLS = [
     whyNot: whyNoPostgres,
     get: getPostgres,
     without: 'the tests of an inventory in PostgreSQL are skipped',
+  },
+  {
+    variable: 'SOFTHSM_PATH',
+    title: "downloading Debian's SoftHSM for the tests (1 MB, 3 MB below ~/.cache/sidecert, once)",
+    find: findSofthsm,
+    whyNot: whyNoSofthsm,
+    get: getSofthsm,
+    without: 'the tests of keys in tokens are skipped',
   },
   {
     variable: 'KUBEBUILDER_ASSETS',

@@ -8,6 +8,7 @@ import {
   hostPort,
   oneOf,
   path,
+  pkcs11Uri,
   serverName,
   serviceAccountRef,
   text,
@@ -30,6 +31,11 @@ export const CITADEL_OPTIONS = {
     flag: 'ca-dir',
     description:
       'directory with ca-cert.pem, ca-key.pem, cert-chain.pem and root-cert.pem, or with tls.crt, tls.key and ca.crt as a Kubernetes TLS secret has them; an empty or missing one gets a fresh P-256 root, one with other files is refused. With --kubernetes an empty one is left empty, and the root is in a Secret. Without either the root lives in memory and ends with the process',
+  }),
+  caKey: optional(pkcs11Uri, {
+    flag: 'ca-key',
+    description:
+      'private key in a PKCS#11 token (HSM), which signs there and never leaves it: pkcs11:token=LABEL;object=LABEL?module-path=FILE&pin-source=FILE, as RFC 7512 has it; --ca-dir then has the certificates without the key',
   }),
   trustDomain: withDefault(trustDomain, 'cluster.local', {
     flag: 'trust-domain',

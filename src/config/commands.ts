@@ -320,13 +320,16 @@ function unreadableToken(tokenFile: string, files: FileFacts): string[] {
 }
 
 function checkCitadel(config: CitadelConfig): string[] {
-  const { defaultTtlMs, maxTtlMs, dnsNames, serverNames } = config;
+  const { caKey, caDirectory, defaultTtlMs, maxTtlMs, dnsNames, serverNames } = config;
   const isTooLong = defaultTtlMs > maxTtlMs;
   const own = new Set(serverNames.map((name) => name.toLowerCase()));
   return [
     ...checkTokenKeys(config),
     ...(config.inventory !== undefined && config.trailDirectory === undefined
       ? ['--inventory: got it alone, expected it together with --trail-dir, from which it is read']
+      : []),
+    ...(caKey !== undefined && caDirectory === undefined
+      ? ['--ca-dir: got nothing, expected the directory with the certificates of --ca-key']
       : []),
     ...(isTooLong ? [`--default-ttl: got ${defaultTtlMs} ms, expected at most the ${maxTtlMs} ms of --max-ttl`] : []),
     // Its holder could pass itself off as the CA.

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { SpiffeId, TrustDomain } from '../pki/spiffe/index.js';
 import { parseDurationMs } from '../text/index.js';
+import { type Pkcs11Uri, parsePkcs11Uri } from './pkcs11-uri.js';
 
 /** What a kind may ask about the machine. */
 export interface FileFacts {
@@ -92,6 +93,22 @@ export const existingFile: Kind<string> = {
   expected: 'a readable file',
   parse: (text, files) => (text !== '' && files.whyUnreadable(text) === undefined ? text : undefined),
   whyNot: (text, files) => files.whyUnreadable(text),
+};
+
+/** The URI of a private key in a token. (RFC 7512) */
+export const pkcs11Uri: Kind<Pkcs11Uri> = {
+  placeholder: 'URI',
+  expected: 'pkcs11:token=LABEL;object=LABEL?module-path=FILE&pin-source=FILE',
+  parse(text) {
+    const uri = parsePkcs11Uri(text);
+    return typeof uri === 'string' ? undefined : uri;
+  },
+  // A PIN in it does not belong in the log.
+  shown: (text) => (/pin-value/i.test(text) ? 'pkcs11:…' : text),
+  whyNot(text) {
+    const uri = parsePkcs11Uri(text);
+    return typeof uri === 'string' ? uri : undefined;
+  },
 };
 
 /** A path that need not exist yet. */

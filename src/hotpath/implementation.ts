@@ -7,6 +7,7 @@ export interface Operations {
   readonly prepare: { readonly item: PrepareRequest; readonly value: PreparedKey };
   readonly seal: { readonly item: SealRequest; readonly value: SealedSvid };
   readonly issue: { readonly item: IssueItem; readonly value: IssuedLeaf };
+  readonly draft: { readonly item: IssueItem; readonly value: DraftedLeaf };
 }
 
 export type Operation = keyof Operations;
@@ -14,6 +15,12 @@ export type Operation = keyof Operations;
 /** {@link IssueRequest} as it travels to a thread. */
 export interface IssueItem extends Omit<IssueRequest, 'signer'> {
   readonly signer: SignerMaterial;
+}
+
+/** A leaf without its signature. */
+export interface DraftedLeaf extends Omit<IssuedLeaf, 'leafPem'> {
+  /** TBSCertificate in DER. */
+  readonly toBeSigned: Buffer;
 }
 
 /** Who works: the addon, or `node:crypto` and JavaScript. Both give the same answers. */
@@ -36,4 +43,4 @@ export type BatchOperation<O extends Operation> = (
 ) => Outcome<Operations[O]['value']>[];
 
 /** The three operations: what `js/` and `native/` fulfil. */
-export type HotPathImplementation = { readonly [O in Operation]: BatchOperation<O> };
+export type HotPathImplementation = { readonly [O in Exclude<Operation, 'draft'>]: BatchOperation<O> };

@@ -26,4 +26,4 @@ export { createLoneHotPath } from './lone-hot-path.js';
 export type { PooledHotPathOptions } from './pool.js';
 export { residentThreads } from './resident-threads.js';
 export { bundlePemOf, certificatePemOf, encodeBundleSecret } from './secret-codec.js';
-export { Signer, type SignerMaterial, type SignerNames } from './signer.js';
+export { type RemoteKey, Signer, type SignerMaterial, type SignerNames } from './signer.js';

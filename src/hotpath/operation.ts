@@ -11,6 +11,23 @@ import { nativeSeal } from './native/seal.js';
 
 type Loaders = { readonly [O in Operation]: () => Promise<BatchOperation<O>> };
 
+/** By JavaScript in both: the token that signs then is slower than this. */
+const draft = once(async (): Promise<BatchOperation<'draft'>> => {
+  const [{ draft }, { IssuerCache }] = await Promise.all([import('./js/issue.js'), import('./js/loaded-signer.js')]);
+  const issuers = new IssuerCache();
+  return oneByOne('draft', (item) => {
+    const leaf = draft(item, issuers.get(item.signer));
+    return { ...leaf, toBeSigned: inMemoryOfItsOwn(leaf.toBeSigned) };
+  });
+});
+
+/** What leaves a thread is moved, with all of the memory that it is in. */
+function inMemoryOfItsOwn(bytes: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(own);
+  return own;
+}
+
 /** Each thread loads an operation once, and the addon only when it is native. */
 const LOADERS: Readonly<Record<HotPathKind, Loaders>> = {
   js: {
@@ -28,11 +45,13 @@ const LOADERS: Readonly<Record<HotPathKind, Loaders>> = {
       const signers = new SignerCache();
       return oneByOne('issue', (item) => issue(item, signers));
     }),
+    draft,
   },
   native: {
     prepare: once(async () => nativePrepare(addon())),
     seal: once(async () => nativeSeal(addon())),
     issue: once(async () => nativeIssue(addon())),
+    draft,
   },
 };
 

@@ -24,7 +24,7 @@ export class PoolMetrics {
       runSeconds: registry.histogram(Metric.hotPathRunSeconds, { queue, operation }),
       batchSize: registry.histogram(Metric.hotPathBatchSize, { queue, operation }),
     });
-    this.ofOperation = { prepare: of('prepare'), seal: of('seal'), issue: of('issue') };
+    this.ofOperation = { prepare: of('prepare'), seal: of('seal'), issue: of('issue'), draft: of('draft') };
   }
 
   of(op: Operation): OperationMetrics {

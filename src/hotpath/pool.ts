@@ -17,7 +17,9 @@ import type {
 } from './hot-path.js';
 import type { HotPathKind, Operation, Operations, Outcome } from './implementation.js';
 import type { Job } from './job.js';
+import { leafPemOf } from './leaf-pem.js';
 import { PoolMetrics, type QueueName } from './pool-metrics.js';
+import type { RemoteSigning } from './signer.js';
 import { type BatchAnswer, type RunningBatch, Threads } from './threads.js';
 import { readItem, revive, wipeSecrets } from './worker-protocol.js';
 
@@ -155,7 +157,23 @@ class PooledHotPath implements HotPath {
   }
 
   async issue(request: IssueRequest, options?: CallOptions): Promise<IssuedLeaf> {
-    return this.submit('issue', readItem.issue({ ...request, signer: request?.signer?.material }), options);
+    const item = { ...request, signer: request?.signer?.material };
+    const remote = request?.signer?.remote;
+    if (remote !== undefined) return this.issueBy(remote, readItem.draft(item), options);
+    return this.submit('issue', readItem.issue(item), options);
+  }
+
+  /** The CSR is checked and the leaf written in a thread; the key signs it wherever that is. */
+  private async issueBy(
+    remote: RemoteSigning,
+    item: Operations['draft']['item'],
+    options?: CallOptions,
+  ): Promise<IssuedLeaf> {
+    const { toBeSigned, serial, requestedUri } = await this.submit('draft', item, options);
+    // Meanwhile the caller may have gone: a token is slow, and others wait for it.
+    if (options?.signal?.isCancelled) throw this.cancelled('issue');
+    const signature = await remote.sign(toBeSigned);
+    return { leafPem: leafPemOf(toBeSigned, remote.algorithm, signature), serial, requestedUri };
   }
 
   close(): Promise<void> {

@@ -1,16 +1,47 @@
-import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
+import { createHash, type KeyObject, randomBytes, verify, X509Certificate } from 'node:crypto';
 import { inspect } from 'node:util';
 import { IdentityError } from '../errors/index.js';
-import { caProblem, readCertificates, readFacts, readPrivateKey } from '../pki/x509/index.js';
+import {
+  caProblem,
+  readCertificates,
+  readFacts,
+  readPrivateKey,
+  type SignatureAlgorithm,
+  signatureAlgorithmFor,
+} from '../pki/x509/index.js';
+
+/** A private key that cannot be had: it signs where it is. */
+export interface RemoteKey {
+  /** As messages name it. */
+  readonly name: string;
+  /**
+   * Resolves with the signature as X.509 has it.
+   * @throws IdentityError `ERR_CA_KEY_UNAVAILABLE`.
+   */
+  sign(toBeSigned: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer>;
+}
+
+/** What the key of a {@link Signer} does, where it cannot be had. */
+export interface RemoteSigning {
+  readonly algorithm: SignatureAlgorithm;
+  /**
+   * Signs a certificate, or a revocation list.
+   * @throws IdentityError `ERR_CA_KEY_UNAVAILABLE`.
+   */
+  sign(toBeSigned: Buffer): Promise<Buffer>;
+}
 
 /**
- * The key and certificate that leaves are signed with. Made only by {@link Signer.load}, so the two are known to
- * belong together. Crosses to the worker threads by `material`, whose memory is shared, not copied.
+ * The key and certificate that leaves are signed with. Made only by {@link Signer.load} and
+ * {@link Signer.withRemoteKey}, so the two are known to belong together. Crosses to the worker threads by `material`,
+ * whose memory is shared, not copied.
  */
 export class Signer {
   private constructor(
     readonly certificate: X509Certificate,
     readonly material: SignerMaterial,
+    /** In place of the key in `material`, which is empty then. */
+    readonly remote?: RemoteSigning,
   ) {}
 
   /**
@@ -19,8 +50,7 @@ export class Signer {
    *   certificate is no CA certificate, or the two do not belong together.
    */
   static load(certificatePem: Buffer, privateKeyPem: Buffer, names: SignerNames = OWN_NAMES): Signer {
-    const [certificateDer = Buffer.alloc(0)] = readCertificates(certificatePem, { ...LIMITS, what: names.certificate });
-    const certificate = parsed(names.certificate, () => new X509Certificate(certificateDer));
+    const certificate = certificateIn(certificatePem, names.certificate);
     const key = readPrivateKey(privateKeyPem, { ...LIMITS, what: names.privateKey });
     if (key.asymmetricKeyType !== 'ec' && key.asymmetricKeyType !== 'rsa') {
       throw invalid(`${names.privateKey}: got a private key of type ${key.asymmetricKeyType}, expected ec or rsa`);
@@ -29,11 +59,27 @@ export class Signer {
     if (!certificate.checkPrivateKey(key)) {
       throw invalid(`${names.privateKey}: got another private key than that of ${names.certificate}`);
     }
-    return new Signer(certificate, {
-      id: createHash('sha256').update(certificate.raw).digest('hex'),
-      certificateDer: shared(certificate.raw),
-      privateKeyDer: sharedKey(key),
-    });
+    return new Signer(certificate, materialOf(certificate, sharedKey(key)));
+  }
+
+  /**
+   * With a key that signs elsewhere; proves by a signature that the two belong together.
+   * @throws IdentityError `ERR_SIGNER_INVALID`: the certificate does not parse, is none of a CA, or of another key;
+   *   `ERR_CA_KEY_UNAVAILABLE`.
+   */
+  static async withRemoteKey(certificatePem: Buffer, remoteKey: RemoteKey, name: string): Promise<Signer> {
+    const certificate = certificateIn(certificatePem, name);
+    checkCa(certificate, name);
+    const { publicKey } = certificate;
+    const algorithm = signatureAlgorithmFor(publicKey);
+    if (algorithm === undefined) throw invalid(`${name}: got another public key, expected RSA, P-256, P-384 or P-521`);
+    const probe = Buffer.concat([PROBE, randomBytes(16)]);
+    const signature = await remoteKey.sign(probe, algorithm);
+    if (!verify(algorithm.hash, probe, publicKey, signature)) {
+      throw invalid(`${remoteKey.name}: got another private key than that of ${name}`);
+    }
+    const material = materialOf(certificate, new SharedArrayBuffer(0));
+    return new Signer(certificate, material, { algorithm, sign: (bytes) => remoteKey.sign(bytes, algorithm) });
   }
 
   toJSON(): string {
@@ -48,6 +94,9 @@ export class Signer {
 /** The first certificate counts; a Kubernetes secret has those above it behind. */
 const LIMITS = { code: 'ERR_SIGNER_INVALID', maxBytes: 1024 * 1024, maxBlocks: 100 } as const;
 
+/** No certificate and no list begins so: what signs it has signed nothing. */
+const PROBE = Buffer.from('sidecert: does this key belong to its certificate? ');
+
 /** What messages call certificate and key. */
 export interface SignerNames {
   readonly certificate: string;
@@ -61,8 +110,18 @@ export interface SignerMaterial {
   /** SHA-256 of the certificate, hex. */
   readonly id: string;
   readonly certificateDer: SharedArrayBuffer;
-  /** PKCS#8 DER. */
+  /** PKCS#8 DER; empty when the key signs elsewhere. */
   readonly privateKeyDer: SharedArrayBuffer;
+}
+
+function certificateIn(pem: Buffer, name: string): X509Certificate {
+  const [der = Buffer.alloc(0)] = readCertificates(pem, { ...LIMITS, what: name });
+  return parsed(name, () => new X509Certificate(der));
+}
+
+function materialOf(certificate: X509Certificate, privateKeyDer: SharedArrayBuffer): SignerMaterial {
+  const id = createHash('sha256').update(certificate.raw).digest('hex');
+  return { id, certificateDer: shared(certificate.raw), privateKeyDer };
 }
 
 function sharedKey(key: KeyObject): SharedArrayBuffer {

@@ -1,6 +1,6 @@
 import { IdentityError } from '../errors/index.js';
 import type { PrepareRequest } from './hot-path.js';
-import type { HotPathKind, Operation, Operations } from './implementation.js';
+import type { HotPathKind, IssueItem, Operation, Operations } from './implementation.js';
 import type { Job } from './job.js';
 
 /**
@@ -43,22 +43,25 @@ export const readItem: { readonly [O in Operation]: Reader<Operations[O]['item']
       maxAheadMs: fields.value('maxAheadMs') === undefined ? 0 : fields.epochMs('maxAheadMs'),
     };
   },
-  issue: (item) => {
-    const fields = new Fields('issue', item);
-    const material = new Fields('issue signer', fields.value('signer'));
-    return {
-      csrPem: fields.bytes('csrPem'),
-      signer: {
-        id: material.text('id'),
-        certificateDer: material.sharedMemory('certificateDer'),
-        privateKeyDer: material.sharedMemory('privateKeyDer'),
-      },
-      subjectAltNames: fields.texts('subjectAltNames'),
-      notBeforeMs: fields.epochMs('notBeforeMs'),
-      notAfterMs: fields.epochMs('notAfterMs'),
-    };
-  },
+  issue: (item) => readIssue('issue', item),
+  draft: (item) => readIssue('draft', item),
 };
+
+function readIssue(op: 'issue' | 'draft', item: unknown): IssueItem {
+  const fields = new Fields(op, item);
+  const material = new Fields(`${op} signer`, fields.value('signer'));
+  return {
+    csrPem: fields.bytes('csrPem'),
+    signer: {
+      id: material.text('id'),
+      certificateDer: material.sharedMemory('certificateDer'),
+      privateKeyDer: material.sharedMemory('privateKeyDer'),
+    },
+    subjectAltNames: fields.texts('subjectAltNames'),
+    notBeforeMs: fields.epochMs('notBeforeMs'),
+    notAfterMs: fields.epochMs('notAfterMs'),
+  };
+}
 
 /** Dates beyond year 9999 have no spelling in a certificate. (RFC 5280 §4.1.2.5.2) */
 const MAX_EPOCH_MS = Date.UTC(10_000, 0) - 1;
@@ -148,6 +151,7 @@ const BYTES: { readonly [O in Operation]: readonly (keyof Operations[O]['value']
   prepare: ['privateKey', 'csrPem'],
   seal: ['certificateBody', 'bundleBody'],
   issue: ['leafPem'],
+  draft: ['toBeSigned'],
 };
 
 /** Which of them are private keys, or hold one. */
@@ -155,6 +159,7 @@ const SECRETS: { readonly [O in Operation]: readonly (keyof Operations[O]['value
   prepare: ['privateKey'],
   seal: ['certificateBody'],
   issue: [],
+  draft: [],
 };
 
 /** Overwrites the keys in a result that has no caller any more. */

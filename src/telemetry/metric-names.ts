@@ -359,6 +359,11 @@ export const Metric = {
     name: 'sidecert_citadel_trail_records_lost_total',
     help: 'Records of the trail that were dropped, since the disk took none for too long.',
   },
+  caKeyUsable: {
+    kind: 'gauge',
+    name: 'sidecert_citadel_ca_key_usable',
+    help: 'Whether the token with the CA key signed when it was last asked to: 1, else 0.',
+  },
   trailRecordsPending: {
     kind: 'gauge',
     name: 'sidecert_citadel_trail_records_pending',

@@ -22,10 +22,11 @@ import type { RevocationRegister } from '../../citadel/revocation/index.js';
 import type { AuthorityFields, TrailWriter } from '../../citadel/trail/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { IdentityError, messageOf } from '../../errors/index.js';
-import { loadPooledHotPath, residentThreads } from '../../hotpath/index.js';
+import { loadPooledHotPath, type RemoteKey, residentThreads } from '../../hotpath/index.js';
 import { addHealthMethods, addReflectionMethods, createGrpcServer } from '../../net/grpc/index.js';
 import { listenTls, wiresOf } from '../../net/transport/index.js';
 import type { TrustBundle } from '../../pki/spiffe/index.js';
+import type { Pkcs11Key } from '../../system/pkcs11/index.js';
 import { Field, type Logger, Metric, MetricRegistry } from '../../telemetry/index.js';
 import { chosenHotPath } from '../chosen-hot-path.js';
 import { connectionLimit } from '../connection-limit.js';
@@ -112,7 +113,9 @@ async function start(
   const { trustDomain } = config;
   const metrics = new MetricRegistry();
   const cluster = await openClusterOf(config, context, { metrics, teardown });
-  const live = await openAuthority(config, cluster, context);
+  const remoteKey = await openCaKey(config, context, metrics);
+  teardown.add(() => remoteKey?.close());
+  const live = await openAuthority(config, { cluster, remoteKey }, context);
   teardown.add(() => live.close());
   const authority = (): SigningAuthority => live.current;
   const trail = await openTrail(config, context, { metrics, live });
@@ -330,15 +333,27 @@ const NO_REGISTER = {
   },
 };
 
+/** Loaded here: few keys are in a token. */
+async function openCaKey(
+  { caKey }: CitadelConfig,
+  { logger }: AppContext,
+  metrics: MetricRegistry,
+): Promise<Pkcs11Key | undefined> {
+  if (caKey === undefined) return undefined;
+  const { Pkcs11Key } = await import('../../system/pkcs11/index.js');
+  return Pkcs11Key.open(caKey, { logger, metrics });
+}
+
 /** The files of the directory, else the Secret of the cluster. */
 function openAuthority(
   config: CitadelConfig,
-  cluster: Cluster | undefined,
+  { cluster, remoteKey }: { readonly cluster: Cluster | undefined; readonly remoteKey: RemoteKey | undefined },
   { logger, now }: AppContext,
 ): Promise<LiveAuthority> {
   const { caDirectory, trustDomain } = config;
   const directory = caDirectory !== undefined && { directory: caDirectory };
   const serverNames = [...config.serverNames, ...config.dnsNames.map(({ dnsName }) => dnsName)];
-  const open = () => LiveAuthority.open({ ...directory, store: cluster?.store, trustDomain, serverNames, logger, now });
+  const common = { trustDomain, serverNames, remoteKey, logger, now };
+  const open = () => LiveAuthority.open({ ...directory, store: cluster?.store, ...common });
   return cluster === undefined ? open() : cluster.insist('root', open);
 }

@@ -82,19 +82,23 @@ interface Place {
   /** As messages name it. */
   readonly what: string;
   readonly entries: readonly string[];
+  /** A token has it: the place must not. */
+  readonly keyIsElsewhere?: boolean;
   /** In memory of its own. */
   read(name: string): Promise<Buffer | undefined>;
 }
 
 /**
- * Reads a CA directory in one of the two layouts. One that is not there is empty.
+ * Reads a CA directory in one of the two layouts. One that is not there is empty. With `keyIsElsewhere` it has no key,
+ * and that of the result is empty.
  * @throws IdentityError `ERR_SIGNER_INVALID`: it, or a file in it, cannot be read; it has the files of both layouts, or
  *   other files and those of none. A fresh root is made in an empty directory alone.
  */
-export async function readAuthorityFiles(directory: string): Promise<AuthorityState> {
+export async function readAuthorityFiles(directory: string, keyIsElsewhere = false): Promise<AuthorityState> {
   // Hidden files are left aside: Kubernetes keeps the versions of a volume in `..data`.
   const entries = (await entriesOf(directory)).filter((name) => !name.startsWith('.') && name !== LOST_AND_FOUND);
-  return readPlace({ what: `CA directory ${directory}`, entries, read: (name) => readIfThere(join(directory, name)) });
+  const read = (name: string) => readIfThere(join(directory, name));
+  return readPlace({ what: `CA directory ${directory}`, entries, read, keyIsElsewhere });
 }
 
 /**
@@ -122,8 +126,16 @@ async function readPlace(place: Place): Promise<AuthorityState> {
   return { kind: 'empty' };
 }
 
-async function readLayout({ what, read: readFile }: Place, names: AuthorityFileNames): Promise<AuthorityState> {
-  const read = (part: Part): Promise<Buffer | undefined> => readFile(names[part]);
+async function readLayout(place: Place, names: AuthorityFileNames): Promise<AuthorityState> {
+  const { what, keyIsElsewhere } = place;
+  if (keyIsElsewhere && place.entries.includes(names.caKey)) {
+    throw new IdentityError(
+      'ERR_SIGNER_INVALID',
+      `${what}: got ${names.caKey} beside --ca-key, expected the certificates alone`,
+    );
+  }
+  const read = async (part: Part): Promise<Buffer | undefined> =>
+    keyIsElsewhere && part === 'caKey' ? Buffer.alloc(0) : place.read(names[part]);
   const [caKey, caCert, certChain, rootCert] = await Promise.all([
     read('caKey'),
     read('caCert'),

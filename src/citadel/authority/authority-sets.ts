@@ -76,11 +76,15 @@ export async function readAuthoritySet(directory: string): Promise<AuthorityFile
   const missing = WANTED.filter((name) => !files.has(name));
   if (missing.length === 0) return files;
   wipeKeys(files);
+  const expected = `an authority in the files ${WANTED.join(', ')}`;
+  const isKeyAlone = missing.length === 1 && missing[0] === ISTIO_FILES.caKey;
   throw new IdentityError(
     'ERR_SIGNER_INVALID',
-    `CA directory ${directory}: ${missing.join(', ')} missing, expected an authority in the files ${WANTED.join(', ')}`,
+    `CA directory ${directory}: ${missing.join(', ')} missing, expected ${expected}${isKeyAlone ? KEY_ELSEWHERE : ''}`,
   );
 }
+
+const KEY_ELSEWHERE = '; the root of a key in a token (--ca-key) is changed by its certificates, by hand';
 
 /** Where the change of the root of a CA directory stands, without its keys; `undefined` when nothing readable tells. */
 export async function readRotation(directory: string): Promise<RotationRecord | undefined> {

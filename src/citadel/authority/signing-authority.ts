@@ -2,7 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IdentityError, messageOf } from '../../errors/index.js';
-import { namesOfLeaf, Signer } from '../../hotpath/index.js';
+import { namesOfLeaf, type RemoteKey, Signer } from '../../hotpath/index.js';
 import { SpiffeId, TrustBundle, type TrustDomain } from '../../pki/spiffe/index.js';
 import { makeSelfSignedRoot, readCertificates } from '../../pki/x509/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
@@ -45,6 +45,8 @@ export interface SigningAuthority {
 export interface SigningAuthorityOptions {
   /** Where key and certificates are, or will be; left out, they live in memory and end with the process. */
   readonly directory?: string;
+  /** The key, where it signs elsewhere: the directory then has the certificates alone, and no root is ever made. */
+  readonly remoteKey?: RemoteKey | undefined;
   /** Where they are, or will be, when the directory has none: what several replicas share. */
   readonly store?: AuthorityStore | undefined;
   /** The organization in a fresh root. */
@@ -87,7 +89,7 @@ export async function openSigningAuthority(options: SigningAuthorityOptions): Pr
   const { directory, logger } = options;
   const { files, names, place, isFresh } = await filesOf(options);
   const digest = digestOf(files);
-  const authority = loadFrom(options, files, names, place);
+  const authority = await loadFrom(options, files, names, place);
   const { serialNumber } = authority.signer.certificate;
   logger.info(isFresh ? 'signing authority created' : 'signing authority loaded', {
     [Field.path]: place?.path,
@@ -97,7 +99,7 @@ export async function openSigningAuthority(options: SigningAuthorityOptions): Pr
   });
   if (place === undefined) {
     logger.warn('signing authority is in memory only: its root ends with this process, and a restart makes another');
-  } else if (place.path === directory && (await isKeyExposed(directory, names))) {
+  } else if (place.path === directory && options.remoteKey === undefined && (await isKeyExposed(directory, names))) {
     logger.warn('CA key is readable for all users', { [Field.path]: join(directory, names.caKey) });
   }
   const from = place === undefined ? 'memory' : place.path === directory ? 'directory' : 'store';
@@ -123,10 +125,10 @@ export async function reopenSigningAuthority(
   options: SigningAuthorityOptions,
   { from, digest: known }: Pick<OpenedAuthority, 'from' | 'digest'>,
 ): Promise<OpenedAuthority | undefined> {
-  const { directory, store } = options;
+  const { directory, store, remoteKey } = options;
   const isKept = from === 'store';
   const what = isKept ? store?.name : `CA directory ${directory}`;
-  const state = isKept ? await keptState(store) : await readAuthorityFiles(directory ?? '');
+  const state = isKept ? await keptState(store) : await readAuthorityFiles(directory ?? '', remoteKey !== undefined);
   if (state.kind === 'incomplete') throw state.error;
   if (state.kind === 'empty') throw new IdentityError('ERR_SIGNER_INVALID', `${what}: got no files any more`);
   const { files, names } = state;
@@ -135,7 +137,7 @@ export async function reopenSigningAuthority(
     files.caKey.fill(0);
     return undefined;
   }
-  const authority = loadFrom(options, files, names, { what: what ?? '', path: what ?? '' });
+  const authority = await loadFrom(options, files, names, { what: what ?? '', path: what ?? '' });
   return { authority, from, digest, isFresh: false };
 }
 
@@ -183,12 +185,13 @@ async function filesOf(options: SigningAuthorityOptions): Promise<FoundFiles> {
 
 /** `undefined` for an empty one when there is a store. */
 async function filesOfDirectory(directory: string, options: SigningAuthorityOptions): Promise<FoundFiles | undefined> {
-  const { store, lookAgainMs = LOOK_AGAIN_MS } = options;
+  const { store, remoteKey, lookAgainMs = LOOK_AGAIN_MS } = options;
   const place = { what: `CA directory ${directory}`, path: directory };
   for (let look = 1; ; look += 1) {
-    const state = await readAuthorityFiles(directory);
+    const state = await readAuthorityFiles(directory, remoteKey !== undefined);
     if (state.kind === 'whole') return { ...state, place, isFresh: false };
     if (state.kind === 'empty') {
+      if (remoteKey !== undefined) throw withoutCertificates(directory, remoteKey);
       if (store !== undefined) return undefined;
       const files = freshAuthority(options.trustDomain, options.now());
       if (await writeAuthorityFiles(directory, files)) return { files, names: ISTIO_FILES, place, isFresh: true };
@@ -247,15 +250,21 @@ function namedFiles(files: AuthorityFiles): ReadonlyMap<string, Buffer> {
   ]);
 }
 
+function withoutCertificates(directory: string, { name }: RemoteKey): IdentityError {
+  const files = [ISTIO_FILES.caCert, ISTIO_FILES.certChain, ISTIO_FILES.rootCert].join(', ');
+  const what = `CA directory ${directory}: got no files, expected ${files} of the key ${name}`;
+  return new IdentityError('ERR_SIGNER_INVALID', what);
+}
+
 /** Wipes the key, and says in an error where it is from. */
-function loadFrom(
+async function loadFrom(
   options: SigningAuthorityOptions,
   files: AuthorityFiles,
   names: AuthorityFileNames,
   place: FilesPlace | undefined,
-): SigningAuthority {
+): Promise<SigningAuthority> {
   try {
-    return loadAuthority(options, files, names);
+    return await loadAuthority(options, files, names);
   } catch (error) {
     if (place === undefined || !(error instanceof IdentityError)) throw error;
     throw new IdentityError(error.code, `${place.what}: ${error.message}`, { cause: error });
@@ -265,13 +274,16 @@ function loadFrom(
 }
 
 /** Verifies that the parts make one authority whose leaves peers accept. (reference: Istio C24) */
-function loadAuthority(
-  { trustDomain, serverNames = DEFAULT_SERVER_NAMES, now, logger }: SigningAuthorityOptions,
+async function loadAuthority(
+  { trustDomain, serverNames = DEFAULT_SERVER_NAMES, remoteKey, now, logger }: SigningAuthorityOptions,
   files: AuthorityFiles,
   names: AuthorityFileNames,
-): SigningAuthority {
+): Promise<SigningAuthority> {
   const nowMs = now();
-  const signer = Signer.load(files.caCert, files.caKey, { certificate: names.caCert, privateKey: names.caKey });
+  const signer =
+    remoteKey === undefined
+      ? Signer.load(files.caCert, files.caKey, { certificate: names.caCert, privateKey: names.caKey })
+      : await Signer.withRemoteKey(files.caCert, remoteKey, names.caCert);
   const all = TrustBundle.parsePem(files.rootCert);
   const bundle = all.usableAt(nowMs) ?? all;
   if (bundle.size < all.size) {

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { IdentityError, wrapError } from '../../errors/index.js';
 import {
   bitsOf,
@@ -13,9 +13,8 @@ import {
 } from '../../pki/x509/index.js';
 import type { SignerMaterial } from '../signer.js';
 
-/** A signer with all that is the same for each leaf worked out beforehand. */
-export interface LoadedSigner {
-  readonly key: KeyObject;
+/** What leaves say of who signs them, the same in each. */
+export interface LeafIssuer {
   readonly algorithm: SignatureAlgorithm;
   /** The raw subject of its certificate: the leaf's issuer, octet by octet. (RFC 5280 §4.1.2.4) */
   readonly subject: Buffer;
@@ -23,16 +22,23 @@ export interface LoadedSigner {
   readonly keyIdentifier: Buffer;
 }
 
+/** The same with the key. */
+export interface LoadedSigner extends LeafIssuer {
+  readonly key: KeyObject;
+}
+
 /** A root roll-over has two signers at a time; more than a few means that the same one is loaded again. */
 const MAX_LOADED_SIGNERS = 4;
 
 /** Parses each signer once per thread, and forgets the one that was not used for longest. */
-export class SignerCache {
-  private readonly loaded = new Map<string, LoadedSigner>();
+class LastUsed<T> {
+  private readonly loaded = new Map<string, T>();
+
+  constructor(private readonly load: (material: SignerMaterial) => T) {}
 
   /** @throws IdentityError `ERR_SIGNER_INVALID`. */
-  get(material: SignerMaterial): LoadedSigner {
-    const signer = this.loaded.get(material.id) ?? loadSigner(material);
+  get(material: SignerMaterial): T {
+    const signer = this.loaded.get(material.id) ?? this.load(material);
     // Set again, so that the map's order is the order of last use.
     this.loaded.delete(material.id);
     this.loaded.set(material.id, signer);
@@ -42,21 +48,49 @@ export class SignerCache {
   }
 }
 
+/** Of signers whose keys are here. */
+export class SignerCache extends LastUsed<LoadedSigner> {
+  constructor() {
+    super(loadSigner);
+  }
+}
+
+/** Of signers whose keys sign elsewhere. */
+export class IssuerCache extends LastUsed<LeafIssuer> {
+  constructor() {
+    super(loadIssuer);
+  }
+}
+
 /** @throws IdentityError `ERR_SIGNER_INVALID`. */
 export function loadSigner(material: SignerMaterial): LoadedSigner {
   try {
     const key = loadKey(material.privateKeyDer);
-    const algorithm = signatureAlgorithmFor(key);
-    if (algorithm === undefined) {
-      throw new IdentityError(
-        'ERR_SIGNER_INVALID',
-        'signer key: got another curve, expected RSA, P-256, P-384 or P-521',
-      );
-    }
-    return { key, algorithm, ...readCertificate(Buffer.from(new Uint8Array(material.certificateDer))) };
+    return { key, ...issuerOf(material, key) };
   } catch (error) {
     throw wrapError('ERR_SIGNER_INVALID', 'signer does not load', error);
   }
+}
+
+function loadIssuer(material: SignerMaterial): LeafIssuer {
+  try {
+    return issuerOf(material, new X509Certificate(certificateOf(material)).publicKey);
+  } catch (error) {
+    throw wrapError('ERR_SIGNER_INVALID', 'signer certificate does not load', error);
+  }
+}
+
+function issuerOf(material: SignerMaterial, key: KeyObject): LeafIssuer {
+  const algorithm = signatureAlgorithmFor(key);
+  if (algorithm === undefined) {
+    throw new IdentityError('ERR_SIGNER_INVALID', 'signer key: got another curve, expected RSA, P-256, P-384 or P-521');
+  }
+  return { algorithm, ...readCertificate(certificateOf(material)) };
+}
+
+/** A copy, since OpenSSL's bindings take no shared memory. */
+function certificateOf({ certificateDer }: SignerMaterial): Buffer {
+  return Buffer.from(new Uint8Array(certificateDer));
 }
 
 /** The copy is needed because OpenSSL's bindings take no shared memory; it is wiped at once. */
@@ -73,7 +107,7 @@ function loadKey(shared: SharedArrayBuffer): KeyObject {
 }
 
 /** Reads what X509Certificate does not show: the raw subject and the key identifier. (RFC 5280 §4.1) */
-function readCertificate(der: Buffer): Pick<LoadedSigner, 'subject' | 'keyIdentifier'> {
+function readCertificate(der: Buffer): Pick<LeafIssuer, 'subject' | 'keyIdentifier'> {
   const [toBeSigned] = sequenceIn(der) ?? [];
   // Only v3 has extensions, so only v3 can be a CA certificate; there, the version comes first.
   const [version, , , , , subject, publicKeyInfo, ...others] = sequenceOf(toBeSigned) ?? [];

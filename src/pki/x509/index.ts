@@ -11,6 +11,7 @@ export {
   bitString,
   contextConstructed,
   nothing,
+  objectIdentifier,
   octetString,
   printableString,
   sequence,

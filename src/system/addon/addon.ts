@@ -42,6 +42,8 @@ export interface Addon {
   contextTrusting<T>(rootPem: Uint8Array, make: () => T): T;
 
   readonly SocketHub: SocketHubClass;
+
+  readonly Pkcs11Module: Pkcs11ModuleClass;
 }
 
 /** `keyType` is the index into `KEY_TYPES`, of an EC one. */
@@ -107,3 +109,36 @@ export type SocketHubClass = new (
   /** Closes the listener, all sockets, and the poll. Safe to call twice. */
   close(): void;
 };
+
+/**
+ * A PKCS#11 module, loaded into this process and initialised. @throws with the code `DLOPEN` and the reason of the
+ * system. What the module refuses is thrown, or rejected, with the code `CKR`, the name of the function as message and
+ * its CK_RV as `returnValue`.
+ */
+export type Pkcs11ModuleClass = new (
+  path: string,
+) => {
+  /** Those that are present. */
+  tokens(): readonly Pkcs11Token[];
+  openSession(slot: number): number;
+  /** Of all sessions with the token of this one. */
+  login(session: number, pin: Uint8Array): void;
+  /** Private keys with this label and id, where they are given; 8 at most. */
+  privateKeys(session: number, label: Uint8Array | undefined, id: Uint8Array | undefined): number[];
+  /** `undefined` when the object has none, or does not show it. */
+  attribute(session: number, object: number, type: number): ArrayBuffer | undefined;
+  /** In a thread of libuv's pool. A session signs one at a time. */
+  sign(session: number, key: number, mechanism: number, input: Uint8Array): Promise<ArrayBuffer>;
+  /** Ends all sessions. */
+  finalize(): void;
+};
+
+/** What a token says of itself. */
+export interface Pkcs11Token {
+  readonly slot: number;
+  readonly label: string;
+  readonly manufacturer: string;
+  readonly model: string;
+  readonly serial: string;
+  readonly flags: number;
+}
