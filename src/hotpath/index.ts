@@ -19,7 +19,7 @@ export type {
   SealRequest,
 } from './hot-path.js';
 export type { HotPathKind } from './implementation.js';
-export { loadSigner } from './js/loaded-signer.js';
+export { openSigner } from './js/open-signer.js';
 export { KeyReserve } from './key-reserve.js';
 export { loadPooledHotPath } from './load-pooled-hot-path.js';
 export { createLoneHotPath } from './lone-hot-path.js';

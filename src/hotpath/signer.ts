@@ -25,7 +25,7 @@ export interface RemoteKey {
 export interface RemoteSigning {
   readonly algorithm: SignatureAlgorithm;
   /**
-   * Signs a certificate, or a revocation list.
+   * Signs a certificate, or a revocation list, by that algorithm.
    * @throws IdentityError `ERR_CA_KEY_UNAVAILABLE`.
    */
   sign(toBeSigned: Buffer): Promise<Buffer>;

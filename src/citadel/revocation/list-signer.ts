@@ -1,4 +1,4 @@
-import { loadSigner, type Signer } from '../../hotpath/index.js';
+import { openSigner, type Signer } from '../../hotpath/index.js';
 import {
   caProblem,
   distinguishedNameText,
@@ -19,13 +19,14 @@ export interface ListSigner {
   load(): RevocationListSigner;
 }
 
-export function listSignerOf({ certificate, material }: Signer): ListSigner {
+export function listSignerOf(signer: Signer): ListSigner {
+  const { certificate, material } = signer;
   const facts = readFacts(certificate.raw);
   const isReadable = typeof facts !== 'string' && caProblem(facts) === undefined;
   return {
     id: material.id,
     name: isReadable ? distinguishedNameText(facts.subject) : material.id,
     maySignLists: isReadable && (facts.keyUsage === undefined || (facts.keyUsage & KEY_USAGE.crlSign) !== 0),
-    load: () => loadSigner(material),
+    load: () => openSigner(signer),
   };
 }

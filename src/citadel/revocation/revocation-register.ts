@@ -213,7 +213,7 @@ export class RevocationRegister {
   private async sign(before: RevocationState, revoked: readonly Revoked[]): Promise<void> {
     const { signers, leafLifeMs, now, path, listPath, logger } = this.options;
     const keys = await signers();
-    const state = signLists(before, revoked, { signers: keys, leafLifeMs: leafLifeMs(), nowMs: now() });
+    const state = await signLists(before, revoked, { signers: keys, leafLifeMs: leafLifeMs(), nowMs: now() });
     const pem = Buffer.concat(state.lists.map(({ der }) => encodePem('X509 CRL', der)));
     await this.write(path, encodeState(state), FILE_MODE);
     await this.write(listPath, pem, LIST_MODE);

@@ -25,22 +25,23 @@ export interface Signing {
  * The next lists, one for each key, all with the same certificates: serial numbers are unique, whichever key has signed
  * them. A certificate leaves them when one was signed after it had expired (RFC 5280 §3.3). A key that is gone signs
  * none any more: its last one stays until the leaves of the key have expired.
- * @throws IdentityError `ERR_SIGNER_INVALID`.
+ * @throws IdentityError `ERR_SIGNER_INVALID`, `ERR_CA_KEY_UNAVAILABLE`.
  */
-export function signLists(
+export async function signLists(
   before: RevocationState,
   revoked: readonly Revoked[],
   { signers, leafLifeMs, nowMs }: Signing,
-): RevocationState {
+): Promise<RevocationState> {
   const listed = revoked.filter(({ notAfterMs }) => notAfterMs >= Math.min(before.signedAtMs, nowMs));
   // Never going back, also when the file was lost. (RFC 5280 §5.2.3)
   const number = Math.max(before.number + 1, Math.floor(nowMs / 1000));
   const nextUpdateMs = nowMs + Math.max(MIN_LIFE_MS, leafLifeMs) + RENEW_MS;
   const able = signers.filter(({ maySignLists }) => maySignLists);
-  const signed = able.map((signer): SignedList => {
-    const content = { number, thisUpdateMs: nowMs - BACKDATING_MS, nextUpdateMs, revoked: listed };
-    return { id: signer.id, name: signer.name, nextUpdateMs, der: writeRevocationList(signer.load(), content) };
+  const content = { number, thisUpdateMs: nowMs - BACKDATING_MS, nextUpdateMs, revoked: listed };
+  const signing = able.map(async ({ id, name, load }): Promise<SignedList> => {
+    return { id, name, nextUpdateMs, der: await writeRevocationList(load(), content) };
   });
+  const signed = await Promise.all(signing);
   const ofGoneKeys = before.lists.filter(
     (list) => list.nextUpdateMs > nowMs && !signers.some(({ id }) => id === list.id),
   );

@@ -33,8 +33,8 @@ export function issue(item: IssueItem, signers: SignerCache, serial: Buffer = ne
 }
 
 /**
- * Checks a CSR and writes a leaf for its key, without a signature. What is our own (names, signer) is read first, so that
- * a mistake of ours is never told as one of the peer.
+ * Checks a CSR and writes a leaf for its key, without a signature. What is our own (names, signer) is read first, so
+ * that a mistake of ours is never told as one of the peer.
  */
 export function draft(item: IssueItem, issuer: LeafIssuer, serial: Buffer = newSerial()): DraftedLeaf {
   const names = item.subjectAltNames.map(generalName);

@@ -72,7 +72,8 @@ export function loadSigner(material: SignerMaterial): LoadedSigner {
   }
 }
 
-function loadIssuer(material: SignerMaterial): LeafIssuer {
+/** @throws IdentityError `ERR_SIGNER_INVALID`. */
+export function loadIssuer(material: SignerMaterial): LeafIssuer {
   try {
     return issuerOf(material, new X509Certificate(certificateOf(material)).publicKey);
   } catch (error) {

@@ -1,4 +1,3 @@
-import { type KeyObject, sign } from 'node:crypto';
 import { DerTag } from './der-view.js';
 import { bitString, contextConstructed, element, sequence, time, unsignedInteger } from './der-writer.js';
 import { authorityKeyIdentifier, crlNumber, reasonCode } from './extension-writer.js';
@@ -29,8 +28,9 @@ export interface RevokedCertificate {
 
 /** Who signs a list: the key of a CA certificate, and what of that stands in the list. */
 export interface RevocationListSigner {
-  readonly key: KeyObject;
   readonly algorithm: SignatureAlgorithm;
+  /** Resolves with the signature by this algorithm. */
+  sign(toBeSigned: Buffer): Promise<Buffer>;
   /** The raw subject of its certificate: the list's issuer, octet by octet. (RFC 5280 §5.1.2.3) */
   readonly subject: Buffer;
   readonly keyIdentifier: Buffer;
@@ -50,10 +50,13 @@ const V2 = unsignedInteger(Buffer.from([1]));
 
 /**
  * A complete revocation list in DER, without critical extensions: number of the list, key of its issuer, and a reason
- * for each certificate but `unspecified`, which has none. (RFC 5280 §5.1, §5.3.1)
+ * for each certificate but `unspecified`, which has none. (RFC 5280 §5.1, §5.3.1) Rejects with what `sign` does.
  */
-export function writeRevocationList(signer: RevocationListSigner, content: RevocationListContent): Buffer {
-  const { key, algorithm, subject, keyIdentifier } = signer;
+export async function writeRevocationList(
+  signer: RevocationListSigner,
+  content: RevocationListContent,
+): Promise<Buffer> {
+  const { algorithm, subject, keyIdentifier } = signer;
   const { number, thisUpdateMs, nextUpdateMs, revoked } = content;
   // An empty one must be left out. (RFC 5280 §5.1.2.6)
   const entries = revoked.length === 0 ? [] : [sequence(...revoked.map(entry))];
@@ -61,7 +64,7 @@ export function writeRevocationList(signer: RevocationListSigner, content: Revoc
     ...[V2, algorithm.identifier, subject, time(thisUpdateMs), time(nextUpdateMs), ...entries],
     contextConstructed(0, sequence(authorityKeyIdentifier(keyIdentifier), crlNumber(unsignedInteger(octets(number))))),
   );
-  return sequence(toBeSigned, algorithm.identifier, bitString(sign(algorithm.hash, toBeSigned, key)));
+  return sequence(toBeSigned, algorithm.identifier, bitString(await signer.sign(toBeSigned)));
 }
 
 function entry({ serial, revokedAtMs, reason }: RevokedCertificate): Buffer {

@@ -126,7 +126,7 @@ export class Pkcs11Key {
 
   private start(): ChildProcess {
     this.startedAtMs = this.now();
-    // Beside this file in build/, and among the files of the threads in dist/. The options of this Node.js are for it alone.
+    // Beside this file in build/, and among the files of the threads in dist/. Options of this Node.js are not for it.
     const child = fork(fileURLToPath(new URL('./token-process.js', import.meta.url)), [], {
       execArgv: [],
       serialization: 'advanced',

@@ -15,7 +15,7 @@ export interface TokenSigning {
   readonly input: Buffer;
 }
 
-// Each token has these two, where those that hash themselves may be missing. (PKCS #11 Current Mechanisms 3.0, §2.1, §2.3)
+// Each token has these two; those that hash, too, may be missing. (PKCS #11 Current Mechanisms 3.0, §2.1, §2.3)
 const CKM_RSA_PKCS = 0x1;
 const CKM_ECDSA = 0x1041;
 
@@ -36,8 +36,8 @@ export function tokenSigning(toBeSigned: Buffer, { keyType, hash }: SignatureAlg
 }
 
 /**
- * A token's signature as X.509 has it: of ECDSA the two numbers, which the token gives one after the other, in DER. Pure.
- * (PKCS #11 Current Mechanisms §2.3.1; RFC 3279 §2.2.3)
+ * A token's signature as X.509 has it: of ECDSA the two numbers, which the token gives one after the other, in DER.
+ * Pure. (PKCS #11 Current Mechanisms §2.3.1; RFC 3279 §2.2.3)
  * @throws IdentityError `ERR_CA_KEY_UNAVAILABLE`: it is none.
  */
 export function x509Signature(raw: Buffer, { keyType }: SignatureAlgorithm): Buffer {

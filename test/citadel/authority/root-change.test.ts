@@ -53,7 +53,8 @@ async function isWhole(t: Test, directory: string): Promise<void> {
 t.test('the root of a key in a token is not changed, and the refusal says how it is', (t) => {
   const old = TestCa.root('old');
   const directory = authorityDirectory(t, { signer: old, roots: [old] }, { 'ca-key.pem': undefined });
-  const says = /ca-key\.pem missing, .*; the root of a key in a token \(--ca-key\) is changed by its certificates, by hand/;
+  const says =
+    /ca-key\.pem missing, .*; the root of a key in a token \(--ca-key\) is changed by its certificates, by hand/;
   for (const command of ['status', 'stage', 'retire']) t.match(root(command, directory), { status: 1, stderr: says });
   t.end();
 });

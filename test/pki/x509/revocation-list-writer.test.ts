@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { readRevocationList } from '../../../src/agent/files/revocation-list.js';
-import { loadSigner, Signer } from '../../../src/hotpath/index.js';
+import { openSigner, Signer } from '../../../src/hotpath/index.js';
 import { encodePem, makeSelfSignedRoot, writeRevocationList } from '../../../src/pki/x509/index.js';
 import { certificate, ecKeys, HOUR_MS, NOW_MS, openssl, pem } from '../../hotpath/pki.js';
 
@@ -15,7 +15,7 @@ for (const keyType of ['ec-p256', 'ec-p384'] as const) {
         ...{ keyType, organization: 'cluster.local' },
         ...{ notBeforeMs: NOW_MS - HOUR_MS, notAfterMs: NOW_MS + 87_600 * HOUR_MS },
       });
-      const signer = loadSigner(Signer.load(root.certificatePem, root.privateKeyPem).material);
+      const signer = openSigner(Signer.load(root.certificatePem, root.privateKeyPem));
       const rootKeys = { keys: { privateKey: createPrivateKey(root.privateKeyPem), publicKey: ecKeys().publicKey } };
       const issuer = { ...rootKeys, subject: 'cluster.local' };
       const leaf = () =>
@@ -28,7 +28,7 @@ for (const keyType of ['ec-p256', 'ec-p384'] as const) {
             return { serial, revokedAtMs: NOW_MS, reason: at === 0 ? ('keyCompromise' as const) : 'unspecified' };
           }),
         });
-      const der = list([revoked.serialNumber, held.serialNumber]);
+      const der = await list([revoked.serialNumber, held.serialNumber]);
       const directory = t.testdir();
       const file = (name: string, content: Buffer): string => {
         writeFileSync(join(directory, name), content);
@@ -53,7 +53,7 @@ for (const keyType of ['ec-p256', 'ec-p384'] as const) {
       const read = readRevocationList(der);
       t.ok(read?.revokes(revoked.serialNumber) && !read.revokes(good.serialNumber));
       t.equal(read?.nextUpdateMs, NOW_MS + 24 * HOUR_MS);
-      const empty = openssl(['crl', '-text', '-noout'], encodePem('X509 CRL', list([])));
+      const empty = openssl(['crl', '-text', '-noout'], encodePem('X509 CRL', await list([])));
       t.match(empty, /No Revoked Certificates/);
     },
   );

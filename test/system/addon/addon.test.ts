@@ -27,8 +27,8 @@ t.test('an addon of other sources is not taken, whether it says so or has nothin
 
 t.test('the addon that ships exports what the program calls, and nothing of tests and benches', { skip }, async (t) => {
   t.strictSame(Object.keys(addon).sort(), [
-    ...['SocketHub', 'contextTrusting', 'forbidDumping', 'hasSigner', 'issueBatch', 'loadSigner', 'peerCredentials'],
-    ...['prepareBatch', 'reserveDescriptors', 'revision', 'sealBatch'],
+    ...['Pkcs11Module', 'SocketHub', 'contextTrusting', 'forbidDumping', 'hasSigner', 'issueBatch', 'loadSigner'],
+    ...['peerCredentials', 'prepareBatch', 'reserveDescriptors', 'revision', 'sealBatch'],
   ]);
   const shipped = readdirSync(DIST, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.node'));
   t.strictSame(shipped, [`threads/prebuilds/${process.platform}-${process.arch}/sidecert.node`]);
@@ -67,6 +67,14 @@ t.test('items of any type are refused, each alone, and nothing is read beyond th
     t.throws(() => addon.issueBatch('no such signer', wrong as never), { code: 'ERR_INTERNAL' });
     t.throws(() => addon.loadSigner(wrong as never, bytes, bytes), { code: /ERR_INTERNAL|ERR_SIGNER_INVALID/ });
     t.equal(addon.hasSigner(wrong as never), false);
+  }
+});
+
+t.test('a module of PKCS#11 that is none, or is asked for with a wrong type, is refused', { skip }, async (t) => {
+  t.throws(() => new addon.Pkcs11Module('/nowhere/hsm.so'), { code: 'DLOPEN', message: /cannot open shared object/ });
+  t.throws(() => new addon.Pkcs11Module(process.execPath), { code: 'DLOPEN' });
+  for (const wrong of [undefined, 7, '', {}, Buffer.from('x')]) {
+    t.throws(() => new addon.Pkcs11Module(wrong as never), { code: 'ERR_INTERNAL' });
   }
 });
 
