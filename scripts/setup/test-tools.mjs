@@ -2,15 +2,17 @@ import { join } from 'node:path';
 import { HELM, KUBERNETES } from '../kubernetes/programs.mjs';
 import { CHROMIUM_TITLE, findChromium, getChromium, whyNoChromium } from './chromium.mjs';
 import { cachedEnvoy, downloadEnvoy, NO_ENVOY, OLDEST_ENVOY } from './envoy.mjs';
+import { whyNoGo } from './go-program.mjs';
 import { GRPC_CORE } from './grpc-core.mjs';
-import { buildH2spec, findH2spec, whyNoH2spec } from './h2spec.mjs';
+import { buildH2spec, findH2spec } from './h2spec.mjs';
+import { buildIstioAgent, findIstioAgent } from './istio-agent.mjs';
 import { withLock } from './lock.mjs';
 import { OTLP_PROTO } from './otlp-proto.mjs';
 import { findPostgres, getPostgres, whyNoPostgres } from './postgres.mjs';
 import { findPromtool, getPromtool, whyNoPromtool } from './promtool.mjs';
 import { cachedPackages, downloadPackages } from './python-packages.mjs';
 import { PYYAML } from './pyyaml.mjs';
-import { run, SetupError } from './run.mjs';
+import { SetupError } from './run.mjs';
 import { findSofthsm, getSofthsm, whyNoSofthsm } from './softhsm.mjs';
 
 /** What only tests need, besides an Envoy: each is fetched once, and told to the tests by a variable. */
@@ -47,9 +49,17 @@ const TOOLS = [
     variable: 'H2SPEC_PATH',
     title: 'building h2spec for the tests (9 MB, once)',
     find: findH2spec,
-    whyNot: whyNoH2spec,
+    whyNot: whyNoGo,
     get: buildH2spec,
     without: 'the judge of HTTP/2 in test/net/http2/h2spec.test.ts is skipped',
+  },
+  {
+    variable: 'ISTIO_AGENT_PATH',
+    title: "building the security part of Istio's agent for the tests (29 MB, a minute, once)",
+    find: findIstioAgent,
+    whyNot: whyNoGo,
+    get: buildIstioAgent,
+    without: "the test of moving from Istio's agent and back is skipped",
   },
   {
     variable: 'CHROMIUM_PATH',
@@ -108,7 +118,7 @@ const SILENT = { say: () => {}, step: (_title, work) => work() };
 async function whyNoKubernetes() {
   if (process.env.ALLOW_NO_KUBERNETES === '1') return 'ALLOW_NO_KUBERNETES=1: Kubernetes and helm are not built';
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'Kubernetes is built for Linux on x86-64 alone';
-  return (await run('go', ['version'])).code === 0 ? undefined : 'Go is not on the PATH';
+  return whyNoGo();
 }
 
 /** The value of a tool's variable when there is none. */
