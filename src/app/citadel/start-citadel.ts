@@ -59,8 +59,11 @@ const TCP_BACKLOG = 4096;
 /** A handshake takes milliseconds; a peer that stalls must not hold a connection for long. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** An agent has one call at a time on its connection; a proxy in between may have many. */
-const MAX_STREAMS_PER_CONNECTION = 1000;
+/**
+ * As many as the service has in flight of one connection: a proxy in between, or a node's agent, may have more to ask,
+ * which waits there then, and costs nothing here.
+ */
+const MAX_STREAMS_PER_CONNECTION = 128;
 
 /**
  * Of all connections. The service works on 256 at once, so the rest are calls that have begun and not asked yet, or
@@ -166,6 +169,7 @@ async function start(
     maxConnections,
     maxUnprovenPerAddress: Math.max(1, Math.floor(maxConnections / 4)),
     metrics: { registry: metrics, ...SERVER_METRICS },
+    isFull: () => certificates.isFull,
   });
   const clients = config.hasClientCertificates
     ? openClientCertificates({ authority, trustDomain, policy: policyNow, revocations, now })

@@ -5,6 +5,7 @@
 export { bearerToken, claimsOfBearer, quoted } from '../../pki/service-account/index.js';
 export type { AuthenticatedWorkload, Authenticator } from './authenticator.js';
 export { authenticateCaller, type CallerAuthentication } from './caller.js';
+export { claimedPod } from './claimed-pod.js';
 export { ClientCertificates } from './client-certificates.js';
 export { issuerAuthenticator } from './issuer-authenticator.js';
 export { createJwksAuthenticator } from './jwks-authenticator.js';

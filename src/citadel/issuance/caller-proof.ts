@@ -16,6 +16,9 @@ const TOKEN_WORK = 120;
  */
 const WASTED_TOKEN_COST = 60;
 
+/** Each address gets a hundred tries a second back. */
+const NEXT_TRY_MS = 1000;
+
 /**
  * Who calls, by the certificate of the connection or the token of the call. `span`: what it is a part of, where that is
  * traced.
@@ -59,5 +62,6 @@ export function callerHasGone(): IdentityError {
 }
 
 function tooManyBadTokens(): IdentityError {
-  return new IdentityError('ERR_CITADEL_OVERLOADED', 'too many tokens from this address were refused, try again later');
+  const message = 'too many tokens from this address were refused, try again later';
+  return new IdentityError('ERR_CITADEL_OVERLOADED', message, { retryAfterMs: NEXT_TRY_MS });
 }

@@ -7,6 +7,7 @@ import { decideValidity, MIN_TTL_MS, type SigningAuthority } from '../authority/
 import { aliasUris, checkCsrContent, type IssuingPolicy, type IssuingTerms } from '../policy/index.js';
 import type { CreateCertificateRequest } from './certificate-codec.js';
 import type { FleetView } from './fleet-view.js';
+import type { HeldLeaves } from './held-leaves.js';
 import { rootsVersion } from './trust-bundle-codec.js';
 
 /** What issuing takes. */
@@ -23,6 +24,8 @@ export interface IssuanceOptions extends CallerAuthentication {
   readonly recent?: { issued(fields: TrailFields): void; refused(fields: TrailFields): void } | undefined;
   /** Is told what each workload holds. */
   readonly fleet?: Pick<FleetView, 'issued'> | undefined;
+  /** Is told who has a certificate, so that renewals can wait. */
+  readonly held?: Pick<HeldLeaves, 'issued'> | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -116,6 +119,7 @@ export async function issueLeaf(
     ...callerFields(caller, workload),
   };
   if (trail !== undefined) await inSpan(span, 'citadel.trail', () => trail.issued(fields, leafPem));
+  options.held?.issued(workload, nowMs, validity.notAfterMs);
   options.recent?.issued(fields);
   options.fleet?.issued(workload, {
     ...{ connection: caller.connection, issuer: authority.signer.material.id, notAfterMs: validity.notAfterMs },

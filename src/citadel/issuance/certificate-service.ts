@@ -1,9 +1,10 @@
 import { CancelSource } from '../../cancellation/index.js';
 import { type ErrorCode, errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
-import { addUnaryMethod, type GrpcServer, type ServedCall } from '../../net/grpc/index.js';
+import { addUnaryMethod, type GrpcServer, type ServedCall, status } from '../../net/grpc/index.js';
 import {
   Field,
   type Gauge,
+  type Histogram,
   inSpan,
   type LogFields,
   type Logger,
@@ -20,8 +21,10 @@ import { CALLER_METADATA, clusterId } from './caller-metadata.js';
 import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
 import { type CallerTrace, callerFields, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
-import { IssuingShares, type IssuingSlot } from './issuing-shares.js';
+import { HeldLeaves } from './held-leaves.js';
+import { IssuingShares, IssuingSlot } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
+import { RetrySlots } from './retry-slots.js';
 import { endServerSpan, serverSpan, workloadAttributes } from './server-span.js';
 
 export interface CertificateServiceOptions extends Omit<IssuanceOptions, 'authority'> {
@@ -38,12 +41,16 @@ export interface CertificateServiceOptions extends Omit<IssuanceOptions, 'author
   readonly metrics?: MetricRegistry;
   /** Left out, nothing is traced. */
   readonly tracer?: Tracer | undefined;
+  /** In [0, 1); `Math.random` by default. */
+  readonly random?: () => number;
   /** For the lines that sum up what an identity got; elapsed time by default. */
   readonly logClock?: DeadlineClock;
 }
 
 /** {@link addCertificateMethod} has opened it; who called that closes it, when the server has ended its calls. */
 export interface CertificateMethod {
+  /** Whether hardly any request that comes now would be served. */
+  readonly isFull: boolean;
   /** Writes the sums of certificates that the log still lacks. */
   close(): void;
 }
@@ -83,22 +90,37 @@ class PendingCall {
   ) {}
 }
 
+/** Why a call is refused. */
+interface Reason {
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
 class CertificateService implements CertificateMethod {
   private readonly metrics: MetricRegistry;
   private readonly inFlight: Gauge;
   private readonly deadlines: Deadlines<PendingCall>;
   private readonly shares: IssuingShares;
+  private readonly held = new HeldLeaves();
+  private readonly slots: RetrySlots;
+  /** By the code of their outcome. */
+  private readonly seconds = new Map<ErrorCode | 'OK', Histogram>();
   private readonly log: RateLimitedLogger;
 
   constructor(private readonly options: CertificateServiceOptions) {
     this.metrics = options.metrics ?? new MetricRegistry();
     this.inFlight = this.metrics.gauge(Metric.certificateRequestsInFlight);
     this.shares = new IssuingShares(options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT);
+    this.slots = new RetrySlots(options.random ?? Math.random);
     this.log = new RateLimitedLogger(options.logger, options.now, { clock: options.logClock });
     const timeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.deadlines = new Deadlines(timeoutMs, (late) => {
       for (const pending of late) this.giveUp(pending, tooLate(timeoutMs));
     });
+  }
+
+  get isFull(): boolean {
+    return this.shares.isFull;
   }
 
   /** Answers the call, or refuses it when it has failed, run out of time or been cancelled. */
@@ -126,6 +148,7 @@ class CertificateService implements CertificateMethod {
       const response = await this.create(bytes, pending);
       if (!stop.isCancelled) {
         this.observe('OK', startedAtMs);
+        this.slots.issued(performance.now());
         call.answer(response);
         if (pending.span !== undefined) endServerSpan(pending.span, 'OK', 0);
       }
@@ -144,31 +167,37 @@ class CertificateService implements CertificateMethod {
     if (pending.stop.isCancelled) return;
     pending.stop.cancel();
     chargeRefusal(pending.call, error);
-    this.recordRefusal(error, pending);
+    this.recordRefusal({ code: errorCodeOf(error), reason: messageOf(error) }, pending);
     this.refuse(pending, error);
   }
 
-  private refuse(
-    { call, startedAtMs, span }: Pick<PendingCall, 'call' | 'startedAtMs' | 'span'>,
-    error: unknown,
-  ): void {
+  private refuse({ call, startedAtMs, span }: PendingCall, error: unknown): void {
+    const code = errorCodeOf(error);
+    this.observe(code, startedAtMs);
     const refusal = refusalOf(error);
-    this.observe(errorCodeOf(error), startedAtMs);
-    call.refuse(refusal);
-    if (span !== undefined) endServerSpan(span, errorCodeOf(error), refusal.code);
+    const isFull = code === 'ERR_CITADEL_OVERLOADED' && refusal.retryAfterMs === undefined;
+    call.refuse(isFull ? { ...refusal, retryAfterMs: this.slots.delayMs(performance.now()) } : refusal);
+    if (span !== undefined) endServerSpan(span, code, refusal.code);
   }
 
-  /** A place, or `undefined` when the call has been refused for want of one. */
+  /** A place, or `undefined` when the call has been refused for want of one: as cheaply as may be, since many are. */
   private placeFor(call: ServedCall, caller: CallerTrace, span: Span | undefined): IssuingSlot | undefined {
-    try {
-      const place = this.shares.enter(caller.connection);
+    const { held, options } = this;
+    const place = this.shares.enter(caller.connection, () =>
+      held.isClaimedRenewal(call.metadata('authorization'), options.now()),
+    );
+    if (place instanceof IssuingSlot) {
       this.inFlight.set(this.shares.inFlight);
       return place;
-    } catch (error) {
-      this.recordRefusal(error, { call, caller, workload: undefined, span });
-      this.refuse({ call, startedAtMs: performance.now(), span }, error);
-      return undefined;
     }
+    const { reason } = place;
+    const code = 'ERR_CITADEL_OVERLOADED';
+    const nowMs = performance.now();
+    this.recordRefusal({ code, reason }, { call, caller, workload: undefined, span });
+    this.observe(code, nowMs);
+    call.refuse({ code: status.RESOURCE_EXHAUSTED, details: reason, retryAfterMs: this.slots.delayMs(nowMs) });
+    if (span !== undefined) endServerSpan(span, code, status.RESOURCE_EXHAUSTED);
+    return undefined;
   }
 
   private async create(bytes: Buffer, pending: PendingCall): Promise<Buffer> {
@@ -189,9 +218,9 @@ class CertificateService implements CertificateMethod {
     span?.set(workloadAttributes(workload));
     if (stop.isCancelled) throw callerHasGone();
     // Of a node proxy each identity has its share, for it asks for all pods of its node.
-    place.claimFor(workload.spiffeId.toString());
+    place.claimFor(workload.spiffeId.toString(), this.held.isRenewal(workload, options.now()));
     const authority = options.authority();
-    const issuance = { ...options, authority };
+    const issuance = { ...options, authority, held: this.held };
     const leafPem = await issueLeaf(issuance, workload, request, { ...caller, log, signal: stop, span });
     return encodeCertificateResponse(leafPem, authority.issuersPemAt(options.now()));
   }
@@ -207,15 +236,21 @@ class CertificateService implements CertificateMethod {
 
   private observe(code: ErrorCode | 'OK', startedAtMs: number): void {
     const seconds = (performance.now() - startedAtMs) / 1000;
-    this.metrics.histogram(Metric.certificateRequestSeconds, { code }).observe(seconds);
+    let histogram = this.seconds.get(code);
+    if (histogram === undefined) {
+      histogram = this.metrics.histogram(Metric.certificateRequestSeconds, { code });
+      this.seconds.set(code, histogram);
+    }
+    histogram.observe(seconds);
   }
 
   /** In log and trail. */
-  private recordRefusal(error: unknown, refused: Pick<PendingCall, 'call' | 'caller' | 'workload' | 'span'>): void {
+  private recordRefusal(
+    { code, reason }: Reason,
+    refused: Pick<PendingCall, 'call' | 'caller' | 'workload' | 'span'>,
+  ): void {
     const { call, caller, workload, span } = refused;
     const { connection, clusterId, address } = caller;
-    const code = errorCodeOf(error);
-    const reason = messageOf(error);
     const fields = (): LogFields => {
       const claims = claimsOfBearer(call.metadata('authorization'));
       return {

@@ -2,40 +2,65 @@ import { IdentityError } from '../../errors/index.js';
 import { Shares } from '../../fairness/index.js';
 
 /**
+ * Of the places: the others are for workloads that have no certificate, and cannot start without one; a renewal has
+ * half of a life left.
+ */
+const RENEWAL_PART = 0.75;
+
+/**
  * The places for requests in flight, and who has how many of them: by {@link Shares}, of connections, and of identities
- * once their tokens have been verified.
+ * once their tokens have been verified. Renewals do not get the last of them.
  */
 export class IssuingShares {
   private total = 0;
   private readonly ofConnections = new Shares<number>();
   private readonly ofIdentities = new Shares<string>();
 
-  constructor(private readonly limit: number) {}
+  /** As many as renewals may have. */
+  private readonly renewalLimit: number;
+
+  constructor(private readonly limit: number) {
+    this.renewalLimit = Math.ceil(limit * RENEWAL_PART);
+  }
 
   get inFlight(): number {
     return this.total;
   }
 
-  /** Takes a place for a caller whose token is not verified yet. @throws IdentityError `ERR_CITADEL_OVERLOADED`. */
-  enter(connection: number): IssuingSlot {
+  /** Whether hardly any request that comes now would get a place. */
+  get isFull(): boolean {
+    return this.total >= this.renewalLimit;
+  }
+
+  /**
+   * Takes a place for a caller whose token is not verified yet, or says why there is none. `isClaimedRenewal` is asked
+   * only when few are left.
+   */
+  enter(connection: number, isClaimedRenewal = (): boolean => false): IssuingSlot | PlaceRefusal {
     const free = this.limit - this.total;
-    if (free <= 0) {
-      throw new IdentityError('ERR_CITADEL_OVERLOADED', `${this.limit} requests are in flight, try again later`);
-    }
+    if (free <= 0) return { reason: `${this.limit} requests are in flight, try again later` };
     if (this.ofConnections.isTaken(connection, free)) {
-      throw shareTaken(this.ofConnections.of(connection), 'this connection', free);
+      return { reason: shareTaken(this.ofConnections.of(connection), 'this connection', free) };
     }
+    if (this.isFull && isClaimedRenewal()) return { reason: this.keptForFirst() };
     this.total += 1;
     this.ofConnections.take(connection);
     return new IssuingSlot(this, connection);
   }
 
   /** For the place. @throws IdentityError `ERR_CITADEL_OVERLOADED`. */
-  claim(identity: string): void {
+  claim(identity: string, isRenewal: boolean): void {
     // The place itself has been taken already.
     const free = this.limit - this.total + 1;
-    if (this.ofIdentities.isTaken(identity, free)) throw shareTaken(this.ofIdentities.of(identity), identity, free);
+    if (this.ofIdentities.isTaken(identity, free)) {
+      throw overloaded(shareTaken(this.ofIdentities.of(identity), identity, free));
+    }
+    if (isRenewal && this.total > this.renewalLimit) throw overloaded(this.keptForFirst());
     this.ofIdentities.take(identity);
+  }
+
+  private keptForFirst(): string {
+    return `${this.renewalLimit} requests are in flight, the other places are for workloads without a certificate: try again later`;
   }
 
   /** For the place. */
@@ -44,6 +69,11 @@ export class IssuingShares {
     this.ofConnections.giveBack(connection);
     if (identity !== undefined) this.ofIdentities.giveBack(identity);
   }
+}
+
+/** Why a request gets no place. */
+export interface PlaceRefusal {
+  readonly reason: string;
 }
 
 /** One request's place. It is left once. */
@@ -59,8 +89,8 @@ export class IssuingSlot {
    * Counts the place as one of this verified identity, too. @throws IdentityError `ERR_CITADEL_OVERLOADED`: it has its
    * share.
    */
-  claimFor(identity: string): void {
-    this.shares.claim(identity);
+  claimFor(identity: string, isRenewal: boolean): void {
+    this.shares.claim(identity, isRenewal);
     this.identity = identity;
   }
 
@@ -69,9 +99,10 @@ export class IssuingSlot {
   }
 }
 
-function shareTaken(count: number, whose: string, free: number): IdentityError {
-  return new IdentityError(
-    'ERR_CITADEL_OVERLOADED',
-    `${count} requests of ${whose} are in flight, which is its share while ${free} places are free: try again later`,
-  );
+function shareTaken(count: number, whose: string, free: number): string {
+  return `${count} requests of ${whose} are in flight, which is its share while ${free} places are free: try again later`;
+}
+
+function overloaded(reason: string): IdentityError {
+  return new IdentityError('ERR_CITADEL_OVERLOADED', reason);
 }

@@ -1,4 +1,4 @@
-import { type ErrorCode, errorCodeOf } from '../../errors/index.js';
+import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.js';
 import { type StatusText, status, toStatusObject } from '../../net/grpc/index.js';
 
 /** For callers whose token was good. (reference: Istio C5) */
@@ -31,6 +31,8 @@ export function refusalOf(error: unknown): StatusText {
       if (errorCodeOf(error) === 'ERR_CITADEL_NOT_READY') {
         return { code: status.INTERNAL, details: `CSR signing error (${details})` };
       }
-      return { code, details };
+      return error instanceof IdentityError && error.retryAfterMs !== undefined && code === status.RESOURCE_EXHAUSTED
+        ? { code, details, retryAfterMs: error.retryAfterMs }
+        : { code, details };
   }
 }

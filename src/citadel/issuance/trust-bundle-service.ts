@@ -1,5 +1,5 @@
 import { CancelSource } from '../../cancellation/index.js';
-import { errorCodeOf, messageOf } from '../../errors/index.js';
+import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import { Shares } from '../../fairness/index.js';
 import { addUnaryMethod, type GrpcServer, type ServedCall, status } from '../../net/grpc/index.js';
 import { Field, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
@@ -9,7 +9,7 @@ import type { SigningAuthority } from '../authority/index.js';
 import { CALLER_METADATA } from './caller-metadata.js';
 import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
 import type { FleetView } from './fleet-view.js';
-import { IssuingShares } from './issuing-shares.js';
+import { IssuingShares, IssuingSlot } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
 import { decodeBundleRequest, rootsOf, TrustBundleVersion } from './trust-bundle-codec.js';
 
@@ -129,6 +129,7 @@ class TrustBundleService implements TrustBundleMethod {
 
   private async prove(call: ServedCall, stop: CancelSource): Promise<AuthenticatedWorkload> {
     const place = this.proving.enter(call.connection);
+    if (!(place instanceof IssuingSlot)) throw new IdentityError('ERR_CITADEL_OVERLOADED', place.reason);
     try {
       const caller = await proveCaller(call, this.options, stop);
       call.forgetMetadata();

@@ -16,8 +16,8 @@ export interface CaLoadDependencies {
 
 /**
  * Loads a CA, and resolves when the last request is over.
- * @throws IdentityError `ERR_CONFIG_INVALID`: tokens that cannot be read, or a limit of open files that is too low; and,
- *   where `hotPath` is `native`, whatever tells why the addon does not load.
+ * @throws IdentityError `ERR_CONFIG_INVALID`: tokens that cannot be read, or a limit of open files that is too low;
+ *   and, where `hotPath` is `native`, whatever tells why the addon does not load.
  */
 export async function runCaLoad(options: CaLoadOptions, dependencies: CaLoadDependencies): Promise<CaLoadReport> {
   const { observer, signal, now, random } = dependencies;

@@ -79,6 +79,8 @@ const GRPC_STATUS: Record<ErrorCode, status> = {
 export interface StatusText {
   readonly code: status;
   readonly details: string;
+  /** How long the peer is asked to wait before it comes back, in milliseconds: it travels as a `RetryInfo`. */
+  readonly retryAfterMs?: number;
 }
 
 /** A status travels in the trailers, and peers bound a header list at 8 to 16 kB; no reader needs more than this. */

@@ -2,12 +2,15 @@ import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import type { Authenticator } from '../../../src/citadel/authn/index.js';
 import { type ErrorCode, IdentityError } from '../../../src/errors/index.js';
+import { openGrpcClient } from '../../../src/net/grpc/index.js';
+import { claimsOfBearer } from '../../../src/pki/service-account/index.js';
 import { SpiffeId } from '../../../src/pki/spiffe/index.js';
 import { startCitadel } from '../../support/citadel.js';
-import { CitadelCaller } from '../../support/citadel-caller.js';
+import { CitadelCaller, SERVER_NAME } from '../../support/citadel-caller.js';
 import { FakeIssuing } from '../../support/fake-issuing.js';
 import { foreignCsr } from '../../support/foreign-csr.js';
 import { openHotPath } from '../../support/hot-path.js';
+import { TokenIssuer } from '../../support/test-tokens.js';
 
 const hotPath = openHotPath();
 const csr = foreignCsr();
@@ -16,6 +19,8 @@ interface Limits {
   readonly maxInFlight?: number;
   readonly requestTimeoutMs?: number;
   readonly now?: () => number;
+  /** Of the identity of a token. */
+  readonly pathOf?: (token: string) => string;
 }
 
 let identities = 0;
@@ -39,14 +44,14 @@ function firstOf<T>(promises: readonly Promise<T>[], count: number): Promise<T[]
 }
 
 /** A Citadel whose signing threads are in our hand. */
-async function held(t: Test, limits: Limits = {}) {
+async function held(t: Test, { pathOf = (token) => `/ns/foo/sa/${token}`, ...limits }: Limits = {}) {
   const issuing = new FakeIssuing(hotPath);
   issuing.isHeld = true;
   let authenticated = 0;
   const authenticator: Authenticator = {
     async authenticate(token) {
       authenticated += 1;
-      const spiffeId = SpiffeId.parse(`spiffe://cluster.local/ns/foo/sa/${token}`);
+      const spiffeId = SpiffeId.parse(`spiffe://cluster.local${pathOf(token)}`);
       return { spiffeId, podName: undefined, tokenExpiresAtMs: Date.now() + 3_600_000 };
     },
   };
@@ -55,7 +60,9 @@ async function held(t: Test, limits: Limits = {}) {
   const { caller, logger } = citadel;
   /** A caller on a connection of its own. */
   const another = () => new CitadelCaller(t, citadel);
-  return { ...{ caller, another, logger, issuing }, authenticated: () => authenticated };
+  const { address, rootPem } = citadel;
+  const peer = { address, rootPem, serverName: SERVER_NAME };
+  return { ...{ caller, another, logger, issuing, peer }, authenticated: () => authenticated };
 }
 
 const ask = { token: 'any', csr };
@@ -77,6 +84,81 @@ t.test('more requests than may be in flight are refused at once, before anything
     [status.OK, status.OK],
   );
   t.equal((await caller.call(ask)).code, status.OK, 'there is room again');
+});
+
+t.test('the last places are for workloads without a certificate: a renewal does not get them', async (t) => {
+  let nowMs = Date.now();
+  const { another, issuing } = await held(t, { maxInFlight: 8, now: () => nowMs });
+  const ids = Array.from({ length: 7 }, identity);
+  issuing.release();
+  for (const token of ids) t.equal((await another().call({ ...ask, token })).code, status.OK);
+  issuing.isHeld = true;
+  nowMs += 12 * 3_600_000;
+  const renewals = ids.slice(0, 6).map((token) => another().call({ ...ask, token }));
+  await issuing.untilCalled(7 + 6);
+  t.match(await another().call({ ...ask, token: ids[6] ?? '' }), {
+    code: status.RESOURCE_EXHAUSTED,
+    details: /^6 requests are in flight, the other places are for workloads without a certificate/,
+  });
+  const firsts = [identity(), identity()].map((token) => another().call({ ...ask, token }));
+  await issuing.untilCalled(7 + 6 + 2);
+  issuing.release();
+  for (const { code } of await Promise.all([...renewals, ...firsts])) t.equal(code, status.OK);
+});
+
+t.test('a workload that asks again early has lost its key, and is served as one that has none', async (t) => {
+  const { another, issuing } = await held(t, { maxInFlight: 4 });
+  issuing.release();
+  const [token, ...others] = [identity(), identity(), identity(), identity()];
+  t.equal((await another().call({ ...ask, token })).code, status.OK);
+  issuing.isHeld = true;
+  const calls = [...others, token].map((each) => another().call({ ...ask, token: each }));
+  await issuing.untilCalled(5);
+  issuing.release();
+  for (const { code } of await Promise.all(calls)) t.equal(code, status.OK);
+});
+
+t.test('a renewal that would not be served is refused by what its token says, before it is verified', async (t) => {
+  let nowMs = Date.now();
+  const { another, issuing, authenticated } = await held(t, {
+    ...{ maxInFlight: 4, now: () => nowMs },
+    pathOf: (token) => `/ns/foo/sa/${claimsOfBearer([token])?.subject?.split(':').at(-1) ?? token}`,
+  });
+  issuing.release();
+  const issuer = new TokenIssuer();
+  const unbound = { 'kubernetes.io': undefined };
+  const token = await issuer.token('foo', 'renewing', unbound);
+  t.equal((await another().call({ ...ask, token })).code, status.OK);
+  issuing.isHeld = true;
+  nowMs += 12 * 3_600_000;
+  const inFlight = [identity(), identity(), identity()].map((each) => another().call({ ...ask, token: each }));
+  await issuing.untilCalled(4);
+  const before = authenticated();
+  t.match(await another().call({ ...ask, token }), { code: status.RESOURCE_EXHAUSTED });
+  t.equal(authenticated(), before);
+  const first = another().call({ ...ask, token: await issuer.token('foo', 'new', unbound) });
+  await issuing.untilCalled(5);
+  issuing.release();
+  for (const { code } of await Promise.all([...inFlight, first])) t.equal(code, status.OK);
+});
+
+t.test('callers that are refused are told when to come back', async (t) => {
+  const { caller, issuing, peer } = await held(t, { maxInFlight: 1 });
+  const admitted = caller.call(ask);
+  await issuing.untilCalled(1);
+  const client = openGrpcClient(peer);
+  t.teardown(() => client.close());
+  const calls = Array.from({ length: 50 }, () =>
+    client.unary('/istio.v1.auth.IstioCertificateService/CreateCertificate', Buffer.alloc(0), {
+      deadlineMs: Date.now() + 20_000,
+    }),
+  );
+  const outcomes = await Promise.allSettled(calls);
+  const delays = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? outcome.reason.retryAfterMs : []));
+  t.equal(delays.length, 50);
+  t.ok(delays.every((ms) => ms >= 100 && ms < 15_000));
+  issuing.release();
+  t.equal((await admitted).code, status.OK);
 });
 
 t.test('one connection has half of all places, whatever tokens it brings, and others have the rest', async (t) => {

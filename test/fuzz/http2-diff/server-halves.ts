@@ -69,7 +69,7 @@ export async function playOurServer(step: Buffer): Promise<Outcome> {
     opening: serverOpening(MAX_STREAMS),
     maxConcurrentStreams: MAX_STREAMS,
     // A clock that stands: what is read in one turn does not depend on how fast this machine is.
-    readQueue: new ReadQueue(() => 0),
+    readQueue: new ReadQueue({ now: () => 0 }),
     onRequest(stream, { path }) {
       served.push(String(stream.id));
       const answer = (): void => {

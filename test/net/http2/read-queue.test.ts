@@ -103,7 +103,7 @@ t.test('answers go out with the turn that they belong to', async (t) => {
 
 t.test('a slice ends by the clock, and the next one goes on with whoever has waited longest', async (t) => {
   let nowMs = 0;
-  const queue = new ReadQueue(() => nowMs);
+  const queue = new ReadQueue({ now: () => nowMs });
   const order: string[] = [];
   const reader = (name: string, turns: number): QueuedReader => {
     let left = turns;
@@ -127,6 +127,27 @@ t.test('a slice ends by the clock, and the next one goes on with whoever has wai
   await nextTurn();
   await nextTurn();
   t.same(order, ['a', 'b', 'c', 'a', 'c', 'a']);
+});
+
+t.test('of a server that is full one reader has a turn, and the others wait for a pause', async (t) => {
+  let isFull = true;
+  const pauses: (() => void)[] = [];
+  const queue = new ReadQueue({ now: () => 0, isFull: () => isFull, after: (_ms, run) => pauses.push(run) });
+  const order: string[] = [];
+  const reader = (name: string): QueuedReader => ({ readOn: () => order.push(name) < 0 });
+  t.equal(queue.isBusy, true, 'so that who sends many requests comes here');
+  for (const name of ['a', 'b', 'c', 'd']) queue.add(reader(name));
+  await nextTurn();
+  t.same(order, []);
+  pauses.shift()?.();
+  t.same(order, ['a']);
+  await nextTurn();
+  t.same(order, ['a']);
+  isFull = false;
+  pauses.shift()?.();
+  t.same(order, ['a', 'b', 'c', 'd'], 'and all as soon as there is room');
+  t.equal(queue.isBusy, false);
+  t.same(pauses, []);
 });
 
 /** A server whose requests take so long that few of them fill a turn, whatever they were charged. */

@@ -38,7 +38,7 @@ export class MemoryServer {
     this.#options = {
       opening: serverOpening(maxConcurrentStreams),
       maxConcurrentStreams,
-      readQueue: new ReadQueue(() => this.nowMs),
+      readQueue: new ReadQueue({ now: () => this.nowMs }),
       onRequest: (stream, head) => this.#open(stream, head),
       onClosed: (_connection, end) => this.ends.push(end),
       onBug: (error) => this.bugs.push(error),

@@ -14,6 +14,7 @@ import type { ConnectionAccount } from '../ledger/accounts.js';
 import type { CallQuota, CountedCall } from '../ledger/call-quota.js';
 import type { StatusText } from '../status.js';
 import { status } from '../status-code.js';
+import { retryDetails } from './retry-info.js';
 import type { CallRefusal } from './server-counters.js';
 
 /** What a call tells its handler. All are called from the event loop, none after `gone`. */
@@ -434,12 +435,13 @@ export class Http2Call implements GrpcCall, StreamEvents, Expiring, CountedCall 
 /** What `grpc-message` may not hold as it is. (gRPC over HTTP/2, "Status-Message") */
 const NOT_PLAIN = /[^\x20-\x24\x26-\x7e]+/g;
 
-function trailersOf({ code, details }: StatusText): [name: string, value: string][] {
+function trailersOf({ code, details, retryAfterMs }: StatusText): [name: string, value: string][] {
   const trailers: [string, string][] = [['grpc-status', String(code)]];
   // Through a Buffer, since half a surrogate pair has no UTF-8.
   if (details !== '') {
     trailers.push(['grpc-message', Buffer.from(details).toString().replace(NOT_PLAIN, encodeURIComponent)]);
   }
+  if (retryAfterMs !== undefined) trailers.push(['grpc-status-details-bin', retryDetails(code, details, retryAfterMs)]);
   return trailers;
 }
 

@@ -106,6 +106,11 @@ export interface GrpcServerOptions {
   readonly metrics?: GrpcServerMetrics;
   /** Milliseconds, never going back. */
   readonly now?: () => number;
+  /**
+   * Whether requests that come now would be refused: connections that send many are then read a little at a time, so
+   * that refusing takes no time from what was accepted.
+   */
+  readonly isFull?: () => boolean;
   /** The same, going on while we work: by it what a connection sends is read in turns. */
   readonly turnClock?: () => number;
   readonly every?: Every;
@@ -171,7 +176,7 @@ class Http2FramedServer implements GrpcServer {
     this.connectionOptions = {
       opening: serverOpening(maxConcurrentStreams),
       maxConcurrentStreams,
-      readQueue: new ReadQueue(options.turnClock),
+      readQueue: new ReadQueue({ now: options.turnClock, isFull: options.isFull }),
       onRequest: (stream, head) => this.open(stream, head),
       onKept: ({ number }, bytes) => this.keep(number, bytes),
       onClosed: (connection, end) => this.closed(connection, end),

@@ -8,6 +8,21 @@ export interface QueuedReader {
 const SLICE_MS = 3;
 
 /**
+ * While the server has as much to do as it takes, what is read only to be refused takes this much less of the event
+ * loop: one turn, of a millisecond, and then a pause. What waits for it waits with its sender. (TCP's flow control)
+ */
+const FULL_PAUSE_MS = 12;
+
+export interface ReadQueueOptions {
+  /** Milliseconds, never going back, also while we work. */
+  readonly now?: (() => number) | undefined;
+  /** Whether what is read now would be refused. */
+  readonly isFull?: (() => boolean) | undefined;
+  /** Calls `run` once after so many milliseconds. */
+  readonly after?: (delayMs: number, run: () => void) => void;
+}
+
+/**
  * The connections of a server that have sent more than is read of one at a time, and meanwhile all that were busy
  * recently. They take turns, in slices of the event loop, and none is read from while it waits here: so however many
  * peers send as much as they can, and whatever that costs, one that asks for little waits for a slice and the first
@@ -17,12 +32,19 @@ export class ReadQueue {
   private readonly waiting: QueuedReader[] = [];
   private isScheduled = false;
 
-  /** `now`: milliseconds, never going back, also while we work. */
-  constructor(readonly now: () => number = () => performance.now()) {}
+  readonly now: () => number;
+  private readonly isFull: () => boolean;
+  private readonly after: (delayMs: number, run: () => void) => void;
 
-  /** None waits. */
-  get isEmpty(): boolean {
-    return this.waiting.length === 0;
+  constructor({ now, isFull, after }: ReadQueueOptions = {}) {
+    this.now = now ?? (() => performance.now());
+    this.isFull = isFull ?? (() => false);
+    this.after = after ?? ((delayMs, run) => void setTimeout(run, delayMs));
+  }
+
+  /** Whether connections that were busy recently are to wait. */
+  get isBusy(): boolean {
+    return this.waiting.length > 0 || this.isFull();
   }
 
   /** Gives it a turn after all that wait already. */
@@ -34,7 +56,8 @@ export class ReadQueue {
   private schedule(): void {
     if (this.isScheduled) return;
     this.isScheduled = true;
-    setImmediate(runSlice, this);
+    if (this.isFull()) this.after(FULL_PAUSE_MS, () => this.run());
+    else setImmediate(runSlice, this);
   }
 
   /** For the timer. */
@@ -46,7 +69,7 @@ export class ReadQueue {
     for (const reader of this.waiting) {
       count += 1;
       if (reader.readOn()) again.push(reader);
-      if (this.now() >= endMs) break;
+      if (this.now() >= endMs || this.isFull()) break;
     }
     this.waiting.splice(0, count);
     this.waiting.push(...again);

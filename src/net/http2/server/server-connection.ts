@@ -131,7 +131,7 @@ export class ServerConnection implements WireEvents, QueuedReader {
   received(bytes: Buffer, start: number, end: number): void {
     if (this.isOver) return;
     const { guard } = this;
-    if (!this.options.readQueue.isEmpty && guard.isBusy && this.preface.isComplete) this.frames.pause();
+    if (this.options.readQueue.isBusy && guard.isBusy && this.preface.isComplete) this.frames.pause();
     guard.beginTurn('first');
     this.streams.isReading = true;
     try {

@@ -1,0 +1,60 @@
+import t from 'tap';
+import { RetrySlots } from '../../../src/citadel/issuance/retry-slots.js';
+
+/** As the code has them. */
+const WINDOW_MS = 500;
+const MAX_DELAY_MS = 15_000;
+
+t.test('callers that are refused at once come back one behind the other, none sooner than in 100 ms', async (t) => {
+  const slots = new RetrySlots(() => 0);
+  const delays = Array.from({ length: 1601 }, () => slots.delayMs(1000));
+  t.equal(delays[0], 100);
+  t.same(
+    delays,
+    [...delays].sort((a, b) => a - b),
+  );
+  t.equal(delays[1600], 1100, 'at four fifths of 2 000 a second as long as nothing was counted');
+});
+
+t.test('those who come later stand behind those who were told before, until these have had their time', async (t) => {
+  const slots = new RetrySlots(() => 0);
+  for (let each = 0; each < 1600; each += 1) slots.delayMs(0);
+  t.equal(slots.delayMs(600), 500);
+  t.equal(slots.delayMs(10_000), 100);
+});
+
+t.test('the line moves as fast as certificates go out while callers are refused', async (t) => {
+  const slots = new RetrySlots(() => 0);
+  let nowMs = 0;
+  slots.delayMs(nowMs);
+  for (let window = 0; window < 12; window += 1) {
+    for (let each = 0; each < 2000; each += 1) slots.issued(nowMs);
+    nowMs += WINDOW_MS;
+    slots.delayMs(nowMs);
+  }
+  nowMs += 60_000;
+  const delays = Array.from({ length: 3201 }, () => slots.delayMs(nowMs));
+  t.ok(Math.abs((delays[3200] ?? 0) - 1100) <= 5, `3 200 of some 4 000 a second: ${delays[3200]} ms`);
+});
+
+t.test('a rate without refusals is that of the callers, and is not learned', async (t) => {
+  const slots = new RetrySlots(() => 0);
+  for (let nowMs = 0; nowMs < 20_000; nowMs += 100) slots.issued(nowMs);
+  const delays = Array.from({ length: 1601 }, () => slots.delayMs(30_000));
+  t.equal(delays[1600], 1100);
+});
+
+t.test('a line that is too long ends in a spread over half of the longest wait', async (t) => {
+  let draw = 0;
+  const slots = new RetrySlots(() => {
+    draw = (draw + 0.37) % 1;
+    return draw;
+  });
+  const delays = Array.from({ length: 40_000 }, () => slots.delayMs(0));
+  t.ok(delays.every((ms) => ms <= MAX_DELAY_MS));
+  const late = delays.slice(-10_000);
+  t.ok(late.every((ms) => ms >= MAX_DELAY_MS / 2));
+  const firstHalf = late.filter((ms) => ms < MAX_DELAY_MS * 0.75).length;
+  t.ok(firstHalf > 4000 && firstHalf < 6000);
+  t.equal(slots.delayMs(MAX_DELAY_MS), 100, 'who was spread has not made the line longer');
+});
