@@ -1,4 +1,5 @@
-// `npm test [-- FILES AND FLAGS OF TAP]`: set-up, then the tests; the last line is the sum.
+// `npm test [-- FILES AND FLAGS OF TAP]`: set-up, then the tests; the last line is the sum. With `--coverage` a table of the
+// covered lines as well, for twice the CPU.
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,7 +26,11 @@ const ALONE = `${CLUSTER_TESTS}alone/`;
 /** Asks for these alone. */
 const ON_CLUSTER = '--cluster';
 
+/** Coverage is a lamp: it is printed when asked for, and does not decide. */
+const COVERAGE = '--coverage';
+
 const TAP = 'node_modules/tap/dist/esm/run.mjs';
+const WITHOUT_PROCESS_INFO = new URL('setup/without-process-info.mjs', import.meta.url).href;
 
 await runScript(async () => {
   const { envoyPath } = await setUp({ forTests: true });
@@ -35,7 +40,8 @@ await runScript(async () => {
   const path = envoyPath ?? NO_ENVOY;
   const progress = createProgress();
   const others = await setUpTestTools({ env: process.env, envoyPath: path, progress });
-  const args = process.argv.slice(2).filter((arg) => arg !== ON_CLUSTER);
+  const args = process.argv.slice(2).filter((arg) => arg !== ON_CLUSTER && arg !== COVERAGE);
+  const isCovered = process.argv.includes(COVERAGE);
   const files = args.filter((arg) => !arg.startsWith('-'));
   const onCluster = files.filter((file) => file.startsWith(CLUSTER_TESTS));
   const isAll = files.length === 0 && !process.argv.includes(ON_CLUSTER);
@@ -46,9 +52,10 @@ await runScript(async () => {
       await runTap(
         args.filter((arg) => !onCluster.includes(arg)),
         tools,
+        isCovered,
       ),
     );
-    if (!args.includes('--disable-coverage')) for (const line of await coverageTable()) console.log(line);
+    if (isCovered) for (const line of await coverageTable()) console.log(line);
   }
   // After the others, which a whole cluster would starve.
   if (isAll || onCluster.length > 0 || files.length === 0) {
@@ -71,9 +78,8 @@ async function runOnCluster(flags, files, { tools, envoyPath, progress }) {
   const runAll = async (env) => {
     const runs = [];
     // What runs in pods is what ships, of which coverage tells nothing.
-    const common = ['--disable-coverage', ...flags];
-    if (shared.length > 0) runs.push(await runTap([...common, ...shared], env));
-    if (alone.length > 0) runs.push(await runTap([...common, '--jobs=1', ...alone], env));
+    if (shared.length > 0) runs.push(await runTap([...flags, ...shared], env));
+    if (alone.length > 0) runs.push(await runTap([...flags, '--jobs=1', ...alone], env));
     return runs;
   };
   const without = () => runAll({ ...tools, CLUSTER_STATE: 'none' });
@@ -92,13 +98,17 @@ async function runOnCluster(flags, files, { tools, envoyPath, progress }) {
 }
 
 /** Runs tap; resolves with its exit code and its raw output. On a terminal it draws, elsewhere plain lines are printed. */
-async function runTap(args, tools) {
+async function runTap(args, tools, isCovered = false) {
   const files = args.some((arg) => !arg.startsWith('-'))
     ? []
     : ['build/test/*.test.js', 'build/test/!(cluster)/**/*.test.js'];
-  // Coverage is a lamp: it is printed, and does not decide.
-  const coverage = ['--coverage-report=json-summary', '--allow-incomplete-coverage'];
-  const common = ['run', `--jobs=${JOBS}`, ...coverage, ...args, ...files];
+  const coverage = isCovered
+    ? ['--coverage-report=json-summary', '--allow-incomplete-coverage']
+    : ['--disable-coverage'];
+  const common = [
+    ...(isCovered ? [] : [`--import=${WITHOUT_PROCESS_INFO}`]),
+    ...[TAP, 'run', `--jobs=${JOBS}`, ...coverage, ...args, ...files],
+  ];
   const env = { ...process.env, ...tools };
   return process.stdout.isTTY === true ? runDrawn(common, env) : runPlain(common, env);
 }
@@ -107,7 +117,7 @@ async function runDrawn(args, env) {
   const directory = await mkdtemp(join(tmpdir(), 'sidecert-tap-'));
   try {
     const output = join(directory, 'output.tap');
-    const tap = spawn(process.execPath, [TAP, ...args, '--reporter=terse', `--output-file=${output}`], {
+    const tap = spawn(process.execPath, [...args, '--reporter=terse', `--output-file=${output}`], {
       env,
       stdio: 'inherit',
     });
@@ -119,7 +129,7 @@ async function runDrawn(args, env) {
 }
 
 async function runPlain(args, env) {
-  const tap = spawn(process.execPath, [TAP, ...args, '--reporter=tap'], { env, stdio: ['inherit', 'pipe', 'inherit'] });
+  const tap = spawn(process.execPath, [...args, '--reporter=tap'], { env, stdio: ['inherit', 'pipe', 'inherit'] });
   const filter = new PlainFilter();
   const lines = [];
   createInterface({ input: tap.stdout }).on('line', (line) => {

@@ -45,7 +45,7 @@ function verdictOf([, , outcome, , directive], subtest) {
 }
 
 /** Framing of TAP, and tap's own words on coverage, which count dist/ as well: coverage.mjs tells what counts. */
-const NOISE = /^(TAP version|1\.\.\d|# Subtest|# ERROR: incomplete|json-summary report)/;
+const NOISE = /^(TAP version|1\.\.\d|# Subtest|# ERROR: incomplete|# No coverage|json-summary report)/;
 
 /** Decides line by line what of tap's raw output is worth reading: files, failures with their diagnostics, and tables. */
 export class PlainFilter {
