@@ -1,6 +1,6 @@
 // Writes the caches of the bundles, `dist/agent.cache` and others: the code that V8 compiles of a bundle while it runs, so that the
 // next process need not. Only functions that have run are in it, so the bundles really run: an agent, in front of a Citadel of its
-// own, until it serves its first SVID, health checks of both, and `sidecert explain`: of it, what all commands begin with is most.
+// own, until it serves its first SVID, health checks of both, and of all other commands `sidecert explain` and `doctor`.
 import { execFile, spawn } from 'node:child_process';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
@@ -42,8 +42,12 @@ export async function makeCodeCaches() {
     const here = fileURLToPath(import.meta.url);
     await promisify(execFile)(process.execPath, [here, 'agent', ...flags], { timeout: LIMIT_MS });
     await writeFile(file('page'), '{}');
-    // Of two pages that are none: its exit code says so.
-    await promisify(execFile)(process.execPath, [here, 'explain', file('page'), file('page')]).catch(() => {});
+    // Of two pages that are none, and of an agent that has ended.
+    const commands = [
+      ['explain', file('page'), file('page')],
+      ['doctor', ...flags],
+    ];
+    await promisify(execFile)(process.execPath, [here, 'commands', JSON.stringify(commands)]);
   } finally {
     citadel.kill('SIGKILL');
     await rm(directory, { recursive: true, force: true });
@@ -82,12 +86,15 @@ async function addressOf(citadel) {
   throw new Error(`the Citadel for the code cache did not start:\n${said}`);
 }
 
-/** In a process of its own: runs `dist/NAME.js` as the launcher does (src/cli/launch.ts); the result writes what V8 has of it then. */
-function begin(name, flags, command = name) {
+/**
+ * In a process of its own: `run` runs `dist/NAME.js` as the launcher does (src/cli/launch.ts), once for each command; `write` writes
+ * what V8 has of it then.
+ */
+function begin(name) {
   const scripts = new Map();
   const load = (bundle) => {
     const filename = resolve(`dist/${bundle}.js`);
-    const script = new Script(Module.wrap(readFileSync(filename, 'latin1')), { filename });
+    const script = scripts.get(bundle) ?? new Script(Module.wrap(readFileSync(filename, 'latin1')), { filename });
     scripts.set(bundle, script);
     const require = createRequire(filename);
     const module = { exports: {} };
@@ -95,13 +102,18 @@ function begin(name, flags, command = name) {
     script.runInThisContext()(module.exports, loadBeside, module, filename, dirname(filename));
     return module.exports;
   };
-  process.argv = [process.execPath, resolve(`dist/${name}.js`), command, ...flags];
-  load(name);
-  return (bundle = name) => writeFileSync(`dist/${bundle}.cache`, scripts.get(bundle).createCachedData());
+  return {
+    run(command, ...flags) {
+      process.argv = [process.execPath, resolve(`dist/${name}.js`), command, ...flags];
+      load(name);
+    },
+    write: (bundle = name) => writeFileSync(`dist/${bundle}.cache`, scripts.get(bundle).createCachedData()),
+  };
 }
 
 async function recordAgent(flags) {
-  const write = begin('agent', flags);
+  const { run, write } = begin('agent');
+  run('agent', ...flags);
   const socket = flags[flags.indexOf('--socket') + 1];
   await servesAnSvid(socket);
   write();
@@ -116,13 +128,25 @@ async function recordAgent(flags) {
 }
 
 async function recordHealth(flags) {
-  const write = begin('health', flags);
+  const { run, write } = begin('health');
+  run('health', ...flags);
   process.on('exit', () => write(flags.includes('--address') ? 'citadel-peer' : 'health'));
 }
 
-async function recordExplain(pages) {
-  const write = begin('commands', pages, 'explain');
-  process.on('exit', () => write());
+/** One after the other: what V8 has compiled of all of them is in the one cache of their bundle. */
+async function recordCommands([list]) {
+  const { run, write } = begin('commands');
+  const commands = JSON.parse(list);
+  // A command has ended when there is nothing left to do.
+  process.on('beforeExit', () => {
+    if (commands.length > 0) run(...commands.shift());
+  });
+  process.on('exit', () => {
+    write();
+    // That of the last command says nothing of the cache.
+    process.exitCode = commands.length;
+  });
+  run(...commands.shift());
 }
 
 async function servesAnSvid(socketPath) {
@@ -143,5 +167,5 @@ async function servesAnSvid(socketPath) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [name, ...flags] = process.argv.slice(2);
-  await { agent: recordAgent, health: recordHealth, explain: recordExplain }[name](flags);
+  await { agent: recordAgent, health: recordHealth, commands: recordCommands }[name](flags);
 }

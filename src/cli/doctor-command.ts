@@ -1,23 +1,18 @@
 import { configuredCas, type DoctorConfig, servedWorkloads } from '../config/index.js';
-import {
-  type DoctorPlan,
-  type ExaminedCa,
-  examine,
-  type Finding,
-  findingLine,
-  Style,
-  workloadCredentials,
-} from '../explain/index.js';
+import { type DoctorPlan, type ExaminedCa, type Finding, loadDoctor, Style } from '../explain/index.js';
 import { redact } from '../telemetry/index.js';
 import { Exit, hasColours, print } from './process.js';
 
+type Doctor = Awaited<ReturnType<typeof loadDoctor>>;
+
 /** `sidecert doctor`. Resolves with 1 when a step has failed. */
 export async function runDoctor(config: DoctorConfig): Promise<number> {
+  const doctor = await loadDoctor();
   const style = new Style(hasColours(process.stdout));
   let code: number = Exit.ok;
-  await examine(planOf(config), (finding: Finding) => {
+  await doctor.examine(planOf(config, doctor), (finding: Finding) => {
     if (finding.verdict === 'fail') code = Exit.failed;
-    print(`${redact(findingLine(finding, style))}\n`);
+    print(`${redact(doctor.findingLine(finding, style))}\n`);
   });
   return code;
 }
@@ -28,7 +23,7 @@ function servedBy(config: DoctorConfig) {
   return served.kind === 'files-and-ca' ? served.issued : served;
 }
 
-function planOf(config: DoctorConfig): DoctorPlan {
+function planOf(config: DoctorConfig, doctor: Doctor): DoctorPlan {
   const served = servedBy(config);
   const { certificateNames, bundleNames, allBundlesNames, envoyAdmin, tokenAudiences } = config;
   const { namespace, serviceAccount, tokenFile: path } = config;
@@ -43,7 +38,7 @@ function planOf(config: DoctorConfig): DoctorPlan {
           isOptional: config.caClientCert !== undefined,
         }
       : undefined,
-    issue: issueOf(config, served),
+    issue: issueOf(config, served, doctor),
     envoy: envoyAdmin && { admin: envoyAdmin, servedNames: [...certificateNames, ...bundleNames, ...allBundlesNames] },
     now: Date.now,
   };
@@ -56,13 +51,17 @@ function casOf(config: DoctorConfig): ExaminedCa[] {
   }));
 }
 
-function issueOf(config: DoctorConfig, served: ReturnType<typeof servedBy>): DoctorPlan['issue'] {
+function issueOf(config: DoctorConfig, served: ReturnType<typeof servedBy>, doctor: Doctor): DoctorPlan['issue'] {
   if (config.isWithoutIssue) return { why: '--no-issue' };
   if (served.kind !== 'own-token') return { why: 'the tokens come with the streams of Envoy' };
   const { keyType, ttlMs, clusterId, certSigner = '', caHeaders, hotPath, caClientCert } = config;
   return {
     spiffeId: served.spiffeId.toString(),
-    ...workloadCredentials({ tokenFile: served.tokenFile, clientCertificateDirectory: caClientCert, now: Date.now }),
+    ...doctor.workloadCredentials({
+      tokenFile: served.tokenFile,
+      clientCertificateDirectory: caClientCert,
+      now: Date.now,
+    }),
     ...{ keyType, ttlMs, clusterId, certSigner, hotPath },
     headers: Object.fromEntries(caHeaders.map(({ name, value }) => [name, value])),
   };

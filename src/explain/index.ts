@@ -4,12 +4,12 @@
  */
 
 export { adviceOf } from './advice.js';
-export { type DoctorPlan, type ExaminedCa, examine } from './doctor/examine.js';
-export { type Finding, findingLine } from './doctor/finding.js';
-export { workloadCredentials } from './doctor/workload-credentials.js';
+export type { DoctorPlan, ExaminedCa } from './doctor/examine.js';
+export type { Finding } from './doctor/finding.js';
 export { explainHandshake } from './handshake/explain.js';
 export { handshakeDocument, shownHandshake } from './handshake/shown-handshake.js';
 export { JsonSection } from './json-section.js';
+export { loadDoctor } from './load-doctor.js';
 export { type LocalTarget, targetText } from './local-http.js';
 export { askLogLevel } from './status/ask-log-level.js';
 export { askRevocation, type RevokedCertificate } from './status/ask-revocation.js';

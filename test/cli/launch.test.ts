@@ -59,6 +59,23 @@ t.test('what records traces is a file of its own, and in no other', async (t) =>
   for (const name of ['agent.js', 'commands.js', 'health.js', 'citadel-peer.js']) t.notOk(holds(name), name);
 });
 
+t.test('what asks a running process has no use for TLS and HTTP/2, and does not wait for them', async (t) => {
+  const directory = t.testdir({
+    'list.cjs': "process.on('exit', () => console.error(process.moduleLoadList.join('\\n')))",
+  });
+  const [page, absent] = [join(directory, 'page.json'), join(directory, 'status.sock')];
+  writeFileSync(page, '{}');
+  const loadedBy = (...args: string[]) => {
+    const program = ['--require', join(directory, 'list.cjs'), join(DIST, 'sidecert.js')];
+    const { stderr } = spawnSync(process.execPath, [...program, ...args], { encoding: 'utf8' });
+    return stderr.split('\n').filter((line) => ['NativeModule tls', 'NativeModule http2'].includes(line));
+  };
+  t.strictSame(loadedBy('status', absent), []);
+  t.strictSame(loadedBy('log-level', absent, 'info'), []);
+  t.strictSame(loadedBy('explain', page, page), []);
+  t.ok(loadedBy('doctor', '--socket', absent, '--identity-source', 'file', '--identity-dir', directory).length > 0);
+});
+
 const cases = [
   { name: 'a cache that V8 refuses', spoil: (dist: string) => writeFileSync(join(dist, 'agent.cache'), OTHER_V8) },
   { name: 'an empty cache', spoil: (dist: string) => writeFileSync(join(dist, 'agent.cache'), '') },
