@@ -41,73 +41,118 @@ const KINDS = { internal: 1, server: 2, client: 3 } as const;
 
 const STATUS_ERROR = 2;
 
-/** The bytes of an `ExportTraceServiceRequest`. */
+/** The bytes of an `ExportTraceServiceRequest`. Measured first, then written into one buffer: there are thousands. */
 export function encodeTraces({ resource, version }: SpanSource, spans: readonly EndedSpan[]): Buffer {
-  const attributes = Object.entries(resource).map(([name, value]) => attribute(Key.resourceAttribute, name, value));
-  const scope = message(Key.scopeSpansScope, text(Key.scopeName, 'sidecert'), text(Key.scopeVersion, version));
-  return message(
-    Key.requestResourceSpans,
-    message(Key.resourceSpansResource, ...attributes),
-    message(Key.resourceSpansScopeSpans, scope, ...spans.map(encodeSpan)),
-  );
+  const attributes = Object.entries(resource);
+  const resourceBytes = attributesBytes(attributes);
+  const scopeBytes = textFieldBytes(SCOPE) + textFieldBytes(version);
+  const sizes = spans.map(spanBytes);
+  const spansBytes = sizes.reduce((sum, { bytes }) => sum + fieldSizeBytes(bytes), 0);
+  const scopeSpansBytes = fieldSizeBytes(scopeBytes) + spansBytes;
+  const bytes = fieldSizeBytes(resourceBytes) + fieldSizeBytes(scopeSpansBytes);
+  const request = Buffer.allocUnsafe(fieldSizeBytes(bytes));
+  const writer = new WireWriter(request);
+  writer.head(Key.requestResourceSpans, bytes);
+  writer.head(Key.resourceSpansResource, resourceBytes);
+  for (const [name, value] of attributes) writeAttribute(writer, Key.resourceAttribute, name, value);
+  writer.head(Key.resourceSpansScopeSpans, scopeSpansBytes);
+  writer.head(Key.scopeSpansScope, scopeBytes);
+  writer.text(Key.scopeName, SCOPE);
+  writer.text(Key.scopeVersion, version);
+  for (const size of sizes) writeSpan(writer, size);
+  return request;
 }
 
-function encodeSpan(span: EndedSpan): Buffer {
+/** The instrumentation scope: whose code made the spans. */
+const SCOPE = 'sidecert';
+
+const TRACE_ID_BYTES = 16;
+const SPAN_ID_BYTES = 8;
+
+/** With its key. */
+const FIXED_64_BYTES = 9;
+
+/** A field with the status of what has failed. */
+const FAILED = Buffer.from([Key.spanStatus, 2, Key.statusCode, STATUS_ERROR]);
+
+interface SizedSpan {
+  readonly span: EndedSpan;
+  /** Of its content. */
+  readonly bytes: number;
+}
+
+function spanBytes(span: EndedSpan): SizedSpan {
+  const { parentSpanId, name, attributes, isFailed } = span;
+  const parent = parentSpanId === undefined ? 0 : fieldSizeBytes(SPAN_ID_BYTES);
+  const ids = fieldSizeBytes(TRACE_ID_BYTES) + fieldSizeBytes(SPAN_ID_BYTES) + parent;
+  const rest = textFieldBytes(name) + 2 + 2 * FIXED_64_BYTES + (isFailed ? FAILED.length : 0);
+  return { span, bytes: ids + rest + attributesBytes(attributes) };
+}
+
+function writeSpan(writer: WireWriter, { span, bytes }: SizedSpan): void {
   const { traceId, spanId, parentSpanId, name, kind, startedAtMs, endedAtMs, attributes, isFailed } = span;
-  return message(
-    Key.scopeSpansSpan,
-    message(Key.traceId, Buffer.from(traceId, 'hex')),
-    message(Key.spanId, Buffer.from(spanId, 'hex')),
-    ...(parentSpanId === undefined ? [] : [message(Key.parentSpanId, Buffer.from(parentSpanId, 'hex'))]),
-    text(Key.name, name),
-    number(Key.kind, KINDS[kind]),
-    time(Key.startTime, startedAtMs),
-    time(Key.endTime, endedAtMs),
-    ...[...attributes].map(([key, value]) => attribute(Key.spanAttribute, key, value)),
-    ...(isFailed ? [message(Key.spanStatus, number(Key.statusCode, STATUS_ERROR))] : []),
-  );
+  writer.head(Key.scopeSpansSpan, bytes);
+  writeId(writer, Key.traceId, traceId);
+  writeId(writer, Key.spanId, spanId);
+  if (parentSpanId !== undefined) writeId(writer, Key.parentSpanId, parentSpanId);
+  writer.text(Key.name, name);
+  writer.head(Key.kind, KINDS[kind]);
+  writeTime(writer, Key.startTime, startedAtMs);
+  writeTime(writer, Key.endTime, endedAtMs);
+  for (const [key, value] of attributes) writeAttribute(writer, Key.spanAttribute, key, value);
+  if (isFailed) writer.put(FAILED);
 }
 
-function attribute(key: number, name: string, value: Value): Buffer {
-  return message(key, text(Key.attributeKey, name), message(Key.attributeValue, anyValue(value)));
+function attributesBytes(attributes: Iterable<readonly [string, Value]>): number {
+  let bytes = 0;
+  for (const [name, value] of attributes) bytes += fieldSizeBytes(attributeBytes(name, value));
+  return bytes;
 }
 
-function anyValue(value: Value): Buffer {
-  if (typeof value === 'string') return text(Key.stringValue, value);
-  if (typeof value === 'boolean') return number(Key.boolValue, value ? 1 : 0);
-  if (Number.isSafeInteger(value) && value >= 0) return number(Key.intValue, value);
-  const field = Buffer.alloc(9, Key.doubleValue);
-  field.writeDoubleLE(value, 1);
-  return field;
+function attributeBytes(name: string, value: Value): number {
+  return textFieldBytes(name) + fieldSizeBytes(valueBytes(value));
 }
 
-/** A field whose content are these parts. */
-function message(key: number, ...parts: readonly Uint8Array[]): Buffer {
-  const contentBytes = parts.reduce((sum, part) => sum + part.length, 0);
-  const field = Buffer.allocUnsafe(fieldSizeBytes(contentBytes));
-  const writer = new WireWriter(field);
-  writer.head(key, contentBytes);
-  for (const part of parts) writer.put(part);
-  return field;
+function valueBytes(value: Value): number {
+  if (typeof value === 'string') return textFieldBytes(value);
+  if (typeof value === 'boolean') return 2;
+  return isWhole(value) ? 1 + varintBytes(value) : FIXED_64_BYTES;
 }
 
-function text(key: number, value: string): Buffer {
-  const field = Buffer.allocUnsafe(textFieldBytes(value));
-  new WireWriter(field).text(key, value);
-  return field;
+function writeAttribute(writer: WireWriter, key: number, name: string, value: Value): void {
+  writer.head(key, attributeBytes(name, value));
+  writer.text(Key.attributeKey, name);
+  writer.head(Key.attributeValue, valueBytes(value));
+  if (typeof value === 'string') writer.text(Key.stringValue, value);
+  else if (typeof value === 'boolean') writer.head(Key.boolValue, value ? 1 : 0);
+  else if (isWhole(value)) writer.head(Key.intValue, value);
+  else {
+    const field = Buffer.alloc(FIXED_64_BYTES, Key.doubleValue);
+    field.writeDoubleLE(value, 1);
+    writer.put(field);
+  }
 }
 
-function number(key: number, value: number): Buffer {
-  const field = Buffer.allocUnsafe(1 + varintBytes(value));
-  new WireWriter(field).head(key, value);
-  return field;
+/** Whether it is written as an integer. */
+function isWhole(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
-/** Nanoseconds since 1970, of which a double holds microseconds. */
-function time(key: number, atMs: number): Buffer {
-  const field = Buffer.alloc(9, key);
-  field.writeBigUInt64LE(BigInt(Math.round(atMs * 1000)) * 1000n, 1);
-  return field;
+function writeId(writer: WireWriter, key: number, hex: string): void {
+  const id = Buffer.from(hex, 'hex');
+  writer.head(key, id.length);
+  writer.put(id);
+}
+
+/** Nanoseconds since 1970, of which a double holds microseconds: these by 1000, in two halves. */
+function writeTime(writer: WireWriter, key: number, atMs: number): void {
+  const microseconds = Math.round(atMs * 1000);
+  const low = (microseconds % 2 ** 32) * 1000;
+  const field = Buffer.allocUnsafe(FIXED_64_BYTES);
+  field[0] = key;
+  field.writeUInt32LE(low % 2 ** 32, 1);
+  field.writeUInt32LE(Math.floor(microseconds / 2 ** 32) * 1000 + Math.floor(low / 2 ** 32), 5);
+  writer.put(field);
 }
 
 /** `partial_success` of an `ExportTraceServiceResponse`, and `rejected_spans` in it. */

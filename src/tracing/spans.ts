@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import type { Span, SpanAttributes, SpanStart } from '../telemetry/index.js';
 import { clipped } from '../text/index.js';
+import type { RandomIds } from './random-ids.js';
 import { writeTraceparent } from './trace-context.js';
 
 /** A span that is over, as it is exported. */
@@ -37,12 +37,13 @@ function traceTime(): TraceTime {
   return { now: () => offsetMs + performance.now() };
 }
 
-export function newTraceId(): string {
-  return randomBytes(16).toString('hex');
-}
+const SPAN_ID_BYTES = 8;
 
-function newSpanId(): string {
-  return randomBytes(8).toString('hex');
+/** What all spans of a tracer share. */
+export interface Recorder {
+  readonly ids: RandomIds;
+  /** Takes each span when it is over. */
+  readonly ended: (span: EndedSpan) => void;
 }
 
 /** Where it belongs. */
@@ -55,7 +56,7 @@ interface Place {
 /** A span that is exported when it ends. */
 export class RecordedSpan implements Span {
   readonly traceId: string;
-  private readonly spanId = newSpanId();
+  private readonly spanId: string;
   private readonly startedAtMs: number;
   private readonly time: TraceTime;
   private readonly attributes = new Map<string, string | number | boolean>();
@@ -65,9 +66,10 @@ export class RecordedSpan implements Span {
     private readonly name: string,
     private readonly place: Place,
     private readonly start: SpanStart,
-    private readonly ended: (span: EndedSpan) => void,
+    private readonly recorder: Recorder,
   ) {
     this.traceId = place.traceId;
+    this.spanId = recorder.ids.next(SPAN_ID_BYTES);
     this.time = place.time ?? traceTime();
     this.startedAtMs = start.startedAtMs ?? this.time.now();
     this.set(start.attributes ?? {});
@@ -79,7 +81,7 @@ export class RecordedSpan implements Span {
 
   child(name: string, start: SpanStart = {}): Span {
     const place = { traceId: this.traceId, parentSpanId: this.spanId, time: this.time };
-    return new RecordedSpan(name, place, start, this.ended);
+    return new RecordedSpan(name, place, start, this.recorder);
   }
 
   set(attributes: SpanAttributes): void {
@@ -96,7 +98,7 @@ export class RecordedSpan implements Span {
     const { traceId, spanId, name, startedAtMs, attributes } = this;
     const kind = this.start.kind ?? 'internal';
     const isOfServer = kind !== 'server' || FAULTS_OF_SERVERS.has(attributes.get('rpc.grpc.status_code'));
-    this.ended({
+    this.recorder.ended({
       ...{ traceId, spanId, parentSpanId: this.place.parentSpanId, name, kind, startedAtMs, attributes },
       endedAtMs: Math.max(startedAtMs, atMs),
       isFailed: code !== 'OK' && isOfServer,
@@ -109,8 +111,8 @@ export class UnrecordedSpan implements Span {
   readonly traceId = undefined;
   readonly traceparent: string;
 
-  constructor(traceId: string) {
-    this.traceparent = writeTraceparent({ traceId, spanId: newSpanId(), isSampled: false });
+  constructor(traceId: string, ids: RandomIds) {
+    this.traceparent = writeTraceparent({ traceId, spanId: ids.next(SPAN_ID_BYTES), isSampled: false });
   }
 
   child(): Span {
