@@ -76,13 +76,12 @@ export class SpanExporter {
     else this.cancelTimer ??= unreferencedTime.after(this.options.delayMs ?? DELAY_MS, () => this.send());
   }
 
-  /** Sends what is left, for a second at most. */
+  /** Sends what is left, for a second at most. Safe to call twice. */
   async close(): Promise<void> {
-    if (this.closing.isCancelled) return this.sending;
-    this.send();
     this.closing.cancel();
+    this.send();
     const stop = unreferencedTime.after(LAST_MS, () => this.aborting.cancel());
-    await this.sending;
+    while (this.sending !== undefined) await this.sending;
     stop();
     await this.connection.close();
   }
@@ -92,6 +91,8 @@ export class SpanExporter {
     this.cancelTimer = undefined;
     this.sending ??= this.sendAll().finally(() => {
       this.sending = undefined;
+      // One may have come after the last look at the queue.
+      if (this.queue.length > 0) this.send();
     });
   }
 

@@ -97,11 +97,11 @@ export class RecordedSpan implements Span {
     this.isOver = true;
     const { traceId, spanId, name, startedAtMs, attributes } = this;
     const kind = this.start.kind ?? 'internal';
-    const isOfServer = kind !== 'server' || FAULTS_OF_SERVERS.has(attributes.get('rpc.grpc.status_code'));
+    const isRefusal = kind === 'server' && !FAULTS_OF_SERVERS.has(attributes.get('rpc.grpc.status_code'));
     this.recorder.ended({
       ...{ traceId, spanId, parentSpanId: this.place.parentSpanId, name, kind, startedAtMs, attributes },
       endedAtMs: Math.max(startedAtMs, atMs),
-      isFailed: code !== 'OK' && isOfServer,
+      isFailed: code !== 'OK' && !isRefusal,
     });
   }
 }

@@ -167,6 +167,22 @@ t.test('each attempt is a span with its status, and the line of a failed renewal
   t.not(first, second);
 });
 
+t.test('the proof of a token that a stream brings is a trace, too', async (t) => {
+  const collector = await TraceCollector.start(t);
+  const flags = { 'otlp-endpoint': collector.url, 'token-source': 'stream' };
+  const { connect, close } = await startSidecarAgent(t, { flags });
+  const stream = connect({ authorization: `Bearer ${await new TokenIssuer().token('foo', 'sleep')}` });
+  stream.request({ names: ['default', 'ROOTCA'], nodeId: 'test' });
+  await untilAll(stream, 2);
+  await close();
+  const [proof] = collector.named('svid.issue');
+  t.match(proof, { isFailed: false, attributes: { 'sidecert.issue_for': 'proof' } });
+  t.match(
+    childrenOf(collector.spans, proof).map(({ name }) => name),
+    ['svid.wait', 'svid.key_and_csr', 'svid.certify', 'svid.prove'],
+  );
+});
+
 t.test('without a collector a call says nothing of a trace, and the log neither', async (t) => {
   const { ca, ask, logger } = await startSidecarAgent(t);
   await ask('default', 'ROOTCA');

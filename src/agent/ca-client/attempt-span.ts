@@ -10,10 +10,10 @@ const METHOD = 'CreateCertificate';
  * The span of one try to get a certificate from the CA at `address`. (OpenTelemetry, "Semantic conventions for gRPC")
  */
 export function attemptSpan(parent: Span, address: string, attempt: number): Span {
-  const colon = address.lastIndexOf(':');
+  const [, host, port] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? [];
   const attributes = {
     ...{ 'rpc.system': 'grpc', 'rpc.service': SERVICE, 'rpc.method': METHOD },
-    ...{ 'server.address': address.slice(0, colon), 'server.port': Number(address.slice(colon + 1)) },
+    ...{ 'server.address': host, 'server.port': Number(port) },
     'sidecert.attempt': attempt,
   };
   return parent.child(`${SERVICE}/${METHOD}`, { kind: 'client', attributes });
