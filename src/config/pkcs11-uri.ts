@@ -33,9 +33,9 @@ type QueryName = (typeof QUERY_NAMES)[number];
  * not understood is refused, and so is a PIN in the URI itself, which others could read in the list of processes.
  */
 export function parsePkcs11Uri(text: string): Pkcs11UriResult {
-  if (!text.toLowerCase().startsWith(SCHEME)) return `got another beginning, expected ${SCHEME}`;
+  if (!text.toLowerCase().startsWith(SCHEME)) return 'another scheme';
   const [path = '', query = '', ...more] = text.slice(SCHEME.length).split('?');
-  if (more.length > 0) return 'got a second question mark, expected one at most';
+  if (more.length > 0) return 'two question marks';
   const attributes = readAttributes(path, ';', PATH_NAMES);
   const options = readAttributes(query, '&', QUERY_NAMES);
   if (typeof attributes === 'string') return attributes;
@@ -47,18 +47,18 @@ function keyOf(attributes: ReadonlyMap<PathName, Buffer>, options: ReadonlyMap<Q
   const of = (name: PathName): string | undefined => attributes.get(name)?.toString('utf8');
   const [token, serial, object] = [of('token'), of('serial'), of('object')];
   const id = attributes.get('id')?.toString('hex');
-  if ((of('type') ?? 'private') !== 'private') return 'got another type than private';
-  if (token === undefined && serial === undefined) return 'got no token=LABEL and no serial=NUMBER';
-  if (object === undefined && id === undefined) return 'got no object=LABEL and no id=BYTES';
+  if ((of('type') ?? 'private') !== 'private') return 'a type other than private';
+  if (token === undefined && serial === undefined) return 'no token=LABEL and no serial=NUMBER';
+  if (object === undefined && id === undefined) return 'no object=LABEL and no id=BYTES';
   const modulePath = options.get('module-path')?.toString('utf8');
-  if (modulePath === undefined) return "got no module-path=FILE, the library of the token's vendor";
-  if (!isAbsoluteFile(modulePath)) return 'got a module-path that is not absolute';
+  if (modulePath === undefined) return "no module-path=FILE, the library of the token's vendor";
+  if (!isAbsoluteFile(modulePath)) return 'a module-path that is not absolute';
   const pinFile = options
     .get('pin-source')
     ?.toString('utf8')
     .replace(/^file:(\/\/(?=\/))?/, '');
   if (pinFile !== undefined && !isAbsoluteFile(pinFile))
-    return 'got a pin-source that is not the absolute path of a file';
+    return 'a pin-source that is not the absolute path of a file';
   return {
     ...{ modulePath, token, serial, object, id, pinFile },
     ...{ manufacturer: of('manufacturer'), model: of('model') },
@@ -77,12 +77,12 @@ function readAttributes<N extends string>(
   const read = new Map<N, Buffer>();
   for (const part of text === '' ? [] : text.split(separator)) {
     const [name = '', ...rest] = part.split('=');
-    if (name === 'pin-value') return 'got the PIN itself (pin-value), expected pin-source=FILE';
+    if (name === 'pin-value') return 'the PIN itself (pin-value), which belongs in a file (pin-source)';
     const knownName = known.find((one) => one === name);
-    if (knownName === undefined) return `got an attribute that is not one of ${known.join(', ')}`;
+    if (knownName === undefined) return `an attribute that is not one of ${known.join(', ')}`;
     const value = percentDecoded(rest.join('='));
-    if (value === undefined || value.length === 0) return `got an empty or malformed ${name}`;
-    if (read.has(knownName)) return `got ${name} twice`;
+    if (value === undefined || value.length === 0) return `an empty or malformed ${name}`;
+    if (read.has(knownName)) return `${name} twice`;
     read.set(knownName, value);
   }
   return read;

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,13 +30,14 @@ function tokenRoot(t: Test, keyType: RootKeyType) {
   return { root, hsm, directory };
 }
 
-function citadelOf(t: Test, directory: string, uri: string) {
+function citadelOf(t: Test, directory: string, uri: string, settingsBeside: Readonly<Record<string, string>> = {}) {
   const issuer = new TokenIssuer();
   const jwks = join(shortDir(t), 'jwks.json');
   writeFileSync(jwks, JSON.stringify(issuer.jwks));
   const logger = new RecordingLogger();
   const config = settings(COMMANDS.citadel, {
     ...{ listen: '127.0.0.1:0', 'ca-dir': directory, 'ca-key': uri, jwks, 'token-issuer': issuer.issuer },
+    ...settingsBeside,
   });
   const start = () => startCitadel(config, { logger, now: Date.now, random: Math.random, nodeFlags: [] });
   return { issuer, logger, start };
@@ -80,6 +82,19 @@ t.test('a token that is taken away stops issuing, and is used again when it is b
   while (answer.code === status.UNAVAILABLE) answer = await issue();
   t.equal(answer.code, status.OK);
   t.match(await logger.until('CA key can be used again'), { level: 'info' });
+});
+
+t.test('revocation lists are signed by the token', { skip }, async (t) => {
+  const { root, hsm, directory } = tokenRoot(t, 'ec-p256');
+  const trail = shortDir(t);
+  const citadel = await citadelOf(t, directory, hsm.uri('citadel'), { 'trail-dir': trail }).start();
+  await citadel.close();
+  const rootFile = join(t.testdir({ 'root.pem': root.certificatePem }), 'root.pem');
+  const args = ['crl', '-in', join(trail, 'crl.pem'), '-CAfile', rootFile, '-noout', '-text'];
+  t.match(spawnSync('openssl', args, { encoding: 'utf8' }), {
+    stdout: /Signature Algorithm: ecdsa-with-SHA256/,
+    stderr: /verify OK/,
+  });
 });
 
 const refusals = [

@@ -36,7 +36,7 @@ for (const { name, uri, key } of good) {
 
 const rest = '?module-path=/lib/hsm.so';
 const bad: readonly (readonly [uri: string, says: RegExp])[] = [
-  ['/etc/key.pem', /another beginning/],
+  ['/etc/key.pem', /another scheme/],
   [`pkcs11:object=a${rest}`, /no token=LABEL and no serial=NUMBER/],
   [`pkcs11:token=a${rest}`, /no object=LABEL and no id=BYTES/],
   ['pkcs11:token=a;object=b', /no module-path=FILE/],
@@ -45,13 +45,13 @@ const bad: readonly (readonly [uri: string, says: RegExp])[] = [
   [`pkcs11:token=a;object=b${rest}&pin-source=https://x/pin`, /pin-source that is not the absolute path/],
   [`pkcs11:token=a;object=b${rest}&pin-value=1234`, /the PIN itself/],
   [`pkcs11:token=a;object=b${rest}&module-name=hsm`, /not one of module-path, pin-source/],
-  [`pkcs11:token=a;object=b;type=public${rest}`, /another type than private/],
+  [`pkcs11:token=a;object=b;type=public${rest}`, /a type other than private/],
   [`pkcs11:token=a;token=b;object=b${rest}`, /token twice/],
   [`pkcs11:token=;object=b${rest}`, /empty or malformed token/],
   [`pkcs11:token=a%2;object=b${rest}`, /empty or malformed token/],
   [`pkcs11:token=a b;object=b${rest}`, /empty or malformed token/],
   [`pkcs11:token=a;slot-id=1;object=b${rest}`, /not one of token, serial/],
-  [`pkcs11:token=a;object=b${rest}?pin-source=/p`, /second question mark/],
+  [`pkcs11:token=a;object=b${rest}?pin-source=/p`, /two question marks/],
   ['pkcs11:', /no token/],
 ];
 for (const [uri, says] of bad) {
