@@ -40,7 +40,7 @@ export async function startAgent(config: AgentConfig, context: AppContext): Prom
 /**
  * Starts a Citadel; resolves when it takes connections.
  * @throws IdentityError `ERR_SIGNER_INVALID`, `ERR_BUNDLE_INVALID`, `ERR_JWKS_INVALID`, `ERR_LISTEN_FAILED`; with
- *   `--kubernetes` the codes `ERR_KUBERNETES_*`.
+ *   `--ca-key` `ERR_CA_KEY_UNAVAILABLE`, with `--kubernetes` the codes `ERR_KUBERNETES_*`.
  */
 export async function startCitadel(config: CitadelConfig, context: AppContext): Promise<RunningApp> {
   const citadel = await import('./citadel/start-citadel.js');

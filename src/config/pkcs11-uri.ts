@@ -57,8 +57,7 @@ function keyOf(attributes: ReadonlyMap<PathName, Buffer>, options: ReadonlyMap<Q
     .get('pin-source')
     ?.toString('utf8')
     .replace(/^file:(\/\/(?=\/))?/, '');
-  if (pinFile !== undefined && !isAbsoluteFile(pinFile))
-    return 'a pin-source that is not the absolute path of a file';
+  if (pinFile !== undefined && !isAbsoluteFile(pinFile)) return 'a pin-source that is not the absolute path of a file';
   return {
     ...{ modulePath, token, serial, object, id, pinFile },
     ...{ manufacturer: of('manufacturer'), model: of('model') },

@@ -26,7 +26,8 @@ export interface HotPath {
 
   /**
    * Checks a CSR and signs a leaf for its public key. The identity comes from the request, never from the CSR.
-   * @throws `ERR_CSR_INVALID`, `ERR_KEY_TYPE_UNSUPPORTED`, `ERR_SIGNER_INVALID`, `ERR_SPIFFE_ID_INVALID`.
+   * @throws `ERR_CSR_INVALID`, `ERR_KEY_TYPE_UNSUPPORTED`, `ERR_SIGNER_INVALID`, `ERR_SPIFFE_ID_INVALID`; of a signer
+   *   whose key is elsewhere `ERR_CA_KEY_UNAVAILABLE`.
    */
   issue(request: IssueRequest, options?: CallOptions): Promise<IssuedLeaf>;
 
