@@ -127,7 +127,10 @@ t.test('a Citadel with a status page', { skip: judge.skip }, async (t) => {
         ...{ issued_count: 1, refused_count: 2 },
         issued: [{ spiffe_id: spiffeId, serial: issued.serial, not_after: issued.not_after, pod: issued.caller }],
         refused: [
-          { code: 'ERR_CSR_INVALID', spiffe_id: spiffeId, count: 1, connection: issued.connection },
+          {
+            ...{ code: 'ERR_CSR_INVALID', spiffe_id: spiffeId, count: 1, connection: issued.connection },
+            claimed_subject: 'system:serviceaccount:foo:sleep',
+          },
           { code: 'ERR_TOKEN_MISSING', reason: /token/, count: 1 },
         ],
       },

@@ -244,21 +244,24 @@ class CertificateService implements CertificateMethod {
     histogram.observe(seconds);
   }
 
-  /** In log and trail. */
+  /** In log, trail and on the status page. */
   private recordRefusal(
     { code, reason }: Reason,
     refused: Pick<PendingCall, 'call' | 'caller' | 'workload' | 'span'>,
   ): void {
     const { call, caller, workload, span } = refused;
     const { connection, clusterId, address } = caller;
-    const fields = (): LogFields => {
+    /** What the token says of itself, verified or not. */
+    const claimed = () => {
       const claims = claimsOfBearer(call.metadata('authorization'));
+      return { [Field.claimedSubject]: claims?.subject, [Field.claimedPod]: claims?.podName };
+    };
+    const fields = (): LogFields => {
       return {
         [Field.code]: code,
         [Field.reason]: reason,
         [Field.address]: address,
-        [Field.claimedSubject]: claims?.subject,
-        [Field.claimedPod]: claims?.podName,
+        ...claimed(),
         [Field.connection]: connection,
         [Field.clusterId]: clusterId,
         [Field.traceId]: span?.traceId,
@@ -274,7 +277,7 @@ class CertificateService implements CertificateMethod {
     const spiffeId = workload?.spiffeId.toString();
     const refusal = { code, reason, spiffe_id: spiffeId, ...callerFields(caller, workload) };
     this.options.trail?.refused(refusal);
-    this.options.recent?.refused(refusal);
+    this.options.recent?.refused({ ...refusal, ...claimed() });
   }
 }
 

@@ -60,7 +60,7 @@ export class RecentRequests {
     return [...this.leaves.slice(next), ...this.leaves.slice(0, next)].reverse();
   }
 
-  /** Newest first; those of one connection, identity and code together. */
+  /** Newest first; those of one connection, identity and code together, with reason and claims of the last. */
   lastRefused(): readonly RecentRequest[] {
     return [...this.refusals.values()].reverse();
   }
