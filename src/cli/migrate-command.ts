@@ -1,14 +1,17 @@
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VERSION } from '../app/index.js';
 import type { MigrateConfig } from '../config/index.js';
+import { IdentityError } from '../errors/index.js';
 import { Style } from '../explain/index.js';
 import {
   ClusterAgents,
   findUnusedSecrets,
   judge,
   LocalAgents,
+  type Member,
   type MigrationSet,
-  memberDocument,
+  membersOfMachine,
   openCluster,
   removeSecrets,
   resultDocument,
@@ -16,12 +19,17 @@ import {
   shownResult,
   shownUses,
   shownVerdict,
+  statusDocument,
   takeStep,
   usesDocument,
   verdictDocument,
 } from '../migrate/index.js';
+import { readJson, readSmallFile } from '../system/small-files/index.js';
 import { redact } from '../telemetry/index.js';
 import { clusterEnvironment, Exit, hasColours, print } from './process.js';
+
+/** Of thousands of agents with some roots each. */
+const MAX_MEMBERS_BYTES = 16 * 1024 * 1024;
 
 /** What a command has to say, and whether it is well. */
 interface Outcome {
@@ -45,7 +53,9 @@ export async function runMigrate(config: MigrateConfig): Promise<number> {
         ? await cleanUp(config, client)
         : await move(
             config,
-            client === undefined ? new LocalAgents(config.statusAddresses) : new ClusterAgents({ ...config, client }),
+            client === undefined
+              ? new LocalAgents(config.statusAddresses, await membersElsewhere(config))
+              : new ClusterAgents({ ...config, client }),
           );
     const text = output === 'json' ? JSON.stringify(outcome.document, undefined, 2) : outcome.lines.join('\n');
     print(`${redact(text)}\n`);
@@ -53,6 +63,20 @@ export async function runMigrate(config: MigrateConfig): Promise<number> {
   } finally {
     client?.close();
   }
+}
+
+/** What `--members` names. @throws IdentityError `ERR_CONFIG_INVALID`. */
+async function membersElsewhere({ memberFiles }: MigrateConfig): Promise<Member[]> {
+  const all: Member[] = [];
+  for (const path of memberFiles) {
+    const what = `--members ${path}`;
+    const { content } = await readSmallFile(path, { what, code: 'ERR_CONFIG_INVALID', maxBytes: MAX_MEMBERS_BYTES });
+    const document = readJson(content, (got, expected) => {
+      throw new IdentityError('ERR_CONFIG_INVALID', `${what}: got ${got}, expected ${expected}`);
+    });
+    all.push(...membersOfMachine(basename(path), document, Date.now()));
+  }
+  return all;
 }
 
 async function cleanUp(
@@ -95,7 +119,7 @@ async function move(config: MigrateConfig, set: MigrationSet): Promise<Outcome> 
       );
       return {
         lines: shownMembers(members, Date.now(), style),
-        document: { members: members.map(memberDocument) },
+        document: statusDocument(members, Date.now()),
         isGood,
       };
     }

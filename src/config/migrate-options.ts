@@ -17,6 +17,11 @@ export const MIGRATE_OPTIONS = {
     description:
       'the --status-address of an agent on this machine, or of the Citadel; all agents that talk to one another belong to one set',
   }),
+  memberFiles: listOf(existingFile, [], {
+    flag: 'members',
+    description:
+      'beside --status-address: a file with what migrate status --output json has printed on another machine, in the last ten minutes; its agents are judged, too, and take the step there',
+  }),
   namespaces: listOf(kubernetesName, [], {
     flag: 'namespace',
     short: 'n',
@@ -59,7 +64,7 @@ export type MigrateConfig = ConfigOf<typeof MIGRATE_OPTIONS>;
 
 /** What no single setting shows. One text per problem. */
 export function migrateProblems(config: MigrateConfig): string[] {
-  const { action, statusAddresses, namespaces, selector, deletes, isForced } = config;
+  const { action, statusAddresses, memberFiles, namespaces, selector, deletes, isForced } = config;
   const problems: string[] = [];
   if ((statusAddresses.length === 0) === (namespaces.length === 0)) {
     const got = namespaces.length === 0 ? 'neither' : 'both';
@@ -67,6 +72,9 @@ export function migrateProblems(config: MigrateConfig): string[] {
   }
   if (action === 'clean-up' && namespaces.length === 0) {
     problems.push('clean-up: got no --namespace, expected that of the Secrets');
+  }
+  if (memberFiles.length > 0 && statusAddresses.length === 0) {
+    problems.push('--members: got a file, expected it together with --status-address');
   }
   if (selector !== undefined && namespaces.length === 0) {
     problems.push('--selector: got a value, expected it together with --namespace');

@@ -4,8 +4,9 @@ import { isAgent, type Member } from './member.js';
 import type { StepResult } from './take-step.js';
 
 /** The JSON of `--output json`: the names are those of `/status`. What is `undefined` is left out. */
-export function memberDocument(member: Member): object {
+function memberDocument(member: Member): object {
   const { kind, name } = member;
+  if (member.kind === 'moved') return { kind, name, spiffe_id: member.spiffeId };
   if (!isAgent(member)) return { ...member, kind, name };
   const { step, sinceMs, served, heldUpBy, roots, stepFile } = member.state;
   return {
@@ -13,6 +14,11 @@ export function memberDocument(member: Member): object {
     step_since: sinceMs === undefined ? undefined : new Date(sinceMs).toISOString(),
     ...{ step_file: stepFile, served, held_up_by: heldUpBy, root_fingerprints: roots },
   };
+}
+
+/** Where all stand. Another machine takes it as `--members`. `nowMs`: epoch milliseconds. */
+export function statusDocument(members: readonly Member[], nowMs: number): object {
+  return { asked_at: new Date(nowMs).toISOString(), members: members.map(memberDocument) };
 }
 
 export function verdictDocument(verdict: Verdict): object {

@@ -4,9 +4,11 @@
  */
 export { findUnusedSecrets, removeSecrets } from './clean-up.js';
 export { ClusterAgents, openCluster } from './cluster-agents.js';
-export { memberDocument, resultDocument, usesDocument, verdictDocument } from './documents.js';
+export { resultDocument, statusDocument, usesDocument, verdictDocument } from './documents.js';
 export { judge } from './judge.js';
 export { LocalAgents } from './local-agents.js';
+export type { Member } from './member.js';
+export { membersOfMachine } from './members-of-machine.js';
 export type { MigrationSet } from './migration-set.js';
 export { shownMembers, shownResult, shownUses, shownVerdict } from './report.js';
 export { takeStep } from './take-step.js';

@@ -57,7 +57,8 @@ const END_TEXTS: Readonly<Record<Direction, string>> = {
 function noAgentText(members: readonly Member[]): string {
   const unknown = members.flatMap((member) => (member.kind === 'unknown' ? [`${member.name}: ${member.reason}`] : []));
   if (unknown.length > 0) return `no agent can be asked: ${unknown.join('; ')}`;
-  if (members.some(isAgent)) return 'all agents read their step from another ConfigMap: name it by --config-map';
+  if (members.some(isAgent))
+    return 'all agents that move have a step of their own: of another ConfigMap (--config-map), or another machine (--members)';
   if (members.some(({ kind }) => kind === 'moved')) return 'all agents take their identity from a CA alone: it is done';
   return 'there is no agent that moves from files to a CA (--identity-source file,ca)';
 }

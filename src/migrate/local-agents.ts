@@ -8,12 +8,18 @@ import type { MigrationSet, Refusal } from './migration-set.js';
 /** A page is made within milliseconds. */
 const TIMEOUT_MS = 5000;
 
-/** Agents of this machine, by the addresses of their status pages. Each has its step in a file. */
+/**
+ * Agents of this machine, by the addresses of their status pages. Each has its step in a file. `elsewhere`: members of
+ * other machines, as they were.
+ */
 export class LocalAgents implements MigrationSet {
-  constructor(private readonly targets: readonly LocalTarget[]) {}
+  constructor(
+    private readonly targets: readonly LocalTarget[],
+    private readonly elsewhere: readonly Member[] = [],
+  ) {}
 
-  members(): Promise<readonly Member[]> {
-    return Promise.all(this.targets.map(readMember));
+  async members(): Promise<readonly Member[]> {
+    return [...(await Promise.all(this.targets.map(readMember))), ...this.elsewhere];
   }
 
   /** Two agents may have one file. */

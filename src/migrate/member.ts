@@ -73,6 +73,31 @@ export function memberOf(name: string, document: unknown): Member {
     : { kind: 'moved', name, spiffeId };
 }
 
+/** What another machine has said of one of its members, which does not move with ours. (documents.ts) */
+export function memberOfDocument(name: string, document: JsonSection): Member {
+  const kind = document.text('kind');
+  const spiffeId = document.text('spiffe_id');
+  const roots = document.texts('roots');
+  switch (kind) {
+    case 'agent': {
+      const state = stateOf(document);
+      if (state !== undefined) return { kind, name, spiffeId, state, isPeer: true };
+      break;
+    }
+    case 'moved':
+      return { kind, name, spiffeId };
+    case 'file-reader':
+      return { kind, name, roots: document.has('roots') ? roots : undefined };
+    case 'citadel':
+      return { kind, name, roots };
+    case 'unknown':
+      return { kind, name, reason: document.text('reason') ?? 'it could not be asked' };
+    default:
+  }
+  return { kind: 'unknown', name, reason: 'its kind or its step is not known here: it is of another version' };
+}
+
+/** What the section of `/status` says, and what we have printed of it elsewhere: both have the same names. */
 function stateOf(migration: JsonSection): AgentState | undefined {
   const step = STEPS.find((one) => one === migration.text('step'));
   const roots = migration.section('root_fingerprints');

@@ -31,7 +31,7 @@ function standing(member: Member, nowMs: number, style: Style): string {
     case 'agent': {
       const { step, sinceMs, served } = member.state;
       const since = sinceMs === undefined ? '' : `, taken ${distanceText(sinceMs, nowMs)}`;
-      const set = member.isPeer === true ? ', of another ConfigMap' : '';
+      const set = member.isPeer === true ? ', a step of its own' : '';
       return `step ${step}${set}${since}; serves ${served === undefined ? 'no certificate' : `the certificate of ${served === 'ca' ? 'the CA' : 'the files'}`}`;
     }
     case 'moved':

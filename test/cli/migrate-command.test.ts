@@ -133,6 +133,36 @@ t.test('a step that is not safe is refused with the names, and taken with --forc
   t.equal(readFileSync(silent.stepFile, 'utf8'), 'ca\n');
 });
 
+t.test('agents of another machine are judged by what its status has printed, and take no step from here', async (t) => {
+  const ca = await FakeCaServer.start(t, NEW_ROOT);
+  const [here, there] = [await startAgent(t, ca, 'files'), await startAgent(t, ca, 'files')];
+  for (const agent of [here, there]) acknowledgeAll(agent.connect()).catch(() => {});
+  for (const agent of [here, there]) await settled(t, agent);
+  const other = join(shortDir(t), 'other.json');
+  const printed = await runSidecert(t, ['migrate', 'status', '-o', 'json', ...addresses(there)]);
+  const next = (document: object) => {
+    writeFileSync(other, JSON.stringify(document));
+    return runSidecert(t, ['migrate', 'next', '--members', other, ...addresses(here)]);
+  };
+
+  const document = JSON.parse(printed.out);
+  const [member] = document.members;
+  const roots = { ...member.root_fingerprints, served: member.root_fingerprints.files };
+  const untrusting = await next({ ...document, members: [{ ...member, root_fingerprints: roots }] });
+  t.match(untrusting, { code: 1, out: /^next: from files to ca .*, 1 agent: not safe$/m });
+  t.match(untrusting.out, `other.json: ${there.status}: its trust bundle lacks roots of the CA`);
+  t.equal(readFileSync(here.stepFile, 'utf8'), 'files\n');
+  const old = await next({ ...document, asked_at: '2026-01-01T00:00:00.000Z' });
+  t.match(old.err, /other.json: got one of 2026-01-01T00:00:00.000Z, expected one of the last ten minutes/);
+  t.match((await next({ members: [] })).err, /other.json: got another document, expected what sidecert migrate status/);
+  const names = await next({ ...document, members: [{ ...member, name: here.status, step: 'sideways' }] });
+  t.match(names.out, `other.json: ${here.status}: its kind or its step is not known here`);
+
+  const taken = await next(document);
+  t.match(taken, { code: 0, out: '1 agent went from files to ca\n' }, taken.err);
+  t.equal(readFileSync(there.stepFile, 'utf8'), 'files\n', 'that of the other machine is left alone');
+});
+
 t.test('the step survives a restart of the agent', async (t) => {
   const ca = await FakeCaServer.start(t, NEW_ROOT);
   const agent = await startAgent(t, ca, 'ca-only');

@@ -663,7 +663,10 @@ t.test('docs/config-full.json holds every key of every command, and each command
     const isAgent = name === 'agent' || name === 'doctor';
     if (isAgent) for (const key of ['jwks', 'tokenIssuer']) delete full[name][key];
     if (name === 'health') delete full.health.socket;
-    if (name === 'migrate') delete full.migrate.statusAddress;
+    if (name === 'migrate') {
+      delete full.migrate.statusAddress;
+      delete full.migrate.members;
+    }
     if (isAgent) {
       delete full[name].podSockets;
       delete full[name].migrationStep;

@@ -120,7 +120,7 @@ const cases: readonly Case[] = [
   {
     when: 'all are of another set',
     ...{ go: 'next', of: [peer(agent('a'))] },
-    want: 'all agents read their step from another ConfigMap: name it by --config-map',
+    want: 'all agents that move have a step of their own: of another ConfigMap (--config-map), or another machine (--members)',
   },
   { when: 'one has moved before', go: 'next', of: [atCa('a'), moved], want: 'ca to ca-only by a' },
   {
