@@ -16,7 +16,7 @@ export interface RemoteKey {
   readonly name: string;
   /**
    * Resolves with the signature as X.509 has it.
-   * @throws IdentityError `ERR_CA_KEY_UNAVAILABLE`.
+   * @throws IdentityError `ERR_CA_KEY_UNAVAILABLE`; `ERR_SIGNER_INVALID`: it cannot sign so.
    */
   sign(toBeSigned: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer>;
 }

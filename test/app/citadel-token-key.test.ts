@@ -109,10 +109,15 @@ const refusals = [
     error: { code: 'ERR_SIGNER_INVALID', message: /got another private key than that of ca-cert.pem/ },
   },
   {
+    name: 'the certificate of a key of another curve',
+    change: (directory: string) => writeFileSync(join(directory, 'ca-cert.pem'), opensslRoot('ec-p384').certificatePem),
+    error: { code: 'ERR_SIGNER_INVALID', message: /got another private key than that of ca-cert.pem/ },
+  },
+  {
     name: 'the certificate of a key of another type',
     change: (directory: string) =>
       writeFileSync(join(directory, 'ca-cert.pem'), opensslRoot('rsa-2048').certificatePem),
-    error: { code: 'ERR_CA_KEY_UNAVAILABLE', message: /CKR_/ },
+    error: { code: 'ERR_SIGNER_INVALID', message: /got one of type ec, expected rsa, as its certificate is/ },
   },
 ];
 for (const { name, change, error } of refusals) {

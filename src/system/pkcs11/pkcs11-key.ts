@@ -47,6 +47,8 @@ export class Pkcs11Key {
   private readonly now: () => number;
   private child: ChildProcess | undefined;
   private startedAtMs = Number.NEGATIVE_INFINITY;
+  /** As the token has said it last. */
+  private keyType: TokenKeyType | undefined;
   private lastId = 0;
   private isClosed = false;
   private isUsable = true;
@@ -80,9 +82,17 @@ export class Pkcs11Key {
   /**
    * Signs what X.509 wants signed.
    * @returns the signature as X.509 has it.
-   * @throws IdentityError `ERR_CA_KEY_UNAVAILABLE`: the token does not sign now.
+   * @throws IdentityError `ERR_SIGNER_INVALID`: the key is of another type; `ERR_CA_KEY_UNAVAILABLE`: the token does
+   *   not sign now.
    */
   async sign(toBeSigned: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer> {
+    const { name, keyType } = this;
+    if (keyType !== undefined && keyType !== algorithm.keyType) {
+      throw new IdentityError(
+        'ERR_SIGNER_INVALID',
+        `CA key ${name}: got one of type ${keyType}, expected ${algorithm.keyType}, as its certificate is`,
+      );
+    }
     const { mechanism, input } = tokenSigning(toBeSigned, algorithm);
     try {
       const signature = x509Signature(await this.signed(mechanism, input), algorithm);
@@ -170,8 +180,10 @@ export class Pkcs11Key {
         this.finish(message.id)?.reject(this.unavailable(message.message));
         return;
       case 'opened':
+        this.keyType = message.keyType;
+        return;
       case 'failed':
-        // The first is awaited where it is opened; later ones are told by what then signs, or does not.
+        // At the start it is awaited; later ones are told by what then does not sign.
         return;
       default:
         message satisfies never;
