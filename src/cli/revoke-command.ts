@@ -46,7 +46,7 @@ async function ask(address: Address, query: URLSearchParams): Promise<readonly R
   return undefined;
 }
 
-/** Has a Citadel revoke these, whoever has issued them. */
+/** Has a Citadel revoke these, of whichever Citadel they are. */
 async function tell(address: Address, certificates: readonly RevokedCertificate[], reason: string): Promise<boolean> {
   for (const identity of new Set(certificates.map(({ spiffe_id }) => spiffe_id))) {
     const group = certificates.filter(({ spiffe_id }) => spiffe_id === identity);

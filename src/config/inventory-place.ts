@@ -18,7 +18,7 @@ export const inventoryPlace: Kind<InventoryPlace> = {
     }
     const url = URL.canParse(value) ? new URL(value) : undefined;
     const isPostgres = url?.protocol === 'postgresql:' || url?.protocol === 'postgres:';
-    // Everyone on the machine sees a command line, and settings are shown.
+    // All users of the machine see a command line, and settings are shown.
     return isPostgres && url.password === '' && !url.searchParams.has('password')
       ? { kind: 'postgres', url: value }
       : undefined;

@@ -31,9 +31,9 @@ export interface Revoking {
 }
 
 /**
- * Answers `PUT /revocations?serial=HEX&reason=NAME`, or with `identity=SPIFFE-ID`, or with `certificate=HEX@SECONDS` for
- * each that another Citadel has issued (to `identity`, until then); `trial=1` changes nothing. For the user of this
- * process and for root alone.
+ * Answers `PUT /revocations?serial=HEX&reason=NAME`, or with `identity=SPIFFE-ID`, or with `certificate=HEX@SECONDS`
+ * for each that another Citadel has issued (to `identity`, until then); `trial=1` changes nothing. For the user of
+ * this process and for root alone.
  */
 export async function orderRevocation(
   { target, ...request }: StatusRequest,

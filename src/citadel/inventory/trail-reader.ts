@@ -33,7 +33,7 @@ export interface TrailReaderState {
   readonly failure?: string;
 }
 
-/** Reads a trail into an inventory as it goes on, for as long as that takes; a database that is away is opened again. */
+/** Reads a trail into an inventory as it goes on; a database that is away is opened again. */
 export class TrailReader {
   private readonly stop = new CancelSource();
   private isEnding = false;

@@ -3,7 +3,7 @@ import { bitString, contextConstructed, element, sequence, time, unsignedInteger
 import { authorityKeyIdentifier, crlNumber, reasonCode } from './extension-writer.js';
 import type { SignatureAlgorithm } from './signature-algorithm.js';
 
-/** Why a certificate was revoked, by the names of the RFC; `removeFromCRL` is for delta lists alone. (RFC 5280 §5.3.1) */
+/** Why a certificate was revoked, by the names of RFC 5280 §5.3.1; `removeFromCRL` is for delta lists alone. */
 export const REVOCATION_REASONS = {
   unspecified: 0,
   keyCompromise: 1,
