@@ -11,19 +11,21 @@ import type {
   InjectSettings,
   PolicyCheckConfig,
   PolicyTestConfig,
-  RootStageConfig,
-  RootStepConfig,
+  RootStatusConfig,
   VersionConfig,
 } from '../config/index.js';
 import { IdentityError } from '../errors/index.js';
+import type { ClusterEnvironment } from '../kubernetes/api/index.js';
 import type { KubeInjectResult } from '../kubernetes/inject/index.js';
+import type { OpenedRoot } from './citadel/open-root.js';
 import type { PolicyCheck, PolicyTest } from './citadel/policy-report.js';
-import type { CitadelFacts, RootState } from './citadel/root-change.js';
+import type { CitadelFacts } from './citadel/root-judgement.js';
 import type { AppContext, RunningApp } from './running-app.js';
 import { VERSION } from './version.js';
 
 export type { KubeInjectResult } from '../kubernetes/inject/index.js';
-export type { CitadelFacts, RootState } from './citadel/root-change.js';
+export type { OpenedRoot } from './citadel/open-root.js';
+export type { CitadelFacts, RootState, Witnesses } from './citadel/root-judgement.js';
 export type { AppContext, RunningApp } from './running-app.js';
 export { Teardown } from './running-app.js';
 export { VERSION } from './version.js';
@@ -82,27 +84,17 @@ export async function checkHealth(config: HealthConfig): Promise<{ isServing: bo
   return health.checkHealth(config);
 }
 
-/** As of `citadel/root-change.ts`. */
-export async function readRootState(directory: string): Promise<RootState> {
-  const change = await import('./citadel/root-change.js');
-  return change.readRootState(directory);
-}
-
-/** As of `citadel/root-change.ts`; `nowMs` in epoch milliseconds. */
-export async function stageRoot(config: RootStageConfig, nowMs: number): Promise<RootState> {
-  const change = await import('./citadel/root-change.js');
-  return change.stageRoot(config, nowMs);
-}
-
-/** As of `citadel/root-change.ts`; `nowMs` in epoch milliseconds. */
-export async function stepRoot(
-  config: RootStepConfig,
-  step: 'activate' | 'retire' | 'abort',
+/**
+ * The authority that a command is about. `citadels` are those that use a directory.
+ * @throws IdentityError `ERR_KUBERNETES_CONFIG_INVALID`.
+ */
+export async function openRoot(
+  config: Pick<RootStatusConfig, 'directory' | 'kubeconfig' | 'namespace'>,
   citadels: readonly CitadelFacts[],
-  nowMs: number,
-): Promise<RootState> {
-  const change = await import('./citadel/root-change.js');
-  return change.stepRoot(config, step, citadels, nowMs);
+  environment: ClusterEnvironment,
+): Promise<OpenedRoot> {
+  const root = await import('./citadel/open-root.js');
+  return root.openRoot(config, citadels, environment);
 }
 
 /** All that is wrong with the policy file of a Citadel. */

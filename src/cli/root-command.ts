@@ -1,37 +1,51 @@
-import { type CitadelFacts, type RootState, readRootState, stageRoot, stepRoot } from '../app/index.js';
+import { type CitadelFacts, type OpenedRoot, openRoot, type RootState, type Witnesses } from '../app/index.js';
 import type { RootStageConfig, RootStatusConfig, RootStepConfig } from '../config/index.js';
 import { askStatus, targetText } from '../explain/index.js';
 import { redact } from '../telemetry/index.js';
 import { readCitadelFacts } from './citadel-facts.js';
-import { Exit, print, printError } from './process.js';
+import { clusterEnvironment, Exit, print, printError } from './process.js';
 
 /** A page is made within milliseconds; a process that takes longer is itself the news. */
 const TIMEOUT_MS = 5000;
 
 /** `sidecert root status`. */
-export async function runRootStatus({ directory, statusAddresses, output }: RootStatusConfig): Promise<number> {
-  const state = await readRootState(directory);
-  const citadels = await askCitadels('status', statusAddresses);
-  if (citadels === undefined) return Exit.failed;
-  if (output === 'json') print(`${JSON.stringify({ ...state, citadels }, undefined, 2)}\n`);
-  else print(`${redact([...shownState(state), ...citadels.flatMap(shownCitadel)].join('\n'))}\n`);
-  return Exit.ok;
+export async function runRootStatus(config: RootStatusConfig): Promise<number> {
+  return withRoot('status', config, async (root) => {
+    const { state, witnesses } = await root.read(Date.now());
+    if (config.output === 'json') print(`${JSON.stringify({ ...state, ...witnesses }, undefined, 2)}\n`);
+    else print(`${redact([...shownState(state), ...shownWitnesses(witnesses)].join('\n'))}\n`);
+    return Exit.ok;
+  });
 }
 
 /** `sidecert root stage`. */
 export async function runRootStage(config: RootStageConfig): Promise<number> {
-  return tell(
-    await stageRoot(config, Date.now()),
-    'agents get the next root within minutes; then: sidecert root activate',
+  return withRoot('stage', { ...config, statusAddresses: [] }, async (root) =>
+    tell(await root.stage(config, Date.now()), 'agents get the next root within minutes; then: sidecert root activate'),
   );
 }
 
 /** `sidecert root activate`, `retire` and `abort`: exit code 1, and nothing is changed, when workloads would break. */
 export async function runRootStep(step: 'activate' | 'retire' | 'abort', config: RootStepConfig): Promise<number> {
-  const citadels = await askCitadels(step, config.statusAddresses);
+  return withRoot(step, config, async (root) => {
+    const state = await root.step(config, step, Date.now());
+    return tell(state, state.record.step === 'active' ? 'once all certificates are renewed: sidecert root retire' : '');
+  });
+}
+
+async function withRoot(
+  command: string,
+  config: Pick<RootStatusConfig, 'directory' | 'kubeconfig' | 'namespace' | 'statusAddresses'>,
+  act: (root: OpenedRoot) => Promise<number>,
+): Promise<number> {
+  const citadels = await askCitadels(command, config.statusAddresses);
   if (citadels === undefined) return Exit.failed;
-  const state = await stepRoot(config, step, citadels, Date.now());
-  return tell(state, state.record.step === 'active' ? 'once all certificates are renewed: sidecert root retire' : '');
+  const root = await openRoot(config, citadels, clusterEnvironment());
+  try {
+    return await act(root);
+  } finally {
+    root.close();
+  }
 }
 
 function tell(state: RootState, next: string): number {
@@ -70,6 +84,16 @@ function shownState({ record, signer, roots }: RootState): string[] {
     ...roots.map((root) => `trusted: ${root}`),
     ...record.history.map(({ time, action, from, to, isForced }) => {
       return `${time} ${action}${isForced ? ' (forced)' : ''}: ${from.slice(0, 16)} to ${to.slice(0, 16)}`;
+    }),
+  ];
+}
+
+function shownWitnesses({ citadels, ended }: Witnesses): string[] {
+  return [
+    ...citadels.flatMap(shownCitadel),
+    ...ended.map(({ name, atMs, leaves }) => {
+      const left = leaves.reduce((sum, { count }) => sum + count, 0);
+      return `${name}: has told nothing since ${new Date(atMs).toISOString()}, ${left} certificates of it are valid`;
     }),
   ];
 }

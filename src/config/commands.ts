@@ -34,7 +34,13 @@ import { outageProblems } from './outage-problems.js';
 import { outputProblems } from './output-problems.js';
 import { POLICY_CHECK_OPTIONS, POLICY_TEST_OPTIONS } from './policy-options.js';
 import { REVOKE_OPTIONS, revokeProblems } from './revoke-options.js';
-import { ROOT_HISTORY_OPTIONS, ROOT_STAGE_OPTIONS, ROOT_STATUS_OPTIONS, ROOT_STEP_OPTIONS } from './root-options.js';
+import {
+  ROOT_HISTORY_OPTIONS,
+  ROOT_STAGE_OPTIONS,
+  ROOT_STATUS_OPTIONS,
+  ROOT_STEP_OPTIONS,
+  rootProblems,
+} from './root-options.js';
 import { secretProblems } from './secret-problems.js';
 import { STATUS_OPTIONS } from './status-options.js';
 import { tokenCheckProblems } from './token-check-problems.js';
@@ -159,6 +165,7 @@ export const COMMANDS = {
     schema: ROOT_STATUS_OPTIONS,
     operands: ['ca-dir'],
     example: 'sidecert root status ./ca --status-address 127.0.0.1:15014',
+    check: rootProblems,
   },
   'root stage': {
     summary: 'begin to change the root of a Citadel: trust the next one beside the old one',
@@ -166,6 +173,7 @@ export const COMMANDS = {
     schema: ROOT_STAGE_OPTIONS,
     operands: ['ca-dir'],
     example: 'sidecert root stage ./ca',
+    check: rootProblems,
   },
   'root activate': {
     summary: 'sign by the next root, once all have it',
@@ -173,6 +181,7 @@ export const COMMANDS = {
     schema: ROOT_STEP_OPTIONS,
     operands: ['ca-dir'],
     example: 'sidecert root activate ./ca --status-address 127.0.0.1:15014',
+    check: rootProblems,
   },
   'root retire': {
     summary: 'trust the old root no more, once no certificate of it is left',
@@ -180,6 +189,7 @@ export const COMMANDS = {
     schema: ROOT_STEP_OPTIONS,
     operands: ['ca-dir'],
     example: 'sidecert root retire ./ca --status-address 127.0.0.1:15014',
+    check: rootProblems,
   },
   'root abort': {
     summary: 'go one step back in the change of a root',
@@ -187,6 +197,7 @@ export const COMMANDS = {
     schema: ROOT_STEP_OPTIONS,
     operands: ['ca-dir'],
     example: 'sidecert root abort ./ca --status-address 127.0.0.1:15014',
+    check: rootProblems,
   },
   'root history': {
     summary: 'show what a Citadel has signed with, and which roots it let be trusted, from its trail',

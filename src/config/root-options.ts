@@ -1,16 +1,30 @@
 import { CITADEL_OPTIONS } from './citadel-options.js';
-import { boolean, durationMs, oneOf, path } from './kinds.js';
-import { type ConfigOf, listOf, optional, required, switchOf, withDefault } from './option.js';
+import { boolean, durationMs, kubernetesName, oneOf, path } from './kinds.js';
+import { type ConfigOf, listOf, optional, switchOf, withDefault } from './option.js';
 import { ownStatusAddress } from './status-options.js';
 import { TRAIL_VERIFY_OPTIONS } from './trail-options.js';
 
-const { trustDomain, serverNames } = CITADEL_OPTIONS;
+const { trustDomain, serverNames, kubeconfig } = CITADEL_OPTIONS;
 
-const directory = required(path, {
-  flag: 'ca-dir',
-  description:
-    'the --ca-dir of the Citadel, with the files of Istio (ca-key.pem and the others), which this user can write to; it may stand without the flag',
-});
+/** Where the authority is. */
+const place = {
+  directory: optional(path, {
+    flag: 'ca-dir',
+    description:
+      'the --ca-dir of the Citadel, with the files of Istio (ca-key.pem and the others), which this user can write to; it may stand without the flag',
+  }),
+  isInKubernetes: switchOf(boolean, {
+    flag: 'kubernetes',
+    description:
+      'instead: the Secret in which Citadels of a cluster have their authority, cacerts or else istio-ca-secret; what their replicas report is read from the cluster, too',
+  }),
+  kubeconfig,
+  namespace: optional(kubernetesName, {
+    flag: 'namespace',
+    short: 'n',
+    description: 'namespace of these Citadels; left out, that of the kubeconfig or the pod, else istio-system',
+  }),
+};
 
 const statusAddresses = listOf(ownStatusAddress, [], {
   flag: 'status-address',
@@ -24,7 +38,7 @@ const isForced = switchOf(boolean, {
 
 /** `sidecert root status`. */
 export const ROOT_STATUS_OPTIONS = {
-  directory,
+  ...place,
   statusAddresses,
   output: withDefault(oneOf(['text', 'json']), 'text', {
     flag: 'output',
@@ -42,7 +56,7 @@ export type RootHistoryConfig = ConfigOf<typeof ROOT_HISTORY_OPTIONS>;
 
 /** `sidecert root stage`. */
 export const ROOT_STAGE_OPTIONS = {
-  directory,
+  ...place,
   from: optional(path, {
     flag: 'from',
     description:
@@ -56,7 +70,7 @@ export type RootStageConfig = ConfigOf<typeof ROOT_STAGE_OPTIONS>;
 
 /** `sidecert root activate`, `retire` and `abort`. */
 export const ROOT_STEP_OPTIONS = {
-  directory,
+  ...place,
   statusAddresses,
   isForced,
   longestTtlMs: optional(durationMs, {
@@ -69,3 +83,27 @@ export const ROOT_STEP_OPTIONS = {
 };
 
 export type RootStepConfig = ConfigOf<typeof ROOT_STEP_OPTIONS>;
+
+/** What no single setting shows. One text per problem. */
+export function rootProblems({
+  directory,
+  isInKubernetes,
+  kubeconfig,
+  namespace,
+  ...others
+}: Pick<RootStatusConfig, keyof typeof place> & Partial<Pick<RootStatusConfig, 'statusAddresses'>>): string[] {
+  const problems: string[] = [];
+  if ((directory === undefined) === !isInKubernetes) {
+    const got = isInKubernetes ? 'both' : 'neither';
+    problems.push(`--ca-dir, --kubernetes: got ${got}, expected one of them`);
+  }
+  if (!isInKubernetes && (kubeconfig !== undefined || namespace !== undefined)) {
+    problems.push('--kubeconfig, --namespace: got a value, expected it together with --kubernetes');
+  }
+  if (isInKubernetes && others.statusAddresses !== undefined && others.statusAddresses.length > 0) {
+    problems.push(
+      '--status-address: got a value, expected none with --kubernetes, where replicas report to the cluster',
+    );
+  }
+  return problems;
+}

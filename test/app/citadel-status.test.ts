@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import t from 'tap';
-import { stageRoot, startCitadel } from '../../src/app/index.js';
+import { openRoot, startCitadel } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
 import { openGrpcClient } from '../../src/net/grpc/index.js';
 import { authorityDirectory } from '../support/authority-files.js';
@@ -23,6 +23,8 @@ const DAY_MS = 86_400_000;
 
 const hotPath = openHotPath();
 const judge = prometheusClient();
+
+const NO_CLUSTER = { kubeconfig: undefined, namespace: undefined };
 
 t.test('a Citadel with a status page', { skip: judge.skip }, async (t) => {
   const directory = shortDir(t);
@@ -167,7 +169,8 @@ t.test('a Citadel tells how far the change of its root has come, and for how lon
   t.strictSame(await ages(), ['{step="staged"} 0', '{step="active"} 0']);
   t.notOk(JSON.stringify(await pages.status()).includes('root_change'), 'there never was one');
 
-  const { record } = await stageRoot(settings(COMMANDS['root stage'], { 'ca-dir': directory }), Date.now());
+  const opened = await openRoot({ ...NO_CLUSTER, directory }, [], {});
+  const { record } = await opened.stage(settings(COMMANDS['root stage'], { 'ca-dir': directory }), Date.now());
   await citadel.reload?.();
   t.match(await pages.status(), { authority: { root_change: { step: 'staged', since: record.since } } });
   t.match(await ages(), [/^\{step="staged"\} 3456\d\d$/, '{step="active"} 0']);

@@ -676,6 +676,9 @@ t.test('docs/config-full.json holds every key of every command, and each command
     }
     if (name === 'fleet' || name === 'load-ca') delete full[name].tokenFile;
     if (name === 'revoke') delete full.revoke.identity;
+    if ('caDir' in full[name] && name !== 'citadel') {
+      for (const key of ['kubernetes', 'kubeconfig', 'namespace']) delete full[name][key];
+    }
     t.match(readConfig(command, sources(['--config=c'], {}, JSON.stringify(full[name]))), { kind: 'ok' }, name);
   }
 });

@@ -15,6 +15,7 @@ import { Field, type MetricRegistry } from '../../telemetry/index.js';
 import { retryDelayMs, systemClock } from '../../timers/index.js';
 import type { AppContext, Teardown } from '../running-app.js';
 import { VERSION } from '../version.js';
+import { ReplicaReporter } from './replica-reporter.js';
 import { RootSecret } from './root-secret.js';
 
 /** Our name in `managedFields`. */
@@ -41,9 +42,16 @@ export interface Cluster {
   readonly pods: PodPlaces;
   /** Does what the start depends on, again and again while the API server does not let it, for at most a minute. */
   insist<T>(what: string, attempt: () => Promise<T>): Promise<T>;
+  /** Tells the other replicas, from now until the end, what this one has issued. */
+  reportIssued(options: IssuedOptions): { reportNow(): void };
   /** Writes the roots where pods find them, from now until the end; `undefined` when that is switched off. */
   publishRoots(bundle: TrustBundle): PublishedRoots | undefined;
 }
+
+export type IssuedOptions = Pick<
+  ConstructorParameters<typeof ReplicaReporter>[0],
+  'report' | 'knownSinceMs' | 'isFresh'
+>;
 
 /** Where the roots are. */
 export interface PublishedRoots {
@@ -92,6 +100,11 @@ export async function openCluster(
           await sleep(delayMs);
         }
       }
+    },
+    reportIssued(issued) {
+      const reporter = new ReplicaReporter({ client, namespace, logger, ...issued });
+      teardown.add(() => reporter.close());
+      return reporter;
     },
     publishRoots(bundle) {
       if (publishesRoots === 'off') return undefined;

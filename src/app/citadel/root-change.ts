@@ -1,15 +1,11 @@
-import { X509Certificate } from 'node:crypto';
 import {
   type AuthorityFileSet,
   abort,
   activate,
-  changeAuthoritySet,
   fingerprint,
   freshAuthority,
   LiveAuthority,
-  type RotationRecord,
   readAuthority,
-  readAuthoritySet,
   retire,
   rotationOf,
   stage,
@@ -18,71 +14,52 @@ import {
 import type { RootStageConfig, RootStepConfig } from '../../config/index.js';
 import { IdentityError } from '../../errors/index.js';
 import { TrustBundle } from '../../pki/spiffe/index.js';
+import { type JudgedAction, type RootState, rootStepProblems, type Witnesses } from './root-judgement.js';
+import type { RootPlace } from './root-place.js';
 
-/** What a CA directory says of the change of its root. All public. */
-export interface RootState {
-  readonly record: RotationRecord;
-  /** SHA-256 of the signing certificate, hex. */
-  readonly signer: string;
-  /** The same of all roots that are trusted. */
-  readonly roots: readonly string[];
-}
-
-/** What a running Citadel tells, as far as a step is judged by it. */
-export interface CitadelFacts {
-  /** As messages name it. */
-  readonly name: string;
-  readonly signer: string;
-  readonly roots: readonly string[];
-  /** Epoch milliseconds. */
-  readonly knownSinceMs: number;
-  /** The longest life of what was issued before that. */
-  readonly longestTtlMs: number;
-  /** Workloads that there was no room for. */
-  readonly forgotten: number;
-  readonly withOtherRoots: Named;
-  readonly withOtherIssuer: Named;
-}
-
-interface Named {
-  readonly count: number;
-  readonly names: readonly string[];
-}
-
-/** Where the directory stands. @throws IdentityError `ERR_SIGNER_INVALID`. */
-export async function readRootState(directory: string): Promise<RootState> {
-  const files = await readAuthoritySet(directory);
+/** Where the authority stands. @throws IdentityError `ERR_SIGNER_INVALID`, `ERR_KUBERNETES_*`. */
+export async function readRoot(
+  place: RootPlace,
+  nowMs: number,
+): Promise<{ readonly state: RootState; readonly witnesses: Witnesses }> {
+  const files = await place.read();
   wipeKeys(files);
-  return stateOf(files);
+  return { state: stateOf(files), witnesses: await place.witnesses(nowMs) };
 }
 
 /**
  * Makes the next root, or takes that of another directory, and lets it be trusted beside the old one.
- * @throws IdentityError `ERR_ROTATION_REFUSED`: a change is under way; `ERR_SIGNER_INVALID`: one is no authority.
+ * @throws IdentityError `ERR_ROTATION_REFUSED`: a change is under way; `ERR_SIGNER_INVALID`: one is no authority;
+ *   `ERR_KUBERNETES_*`.
  */
-export async function stageRoot(config: RootStageConfig, nowMs: number): Promise<RootState> {
-  const { directory, from, trustDomain } = config;
-  if (from !== undefined) await check(config, from, nowMs);
+export async function stageRoot(place: RootPlace, config: RootStageConfig, nowMs: number): Promise<RootState> {
+  const { from, trustDomain } = config;
+  if (from !== undefined) await check(config, { directory: from }, nowMs);
   const next = from === undefined ? freshAuthority(trustDomain, nowMs) : await readAuthority(from);
   const moment = { atMs: nowMs, isForced: false };
-  return changed(config, directory, nowMs, (files) => stage(files, next, moment));
+  try {
+    return await changed(place, config, nowMs, async (files) => stage(files, next, moment));
+  } finally {
+    next.caKey.fill(0);
+  }
 }
 
 /**
- * Takes the next step, or one back. `citadels` are those that have this directory.
- * @throws IdentityError `ERR_ROTATION_REFUSED`: it is not the time for this step, or workloads would break.
+ * Takes the next step, or one back. It is judged again when another process has changed the files meanwhile.
+ * @throws IdentityError `ERR_ROTATION_REFUSED`: it is not the time for this step, or workloads would break;
+ *   `ERR_SIGNER_INVALID`, `ERR_KUBERNETES_*`.
  */
 export async function stepRoot(
+  place: RootPlace,
   config: RootStepConfig,
-  step: 'activate' | 'retire' | 'abort',
-  citadels: readonly CitadelFacts[],
+  step: JudgedAction,
   nowMs: number,
 ): Promise<RootState> {
-  const { directory, isForced, longestTtlMs } = config;
-  const moment = { atMs: nowMs, isForced };
-  return changed(config, directory, nowMs, (files) => {
-    const after = STEPS[step](files, moment);
-    const problems = isForced ? [] : rootStepProblems({ step, files, nowMs, longestTtlMs }, citadels);
+  const { isForced, longestTtlMs } = config;
+  return changed(place, config, nowMs, async (files) => {
+    const after = STEPS[step](files, { atMs: nowMs, isForced });
+    const judged = { step, files, state: stateOf(files), nowMs, longestTtlMs };
+    const problems = isForced ? [] : rootStepProblems(judged, await place.witnesses(nowMs));
     if (problems.length > 0) {
       throw new IdentityError(
         'ERR_ROTATION_REFUSED',
@@ -95,65 +72,15 @@ export async function stepRoot(
 
 const STEPS = { activate, retire, abort };
 
-interface JudgedStep {
-  readonly step: 'activate' | 'retire' | 'abort';
-  /** As they are before it. */
-  readonly files: AuthorityFileSet;
-  readonly nowMs: number;
-  /** In place of what Citadels tell. */
-  readonly longestTtlMs: number | undefined;
-}
-
-/** Why a step would break workloads, a text each; none when it is safe as far as is known. */
-function rootStepProblems(judged: JudgedStep, citadels: readonly CitadelFacts[]): string[] {
-  const { step, files } = judged;
-  const { record, signer, roots } = stateOf(files);
-  // Both roots are trusted then, whichever signs.
-  if (step === 'abort' && record.step === 'active') return [];
-  if (citadels.length === 0) return ['no --status-address tells who would break, expected that of each Citadel'];
-  return citadels.flatMap(({ name, withOtherRoots, withOtherIssuer, ...citadel }) => {
-    const isRead = citadel.signer === signer && roots.every((root) => citadel.roots.includes(root));
-    if (!isRead) return [`${name} does not use the files of this directory yet`];
-    const problems: string[] = [];
-    const gap = knowledgeGap(judged, citadel);
-    if (gap !== undefined) problems.push(`${name} ${gap}`);
-    const tell = (who: Named, what: string): void => {
-      if (who.count > 0) problems.push(`${who.count} workloads of ${name} ${what}: ${shown(who)}`);
-    };
-    // Who needs the roots that stay must have them; and whose certificate is of the one that goes must have another.
-    if (step !== 'abort') tell(withOtherRoots, 'do not have both roots yet');
-    if (step !== 'activate') tell(withOtherIssuer, 'have a certificate that would be refused');
-    return problems;
-  });
-}
-
-/** What is not known, if there may be certificates that no Citadel has told of. */
-function knowledgeGap(
-  { step, files, nowMs, longestTtlMs }: JudgedStep,
-  citadel: Pick<CitadelFacts, 'knownSinceMs' | 'longestTtlMs' | 'forgotten'>,
-): string | undefined {
-  if (citadel.forgotten > 0) return `had no room for ${citadel.forgotten} workloads that it issued to`;
-  // Those of the authority that goes, or, before both are trusted, of the one in use.
-  const pem = files.get({ activate: 'ca-cert.pem', retire: 'old-cert.pem', abort: 'next-cert.pem' }[step]);
-  const begunMs = pem === undefined ? 0 : Date.parse(new X509Certificate(pem).validFrom);
-  const goneMs = citadel.knownSinceMs + (longestTtlMs ?? citadel.longestTtlMs);
-  if (citadel.knownSinceMs <= begunMs || goneMs < nowMs) return undefined;
-  const since = new Date(citadel.knownSinceMs).toISOString();
-  const left = Number.isFinite(goneMs) ? ` until ${new Date(goneMs).toISOString()}` : '';
-  return `knows of no certificates that were issued before ${since}, which may be valid${left}`;
-}
-
-function shown({ count, names }: Named): string {
-  return names.slice(0, 10).join(', ') + (count > Math.min(10, names.length) ? ', …' : '');
-}
+type Checked = Pick<RootStepConfig, 'trustDomain' | 'serverNames'>;
 
 async function changed(
-  config: Pick<RootStepConfig, 'trustDomain' | 'serverNames'>,
-  directory: string,
+  place: RootPlace,
+  config: Checked,
   nowMs: number,
-  change: (files: AuthorityFileSet) => AuthorityFileSet,
+  change: (files: AuthorityFileSet) => Promise<AuthorityFileSet>,
 ): Promise<RootState> {
-  const files = await changeAuthoritySet(directory, change, (place) => check(config, place, nowMs));
+  const files = await place.change(change, (found) => check(config, found, nowMs));
   const state = stateOf(files);
   wipeKeys(files);
   return state;
@@ -161,12 +88,12 @@ async function changed(
 
 /** By the checks of a start. */
 async function check(
-  { trustDomain, serverNames }: Pick<RootStepConfig, 'trustDomain' | 'serverNames'>,
-  directory: string,
+  { trustDomain, serverNames }: Checked,
+  found: Pick<Parameters<typeof LiveAuthority.open>[0], 'directory' | 'store'>,
   nowMs: number,
 ): Promise<void> {
   const silent = { debug() {}, info() {}, warn() {}, error() {}, writesDebug: false };
-  const live = await LiveAuthority.open({ directory, trustDomain, serverNames, logger: silent, now: () => nowMs });
+  const live = await LiveAuthority.open({ ...found, trustDomain, serverNames, logger: silent, now: () => nowMs });
   live.close();
 }
 

@@ -1,6 +1,14 @@
-import type { AuthorityStore } from '../../citadel/authority/index.js';
-import { errorCodeOf } from '../../errors/index.js';
-import { type ApiClient, createSecret, readSecret, type SecretData } from '../../kubernetes/api/index.js';
+import { type AuthorityFileSet, type AuthorityStore, wholeSet, wipeKeys } from '../../citadel/authority/index.js';
+import { errorCodeOf, IdentityError } from '../../errors/index.js';
+import {
+  type ApiClient,
+  changeSecretData,
+  createSecret,
+  readSecret,
+  readSecretState,
+  type SecretData,
+  type SecretState,
+} from '../../kubernetes/api/index.js';
 
 /** What an operator has plugged in, as Istio names it. (reference: Istio C23) */
 const PLUGGED_IN = 'cacerts';
@@ -8,6 +16,9 @@ const PLUGGED_IN = 'cacerts';
 /** What Istio and we have made ourselves, and its type. (reference: Istio C27) */
 const SELF_MADE = 'istio-ca-secret';
 const SELF_MADE_TYPE = 'istio.io/ca-root';
+
+/** Two replicas at once make one conflict; more than a few are another controller. */
+const MAX_TRIES = 5;
 
 /**
  * The Secrets of a namespace that hold an authority: `cacerts` when it is there, else `istio-ca-secret`, which is made
@@ -35,6 +46,51 @@ export class RootSecret implements AuthorityStore {
       }
     }
     return undefined;
+  }
+
+  /**
+   * Changes all files at once, by `change`, which is asked again when another process has changed them meanwhile.
+   * @throws IdentityError `ERR_SIGNER_INVALID`: there is no Secret with an authority in the files of Istio;
+   *   `ERR_ROTATION_REFUSED`: it changes all the time; as {@link ApiClient}; what `change` throws.
+   */
+  async change(change: (files: AuthorityFileSet) => Promise<AuthorityFileSet>): Promise<AuthorityFileSet> {
+    for (let tries = 1; ; tries += 1) {
+      const { name, before } = await this.state();
+      const files = wholeSet(this.name, before.data);
+      try {
+        const data = await change(files);
+        await changeSecretData(this.client, { namespace: this.namespace, name }, { before, data });
+        return data;
+      } catch (error) {
+        if (errorCodeOf(error) !== 'ERR_KUBERNETES_CONFLICT') throw error;
+        if (tries === MAX_TRIES) {
+          throw new IdentityError('ERR_ROTATION_REFUSED', `${this.name}: is changed by another process all the time`);
+        }
+      } finally {
+        wipeKeys(files);
+      }
+    }
+  }
+
+  /** As {@link change}, without a change. Who asks wipes the keys. */
+  async files(): Promise<AuthorityFileSet> {
+    const { before } = await this.state();
+    return wholeSet(this.name, before.data);
+  }
+
+  private async state(): Promise<{ name: string; before: SecretState }> {
+    for (const name of [PLUGGED_IN, SELF_MADE]) {
+      this.found = name;
+      try {
+        return { name, before: await readSecretState(this.client, { namespace: this.namespace, name }) };
+      } catch (error) {
+        if (errorCodeOf(error) !== 'ERR_KUBERNETES_NOT_FOUND') throw error;
+      }
+    }
+    throw new IdentityError(
+      'ERR_SIGNER_INVALID',
+      `namespace ${this.namespace}: has neither Secret ${PLUGGED_IN} nor ${SELF_MADE}, expected one with an authority`,
+    );
   }
 
   async create(data: SecretData): Promise<boolean> {

@@ -35,7 +35,7 @@ import { type AppContext, type RunningApp, runApp, type Teardown } from '../runn
 import { type MakePage, openStatusPage } from '../status-page.js';
 import { VERSION } from '../version.js';
 import { openClientCertificates } from './client-certificates.js';
-import type { Cluster } from './cluster.js';
+import type { Cluster, IssuedOptions } from './cluster.js';
 import { openImpersonation } from './impersonation.js';
 import { openPolicy } from './policy.js';
 import { restoreFleet } from './restore-fleet.js';
@@ -154,8 +154,8 @@ async function start(
   });
   teardown.add(() => serving.close());
 
-  // Only the status page tells of it.
-  const fleet = config.statusAddress === undefined ? undefined : openFleetView(live, now);
+  // Only the status page and a cluster tell of it.
+  const fleet = cluster === undefined && config.statusAddress === undefined ? undefined : openFleetView(live, now);
   if (fleet !== undefined && config.trailDirectory !== undefined) {
     // Not waited for: a trail of millions takes seconds to read.
     void restoreFleet(fleet, config.trailDirectory, { longestTtlMs: policy.policy.longestTtlMs, logger, now });
@@ -209,8 +209,10 @@ async function start(
   serving.keepFresh(listener);
   teardown.add(() => listener.close());
   const roots = cluster?.publishRoots(authority().bundle);
+  const reporter = fleet && cluster?.reportIssued(issuedReport(live, { fleet, policy: policyNow, now }));
   live.onChange(() => {
     void serving.renewNow();
+    reporter?.reportNow();
     const { bundle } = authority();
     trail?.authorityChanged(authorityFields(authority()));
     const rootsPem = bundle.toPem().toString('latin1');
@@ -218,17 +220,10 @@ async function start(
     roots?.trustBundle.publish(rootsPem);
     if (config.rootCertOut !== undefined) void rewriteRoots(config.rootCertOut, bundle, logger);
   });
-  const summaryOf = (fleet: FleetView) => (): FleetSummary & { longestTtlMs: number } => {
-    const { signer, issuersPemAt } = authority();
-    return {
-      ...fleet.summary(rootsVersion(issuersPemAt(now())), signer.material.id),
-      longestTtlMs: policyNow().longestTtlMs,
-    };
-  };
   const shown = {
     authority: live,
     serving,
-    fleet: fleet && summaryOf(fleet),
+    fleet: fleet && (() => summaryOf(fleet, live, policyNow(), now())),
     trustDomain: trustDomain.toString(),
     keys,
     roots,
@@ -256,6 +251,38 @@ async function tracerOf(config: CitadelConfig, surroundings: Omit<TraceSurroundi
   if (config.otlpEndpoint === undefined) return undefined;
   const { openTraces } = await import('../open-traces.js');
   return (await openTraces(config, { ...surroundings, service: 'sidecert-citadel' })).tracer;
+}
+
+/** What is known of those who hold certificates, held against the authority of now. */
+function summaryOf(
+  fleet: FleetView,
+  { current: { issuersPemAt, signer } }: LiveAuthority,
+  { longestTtlMs }: IssuingPolicy,
+  nowMs: number,
+): FleetSummary & { readonly longestTtlMs: number } {
+  return { ...fleet.summary(rootsVersion(issuersPemAt(nowMs)), signer.material.id), longestTtlMs };
+}
+
+/** The same for the other replicas. */
+function issuedReport(
+  live: LiveAuthority,
+  {
+    fleet,
+    policy,
+    now,
+  }: { readonly fleet: FleetView; readonly policy: () => IssuingPolicy; readonly now: () => number },
+): IssuedOptions {
+  const { isFresh, current } = live;
+  return {
+    isFresh,
+    knownSinceMs: isFresh ? Date.parse(current.signer.certificate.validFrom) : now(),
+    report() {
+      const [atMs, { longestTtlMs }] = [now(), policy()];
+      const { withOtherRoots, forgotten } = summaryOf(fleet, live, policy(), atMs);
+      const facts = { ...authorityFields(live.current), withOtherRoots, leaves: fleet.leaves() };
+      return { atMs, hasEnded: false, longestTtlMs, forgotten, ...facts };
+    },
+  };
 }
 
 /** A Citadel that has been asked for a trail does not start without one. */

@@ -37,14 +37,14 @@ const WANTED = Object.values(ISTIO_FILES);
  */
 export async function changeAuthoritySet(
   directory: string,
-  change: (files: AuthorityFileSet) => AuthorityFileSet,
+  change: (files: AuthorityFileSet) => Promise<AuthorityFileSet>,
   check: (directory: string) => Promise<void>,
 ): Promise<AuthorityFileSet> {
   try {
     await lock(directory);
     try {
       const before = await readAuthoritySet(directory);
-      const after = change(before);
+      const after = await change(before);
       const owner = await stat(join(directory, ISTIO_FILES.caKey));
       await becomeLinks(directory, before, owner);
       const set = await writeSet(directory, after, owner);

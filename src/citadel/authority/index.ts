@@ -17,6 +17,7 @@ export {
   retire,
   rotationOf,
   stage,
+  wholeSet,
 } from './root-rotation.js';
 export { istioServerNames } from './server-names.js';
 export { createServingCertificate } from './serving-certificate.js';

@@ -4,8 +4,9 @@ import { ChangingFiles } from '../../system/small-files/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
 import { type Every, everyUnreferenced } from '../../timers/index.js';
 import { AUTHORITY_FILE_NAMES } from './authority-directory.js';
-import { readRotation } from './authority-sets.js';
-import type { RotationRecord } from './root-rotation.js';
+import { readRotation, wipeKeys } from './authority-sets.js';
+import type { AuthorityStore } from './authority-store.js';
+import { type RotationRecord, rotationOf } from './root-rotation.js';
 import {
   type OpenedAuthority,
   openSigningAuthority,
@@ -152,8 +153,22 @@ export class LiveAuthority {
 }
 
 async function rotationBeside(
-  { directory }: LiveAuthorityOptions,
+  { directory, store }: LiveAuthorityOptions,
   { from }: OpenedAuthority,
 ): Promise<RotationRecord | undefined> {
-  return from === 'directory' && directory !== undefined ? readRotation(directory) : undefined;
+  if (from === 'directory' && directory !== undefined) return readRotation(directory);
+  return from === 'store' && store !== undefined ? readKeptRotation(store) : undefined;
+}
+
+/** As {@link readRotation}. */
+async function readKeptRotation(store: AuthorityStore): Promise<RotationRecord | undefined> {
+  try {
+    const kept = await store.read();
+    if (kept === undefined) return undefined;
+    wipeKeys(kept);
+    const record = rotationOf(kept);
+    return record.since === undefined ? undefined : record;
+  } catch {
+    return undefined;
+  }
 }

@@ -76,6 +76,24 @@ export const ROTATION_FILE_NAMES: readonly string[] = [
 /** Which of them hold a private key. */
 export const KEY_FILE_NAMES: ReadonlySet<string> = new Set([ISTIO_FILES.caKey, NEXT.caKey, OLD.caKey]);
 
+/**
+ * The files of an authority as a store keeps them: roots of Istio have no chain, and in older versions no second copy
+ * of themselves. (reference: Istio C27)
+ * @throws IdentityError `ERR_SIGNER_INVALID`: they are none in the layout of Istio.
+ */
+export function wholeSet(what: string, kept: AuthorityFileSet): AuthorityFileSet {
+  const { caKey, caCert, certChain, rootCert } = ISTIO_FILES;
+  const cert = kept.get(caCert);
+  if (cert === undefined || !kept.has(caKey)) {
+    const message = `${what}: got no ${caCert} and ${caKey}, expected an authority in the files of Istio`;
+    throw new IdentityError('ERR_SIGNER_INVALID', message);
+  }
+  const files = new Map(kept);
+  if (!files.has(certChain)) files.set(certChain, Buffer.alloc(0));
+  if ((files.get(rootCert)?.length ?? 0) === 0) files.set(rootCert, cert);
+  return files;
+}
+
 /** @throws IdentityError `ERR_SIGNER_INVALID`: the record is none. */
 export function rotationOf(files: AuthorityFileSet): RotationRecord {
   const bytes = files.get(RECORD);

@@ -32,6 +32,14 @@ export interface FleetSummary {
   readonly forgotten: number;
 }
 
+/** Leaves that are valid still. */
+export interface LeavesOfIssuer extends Named {
+  /** SHA-256 fingerprint of what they were signed with, hex. */
+  readonly issuer: string;
+  /** When the last of them expires; epoch milliseconds. */
+  readonly untilMs: number;
+}
+
 export interface Named {
   readonly count: number;
   readonly names: readonly string[];
@@ -136,6 +144,21 @@ export class FleetView {
       ...{ knownSinceMs: this.knownSinceMs, workloads: this.workloads.size, forgotten: this.forgotten },
       ...{ withOtherRoots, withOtherIssuer },
     };
+  }
+
+  /** Who has leaves of which signing certificate, and until when. */
+  leaves(): readonly LeavesOfIssuer[] {
+    this.dropExpired();
+    const byIssuer = new Map<string, { leaves: Names; untilMs: number }>();
+    for (const { name, issuer, notAfterMs } of this.workloads.values()) {
+      const known = byIssuer.get(issuer) ?? { leaves: new Names(), untilMs: 0 };
+      known.leaves.add([name]);
+      known.untilMs = Math.max(known.untilMs, notAfterMs);
+      byIssuer.set(issuer, known);
+    }
+    return [...byIssuer].map(([issuer, { leaves, untilMs }]) => {
+      return { issuer, untilMs, count: leaves.count, names: leaves.names };
+    });
   }
 
   private makeRoom(): void {

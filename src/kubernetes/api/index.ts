@@ -11,7 +11,16 @@ export { readPodPage } from './pod-page.js';
 export type { JsonObject, KubernetesObject, ObjectMeta, Resource } from './resource.js';
 export { CONFIG_MAPS, type ConfigMap, NAMESPACES, PODS, type RunningPod } from './resources.js';
 export type { SecretData } from './secret-codec.js';
-export { createSecret, deleteSecret, listSecretNames, readSecret, type SecretPlace } from './secrets.js';
+export {
+  changeSecretData,
+  createSecret,
+  deleteSecret,
+  listSecretNames,
+  readSecret,
+  readSecretState,
+  type SecretPlace,
+  type SecretState,
+} from './secrets.js';
 export type { ClusterEnvironment, ServerAccess } from './server-access.js';
 export { ServiceAccountKeys } from './service-account-keys.js';
 export { TokenReviews } from './token-reviews.js';

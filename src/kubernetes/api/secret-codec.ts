@@ -43,13 +43,17 @@ export function takeSecretData(body: Buffer): SecretData {
   return data;
 }
 
-/** The object in JSON, with `data` as its last member. `fields` have no such member. Wipe the result. */
-export function encodeSecret(fields: object, data: SecretData): Buffer {
+/**
+ * The object in JSON, with `data` as its last member; in a merge patch `removed` are the names of data that goes.
+ * `fields` have no such member. Wipe the result.
+ */
+export function encodeSecret(fields: object, data: SecretData, removed: readonly string[] = []): Buffer {
   const head = `${JSON.stringify(fields).slice(0, -1)},"data":{`;
   const names = [...data.keys()].map((name, index) => `${index === 0 ? '' : ','}${JSON.stringify(name)}:"`);
   const values = [...data.values()];
   const valuesLength = values.reduce((sum, value) => sum + Math.ceil(value.length / 3) * 4 + 1, 0);
-  const tail = '}}';
+  const nulls = removed.map((name) => `${JSON.stringify(name)}:null`);
+  const tail = `${data.size > 0 && nulls.length > 0 ? ',' : ''}${nulls.join(',')}}}`;
   const body = Buffer.alloc(Buffer.byteLength(head + names.join('') + tail) + valuesLength);
   let at = body.write(head);
   values.forEach((value, index) => {

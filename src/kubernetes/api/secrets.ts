@@ -28,6 +28,56 @@ export async function readSecret(
   }
 }
 
+/** A Secret at one moment. */
+export interface SecretState {
+  readonly data: SecretData;
+  /** Tells this state from another one. */
+  readonly resourceVersion: string;
+}
+
+/**
+ * As {@link readSecret}, for who means to change it.
+ * @throws IdentityError as {@link readSecret}.
+ */
+export async function readSecretState(
+  client: Pick<ApiClient, 'raw'>,
+  place: SecretPlace,
+  options?: CallOptions,
+): Promise<SecretState> {
+  const call = { verb: 'get', resource: SECRETS.plural, object: placeText(place) };
+  const body = await client.raw({ call, method: 'GET', path: pathOf(SECRETS, place), ...options });
+  try {
+    const data = takeSecretData(body);
+    // The characters of the data are overwritten: what becomes strings here is public.
+    const object = readObject({ ...SECRETS, read: (metadata) => ({ metadata }) }, JSON.parse(body.toString('utf8')));
+    return { data, resourceVersion: object.metadata.resourceVersion };
+  } finally {
+    body.fill(0);
+  }
+}
+
+/**
+ * Makes `data` the data of a Secret that is as it was read; all else of it stays.
+ * @throws IdentityError as {@link ApiClient}; `ERR_KUBERNETES_CONFLICT`: it was changed since.
+ */
+export async function changeSecretData(
+  client: Pick<ApiClient, 'raw'>,
+  place: SecretPlace,
+  { before, data }: { readonly before: SecretState; readonly data: SecretData },
+): Promise<void> {
+  const call = { verb: 'patch', resource: SECRETS.plural, object: placeText(place) };
+  const removed = [...before.data.keys()].filter((name) => !data.has(name));
+  const body = encodeSecret({ metadata: { resourceVersion: before.resourceVersion } }, data, removed);
+  try {
+    const request = { call, method: 'PATCH', path: pathOf(SECRETS, place), body } as const;
+    const answer = await client.raw(request, 'application/merge-patch+json');
+    // The answer is the object, with its keys.
+    answer.fill(0);
+  } finally {
+    body.fill(0);
+  }
+}
+
 /**
  * Makes a Secret.
  * @throws IdentityError as {@link ApiClient}; `ERR_KUBERNETES_CONFLICT`: there is one already.

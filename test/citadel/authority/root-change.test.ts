@@ -83,7 +83,10 @@ t.test('a whole change of the root, and each way back', async (t) => {
     status: 1,
     stderr: /retire: the change of the root is at staged, expected active/,
   });
-  t.match(root('activate', directory), { status: 1, stderr: /no --status-address tells who would break/ });
+  t.match(root('activate', directory), {
+    status: 1,
+    stderr: /no Citadel tells who would break, expected the --status-address of each/,
+  });
   t.equal(signerOf(directory), old.certificate.serialNumber, 'a refused step changes nothing');
 
   t.match(root('activate', directory, '--force'), { status: 0, stdout: /active since [\s\S]*\(forced\)/ });
@@ -94,7 +97,7 @@ t.test('a whole change of the root, and each way back', async (t) => {
   t.equal(signerOf(directory), old.certificate.serialNumber, 'the old one signs again');
   await isWhole(t, directory);
   t.match(root('activate', directory, '--force'), { status: 0 });
-  t.match(root('retire', directory), { status: 1, stderr: /no --status-address/ });
+  t.match(root('retire', directory), { status: 1, stderr: /no Citadel tells/ });
   t.match(root('retire', directory, '--force'), { status: 0, stdout: /change of the root: steady/ });
   t.same(serials(directory), [signerOf(directory)]);
   await isWhole(t, directory);

@@ -1,0 +1,105 @@
+import type { LeavesOfIssuer } from '../../citadel/issuance/index.js';
+import type { CitadelFacts, EndedReplica, Named } from './root-judgement.js';
+
+/** What one replica tells the others of those whom it has issued to: JSON in a ConfigMap. */
+export interface ReplicaReport {
+  /** Epoch milliseconds. */
+  readonly atMs: number;
+  /** It has ended, and issues nothing any more. */
+  readonly hasEnded: boolean;
+  readonly longestTtlMs: number;
+  readonly forgotten: number;
+  /** SHA-256 fingerprints of what it signs with, and of the roots. */
+  readonly signer: string;
+  readonly roots: readonly string[];
+  readonly withOtherRoots: Named;
+  readonly leaves: readonly LeavesOfIssuer[];
+}
+
+/** A replica that has not reported for so long has ended, or is cut off. Four reports. */
+export const SILENT_MS = 120_000;
+
+/** Of each list: a ConfigMap has a megabyte for all replicas. */
+const MAX_NAMES = 10;
+const MAX_ISSUERS = 8;
+
+/** The ConfigMap, in the namespace of the Citadels. */
+export const REPORTS_NAME = 'sidecert-citadel-replicas';
+
+/** Since when all that was issued is known: the key beside those of the replicas. */
+export const KNOWN_SINCE = 'known-since';
+
+export function encodeReport(report: ReplicaReport): string {
+  const short = <T extends Named>(named: T): T => ({ ...named, names: named.names.slice(0, MAX_NAMES) });
+  // Those that expire last are in the way for longest.
+  const leaves = report.leaves.toSorted((one, other) => other.untilMs - one.untilMs).slice(0, MAX_ISSUERS);
+  return JSON.stringify({ ...report, withOtherRoots: short(report.withOtherRoots), leaves: leaves.map(short) });
+}
+
+/** What all replicas have told. */
+export interface ReplicaReports {
+  readonly knownSinceMs: number;
+  readonly reports: ReadonlyMap<string, ReplicaReport>;
+}
+
+/** What is no report is left out. */
+export function decodeReports(data: Readonly<Record<string, string>>): ReplicaReports {
+  const { [KNOWN_SINCE]: knownSince = '', ...others } = data;
+  const reports = new Map<string, ReplicaReport>();
+  for (const [name, text] of Object.entries(others)) {
+    const report = decodeReport(text);
+    if (report !== undefined) reports.set(name, report);
+  }
+  const knownSinceMs = Date.parse(knownSince);
+  return { knownSinceMs: Number.isNaN(knownSinceMs) ? Number.POSITIVE_INFINITY : knownSinceMs, reports };
+}
+
+function decodeReport(text: string): ReplicaReport | undefined {
+  try {
+    const report = JSON.parse(text);
+    const { atMs, longestTtlMs, signer, roots, withOtherRoots, leaves } = Object(report);
+    const isReport =
+      [atMs, longestTtlMs].every(Number.isFinite) &&
+      typeof signer === 'string' &&
+      [roots, leaves].every(Array.isArray) &&
+      [withOtherRoots, ...leaves].every((named) => Number.isFinite(named?.count) && Array.isArray(named.names));
+    return isReport
+      ? { ...report, forgotten: Number(report.forgotten) || 0, hasEnded: report.hasEnded === true }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a report tells of nothing that is left: its replica has ended, and its leaves have expired. */
+export function isOver({ atMs, hasEnded, leaves }: ReplicaReport, nowMs: number): boolean {
+  return (hasEnded || atMs + SILENT_MS < nowMs) && leaves.every(({ untilMs }) => untilMs < nowMs);
+}
+
+/** The replicas as a step is judged by them. */
+export function factsOfReports(
+  { knownSinceMs, reports }: ReplicaReports,
+  nowMs: number,
+): { readonly citadels: readonly CitadelFacts[]; readonly ended: readonly EndedReplica[] } {
+  const citadels: CitadelFacts[] = [];
+  const ended: EndedReplica[] = [];
+  for (const [key, { leaves, ...report }] of reports) {
+    const name = `replica ${key}`;
+    if (report.hasEnded || report.atMs + SILENT_MS < nowMs) {
+      ended.push({ name, ...report, leaves: leaves.filter(({ untilMs }) => untilMs >= nowMs) });
+    } else {
+      const withOtherIssuer = leavesOfOthers(leaves, report.signer);
+      citadels.push({ name, knownSinceMs, ...report, withOtherIssuer });
+    }
+  }
+  return { citadels, ended };
+}
+
+/** Those that `signer` has not signed. */
+export function leavesOfOthers(leaves: readonly LeavesOfIssuer[], signer: string): Named {
+  const others = leaves.filter(({ issuer }) => issuer !== signer);
+  return {
+    count: others.reduce((sum, { count }) => sum + count, 0),
+    names: others.flatMap(({ names }) => names),
+  };
+}

@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { errorCodeOf, messageOf } from '../../errors/index.js';
+import { type ApiClient, CONFIG_MAPS, type ConfigMap } from '../../kubernetes/api/index.js';
+import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
+import { everyUnreferenced } from '../../timers/index.js';
+import {
+  decodeReports,
+  encodeReport,
+  isOver,
+  KNOWN_SINCE,
+  REPORTS_NAME,
+  type ReplicaReport,
+} from './replica-report.js';
+
+/** A patch of one object each: as little as a Lease costs. */
+const REPORT_MS = 30_000;
+
+interface ReporterOptions {
+  readonly client: ApiClient;
+  readonly namespace: string;
+  /** What this replica knows now. */
+  readonly report: () => ReplicaReport;
+  /** Since when it knows all that was issued by all replicas; epoch milliseconds. */
+  readonly knownSinceMs: number;
+  /** It has made the authority itself: nothing was issued before by any replica. */
+  readonly isFresh: boolean;
+  readonly logger: Logger;
+}
+
+/**
+ * Tells the other replicas, and who changes the root, of the workloads that this one has issued to: in one ConfigMap,
+ * with a key for each replica.
+ */
+export class ReplicaReporter {
+  private readonly key = `${hostname()}.${randomBytes(4).toString('hex')}`;
+  private readonly stop: () => void;
+  private readonly log: RateLimitedLogger;
+  private sending: Promise<void> = Promise.resolve();
+  private isNew = true;
+  private isAwaited = false;
+  private isClosed = false;
+
+  constructor(private readonly options: ReporterOptions) {
+    this.log = new RateLimitedLogger(options.logger);
+    this.stop = everyUnreferenced(REPORT_MS, () => this.reportNow());
+    this.reportNow();
+  }
+
+  /** Another authority is in use: who changes it waits for that. */
+  reportNow(): void {
+    if (this.isAwaited || this.isClosed) return;
+    this.isAwaited = true;
+    this.sending = this.sending.then(() => {
+      this.isAwaited = false;
+      return this.send(false);
+    });
+  }
+
+  /** Tells that this replica issues no more. Safe to call twice. */
+  async close(): Promise<void> {
+    if (this.isClosed) return this.sending;
+    this.isClosed = true;
+    this.stop();
+    this.sending = this.sending.then(() => this.send(true));
+    await this.sending;
+  }
+
+  /** Never rejects: the next report tells the same. */
+  private async send(hasEnded: boolean): Promise<void> {
+    const report = { ...this.options.report(), hasEnded };
+    // One that ends, and leaves nothing behind, is as if it had not been.
+    const own = { [this.key]: hasEnded && isOver(report, report.atMs) ? null : encodeReport(report) };
+    const place = { namespace: this.options.namespace, name: REPORTS_NAME };
+    try {
+      if (hasEnded && this.isNew) return;
+      const patched = await orAbsent(this.options.client.patch('merge', CONFIG_MAPS, place, { data: own }));
+      const all = patched ?? (await this.make(own));
+      this.isNew = false;
+      const changes = this.cleaning(all.data, report.atMs);
+      if (Object.keys(changes).length > 0) {
+        await this.options.client.patch('merge', CONFIG_MAPS, place, { data: changes });
+      }
+    } catch (error) {
+      this.log.warn('what this replica has issued could not be told to the others', {
+        [Field.path]: `ConfigMap ${place.namespace}/${place.name}`,
+        [Field.code]: errorCodeOf(error),
+        [Field.error]: messageOf(error),
+      });
+    }
+  }
+
+  /** Of several replicas that do so at once, each tells its own part again with its next report. */
+  private make(own: Readonly<Record<string, string | null>>): Promise<ConfigMap> {
+    const { client, namespace, knownSinceMs } = this.options;
+    const data = { [KNOWN_SINCE]: new Date(knownSinceMs).toISOString(), ...own };
+    return client.patch('apply', CONFIG_MAPS, { namespace, name: REPORTS_NAME }, { data });
+  }
+
+  /** What tells of nothing any more goes. */
+  private cleaning(data: ConfigMap['data'], nowMs: number): Record<string, string | null> {
+    const changes: Record<string, string | null> = {};
+    const { reports, knownSinceMs } = decodeReports(data);
+    for (const [key, report] of reports) if (key !== this.key && isOver(report, nowMs)) changes[key] = null;
+    if (this.options.isFresh && this.options.knownSinceMs < knownSinceMs) {
+      changes[KNOWN_SINCE] = new Date(this.options.knownSinceMs).toISOString();
+    }
+    return changes;
+  }
+}
+
+/** `undefined` when there is no such object. */
+export async function orAbsent<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (errorCodeOf(error) === 'ERR_KUBERNETES_NOT_FOUND') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,61 @@
+import {
+  type AuthorityFileSet,
+  type AuthorityStore,
+  changeAuthoritySet,
+  readAuthoritySet,
+} from '../../citadel/authority/index.js';
+import { type ApiClient, CONFIG_MAPS } from '../../kubernetes/api/index.js';
+import { decodeReports, factsOfReports, REPORTS_NAME } from './replica-report.js';
+import { orAbsent } from './replica-reporter.js';
+import type { CitadelFacts, Witnesses } from './root-judgement.js';
+import { RootSecret } from './root-secret.js';
+
+type Change = (files: AuthorityFileSet) => Promise<AuthorityFileSet>;
+
+/** Where the files are that changed files are to be checked from, before they are in use. */
+type Check = (found: { readonly directory: string } | { readonly store: AuthorityStore }) => Promise<void>;
+
+/** Where an authority is that a command changes, and who knows of its workloads. */
+export interface RootPlace {
+  /** Who asks wipes the keys. */
+  read(): Promise<AuthorityFileSet>;
+  /** All files at once, or none: as of `changeAuthoritySet`. `change` may be asked twice. */
+  change(change: Change, check: Check): Promise<AuthorityFileSet>;
+  witnesses(nowMs: number): Promise<Witnesses>;
+}
+
+/** A directory of this machine; `citadels` are those that use it. */
+export function directoryPlace(directory: string, citadels: readonly CitadelFacts[]): RootPlace {
+  return {
+    read: () => readAuthoritySet(directory),
+    change: (change, check) => changeAuthoritySet(directory, change, (set) => check({ directory: set })),
+    witnesses: async () => ({ citadels, ended: [] }),
+  };
+}
+
+/** The Secret of a cluster. Its replicas tell of their workloads in a ConfigMap beside it. */
+export function secretPlace(client: ApiClient, namespace: string): RootPlace {
+  const secret = new RootSecret(client, namespace);
+  return {
+    read: () => secret.files(),
+    change: (change, check) =>
+      secret.change(async (files) => {
+        const after = await change(files);
+        await check({ store: storeOf(secret.name, after) });
+        return after;
+      }),
+    async witnesses(nowMs) {
+      const found = await orAbsent(client.get(CONFIG_MAPS, { namespace, name: REPORTS_NAME }));
+      return factsOfReports(decodeReports(found?.data ?? {}), nowMs);
+    },
+  };
+}
+
+/** What is read is in memory of its own, which its reader wipes. */
+function storeOf(name: string, files: AuthorityFileSet): AuthorityStore {
+  return {
+    name,
+    read: async () => new Map([...files].map(([file, content]) => [file, Buffer.from(content)])),
+    create: async () => false,
+  };
+}

@@ -1,0 +1,84 @@
+import t from 'tap';
+import {
+  decodeReports,
+  encodeReport,
+  factsOfReports,
+  isOver,
+  KNOWN_SINCE,
+  type ReplicaReport,
+} from '../../src/app/citadel/replica-report.js';
+import { type JudgedAction, rootStepProblems } from '../../src/app/citadel/root-judgement.js';
+import { TestCa } from '../support/test-ca.js';
+
+const NOW_MS = Date.now();
+const HOUR_MS = 3_600_000;
+const NONE = { count: 0, names: [] };
+const cert = TestCa.root('old').certificatePem;
+const files = new Map(['ca-cert.pem', 'old-cert.pem', 'next-cert.pem'].map((name) => [name, cert]));
+
+const reportOf = (more: Partial<ReplicaReport> = {}): ReplicaReport => ({
+  ...{ atMs: NOW_MS, hasEnded: false, longestTtlMs: 24 * HOUR_MS, forgotten: 0 },
+  ...{ signer: 'new', roots: ['old', 'new'], withOtherRoots: NONE, leaves: [], ...more },
+});
+const leaves = (issuer: string, names: string[], untilMs = NOW_MS + HOUR_MS) => ({
+  ...{ issuer, names, count: names.length, untilMs },
+});
+
+function problems(step: JudgedAction, reports: Record<string, ReplicaReport>, longestTtlMs?: number): string[] {
+  const texts = Object.entries(reports).map(([name, report]) => [name, encodeReport(report)]);
+  const data = { [KNOWN_SINCE]: '2000-01-01T00:00:00Z', ...Object.fromEntries(texts) };
+  const record = { step: step === 'retire' ? ('active' as const) : ('staged' as const), since: undefined, history: [] };
+  const state = { record, signer: step === 'retire' ? 'new' : 'old', roots: ['old', 'new'] };
+  return rootStepProblems(
+    { step, files, state, nowMs: NOW_MS, longestTtlMs },
+    factsOfReports(decodeReports(data), NOW_MS),
+  );
+}
+
+t.test('a replica is in the way by the names of its workloads', async (t) => {
+  t.same(problems('retire', { a: reportOf({ leaves: [leaves('new', ['x'])] }) }), []);
+  t.match(problems('retire', { a: reportOf(), b: reportOf({ leaves: [leaves('old', ['x', 'y'])] }) }), [
+    '2 workloads of replica b have a certificate that would be refused: x, y',
+  ]);
+  t.match(problems('retire', { a: reportOf(), b: reportOf({ signer: 'old' }) }), [
+    'replica b does not use these files yet',
+  ]);
+  const staged = reportOf({ signer: 'old', withOtherRoots: { count: 1, names: ['x'] } });
+  t.match(problems('activate', { a: staged }), ['1 workloads of replica a do not have both roots yet: x']);
+  t.match(problems('retire', {}), [/^no Citadel tells who would break/]);
+  t.match(problems('retire', { a: reportOf({ forgotten: 3 }) }), [
+    'replica a had no room for 3 workloads that it issued to',
+  ]);
+});
+
+t.test('what a replica has told before it ended counts for as long as its certificates are valid', async (t) => {
+  const live = reportOf();
+  const old = { atMs: NOW_MS - HOUR_MS, signer: 'old', roots: ['old'] };
+  const ended = reportOf({ ...old, hasEnded: true, leaves: [leaves('old', ['x'])] });
+  t.same(problems('retire', { live, ended }), [
+    '1 workloads of replica ended (ended) do not have both roots yet: x',
+    '1 workloads of replica ended (ended) have a certificate that would be refused: x',
+  ]);
+  const expired = { ...ended, leaves: [leaves('old', ['x'], NOW_MS - 1)] };
+  t.same(problems('retire', { live, expired }), []);
+  const killed = { ...expired, hasEnded: false };
+  t.match(problems('retire', { live, killed }), [/^replica killed has not reported since .*: what it may have issued/]);
+  t.same(problems('retire', { live, killed }, HOUR_MS - 1), []);
+  const upToDate = reportOf({ atMs: old.atMs, leaves: [leaves('new', ['x'])] });
+  t.same(problems('retire', { live, upToDate }), [], 'it had read the step');
+  t.ok(isOver(killed, NOW_MS));
+  t.notOk(isOver(ended, NOW_MS));
+  t.notOk(isOver(live, NOW_MS));
+});
+
+t.test('what is no report is left out, and a ConfigMap that was made late says so', async (t) => {
+  const garbage = ['', '{', '[]', 'null', '{"atMs":"x"}', JSON.stringify({ ...reportOf(), leaves: [null] })];
+  const data = Object.fromEntries(garbage.map((text, at) => [`r${at}`, text]));
+  t.same([...decodeReports(data).reports], []);
+  t.equal(decodeReports(data).knownSinceMs, Number.POSITIVE_INFINITY);
+  const lists = { withOtherRoots: { count: 99, names: Array.from({ length: 99 }, (_, at) => `w${at}`) } };
+  const many = Array.from({ length: 30 }, (_, at) => leaves(`i${at}`, lists.withOtherRoots.names, NOW_MS + at));
+  const text = encodeReport(reportOf({ ...lists, leaves: many }));
+  t.ok(text.length < 4000, 'bounded');
+  t.equal(decodeReports({ r: text }).reports.get('r')?.leaves[0]?.count, 99);
+});
