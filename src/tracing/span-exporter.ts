@@ -1,4 +1,5 @@
 import { CancelSource } from '../cancellation/index.js';
+import { messageOf } from '../errors/index.js';
 import {
   type Counter,
   Field,
@@ -98,7 +99,16 @@ export class SpanExporter {
 
   /** Never rejects. */
   private async sendAll(): Promise<void> {
-    while (this.queue.length > 0) await this.deliver(this.queue.splice(0, MAX_BATCH));
+    while (this.queue.length > 0) {
+      const batch = this.queue.splice(0, MAX_BATCH);
+      try {
+        await this.deliver(batch);
+      } catch (error) {
+        // Settings that Node's client cannot take, such as roots that are none.
+        this.failed(messageOf(error));
+        this.dropped('not_sent', batch.length);
+      }
+    }
   }
 
   private async deliver(batch: readonly EndedSpan[]): Promise<void> {

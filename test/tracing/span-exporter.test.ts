@@ -68,6 +68,16 @@ t.test('a collector behind TLS is verified by the roots of the settings', async 
   t.match(stranger.logger.lines, [{ message: 'traces do not reach the collector', fields: { reason: /certificate/ } }]);
 });
 
+t.test('roots that are none are a line of the log, and no more', async (t) => {
+  const { exporter, dropped, logger } = open(t, 'https://127.0.0.1:1', {
+    rootsPem: Buffer.from('-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n'),
+  });
+  exporter.add(span('one'));
+  await exporter.close();
+  t.equal(dropped('not_sent'), 1);
+  t.match(logger.lines, [{ level: 'warn', message: 'traces do not reach the collector' }]);
+});
+
 t.test('a batch that a busy collector has refused is sent again, and the log says so once each way', async (t) => {
   const collector = await TraceCollector.start(t);
   const { exporter, logger, dropped, exported } = open(t, collector.url);
