@@ -9,6 +9,7 @@ import { COMMANDS } from '../../src/config/index.js';
 import { residentThreads } from '../../src/hotpath/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { startCitadel as startTestCitadel } from '../support/citadel.js';
+import { FakeCaServer } from '../support/fake-ca-server.js';
 import { FakeIssuing } from '../support/fake-issuing.js';
 import { openHotPath } from '../support/hot-path.js';
 import { RecordingLogger } from '../support/recording-logger.js';
@@ -65,6 +66,29 @@ async function certificateOf(stream: SdsClient) {
   const leaf = new X509Certificate(Buffer.from(certificateChain?.inlineBytes ?? []));
   return { leaf, key: createPrivateKey(Buffer.from(privateKey?.inlineBytes ?? [])) };
 }
+
+t.test('row 50: a call for one pod that hangs delays no other pod', async (t) => {
+  const ca = await FakeCaServer.start(t);
+  ca.identityOf = (authorization) => {
+    const { sub } = JSON.parse(Buffer.from(authorization.split('.')[1] ?? '', 'base64url').toString());
+    return `spiffe://cluster.local/ns/foo/sa/${sub.split(':')[3]}`;
+  };
+  const rootFile = join(shortDir(t), 'root.pem');
+  writeFileSync(rootFile, ca.rootPem);
+  const { agent } = await startNodeAgent(t, { caAddress: ca.address, rootFile, ttl: '24h' });
+  const issuer = new TokenIssuer();
+  const connect = async (podUid: string) =>
+    openSdsClient(t, agent.address, bearer(await tokenOf(issuer, 'sleep', podUid)));
+  ca.faults.push({ kind: 'hang' });
+  const waiting = await connect('pod-1');
+  waiting.request({ names: ['default'] });
+  await ca.untilCalled(1);
+  for (const podUid of ['pod-2', 'pod-3', 'pod-4']) {
+    const { leaf } = await certificateOf(await connect(podUid));
+    t.equal(leaf.subjectAltName, 'URI:spiffe://cluster.local/ns/foo/sa/sleep');
+  }
+  await waiting.expectSilence();
+});
 
 t.test('two pods on one socket get an identity each, by the tokens of their streams', async (t) => {
   const { agent, citadel } = await startNode(t);

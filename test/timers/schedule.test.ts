@@ -14,7 +14,7 @@ t.test('a backdated NotBefore does not bring the renewal forward', async (t) => 
   t.equal(rotateAtMs(window, 0.5), NOW + 30_000);
 });
 
-t.test('a fleet that starts at once renews evenly over a tenth of the life', async (t) => {
+t.test('row 47: a fleet that starts at once renews evenly over a tenth of the life', async (t) => {
   const window = { receivedAtMs: NOW, notBeforeMs: NOW, notAfterMs: NOW + DAY_MS };
   const times = Array.from({ length: 1000 }, (_, index) => rotateAtMs(window, index / 1000) - NOW);
   t.equal(Math.min(...times), 0.45 * DAY_MS);

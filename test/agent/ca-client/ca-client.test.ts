@@ -262,15 +262,18 @@ for (const { name, fault } of answers) {
   });
 }
 
-t.test('a CA that hangs is given up at the deadline of each attempt, and the budget bounds them all', async (t) => {
-  const ca = await FakeCaServer.start(t);
-  const made = client(t, ca.address, ca, { deadlineMs: 1000, budgetMs: 1500 });
-  // A handshake on a busy machine must not take the time of the first attempt.
-  await made.issue(request());
-  ca.fault = { kind: 'hang' };
-  t.equal(await rejectionCode(made.issue(request())), 'ERR_CA_DEADLINE');
-  t.equal(ca.calls.length, 1 + 2);
-});
+t.test(
+  'row 50: a CA that hangs is given up at the deadline of each attempt, and the budget bounds them all',
+  async (t) => {
+    const ca = await FakeCaServer.start(t);
+    const made = client(t, ca.address, ca, { deadlineMs: 1000, budgetMs: 1500 });
+    // A handshake on a busy machine must not take the time of the first attempt.
+    await made.issue(request());
+    ca.fault = { kind: 'hang' };
+    t.equal(await rejectionCode(made.issue(request())), 'ERR_CA_DEADLINE');
+    t.equal(ca.calls.length, 1 + 2);
+  },
+);
 
 t.test('an answer that comes within the deadline is taken', async (t) => {
   const ca = await FakeCaServer.start(t);

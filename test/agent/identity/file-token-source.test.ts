@@ -15,7 +15,7 @@ t.test('the token is read without the white space around it', async (t) => {
   t.equal((await createFileTokenSource(path, () => NOW).read()).toString(), token('a'));
 });
 
-t.test('a token that the kubelet swaps in is seen at the next read', async (t) => {
+t.test('row 51: a token that the kubelet swaps in is seen at the next read', async (t) => {
   const directory = t.testdir({});
   const publish = (version: string, content: string): void => {
     mkdirSync(join(directory, version));
@@ -33,7 +33,7 @@ t.test('a token that the kubelet swaps in is seen at the next read', async (t) =
   }
 });
 
-t.test('what cannot be a good token is refused, naming the file where it is the file', async (t) => {
+t.test('row 51: what cannot be a good token is refused, naming the file where it is the file', async (t) => {
   const directory = t.testdir({
     empty: '\n',
     garbage: 'hello',

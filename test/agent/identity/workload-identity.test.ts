@@ -159,22 +159,41 @@ t.test('the first SVID comes at the start, before anybody asks', async (t) => {
   t.strictSame(ca.tokens, ['pod-token']);
 });
 
-t.test('at half of its life it is replaced by one with another key, and the bundle is left alone', async (t) => {
-  const { identity, clock, nextChange, issued, lines } = setUp(t);
+t.test('row 47: the jitter is drawn once for each certificate, however often the clock is looked at', async (t) => {
+  let draws = 0;
+  const { clock, nextChange, issued } = setUp(t, () => {
+    draws += 1;
+    return 0.5;
+  });
   await issued();
-  const [first, bundle] = [leafOf(identity), identity.bundle()];
+  const atFirst = draws;
+  for (let second = 0; second < TTL_MS / 2000 - 60; second += 30) clock.advance(30_000);
+  t.equal(draws, atFirst);
   const change = nextChange();
-  clock.advance(TTL_MS / 2 + 1000);
-  t.strictSame(await change, { certificate: true, bundle: false });
-  const second = leafOf(identity);
-  t.not(second.serialNumber, first.serialNumber);
-  t.notOk(second.publicKey.equals(first.publicKey), 'the key is new');
-  t.equal(identity.bundle(), bundle, 'the same object: nobody takes it for a change');
-  t.match(
-    lines.map((line) => JSON.parse(line).msg),
-    ['svid issued', 'svid rotated'],
-  );
+  clock.advance(120_000);
+  await change;
+  t.equal(draws, 2 * atFirst);
 });
+
+t.test(
+  'row 48: at half of its life it is replaced by one with another key, and the bundle is left alone',
+  async (t) => {
+    const { identity, clock, nextChange, issued, lines } = setUp(t);
+    await issued();
+    const [first, bundle] = [leafOf(identity), identity.bundle()];
+    const change = nextChange();
+    clock.advance(TTL_MS / 2 + 1000);
+    t.strictSame(await change, { certificate: true, bundle: false });
+    const second = leafOf(identity);
+    t.not(second.serialNumber, first.serialNumber);
+    t.notOk(second.publicKey.equals(first.publicKey), 'the key is new');
+    t.equal(identity.bundle(), bundle, 'the same object: nobody takes it for a change');
+    t.match(
+      lines.map((line) => JSON.parse(line).msg),
+      ['svid issued', 'svid rotated'],
+    );
+  },
+);
 
 t.test(
   'row 46: a leaf of a new root follows its bundle, and the old root goes when its leaves have ended',
@@ -269,7 +288,7 @@ t.test(
   },
 );
 
-t.test('while the CA is away the last SVID is served to its end, and not a moment longer', async (t) => {
+t.test('row 49: while the CA is away the last SVID is served to its end, and not a moment longer', async (t) => {
   const { identity, ca, clock, nextFailure, nextChange, issued } = setUp(t);
   await issued();
   const serial = leafOf(identity).serialNumber;
@@ -295,7 +314,7 @@ t.test('while the CA is away the last SVID is served to its end, and not a momen
   t.equal(identity.hasValidSvid(), true, 'within a second of the return of the CA');
 });
 
-t.test('an hour of outage costs no storm of calls and few lines', async (t) => {
+t.test('row 49: an hour of outage costs no storm of calls and few lines', async (t) => {
   const { ca, clock, identity, nextFailure, lines } = setUp(t);
   ca.fault = 'ERR_CA_UNAVAILABLE';
   let failure = nextFailure();
@@ -553,7 +572,7 @@ t.test('a life that is too short for the outage is warned of once, and shown', a
   t.equal(warnings().length, 2);
 });
 
-t.test('one CSR is in flight however many ask', async (t) => {
+t.test('row 52: one CSR is in flight however many ask', async (t) => {
   const { ca, elsewhere } = setUp(t);
   await Promise.all(Array.from({ length: 20 }, (_, index) => elsewhere(`token-${index}`)));
   t.equal(ca.maxInFlight, 1);
@@ -658,7 +677,7 @@ t.test('close ends the wait for the beginning of a leaf', async (t) => {
   t.equal(changes.length, 1);
 });
 
-t.test('a clock that jumps past the renewal is noticed within half a minute', async (t) => {
+t.test('row 53: a clock that jumps past the renewal is noticed within half a minute', async (t) => {
   const { clock, issued, nextChange } = setUp(t);
   await issued();
   clock.jump(TTL_MS / 2 + 1000);
@@ -667,7 +686,7 @@ t.test('a clock that jumps past the renewal is noticed within half a minute', as
   await change;
 });
 
-t.test('a clock that is set back does not put the renewal off', async (t) => {
+t.test('row 53: a clock that is set back does not put the renewal off', async (t) => {
   const { clock, issued, nextChange } = setUp(t);
   await issued();
   clock.jump(-TTL_MS / 2);
