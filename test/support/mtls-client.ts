@@ -26,12 +26,12 @@ export type MtlsOutcome =
   | { readonly kind: 'refused'; readonly reason: string };
 
 /**
- * Speaks mutual TLS with a sidecar on a Unix socket and asks for `/`. Node.js judges the chain of the peer. In TLS 1.3
+ * Speaks mutual TLS with a sidecar, on a Unix socket or a port of this machine, and asks for `/`. Node.js judges the chain of the peer. In TLS 1.3
  * the server's refusal comes after the client's side of the handshake is done, so only an answer counts as being let
  * in.
  */
-export async function askMtls(socketPath: string, identity: MtlsIdentity): Promise<MtlsOutcome> {
-  const socket = open(socketPath, identity);
+export async function askMtls(at: string | number, identity: MtlsIdentity): Promise<MtlsOutcome> {
+  const socket = open(at, identity);
   let reason = 'connection closed without a word';
   let text = '';
   socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -96,9 +96,9 @@ export class EndlessAnswer {
   }
 }
 
-function open(path: string, { cert, key, trusts, sni }: MtlsIdentity): TLSSocket {
+function open(at: string | number, { cert, key, trusts, sni }: MtlsIdentity): TLSSocket {
   return connect({
-    path,
+    ...(typeof at === 'string' ? { path: at } : { host: '127.0.0.1', port: at }),
     ca: trusts,
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),

@@ -12,8 +12,24 @@ export interface BundleAnswer {
   readonly version: string;
   /** PEM as it came; `undefined` when the version that was asked with is the newest. */
   readonly bundle: Buffer | undefined;
+  /** Its revocation lists; `undefined` when it has no register of revoked certificates. */
+  readonly lists?: ListsAnswer | undefined;
   /** How long the CA wants not to be asked again, in milliseconds. */
   readonly askAgainMs: number;
+}
+
+/** Revocation lists, as a CA gives them. */
+export interface ListsAnswer {
+  /** Opaque. */
+  readonly version: string;
+  /** PEM; empty when no certificate is revoked, or when the version that was asked with is the newest. */
+  readonly pem: Buffer;
+}
+
+/** What of a CA we have, by its versions; empty for none. */
+export interface KnownVersions {
+  readonly bundle: string;
+  readonly lists: string;
 }
 
 /** Envoys that do not have the newest bundle, as far as the CA is to know. */
@@ -22,8 +38,9 @@ export interface Unacknowledged {
   readonly nodeIds: readonly string[];
 }
 
-export function encodeBundleRequest(knownVersion: string, { count, nodeIds }: Unacknowledged): Buffer {
-  const message = { knownVersion, unacknowledged: [...nodeIds], unacknowledgedCount: count };
+export function encodeBundleRequest(known: KnownVersions, { count, nodeIds }: Unacknowledged): Buffer {
+  const lists = { takesRevocationLists: true, knownListsVersion: known.lists };
+  const message = { knownVersion: known.bundle, ...lists, unacknowledged: [...nodeIds], unacknowledgedCount: count };
   return Buffer.from(GetTrustBundleRequest.encode(message).finish());
 }
 
@@ -31,6 +48,10 @@ export function encodeBundleRequest(knownVersion: string, { count, nodeIds }: Un
 const VERSION = 1;
 const BUNDLE = 2;
 const ASK_AGAIN_SECONDS = 3;
+const LISTS_VERSION = 4;
+const REVOCATION_LISTS = 5;
+
+const NOTHING = Buffer.alloc(0);
 
 /** It goes back with the next request. */
 const MAX_VERSION_CHARS = 128;
@@ -41,14 +62,22 @@ export function decodeBundleResponse(bytes: Buffer): BundleAnswer {
     let version = '';
     let bundle: Buffer | undefined;
     let askAgainSeconds = 0;
+    let listsVersion = '';
+    let lists: Buffer = NOTHING;
     const reader = new WireReader(bytes);
     for (let field = reader.nextOfAnyType(); field !== 0; field = reader.nextOfAnyType()) {
       if (field === VERSION && reader.isDelimited) version = reader.value().toString('latin1');
       else if (field === BUNDLE && reader.isDelimited) bundle = reader.value();
+      else if (field === LISTS_VERSION && reader.isDelimited) listsVersion = reader.value().toString('latin1');
+      else if (field === REVOCATION_LISTS && reader.isDelimited) lists = reader.value();
       else if (field === ASK_AGAIN_SECONDS && reader.isVarint) askAgainSeconds = reader.number;
     }
-    if (version.length > MAX_VERSION_CHARS) throw new RangeError(`a version of ${version.length} characters`);
-    return { version, bundle: bundle?.length === 0 ? undefined : bundle, askAgainMs: askAgainSeconds * 1000 };
+    if (Math.max(version.length, listsVersion.length) > MAX_VERSION_CHARS)
+      throw new RangeError('a version that is too long');
+    return {
+      ...{ version, bundle: bundle?.length === 0 ? undefined : bundle, askAgainMs: askAgainSeconds * 1000 },
+      lists: listsVersion === '' ? undefined : { version: listsVersion, pem: lists },
+    };
   } catch (cause) {
     throw new IdentityError(
       'ERR_CA_RESPONSE_INVALID',

@@ -23,6 +23,13 @@ export class BundleUnion {
     return this.unionOf(this.proven.flatMap((part) => part ?? []));
   }
 
+  /** Whether each certificate is also one of those that a CA at a position has named for which `isGood` holds. */
+  isCoveredBy(isGood: (position: number) => boolean): boolean {
+    const parts = this.proven.map((part, position) => ({ blocks: blocksOf(part), isGood: isGood(position) }));
+    const good = new Set(parts.flatMap((part) => (part.isGood ? [...part.blocks.keys()] : [])));
+    return parts.every(({ blocks }) => [...blocks.keys()].every((key) => good.has(key)));
+  }
+
   /** The answer with this bundle was a good one; an empty one takes what was kept there back. */
   keep(position: number, bundlePem: Buffer): void {
     this.proven[position] = bundlePem.length === 0 ? undefined : bundlePem;
@@ -51,10 +58,13 @@ const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g;
 function joined(bundles: readonly Buffer[]): Buffer {
   const blocks = new Map<string, string>();
   for (const bundle of bundles) {
-    for (const [block] of bundle.toString('latin1').matchAll(BLOCK)) {
-      const key = block.replace(/\s/g, '');
-      if (!blocks.has(key)) blocks.set(key, block);
-    }
+    for (const [key, block] of blocksOf(bundle)) if (!blocks.has(key)) blocks.set(key, block);
   }
   return Buffer.from([...blocks.values()].join(''), 'latin1');
+}
+
+/** The certificates of a bundle, by what makes two of them the same. */
+function blocksOf(bundle: Buffer | undefined): Map<string, string> {
+  const blocks = (bundle?.toString('latin1') ?? '').matchAll(BLOCK);
+  return new Map([...blocks].map(([block]) => [block.replace(/\s/g, ''), block]));
 }

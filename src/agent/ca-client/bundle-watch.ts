@@ -5,7 +5,7 @@ import { cutCertificates } from '../../pki/x509/index.js';
 import { Field, type Logger, Metric, type MetricRegistry } from '../../telemetry/index.js';
 import { sleep } from '../../timers/index.js';
 import { MAX_BUNDLE_CHARS, MAX_ROOTS } from './answer-form.js';
-import type { BundleAnswer } from './bundle-codec.js';
+import type { BundleAnswer, KnownVersions } from './bundle-codec.js';
 
 /** What a CA did with a call for its bundle. */
 export type BundleOutcome =
@@ -16,12 +16,14 @@ export type BundleOutcome =
 
 export interface BundleWatchOptions {
   readonly address: string;
-  /** One call, which the CA may hold for minutes. `knownVersion` is empty when none is known. Never rejects. */
-  readonly ask: (knownVersion: string) => Promise<BundleOutcome>;
+  /** One call, which the CA may hold for minutes. Never rejects. */
+  readonly ask: (known: KnownVersions) => Promise<BundleOutcome>;
   /** The last good bundle of this CA, wherever it is from. */
   readonly current: () => Buffer | undefined;
   /** Is called with a bundle that differs from that: CA certificates, one of which has not expired. */
   readonly take: (bundlePem: Buffer) => void;
+  /** Is called with revocation lists that are others, in PEM: `undefined` when the CA gives none at all. */
+  readonly takeLists: (pem: Buffer | undefined) => void;
   readonly closing: CancelSignal;
   readonly logger: Logger;
   readonly metrics: MetricRegistry;
@@ -42,6 +44,12 @@ const FIRST_WITHIN_MS = 30_000;
  */
 const FLOOR_MS = 10_000;
 
+/**
+ * Behind an answer with other revocation lists: what is revoked must not wait. Twice as long from one such answer to the
+ * next, up to {@link FLOOR_MS}, until a call was held for longer than that.
+ */
+const LISTS_FLOOR_MS = 250;
+
 /** When a CA without the method is asked again, at the latest: it may have been replaced. */
 const NOT_OFFERED_MS = 2 * 3_600_000;
 
@@ -58,6 +66,10 @@ const ASK_AGAIN_CAP_MS = 3_600_000;
  */
 export class BundleWatch {
   private known: { readonly version: string; readonly bundlePem: Buffer } | undefined;
+  private knownLists = '';
+  private hasHeardOfLists = false;
+  private hadOtherLists = false;
+  private listsFloorMs = LISTS_FLOOR_MS;
   private failures = 0;
   #checkedMs: number | undefined;
 
@@ -78,26 +90,40 @@ export class BundleWatch {
       const beganMs = now();
       const waitMs = await this.askOnce();
       // The distance, not the order: a clock that was set back must not stop us.
-      const floorMs = FLOOR_MS - Math.min(FLOOR_MS, Math.abs(now() - beganMs));
+      const passedMs = Math.abs(now() - beganMs);
+      const leastMs = this.floorAfter(passedMs);
+      const floorMs = leastMs - Math.min(leastMs, passedMs);
       if (!closing.isCancelled) await pause(Math.max(waitMs, floorMs), closing);
     }
+  }
+
+  /** Between the beginnings of this call and the next. */
+  private floorAfter(passedMs: number): number {
+    if (passedMs > FLOOR_MS) this.listsFloorMs = LISTS_FLOOR_MS;
+    if (!this.hadOtherLists) return FLOOR_MS;
+    this.hadOtherLists = false;
+    const floorMs = this.listsFloorMs;
+    this.listsFloorMs = Math.min(FLOOR_MS, 2 * floorMs);
+    return floorMs;
   }
 
   /** How long to wait then, in milliseconds. */
   private async askOnce(): Promise<number> {
     const { ask, random, closing } = this.options;
-    const outcome = await ask(this.knownVersion());
+    const outcome = await ask({ bundle: this.knownVersion(), lists: this.knownLists });
     if (closing.isCancelled) return 0;
     switch (outcome.kind) {
       case 'answered': {
         const error = this.refusalOf(outcome);
         if (error !== undefined) return this.failed(error);
         this.failures = 0;
+        this.noteLists(outcome);
         this.count('OK');
         const askAgainMs = Math.min(ASK_AGAIN_CAP_MS, outcome.askAgainMs);
         return askAgainMs * (0.75 + random() / 4);
       }
       case 'not-offered':
+        this.noteLists({});
         this.options.logger.debug('ca has no method for its trust bundle', { [Field.address]: this.options.address });
         return NOT_OFFERED_MS * (0.5 + random() / 2);
       case 'failed':
@@ -105,6 +131,15 @@ export class BundleWatch {
       default:
         return outcome satisfies never;
     }
+  }
+
+  private noteLists({ lists }: Pick<BundleAnswer, 'lists'>): void {
+    const version = lists?.version ?? '';
+    if (version === this.knownLists && this.hasHeardOfLists) return;
+    this.knownLists = version;
+    this.hasHeardOfLists = true;
+    this.hadOtherLists = lists !== undefined;
+    this.options.takeLists(lists?.pem);
   }
 
   /** Of what we still have: a certificate may have brought other roots since. */

@@ -21,13 +21,31 @@ export interface BundleWatchesOptions {
   readonly random: () => number;
 }
 
+/** Revocation lists of CAs. */
+export interface IssuedLists {
+  /** PEM; empty when no certificate is revoked. */
+  readonly pem: Buffer;
+  /** Whether each root of the trust bundle is one of a CA that gives lists. */
+  readonly areAllCovered: boolean;
+}
+
 /** Keeps the trust bundle of each CA that has given a certificate up to date. */
 export class BundleWatches {
   /** By the rank of the CA; `undefined` while it is being loaded. */
   private readonly watched = new Map<number, BundleWatch | undefined>();
   private readonly listeners = new Set<(bundlePem: Buffer) => void>();
 
+  /** By the rank of the CA: what it has said of revocation lists, `undefined` when it gives none. */
+  private readonly lists = new Map<number, Buffer | undefined>();
+  private readonly listsListeners = new Set<(lists: IssuedLists) => void>();
+
   constructor(private readonly options: BundleWatchesOptions) {}
+
+  /** Calls `listener` with the revocation lists of all CAs when they may be others, until the result is called. */
+  onLists(listener: (lists: IssuedLists) => void): () => void {
+    this.listsListeners.add(listener);
+    return () => void this.listsListeners.delete(listener);
+  }
 
   /** Calls `listener` with the union of all bundles when one of them has changed, until the result is called. */
   onBundle(listener: (bundlePem: Buffer) => void): () => void {
@@ -39,6 +57,14 @@ export class BundleWatches {
   tell(): void {
     if (this.watched.size === 0) return;
     for (const listener of this.listeners) listener(this.options.union.all);
+    this.tellLists();
+  }
+
+  /** As Envoy takes them: with any list it refuses every peer of a CA that has none. */
+  private tellLists(): void {
+    const pem = Buffer.concat([...this.lists.values()].flatMap((one) => one ?? []));
+    const areAllCovered = this.options.union.isCoveredBy((rank) => this.lists.get(rank) !== undefined);
+    for (const listener of this.listsListeners) listener({ pem, areAllCovered });
   }
 
   /** When the CA of this rank was last heard, in epoch milliseconds; `undefined` for one that does not offer it. */
@@ -49,6 +75,8 @@ export class BundleWatches {
   /** The CA has given a certificate. */
   proven(ca: RankedCa): void {
     const { bundleToken } = this.options;
+    // Its roots may be others, which no list covers.
+    if (this.lists.size > 0) this.tellLists();
     if (bundleToken === undefined || this.watched.has(ca.rank)) return;
     this.watched.set(ca.rank, undefined);
     void this.start(ca, bundleToken);
@@ -61,11 +89,15 @@ export class BundleWatches {
     const watch = new BundleWatch({
       ...this.options,
       address: endpoint.address,
-      ask: (knownVersion) => endpoint.askBundle({ knownVersion, unacknowledged: unacknowledged() }, token, closing),
+      ask: (known) => endpoint.askBundle({ known, unacknowledged: unacknowledged() }, token, closing),
       current: () => union.of(rank),
       take: (bundlePem) => {
         union.keep(rank, bundlePem);
         this.tell();
+      },
+      takeLists: (pem) => {
+        this.lists.set(rank, pem);
+        this.tellLists();
       },
     });
     this.watched.set(rank, watch);

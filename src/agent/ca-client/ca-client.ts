@@ -7,7 +7,7 @@ import { attemptSpan, endAttempt } from './attempt-span.js';
 import { backOffMs, MAX_ATTEMPTS } from './back-off.js';
 import type { Unacknowledged } from './bundle-codec.js';
 import { BundleUnion } from './bundle-union.js';
-import { BundleWatches } from './bundle-watches.js';
+import { BundleWatches, type IssuedLists } from './bundle-watches.js';
 import type { CaConnectionOptions } from './ca-connection.js';
 import { CaEndpoint } from './ca-endpoint.js';
 import type { CaFailure } from './ca-failure.js';
@@ -75,6 +75,11 @@ export interface CaClient {
    */
   onBundle(listener: (bundlePem: Buffer) => void): () => void;
   /**
+   * Calls `listener` with the revocation lists of all CAs when one of them has named others, or when the trust bundle
+   * is another one, until the result is called.
+   */
+  onLists(listener: (lists: IssuedLists) => void): () => void;
+  /**
    * Puts these roots, in PEM, beside those of the CAs in each bundle from now on, in place of those of the last call;
    * none when it is empty.
    */
@@ -128,6 +133,7 @@ export function createCaClient(options: CaClientOptions): CaClient {
       };
     },
     onBundle: (listener) => bundles.onBundle(listener),
+    onLists: (listener) => bundles.onLists(listener),
     addRoots(pem) {
       // Behind those of all CAs.
       union.keep(options.cas.length, pem);

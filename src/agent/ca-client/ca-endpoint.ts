@@ -5,7 +5,13 @@ import type { TlsAgreement } from '../../net/transport/index.js';
 import { bearerValue } from '../../pki/service-account/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
 import { AnswerForm, MAX_ANSWER_BYTES, MAX_BUNDLE_CHARS } from './answer-form.js';
-import { decodeBundleResponse, encodeBundleRequest, GET_TRUST_BUNDLE, type Unacknowledged } from './bundle-codec.js';
+import {
+  decodeBundleResponse,
+  encodeBundleRequest,
+  GET_TRUST_BUNDLE,
+  type KnownVersions,
+  type Unacknowledged,
+} from './bundle-codec.js';
 import type { BundleOutcome } from './bundle-watch.js';
 import { CREATE_CERTIFICATE, decodeCertificateResponse, encodeCertificateRequest } from './ca-codec.js';
 import { CaConnection, type CaConnectionOptions, type Lease } from './ca-connection.js';
@@ -93,7 +99,7 @@ export class CaEndpoint {
 
   /** One call for the trust bundle alone, on the shared connection. Never rejects. */
   async askBundle(
-    request: { readonly knownVersion: string; readonly unacknowledged: Unacknowledged },
+    request: { readonly known: KnownVersions; readonly unacknowledged: Unacknowledged },
     token: CaRequest['token'],
     closing: CancelSignal,
   ): Promise<BundleOutcome> {
@@ -111,7 +117,7 @@ export class CaEndpoint {
         };
         const bytes = await lease.connection.unary(
           GET_TRUST_BUNDLE,
-          encodeBundleRequest(request.knownVersion, request.unacknowledged),
+          encodeBundleRequest(request.known, request.unacknowledged),
           call,
         );
         const answer = decodeBundleResponse(bytes);
@@ -183,8 +189,8 @@ export class CaEndpoint {
 /** A CA of ours holds the call for 4 minutes; one that says nothing at all is found out by pings. */
 const BUNDLE_CALL_MS = 5 * 60_000;
 
-/** With its version. */
-const MAX_BUNDLE_BYTES = MAX_BUNDLE_CHARS + 1024;
+/** With versions and revocation lists, of which a file may have 1 MB, too. */
+const MAX_BUNDLE_BYTES = MAX_BUNDLE_CHARS + 1024 * 1024 + 1024;
 
 const NO_TOKEN: ReadonlySet<ErrorCode> = new Set(['ERR_TOKEN_MISSING', 'ERR_TOKEN_EXPIRED']);
 

@@ -26,21 +26,22 @@ const MIN_DER_BYTES = 32;
 /**
  * Reads certificate revocation lists, in PEM or one in DER. Envoy refuses the whole context for a malformed one, takes
  * DER for no list at all, and refuses every peer for a list with a critical extension.
+ * `what` is what messages call them.
  * @throws IdentityError `ERR_SECRET_FILE_INVALID`.
  */
-export function parseCrls(bytes: Buffer): RevocationLists {
+export function parseCrls(bytes: Buffer, what: string = WANTED.what): RevocationLists {
   const isDer = bytes[0] === DER_SEQUENCE && bytes.length >= MIN_DER_BYTES && bytes.includes(0);
-  const ders = isDer ? [Buffer.from(bytes)] : readPem(bytes, WANTED).map(({ der }) => der);
-  const lists = ders.map(readList);
+  const ders = isDer ? [Buffer.from(bytes)] : readPem(bytes, { ...WANTED, what }).map(({ der }) => der);
+  const lists = ders.map((der, index) => readList(der, index, what));
   return { lists, pem: Buffer.concat(lists.map(({ der }) => encodePem('X509 CRL', der))) };
 }
 
-function readList(der: Buffer, index: number): RevocationList {
+function readList(der: Buffer, index: number, what: string): RevocationList {
   const list = readRevocationList(der);
-  if (list === undefined) throw invalid(`list ${index + 1} that does not parse`, 'a CRL as RFC 5280 has it');
+  if (list === undefined) throw invalid(what, `list ${index + 1} that does not parse`, 'a CRL as RFC 5280 has it');
   if (list.critical === undefined) return list;
   const got = `list ${index + 1} (${issuerText(list)}) with the critical extension ${list.critical}`;
-  throw invalid(got, 'a complete list without critical extensions: Envoy refuses every peer for one');
+  throw invalid(what, got, 'a complete list without critical extensions: Envoy refuses every peer for one');
 }
 
 /** The issuers of which no list is valid now: their peers are refused until one is. */
@@ -63,6 +64,6 @@ export function periodText({ thisUpdateMs, nextUpdateMs }: RevocationList): stri
   return `${isoTime(thisUpdateMs)} to ${Number.isFinite(nextUpdateMs) ? isoTime(nextUpdateMs) : 'no end'}`;
 }
 
-function invalid(got: string, expected: string): IdentityError {
-  return new IdentityError('ERR_SECRET_FILE_INVALID', `CRL file: got ${got}, expected ${expected}`);
+function invalid(what: string, got: string, expected: string): IdentityError {
+  return new IdentityError('ERR_SECRET_FILE_INVALID', `${what}: got ${got}, expected ${expected}`);
 }

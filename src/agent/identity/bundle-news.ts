@@ -48,6 +48,11 @@ export class BundleNews {
     for (const listener of this.listeners) listener.takeBundle(body);
   }
 
+  /** Has all identities whose certificate is revoked, by its serial in hex, ask for another one at once. */
+  replaceRevoked(isRevoked: (serial: string) => boolean): void {
+    for (const listener of this.listeners) listener.replaceIfRevoked(isRevoked);
+  }
+
   add(listener: BundleListener): void {
     this.listeners.add(listener);
   }
@@ -61,6 +66,8 @@ export class BundleNews {
 export interface BundleListener {
   /** `bundleBody`: a serialised `Secret{validation_context}`, shared by all. */
   takeBundle(bundleBody: Buffer): void;
+  /** Asks for another certificate at once, when that which is served is revoked. */
+  replaceIfRevoked(isRevoked: (serial: string) => boolean): void;
   /** Its token for the CA, as it stands now. */
   readToken(): Promise<Buffer>;
 }

@@ -77,6 +77,8 @@ export class WorkloadIdentity implements BundleListener {
   private issuersEndMs = 0;
   private renewal: Promise<void> | undefined;
   private timer: ScheduledCall | undefined;
+  /** Of the last certificate that was found to be revoked. */
+  private revokedSerial: string | undefined;
   /** What is planned has become due: the timer knows, the clock may have been set back. */
   private isDue = false;
   private readonly published: SvidPublisher;
@@ -136,6 +138,18 @@ export class WorkloadIdentity implements BundleListener {
   /** For the news. */
   takeBundle(bundleBody: Buffer): void {
     this.published.takeBundle(bundleBody);
+  }
+
+  /** For the news. Once for each certificate: a refusal is tried again as any other. */
+  replaceIfRevoked(isRevoked: (serial: string) => boolean): void {
+    const serial = this.published.held?.serial;
+    if (serial === undefined || serial === this.revokedSerial || this.closing.isCancelled || !isRevoked(serial)) return;
+    this.revokedSerial = serial;
+    this.surroundings.logger.warn('the certificate is revoked, asking for another one', {
+      ...this.logFields(),
+      [Field.serial]: serial,
+    });
+    this.renew();
   }
 
   hasValidSvid(): boolean {

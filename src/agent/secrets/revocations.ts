@@ -59,6 +59,9 @@ export class RevocationFile implements Revocations {
     return this.file.value?.pem;
   }
 
+  /** Envoy wants a list of each CA of a chain, which the operator brings. */
+  readonly areForLeaves = false;
+
   /**
    * Reads it for the first time, and goes on looking at it.
    * @throws IdentityError `ERR_SECRET_FILE_INVALID`: it is there and cannot be used.
@@ -77,13 +80,16 @@ export class RevocationFile implements Revocations {
     return () => void this.listeners.delete(listener);
   }
 
-  /** Tells of the CAs of a bundle whose peers Envoy will refuse, for there is no list of theirs. Once for each pair. */
-  judge(bundlePem: Buffer): void {
+  /**
+   * Tells of the CAs of a bundle whose peers Envoy will refuse, for there is no list of theirs, here or among `others`.
+   * Once for each pair.
+   */
+  judge(bundlePem: Buffer, others: readonly RevocationList[] = []): void {
     const lists = this.file.value;
     const isKnown = this.judged?.lists === lists && this.judged?.bundlePem.equals(bundlePem) === true;
     if (lists === undefined || isKnown) return;
     this.judged = { lists, bundlePem };
-    for (const problem of uncovered(TrustBundle.parsePem(bundlePem), lists.lists)) {
+    for (const problem of uncovered(TrustBundle.parsePem(bundlePem), [...lists.lists, ...others])) {
       this.warn('revocation list missing: Envoy refuses every peer of the CA', problem);
     }
   }
@@ -130,7 +136,10 @@ export class RevocationFile implements Revocations {
 }
 
 /** Where no lists are configured. */
-export const NO_REVOCATIONS: Revocations = { value: undefined, judge: () => {}, onChange: () => () => {} };
+export const NO_REVOCATIONS: Revocations = {
+  ...{ value: undefined, areForLeaves: false },
+  ...{ judge: () => {}, onChange: () => () => {} },
+};
 
 function describe(list: RevocationList): string {
   return `list of ${issuerText(list)}, ${periodText(list)}`;
@@ -157,7 +166,8 @@ function uncovered(bundle: TrustBundle, lists: readonly RevocationList[]): strin
     const ofIt = lists.filter((list) => isListOf(list, facts.subject));
     const name = distinguishedNameText(facts.subject);
     if (ofIt.length === 0) return [`no list of ${name}`];
-    return ofIt.some((list) => list.isSignedBy(certificate) === false)
+    // Beside that of another key of that name: a change of the root has two.
+    return ofIt.every((list) => list.isSignedBy(certificate) === false)
       ? [`a list of ${name} that its key has not signed`]
       : [];
   });

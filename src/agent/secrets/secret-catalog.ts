@@ -6,13 +6,9 @@ import { type CatalogSettings, type NamedSecretFile, privateKeyProviderOf } from
 import { FederatedBundles } from './federated-bundles.js';
 import type { EndpointDependencies, FederatedDomainStatus } from './federated-domain.js';
 import { FileSecrets } from './file-secrets.js';
-import { NO_REVOCATIONS, RevocationFile } from './revocations.js';
-import {
-  type Revocations,
-  type ServedIdentity,
-  WorkloadSecrets,
-  type WorkloadSecretsOptions,
-} from './workload-secrets.js';
+import { IssuedRevocations } from './issued-revocations.js';
+import { RevocationFile } from './revocations.js';
+import { type ServedIdentity, WorkloadSecrets, type WorkloadSecretsOptions } from './workload-secrets.js';
 
 export interface CatalogDependencies {
   readonly timers: WallClockTimers;
@@ -40,6 +36,8 @@ export class SecretCatalog {
 
   private constructor(
     private readonly reading: Reading,
+    /** Of our own trust domain. */
+    readonly revocations: IssuedRevocations,
     private readonly options: WorkloadSecretsOptions,
   ) {}
 
@@ -67,15 +65,11 @@ export class SecretCatalog {
       allBundles: settings.allBundlesNames,
       sessionTicketKeys: settings.sessionTicketKeysName,
     };
-    return new SecretCatalog(reading, {
-      ...{ names, federated, revocations: revocations ?? NO_REVOCATIONS },
+    const issued = new IssuedRevocations(revocations, surroundings);
+    return new SecretCatalog(reading, issued, {
+      ...{ names, federated, revocations: issued },
       ...{ peerUris: settings.peerSans, timers, now, randomBytes },
     });
-  }
-
-  /** Of our own trust domain. */
-  get revocations(): Revocations {
-    return this.options.revocations;
   }
 
   /** How the bundles of other trust domains stand. */

@@ -11,7 +11,7 @@ const PROVIDER = { name: 1, typedConfig: 3, fallback: 4 } as const;
 /** `CryptoMbPrivateKeyMethodConfig` and `QatPrivateKeyMethodConfig` have the same fields. */
 const PROVIDER_CONFIG = { privateKey: 1, pollDelay: 2 } as const;
 const DURATION = { seconds: 1, nanos: 2 } as const;
-const VALIDATION_CONTEXT = { trustedCa: 1, crl: 7, customValidator: 12, typedSans: 15 } as const;
+const VALIDATION_CONTEXT = { trustedCa: 1, crl: 7, customValidator: 12, checksLeafAlone: 14, typedSans: 15 } as const;
 const SAN_MATCHER = { sanType: 1, matcher: 2 } as const;
 const SAN_TYPE_URI = 3;
 /** `type.matcher.v3.StringMatcher`. */
@@ -119,19 +119,26 @@ function keyOfProvider(certificate: Buffer): Buffer {
   return fieldContent(config, PROVIDER_CONFIG.privateKey);
 }
 
+/** What a validation context has beside its roots. */
+interface ContextSettings {
+  /** Revocation lists. */
+  readonly crlPem?: Uint8Array | undefined;
+  /** `only_verify_leaf_cert_crl`: without it Envoy wants a list of each CA of a chain. */
+  readonly checksLeafAlone?: boolean;
+  readonly peerUris?: readonly UriMatcher[];
+}
+
 /**
  * `Secret{validation_context}` with roots that are not empty: an empty context makes Envoy stop verifying its peers.
  */
 export function encodeValidationContext(
   trustedCaPem: Uint8Array,
-  {
-    crlPem,
-    peerUris = [],
-  }: { readonly crlPem?: Uint8Array | undefined; readonly peerUris?: readonly UriMatcher[] } = {},
+  { crlPem, checksLeafAlone = false, peerUris = [] }: ContextSettings = {},
 ): Buffer {
   const context = [
     dataSource(VALIDATION_CONTEXT.trustedCa, trustedCaPem),
     ...(crlPem === undefined ? [] : [dataSource(VALIDATION_CONTEXT.crl, crlPem)]),
+    ...(crlPem === undefined ? [] : nonZero(VALIDATION_CONTEXT.checksLeafAlone, Number(checksLeafAlone))),
     ...sanMatchers(peerUris),
   ];
   return encodeMessage([{ number: SECRET.validationContext, value: context }]);

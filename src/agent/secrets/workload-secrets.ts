@@ -40,6 +40,8 @@ export interface WorkloadSecretsOptions extends Omit<SessionTicketKeysOptions, '
 export interface Revocations {
   /** PEM; `undefined` when there are none. */
   readonly value: Buffer | undefined;
+  /** Whether they are of the CAs that issue leaves alone: those above these have none. */
+  readonly areForLeaves: boolean;
   /** Tells of the CAs of a bundle that have no list. */
   judge(bundlePem: Buffer): void;
   onChange(listener: () => void): () => void;
@@ -122,7 +124,9 @@ export class WorkloadSecrets {
     this.bundle ??= new Memo((from, crlPem) => {
       const bundlePem = trustedCaOf(from.body);
       revocations.judge(bundlePem);
-      return validationContext(encodeValidationContext(bundlePem, { crlPem, peerUris }));
+      return validationContext(
+        encodeValidationContext(bundlePem, { crlPem, checksLeafAlone: revocations.areForLeaves, peerUris }),
+      );
     });
     return this.bundle.of(bundle, revocations.value);
   }

@@ -229,6 +229,10 @@ async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<O
     const told = { bundleToken: { read: () => bundleNews.readToken() }, unacknowledged: parts.withoutNewestBundle };
     const client = connectCa({ ...config, cas, clientCertificate, ...told, metrics }, context);
     client.onBundle((bundlePem) => bundleNews.tell(bundlePem));
+    client.onLists((lists) => {
+      catalog.revocations.take(lists);
+      bundleNews.replaceRevoked((serial) => catalog.revocations.isRevoked(serial));
+    });
     const addRoots = (): void => client.addRoots(extraRoots?.pem ?? Buffer.alloc(0));
     addRoots();
     extraRoots?.onChange(addRoots);

@@ -183,9 +183,10 @@ async function start(
   });
   const bundles = addTrustBundleMethod(server, {
     authority: { issuersPemAt: (nowMs) => authority().issuersPemAt(nowMs) },
-    ...{ authenticator, fleet, logger, metrics, now },
+    ...{ authenticator, fleet, revocations, logger, metrics, now },
     clientCertificates: clients?.certificates,
   });
+  revocations?.onChange(() => bundles.lookNow());
   const health = addHealthMethods(server, () => now() < authority().notAfterMs);
   const reflection = addReflectionMethods(server);
   teardown.add(async () => {

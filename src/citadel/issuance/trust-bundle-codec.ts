@@ -9,6 +9,8 @@ const { GetTrustBundleResponse } = sidecert.v1;
 const KNOWN_VERSION = 1;
 const UNACKNOWLEDGED = 2;
 const UNACKNOWLEDGED_COUNT = 3;
+const TAKES_LISTS = 4;
+const KNOWN_LISTS_VERSION = 5;
 
 /** So many Envoys are known by name, and so much of what they call themselves. */
 const MAX_NODE_IDS = 16;
@@ -18,6 +20,8 @@ const MAX_NODE_ID_CHARS = 128;
 export interface BundleRequest {
   /** Empty for none of ours. */
   readonly knownVersion: string;
+  /** The version of its revocation lists, empty for none of ours; `undefined` for a caller that takes none. */
+  readonly knownListsVersion: string | undefined;
   /** Envoys of it that do not have its newest bundle. */
   readonly unacknowledged: { readonly count: number; readonly nodeIds: readonly string[] };
 }
@@ -30,17 +34,25 @@ export function decodeBundleRequest(request: Buffer): BundleRequest {
   try {
     let knownVersion = '';
     let count = 0;
+    let takesLists = false;
+    let knownListsVersion = '';
     const nodeIds: string[] = [];
     const reader = new WireReader(request);
     for (let field = reader.nextOfAnyType(); field !== 0; field = reader.nextOfAnyType()) {
       if (field === KNOWN_VERSION && reader.isDelimited) {
-        const value = reader.value();
-        knownVersion = value.length === VERSION_CHARS ? value.toString('latin1') : '';
-      } else if (field === UNACKNOWLEDGED && reader.isDelimited && nodeIds.length < MAX_NODE_IDS) {
+        knownVersion = versionIn(reader.value());
+      } else if (field === KNOWN_LISTS_VERSION && reader.isDelimited) {
+        knownListsVersion = versionIn(reader.value());
+      } else if (field === TAKES_LISTS && reader.isVarint) takesLists = reader.number !== 0;
+      else if (field === UNACKNOWLEDGED && reader.isDelimited && nodeIds.length < MAX_NODE_IDS) {
         nodeIds.push(clipped(reader.text(), MAX_NODE_ID_CHARS));
       } else if (field === UNACKNOWLEDGED_COUNT && reader.isVarint) count = reader.number;
     }
-    return { knownVersion, unacknowledged: { count: Math.max(count, nodeIds.length), nodeIds } };
+    return {
+      knownVersion,
+      knownListsVersion: takesLists ? knownListsVersion : undefined,
+      unacknowledged: { count: Math.max(count, nodeIds.length), nodeIds },
+    };
   } catch (cause) {
     throw new IdentityError(
       'ERR_REQUEST_INVALID',
@@ -48,6 +60,11 @@ export function decodeBundleRequest(request: Buffer): BundleRequest {
       { cause },
     );
   }
+}
+
+/** Empty for what is no version of ours. */
+function versionIn(value: Buffer): string {
+  return value.length === VERSION_CHARS ? value.toString('latin1') : '';
 }
 
 /** {@link TrustBundleVersion.version} of what comes behind leaves, whose last element the roots are. */
@@ -72,20 +89,70 @@ export function rootsOf(issuersPem: readonly string[]): Buffer {
 export class TrustBundleVersion {
   /** Of the content, so that all replicas have the same one. */
   readonly version: string;
-  private encoded: Buffer | undefined;
 
-  constructor(private readonly pem: Buffer) {
+  constructor(readonly pem: Buffer) {
     this.version = hash('sha256', pem).slice(0, VERSION_CHARS);
   }
+}
 
-  /** The bytes of a response to a caller that has another version: the same memory for all of them. */
-  encode(): Buffer {
-    this.encoded ??= Buffer.from(GetTrustBundleResponse.encode({ version: this.version, bundle: this.pem }).finish());
-    return this.encoded;
+/** Revocation lists as agents get them. */
+export interface ListsVersion {
+  readonly version: string;
+  /** PEM; empty when no certificate is revoked. */
+  readonly pem: Buffer;
+}
+
+/** What a caller has, by its versions. */
+export type KnownVersions = Pick<BundleRequest, 'knownVersion' | 'knownListsVersion'>;
+
+/** Roots and lists of a moment, as they are answered: the same memory for all callers that lack the same of them. */
+export class TrustNews {
+  private readonly encoded = new Map<string, Buffer>();
+
+  /** `lists` is `undefined` where there is no register of revoked certificates. */
+  constructor(
+    readonly bundle: TrustBundleVersion,
+    readonly lists: ListsVersion | undefined,
+  ) {}
+
+  /** Whether a caller lacks any of it. */
+  isNewTo(known: KnownVersions): boolean {
+    return this.hasOtherBundle(known) || this.hasOtherLists(known);
   }
 
-  /** The bytes of a response to one that has this version already. */
-  encodeUnchanged(askAgainSeconds: number): Buffer {
-    return Buffer.from(GetTrustBundleResponse.encode({ version: this.version, askAgainSeconds }).finish());
+  /** The bytes of a response with what the caller lacks. */
+  encode(known: KnownVersions): Buffer {
+    const [hasBundle, hasLists] = [this.hasOtherBundle(known), this.hasOtherLists(known)];
+    const key = `${hasBundle} ${hasLists} ${known.knownListsVersion === undefined}`;
+    const bytes = this.encoded.get(key) ?? this.response(known, { hasBundle, hasLists });
+    this.encoded.set(key, bytes);
+    return bytes;
+  }
+
+  /** The bytes of a response to one that lacks nothing. */
+  encodeUnchanged(known: KnownVersions, askAgainSeconds: number): Buffer {
+    return this.response(known, { hasBundle: false, hasLists: false, askAgainSeconds });
+  }
+
+  private response(
+    { knownListsVersion }: KnownVersions,
+    { hasBundle, hasLists, askAgainSeconds = 0 }: { hasBundle: boolean; hasLists: boolean; askAgainSeconds?: number },
+  ): Buffer {
+    const { bundle, lists } = this;
+    const message = {
+      ...{ version: bundle.version, askAgainSeconds },
+      ...(hasBundle && { bundle: bundle.pem }),
+      ...(lists !== undefined && knownListsVersion !== undefined && { listsVersion: lists.version }),
+      ...(hasLists && lists !== undefined && { revocationLists: lists.pem }),
+    };
+    return Buffer.from(GetTrustBundleResponse.encode(message).finish());
+  }
+
+  private hasOtherBundle({ knownVersion }: KnownVersions): boolean {
+    return knownVersion !== this.bundle.version;
+  }
+
+  private hasOtherLists({ knownListsVersion: known }: KnownVersions): boolean {
+    return this.lists !== undefined && known !== undefined && known !== this.lists.version;
   }
 }

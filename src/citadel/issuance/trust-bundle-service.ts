@@ -11,10 +11,19 @@ import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
 import type { FleetView } from './fleet-view.js';
 import { IssuingShares, IssuingSlot } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
-import { decodeBundleRequest, rootsOf, TrustBundleVersion } from './trust-bundle-codec.js';
+import {
+  decodeBundleRequest,
+  type KnownVersions,
+  type ListsVersion,
+  rootsOf,
+  TrustBundleVersion,
+  TrustNews,
+} from './trust-bundle-codec.js';
 
 export interface TrustBundleServiceOptions extends CallerAuthentication {
   readonly authority: Pick<SigningAuthority, 'issuersPemAt'>;
+  /** The lists of revoked certificates; left out, there is no register of them. */
+  readonly revocations?: { readonly lists: ListsVersion } | undefined;
   /** Is told which roots callers have. */
   readonly fleet?: Pick<FleetView, 'has'> | undefined;
   readonly logger: Logger;
@@ -32,6 +41,8 @@ export interface TrustBundleServiceOptions extends CallerAuthentication {
 
 /** {@link addTrustBundleMethod} has opened it. */
 export interface TrustBundleMethod {
+  /** Answers the calls that wait for what is news now, without waiting for the next look. */
+  lookNow(): void;
   /** Ends the calls that wait, as before a shutdown of the server, which would wait for them. */
   endAllCalls(): void;
 }
@@ -56,16 +67,16 @@ const TELL_AGAIN_SECONDS = 30;
 /** Calls whose tokens are being verified, which may take a call to Kubernetes. */
 const MAX_PROVING = 256;
 
-/** A call that waits for a bundle of another version than this. */
+/** A call that waits for a bundle or lists of another version than these. */
 interface HeldCall {
-  readonly version: string;
+  readonly known: KnownVersions;
   readonly untilMs: number;
 }
 
 /**
- * The one method of `sidecert.v1.TrustBundleService`: the roots that workloads are to trust, for callers that a
- * certificate would be issued to. A caller that has them is answered when there are others, or when its call has been
- * held for minutes.
+ * The one method of `sidecert.v1.TrustBundleService`: the roots that workloads are to trust, and the lists of revoked
+ * certificates, for callers that a certificate would be issued to. A caller that has them is answered when there are
+ * others, or when its call has been held for minutes.
  */
 export function addTrustBundleMethod(
   server: Pick<GrpcServer, 'addMethod'>,
@@ -84,7 +95,7 @@ class TrustBundleService implements TrustBundleMethod {
   private readonly proving = new IssuingShares(MAX_PROVING);
   private readonly metrics: MetricRegistry;
   private readonly log: RateLimitedLogger;
-  private newest: { readonly issuersPem: readonly string[]; readonly bundle: TrustBundleVersion } | undefined;
+  private last: { readonly issuersPem: readonly string[]; readonly news: TrustNews } | undefined;
   private stopLooking: (() => void) | undefined;
 
   constructor(private readonly options: TrustBundleServiceOptions) {
@@ -114,13 +125,14 @@ class TrustBundleService implements TrustBundleMethod {
     try {
       const caller = await this.prove(call, stop);
       if (stop.isCancelled) throw callerHasGone();
-      const { knownVersion: version, unacknowledged } = decodeBundleRequest(bytes);
+      const { unacknowledged, ...known } = decodeBundleRequest(bytes);
       this.count('OK');
-      if (version !== '') this.options.fleet?.has(caller, call.connection, { roots: version, unacknowledged });
-      const bundle = this.newestBundle();
-      if (version !== bundle.version) call.answer(bundle.encode());
-      else if (unacknowledged.count > 0) call.answer(bundle.encodeUnchanged(TELL_AGAIN_SECONDS));
-      else if (!this.hold(call, version)) call.answer(bundle.encodeUnchanged(ASK_AGAIN_SECONDS));
+      const { knownVersion: roots } = known;
+      if (roots !== '') this.options.fleet?.has(caller, call.connection, { roots, unacknowledged });
+      const news = this.newest();
+      if (news.isNewTo(known)) call.answer(news.encode(known));
+      else if (unacknowledged.count > 0) call.answer(news.encodeUnchanged(known, TELL_AGAIN_SECONDS));
+      else if (!this.hold(call, known)) call.answer(news.encodeUnchanged(known, ASK_AGAIN_SECONDS));
     } catch (error) {
       chargeRefusal(call, error);
       this.refuse(call, error);
@@ -150,25 +162,25 @@ class TrustBundleService implements TrustBundleMethod {
   }
 
   /** False when there is no room for it. */
-  private hold(call: ServedCall, version: string): boolean {
+  private hold(call: ServedCall, known: KnownVersions): boolean {
     const { maxHeld = DEFAULT_MAX_HELD, holdMs = DEFAULT_HOLD_MS, clock = monotonicMs } = this.options;
     const { every = everyUnreferenced } = this.options;
     if (this.heldByConnection.isTaken(call.connection, maxHeld - this.held.size)) return false;
     this.heldByConnection.take(call.connection);
-    this.held.set(call, { version, untilMs: clock() + holdMs });
-    this.stopLooking ??= every(LOOK_PERIOD_MS, () => this.look());
+    this.held.set(call, { known, untilMs: clock() + holdMs });
+    this.stopLooking ??= every(LOOK_PERIOD_MS, () => this.lookNow());
     return true;
   }
 
-  private look(): void {
+  lookNow(): void {
     const { clock = monotonicMs } = this.options;
     const nowMs = clock();
-    const bundle = this.newestBundle();
-    for (const [call, { version, untilMs }] of this.held) {
-      const isNews = version !== bundle.version;
+    const news = this.newest();
+    for (const [call, { known, untilMs }] of this.held) {
+      const isNews = news.isNewTo(known);
       if (!isNews && nowMs < untilMs) continue;
       this.release(call);
-      call.answer(isNews ? bundle.encode() : bundle.encodeUnchanged(0));
+      call.answer(isNews ? news.encode(known) : news.encodeUnchanged(known, 0));
     }
   }
 
@@ -180,14 +192,15 @@ class TrustBundleService implements TrustBundleMethod {
     this.stopLooking = undefined;
   }
 
-  /** What goes out behind each leaf has them as its last element. */
-  private newestBundle(): TrustBundleVersion {
-    const issuersPem = this.options.authority.issuersPemAt(this.options.now());
-    if (this.newest?.issuersPem !== issuersPem) {
-      const bundle = new TrustBundleVersion(rootsOf(issuersPem));
-      this.newest = { issuersPem, bundle };
+  /** What goes out behind each leaf has the roots as its last element. */
+  private newest(): TrustNews {
+    const { authority, revocations, now } = this.options;
+    const issuersPem = authority.issuersPemAt(now());
+    const lists = revocations?.lists;
+    if (this.last?.issuersPem !== issuersPem || this.last.news.lists !== lists) {
+      this.last = { issuersPem, news: new TrustNews(new TrustBundleVersion(rootsOf(issuersPem)), lists) };
     }
-    return this.newest.bundle;
+    return this.last.news;
   }
 
   private count(code: string): void {

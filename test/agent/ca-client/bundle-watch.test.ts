@@ -19,11 +19,13 @@ async function watch(outcomes: readonly BundleOutcome[], { calls = outcomes.leng
   const clock = new FakeClock(NOW_MS);
   const [logger, metrics, closing] = [new RecordingLogger(), new MetricRegistry(), new CancelSource()];
   const [asked, taken, pauses]: [string[], Buffer[], number[]] = [[], [], []];
+  const [askedLists, lists]: [string[], (string | undefined)[]] = [[], []];
   let current: Buffer | undefined = first;
   const bundles = new BundleWatch({
     ...{ address: 'ca:15012', closing, logger, metrics, now: clock.now, random: () => draw },
-    async ask(knownVersion) {
-      asked.push(knownVersion);
+    async ask(known) {
+      asked.push(known.bundle);
+      askedLists.push(known.lists);
       clock.advance(callMs);
       if (asked.length >= calls) closing.cancel();
       const outcome = outcomes[Math.min(asked.length, outcomes.length) - 1];
@@ -35,6 +37,7 @@ async function watch(outcomes: readonly BundleOutcome[], { calls = outcomes.leng
       current = bundlePem;
       taken.push(bundlePem);
     },
+    takeLists: (pem) => lists.push(pem?.toString()),
     async pause(delayMs) {
       pauses.push(delayMs);
       clock.advance(delayMs);
@@ -42,7 +45,7 @@ async function watch(outcomes: readonly BundleOutcome[], { calls = outcomes.leng
   });
   await bundles.run();
   const count = (code: string): number => metrics.counter(Metric.bundleRefreshes, { address: 'ca:15012', code }).value;
-  return { asked, taken: taken.map(String), pauses, logger, count, bundles };
+  return { asked, askedLists, lists, taken: taken.map(String), pauses, logger, count, bundles };
 }
 
 const answer = (version: string, bundle?: Buffer, askAgainMs = 0): BundleOutcome => {
@@ -136,4 +139,41 @@ for (const { name, bundle, code } of bad) {
 t.test('an expired root beside a valid one does not spoil it', async (t) => {
   const both = Buffer.concat([expired, second]);
   t.same((await watch([answer('1', both), END])).taken, [String(both)]);
+});
+
+const listed = (version: string, pem: string): BundleOutcome => {
+  return {
+    kind: 'answered',
+    version: 'same',
+    bundle: undefined,
+    askAgainMs: 0,
+    lists: { version, pem: Buffer.from(pem) },
+  };
+};
+
+t.test(
+  'other revocation lists are taken over, and asked after at once, twice as late from one to the next',
+  async (t) => {
+    const { lists, askedLists, pauses } = await watch([
+      listed('1', ''),
+      listed('2', 'a'),
+      listed('2', ''),
+      listed('3', 'b'),
+      END,
+    ]);
+    t.same(lists, ['', 'a', 'b'], 'an answer without news is none');
+    t.same(askedLists, ['', '1', '2', '2', '3']);
+    t.same(pauses.slice(1), [250, 500, 10_000, 1000]);
+  },
+);
+
+t.test('a call that was held for long makes the next lists quick again', async (t) => {
+  const { pauses } = await watch([listed('1', 'a'), listed('2', 'b'), listed('3', 'c'), END], { callMs: 11_000 });
+  t.same(pauses.slice(1), [0, 0, 0]);
+});
+
+t.test('a CA that gives no lists is told of once', async (t) => {
+  const { lists } = await watch([answer('1', first), answer('2', second), END]);
+  t.same(lists, [undefined]);
+  t.same((await watch([{ kind: 'not-offered' }, { kind: 'not-offered' }, END])).lists, [undefined]);
 });

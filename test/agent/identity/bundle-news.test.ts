@@ -32,7 +32,11 @@ function setUp(t: Test) {
     timers.close();
   });
   const news = new BundleNews(clock.now, () => 0);
-  news.add({ takeBundle: (body) => published.takeBundle(body), readToken: async () => Buffer.from('token') });
+  news.add({
+    takeBundle: (body) => published.takeBundle(body),
+    replaceIfRevoked() {},
+    readToken: async () => Buffer.from('token'),
+  });
   const publish = (serial: string, bundle: Buffer): void => {
     const sealed: SealedSvid = {
       ...{ certificateBody: Buffer.from(`leaf ${serial}`), bundleBody: encodeBundleSecret(bundle), serial },
@@ -99,6 +103,7 @@ t.test('a token is that of any identity which has a good one', async (t) => {
     for (const text of texts) {
       news.add({
         takeBundle() {},
+        replaceIfRevoked() {},
         async readToken() {
           if (text === undefined) throw new IdentityError('ERR_TOKEN_EXPIRED', 'expired');
           return Buffer.from(text);

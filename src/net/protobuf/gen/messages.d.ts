@@ -2002,6 +2002,12 @@ export namespace sidecert {
             /** GetTrustBundleRequest unacknowledgedCount. */
             unacknowledgedCount: number;
 
+            /** GetTrustBundleRequest takesRevocationLists. */
+            takesRevocationLists: boolean;
+
+            /** GetTrustBundleRequest knownListsVersion. */
+            knownListsVersion: string;
+
             /**
              * Creates a new GetTrustBundleRequest instance using the specified properties.
              * @param [properties] Properties to set
@@ -2050,6 +2056,12 @@ export namespace sidecert {
                 /** GetTrustBundleRequest unacknowledgedCount */
                 unacknowledgedCount?: (number|null);
 
+                /** GetTrustBundleRequest takesRevocationLists */
+                takesRevocationLists?: (boolean|null);
+
+                /** GetTrustBundleRequest knownListsVersion */
+                knownListsVersion?: (string|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
@@ -2085,6 +2097,12 @@ export namespace sidecert {
 
             /** GetTrustBundleResponse askAgainSeconds. */
             askAgainSeconds: number;
+
+            /** GetTrustBundleResponse listsVersion. */
+            listsVersion: string;
+
+            /** GetTrustBundleResponse revocationLists. */
+            revocationLists: Uint8Array;
 
             /**
              * Creates a new GetTrustBundleResponse instance using the specified properties.
@@ -2133,6 +2151,12 @@ export namespace sidecert {
 
                 /** GetTrustBundleResponse askAgainSeconds */
                 askAgainSeconds?: (number|null);
+
+                /** GetTrustBundleResponse listsVersion */
+                listsVersion?: (string|null);
+
+                /** GetTrustBundleResponse revocationLists */
+                revocationLists?: (Uint8Array|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];

@@ -2713,6 +2713,8 @@ export const sidecert = $root.sidecert = (() => {
             GetTrustBundleRequest.prototype.knownVersion = "";
             GetTrustBundleRequest.prototype.unacknowledged = $util.emptyArray;
             GetTrustBundleRequest.prototype.unacknowledgedCount = 0;
+            GetTrustBundleRequest.prototype.takesRevocationLists = false;
+            GetTrustBundleRequest.prototype.knownListsVersion = "";
 
             GetTrustBundleRequest.create = function(properties) {
                 return new GetTrustBundleRequest(properties);
@@ -2732,6 +2734,10 @@ export const sidecert = $root.sidecert = (() => {
                         writer.uint32(18).string(message.unacknowledged[i]);
                 if (message.unacknowledgedCount != null && $Object.hasOwnProperty.call(message, "unacknowledgedCount") && message.unacknowledgedCount !== 0)
                     writer.uint32(24).uint32(message.unacknowledgedCount);
+                if (message.takesRevocationLists != null && $Object.hasOwnProperty.call(message, "takesRevocationLists") && message.takesRevocationLists !== false)
+                    writer.uint32(32).bool(message.takesRevocationLists);
+                if (message.knownListsVersion != null && $Object.hasOwnProperty.call(message, "knownListsVersion") && message.knownListsVersion !== "")
+                    writer.uint32(42).string(message.knownListsVersion);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2791,6 +2797,24 @@ export const sidecert = $root.sidecert = (() => {
                                 delete message.unacknowledgedCount;
                             continue;
                         }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.takesRevocationLists = value;
+                            else
+                                delete message.takesRevocationLists;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.knownListsVersion = value;
+                            else
+                                delete message.knownListsVersion;
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -2829,6 +2853,8 @@ export const sidecert = $root.sidecert = (() => {
             GetTrustBundleResponse.prototype.version = "";
             GetTrustBundleResponse.prototype.bundle = $util.newBuffer([]);
             GetTrustBundleResponse.prototype.askAgainSeconds = 0;
+            GetTrustBundleResponse.prototype.listsVersion = "";
+            GetTrustBundleResponse.prototype.revocationLists = $util.newBuffer([]);
 
             GetTrustBundleResponse.create = function(properties) {
                 return new GetTrustBundleResponse(properties);
@@ -2847,6 +2873,10 @@ export const sidecert = $root.sidecert = (() => {
                     writer.uint32(18).bytes(message.bundle);
                 if (message.askAgainSeconds != null && $Object.hasOwnProperty.call(message, "askAgainSeconds") && message.askAgainSeconds !== 0)
                     writer.uint32(24).uint32(message.askAgainSeconds);
+                if (message.listsVersion != null && $Object.hasOwnProperty.call(message, "listsVersion") && message.listsVersion !== "")
+                    writer.uint32(34).string(message.listsVersion);
+                if (message.revocationLists != null && $Object.hasOwnProperty.call(message, "revocationLists") && message.revocationLists.length)
+                    writer.uint32(42).bytes(message.revocationLists);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2905,6 +2935,24 @@ export const sidecert = $root.sidecert = (() => {
                                 message.askAgainSeconds = value;
                             else
                                 delete message.askAgainSeconds;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.listsVersion = value;
+                            else
+                                delete message.listsVersion;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.revocationLists = value;
+                            else
+                                delete message.revocationLists;
                             continue;
                         }
                     }
