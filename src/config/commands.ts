@@ -207,7 +207,7 @@ export const COMMANDS = {
     example: 'sidecert root history ./trail',
   },
   revoke: {
-    summary: 'revoke certificates before they expire: they go onto the revocation lists of Citadel',
+    summary: 'revoke certificates before they expire: Envoys of our agents refuse them in new handshakes at once',
     purpose: 'Set up',
     schema: REVOKE_OPTIONS,
     example: 'sidecert revoke --status-address 127.0.0.1:15014 --serial 5f:3a:01 --reason keyCompromise',

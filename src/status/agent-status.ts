@@ -92,6 +92,8 @@ export interface AgentStatusOptions {
     readonly sans: readonly { readonly kind: string; readonly value: string }[];
     /** PEM; `undefined` without any. */
     crlPem(): Buffer | undefined;
+    /** Whether Envoy holds leaves alone against them. */
+    crlsAreForLeaves(): boolean;
   };
   /** The roots of other trust domains. */
   readonly federation?: () => readonly FederationFacts[];
@@ -163,12 +165,12 @@ export function agentStatus(options: AgentStatusOptions): StatusPage {
   };
 }
 
-function peersSection({ sans, crlPem }: AgentStatusOptions['peers']): JsonValue {
+function peersSection({ sans, crlPem, crlsAreForLeaves }: AgentStatusOptions['peers']): JsonValue {
   const pem = crlPem();
   const isShown = pem !== undefined && pem.length <= MAX_CRL_BYTES;
   return {
     sans: sans.map(({ kind, value }) => ({ kind, value })),
-    ...(pem !== undefined && { crl_bytes: pem.length }),
+    ...(pem !== undefined && { crl_bytes: pem.length, crls_for_leaves: crlsAreForLeaves() }),
     ...(isShown && { crls: derBlocks(pem).map((der) => der.toString('base64')) }),
   };
 }

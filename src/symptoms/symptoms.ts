@@ -176,13 +176,15 @@ export const SYMPTOMS = {
   revoked: {
     symptom: 'the certificate has been revoked',
     cause: 'a revocation list of the verifier has its serial',
-    advice: 'have another certificate issued (restart the agent, which makes a new key), or find out who revoked it',
+    advice:
+      'an agent that gets its lists from its Citadel asks for another certificate by itself; elsewhere restart the agent, which makes a new key. sidecert certs show tells who revoked it, and why',
   },
   'crl-unusable': {
     symptom: 'Envoy refuses every peer of a CA for its revocation list',
     cause:
       'the list has expired, is not yet valid, or one of the CAs of the chain has none: with one list, Envoy wants one of each CA',
-    advice: 'renew the file of --crl with a valid list of each CA of the chain, or leave --crl out',
+    advice:
+      'renew the file of --crl with a valid list of each CA of the chain, or leave --crl out; lists that a Citadel gives are renewed each day: is the agent cut off from it?',
   },
   'san-mismatch': {
     symptom: 'the name of the peer is not one that this side accepts',

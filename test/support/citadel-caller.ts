@@ -54,18 +54,33 @@ export class CitadelCaller {
   }
 
   /** One `GetTrustBundle`. Never rejects. */
-  bundle(token: string, knownVersion = '', unacknowledged: string[] = []): Promise<BundleCallAnswer> {
+  bundle(
+    token: string,
+    knownVersion = '',
+    unacknowledged: string[] = [],
+    lists: { takesRevocationLists?: boolean; knownListsVersion?: string } = {},
+  ): Promise<BundleCallAnswer> {
     const headers = new Metadata();
     headers.add('authorization', `Bearer ${token}`);
-    const bytes = Buffer.from(GetTrustBundleRequest.encode({ knownVersion, unacknowledged }).finish());
+    const bytes = Buffer.from(GetTrustBundleRequest.encode({ knownVersion, unacknowledged, ...lists }).finish());
     return new Promise((resolve) => {
       this.#client.makeUnaryRequest(
         '/sidecert.v1.TrustBundleService/GetTrustBundle',
         ...([passThrough, passThrough, bytes, headers, { deadline: Date.now() + PATIENCE_MS }] as const),
         (error: ServiceError | null, answer?: Buffer) => {
-          const { version, bundle, askAgainSeconds } = GetTrustBundleResponse.decode(answer ?? new Uint8Array());
+          const response = GetTrustBundleResponse.decode(answer ?? new Uint8Array());
+          const { version, bundle, askAgainSeconds, listsVersion } = response;
+          const lists = String(Buffer.from(response.revocationLists));
           const { code = status.OK, details = '' } = error ?? {};
-          resolve({ code, details, version, bundle: String(Buffer.from(bundle)), askAgainSeconds });
+          resolve({
+            code,
+            details,
+            version,
+            bundle: String(Buffer.from(bundle)),
+            askAgainSeconds,
+            listsVersion,
+            lists,
+          });
         },
       );
     });
@@ -109,6 +124,9 @@ export interface BundleCallAnswer {
   /** PEM. */
   readonly bundle: string;
   readonly askAgainSeconds: number;
+  readonly listsVersion: string;
+  /** PEM. */
+  readonly lists: string;
 }
 
 function elementsOf(answer?: Buffer): string[] {

@@ -26,9 +26,9 @@ export type MtlsOutcome =
   | { readonly kind: 'refused'; readonly reason: string };
 
 /**
- * Speaks mutual TLS with a sidecar, on a Unix socket or a port of this machine, and asks for `/`. Node.js judges the chain of the peer. In TLS 1.3
- * the server's refusal comes after the client's side of the handshake is done, so only an answer counts as being let
- * in.
+ * Speaks mutual TLS with a sidecar, on a Unix socket or a port of this machine, and asks for `/`. Node.js judges the
+ * chain of the peer. In TLS 1.3 the server's refusal comes after the client's side of the handshake is done, so only
+ * an answer counts as being let in.
  */
 export async function askMtls(at: string | number, identity: MtlsIdentity): Promise<MtlsOutcome> {
   const socket = open(at, identity);

@@ -45,10 +45,16 @@ const FIRST_WITHIN_MS = 30_000;
 const FLOOR_MS = 10_000;
 
 /**
- * Behind an answer with other revocation lists: what is revoked must not wait. Twice as long from one such answer to the
- * next, up to {@link FLOOR_MS}, until a call was held for longer than that.
+ * Behind an answer with other revocation lists: what is revoked must not wait. Twice as long from one such answer to
+ * the next, up to {@link FLOOR_MS}, until a call was held for longer than that.
  */
 const LISTS_FLOOR_MS = 250;
+
+/**
+ * Behind other roots: the next call tells which Envoys have not acknowledged them, and a CA that hears of some leaves a
+ * change of the root alone for half a minute.
+ */
+const SETTLE_MS = 2000;
 
 /** When a CA without the method is asked again, at the latest: it may have been replaced. */
 const NOT_OFFERED_MS = 2 * 3_600_000;
@@ -109,18 +115,20 @@ export class BundleWatch {
 
   /** How long to wait then, in milliseconds. */
   private async askOnce(): Promise<number> {
-    const { ask, random, closing } = this.options;
+    const { ask, random, closing, current } = this.options;
     const outcome = await ask({ bundle: this.knownVersion(), lists: this.knownLists });
     if (closing.isCancelled) return 0;
     switch (outcome.kind) {
       case 'answered': {
+        const before = current();
         const error = this.refusalOf(outcome);
         if (error !== undefined) return this.failed(error);
         this.failures = 0;
         this.noteLists(outcome);
         this.count('OK');
         const askAgainMs = Math.min(ASK_AGAIN_CAP_MS, outcome.askAgainMs);
-        return askAgainMs * (0.75 + random() / 4);
+        const settleMs = current() === before ? 0 : SETTLE_MS;
+        return Math.max(settleMs, askAgainMs * (0.75 + random() / 4));
       }
       case 'not-offered':
         this.noteLists({});

@@ -160,7 +160,11 @@ async function start(
     ...{ ...source, listener: opened, metrics, mode, history, now, trustDomain: config.trustDomain.name },
     readers: { chainPemOf, rootsPemOf: trustedCaOf },
     federation: () => catalog.federation(),
-    peers: { sans: config.peerSans, crlPem: () => catalog.revocations.value },
+    peers: {
+      sans: config.peerSans,
+      crlPem: () => catalog.revocations.value,
+      crlsAreForLeaves: () => catalog.revocations.areForLeaves,
+    },
   };
   const makePage: MakePage = ({ agentStatus }) => agentStatus(shown);
   const { threshold } = context;

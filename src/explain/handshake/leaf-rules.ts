@@ -117,7 +117,9 @@ export function judgeRevocation(shown: Side, verifier: Side): Judgement | undefi
     if (size === undefined) return undefined;
     return revocation.unknown(`${label} has revocation lists of ${size} bytes, which its page does not show`);
   }
-  for (const link of shown.chain) {
+  // Those that a Citadel gives are held against the leaf, those of --crl against the whole chain.
+  const isOfLeaves = verifier.page.section('peers')?.flag('crls_for_leaves') === true;
+  for (const link of isOfLeaves ? shown.chain.slice(0, 1) : shown.chain) {
     const { facts } = link;
     if (typeof facts === 'string') continue;
     const ofIssuer = crls.filter((list) => isListOf(list, facts.issuer));
@@ -154,7 +156,8 @@ function listProblem(
   const critical = lists.find((list) => list.critical !== undefined)?.critical;
   if (critical !== undefined) return `has the critical extension ${critical}, which Envoy does not know`;
   const issuer = [...verifier.anchors, ...shown.chain].find((one) => link.isSignedBy(one));
-  const isForged = issuer !== undefined && lists.some((list) => list.isSignedBy(issuer.certificate) === false);
+  // Beside that of another key of that name: a change of the root has two.
+  const isForged = issuer !== undefined && lists.every((list) => list.isSignedBy(issuer.certificate) === false);
   return isForged ? 'is not signed by its key: it is of another CA of that name' : undefined;
 }
 

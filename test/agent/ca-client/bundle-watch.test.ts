@@ -80,6 +80,11 @@ t.test('a call that was held for long is followed by the next at once', async (t
   t.same(pauses.slice(1), [0]);
 });
 
+t.test('behind other roots there is time for Envoys to acknowledge them, of which the next call tells', async (t) => {
+  const { pauses } = await watch([answer('1', second), answer('1'), END], { callMs: 240_000 });
+  t.same(pauses.slice(1), [2000, 0]);
+});
+
 t.test('a CA may want to be left alone, for an hour at most', async (t) => {
   const { pauses } = await watch([answer('1', first, 1_200_000), answer('1', undefined, 1e12), END]);
   t.same(pauses.slice(1), [0.875 * 1_200_000, 0.875 * HOUR_MS]);

@@ -15,10 +15,12 @@ async function setUp(t: Test, limits: { readonly maxHeld?: number; readonly hold
   let look = (): void => {};
   let elapsedMs = 0;
   let looking = 0;
+  const revocations = { lists: { version: 'a'.repeat(32), pem: Buffer.alloc(0) } };
   const metrics = new MetricRegistry();
   const citadel = await startCitadel(t, hotPath, {
     bundles: {
       authority: { issuersPemAt: () => issuersPem },
+      revocations,
       metrics,
       clock: () => elapsedMs,
       every: (_periodMs, act) => {
@@ -38,7 +40,14 @@ async function setUp(t: Test, limits: { readonly maxHeld?: number; readonly hold
     return state;
   };
   return {
-    ...{ citadel, token, metrics, isHeld, ask: (version?: string) => citadel.caller.bundle(token, version) },
+    ...{
+      citadel,
+      token,
+      metrics,
+      isHeld,
+      revocations,
+      ask: (version?: string) => citadel.caller.bundle(token, version),
+    },
     rotate(pem: string) {
       issuersPem = [pem];
     },
@@ -112,3 +121,26 @@ t.test('a request that is no message is refused', async (t) => {
   const { citadel, token } = await setUp(t);
   t.match(await citadel.caller.bundle(token, 'x'.repeat(100_000)), { code: status.RESOURCE_EXHAUSTED });
 });
+
+t.test(
+  'a caller that takes revocation lists is answered when there are others; one that takes none never is',
+  async (t) => {
+    const { citadel, token, revocations, look, isHeld, ask } = await setUp(t);
+    const taking = (version: string, knownListsVersion: string) =>
+      citadel.caller.bundle(token, version, [], { takesRevocationLists: true, knownListsVersion });
+    const first = await taking('', '');
+    t.match(first, { bundle: oldRoot, listsVersion: 'a'.repeat(32), lists: '' });
+    const [call, other] = [taking(first.version, first.listsVersion), ask(first.version)];
+    t.equal(await isHeld(call), true);
+    revocations.lists = { version: 'b'.repeat(32), pem: Buffer.from('lists') };
+    look();
+    t.match(await call, { version: first.version, bundle: '', listsVersion: 'b'.repeat(32), lists: 'lists' });
+    t.equal(await isHeld(other), true, 'an older agent');
+    const last = taking(first.version, 'b'.repeat(32));
+    t.equal(await isHeld(last), true);
+    revocations.lists = { version: 'c'.repeat(32), pem: Buffer.alloc(0) };
+    look();
+    t.match(await last, { bundle: '', listsVersion: 'c'.repeat(32), lists: '' }, 'none any more');
+    t.match(await ask('other'), { listsVersion: '', lists: '' });
+  },
+);
