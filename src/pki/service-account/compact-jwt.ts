@@ -1,5 +1,6 @@
-/** Three parts; the signature may not be empty: an unsecured JWT is no credential. (RFC 7515 §7.1) */
-const COMPACT_JWS = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
+import { BASE64URL, CharacterSet } from './character-set.js';
+
+const OF_PARTS = new CharacterSet(BASE64URL);
 
 /** The last characters whose unused bits are zero: four of them behind one octet, two behind two. (RFC 4648 §3.5) */
 const ENDS_OF_ONE_OCTET = 'AQgw';
@@ -20,14 +21,19 @@ export interface CompactJwt {
  * sixteen spellings, and each is another token to all who know tokens by their hash. (RFC 7515 §2; RFC 4648 §3.5)
  */
 export function splitCompactJwt(token: string): CompactJwt | undefined {
-  const [, header, payload, signature] = COMPACT_JWS.exec(token) ?? [];
-  if (header === undefined || payload === undefined || signature === undefined) return undefined;
+  const headerEnd = token.indexOf('.');
+  const payloadEnd = token.indexOf('.', headerEnd + 1);
+  if (headerEnd === -1 || payloadEnd === -1) return undefined;
+  const header = token.slice(0, headerEnd);
+  const payload = token.slice(headerEnd + 1, payloadEnd);
+  const signature = token.slice(payloadEnd + 1);
   if (!isCanonical(header) || !isCanonical(payload) || !isCanonical(signature)) return undefined;
-  return { header, payload, signature, signedText: token.slice(0, token.length - signature.length - 1) };
+  return { header, payload, signature, signedText: token.slice(0, payloadEnd) };
 }
 
-/** Of a text that has characters of base64url only. */
+/** No part may be empty, not even the signature: an unsecured JWT is no credential. (RFC 7515 §7.1) */
 function isCanonical(part: string): boolean {
+  if (part === '' || !OF_PARTS.hasAllOf(part)) return false;
   const last = part.charAt(part.length - 1);
   switch (part.length % 4) {
     case 0:

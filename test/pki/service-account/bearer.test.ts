@@ -1,5 +1,5 @@
 import t from 'tap';
-import { bearerToken, bearerValue } from '../../../src/pki/service-account/index.js';
+import { bearerToken, bearerValue, isBearerToken, splitCompactJwt } from '../../../src/pki/service-account/index.js';
 import { codeOf } from '../../hotpath/pki.js';
 
 t.test('the token is what follows "Bearer ", and is sent so', async (t) => {
@@ -45,4 +45,24 @@ t.test('a refusal quotes nothing of what was sent', async (t) => {
     message: 'authorization: got 1 values of 12 characters, expected one of the form "Bearer <token>"',
   });
   t.throws(() => bearerValue('my secret'), { message: /^token is malformed: got characters that no bearer token has/ });
+});
+
+t.test('each character stands in a token as RFC 6750 has it, padding only at its end', async (t) => {
+  const form = /^[A-Za-z0-9\-._~+/]+=*$/;
+  const characters = Array.from({ length: 300 }, (_, code) => String.fromCharCode(code));
+  const texts = characters.flatMap((one) => [one, `a${one}`, `${one}a`, `a${one}=`, `a=${one}`, `a==${one}a`]);
+  t.strictSame(
+    texts.filter((text) => isBearerToken(text) !== form.test(text)),
+    [],
+  );
+});
+
+t.test('no token is left in what V8 keeps of the last match of a regular expression', async (t) => {
+  const token = 'aaaa.bbbb.cccc';
+  const isOther = /other/.test('some other text');
+  const [read, parts, kept] = [bearerToken([`Bearer ${token}`]), splitCompactJwt(token), RegExp.input];
+  t.ok(isOther);
+  t.equal(read, token);
+  t.match(parts, { header: 'aaaa', payload: 'bbbb', signature: 'cccc', signedText: 'aaaa.bbbb' });
+  t.equal(kept, 'some other text');
 });
