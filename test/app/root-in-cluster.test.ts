@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { until } from '../../src/demo/polling.js';
@@ -111,6 +112,10 @@ t.test(
     const told = JSON.parse(shown.out);
     t.equal(told.record.history.length, 3);
     t.same(told.ended, [], 'of a replica that issued nothing and has ended nothing is left');
+    const reports = ['configmap', 'sidecert-citadel-replicas', '-n', 'istio-system'];
+    const known = await server.kubectl('get', ...reports, '-o', 'jsonpath={.data.known-since}');
+    const signer = Buffer.from(before.data['ca-cert.pem'], 'base64');
+    t.equal(Date.parse(known), Date.parse(new X509Certificate(signer).validFrom), 'who has made the root knows all');
     t.match(await root('stage', '--namespace', 'foo'), { code: 1, err: /ERR_KUBERNETES_REFUSED: .*foo\/cacerts/ });
     t.match(await root('stage', '--ca-dir', '/x'), { code: 2, err: /--ca-dir, --kubernetes: got both, expected one/ });
   },

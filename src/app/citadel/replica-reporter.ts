@@ -11,6 +11,7 @@ import {
   KNOWN_SINCE,
   REPORTS_NAME,
   type ReplicaReport,
+  SILENT_MS,
 } from './replica-report.js';
 
 /** A patch of one object each: as little as a Lease costs. */
@@ -37,7 +38,8 @@ export class ReplicaReporter {
   private readonly stop: () => void;
   private readonly log: RateLimitedLogger;
   private sending: Promise<void> = Promise.resolve();
-  private isNew = true;
+  /** Of the first report that was sent; epoch milliseconds. */
+  private begunAtMs: number | undefined;
   private isAwaited = false;
   private isClosed = false;
 
@@ -73,10 +75,10 @@ export class ReplicaReporter {
     const own = { [this.key]: hasEnded && isOver(report, report.atMs) ? null : encodeReport(report) };
     const place = { namespace: this.options.namespace, name: REPORTS_NAME };
     try {
-      if (hasEnded && this.isNew) return;
+      if (hasEnded && this.begunAtMs === undefined) return;
+      this.begunAtMs ??= report.atMs;
       const patched = await orAbsent(this.options.client.patch('merge', CONFIG_MAPS, place, { data: own }));
-      const all = patched ?? (await this.make(own));
-      this.isNew = false;
+      const all = patched ?? (await this.make(own, report.atMs));
       const changes = this.cleaning(all.data, report.atMs);
       if (Object.keys(changes).length > 0) {
         await this.options.client.patch('merge', CONFIG_MAPS, place, { data: changes });
@@ -91,9 +93,9 @@ export class ReplicaReporter {
   }
 
   /** Of several replicas that do so at once, each tells its own part again with its next report. */
-  private make(own: Readonly<Record<string, string | null>>): Promise<ConfigMap> {
-    const { client, namespace, knownSinceMs } = this.options;
-    const data = { [KNOWN_SINCE]: new Date(knownSinceMs).toISOString(), ...own };
+  private make(own: Readonly<Record<string, string | null>>, nowMs: number): Promise<ConfigMap> {
+    const { client, namespace } = this.options;
+    const data = { [KNOWN_SINCE]: new Date(this.knownSinceMs(nowMs)).toISOString(), ...own };
     return client.patch('apply', CONFIG_MAPS, { namespace, name: REPORTS_NAME }, { data });
   }
 
@@ -102,10 +104,19 @@ export class ReplicaReporter {
     const changes: Record<string, string | null> = {};
     const { reports, knownSinceMs } = decodeReports(data);
     for (const [key, report] of reports) if (key !== this.key && isOver(report, nowMs)) changes[key] = null;
-    if (this.options.isFresh && this.options.knownSinceMs < knownSinceMs) {
-      changes[KNOWN_SINCE] = new Date(this.options.knownSinceMs).toISOString();
-    }
+    const ownMs = this.knownSinceMs(nowMs);
+    const isEarlier = ownMs < Math.min(knownSinceMs, nowMs);
+    if (isEarlier || !Number.isFinite(knownSinceMs)) changes[KNOWN_SINCE] = new Date(ownMs).toISOString();
     return changes;
+  }
+
+  /**
+   * Since when all that was issued by all replicas is told. Who has made the authority knows its beginning, but only at
+   * first: when the ConfigMap is deleted later, what ended replicas told is lost with it.
+   */
+  private knownSinceMs(nowMs: number): number {
+    const { isFresh, knownSinceMs } = this.options;
+    return isFresh && nowMs < (this.begunAtMs ?? nowMs) + SILENT_MS ? knownSinceMs : nowMs;
   }
 }
 
