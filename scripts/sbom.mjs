@@ -8,13 +8,17 @@ const PACKAGE = /^(.*node_modules\/((?:@[^/]+\/)?[^/]+))\//;
 
 /**
  * What the bundles hold, as a bill of materials: CycloneDX 1.6, JSON. Not what is installed, but the packages of which
- * esbuild has taken a file (`metafiles`), each with version, licence, and the content that npm knows it by.
+ * esbuild has taken a file (`metafiles`), and those that a bundle asks for by name and npm brings along: each with version,
+ * licence, and the content that npm knows it by.
  */
 export async function billOfMaterials(metafiles) {
-  const { name, version, license } = JSON.parse(await readFile('package.json', 'utf8'));
+  const { name, version, license, dependencies } = JSON.parse(await readFile('package.json', 'utf8'));
   const lock = JSON.parse(await readFile('package-lock.json', 'utf8')).packages;
   const folders = new Map();
-  for (const { inputs } of metafiles) {
+  for (const { inputs, outputs } of metafiles) {
+    for (const { imports } of Object.values(outputs)) {
+      for (const { path } of imports) if (path in dependencies) folders.set(`node_modules/${path}`, path);
+    }
     for (const path of Object.keys(inputs)) {
       const [, folder, packageName] = PACKAGE.exec(path) ?? [];
       if (folder !== undefined) folders.set(folder, packageName);
