@@ -131,8 +131,12 @@ class TrustBundleService implements TrustBundleMethod {
       if (roots !== '') this.options.fleet?.has(caller, call.connection, { roots, unacknowledged });
       const news = this.newest();
       if (news.isNewTo(known)) call.answer(news.encode(known));
-      else if (unacknowledged.count > 0) call.answer(news.encodeUnchanged(known, TELL_AGAIN_SECONDS));
-      else if (!this.hold(call, known)) call.answer(news.encodeUnchanged(known, ASK_AGAIN_SECONDS));
+      else {
+        // Held for a shorter time, and not sent away: a revocation must not wait for Envoys.
+        const hasMoreToTell = unacknowledged.count > 0;
+        if (this.hold(call, known, hasMoreToTell ? TELL_AGAIN_SECONDS * 1000 : Number.POSITIVE_INFINITY)) return;
+        call.answer(news.encodeUnchanged(known, hasMoreToTell ? TELL_AGAIN_SECONDS : ASK_AGAIN_SECONDS));
+      }
     } catch (error) {
       chargeRefusal(call, error);
       this.refuse(call, error);
@@ -162,12 +166,12 @@ class TrustBundleService implements TrustBundleMethod {
   }
 
   /** False when there is no room for it. */
-  private hold(call: ServedCall, known: KnownVersions): boolean {
+  private hold(call: ServedCall, known: KnownVersions, atMostMs: number): boolean {
     const { maxHeld = DEFAULT_MAX_HELD, holdMs = DEFAULT_HOLD_MS, clock = monotonicMs } = this.options;
     const { every = everyUnreferenced } = this.options;
     if (this.heldByConnection.isTaken(call.connection, maxHeld - this.held.size)) return false;
     this.heldByConnection.take(call.connection);
-    this.held.set(call, { known, untilMs: clock() + holdMs });
+    this.held.set(call, { known, untilMs: clock() + Math.min(holdMs, atMostMs) });
     this.stopLooking ??= every(LOOK_PERIOD_MS, () => this.lookNow());
     return true;
   }
