@@ -12,11 +12,28 @@ import { createTokenIssuer } from '../src/demo/kubernetes/token-issuer.js';
 import { NO_GO_CONTROL_PLANE } from '../test/support/go-control-plane.js';
 import { conditionsLine, conditionsOf } from './harness/conditions.js';
 import { isMissed, ofCrowd, ofIdentities, ofRotations, ofSmallLoad, type Row, shownFigure } from './load/budgets.js';
+import { callersOfCitadel } from './load/ca-scene.js';
 import { oneIdentityOfPeer } from './load/peer-scene.js';
 import { manyIdentities, oneIdentity, type Size, type Stage } from './load/scenes.js';
 
-const FULL: Size = { envoys: 5000, identities: 2000, rotations: 4, ttl: '12s', pauseMs: 1500, aftermathMs: 5000 };
-const SMOKE: Size = { envoys: 50, identities: 20, rotations: 1, ttl: '5s', pauseMs: 100, aftermathMs: 100 };
+const FULL: Size = {
+  envoys: 5000,
+  identities: 2000,
+  rotations: 4,
+  ttl: '12s',
+  pauseMs: 1500,
+  callsMs: 5000,
+  aftermathMs: 5000,
+};
+const SMOKE: Size = {
+  envoys: 50,
+  identities: 20,
+  rotations: 1,
+  ttl: '5s',
+  pauseMs: 100,
+  callsMs: 500,
+  aftermathMs: 100,
+};
 
 /** What a real Envoy sends first, and what it would be without its list of extensions. */
 const REAL_FIRST_REQUEST_BYTES = 55_000;
@@ -49,6 +66,11 @@ const SCENES: readonly Scene[] = [
   {
     title: ({ identities }) => `${identities} identities, each with key, CSR, certificate and push anew`,
     play: async (stage) => ofIdentities(await manyIdentities(stage)),
+    isForPeers: false,
+  },
+  {
+    title: () => 'callers of a Citadel: what it can, ten times as many requests, and all of them at once',
+    play: callersOfCitadel,
     isForPeers: false,
   },
 ];

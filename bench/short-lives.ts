@@ -29,7 +29,7 @@ console.log(conditionsLine(conditionsOf(0, 1)));
 console.log(`${identities} identities with lives of ${ttl}, ${seconds} s, ${hotPath}`);
 const directory = await mkdtemp(join(tmpdir(), 'sc-'));
 try {
-  const size = { envoys: 0, identities, rotations: 0, ttl, pauseMs: 0, aftermathMs: 0 };
+  const size = { envoys: 0, identities, rotations: 0, ttl, pauseMs: 0, callsMs: 0, aftermathMs: 0 };
   const issuer = await createTokenIssuer(Date.now);
   const { report, agent, citadel, elapsedMs, renewals } = await shortLives(
     { directory, issuer, hotPath, size },

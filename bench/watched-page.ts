@@ -57,7 +57,7 @@ console.log(conditionsLine(conditionsOf(0, 1)));
 console.log(`${envoys} Envoys, ${2 * envoys} streams, ${watchers} watchers, ${seconds} s each, ${hotPath}`);
 const directory = await mkdtemp(join(tmpdir(), 'sc-'));
 try {
-  const size = { envoys, identities: 1, rotations: 0, ttl: '1h', pauseMs: 0, aftermathMs: 0 };
+  const size = { envoys, identities: 1, rotations: 0, ttl: '1h', pauseMs: 0, callsMs: 0, aftermathMs: 0 };
   const issuer = await createTokenIssuer(Date.now);
   const watchAll = async (socketPath: string, untilMs: number): Promise<void> => {
     await Promise.all(Array.from({ length: watchers }, () => watch(socketPath, untilMs)));

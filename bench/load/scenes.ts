@@ -21,6 +21,8 @@ export interface Size {
    * apart.
    */
   readonly pauseMs: number;
+  /** In which requests to a CA begin. */
+  readonly callsMs: number;
   /** How long the server is given to give memory back. */
   readonly aftermathMs: number;
 }
@@ -92,7 +94,7 @@ export async function manyIdentities(stage: Stage): Promise<Outcome> {
 }
 
 /** A directory with a token for each of so many pods. */
-async function mintTokens({ directory, issuer, size }: Stage): Promise<string> {
+export async function mintTokens({ directory, issuer, size }: Stage): Promise<string> {
   const tokens = join(directory, 'tokens');
   await mkdir(tokens, { mode: 0o700 });
   for (let pod = 0; pod < size.identities; pod += 1) {
