@@ -229,7 +229,15 @@ t.test('a change in a directory with thousands of files is told to those alone w
     listeners.set(path, listener);
     return Object.assign(new EventEmitter(), { close: () => {} }) as unknown as FSWatcher;
   });
-  const told = t.capture(PathWatch.prototype, 'tell', PathWatch.prototype.tell);
+  const { tell } = PathWatch.prototype;
+  let told = 0;
+  PathWatch.prototype.tell = function (...args) {
+    told += 1;
+    return tell.apply(this, args);
+  };
+  t.teardown(() => {
+    PathWatch.prototype.tell = tell;
+  });
   const events: string[] = [];
   for (let file = 0; file < 2000; file++) {
     const watch = watches.open([join(directory, `${file}`)], () => events.push(`${file}`));
@@ -238,5 +246,5 @@ t.test('a change in a directory with thousands of files is told to those alone w
   }
   listeners.get(directory)?.('rename', '7');
   t.strictSame(events, ['7']);
-  t.equal(told().length, 1);
+  t.equal(told, 1);
 });
