@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { shortDir } from './short-dir.js';
 const PROGRAM = process.env.POSTGRES_PATH ?? '';
 
 /** Set-up has said what it costs. */
-export const NO_POSTGRES: string | false = ['', 'none'].includes(PROGRAM) ? 'no PostgreSQL' : false;
+export const NO_POSTGRES: string | false = ['', 'none'].includes(PROGRAM) ? 'no PostgreSQL' : whyNotAsUser();
 
 /** Far above what it takes on a busy machine. */
 const START_PATIENCE_MS = 60_000;
@@ -79,6 +79,12 @@ export class Postgres {
       await client.end();
     }
   }
+}
+
+/** Containers without rights have no name spaces of users. */
+function whyNotAsUser(): string | false {
+  const [command, args] = asUser('true', []);
+  return spawnSync(command, args).status === 0 ? false : `PostgreSQL refuses to run as root, and ${command} fails here`;
 }
 
 /** It refuses to run as root: there, as a user of a name space in which root has another number. */

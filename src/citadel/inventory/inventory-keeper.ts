@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { CancelSource } from '../../cancellation/index.js';
 import { messageOf } from '../../errors/index.js';
 import { Field, type Logger, Metric, type MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
+import { sleep } from '../../timers/index.js';
 import type { InventoryPlace } from './open-store.js';
 import { placeText } from './open-store.js';
 import type { TrailReaderState } from './trail-reader.js';
@@ -63,16 +65,17 @@ export class InventoryKeeper {
     return { database: placeText(this.options.place), behind, failure: this.failure };
   }
 
-  /** Has what is in the trail read, for a second at most. */
+  /** Has what is in the trail read, for a second at most: a thread that waits for a lock ends when it has it. */
   async close(): Promise<void> {
     this.isClosing = true;
     clearTimeout(this.restart);
     const { worker } = this;
-    const late = setTimeout(() => void worker.terminate(), CLOSE_MS);
-    const ended = once(worker, 'exit');
+    if (worker.threadId === -1) return;
+    const isLate = new CancelSource();
+    const ended = once(worker, 'exit').then(() => isLate.cancel());
     worker.postMessage('end');
-    if (worker.threadId !== -1) await ended;
-    clearTimeout(late);
+    await Promise.race([ended, sleep(CLOSE_MS, [isLate])]);
+    void worker.terminate();
   }
 
   private start(): Worker {
@@ -80,8 +83,6 @@ export class InventoryKeeper {
     const workerData: InventoryThreadOptions = { place, directory, source, openedAt, keepMs };
     const worker = new Worker(new URL('./inventory-thread.js', import.meta.url), {
       workerData,
-      // Of SQLite in Node.js, which is there to stay.
-      execArgv: ['--disable-warning=ExperimentalWarning'],
     });
     worker.on('message', (state: TrailReaderState) => this.heard(state));
     worker.on('error', (error) => this.failed(messageOf(error)));

@@ -12,7 +12,14 @@ export type InventoryPlace =
  * @throws what the database or the system says.
  */
 export async function openInventory(place: InventoryPlace): Promise<InventoryStore> {
-  return SqlStore.open(await openDatabase(place, { isReadOnly: false }));
+  const database = await openDatabase(place, { isReadOnly: false });
+  try {
+    return await SqlStore.open(database);
+  } catch (error) {
+    // It is opened again and again: a connection that stays would be one more each time.
+    await database.close().catch(() => {});
+    throw error;
+  }
 }
 
 /**

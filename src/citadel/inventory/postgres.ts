@@ -29,8 +29,13 @@ export class PostgresDatabase implements SqlDatabase {
     });
     // The next statement fails, and says it.
     client.on('error', () => {});
-    await client.connect();
-    return new PostgresDatabase(client);
+    try {
+      await client.connect();
+      return new PostgresDatabase(client);
+    } catch (error) {
+      await client.end().catch(() => {});
+      throw error;
+    }
   }
 
   async all(statement: string, values: readonly SqlValue[] = []): Promise<readonly SqlRow[]> {

@@ -11,24 +11,9 @@ const PAGE_ROWS = 1000;
 export class SqlStore implements InventoryStore {
   private constructor(private readonly database: SqlDatabase) {}
 
-  /** Makes the tables where they are missing. */
+  /** Makes the tables where they are missing; where they are there it needs no right to. */
   static async open(database: SqlDatabase): Promise<SqlStore> {
-    const text = database.orderedText;
-    await database.transaction(async () => {
-      await database.lockSchema();
-      await database.run(
-        `CREATE TABLE IF NOT EXISTS sidecert_certificate (serial ${text} NOT NULL, event ${text} NOT NULL, ` +
-          `spiffe_id ${text} NOT NULL, recorded_at BIGINT NOT NULL, not_before BIGINT NOT NULL, ` +
-          'not_after BIGINT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (serial, event))',
-      );
-      for (const columns of ['recorded_at, serial, event', 'spiffe_id, recorded_at', 'not_after']) {
-        const name = `sidecert_certificate_by_${columns.replaceAll(', ', '_')}`;
-        await database.run(`CREATE INDEX IF NOT EXISTS ${name} ON sidecert_certificate (${columns})`);
-      }
-      await database.run(
-        `CREATE TABLE IF NOT EXISTS sidecert_trail_position (source ${text} PRIMARY KEY, n BIGINT NOT NULL)`,
-      );
-    });
+    if (!(await hasTables(database))) await makeTables(database);
     return new SqlStore(database);
   }
 
@@ -88,6 +73,37 @@ export class SqlStore implements InventoryStore {
       values.all,
     );
   }
+}
+
+async function hasTables(database: SqlDatabase): Promise<boolean> {
+  try {
+    for (const table of ['sidecert_certificate', 'sidecert_trail_position']) {
+      await database.all(`SELECT 1 FROM ${table} LIMIT 1`);
+    }
+    return true;
+  } catch {
+    // What is wrong with it, else, is told by the next statement.
+    return false;
+  }
+}
+
+async function makeTables(database: SqlDatabase): Promise<void> {
+  const text = database.orderedText;
+  await database.transaction(async () => {
+    await database.lockSchema();
+    await database.run(
+      `CREATE TABLE IF NOT EXISTS sidecert_certificate (serial ${text} NOT NULL, event ${text} NOT NULL, ` +
+        `spiffe_id ${text} NOT NULL, recorded_at BIGINT NOT NULL, not_before BIGINT NOT NULL, ` +
+        'not_after BIGINT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (serial, event))',
+    );
+    for (const columns of ['recorded_at, serial, event', 'spiffe_id, recorded_at', 'not_after']) {
+      const name = `sidecert_certificate_by_${columns.replaceAll(', ', '_')}`;
+      await database.run(`CREATE INDEX IF NOT EXISTS ${name} ON sidecert_certificate (${columns})`);
+    }
+    await database.run(
+      `CREATE TABLE IF NOT EXISTS sidecert_trail_position (source ${text} PRIMARY KEY, n BIGINT NOT NULL)`,
+    );
+  });
 }
 
 /** The values of a statement, each with its place in it. */

@@ -24,8 +24,8 @@ interface Connection {
   close(): void;
 }
 
-/** How long a statement waits for other processes. */
-const BUSY_MS = 5000;
+/** How long a statement waits for other processes: so long it holds up a shutdown, too. */
+const BUSY_MS = 1000;
 
 /** No transaction of ours takes as long: a process that holds a lock for longer has been killed in it. */
 const DEAD_LOCK_MS = 60_000;
@@ -63,8 +63,17 @@ export class SqliteDatabase implements SqlDatabase {
       await work();
       this.connection.exec('COMMIT');
     } catch (error) {
-      this.connection.exec('ROLLBACK');
+      this.rollBack();
       throw error;
+    }
+  }
+
+  /** A full disk, for one, has had it done already. */
+  private rollBack(): void {
+    try {
+      this.connection.exec('ROLLBACK');
+    } catch {
+      // What comes next tells, if anything is wrong.
     }
   }
 
@@ -82,7 +91,7 @@ function numbered(statement: string): string {
 
 /** `undefined`: this Node.js has none. */
 async function openBuiltIn(path: string, readOnly: boolean): Promise<Connection | undefined> {
-  const module = process.getBuiltinModule('node:sqlite') as NodeSqlite | undefined;
+  const module = builtIn();
   if (module === undefined) return undefined;
   const database = new module.DatabaseSync(path, { timeout: BUSY_MS, readOnly });
   return {
@@ -91,6 +100,17 @@ async function openBuiltIn(path: string, readOnly: boolean): Promise<Connection 
     run: (statement, values) => Number(database.prepare(statement).run(...values).changes),
     close: () => database.close(),
   };
+}
+
+/** Without the warning of Node.js 22 and 24 that it may change: the part that is used here has not. */
+function builtIn(): NodeSqlite | undefined {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    return process.getBuiltinModule('node:sqlite') as NodeSqlite | undefined;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }
 
 /** Its lock is a directory beside the file, which a process that is killed leaves behind. */

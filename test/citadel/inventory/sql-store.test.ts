@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { InventoryEntry, InventoryQuery, InventoryStore } from '../../../src/citadel/inventory/inventory-store.js';
 import {
@@ -105,6 +106,25 @@ t.test('PostgreSQL is opened by several at once', { skip: NO_POSTGRES }, async (
   await Promise.all(stores.map((store, index) => store.add([entry(index)], { source: `${index}`, n: 1 })));
   t.equal((await serialsOf(stores[0] as InventoryStore, {})).length, 3);
   for (const store of stores) await store.close();
+});
+
+t.test('a user of PostgreSQL that may make no tables', { skip: NO_POSTGRES }, async (t) => {
+  const server = await Postgres.start(t);
+  const poor = { kind: 'postgres' as const, url: server.url.replace('//citadel@', '//poor@') };
+  await server.query('CREATE ROLE poor LOGIN');
+  const connections = async (): Promise<unknown> =>
+    (await server.query("SELECT count(*)::int AS count FROM pg_stat_activity WHERE usename = 'poor'"))[0]?.count;
+  for (let tries = 0; tries < 3; tries += 1) {
+    await t.rejects(openInventory(poor), { message: /permission denied for schema public/ });
+  }
+  while ((await connections()) !== 0) await sleep(20);
+  t.pass('leaves no connection when it is refused');
+  await (await openInventory({ kind: 'postgres', url: server.url })).close();
+  await server.query('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO poor');
+  const store = await openInventory(poor);
+  await store.add([entry(1)], { source: 'a', n: 1 });
+  t.equal((await serialsOf(store, {})).length, 1, 'and works once they are there');
+  await store.close();
 });
 
 t.test('a file of SQLite is its own user’s alone, and any SQLite reads it', async (t) => {
