@@ -26,7 +26,12 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What a value means. Nothing of it counts where the first flag is set by a source of our own. */
 export type ForeignReading =
-  | { readonly kind: 'sets'; readonly settings: readonly [ForeignSetting, ...ForeignSetting[]] }
+  | {
+      readonly kind: 'sets';
+      readonly settings: readonly [ForeignSetting, ...ForeignSetting[]];
+      /** Something else of the value means nothing to us. */
+      readonly isPartlyIgnored?: boolean;
+    }
   /** We do so anyway. */
   | { readonly kind: 'same' }
   /** It means nothing to us. */
@@ -34,7 +39,7 @@ export type ForeignReading =
   /** We cannot do so, and to go on would be wrong. `flag` is what could be set instead. */
   | { readonly kind: 'refused'; readonly flag?: string; readonly expected: string };
 
-interface ForeignSetting {
+export interface ForeignSetting {
   readonly flag: string;
   readonly text: string;
 }
@@ -78,6 +83,7 @@ export function readForeign(variables: readonly ForeignVariable[], sources: Fore
         problems.push(`${name}: got ${JSON.stringify(value)}, expected ${reading.expected}`);
       }
       if (reading.kind === 'sets' && !isSet(reading.settings[0].flag)) {
+        if (reading.isPartlyIgnored === true) ignored.push(name);
         for (const setting of reading.settings) if (!isSet(setting.flag)) add(setting, variable.name, settings);
       }
     }

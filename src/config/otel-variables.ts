@@ -1,4 +1,13 @@
-import type { Environment, ForeignReading, ForeignVariable } from './foreign-variables.js';
+import type {
+  Environment,
+  ForeignReading,
+  ForeignSetting,
+  ForeignSurroundings,
+  ForeignVariable,
+} from './foreign-variables.js';
+import { type Kind, text } from './kinds.js';
+import { otlpHeader } from './secret-header.js';
+import { traceRatio, traceResource } from './trace-options.js';
 
 const SAME: ForeignReading = { kind: 'same' };
 const IGNORED: ForeignReading = { kind: 'ignored' };
@@ -8,8 +17,10 @@ const FIXED_RATIOS: Readonly<Record<string, string>> = { always_on: '1', always_
 
 /**
  * The environment of OpenTelemetry's own libraries, as far as it is about traces: what an operator, or a cluster, sets
- * for every program means the same here, where nothing of our own is set. (OpenTelemetry, "Environment Variable
- * Specification" and "OpenTelemetry Protocol Exporter")
+ * for every program means the same here, where nothing of our own is set. Without a collector it is not read, and with
+ * one, what cannot be used is ignored and told: it never keeps a program from starting. An endpoint or roots that are
+ * none do: without them there are no traces. (OpenTelemetry, "Environment Variable Specification" and
+ * "OpenTelemetry Protocol Exporter")
  */
 export const OTEL_VARIABLES: readonly ForeignVariable[] = [
   endpoint('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'),
@@ -18,29 +29,26 @@ export const OTEL_VARIABLES: readonly ForeignVariable[] = [
   headers('OTEL_EXPORTER_OTLP_HEADERS'),
   {
     ...{ name: 'OTEL_EXPORTER_OTLP_CERTIFICATE', default: '', here: '`--otlp-root`' },
-    read: (value, { environment }) => (whyNotExported(environment) ? SAME : sets('otlp-root', value)),
+    read(value, surroundings) {
+      const isRead = isTraced(surroundings) && isExported(surroundings.environment);
+      return isRead ? { kind: 'sets', settings: [{ flag: 'otlp-root', text: value }] } : SAME;
+    },
   },
   protocol('OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'),
   protocol('OTEL_EXPORTER_OTLP_PROTOCOL'),
   {
     ...{ name: 'OTEL_SERVICE_NAME', default: '', here: '`--trace-service`' },
-    read: (value) => sets('trace-service', value),
+    read: (value, surroundings) => usable(surroundings, { flag: 'trace-service', kind: text }, [value]),
   },
   {
     ...{ name: 'OTEL_RESOURCE_ATTRIBUTES', default: '', here: '`--trace-resource`, for each pair of the list' },
-    read: (value) => list('trace-resource', value),
+    read: (value, surroundings) =>
+      usable(surroundings, { flag: 'trace-resource', kind: traceResource }, pairsOf(value)),
   },
   {
     ...{ name: 'OTEL_TRACES_SAMPLER', default: 'parentbased_always_on' },
     here: '`--trace-ratio`: 1 or 0 for `always_on` and `always_off`, `OTEL_TRACES_SAMPLER_ARG` for `traceidratio`; with `parentbased_` in front also `--trace-parent-based` of Citadel',
-    read(value, { environment }) {
-      const [, parent, name = ''] = /^(parentbased_)?(.*)$/s.exec(value) ?? [];
-      const ratio = name === 'traceidratio' ? environment.OTEL_TRACES_SAMPLER_ARG || '1' : FIXED_RATIOS[name];
-      if (ratio === undefined) return IGNORED;
-      const first = { flag: 'trace-ratio', text: ratio };
-      if (parent === undefined) return { kind: 'sets', settings: [first] };
-      return { kind: 'sets', settings: [first, { flag: 'trace-parent-based', text: 'true' }] };
-    },
+    read: (value, surroundings) => (isTraced(surroundings) ? sampler(value, surroundings) : SAME),
   },
   {
     ...{ name: 'OTEL_TRACES_EXPORTER', default: 'otlp', here: 'with any other value there are no traces' },
@@ -59,7 +67,8 @@ function endpoint(name: string): ForeignVariable {
       default: '',
       here: '`--otlp-endpoint`, unless one of the variables below says that there are no traces',
     },
-    read: (value, { environment }) => (whyNotExported(environment) ? SAME : sets('otlp-endpoint', value)),
+    read: (value, { environment }) =>
+      isExported(environment) ? { kind: 'sets', settings: [{ flag: 'otlp-endpoint', text: value }] } : SAME,
   };
 }
 
@@ -73,30 +82,59 @@ function protocol(name: string): ForeignVariable {
 function headers(name: string): ForeignVariable {
   return {
     ...{ name, default: '', here: '`--otlp-header`, for each pair of the list' },
-    read: (value, { environment }) => (whyNotExported(environment) ? SAME : list('otlp-header', value)),
+    read(value, surroundings) {
+      if (!isExported(surroundings.environment)) return SAME;
+      return usable(surroundings, { flag: 'otlp-header', kind: otlpHeader }, pairsOf(value));
+    },
   };
 }
 
-/** What the environment says is not for us: whole programs without traces, and what speaks gRPC at its endpoint. */
-function whyNotExported(environment: Environment): boolean {
+/** An argument that is no ratio counts as none. (OpenTelemetry, "General SDK Configuration") */
+function sampler(value: string, { environment, files }: ForeignSurroundings): ForeignReading {
+  const [, parent, name = ''] = /^(parentbased_)?(.*)$/s.exec(value) ?? [];
+  const argument = environment.OTEL_TRACES_SAMPLER_ARG || '1';
+  const isRatio = traceRatio.parse(argument, files) !== undefined;
+  const ratio = name === 'traceidratio' ? (isRatio ? argument : '1') : FIXED_RATIOS[name];
+  if (ratio === undefined) return IGNORED;
+  const isPartlyIgnored = name === 'traceidratio' && !isRatio;
+  const first = { flag: 'trace-ratio', text: ratio };
+  const others = parent === undefined ? [] : [{ flag: 'trace-parent-based', text: 'true' }];
+  return { kind: 'sets', settings: [first, ...others], isPartlyIgnored };
+}
+
+/** Whether there is a collector, by our own settings or by the environment. */
+function isTraced({ environment, isSet }: ForeignSurroundings): boolean {
+  const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT } = environment;
+  const hasEndpoint = Boolean(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || OTEL_EXPORTER_OTLP_ENDPOINT);
+  return isSet('otlp-endpoint') || (hasEndpoint && isExported(environment));
+}
+
+/** Unless the environment is for whole programs without traces, or for what speaks gRPC at its endpoint. */
+function isExported(environment: Environment): boolean {
   const { OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL } = environment;
   const spoken = OTEL_EXPORTER_OTLP_TRACES_PROTOCOL || environment.OTEL_EXPORTER_OTLP_PROTOCOL;
   const exporter = OTEL_TRACES_EXPORTER || 'otlp';
-  return OTEL_SDK_DISABLED?.toLowerCase() === 'true' || exporter !== 'otlp' || spoken === 'grpc';
+  return OTEL_SDK_DISABLED?.toLowerCase() !== 'true' && exporter === 'otlp' && spoken !== 'grpc';
 }
 
-function sets(flag: string, text: string): ForeignReading {
-  return { kind: 'sets', settings: [{ flag, text }] };
+/** Those of the values that the setting takes, where there is a collector. */
+function usable(
+  surroundings: ForeignSurroundings,
+  { flag, kind }: { readonly flag: string; readonly kind: Kind<unknown> },
+  values: readonly string[],
+): ForeignReading {
+  if (!isTraced(surroundings)) return SAME;
+  const [first, ...others] = values
+    .filter((value) => kind.parse(value, surroundings.files) !== undefined)
+    .map((value): ForeignSetting => ({ flag, text: value }));
+  if (first === undefined) return values.length === 0 ? SAME : IGNORED;
+  return { kind: 'sets', settings: [first, ...others], isPartlyIgnored: others.length + 1 < values.length };
 }
 
 /** `name=value,name=value`, the values percent-encoded. (W3C Baggage §3.3) */
-function list(flag: string, value: string): ForeignReading {
-  const [first, ...others] = value
-    .split(',')
-    .map((pair) => pair.trim())
-    .filter((pair) => pair !== '')
-    .map((pair) => ({ flag, text: decoded(pair) }));
-  return first === undefined ? SAME : { kind: 'sets', settings: [first, ...others] };
+function pairsOf(list: string): string[] {
+  const pairs = list.split(',').map((pair) => pair.trim());
+  return pairs.filter((pair) => pair !== '').map(decoded);
 }
 
 function decoded(pair: string): string {

@@ -21,7 +21,8 @@ const otlpEndpoint: Kind<URL> = {
   shown: (value) => value.replace(/\/\/[^/]*@/, '//…@').replace(/[?#].*/s, '?…'),
 };
 
-const ratio: Kind<number> = {
+/** A part of all. */
+export const traceRatio: Kind<number> = {
   placeholder: 'RATIO',
   expected: 'a decimal number from 0 to 1 such as 0.01',
   parse(value) {
@@ -36,7 +37,8 @@ export interface ResourceAttribute {
   readonly value: string;
 }
 
-const resourceAttribute: Kind<ResourceAttribute> = {
+/** One for each pair of a list of them. */
+export const traceResource: Kind<ResourceAttribute> = {
   placeholder: 'NAME=VALUE',
   expected: 'NAME=VALUE such as k8s.cluster.name=west, both printable',
   parse(value, files) {
@@ -62,7 +64,7 @@ export const TRACE_OPTIONS = {
     flag: 'otlp-root',
     description: 'PEM roots for the certificate of the collector, read at the start; left out, those of Node.js',
   }),
-  traceRatio: withDefault(ratio, '1', {
+  traceRatio: withDefault(traceRatio, '1', {
     flag: 'trace-ratio',
     description: 'which part of the issuances is traced, from 0 to 1',
   }),
@@ -70,7 +72,7 @@ export const TRACE_OPTIONS = {
     flag: 'trace-service',
     description: 'service.name in the traces; left out, sidecert-agent or sidecert-citadel',
   }),
-  traceResource: listOf(resourceAttribute, [], {
+  traceResource: listOf(traceResource, [], {
     flag: 'trace-resource',
     description: 'a further attribute of this process in the traces, such as k8s.pod.name=citadel-0',
   }),

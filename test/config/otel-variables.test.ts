@@ -113,11 +113,62 @@ t.test('headers and attributes are lists of pairs, percent-encoded, and headers 
   t.notMatch(inspect(result, { depth: 9 }) + JSON.stringify(result), /s3cret/);
 });
 
-t.test('a header that is none is told without its value', async (t) => {
-  const bad = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a', OTEL_EXPORTER_OTLP_HEADERS: 'host=s3cret' };
-  t.match(problemsOf(bad), [/^OTEL_EXPORTER_OTLP_HEADERS: got "host=…", expected NAME=VALUE/]);
-  t.notMatch(problemsOf(bad).join(), /s3cret/);
+const UNUSABLE: { variables: Record<string, string>; flag: string; used: unknown }[] = [
+  {
+    variables: { OTEL_EXPORTER_OTLP_HEADERS: 'host=s3cret,x-org=west' },
+    flag: 'otlpHeaders',
+    used: [{ name: 'x-org' }],
+  },
+  { variables: { OTEL_EXPORTER_OTLP_HEADERS: 'host=s3cret' }, flag: 'otlpHeaders', used: [] },
+  {
+    variables: { OTEL_RESOURCE_ATTRIBUTES: 'team=blue,empty=,a b=c,none,long=%41%4' },
+    ...{ flag: 'traceResource', used: [{ name: 'team', value: 'blue' }, { name: 'long' }] },
+  },
+  { variables: { OTEL_RESOURCE_ATTRIBUTES: `long=${'x'.repeat(999)}` }, flag: 'traceResource', used: [] },
+  { variables: { OTEL_SERVICE_NAME: 'a\nb' }, flag: 'traceService', used: undefined },
+  {
+    variables: { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: 'half' },
+    ...{ flag: 'traceRatio', used: 1 },
+  },
+];
+for (const { variables, flag, used } of UNUSABLE) {
+  const [name = ''] = Object.keys(variables);
+  t.test(`${JSON.stringify(variables)}: what cannot be used is ignored, and told by its name alone`, async (t) => {
+    const result = readAgent({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a', ...variables });
+    if (result.kind !== 'ok') throw new Error(JSON.stringify(result));
+    t.match(Object(result.config)[flag], used);
+    t.equal([Object(result.config)[flag]].flat().length, [used].flat().length);
+    t.strictSame(result.ignored, [name]);
+  });
+
+  t.test(`${JSON.stringify(variables)}: without a collector it is not looked at`, async (t) => {
+    for (const environment of [variables, { ...variables, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a', ...OTHERS[3] }]) {
+      const result = readAgent(environment);
+      t.equal(result.kind, 'ok');
+      t.notMatch(JSON.stringify(result), name);
+    }
+  });
+}
+
+t.test('roots of a collector are not looked for without one', async (t) => {
+  const files: ConfigSources['files'] = { ...FILES, whyUnreadable: () => 'no such file' };
+  const environment = { OTEL_EXPORTER_OTLP_CERTIFICATE: '/nowhere.pem' };
+  const args = [
+    '--ca-address',
+    'localhost:15012',
+    '--ca-plaintext',
+    '--namespace',
+    'foo',
+    '--service-account',
+    'sleep',
+  ];
+  const read = (more: Record<string, string>) =>
+    readConfig(COMMANDS.agent, { args, environment: { ...environment, ...more }, files });
+  t.notMatch(read({}), { problems: [/OTEL/] });
+  t.match(read({ OTEL_EXPORTER_OTLP_ENDPOINT: 'https://a' }), { problems: [/^OTEL_EXPORTER_OTLP_CERTIFICATE: got/] });
 });
+
+const COLLECTOR = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://a' };
 
 const SAMPLERS = [
   { sampler: 'always_on', ratio: 1, parent: false },
@@ -130,7 +181,7 @@ const SAMPLERS = [
 ];
 for (const { sampler, argument = '', ratio, parent } of SAMPLERS) {
   t.test(`the sampler ${sampler} ${argument} is --trace-ratio ${ratio}`, async (t) => {
-    const environment = { OTEL_TRACES_SAMPLER: sampler, OTEL_TRACES_SAMPLER_ARG: argument };
+    const environment = { ...COLLECTOR, OTEL_TRACES_SAMPLER: sampler, OTEL_TRACES_SAMPLER_ARG: argument };
     t.match(readAgent(environment), { config: { traceRatio: ratio } });
     t.match(readCitadel(environment), { config: { traceRatio: ratio, isTraceParentBased: parent } });
     t.match(readCitadel(environment, ['--trace-ratio', '0.75']), {
@@ -140,7 +191,7 @@ for (const { sampler, argument = '', ratio, parent } of SAMPLERS) {
 }
 
 t.test('a sampler that we do not have is ignored, and told', async (t) => {
-  t.match(readAgent({ OTEL_TRACES_SAMPLER: 'jaeger_remote' }), {
+  t.match(readAgent({ ...COLLECTOR, OTEL_TRACES_SAMPLER: 'jaeger_remote' }), {
     config: { traceRatio: 1 },
     ignored: ['OTEL_TRACES_SAMPLER'],
   });
