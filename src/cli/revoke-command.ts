@@ -9,15 +9,19 @@ const TIMEOUT_MS = 10_000;
 /** In one request: its line has at most 8 kB. */
 const MAX_CERTIFICATES = 80;
 
+/** As parameters of a request. */
+type Terms = Readonly<Record<string, string>>;
+
 type Address = RevokeConfig['statusAddresses'][number];
 
 /** `sidecert revoke`: exit code 1 when there is no such certificate, or not each Citadel has revoked it. */
 export async function runRevoke(config: RevokeConfig): Promise<number> {
-  const { statusAddresses, serial, identity, reason, isTrial, output } = config;
+  const { statusAddresses, serial, identity, reason, isSoleIssuer, isTrial, output } = config;
+  const terms = { reason, ...(isSoleIssuer && { 'sole-issuer': '1' }) };
   const wanted = serial === undefined ? { identity: String(identity) } : { serial };
   // What one has issued the others do not know: all are asked first.
   const isTold = statusAddresses.length === 1 && !isTrial;
-  const first = new URLSearchParams({ ...wanted, reason, ...(!isTold && { trial: '1' }) });
+  const first = new URLSearchParams({ ...wanted, ...terms, ...(!isTold && { trial: '1' }) });
   const found = new Map<string, RevokedCertificate>();
   for (const address of statusAddresses) {
     const certificates = await ask(address, first);
@@ -31,7 +35,7 @@ export async function runRevoke(config: RevokeConfig): Promise<number> {
   }
   let code: number = Exit.ok;
   if (!isTold && !isTrial) {
-    for (const address of statusAddresses) if (!(await tell(address, [...found.values()], reason))) code = Exit.failed;
+    for (const address of statusAddresses) if (!(await tell(address, [...found.values()], terms))) code = Exit.failed;
   }
   if (output === 'json') print(`${JSON.stringify({ certificates: [...found.values()] }, undefined, 2)}\n`);
   else print(`${redact([...found.values()].map((one) => lineOf(one, isTrial)).join('\n'))}\n`);
@@ -47,11 +51,11 @@ async function ask(address: Address, query: URLSearchParams): Promise<readonly R
 }
 
 /** Has a Citadel revoke these, of whichever Citadel they are. */
-async function tell(address: Address, certificates: readonly RevokedCertificate[], reason: string): Promise<boolean> {
+async function tell(address: Address, certificates: readonly RevokedCertificate[], terms: Terms): Promise<boolean> {
   for (const identity of new Set(certificates.map(({ spiffe_id }) => spiffe_id))) {
     const group = certificates.filter(({ spiffe_id }) => spiffe_id === identity);
     for (let at = 0; at < group.length; at += MAX_CERTIFICATES) {
-      const query = new URLSearchParams({ reason, ...(identity !== undefined && { identity }) });
+      const query = new URLSearchParams({ ...terms, ...(identity !== undefined && { identity }) });
       for (const { serial, not_after } of group.slice(at, at + MAX_CERTIFICATES)) {
         query.append('certificate', `${serial}@${Math.ceil(Date.parse(not_after) / 1000)}`);
       }

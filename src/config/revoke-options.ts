@@ -31,6 +31,11 @@ export const REVOKE_OPTIONS = {
     'unspecified',
     { flag: 'reason', description: 'why, as the lists and the trail say it (RFC 5280 section 5.3.1)' },
   ),
+  isSoleIssuer: switchOf(boolean, {
+    flag: 'sole-issuer',
+    description:
+      'where the Citadel signs with an intermediate: no other intermediate below the same root issues for workloads, whose peers Envoy would refuse; it is remembered as long as a certificate is revoked',
+  }),
   isTrial: switchOf(boolean, {
     flag: 'dry-run',
     description: 'only tell which certificates it would be',

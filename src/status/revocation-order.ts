@@ -22,6 +22,7 @@ interface Terms {
   readonly reason: RevocationReason;
   readonly by: string;
   readonly isTrial: boolean;
+  readonly isSoleIssuer: boolean;
 }
 
 /** What revokes certificates. */
@@ -32,8 +33,8 @@ export interface Revoking {
 
 /**
  * Answers `PUT /revocations?serial=HEX&reason=NAME`, or with `identity=SPIFFE-ID`, or with `certificate=HEX@SECONDS`
- * for each that another Citadel has issued (to `identity`, until then); `trial=1` changes nothing. For the user of
- * this process and for root alone.
+ * for each that another Citadel has issued (to `identity`, until then); `trial=1` changes nothing, `sole-issuer=1`
+ * says that no other key issues below the root of an intermediate. For the user of this process and for root alone.
  */
 export async function orderRevocation(
   { target, ...request }: StatusRequest,
@@ -63,7 +64,7 @@ function readOrder(target: string): { order: Order; terms: Omit<Terms, 'by'> } |
   const query = new URLSearchParams(target.slice(target.indexOf('?') + 1));
   const [serial, identity, reason] = [query.get('serial'), query.get('identity'), query.get('reason')];
   if (!isReason(reason)) return undefined;
-  const terms = { reason, isTrial: query.get('trial') === '1' };
+  const terms = { reason, isTrial: query.get('trial') === '1', isSoleIssuer: query.get('sole-issuer') === '1' };
   const certificates = query.getAll('certificate').map((text) => readCertificate(text, identity ?? undefined));
   if (certificates.length > 0) {
     const good = certificates.flatMap((one) => one ?? []);

@@ -4,24 +4,27 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
+import { authorityDirectory } from '../support/authority-files.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { openHotPath } from '../support/hot-path.js';
 import { shortDir } from '../support/short-dir.js';
 import { runSidecert, SidecertProcess } from '../support/sidecert-process.js';
+import { TestCa } from '../support/test-ca.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
 const hotPath = openHotPath();
 const SLEEP = 'spiffe://cluster.local/ns/foo/sa/sleep';
 
-/** Citadels with one root, each with a trail of its own. */
-async function cluster(t: Test) {
+/** Citadels with one root, each with a trail of its own; with the CA directory `plugged` in. */
+async function cluster(t: Test, plugged?: string) {
   const directory = shortDir(t);
   const issuer = new TokenIssuer();
   const file = (name: string): string => join(directory, name);
+  const caDirectory = plugged ?? file('ca');
   writeFileSync(file('jwks.json'), JSON.stringify(issuer.jwks));
   const start = async (name: string, ...flags: string[]) => {
     const citadel = new SidecertProcess(t, [
-      ...['citadel', '--listen', '127.0.0.1:0', '--ca-dir', file('ca'), '--jwks', file('jwks.json')],
+      ...['citadel', '--listen', '127.0.0.1:0', '--ca-dir', caDirectory, '--jwks', file('jwks.json')],
       ...['--token-issuer', issuer.issuer, '--root-cert-out', file('root.pem'), '--status-address', file(name)],
       ...flags,
     ]);
@@ -105,4 +108,22 @@ t.test('what cannot be revoked is told with its reason', async (t) => {
   t.match(await runSidecert(t, ['revoke', '--status-address', file('bare'), '--serial', '1']), {
     ...{ code: 1, err: /ERR_REVOCATION_REFUSED: this Citadel has no --trail-dir, expected one/ },
   });
+});
+
+t.test('below an offline root an operator has to say that no other intermediate issues', async (t) => {
+  const root = TestCa.root('offline');
+  const signer = root.intermediate('first');
+  const { withTrail, issue, listed, file } = await cluster(
+    t,
+    authorityDirectory(t, { signer, chain: [signer], roots: [root] }),
+  );
+  const { caller } = await withTrail('one');
+  const leaf = await issue(caller);
+  const revoke = ['revoke', '--status-address', file('one'), '--serial', leaf.serialNumber];
+  t.match(await runSidecert(t, revoke), {
+    ...{ code: 1, out: '', err: /ERR_REVOCATION_REFUSED: .*first is an intermediate.*--sole-issuer/ },
+  });
+  t.same(listed('one'), []);
+  t.match(await runSidecert(t, [...revoke, '--sole-issuer']), { code: 0, out: /^revoked: serial/ });
+  t.same(listed('one'), [leaf.serialNumber]);
 });

@@ -15,6 +15,8 @@ export interface ListSigner {
   readonly name: string;
   /** False without cRLSign: Envoy then refuses every peer of it for its list. (RFC 5280 §4.2.1.3) */
   readonly maySignLists: boolean;
+  /** Another CA has issued its certificate, and maybe those of other Citadels, for whose leaves it signs no list. */
+  readonly isIntermediate: boolean;
   /** @throws IdentityError `ERR_SIGNER_INVALID`. */
   load(): RevocationListSigner;
 }
@@ -27,6 +29,7 @@ export function listSignerOf(signer: Signer): ListSigner {
     id: material.id,
     name: isReadable ? distinguishedNameText(facts.subject) : material.id,
     maySignLists: isReadable && (facts.keyUsage === undefined || (facts.keyUsage & KEY_USAGE.crlSign) !== 0),
+    isIntermediate: isReadable && !facts.isSelfIssued,
     load: () => openSigner(signer),
   };
 }

@@ -32,6 +32,8 @@ export interface Revoker {
   readonly by: string;
   /** Only tells which certificates it would be. */
   readonly isTrial: boolean;
+  /** No other key issues below the root of the intermediate that is signed with. It is remembered. */
+  readonly isSoleIssuer: boolean;
 }
 
 /** Where it stands what was issued. */
@@ -111,7 +113,7 @@ export class RevocationRegister {
       );
     }
     const register = new RevocationRegister(options);
-    await register.sign(state, state.revoked);
+    await register.sign(state, state.revoked, await options.signers());
     await register.record();
     register.stop = every(LOOK_MS, () => void register.look());
     return register;
@@ -139,20 +141,22 @@ export class RevocationRegister {
   /**
    * Revokes certificates that have not expired; resolves with them, those that were revoked before among them. None
    * when there is no such certificate.
-   * @throws IdentityError `ERR_REVOCATION_REFUSED`: the lists would make peers refuse all certificates, or are full;
-   *   `ERR_TRAIL_UNAVAILABLE`.
+   * @throws IdentityError `ERR_REVOCATION_REFUSED`: the lists would make peers refuse certificates that are not
+   *   revoked, or are full; `ERR_TRAIL_UNAVAILABLE`.
    */
-  revoke(order: RevocationOrder, { reason, by, isTrial }: Revoker): Promise<readonly FoundCertificate[]> {
+  revoke(order: RevocationOrder, { reason, by, isTrial, ...said }: Revoker): Promise<readonly FoundCertificate[]> {
     return this.inTurn(async () => {
       const { now, trail } = this.options;
       const found = 'certificates' in order ? order.certificates : await trail.find(order);
       const revokedAtMs = now();
       const valid = found.filter(({ notAfterMs }) => notAfterMs > revokedAtMs);
       const fresh = valid.filter(({ serial }) => !this.isRevoked(serial));
-      this.assertPossible(fresh.length);
+      const keys = await this.options.signers();
+      const isSoleIssuer = said.isSoleIssuer || this.state.isSoleIssuer;
+      this.assertPossible(fresh.length, { keys, isSoleIssuer });
       if (isTrial || fresh.length === 0) return valid;
       const added = fresh.map((one): Revoked => ({ ...one, revokedAtMs, reason, by, isRecorded: false }));
-      await this.sign(this.state, [...this.state.revoked, ...added]);
+      await this.sign({ ...this.state, isSoleIssuer }, [...this.state.revoked, ...added], keys);
       await this.record();
       return valid;
     });
@@ -178,7 +182,7 @@ export class RevocationRegister {
 
   private async renew(): Promise<void> {
     try {
-      await this.sign(this.state, this.state.revoked);
+      await this.sign(this.state, this.state.revoked, await this.options.signers());
       await this.record();
     } catch (error) {
       this.options.logger.error('revocation lists cannot be renewed, the last ones stay', {
@@ -193,12 +197,19 @@ export class RevocationRegister {
     return done;
   }
 
-  private assertPossible(added: number): void {
-    const [name] = this.unable;
-    if (name !== undefined) {
+  private assertPossible(added: number, { keys, isSoleIssuer }: Keys): void {
+    const unable = keys.find(({ maySignLists }) => !maySignLists);
+    if (unable !== undefined) {
       throw new IdentityError(
         'ERR_REVOCATION_REFUSED',
-        `the certificate of ${name} may not sign revocation lists: with a list, Envoy would refuse every peer of it; expected one with cRLSign in its key usage`,
+        `the certificate of ${unable.name} may not sign revocation lists: with a list, Envoy would refuse every peer of it; expected one with cRLSign in its key usage`,
+      );
+    }
+    const intermediate = keys.find((key) => key.isIntermediate);
+    if (intermediate !== undefined && !isSoleIssuer) {
+      throw new IdentityError(
+        'ERR_REVOCATION_REFUSED',
+        `the signing certificate ${intermediate.name} is an intermediate: with its list, Envoy would refuse every peer of another intermediate of the same root; expected --sole-issuer if there is none`,
       );
     }
     if (this.serials.size + added > MAX_REVOKED) {
@@ -210,9 +221,8 @@ export class RevocationRegister {
   }
 
   /** Signs, writes to the disk, and only then lets it count. */
-  private async sign(before: RevocationState, revoked: readonly Revoked[]): Promise<void> {
-    const { signers, leafLifeMs, now, path, listPath, logger } = this.options;
-    const keys = await signers();
+  private async sign(before: RevocationState, revoked: readonly Revoked[], keys: readonly ListSigner[]): Promise<void> {
+    const { leafLifeMs, now, path, listPath } = this.options;
     const state = await signLists(before, revoked, { signers: keys, leafLifeMs: leafLifeMs(), nowMs: now() });
     const pem = Buffer.concat(state.lists.map(({ der }) => encodePem('X509 CRL', der)));
     await this.write(path, encodeState(state), FILE_MODE);
@@ -221,13 +231,24 @@ export class RevocationRegister {
     this.serials = new Set(state.revoked.map(({ serial }) => serial));
     this.unable = keys.filter(({ maySignLists }) => !maySignLists).map(({ name }) => name);
     this.metrics.gauge(Metric.revokedCertificates).set(this.serials.size);
-    if (this.serials.size > 0 && this.unable.length > 0) {
+    this.publish(this.serials.size > 0 && this.areSafe(keys) ? pem : NOTHING, state);
+  }
+
+  /** Whether the lists make peers refuse none but what is on them. The log tells when they are not, and not used. */
+  private areSafe(keys: readonly ListSigner[]): boolean {
+    const { logger } = this.options;
+    if (this.unable.length > 0) {
       logger.error('revoked certificates are accepted: a signing certificate may sign no lists', {
         [Field.detail]: this.unable.join(', '),
       });
+      return false;
     }
-    const isInUse = this.serials.size > 0 && this.unable.length === 0;
-    this.publish(isInUse ? pem : NOTHING, state);
+    const intermediates = this.state.isSoleIssuer ? [] : keys.filter(({ isIntermediate }) => isIntermediate);
+    if (intermediates.length === 0) return true;
+    logger.error('revoked certificates are accepted: the signing certificate is an intermediate now', {
+      [Field.detail]: intermediates.map(({ name }) => name).join(', '),
+    });
+    return false;
   }
 
   private publish(pem: Buffer, { number, lists }: RevocationState): void {
@@ -262,6 +283,11 @@ export class RevocationRegister {
       throw pathError('ERR_TRAIL_UNAVAILABLE', path, error, 'a file that this process can write');
     }
   }
+}
+
+interface Keys {
+  readonly keys: readonly ListSigner[];
+  readonly isSoleIssuer: boolean;
 }
 
 const NOTHING = Buffer.alloc(0);

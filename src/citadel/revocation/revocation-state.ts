@@ -31,16 +31,22 @@ export interface RevocationState {
   readonly number: number;
   /** When they were signed, in epoch milliseconds. */
   readonly signedAtMs: number;
+  /** An operator has said that no other key issues below the root of an intermediate. */
+  readonly isSoleIssuer: boolean;
   readonly revoked: readonly Revoked[];
   readonly lists: readonly SignedList[];
 }
 
-export const NOTHING_REVOKED: RevocationState = { number: 0, signedAtMs: 0, revoked: [], lists: [] };
+export const NOTHING_REVOKED: RevocationState = {
+  ...{ number: 0, signedAtMs: 0, isSoleIssuer: false },
+  ...{ revoked: [], lists: [] },
+};
 
-export function encodeState({ number, signedAtMs, revoked, lists }: RevocationState): Buffer {
+export function encodeState({ number, signedAtMs, isSoleIssuer, revoked, lists }: RevocationState): Buffer {
   const document = {
     number,
     signed_at: isoTime(signedAtMs),
+    sole_issuer: isSoleIssuer,
     revoked: revoked.map(({ serial, identity, reason, by, ...times }) => ({
       ...{ serial, spiffe_id: identity, reason, by, not_after: isoTime(times.notAfterMs) },
       ...{ revoked_at: isoTime(times.revokedAtMs), recorded: times.isRecorded },
@@ -55,12 +61,12 @@ export function encodeState({ number, signedAtMs, revoked, lists }: RevocationSt
 /** `undefined` for what {@link encodeState} has not written. */
 export function decodeState(bytes: Buffer): RevocationState | undefined {
   try {
-    const { number, signed_at, revoked, lists } = JSON.parse(bytes.toString('utf8'));
+    const { number, signed_at, sole_issuer, revoked, lists } = JSON.parse(bytes.toString('utf8'));
     if (!Number.isSafeInteger(number) || number < 0 || !Array.isArray(revoked) || !Array.isArray(lists)) {
       return undefined;
     }
     return {
-      ...{ number, signedAtMs: epochMs(signed_at) },
+      ...{ number, signedAtMs: epochMs(signed_at), isSoleIssuer: sole_issuer === true },
       ...{ revoked: revoked.map(decodeRevoked), lists: lists.map(decodeList) },
     };
   } catch {

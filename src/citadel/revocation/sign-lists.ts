@@ -45,5 +45,7 @@ export async function signLists(
   const ofGoneKeys = before.lists.filter(
     (list) => list.nextUpdateMs > nowMs && !signers.some(({ id }) => id === list.id),
   );
-  return { number, signedAtMs: nowMs, revoked: listed, lists: [...signed, ...ofGoneKeys] };
+  // What was said of the keys lasts as long as there is a list in use.
+  const isSoleIssuer = before.isSoleIssuer && listed.length > 0;
+  return { number, signedAtMs: nowMs, isSoleIssuer, revoked: listed, lists: [...signed, ...ofGoneKeys] };
 }

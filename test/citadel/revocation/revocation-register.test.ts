@@ -16,7 +16,7 @@ const DAY_MS = 24 * HOUR_MS;
 const NOW_MS = Date.now();
 
 const signerOf = (ca: TestCa) => listSignerOf(Signer.load(ca.certificatePem, ca.privateKeyPem));
-const by = { reason: 'keyCompromise', by: 'uid 0', isTrial: false } as const;
+const by = { reason: 'keyCompromise', by: 'uid 0', isTrial: false, isSoleIssuer: false } as const;
 
 /** The inventory, and what the trail got. */
 class FakeTrail implements RevocationSource {
@@ -193,6 +193,43 @@ t.test('a key whose certificate may sign no lists refuses to, since Envoy would 
   t.equal(later.lists.pem.length, 0, 'a list of another key alone would make Envoy refuse its peers');
   await later.close();
 });
+
+t.test(
+  'the list of an intermediate is used when an operator says that no other one issues below its root',
+  async (t) => {
+    const { open, world, options, logger } = scene(t);
+    world.keys = [old.intermediate('below')];
+    const register = await open();
+    const refusal = { code: 'ERR_REVOCATION_REFUSED', message: /below is an intermediate: .*--sole-issuer/ };
+    for (const isTrial of [true, false])
+      await t.rejects(register.revoke({ serial: 'a1' }, { ...by, isTrial }), refusal);
+    t.equal(register.lists.pem.length, 0);
+    t.notOk(register.isRevoked('a1'));
+    await register.revoke({ serial: 'a1' }, { ...by, isSoleIssuer: true });
+    t.equal(listsIn(register.lists.pem).length, 1);
+    await register.close();
+    const again = await open();
+    await again.revoke({ serial: 'a2' }, by);
+    t.ok(again.isRevoked('a2'), 'it is remembered');
+    world.nowMs += DAY_MS;
+    await again.signersChanged();
+    world.nowMs += DAY_MS;
+    await again.signersChanged();
+    t.notOk(again.isRevoked('a2'));
+    await t.rejects(again.revoke({ serial: 'ff' }, by), refusal, 'as long as a certificate is revoked');
+    await again.close();
+
+    const withRoot = { ...options, path: `${options.path}-2`, signers: async () => [old].map(signerOf) };
+    const before = await RevocationRegister.open(withRoot);
+    world.nowMs = NOW_MS;
+    await before.revoke({ serial: 'a1' }, by);
+    await before.close();
+    const after = await RevocationRegister.open({ ...options, path: withRoot.path });
+    t.equal(after.lists.pem.length, 0, 'an intermediate instead of the root that has signed lists');
+    t.equal(logger.of('revoked certificates are accepted: the signing certificate is an intermediate now').length, 1);
+    await after.close();
+  },
+);
 
 t.test('a register that is none of ours ends the start', async (t) => {
   const { directory, open } = scene(t);
