@@ -58,12 +58,12 @@ t.test('a collector behind TLS is verified by the roots of the settings', async 
   const collector = await TraceCollector.start(t, { cert, key });
   const known = open(t, collector.url, { rootsPem: ca.certificatePem });
   known.exporter.add(span('known'));
-  await known.exporter.close();
+  await collector.until(({ spans }) => spans.length === 1);
   t.match(collector.spans, [{ name: 'known' }]);
 
   const stranger = open(t, collector.url, { rootsPem: TestCa.root().certificatePem });
   stranger.exporter.add(span('other'));
-  await stranger.exporter.close();
+  await stranger.logger.until('traces do not reach the collector');
   t.equal(collector.spans.length, 1);
   t.match(stranger.logger.lines, [{ message: 'traces do not reach the collector', fields: { reason: /certificate/ } }]);
 });
@@ -85,7 +85,7 @@ t.test('a batch that a busy collector has refused is sent again, and the log say
   exporter.add(span('one'));
   await collector.until(({ bodies }) => bodies.length === 1);
   collector.answer = { status: 200 };
-  await collector.until(({ spans }) => spans.length === 1);
+  await logger.until('traces reach the collector again');
   await exporter.close();
   t.equal(exported(), 1);
   t.equal(dropped('not_sent'), 0);
@@ -115,7 +115,7 @@ t.test('what a collector rejects of a batch is counted', async (t) => {
   const { exporter, dropped, exported, logger } = open(t, collector.url);
   exporter.add(span('one'));
   exporter.add(span('two'));
-  await exporter.close();
+  await logger.until('the collector has rejected spans');
   t.equal(exported(), 1);
   t.equal(dropped('rejected'), 1);
   t.match(logger.lines, [{ message: 'the collector has rejected spans', fields: { count: 1 } }]);
@@ -126,6 +126,7 @@ t.test('an answer without end is cut off', async (t) => {
   collector.answer = { status: 200, body: Buffer.alloc(1024 * 1024) };
   const { exporter, dropped, logger } = open(t, collector.url);
   exporter.add(span('one'));
+  await logger.until('traces do not reach the collector');
   await exporter.close();
   t.equal(dropped('not_sent'), 1);
   t.match(logger.lines, [{ fields: { reason: /got more than 65536 bytes/ } }]);
