@@ -53,6 +53,12 @@ export const SYMPTOMS = {
     cause: 'the file is missing, empty, no JWT, or cannot be read',
     advice: 'mount a projected serviceAccountToken volume there (audience istio-ca), or set --token-file',
   },
+  'ca-key-away': {
+    symptom: 'the CA cannot sign: its key in the PKCS#11 token is out of reach',
+    cause: 'the token is away, its module fails or hangs, or the PIN is not accepted',
+    advice:
+      'the log of Citadel has what the module said: look at token, module and PIN file of --ca-key; it is tried again by itself, but for a PIN that was refused',
+  },
   'ca-unreachable': {
     symptom: 'the CA cannot be reached',
     cause: 'the address is wrong, the CA is down, or a firewall is in the way',
@@ -279,6 +285,7 @@ const OF_CODES: Readonly<Record<string, SymptomId>> = {
   ERR_TOKEN_MISSING: 'token-missing',
   ERR_TOKEN_MALFORMED: 'token-missing',
   ERR_CA_UNAVAILABLE: 'ca-unreachable',
+  ERR_CA_KEY_UNAVAILABLE: 'ca-key-away',
   ERR_CA_DEADLINE: 'ca-hangs',
   ERR_CA_UNTRUSTED: 'ca-untrusted',
   ERR_CA_ROOT_INVALID: 'ca-untrusted',

@@ -89,7 +89,7 @@ for (const via of SOCKET_WAYS) {
     },
   );
 
-  t.test(`row 61: via ${via}: a peer that asks and asks, and never reads, is ended with 256 KiB held`, async (t) => {
+  t.test(`row 61: via ${via}: a peer that asks and asks, and never reads, is ended with 1 MiB held`, async (t) => {
     const served = await serveHostile(t, { via });
     const victim = await Victim.connect(t, served);
     const deaf = await served.peer();

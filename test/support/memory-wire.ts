@@ -73,6 +73,12 @@ export class MemoryWire implements Wire {
     bytes.fill(0xee);
   }
 
+  /** The peer has read what it was stuck at. */
+  read(): void {
+    this.isStuck = false;
+    this.#giveUp();
+  }
+
   /** The peer goes away. */
   hangUp(): void {
     this.destroy();

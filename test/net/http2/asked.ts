@@ -58,13 +58,16 @@ export class MemoryClient {
   readonly writes: Buffer[] = [];
   /** The server reads nothing. */
   isStuck = false;
+  /** So many writes it has read before it was stuck. */
+  readWrites = 0;
   nowMs = 0;
   #taken = 0;
   readonly connection: ClientConnection;
 
   constructor(options: Partial<ClientConnectionOptions> = {}) {
     const { writes } = this;
-    const backlogOf = (): number => (this.isStuck ? writes.reduce((sum, { length }) => sum + length, 0) : 0);
+    const backlogOf = (): number =>
+      this.isStuck ? writes.slice(this.readWrites).reduce((sum, { length }) => sum + length, 0) : 0;
     this.connection = new ClientConnection({
       output: new SlabOutput({
         get backlogBytes() {

@@ -296,6 +296,18 @@ t.test('the same frames at the pace of an honest peer go on for ever', async (t)
   t.same(client.ends, []);
 });
 
+t.test('a peer that has read each answer by the time that it sends again goes on for ever', async (t) => {
+  const client = MemoryClient.greeted();
+  client.isStuck = true;
+  for (let count = 0; count < 100; count += 1) {
+    client.readWrites = client.writes.length;
+    client.nowMs += 1000;
+    client.feed(...Array.from({ length: 1000 }, () => ping()));
+    await new Promise(setImmediate);
+  }
+  t.same(client.ends, []);
+});
+
 t.test('a peer that is answered and never reads is ended before much more than a megabyte waits for it', async (t) => {
   const client = MemoryClient.greeted();
   client.isStuck = true;

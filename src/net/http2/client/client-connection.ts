@@ -94,6 +94,7 @@ export class ClientConnection implements ClientOwner {
   /** Bytes of the peer, valid during the call alone. */
   received(bytes: Buffer, start: number, end: number): void {
     if (this.isOver) return;
+    this.sender.noteRead();
     try {
       this.frames.read(bytes, start, end);
     } catch (error) {

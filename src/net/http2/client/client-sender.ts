@@ -26,9 +26,17 @@ export class ClientSender implements InboundAnswers<ClientStream>, ContentSender
     this.windows.forgetAll();
   }
 
-  /** Whether the peer lets pile up what it brings about itself; to be asked when something of it was read. */
-  isUnread(): boolean {
+  /**
+   * To be called before something of the peer is worked off: behind that there may always be a backlog, of what the
+   * peer has had no time to read yet.
+   */
+  noteRead(): void {
     if (this.output.backlogBytes === 0) this.besidesRequests = 0;
+  }
+
+  /** Whether the peer lets pile up what it brings about itself; to be asked when something of it was worked off. */
+  isUnread(): boolean {
+    this.noteRead();
     return this.besidesRequests > MAX_UNREAD_BYTES;
   }
 

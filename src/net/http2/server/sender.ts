@@ -7,10 +7,11 @@ import type { OutboxOwner, Wire } from '../framing/wire.js';
 import type { ServerStream } from './server-stream.js';
 
 /**
- * All but content that waits for a peer to read, while it goes on to send: the heads of 2 000 answers at once are 150
- * kB. Content is bounded by the peer's windows, and by what its streams want.
+ * All but content that waits for a peer to read, while it goes on to send: 4 000 streams that are refused at once, when
+ * the token that all of them have is, are 500 kB. Content is bounded by the peer's windows, and by what its streams
+ * want.
  */
-const MAX_UNREAD_BYTES = 256 * 1024;
+const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /**
  * Of content that is one stream's alone, such as certificates that a caller asked for: 256 of them at once, of 10 kB,
@@ -59,12 +60,19 @@ export class Sender implements FrameOutput, OutboxOwner, InboundAnswers<ServerSt
     copyFrames(this, bytes);
   }
 
-  /** Whether the peer lets pile up what it brings about itself; to be asked when something of it was read. */
+  /**
+   * To be called before something of the peer is worked off: behind that there is always a backlog, of what the peer has
+   * had no time to read yet.
+   */
+  noteRead(): void {
+    if (this.wire.backlogBytes > 0) return;
+    this.besidesContent = 0;
+    this.ownContent = 0;
+  }
+
+  /** Whether the peer lets pile up what it brings about itself; to be asked when something of it was worked off. */
   isUnread(): boolean {
-    if (this.wire.backlogBytes === 0) {
-      this.besidesContent = 0;
-      this.ownContent = 0;
-    }
+    this.noteRead();
     return this.besidesContent > MAX_UNREAD_BYTES || this.ownContent > MAX_UNREAD_OWN_BYTES;
   }
 

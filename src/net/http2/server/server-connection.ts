@@ -133,6 +133,7 @@ export class ServerConnection implements WireEvents, QueuedReader {
     const { guard } = this;
     if (this.options.readQueue.isBusy && guard.isBusy && this.preface.isComplete) this.frames.pause();
     guard.beginTurn('first');
+    this.sender.noteRead();
     this.streams.isReading = true;
     try {
       const at = this.preface.isComplete ? start : this.greet(bytes, start, end);
@@ -149,6 +150,7 @@ export class ServerConnection implements WireEvents, QueuedReader {
     this.isQueued = false;
     if (this.isOver) return false;
     this.guard.beginTurn('queued');
+    this.sender.noteRead();
     this.streams.isReading = true;
     try {
       this.frames.readOn();
