@@ -35,20 +35,30 @@ const MAX_PIN_BYTES = 1024;
 /** How many tokens stand in a message. */
 const MAX_TOLD = 5;
 
+/** What is known of a PIN that the token has refused; it outlives the process that has tried it. */
+export interface RefusedPin {
+  /** SHA-256 of it, in hex. */
+  readonly digest: string | undefined;
+  /** Gets the next value of `digest`. */
+  readonly onChange: (digest: string | undefined) => void;
+}
+
 /**
  * Opens one key again and again, as often as it was lost. It never tries a PIN a second time that the token has
  * refused: a token locks itself after a few tries, and then a person has to come.
  */
 export class TokenOpener {
   private module: Pkcs11Module | undefined;
-  /** SHA-256 of the PIN that was refused. */
   private refusedPin: string | undefined;
 
   constructor(
     private readonly reference: Pkcs11KeyReference,
     private readonly sessions: number,
     private readonly load: LoadModule,
-  ) {}
+    private readonly refused: RefusedPin,
+  ) {
+    this.refusedPin = refused.digest;
+  }
 
   /** Ends what is open, and opens it again. @throws Error that says what is missing. */
   async open(): Promise<OpenedKey> {
@@ -127,20 +137,27 @@ export class TokenOpener {
     }
     const pin = await readPin(pinFile);
     const digest = createHash('sha256').update(pin).digest('hex');
+    if (digest === this.refusedPin) {
+      pin.fill(0);
+      throw new Error(
+        `token ${label}: it has refused the PIN of ${pinFile}, which is not tried again until it changes`,
+      );
+    }
     try {
-      if (digest === this.refusedPin) {
-        throw new Error(
-          `token ${label}: it has refused the PIN of ${pinFile}, which is not tried again until it changes`,
-        );
-      }
       module.login(session, pin);
-      this.refusedPin = undefined;
+      this.setRefusedPin(undefined);
     } catch (error) {
-      if (isOfThePin(error)) this.refusedPin = digest;
+      if (isOfThePin(error)) this.setRefusedPin(digest);
       throw new Error(`token ${label}: ${moduleProblem(error)}`);
     } finally {
       pin.fill(0);
     }
+  }
+
+  private setRefusedPin(digest: string | undefined): void {
+    if (digest === this.refusedPin) return;
+    this.refusedPin = digest;
+    this.refused.onChange(digest);
   }
 }
 

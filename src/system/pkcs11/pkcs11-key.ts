@@ -18,10 +18,10 @@ export interface Pkcs11KeyOptions {
   readonly deadlineClock?: DeadlineClock;
 }
 
-/** Of the 5 s that a certificate may take. One that is late ends the process, and with it all that wait there. */
+/** Of the 5 s that a certificate may take. A process that has answered nothing for so long hangs. */
 const TIMEOUT_MS = 4000;
 
-/** A module in the network looks for its servers first, and retries. */
+/** Of a start until the first answer: a module in the network looks for its servers first, and retries. */
 const OPEN_TIMEOUT_MS = 30_000;
 
 /** What may wait for a token: Citadel has 256 requests in flight at most. */
@@ -47,9 +47,15 @@ export class Pkcs11Key {
   private readonly now: () => number;
   private child: ChildProcess | undefined;
   private startedAtMs = Number.NEGATIVE_INFINITY;
+  /** When this process has opened the token, or signed, last; `undefined`: it has not yet. */
+  private lastAnswerAtMs: number | undefined;
+  /** Goes to the next process: each of them would else use up a try of the PIN. */
+  private refusedPin: string | undefined;
   /** As the token has said it last. */
   private keyType: TokenKeyType | undefined;
   private lastId = 0;
+  /** While its module hangs a process does not see that we have gone. */
+  private readonly onExit = (): void => void this.child?.kill('SIGKILL');
   private isClosed = false;
   private isUsable = true;
 
@@ -60,6 +66,7 @@ export class Pkcs11Key {
     this.name = nameOfKey(reference);
     this.now = options.now ?? (() => performance.now());
     this.deadlines = new Deadlines(TIMEOUT_MS, (late) => this.onLate(late), options.deadlineClock);
+    process.once('exit', this.onExit);
   }
 
   /**
@@ -108,10 +115,14 @@ export class Pkcs11Key {
   async close(): Promise<void> {
     this.isClosed = true;
     const { child } = this;
-    if (child === undefined) return;
+    if (child === undefined) {
+      process.off('exit', this.onExit);
+      return;
+    }
     const hasEnded = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     child.kill('SIGKILL');
     await hasEnded;
+    process.off('exit', this.onExit);
   }
 
   private signed(mechanism: number, input: Buffer): Promise<Buffer> {
@@ -136,6 +147,7 @@ export class Pkcs11Key {
 
   private start(): ChildProcess {
     this.startedAtMs = this.now();
+    this.lastAnswerAtMs = undefined;
     // Beside this file in build/, and among the files of the threads in dist/. Options of this Node.js are not for it.
     const child = fork(fileURLToPath(new URL('./token-process.js', import.meta.url)), [], {
       execArgv: [],
@@ -143,10 +155,12 @@ export class Pkcs11Key {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     this.child = child;
-    child.on('message', (message: FromToken) => this.onMessage(message));
+    child.on('message', (message: FromToken) => {
+      if (this.child === child || message.kind === 'pin') this.onMessage(message);
+    });
     child.on('error', () => this.onEnded(child));
     child.on('exit', () => this.onEnded(child));
-    this.tell({ kind: 'open', reference: this.reference });
+    this.tell({ kind: 'open', reference: this.reference, refusedPin: this.refusedPin });
     return child;
   }
 
@@ -162,25 +176,31 @@ export class Pkcs11Key {
         OPEN_TIMEOUT_MS,
       );
       child.once('exit', () => reject(this.unavailable('its process has ended')));
-      child.once('message', (message: FromToken) => {
-        if (message.kind === 'opened') resolve(message.keyType);
-        else reject(this.unavailable(message.kind === 'failed' ? message.message : 'got another answer'));
-      });
       child.once('exit', () => clearTimeout(timer));
-      child.once('message', () => clearTimeout(timer));
+      child.on('message', (message: FromToken) => {
+        if (message.kind === 'opened') resolve(message.keyType);
+        else if (message.kind === 'failed') reject(this.unavailable(message.message));
+        else return;
+        clearTimeout(timer);
+      });
     });
   }
 
   private onMessage(message: FromToken): void {
     switch (message.kind) {
       case 'signed':
+        this.lastAnswerAtMs = this.now();
         this.finish(message.id)?.resolve(Buffer.from(message.signature));
         return;
       case 'refused':
         this.finish(message.id)?.reject(this.unavailable(message.message));
         return;
       case 'opened':
+        this.lastAnswerAtMs = this.now();
         this.keyType = message.keyType;
+        return;
+      case 'pin':
+        this.refusedPin = message.refusedPin;
         return;
       case 'failed':
         // At the start it is awaited; later ones are told by what then does not sign.
@@ -198,11 +218,20 @@ export class Pkcs11Key {
   }
 
   private onLate(late: readonly number[]): void {
-    for (const id of late) this.finish(id)?.reject(this.unavailable('it has not signed in time'));
+    for (const id of late) {
+      this.finish(id)?.reject(this.unavailable('it has not signed in time'));
+      this.tell({ kind: 'drop', id });
+    }
     const { child } = this;
-    if (child === undefined) return;
+    if (child === undefined || !this.isHanging()) return;
     this.onEnded(child);
     child.kill('SIGKILL');
+  }
+
+  /** A token that is slow, or has much to do, signs for others meanwhile; one that opens gets its time, as at first. */
+  private isHanging(): boolean {
+    const { startedAtMs, lastAnswerAtMs } = this;
+    return this.now() >= (lastAnswerAtMs === undefined ? startedAtMs + OPEN_TIMEOUT_MS : lastAnswerAtMs + TIMEOUT_MS);
   }
 
   private onEnded(child: ChildProcess): void {

@@ -4,6 +4,7 @@ import { isSessionLost, moduleProblem } from './return-values.js';
 
 /** One that waits for a session, or that a session is at work on. */
 interface Signing {
+  readonly id: number;
   readonly mechanism: number;
   readonly input: Uint8Array;
   resolve(signature: Uint8Array): void;
@@ -46,11 +47,18 @@ export class SessionQueue {
     }
   }
 
-  sign(mechanism: number, input: Uint8Array): Promise<Uint8Array> {
+  /** `id` is for {@link drop}. */
+  sign(id: number, mechanism: number, input: Uint8Array): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ mechanism, input, resolve, reject, wasLost: false });
+      this.waiting.push({ id, mechanism, input, resolve, reject, wasLost: false });
       this.next();
     });
+  }
+
+  /** Rejects a signature that has not begun; one that has goes on. */
+  drop(id: number): void {
+    const at = this.waiting.findIndex((signing) => signing.id === id);
+    for (const signing of at < 0 ? [] : this.waiting.splice(at, 1)) signing.reject(new Error('dropped'));
   }
 
   private next(): void {

@@ -23,20 +23,34 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 let queue: SessionQueue | undefined;
 
 process.on('message', (message: ToToken) => {
-  if (message.kind === 'open') void open(message);
-  else void sign(message);
+  switch (message.kind) {
+    case 'open':
+      void open(message);
+      return;
+    case 'sign':
+      void sign(message);
+      return;
+    case 'drop':
+      queue?.drop(message.id);
+      return;
+    default:
+      message satisfies never;
+  }
 });
 
 function answer(message: FromToken): void {
   process.send?.(message);
 }
 
-async function open({ reference }: ToToken & { kind: 'open' }): Promise<void> {
+async function open({ reference, refusedPin }: ToToken & { kind: 'open' }): Promise<void> {
   try {
     const load = loadAddon();
     if (load.kind === 'absent') throw new Error(`a key in a token needs the native addon: ${load.reason}`);
     const { Pkcs11Module } = load.addon;
-    const opener = new TokenOpener(reference, SESSIONS, (path) => new Pkcs11Module(path));
+    const opener = new TokenOpener(reference, SESSIONS, (path) => new Pkcs11Module(path), {
+      digest: refusedPin,
+      onChange: (digest) => answer({ kind: 'pin', refusedPin: digest }),
+    });
     queue = new SessionQueue({ open: () => opener.open(), now: () => performance.now() });
     answer({ kind: 'opened', keyType: await queue.start() });
   } catch (error) {
@@ -47,7 +61,7 @@ async function open({ reference }: ToToken & { kind: 'open' }): Promise<void> {
 async function sign({ id, mechanism, input }: ToToken & { kind: 'sign' }): Promise<void> {
   try {
     if (queue === undefined) throw new Error('the token was not opened');
-    answer({ kind: 'signed', id, signature: await queue.sign(mechanism, input) });
+    answer({ kind: 'signed', id, signature: await queue.sign(id, mechanism, input) });
   } catch (error) {
     answer({ kind: 'refused', id, message: messageOf(error) });
   }

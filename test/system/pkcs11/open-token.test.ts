@@ -43,7 +43,12 @@ function opener(t: Test, { pin = '1234', ...fake }: Fake = {}, changes: Partial<
     ...{ serial: undefined, manufacturer: undefined, model: undefined },
     ...changes,
   };
-  return { opener: new TokenOpener(reference, 2, () => module), asked, writePin };
+  let digest: string | undefined;
+  const onChange = (next: string | undefined): void => {
+    digest = next;
+  };
+  const open = () => new TokenOpener(reference, 2, () => module, { digest, onChange });
+  return { opener: open(), asked, writePin, openAnother: open };
 }
 
 t.test('a key is opened by sessions, one login and one search; and again by ending what was', async (t) => {
@@ -55,13 +60,17 @@ t.test('a key is opened by sessions, one login and one search; and again by endi
 });
 
 t.test('a PIN that was refused is not tried again until its file has another one', async (t) => {
-  const { opener: token, asked, writePin } = opener(t, { pin: '9999' });
+  const { opener: token, asked, writePin, openAnother } = opener(t, { pin: '9999' });
   await t.rejects(token.open(), { message: 'token mesh: C_Login: CKR_PIN_INCORRECT' });
   for (let count = 0; count < 5; count += 1)
-    await t.rejects(token.open(), { message: /not tried again until it changes/ });
+    await t.rejects(token.open(), {
+      message: /^token mesh: it has refused the PIN of .* not tried again until it changes$/,
+    });
+  await t.rejects(openAnother().open(), { message: /not tried again/ }, 'nor by the process after it');
   t.equal(asked.filter((one) => one.startsWith('login')).length, 1);
   writePin('1234');
   t.equal((await token.open()).key, 9);
+  t.equal((await openAnother().open()).key, 9);
 });
 
 const refused: readonly (readonly [name: string, fake: Fake, changes: Partial<Pkcs11KeyReference>, says: RegExp])[] = [

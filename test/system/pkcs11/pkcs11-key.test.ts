@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { verify } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { signatureAlgorithmFor } from '../../../src/pki/x509/index.js';
 import { Pkcs11Key } from '../../../src/system/pkcs11/index.js';
@@ -14,13 +15,22 @@ const skip = NO_TOKENS;
 const UNAVAILABLE = { code: 'ERR_CA_KEY_UNAVAILABLE' };
 
 /** A key in a token, and how to have it sign and see that it has. */
-async function openKey(t: Test, keyType: RootKeyType, options: { deadlineClock?: DeadlineClock } = {}) {
+async function openKey(t: Test, keyType: RootKeyType) {
   const hsm = new SoftHsm(t);
   const root = opensslRoot(keyType);
   hsm.import('citadel', root.privateKeyPem);
   const [logger, metrics] = [new RecordingLogger(), new MetricRegistry()];
-  const clock = { nowMs: 0 };
-  const key = await Pkcs11Key.open(hsm.reference('citadel'), { logger, metrics, now: () => clock.nowMs, ...options });
+  const clock = { nowMs: 0, lateMs: 0 };
+  let fire = (): void => {};
+  const deadlineClock: DeadlineClock = {
+    now: () => clock.nowMs + clock.lateMs,
+    after(_, onLate) {
+      fire = onLate;
+      return () => {};
+    },
+  };
+  const now = () => clock.nowMs;
+  const key = await Pkcs11Key.open(hsm.reference('citadel'), { logger, metrics, now, deadlineClock });
   t.teardown(() => key.close());
   const { publicKey } = root;
   const algorithm = signatureAlgorithmFor(publicKey);
@@ -29,7 +39,12 @@ async function openKey(t: Test, keyType: RootKeyType, options: { deadlineClock?:
     const bytes = Buffer.from(text);
     return verify(algorithm.hash, bytes, publicKey, await key.sign(bytes, algorithm));
   };
-  return { hsm, key, logger, metrics, clock, signs };
+  /** After so long signatures that are late are told so. */
+  const pass = (ms: number): void => {
+    clock.nowMs += ms;
+    fire();
+  };
+  return { hsm, key, logger, metrics, clock, signs, pass };
 }
 
 for (const keyType of ROOT_KEY_TYPES) {
@@ -58,25 +73,95 @@ t.test('a process of a token that is killed is started again; what waited there 
 });
 
 t.test('a module that hangs is ended, and signs again after that', { skip }, async (t) => {
-  let nowMs = 0;
-  let fire = (): void => {};
-  const deadlineClock: DeadlineClock = {
-    now: () => nowMs,
-    after(_, onLate) {
-      fire = onLate;
-      return () => {};
-    },
-  };
-  const { signs, clock } = await openKey(t, 'ec-p256', { deadlineClock });
+  const { signs, clock, pass } = await openKey(t, 'ec-p256');
   const [pid = 0] = childrenNamed('token-process');
   process.kill(pid, 'SIGSTOP');
   const waiting = signs('a');
-  nowMs = 4000;
-  fire();
+  pass(4000);
   await t.rejects(waiting, { ...UNAVAILABLE, message: /has not signed in time/ });
   clock.nowMs += 1001;
   t.equal(await signs('b'), true);
   t.notOk(childrenNamed('token-process').includes(pid));
+});
+
+t.test('a token that signs for others meanwhile is slow, and is not ended', { skip }, async (t) => {
+  const { signs, clock, pass } = await openKey(t, 'ec-p256');
+  const [pid = 0] = childrenNamed('token-process');
+  clock.nowMs = 10_000;
+  t.equal(await signs('a'), true);
+  process.kill(pid, 'SIGSTOP');
+  const waiting = signs('b');
+  // As if this one had come a millisecond before the other was signed.
+  clock.lateMs = 1;
+  pass(3999);
+  await t.rejects(waiting, { ...UNAVAILABLE, message: /has not signed in time/ });
+  process.kill(pid, 'SIGCONT');
+  t.equal(await signs('c'), true);
+  t.strictSame(childrenNamed('token-process'), [pid]);
+});
+
+t.test('a process that is started again has as long to open the token as the first', { skip }, async (t) => {
+  const { signs, clock, pass } = await openKey(t, 'ec-p256');
+  /** Signs, by a process that does not come to open the token. */
+  const signsAnew = async () => {
+    for (const pid of childrenNamed('token-process')) process.kill(pid, 'SIGKILL');
+    await t.rejects(signs('a'), UNAVAILABLE);
+    clock.nowMs += 1001;
+    const waiting = signs('b');
+    const [pid = 0] = childrenNamed('token-process');
+    process.kill(pid, 'SIGSTOP');
+    pass(4000);
+    await t.rejects(waiting, { ...UNAVAILABLE, message: /has not signed in time/ });
+    return pid;
+  };
+  const pid = await signsAnew();
+  process.kill(pid, 'SIGCONT');
+  t.equal(await signs('c'), true);
+  t.strictSame(childrenNamed('token-process'), [pid]);
+
+  const hanging = await signsAnew();
+  const waiting = signs('d');
+  pass(26_000);
+  await t.rejects(waiting, UNAVAILABLE);
+  clock.nowMs += 1001;
+  t.equal(await signs('e'), true);
+  t.notOk(childrenNamed('token-process').includes(hanging));
+});
+
+t.test('a PIN that was refused is not tried again by the next process', { skip }, async (t) => {
+  const { hsm, signs, clock } = await openKey(t, 'ec-p256');
+  writeFileSync(hsm.pinFile, '4321');
+  const says = async (message: RegExp): Promise<void> => {
+    for (const pid of childrenNamed('token-process')) process.kill(pid, 'SIGKILL');
+    await t.rejects(signs('a'), { ...UNAVAILABLE, message: /its process has ended/ });
+    clock.nowMs += 1001;
+    await t.rejects(signs('b'), { ...UNAVAILABLE, message });
+  };
+  await says(/CKR_PIN_INCORRECT/);
+  await says(/not tried again until it changes/);
+  await says(/not tried again until it changes/);
+});
+
+t.test('a process that hangs goes with the one that has started it', { skip }, async (t) => {
+  const { key, hsm } = await openKey(t, 'ec-p256');
+  await key.close();
+  const url = (path: string): string => JSON.stringify(new URL(path, import.meta.url));
+  const program = `
+    import { Pkcs11Key } from ${url('../../../src/system/pkcs11/index.js')};
+    import { MetricRegistry } from ${url('../../../src/telemetry/index.js')};
+    const logger = { info() {} };
+    await Pkcs11Key.open(${JSON.stringify(hsm.reference('citadel'))}, { logger, metrics: new MetricRegistry() });
+    process.stdin.once('data', () => process.exit(0));
+    console.log('open');`;
+  const stdio = ['pipe', 'pipe', 'inherit'] as const;
+  const starter = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: [...stdio] });
+  t.teardown(() => starter.kill('SIGKILL'));
+  await once(starter.stdout, 'data');
+  const [pid = 0] = childrenNamed('token-process', starter.pid);
+  process.kill(pid, 'SIGSTOP');
+  starter.stdin.write('end');
+  t.strictSame(await once(starter, 'exit'), [0, null]);
+  while (isRunning(pid)) await new Promise((resolve) => setImmediate(resolve));
 });
 
 t.test('no process is left behind by a key that is closed', { skip }, async (t) => {
@@ -107,10 +192,34 @@ t.test('what is missing is told at the start', { skip }, async (t) => {
   t.strictSame(childrenNamed('token-process'), []);
 });
 
-/** Of this process, by a part of their command lines. */
-function childrenNamed(part: string): number[] {
-  const lines = execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(process.pid)], { encoding: 'utf8' }).split(
-    '\n',
-  );
-  return lines.filter((line) => line.includes(part)).map((line) => Number.parseInt(line, 10));
+/** Processes that `parent` has started, by a part of their command lines. */
+function childrenNamed(part: string, parent = process.pid): number[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((pid) => {
+    const { parentPid, isZombie } = statusOf(pid) ?? {};
+    return parentPid === parent && isZombie === false && commandLineOf(pid).includes(part);
+  });
+}
+
+function isRunning(pid: number): boolean {
+  return statusOf(pid)?.isZombie === false;
+}
+
+/** `undefined`: there is no such process. (proc(5), /proc/pid/stat) */
+function statusOf(pid: number): { readonly parentPid: number; readonly isZombie: boolean } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const [, state, parent] = stat.slice(stat.lastIndexOf(')')).split(' ');
+    return { parentPid: Number(parent), isZombie: state === 'Z' };
+  } catch {
+    return undefined;
+  }
+}
+
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
 }

@@ -32,10 +32,22 @@ function fakeToken() {
     while (calls.length <= index) await new Promise((resolve) => setImmediate(resolve));
     return calls[index] as Call;
   };
-  return { queue, state, calls, call, sign: () => queue.sign(1, Buffer.from('x')) };
+  return { queue, state, calls, call, sign: (id = 0) => queue.sign(id, 1, Buffer.from('x')) };
 }
 
 const SIGNATURE = new Uint8Array([1, 2]).buffer;
+
+t.test('what is dropped does not begin, and what has begun goes on', async (t) => {
+  const { queue, sign, call, calls } = fakeToken();
+  await queue.start();
+  const [first, second, third, fourth] = [sign(1), sign(2), sign(3), sign(4)];
+  const dropped = t.rejects(third, { message: 'dropped' });
+  for (const id of [1, 3, 3, 99]) queue.drop(id);
+  await dropped;
+  for (const index of [0, 1, 2]) (await call(index)).resolve(SIGNATURE);
+  await Promise.all([first, second, fourth]);
+  t.equal(calls.length, 3);
+});
 
 t.test('each session signs one at a time, and the others wait', async (t) => {
   const { queue, sign, call, calls } = fakeToken();
