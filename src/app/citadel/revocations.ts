@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type LiveAuthority, otherSigners } from '../../citadel/authority/index.js';
+import type { LiveAuthority } from '../../citadel/authority/index.js';
 import {
   type FoundCertificate,
   type ListSigner,
@@ -7,7 +7,6 @@ import {
   RevocationRegister,
 } from '../../citadel/revocation/index.js';
 import { readTrail, type TrailWriter } from '../../citadel/trail/index.js';
-import type { CitadelConfig } from '../../config/index.js';
 import { errorCodeOf, messageOf } from '../../errors/index.js';
 import { Field, type MetricRegistry } from '../../telemetry/index.js';
 import type { AppContext } from '../running-app.js';
@@ -25,23 +24,21 @@ interface Surroundings {
  * @throws IdentityError `ERR_TRAIL_UNAVAILABLE`.
  */
 export async function openRevocations(
-  { caDirectory }: Pick<CitadelConfig, 'caDirectory'>,
   { live, trail, leafLifeMs, metrics }: Surroundings,
   { logger, now }: AppContext,
 ): Promise<RevocationRegister> {
   const { directory } = trail.state;
   const signers = async (): Promise<readonly ListSigner[]> => {
     const { signer } = live.current;
-    const others = caDirectory === undefined ? [] : await othersOf(caDirectory);
-    const all = new Map([signer, ...others].map((one) => [one.material.id, one]));
+    const all = new Map([signer, ...(await others())].map((one) => [one.material.id, one]));
     return [...all.values()].map(listSignerOf);
   };
   /** Without them the lists of the key in use are still of use. */
-  const othersOf = async (path: string) => {
+  const others = async () => {
     try {
-      return await otherSigners(path);
+      return await live.otherSigners();
     } catch (error) {
-      const fields = { [Field.path]: path, [Field.code]: errorCodeOf(error), [Field.error]: messageOf(error) };
+      const fields = { [Field.code]: errorCodeOf(error), [Field.error]: messageOf(error) };
       logger.debug('no other keys of the authority for revocation lists', fields);
       return [];
     }
@@ -58,8 +55,10 @@ export async function openRevocations(
           const notAfterMs = Date.parse(String(not_after));
           const isWanted = 'serial' in wanted ? serial === text : record.spiffe_id === text;
           if (event !== 'issued' || !isWanted || Number.isNaN(notAfterMs)) continue;
-          const identity = typeof record.spiffe_id === 'string' ? record.spiffe_id : undefined;
-          found.push({ serial, identity, notAfterMs });
+          const [identity, issuer] = [record.spiffe_id, record.issuer].map((field) =>
+            typeof field === 'string' ? field : undefined,
+          );
+          found.push({ serial, identity, notAfterMs, issuer });
         }
         return found;
       },

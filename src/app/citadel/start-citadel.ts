@@ -131,7 +131,7 @@ async function start(
   teardown.add(() => policy.close());
   const policyNow = (): IssuingPolicy => policy.policy;
   const leafLifeMs = (): number => policyNow().longestTtlMs;
-  const revocations = trail && (await revocationsOf(config, { live, trail, leafLifeMs, metrics }, context));
+  const revocations = trail && (await revocationsOf({ live, trail, leafLifeMs, metrics }, context));
   teardown.add(() => revocations?.close());
   const { authenticator, keys } = await openTokenAuthentication(config, { cluster, context, teardown });
   const kind = chosenHotPath(config.hotPath, logger, metrics);

@@ -6,7 +6,6 @@ export { changeAuthoritySet, readAuthoritySet, wipeKeys } from './authority-sets
 export type { AuthorityStore } from './authority-store.js';
 export { decideValidity, MIN_TTL_MS, type TtlLimits } from './issuing-policy.js';
 export { LiveAuthority } from './live-authority.js';
-export { otherSigners } from './other-signers.js';
 export { writeRootCertificates } from './root-certificate-file.js';
 export {
   type AuthorityFileSet,

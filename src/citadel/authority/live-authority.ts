@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { errorCodeOf, messageOf } from '../../errors/index.js';
+import type { Signer } from '../../hotpath/index.js';
 import { ChangingFiles } from '../../system/small-files/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
 import { type Every, everyUnreferenced } from '../../timers/index.js';
 import { AUTHORITY_FILE_NAMES } from './authority-directory.js';
-import { readRotation, wipeKeys } from './authority-sets.js';
+import { readAuthoritySet, readRotation, wipeKeys } from './authority-sets.js';
 import type { AuthorityStore } from './authority-store.js';
+import { otherSigners } from './other-signers.js';
 import { type RotationRecord, rotationOf } from './root-rotation.js';
 import {
   type OpenedAuthority,
@@ -70,6 +72,24 @@ export class LiveAuthority {
   /** Where the change of its root stands; `undefined` when there never was one by `sidecert root`. */
   get rotation(): RotationRecord | undefined {
     return this.lastRotation;
+  }
+
+  /**
+   * During a change of the root the key that is to sign next, or that has signed before, where the one in use is kept.
+   * @throws IdentityError `ERR_SIGNER_INVALID`; what the store throws.
+   */
+  async otherSigners(): Promise<readonly Signer[]> {
+    const { directory, store } = this.options;
+    switch (this.opened.from) {
+      case 'directory':
+        return otherSigners(await readAuthoritySet(directory ?? ''));
+      case 'store':
+        return otherSigners((await store?.read()) ?? new Map());
+      case 'memory':
+        return [];
+      default:
+        return this.opened.from satisfies never;
+    }
   }
 
   /** Why the files as they are now are not in use; `undefined` when they are. */

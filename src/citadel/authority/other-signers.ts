@@ -1,15 +1,14 @@
 import { Signer } from '../../hotpath/index.js';
 import type { AuthorityFileNames } from './authority-directory.js';
-import { readAuthoritySet, wipeKeys } from './authority-sets.js';
+import { wipeKeys } from './authority-sets.js';
 import { type AuthorityFileSet, NEXT, OLD } from './root-rotation.js';
 
 /**
  * During a change of the root the key that is to sign next, or that has signed before: beside the one in use. None
- * otherwise.
+ * otherwise. Wipes the keys of `files`.
  * @throws IdentityError `ERR_SIGNER_INVALID`.
  */
-export async function otherSigners(directory: string): Promise<readonly Signer[]> {
-  const files = await readAuthoritySet(directory);
+export function otherSigners(files: AuthorityFileSet): readonly Signer[] {
   try {
     return [NEXT, OLD].flatMap((names) => signerOf(files, names) ?? []);
   } finally {

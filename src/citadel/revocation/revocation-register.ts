@@ -4,6 +4,7 @@ import { IdentityError, messageOf } from '../../errors/index.js';
 import { encodePem, type RevocationReason } from '../../pki/x509/index.js';
 import { pathError, readIfThere, syncDirectory, writeWhole } from '../../system/small-files/index.js';
 import { Field, type Logger, Metric, MetricRegistry } from '../../telemetry/index.js';
+import { clipped } from '../../text/index.js';
 import { type Every, everyUnreferenced } from '../../timers/index.js';
 import type { ListSigner } from './list-signer.js';
 import { decodeState, encodeState, NOTHING_REVOKED, type RevocationState, type Revoked } from './revocation-state.js';
@@ -16,6 +17,8 @@ export interface FoundCertificate {
   readonly identity: string | undefined;
   /** Epoch milliseconds. */
   readonly notAfterMs: number;
+  /** The {@link ListSigner.id} of what it was signed with, where it is known. */
+  readonly issuer?: string | undefined;
 }
 
 /** Which certificates: by one of these. */
@@ -73,6 +76,9 @@ export interface RegisterOptions {
 const MAX_REVOKED = 10_000;
 
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
+
+/** Of an error, which the status page and the command pass on as one line. */
+const MAX_SERIALS_CHARS = 500;
 
 const LOOK_MS = 3_600_000;
 
@@ -153,9 +159,11 @@ export class RevocationRegister {
       const fresh = valid.filter(({ serial }) => !this.isRevoked(serial));
       const keys = await this.options.signers();
       const isSoleIssuer = said.isSoleIssuer || this.state.isSoleIssuer;
-      this.assertPossible(fresh.length, { keys, isSoleIssuer });
+      this.assertPossible(fresh, { keys, isSoleIssuer });
       if (isTrial || fresh.length === 0) return valid;
-      const added = fresh.map((one): Revoked => ({ ...one, revokedAtMs, reason, by, isRecorded: false }));
+      const added = fresh.map(
+        ({ issuer: _, ...one }): Revoked => ({ ...one, revokedAtMs, reason, by, isRecorded: false }),
+      );
       await this.sign({ ...this.state, isSoleIssuer }, [...this.state.revoked, ...added], keys);
       await this.record();
       return valid;
@@ -197,7 +205,7 @@ export class RevocationRegister {
     return done;
   }
 
-  private assertPossible(added: number, { keys, isSoleIssuer }: Keys): void {
+  private assertPossible(added: readonly FoundCertificate[], { keys, isSoleIssuer }: Keys): void {
     const unable = keys.find(({ maySignLists }) => !maySignLists);
     if (unable !== undefined) {
       throw new IdentityError(
@@ -212,10 +220,18 @@ export class RevocationRegister {
         `the signing certificate ${intermediate.name} is an intermediate: with its list, Envoy would refuse every peer of another intermediate of the same root; expected --sole-issuer if there is none`,
       );
     }
-    if (this.serials.size + added > MAX_REVOKED) {
+    const ofGoneKeys = added.filter(({ issuer }) => issuer !== undefined && !keys.some(({ id }) => id === issuer));
+    if (ofGoneKeys.length > 0) {
+      const serials = ofGoneKeys.map(({ serial }) => serial);
       throw new IdentityError(
         'ERR_REVOCATION_REFUSED',
-        `got ${this.serials.size + added} revoked certificates, expected at most ${MAX_REVOKED}: change the root instead`,
+        `the key that signed ${clipped(serials.join(', '), MAX_SERIALS_CHARS)} is not there to sign a list; expected certificates of a key in use, the others revoked by --serial, or a change of the root`,
+      );
+    }
+    if (this.serials.size + added.length > MAX_REVOKED) {
+      throw new IdentityError(
+        'ERR_REVOCATION_REFUSED',
+        `got ${this.serials.size + added.length} revoked certificates, expected at most ${MAX_REVOKED}: change the root instead`,
       );
     }
   }

@@ -168,3 +168,30 @@ t.test('a power cut in the first change leaves a whole authority, and the next c
     t.equal(readdirSync(join(directory, '.sets')).length, 1, 'no other set is left');
   }
 });
+
+t.test('keys beside the one that signs are found in a directory and in a store', async (t) => {
+  const [signer, next, old] = [TestCa.root('signs'), TestCa.root('signs next'), TestCa.root('has signed')];
+  const beside = {
+    ...{ 'next-cert.pem': next.certificatePem, 'next-key.pem': next.privateKeyPem },
+    ...{ 'old-cert.pem': old.certificatePem, 'old-key.pem': old.privateKeyPem },
+  };
+  const directory = authorityDirectory(t, { signer, roots: [signer] }, beside);
+  const kept = readdirSync(directory).map((name) => [name, readFileSync(join(directory, name))] as const);
+  const store = {
+    name: 'a store',
+    read: async () => new Map(kept.map(([name, content]) => [name, Buffer.from(content)])),
+    create: async () => false,
+  };
+  const others = async (live: LiveAuthority): Promise<Buffer[]> =>
+    (await live.otherSigners()).map(({ certificate }) => certificate.raw);
+  const surroundings = { trustDomain, logger: new RecordingLogger(), now: Date.now };
+  const both = [next.certificate.raw, old.certificate.raw];
+  t.same(await others(await LiveAuthority.open({ ...surroundings, store })), both);
+  t.same(await others(await LiveAuthority.open(surroundings)), [], 'in memory there is no change');
+  mkdirSync(join(directory, '.sets'));
+  const set = shortDir(t);
+  for (const [name, content] of kept) writeFileSync(join(set, name), content);
+  cpSync(set, join(directory, '.sets', '1'), { recursive: true });
+  symlinkSync('.sets/1', join(directory, '.active'));
+  t.same(await others(await open(directory)), both);
+});

@@ -3,7 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readRevocationList } from '../../../src/agent/files/revocation-list.js';
-import { listSignerOf, RevocationRegister, type RevocationSource } from '../../../src/citadel/revocation/index.js';
+import {
+  type FoundCertificate,
+  listSignerOf,
+  RevocationRegister,
+  type RevocationSource,
+} from '../../../src/citadel/revocation/index.js';
 import type { RegisterOptions } from '../../../src/citadel/revocation/revocation-register.js';
 import { Signer } from '../../../src/hotpath/index.js';
 import { readPem } from '../../../src/pki/x509/index.js';
@@ -34,7 +39,7 @@ class FakeTrail implements RevocationSource {
     this.records.push(fields);
   }
 
-  readonly issued = [
+  readonly issued: FoundCertificate[] = [
     { serial: 'a1', identity: 'spiffe://d/ns/a/sa/x', notAfterMs: NOW_MS + HOUR_MS },
     { serial: 'a2', identity: 'spiffe://d/ns/a/sa/x', notAfterMs: NOW_MS + 2 * HOUR_MS },
     { serial: 'a3', identity: 'spiffe://d/ns/a/sa/x', notAfterMs: NOW_MS - HOUR_MS },
@@ -192,6 +197,30 @@ t.test('a key whose certificate may sign no lists refuses to, since Envoy would 
   const later = await RevocationRegister.open({ ...options, signers: async () => [signer] });
   t.equal(later.lists.pem.length, 0, 'a list of another key alone would make Envoy refuse its peers');
   await later.close();
+});
+
+t.test('what a key has signed that is gone is refused, since no list can say it', async (t) => {
+  const { open, world, trail } = scene(t);
+  const issuer = signerOf(old).id;
+  trail.issued[0] = { serial: 'a1', identity: 'spiffe://d/ns/a/sa/x', notAfterMs: NOW_MS + HOUR_MS, issuer };
+  const register = await open();
+  world.keys = [next];
+  for (const isTrial of [true, false]) {
+    await t.rejects(register.revoke({ identity: 'spiffe://d/ns/a/sa/x' }, { ...by, isTrial }), {
+      ...{ code: 'ERR_REVOCATION_REFUSED', message: /the key that signed a1 is not there/ },
+    });
+  }
+  t.notOk(register.isRevoked('a2'), 'all or none');
+  await register.revoke({ serial: 'a2' }, by);
+  world.keys = [next, old];
+  await register.revoke({ serial: 'a1' }, by);
+  t.same(
+    listsIn(register.lists.pem).map((list) => list.revokes('a1')),
+    [true, true],
+  );
+  world.keys = [next];
+  t.equal((await register.revoke({ serial: 'a1' }, by)).length, 1, 'it is on the list that stays');
+  await register.close();
 });
 
 t.test(
