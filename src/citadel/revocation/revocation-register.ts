@@ -72,7 +72,7 @@ export interface RegisterOptions {
   readonly every?: Every;
 }
 
-/** 1 MB of lists, which is what agents take: beyond it the way is another root. */
+/** 0.7 MB for each key; agents take 4 MB of lists. Beyond it the way is another root. */
 const MAX_REVOKED = 10_000;
 
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
@@ -165,7 +165,7 @@ export class RevocationRegister {
         ({ issuer: _, ...one }): Revoked => ({ ...one, revokedAtMs, reason, by, isRecorded: false }),
       );
       await this.sign({ ...this.state, isSoleIssuer }, [...this.state.revoked, ...added], keys);
-      await this.record();
+      await this.recordOrTell();
       return valid;
     });
   }
@@ -273,6 +273,17 @@ export class RevocationRegister {
     this.metrics.counter(Metric.revocationListsSigned).add(lists.length);
     this.options.logger.info('revocation lists signed', { [Field.count]: this.serials.size, [Field.version]: number });
     for (const listener of this.listeners) listener();
+  }
+
+  /** What is revoked is so without a record: the next list, or the next start, makes up for it. */
+  private async recordOrTell(): Promise<void> {
+    try {
+      await this.record();
+    } catch (error) {
+      this.options.logger.error('certificates are revoked, but the trail has no record of it yet', {
+        [Field.error]: messageOf(error),
+      });
+    }
   }
 
   /** What the trail has no record of yet. */
