@@ -77,6 +77,13 @@ interface FakeCaOptions {
   readonly serverCertificate?: { certPem: Buffer; keyPem: Buffer };
 }
 
+interface BundleReply {
+  readonly version: string;
+  readonly bundle?: Buffer;
+  readonly listsVersion?: string;
+  readonly revocationLists?: Buffer;
+}
+
 /** A CA on a real TLS port that issues for whatever token, and misbehaves on demand. */
 export class FakeCaServer {
   /** For the calls to come that {@link faults} has nothing for. */
@@ -89,7 +96,7 @@ export class FakeCaServer {
   /** The identity that the CA sees in a token. */
   identityOf: (authorization: string) => string = () => 'spiffe://cluster.local/ns/foo/sa/sleep';
   /** Answers a call for its bundle alone, by the version that the caller has; without it, there is no such method. */
-  answerBundle: ((knownVersion: string) => Promise<{ version: string; bundle?: Buffer }>) | undefined;
+  answerBundle: ((knownVersion: string) => Promise<BundleReply>) | undefined;
   /** The tokens of the calls for its bundle. */
   readonly bundleCalls: string[] = [];
   cancelled = 0;

@@ -189,8 +189,8 @@ export class CaEndpoint {
 /** A CA of ours holds the call for 4 minutes; one that says nothing at all is found out by pings. */
 const BUNDLE_CALL_MS = 5 * 60_000;
 
-/** With versions and revocation lists, of which a file may have 1 MB, too. */
-const MAX_BUNDLE_BYTES = MAX_BUNDLE_CHARS + 1024 * 1024 + 1024;
+/** With versions and 4 MB of revocation lists, which are as many as an agent takes. */
+const MAX_BUNDLE_BYTES = MAX_BUNDLE_CHARS + 4 * 1024 * 1024 + 1024;
 
 const NO_TOKEN: ReadonlySet<ErrorCode> = new Set(['ERR_TOKEN_MISSING', 'ERR_TOKEN_EXPIRED']);
 

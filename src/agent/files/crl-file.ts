@@ -8,11 +8,12 @@ export interface RevocationLists {
   readonly lists: readonly RevocationList[];
 }
 
-/** The bytes are those of the largest file that is read. */
+/** Those of the largest file that is read. */
+const MAX_FILE_BYTES = 1024 * 1024;
+
 const WANTED = {
   what: 'CRL file',
   code: 'ERR_SECRET_FILE_INVALID',
-  maxBytes: 1024 * 1024,
   maxBlocks: 100,
   labels: ['X509 CRL'],
 } as const;
@@ -26,12 +27,15 @@ const MIN_DER_BYTES = 32;
 /**
  * Reads certificate revocation lists, in PEM or one in DER. Envoy refuses the whole context for a malformed one, takes
  * DER for no list at all, and refuses every peer for a list with a critical extension.
- * `what` is what messages call them.
+ * `what` is what messages call them, `maxBytes` how much they may be.
  * @throws IdentityError `ERR_SECRET_FILE_INVALID`.
  */
-export function parseCrls(bytes: Buffer, what: string = WANTED.what): RevocationLists {
+export function parseCrls(
+  bytes: Buffer,
+  { what = WANTED.what, maxBytes = MAX_FILE_BYTES }: { readonly what?: string; readonly maxBytes?: number } = {},
+): RevocationLists {
   const isDer = bytes[0] === DER_SEQUENCE && bytes.length >= MIN_DER_BYTES && bytes.includes(0);
-  const ders = isDer ? [Buffer.from(bytes)] : readPem(bytes, { ...WANTED, what }).map(({ der }) => der);
+  const ders = isDer ? [Buffer.from(bytes)] : readPem(bytes, { ...WANTED, what, maxBytes }).map(({ der }) => der);
   const lists = ders.map((der, index) => readList(der, index, what));
   return { lists, pem: Buffer.concat(lists.map(({ der }) => encodePem('X509 CRL', der))) };
 }
