@@ -133,6 +133,29 @@ t.test('a CA that is away, and one that knows none of the tokens, end the run', 
   });
 });
 
+t.test('callers pause between their requests to a CA that went away in the middle', async (t) => {
+  const ca = await FakeCaServer.start(t);
+  const tokensDirectory = await tokens(t, new TokenIssuer(), ['sleep']);
+  ca.faults.push({ kind: 'none' });
+  ca.fault = { kind: 'reject', code: status.UNAVAILABLE };
+  const report = await loadOf(t, ca, { tokensDirectory, ...{ requests: undefined, durationMs: 500, concurrency: 1 } });
+  t.equal(report.issued, 1);
+  t.ok(report.requests <= 7, `${report.requests} requests in half a second, with a pause of 100 ms after each`);
+});
+
+for (const [name, rootPem] of [
+  ['none', Buffer.from('none')],
+  ['broken', Buffer.from('-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n')],
+] as const) {
+  t.test(`roots that are ${name} are told before anything is asked`, async (t) => {
+    const ca = await FakeCaServer.start(t);
+    const tokensDirectory = await tokens(t, new TokenIssuer(), ['sleep']);
+    const load = loadOf(t, { address: ca.address, rootPem }, { tokensDirectory });
+    await t.rejects(load, { code: 'ERR_CONFIG_INVALID', message: /^--ca-root: .*root.pem: / });
+    t.strictSame(ca.calls, []);
+  });
+}
+
 t.test('the reports are written, as JSON and as a page with charts', async (t) => {
   const ca = await FakeCaServer.start(t);
   const tokensDirectory = await tokens(t, new TokenIssuer(), ['sleep']);
@@ -145,7 +168,7 @@ t.test('the reports are written, as JSON and as a page with charts', async (t) =
 });
 
 t.test('tokens that are missing are told before anything is asked', async (t) => {
-  const peer = { address: '127.0.0.1:1', rootPem: Buffer.from('') };
+  const peer = { address: '127.0.0.1:1', rootPem: TestCa.root().certificatePem };
   const tokensDirectory = shortDir(t);
   await t.rejects(loadOf(t, peer, { tokensDirectory }), {
     code: 'ERR_CONFIG_INVALID',

@@ -53,7 +53,7 @@ export class CaLoad {
   endedAtMs = 0;
   readonly done: Promise<CaLoadOutcome>;
   private readonly ending = new CancelSource();
-  private readonly underWay = new Set<Promise<void>>();
+  private readonly underWay = new Set<Promise<unknown>>();
   private outcome: CaLoadOutcome = 'done';
   private inFlight = 0;
 
@@ -85,15 +85,19 @@ export class CaLoad {
     const progress = setInterval(() => this.parts.observer.progress(this.state), PROGRESS_MS);
     const slices = setInterval(() => this.loopDelay.cut(performance.now() - this.startedAtMs), SLICE_MS);
     const { rate, concurrency } = this.options;
-    if (rate === undefined) await Promise.all(Array.from({ length: concurrency }, () => this.inTurn()));
-    else await this.atRate(rate);
-    await Promise.all(this.underWay);
-    this.endedAtMs = performance.now();
-    clearInterval(progress);
-    clearInterval(slices);
-    this.loopDelay.cut(this.endedAtMs - this.startedAtMs);
-    this.loopDelay.stop();
-    this.connections.close();
+    try {
+      if (rate === undefined) await Promise.all(Array.from({ length: concurrency }, () => this.inTurn()));
+      else await this.atRate(rate);
+      await Promise.all(this.underWay);
+    } finally {
+      this.ending.cancel();
+      this.endedAtMs = performance.now();
+      clearInterval(progress);
+      clearInterval(slices);
+      this.loopDelay.cut(this.endedAtMs - this.startedAtMs);
+      this.loopDelay.stop();
+      this.connections.close();
+    }
     this.checks.finish();
     return this.outcome;
   }
@@ -108,9 +112,9 @@ export class CaLoad {
   /** One caller of a closed loop: it asks again as soon as it has an answer. */
   private async inTurn(): Promise<void> {
     while (this.isOpen) {
-      const failures = this.times.failed;
-      await this.request(performance.now());
-      if (this.times.failed > failures && this.times.lastIssuedAtMs === undefined) {
+      const failure = await this.request(performance.now());
+      const hasIssued = this.times.lastIssuedAtMs !== undefined;
+      if (failure !== undefined && (!hasIssued || failure.code === status.UNAVAILABLE)) {
         await sleep(AWAY_PAUSE_MS, [this.ending]);
       }
     }
@@ -126,7 +130,7 @@ export class CaLoad {
           times.unsent += 1;
           continue;
         }
-        const request: Promise<void> = this.request(this.startedAtMs + (next * 1000) / rate);
+        const request: Promise<unknown> = this.request(this.startedAtMs + (next * 1000) / rate);
         this.underWay.add(request);
         void request.then(() => this.underWay.delete(request));
       }
@@ -134,15 +138,16 @@ export class CaLoad {
     }
   }
 
-  /** One certificate, with further attempts where those are asked for. Never rejects. */
-  private async request(dueAtMs: number): Promise<void> {
+  /** One certificate, with further attempts where those are asked for; or the last failure. Never rejects. */
+  private async request(dueAtMs: number): Promise<CallFailure | undefined> {
     const { times, options, parts } = this;
     const number = times.begun;
     times.began(performance.now());
     this.inFlight += 1;
     let beganAtMs = dueAtMs;
+    let failure: CallFailure | undefined;
     for (let failures = 0; ; failures += 1) {
-      const failure = await this.attempt(number, beganAtMs);
+      failure = await this.attempt(number, beganAtMs);
       if (failure === undefined) times.completedMs.push(performance.now() - dueAtMs);
       if (failure === undefined || !options.retries || this.ending.isCancelled) break;
       const kind = kindOf(failure);
@@ -153,6 +158,7 @@ export class CaLoad {
       beganAtMs = performance.now();
     }
     this.inFlight -= 1;
+    return failure;
   }
 
   /** The failure, if it is one. */
@@ -162,8 +168,9 @@ export class CaLoad {
     const token = tokens[number % tokens.length];
     const request = requests[number % requests.length];
     if (token === undefined || request === undefined) throw new RangeError('expected a token and a request');
-    const client = options.hasNewConnections ? this.connections.dial() : this.connections.inTurn();
+    let client: GrpcClient | undefined;
     try {
+      client = options.hasNewConnections ? this.connections.dial() : this.connections.inTurn();
       const bytes = await this.call(client, request.message, token.bearer);
       times.issued(performance.now() - beganAtMs, performance.now());
       this.checks.add(bytes, token, request);
@@ -175,7 +182,7 @@ export class CaLoad {
       this.endIfHopeless(failure);
       return failure;
     } finally {
-      if (options.hasNewConnections) client.close();
+      if (options.hasNewConnections) client?.close();
     }
   }
 
