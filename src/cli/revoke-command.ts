@@ -16,21 +16,21 @@ type Address = RevokeConfig['statusAddresses'][number];
 
 /** `sidecert revoke`: exit code 1 when there is no such certificate, or not each Citadel has revoked it. */
 export async function runRevoke(config: RevokeConfig): Promise<number> {
-  const { statusAddresses, serial, identity, reason, isSoleIssuer, isTrial, output } = config;
+  const { statusAddresses, reason, isSoleIssuer, isTrial, output } = config;
   const terms = { reason, ...(isSoleIssuer && { 'sole-issuer': '1' }) };
-  const wanted = serial === undefined ? { identity: String(identity) } : { serial };
   // What one has issued the others do not know: all are asked first.
   const isTold = statusAddresses.length === 1 && !isTrial;
-  const first = new URLSearchParams({ ...wanted, ...terms, ...(!isTold && { trial: '1' }) });
+  const wanted = wantedOf(config, isTold ? terms : { ...terms, trial: '1' });
   const found = new Map<string, RevokedCertificate>();
   for (const address of statusAddresses) {
-    const certificates = await ask(address, first);
-    if (certificates === undefined) return Exit.failed;
-    for (const one of certificates) found.set(one.serial, one);
+    for (const query of wanted.queries) {
+      const certificates = await ask(address, query);
+      if (certificates === undefined) return Exit.failed;
+      for (const one of certificates) found.set(one.serial, one);
+    }
   }
   if (found.size === 0) {
-    const got = serial === undefined ? `identity ${identity}` : `serial ${serial}`;
-    printError(redact(`sidecert revoke: got ${got}, expected one with a certificate that has not expired\n`));
+    printError(redact(`sidecert revoke: got ${wanted.name}, expected one with a certificate that has not expired\n`));
     return Exit.failed;
   }
   let code: number = Exit.ok;
@@ -50,8 +50,28 @@ async function ask(address: Address, query: URLSearchParams): Promise<readonly R
   return undefined;
 }
 
+/** What the command line names, as requests, and for people. */
+function wantedOf(
+  { serial, identity, certificates }: RevokeConfig,
+  terms: Terms,
+): { readonly queries: readonly URLSearchParams[]; readonly name: string } {
+  if (serial !== undefined) return { queries: [new URLSearchParams({ serial, ...terms })], name: `serial ${serial}` };
+  if (identity !== undefined) {
+    const query = new URLSearchParams({ identity: String(identity), ...terms });
+    return { queries: [query], name: `identity ${identity}` };
+  }
+  const named = certificates.map((one) => ({ serial: one.serial, not_after: new Date(one.notAfterMs).toISOString() }));
+  return { queries: queriesOf(named, terms), name: `certificate ${named.map((one) => one.serial).join(', ')}` };
+}
+
 /** Has a Citadel revoke these, of whichever Citadel they are. */
 async function tell(address: Address, certificates: readonly RevokedCertificate[], terms: Terms): Promise<boolean> {
+  for (const query of queriesOf(certificates, terms)) if ((await ask(address, query)) === undefined) return false;
+  return true;
+}
+
+function queriesOf(certificates: readonly RevokedCertificate[], terms: Terms): readonly URLSearchParams[] {
+  const queries: URLSearchParams[] = [];
   for (const identity of new Set(certificates.map(({ spiffe_id }) => spiffe_id))) {
     const group = certificates.filter(({ spiffe_id }) => spiffe_id === identity);
     for (let at = 0; at < group.length; at += MAX_CERTIFICATES) {
@@ -59,10 +79,10 @@ async function tell(address: Address, certificates: readonly RevokedCertificate[
       for (const { serial, not_after } of group.slice(at, at + MAX_CERTIFICATES)) {
         query.append('certificate', `${serial}@${Math.ceil(Date.parse(not_after) / 1000)}`);
       }
-      if ((await ask(address, query)) === undefined) return false;
+      queries.push(query);
     }
   }
-  return true;
+  return queries;
 }
 
 function lineOf({ serial, spiffe_id, not_after }: RevokedCertificate, isTrial: boolean): string {

@@ -211,7 +211,7 @@ export const COMMANDS = {
     purpose: 'Set up',
     schema: REVOKE_OPTIONS,
     example: 'sidecert revoke --status-address 127.0.0.1:15014 --serial 5f:3a:01 --reason keyCompromise',
-    alternatives: [['serial', 'identity']],
+    alternatives: [['serial', 'identity', 'certificate']],
     check: revokeProblems,
   },
   'trail verify': {

@@ -155,6 +155,25 @@ export const serialNumber: Kind<string> = {
   },
 };
 
+/** A certificate, as a Citadel that has not issued it can revoke it. */
+interface ExpiringSerial {
+  /** Hex of small letters, without zeros in front. */
+  readonly serial: string;
+  /** Epoch milliseconds. */
+  readonly notAfterMs: number;
+}
+
+export const expiringSerial: Kind<ExpiringSerial> = {
+  placeholder: 'SERIAL@NOT-AFTER',
+  expected: 'a serial number in hex, an @, and when it expires: 5f3a01@2026-12-02T08:00:00Z',
+  parse(value, files) {
+    const [digits = '', time = ''] = value.split('@', 2);
+    const [serial, notAfterMs] = [serialNumber.parse(digits, files), Date.parse(time)];
+    const isGood = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(time) && notAfterMs >= 0;
+    return serial !== undefined && isGood ? { serial, notAfterMs } : undefined;
+  },
+};
+
 export const spiffeId: Kind<SpiffeId> = {
   placeholder: 'SPIFFE-ID',
   expected: 'a SPIFFE ID such as spiffe://cluster.local/ns/foo/sa/sleep',

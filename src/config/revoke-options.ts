@@ -1,5 +1,5 @@
-import { boolean, oneOf, serialNumber, spiffeId } from './kinds.js';
-import { type ConfigOf, optional, requiredListOf, switchOf, withDefault } from './option.js';
+import { boolean, expiringSerial, oneOf, serialNumber, spiffeId } from './kinds.js';
+import { type ConfigOf, listOf, optional, requiredListOf, switchOf, withDefault } from './option.js';
 import { ownStatusAddress } from './status-options.js';
 
 /** `sidecert revoke`. */
@@ -15,6 +15,11 @@ export const REVOKE_OPTIONS = {
   identity: optional(spiffeId, {
     flag: 'identity',
     description: 'SPIFFE ID of which all certificates are revoked that have not expired',
+  }),
+  certificates: listOf(expiringSerial, [], {
+    flag: 'certificate',
+    description:
+      'a certificate that none of these Citadels has issued, and when it expires, as the command tells it where it was issued: for replicas that are asked one by one',
   }),
   reason: withDefault(
     oneOf([
@@ -50,8 +55,8 @@ export const REVOKE_OPTIONS = {
 export type RevokeConfig = ConfigOf<typeof REVOKE_OPTIONS>;
 
 /** What several settings need of one another. */
-export function revokeProblems({ serial, identity }: RevokeConfig): string[] {
-  const got = serial !== undefined && identity !== undefined ? 'both' : 'neither';
-  const isGood = (serial === undefined) !== (identity === undefined);
-  return isGood ? [] : [`--serial, --identity: got ${got}, expected one of them`];
+export function revokeProblems({ serial, identity, certificates }: RevokeConfig): string[] {
+  const given = [serial !== undefined, identity !== undefined, certificates.length > 0].filter(Boolean).length;
+  const got = given === 0 ? 'none' : 'several';
+  return given === 1 ? [] : [`--serial, --identity, --certificate: got ${got}, expected one of them`];
 }

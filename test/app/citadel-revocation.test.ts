@@ -97,7 +97,10 @@ t.test('what cannot be revoked is told with its reason', async (t) => {
       err: 'sidecert revoke: got serial 77, expected one with a certificate that has not expired\n',
     },
   });
-  t.match(await runSidecert(t, one), { code: 2, err: /--serial, --identity: got neither, expected one of them/ });
+  t.match(await runSidecert(t, one), {
+    code: 2,
+    err: /--serial, --identity, --certificate: got none, expected one of them/,
+  });
   t.match(await runSidecert(t, [...one, '--serial', 'xyz']), {
     code: 2,
     err: /"xyz", expected a serial number in hex/,
@@ -108,6 +111,29 @@ t.test('what cannot be revoked is told with its reason', async (t) => {
   t.match(await runSidecert(t, ['revoke', '--status-address', file('bare'), '--serial', '1']), {
     ...{ code: 1, err: /ERR_REVOCATION_REFUSED: this Citadel has no --trail-dir, expected one/ },
   });
+});
+
+t.test('a certificate of another Citadel is revoked by when it expires, where each is asked by itself', async (t) => {
+  const { withTrail, issue, listed, file } = await cluster(t);
+  const [one] = [await withTrail('one'), await withTrail('two')];
+  const leaf = await issue(one.caller);
+  const at = (name: string, ...flags: string[]) => runSidecert(t, ['revoke', '--status-address', file(name), ...flags]);
+  t.match(await at('two', '--serial', leaf.serialNumber), { code: 1, err: /got serial/ }, 'it knows none such');
+  const told = await at('one', '--serial', leaf.serialNumber, '-o', 'json');
+  const [{ serial, not_after }] = JSON.parse(told.out).certificates;
+  const certificate = ['--certificate', `${serial}@${not_after}`];
+  t.match(await at('two', ...certificate, '--dry-run'), { code: 0, out: /^would be revoked: serial/ });
+  t.same(listed('two'), []);
+  t.match(await at('two', ...certificate), {
+    code: 0,
+    err: '',
+    out: /^revoked: serial .*, unknown identity, until 20/,
+  });
+  t.same(listed('two'), [leaf.serialNumber]);
+  t.match(await at('two', '--certificate', '1@2020-01-01T00:00:00Z'), { code: 1, err: /that has not expired/ });
+  for (const bad of ['1', '1@soon', 'x@2030-01-01T00:00:00Z', '1@2030-01-01']) {
+    t.match(await at('two', '--certificate', bad), { code: 2, err: /expected a serial number in hex, an @, and when/ });
+  }
 });
 
 t.test('below an offline root an operator has to say that no other intermediate issues', async (t) => {

@@ -675,7 +675,7 @@ t.test('docs/config-full.json holds every key of every command, and each command
       delete full[name].identityRoot;
     }
     if (name === 'fleet' || name === 'load-ca') delete full[name].tokenFile;
-    if (name === 'revoke') delete full.revoke.identity;
+    if (name === 'revoke') for (const key of ['identity', 'certificate']) delete full.revoke[key];
     if ('caDir' in full[name] && name !== 'citadel') {
       for (const key of ['kubernetes', 'kubeconfig', 'namespace']) delete full[name][key];
     }
