@@ -9,9 +9,15 @@ const MAX_HELD = 50_000;
  */
 const RENEWS_FROM = 1 / 3;
 
+/**
+ * From this share of its life on a renewal is as urgent as a first request: callers that ask without end may hold the
+ * places of renewals for as long as they like, and it must not wait until its certificate has expired.
+ */
+const WAITS_UNTIL = 2 / 3;
+
 interface HeldLeaf {
   readonly renewsFromMs: number;
-  readonly notAfterMs: number;
+  readonly waitsUntilMs: number;
 }
 
 /**
@@ -24,7 +30,8 @@ export class HeldLeaves {
   issued(workload: AuthenticatedWorkload, nowMs: number, notAfterMs: number): void {
     const key = keyOf(workload.podUid, workload.spiffeId.path);
     this.leaves.delete(key);
-    this.leaves.set(key, { renewsFromMs: nowMs + (notAfterMs - nowMs) * RENEWS_FROM, notAfterMs });
+    const lifeMs = notAfterMs - nowMs;
+    this.leaves.set(key, { renewsFromMs: nowMs + lifeMs * RENEWS_FROM, waitsUntilMs: nowMs + lifeMs * WAITS_UNTIL });
     const [oldest] = this.leaves.keys();
     if (this.leaves.size > MAX_HELD && oldest !== undefined) this.leaves.delete(oldest);
   }
@@ -44,7 +51,7 @@ export class HeldLeaves {
 
   private isHeld(key: string, nowMs: number): boolean {
     const leaf = this.leaves.get(key);
-    return leaf !== undefined && nowMs >= leaf.renewsFromMs && nowMs < leaf.notAfterMs;
+    return leaf !== undefined && nowMs >= leaf.renewsFromMs && nowMs < leaf.waitsUntilMs;
   }
 }
 

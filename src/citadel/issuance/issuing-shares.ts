@@ -2,8 +2,8 @@ import { IdentityError } from '../../errors/index.js';
 import { Shares } from '../../fairness/index.js';
 
 /**
- * Of the places: the others are for workloads that have no certificate, and cannot start without one; a renewal has
- * half of a life left.
+ * Of the places: the others are for workloads that have no certificate, and cannot start without one; a renewal that
+ * waits has a third of a life left, or more.
  */
 const RENEWAL_PART = 0.75;
 

@@ -106,6 +106,22 @@ t.test('the last places are for workloads without a certificate: a renewal does 
   for (const { code } of await Promise.all([...renewals, ...firsts])) t.equal(code, status.OK);
 });
 
+t.test('a renewal late in the life of its certificate gets the last places, too', async (t) => {
+  let nowMs = Date.now();
+  const { another, issuing } = await held(t, { maxInFlight: 4, now: () => nowMs });
+  issuing.release();
+  const token = identity();
+  t.equal((await another().call({ ...ask, token })).code, status.OK);
+  issuing.isHeld = true;
+  nowMs += 17 * 3_600_000;
+  const others = [identity(), identity(), identity()].map((each) => another().call({ ...ask, token: each }));
+  await issuing.untilCalled(4);
+  const renewal = another().call({ ...ask, token });
+  await issuing.untilCalled(5);
+  issuing.release();
+  for (const { code } of await Promise.all([...others, renewal])) t.equal(code, status.OK);
+});
+
 t.test('a workload that asks again early has lost its key, and is served as one that has none', async (t) => {
   const { another, issuing } = await held(t, { maxInFlight: 4 });
   issuing.release();
