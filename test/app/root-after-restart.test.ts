@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
@@ -17,11 +17,11 @@ async function serve(t: Test, flags: (file: (name: string) => string) => readonl
   const file = (name: string): string => join(directory, name);
   const issuer = new TokenIssuer();
   writeFileSync(file('jwks.json'), JSON.stringify(issuer.jwks));
-  const start = async () => {
+  const start = async (...more: string[]) => {
     const citadel = new SidecertProcess(t, [
       ...['citadel', '--listen', '127.0.0.1:0', '--ca-dir', file('ca'), '--jwks', file('jwks.json')],
       ...['--token-issuer', issuer.issuer, '--status-address', file('status'), '--root-cert-out', file('root.pem')],
-      ...flags(file),
+      ...[...flags(file), ...more],
     ]);
     await citadel.says('"citadel ready"');
     const [, address = ''] = /"msg":"citadel ready","address":"([^"]+)"/.exec(citadel.err) ?? [];
@@ -102,4 +102,22 @@ t.test('one with a trail knows by name who has a certificate of the old root', a
   );
   t.equal(new Set(entries.map(({ signer }) => signer)).size, 2);
   t.match((await run('root', 'history', file('trail'))).out, /^20\S+Z signs: [0-9a-f]{64}; trusted: [0-9a-f]{64}\n/);
+});
+
+t.test('a Citadel that was started again with shorter lives knows of certificates that live on', async (t) => {
+  const { start, step, run, file } = await serve(t, (file) => ['--trail-dir', file('trail'), '--trail-mode', 'wait']);
+  const first = await start();
+  await first.issue();
+  first.citadel.kill('SIGKILL');
+  await first.citadel.ended;
+  const hoursAgo = Date.now() / 1000 - 2 * 3600;
+  for (const name of readdirSync(file('trail'))) utimesSync(join(file('trail'), name), hoursAgo, hoursAgo);
+
+  const second = await start('--max-ttl', '1h', '--default-ttl', '1h');
+  t.match(await step('stage'), { code: 0 });
+  await second.citadel.says('signing authority reloaded');
+  t.match(await step('activate'), { code: 1, err: /: 1 workloads of .* do not have both roots yet: spiffe:\S+sleep / });
+  t.match(await run('revoke', '--status-address', file('status'), '--identity', SLEEP, '--dry-run'), {
+    ...{ code: 0, out: /^would be revoked: serial [0-9a-f]+, spiffe:/ },
+  });
 });

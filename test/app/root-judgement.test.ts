@@ -24,9 +24,14 @@ const leaves = (issuer: string, names: string[], untilMs = NOW_MS + HOUR_MS) => 
   ...{ issuer, names, count: names.length, untilMs },
 });
 
-function problems(step: JudgedAction, reports: Record<string, ReplicaReport>, longestTtlMs?: number): string[] {
+function problems(
+  step: JudgedAction,
+  reports: Record<string, ReplicaReport>,
+  longestTtlMs?: number,
+  knownSinceMs = 0,
+): string[] {
   const texts = Object.entries(reports).map(([name, report]) => [name, encodeReport(report)]);
-  const data = { [KNOWN_SINCE]: '2000-01-01T00:00:00Z', ...Object.fromEntries(texts) };
+  const data = { [KNOWN_SINCE]: new Date(knownSinceMs).toISOString(), ...Object.fromEntries(texts) };
   const record = { step: step === 'retire' ? ('active' as const) : ('staged' as const), since: undefined, history: [] };
   const state = { record, signer: step === 'retire' ? 'new' : 'old', roots: ['old', 'new'] };
   return rootStepProblems(
@@ -66,9 +71,29 @@ t.test('what a replica has told before it ended counts for as long as its certif
   t.same(problems('retire', { live, killed }, HOUR_MS - 1), []);
   const upToDate = reportOf({ atMs: old.atMs, leaves: [leaves('new', ['x'])] });
   t.same(problems('retire', { live, upToDate }), [], 'it had read the step');
-  t.ok(isOver(killed, NOW_MS));
+  t.ok(isOver(expired, NOW_MS));
   t.notOk(isOver(ended, NOW_MS));
   t.notOk(isOver(live, NOW_MS));
+});
+
+t.test('the report of a replica that is cut off stays until what it may have issued since has expired', async (t) => {
+  for (const told of [[], [leaves('old', ['x'], NOW_MS - 1)]]) {
+    const cutOff = { ...reportOf({ signer: 'old', roots: ['old'], leaves: told }), atMs: NOW_MS - HOUR_MS };
+    t.notOk(isOver(cutOff, NOW_MS));
+    t.match(problems('retire', { live: reportOf(), cutOff }), [/^replica cutOff has not reported since /]);
+    t.ok(isOver({ ...cutOff, atMs: NOW_MS - 25 * HOUR_MS }, NOW_MS));
+  }
+});
+
+t.test('what is not known counts for the longest life that any replica tells of', async (t) => {
+  const lowered = reportOf({ longestTtlMs: HOUR_MS / 4 });
+  const sinceMs = NOW_MS - HOUR_MS / 2;
+  const before = reportOf({ hasEnded: true, atMs: sinceMs, leaves: [leaves('new', ['x'])] });
+  t.same(problems('retire', { lowered }, undefined, sinceMs), []);
+  t.match(problems('retire', { lowered, before }, undefined, sinceMs), [
+    /^replica lowered knows of no certificates that were issued before /,
+  ]);
+  t.same(problems('retire', { lowered, before }, HOUR_MS / 4, sinceMs), []);
 });
 
 t.test('what is no report is left out, and a ConfigMap that was made late says so', async (t) => {

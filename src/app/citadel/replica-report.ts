@@ -71,9 +71,13 @@ function decodeReport(text: string): ReplicaReport | undefined {
   }
 }
 
-/** Whether a report tells of nothing that is left: its replica has ended, and its leaves have expired. */
-export function isOver({ atMs, hasEnded, leaves }: ReplicaReport, nowMs: number): boolean {
-  return (hasEnded || atMs + SILENT_MS < nowMs) && leaves.every(({ untilMs }) => untilMs < nowMs);
+/**
+ * Whether a report tells of nothing that is left: its replica has ended, and its leaves have expired. One that is only
+ * silent may have issued more after its report.
+ */
+export function isOver({ atMs, hasEnded, longestTtlMs, leaves }: ReplicaReport, nowMs: number): boolean {
+  const hasIssuedLast = hasEnded || atMs + Math.max(SILENT_MS, longestTtlMs) < nowMs;
+  return hasIssuedLast && leaves.every(({ untilMs }) => untilMs < nowMs);
 }
 
 /** The replicas as a step is judged by them. */

@@ -2,30 +2,16 @@ import type { FleetView } from '../../citadel/issuance/index.js';
 import { errorCodeOf, messageOf } from '../../errors/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
 
-interface RestoreOptions {
-  /** What was issued before so long has expired. */
-  readonly longestTtlMs: number;
-  readonly logger: Logger;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
-}
-
 /**
  * Tells the view of the fleet who holds leaves that are still valid, by the trail of this Citadel, whose process may
- * have begun a moment ago. Never rejects: without the trail, the view knows what is issued from now on.
+ * have begun a moment ago. All of the trail is read: leaves may have been issued with a longer life than the policy
+ * allows now. Never rejects: without the trail, the view knows what is issued from now on.
  */
-export async function restoreFleet(
-  fleet: FleetView,
-  directory: string,
-  { longestTtlMs, logger, now }: RestoreOptions,
-): Promise<void> {
+export async function restoreFleet(fleet: FleetView, directory: string, logger: Logger): Promise<void> {
   try {
     const { readTrail } = await import('../../citadel/trail/index.js');
     let sinceMs: number | undefined;
-    for await (const { event, time, known_since: begunAt = time, ...record } of readTrail(
-      directory,
-      now() - longestTtlMs,
-    )) {
+    for await (const { event, time, known_since: begunAt = time, ...record } of readTrail(directory)) {
       // Of records that were dropped it is not known who got the certificates.
       if (sinceMs === undefined || event === 'lost') sinceMs = Date.parse(String(begunAt));
       if (event !== 'issued') continue;

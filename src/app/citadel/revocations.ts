@@ -50,7 +50,7 @@ export async function openRevocations(
         await trail.flushed();
         const found: FoundCertificate[] = [];
         const text = 'serial' in wanted ? wanted.serial : wanted.identity;
-        for await (const { event, not_after, ...record } of readTrail(directory, now() - leafLifeMs(), text)) {
+        for await (const { event, not_after, ...record } of readTrail(directory, 0, text)) {
           const serial = String(record.serial).replace(/^0+(?=.)/, '');
           const notAfterMs = Date.parse(String(not_after));
           const isWanted = 'serial' in wanted ? serial === text : record.spiffe_id === text;

@@ -72,16 +72,18 @@ export function rootStepProblems(judged: JudgedStep, { citadels, ended }: Witnes
       'no Citadel tells who would break, expected the --status-address of each, or with --kubernetes a report of each',
     ];
   }
+  // A replica that was started with a shorter one does not know what certificates of before have.
+  const goneAfterMs = judged.longestTtlMs ?? Math.max(...[...citadels, ...ended].map((told) => told.longestTtlMs));
   return [
-    ...citadels.flatMap((citadel) => problemsOf(judged, citadel)),
+    ...citadels.flatMap((citadel) => problemsOf(judged, citadel, goneAfterMs)),
     ...ended.flatMap((replica) => problemsOfEnded(judged, replica)),
   ];
 }
 
-function problemsOf(judged: JudgedStep, citadel: CitadelFacts): string[] {
+function problemsOf(judged: JudgedStep, citadel: CitadelFacts, goneAfterMs: number): string[] {
   const { name } = citadel;
   if (!isUpToDate(judged.state, citadel)) return [`${name} does not use these files yet`];
-  const gap = knowledgeGap(judged, citadel);
+  const gap = knowledgeGap(judged, citadel, goneAfterMs);
   return [
     ...(gap === undefined ? [] : [`${name} ${gap}`]),
     ...problemsOfWorkloads(judged, citadel, citadel.withOtherIssuer),
@@ -130,16 +132,17 @@ function sumOf(all: readonly Named[]): Named {
   return { count: all.reduce((sum, { count }) => sum + count, 0), names: all.flatMap(({ names }) => names) };
 }
 
-/** What is not known, if there may be certificates that no Citadel has told of. */
+/** What is not known, if there may be certificates that no Citadel has told of. None lives longer than `goneAfterMs`. */
 function knowledgeGap(
-  { step, files, nowMs, longestTtlMs }: JudgedStep,
-  citadel: Pick<CitadelFacts, 'knownSinceMs' | 'longestTtlMs' | 'forgotten'>,
+  { step, files, nowMs }: JudgedStep,
+  citadel: Pick<CitadelFacts, 'knownSinceMs' | 'forgotten'>,
+  goneAfterMs: number,
 ): string | undefined {
   if (citadel.forgotten > 0) return `had no room for ${citadel.forgotten} workloads that it issued to`;
   // Those of the authority that goes, or, before both are trusted, of the one in use.
   const pem = files.get({ activate: 'ca-cert.pem', retire: 'old-cert.pem', abort: 'next-cert.pem' }[step]);
   const begunMs = pem === undefined ? 0 : Date.parse(new X509Certificate(pem).validFrom);
-  const goneMs = citadel.knownSinceMs + (longestTtlMs ?? citadel.longestTtlMs);
+  const goneMs = citadel.knownSinceMs + goneAfterMs;
   if (citadel.knownSinceMs <= begunMs || goneMs < nowMs) return undefined;
   return `knows of no certificates that were issued before ${timeText(citadel.knownSinceMs)}, which may be valid until ${timeText(goneMs)}`;
 }

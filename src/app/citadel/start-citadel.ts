@@ -156,9 +156,10 @@ async function start(
 
   // Only the status page and a cluster tell of it.
   const fleet = cluster === undefined && config.statusAddress === undefined ? undefined : openFleetView(live, now);
+  const longestTtlMs = longestSeen(leafLifeMs);
   if (fleet !== undefined && config.trailDirectory !== undefined) {
     // Not waited for: a trail of millions takes seconds to read.
-    void restoreFleet(fleet, config.trailDirectory, { longestTtlMs: policy.policy.longestTtlMs, logger, now });
+    void restoreFleet(fleet, config.trailDirectory, logger);
   }
   const maxConnections = connectionLimit(config.maxConnections, logger);
   const server = createGrpcServer({
@@ -210,7 +211,7 @@ async function start(
   serving.keepFresh(listener);
   teardown.add(() => listener.close());
   const roots = cluster?.publishRoots(authority().bundle);
-  const reporter = fleet && cluster?.reportIssued(issuedReport(live, { fleet, policy: policyNow, now }));
+  const reporter = fleet && cluster?.reportIssued(issuedReport(live, { fleet, longestTtlMs, now }));
   live.onChange(() => {
     void serving.renewNow();
     reporter?.reportNow();
@@ -224,7 +225,7 @@ async function start(
   const shown = {
     authority: live,
     serving,
-    fleet: fleet && (() => summaryOf(fleet, live, policyNow(), now())),
+    fleet: fleet && (() => summaryOf(fleet, live, longestTtlMs(), now())),
     trustDomain: trustDomain.toString(),
     keys,
     roots,
@@ -254,11 +255,20 @@ async function tracerOf(config: CitadelConfig, surroundings: Omit<TraceSurroundi
   return (await openTraces(config, { ...surroundings, service: 'sidecert-citadel' })).tracer;
 }
 
+/** The longest life that was allowed since now: what was issued before a policy was changed lives on. */
+function longestSeen(ttlMs: () => number): () => number {
+  let longestMs = ttlMs();
+  return () => {
+    longestMs = Math.max(longestMs, ttlMs());
+    return longestMs;
+  };
+}
+
 /** What is known of those who hold certificates, held against the authority of now. */
 function summaryOf(
   fleet: FleetView,
   { current: { issuersPemAt, signer } }: LiveAuthority,
-  { longestTtlMs }: IssuingPolicy,
+  longestTtlMs: number,
   nowMs: number,
 ): FleetSummary & { readonly longestTtlMs: number } {
   return { ...fleet.summary(rootsVersion(issuersPemAt(nowMs)), signer.material.id), longestTtlMs };
@@ -269,19 +279,19 @@ function issuedReport(
   live: LiveAuthority,
   {
     fleet,
-    policy,
+    longestTtlMs,
     now,
-  }: { readonly fleet: FleetView; readonly policy: () => IssuingPolicy; readonly now: () => number },
+  }: { readonly fleet: FleetView; readonly longestTtlMs: () => number; readonly now: () => number },
 ): IssuedOptions {
   const { isFresh, current } = live;
   return {
     isFresh,
     knownSinceMs: isFresh ? Date.parse(current.signer.certificate.validFrom) : now(),
     report() {
-      const [atMs, { longestTtlMs }] = [now(), policy()];
-      const { withOtherRoots, forgotten } = summaryOf(fleet, live, policy(), atMs);
+      const atMs = now();
+      const { withOtherRoots, forgotten, longestTtlMs: ttlMs } = summaryOf(fleet, live, longestTtlMs(), atMs);
       const facts = { ...authorityFields(live.current), withOtherRoots, leaves: fleet.leaves() };
-      return { atMs, hasEnded: false, longestTtlMs, forgotten, ...facts };
+      return { atMs, hasEnded: false, longestTtlMs: ttlMs, forgotten, ...facts };
     },
   };
 }
