@@ -77,6 +77,8 @@ export class WorkloadIdentity implements BundleListener {
   private issuersEndMs = 0;
   private renewal: Promise<void> | undefined;
   private timer: ScheduledCall | undefined;
+  /** By the last lists that came, for a certificate that was on its way meanwhile. */
+  private isNextRevoked: ((serial: string) => boolean) | undefined;
   /** Of the last certificate that was found to be revoked. */
   private revokedSerial: string | undefined;
   /** What is planned has become due: the timer knows, the clock may have been set back. */
@@ -98,6 +100,7 @@ export class WorkloadIdentity implements BundleListener {
     const shared = { timers, now, logger, delivery, bundles, traces };
     this.published = new SvidPublisher({ ...shared, logFields: this.logFields() });
     surroundings.bundleNews?.add(this);
+    this.published.onChange(({ certificate }) => certificate && this.lookAtNext());
     const { history } = surroundings;
     if (history !== undefined) {
       this.published.onChange((change) => {
@@ -140,8 +143,22 @@ export class WorkloadIdentity implements BundleListener {
     this.published.takeBundle(bundleBody);
   }
 
-  /** For the news. Once for each certificate: a refusal is tried again as any other. */
+  /**
+   * For the news. Once for each certificate: a refusal is tried again as any other. The next certificate is looked at,
+   * too, since it may be on its way; not those behind it, or a CA that hands out revoked ones would be asked without end.
+   */
   replaceIfRevoked(isRevoked: (serial: string) => boolean): void {
+    this.isNextRevoked = isRevoked;
+    this.replaceRevoked(isRevoked);
+  }
+
+  private lookAtNext(): void {
+    const isRevoked = this.isNextRevoked;
+    this.isNextRevoked = undefined;
+    if (isRevoked !== undefined) this.replaceRevoked(isRevoked);
+  }
+
+  private replaceRevoked(isRevoked: (serial: string) => boolean): void {
     const serial = this.published.held?.serial;
     if (serial === undefined || serial === this.revokedSerial || this.closing.isCancelled || !isRevoked(serial)) return;
     this.revokedSerial = serial;
@@ -149,6 +166,8 @@ export class WorkloadIdentity implements BundleListener {
       ...this.logFields(),
       [Field.serial]: serial,
     });
+    // The renewal that has brought it may not have ended yet.
+    this.isDue = true;
     this.renew();
   }
 

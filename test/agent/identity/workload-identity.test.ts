@@ -572,6 +572,25 @@ t.test('a life that is too short for the outage is warned of once, and shown', a
   t.equal(warnings().length, 2);
 });
 
+t.test('a certificate that was revoked on its way is replaced, and one more that is revoked is not', async (t) => {
+  const { identity, ca, nextChange, lines } = setUp(t);
+  ca.fault = 'hang';
+  identity.start();
+  await ca.untilCalled(1);
+  const looked: string[] = [];
+  identity.replaceIfRevoked((serial) => looked.push(serial) > 0);
+  t.same(looked, [], 'there is none yet');
+  const first = nextChange();
+  ca.release();
+  await first;
+  const second = nextChange();
+  await ca.untilCalled(2);
+  await second;
+  t.equal(looked.length, 1);
+  t.equal(lines.filter((line) => line.includes('the certificate is revoked')).length, 1);
+  t.equal(ca.tokens.length, 2);
+});
+
 t.test('row 52: one CSR is in flight however many ask', async (t) => {
   const { ca, elsewhere } = setUp(t);
   await Promise.all(Array.from({ length: 20 }, (_, index) => elsewhere(`token-${index}`)));

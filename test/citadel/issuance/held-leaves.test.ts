@@ -10,12 +10,15 @@ function workload(account: string, podUid?: string) {
   return { spiffeId, podName: undefined, podUid, tokenExpiresAtMs: 0 };
 }
 
-t.test('a renewal is a request in the second third of the life of a certificate, and is urgent in the last one', async (t) => {
-  const held = new HeldLeaves();
-  held.issued(workload('sleep', 'uid-1'), 0, 24 * HOUR_MS);
-  const isRenewal = (hours: number): boolean => held.isRenewal(workload('sleep', 'uid-1'), hours * HOUR_MS);
-  t.same([1, 7, 8, 12, 15.9, 16, 23.9, 30].map(isRenewal), [false, false, true, true, true, false, false, false]);
-});
+t.test(
+  'a renewal is a request in the second third of the life of a certificate, and is urgent in the last one',
+  async (t) => {
+    const held = new HeldLeaves();
+    held.issued(workload('sleep', 'uid-1'), 0, 24 * HOUR_MS);
+    const isRenewal = (hours: number): boolean => held.isRenewal(workload('sleep', 'uid-1'), hours * HOUR_MS);
+    t.same([1, 7, 8, 12, 15.9, 16, 23.9, 30].map(isRenewal), [false, false, true, true, true, false, false, false]);
+  },
+);
 
 t.test('another pod of the account, and another account, have none', async (t) => {
   const held = new HeldLeaves();
