@@ -110,8 +110,10 @@ class CertificateService implements CertificateMethod {
   constructor(private readonly options: CertificateServiceOptions) {
     this.metrics = options.metrics ?? new MetricRegistry();
     this.inFlight = this.metrics.gauge(Metric.certificateRequestsInFlight);
-    this.shares = new IssuingShares(options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT);
     this.slots = new RetrySlots(options.random ?? Math.random);
+    this.shares = new IssuingShares(options.maxInFlight ?? DEFAULT_MAX_IN_FLIGHT, () =>
+      this.slots.shareDelayMs(performance.now()),
+    );
     this.log = new RateLimitedLogger(options.logger, options.now, { clock: options.logClock });
     const timeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     this.deadlines = new Deadlines(timeoutMs, (late) => {
@@ -190,12 +192,12 @@ class CertificateService implements CertificateMethod {
       this.inFlight.set(this.shares.inFlight);
       return place;
     }
-    const { reason } = place;
-    const code = 'ERR_CITADEL_OVERLOADED';
     const nowMs = performance.now();
+    const { reason, retryAfterMs = this.slots.delayMs(nowMs) } = place;
+    const code = 'ERR_CITADEL_OVERLOADED';
     this.recordRefusal({ code, reason }, { call, caller, workload: undefined, span });
     this.observe(code, nowMs);
-    call.refuse({ code: status.RESOURCE_EXHAUSTED, details: reason, retryAfterMs: this.slots.delayMs(nowMs) });
+    call.refuse({ code: status.RESOURCE_EXHAUSTED, details: reason, retryAfterMs });
     if (span !== undefined) endServerSpan(span, code, status.RESOURCE_EXHAUSTED);
     return undefined;
   }

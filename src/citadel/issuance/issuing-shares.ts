@@ -19,7 +19,11 @@ export class IssuingShares {
   /** As many as renewals may have. */
   private readonly renewalLimit: number;
 
-  constructor(private readonly limit: number) {
+  /** `shareDelayMs`: in how many milliseconds a caller that has its share is to come back; left out, it is not told. */
+  constructor(
+    private readonly limit: number,
+    private readonly shareDelayMs: () => number | undefined = () => undefined,
+  ) {
     this.renewalLimit = Math.ceil(limit * RENEWAL_PART);
   }
 
@@ -40,7 +44,10 @@ export class IssuingShares {
     const free = this.limit - this.total;
     if (free <= 0) return { reason: `${this.limit} requests are in flight, try again later` };
     if (this.ofConnections.isTaken(connection, free)) {
-      return { reason: shareTaken(this.ofConnections.of(connection), 'this connection', free) };
+      return {
+        reason: shareTaken(this.ofConnections.of(connection), 'this connection', free),
+        retryAfterMs: this.shareDelayMs(),
+      };
     }
     if (this.isFull && isClaimedRenewal()) return { reason: this.keptForFirst() };
     this.total += 1;
@@ -53,7 +60,7 @@ export class IssuingShares {
     // The place itself has been taken already.
     const free = this.limit - this.total + 1;
     if (this.ofIdentities.isTaken(identity, free)) {
-      throw overloaded(shareTaken(this.ofIdentities.of(identity), identity, free));
+      throw overloaded(shareTaken(this.ofIdentities.of(identity), identity, free), this.shareDelayMs());
     }
     if (isRenewal && this.total > this.renewalLimit) throw overloaded(this.keptForFirst());
     this.ofIdentities.take(identity);
@@ -74,6 +81,8 @@ export class IssuingShares {
 /** Why a request gets no place. */
 export interface PlaceRefusal {
   readonly reason: string;
+  /** Of a caller that has its share. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** One request's place. It is left once. */
@@ -103,6 +112,6 @@ function shareTaken(count: number, whose: string, free: number): string {
   return `${count} requests of ${whose} are in flight, which is its share while ${free} places are free: try again later`;
 }
 
-function overloaded(reason: string): IdentityError {
-  return new IdentityError('ERR_CITADEL_OVERLOADED', reason);
+function overloaded(reason: string, retryAfterMs?: number): IdentityError {
+  return new IdentityError('ERR_CITADEL_OVERLOADED', reason, { retryAfterMs });
 }

@@ -19,6 +19,9 @@ const MIN_DELAY_MS = 100;
  */
 const MAX_DELAY_MS = 15_000;
 
+/** Who has its share waits for its own requests, which are answered sooner. */
+const MIN_SHARE_DELAY_MS = 1000;
+
 /**
  * When callers that are refused for want of room are to come back. Each gets a moment of its own, one behind the other,
  * as fast as certificates go out: a crowd that comes at once comes back in a line, and not as a second crowd. Pure but
@@ -49,6 +52,14 @@ export class RetrySlots {
     if (delayMs > MAX_DELAY_MS) return Math.ceil(MAX_DELAY_MS * (0.5 + this.random() / 2));
     this.nextMs = slotMs + 1000 / (this.perSecond * SHARE);
     return Math.ceil(delayMs);
+  }
+
+  /**
+   * The same for a caller that has its share while places are free: in the second half of the line, but it takes no
+   * moment in it, or one caller alone would send all others to its end.
+   */
+  shareDelayMs(nowMs: number): number {
+    return Math.ceil(Math.max(MIN_SHARE_DELAY_MS, this.nextMs - nowMs) * (0.5 + this.random() / 2));
   }
 
   private learn(nowMs: number): void {

@@ -177,6 +177,25 @@ t.test('callers that are refused are told when to come back', async (t) => {
   t.equal((await admitted).code, status.OK);
 });
 
+t.test('a caller that has its share does not send the others to the end of a line', async (t) => {
+  const { caller, another, issuing, peer } = await held(t, { maxInFlight: 4 });
+  const greedy = Array.from({ length: 1000 }, () => caller.call({ ...ask, token: identity() }));
+  await firstOf(greedy, 998);
+  const others = [another(), another()].map((each) => each.call({ ...ask, token: identity() }));
+  await issuing.untilCalled(4);
+  const client = openGrpcClient(peer);
+  t.teardown(() => client.close());
+  const refusal = await client
+    .unary('/istio.v1.auth.IstioCertificateService/CreateCertificate', Buffer.alloc(0), {
+      deadlineMs: Date.now() + 20_000,
+    })
+    .catch((error) => error);
+  t.match(refusal.details, /^4 requests are in flight/);
+  t.ok(refusal.retryAfterMs <= 101, 'it is the first of the line');
+  issuing.release();
+  for (const { code } of await Promise.all(others)) t.equal(code, status.OK);
+});
+
 t.test('one connection has half of all places, whatever tokens it brings, and others have the rest', async (t) => {
   const { caller, another, issuing } = await held(t, { maxInFlight: 8 });
   const greedy = Array.from({ length: 10 }, () => caller.call({ ...ask, token: identity() }));

@@ -58,3 +58,12 @@ t.test('a line that is too long ends in a spread over half of the longest wait',
   t.ok(firstHalf > 4000 && firstHalf < 6000);
   t.equal(slots.delayMs(MAX_DELAY_MS), 100, 'who was spread has not made the line longer');
 });
+
+t.test('a caller that has its share comes back within the line, and does not make it longer', async (t) => {
+  const slots = new RetrySlots(() => 0);
+  const delays = Array.from({ length: 40_000 }, () => slots.shareDelayMs(0));
+  t.same([...new Set(delays)], [500]);
+  t.equal(slots.delayMs(0), 100);
+  for (let each = 0; each < 16_000; each += 1) slots.delayMs(0);
+  t.ok(Math.abs(slots.shareDelayMs(0) - 5050) <= 5);
+});
