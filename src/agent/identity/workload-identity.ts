@@ -145,7 +145,7 @@ export class WorkloadIdentity implements BundleListener {
 
   /**
    * For the news. Once for each certificate: a refusal is tried again as any other. The next certificate is looked at,
-   * too, since it may be on its way; not those behind it, or a CA that hands out revoked ones would be asked without end.
+   * too, since it may be on its way; not those behind it, or a CA of revoked ones would be asked without end.
    */
   replaceIfRevoked(isRevoked: (serial: string) => boolean): void {
     this.isNextRevoked = isRevoked;

@@ -132,7 +132,7 @@ function sumOf(all: readonly Named[]): Named {
   return { count: all.reduce((sum, { count }) => sum + count, 0), names: all.flatMap(({ names }) => names) };
 }
 
-/** What is not known, if there may be certificates that no Citadel has told of. None lives longer than `goneAfterMs`. */
+/** What is not known, if there may be certificates that no Citadel has told of; none outlives `goneAfterMs`. */
 function knowledgeGap(
   { step, files, nowMs }: JudgedStep,
   citadel: Pick<CitadelFacts, 'knownSinceMs' | 'forgotten'>,
