@@ -61,8 +61,8 @@ export class Sender implements FrameOutput, OutboxOwner, InboundAnswers<ServerSt
   }
 
   /**
-   * To be called before something of the peer is worked off: behind that there is always a backlog, of what the peer has
-   * had no time to read yet.
+   * To be called before something of the peer is worked off: behind that there is always a backlog, of what the peer
+   * has had no time to read yet.
    */
   noteRead(): void {
     if (this.wire.backlogBytes > 0) return;
