@@ -160,7 +160,8 @@ export class RevocationRegister {
       const keys = await this.options.signers();
       const isSoleIssuer = said.isSoleIssuer || this.state.isSoleIssuer;
       this.assertPossible(fresh, { keys, isSoleIssuer });
-      if (isTrial || fresh.length === 0) return valid;
+      const isNews = fresh.length > 0 || isSoleIssuer !== this.state.isSoleIssuer;
+      if (isTrial || !isNews) return valid;
       const added = fresh.map(
         ({ issuer: _, ...one }): Revoked => ({ ...one, revokedAtMs, reason, by, isRecorded: false }),
       );

@@ -257,6 +257,8 @@ t.test(
     const after = await RevocationRegister.open({ ...options, path: withRoot.path });
     t.equal(after.lists.pem.length, 0, 'an intermediate instead of the root that has signed lists');
     t.equal(logger.of('revoked certificates are accepted: the signing certificate is an intermediate now').length, 1);
+    await after.revoke({ serial: 'a1' }, { ...by, isSoleIssuer: true });
+    t.equal(listsIn(after.lists.pem).length, 2, 'said for one that was revoked before');
     await after.close();
   },
 );
