@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { CancelSource } from '../../cancellation/index.js';
 import { errorCodeOf, messageOf } from '../../errors/index.js';
 import { type ApiClient, CONFIG_MAPS, type ConfigMap } from '../../kubernetes/api/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
@@ -16,6 +17,9 @@ import {
 
 /** A patch of one object each: as little as a Lease costs. */
 const REPORT_MS = 30_000;
+
+/** The last report waits no longer for an API server: a shutdown may take 5 s, and 2 of them are for calls that end. */
+const END_MS = 1000;
 
 interface ReporterOptions {
   readonly client: ApiClient;
@@ -42,6 +46,8 @@ export class ReplicaReporter {
   private begunAtMs: number | undefined;
   private isAwaited = false;
   private isClosed = false;
+  /** No answer is waited for any more. */
+  private readonly ending = new CancelSource();
 
   constructor(private readonly options: ReporterOptions) {
     this.log = new RateLimitedLogger(options.logger);
@@ -59,12 +65,13 @@ export class ReplicaReporter {
     });
   }
 
-  /** Tells that this replica issues no more. Safe to call twice. */
+  /** Tells that this replica issues no more, in a second or not at all. Safe to call twice. */
   async close(): Promise<void> {
     if (this.isClosed) return this.sending;
     this.isClosed = true;
     this.stop();
-    this.sending = this.sending.then(() => this.send(true));
+    const limit = setTimeout(() => this.ending.cancel(), END_MS);
+    this.sending = this.sending.then(() => this.send(true)).finally(() => clearTimeout(limit));
     await this.sending;
   }
 
@@ -73,15 +80,17 @@ export class ReplicaReporter {
     const report = { ...this.options.report(), hasEnded };
     // One that ends, and leaves nothing behind, is as if it had not been.
     const own = { [this.key]: hasEnded && isOver(report, report.atMs) ? null : encodeReport(report) };
-    const place = { namespace: this.options.namespace, name: REPORTS_NAME };
+    const { client, namespace } = this.options;
+    const place = { namespace, name: REPORTS_NAME };
+    const limits = { signal: this.ending };
     try {
       if (hasEnded && this.begunAtMs === undefined) return;
       this.begunAtMs ??= report.atMs;
-      const patched = await orAbsent(this.options.client.patch('merge', CONFIG_MAPS, place, { data: own }));
+      const patched = await orAbsent(client.patch('merge', CONFIG_MAPS, place, { data: own }, limits));
       const all = patched ?? (await this.make(own, report.atMs));
       const changes = this.cleaning(all.data, report.atMs);
       if (Object.keys(changes).length > 0) {
-        await this.options.client.patch('merge', CONFIG_MAPS, place, { data: changes });
+        await client.patch('merge', CONFIG_MAPS, place, { data: changes }, limits);
       }
     } catch (error) {
       this.log.warn('what this replica has issued could not be told to the others', {
@@ -96,7 +105,8 @@ export class ReplicaReporter {
   private make(own: Readonly<Record<string, string | null>>, nowMs: number): Promise<ConfigMap> {
     const { client, namespace } = this.options;
     const data = { [KNOWN_SINCE]: new Date(this.knownSinceMs(nowMs)).toISOString(), ...own };
-    return client.patch('apply', CONFIG_MAPS, { namespace, name: REPORTS_NAME }, { data });
+    const place = { namespace, name: REPORTS_NAME };
+    return client.patch('apply', CONFIG_MAPS, place, { data }, { signal: this.ending });
   }
 
   /** What tells of nothing any more goes. */

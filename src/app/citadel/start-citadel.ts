@@ -161,6 +161,8 @@ async function start(
     // Not waited for: a trail of millions takes seconds to read.
     void restoreFleet(fleet, config.trailDirectory, logger);
   }
+  // Before the server: it tells that it has ended when no call can come any more.
+  const reporter = fleet && cluster?.reportIssued(issuedReport(live, { fleet, longestTtlMs, now }));
   const maxConnections = connectionLimit(config.maxConnections, logger);
   const server = createGrpcServer({
     logger,
@@ -211,7 +213,6 @@ async function start(
   serving.keepFresh(listener);
   teardown.add(() => listener.close());
   const roots = cluster?.publishRoots(authority().bundle);
-  const reporter = fleet && cluster?.reportIssued(issuedReport(live, { fleet, longestTtlMs, now }));
   live.onChange(() => {
     void serving.renewNow();
     reporter?.reportNow();
