@@ -3,6 +3,7 @@ import { readTrail, type TrailRecord } from '../citadel/trail/index.js';
 import type { CertsListConfig, CertsShowConfig } from '../config/index.js';
 import { IdentityError, messageOf } from '../errors/index.js';
 import { redact } from '../telemetry/index.js';
+import { plainSerial } from '../text/index.js';
 import { Exit, print, printError } from './process.js';
 
 /** `sidecert certs list`: a line each, as they come, so that a trail of any size can be gone through. */
@@ -26,7 +27,7 @@ const SHOWN: ReadonlySet<string> = new Set(['issued', 'revoked']);
 export async function runCertsShow({ source, serial, output }: CertsShowConfig): Promise<number> {
   let found = 0;
   for await (const record of recordsOf(source, { serial })) {
-    if (!SHOWN.has(record.event) || String(record.serial).replace(/^0+(?=.)/, '') !== serial) continue;
+    if (!SHOWN.has(record.event) || plainSerial(String(record.serial)) !== serial) continue;
     found += 1;
     print(output === 'json' ? `${JSON.stringify(record)}\n` : `${redact(allOf(record))}\n`);
   }

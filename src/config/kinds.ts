@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { isAbsolute } from 'node:path';
 import { SpiffeId, TrustDomain } from '../pki/spiffe/index.js';
-import { parseDurationMs } from '../text/index.js';
+import { parseDurationMs, plainSerial } from '../text/index.js';
 import { type Pkcs11Uri, parsePkcs11Uri } from './pkcs11-uri.js';
 
 /** What a kind may ask about the machine. */
@@ -150,8 +150,8 @@ export const serialNumber: Kind<string> = {
   placeholder: 'SERIAL',
   expected: 'a serial number in hex, with or without colons',
   parse(value) {
-    const digits = value.replaceAll(':', '').toLowerCase();
-    return /^[0-9a-f]{1,40}$/.test(digits) ? digits.replace(/^0+(?=.)/, '') : undefined;
+    const digits = value.replaceAll(':', '');
+    return /^[0-9a-f]{1,40}$/i.test(digits) ? plainSerial(digits) : undefined;
   },
 };
 

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { plainSerial } from '../text/index.js';
 import { DemoCluster } from './demo-cluster.js';
 import { DemoNarrator } from './demo-narrator.js';
 import { freePorts } from './free-ports.js';
@@ -8,7 +9,6 @@ import { PORTS_NEEDED, planDemo, socketProblem, type WorkloadPlan } from './plan
 import { Progress } from './progress.js';
 import type { DemoRotation } from './rotation-line.js';
 import { canInjectTokens } from './sidecars/envoy-version.js';
-import { normalSerial } from './sidecars/sidecar.js';
 import { commandsToTry } from './things-to-try.js';
 
 /**
@@ -97,7 +97,7 @@ const INTERRUPTED = 130;
 
 function rotationLine({ name }: WorkloadPlan, { isRenewal, serial, notAfter }: DemoRotation): string {
   const verb = isRenewal ? 'rotated' : 'issued';
-  return `      ${name} ${verb}: serial ${normalSerial(serial).slice(0, 8)}…, valid until ${notAfter.slice(11, 19)} UTC`;
+  return `      ${name} ${verb}: serial ${plainSerial(serial).slice(0, 8)}…, valid until ${notAfter.slice(11, 19)} UTC`;
 }
 
 function explain(error: unknown): string {

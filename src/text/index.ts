@@ -9,4 +9,5 @@ export { parseBoundedJson } from './bounded-json.js';
 export { clipped } from './clipped.js';
 export { parseDurationMs, parseDurationNs } from './duration.js';
 export { nearest } from './nearest.js';
+export { plainSerial } from './plain-serial.js';
 export { isUtf16, skipByteOrderMark } from './text-form.js';

@@ -7,9 +7,9 @@ import { freePorts } from '../../src/demo/free-ports.js';
 import { startHttpbin } from '../../src/demo/kubernetes/http-app.js';
 import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
 import { until } from '../../src/demo/polling.js';
-import { normalSerial } from '../../src/demo/sidecars/sidecar.js';
 import type { EnvoyObject } from '../../src/envoy-bootstrap/envoy-values.js';
 import type { WorkloadProxy } from '../../src/envoy-bootstrap/workload-proxy.js';
+import { plainSerial } from '../../src/text/index.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
 import { withFiles } from '../support/file-configured.js';
 import { PATIENCE_MS } from '../support/mesh.js';
@@ -188,7 +188,7 @@ for (const { name, path, skip } of realEnvoys())
         t.teardown(() => load.stop());
         loads.push(load);
       }
-      const mountedSerials = agents.map(({ set }) => normalSerial(set.serial));
+      const mountedSerials = agents.map(({ set }) => plainSerial(set.serial));
       const untilSecrets = async (
         what: string,
         which: readonly RunningEnvoy[],

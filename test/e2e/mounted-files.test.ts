@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startAgent } from '../../src/app/index.js';
-import { normalSerial } from '../../src/demo/sidecars/sidecar.js';
+import { plainSerial } from '../../src/text/index.js';
 import { BackendApp } from '../support/backend-app.js';
 import {
   istioFiles,
@@ -39,7 +39,7 @@ for (const { name, path, skip } of realEnvoys()) {
       const app = await BackendApp.start(t, files.app);
       const bootstrap = sidecarBootstrap(files, { socketPath: socket });
       const envoy = await RunningEnvoy.start(t, { path, files, bootstrap });
-      const isServed = (set: MountedFiles) => untilServed(envoy, clientOf(set), normalSerial(set.serial));
+      const isServed = (set: MountedFiles) => untilServed(envoy, clientOf(set), plainSerial(set.serial));
 
       const sets = [mountedFiles(), mountedFiles(), mountedFiles(), mountedFiles()] as const;
       writeAsKubelet(certs, filesOf(sets[0]), 'g0');
@@ -83,7 +83,7 @@ for (const { name, path, skip } of realEnvoys()) {
     await BackendApp.start(t, files.app);
     const bootstrap = sidecarBootstrap(files, { socketPath: socket, certificateName: SLEEP });
     const envoy = await RunningEnvoy.start(t, { path, files, bootstrap });
-    await untilServed(envoy, clientOf(first), normalSerial(first.serial));
+    await untilServed(envoy, clientOf(first), plainSerial(first.serial));
     const updates = await envoy.stat(`sds.${SLEEP}.update_success`);
 
     const next = mountedFiles();
@@ -92,13 +92,13 @@ for (const { name, path, skip } of realEnvoys()) {
       const seen = logger.of('secret files refused, the last good content stays').length;
       await logger.until('secret files refused, the last good content stays', seen + 1);
       t.equal(await envoy.stat(`sds.${SLEEP}.update_success`), updates, file);
-      t.match(await askMtls(files.inbound, clientOf(first)), { kind: 'answered', serial: normalSerial(first.serial) });
+      t.match(await askMtls(files.inbound, clientOf(first)), { kind: 'answered', serial: plainSerial(first.serial) });
     }
     put({ 'root-cert.pem': next.roots });
-    await untilServed(envoy, clientOf(next), normalSerial(next.serial));
+    await untilServed(envoy, clientOf(next), plainSerial(next.serial));
     for (const file of readdirSync(certs)) rmSync(join(certs, file));
     await logger.until('secret files refused, the last good content stays', 3);
-    t.match(await askMtls(files.inbound, clientOf(next)), { kind: 'answered', serial: normalSerial(next.serial) });
+    t.match(await askMtls(files.inbound, clientOf(next)), { kind: 'answered', serial: plainSerial(next.serial) });
     t.equal(await envoy.stat(`sds.${SLEEP}.update_rejected`), 0);
   });
 }

@@ -7,7 +7,7 @@ import { freePorts } from '../../src/demo/free-ports.js';
 import { startHttpbin } from '../../src/demo/kubernetes/http-app.js';
 import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
 import { until } from '../../src/demo/polling.js';
-import { normalSerial } from '../../src/demo/sidecars/sidecar.js';
+import { plainSerial } from '../../src/text/index.js';
 import { PATIENCE_MS } from '../support/mesh.js';
 import { istioFiles, mountedFiles, SLEEP, writeAsKubelet } from '../support/mounted-identity.js';
 import { realEnvoys } from '../support/real-envoy.js';
@@ -62,7 +62,7 @@ for (const { name, path, skip } of realEnvoys())
         writeAsKubelet(certs, istioFiles(set), `g${change}`);
         for (const envoy of envoys) {
           await envoy.until('the new certificate', async () => {
-            return (await envoy.serials()).includes(normalSerial(set.serial)) || undefined;
+            return (await envoy.serials()).includes(plainSerial(set.serial)) || undefined;
           });
         }
         const wanted = load.sent + REQUESTS_PER_SECOND;

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startAgent } from '../../src/app/index.js';
-import { normalSerial } from '../../src/demo/sidecars/sidecar.js';
+import { plainSerial } from '../../src/text/index.js';
 import { BackendApp } from '../support/backend-app.js';
 import { startCitadel } from '../support/citadel.js';
 import { openHotPath } from '../support/hot-path.js';
@@ -49,7 +49,7 @@ for (const { name, path, skip } of realEnvoys())
         t.match(found.subject_alt_names, [{ uri: `spiffe://cluster.local/ns/foo/sa/${account}` }]);
       }
       const serials = await Promise.all(envoys.map((envoy) => envoy.serials()));
-      t.not(normalSerial(serials[0]?.[0] ?? ''), normalSerial(serials[1]?.[0] ?? ''));
+      t.not(plainSerial(serials[0]?.[0] ?? ''), plainSerial(serials[1]?.[0] ?? ''));
 
       const doctor = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
       mkdirSync(join(pods, 'without-a-token'));

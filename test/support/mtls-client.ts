@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
-import { normalSerial } from '../../src/demo/sidecars/sidecar.js';
+import { plainSerial } from '../../src/text/index.js';
 import { ecKeys } from '../hotpath/pki.js';
 import type { RunningEnvoy } from './running-envoy.js';
 import { privateKeyPem, type TestCa } from './test-ca.js';
@@ -43,7 +43,7 @@ export async function askMtls(at: string | number, identity: MtlsIdentity): Prom
   const closed = new Promise((resolve) => socket.once('close', resolve));
   let serial = '';
   socket.once('secureConnect', () => {
-    serial = normalSerial(socket.getPeerCertificate().serialNumber);
+    serial = plainSerial(socket.getPeerCertificate().serialNumber);
   });
   socket.write('GET / HTTP/1.1\r\nhost: app\r\nconnection: close\r\n\r\n');
   await closed;

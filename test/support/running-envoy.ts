@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { until } from '../../src/demo/polling.js';
 import { envoyArgs } from '../../src/demo/sidecars/envoy-sidecar.js';
-import { normalSerial } from '../../src/demo/sidecars/sidecar.js';
 import { envoyBootstrap } from '../../src/envoy-bootstrap/envoy-bootstrap.js';
 import type { EnvoyObject } from '../../src/envoy-bootstrap/envoy-values.js';
 import type { WorkloadProxy } from '../../src/envoy-bootstrap/workload-proxy.js';
+import { plainSerial } from '../../src/text/index.js';
 import { askUnix } from './unix-http.js';
 
 /** Far above what anything here takes; reached only when it does not come at all. */
@@ -115,7 +115,7 @@ export class RunningEnvoy {
     const leaves = certificates.flatMap(({ cert_chain }: { cert_chain?: { serial_number: string }[] }) =>
       (cert_chain ?? []).slice(0, 1),
     );
-    return leaves.map(({ serial_number }: { serial_number: string }) => normalSerial(serial_number));
+    return leaves.map(({ serial_number }: { serial_number: string }) => plainSerial(serial_number));
   }
 
   async page(path: string): Promise<string> {

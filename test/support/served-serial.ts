@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { ServedSecret } from '../../src/agent/sds/index.js';
-import { normalSerial } from '../../src/demo/sidecars/sidecar.js';
 import { envoy } from '../../src/net/protobuf/index.js';
+import { plainSerial } from '../../src/text/index.js';
 
 const { Secret } = envoy.extensions.transport_sockets.tls.v3;
 
@@ -11,5 +11,5 @@ export function serialOf({ body }: Pick<ServedSecret, 'body'>): string {
 }
 
 export function serialOfPem(pem: Uint8Array): string {
-  return normalSerial(new X509Certificate(pem).serialNumber);
+  return plainSerial(new X509Certificate(pem).serialNumber);
 }

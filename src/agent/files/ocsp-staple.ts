@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import { IdentityError } from '../../errors/index.js';
 import { DerTag, type DerView, isoTime, readTime, sequenceIn, sequenceOf } from '../../pki/x509/index.js';
+import { plainSerial } from '../../text/index.js';
 
 /** `id-pkix-ocsp-basic`, 1.3.6.1.5.5.7.48.1.1, without its header. (RFC 6960 §4.2.1) */
 const BASIC_RESPONSE = Buffer.from('2b0601050507300101', 'hex');
@@ -23,8 +24,8 @@ export function checkStaple(der: Buffer, leaf: X509Certificate, nowMs: number): 
   const responses = singleResponses(der);
   // Envoy refuses one about several certificates.
   if (responses.length > 1) throw invalid(`answers about ${responses.length} certificates`, 'one');
-  const serial = normalSerial(leaf.serialNumber);
-  const about = responses.find((one) => normalSerial(serialIn(one)) === serial);
+  const serial = plainSerial(leaf.serialNumber);
+  const about = responses.find((one) => plainSerial(serialIn(one)) === serial);
   if (about === undefined)
     throw invalid(`an answer about ${responses.map(serialIn).join(', ')}`, `one about ${serial}`);
   const nextUpdate = sequenceOf(about)
@@ -56,10 +57,6 @@ function singleResponses(der: Buffer): readonly DerView[] {
 function serialIn(response: DerView): string {
   const [certId] = sequenceOf(response) ?? [];
   return sequenceOf(certId)?.[3]?.content.toString('hex') ?? '';
-}
-
-function normalSerial(hex: string): string {
-  return hex.toLowerCase().replace(/^0+(?=.)/, '');
 }
 
 function invalid(got: string, expected: string): IdentityError {

@@ -9,6 +9,7 @@ import {
 import { readTrail, type TrailWriter } from '../../citadel/trail/index.js';
 import { errorCodeOf, messageOf } from '../../errors/index.js';
 import { Field, type MetricRegistry } from '../../telemetry/index.js';
+import { plainSerial } from '../../text/index.js';
 import type { AppContext } from '../running-app.js';
 
 interface Surroundings {
@@ -51,7 +52,7 @@ export async function openRevocations(
         const found: FoundCertificate[] = [];
         const text = 'serial' in wanted ? wanted.serial : wanted.identity;
         for await (const { event, not_after, ...record } of readTrail(directory, 0, text)) {
-          const serial = String(record.serial).replace(/^0+(?=.)/, '');
+          const serial = plainSerial(String(record.serial));
           const notAfterMs = Date.parse(String(not_after));
           const isWanted = 'serial' in wanted ? serial === text : record.spiffe_id === text;
           if (event !== 'issued' || !isWanted || Number.isNaN(notAfterMs)) continue;

@@ -4,8 +4,7 @@ import { CancelSource } from '../../cancellation/index.js';
 import { messageOf } from '../../errors/index.js';
 import { Field, type Logger, Metric, type MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
 import { sleep } from '../../timers/index.js';
-import type { InventoryPlace } from './open-store.js';
-import { placeText } from './open-store.js';
+import { type InventoryPlace, placeText } from './open-store.js';
 import type { TrailReaderState } from './trail-reader.js';
 
 /** What the thread is started with. */
@@ -81,9 +80,7 @@ export class InventoryKeeper {
   private start(): Worker {
     const { place, directory, source, openedAt, keepMs } = this.options;
     const workerData: InventoryThreadOptions = { place, directory, source, openedAt, keepMs };
-    const worker = new Worker(new URL('./inventory-thread.js', import.meta.url), {
-      workerData,
-    });
+    const worker = new Worker(new URL('./inventory-thread.js', import.meta.url), { workerData });
     worker.on('message', (state: TrailReaderState) => this.heard(state));
     worker.on('error', (error) => this.failed(messageOf(error)));
     worker.once('exit', () => {

@@ -1,4 +1,6 @@
 import { CancelSource } from '../../cancellation/index.js';
+import { messageOf } from '../../errors/index.js';
+import { plainSerial } from '../../text/index.js';
 import { sleep } from '../../timers/index.js';
 import { TrailFollower, type TrailLine } from '../trail/index.js';
 import type { InventoryEntry, InventoryStore } from './inventory-store.js';
@@ -52,7 +54,7 @@ export class TrailReader {
       } catch (error) {
         if (this.isEnding) return;
         if (this.n > before) tries = 0;
-        this.options.report({ n: this.n, failure: error instanceof Error ? error.message : String(error) });
+        this.options.report({ n: this.n, failure: messageOf(error) });
         await sleep(Math.min(MAX_RETRY_MS, RETRY_MS * 2 ** tries), [this.stop]);
       }
     }
@@ -114,9 +116,4 @@ function entryOf({ record, text }: TrailLine): InventoryEntry[] {
       ...{ atMs, notBeforeMs, notAfterMs, record: text },
     },
   ];
-}
-
-/** Without zeros in front, as it is looked for. */
-function plainSerial(serial: string): string {
-  return serial.toLowerCase().replace(/^0+(?=.)/, '');
 }

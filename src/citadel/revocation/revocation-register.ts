@@ -4,7 +4,7 @@ import { IdentityError, messageOf } from '../../errors/index.js';
 import { encodePem, type RevocationReason } from '../../pki/x509/index.js';
 import { pathError, readIfThere, syncDirectory, writeWhole } from '../../system/small-files/index.js';
 import { Field, type Logger, Metric, MetricRegistry } from '../../telemetry/index.js';
-import { clipped } from '../../text/index.js';
+import { clipped, plainSerial } from '../../text/index.js';
 import { type Every, everyUnreferenced } from '../../timers/index.js';
 import type { ListSigner } from './list-signer.js';
 import { decodeState, encodeState, NOTHING_REVOKED, type RevocationState, type Revoked } from './revocation-state.js';
@@ -325,11 +325,6 @@ const VERSION_CHARS = 32;
 
 function versionOf(pem: Buffer): string {
   return hash('sha256', pem).slice(0, VERSION_CHARS);
-}
-
-/** Without zeros in front, in small letters. */
-function plainSerial(hex: string): string {
-  return hex.toLowerCase().replace(/^0+(?=.)/, '');
 }
 
 function isoTime(epochMs: number): string {

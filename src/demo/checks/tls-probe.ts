@@ -1,5 +1,5 @@
 import { connect, type TLSSocket } from 'node:tls';
-import { normalSerial } from '../sidecars/sidecar.js';
+import { plainSerial } from '../../text/index.js';
 
 const TIMEOUT_MS = 5000;
 
@@ -45,7 +45,7 @@ export function servedSerial(port: number): Promise<string> {
     socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error('no handshake in time')));
     socket.on('error', reject);
     socket.on('secureConnect', () => {
-      resolve(normalSerial(socket.getPeerCertificate().serialNumber));
+      resolve(plainSerial(socket.getPeerCertificate().serialNumber));
       socket.destroy();
     });
   });

@@ -1,7 +1,8 @@
+import { plainSerial } from '../../text/index.js';
 import { HttpClient } from '../kubernetes/http-client.js';
 import { until } from '../polling.js';
 import type { SupervisedProcess } from '../processes/supervised-process.js';
-import { normalSerial, type Sidecar, type SidecarStatus } from './sidecar.js';
+import type { Sidecar, SidecarStatus } from './sidecar.js';
 
 /**
  * The arguments of an Envoy that shares the machine with others: no hot restart (it would need a base id), one thread.
@@ -49,7 +50,7 @@ export class EnvoySidecar implements Sidecar {
   async #serial(): Promise<string> {
     const { certificates } = JSON.parse(await this.#page('/certs'));
     const serial: unknown = certificates?.[0]?.cert_chain?.[0]?.serial_number;
-    return typeof serial === 'string' ? normalSerial(serial) : '';
+    return typeof serial === 'string' ? plainSerial(serial) : '';
   }
 
   async #page(path: string): Promise<string> {

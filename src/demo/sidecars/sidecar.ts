@@ -19,8 +19,3 @@ export interface SidecarStatus {
   /** Serial number of the leaf that it serves now: hexadecimal, lower case. */
   readonly serial: string;
 }
-
-/** Envoy, OpenSSL and we write one serial with other cases and leading zeros. */
-export function normalSerial(serial: string): string {
-  return serial.toLowerCase().replace(/^0+(?=.)/, '');
-}

@@ -4,10 +4,11 @@ import { createServer as createTlsServer, type Server as TlsServer, request as t
 import type { Socket } from 'node:net';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { BootstrapConfig } from '../../config/index.js';
+import { plainSerial } from '../../text/index.js';
 import { createKeepAliveServer } from '../keep-alive-server.js';
 import { until } from '../polling.js';
 import { type HeldSecrets, SecretClient } from './secret-client.js';
-import { normalSerial, type Sidecar, type SidecarStatus } from './sidecar.js';
+import type { Sidecar, SidecarStatus } from './sidecar.js';
 
 type Upstream = BootstrapConfig['upstreams'][number];
 
@@ -47,7 +48,7 @@ export class StandInSidecar implements Sidecar {
     return {
       pid: process.pid,
       uptimeSeconds: Math.floor((Date.now() - this.#startedAtMs) / 1000),
-      serial: normalSerial(serial),
+      serial: plainSerial(serial),
     };
   }
 
