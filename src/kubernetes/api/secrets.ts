@@ -1,4 +1,4 @@
-import type { ApiClient, CallOptions } from './api-client.js';
+import type { ApiClient, CallOptions, RawRequest } from './api-client.js';
 import { apiVersionOf, isJsonObject, pathOf, placeText, readObject } from './resource.js';
 import { encodeSecret, type SecretData, takeSecretData } from './secret-codec.js';
 
@@ -19,13 +19,7 @@ export async function readSecret(
   place: SecretPlace,
   options?: CallOptions,
 ): Promise<SecretData> {
-  const call = { verb: 'get', resource: SECRETS.plural, object: placeText(place) };
-  const body = await client.raw({ call, method: 'GET', path: pathOf(SECRETS, place), ...options });
-  try {
-    return takeSecretData(body);
-  } finally {
-    body.fill(0);
-  }
+  return readBody(client, place, options, takeSecretData);
 }
 
 /** A Secret at one moment. */
@@ -44,16 +38,12 @@ export async function readSecretState(
   place: SecretPlace,
   options?: CallOptions,
 ): Promise<SecretState> {
-  const call = { verb: 'get', resource: SECRETS.plural, object: placeText(place) };
-  const body = await client.raw({ call, method: 'GET', path: pathOf(SECRETS, place), ...options });
-  try {
+  return readBody(client, place, options, (body) => {
     const data = takeSecretData(body);
     // The characters of the data are overwritten: what becomes strings here is public.
     const object = readObject({ ...SECRETS, read: (metadata) => ({ metadata }) }, JSON.parse(body.toString('utf8')));
     return { data, resourceVersion: object.metadata.resourceVersion };
-  } finally {
-    body.fill(0);
-  }
+  });
 }
 
 /**
@@ -68,14 +58,8 @@ export async function changeSecretData(
   const call = { verb: 'patch', resource: SECRETS.plural, object: placeText(place) };
   const removed = [...before.data.keys()].filter((name) => !data.has(name));
   const body = encodeSecret({ metadata: { resourceVersion: before.resourceVersion } }, data, removed);
-  try {
-    const request = { call, method: 'PATCH', path: pathOf(SECRETS, place), body } as const;
-    const answer = await client.raw(request, 'application/merge-patch+json');
-    // The answer is the object, with its keys.
-    answer.fill(0);
-  } finally {
-    body.fill(0);
-  }
+  const request = { call, method: 'PATCH', path: pathOf(SECRETS, place), body } as const;
+  await sendBody(client, request, 'application/merge-patch+json');
 }
 
 /**
@@ -91,13 +75,36 @@ export async function createSecret(
   const fields = { apiVersion: apiVersionOf(SECRETS), kind: SECRETS.kind, metadata: place, type };
   const call = { verb: 'create', resource: SECRETS.plural, object: placeText(place) };
   const body = encodeSecret(fields, data);
+  const path = pathOf(SECRETS, { namespace: place.namespace });
+  await sendBody(client, { call, method: 'POST', path, body, ...options });
+}
+
+/** Gives `read` the object as it came, which is wiped then. */
+async function readBody<T>(
+  client: Pick<ApiClient, 'raw'>,
+  place: SecretPlace,
+  options: CallOptions | undefined,
+  read: (body: Buffer) => T,
+): Promise<T> {
+  const call = { verb: 'get', resource: SECRETS.plural, object: placeText(place) };
+  const body = await client.raw({ call, method: 'GET', path: pathOf(SECRETS, place), ...options });
   try {
-    const path = pathOf(SECRETS, { namespace: place.namespace });
-    const answer = await client.raw({ call, method: 'POST', path, body, ...options });
-    // The answer is the object, with its keys.
-    answer.fill(0);
+    return read(body);
   } finally {
     body.fill(0);
+  }
+}
+
+/** Wipes what was sent, and the answer: that is the object, with its keys. */
+async function sendBody(
+  client: Pick<ApiClient, 'raw'>,
+  request: RawRequest & { readonly body: Buffer },
+  contentType?: string,
+): Promise<void> {
+  try {
+    (await client.raw(request, contentType)).fill(0);
+  } finally {
+    request.body.fill(0);
   }
 }
 
