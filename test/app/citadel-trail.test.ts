@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { CitadelCaller } from '../support/citadel-caller.js';
+import { startCitadelProcess } from '../support/citadel-process.js';
 import { openHotPath } from '../support/hot-path.js';
 import { NO_POSTGRES, Postgres } from '../support/postgres.js';
 import { shortDir } from '../support/short-dir.js';
-import { SidecertProcess } from '../support/sidecert-process.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/sidecert.js', import.meta.url));
@@ -21,15 +21,10 @@ async function serve(t: Test, flags: readonly string[] = []) {
   const directory = shortDir(t);
   const issuer = new TokenIssuer();
   const file = (name: string): string => join(directory, name);
-  writeFileSync(file('jwks.json'), JSON.stringify(issuer.jwks));
   const start = async () => {
-    const citadel = new SidecertProcess(t, [
-      ...['citadel', '--listen', '127.0.0.1:0', '--ca-dir', file('ca'), '--jwks', file('jwks.json')],
-      ...['--token-issuer', issuer.issuer, '--root-cert-out', file('root.pem')],
-      ...['--trail-dir', file('trail'), '--status-address', file('status'), ...flags],
-    ]);
-    await citadel.says('"citadel ready"');
-    const [, address = ''] = /"msg":"citadel ready","address":"([^"]+)"/.exec(citadel.err) ?? [];
+    const { citadel, address } = await startCitadelProcess(t, {
+      ...{ file, issuer, flags: ['--trail-dir', file('trail'), ...flags] },
+    });
     const caller = new CitadelCaller(t, { address, rootPem: readFileSync(file('root.pem')) });
     return { citadel, caller };
   };

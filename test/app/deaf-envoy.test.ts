@@ -4,6 +4,7 @@ import t from 'tap';
 import { startAgent } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
 import { until } from '../../src/demo/polling.js';
+import { startCitadelProcess } from '../support/citadel-process.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { settings } from '../support/settings.js';
@@ -20,14 +21,8 @@ t.test(
     const directory = shortDir(t);
     const file = (name: string): string => join(directory, name);
     const issuer = new TokenIssuer();
-    writeFileSync(file('jwks.json'), JSON.stringify(issuer.jwks));
     writeFileSync(file('token'), await issuer.token('foo', 'sleep'));
-    const citadel = new SidecertProcess(t, [
-      ...['citadel', '--listen', '127.0.0.1:0', '--ca-dir', file('ca'), '--jwks', file('jwks.json')],
-      ...['--token-issuer', issuer.issuer, '--status-address', file('status'), '--root-cert-out', file('root.pem')],
-    ]);
-    await citadel.says('"citadel ready"');
-    const [, ca = ''] = /"msg":"citadel ready","address":"([^"]+)"/.exec(citadel.err) ?? [];
+    const { address: ca } = await startCitadelProcess(t, { file, issuer });
     const config = settings(COMMANDS.agent, {
       ...{ socket: file('sds'), 'ca-address': ca, 'ca-root': file('root.pem'), 'token-file': file('token') },
       ...{ namespace: 'foo', 'service-account': 'sleep' },

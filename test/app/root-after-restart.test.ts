@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { CitadelCaller } from '../support/citadel-caller.js';
+import { startCitadelProcess } from '../support/citadel-process.js';
 import { openHotPath } from '../support/hot-path.js';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
@@ -16,15 +17,8 @@ async function serve(t: Test, flags: (file: (name: string) => string) => readonl
   const directory = shortDir(t);
   const file = (name: string): string => join(directory, name);
   const issuer = new TokenIssuer();
-  writeFileSync(file('jwks.json'), JSON.stringify(issuer.jwks));
   const start = async (...more: string[]) => {
-    const citadel = new SidecertProcess(t, [
-      ...['citadel', '--listen', '127.0.0.1:0', '--ca-dir', file('ca'), '--jwks', file('jwks.json')],
-      ...['--token-issuer', issuer.issuer, '--status-address', file('status'), '--root-cert-out', file('root.pem')],
-      ...[...flags(file), ...more],
-    ]);
-    await citadel.says('"citadel ready"');
-    const [, address = ''] = /"msg":"citadel ready","address":"([^"]+)"/.exec(citadel.err) ?? [];
+    const { citadel, address } = await startCitadelProcess(t, { file, issuer, flags: [...flags(file), ...more] });
     const caller = new CitadelCaller(t, { address, rootPem: readFileSync(file('root.pem')) });
     const issue = async (): Promise<void> => {
       const token = await issuer.token('foo', 'sleep');

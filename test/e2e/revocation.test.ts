@@ -10,6 +10,7 @@ import { until } from '../../src/demo/polling.js';
 import { ecKeys, signedCsr } from '../hotpath/pki.js';
 import { startEnvoy } from '../support/bootstrapped-envoy.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
+import { startCitadelProcess } from '../support/citadel-process.js';
 import { PATIENCE_MS } from '../support/mesh.js';
 import { askMtls, type MtlsIdentity } from '../support/mtls-client.js';
 import { realEnvoys } from '../support/real-envoy.js';
@@ -26,14 +27,12 @@ async function scene(t: Test) {
   const directory = shortDir(t);
   const file = (name: string): string => join(directory, name);
   const issuer = new TokenIssuer();
-  writeFileSync(file('jwks.json'), JSON.stringify(issuer.jwks));
-  const citadel = new SidecertProcess(t, [
-    ...['citadel', '--listen', '127.0.0.1:0', '--ca-dir', file('ca'), '--jwks', file('jwks.json')],
-    ...['--token-issuer', issuer.issuer, '--status-address', file('status'), '--root-cert-out', file('root.pem')],
-    ...['--trail-dir', file('trail')],
-  ]);
+  const { citadel, address: ca } = await startCitadelProcess(t, {
+    file,
+    issuer,
+    flags: ['--trail-dir', file('trail')],
+  });
   await citadel.says('status page open');
-  const [, ca = ''] = /"msg":"citadel ready","address":"([^"]+)"/.exec(citadel.err) ?? [];
   writeFileSync(file('token'), await issuer.token('foo', 'httpbin'));
   const agent = new SidecertProcess(t, [
     ...['agent', '--socket', file('sds'), '--ca-address', ca, '--ca-root', file('root.pem')],

@@ -7,6 +7,7 @@ import { startHttpbin } from '../../src/demo/kubernetes/http-app.js';
 import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
 import { until } from '../../src/demo/polling.js';
 import { startEnvoy } from '../support/bootstrapped-envoy.js';
+import { startCitadelProcess } from '../support/citadel-process.js';
 import { PATIENCE_MS } from '../support/mesh.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import { shortDir } from '../support/short-dir.js';
@@ -29,14 +30,11 @@ t.test(
     const directory = shortDir(t);
     const file = (name: string): string => join(directory, name);
     const issuer = new TokenIssuer();
-    writeFileSync(file('jwks.json'), JSON.stringify(issuer.jwks));
-    const citadel = new SidecertProcess(t, [
-      ...['citadel', '--listen', '127.0.0.1:0', '--ca-dir', file('ca'), '--jwks', file('jwks.json')],
-      ...['--token-issuer', issuer.issuer, '--status-address', file('status'), '--root-cert-out', file('root.pem')],
-      ...['--trail-dir', file('trail')],
-    ]);
-    await citadel.says('"citadel ready"');
-    const [, ca = ''] = /"msg":"citadel ready","address":"([^"]+)"/.exec(citadel.err) ?? [];
+    const { citadel, address: ca } = await startCitadelProcess(t, {
+      file,
+      issuer,
+      flags: ['--trail-dir', file('trail')],
+    });
     const agents: SidecertProcess[] = [];
     const startAgent = async (account: string): Promise<string> => {
       writeFileSync(file(`${account}.token`), await issuer.token('foo', account));
