@@ -4,11 +4,13 @@ import type { Test } from 'tap';
 import { shortDir } from './short-dir.js';
 import type { TestCa } from './test-ca.js';
 
+type WithCertificate = Pick<TestCa, 'certificatePem'>;
+
 interface AuthorityParts {
-  readonly signer: TestCa;
+  readonly signer: WithCertificate & Pick<TestCa, 'privateKeyPem'>;
   /** The content of cert-chain.pem. */
-  readonly chain?: readonly TestCa[];
-  readonly roots: readonly TestCa[];
+  readonly chain?: readonly WithCertificate[];
+  readonly roots: readonly WithCertificate[];
 }
 
 /** A CA directory with Istio's file names, whole and right; a file given in `changes` is other, or not there. */
@@ -33,6 +35,6 @@ export function authorityDirectory(
 }
 
 /** These certificates, one PEM block each. */
-export function pemOf(authorities: readonly TestCa[]): Buffer {
+export function pemOf(authorities: readonly WithCertificate[]): Buffer {
   return Buffer.concat(authorities.map(({ certificatePem }) => certificatePem));
 }

@@ -1,0 +1,3 @@
+module sidecert.test/istio-leaf
+
+go 1.22
