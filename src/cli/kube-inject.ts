@@ -3,6 +3,7 @@ import { text as allOf } from 'node:stream/consumers';
 import { injectManifests } from '../app/index.js';
 import type { KubeInjectConfig } from '../config/index.js';
 import { redact } from '../telemetry/index.js';
+import { clipped } from '../text/index.js';
 import { Exit, print, printError } from './process.js';
 
 /**
@@ -35,7 +36,9 @@ function joined(first: string, second: string): string {
   return `${first}${end}${/^---/.test(second) ? '' : '---\n'}${second}`;
 }
 
+const MAX_COMPLAINT_CHARS = 2000;
+
 /** A manifest may hold anything, and a complaint quotes it. */
 function say(text: string): void {
-  printError(`sidecert kube-inject: ${redact(text)}\n`);
+  printError(`sidecert kube-inject: ${clipped(redact(text), MAX_COMPLAINT_CHARS)}\n`);
 }

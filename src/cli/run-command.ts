@@ -68,9 +68,13 @@ function failed(name: string, error: unknown): number {
   return Exit.failed;
 }
 
+/** A complaint may have several lines, and nothing else that controls a terminal. */
+const CONTROLS = /(?!\n)\p{Cc}/gu;
+
 /**
  * A value is quoted in the complaint about it, and a user who took a flag for another may have given a token or a key.
+ * The system quotes paths as they are.
  */
 export function complain(name: string, problem: string): void {
-  printError(`sidecert ${name}: ${redact(problem)}\n`);
+  printError(`sidecert ${name}: ${redact(problem).replace(CONTROLS, ' ')}\n`);
 }

@@ -44,9 +44,26 @@ export async function readConfigDump(source: PageSource): Promise<ReadPage> {
   try {
     const { status, body } = await askLocally(target, '/config_dump', { timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES });
     if (status !== 200) throw new Error(`got HTTP status ${status}, expected the admin pages of an Envoy`);
-    return { kind: 'read', document: parseBoundedJson(body, BOUNDS), where, askedAtMs: undefined };
+    return {
+      kind: 'read',
+      document: documentOf(body, 'what an Envoy answers on /config_dump'),
+      where,
+      askedAtMs: undefined,
+    };
   } catch (error) {
     return { kind: 'failed', reason: `${where}: ${messageOf(error)}`, symptom: 'status-unreachable' };
+  }
+}
+
+const EXPECTED = 'what sidecert status --output json has written, or the /config_dump of an Envoy';
+
+/** The parser's own words quote what is there, which may be a key. @throws Error that says what was met. */
+function documentOf(bytes: Buffer, expected: string, what?: string): unknown {
+  try {
+    return parseBoundedJson(bytes, BOUNDS);
+  } catch {
+    const got = bytes.length === 0 ? 'nothing' : `${bytes.length} octets that are no JSON`;
+    throw new Error(`${what === undefined ? '' : `${what}: `}got ${got}, expected ${expected}`);
   }
 }
 
@@ -61,7 +78,7 @@ async function readFile(source: PageSource): Promise<ReadPage> {
   const what = `file ${path}`;
   try {
     const { content } = await readSmallFile(path, { what, code: 'ERR_CONFIG_INVALID', maxBytes: MAX_BYTES });
-    return { kind: 'read', document: parseBoundedJson(content, BOUNDS), where: path, askedAtMs: undefined };
+    return { kind: 'read', document: documentOf(content, EXPECTED, what), where: path, askedAtMs: undefined };
   } catch (error) {
     const isDenied =
       statSync(path, { throwIfNoEntry: false }) !== undefined &&

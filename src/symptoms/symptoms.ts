@@ -21,6 +21,16 @@ export const SYMPTOMS = {
     cause: 'the socket has mode 0660, or its directory cannot be entered by this user',
     advice: 'run the command as the user of the agent or in its group',
   },
+  'status-stale': {
+    symptom: 'a status page is older than what it is compared with',
+    cause: 'the file was written a while ago, and what has changed since is not in it; or a clock is wrong',
+    advice: 'write it again (`sidecert status --output json`) on both sides at about one time, and compare the clocks',
+  },
+  'same-side': {
+    symptom: 'both sides are one and the same',
+    cause: 'a page was given twice, or written from the wrong workload; seldom a workload that calls itself',
+    advice: 'give the page of the client first, and that of the server second',
+  },
   'no-certificate': {
     symptom: 'an agent has no certificate',
     cause: 'its CA has not issued one yet; the last failure says why',
@@ -68,6 +78,12 @@ export const SYMPTOMS = {
     symptom: 'the CA does not answer in time',
     cause: 'it takes the connection and does not answer: it hangs, is overloaded, or waits for its API server',
     advice: 'the CA takes the connection and does not answer: look at its log, and at its API server',
+  },
+  'ca-answer': {
+    symptom: 'what answers at the address of the CA does not answer as a CA',
+    cause: 'another service listens there, a proxy is in between, or the CA speaks another protocol',
+    advice:
+      'compare --ca-address with the gRPC port of the CA (15012 as a rule); the last failure quotes what was answered',
   },
   'ca-untrusted': {
     symptom: 'the certificate of the CA is not accepted',
@@ -203,14 +219,42 @@ export const SYMPTOMS = {
     cause: 'the CA issues it without a URI, or with two',
     advice: 'mend the certificate profile of the CA: one URI, the SPIFFE ID',
   },
+  'envoy-plain-text': {
+    symptom: 'an Envoy speaks plain text where the other one has mutual TLS',
+    cause: 'its listener, or its cluster, has no TLS context; or client and server were given the wrong way round',
+    advice: 'take the TLS contexts of `sidecert bootstrap`; give the client as A, and the server as B',
+  },
+  'tls-filter-chain': {
+    symptom: 'no filter chain of the server is for what the client asks for',
+    cause: 'server_names or application_protocols of filter_chain_match have not the SNI or the ALPN of the client',
+    advice: 'set sni and alpn_protocols of the client to what a filter chain is for, or leave filter_chain_match out',
+  },
   'tls-version': {
     symptom: 'both sides have no version of TLS in common',
     cause: 'tls_minimum_protocol_version of one Envoy is above tls_maximum_protocol_version of the other',
     advice: 'set tls_params of both Envoys so that they overlap (TLSv1_2 to TLSv1_3)',
   },
+  'tls-cipher': {
+    symptom: 'both sides have no cipher suite in common that fits the key of the server',
+    cause:
+      'cipher_suites of one Envoy lack those of the other one, or are for RSA keys where the key is EC (or the reverse)',
+    advice: 'leave cipher_suites out, or allow TLSv1_3, whose suites are not chosen by it',
+  },
+  'tls-curves': {
+    symptom: 'both sides have no curve for the key exchange in common',
+    cause: 'ecdh_curves of one Envoy have none of the other one (X25519 and P-256 by default)',
+    advice: 'leave ecdh_curves out on both sides, or add P-256',
+  },
+  'tls-alpn': {
+    symptom: 'both sides have no application protocol in common',
+    cause:
+      'alpn_protocols of client and server differ: the handshake goes on without one, and what follows may not fit',
+    advice: 'compare alpn_protocols and the HTTP versions of cluster and listener',
+  },
   'key-type': {
     symptom: 'the key of the certificate is of a kind that Envoy does not verify by itself',
-    cause: 'Ed25519, Ed448 and P-521 are not among the signatures that BoringSSL accepts by default',
+    cause:
+      'Ed25519, Ed448 and P-521 are not among the signatures that BoringSSL accepts by default, or signature_algorithms lack that of the key',
     advice: 'use --key-type ec-p256 (or rsa-2048), or set tls_params.signature_algorithms of the verifying Envoy',
   },
   'envoy-shows-none': {
@@ -220,12 +264,29 @@ export const SYMPTOMS = {
   },
   'envoy-own-files': {
     symptom: 'Envoy shows another certificate than that of its agent',
-    cause: 'its TLS context has tls_certificates of its own, from files as a rule',
+    cause: 'its TLS context has tls_certificates of its own, or takes the secret from a file (path_config_source)',
     advice: 'replace them by tls_certificate_sds_secret_configs (default); docs/migration.md has the steps',
+  },
+  'envoy-own-roots': {
+    symptom: 'Envoy verifies by other roots than those of its agent',
+    cause: 'its validation context has trusted_ca of its own, or takes the secret from a file (path_config_source)',
+    advice: 'replace it by validation_context_sds_secret_config (ROOTCA); docs/migration.md has the steps',
+  },
+  'envoy-of-another': {
+    symptom: 'Envoy has the certificate of another workload than its agent',
+    cause:
+      'the admin pages or the dump of another Envoy were given, or its SDS cluster leads to the socket of another agent',
+    advice: 'compare --a-envoy and --b-envoy, and pipe.path of the SDS cluster with --socket',
+  },
+  'envoy-pins': {
+    symptom: 'Envoy lets in pinned certificates alone',
+    cause:
+      'verify_certificate_hash or verify_certificate_spki name certificates or keys, and each rotation brings new ones',
+    advice: 'leave the pins out: match the SPIFFE ID (match_typed_subject_alt_names)',
   },
   'not-verified': {
     symptom: 'Envoy does not verify its peer',
-    cause: 'require_client_certificate is off, or its TLS context has no roots',
+    cause: 'require_client_certificate is off, its TLS context has no roots, or it has ACCEPT_UNTRUSTED',
     advice: 'take the TLS contexts of `sidecert bootstrap`: require_client_certificate and the bundle by SDS',
   },
   'no-envoy': {
@@ -291,7 +352,7 @@ const OF_CODES: Readonly<Record<string, SymptomId>> = {
   ERR_CA_ROOT_INVALID: 'ca-untrusted',
   ERR_CA_OVERLOADED: 'ca-overloaded',
   ERR_CA_REJECTED_CSR: 'csr-rejected',
-  ERR_CA_RESPONSE_INVALID: 'ca-unreachable',
+  ERR_CA_RESPONSE_INVALID: 'ca-answer',
   ERR_SVID_IDENTITY_MISMATCH: 'identity-mismatch',
   ERR_SVID_NOT_VALID_NOW: 'certificate-early',
   ERR_SVID_UNTRUSTED: 'answer-refused',

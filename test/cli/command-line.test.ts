@@ -109,6 +109,31 @@ t.test('a token or a key that is given in place of something else is not repeate
   }
 });
 
+t.test('a path of digits is a file, not a port, and what a path has of control characters is not shown', async (t) => {
+  // What Node.js takes for a port where it is not told that it is a path.
+  for (const path of ['99999999999999999999', '0x10', '70000']) {
+    for (const args of [
+      ['health', '--socket', path],
+      ['fleet', '--socket', path, '--envoys', '1'],
+    ]) {
+      const { code, out, err } = await run(t, args);
+      t.equal(code, 1);
+      t.match(out + err, /connect ENOENT/);
+      t.notMatch(err, /\n {4}at /);
+    }
+  }
+  for (const command of [
+    ['health', '--socket'],
+    ['fleet', '--envoys', '1', '--socket'],
+    ['kube-inject', '--filename'],
+  ]) {
+    const { code, err } = await run(t, [...command, '/nonexistent/x\u001b[31mred']);
+    t.equal(code, 1);
+    t.match(err, /ENOENT/);
+    t.notOk(err.includes('\u001b'));
+  }
+});
+
 t.test('what fails after the settings were understood ends with code 1 and its error code', async (t) => {
   const directory = shortDir(t);
   const jwks = join(directory, 'jwks.json');

@@ -177,8 +177,12 @@ t.test('what cannot be read has exit code 3, and a wrong command line 2', async 
   writeFileSync(garbage, '{');
   const { code, err } = await runSidecert(t, ['explain', citadel, garbage]);
   t.equal(code, 3);
-  t.match(err, /A cannot be read: .*citadel.json: got a page without identities, expected that of an agent/);
+  t.match(err, /A cannot be read: .*citadel.json: got the page of a Citadel, expected that of an agent/);
   t.match(err, /B cannot be read: /);
+  t.match(err, /B cannot be read: file \S+garbage: got 1 octets that are no JSON, expected what sidecert status/);
+  const key = join(directory, 'key.pem');
+  writeFileSync(key, '-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----\n');
+  t.notMatch((await runSidecert(t, ['explain', key, key])).err, /MIGH|BEGIN/);
   const none = await runSidecert(t, ['explain', join(directory, 'nothing'), '127.0.0.1:1']);
   t.equal(none.code, 3);
   t.match(none.err, /A cannot be read: .*ENOENT/);

@@ -63,3 +63,16 @@ t.test('nothing stays nothing', async (t) => {
   t.match(kubeInject(['-f', '-'], ''), { code: 0, out: '', err: '' });
   t.match(kubeInject(['-f', '-'], '# only a comment\n'), { code: 0, out: '# only a comment\n', err: '' });
 });
+
+t.test('what is no manifest is refused: a text, a list, bytes that are none', async (t) => {
+  for (const input of ['hello\n', '- one\n', '7\n', `${POD}---\nhello\n`]) {
+    const { code, out, err } = kubeInject(['-f', '-'], input);
+    t.match({ code, out }, { code: 1, out: '' }, input);
+    t.match(err, /stdin:\d+: got a (?:text or a number|list), expected an object of Kubernetes/);
+  }
+  t.match(kubeInject(['-f', '-'], '# nothing yet\n'), { code: 0 });
+  const file = join(shortDir(t), 'binary');
+  writeFileSync(file, Buffer.from(Array.from({ length: 4000 }, (_none, index) => (index * 7919) % 256)));
+  const binary = kubeInject(['-f', file]);
+  t.match({ code: binary.code, out: binary.out }, { code: 1, out: '' });
+});

@@ -1,12 +1,12 @@
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
-import { envoyFacts } from '../../src/explain/handshake/envoy-facts.js';
 import { playHandshake } from '../../src/explain/handshake/play.js';
 import { shownHandshake } from '../../src/explain/handshake/shown-handshake.js';
-import { type Side, sideOf } from '../../src/explain/handshake/side.js';
+import { sideOf } from '../../src/explain/handshake/side.js';
 import { Style } from '../../src/explain/index.js';
-import { certificate, ecKeys, type KeyPair } from '../hotpath/pki.js';
+import { certificate, ecKeys } from '../hotpath/pki.js';
 import { type PageShape, statusDocument, wantedName } from '../support/agent-pages.js';
+import { dump, type Extra, makeCa, makeLeaf, matching, oddLeaf, side, within } from '../support/explained-sides.js';
 import * as odd from '../support/odd-certificates.js';
 import { TestCa } from '../support/test-ca.js';
 
@@ -14,83 +14,9 @@ const HOUR_MS = 3_600_000;
 const SLEEP = 'spiffe://cluster.local/ns/foo/sa/sleep';
 const HTTPBIN = 'spiffe://cluster.local/ns/foo/sa/httpbin';
 
-interface Ca {
-  readonly keys: KeyPair;
-  readonly subject: string;
-  readonly certificate: X509Certificate;
-}
-
-interface Life {
-  readonly notBeforeMs?: number;
-  readonly notAfterMs?: number;
-}
-
-function makeCa(subject: string, { issuer, more, ...life }: Life & { issuer?: Ca; more?: Buffer[] } = {}): Ca {
-  const keys = ecKeys();
-  const shape = { keys, subject, isCa: true, ...within(life), ...(issuer && { issuer }), ...(more && { more }) };
-  return { keys, subject, certificate: certificate(shape) };
-}
-
-function makeLeaf(issuer: Ca, uris: readonly string[], { more = [], ...life }: Life & { more?: Buffer[] } = {}) {
-  return certificate({ keys: ecKeys(), subject: '', issuer, uris, more, ...within(life) });
-}
-
-function within({ notBeforeMs = Date.now() - HOUR_MS, notAfterMs = Date.now() + HOUR_MS }: Life) {
-  return { notBeforeMs, notAfterMs };
-}
-
-/** A leaf with these extensions alone, and its SPIFFE ID. */
-function oddLeaf(issuer: Ca, uri: string, ...extensions: readonly Buffer[]): X509Certificate {
-  const { publicKey } = ecKeys();
-  return new X509Certificate(
-    odd.oddCertificate({
-      ...{ subject: odd.oddName(), publicKey, ...within({}) },
-      issuer: { subject: odd.oddName(['O', issuer.subject]), privateKey: issuer.keys.privateKey },
-      extensions: [odd.alternativeNames(odd.general.uri(uri)), ...extensions],
-    }),
-  );
-}
-
 const root = makeCa('mesh root');
 const good = { spiffeId: SLEEP, chain: [makeLeaf(root, [SLEEP])], roots: [root.certificate] };
 const other = { spiffeId: HTTPBIN, chain: [makeLeaf(root, [HTTPBIN])], roots: [root.certificate] };
-
-interface Extra {
-  readonly aheadMs?: number;
-  readonly envoy?: unknown;
-  readonly expectedSans?: Side['expectedSans'];
-}
-
-function side(label: string, shape: PageShape, { aheadMs, envoy, expectedSans = [] }: Extra = {}): Side {
-  const facts = envoy === undefined ? undefined : envoyFacts(envoy, 'dump');
-  const settings = { label, where: 'test', aheadMs, envoy: facts, expectedSans, identity: undefined };
-  const found = sideOf(JSON.parse(JSON.stringify(statusDocument(shape))), settings);
-  if (typeof found === 'string') throw new Error(found);
-  return found;
-}
-
-/** A configuration dump with one TLS context. */
-function dump(part: 'Downstream' | 'Upstream', context: object, more: object = {}) {
-  const type = `type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.${part}TlsContext`;
-  const sds = { validation_context_sds_secret_config: { name: 'ROOTCA' } };
-  const own = part === 'Upstream' && Object.keys(context).length === 0 ? [] : [{ name: 'default' }];
-  const certificates = 'tls_certificates' in context ? [] : own;
-  const common_tls_context = {
-    ...{ combined_validation_context: sds, tls_certificate_sds_secret_configs: certificates },
-    ...context,
-  };
-  return {
-    configs: [{ name: 'inbound', transport_socket: { typed_config: { '@type': type, common_tls_context, ...more } } }],
-  };
-}
-
-/** A matcher of `dump`. */
-const matching = (matcher: object) => ({
-  combined_validation_context: {
-    default_validation_context: { match_typed_subject_alt_names: [{ san_type: 'URI', matcher }] },
-    validation_context_sds_secret_config: { name: 'ROOTCA' },
-  },
-});
 
 const fingerprintOf = (one: X509Certificate): string => one.fingerprint256.replaceAll(':', '').toLowerCase();
 
@@ -154,6 +80,24 @@ const FAULTS: readonly Fault[] = [
     b: { roots: [oldRoot.certificate], chain: [makeLeaf(oldRoot, [HTTPBIN])] },
     symptom: 'root-same-name',
     says: /B has a root of that name with another key/,
+  },
+  {
+    name: 'a certificate that has signed itself',
+    a: { chain: [certificate({ keys: ecKeys(), subject: 'me', uris: [SLEEP], ...within({}) })] },
+    symptom: 'root-missing',
+    says: /A's certificate is self-signed, by "O=me", and of no CA; B trusts "O=mesh root"/,
+  },
+  {
+    name: 'a URI that is no SPIFFE ID',
+    a: { chain: [makeLeaf(root, ['https://sleep.foo'])] },
+    symptom: 'san-missing',
+    says: /A's certificate is for URI:https:\/\/sleep.foo, which is no SPIFFE ID/,
+  },
+  {
+    name: 'an address where no CA answers',
+    a: { chain: [], failure: { code: 'ERR_CA_RESPONSE_INVALID', error: 'CA answer: HTTP status 404' } },
+    symptom: 'ca-answer',
+    says: /A has none: ERR_CA_RESPONSE_INVALID/,
   },
   {
     name: 'an intermediate that is not sent',
@@ -478,7 +422,7 @@ t.test('two sides that fit have no rule that fails, and what is not known has a 
 
 t.test('roots of another trust domain count when an Envoy asks for them', (t) => {
   const far = 'spiffe://far.example/ns/foo/sa/httpbin';
-  const rootsOf = (name: string, ca: Ca) => ({
+  const rootsOf = (name: string, ca: ReturnType<typeof makeCa>) => ({
     more: { federation: [{ trust_domain: name, certificates: [ca.certificate.raw.toString('base64')] }] },
     sds: {
       subscribers: [

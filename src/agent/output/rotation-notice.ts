@@ -83,7 +83,7 @@ async function realUid(pid: number, what: string): Promise<number> {
 function writeLine(path: string, { path: directory, serial }: Notice): Promise<void> {
   return new Promise((resolve, reject) => {
     const what = `notice on socket ${path}`;
-    const connection = createConnection(path);
+    const connection = createConnection({ path });
     connection.setTimeout(SOCKET_TIMEOUT_MS, () => {
       connection.destroy(failure(`${what}: got no room for a line in ${SOCKET_TIMEOUT_MS} ms, expected a reader`));
     });

@@ -107,7 +107,7 @@ function unanswered(error: unknown): Finding {
 /** Connects as an Envoy of this user would. */
 function connectOnce(path: string): Promise<Finding | undefined> {
   return new Promise((resolve) => {
-    const socket = connect(path);
+    const socket = connect({ path });
     socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error('no answer')));
     socket.once('connect', () => {
       socket.destroy();

@@ -1,4 +1,4 @@
-import { symptomOfCode } from '../../symptoms/index.js';
+import { type SymptomId, symptomOfCode } from '../../symptoms/index.js';
 import { distanceText, lengthText } from '../time-words.js';
 import { type Judgement, Rule } from './judgement.js';
 import { fingerprintOf, type Side } from './side.js';
@@ -10,6 +10,7 @@ const certificate = new Rule('certificate');
 const clocks = new Rule('clocks');
 const validity = new Rule('validity');
 const renewal = new Rule('renewal');
+const sides = new Rule('sides');
 
 /** Whether there is a certificate to show; else why the CA gives none. `other` is the side that is compared with. */
 export function judgeCertificate(side: Side, other: Side): Judgement {
@@ -61,17 +62,56 @@ function refusedToken(side: Side, other: Side, text: string): Judgement {
   return certificate.fail('token-refused', says);
 }
 
-/** Where both clocks are known, whether they agree. */
+/** A page that is older tells of what was. */
+const MAX_AGE_MS = 10 * 60_000;
+
+/** Where both clocks are known, whether they agree; where not, whether the pages are of one time. */
 export function judgeClocks(one: Side, other: Side): Judgement {
-  if (one.aheadMs === undefined || other.aheadMs === undefined) {
-    return clocks.unknown('a file tells nothing of the clocks now; compare them by hand');
-  }
+  if (one.aheadMs === undefined || other.aheadMs === undefined) return judgeAges(one, other);
   const apartMs = one.aheadMs - other.aheadMs;
   if (Math.abs(apartMs) < MAX_SKEW_MS) return clocks.ok('both clocks agree within a minute');
   const [ahead, behind] = apartMs > 0 ? [one, other] : [other, one];
   return clocks.warn(
     'clock-skew',
     `the clock of ${ahead.label} is ${lengthText(apartMs)} ahead of that of ${behind.label}`,
+  );
+}
+
+/** Of pages in files: a clock that is wrong and a page of long ago look the same from here. */
+function judgeAges(one: Side, other: Side): Judgement {
+  const apartMs = one.nowMs - other.nowMs;
+  if (Math.abs(apartMs) >= MAX_SKEW_MS) {
+    const [later, earlier] = apartMs > 0 ? [one, other] : [other, one];
+    return clocks.warn(
+      'status-stale',
+      `the page of ${earlier.label} (${new Date(earlier.nowMs).toISOString()}) is of ${lengthText(apartMs)} before that of ${later.label}, or its clock is behind`,
+    );
+  }
+  const old = [one, other].filter(({ ageMs = 0 }) => ageMs > MAX_AGE_MS);
+  const [first] = old;
+  if (first !== undefined) {
+    const labels = old.map(({ label }) => label).join(' and ');
+    const word = old.length > 1 ? 'are pages' : 'is a page';
+    return clocks.warn(
+      'status-stale',
+      `${labels} ${word} of ${lengthText(first.ageMs ?? 0)} ago: what they say is of then`,
+    );
+  }
+  const ahead = [one, other].find(({ ageMs = 0 }) => ageMs < -MAX_SKEW_MS);
+  if (ahead !== undefined) {
+    const text = `the page of ${ahead.label} is of ${lengthText(ahead.ageMs ?? 0)} ahead of the clock of this machine`;
+    return clocks.warn('clock-skew', text);
+  }
+  return clocks.unknown('a file tells nothing of the clocks now; compare them by hand');
+}
+
+/** Whether both are one and the same: a page that is given twice, as a rule. */
+export function judgeSame(one: Side, other: Side): Judgement | undefined {
+  const [mine, theirs] = [one.chain[0], other.chain[0]];
+  if (mine === undefined || theirs === undefined || !mine.equals(theirs)) return undefined;
+  return sides.warn(
+    'same-side',
+    `A and B have one and the same certificate (${one.spiffeId}, serial ${mine.certificate.serialNumber.toLowerCase()})`,
   );
 }
 
@@ -88,16 +128,25 @@ export function judgeValidity(shown: Side, verifier: Side): Judgement | undefine
   if (verifier.nowMs > notAfterMs) {
     const isValidThere = shown.nowMs <= notAfterMs;
     const text = `${shown.label}'s certificate expired ${distanceText(notAfterMs, verifier.nowMs)} ${clock}${why}`;
-    return validity.fail(isSkewed && isValidThere ? 'clock-skew' : 'certificate-expired', text, fingerprints);
+    return validity.fail(
+      isValidThere ? symptomOr(skew, 'certificate-expired') : 'certificate-expired',
+      text,
+      fingerprints,
+    );
   }
   if (verifier.nowMs < notBeforeMs) {
     const isValidThere = shown.nowMs >= notBeforeMs;
     const text = `${shown.label}'s certificate is not yet valid, it begins ${distanceText(notBeforeMs, verifier.nowMs)} ${clock}${why}`;
-    return validity.fail(isSkewed && isValidThere ? 'clock-skew' : 'certificate-early', text, fingerprints);
+    return validity.fail(isValidThere ? symptomOr(skew, 'certificate-early') : 'certificate-early', text, fingerprints);
   }
   return validity.ok(
     `${shown.label}'s certificate is valid for ${lengthText(notAfterMs - verifier.nowMs)} yet ${clock}`,
   );
+}
+
+/** What is odd about the times of both, or else what it is a sign of. */
+function symptomOr({ verdict, symptom }: Judgement, otherwise: SymptomId): SymptomId {
+  return verdict === 'warn' && symptom !== undefined ? symptom : otherwise;
 }
 
 /** What will go wrong next: renewals that fail while the certificate is still good. */

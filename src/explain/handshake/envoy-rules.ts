@@ -1,20 +1,14 @@
-import { X509Certificate } from 'node:crypto';
 import { certificateFingerprint } from '../../pki/x509/index.js';
 import type { JsonSection } from '../json-section.js';
 import { distanceText } from '../time-words.js';
-import type { HeldSecret, TlsContext } from './envoy-facts.js';
+import type { HeldSecret, SecretReference } from './envoy-facts.js';
 import { type Judgement, Rule } from './judgement.js';
-import type { Part } from './leaf-rules.js';
-import { fingerprintOf, type Side } from './side.js';
+import { certificatesIn, fingerprintOf, type Side, spiffeIdOf } from './side.js';
 
 /** Which of its secrets an Envoy has to hold for its part. */
 export type SecretKind = 'certificate' | 'validation-context';
 
 const WORDS: Readonly<Record<SecretKind, string>> = { certificate: 'certificate', 'validation-context': 'bundle' };
-
-const tls = new Rule('TLS version');
-const showing = new Rule('showing');
-const verification = new Rule('verification');
 
 /** In text, of node ids. */
 const MAX_NAMED = 3;
@@ -60,7 +54,7 @@ function judgeStreams(rule: Rule, side: Side, sds: JsonSection, kind: SecretKind
       `${who.join(', ')} has not ACKed ${label}'s ${word} ${name.text('version')}, and ${last}`,
     );
   }
-  if (own.length > 0) return rule.ok(`holds the newest ${word} of ${label}`);
+  if (own.length > 0) return neverServedBeside(rule, side, sds) ?? rule.ok(`holds the newest ${word} of ${label}`);
   // The bundles of many pods have versions of their own where lists or matchers come with them.
   if (side.page.text('mode') === 'node' && kind === 'validation-context') return undefined;
   return neverServed(rule, side, sds, kind);
@@ -74,19 +68,26 @@ function isOf({ identity, page }: Side, kind: SecretKind, name: JsonSection): bo
   return name.text('version') === version;
 }
 
-function neverServed(rule: Rule, { label }: Side, sds: JsonSection, kind: SecretKind): Judgement | undefined {
+function neverServed(rule: Rule, side: Side, sds: JsonSection, kind: SecretKind): Judgement | undefined {
+  const text = neverServedText(side, sds);
+  if (text !== undefined) return rule.fail('name-never-served', text);
+  return rule.warn('no-envoy', `no Envoy of ${side.label} has asked for its ${WORDS[kind]}`);
+}
+
+/** One listener or cluster of an Envoy may have it right, and another one not. */
+function neverServedBeside(rule: Rule, side: Side, sds: JsonSection): Judgement | undefined {
+  const text = neverServedText(side, sds);
+  return text === undefined ? undefined : rule.warn('name-never-served', `${text}: what needs that one is not ready`);
+}
+
+function neverServedText({ label }: Side, sds: JsonSection): string | undefined {
   const names = sds.list('never_served').map((one) => `${one.text('name')}`);
-  if (names.length > 0) {
-    const served = sds
-      .list('names')
-      .map((one) => one.text('name'))
-      .filter((name) => name !== 'other');
-    return rule.fail(
-      'name-never-served',
-      `Envoys ask ${label} for ${names.join(', ')}, which it never serves (it serves ${served.join(', ')})`,
-    );
-  }
-  return rule.warn('no-envoy', `no Envoy of ${label} has asked for its ${WORDS[kind]}`);
+  if (names.length === 0) return undefined;
+  const served = sds
+    .list('names')
+    .map((one) => one.text('name'))
+    .filter((name) => name !== 'other');
+  return `Envoys ask ${label} for ${names.join(', ')}, which it never serves (it serves ${served.join(', ')})`;
 }
 
 /** Permission for owner and group, or for all. */
@@ -110,92 +111,43 @@ function noEnvoy(rule: Rule, { label, nowMs, page }: Side, sds: JsonSection): Ju
 
 function judgeDump(rule: Rule, side: Side, kind: SecretKind): Judgement | undefined {
   const { label, envoy, nowMs } = side;
-  const secrets = envoy?.secrets ?? [];
-  const names = new Set(
-    (envoy?.contexts ?? []).flatMap((one) => (kind === 'certificate' ? one.certificateNames : (one.bundleName ?? []))),
-  );
-  const warming = secrets.find(({ isWarming, name }) => isWarming && names.has(name));
+  const wanted = referencesOf(side, kind);
+  const names = new Set(wanted.map(({ name }) => name));
+  const ofKind = (envoy?.secrets ?? []).filter((one) => names.has(one.name) || (names.size === 0 && one.kind === kind));
+  const warming = ofKind.find(({ isWarming, name }) => isWarming && names.has(name));
   if (warming !== undefined) return rule.fail('name-never-served', `Envoy of ${label} waits for ${warming.name}`);
-  const held = secrets.find((one) => one.kind === kind && !one.isWarming);
-  if (held?.pem === undefined) return undefined;
-  if (isCurrent(side, kind, held)) return rule.ok(`its configuration dump has the newest ${WORDS[kind]} of ${label}`);
-  const since = held.updatedAtMs === undefined ? '' : `, since ${distanceText(held.updatedAtMs, nowMs)}`;
-  return rule.fail(
-    'envoy-behind',
-    `Envoy of ${label} holds another ${WORDS[kind]} than its agent: ${held.name} of version ${held.version}${since}`,
-  );
+  const held = ofKind.filter((one) => one.kind === kind && !one.isWarming && one.pem !== undefined);
+  const [first] = held;
+  if (first === undefined) return undefined;
+  if (held.some((one) => isCurrent(side, kind, one)))
+    return rule.ok(`its configuration dump has the newest ${WORDS[kind]} of ${label}`);
+  const file = wanted.find(({ name }) => name === first.name)?.file;
+  const what = `Envoy of ${label} holds another ${WORDS[kind]} than its agent: ${first.name}`;
+  if (file !== undefined) {
+    const symptom = kind === 'certificate' ? 'envoy-own-files' : 'envoy-own-roots';
+    return rule.fail(symptom, `${what} from the file ${file}`);
+  }
+  const name = kind === 'certificate' ? spiffeIdIn(first.pem) : undefined;
+  if (name !== undefined && name !== side.spiffeId) {
+    const text = `${what} is for ${name}, and the agent's for ${side.spiffeId}: is it the Envoy of another workload?`;
+    return rule.fail('envoy-of-another', text);
+  }
+  const since = first.updatedAtMs === undefined ? '' : `, since ${distanceText(first.updatedAtMs, nowMs)}`;
+  return rule.fail('envoy-behind', `${what} of version ${first.version}${since}`);
+}
+
+/** What the TLS contexts of the Envoy of a side ask for. */
+function referencesOf({ envoy }: Side, kind: SecretKind): readonly SecretReference[] {
+  return (envoy?.contexts ?? []).flatMap((one) => (kind === 'certificate' ? one.certificates : (one.bundle ?? [])));
+}
+
+function spiffeIdIn(pem = ''): string | undefined {
+  const [leaf] = certificatesIn(pem);
+  return leaf && spiffeIdOf(leaf);
 }
 
 function isCurrent({ chain, anchors }: Side, kind: SecretKind, { pem = '' }: HeldSecret): boolean {
-  const held = fingerprintsOf(pem);
+  const held = certificatesIn(pem).map(certificateFingerprint);
   const wanted = (kind === 'certificate' ? chain.slice(0, 1) : anchors).map(fingerprintOf);
   return wanted.length === 0 || wanted.every((one) => held.includes(one));
-}
-
-const BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
-function fingerprintsOf(pem: string): string[] {
-  return (pem.match(BLOCK) ?? []).flatMap((block) => {
-    try {
-      return [certificateFingerprint(new X509Certificate(block))];
-    } catch {
-      return [];
-    }
-  });
-}
-
-/** In their order. */
-const VERSIONS = ['TLSv1_0', 'TLSv1_1', 'TLSv1_2', 'TLSv1_3'];
-
-/** Whether the TLS contexts of client and server have a version in common: only where both are known. */
-export function judgeTls(client: Side, server: Side): Judgement | undefined {
-  const [ours, theirs] = [contextsOf(client, 'client'), contextsOf(server, 'server')];
-  if (ours.length === 0 && theirs.length === 0) return undefined;
-  const ranges = [...ours, ...theirs].map(rangeOf);
-  const low = Math.max(...ranges.map(({ low }) => low));
-  const high = Math.min(...ranges.map(({ high }) => high));
-  const text = [
-    ...ours.map((one) => `${client.label}'s Envoy: ${rangeText(one)}`),
-    ...theirs.map((one) => `${server.label}'s Envoy: ${rangeText(one)}`),
-  ].join('; ');
-  return low <= high ? tls.ok(text) : tls.fail('tls-version', text);
-}
-
-function rangeOf({ minVersion, maxVersion }: TlsContext): { low: number; high: number } {
-  const [low, high] = [VERSIONS.indexOf(minVersion ?? 'TLSv1_2'), VERSIONS.indexOf(maxVersion ?? 'TLSv1_3')];
-  return { low, high: high < 0 ? VERSIONS.length : high };
-}
-
-function rangeText({ name, minVersion = 'TLSv1_2', maxVersion = 'TLSv1_3' }: TlsContext): string {
-  return `${minVersion} to ${maxVersion}${name === '' ? '' : ` (${name})`}`;
-}
-
-/** The TLS contexts of an Envoy for its part. */
-export function contextsOf({ envoy }: Side, part: Part): readonly TlsContext[] {
-  return (envoy?.contexts ?? []).filter(({ side }) => side === part);
-}
-
-/** Whether the Envoy of a side shows a certificate, and that of its agent. */
-export function judgeShowing(shown: Side, part: Part): Judgement | undefined {
-  const contexts = contextsOf(shown, part);
-  const [first] = contexts;
-  if (first === undefined || contexts.some(({ certificateNames }) => certificateNames.length > 0)) return undefined;
-  const { label } = shown;
-  const where = first.name === '' ? part : first.name;
-  if (!contexts.some(({ hasOwnCertificate }) => hasOwnCertificate)) {
-    const text = `${where} of ${label}'s Envoy has no certificate in its TLS context`;
-    return showing.fail('envoy-shows-none', text);
-  }
-  return showing.warn('envoy-own-files', `${where} of ${label}'s Envoy has a certificate of its own configuration`);
-}
-
-/** Whether the Envoy of the verifier verifies at all. */
-export function judgeVerification(verifier: Side, part: Part): Judgement | undefined {
-  const contexts = contextsOf(verifier, part);
-  const lax = contexts.filter((one) => !one.verifies || (part === 'server' && !one.wantsClientCertificate));
-  if (contexts.length === 0 || lax.length < contexts.length) return undefined;
-  return verification.warn(
-    'not-verified',
-    `${verifier.label}'s Envoy does not verify its peer: ${lax.map(({ name }) => name).join(', ')}`,
-  );
 }

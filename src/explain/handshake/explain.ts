@@ -1,9 +1,10 @@
 import type { SymptomId } from '../../symptoms/index.js';
-import { type PageSource, readConfigDump, readStatusPage } from '../read-page.js';
+import { JsonSection } from '../json-section.js';
+import { type PageSource, type ReadPage, readConfigDump, readStatusPage } from '../read-page.js';
 import { type EnvoyFacts, envoyFacts } from './envoy-facts.js';
 import { type Handshake, playHandshake } from './play.js';
 import type { SanMatcher } from './san-matcher.js';
-import { type Side, sideOf } from './side.js';
+import { type Side, sideOf, sideOfEnvoy } from './side.js';
 
 /** One side, and where it is read. */
 export interface ExplainedSide {
@@ -41,21 +42,35 @@ async function readSide(
   { label, page, envoy, identity, expects }: ExplainedSide,
   now: () => number,
 ): Promise<Side | UnreadSide> {
-  const read = await readStatusPage(page, now);
+  const read = await readPage(page, now);
   if (read.kind === 'failed') return { label, reason: read.reason, symptom: read.symptom };
   const facts = envoy === undefined ? undefined : await readEnvoy(envoy);
   if (typeof facts === 'string') return { label, reason: facts, symptom: 'status-unreachable' };
+  const { document, where, askedAtMs } = read;
   const expectedSans = expects.map(({ kind, value }): SanMatcher => ({ type: 'URI', kind, value, ignoresCase: false }));
-  const side = sideOf(read.document, {
-    label,
-    where: read.where,
-    aheadMs: undefined,
-    envoy: facts,
-    expectedSans,
-    identity,
-  });
-  if (typeof side === 'string') return { label, reason: `${read.where}: ${side}`, symptom: 'status-unreachable' };
-  return { ...side, aheadMs: read.askedAtMs === undefined ? undefined : side.nowMs - read.askedAtMs };
+  const settings = { label, where, aheadMs: undefined, envoy: facts, expectedSans, identity };
+  const side = isConfigDump(document)
+    ? sideOfEnvoy(envoyFacts(document, where), now(), settings)
+    : sideOf(document, settings);
+  if (typeof side === 'string') return { label, reason: `${where}: ${side}`, symptom: 'status-unreachable' };
+  if (isConfigDump(document)) return side;
+  return askedAtMs === undefined
+    ? { ...side, ageMs: now() - side.nowMs }
+    : { ...side, aheadMs: side.nowMs - askedAtMs };
+}
+
+/** Where the agent is another program, or has no page, the admin pages of its Envoy may be given in its place. */
+async function readPage(source: PageSource, now: () => number): Promise<ReadPage> {
+  const page = await readStatusPage(source, now);
+  if (page.kind === 'read' || page.symptom !== 'status-unreachable') return page;
+  const dump = await readConfigDump(source);
+  return dump.kind === 'read' && isConfigDump(dump.document) ? dump : page;
+}
+
+/** What Envoy answers on `/config_dump`. */
+function isConfigDump(document: unknown): boolean {
+  const section = new JsonSection(document);
+  return section.has('configs') && !section.has('identities');
 }
 
 /** A `string` says why it cannot be read. */

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { isListOf, isValidAt, periodText, type RevocationList } from '../../agent/files/index.js';
 import { type ChainLink, KEY_USAGE, leafProblem, NameTag, namesText } from '../../pki/x509/index.js';
 import type { TlsContext } from './envoy-facts.js';
 import { type Judgement, Rule } from './judgement.js';
-import { matcherText, matchesName, type SanMatcher } from './san-matcher.js';
+import { matcherText, matchesName, nearMiss, type SanMatcher } from './san-matcher.js';
 import { fingerprintOf, type Side } from './side.js';
 
 /** Which part the side that shows a certificate has in the handshake. */
@@ -12,6 +13,7 @@ const usage = new Rule('key usage');
 const key = new Rule('key type');
 const name = new Rule('SAN');
 const revocation = new Rule('revocation');
+const pins = new Rule('pins');
 
 /** (RFC 5280 §4.2.1.12) */
 const PURPOSE_OIDS = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
@@ -46,19 +48,52 @@ export function judgeUsage(shown: Side, part: Part): Judgement | undefined {
   return usage.fail(problem.fault === 'key-usage' ? 'key-usage' : 'leaf-unfit', text, fingerprints);
 }
 
+/** What each kind of key signs in a handshake. (RFC 8446 §4.2.3) */
+const SIGNATURES: Readonly<Record<string, RegExp>> = {
+  prime256v1: /^ecdsa_secp256r1_/,
+  secp384r1: /^ecdsa_secp384r1_/,
+  secp521r1: /^ecdsa_secp521r1_/,
+  rsa: /^rsa_/,
+  ed25519: /^ed25519$/,
+};
+
 /** What BoringSSL verifies no signature of, unless it is told to. (BoringSSL, `kVerifySignatureAlgorithms`) */
 const UNUSUAL_KEYS = ['ed25519', 'ed448', 'secp521r1'];
 
-/** Whether an Envoy as it comes verifies what the key of the leaf signs in a handshake. */
+/** Whether an Envoy verifies what the key of the leaf signs in a handshake. */
 export function judgeKey(shown: Side, verifier: Side, contexts: readonly TlsContext[]): Judgement | undefined {
   const [leaf] = shown.chain;
   if (leaf === undefined) return undefined;
   const { asymmetricKeyType = '', asymmetricKeyDetails } = leaf.certificate.publicKey;
   const kind = asymmetricKeyDetails?.namedCurve ?? asymmetricKeyType;
+  const lists = contexts.map(({ params }) => params.signatures);
+  const own = lists.filter((list) => list.length > 0);
+  if (own.length === lists.length && own.length > 0) {
+    const wanted = SIGNATURES[kind];
+    if (wanted !== undefined && own.some((list) => list.some((one) => wanted.test(one)))) return undefined;
+    const text = `${shown.label}'s key is ${kind}, and the Envoy of ${verifier.label} verifies signatures by ${[...new Set(own.flat())].join(' ')} alone`;
+    return key.fail('key-type', text, [fingerprintOf(leaf)]);
+  }
   if (!UNUSUAL_KEYS.includes(kind)) return undefined;
   const text = `${shown.label}'s key is ${kind}, which the Envoy of ${verifier.label} verifies only with signature_algorithms set`;
-  if (contexts.some(({ choosesSignatures }) => choosesSignatures)) return key.warn('key-type', text);
+  if (own.length > 0) return key.warn('key-type', text);
   return key.fail('key-type', text, [fingerprintOf(leaf)]);
+}
+
+/** Where the verifier lets in certain certificates alone, whether this is one. (Envoy, `verify_certificate_*`) */
+export function judgePins(shown: Side, verifier: Side, contexts: readonly TlsContext[]): Judgement | undefined {
+  const [leaf] = shown.chain;
+  const pinned = contexts.filter((one) => one.pins.hashes.length + one.pins.keys.length > 0);
+  if (leaf === undefined || pinned.length === 0) return undefined;
+  const spki = leaf.certificate.publicKey.export({ type: 'spki', format: 'der' });
+  const keyHash = createHash('sha256').update(spki).digest('base64');
+  const isIn = ({ hashes, keys }: TlsContext['pins']): boolean =>
+    keys.includes(keyHash) || hashes.some((one) => one.replaceAll(':', '').toLowerCase() === fingerprintOf(leaf));
+  if (contexts.some((one) => !pinned.includes(one) || isIn(one.pins))) {
+    return pins.warn('envoy-pins', `${verifier.label}'s Envoy has pins, which end with the next certificate`);
+  }
+  const text = `${shown.label}'s certificate (SHA-256 ${fingerprintOf(leaf)}, key ${keyHash}) is not among the pins of ${verifier.label}'s Envoy: ${pinned.flatMap((one) => [...one.pins.hashes, ...one.pins.keys]).join(', ')}`;
+  return pins.fail('envoy-pins', text, [fingerprintOf(leaf)]);
 }
 
 /** Whether the verifier takes the names of the leaf. */
@@ -77,23 +112,40 @@ export function judgeNames(shown: Side, verifier: Side, contexts: readonly TlsCo
     );
   }
   const sets = matcherSets(verifier, contexts);
+  const isSpiffe = uris.some(({ content }) => content.toString('latin1').startsWith('spiffe://'));
+  if (!isSpiffe && sets.every(({ matchers }) => matchers.length === 0)) {
+    return name.fail(
+      'san-missing',
+      `${shown.label}'s certificate is for ${shownNames}, which is no SPIFFE ID`,
+      fingerprints,
+    );
+  }
   if (sets.length === 0) {
     return name.unknown(
       `nothing is known of what ${verifier.label} accepts; give its Envoy (--${verifier.label.toLowerCase()}-envoy), or --${verifier.label.toLowerCase()}-expects`,
     );
   }
-  const refused = sets.filter(
-    ({ matchers }) => matchers.length > 0 && matchers.every((one) => matchesName(one, names) === false),
-  );
-  if (refused.length === sets.length) {
-    const wanted = refused.map(({ where, matchers }) => `${where} accepts ${matchers.map(matcherText).join(' or ')}`);
+  const verdicts = sets.map(({ matchers }) => {
+    const fits = matchers.map((one) => matchesName(one, names));
+    return fits.length === 0 || fits.includes(true) ? true : fits.includes(undefined) ? undefined : false;
+  });
+  const wanted = sets.map(({ where, matchers }) => `${where} accepts ${matchers.map(matcherText).join(' or ')}`);
+  if (verdicts.every((one) => one === false)) {
+    const hint = nearMiss(
+      uris.map(({ content }) => content.toString('latin1')),
+      sets.flatMap(({ matchers }) => matchers),
+    );
     return name.fail(
       'san-mismatch',
-      `${shown.label}'s certificate is for ${shownNames}; ${wanted.join('; ')}`,
+      `${shown.label}'s certificate is for ${shownNames}; ${wanted.join('; ')}${hint === undefined ? '' : `: ${hint}`}`,
       fingerprints,
     );
   }
-  return name.ok(`${shownNames} is accepted by ${verifier.label}`);
+  if (!verdicts.includes(true)) {
+    return name.unknown(`whether ${shownNames} fits cannot be told; ${wanted.join('; ')}`);
+  }
+  const places = sets.filter((_set, index) => verdicts[index] === true).map(({ where }) => where);
+  return name.ok(`${shownNames} is accepted by ${places.join(', ')}`);
 }
 
 /** What is accepted, by place: one of the matchers of a place has to fit; none there is any name. */

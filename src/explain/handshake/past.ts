@@ -25,14 +25,26 @@ export function changesBehind({ symptom, fingerprints = [] }: Judgement, sides: 
       .filter((event) => isAbout(event.kind, event.fingerprints, symptom, fingerprints))
       .map((event) => ({ ...event, label: side.label }));
   });
-  if (certain.length > 0) return newestFirst(certain);
-  return newestFirst(
+  if (certain.length > 0) return [...newestFirst(certain), ...starts(sides)];
+  const others = newestFirst(
     sides.flatMap((side) => {
       const history = side.page.section('history');
       const events = history === undefined ? [] : pastEvents(history).slice(0, MAX_OTHERS);
       return events.map((event) => ({ ...event, label: side.label }));
     }),
   );
+  return [...others, ...starts(sides)];
+}
+
+/** An agent that has started lately has forgotten what was before. */
+const LATELY_MS = 3_600_000;
+
+function starts(sides: readonly Side[]): Change[] {
+  return sides.flatMap(({ label, nowMs, page }) => {
+    const atMs = page.section('history')?.timeMs('since');
+    if (atMs === undefined || nowMs - atMs > LATELY_MS) return [];
+    return [{ label, atMs, text: 'the agent started: it knows nothing of before' }];
+  });
 }
 
 /** Which kinds of events tell of a symptom, whatever certificate it is about. */

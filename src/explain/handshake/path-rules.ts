@@ -113,18 +113,18 @@ function noPath(why: NoPath, meeting: Meeting): Judgement {
   const isRoot = culprit !== undefined && anchors.some((anchor) => anchor.equals(culprit));
   const fingerprints = culprit === undefined ? [] : [fingerprintOf(culprit)];
   const skew = skewBehind(why.fault, meeting);
-  if (skew !== undefined) return path.fail('clock-skew', `${text}; ${skew}`, fingerprints);
+  if (skew !== undefined) return path.fail(skew.symptom ?? 'clock-skew', `${text}; ${skew.text}`, fingerprints);
   const where = isRoot ? ` (a root of ${verifier.label})` : ` (in the chain of ${shown.label})`;
   return path.fail(symptomOfFault(why.fault, isRoot, culprit === undefined), `${text}${where}`, fingerprints);
 }
 
 /** What is said of the clocks, when there would be a path by that of the other side. */
-function skewBehind(fault: PathFault, { leaf, others, anchors, shown, verifier }: Meeting): string | undefined {
+function skewBehind(fault: PathFault, { leaf, others, anchors, shown, verifier }: Meeting): Judgement | undefined {
   if (fault !== 'expired' && fault !== 'not-yet-valid') return undefined;
   const clocks = judgeClocks(shown, verifier);
   if (clocks.verdict !== 'warn') return undefined;
   const there = searchPath(leaf, others, anchors, shown.nowMs);
-  return there.kind === 'found' ? clocks.text : undefined;
+  return there.kind === 'found' ? clocks : undefined;
 }
 
 function symptomOfFault(fault: PathFault, isRoot: boolean, isLeaf: boolean): SymptomId {
@@ -151,6 +151,10 @@ function unknownIssuer({ leaf, others, anchors, shown, verifier }: Meeting): Jud
   const issued = root === undefined ? `"${name}"` : nameOf(root);
   const has = `${verifier.label} trusts ${anchors.map(nameOf).join(', ')}`;
   const fingerprints = [fingerprintOf(leaf), ...(root === undefined ? [] : [fingerprintOf(root)])];
+  if (leaf.isSignedBy(leaf)) {
+    const text = `${shown.label}'s certificate is self-signed, by "${name}", and of no CA; ${has}`;
+    return path.fail('root-missing', text, fingerprints);
+  }
   if (sameName.length > 0) {
     const text = `${shown.label}'s certificate is of ${issued}; ${verifier.label} has a root of that name with another key, ${sameName.map(nameOf).join(', ')}`;
     return path.fail('root-same-name', text, [...fingerprints, ...sameName.map(fingerprintOf)]);

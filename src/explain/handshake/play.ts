@@ -1,10 +1,11 @@
-import { judgeCertificate, judgeClocks, judgeRenewal, judgeValidity } from './certificate-rules.js';
-import { contextsOf, judgeEnvoy, judgeShowing, judgeTls, judgeVerification } from './envoy-rules.js';
+import { judgeCertificate, judgeClocks, judgeRenewal, judgeSame, judgeValidity } from './certificate-rules.js';
+import { judgeEnvoy } from './envoy-rules.js';
 import type { Judgement } from './judgement.js';
-import { judgeKey, judgeNames, judgeRevocation, judgeUsage, type Part } from './leaf-rules.js';
+import { judgeKey, judgeNames, judgePins, judgeRevocation, judgeUsage, type Part } from './leaf-rules.js';
 import { type Change, changesBehind } from './past.js';
 import { judgeBundle, judgePath } from './path-rules.js';
 import type { Side } from './side.js';
+import { contextsOf, judgeShowing, judgeTls, judgeVerification } from './tls-rules.js';
 
 /** One half of a handshake: one side shows its certificate, the other one verifies it. */
 export interface Direction {
@@ -32,8 +33,8 @@ export function playHandshake(client: Side, server: Side): Handshake {
     play({ shown: client, verifier: server, part: 'client' }),
     play({ shown: server, verifier: client, part: 'server' }),
   ];
-  const tls = judgeTls(client, server);
-  const common = [judgeClocks(client, server), ...(tls === undefined ? [] : [tls])];
+  const same = judgeSame(client, server);
+  const common = [...(same ? [same] : []), judgeClocks(client, server), ...judgeTls(client, server)];
   const failed = firstFailure(directions, common);
   return {
     ...{ directions, common },
@@ -53,6 +54,7 @@ function play({ shown, verifier, part }: Omit<Direction, 'judgements'>): Directi
     judgeUsage(shown, part),
     judgeKey(shown, verifier, contexts),
     judgeNames(shown, verifier, contexts),
+    judgePins(shown, verifier, contexts),
     judgeRevocation(shown, verifier),
     judgeVerification(verifier, verifierPart),
     judgeShowing(shown, part),
@@ -63,14 +65,20 @@ function play({ shown, verifier, part }: Omit<Direction, 'judgements'>): Directi
   return { shown, verifier, part, judgements };
 }
 
-/** A certificate that is not there explains the bundle that is not: it comes first, on whichever side. */
+/**
+ * A certificate that is not there explains the bundle that is not: it comes first, on whichever side. What both agree
+ * on comes before certificates are shown.
+ */
 function firstFailure(directions: readonly Direction[], common: readonly Judgement[]) {
-  const failures = directions.flatMap((where) =>
-    where.judgements.flatMap((judgement, index) => (judgement.verdict === 'fail' ? [{ judgement, where, index }] : [])),
+  const inDirections = directions.flatMap((where) =>
+    where.judgements.map((judgement) => ({ judgement, where: where as Direction | undefined })),
   );
-  const rank = (rule: string): number => (rule === 'certificate' ? 0 : rule.startsWith('Envoy') ? 2 : 1);
-  const [first] = failures.sort((a, b) => rank(a.judgement.rule) - rank(b.judgement.rule));
-  const ofBoth = common.find(({ verdict }) => verdict === 'fail');
-  if (first !== undefined && (ofBoth === undefined || rank(first.judgement.rule) < 2)) return first;
-  return ofBoth === undefined ? undefined : { judgement: ofBoth, where: undefined };
+  const all = [...inDirections, ...common.map((judgement) => ({ judgement, where: undefined }))];
+  const failures = all.filter(({ judgement }) => judgement.verdict === 'fail');
+  const rank = ({ judgement: { rule }, where }: (typeof all)[0]): number => {
+    if (rule === 'certificate') return 0;
+    if (where === undefined) return 1;
+    return rule.startsWith('Envoy') ? 3 : 2;
+  };
+  return failures.sort((a, b) => rank(a) - rank(b))[0];
 }

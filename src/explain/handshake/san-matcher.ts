@@ -48,15 +48,56 @@ function testOf({ kind, value, ignoresCase }: SanMatcher): ((text: string) => bo
   }
 }
 
-/** The whole name has to fit. */
+/** The whole name has to fit. RE2 has flags at the beginning, which ours has not. */
 function regexTest(pattern: string): ((text: string) => boolean) | undefined {
   if (pattern.length > MAX_PATTERN_CHARS) return undefined;
+  const [flags = '', own = ''] = /^\(\?(i)\)/.exec(pattern) ?? [];
   try {
-    const regex = new RegExp(`^(?:${pattern})$`);
+    const regex = new RegExp(`^(?:${pattern.slice(flags.length)})$`, own);
     return (text) => regex.test(text);
   } catch {
     return undefined;
   }
+}
+
+/** What a name differs in from one that a matcher asks for, where that is little: the eye passes over it. */
+export function nearMiss(uris: readonly string[], matchers: readonly SanMatcher[]): string | undefined {
+  for (const uri of uris) {
+    for (const matcher of matchers) {
+      const found = differenceOf(uri, matcher);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+
+const SPIFFE_ID = /^spiffe:\/\/([^/]*)\/ns\/([^/]*)\/sa\/([^/]*)$/;
+
+function differenceOf(uri: string, matcher: SanMatcher): string | undefined {
+  const { type, kind, value } = matcher;
+  if (type !== 'URI') return `the matcher is for ${type} names, and the SPIFFE ID is a URI: expected san_type URI`;
+  if (kind === 'regex') return regexDifference(uri, value);
+  const fits = (changed: Partial<SanMatcher>, text = uri): boolean =>
+    testOf({ ...matcher, ...changed })?.(text) === true;
+  if (fits({ value: value.trim() })) return 'the matcher has blanks around it';
+  if (fits({ ignoresCase: true })) return 'they differ in case alone';
+  if (value.endsWith('/') && fits({ value: value.replace(/\/+$/, '') })) return 'they differ in a slash at the end';
+  if (value.endsWith('*')) return `${kind} takes the * as it is: expected a prefix`;
+  const [theirs, wanted] = [SPIFFE_ID.exec(uri), SPIFFE_ID.exec(value)];
+  if (theirs === null || wanted === null) return undefined;
+  const parts = ['trust domain', 'namespace', 'service account'];
+  const [first, ...others] = parts.filter((_part, index) => theirs[index + 1] !== wanted[index + 1]);
+  // The last part of a name is what is read first.
+  return first === undefined || first === 'service account' || others.length > 0
+    ? undefined
+    : `they differ in the ${first} alone`;
+}
+
+/** A pattern has to fit from the first character to the last. (Envoy, `RegexMatcher`) */
+function regexDifference(uri: string, pattern: string): string | undefined {
+  const [part, anyCase] = [regexTest(`.*(?:${pattern}).*`), regexTest(pattern.toLowerCase())];
+  if (part?.(uri) === true) return 'the pattern fits a part of the name, and has to fit the whole of it';
+  return anyCase?.(uri.toLowerCase()) === true ? 'they differ in case alone' : undefined;
 }
 
 /** `URI exact spiffe://a/b`. */

@@ -41,9 +41,10 @@ export function shownHandshake(handshake: Handshake, sides: readonly Side[], sty
 function verdictOf({ directions, common }: Handshake): string {
   const all = [...directions.flatMap(({ judgements }) => judgements), ...common];
   const isOpen = all.some(({ verdict }) => verdict === 'unknown');
-  return isOpen
-    ? 'no rule fails that can be looked at; those with a ? cannot'
-    : 'no rule fails: the handshake should succeed';
+  const isOdd = all.some(({ verdict }) => verdict === 'warn');
+  const warned = isOdd ? '; look at what is under WARN' : '';
+  if (isOpen) return `no rule fails that can be looked at; those with a ? cannot${warned}`;
+  return isOdd ? `no rule fails${warned}` : 'no rule fails: the handshake should succeed';
 }
 
 function directionLines({ shown, verifier, part, judgements }: Direction, style: Style): string[] {

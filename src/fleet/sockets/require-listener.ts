@@ -11,7 +11,7 @@ const HOPELESS: readonly string[] = ['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'EACCE
  */
 export function requireListener(socketPath: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect(socketPath, () => {
+    const socket = connect({ path: socketPath }, () => {
       socket.destroy();
       resolve();
     });

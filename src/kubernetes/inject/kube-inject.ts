@@ -44,6 +44,13 @@ function withPods(object: unknown, where: string, action: InjectAction, report: 
     const changed = Array.isArray(items) ? items.map((item) => withPods(item, where, action, report)) : items;
     return { ...Object(object), items: changed };
   }
+  // A document of comments alone is nothing.
+  if (typeof object !== 'object' || Array.isArray(object)) {
+    report.problems.push(
+      `${where}: got ${Array.isArray(object) ? 'a list' : 'a text or a number'}, expected an object of Kubernetes`,
+    );
+    return object;
+  }
   const name = nameOf(object);
   const place = podPlace(object);
   if (place.kind === 'unknown-template')

@@ -168,7 +168,7 @@ async function whoMayReplace(directory: string, makesIt: boolean): Promise<strin
 /** Whether a process listens: also when its backlog is full (EAGAIN). */
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const probe = connect(path);
+    const probe = connect({ path });
     probe.once('connect', () => {
       probe.destroy();
       resolve(true);

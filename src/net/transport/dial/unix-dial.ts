@@ -3,7 +3,7 @@ import type { DialEvents, Dialling } from './dialling.js';
 
 /** Connects to a Unix socket of this machine. */
 export function dialUnix(path: string, events: DialEvents): Dialling {
-  const socket = connect(path);
+  const socket = connect({ path });
   const failed = (error: Error): void => events.onFailed({ reason: error.message, isUnverified: false });
   socket.once('error', failed);
   socket.once('connect', () => {
