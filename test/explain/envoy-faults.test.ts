@@ -336,7 +336,7 @@ t.test('an agent that has started lately knows nothing of before, and says so', 
     side('B', { ...other, roots: [foreign.certificate], chain: [makeLeaf(foreign, [HTTPBIN])], history }),
   ] as const;
   const text = shownHandshake(playHandshake(...sides), sides, new Style(false)).join('\n');
-  t.match(text, /^ {2}B {2}\S+Z \((?:5m|4m 59s).* ago\) {2}the agent started: it knows nothing of before$/m);
+  t.match(text, /^ {2}B {2}\S+Z \(\d+m.* ago\) {2}the agent started: it knows nothing of before$/m);
   t.end();
 });
 
