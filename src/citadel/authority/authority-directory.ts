@@ -6,6 +6,7 @@ import {
   makeDirectory,
   pathError,
   readSmallFile,
+  syncDirectory,
   writeNew,
   writeWhole,
 } from '../../system/small-files/index.js';
@@ -181,8 +182,8 @@ async function entriesOf(directory: string): Promise<string[]> {
 }
 
 /**
- * Writes the four files. Makes the directory if it is missing. Of several processes that do so at once one succeeds;
- * for the others it is false.
+ * Writes the four files to the disk. Makes the directory if it is missing. Of several processes that do so at once one
+ * succeeds; for the others it is false.
  * @throws IdentityError `ERR_SIGNER_INVALID`: the system's reason.
  */
 export async function writeAuthorityFiles(directory: string, files: AuthorityFiles): Promise<boolean> {
@@ -192,6 +193,7 @@ export async function writeAuthorityFiles(directory: string, files: AuthorityFil
     const pathOf = (part: Part): string => join(directory, ISTIO_FILES[part]);
     if (!(await isNewlyWritten(pathOf(key.part), files[key.part], key.mode))) return false;
     for (const { part, mode } of certificates) await writeWhole(pathOf(part), files[part], mode);
+    await syncDirectory(directory);
     return true;
   } catch (error) {
     throw pathError('ERR_SIGNER_INVALID', `CA directory ${directory}`, error, 'one that can be written');

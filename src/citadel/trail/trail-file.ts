@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory } from '../../system/small-files/index.js';
-import { trailFileName } from './trail-files.js';
+import { listTrailFiles, trailFileName } from './trail-files.js';
 
 /** One file of a trail that is being written. What was appended is on the disk, whatever happens then. */
 export class TrailFile {
@@ -15,11 +14,11 @@ export class TrailFile {
   ) {}
 
   /**
-   * A new file, for this process alone. `firstRecord` is for its name alone.
+   * A new file, for this process alone. `firstRecord` is for its name alone, which is listed behind all that are there.
    * @throws what the system says.
    */
   static async create(directory: string, firstRecord: number): Promise<TrailFile> {
-    const name = trailFileName(firstRecord, randomBytes(4).toString('hex'));
+    const name = trailFileName(firstRecord, await listTrailFiles(directory));
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
     const handle = await open(join(directory, name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     try {

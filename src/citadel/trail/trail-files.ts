@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BEGINNING, decodeRecord, hashOf, MAX_RECORD_BYTES, type TrailPosition } from './trail-record.js';
@@ -6,10 +7,23 @@ import { BEGINNING, decodeRecord, hashOf, MAX_RECORD_BYTES, type TrailPosition }
  * Files of a trail are named by the number of their first record, and by chance, so that two Citadels which are told
  * the same directory never write into one.
  */
-const NAME = /^trail-(\d{12,15})-[0-9a-f]{8}\.jsonl$/;
+const NAME = /^trail-(\d{12,15})-([0-9a-f]{8})\.jsonl$/;
 
-export function trailFileName(firstRecord: number, chance: string): string {
-  return `trail-${String(firstRecord).padStart(12, '0')}-${chance}.jsonl`;
+const CHANCES = 2 ** 32;
+
+/** Of several files of one number: so many may follow each other that a power cut has left without a record. */
+const MAX_CHANCE_STEP = 2 ** 20;
+
+/**
+ * A new name for the file that begins with this record. A file of the same number is one whose first record was cut off
+ * by a power cut: the new one is listed behind it, as its first record tells of what was cut.
+ */
+export function trailFileName(firstRecord: number, names: readonly string[]): string {
+  const last = names.findLast((name) => firstRecordOf(name) === firstRecord);
+  const after = last === undefined ? -1 : Number.parseInt(NAME.exec(last)?.[2] ?? '', 16);
+  const end = last === undefined ? CHANCES / 2 : Math.min(after + MAX_CHANCE_STEP, CHANCES);
+  const chance = after + 1 < end ? randomInt(after + 1, end) : after;
+  return `trail-${String(firstRecord).padStart(12, '0')}-${chance.toString(16).padStart(8, '0')}.jsonl`;
 }
 
 /** The number of the first record of a file of this name; NaN of a name that is no trail's. */

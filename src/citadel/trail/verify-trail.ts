@@ -129,12 +129,9 @@ class Verification {
 
   private problemOf(record: TrailRecord, file: string): string | undefined {
     const { position, torn } = this;
-    if (position === undefined) {
-      this.removed = { n: record.n - 1, hash: record.prev, file };
-      return undefined;
-    }
-    if (record.n !== position.n + 1) return `got record ${record.n}, expected ${position.n + 1}`;
-    if (record.prev !== position.hash) {
+    if (position === undefined) this.removed = { n: record.n - 1, hash: record.prev, file };
+    else if (record.n !== position.n + 1) return `got record ${record.n}, expected ${position.n + 1}`;
+    else if (record.prev !== position.hash) {
       return `record ${record.n} follows another record ${position.n} than the one before it: one of the two was changed`;
     }
     if (torn !== undefined) {
@@ -153,9 +150,7 @@ class Verification {
     this.last = record;
     this.events[record.event] = (this.events[record.event] ?? 0) + 1;
     const { removed, head } = this;
-    if (record.event === 'removed' && record.through === removed?.n && record.hash === removed?.hash) {
-      this.wasRemovalSaid = true;
-    }
+    if (removed !== undefined && record.event === 'removed') this.wasRemovalSaid ||= tellsOf(removed, record);
     if (head !== undefined && position.n === head.n) {
       this.hasReachedHead = position.hash === head.hash;
     }
@@ -188,4 +183,12 @@ class Verification {
         : `the trail ends at record ${position?.n ?? 0}, expected ${head.n} at least`;
     this.fault = { file: '', line: 0, what };
   }
+}
+
+/**
+ * Whether a record says that those up to `gone` were to be removed. A power cut may have left the later ones of them:
+ * these are in the chain themselves.
+ */
+function tellsOf(gone: TrailPosition, { through, hash }: TrailRecord): boolean {
+  return through === gone.n ? hash === gone.hash : Number(through) > gone.n;
 }
