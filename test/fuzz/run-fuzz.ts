@@ -1,5 +1,5 @@
 import { seededRandom } from '../support/prng.js';
-import { usedMemoryMb } from '../support/used-memory.js';
+import { usedBytes } from '../support/used-memory.js';
 import type { Fault, FuzzSession, FuzzTarget } from './target.js';
 
 export interface FuzzPlan {
@@ -56,7 +56,7 @@ export async function runFuzz(target: FuzzTarget, { runs, seed, from = 0, onProg
     if (fault !== undefined) fault = `run ${number} of seed ${seed}: ${fault}`;
     if ((done + 1) % every !== 0) continue;
     onProgress?.(done + 1);
-    const usedMb = usedMemoryMb();
+    const usedMb = (await usedBytes()) / 2 ** 20;
     warmMb ??= usedMb;
     grownMb = Math.max(grownMb, usedMb - warmMb);
     if (grownMb > target.maxGrownMb) {

@@ -14,6 +14,8 @@ export type FloodTarget = { readonly path: string } | { readonly address: string
 /** A server of ours, as one who floods it meets it. */
 export interface FloodedServer {
   readonly logger: RecordingLogger;
+  /** Lets go of what the test itself remembers of it: lines, and callers of a source that is not the product's. */
+  forget(): void;
   /** A method that it serves, and that a peer may call without a proof of who it is. */
   readonly method: string;
   readonly target: FloodTarget;
@@ -35,8 +37,12 @@ export const FLOODED: readonly FloodedWay[] = [
     name: `the agent via ${via}`,
     kind: 'agent' as const,
     async serve(t: Test) {
-      const { logger, peer, path } = await serveHostile(t, { via });
-      return { logger, peer, method: STREAM_SECRETS, target: { path } };
+      const { logger, source, peer, path } = await serveHostile(t, { via });
+      const forget = () => {
+        logger.lines.length = 0;
+        source.forget();
+      };
+      return { logger, forget, peer, method: STREAM_SECRETS, target: { path } };
     },
   })),
   {
@@ -48,7 +54,10 @@ export const FLOODED: readonly FloodedWay[] = [
       const citadel = await startCitadel(t, hotPath, { server: { now: () => 0 } });
       const { logger, address, rootPem } = citadel;
       const peer = () => RawPeer.connectTls(t, citadel);
-      return { logger, peer, method: CREATE_CERTIFICATE, target: { address, rootPem } };
+      const forget = () => {
+        logger.lines.length = 0;
+      };
+      return { logger, forget, peer, method: CREATE_CERTIFICATE, target: { address, rootPem } };
     },
   },
 ];

@@ -7,6 +7,7 @@ import { IdentityError } from '../../src/errors/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { ecKeys, signedCsr } from '../hotpath/pki.js';
 import { TestCa } from '../support/test-ca.js';
+import { usedBytes, usedBytesBelow } from '../support/used-memory.js';
 import { ATTACKS, type AttackName, type HostileCaData, type HostilePorts } from './hostile-ca.js';
 import { PingWatch } from './ping-watch.js';
 import { serveHostile } from './served.js';
@@ -15,19 +16,13 @@ const csrPem = signedCsr(ecKeys());
 const ca = TestCa.root();
 const { certPem: cert, keyPem: key } = ca.server();
 
-/** Three answers as large as they may be, what Node has read and not handed on, and garbage of some moments. */
-const MAX_GROWN_MB = 64;
+/** Three answers as large as they may be, in memory that doubles, and what Node has read and not handed on. */
+const MAX_GROWN_BYTES = 32 * 2 ** 20;
 
 const data: HostileCaData = { cert, key };
 const worker = new Worker(new URL('./hostile-ca.js', import.meta.url), { workerData: data });
 t.teardown(() => worker.terminate());
 const [ports]: HostilePorts[] = await once(worker, 'message');
-
-/** Of this thread: what is held, with garbage that was not collected yet. */
-function heldMb(): number {
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return (heapUsed + arrayBuffers) / 2 ** 20;
-}
 
 for (const attack of Object.keys(ATTACKS) as AttackName[]) {
   t.test(`a CA that answers with ${attack} holds up no Envoy, fills no memory, and each call ends`, async (t) => {
@@ -48,19 +43,18 @@ for (const attack of Object.keys(ATTACKS) as AttackName[]) {
         (error: unknown) => error,
       );
     };
-    const before = heldMb();
+    const limit = (await usedBytes()) + MAX_GROWN_BYTES;
     const pings = await PingWatch.start(served);
-    let mostMb = before;
+    let most = 0;
     const looking = setInterval(() => {
-      mostMb = Math.max(mostMb, heldMb());
+      most = Math.max(most, usedBytesBelow(limit));
       // Whoever PINGs so often is taken for a flooder by a clock that stands still.
       served.pass(1000);
     }, 50);
     const outcomes = await Promise.all([ask(), ask(), ask()]);
     clearInterval(looking);
     await pings.wasNeverKeptWaiting(t);
-    t.comment(`grown by ${(mostMb - before).toFixed(1)} MB; ${outcomes[0]}`);
-    t.ok(mostMb - before < MAX_GROWN_MB, `grown by ${(mostMb - before).toFixed(1)} MB`);
+    t.ok(most < limit, `${most - limit} bytes more than allowed; ${outcomes[0]}`);
     for (const outcome of outcomes) {
       t.ok(outcome instanceof IdentityError);
       const { code, message } = outcome as IdentityError;
