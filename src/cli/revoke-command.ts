@@ -1,5 +1,5 @@
 import type { RevokeConfig } from '../config/index.js';
-import { askRevocation, type RevokedCertificate } from '../explain/index.js';
+import { askRevocation, type RevokedCertificate, targetText } from '../explain/index.js';
 import { redact } from '../telemetry/index.js';
 import { Exit, print, printError } from './process.js';
 
@@ -22,23 +22,33 @@ export async function runRevoke(config: RevokeConfig): Promise<number> {
   const isTold = statusAddresses.length === 1 && !isTrial;
   const wanted = wantedOf(config, isTold ? terms : { ...terms, trial: '1' });
   const found = new Map<string, RevokedCertificate>();
+  let code: number = Exit.ok;
   for (const address of statusAddresses) {
     for (const query of wanted.queries) {
       const certificates = await ask(address, query);
-      if (certificates === undefined) return Exit.failed;
-      for (const one of certificates) found.set(one.serial, one);
+      if (certificates === undefined) code = Exit.failed;
+      // What this Citadel has revoked already, if it was told at once, is said below.
+      if (certificates === undefined && (!isTold || found.size === 0)) return code;
+      for (const one of certificates ?? []) found.set(one.serial, one);
     }
   }
   if (found.size === 0) {
     printError(redact(`sidecert revoke: got ${wanted.name}, expected one with a certificate that has not expired\n`));
     return Exit.failed;
   }
-  let code: number = Exit.ok;
+  /** By serial: the Citadels that accept the certificate still. */
+  const acceptedBy = new Map<string, string[]>();
   if (!isTold && !isTrial) {
-    for (const address of statusAddresses) if (!(await tell(address, [...found.values()], terms))) code = Exit.failed;
+    for (const address of statusAddresses) {
+      for (const serial of await tell(address, [...found.values()], terms)) {
+        acceptedBy.set(serial, [...(acceptedBy.get(serial) ?? []), targetText(address)]);
+        code = Exit.failed;
+      }
+    }
   }
-  if (output === 'json') print(`${JSON.stringify({ certificates: [...found.values()] }, undefined, 2)}\n`);
-  else print(`${redact([...found.values()].map((one) => lineOf(one, isTrial)).join('\n'))}\n`);
+  const outcomes = [...found.values()].map((one) => ({ ...one, not_revoked_by: acceptedBy.get(one.serial) }));
+  if (output === 'json') print(`${JSON.stringify({ certificates: outcomes }, undefined, 2)}\n`);
+  else print(`${redact(outcomes.map((one) => lineOf(one, isTrial)).join('\n'))}\n`);
   return code;
 }
 
@@ -64,10 +74,15 @@ function wantedOf(
   return { queries: queriesOf(named, terms), name: `certificate ${named.map((one) => one.serial).join(', ')}` };
 }
 
-/** Has a Citadel revoke these, of whichever Citadel they are. */
-async function tell(address: Address, certificates: readonly RevokedCertificate[], terms: Terms): Promise<boolean> {
-  for (const query of queriesOf(certificates, terms)) if ((await ask(address, query)) === undefined) return false;
-  return true;
+/** Has a Citadel revoke these, of whichever Citadel they are; resolves with the serials of those that it has not. */
+async function tell(address: Address, certificates: readonly RevokedCertificate[], terms: Terms): Promise<string[]> {
+  const missing = new Set(certificates.map(({ serial }) => serial));
+  for (const query of queriesOf(certificates, terms)) {
+    const revoked = await ask(address, query);
+    if (revoked === undefined) break;
+    for (const { serial } of revoked) missing.delete(serial);
+  }
+  return [...missing];
 }
 
 function queriesOf(certificates: readonly RevokedCertificate[], terms: Terms): readonly URLSearchParams[] {
@@ -85,6 +100,12 @@ function queriesOf(certificates: readonly RevokedCertificate[], terms: Terms): r
   return queries;
 }
 
-function lineOf({ serial, spiffe_id, not_after }: RevokedCertificate, isTrial: boolean): string {
-  return `${isTrial ? 'would be revoked' : 'revoked'}: serial ${serial}, ${spiffe_id ?? 'unknown identity'}, until ${not_after}`;
+interface Outcome extends RevokedCertificate {
+  /** Citadels that have not done so; `undefined`: none. */
+  readonly not_revoked_by: readonly string[] | undefined;
+}
+
+function lineOf({ serial, spiffe_id, not_after, not_revoked_by: others }: Outcome, isTrial: boolean): string {
+  const done = others === undefined ? 'revoked' : `NOT revoked by ${others.join(', ')}`;
+  return `${isTrial ? 'would be revoked' : done}: serial ${serial}, ${spiffe_id ?? 'unknown identity'}, until ${not_after}`;
 }

@@ -6,6 +6,7 @@ import {
   isOver,
   KNOWN_SINCE,
   type ReplicaReport,
+  withoutRepeats,
 } from '../../src/app/citadel/replica-report.js';
 import { type JudgedAction, rootStepProblems } from '../../src/app/citadel/root-judgement.js';
 import { TestCa } from '../support/test-ca.js';
@@ -106,4 +107,31 @@ t.test('what is no report is left out, and a ConfigMap that was made late says s
   const text = encodeReport(reportOf({ ...lists, leaves: many }));
   t.ok(text.length < 4000, 'bounded');
   t.equal(decodeReports({ r: text }).reports.get('r')?.leaves[0]?.count, 99);
+});
+
+t.test('what a Citadel has left that was started again and again is one report for each authority', async (t) => {
+  const old = NOW_MS - 10 * 60_000;
+  const reports = new Map(
+    Object.entries({
+      'pod-a.own': reportOf(),
+      'pod-a.1': reportOf({ atMs: old, leaves: [leaves('new', ['x'])], forgotten: 1 }),
+      'pod-a.2': reportOf({ atMs: old + 1, longestTtlMs: HOUR_MS, withOtherRoots: { count: 1, names: ['x'] } }),
+      'pod-a.3': reportOf({ atMs: old - 1, leaves: [leaves('new', ['x', 'y'], NOW_MS + 2 * HOUR_MS)] }),
+      'pod-a.old': reportOf({ atMs: old, signer: 'old' }),
+      'pod-a.runs': reportOf({ atMs: NOW_MS - 30_000 }),
+      'pod-ab.1': reportOf({ atMs: old }),
+      'pod-ab.2': reportOf({ atMs: old }),
+    }),
+  );
+  const changes = withoutRepeats(reports, { prefix: 'pod-a.', own: 'pod-a.own', nowMs: NOW_MS });
+  t.same(Object.fromEntries(changes), {
+    ...{ 'pod-a.1': null, 'pod-a.3': null },
+    'pod-a.2': reportOf({
+      ...{ atMs: old + 1, forgotten: 1, withOtherRoots: { count: 1, names: ['x'] } },
+      leaves: [{ ...leaves('new', ['x', 'y'], NOW_MS + 2 * HOUR_MS), count: 3 }],
+    }),
+  });
+  const after = new Map([...reports, ...changes]);
+  const rest = new Map([...after].flatMap(([key, report]) => (report === null ? [] : [[key, report] as const])));
+  t.equal(withoutRepeats(rest, { prefix: 'pod-a.', own: 'pod-a.own', nowMs: NOW_MS }).size, 0, 'that is all');
 });

@@ -80,6 +80,61 @@ export function isOver({ atMs, hasEnded, longestTtlMs, leaves }: ReplicaReport, 
   return hasIssuedLast && leaves.every(({ untilMs }) => untilMs < nowMs);
 }
 
+/**
+ * Reports of processes of one pod that have ended, as few as tell the same: a Citadel that is started again and again
+ * leaves one each time. Those of the same authority become one, under the key of the newest; `null` takes one away.
+ * `prefix` is that of the keys of the pod, `own` that of the process which runs now. Pure.
+ */
+export function withoutRepeats(
+  reports: ReadonlyMap<string, ReplicaReport>,
+  { prefix, own, nowMs }: { readonly prefix: string; readonly own: string; readonly nowMs: number },
+): Map<string, ReplicaReport | null> {
+  const groups = new Map<string, [string, ReplicaReport][]>();
+  for (const [key, report] of reports) {
+    const isOver = report.hasEnded || report.atMs + SILENT_MS < nowMs;
+    if (key === own || !key.startsWith(prefix) || !isOver) continue;
+    const authority = JSON.stringify([report.signer, report.roots, report.hasEnded]);
+    groups.set(authority, [...(groups.get(authority) ?? []), [key, report]]);
+  }
+  const changes = new Map<string, ReplicaReport | null>();
+  for (const group of groups.values()) {
+    const [newest, ...older] = group.sort(([, one], [, other]) => other.atMs - one.atMs);
+    if (newest === undefined || older.length === 0) continue;
+    for (const [key] of older) changes.set(key, null);
+    changes.set(
+      newest[0],
+      merged(
+        newest[1],
+        older.map(([, report]) => report),
+      ),
+    );
+  }
+  return changes;
+}
+
+function merged(newest: ReplicaReport, older: readonly ReplicaReport[]): ReplicaReport {
+  const all = [newest, ...older];
+  const leaves = new Map<string, LeavesOfIssuer>();
+  for (const one of all.flatMap((report) => report.leaves)) {
+    const { untilMs = 0, ...before } = leaves.get(one.issuer) ?? NOBODY;
+    leaves.set(one.issuer, { ...one, ...sumOf(before, one), untilMs: Math.max(untilMs, one.untilMs) });
+  }
+  return {
+    ...newest,
+    longestTtlMs: Math.max(...all.map(({ longestTtlMs }) => longestTtlMs)),
+    forgotten: all.reduce((sum, { forgotten }) => sum + forgotten, 0),
+    withOtherRoots: all.map(({ withOtherRoots }) => withOtherRoots).reduce(sumOf),
+    leaves: [...leaves.values()],
+  };
+}
+
+const NOBODY: Named & { readonly untilMs?: number } = { count: 0, names: [] };
+
+/** A workload that is in both counts twice: what is refused for it is refused either way. */
+function sumOf(one: Named, other: Named): Named {
+  return { count: one.count + other.count, names: [...new Set([...one.names, ...other.names])] };
+}
+
 /** The replicas as a step is judged by them. */
 export function factsOfReports(
   { knownSinceMs, reports }: ReplicaReports,

@@ -13,6 +13,7 @@ import {
   REPORTS_NAME,
   type ReplicaReport,
   SILENT_MS,
+  withoutRepeats,
 } from './replica-report.js';
 
 /** A patch of one object each: as little as a Lease costs. */
@@ -38,7 +39,9 @@ interface ReporterOptions {
  * with a key for each replica.
  */
 export class ReplicaReporter {
-  private readonly key = `${hostname()}.${randomBytes(4).toString('hex')}`;
+  /** Of the pod, which has several processes one after the other. */
+  private readonly prefix = `${hostname()}.`;
+  private readonly key = `${this.prefix}${randomBytes(4).toString('hex')}`;
   private readonly stop: () => void;
   private readonly log: RateLimitedLogger;
   private sending: Promise<void> = Promise.resolve();
@@ -113,6 +116,8 @@ export class ReplicaReporter {
   private cleaning(data: ConfigMap['data'], nowMs: number): Record<string, string | null> {
     const changes: Record<string, string | null> = {};
     const { reports, knownSinceMs } = decodeReports(data);
+    const repeats = withoutRepeats(reports, { prefix: this.prefix, own: this.key, nowMs });
+    for (const [key, report] of repeats) changes[key] = report === null ? null : encodeReport(report);
     for (const [key, report] of reports) if (key !== this.key && isOver(report, nowMs)) changes[key] = null;
     const ownMs = this.knownSinceMs(nowMs);
     const isEarlier = ownMs < Math.min(knownSinceMs, nowMs);
