@@ -116,7 +116,7 @@ function merged(newest: ReplicaReport, older: readonly ReplicaReport[]): Replica
   const all = [newest, ...older];
   const leaves = new Map<string, LeavesOfIssuer>();
   for (const one of all.flatMap((report) => report.leaves)) {
-    const { untilMs = 0, ...before } = leaves.get(one.issuer) ?? NOBODY;
+    const { untilMs = 0, ...before } = leaves.get(one.issuer) ?? NO_LEAVES;
     leaves.set(one.issuer, { ...one, ...sumOf(before, one), untilMs: Math.max(untilMs, one.untilMs) });
   }
   return {
@@ -128,7 +128,7 @@ function merged(newest: ReplicaReport, older: readonly ReplicaReport[]): Replica
   };
 }
 
-const NOBODY: Named & { readonly untilMs?: number } = { count: 0, names: [] };
+const NO_LEAVES: Named & { readonly untilMs?: number } = { count: 0, names: [] };
 
 /** A workload that is in both counts twice: what is refused for it is refused either way. */
 function sumOf(one: Named, other: Named): Named {
