@@ -1,4 +1,4 @@
-import { readTrail, type TrailRecord } from '../citadel/trail/index.js';
+import { type AuthorityFields, readTrail, type TrailRecord } from '../citadel/trail/index.js';
 import type { RootHistoryConfig } from '../config/index.js';
 import { redact } from '../telemetry/index.js';
 import { Exit, print } from './process.js';
@@ -11,14 +11,16 @@ export async function runRootHistory({ directory, output }: RootHistoryConfig): 
     if (authority === undefined || JSON.stringify(authority) === before) continue;
     before = JSON.stringify(authority);
     const { time } = record;
-    const shown = `${time} signs: ${authority.signer}; trusted: ${authority.roots.join(', ')}`;
+    const below = authority.intermediate === undefined ? '' : `, by its intermediate ${authority.intermediate}`;
+    const shown = `${time} signs: ${authority.signer}${below}; trusted: ${authority.roots.join(', ')}`;
     print(output === 'json' ? `${JSON.stringify({ time, ...authority })}\n` : `${redact(shown)}\n`);
   }
   return Exit.ok;
 }
 
 /** A Citadel tells it when it begins, and with each change. */
-function authorityIn({ event, signer, roots }: TrailRecord): { signer: string; roots: readonly string[] } | undefined {
+function authorityIn({ event, signer, roots, intermediate }: TrailRecord): AuthorityFields | undefined {
   if (event !== 'opened' && event !== 'authority') return undefined;
-  return typeof signer === 'string' && Array.isArray(roots) ? { signer, roots: roots.map(String) } : undefined;
+  if (typeof signer !== 'string' || !Array.isArray(roots)) return undefined;
+  return { signer, roots: roots.map(String), ...(typeof intermediate === 'string' && { intermediate }) };
 }

@@ -37,6 +37,21 @@ export const CITADEL_OPTIONS = {
     description:
       'private key in a PKCS#11 token (HSM), which signs there and never leaves it: pkcs11:token=LABEL;object=LABEL?module-path=FILE&pin-source=FILE, as RFC 7512 has it; --ca-dir then has the certificates without the key',
   }),
+  hasOnlineIntermediate: switchOf(boolean, {
+    flag: 'online-intermediate',
+    description:
+      'whether certificates are signed by an intermediate below the authority, which Citadel makes and renews itself: path length 0, for the URIs of the trust domain alone. Its key is beside the authority, in --ca-dir or in the Secret sidecert-online-intermediate. Without it the authority signs them itself',
+  }),
+  onlineIntermediateTtlMs: optional(durationMs, {
+    flag: 'online-intermediate-ttl',
+    description:
+      'life of an online intermediate, 16 s at least; the next one signs from the middle of it on, and no certificate outlives it. Left out, 30 days, or twice the longest life of a certificate if that is more',
+  }),
+  nameConstraints: withDefault(oneOf(['on', 'off']), 'on', {
+    flag: 'name-constraints',
+    description:
+      'whether an online intermediate has the critical name constraint, by which peers refuse what it signs for another trust domain; off for peers that do not know it',
+  }),
   trustDomain: withDefault(trustDomain, 'cluster.local', {
     flag: 'trust-domain',
     description: 'trust domain of all issued identities',

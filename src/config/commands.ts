@@ -342,11 +342,27 @@ function checkCitadel(config: CitadelConfig): string[] {
     ...(caKey !== undefined && caDirectory === undefined
       ? ['--ca-dir: got nothing, expected the directory with the certificates of --ca-key']
       : []),
+    ...checkIntermediate(config),
     ...(isTooLong ? [`--default-ttl: got ${defaultTtlMs} ms, expected at most the ${maxTtlMs} ms of --max-ttl`] : []),
     // Its holder could pass itself off as the CA.
     ...dnsNames
       .filter(({ dnsName }) => own.has(dnsName))
       .map(({ dnsName }) => `--dns-name: got ${dnsName}, expected no name of Citadel itself (--server-name)`),
+  ];
+}
+
+/** A shorter life has no room for a successor that is known before it signs. */
+const MIN_INTERMEDIATE_TTL_MS = 16_000;
+
+function checkIntermediate({ hasOnlineIntermediate, onlineIntermediateTtlMs: ttlMs, nameConstraints }: CitadelConfig) {
+  if (hasOnlineIntermediate) {
+    return ttlMs !== undefined && ttlMs < MIN_INTERMEDIATE_TTL_MS
+      ? [`--online-intermediate-ttl: got ${ttlMs} ms, expected at least ${MIN_INTERMEDIATE_TTL_MS}`]
+      : [];
+  }
+  return [
+    ...(ttlMs === undefined ? [] : ['--online-intermediate-ttl: got it alone, expected it with --online-intermediate']),
+    ...(nameConstraints === 'on' ? [] : ['--name-constraints: got off alone, expected it with --online-intermediate']),
   ];
 }
 

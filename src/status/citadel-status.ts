@@ -30,6 +30,20 @@ interface FleetFacts {
   readonly forgotten: number;
 }
 
+/** Times in epoch milliseconds. */
+interface IntermediateFacts {
+  readonly serial: string;
+  readonly fingerprint: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** Infinite when the authority above ends with it. */
+  readonly renewAtMs: number;
+  readonly next: { readonly serial: string; readonly usedFromMs: number } | undefined;
+  readonly isConstrained: boolean;
+  readonly place: string;
+  readonly problem: string | undefined;
+}
+
 export interface CitadelStatusOptions {
   /** What it signs with. */
   readonly authority: {
@@ -39,6 +53,8 @@ export interface CitadelStatusOptions {
     /** Where the change of its root stands; `since` is RFC 3339. */
     readonly rotation?: { readonly step: string; readonly since: string | undefined } | undefined;
   };
+  /** The CA that signs below the authority, where there is one. */
+  readonly intermediate?: { readonly state: IntermediateFacts } | undefined;
   readonly trustDomain: string;
   /** What is known of those who hold its certificates. */
   readonly fleet?: (() => FleetFacts) | undefined;
@@ -115,6 +131,7 @@ const ROTATION_STEPS = ['staged', 'active'] as const;
 export function citadelStatus(options: CitadelStatusOptions): StatusPage {
   const {
     authority,
+    intermediate,
     trustDomain,
     server,
     fleet,
@@ -136,10 +153,11 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
   }));
   const servingExpiry = metrics.gauge(Metric.servingCertificateExpirySeconds);
   return {
-    notReady: () => (now() < authority.current.notAfterMs ? undefined : 'its signing certificate has expired'),
+    notReady: () => (now() < endMs(options) ? undefined : 'its signing certificate has expired'),
     collect() {
       server.showLoad();
       expiry.set((authority.current.notAfterMs - now()) / 1000);
+      if (intermediate !== undefined) setIntermediateGauges(intermediate.state, metrics, now());
       for (const { step, gauge } of stepAges) gauge.set(stepAgeMs(authority, step, now()) / 1000);
       servingExpiry.set((serving.facts.notAfterMs - now()) / 1000);
       if (keys !== undefined) metrics.gauge(Metric.tokenKeysAgeSeconds).set((now() - keys.readAtMs) / 1000);
@@ -147,6 +165,7 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
     sections: () => ({
       trust_domain: trustDomain,
       authority: authoritySection(authority),
+      ...(intermediate !== undefined && { online_intermediate: intermediateSection(intermediate.state) }),
       serving_certificate: {
         [Field.serial]: serving.facts.serial,
         names: serving.facts.names,
@@ -176,6 +195,34 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
         cluster_trust_bundle: roots.trustBundle.isPublished ?? 'not served',
       }),
     }),
+  };
+}
+
+function endMs({ authority, intermediate }: CitadelStatusOptions): number {
+  return Math.min(authority.current.notAfterMs, intermediate?.state.notAfterMs ?? Number.POSITIVE_INFINITY);
+}
+
+function setIntermediateGauges(
+  { notAfterMs, renewAtMs }: IntermediateFacts,
+  metrics: MetricRegistry,
+  nowMs: number,
+): void {
+  metrics.gauge(Metric.onlineIntermediateExpirySeconds).set((notAfterMs - nowMs) / 1000);
+  metrics.gauge(Metric.onlineIntermediateOverdueSeconds).set(Math.max(0, nowMs - renewAtMs) / 1000);
+}
+
+function intermediateSection({ serial, fingerprint, notBeforeMs, notAfterMs, ...state }: IntermediateFacts) {
+  const { renewAtMs, next, isConstrained, place, problem } = state;
+  return {
+    [Field.serial]: serial,
+    fingerprint,
+    [Field.notBefore]: timeText(notBeforeMs),
+    [Field.notAfter]: timeText(notAfterMs),
+    name_constraints: isConstrained ? 'on' : 'off',
+    place,
+    renew_at: Number.isFinite(renewAtMs) ? timeText(renewAtMs) : 'not before the authority above ends',
+    ...(next !== undefined && { next: { [Field.serial]: next.serial, signs_from: timeText(next.usedFromMs) } }),
+    ...(problem !== undefined && { problem }),
   };
 }
 

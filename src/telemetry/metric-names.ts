@@ -259,6 +259,26 @@ export const Metric = {
     name: 'sidecert_authority_expiry_seconds',
     help: 'Time until the signing certificate, or one above it, ends; negative after that.',
   },
+  onlineIntermediateExpirySeconds: {
+    kind: 'gauge',
+    name: 'sidecert_online_intermediate_expiry_seconds',
+    help: 'Time until the online intermediate that signs now ends; negative after that.',
+  },
+  onlineIntermediateOverdueSeconds: {
+    kind: 'gauge',
+    name: 'sidecert_online_intermediate_overdue_seconds',
+    help: 'For how long the next online intermediate should have been there; 0 when it is not due.',
+  },
+  onlineIntermediatesMade: {
+    kind: 'counter',
+    name: 'sidecert_online_intermediates_made_total',
+    help: 'Online intermediates that this Citadel has made.',
+  },
+  onlineIntermediateFailures: {
+    kind: 'counter',
+    name: 'sidecert_online_intermediate_failures_total',
+    help: 'Attempts to read or to make online intermediates that have failed.',
+  },
   rootRotationStepAgeSeconds: {
     kind: 'gauge',
     name: 'sidecert_root_rotation_step_age_seconds',

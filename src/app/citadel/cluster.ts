@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyPublisher, PodPlaces, TokenReviewer } from '../../citadel/authn/index.js';
-import type { AuthorityStore } from '../../citadel/authority/index.js';
+import type { AuthorityStore, IntermediateStore } from '../../citadel/authority/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { type ErrorCode, errorCodeOf, messageOf } from '../../errors/index.js';
 import { ApiClient, findAccess, NodePods, ServiceAccountKeys, TokenReviews } from '../../kubernetes/api/index.js';
@@ -15,6 +15,7 @@ import { Field, type MetricRegistry } from '../../telemetry/index.js';
 import { retryDelayMs, systemClock } from '../../timers/index.js';
 import type { AppContext, Teardown } from '../running-app.js';
 import { VERSION } from '../version.js';
+import { intermediatesInSecret } from './intermediate-secret.js';
 import { ReplicaReporter } from './replica-reporter.js';
 import { RootSecret } from './root-secret.js';
 
@@ -36,6 +37,8 @@ export interface Cluster {
   readonly namespace: string;
   /** Of the root that it makes itself, in its own namespace. */
   readonly store: AuthorityStore;
+  /** Of the online intermediates of all replicas, there too. */
+  readonly intermediates: IntermediateStore;
   /** Of the keys that tokens are verified with. */
   readonly publisher: KeyPublisher;
   readonly reviewer: TokenReviewer;
@@ -80,6 +83,7 @@ export async function openCluster(
   return {
     namespace,
     store: new RootSecret(client, namespace),
+    intermediates: intermediatesInSecret(client, namespace),
     publisher: new ServiceAccountKeys(client),
     reviewer: new TokenReviews(client),
     pods: new NodePods(client),

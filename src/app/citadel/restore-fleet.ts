@@ -18,7 +18,7 @@ export async function restoreFleet(fleet: FleetView, directory: string, logger: 
       fleet.restored({
         spiffeId: String(record.spiffe_id),
         podName: typeof record.pod === 'string' ? record.pod : undefined,
-        issuer: typeof record.issuer === 'string' ? record.issuer : '',
+        issuer: String(record.authority ?? record.issuer ?? ''),
         notAfterMs: Date.parse(String(record.not_after)),
       });
     }

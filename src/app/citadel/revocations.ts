@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { LiveAuthority } from '../../citadel/authority/index.js';
+import type { LiveAuthority, OnlineIntermediate } from '../../citadel/authority/index.js';
 import {
   type FoundCertificate,
   type ListSigner,
@@ -14,6 +14,8 @@ import type { AppContext } from '../running-app.js';
 
 interface Surroundings {
   readonly live: LiveAuthority;
+  /** Signs below it, where there is one. */
+  readonly intermediate: Pick<OnlineIntermediate, 'signers' | 'onKeysChange'> | undefined;
   readonly trail: TrailWriter;
   /** The longest life of a leaf by the policy, in milliseconds. */
   readonly leafLifeMs: () => number;
@@ -25,14 +27,17 @@ interface Surroundings {
  * @throws IdentityError `ERR_TRAIL_UNAVAILABLE`.
  */
 export async function openRevocations(
-  { live, trail, leafLifeMs, metrics }: Surroundings,
+  { live, intermediate, trail, leafLifeMs, metrics }: Surroundings,
   { logger, now }: AppContext,
 ): Promise<RevocationRegister> {
   const { directory } = trail.state;
   const signers = async (): Promise<readonly ListSigner[]> => {
     const { signer } = live.current;
-    const all = new Map([signer, ...(await others())].map((one) => [one.material.id, one]));
-    return [...all.values()].map(listSignerOf);
+    const all = new Map([signer, ...(await others())].map((one) => [one.material.id, listSignerOf(one)]));
+    const above = [...all.values()].map((one) => ({ ...one, isAbove: intermediate !== undefined }));
+    // All intermediates below it are known, so that each has its list.
+    const own = (intermediate?.signers ?? []).map((one) => ({ ...listSignerOf(one), isIntermediate: false }));
+    return [...own, ...above];
   };
   /** Without them the lists of the key in use are still of use. */
   const others = async () => {
@@ -68,5 +73,6 @@ export async function openRevocations(
     ...{ signers, leafLifeMs, logger, metrics, now },
   });
   live.onChange(() => void register.signersChanged());
+  intermediate?.onKeysChange(() => void register.signersChanged());
   return register;
 }

@@ -4,6 +4,7 @@ import {
   createServingCertificate,
   istioServerNames,
   LiveAuthority,
+  type OnlineIntermediate,
   type SigningAuthority,
   writeRootCertificates,
 } from '../../citadel/authority/index.js';
@@ -37,6 +38,7 @@ import { VERSION } from '../version.js';
 import { openClientCertificates } from './client-certificates.js';
 import type { Cluster, IssuedOptions } from './cluster.js';
 import { openImpersonation } from './impersonation.js';
+import type { IntermediateSurroundings } from './online-intermediate.js';
 import { openPolicy } from './policy.js';
 import { restoreFleet } from './restore-fleet.js';
 import type { openRevocations } from './revocations.js';
@@ -120,7 +122,9 @@ async function start(
   teardown.add(() => remoteKey?.close());
   const live = await openAuthority(config, { cluster, remoteKey }, context);
   teardown.add(() => live.close());
-  const authority = (): SigningAuthority => live.current;
+  // The policy, which it is made by, is checked by the authority above it.
+  let issuing: LiveAuthority | OnlineIntermediate = live;
+  const authority = (): SigningAuthority => issuing.current;
   const trail = await openTrail(config, context, { metrics, live });
   const inventory = await startInventory(config, trail, { ...context, metrics });
   // It reads to the trail's end.
@@ -131,7 +135,13 @@ async function start(
   teardown.add(() => policy.close());
   const policyNow = (): IssuingPolicy => policy.policy;
   const leafLifeMs = (): number => policyNow().longestTtlMs;
-  const revocations = trail && (await revocationsOf({ live, trail, leafLifeMs, metrics }, context));
+  const intermediate = await openIntermediate(config, { live, cluster, leafLifeMs, metrics }, context);
+  teardown.add(() => intermediate?.close());
+  if (intermediate !== undefined) {
+    issuing = intermediate;
+    trail?.authorityChanged(authorityFields(authority()));
+  }
+  const revocations = trail && (await revocationsOf({ live, intermediate, trail, leafLifeMs, metrics }, context));
   teardown.add(() => revocations?.close());
   const { authenticator, keys } = await openTokenAuthentication(config, { cluster, context, teardown });
   const kind = chosenHotPath(config.hotPath, logger, metrics);
@@ -213,7 +223,7 @@ async function start(
   serving.keepFresh(listener);
   teardown.add(() => listener.close());
   const roots = cluster?.publishRoots(authority().bundle);
-  live.onChange(() => {
+  issuing.onChange(() => {
     void serving.renewNow();
     reporter?.reportNow();
     const { bundle } = authority();
@@ -225,6 +235,7 @@ async function start(
   });
   const shown = {
     authority: live,
+    intermediate,
     serving,
     fleet: fleet && (() => summaryOf(fleet, live, longestTtlMs(), now())),
     trustDomain: trustDomain.toString(),
@@ -268,11 +279,11 @@ function longestSeen(ttlMs: () => number): () => number {
 /** What is known of those who hold certificates, held against the authority of now. */
 function summaryOf(
   fleet: FleetView,
-  { current: { issuersPemAt, signer } }: LiveAuthority,
+  { current: { issuersPemAt, authorityId } }: LiveAuthority,
   longestTtlMs: number,
   nowMs: number,
 ): FleetSummary & { readonly longestTtlMs: number } {
-  return { ...fleet.summary(rootsVersion(issuersPemAt(nowMs)), signer.material.id), longestTtlMs };
+  return { ...fleet.summary(rootsVersion(issuersPemAt(nowMs)), authorityId), longestTtlMs };
 }
 
 /** The same for the other replicas. */
@@ -316,8 +327,20 @@ async function openTrail(
   });
 }
 
-function authorityFields({ signer, bundle }: SigningAuthority): AuthorityFields {
-  return { signer: signer.material.id, roots: bundle.fingerprints() };
+function authorityFields({ signer, authorityId, bundle }: SigningAuthority): AuthorityFields {
+  const { id } = signer.material;
+  return { signer: authorityId, roots: bundle.fingerprints(), ...(id !== authorityId && { intermediate: id }) };
+}
+
+/** Loaded only where it is wanted. */
+async function openIntermediate(
+  config: CitadelConfig,
+  surroundings: IntermediateSurroundings,
+  context: AppContext,
+): Promise<OnlineIntermediate | undefined> {
+  if (!config.hasOnlineIntermediate) return undefined;
+  const { openOnlineIntermediate } = await import('./online-intermediate.js');
+  return openOnlineIntermediate(config, surroundings, context);
 }
 
 /** Nothing was issued before by an authority that was made just now. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { IdentityError } from '../../errors/index.js';
 import { pathError, readIfThere, syncDirectory } from '../../system/small-files/index.js';
 import { ISTIO_FILES } from './authority-directory.js';
+import { takeLock } from './directory-lock.js';
 import {
   type AuthorityFileSet,
   KEY_FILE_NAMES,
@@ -20,9 +21,6 @@ import {
 const SETS = '.sets';
 const ACTIVE = '.active';
 const LOCK = '.rotation-lock';
-
-/** A command that was killed leaves its lock behind. */
-const LOCK_EXPIRES_MS = 60_000;
 
 const MAX_FILE_BYTES = 1024 * 1024;
 
@@ -41,7 +39,10 @@ export async function changeAuthoritySet(
   check: (directory: string) => Promise<void>,
 ): Promise<AuthorityFileSet> {
   try {
-    await lock(directory);
+    await takeLock(
+      join(directory, LOCK),
+      `another sidecert root is at work on ${directory}, or has been killed: try again in a minute`,
+    );
     try {
       const before = await readAuthoritySet(directory);
       const after = await change(before);
@@ -184,25 +185,4 @@ async function overwrite(path: string): Promise<void> {
 async function give(path: string, { uid, gid }: Owner): Promise<void> {
   const { uid: ownUid, gid: ownGid } = await lstat(path);
   if (ownUid !== uid || ownGid !== gid) await chown(path, uid, gid);
-}
-
-async function lock(directory: string): Promise<void> {
-  const path = join(directory, LOCK);
-  for (;;) {
-    try {
-      const handle = await open(path, 'wx', 0o600);
-      await handle.close();
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const state = await stat(path).catch(() => undefined);
-      if (state !== undefined && Math.abs(Date.now() - state.mtimeMs) < LOCK_EXPIRES_MS) {
-        throw new IdentityError(
-          'ERR_ROTATION_REFUSED',
-          `another sidecert root is at work on ${directory}, or has been killed: try again in a minute`,
-        );
-      }
-      await rm(path, { force: true });
-    }
-  }
 }

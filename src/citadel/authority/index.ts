@@ -4,8 +4,15 @@
  */
 export { changeAuthoritySet, readAuthoritySet, wipeKeys } from './authority-sets.js';
 export type { AuthorityStore } from './authority-store.js';
+export {
+  applied,
+  type IntermediateStore,
+  intermediatesInDirectory,
+  intermediatesInMemory,
+} from './intermediate-store.js';
 export { decideValidity, MIN_TTL_MS, type TtlLimits } from './issuing-policy.js';
 export { LiveAuthority } from './live-authority.js';
+export { OnlineIntermediate } from './online-intermediate.js';
 export { writeRootCertificates } from './root-certificate-file.js';
 export {
   type AuthorityFileSet,

@@ -25,6 +25,11 @@ import { findSigningPath } from './signing-path.js';
 export interface SigningAuthority {
   readonly signer: Signer;
   /**
+   * SHA-256 of the certificate of the authority that a change of the root exchanges, hex: that of `signer`, unless an
+   * online intermediate signs below it.
+   */
+  readonly authorityId: string;
+  /**
    * PEM, one certificate each, ending in a newline: what peers need between leaf and root, from below to above. Empty
    * for a root that signs itself.
    */
@@ -295,6 +300,25 @@ async function loadAuthority(
   const chain = readChain(files.certChain).map((der, index) =>
     parseChainCertificate(der, `${names.certChain}: certificate ${index + 1}`),
   );
+  const parts = { signer, chain, bundle, authorityId: signer.material.id };
+  return authorityOf(parts, { trustDomain, serverNames }, nowMs);
+}
+
+/** What an authority is made of. */
+export interface AuthorityParts extends Pick<SigningAuthority, 'signer' | 'bundle' | 'authorityId'> {
+  /** A set: in any order, with certificates that do not belong. */
+  readonly chain: readonly X509Certificate[];
+}
+
+/**
+ * Verifies that peers accept what is issued by these parts.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: they would refuse it.
+ */
+export function authorityOf(
+  { signer, chain, bundle, authorityId }: AuthorityParts,
+  { trustDomain, serverNames }: { readonly trustDomain: TrustDomain; readonly serverNames: readonly string[] },
+  nowMs: number,
+): SigningAuthority {
   const workload = SpiffeId.forServiceAccount(trustDomain, 'any', 'any').toString();
   const leafNames = namesOfLeaf([workload, ...serverNames]);
   const certificates = { signer: signer.certificate, chain, roots: bundle.list() };
@@ -302,6 +326,7 @@ async function loadAuthority(
   const intermediatesPem = path.shown.map(String);
   return {
     signer,
+    authorityId,
     intermediatesPem,
     bundle,
     issuersPemAt: issuersPemOf(intermediatesPem, bundle),

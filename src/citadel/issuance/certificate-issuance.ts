@@ -115,17 +115,23 @@ export async function issueLeaf(
     ...{ serial, spiffe_id: spiffeId, dns_names: dnsNames.length > 0 ? dnsNames : undefined },
     not_before: new Date(validity.notBeforeMs).toISOString(),
     not_after: new Date(validity.notAfterMs).toISOString(),
-    issuer: authority.signer.material.id,
+    ...issuerFields(authority),
     ...callerFields(caller, workload),
   };
   if (trail !== undefined) await inSpan(span, 'citadel.trail', () => trail.issued(fields, leafPem));
   options.held?.issued(workload, nowMs, validity.notAfterMs);
   options.recent?.issued(fields);
   options.fleet?.issued(workload, {
-    ...{ connection: caller.connection, issuer: authority.signer.material.id, notAfterMs: validity.notAfterMs },
+    ...{ connection: caller.connection, issuer: authority.authorityId, notAfterMs: validity.notAfterMs },
     roots: rootsVersion(authority.issuersPemAt(nowMs)),
   });
   return leafPem;
+}
+
+/** `issuer` has signed it, `authority` the issuer, where that is an online intermediate. */
+function issuerFields({ signer, authorityId }: SigningAuthority): TrailFields {
+  const issuer = signer.material.id;
+  return { issuer, authority: issuer === authorityId ? undefined : authorityId };
 }
 
 /** On which terms a leaf is issued. */

@@ -1,11 +1,5 @@
 import { openSigner, type Signer } from '../../hotpath/index.js';
-import {
-  caProblem,
-  distinguishedNameText,
-  KEY_USAGE,
-  type RevocationListSigner,
-  readFacts,
-} from '../../pki/x509/index.js';
+import { type CaSigner, caProblem, distinguishedNameText, KEY_USAGE, readFacts } from '../../pki/x509/index.js';
 
 /** A key of the authority, as far as lists are concerned. */
 export interface ListSigner {
@@ -17,8 +11,10 @@ export interface ListSigner {
   readonly maySignLists: boolean;
   /** Another CA has issued its certificate, and maybe those of other Citadels, for whose leaves it signs no list. */
   readonly isIntermediate: boolean;
+  /** It signs the certificates of CAs below it, and leaves no more: its key may be away, or slow. */
+  readonly isAbove?: boolean;
   /** @throws IdentityError `ERR_SIGNER_INVALID`. */
-  load(): RevocationListSigner;
+  load(): CaSigner;
 }
 
 export function listSignerOf(signer: Signer): ListSigner {

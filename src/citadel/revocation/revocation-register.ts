@@ -165,7 +165,8 @@ export class RevocationRegister {
       const added = fresh.map(
         ({ issuer: _, ...one }): Revoked => ({ ...one, revokedAtMs, reason, by, isRecorded: false }),
       );
-      await this.sign({ ...this.state, isSoleIssuer }, [...this.state.revoked, ...added], keys);
+      const addedOf = new Set(fresh.map(({ issuer }) => issuer));
+      await this.sign({ ...this.state, isSoleIssuer }, [...this.state.revoked, ...added], keys, addedOf);
       await this.recordOrTell();
       return valid;
     });
@@ -238,17 +239,23 @@ export class RevocationRegister {
   }
 
   /** Signs, writes to the disk, and only then lets it count. */
-  private async sign(before: RevocationState, revoked: readonly Revoked[], keys: readonly ListSigner[]): Promise<void> {
+  private async sign(
+    before: RevocationState,
+    revoked: readonly Revoked[],
+    signers: readonly ListSigner[],
+    addedOf?: ReadonlySet<string | undefined>,
+  ): Promise<void> {
     const { leafLifeMs, now, path, listPath } = this.options;
-    const state = await signLists(before, revoked, { signers: keys, leafLifeMs: leafLifeMs(), nowMs: now() });
+    const signing = { signers, leafLifeMs: leafLifeMs(), nowMs: now(), ...(addedOf && { addedOf }) };
+    const state = await signLists(before, revoked, signing);
     const pem = Buffer.concat(state.lists.map(({ der }) => encodePem('X509 CRL', der)));
     await this.write(path, encodeState(state), FILE_MODE);
     await this.write(listPath, pem, LIST_MODE);
     this.state = state;
     this.serials = new Set(state.revoked.map(({ serial }) => serial));
-    this.unable = keys.filter(({ maySignLists }) => !maySignLists).map(({ name }) => name);
+    this.unable = signers.filter(({ maySignLists }) => !maySignLists).map(({ name }) => name);
     this.metrics.gauge(Metric.revokedCertificates).set(this.serials.size);
-    this.publish(this.serials.size > 0 && this.areSafe(keys) ? pem : NOTHING, state);
+    this.publish(this.serials.size > 0 && this.areSafe(signers) ? pem : NOTHING, state);
   }
 
   /** Whether the lists make peers refuse none but what is on them. The log tells when they are not, and not used. */

@@ -12,10 +12,12 @@ import { encodeRecord, positionText, type TrailEvent, type TrailPosition } from 
 
 /** What a Citadel signs with, and lets be trusted. */
 export interface AuthorityFields {
-  /** SHA-256 fingerprint of the signing certificate, hex. */
+  /** SHA-256 fingerprint of the certificate of the authority, hex. */
   readonly signer: string;
   /** The same of the trusted roots. */
   readonly roots: readonly string[];
+  /** The same of the online intermediate that signs below the authority, where there is one. */
+  readonly intermediate?: string;
 }
 
 export interface TrailOptions {

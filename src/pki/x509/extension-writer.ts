@@ -1,4 +1,12 @@
-import { bitString, booleanTrue, contextPrimitive, octetString, sequence } from './der-writer.js';
+import {
+  bitString,
+  booleanTrue,
+  contextConstructed,
+  contextPrimitive,
+  octetString,
+  sequence,
+  unsignedInteger,
+} from './der-writer.js';
 import { Oid } from './oids.js';
 
 /** The X.509 extensions that we write, each a whole `Extension`. (RFC 5280 §4.2) */
@@ -26,9 +34,19 @@ export function serverAndClientAuth(): Buffer {
   return extension(Oid.extKeyUsage, false, sequence(Oid.serverAuth, Oid.clientAuth));
 }
 
-/** Critical. FALSE is the default and so is not written. (X.690 §11.5) */
-export function basicConstraints(isCa: boolean): Buffer {
-  return extension(Oid.basicConstraints, true, isCa ? sequence(booleanTrue()) : sequence());
+/**
+ * Critical. FALSE is the default and so is not written (X.690 §11.5); `pathLength` is how many CAs may stand below it,
+ * without bound when left out.
+ */
+export function basicConstraints(isCa: boolean, pathLength?: number): Buffer {
+  const bound = pathLength === undefined ? [] : [unsignedInteger(Buffer.of(pathLength))];
+  return extension(Oid.basicConstraints, true, isCa ? sequence(booleanTrue(), ...bound) : sequence());
+}
+
+/** Critical, as it must be: names of these kinds must be within one of these GeneralNames. (RFC 5280 §4.2.1.10) */
+export function nameConstraints(...permitted: readonly Buffer[]): Buffer {
+  const subtrees = permitted.map((base) => sequence(base));
+  return extension(Oid.nameConstraints, true, sequence(contextConstructed(0, ...subtrees)));
 }
 
 export function authorityKeyIdentifier(keyIdentifier: Buffer): Buffer {

@@ -4,6 +4,7 @@
  * judges what a CA answers, what Citadel signs with and what files bring.
  */
 
+export type { CaSigner } from './ca-signer.js';
 export { type CertificateFacts, readFacts } from './certificate-facts.js';
 export { ChainLink } from './chain-link.js';
 export { bitsOf, DerTag, type DerView, readDer, sequenceIn, sequenceOf } from './der-view.js';
@@ -37,6 +38,7 @@ export {
   uriName,
   writeGeneralName,
 } from './general-name.js';
+export { type IntermediateContent, writeIntermediate } from './intermediate-certificate.js';
 export { isIssuedBy } from './issued-by.js';
 export { IssuerPool } from './issuer-pool.js';
 export { exportPrivateKey, generateKeyPair } from './key-pair.js';
@@ -51,7 +53,6 @@ export { readPrivateKey } from './private-key.js';
 export { isoTime, type PathFault, type Problem } from './problem.js';
 export {
   REVOCATION_REASONS,
-  type RevocationListSigner,
   type RevocationReason,
   writeRevocationList,
 } from './revocation-list-writer.js';

@@ -3,6 +3,7 @@ import { objectIdentifier } from './der-writer.js';
 /** Object identifiers in DER, whole elements: what we write, and what we compare with when reading. */
 export const Oid = {
   // X.520 §6.4.1
+  commonName: objectIdentifier('2.5.4.3'),
   organizationName: objectIdentifier('2.5.4.10'),
   // RFC 2985 §5.4.2
   extensionRequest: objectIdentifier('1.2.840.113549.1.9.14'),
@@ -11,6 +12,7 @@ export const Oid = {
   keyUsage: objectIdentifier('2.5.29.15'),
   subjectAltName: objectIdentifier('2.5.29.17'),
   basicConstraints: objectIdentifier('2.5.29.19'),
+  nameConstraints: objectIdentifier('2.5.29.30'),
   authorityKeyIdentifier: objectIdentifier('2.5.29.35'),
   extKeyUsage: objectIdentifier('2.5.29.37'),
   serverAuth: objectIdentifier('1.3.6.1.5.5.7.3.1'),

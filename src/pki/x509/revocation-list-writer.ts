@@ -1,7 +1,7 @@
+import type { CaSigner } from './ca-signer.js';
 import { DerTag } from './der-view.js';
 import { bitString, contextConstructed, element, sequence, time, unsignedInteger } from './der-writer.js';
 import { authorityKeyIdentifier, crlNumber, reasonCode } from './extension-writer.js';
-import type { SignatureAlgorithm } from './signature-algorithm.js';
 
 /** Why a certificate was revoked, by the names of RFC 5280 §5.3.1; `removeFromCRL` is for delta lists alone. */
 export const REVOCATION_REASONS = {
@@ -26,16 +26,6 @@ export interface RevokedCertificate {
   readonly reason: RevocationReason;
 }
 
-/** Who signs a list: the key of a CA certificate, and what of that stands in the list. */
-export interface RevocationListSigner {
-  readonly algorithm: SignatureAlgorithm;
-  /** Resolves with the signature by this algorithm. */
-  sign(toBeSigned: Buffer): Promise<Buffer>;
-  /** The raw subject of its certificate: the list's issuer, octet by octet. (RFC 5280 §5.1.2.3) */
-  readonly subject: Buffer;
-  readonly keyIdentifier: Buffer;
-}
-
 export interface RevocationListContent {
   /** Of the list, larger than that of each one before. (RFC 5280 §5.2.3) */
   readonly number: number;
@@ -52,10 +42,7 @@ const V2 = unsignedInteger(Buffer.from([1]));
  * A complete revocation list in DER, without critical extensions: number of the list, key of its issuer, and a reason
  * for each certificate but `unspecified`, which has none. (RFC 5280 §5.1, §5.3.1) Rejects with what `sign` does.
  */
-export async function writeRevocationList(
-  signer: RevocationListSigner,
-  content: RevocationListContent,
-): Promise<Buffer> {
+export async function writeRevocationList(signer: CaSigner, content: RevocationListContent): Promise<Buffer> {
   const { algorithm, subject, keyIdentifier } = signer;
   const { number, thisUpdateMs, nextUpdateMs, revoked } = content;
   // An empty one must be left out. (RFC 5280 §5.1.2.6)

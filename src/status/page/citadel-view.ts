@@ -34,6 +34,7 @@ function authorityView(page: JsonSection, nowMs: number): ViewElement | undefine
       ['Trust domain', code(page.text('trust_domain'))],
       ['Serial', code(authority.text('serial'))],
       ['Life left', lines(lifeBar({ beginMs, endMs }, nowMs), lifeLeft(endMs, nowMs))],
+      ['Online intermediate', intermediateText(page.section('online_intermediate'), nowMs)],
       ['Roots', authority.number('bundle_size')?.toString()],
       ['Change of the root', rootChange(authority.section('root_change'), nowMs)],
       ['Token keys', keys && `${keys.text('source')}, of ${keys.texts('issuers').join(', ')}`],
@@ -42,6 +43,19 @@ function authorityView(page: JsonSection, nowMs: number): ViewElement | undefine
       ['Trail', trailText(page.section('trail'))],
       ['Config maps', maps && `${maps.number('namespaces')} namespaces, ${pending} without the roots`],
     ]),
+  );
+}
+
+function intermediateText(intermediate: JsonSection | undefined, nowMs: number): Child {
+  if (intermediate === undefined) return undefined;
+  const [beginMs, endMs] = [intermediate.timeMs('not_before'), intermediate.timeMs('not_after')];
+  const [next, problem] = [intermediate.section('next'), intermediate.text('problem')];
+  return lines(
+    code(intermediate.text('serial')),
+    lifeBar({ beginMs, endMs }, nowMs),
+    lifeLeft(endMs, nowMs),
+    next && element('span', {}, 'the next one signs ', moment(next.timeMs('signs_from'), nowMs)),
+    problem === undefined ? undefined : toned('bad', problem),
   );
 }
 
