@@ -16,7 +16,7 @@ export interface Intermediate {
   readonly pem: Buffer;
 }
 
-/** One in use, one that is to be, those whose leaves are valid, and some of a clock that was set: more are none of ours. */
+/** One in use, one that is to be, those whose leaves are valid, and some of a clock that was set. */
 const MAX_INTERMEDIATES = 32;
 
 const MAX_BYTES = 256 * 1024;

@@ -208,7 +208,7 @@ export class OnlineIntermediate {
     this.scheduleNext();
   }
 
-  /** Below the authority, and while its root changes below the one that is to sign next, so that its lists come first. */
+  /** Below the authority, and while a root is staged below that as well, so that its lists come before its leaves. */
   private async renewDue(): Promise<void> {
     const { live } = this.options;
     const { current, rotation } = live;
