@@ -111,6 +111,9 @@ function begin(name) {
   };
 }
 
+/** For a build beside much other work: the 3 s of a health check are too few there. */
+const PATIENCE = ['--timeout', '1m'];
+
 async function recordAgent(flags) {
   const { run, write } = begin('agent');
   run('agent', ...flags);
@@ -119,8 +122,8 @@ async function recordAgent(flags) {
   write();
   const [address, root] = ['--ca-address', '--ca-root'].map((flag) => flags[flags.indexOf(flag) + 1]);
   for (const target of [
-    ['--socket', socket],
-    ['--address', address, '--ca-root', root],
+    ['--socket', socket, ...PATIENCE],
+    ['--address', address, '--ca-root', root, ...PATIENCE],
   ]) {
     await promisify(execFile)(process.execPath, [fileURLToPath(import.meta.url), 'health', ...target]);
   }
@@ -159,7 +162,7 @@ async function servesAnSvid(socketPath) {
       ))
     )
       continue;
-    const health = spawn(process.execPath, [PROGRAM, 'health', '--socket', socketPath], { stdio: 'ignore' });
+    const health = spawn(process.execPath, [PROGRAM, 'health', '--socket', socketPath, ...PATIENCE], { stdio: 'ignore' });
     const [code] = await once(health, 'exit');
     if (code === 0) return;
   }

@@ -153,7 +153,7 @@ t.test('Citadel is started, asked for its health, and stopped', async (t) => {
   );
   await citadel.says('"citadel ready"');
   const ready = citadel.err.split('\n').find((line) => line.includes('"citadel ready"')) ?? '{}';
-  const health = ['health', '--address', JSON.parse(ready).address, '--ca-root', root];
+  const health = ['health', '--address', JSON.parse(ready).address, '--ca-root', root, '--timeout', '1m'];
   t.match(await run(t, health), { code: 0, out: 'SERVING\n', err: '' });
   citadel.kill('SIGTERM');
   t.equal(await citadel.ended, 0);

@@ -87,7 +87,7 @@ for (const node of NODES) {
       await agent.says('"agent ready"');
       const key = await takeKey(openSdsClient(t, socket));
       t.match(key.toString('latin1'), /^-----BEGIN PRIVATE KEY-----/);
-      const health = new SidecertProcess(t, ['health', '--socket', socket], { sidecert });
+      const health = new SidecertProcess(t, ['health', '--socket', socket, '--timeout', '1m'], { sidecert });
       t.equal(await health.ended, 0);
       t.strictSame({ out: health.out, err: health.err }, { out: 'SERVING\n', err: '' });
       for (const process of [agent, citadel]) {

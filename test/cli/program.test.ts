@@ -105,9 +105,9 @@ t.test('a second agent on a live socket is refused, and the first serves on', as
 
 t.test('the health of an agent without an SVID is not serving, that of no agent is unavailable', async (t) => {
   const socket = join(shortDir(t), 's');
-  t.match(await run('health', '--socket', socket), { code: 1, err: /UNAVAILABLE/ });
+  t.match(await run('health', '--socket', socket, '--timeout', '1m'), { code: 1, err: /UNAVAILABLE/ });
   await startAgent(t, socket);
-  t.match(await run('health', '--socket', socket), { code: 1, err: 'NOT_SERVING\n' });
+  t.match(await run('health', '--socket', socket, '--timeout', '1m'), { code: 1, err: 'NOT_SERVING\n' });
 });
 
 t.test('a Node that was started for debugging is refused', async (t) => {
