@@ -41,7 +41,10 @@ export interface StatusServer {
   close(): Promise<void>;
 }
 
-/** Probes and scrapers are a handful. One more is cut off, so that none of them can cost us more than this. */
+/**
+ * Probes and scrapers are a handful. With one more, the oldest goes that has asked nothing: so none of them can cost us
+ * more than this, and those that connect and say nothing keep no probe out.
+ */
 const MAX_CONNECTIONS = 32;
 
 /** Far above any scrape. */
@@ -68,6 +71,7 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
   const isLoopback = 'host' in address && LOOPBACK.test(address.host);
   const shown = { content, page: new LazyPage({ content, now }), isLoopback };
   const http = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+    connections.asks(request.socket);
     const control = threshold && { threshold, revoking, logger };
     answer(request, response, { ...shown, control }).catch((error: unknown) => {
       logger.error('status page failed', { [Field.error]: String(error) });
@@ -144,6 +148,8 @@ function failed(error: unknown): StatusAnswer {
 /** The sockets of an HTTP server that does not listen itself, and so has none of Node's own limits. */
 class BoundedConnections {
   private readonly open = new Map<Socket, NodeJS.Timeout>();
+  /** Those of them that have asked nothing yet, oldest first. */
+  private readonly silent = new Set<Socket>();
 
   constructor(
     private readonly http: Server,
@@ -152,21 +158,36 @@ class BoundedConnections {
 
   take(socket: Socket): void {
     if (this.open.size >= MAX_CONNECTIONS) {
-      socket.destroy();
-      return;
+      const [oldest] = this.silent;
+      if (oldest === undefined) {
+        socket.destroy();
+        return;
+      }
+      this.end(oldest);
     }
+    this.silent.add(socket);
     this.open.set(socket, setTimeout(() => socket.destroy(), this.limitMs).unref());
     socket.on('error', () => socket.destroy());
-    socket.once('close', () => {
-      clearTimeout(this.open.get(socket));
-      this.open.delete(socket);
-    });
+    socket.once('close', () => this.end(socket));
     this.http.emit('connection', socket);
     // It was accepted as paused.
     socket.resume();
   }
 
+  /** It has sent a whole request. */
+  asks(socket: Socket): void {
+    this.silent.delete(socket);
+  }
+
   close(): void {
     for (const socket of this.open.keys()) socket.destroy();
+  }
+
+  /** Its place is free at once, and not only when it has closed. */
+  private end(socket: Socket): void {
+    clearTimeout(this.open.get(socket));
+    this.open.delete(socket);
+    this.silent.delete(socket);
+    socket.destroy();
   }
 }

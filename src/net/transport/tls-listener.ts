@@ -57,6 +57,16 @@ export interface TlsListener extends Listener {
   setCertificate(certificate: TlsCertificate): void;
 }
 
+/** What a failed handshake is a sign of, for the operator of this side; else what OpenSSL says. */
+function handshakeProblem(code: string, reason: string): string {
+  if (code === 'ERR_SSL_HTTP_REQUEST') return 'got plain HTTP/1.1, expected TLS';
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') return 'got what is no TLS (plain HTTP/2 as a rule), expected TLS';
+  if (/_ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_)/.test(code)) {
+    return `the peer does not accept our certificate: compare its roots, its clock and the name that it asks for (${reason})`;
+  }
+  return reason;
+}
+
 /**
  * Listens for HTTP over TLS 1.2 or newer. A peer that does not agree on `h2` by ALPN is cut off, as grpc-go does.
  * There is no queue as for Unix sockets: a full TCP backlog delays a connect, it does not refuse it.
@@ -118,9 +128,16 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
       else refuse(socket, problem);
     } else socket.destroy();
   });
-  secure.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+  secure.on('tlsClientError', (error: NodeJS.ErrnoException & { readonly reason?: string }, socket: TLSSocket) => {
+    const { remoteAddress } = socket;
     socket.destroy();
-    logger.debug('tls handshake failed', { [Field.error]: error.message });
+    // OpenSSL's message has addresses and lines of its source; its reason is a word.
+    const { code = '', message, reason = message } = error;
+    const fields = { [Field.address]: remoteAddress, [Field.code]: code };
+    // Probes and port scans go in the middle of it.
+    if (code.startsWith('ERR_SSL_'))
+      log.warn('tls handshake failed', { ...fields, [Field.reason]: handshakeProblem(code, reason) }, code);
+    else logger.debug('tls handshake failed', { ...fields, [Field.error]: message });
   });
   await listening(server, { host, port, backlog }).catch((error: unknown) => {
     throw wrapError('ERR_LISTEN_FAILED', `${host}:${port} cannot be listened on`, error);

@@ -8,7 +8,8 @@ import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { addHealthMethods, createGrpcServer, openGrpcClient } from '../../../src/net/grpc/index.js';
 import { listenTls, type TlsCertificate, wiresOf } from '../../../src/net/transport/index.js';
-import { silentLogger } from '../../../src/telemetry/index.js';
+import { type Logger, silentLogger } from '../../../src/telemetry/index.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
 import { shortDir } from '../../support/short-dir.js';
 
 const HEALTH = '/grpc.health.v1.Health/Check';
@@ -28,11 +29,15 @@ function certificate(t: Test): { certPem: Buffer; keyPem: Buffer } {
   return { certPem: readFileSync(cert), keyPem: readFileSync(key) };
 }
 
-async function serve(t: Test, serverCertificate: TlsCertificate, handshakeTimeoutMs = 10_000) {
+async function serve(
+  t: Test,
+  serverCertificate: TlsCertificate,
+  { handshakeTimeoutMs = 10_000, logger = silentLogger }: { handshakeTimeoutMs?: number; logger?: Logger } = {},
+) {
   const server = createGrpcServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 100 });
   addHealthMethods(server, () => true);
   const listener = await listenTls({
-    ...{ host: '127.0.0.1', port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs },
+    ...{ host: '127.0.0.1', port: 0, backlog: 128, logger, handshakeTimeoutMs },
     certificate: serverCertificate,
     onSocket: wiresOf((wire) => server.attach(wire)),
   });
@@ -162,7 +167,7 @@ t.test('close cuts off handshakes under way, and a peer that never starts one is
   const closed = new Promise((resolve) => idle.once('close', resolve).resume());
   await closing.listener.close();
   await closed;
-  const hasty = await serve(t, certificate(t), 20);
+  const hasty = await serve(t, certificate(t), { handshakeTimeoutMs: 20 });
   await new Promise((resolve) => connectTcp(hasty.port, '127.0.0.1').once('close', resolve).resume());
 });
 
@@ -201,4 +206,31 @@ t.test('what cannot be listened on or with is told', async (t) => {
   await t.rejects(listenTls({ ...options, certificate: { certPem: 'no', keyPem: 'no' } }), {
     code: 'ERR_LISTEN_FAILED',
   });
+});
+
+t.test('what is wrong with a handshake is told once a minute, and a peer that goes in the middle is not', async (t) => {
+  const logger = new RecordingLogger();
+  const { port } = await serve(t, certificate(t), { logger });
+  const send = async (bytes: string): Promise<void> => {
+    const socket = connectTcp(port, '127.0.0.1').on('error', () => {});
+    socket.write(bytes);
+    socket.resume();
+    await once(socket, 'close');
+  };
+  for (const bytes of ['', '\x16\x03\x01']) {
+    const probe = connectTcp(port, '127.0.0.1').end(bytes);
+    await once(probe.resume(), 'close');
+  }
+  for (let time = 0; time < 5; time++) await send('GET /status HTTP/1.1\r\nHost: x\r\n\r\n');
+  await send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  const old = await handshake(port, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' });
+  t.ok(old instanceof Error);
+  const isTold = ({ level }: { level: string }): boolean => level === 'warn';
+  const told = () => logger.of('tls handshake failed').filter(isTold);
+  for (let line = 1; told().length < 3; line++) await logger.until('tls handshake failed', line);
+  t.match(
+    told().map(({ fields }) => fields.reason),
+    ['got plain HTTP/1.1, expected TLS', /^got what is no TLS/, 'unsupported protocol'],
+  );
+  t.equal(told()[0]?.fields.address, '127.0.0.1');
 });
