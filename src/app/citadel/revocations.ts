@@ -6,7 +6,7 @@ import {
   listSignerOf,
   RevocationRegister,
 } from '../../citadel/revocation/index.js';
-import { readTrail, type TrailWriter } from '../../citadel/trail/index.js';
+import { findValidLeaves, type TrailWriter } from '../../citadel/trail/index.js';
 import { errorCodeOf, messageOf } from '../../errors/index.js';
 import { Field, type MetricRegistry } from '../../telemetry/index.js';
 import { plainSerial } from '../../text/index.js';
@@ -56,11 +56,11 @@ export async function openRevocations(
         await trail.flushed();
         const found: FoundCertificate[] = [];
         const text = 'serial' in wanted ? wanted.serial : wanted.identity;
-        for await (const { event, not_after, ...record } of readTrail(directory, 0, text)) {
+        for await (const { not_after, ...record } of findValidLeaves(directory, now(), text)) {
           const serial = plainSerial(String(record.serial));
           const notAfterMs = Date.parse(String(not_after));
           const isWanted = 'serial' in wanted ? serial === text : record.spiffe_id === text;
-          if (event !== 'issued' || !isWanted || Number.isNaN(notAfterMs)) continue;
+          if (!isWanted) continue;
           const [identity, issuer] = [record.spiffe_id, record.issuer].map((field) =>
             typeof field === 'string' ? field : undefined,
           );

@@ -169,7 +169,7 @@ async function start(
   const longestTtlMs = longestSeen(leafLifeMs);
   if (fleet !== undefined && config.trailDirectory !== undefined) {
     // Not waited for: a trail of millions takes seconds to read.
-    void restoreFleet(fleet, config.trailDirectory, logger);
+    void restoreFleet(fleet, config.trailDirectory, { logger, now });
   }
   // Before the server: it tells that it has ended when no call can come any more.
   const reporter = fleet && cluster?.reportIssued(issuedReport(live, { fleet, longestTtlMs, now }));

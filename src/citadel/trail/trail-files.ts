@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { type FileHandle, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { wholeLines } from './line-reader.js';
 import { BEGINNING, decodeRecord, hashOf, MAX_RECORD_BYTES, type TrailPosition } from './trail-record.js';
 
 /**
@@ -72,22 +73,21 @@ async function endOfFile(path: string): Promise<{ position: TrailPosition | unde
     const { size } = await file.stat();
     const tail = Buffer.alloc(Math.min(size, TAIL_BYTES));
     await readFully(file, tail, size - tail.length);
-    let start = tail.length === size ? 0 : tail.indexOf(LINE_END) + 1;
+    const lines = wholeLines(tail);
+    // Of a longer file the first line is the end of one.
+    let start = tail.length === size ? 0 : (lines.next().value?.length ?? -1) + 1;
     let position: TrailPosition | undefined;
-    for (let end = tail.indexOf(LINE_END, start); end !== -1; end = tail.indexOf(LINE_END, start)) {
-      const line = tail.subarray(start, end);
+    for (const line of lines) {
       const record = line.length > MAX_RECORD_BYTES ? undefined : decodeRecord(line);
       if (record === undefined || (position !== undefined && record.prev !== position.hash)) break;
       position = { n: record.n, hash: hashOf(line) };
-      start = end + 1;
+      start += line.length + 1;
     }
     return { position, tornBytes: position === undefined ? size : tail.length - start };
   } finally {
     await file.close();
   }
 }
-
-const LINE_END = 0x0a;
 
 async function readFully(file: FileHandle, into: Buffer, position: number): Promise<void> {
   let read = 0;

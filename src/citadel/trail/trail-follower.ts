@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { endOfLines, wholeLines } from './line-reader.js';
 import { firstRecordOf, listTrailFiles } from './trail-files.js';
 import { decodeRecord, type TrailRecord } from './trail-record.js';
 
@@ -56,7 +57,7 @@ export class TrailFollower {
   private async read(current: { readonly name: string; offset: number }): Promise<TrailLine[]> {
     for (;;) {
       const chunk = await this.readChunk(join(this.directory, current.name), current.offset);
-      const end = chunk.lastIndexOf(LINE_END) + 1;
+      const end = endOfLines(chunk);
       // So long a line is no record.
       const used = end === 0 && chunk.length === CHUNK_BYTES ? chunk.length : end;
       if (used === 0) return [];
@@ -68,10 +69,7 @@ export class TrailFollower {
 
   private linesOf(bytes: Buffer): TrailLine[] {
     const lines: TrailLine[] = [];
-    for (let start = 0; start < bytes.length; ) {
-      const end = bytes.indexOf(LINE_END, start);
-      const line = bytes.subarray(start, end);
-      start = end + 1;
+    for (const line of wholeLines(bytes)) {
       const record = decodeRecord(line);
       if (record === undefined || record.n <= this.after) continue;
       this.after = record.n;
@@ -95,5 +93,3 @@ export class TrailFollower {
     }
   }
 }
-
-const LINE_END = 0x0a;

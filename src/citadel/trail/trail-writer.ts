@@ -5,6 +5,7 @@ import { Field, type Logger, Metric, MetricRegistry, RateLimitedLogger } from '.
 import { clipped } from '../../text/index.js';
 import { Deadlines, monotonicMs, sleep } from '../../timers/index.js';
 import { Allowance } from './allowance.js';
+import { FileSumming, keepLeafEnds } from './leaf-ends.js';
 import { leafKeyType } from './leaf-key-type.js';
 import { TrailFile } from './trail-file.js';
 import { filesOlderThan, findTrailEnd, listTrailFiles, positionAfter, removeFiles } from './trail-files.js';
@@ -124,20 +125,22 @@ export class TrailWriter {
   private withheld = 0;
   private failure: string | undefined;
   private working: Promise<void> | undefined;
-  private readonly sums: NodeJS.Timeout;
+  private readonly sumsTimer: NodeJS.Timeout;
   private lookedForOldAtMs: number;
 
   private constructor(
     private readonly options: TrailOptions,
     private file: TrailFile,
     private position: TrailPosition,
+    /** Of the file. */
+    private sums: FileSumming,
   ) {
     this.metrics = options.metrics ?? new MetricRegistry();
     this.log = new RateLimitedLogger(options.logger);
     this.waiters = new Deadlines(options.maxWaitMs, (late) => {
       for (const waiter of late) waiter.reject(this.away());
     });
-    this.sums = setInterval(() => this.writeSums(), SUM_MS).unref();
+    this.sumsTimer = setInterval(() => this.writeSums(), SUM_MS).unref();
     this.lookedForOldAtMs = options.now();
   }
 
@@ -152,9 +155,13 @@ export class TrailWriter {
       const { position: end, tornBytes } = await findTrailEnd(directory);
       const file = await TrailFile.create(directory, end.n + 1);
       const torn = tornBytes > 0 ? { torn_bytes: tornBytes } : {};
-      const opened = encodeRecord({ event: 'opened', replica, version, ...authority, ...torn }, now(), end);
+      const event: TrailEvent = { event: 'opened', replica, version, ...authority, ...torn };
+      const openedAtMs = now();
+      const opened = encodeRecord(event, openedAtMs, end);
       await file.append(Buffer.from(opened.line));
-      const writer = new TrailWriter(options, file, opened.position);
+      const sums = new FileSumming();
+      sums.take(event, isoTime(openedAtMs));
+      const writer = new TrailWriter(options, file, opened.position, sums);
       await writer.removeOld();
       return writer;
     } catch (error) {
@@ -236,7 +243,7 @@ export class TrailWriter {
 
   /** Writes what waits, for a second at most, and ends the trail. */
   async close(): Promise<void> {
-    clearInterval(this.sums);
+    clearInterval(this.sumsTimer);
     this.writeSums();
     this.add({ event: 'closed', replica: this.options.replica });
     const late = setTimeout(() => this.stop.cancel(), CLOSE_MS);
@@ -314,6 +321,7 @@ export class TrailWriter {
       }
     }
     this.position = position;
+    for (const { event, atMs } of batch) this.sums.take(event, isoTime(atMs));
     this.recovered();
     for (const { waiter } of batch) {
       if (waiter !== undefined && this.waiters.delete(waiter)) waiter.resolve();
@@ -348,9 +356,13 @@ export class TrailWriter {
     try {
       if (this.file.size >= maxFileBytes) {
         const next = await TrailFile.create(directory, this.position.n + 1);
+        const { name, size } = this.file;
         await this.file.close();
+        const summary = this.sums.summary(size);
         this.file = next;
+        this.sums = new FileSumming();
         await this.removeOld();
+        await keepLeafEnds(directory, await listTrailFiles(directory), new Map([[name, summary]]));
       } else if (Math.abs(now() - this.lookedForOldAtMs) > DAY_MS) {
         await this.removeOld();
       }
@@ -389,6 +401,10 @@ export class TrailWriter {
 }
 
 const DAY_MS = 24 * 3_600_000;
+
+function isoTime(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
 
 function cut(event: TrailEvent): TrailEvent {
   const entries = Object.entries(event).map(([name, value]) => [

@@ -46,6 +46,7 @@ async function writeTrail(directory: string, count: number, more: Partial<TrailO
 
 const filesIn = (directory: string): string[] =>
   readdirSync(directory)
+    .filter((name) => name.startsWith('trail-'))
     .sort()
     .map((name) => join(directory, name));
 const linesOf = (file: string): string[] => readFileSync(file, 'utf8').trimEnd().split('\n');
