@@ -270,3 +270,43 @@ t.test('a register that is none of ours ends the start', async (t) => {
     await t.rejects(open(), { code: 'ERR_TRAIL_UNAVAILABLE' }, content);
   }
 });
+
+t.test('the list of a CA above is signed when it has to say something, and its key may be away', async (t) => {
+  const { trail, options, world, look } = scene(t);
+  const above = { signatures: 0, isAway: false };
+  const [own, root] = [signerOf(next), signerOf(old)];
+  const signers = async () => [
+    own,
+    {
+      ...{ ...root, isAbove: true },
+      load() {
+        if (above.isAway) throw new Error('the token does not answer');
+        above.signatures += 1;
+        return root.load();
+      },
+    },
+  ];
+  const register = await RevocationRegister.open({ ...options, signers });
+  t.equal(above.signatures, 1);
+  trail.issued.push(
+    { serial: 'c1', identity: undefined, notAfterMs: NOW_MS + 9 * DAY_MS, issuer: own.id },
+    { serial: 'c2', identity: undefined, notAfterMs: NOW_MS + HOUR_MS, issuer: root.id },
+  );
+  above.isAway = true;
+  await register.revoke({ serial: 'c1' }, by);
+  t.same(
+    listsIn(register.lists.pem).map((list) => list.revokes('c1')),
+    [true, false],
+    'it has a list, which says nothing of the others',
+  );
+  for (const serial of ['c2', 'a1']) await t.rejects(register.revoke({ serial }, by), { message: /token does not/ });
+  t.notOk(register.isRevoked('c2'), 'one of its own wants its key, and so does one of an issuer that is not known');
+  world.nowMs += DAY_MS;
+  look();
+  await register.signersChanged();
+  t.equal(register.lists.pem.length > 0, true, 'what was signed last is good for its week');
+  above.isAway = false;
+  trail.issued.push({ serial: 'c3', identity: undefined, notAfterMs: world.nowMs + HOUR_MS, issuer: root.id });
+  await register.revoke({ serial: 'c3' }, by);
+  t.ok(above.signatures > 1);
+});
