@@ -129,17 +129,37 @@ const faults: readonly Fault[] = [
     want: [/FAIL +token +ERR_TOKEN_MISSING: .*\(ENOENT\).*; mount a projected/],
   },
   {
+    name: 'a token with a byte order mark, which the agent skips',
+    async spoil({ file }) {
+      writeFileSync(file('token'), `\ufeff${await new TokenIssuer().token()}\n`, { mode: 0o600 });
+      return { 'ca-root': file('none') };
+    },
+    // Nothing of the token.
+    want: [/FAIL +roots +ERR_CA_ROOT_INVALID/, /FAIL +CA TLS .*not verified: there are no roots/],
+  },
+  {
+    name: 'a header in place of a token',
+    async spoil({ file }) {
+      writeFileSync(file('token'), `Bearer ${await new TokenIssuer().token()}`, { mode: 0o600 });
+      return { 'no-issue': 'true' };
+    },
+    want: [/FAIL +token .* no JWT in compact form: it begins with the word Bearer; /],
+  },
+  {
     name: 'a key in place of a token',
     spoil({ file }) {
       writeFileSync(file('token'), '-----BEGIN PRIVATE KEY-----\nMIG2\n-----END PRIVATE KEY-----\n', { mode: 0o600 });
       return { 'no-issue': 'true' };
     },
-    want: [/FAIL +token .* bytes that are no JWT in compact form/],
+    want: [/FAIL +token .* bytes that are no JWT in compact form: it is PEM; /],
   },
   {
     name: 'a missing root',
     spoil: ({ file }) => ({ 'ca-root': file('none') }),
-    want: [/FAIL +roots +ERR_CA_ROOT_INVALID: .*\(ENOENT\).*; mount the roots/, /FAIL +CA TLS .*not verified: /],
+    want: [
+      /FAIL +roots +ERR_CA_ROOT_INVALID: .*\(ENOENT\).*; mount the roots/,
+      /FAIL +CA TLS .*not verified: there are no roots to verify it with; mend the roots first/,
+    ],
   },
   {
     name: 'roots of another CA',

@@ -166,15 +166,17 @@ function examineTls(
     );
     secure.once('error', (error) => done(failedHandshake(error)));
     secure.once('close', () => done(failedHandshake(new Error('the peer closed the connection'))));
-    secure.once('secureConnect', () => done(judged(secure, name, nowMs)));
+    secure.once('secureConnect', () => done(judged(secure, name, { nowMs, hasRoots: rootPem !== undefined })));
   });
 }
 
-function failedHandshake(error: Error): Finding {
-  const advice = speaksNoTls(error.message)
+/** The message of OpenSSL has addresses and lines of its source; its reason is a word. */
+function failedHandshake(error: Error & { readonly reason?: string }): Finding {
+  const { message, reason: said = message } = error;
+  const advice = speaksNoTls(message)
     ? 'the peer does not speak TLS at this port: ask at the TLS port of the CA (15012 of istiod), or allow --ca-plaintext'
     : 'look at the log of the CA; it may want a client certificate (--ca-client-cert), or another version of TLS';
-  return tls.fail(`the handshake failed: ${error.message}`, advice);
+  return tls.fail(`the handshake failed: ${said}`, advice);
 }
 
 /** What to do, by what OpenSSL says of the chain. */
@@ -186,7 +188,7 @@ const CHAIN_ADVICE: Readonly<Record<string, string>> = {
 const OTHER_ROOT =
   'the roots of --ca-root are not those of this CA: take its present ones, for example from istio-ca-root-cert';
 
-function judged(secure: TLSSocket, name: string, nowMs: number): Finding {
+function judged(secure: TLSSocket, name: string, { nowMs, hasRoots }: { nowMs: number; hasRoots: boolean }): Finding {
   const { tlsVersion, keyExchange } = tlsAgreement(secure);
   const certificate = secure.getPeerCertificate();
   const says = `${tlsVersion}, ${keyExchange ?? 'key exchange unknown'}; its certificate is for ${certificate.subjectaltname ?? 'no name'}`;
@@ -195,6 +197,8 @@ function judged(secure: TLSSocket, name: string, nowMs: number): Finding {
     // By the types an Error, in truth the code of OpenSSL.
     const code = String(secure.authorizationError);
     const isTime = Object.hasOwn(CHAIN_ADVICE, code);
+    if (!hasRoots)
+      return tls.fail(`${says}; not verified: there are no roots to verify it with`, 'mend the roots first');
     return tls.fail(`${says}; not verified: ${code}${isTime ? `, ${clock}` : ''}`, CHAIN_ADVICE[code] ?? OTHER_ROOT);
   }
   if (checkServerIdentity(name, certificate) !== undefined) {

@@ -51,14 +51,25 @@ export async function examineToken(settings: TokenSettings, nowMs: number): Prom
   }
 }
 
+/** What a token is seen in that a person or a script has written. */
+const WRAPPED = [
+  { by: /^["']/, what: 'it begins with a quote' },
+  { by: /^Bearer\s/i, what: 'it begins with the word Bearer' },
+  { by: /^\{/, what: 'it is JSON, and not the token in it' },
+  { by: /^-----BEGIN/, what: 'it is PEM' },
+];
+
 function examineText(content: Buffer, { path, audiences, subject }: TokenSettings, nowMs: number): Finding[] {
-  const text = content.toString('latin1');
+  // As the agent reads it, without a byte order mark.
+  const text = content.toString('utf8').replace(/^\ufeff/, '');
   const token = text.trim();
   if (token === '') return [step.fail(`${path}: got an empty file, expected a JWT`, MOUNT)];
   const payload = splitCompactJwt(token)?.payload;
   const claims = payload === undefined ? undefined : readClaims(payload);
   if (claims === undefined) {
-    return [step.fail(`${path}: got ${content.length} bytes that are no JWT in compact form`, MOUNT)];
+    const begins = WRAPPED.find(({ by }) => by.test(token))?.what;
+    const hint = begins === undefined ? '' : `: ${begins}`;
+    return [step.fail(`${path}: got ${content.length} bytes that are no JWT in compact form${hint}`, MOUNT)];
   }
   const { iss, sub, aud, exp, iat, nbf } = claims;
   const audience = [aud].flat().filter((one) => typeof one === 'string');
