@@ -162,7 +162,9 @@ async function servesAnSvid(socketPath) {
       ))
     )
       continue;
-    const health = spawn(process.execPath, [PROGRAM, 'health', '--socket', socketPath, ...PATIENCE], { stdio: 'ignore' });
+    const health = spawn(process.execPath, [PROGRAM, 'health', '--socket', socketPath, ...PATIENCE], {
+      stdio: 'ignore',
+    });
     const [code] = await once(health, 'exit');
     if (code === 0) return;
   }
