@@ -5,6 +5,7 @@ import { startAgent } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
 import { until } from '../../src/demo/polling.js';
 import { startCitadelProcess } from '../support/citadel-process.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { settings } from '../support/settings.js';
@@ -12,11 +13,9 @@ import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
-const PATIENCE_MS = 60_000;
-
 t.test(
   'an Envoy that acknowledges no new root keeps the next one from signing, by its name',
-  { timeout: 150_000 },
+  { timeout: 250_000 },
   async (t) => {
     const directory = shortDir(t);
     const file = (name: string): string => join(directory, name);

@@ -7,11 +7,11 @@ import { CitadelCaller } from '../support/citadel-caller.js';
 import { type ClusterCitadel, startInCluster } from '../support/cluster-citadel.js';
 import { openHotPath } from '../support/hot-path.js';
 import { KubeApiServer, kubernetesPrograms } from '../support/kube-apiserver.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 
 const programs = kubernetesPrograms();
 const hotPath = openHotPath();
-const PATIENCE_MS = 60_000;
 const SECRET = ['secret', '-n', 'istio-system', 'istio-ca-secret', '-o', 'json'];
 
 t.test(

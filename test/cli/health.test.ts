@@ -13,7 +13,7 @@ import { openSdsClient } from '../support/sds-client.js';
 import { shortDir } from '../support/short-dir.js';
 import { runSidecert } from '../support/sidecert-process.js';
 
-t.setTimeout(100_000);
+t.setTimeout(250_000);
 const { HealthCheckResponse } = grpcMessages.health.v1;
 const { ServingStatus } = HealthCheckResponse;
 const hotPath = openHotPath();

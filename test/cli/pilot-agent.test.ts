@@ -8,7 +8,7 @@ import { shortDir } from '../support/short-dir.js';
 import { runSidecert, SidecertProcess } from '../support/sidecert-process.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
-t.setTimeout(100_000);
+t.setTimeout(250_000);
 
 for (const name of ['pilot-agent', 'agent']) {
   t.test(`sidecert ${name} proxy sidecar serves by the environment of Istio's agent, and warns once`, async (t) => {

@@ -10,7 +10,7 @@ import { SidecertProcess } from '../support/sidecert-process.js';
 import { TestCa } from '../support/test-ca.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
-t.setTimeout(100_000);
+t.setTimeout(250_000);
 
 /**
  * Without what the test runner puts into each Node.js: that takes SIGIO and SIGPOLL, which are one signal, for two, and
@@ -89,7 +89,7 @@ for (const [first, second] of [
   );
 }
 
-t.test('a start that does not come to its end is ended by a signal as well', { timeout: 60_000 }, async (t) => {
+t.test('a start that does not come to its end is ended by a signal as well', { timeout: 250_000 }, async (t) => {
   const hang = `
     import files from 'node:fs/promises';
     import { syncBuiltinESMExports } from 'node:module';

@@ -10,7 +10,7 @@ import { runSidecert, SidecertProcess } from '../support/sidecert-process.js';
 import { TestCa } from '../support/test-ca.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
-const timeout = 100_000;
+const timeout = 250_000;
 t.setTimeout(timeout);
 const isRoot = process.getuid?.() === 0;
 const hasTool = (tool: string): boolean => spawnSync(tool, ['--version'], { stdio: 'ignore' }).error === undefined;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { until } from '../../src/demo/polling.js';
 import { Supervisor } from '../../src/demo/processes/supervisor.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { shortDir } from '../support/short-dir.js';
 
 /** A process whose life can be watched: it holds a connection to the test, and says its pid on it. */
@@ -73,7 +74,7 @@ t.test('a program that is not there is reported, and stopping it ends the tries'
   const directory = shortDir(t);
   const { supervisor, deaths } = supervisorIn(t, directory);
   supervisor.start({ name: 'nothing', command: join(directory, 'none'), args: [], logFile: join(directory, 'log') });
-  await until('a report', AbortSignal.timeout(5000), async () => deaths[0]);
+  await until('a report', AbortSignal.timeout(PATIENCE_MS), async () => deaths[0]);
   t.match(deaths[0], /nothing died \(spawn .* ENOENT\)/);
   await supervisor.close();
 });
@@ -105,7 +106,7 @@ t.test('when the demo itself is killed, its processes end and its directory goes
   await bothUp;
   owner.kill('SIGKILL');
   await Promise.all(children);
-  await until('the directory removed', AbortSignal.timeout(10_000), async () =>
+  await until('the directory removed', AbortSignal.timeout(PATIENCE_MS), async () =>
     access(directory).then(
       () => undefined,
       () => true,

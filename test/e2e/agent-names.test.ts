@@ -40,7 +40,7 @@ async function serialFrom(t: Test, socketPath: string, name: string): Promise<st
 
 for (const { name, path, skip } of realEnvoys()) {
   for (const sdsApi of ['sotw', 'delta'] as const) {
-    t.test(`${name} takes by ${sdsApi} what it asks for by any of its names`, { skip, timeout: 60_000 }, async (t) => {
+    t.test(`${name} takes by ${sdsApi} what it asks for by any of its names`, { skip, timeout: 250_000 }, async (t) => {
       const directory = shortDir(t);
       const ca = await FakeCaServer.start(t);
       const file = (name: string, content: Buffer): string => {
@@ -70,7 +70,7 @@ for (const { name, path, skip } of realEnvoys()) {
     });
   }
 
-  t.test(`row 44: ${name} lets a root vouch for its own trust domain only`, { skip, timeout: 60_000 }, async (t) => {
+  t.test(`row 44: ${name} lets a root vouch for its own trust domain only`, { skip, timeout: 250_000 }, async (t) => {
     const file = join(shortDir(t), 'other.pem');
     const other = TestCa.root('other');
     writeFileSync(file, other.certificatePem);
@@ -98,7 +98,7 @@ for (const { name, path, skip } of realEnvoys()) {
 
   t.test(
     `row 55: ${name} builds one TLS context more for an agent with a new key`,
-    { skip, timeout: 60_000 },
+    { skip, timeout: 250_000 },
     async (t) => {
       const socket = join(shortDir(t), 's');
       const ca = await FakeCaServer.start(t);

@@ -9,10 +9,10 @@ import { freePorts } from '../../src/demo/free-ports.js';
 import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
 import { until } from '../../src/demo/polling.js';
 import { envoyArgs } from '../../src/demo/sidecars/envoy-sidecar.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import { shortDir } from '../support/short-dir.js';
 
-const PATIENCE_MS = 30_000;
 const UPSTREAM = 'on=127.0.0.1:1=spiffe://cluster.local/ns/foo/sa/a';
 const files = { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) };
 
@@ -61,7 +61,7 @@ async function end(child: ChildProcess): Promise<void> {
 const WORKLOAD = ['--namespace', 'foo', '--service-account', 'sleep'];
 
 for (const { name, path, skip } of realEnvoys()) {
-  t.test(`${name} listens on one port of IPv4 and IPv6 at once`, { skip, timeout: 60_000 }, async (t) => {
+  t.test(`${name} listens on one port of IPv4 and IPv6 at once`, { skip, timeout: 250_000 }, async (t) => {
     const [port = 0] = await freePorts(1);
     const inbound = ['--inbound', `0.0.0.0:${port}`, '--app', '127.0.0.1:1'];
     const outbound = ['--outbound', `[::]:${port}`, '--upstream', UPSTREAM];
@@ -72,14 +72,14 @@ for (const { name, path, skip } of realEnvoys()) {
     ]);
   });
 
-  t.test(`${name} listens on two free ports of one address`, { skip, timeout: 60_000 }, async (t) => {
+  t.test(`${name} listens on two free ports of one address`, { skip, timeout: 250_000 }, async (t) => {
     const inbound = ['--inbound', '127.0.0.1:0', '--app', '[::1]:1'];
     const outbound = ['--outbound', '127.0.0.1:0', '--upstream', UPSTREAM];
     const { page } = await startEnvoy(t, path, [...WORKLOAD, ...inbound, ...outbound]);
     t.equal(new Set((await page('/listeners')).trim().split('\n')).size, 2);
   });
 
-  t.test(`${name} reads names as names that are something else to YAML 1.1`, { skip, timeout: 60_000 }, async (t) => {
+  t.test(`${name} reads names as names that are something else to YAML 1.1`, { skip, timeout: 250_000 }, async (t) => {
     const workload = ['--namespace', 'no', '--service-account', 'y', '--node-id', '1:30'];
     const names = ['--certificate-name', '0x10', '--bundle-name', '~'];
     const inbound = ['--inbound', '127.0.0.1:0', '--app', '127.0.0.1:1'];

@@ -103,7 +103,7 @@ async function startAll(t: Test) {
 
 t.test(
   'no key and no token occurs in what the processes say and show, whatever goes wrong',
-  { timeout: 100_000 },
+  { timeout: 250_000 },
   async (t) => {
     const { file, issuer, volume, port, processes, start, startCitadel, startAgent } = await startAll(t);
     const hunt = new SecretHunt();
@@ -237,7 +237,7 @@ t.test(
   },
 );
 
-t.test('no key and no token occurs in what a mesh of real Envoys says', { skip, timeout: 100_000 }, async (t) => {
+t.test('no key and no token occurs in what a mesh of real Envoys says', { skip, timeout: 250_000 }, async (t) => {
   process.env.SIDECERT_LOG_LEVEL = 'debug';
   t.teardown(() => delete process.env.SIDECERT_LOG_LEVEL);
   const { cluster, nextCertificate } = await startMesh(t, { envoyPath, ttlSeconds: TTL_SECONDS });

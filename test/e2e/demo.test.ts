@@ -63,7 +63,7 @@ const stages = [
   },
 ];
 for (const { name, args, sidecert, envoy, skip, word } of stages) {
-  t.test(`the demo keeps all its promises ${name}`, { skip, timeout: 90_000 }, async (t) => {
+  t.test(`the demo keeps all its promises ${name}`, { skip, timeout: 250_000 }, async (t) => {
     const { done, lines, temporary } = play(t, envoy, { args, sidecert });
     t.equal(await done, 0, 'exit code', { lines });
     t.strictSame(
@@ -87,7 +87,7 @@ for (const { name, args, sidecert, envoy, skip, word } of stages) {
   });
 }
 
-t.test('Ctrl-C ends the demo and all that it started', { timeout: 60_000 }, async (t) => {
+t.test('Ctrl-C ends the demo and all that it started', { timeout: 250_000 }, async (t) => {
   const { child, done, lines, temporary } = play(t, 'none', { args: [] });
   while (!lines.some((line) => line.startsWith('rotation under load'))) {
     await once(child.stdout ?? child, 'data');
@@ -102,7 +102,7 @@ t.test('Ctrl-C ends the demo and all that it started', { timeout: 60_000 }, asyn
   t.strictSame(await readdir(temporary), []);
 });
 
-t.test('a part that does not start is named, and the exit code says so', { timeout: 60_000 }, async (t) => {
+t.test('a part that does not start is named, and the exit code says so', { timeout: 250_000 }, async (t) => {
   const { done, lines, temporary } = play(t, '/bin/false');
   t.equal(await done, 1);
   t.ok(lines.some((line) => /^FAIL {2}Envoy of .* did not get ready/.test(line)));

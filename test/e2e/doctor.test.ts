@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { until } from '../../src/demo/polling.js';
 import { BackendApp } from '../support/backend-app.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoy } from '../support/real-envoy.js';
 import { envoyFiles, RunningEnvoy, sidecarBootstrap } from '../support/running-envoy.js';
 import { shortDir } from '../support/short-dir.js';
@@ -20,7 +21,7 @@ for (const certificateName of ['default', 'defautl']) {
     const bootstrap = sidecarBootstrap(files, { socketPath: agent.socket, certificateName });
     await RunningEnvoy.start(t, { path, files, bootstrap });
     const wanted = certificateName === 'default' ? /"cert_chain": \[\s*\{/ : /"dynamic_warming_secrets"/;
-    await until('Envoy has asked', AbortSignal.timeout(25_000), async () => {
+    await until('Envoy has asked', AbortSignal.timeout(PATIENCE_MS), async () => {
       const pages = ['/config_dump', '/certs'].map(async (page) => (await askUnix(files.admin, page)).body);
       const texts = await Promise.all(pages).catch(() => []);
       return wanted.test(texts.join('\n')) || undefined;

@@ -73,7 +73,7 @@ t.test('the page has its examples', async (t) => {
 
 for (const { name, path, skip } of realEnvoys()) {
   for (const { title, yaml } of EXAMPLES.filter((one) => one.title !== INJECTING || name !== 'the oldest Envoy')) {
-    t.test(`the example "${title}" of docs/envoy.md works in ${name}`, { skip, timeout: 60_000 }, async (t) => {
+    t.test(`the example "${title}" of docs/envoy.md works in ${name}`, { skip, timeout: 250_000 }, async (t) => {
       const directory = shortDir(t);
       const files = envoyFiles(directory);
       const tokenFile = join(directory, 'token');

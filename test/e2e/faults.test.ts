@@ -3,7 +3,8 @@ import { SteadyLoad } from '../../src/demo/checks/steady-load.js';
 import { servedSerial } from '../../src/demo/checks/tls-probe.js';
 import { ProjectedVolume } from '../../src/demo/kubernetes/projected-volume.js';
 import { until } from '../../src/demo/polling.js';
-import { kill, PATIENCE_MS, says, startMesh } from '../support/mesh.js';
+import { kill, says, startMesh } from '../support/mesh.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoy } from '../support/real-envoy.js';
 
 const { path: envoyPath, skip } = realEnvoy();
@@ -15,7 +16,7 @@ const REQUESTS_PER_SECOND = 40;
 
 const patience = (): AbortSignal => AbortSignal.timeout(PATIENCE_MS);
 
-t.test('with one mesh of real Envoys', { skip, timeout: 120_000 }, async (t) => {
+t.test('with one mesh of real Envoys', { skip, timeout: 250_000 }, async (t) => {
   const mesh = await startMesh(t, { envoyPath, ttlSeconds: TTL_SECONDS });
   const { cluster, client, deathsOf, nextCertificate, servesOther } = mesh;
   const [server] = cluster.plan.servers;

@@ -9,7 +9,7 @@ import { freePorts } from '../../src/demo/free-ports.js';
 import { until } from '../../src/demo/polling.js';
 import { ecKeys } from '../hotpath/pki.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
-import { PATIENCE_MS } from '../support/mesh.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import { address, secret, startSdsEnvoy, TLS } from '../support/sds-envoy.js';
 import { shortDir } from '../support/short-dir.js';
@@ -72,7 +72,7 @@ function echoes(port: number, client?: { cert: Buffer; key: string | Buffer }): 
 }
 
 for (const { name, path, skip } of realEnvoys())
-  t.test(`${name} talks across two trust domains by their bundle endpoints`, { skip, timeout: 100_000 }, async (t) => {
+  t.test(`${name} talks across two trust domains by their bundle endpoints`, { skip, timeout: 250_000 }, async (t) => {
     const directory = shortDir(t);
     const file = (name: string, content: string | Buffer): string => {
       writeFileSync(join(directory, name), content);

@@ -98,7 +98,7 @@ for (const { name, path, skip } of realEnvoys()) {
   for (const apiType of ['GRPC', 'DELTA_GRPC'] as const) {
     t.test(
       `${name} by ${apiType} injects a credential that is a generic secret, and a newer one`,
-      { skip, timeout: 60_000 },
+      { skip, timeout: 250_000 },
       async (t) => {
         const directory = shortDir(t);
         const files = envoyFiles(directory);

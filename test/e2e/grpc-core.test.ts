@@ -71,7 +71,7 @@ async function startBoth(t: Test, options: { readonly token?: string } = {}) {
   return { endpoint, ca, serials, core: new GrpcCore(t, endpoint.socketPath, options) };
 }
 
-t.test('grpc-core takes what an agent serves', { skip, timeout: 60_000 }, async (t) => {
+t.test('grpc-core takes what an agent serves', { skip, timeout: 250_000 }, async (t) => {
   for (const method of [`${SDS}/StreamSecrets`, `${ADS}/StreamAggregatedResources`]) {
     t.test(`rows 1, 2, 22, 24: ${method}`, async (t) => {
       const { endpoint, ca, serials, core } = await startBoth(t);

@@ -13,7 +13,7 @@ import type { WorkloadProxy } from '../../src/envoy-bootstrap/workload-proxy.js'
 import { startCitadel, type TestCitadel } from '../support/citadel.js';
 import { openHotPath } from '../support/hot-path.js';
 import { IstioAgent, NO_ISTIO_AGENT } from '../support/istio-agent.js';
-import { PATIENCE_MS } from '../support/mesh.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoy } from '../support/real-envoy.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { envoyFiles, RunningEnvoy, sidecarBootstrap } from '../support/running-envoy.js';
@@ -141,7 +141,7 @@ function writeResources(path: string, type: string, parts: readonly EnvoyObject[
 
 t.test(
   "no request fails while two Envoys move from Istio's agent to ours and back, by configuration and by socket",
-  { skip: realEnvoy().skip || NO_ISTIO_AGENT, timeout: 150_000 },
+  { skip: realEnvoy().skip || NO_ISTIO_AGENT, timeout: 250_000 },
   async (t) => {
     const citadel = await startCitadel(t, hotPath);
     const workload = async (serviceAccount: string): Promise<MovedWorkload> => {

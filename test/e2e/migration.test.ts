@@ -12,8 +12,8 @@ import type { WorkloadProxy } from '../../src/envoy-bootstrap/workload-proxy.js'
 import { plainSerial } from '../../src/text/index.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
 import { withFiles } from '../support/file-configured.js';
-import { PATIENCE_MS } from '../support/mesh.js';
 import { istioFiles, type MountedFiles, mountedFiles } from '../support/mounted-identity.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { envoyFiles, RunningEnvoy, sidecarBootstrap } from '../support/running-envoy.js';
@@ -102,7 +102,7 @@ async function secretsOf(envoy: RunningEnvoy): Promise<{ leaves: string[]; rootC
 for (const { name, path, skip } of realEnvoys())
   t.test(
     `no request between four of ${name} fails from secret volumes to a CA of another root, back and forward`,
-    { skip, timeout: 150_000 },
+    { skip, timeout: 250_000 },
     async (t) => {
       const ca = await FakeCaServer.start(t, { root: TestCa.root('new root') });
       ca.identityOf = (authorization) => {

@@ -26,7 +26,7 @@ function clientOf({ chain, key, roots }: MountedFiles) {
 
 for (const { name, path, skip } of realEnvoys()) {
   for (const [layout, filesOf] of Object.entries(LAYOUTS)) {
-    t.test(`${name} gets the files of ${layout} over SDS, without any CA`, { skip, timeout: 60_000 }, async (t) => {
+    t.test(`${name} gets the files of ${layout} over SDS, without any CA`, { skip, timeout: 250_000 }, async (t) => {
       const directory = shortDir(t);
       const certs = join(directory, 'certs');
       mkdirSync(certs);
@@ -62,7 +62,7 @@ for (const { name, path, skip } of realEnvoys()) {
     });
   }
 
-  t.test(`${name} never gets half of a set`, { skip, timeout: 60_000 }, async (t) => {
+  t.test(`${name} never gets half of a set`, { skip, timeout: 250_000 }, async (t) => {
     const directory = shortDir(t);
     const certs = join(directory, 'certs');
     mkdirSync(certs);

@@ -8,8 +8,8 @@ import { startHttpbin } from '../../src/demo/kubernetes/http-app.js';
 import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
 import { until } from '../../src/demo/polling.js';
 import { plainSerial } from '../../src/text/index.js';
-import { PATIENCE_MS } from '../support/mesh.js';
 import { istioFiles, mountedFiles, SLEEP, writeAsKubelet } from '../support/mounted-identity.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { envoyFiles, RunningEnvoy, sidecarBootstrap } from '../support/running-envoy.js';
@@ -22,7 +22,7 @@ const CHANGES = 4;
 for (const { name, path, skip } of realEnvoys())
   t.test(
     `no request between two of ${name} fails while mounted roots and leaves change together`,
-    { skip, timeout: 90_000 },
+    { skip, timeout: 250_000 },
     async (t) => {
       const directory = shortDir(t);
       const [certs, socket] = [join(directory, 'certs'), join(directory, 's')];

@@ -18,7 +18,7 @@ for (const { name, path, skip } of realEnvoys()) {
   for (const { sdsApi, mux } of ADS_WAYS) {
     t.test(
       `row 10: ${name} by ${sdsApi}, ${mux} mux, gets more names after a NACK`,
-      { skip, timeout: 60_000 },
+      { skip, timeout: 250_000 },
       async (t) => {
         const directory = shortDir(t);
         const files = envoyFiles(directory);

@@ -65,7 +65,7 @@ interface TlsContext {
 // The oldest Envoy has no such selector.
 const { path, skip } = realEnvoy();
 
-t.test('row 31: handshakes ask for certificates on demand', { skip, timeout: 60_000 }, async (t) => {
+t.test('row 31: handshakes ask for certificates on demand', { skip, timeout: 250_000 }, async (t) => {
   const directory = shortDir(t);
   const files = envoyFiles(directory);
   const ca = TestCa.root();

@@ -13,8 +13,8 @@ import { startEnvoy } from '../support/bootstrapped-envoy.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { startCitadelProcess } from '../support/citadel-process.js';
 import { forgedLeaf, stolenIntermediate, uriExtension } from '../support/forged-leaf.js';
-import { PATIENCE_MS } from '../support/mesh.js';
 import { askMtls, type MtlsIdentity } from '../support/mtls-client.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import { shortDir } from '../support/short-dir.js';
 import { runSidecert, SidecertProcess } from '../support/sidecert-process.js';
@@ -96,7 +96,7 @@ async function scene(t: Test, envoyPath: string) {
 for (const { name, path, skip } of realEnvoys())
   t.test(
     `between two of ${name} no request fails while the intermediate is renewed and a certificate is revoked`,
-    { skip, timeout: 110_000, buffered: true },
+    { skip, timeout: 250_000, buffered: true },
     async (t) => {
       const { citadel, agents, client, serverAdmin, inbound, identity, file, trusts } = await scene(t, path);
       await until('the way to be open', AbortSignal.timeout(PATIENCE_MS), async () => {

@@ -18,7 +18,7 @@ const hotPath = openHotPath();
 for (const { name, path, skip } of realEnvoys())
   t.test(
     `two of ${name} get an identity each by their sockets, without a token`,
-    { skip, timeout: 60_000 },
+    { skip, timeout: 250_000 },
     async (t) => {
       const citadel = await startCitadel(t, hotPath);
       const [directory, pods] = [shortDir(t), shortDir(t)];

@@ -30,7 +30,7 @@ for (const { name, path, skip } of realEnvoys()) {
       const flags = { 'private-key-provider': provider, 'private-key-fallback': fallback };
       t.test(
         `${name} without ${provider} refuses its key, with private-key-fallback=${fallback}; the log says why`,
-        { skip, timeout: 60_000 },
+        { skip, timeout: 250_000 },
         async (t) => {
           const { agent, envoy, client } = await startSidecar(t, path, flags);
           await envoy.untilStat('sds.default.update_rejected', 1);

@@ -11,8 +11,8 @@ import { ecKeys, signedCsr } from '../hotpath/pki.js';
 import { startEnvoy } from '../support/bootstrapped-envoy.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { startCitadelProcess } from '../support/citadel-process.js';
-import { PATIENCE_MS } from '../support/mesh.js';
 import { askMtls, type MtlsIdentity } from '../support/mtls-client.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import { shortDir } from '../support/short-dir.js';
 import { runSidecert, SidecertProcess } from '../support/sidecert-process.js';
@@ -72,7 +72,7 @@ const [{ skip } = { skip: 'no Envoy' as string | false }] = realEnvoys();
 
 t.test(
   'a revoked certificate is refused by each Envoy, and all others go on',
-  { skip, timeout: 150_000 },
+  { skip, timeout: 250_000 },
   async (t) => {
     const { agent, identity, untilAll, revoke, inbounds, outcomes } = await scene(t);
     const [first, second, good] = [await identity('sleep'), await identity('sleep'), await identity('sleep')];

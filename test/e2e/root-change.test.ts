@@ -8,7 +8,7 @@ import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
 import { until } from '../../src/demo/polling.js';
 import { startEnvoy } from '../support/bootstrapped-envoy.js';
 import { startCitadelProcess } from '../support/citadel-process.js';
-import { PATIENCE_MS } from '../support/mesh.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import { shortDir } from '../support/short-dir.js';
 import { runSidecert, SidecertProcess } from '../support/sidecert-process.js';

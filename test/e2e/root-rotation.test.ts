@@ -6,7 +6,7 @@ import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
 import { until } from '../../src/demo/polling.js';
 import { startEnvoy } from '../support/bootstrapped-envoy.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
-import { PATIENCE_MS } from '../support/mesh.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import type { RecordingLogger } from '../support/recording-logger.js';
 import { startSidecarAgent } from '../support/sidecar-agent.js';
@@ -41,7 +41,7 @@ const hex = (serial: string): bigint => BigInt(`0x${serial}`);
 for (const { name, path, skip } of realEnvoys())
   t.test(
     `row 46: between two of ${name} no request fails while the CA goes over to another root`,
-    { skip, timeout: 100_000, buffered: true },
+    { skip, timeout: 250_000, buffered: true },
     async (t) => {
       const ca = await FakeCaServer.start(t);
       ca.identityOf = identityOf;

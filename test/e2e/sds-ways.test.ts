@@ -44,7 +44,7 @@ async function startSidecar(t: Test, path: string, way: SdsWay, changes: Changes
 
 for (const { name, path, skip } of realEnvoys()) {
   for (const way of waysOf(name, [...STREAM_WAYS, ...REST_WAYS])) {
-    t.test(`${name} by ${way.name}: from nothing to a rotation`, { skip, timeout: 60_000 }, async (t) => {
+    t.test(`${name} by ${way.name}: from nothing to a rotation`, { skip, timeout: 250_000 }, async (t) => {
       const { ca, endpoint, app, client, start } = await startSidecar(t, path, way, () => ({
         initialFetchTimeoutMs: 300,
       }));
@@ -97,7 +97,7 @@ for (const { name, path, skip } of realEnvoys()) {
 
   // By ADS, Envoy crashes at its start: its clusters are there before ADS is. (envoy#15517)
   for (const way of waysOf(name, [...STREAM_WAYS, ...REST_WAYS]).filter(({ isAggregated }) => !isAggregated)) {
-    t.test(`${name} by ${way.name}: the client's side of mutual TLS`, { skip, timeout: 60_000 }, async (t) => {
+    t.test(`${name} by ${way.name}: the client's side of mutual TLS`, { skip, timeout: 250_000 }, async (t) => {
       const { ca, endpoint, files, start } = await startSidecar(t, path, way, ({ inbound, outbound }) => ({
         outbound: {
           address: { path: outbound },
@@ -115,7 +115,7 @@ for (const { name, path, skip } of realEnvoys()) {
   for (const way of waysOf(name, STREAM_WAYS)) {
     t.test(
       `${name} by ${way.name}: what it refuses, and what it must not get`,
-      { skip, timeout: 60_000 },
+      { skip, timeout: 250_000 },
       async (t) => {
         const { ca, endpoint, client, start } = await startSidecar(t, path, way);
         const { source } = endpoint;

@@ -71,7 +71,7 @@ function probe(port: number, client?: { cert: Buffer; key: string | Buffer }): P
   });
 }
 
-t.test('a real Envoy takes every kind of secret, and does what it is for', { skip, timeout: 100_000 }, async (t) => {
+t.test('a real Envoy takes every kind of secret, and does what it is for', { skip, timeout: 250_000 }, async (t) => {
   const ca = await FakeCaServer.start(t);
   const chain = [ca.intermediate];
   const other = TestCa.root('other root');

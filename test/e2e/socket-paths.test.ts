@@ -8,6 +8,7 @@ import { fleetOn } from '../fleet/run.js';
 import { bundleSecret, SLEEP_ID, svidSecret } from '../fleet/secrets.js';
 import { BackendApp } from '../support/backend-app.js';
 import { identityOf, untilServed } from '../support/mtls-client.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import { envoyFiles, RunningEnvoy, sidecarBootstrap } from '../support/running-envoy.js';
 import { SdsEndpoint } from '../support/sds-endpoint.js';
@@ -63,14 +64,14 @@ for (const name of NAMES) {
       const { report } = await fleetOn(t, read('fleet', text), { envoys: 1 });
       t.match(report, { unserved: 0, refusedConnects: 0 });
       const client = { socketPath: read('bootstrap', text), nodeId: 'test', readToken: undefined };
-      t.ok((await fetchSecrets(client, AbortSignal.timeout(10_000))).chainPem.length > 0);
+      t.ok((await fetchSecrets(client, AbortSignal.timeout(PATIENCE_MS))).chainPem.length > 0);
     });
   }
 }
 
 for (const { name: envoyName, path, skip } of realEnvoys()) {
   for (const way of waysOf(envoyName, STREAM_WAYS).filter(({ api }) => api === 'sotw')) {
-    t.test(`${envoyName} by ${way.name} finds the agent behind all of it`, { skip, timeout: 60_000 }, async (t) => {
+    t.test(`${envoyName} by ${way.name} finds the agent behind all of it`, { skip, timeout: 250_000 }, async (t) => {
       const directory = shortDir(t);
       const inner = join(directory, ...NAMES);
       mkdirSync(inner, { recursive: true });

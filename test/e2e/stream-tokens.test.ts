@@ -20,7 +20,7 @@ const PASSING = [
 ] as const;
 const SERVER = 'httpbin.foo';
 
-t.test('with real Envoys that pass tokens of a few seconds', { skip, timeout: 120_000 }, async (t) => {
+t.test('with real Envoys that pass tokens of a few seconds', { skip, timeout: 250_000 }, async (t) => {
   const { cluster, client, deathsOf, nextCertificate, servesOther } = await startMesh(t, {
     envoyPath,
     ttlSeconds: TTL_SECONDS,

@@ -44,7 +44,7 @@ for (const { name, path, skip } of realEnvoys()) {
   for (const way of waysOf(name, PASSING)) {
     t.test(
       `${name} by ${way.name}: passes its token from the first stream on`,
-      { skip, timeout: 60_000 },
+      { skip, timeout: 250_000 },
       async (t) => {
         const { envoy, volume, socketPath } = await startEnvoy(t, path, way, 'first.token');
         await envoy.untilStat('sds.default.update_attempt', 1);
@@ -78,7 +78,7 @@ for (const { name, path, skip } of realEnvoys()) {
 
   const google = waysOf(name, PASSING).filter(({ tokenBy }) => tokenBy === 'google_grpc');
   for (const way of google) {
-    t.test(`${name} by ${way.name}: waits for its agent instead of failing`, { skip, timeout: 60_000 }, async (t) => {
+    t.test(`${name} by ${way.name}: waits for its agent instead of failing`, { skip, timeout: 250_000 }, async (t) => {
       const { envoy, volume, socketPath } = await startEnvoy(t, path, way, 'first.token');
       await envoy.untilStat('sds.default.update_attempt', 1);
       await volume.write('second.token');
@@ -94,7 +94,7 @@ for (const { name, path, skip } of realEnvoys()) {
 
   const injecting = waysOf(name, PASSING).filter(({ tokenBy }) => tokenBy === 'injector');
   for (const way of injecting) {
-    t.test(`${name} by ${way.name}: a newline after the token is none of it`, { skip, timeout: 60_000 }, async (t) => {
+    t.test(`${name} by ${way.name}: a newline after the token is none of it`, { skip, timeout: 250_000 }, async (t) => {
       const { envoy, socketPath } = await startEnvoy(t, path, way, 'a.b.c\n');
       const { endpoint, served } = await startAgent(t, socketPath);
       await served(envoy);

@@ -1,9 +1,7 @@
 import type { Test } from 'tap';
 import type { FleetOptions } from '../../src/fleet/index.js';
 import { runFleet } from '../../src/fleet/index.js';
-
-/** Far above what anything here takes; reached only when it does not come at all. */
-const PATIENCE_MS = 20_000;
+import { PATIENCE_MS } from '../support/patience.js';
 
 export interface FleetEvents {
   /** Called at each milestone of the run. */

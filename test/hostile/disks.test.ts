@@ -6,7 +6,7 @@ import { openSdsClient } from '../support/sds-client.js';
 import { type AgentProcesses, nextKey, serveAgents, takeKey } from './agent-process.js';
 import { OwnDisk, withoutOwnDisks } from './own-disk.js';
 
-const timeout = 100_000;
+const timeout = 250_000;
 const skip = withoutOwnDisks();
 
 /** Renewals come after 2.7 to 3.3 s. */

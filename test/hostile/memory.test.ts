@@ -15,7 +15,7 @@ import { TokenIssuer } from '../support/test-tokens.js';
 import { serveAgents, takeKey } from './agent-process.js';
 import { lacks } from './tools.js';
 
-const timeout = 100_000;
+const timeout = 250_000;
 t.setTimeout(timeout);
 const isRoot = process.getuid?.() === 0;
 const NATIVE = ['--hot-path', 'native'];

@@ -6,7 +6,7 @@ import { encodeRequest, openSdsClient, type SdsClient } from '../support/sds-cli
 import { askUnix } from '../support/unix-http.js';
 import { serveAgents, takeKey } from './agent-process.js';
 
-const timeout = 100_000;
+const timeout = 250_000;
 /** Five seconds of them, on a machine that has the time. */
 const FLOOD = 5000;
 

@@ -10,7 +10,7 @@ import { SecretHunt } from '../support/secret-hunt.js';
 import { nextKey, serveAgents, takeKey } from './agent-process.js';
 import { lacks } from './tools.js';
 
-const timeout = 100_000;
+const timeout = 250_000;
 
 t.test(
   'row 80: keys never touch a disk: no byte of one in any write to a file, or in any file',

@@ -5,7 +5,7 @@ import { NO_ADDON } from '../hotpath/implementations.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { serveAgents, takeKey } from './agent-process.js';
 
-const timeout = 120_000;
+const timeout = 250_000;
 t.setTimeout(2 * timeout);
 
 const BODY = JSON.stringify({ resource_names: ['ROOTCA'] });

@@ -10,7 +10,7 @@ import { nextKey, ReturningEnvoy, serveAgents, takeKey } from './agent-process.j
 
 t.test(
   'row 76: a new agent takes the socket over: each Envoy comes back once, and no connect fails',
-  { timeout: 100_000 },
+  { timeout: 250_000 },
   async (t) => {
     const agents = await serveAgents(t);
     const old = await agents.start();
@@ -44,7 +44,7 @@ t.test(
 
 t.test(
   'row 76: a new agent takes over the status page, too, or waits for its port',
-  { timeout: 100_000 },
+  { timeout: 250_000 },
   async (t) => {
     const [port = 0] = await freePorts(1);
     const cases = [
@@ -83,7 +83,7 @@ t.test(
   },
 );
 
-t.test('row 76: who waits for the port of the status page ends like any other', { timeout: 100_000 }, async (t) => {
+t.test('row 76: who waits for the port of the status page ends like any other', { timeout: 250_000 }, async (t) => {
   const [port = 0] = await freePorts(1);
   const agents = await serveAgents(t);
   const args = ['--status-address', `127.0.0.1:${port}`];
@@ -96,7 +96,7 @@ t.test('row 76: who waits for the port of the status page ends like any other', 
   t.equal(await old.ended, 0);
 });
 
-t.test('row 72: without --takeover a second agent is refused, and says what to do', { timeout: 100_000 }, async (t) => {
+t.test('row 72: without --takeover a second agent is refused, and says what to do', { timeout: 250_000 }, async (t) => {
   const agents = await serveAgents(t);
   await agents.start();
   await t.rejects(agents.start(), /ERR_SOCKET_IN_USE/);
@@ -105,7 +105,7 @@ t.test('row 72: without --takeover a second agent is refused, and says what to d
 
 t.test(
   'row 55: after a kill -9 the next agent takes the stale socket, and Envoys come back',
-  { timeout: 100_000 },
+  { timeout: 250_000 },
   async (t) => {
     const agents = await serveAgents(t);
     const first = await agents.start();
@@ -122,7 +122,7 @@ t.test(
 
 t.test(
   'row 75: SIGTERM sends a crowd of streams away with OK over a second, removes the socket and ends with 0',
-  { timeout: 100_000 },
+  { timeout: 250_000 },
   async (t) => {
     const agents = await serveAgents(t);
     const agent = await agents.start();
@@ -174,7 +174,7 @@ t.test('row 75: a crowd is sent away in even steps, a few at once', async (t) =>
 
 t.test(
   'row 71: an agent’s socket is put into its place ready, whoever waits for it',
-  { timeout: 100_000 },
+  { timeout: 250_000 },
   async (t) => {
     const agents = await serveAgents(t);
     const seen = new Set<number>();

@@ -4,15 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { Test } from 'tap';
+import { PATIENCE_MS } from './patience.js';
 
 const { CHROMIUM_PATH = 'none', ALLOW_NO_BROWSER } = process.env;
 
 /** What `t.test` is given where there is no browser. */
 export const BROWSER_NEEDED =
   CHROMIUM_PATH === 'none' && ALLOW_NO_BROWSER === '1' ? { skip: 'ALLOW_NO_BROWSER=1: there is no Chromium' } : {};
-
-/** A start takes half a second, on a machine that is busy a few. */
-const PATIENCE_MS = 60_000;
 
 /** Not in a sandbox, as root has none to offer: it reads what this test serves and nothing else. */
 const FLAGS = [

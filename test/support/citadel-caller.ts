@@ -1,6 +1,7 @@
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { Test } from 'tap';
 import { istio, sidecert } from '../../src/net/protobuf/index.js';
+import { PATIENCE_MS } from './patience.js';
 import { passThrough } from './raw-method.js';
 
 const { IstioCertificateRequest, IstioCertificateResponse } = istio.v1.auth;
@@ -8,9 +9,6 @@ const { GetTrustBundleRequest, GetTrustBundleResponse } = sidecert.v1;
 
 /** pilot-agent asks for this name when it dials an address. (reference: Istio 3.2, 1) */
 export const SERVER_NAME = 'istiod.istio-system.svc';
-
-/** Far above what any call here takes; reached only when the answer does not come at all. */
-const PATIENCE_MS = 20_000;
 
 /** What a caller sends; any part may be wrong. */
 export interface CertificateCall {

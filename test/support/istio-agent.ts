@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { until } from '../../src/demo/polling.js';
-import { PATIENCE_MS } from './mesh.js';
+import { PATIENCE_MS } from './patience.js';
 import { shortDir } from './short-dir.js';
 
 /** As `npm test` says. */

@@ -10,6 +10,7 @@ import { PORTS_NEEDED, planDemo } from '../../src/demo/plan.js';
 import { until } from '../../src/demo/polling.js';
 import type { SupervisedProcess } from '../../src/demo/processes/supervised-process.js';
 import { canInjectTokens } from '../../src/demo/sidecars/envoy-version.js';
+import { PATIENCE_MS } from './patience.js';
 
 const program = (path: string): string[] => [process.execPath, fileURLToPath(new URL(path, import.meta.url))];
 
@@ -27,9 +28,6 @@ export const SMALL_SIDECERT = [UNBUNDLED_SIDECERT[0] ?? '', '--max-old-space-siz
 
 /** For the environment of a process. */
 export const WITHOUT_COVERAGE = { NODE_V8_COVERAGE: '' };
-
-/** Far above what anything here takes; reached only when it does not come at all. */
-export const PATIENCE_MS = 25_000;
 
 /** The demo's mesh of real processes, and how a test follows it. */
 export interface Mesh {

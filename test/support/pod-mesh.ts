@@ -2,6 +2,7 @@ import type { Test } from 'tap';
 import { injectManifests } from '../../src/app/index.js';
 import { until } from '../../src/demo/polling.js';
 import { injectSettings } from './inject-settings.js';
+import { PATIENCE_MS } from './patience.js';
 import { PodNetwork, type RunningPod, withoutPods } from './pod-network.js';
 import { realEnvoy } from './real-envoy.js';
 
@@ -101,7 +102,7 @@ export async function becomes(
   path: string,
   wanted: string,
 ): Promise<void> {
-  await until(`${path} ${wanted}`, AbortSignal.timeout(25_000), async () => {
+  await until(`${path} ${wanted}`, AbortSignal.timeout(PATIENCE_MS), async () => {
     const status = await network.status(`http://${addresses.ipv4}:15021${path}`);
     return status === wanted || undefined;
   });

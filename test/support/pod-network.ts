@@ -7,11 +7,9 @@ import type { Test } from 'tap';
 import { parse } from 'yaml';
 import { until } from '../../src/demo/polling.js';
 import { SIDECERT } from './mesh.js';
+import { PATIENCE_MS } from './patience.js';
 import { shortDir } from './short-dir.js';
 import { TokenIssuer } from './test-tokens.js';
-
-/** Far above what anything here takes; reached only when it does not come at all. */
-const PATIENCE_MS = 25_000;
 
 /** The node's own address, at which Citadel is. */
 const NODE_IP = '10.77.0.1';

@@ -9,10 +9,8 @@ import { envoyBootstrap } from '../../src/envoy-bootstrap/envoy-bootstrap.js';
 import type { EnvoyObject } from '../../src/envoy-bootstrap/envoy-values.js';
 import type { WorkloadProxy } from '../../src/envoy-bootstrap/workload-proxy.js';
 import { plainSerial } from '../../src/text/index.js';
+import { PATIENCE_MS } from './patience.js';
 import { askUnix } from './unix-http.js';
-
-/** Far above what anything here takes; reached only when it does not come at all. */
-const PATIENCE_MS = 30_000;
 
 export interface EnvoyFiles {
   readonly admin: string;

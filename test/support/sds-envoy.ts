@@ -5,7 +5,7 @@ import type { Test } from 'tap';
 import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
 import { until } from '../../src/demo/polling.js';
 import { envoyArgs } from '../../src/demo/sidecars/envoy-sidecar.js';
-import { PATIENCE_MS } from './mesh.js';
+import { PATIENCE_MS } from './patience.js';
 import { shortDir } from './short-dir.js';
 
 /** Where the messages of TLS are. */

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Test } from 'tap';
-import { PATIENCE_MS, SIDECERT } from './mesh.js';
+import { SIDECERT } from './mesh.js';
+import { PATIENCE_MS } from './patience.js';
 
 interface StartOptions {
   /** Program and leading arguments. */

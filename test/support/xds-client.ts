@@ -1,5 +1,6 @@
 import { type ClientDuplexStream, type StatusObject, status } from '@grpc/grpc-js';
 import type { RpcChannel } from '../../src/net/grpc/client/channel.js';
+import { PATIENCE_MS } from './patience.js';
 
 /** A method that no server has: its refusal is the answer to a question that costs nothing. */
 const NOWHERE = '/sidecert.test.Nowhere/Ping';
@@ -9,9 +10,6 @@ const NOWHERE = '/sidecert.test.Nowhere/Ping';
  * broadcast.
  */
 const ROUND_TRIPS = 3;
-
-/** How long an expected response may take before the test fails; never waited for otherwise. */
-const PATIENCE_MS = 60_000;
 
 /** How a stream ended, as its server said. */
 export interface StreamEnd {

@@ -11,6 +11,7 @@ import { MetricRegistry } from '../../../src/telemetry/index.js';
 import { systemClock, WallClockTimers } from '../../../src/timers/index.js';
 import { ecKeys } from '../../hotpath/pki.js';
 import { lookedFiles } from '../../support/looked-files.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import { shortDir } from '../../support/short-dir.js';
 import { spiffeBundle } from '../../support/spiffe-bundle.js';
 import { TestCa } from '../../support/test-ca.js';
@@ -89,7 +90,7 @@ t.test('the file counts until the endpoint has answered, and again when it has c
   t.match(status(), { source: 'endpoint', roots: 2, endpoint: { sequence: 9, lastFailure: undefined } });
   const { asked } = state;
   bundles.fetchNow();
-  await until('another fetch', AbortSignal.timeout(10_000), async () => state.asked > asked || undefined);
+  await until('another fetch', AbortSignal.timeout(PATIENCE_MS), async () => state.asked > asked || undefined);
 
   // The trust domain is set up again: its sequence begins at 1, and a person brings its new root.
   state.document = spiffeBundle([first, second, third], { sequence: 1 });

@@ -59,7 +59,7 @@ class Held {
   }
 }
 
-t.test('row 46: in a fleet nobody is refused at any moment of a change of the root', { timeout: 60_000 }, async (t) => {
+t.test('row 46: in a fleet nobody is refused at any moment of a change of the root', { timeout: 99_000 }, async (t) => {
   const ca = await FakeCaServer.start(t);
   const { connect } = await startSidecarAgent(t, { ca, flags: { ttl: '8s' } });
   const connection = connect();

@@ -67,7 +67,7 @@ t.test(
   },
 );
 
-t.test('1 000 connections that ask nothing are gone after a minute', { timeout: 120_000 }, async (t) => {
+t.test('1 000 connections that ask nothing are gone after a minute', { timeout: 250_000 }, async (t) => {
   const { pass, peer } = await startAgeing(t);
   const peers: RawPeer[] = [];
   for (let count = 0; count < 1000; count += 1) peers.push(await peer());

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { until } from '../../../src/demo/polling.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import { asked, HTTPBIN, injectedPod, NO_PODS, OF_SLEEP, startPodMesh } from '../../support/pod-mesh.js';
 
 for (const args of [['--token-source', 'stream'], ['--capture', 'iptables'], ['--classic'], ['--agent', 'node']]) {
@@ -31,7 +32,7 @@ for (const args of [[], ['--agent', 'node']]) {
     t.equal(await closed(), 0);
     await httpbin.stopHooks(await injectedPod(HTTPBIN, ...network.caFlags, ...args));
     const answers = new Set<string>();
-    await until('a connection is closed', AbortSignal.timeout(25_000), async () => {
+    await until('a connection is closed', AbortSignal.timeout(PATIENCE_MS), async () => {
       answers.add(await sleep.status('http://httpbin.foo:8000/'));
       return (await closed()) > 0 || undefined;
     });

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { until } from '../../../src/demo/polling.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import {
   APP,
   asked,
@@ -67,11 +68,11 @@ t.test('without a certificate Envoy is not ready, and no connection comes throug
   httpbin.start(process.execPath, ['-e', APP, '80']);
   await httpbin.startSidecars(await injectedPod(HTTPBIN, '--ca-address', '10.77.0.1:1'), realEnvoy().path);
   const { ipv4 } = httpbin.addresses;
-  await until('the agent lives', AbortSignal.timeout(25_000), async () => {
+  await until('the agent lives', AbortSignal.timeout(PATIENCE_MS), async () => {
     const status = await network.status(`http://${ipv4}:15020/healthz/live`);
     return status === '200' || undefined;
   });
-  await until('Envoy runs', AbortSignal.timeout(25_000), async () => {
+  await until('Envoy runs', AbortSignal.timeout(PATIENCE_MS), async () => {
     const answer = await httpbin.exec(['curl', '-s', 'http://127.0.0.1:15000/ready']);
     return answer.includes('PRE_INITIALIZING') || answer.includes('INITIALIZING') || undefined;
   });

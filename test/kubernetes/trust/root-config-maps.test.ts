@@ -7,12 +7,11 @@ import { systemClock } from '../../../src/timers/index.js';
 import { citadelAccount } from '../../support/citadel-account.js';
 import { FakeApiServer, json, listOf } from '../../support/fake-api-server.js';
 import { KubeApiServer, kubernetesPrograms } from '../../support/kube-apiserver.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
 const programs = kubernetesPrograms();
 const ROOT = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
-const PATIENCE_MS = 60_000;
-
 t.test('roots in the namespaces of a real API server', { skip: programs.skip }, async (t) => {
   const server = await KubeApiServer.start(t, programs);
   await server.kubectl('create', 'namespace', 'before');

@@ -162,7 +162,7 @@ t.test('a few peers that send without end do not keep others from being heard', 
 
 t.test(
   'threads that end with their sockets open leave the process as it was',
-  { skip, timeout: 100_000 },
+  { skip, timeout: 250_000 },
   async (t) => {
     const module = new URL('../../../src/net/transport/index.js', import.meta.url).href;
     const script = `
