@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { until } from '../../src/demo/polling.js';
 import type { EnvoyObject } from '../../src/envoy-bootstrap/envoy-values.js';
 import { BackendApp } from '../support/backend-app.js';
 import { type ExplainedAgent, explain, startExplainedAgent } from '../support/explained-agents.js';
@@ -65,7 +66,16 @@ async function startScene(t: Test, { allowed = SLEEP, expected = HTTPBIN, ...spo
     RunningEnvoy.start(t, { path, files: filesB, bootstrap: changed(server, spoilB) }),
   ]);
   await Promise.all(started.map((envoy) => envoy.ready()));
+  await Promise.all([a, b].map(({ page }) => untilAcked(page)));
   return { a, b, filesA, filesB };
+}
+
+/** An Envoy may be ready before its agent has read its last ACK. */
+function untilAcked(page: string): Promise<boolean> {
+  return until('all ACKs', AbortSignal.timeout(60_000), async () => {
+    const { body } = await askUnix(page, '/status');
+    return !/"state": "(?:unanswered|waiting)"/.test(body) || undefined;
+  });
 }
 
 const same = (text: string): string => text;
