@@ -7,7 +7,9 @@ import { openssl } from '../hotpath/pki.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { startCitadelProcess } from '../support/citadel-process.js';
 import { openHotPath } from '../support/hot-path.js';
+import { IstioAgent, NO_ISTIO_AGENT } from '../support/istio-agent.js';
 import { opensslRoot } from '../support/openssl-root.js';
+import { openSdsClient } from '../support/sds-client.js';
 import { shortDir } from '../support/short-dir.js';
 import { runSidecert } from '../support/sidecert-process.js';
 import { NO_TOKENS, SoftHsm } from '../support/softhsm.js';
@@ -34,7 +36,7 @@ async function serve(t: Test, directory = shortDir(t), ...more: string[]) {
   const at = ['--status-address', file('status')];
   const revoke = (serial: string) => runSidecert(t, ['revoke', ...at, '--serial', serial]);
   const page = async () => JSON.parse((await runSidecert(t, ['status', ...at, '-o', 'json'])).out);
-  return { file, issue, revoke, page };
+  return { file, address, issuer, issue, revoke, page };
 }
 
 const serialOf = (pem = ''): string => new X509Certificate(pem).serialNumber;
@@ -90,4 +92,23 @@ t.test('while an HSM is away leaves are issued and revoked all the same', { skip
   t.match(listed, new RegExp(`Serial Number: ${serialOf(second)}`));
   t.notMatch(listed, new RegExp(serialOf(first)), 'only what was revoked');
   t.equal((await page()).online_intermediate.problem, undefined, 'it is not time for the next one');
+});
+
+t.test("Istio's agent takes a chain with an intermediate, and serves it whole", { skip: NO_ISTIO_AGENT }, async (t) => {
+  const { file, address, issuer, issue } = await serve(t);
+  const rootPem = readFileSync(file('root.pem'));
+  const token = await issuer.token('foo', 'httpbin');
+  const agent = new IstioAgent(t, { ca: { address, rootPem }, token, serviceAccount: 'httpbin' });
+  await agent.start();
+  const stream = openSdsClient(t, agent.socket);
+  stream.request({ names: ['default'], nodeId: 'test' });
+  const { secrets } = await stream.expectResponse();
+  stream.halfClose();
+  const served = String(secrets[0]?.tlsCertificate?.certificateChain?.inlineBytes);
+  const [leaf = '', ...above] = served.match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----\n?/g) ?? [];
+  const [, intermediate = ''] = await issue();
+  t.equal(serialOf(above[0]), serialOf(intermediate));
+  writeFileSync(file('leaf.pem'), leaf);
+  writeFileSync(file('above.pem'), above.join(''));
+  t.match(openssl(['verify', '-CAfile', file('root.pem'), '-untrusted', file('above.pem'), file('leaf.pem')]), /OK/);
 });

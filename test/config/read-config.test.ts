@@ -461,6 +461,13 @@ t.test('settings that need one another are told apart', async (t) => {
   t.match(problems('citadel', foreign), [/^--kubeconfig: got a value, expected it together with --kubernetes/]);
   t.match(problems('citadel', ['--jwks=j', '--token-issuer=i', '--token-review']), [/^--token-review: got it alone/]);
   const byFile = ['--jwks=j', '--token-issuer=i'];
+  t.match(problems('citadel', [...byFile, '--online-intermediate-ttl=1h', '--name-constraints=off']), [
+    /^--online-intermediate-ttl: got it alone/,
+    /^--name-constraints: got off alone/,
+  ]);
+  t.match(problems('citadel', [...byFile, '--online-intermediate', '--online-intermediate-ttl=15s']), [
+    /^--online-intermediate-ttl: got 15000 ms, expected at least 16000/,
+  ]);
   t.match(problems('citadel', [...byFile, '--pod-check']), [/^--pod-check: got it alone/]);
   t.match(problems('citadel', [...byFile, '--trusted-node-account=a/b']), [/^--trusted-node-account: got a value/]);
   t.match(problems('citadel', ['--kubernetes', '--trusted-node-account=ztunnel']), [
