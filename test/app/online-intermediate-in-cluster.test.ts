@@ -12,7 +12,7 @@ const hotPath = openHotPath();
 
 t.test(
   'replicas that start at once share one online intermediate, which is in a Secret of its own',
-  { skip: programs.skip, timeout: 100_000 },
+  { skip: programs.skip, timeout: 250_000 },
   async (t) => {
     const server = await KubeApiServer.start(t, programs);
     // By the role of deploy/rbac-citadel.yaml.

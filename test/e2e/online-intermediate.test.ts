@@ -126,13 +126,13 @@ for (const { name, path, skip } of realEnvoys())
       t.match(await runSidecert(t, ['revoke', '--status-address', file('status'), '--serial', bad.serial]), {
         code: 0,
       });
-      await until('the next intermediate', AbortSignal.timeout(2 * PATIENCE_MS), async () => {
+      await until('the next intermediate', AbortSignal.timeout(PATIENCE_MS), async () => {
         return citadel.err.includes('"online intermediate signs now"') || undefined;
       });
       const rotated = agents.map(({ err }) => err.match(/"svid rotated"/g)?.length ?? 0);
       await Promise.all(
         agents.map((agent, index) =>
-          until('two renewals', AbortSignal.timeout(2 * PATIENCE_MS), async () => {
+          until('two renewals', AbortSignal.timeout(PATIENCE_MS), async () => {
             const count = agent.err.match(/"svid rotated"/g)?.length ?? 0;
             return (count >= (rotated[index] ?? 0) + 2 && agent.err.includes('revocation lists')) || undefined;
           }),
