@@ -12,6 +12,7 @@ export const BENCHES: readonly string[] = [
   'broadcast',
   'agent-start',
   'citadel',
+  'ca-peers',
   'ca-calls',
   'rotation-ways',
 ];
