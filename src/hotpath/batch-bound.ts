@@ -29,6 +29,11 @@ export class BatchBound {
     return Math.max(1, Math.min(MAX_BATCH, Math.floor(BATCH_MS / itemMs)));
   }
 
+  /** How long one takes, in milliseconds, as far as is known. */
+  itemMsOf(lane: Lane): number | undefined {
+    return this.itemMs.get(lane);
+  }
+
   /** Takes a faster batch at its word, and a slower one as a hint: others may have had the core meanwhile. */
   learn(lane: Lane, items: number, runMs: number): void {
     const seenMs = runMs / items;

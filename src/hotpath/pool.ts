@@ -18,6 +18,7 @@ import type {
 import type { HotPathKind, Operation, Operations, Outcome } from './implementation.js';
 import type { Job } from './job.js';
 import { leafPemOf } from './leaf-pem.js';
+import { LoneIssue } from './lone-issue.js';
 import { PoolMetrics, type QueueName } from './pool-metrics.js';
 import type { RemoteSigning } from './signer.js';
 import { type BatchAnswer, type RunningBatch, Threads } from './threads.js';
@@ -115,6 +116,7 @@ interface Answered {
 
 class PooledHotPath implements HotPath {
   private readonly bound = new BatchBound();
+  private readonly lone: LoneIssue;
   private readonly queue = new BatchQueue<PooledJob>((lane) => this.bound.of(lane));
   private readonly running = new Set<RunningBatch<PooledJob>>();
   /** Hold every job that has no answer yet: until a thread has answered, and from then on. */
@@ -134,6 +136,7 @@ class PooledHotPath implements HotPath {
   ) {
     this.logger = options.logger ?? silentLogger;
     this.metrics = new PoolMetrics(options.metrics ?? new MetricRegistry(), queue);
+    this.lone = new LoneIssue(options.kind ?? 'js', this.bound);
     const { taskTimeoutMs, startTimeoutMs = taskTimeoutMs } = options;
     this.deadlines = new Deadlines(taskTimeoutMs, (late) => this.onLate(late, taskTimeoutMs));
     this.startDeadlines = new Deadlines(startTimeoutMs, (late) => this.onLate(late, startTimeoutMs));
@@ -160,7 +163,24 @@ class PooledHotPath implements HotPath {
     const item = { ...request, signer: request?.signer?.material };
     const remote = request?.signer?.remote;
     if (remote !== undefined) return this.issueBy(remote, readItem.draft(item), options);
-    return this.submit('issue', readItem.issue(item), options);
+    const wanted = readItem.issue(item);
+    const lone = this.tryAlone(wanted, options);
+    if (lone === undefined) return this.submit('issue', wanted, options);
+    if (lone.ok) return lone.value;
+    throw new IdentityError(lone.code, lone.message);
+  }
+
+  /** On the event loop, where it has nothing else to do; `undefined` where a thread is to do it. */
+  private tryAlone(item: Operations['issue']['item'], options?: CallOptions): Outcome<IssuedLeaf> | undefined {
+    if (options?.isAlone !== true || options.signal?.isCancelled || this.closing !== undefined) return undefined;
+    if (this.running.size > 0 || this.queue.length > 0) return undefined;
+    const done = this.lone.tryIssue(item);
+    if (done === undefined) return undefined;
+    const { batchSize, waitSeconds, runSeconds } = this.metrics.of('issue');
+    batchSize.observe(1);
+    waitSeconds.observe(0);
+    runSeconds.observe(done.runMs / 1000);
+    return done.outcome;
   }
 
   /** The CSR is checked and the leaf written in a thread; the key signs it wherever that is. */

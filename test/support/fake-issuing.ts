@@ -9,6 +9,8 @@ export class FakeIssuing implements Pick<HotPath, 'issue'> {
   answers = 0;
   /** Of the last call: cancelled when its leaf is not wanted any more. */
   signal: CancelSignal | undefined;
+  /** Of each call: whether no other request was in flight. */
+  readonly alone: boolean[] = [];
   /** What the next calls fail with at once. */
   failure: Error | undefined;
   /** The next calls wait for {@link release}. */
@@ -21,6 +23,7 @@ export class FakeIssuing implements Pick<HotPath, 'issue'> {
   async issue(request: Parameters<HotPath['issue']>[0], options?: CallOptions): Promise<IssuedLeaf> {
     this.calls += 1;
     this.signal = options?.signal;
+    this.alone.push(options?.isAlone === true);
     this.#wake();
     try {
       if (this.isHeld) await new Promise<void>((resolve) => this.#held.push(resolve));

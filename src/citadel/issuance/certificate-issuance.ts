@@ -63,6 +63,8 @@ export interface Caller extends CallerTrace {
   readonly log: Pick<RateLimitedLogger, 'warn' | 'repeated'>;
   /** Aborted when it has gone, or has been refused: what no caller waits for is not signed. */
   readonly signal: CancelSignal;
+  /** No other request is in flight. */
+  readonly isAlone: boolean;
   /** Of its call, where that is traced. */
   readonly span?: Span | undefined;
 }
@@ -94,7 +96,8 @@ export async function issueLeaf(
     notBeforeMs: validity.notBeforeMs,
     notAfterMs: validity.notAfterMs,
   };
-  const issued = await inSpan(span, 'citadel.sign', () => hotPath.issue(wanted, { signal: caller.signal }));
+  const call = { signal: caller.signal, isAlone: caller.isAlone };
+  const issued = await inSpan(span, 'citadel.sign', () => hotPath.issue(wanted, call));
   const { leafPem, serial, requestedUri } = issued;
   const trace = { [Field.spiffeId]: spiffeId, [Field.serial]: serial, [Field.connection]: caller.connection };
   if (requestedUri !== undefined && requestedUri !== spiffeId && !aliases.includes(requestedUri)) {

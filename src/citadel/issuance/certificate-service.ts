@@ -223,7 +223,8 @@ class CertificateService implements CertificateMethod {
     place.claimFor(workload.spiffeId.toString(), this.held.isRenewal(workload, options.now()));
     const authority = options.authority();
     const issuance = { ...options, authority, held: this.held };
-    const leafPem = await issueLeaf(issuance, workload, request, { ...caller, log, signal: stop, span });
+    const isAlone = this.shares.inFlight === 1;
+    const leafPem = await issueLeaf(issuance, workload, request, { ...caller, log, signal: stop, isAlone, span });
     return encodeCertificateResponse(leafPem, authority.issuersPemAt(options.now()));
   }
 

@@ -86,6 +86,20 @@ t.test('more requests than may be in flight are refused at once, before anything
   t.equal((await caller.call(ask)).code, status.OK, 'there is room again');
 });
 
+t.test('only a request that is alone may have its certificate from the event loop', async (t) => {
+  const { caller, another, issuing } = await held(t);
+  const first = caller.call({ ...ask, token: identity() });
+  await issuing.untilCalled(1);
+  const second = another().call({ ...ask, token: identity() });
+  await issuing.untilCalled(2);
+  issuing.release();
+  await Promise.all([first, second]);
+  // The place of the last one is given back behind its answer.
+  await issuing.untilAnswered(2);
+  t.equal((await caller.call({ ...ask, token: identity() })).code, status.OK);
+  t.same(issuing.alone, [true, false, true]);
+});
+
 t.test('the last places are for workloads without a certificate: a renewal does not get them', async (t) => {
   let nowMs = Date.now();
   const { another, issuing } = await held(t, { maxInFlight: 8, now: () => nowMs });
