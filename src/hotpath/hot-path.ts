@@ -49,7 +49,10 @@ export interface CallOptions {
    * standing behind all of them.
    */
   readonly isFirst?: boolean;
-  /** Of a leaf: the event loop has nothing else to do, so work that is short is done there, without the way to a thread. */
+  /**
+   * Of a leaf: the event loop has nothing else to do, so what is known to be short is done there, without the way to a
+   * thread.
+   */
   readonly isAlone?: boolean;
 }
 
