@@ -82,8 +82,8 @@ function shownState({ record, signer, roots }: RootState): string[] {
     `change of the root: ${record.step}${since}`,
     `signs: ${signer}`,
     ...roots.map((root) => `trusted: ${root}`),
-    ...record.history.map(({ time, action, from, to, isForced }) => {
-      return `${time} ${action}${isForced ? ' (forced)' : ''}: ${from.slice(0, 16)} to ${to.slice(0, 16)}`;
+    ...record.history.map(({ time, action, from, to, isForced, isAutomatic = false }) => {
+      return `${time} ${action}${isAutomatic ? ' (automatic)' : ''}${isForced ? ' (forced)' : ''}: ${from.slice(0, 16)} to ${to.slice(0, 16)}`;
     }),
   ];
 }

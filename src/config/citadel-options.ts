@@ -4,6 +4,7 @@ import {
   accountName,
   boolean,
   durationMs,
+  durationOrOff,
   existingFile,
   hostPort,
   oneOf,
@@ -118,6 +119,16 @@ export const CITADEL_OPTIONS = {
   bindsToToken: switchOf(boolean, {
     flag: 'bind-to-token',
     description: 'whether a certificate ends with the token that it was issued for, at the latest',
+  }),
+  rootChangeLead: optional(durationOrOff, {
+    flag: 'root-change-before',
+    description:
+      'how long before its end Citadel changes a root that it has made itself, step by step and never to the harm of a workload, or off. Left out, a tenth of the life of the root or three times the longest life of a certificate, whichever is more, and half of the life of the root at most',
+  }),
+  rootChangeSettleMs: withDefault(durationMs, '24h', {
+    flag: 'root-change-settle',
+    description:
+      'how long after one step of such a change the next one comes, at the earliest: for those who get roots otherwise than from agents',
   }),
   rootCertOut: optional(path, {
     flag: 'root-cert-out',

@@ -344,6 +344,7 @@ function checkCitadel(config: CitadelConfig): string[] {
       : []),
     ...checkIntermediate(config),
     ...(isTooLong ? [`--default-ttl: got ${defaultTtlMs} ms, expected at most the ${maxTtlMs} ms of --max-ttl`] : []),
+    ...checkRootChange(config),
     // Its holder could pass itself off as the CA.
     ...dnsNames
       .filter(({ dnsName }) => own.has(dnsName))
@@ -363,6 +364,21 @@ function checkIntermediate({ hasOnlineIntermediate, onlineIntermediateTtlMs: ttl
   return [
     ...(ttlMs === undefined ? [] : ['--online-intermediate-ttl: got it alone, expected it with --online-intermediate']),
     ...(nameConstraints === 'on' ? [] : ['--name-constraints: got off alone, expected it with --online-intermediate']),
+  ];
+}
+
+/** Half of the ten years that a root of Citadel lives: with more, the next one would be changed at once, too. */
+const MAX_ROOT_LEAD_MS = 43_800 * 3_600_000;
+
+function checkRootChange({ rootChangeLead: lead, rootChangeSettleMs: settleMs }: CitadelConfig): string[] {
+  if (lead === undefined || lead === 'off') return [];
+  return [
+    ...(lead > MAX_ROOT_LEAD_MS
+      ? [`--root-change-before: got ${lead} ms, expected at most ${MAX_ROOT_LEAD_MS}: half of the life of a root`]
+      : []),
+    ...(settleMs * 4 > lead
+      ? [`--root-change-settle: got ${settleMs} ms, expected at most a quarter of --root-change-before, ${lead} ms`]
+      : []),
   ];
 }
 

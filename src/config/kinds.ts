@@ -139,6 +139,12 @@ export const durationMs: Kind<number> = {
   },
 };
 
+export const durationOrOff: Kind<number | 'off'> = {
+  placeholder: 'DURATION|off',
+  expected: `${durationMs.expected}, or off`,
+  parse: (text, files) => (text === 'off' ? 'off' : durationMs.parse(text, files)),
+};
+
 export const trustDomain: Kind<TrustDomain> = {
   placeholder: 'NAME',
   expected: 'a trust domain of a-z, 0-9, ".", "-" and "_" such as cluster.local',

@@ -55,6 +55,16 @@ export interface CitadelStatusOptions {
   };
   /** The CA that signs below the authority, where there is one. */
   readonly intermediate?: { readonly state: IntermediateFacts } | undefined;
+  /** How the root is changed before its end; a time in epoch milliseconds. */
+  readonly rootChange?:
+    | {
+        readonly state: {
+          readonly state: string;
+          readonly untilMs?: number;
+          readonly reason?: string;
+        };
+      }
+    | undefined;
   readonly trustDomain: string;
   /** What is known of those who hold its certificates. */
   readonly fleet?: (() => FleetFacts) | undefined;
@@ -132,6 +142,7 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
   const {
     authority,
     intermediate,
+    rootChange,
     trustDomain,
     server,
     fleet,
@@ -166,6 +177,7 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
       trust_domain: trustDomain,
       authority: authoritySection(authority),
       ...(intermediate !== undefined && { online_intermediate: intermediateSection(intermediate.state) }),
+      ...(rootChange !== undefined && { automatic_root_change: rootChangeSection(rootChange.state) }),
       serving_certificate: {
         [Field.serial]: serving.facts.serial,
         names: serving.facts.names,
@@ -228,6 +240,14 @@ function intermediateSection({ serial, fingerprint, notBeforeMs, notAfterMs, ...
 
 function revocationsSection({ revoked, number, unable }: NonNullable<CitadelStatusOptions['revocations']>['summary']) {
   return { revoked, list_number: number, ...(unable.length > 0 && { signers_without_lists: unable }) };
+}
+
+function rootChangeSection({ state, untilMs, reason }: NonNullable<CitadelStatusOptions['rootChange']>['state']) {
+  return {
+    state,
+    ...(untilMs !== undefined && { until: timeText(untilMs) }),
+    ...(reason !== undefined && { [Field.reason]: reason }),
+  };
 }
 
 function fleetSection({

@@ -284,6 +284,11 @@ export const Metric = {
     name: 'sidecert_root_rotation_step_age_seconds',
     help: 'Time since the change of the root came to this step; 0 for a step that it is not at.',
   },
+  rootChangeState: {
+    kind: 'gauge',
+    name: 'sidecert_root_change_state',
+    help: 'Whether the change of the root before its end is at this state: waiting, settling, held-up, failing or by-hand; 1 for one of them.',
+  },
   servingCertificateExpirySeconds: {
     kind: 'gauge',
     name: 'sidecert_serving_certificate_expiry_seconds',

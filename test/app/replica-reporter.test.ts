@@ -1,6 +1,7 @@
 import t from 'tap';
 import { decodeReports } from '../../src/app/citadel/replica-report.js';
 import { ReplicaReporter } from '../../src/app/citadel/replica-reporter.js';
+import { configMapBoard } from '../../src/app/citadel/report-board.js';
 import { FakeApiServer } from '../support/fake-api-server.js';
 
 const HOUR_MS = 3_600_000;
@@ -21,7 +22,8 @@ t.test('a replica that ends tells so', async (t) => {
     response.end(JSON.stringify({ kind: 'ConfigMap', apiVersion: 'v1', metadata, data }));
   });
   const client = server.client();
-  const options = { client, namespace: 'istio-system', report, knownSinceMs: 0, isFresh: false, logger: server.logger };
+  const board = configMapBoard(client, 'istio-system');
+  const options = { board, report, knownSinceMs: 0, isFresh: false, logger: server.logger };
   await new ReplicaReporter(options).close();
   t.same(told, ['false', 'true']);
 });
@@ -30,8 +32,7 @@ t.test('one whose API server does not answer ends all the same, in a second', as
   const server = await FakeApiServer.start(t, () => {});
   const client = server.client({ timeoutMs: HOUR_MS });
   const options = {
-    client,
-    namespace: 'istio-system',
+    board: configMapBoard(client, 'istio-system'),
     report,
     knownSinceMs: 0,
     isFresh: false,

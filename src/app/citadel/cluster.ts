@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyPublisher, PodPlaces, TokenReviewer } from '../../citadel/authn/index.js';
-import type { AuthorityStore, IntermediateStore } from '../../citadel/authority/index.js';
+import type { IntermediateStore } from '../../citadel/authority/index.js';
 import type { CitadelConfig } from '../../config/index.js';
 import { type ErrorCode, errorCodeOf, messageOf } from '../../errors/index.js';
 import { ApiClient, findAccess, NodePods, ServiceAccountKeys, TokenReviews } from '../../kubernetes/api/index.js';
@@ -17,6 +17,8 @@ import type { AppContext, Teardown } from '../running-app.js';
 import { VERSION } from '../version.js';
 import { intermediatesInSecret } from './intermediate-secret.js';
 import { ReplicaReporter } from './replica-reporter.js';
+import { configMapBoard } from './report-board.js';
+import { type RootPlace, secretPlace } from './root-place.js';
 import { RootSecret } from './root-secret.js';
 
 /** Our name in `managedFields`. */
@@ -36,9 +38,11 @@ export interface Cluster {
   /** That of our pod, or of the kubeconfig. */
   readonly namespace: string;
   /** Of the root that it makes itself, in its own namespace. */
-  readonly store: AuthorityStore;
+  readonly store: RootSecret;
   /** Of the online intermediates of all replicas, there too. */
   readonly intermediates: IntermediateStore;
+  /** The same, for who changes it. */
+  readonly rootPlace: RootPlace;
   /** Of the keys that tokens are verified with. */
   readonly publisher: KeyPublisher;
   readonly reviewer: TokenReviewer;
@@ -46,7 +50,7 @@ export interface Cluster {
   /** Does what the start depends on, again and again while the API server does not let it, for at most a minute. */
   insist<T>(what: string, attempt: () => Promise<T>): Promise<T>;
   /** Tells the other replicas, from now until the end, what this one has issued. */
-  reportIssued(options: IssuedOptions): { reportNow(): void };
+  reportIssued(options: IssuedOptions): ReplicaReporter;
   /** Writes the roots where pods find them, from now until the end; `undefined` when that is switched off. */
   publishRoots(bundle: TrustBundle): PublishedRoots | undefined;
 }
@@ -84,6 +88,7 @@ export async function openCluster(
     namespace,
     store: new RootSecret(client, namespace),
     intermediates: intermediatesInSecret(client, namespace),
+    rootPlace: secretPlace(client, namespace),
     publisher: new ServiceAccountKeys(client),
     reviewer: new TokenReviews(client),
     pods: new NodePods(client),
@@ -106,7 +111,7 @@ export async function openCluster(
       }
     },
     reportIssued(issued) {
-      const reporter = new ReplicaReporter({ client, namespace, logger, ...issued });
+      const reporter = new ReplicaReporter({ board: configMapBoard(client, namespace), logger, ...issued });
       teardown.add(() => reporter.close());
       return reporter;
     },

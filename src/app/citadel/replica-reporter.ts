@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { CancelSource } from '../../cancellation/index.js';
 import { errorCodeOf, messageOf } from '../../errors/index.js';
-import { type ApiClient, CONFIG_MAPS, type ConfigMap } from '../../kubernetes/api/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import { everyUnreferenced } from '../../timers/index.js';
 import {
@@ -10,11 +9,11 @@ import {
   encodeReport,
   isOver,
   KNOWN_SINCE,
-  REPORTS_NAME,
   type ReplicaReport,
   SILENT_MS,
   withoutRepeats,
 } from './replica-report.js';
+import type { ReportBoard } from './report-board.js';
 
 /** A patch of one object each: as little as a Lease costs. */
 const REPORT_MS = 30_000;
@@ -23,8 +22,7 @@ const REPORT_MS = 30_000;
 const END_MS = 1000;
 
 interface ReporterOptions {
-  readonly client: ApiClient;
-  readonly namespace: string;
+  readonly board: ReportBoard;
   /** What this replica knows now. */
   readonly report: () => ReplicaReport;
   /** Since when it knows all that was issued by all replicas; epoch milliseconds. */
@@ -35,13 +33,13 @@ interface ReporterOptions {
 }
 
 /**
- * Tells the other replicas, and who changes the root, of the workloads that this one has issued to: in one ConfigMap,
- * with a key for each replica.
+ * Tells the other replicas, and who changes the root, of the workloads that this one has issued to: on one board, with
+ * a key for each replica.
  */
 export class ReplicaReporter {
   /** Of the pod, which has several processes one after the other. */
   private readonly prefix = `${hostname()}.`;
-  private readonly key = `${this.prefix}${randomBytes(4).toString('hex')}`;
+  readonly key = `${this.prefix}${randomBytes(4).toString('hex')}`;
   private readonly stop: () => void;
   private readonly log: RateLimitedLogger;
   private sending: Promise<void> = Promise.resolve();
@@ -83,21 +81,16 @@ export class ReplicaReporter {
     const report = { ...this.options.report(), hasEnded };
     // One that ends, and leaves nothing behind, is as if it had not been.
     const own = { [this.key]: hasEnded && isOver(report, report.atMs) ? null : encodeReport(report) };
-    const { client, namespace } = this.options;
-    const place = { namespace, name: REPORTS_NAME };
-    const limits = { signal: this.ending };
+    const { board } = this.options;
     try {
       if (hasEnded && this.begunAtMs === undefined) return;
       this.begunAtMs ??= report.atMs;
-      const patched = await orAbsent(client.patch('merge', CONFIG_MAPS, place, { data: own }, limits));
-      const all = patched ?? (await this.make(own, report.atMs));
-      const changes = this.cleaning(all.data, report.atMs);
-      if (Object.keys(changes).length > 0) {
-        await client.patch('merge', CONFIG_MAPS, place, { data: changes }, limits);
-      }
+      const all = (await board.change(own, this.ending)) ?? (await this.make(own, report.atMs));
+      const changes = this.cleaning(all, report.atMs);
+      if (Object.keys(changes).length > 0) await board.change(changes, this.ending);
     } catch (error) {
       this.log.warn('what this replica has issued could not be told to the others', {
-        [Field.path]: `ConfigMap ${place.namespace}/${place.name}`,
+        [Field.path]: board.name,
         [Field.code]: errorCodeOf(error),
         [Field.error]: messageOf(error),
       });
@@ -105,15 +98,13 @@ export class ReplicaReporter {
   }
 
   /** Of several replicas that do so at once, each tells its own part again with its next report. */
-  private make(own: Readonly<Record<string, string | null>>, nowMs: number): Promise<ConfigMap> {
-    const { client, namespace } = this.options;
+  private make(own: Readonly<Record<string, string | null>>, nowMs: number): Promise<Readonly<Record<string, string>>> {
     const data = { [KNOWN_SINCE]: new Date(this.knownSinceMs(nowMs)).toISOString(), ...own };
-    const place = { namespace, name: REPORTS_NAME };
-    return client.patch('apply', CONFIG_MAPS, place, { data }, { signal: this.ending });
+    return this.options.board.make(data, this.ending);
   }
 
   /** What tells of nothing any more goes. */
-  private cleaning(data: ConfigMap['data'], nowMs: number): Record<string, string | null> {
+  private cleaning(data: Readonly<Record<string, string>>, nowMs: number): Record<string, string | null> {
     const changes: Record<string, string | null> = {};
     const { reports, knownSinceMs } = decodeReports(data);
     const repeats = withoutRepeats(reports, { prefix: this.prefix, own: this.key, nowMs });
@@ -132,15 +123,5 @@ export class ReplicaReporter {
   private knownSinceMs(nowMs: number): number {
     const { isFresh, knownSinceMs } = this.options;
     return isFresh && nowMs < (this.begunAtMs ?? nowMs) + SILENT_MS ? knownSinceMs : nowMs;
-  }
-}
-
-/** `undefined` when there is no such object. */
-export async function orAbsent<T>(asked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (errorCodeOf(error) === 'ERR_KUBERNETES_NOT_FOUND') return undefined;
-    throw error;
   }
 }

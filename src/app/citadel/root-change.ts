@@ -5,6 +5,7 @@ import {
   fingerprint,
   freshAuthority,
   LiveAuthority,
+  type RotationRecord,
   readAuthority,
   retire,
   rotationOf,
@@ -27,18 +28,35 @@ export async function readRoot(
   return { state: stateOf(files), witnesses: await place.witnesses(nowMs) };
 }
 
+export type StageOptions = Pick<RootStageConfig, 'from' | 'trustDomain' | 'serverNames'>;
+export type StepOptions = Pick<RootStepConfig, 'isForced' | 'longestTtlMs' | 'trustDomain' | 'serverNames'>;
+
+/** Of a step that Citadel takes by itself. */
+export interface Automatic {
+  /** Throws `ERR_ROTATION_REFUSED` when the step is not due by what is kept now, which another process may have changed. */
+  insist(record: RotationRecord): void;
+}
+
 /**
  * Makes the next root, or takes that of another directory, and lets it be trusted beside the old one.
  * @throws IdentityError `ERR_ROTATION_REFUSED`: a change is under way; `ERR_SIGNER_INVALID`: one is no authority;
  *   `ERR_KUBERNETES_*`.
  */
-export async function stageRoot(place: RootPlace, config: RootStageConfig, nowMs: number): Promise<RootState> {
+export async function stageRoot(
+  place: RootPlace,
+  config: StageOptions,
+  nowMs: number,
+  automatic?: Automatic,
+): Promise<RootState> {
   const { from, trustDomain } = config;
   if (from !== undefined) await check(config, { directory: from }, nowMs);
   const next = from === undefined ? freshAuthority(trustDomain, nowMs) : await readAuthority(from);
-  const moment = { atMs: nowMs, isForced: false };
+  const moment = { atMs: nowMs, isForced: false, isAutomatic: automatic !== undefined };
   try {
-    return await changed(place, config, nowMs, async (files) => stage(files, next, moment));
+    return await changed(place, config, nowMs, async (files) => {
+      automatic?.insist(rotationOf(files));
+      return stage(files, next, moment);
+    });
   } finally {
     next.caKey.fill(0);
   }
@@ -51,19 +69,21 @@ export async function stageRoot(place: RootPlace, config: RootStageConfig, nowMs
  */
 export async function stepRoot(
   place: RootPlace,
-  config: RootStepConfig,
+  config: StepOptions,
   step: JudgedAction,
   nowMs: number,
+  automatic?: Automatic,
 ): Promise<RootState> {
   const { isForced, longestTtlMs } = config;
   return changed(place, config, nowMs, async (files) => {
-    const after = STEPS[step](files, { atMs: nowMs, isForced });
+    automatic?.insist(rotationOf(files));
+    const after = STEPS[step](files, { atMs: nowMs, isForced, isAutomatic: automatic !== undefined });
     const judged = { step, files, state: stateOf(files), nowMs, longestTtlMs };
     const problems = isForced ? [] : rootStepProblems(judged, await place.witnesses(nowMs));
     if (problems.length > 0) {
       throw new IdentityError(
         'ERR_ROTATION_REFUSED',
-        `${step}: ${problems.join('; ')}; --force takes the step all the same`,
+        `${step}: ${problems.join('; ')}${automatic === undefined ? '; --force takes the step all the same' : ''}`,
       );
     }
     return after;

@@ -4,9 +4,9 @@ import {
   changeAuthoritySet,
   readAuthoritySet,
 } from '../../citadel/authority/index.js';
-import { type ApiClient, CONFIG_MAPS } from '../../kubernetes/api/index.js';
-import { decodeReports, factsOfReports, REPORTS_NAME } from './replica-report.js';
-import { orAbsent } from './replica-reporter.js';
+import type { ApiClient } from '../../kubernetes/api/index.js';
+import { decodeReports, factsOfReports, type ReplicaReport } from './replica-report.js';
+import { configMapBoard, directoryBoard } from './report-board.js';
 import type { CitadelFacts, Witnesses } from './root-judgement.js';
 import { RootSecret } from './root-secret.js';
 
@@ -33,9 +33,34 @@ export function directoryPlace(directory: string, citadels: readonly CitadelFact
   };
 }
 
+/** A directory whose Citadels tell on a board in it; `own` gives what this one knows now, under its key there. */
+export function sharedDirectoryPlace(
+  directory: string,
+  own: () => { readonly key: string; readonly knownSinceMs: number; readonly report: ReplicaReport },
+): RootPlace {
+  const board = directoryBoard(directory);
+  return {
+    ...directoryPlace(directory, []),
+    async witnesses(nowMs) {
+      const { key, knownSinceMs, report } = own();
+      const { reports, ...told } = decodeReports(await board.read());
+      const others = factsOfReports({ ...told, reports: without(reports, key) }, nowMs);
+      // Its trail may tell more than the board does.
+      const since = Math.min(told.knownSinceMs, knownSinceMs);
+      const self = factsOfReports({ knownSinceMs: since, reports: new Map([[key, report]]) }, nowMs);
+      return { citadels: [...self.citadels, ...others.citadels], ended: others.ended };
+    },
+  };
+}
+
+function without(reports: ReadonlyMap<string, ReplicaReport>, own: string): ReadonlyMap<string, ReplicaReport> {
+  return new Map([...reports].filter(([key]) => key !== own));
+}
+
 /** The Secret of a cluster. Its replicas tell of their workloads in a ConfigMap beside it. */
 export function secretPlace(client: ApiClient, namespace: string): RootPlace {
   const secret = new RootSecret(client, namespace);
+  const board = configMapBoard(client, namespace);
   return {
     read: () => secret.files(),
     change: (change, check) =>
@@ -45,8 +70,7 @@ export function secretPlace(client: ApiClient, namespace: string): RootPlace {
         return after;
       }),
     async witnesses(nowMs) {
-      const found = await orAbsent(client.get(CONFIG_MAPS, { namespace, name: REPORTS_NAME }));
-      return factsOfReports(decodeReports(found?.data ?? {}), nowMs);
+      return factsOfReports(decodeReports(await board.read()), nowMs);
     },
   };
 }

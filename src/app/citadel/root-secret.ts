@@ -36,6 +36,11 @@ export class RootSecret implements AuthorityStore {
     return `Secret ${this.namespace}/${this.found}`;
   }
 
+  /** Whether an operator has plugged in what was found last. */
+  get isPluggedIn(): boolean {
+    return this.found === PLUGGED_IN;
+  }
+
   async read(): Promise<SecretData | undefined> {
     for (const name of [PLUGGED_IN, SELF_MADE]) {
       this.found = name;

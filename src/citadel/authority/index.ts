@@ -5,6 +5,13 @@
 export { changeAuthoritySet, readAuthoritySet, wipeKeys } from './authority-sets.js';
 export type { AuthorityStore } from './authority-store.js';
 export {
+  type AutomaticState,
+  automaticVerdict,
+  defaultLeadMs,
+  ROOT_STATES,
+  type RootLife,
+} from './automatic-root.js';
+export {
   applied,
   type IntermediateStore,
   intermediatesInDirectory,

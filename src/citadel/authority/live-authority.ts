@@ -69,6 +69,11 @@ export class LiveAuthority {
     return this.opened.isFresh;
   }
 
+  /** Where its files are. */
+  get keptIn(): OpenedAuthority['from'] {
+    return this.opened.from;
+  }
+
   /** Where the change of its root stands; `undefined` when there never was one by `sidecert root`. */
   get rotation(): RotationRecord | undefined {
     return this.lastRotation;

@@ -22,6 +22,8 @@ export interface RotationEvent {
   readonly to: string;
   /** Whether it was taken against a judgement. */
   readonly isForced: boolean;
+  /** Citadel took it by itself; left out for the steps of people. */
+  readonly isAutomatic?: boolean;
 }
 
 /** What stands in `rotation.json`, beside the files of the authority. */
@@ -41,6 +43,7 @@ export interface RotationMoment {
   /** Epoch milliseconds. */
   readonly atMs: number;
   readonly isForced: boolean;
+  readonly isAutomatic?: boolean;
 }
 
 /** The file of a {@link RotationRecord}. */
@@ -194,10 +197,11 @@ function event(
   files: AuthorityFileSet,
   action: RotationAction,
   to: Buffer,
-  { atMs, isForced }: RotationMoment,
+  { atMs, isForced, isAutomatic = false }: RotationMoment,
   from = part(files, ISTIO_FILES.caCert),
 ): RotationEvent {
-  return { time: new Date(atMs).toISOString(), action, from: fingerprint(from), to: fingerprint(to), isForced };
+  const told = { time: new Date(atMs).toISOString(), action, from: fingerprint(from), to: fingerprint(to), isForced };
+  return isAutomatic ? { ...told, isAutomatic } : told;
 }
 
 function recorded(files: Map<string, Buffer>, step: RotationStep, last: RotationEvent): AuthorityFileSet {

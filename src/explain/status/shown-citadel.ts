@@ -23,6 +23,7 @@ function authorityBlock(page: JsonSection, words: StatusWords): string[] {
       ['life left', words.lifeLeft(authority.timeMs('not_after'))],
       ['roots', authority.number('bundle_size')?.toString()],
       ['root change', rootChange(authority.section('root_change'), words)],
+      ['change in time', changeInTime(page.section('automatic_root_change'), words)],
       ['problem', problem && words.paint('bad', problem)],
       ['token keys', keys && `${keys.text('source')}, of ${keys.texts('issuers').join(', ')}`],
       ['keys read', words.moment(keys?.timeMs('read_at'))],
@@ -36,6 +37,14 @@ function rootChange(change: JsonSection | undefined, words: StatusWords): string
   const step = change?.text('step');
   if (change === undefined || step === 'steady') return undefined;
   return words.paint('warning', `${step} ${words.moment(change.timeMs('since')) ?? ''}`);
+}
+
+/** Of the root, before its end. */
+function changeInTime(change: JsonSection | undefined, words: StatusWords): string | undefined {
+  const [state, reason] = [change?.text('state'), change?.text('reason')];
+  if (change === undefined || state === undefined) return undefined;
+  if (reason !== undefined) return words.paint('bad', `${state}: ${reason}`);
+  return `${state} ${words.moment(change.timeMs('until')) ?? ''}`.trim();
 }
 
 function requestsBlock(page: JsonSection, words: StatusWords): string[] {

@@ -37,6 +37,7 @@ function authorityView(page: JsonSection, nowMs: number): ViewElement | undefine
       ['Online intermediate', intermediateText(page.section('online_intermediate'), nowMs)],
       ['Roots', authority.number('bundle_size')?.toString()],
       ['Change of the root', rootChange(authority.section('root_change'), nowMs)],
+      ['Change before its end', changeInTime(page.section('automatic_root_change'), nowMs)],
       ['Token keys', keys && `${keys.text('source')}, of ${keys.texts('issuers').join(', ')}`],
       ['Keys read', moment(keys?.timeMs('read_at'), nowMs)],
       ['Policy', policyText(page.section('policy'))],
@@ -64,6 +65,16 @@ function rootChange(change: JsonSection | undefined, nowMs: number): Child {
   const step = change?.text('step');
   if (change === undefined || step === 'steady') return undefined;
   return lines(step, moment(change.timeMs('since'), nowMs));
+}
+
+function changeInTime(change: JsonSection | undefined, nowMs: number): Child {
+  const [state, reason] = [change?.text('state'), change?.text('reason')];
+  if (state === undefined) return undefined;
+  return lines(
+    reason === undefined ? state : toned('bad', state),
+    moment(change?.timeMs('until'), nowMs),
+    reason === undefined ? undefined : peerText(reason),
+  );
 }
 
 function policyText(policy: JsonSection | undefined): Child {
