@@ -33,7 +33,7 @@ export type StepOptions = Pick<RootStepConfig, 'isForced' | 'longestTtlMs' | 'tr
 
 /** Of a step that Citadel takes by itself. */
 export interface Automatic {
-  /** Throws `ERR_ROTATION_REFUSED` when the step is not due by what is kept now: another process may have changed it. */
+  /** Throws `ERR_ROTATION_REFUSED` when the step is not due by what is kept now. */
   insist(record: RotationRecord): void;
 }
 
