@@ -64,6 +64,9 @@ export class RecordedDisk {
   private readonly names = new Map<string, number>();
   private files = 0;
 
+  /** Whether a new file's name is synced with it, as ext4, XFS and Btrfs do; what is not ours relies on that. */
+  keepsNamesOfFiles = false;
+
   constructor(private readonly root: string) {
     const look = (place: string): void => {
       for (const entry of readdirSync(join(root, place), { withFileTypes: true })) {
@@ -97,7 +100,7 @@ export class RecordedDisk {
   }
 
   /** The number of a file that is opened, which is made if it was not there. */
-  opened(path: string, wasThere: boolean): number {
+  opened(path: string, wasThere = this.names.has(path)): number {
     const known = this.names.get(path);
     if (wasThere && known !== undefined) return known;
     const file = this.newFile(path);
@@ -149,6 +152,7 @@ export class RecordedDisk {
 
   /** How many steps' changes of names may be on the disk, beside those that are synced. */
   private keptNames(cut: number): number[] {
+    if (this.keepsNamesOfFiles) return [0, cut];
     const changes = this.steps.slice(0, cut).flatMap((step, index) => (parentsOf(step).length > 0 ? [index + 1] : []));
     return [0, ...changes];
   }
@@ -160,7 +164,8 @@ export class RecordedDisk {
     for (const [index, step] of this.steps.slice(0, cut).entries()) {
       const parents = parentsOf(step);
       if (parents.length > 0) {
-        const isKept = index < kept || parents.every((parent) => this.isSynced(parent, index, cut));
+        const isSynced = parents.every((parent) => this.isSynced(parent, index, cut));
+        const isKept = index < kept || isSynced || (this.keepsNamesOfFiles && this.isFileSynced(step, index, cut));
         if (isKept) change(entries, step);
       } else if (step.kind === 'write') {
         now.set(step.file, written(now.get(step.file), step));
@@ -176,6 +181,13 @@ export class RecordedDisk {
       state.set(path, isFile ? mixed(synced.get(entry.file), now.get(entry.file), content) : entry);
     }
     return state;
+  }
+
+  private isFileSynced(created: DiskStep, from: number, to: number): boolean {
+    return this.steps.some(
+      (step, index) =>
+        index > from && index < to && step.kind === 'sync' && created.kind === 'create' && step.file === created.file,
+    );
   }
 
   private isSynced(directory: string, from: number, to: number): boolean {

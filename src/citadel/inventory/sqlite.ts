@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmdirSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import type { SqlDatabase, SqlRow, SqlValue } from './sql-database.js';
 
 /** The part of `node:sqlite` that is used here; its types are in @types/node of Node.js 22 alone. */
@@ -41,8 +41,6 @@ export class SqliteDatabase implements SqlDatabase {
 
   /** @throws what SQLite says: the file cannot be opened, or is none of its own. */
   static async open(path: string, { isReadOnly = false } = {}): Promise<SqliteDatabase> {
-    // For its own user alone, as the trail.
-    if (!isReadOnly) closeSync(openSync(path, 'a', 0o600));
     const connection = (await openBuiltIn(path, isReadOnly)) ?? (await openPackage(path, isReadOnly));
     // Certificates are in the trail as well: a power cut costs the reading of some of it, and no wait for a disk here.
     if (!isReadOnly) connection.exec('PRAGMA synchronous = NORMAL');
@@ -93,6 +91,7 @@ function numbered(statement: string): string {
 async function openBuiltIn(path: string, readOnly: boolean): Promise<Connection | undefined> {
   const module = builtIn();
   if (module === undefined) return undefined;
+  if (!readOnly) makePrivate(path);
   const database = new module.DatabaseSync(path, { timeout: BUSY_MS, readOnly });
   return {
     exec: (statements) => database.exec(statements),
@@ -115,7 +114,10 @@ function builtIn(): NodeSqlite | undefined {
 
 /** Its lock is a directory beside the file, which a process that is killed leaves behind. */
 async function openPackage(path: string, readOnly: boolean): Promise<Connection> {
-  removeDeadLock(`${path}.lock`);
+  const lock = `${path}.lock`;
+  removeDeadLock(lock);
+  if (!readOnly && !existsSync(lock)) removeHalfWritten(path);
+  if (!readOnly) makePrivate(path);
   const { default: sqlite } = await import('node-sqlite3-wasm');
   const database = new sqlite.Database(path, { readOnly });
   database.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
@@ -125,6 +127,23 @@ async function openPackage(path: string, readOnly: boolean): Promise<Connection>
     run: (statement, values) => database.run(statement, [...values]).changes,
     close: () => database.close(),
   };
+}
+
+/** For its own user alone, as the trail. */
+function makePrivate(path: string): void {
+  closeSync(openSync(path, 'a', 0o600));
+}
+
+/**
+ * A transaction that was cut off leaves a journal, by which SQLite takes it back. The package does not: it takes its
+ * own lock for that of a process that is at work. What is half written is made again from the trail.
+ */
+function removeHalfWritten(path: string): void {
+  const journal = `${path}-journal`;
+  if (!existsSync(journal)) return;
+  // The journal last: it tells of this as long as it has not been done.
+  rmSync(path, { force: true });
+  rmSync(journal, { force: true });
 }
 
 function removeDeadLock(path: string): void {
