@@ -49,6 +49,12 @@ const RECONNECT_MS = 500;
 /** Between two looks at what the workloads have. */
 const PERIOD_MS = 250;
 
+/**
+ * A look that comes so much later tells that this process, with its agents and its CA, did not run: lives went by in
+ * which there were no renewals. Within half a life behind it all must be as it should.
+ */
+const STALL_MS = 2000;
+
 t.setTimeout((SECONDS + 120) * 1000);
 
 const random = seededRandom(SEED);
@@ -188,7 +194,10 @@ t.test(`whatever fails, every workload has a valid certificate (seed ${SEED})`, 
   writeFileSync(rootFile, ca.root.certificatePem);
   const roots = [new X509Certificate(ca.root.certificatePem)];
   const wrong: string[] = [];
-  const onWrong = (text: string): number => wrong.push(`${new Date().toISOString()} ${text}`);
+  let excusedUntilMs = 0;
+  const onWrong = (text: string): void => {
+    if (Date.now() > excusedUntilMs) wrong.push(`${new Date().toISOString()} ${text}`);
+  };
   const workloads: Workload[] = [];
   let clockMs = 0;
   const now = (): number => Date.now() + clockMs;
@@ -206,7 +215,9 @@ t.test(`whatever fails, every workload has a valid certificate (seed ${SEED})`, 
     const workload = new Workload(`spiffe://cluster.local/ns/foo/sa/${account}`, roots);
     workloads.push(workload);
     while (!isOver) {
-      await workload.follow(await connect(), onWrong).catch((error) => isOver || onWrong(`${account}: ${error}`));
+      await workload.follow(await connect(), onWrong).catch((error) => {
+        if (!isOver) onWrong(`${account}: ${error}`);
+      });
       if (!isOver) await sleep(RECONNECT_MS);
     }
   };
@@ -242,7 +253,15 @@ t.test(`whatever fails, every workload has a valid certificate (seed ${SEED})`, 
 
   const firstCalls = ca.calls;
   const startedAt = Date.now();
+  let lookedAtMs = Date.now();
+  let stalledMs = 0;
   const watch = setInterval(() => {
+    const lateMs = Date.now() - lookedAtMs - PERIOD_MS;
+    lookedAtMs += PERIOD_MS + lateMs;
+    if (lateMs > STALL_MS) {
+      stalledMs += lateMs;
+      excusedUntilMs = Date.now() + (TTL_SECONDS / 2) * 1000;
+    }
     for (const { spiffeId, isServed } of workloads) if (!isServed) onWrong(`${spiffeId}: nothing valid`);
   }, PERIOD_MS);
   const kubelet = setInterval(() => void writeTokens(), TOKEN_MS);
@@ -269,13 +288,15 @@ t.test(`whatever fails, every workload has a valid certificate (seed ${SEED})`, 
   const seconds = (Date.now() - startedAt) / 1000;
   const due = (seconds / (TTL_SECONDS / 2)) * workloads.length;
   const calls = ca.calls - firstCalls;
-  t.comment(`${happened.size} kinds of faults, ${calls} calls, ${due.toFixed(0)} renewals due`);
+  t.comment(
+    `${happened.size} kinds of faults, ${calls} calls, ${due.toFixed(0)} renewals due, stalled for ${stalledMs} ms`,
+  );
   t.strictSame(wrong.slice(0, 10), []);
   // Each one asks twice a second at most while something fails, and a moment longer.
   t.ok(calls < due + 2 * workloads.length * ((2 * faultMs) / 1000), `${calls} calls`);
   const pushes = workloads.map(({ responses }) => responses - 1);
   t.ok(
-    Math.min(...pushes) >= Math.floor(seconds / TTL_SECONDS) - 1,
+    Math.min(...pushes) >= Math.floor((seconds - stalledMs / 1000) / TTL_SECONDS) - 1,
     `each was renewed: ${Math.min(...pushes)} times at least`,
   );
 });
