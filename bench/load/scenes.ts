@@ -118,18 +118,22 @@ export interface ShortLives {
 /** The figures are read before thousands of connections end. */
 const BEFORE_END_MS = 500;
 
+/** What else asks the agent meanwhile, until it is stopped. */
+export type Alongside = (socket: string) => Promise<{ stop(): Promise<void> }>;
+
 /** As many Envoys as pods, whose certificates live for `size.ttl`, for so many seconds. */
-export async function shortLives(stage: Stage, seconds: number): Promise<ShortLives> {
+export async function shortLives(stage: Stage, seconds: number, alongside: Alongside): Promise<ShortLives> {
   const { directory, size } = stage;
   const tokens = await mintTokens(stage);
   return withServers(stage, ['--mode', 'node', '--ttl', size.ttl], async ({ agent, citadel, socket }) => {
+    const others = await alongside(socket);
     let figures: Promise<Pick<ShortLives, 'agent' | 'citadel' | 'elapsedMs'>> | undefined;
     const read = async (): Promise<Awaited<NonNullable<typeof figures>>> => {
       const beganAtMs = performance.now();
       for (const process of [agent, citadel]) process.reset();
       await sleep(seconds * 1000 - BEFORE_END_MS);
       const elapsedMs = performance.now() - beganAtMs;
-      const [ofAgent, ofCitadel] = await Promise.all([agent.figures(), citadel.figures()]);
+      const [ofAgent, ofCitadel] = await Promise.all([agent.figures(), citadel.figures(), others.stop()]);
       return { agent: ofAgent, citadel: ofCitadel, elapsedMs };
     };
     const fleetFlags = [
@@ -276,7 +280,8 @@ export async function measure(
   return { report, serverAtFirst, citadelAtFirst, serverAtRotations, rssAfterMb };
 }
 
-function token(issuer: TokenIssuer, serviceAccount: string, podUid: string): Promise<string> {
+/** Of a pod in the namespace `foo`. */
+export function token(issuer: TokenIssuer, serviceAccount: string, podUid: string): Promise<string> {
   return issuer.mint({
     ...{ namespace: 'foo', serviceAccount, podName: podUid, podUid },
     ...{ audience: 'istio-ca', ttlSeconds: TOKEN_SECONDS },

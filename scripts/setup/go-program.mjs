@@ -26,10 +26,14 @@ export async function buildGoProgram({ name, version, module, source, limitMs })
   await mkdir(dirname(directory), { recursive: true });
   const work = await mkdtemp(`${directory}-`);
   try {
-    const { code, output } = await run('go', ['build', '-mod=readonly', '-o', join(work, name), source], {
-      cwd: module,
-      timeoutMs: limitMs,
-    });
+    const { code, output } = await run(
+      'go',
+      ['build', '-mod=readonly', '-ldflags=-s -w', '-o', join(work, name), source],
+      {
+        cwd: module,
+        timeoutMs: limitMs,
+      },
+    );
     if (code !== 0) throw new SetupError(`Go could not build ${name} ${version}:\n${excerpt(output)}`);
     await rename(work, directory);
     return path;

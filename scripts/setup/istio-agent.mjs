@@ -16,6 +16,15 @@ const ISTIO_AGENT = {
   limitMs: 900_000,
 };
 
+const ISTIO_CA = {
+  name: 'istio-ca',
+  version: versionOf([join('istio-ca', 'main.go'), 'go.sum']),
+  module: MODULE,
+  source: './istio-ca',
+  /** Three minutes of one core: istiod's CA server imports its configuration of Kubernetes. */
+  limitMs: 1_800_000,
+};
+
 /** By content: the program is ours, and Istio's modules are pinned by go.sum. */
 function versionOf(names) {
   const sum = createHash('sha256');
@@ -31,4 +40,14 @@ export function findIstioAgent() {
 /** Builds it and returns where it lies. @throws SetupError saying what Go said. */
 export function buildIstioAgent() {
   return buildGoProgram(ISTIO_AGENT);
+}
+
+/** Where istiod's own CA lies; `undefined` when it was not built. */
+export function findIstioCa() {
+  return firstExecutable([goProgramPath(ISTIO_CA)]);
+}
+
+/** Builds it and returns where it lies. @throws SetupError saying what Go said. */
+export function buildIstioCa() {
+  return buildGoProgram(ISTIO_CA);
 }

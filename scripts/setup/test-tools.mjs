@@ -5,7 +5,7 @@ import { cachedEnvoy, downloadEnvoy, NO_ENVOY, OLDEST_ENVOY } from './envoy.mjs'
 import { whyNoGo } from './go-program.mjs';
 import { GRPC_CORE } from './grpc-core.mjs';
 import { buildH2spec, findH2spec } from './h2spec.mjs';
-import { buildIstioAgent, findIstioAgent } from './istio-agent.mjs';
+import { buildIstioAgent, buildIstioCa, findIstioAgent, findIstioCa } from './istio-agent.mjs';
 import { withLock } from './lock.mjs';
 import { OTLP_PROTO } from './otlp-proto.mjs';
 import { findPostgres, getPostgres, whyNoPostgres } from './postgres.mjs';
@@ -55,11 +55,19 @@ const TOOLS = [
   },
   {
     variable: 'ISTIO_AGENT_PATH',
-    title: "building the security part of Istio's agent for the tests (29 MB, a minute, once)",
+    title: "building the security part of Istio's agent for the tests (20 MB, a minute, once)",
     find: findIstioAgent,
     whyNot: whyNoGo,
     get: buildIstioAgent,
     without: "the test of moving from Istio's agent and back is skipped",
+  },
+  {
+    variable: 'ISTIO_CA_PATH',
+    title: "building istiod's CA for the tests (86 MB, three minutes, once)",
+    find: findIstioCa,
+    whyNot: whyNoGo,
+    get: buildIstioCa,
+    without: "the tests with istiod's CA are skipped",
   },
   {
     variable: 'CHROMIUM_PATH',

@@ -58,6 +58,7 @@ export class Fleet {
   private readonly envoys: FakeEnvoy[];
   private readonly retries: RetryQueue;
   private readonly sleepers: Sleeper[] = [];
+  private readonly now: () => number;
   private readonly timer: NodeJS.Timeout;
   private finish: (outcome: FleetOutcome) => void = () => {};
   private started = 0;
@@ -78,6 +79,7 @@ export class Fleet {
     const { envoys, streams, misbehave, rotations, durationMs } = options;
     const badEnvoys = misbehave !== undefined && misbehave.kind !== 'churn' ? Math.ceil(envoys * misbehave.share) : 0;
     this.recorder = new Recorder(envoys, envoys - badEnvoys, streams);
+    this.now = now;
     this.inspection = new Inspection(now);
     this.retries = new RetryQueue(random);
     this.socketsKind = socketsKind;
@@ -98,12 +100,13 @@ export class Fleet {
 
   /** Ends the run; `done` resolves with `outcome`. Safe to call twice. */
   async stop(outcome: FleetOutcome): Promise<void> {
+    const endedAtMs = this.now();
     clearInterval(this.timer);
     this.loopDelay.stop();
     for (const envoy of this.envoys) envoy.close();
     this.sockets.close();
     await this.ping.close();
-    this.inspection.finish();
+    this.inspection.finish(endedAtMs);
     this.finish(outcome);
   }
 

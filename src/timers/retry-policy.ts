@@ -43,8 +43,11 @@ const CROWD_CAP_MS = 5 * 60_000;
 /** Of a whole crowd. With full jitter a cap of C means a try each C/2. */
 const REFUSED_TRIES_PER_SECOND = 10;
 
-/** Of a crowd whose certificates are about to end. */
+/** Of a crowd whose certificates are about to expire. */
 const LAST_TRIES_PER_SECOND = 50;
+
+/** Of those for whom even that would be a try after the end: what is left of a life has two tries. */
+const MOST_TRIES_PER_SECOND = 500;
 
 /** The longest that a peer can make us wait by asking for it. */
 const MAX_NOT_SOONER_MS = 5 * 60_000;
@@ -68,7 +71,8 @@ export function attemptTimeoutMs(remainingMs: number): number | undefined {
  *
  * The cap falls with the life that is left, so that tries get denser towards its end. For a peer that is overloaded or
  * has refused it falls less far, and never below what a crowd may ask in all; with nothing valid to lose it is at its
- * highest: to ask such a peer more often brings nothing but load.
+ * highest: to ask such a peer more often brings nothing but load. A crowd waits longer, but for no more than half of
+ * what is left of a life, or a peer that is well again is asked too late.
  */
 export function retryDelayMs(failed: FailedTry, draw: number): number {
   // 2 ** 20 is far above any cap; the bound keeps the number finite after days of failures.
@@ -85,7 +89,9 @@ function capMs({ kind, remainingMs, crowd = 1 }: FailedTry): number {
   const denserMs = remainingMs / RETRIES_PER_REMAINING_LIFE;
   if (kind === 'away') return Math.min(CAP_MS, Math.max(URGENT_CAP_MS, denserMs));
   const calmMs = kind === 'refused' ? Math.max(CAP_MS, shareMs(crowd, REFUSED_TRIES_PER_SECOND)) : CAP_MS;
-  const lastMs = Math.max(HESITANT_CAP_MS, shareMs(crowd, LAST_TRIES_PER_SECOND), denserMs);
+  const shareOfLifeMs = Math.max(remainingMs / 2, shareMs(crowd, MOST_TRIES_PER_SECOND));
+  const crowdMs = Math.min(shareMs(crowd, LAST_TRIES_PER_SECOND), shareOfLifeMs);
+  const lastMs = Math.max(HESITANT_CAP_MS, crowdMs, denserMs);
   return Math.min(CROWD_CAP_MS, calmMs, remainingMs > 0 ? lastMs : calmMs);
 }
 

@@ -10,9 +10,10 @@ import { until } from '../../src/demo/polling.js';
 import type { EnvoyObject } from '../../src/envoy-bootstrap/envoy-values.js';
 import { SDS_CLUSTER } from '../../src/envoy-bootstrap/sds-cluster.js';
 import type { WorkloadProxy } from '../../src/envoy-bootstrap/workload-proxy.js';
-import { startCitadel, type TestCitadel } from '../support/citadel.js';
+import { startCitadel } from '../support/citadel.js';
 import { openHotPath } from '../support/hot-path.js';
 import { IstioAgent, NO_ISTIO_AGENT } from '../support/istio-agent.js';
+import { NO_ISTIO_CA, startIstioCa } from '../support/istio-ca.js';
 import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoy } from '../support/real-envoy.js';
 import { RecordingLogger } from '../support/recording-logger.js';
@@ -21,6 +22,7 @@ import { openSdsClient } from '../support/sds-client.js';
 import { serialOfPem } from '../support/served-serial.js';
 import { shortDir } from '../support/short-dir.js';
 import { agentConfig } from '../support/sidecar-agent.js';
+import { TokenIssuer } from '../support/test-tokens.js';
 
 const REQUESTS_PER_SECOND = 25;
 
@@ -31,6 +33,13 @@ const spiffeIdOf = (serviceAccount: string): string => `spiffe://cluster.local/n
 /** The cluster of the agent that an Envoy does not begin with. */
 const OTHER_SDS_CLUSTER = `${SDS_CLUSTER}_other`;
 
+/** Who signs for both agents. */
+interface Ca {
+  /** `host:port`. */
+  readonly address: string;
+  readonly rootPem: Buffer;
+}
+
 /** One service account: Istio's agent, ours, and an Envoy that has a cluster for the socket of each. */
 class MovedWorkload {
   readonly istio: IstioAgent;
@@ -39,12 +48,12 @@ class MovedWorkload {
 
   constructor(
     private readonly t: Test,
-    private readonly options: { citadel: TestCitadel; token: string; serviceAccount: string },
+    private readonly options: { ca: Ca; token: string; serviceAccount: string },
   ) {
-    const { citadel, token, serviceAccount } = options;
+    const { ca, token, serviceAccount } = options;
     this.directory = shortDir(t);
-    this.istio = new IstioAgent(t, { ca: citadel, token, serviceAccount });
-    writeFileSync(this.file('root.pem'), citadel.rootPem);
+    this.istio = new IstioAgent(t, { ca, token, serviceAccount });
+    writeFileSync(this.file('root.pem'), ca.rootPem);
     writeFileSync(this.file('token'), token);
     t.teardown(() => this.stopOurs());
   }
@@ -56,7 +65,7 @@ class MovedWorkload {
 
   async startOurs(socket: string): Promise<void> {
     const config = agentConfig({
-      ...{ socket, 'ca-address': this.options.citadel.address, 'ca-root': this.file('root.pem') },
+      ...{ socket, 'ca-address': this.options.ca.address, 'ca-root': this.file('root.pem') },
       ...{ namespace: 'foo', 'service-account': this.options.serviceAccount, 'token-file': this.file('token') },
     });
     const context = { logger: new RecordingLogger(), now: Date.now, random: Math.random, nodeFlags: [] };
@@ -139,110 +148,117 @@ function writeResources(path: string, type: string, parts: readonly EnvoyObject[
   renameSync(`${path}.new`, path);
 }
 
-t.test(
-  "no request fails while two Envoys move from Istio's agent to ours and back, by configuration and by socket",
-  { skip: realEnvoy().skip || NO_ISTIO_AGENT, timeout: 250_000 },
-  async (t) => {
-    const citadel = await startCitadel(t, hotPath);
-    const workload = async (serviceAccount: string): Promise<MovedWorkload> => {
-      const token = await citadel.issuer.token('foo', serviceAccount);
-      return new MovedWorkload(t, { citadel, token, serviceAccount });
-    };
-    const [httpbin, sleep] = [await workload('httpbin'), await workload('sleep')];
-    const workloads = [httpbin, sleep];
-    for (const one of workloads) await one.istio.start();
+const CAS = [
+  { name: 'Citadel', skip: false, start: (t: Test, issuer: TokenIssuer) => startCitadel(t, hotPath, { issuer }) },
+  { name: "istiod's CA", skip: NO_ISTIO_CA, start: (t: Test, issuer: TokenIssuer) => startIstioCa(t, { issuer }) },
+] as const;
 
-    const [app = 0, inbound = 0, outbound = 0] = await freePorts(3);
-    const httpApp = await startHttpbin(app);
-    t.teardown(() => httpApp.close());
-    const at = (port: number) => ({ host: '127.0.0.1', port });
-    // The trap: with a time limit, a listener without secrets takes the place of the one that works.
-    const common = { initialFetchTimeoutMs: 0 };
-    const server = await httpbin.startEnvoy({
-      ...common,
-      inbound: {
-        ...{ address: at(inbound), app: at(app) },
-        allowedSans: [{ kind: 'exact', value: spiffeIdOf('sleep') }],
-      },
-    });
-    const client = await sleep.startEnvoy({
-      ...common,
-      inbound: undefined,
-      outbound: {
-        address: at(outbound),
-        upstreams: [{ name: 'httpbin', address: at(inbound), spiffeId: spiffeIdOf('httpbin') }],
-      },
-      // So that handshakes, which are what a wrong certificate breaks, never cease.
-      maxConnectionAgeMs: 200,
-    });
-    const moves = [
-      { workload: httpbin, ...server },
-      { workload: sleep, ...client },
-    ];
-    const http = new HttpClient(outbound);
-    t.teardown(() => http.close());
-    await until('the way to httpbin to be open', AbortSignal.timeout(PATIENCE_MS), async () => {
-      const answer = await http.get('httpbin', '/status/200').catch(() => undefined);
-      return answer?.status === 200 || undefined;
-    });
-    const load = new SteadyLoad(http, 'httpbin', REQUESTS_PER_SECOND);
-    t.teardown(() => load.stop());
-    /** Goes on when so many more requests have been sent, on several connections. */
-    const underLoad = async (): Promise<void> => {
-      const wanted = load.sent + REQUESTS_PER_SECOND;
-      await until('more requests', AbortSignal.timeout(PATIENCE_MS), async () => load.sent >= wanted || undefined);
-    };
-    const untilServed = async ({ envoy }: MovedEnvoy, serial: string, cluster = SDS_CLUSTER): Promise<void> => {
-      await envoy.until('the certificate of the other agent', async () => {
-        const clusters = [...(await sdsClustersOf(envoy))];
-        const isMoved = clusters.length === 1 && clusters[0] === cluster;
-        return (isMoved && (await envoy.serials()).includes(serial)) || undefined;
+for (const { name, skip, start } of CAS)
+  t.test(
+    `with ${name} no request fails while two Envoys move from Istio's agent to ours and back, by configuration and by socket`,
+    { skip: realEnvoy().skip || NO_ISTIO_AGENT || skip, timeout: 250_000 },
+    async (t) => {
+      const issuer = new TokenIssuer({ alg: 'RS256' });
+      const ca = await start(t, issuer);
+      const workload = async (serviceAccount: string): Promise<MovedWorkload> => {
+        const token = await issuer.token('foo', serviceAccount);
+        return new MovedWorkload(t, { ca, token, serviceAccount });
+      };
+      const [httpbin, sleep] = [await workload('httpbin'), await workload('sleep')];
+      const workloads = [httpbin, sleep];
+      for (const one of workloads) await one.istio.start();
+
+      const [app = 0, inbound = 0, outbound = 0] = await freePorts(3);
+      const httpApp = await startHttpbin(app);
+      t.teardown(() => httpApp.close());
+      const at = (port: number) => ({ host: '127.0.0.1', port });
+      // The trap: with a time limit, a listener without secrets takes the place of the one that works.
+      const common = { initialFetchTimeoutMs: 0 };
+      const server = await httpbin.startEnvoy({
+        ...common,
+        inbound: {
+          ...{ address: at(inbound), app: at(app) },
+          allowedSans: [{ kind: 'exact', value: spiffeIdOf('sleep') }],
+        },
       });
-      await underLoad();
-    };
-    const seen = new Set<string>();
-    const toAgentAt = async (socketOf: (workload: MovedWorkload) => string, cluster: string): Promise<void> => {
+      const client = await sleep.startEnvoy({
+        ...common,
+        inbound: undefined,
+        outbound: {
+          address: at(outbound),
+          upstreams: [{ name: 'httpbin', address: at(inbound), spiffeId: spiffeIdOf('httpbin') }],
+        },
+        // So that handshakes, which are what a wrong certificate breaks, never cease.
+        maxConnectionAgeMs: 200,
+      });
+      const moves = [
+        { workload: httpbin, ...server },
+        { workload: sleep, ...client },
+      ];
+      const http = new HttpClient(outbound);
+      t.teardown(() => http.close());
+      await until('the way to httpbin to be open', AbortSignal.timeout(PATIENCE_MS), async () => {
+        const answer = await http.get('httpbin', '/status/200').catch(() => undefined);
+        return answer?.status === 200 || undefined;
+      });
+      const load = new SteadyLoad(http, 'httpbin', REQUESTS_PER_SECOND);
+      t.teardown(() => load.stop());
+      /** Goes on when so many more requests have been sent, on several connections. */
+      const underLoad = async (): Promise<void> => {
+        const wanted = load.sent + REQUESTS_PER_SECOND;
+        await until('more requests', AbortSignal.timeout(PATIENCE_MS), async () => load.sent >= wanted || undefined);
+      };
+      const untilServed = async ({ envoy }: MovedEnvoy, serial: string, cluster = SDS_CLUSTER): Promise<void> => {
+        await envoy.until('the certificate of the other agent', async () => {
+          const clusters = [...(await sdsClustersOf(envoy))];
+          const isMoved = clusters.length === 1 && clusters[0] === cluster;
+          return (isMoved && (await envoy.serials()).includes(serial)) || undefined;
+        });
+        await underLoad();
+      };
+      const seen = new Set<string>();
+      const toAgentAt = async (socketOf: (workload: MovedWorkload) => string, cluster: string): Promise<void> => {
+        for (const move of moves) {
+          const serial = await move.workload.serialAt(socketOf(move.workload));
+          seen.add(serial);
+          move.takeFrom(cluster);
+          await untilServed(move, serial, cluster);
+        }
+      };
+
+      for (const one of workloads) await one.startOurs(one.socket);
+      const toOurs = () => toAgentAt(({ socket }) => socket, OTHER_SDS_CLUSTER);
+      const toIstio = () => toAgentAt(({ istio }) => istio.socket, SDS_CLUSTER);
+      await toIstio();
+      await toOurs();
+      await toIstio();
+      await toOurs();
+      await toIstio();
+      t.equal(seen.size, 4, 'each agent has a certificate of its own for each of the two');
+
+      for (const one of workloads) await one.stopOurs();
       for (const move of moves) {
-        const serial = await move.workload.serialAt(socketOf(move.workload));
-        seen.add(serial);
-        move.takeFrom(cluster);
-        await untilServed(move, serial, cluster);
+        const { istio } = move.workload;
+        await istio.stop();
+        await underLoad();
+        await move.workload.startOurs(istio.socket);
+        await untilServed(move, await move.workload.serialAt(istio.socket));
       }
-    };
+      for (const move of moves) {
+        const { istio } = move.workload;
+        await move.workload.stopOurs();
+        await underLoad();
+        await istio.start();
+        await untilServed(move, await move.workload.serialAt(istio.socket));
+      }
 
-    for (const one of workloads) await one.startOurs(one.socket);
-    const toOurs = () => toAgentAt(({ socket }) => socket, OTHER_SDS_CLUSTER);
-    const toIstio = () => toAgentAt(({ istio }) => istio.socket, SDS_CLUSTER);
-    await toIstio();
-    await toOurs();
-    await toIstio();
-    await toOurs();
-    await toIstio();
-    t.equal(seen.size, 4, 'each agent has a certificate of its own for each of the two');
-
-    for (const one of workloads) await one.stopOurs();
-    for (const move of moves) {
-      const { istio } = move.workload;
-      await istio.stop();
-      await underLoad();
-      await move.workload.startOurs(istio.socket);
-      await untilServed(move, await move.workload.serialAt(istio.socket));
-    }
-    for (const move of moves) {
-      const { istio } = move.workload;
-      await move.workload.stopOurs();
-      await underLoad();
-      await istio.start();
-      await untilServed(move, await move.workload.serialAt(istio.socket));
-    }
-
-    const { sent, failures } = await load.stop();
-    t.same(failures, [], `none of ${sent} requests failed`);
-    for (const { envoy } of moves) {
-      t.equal(await envoy.stat('ssl.fail_verify_error'), 0, 'a retry has hidden nothing');
-      t.equal(await envoy.stat('ssl.connection_error'), 0);
-      t.equal(await envoy.stat('update_rejected'), 0);
-    }
-    t.ok((await client.envoy.stat('ssl.handshake')) > 20, 'tens of handshakes meanwhile');
-  },
-);
+      const { sent, failures } = await load.stop();
+      t.same(failures, [], `none of ${sent} requests failed`);
+      for (const { envoy } of moves) {
+        t.equal(await envoy.stat('ssl.fail_verify_error'), 0, 'a retry has hidden nothing');
+        t.equal(await envoy.stat('ssl.connection_error'), 0);
+        t.equal(await envoy.stat('update_rejected'), 0);
+      }
+      t.ok((await client.envoy.stat('ssl.handshake')) > 20, 'tens of handshakes meanwhile');
+    },
+  );

@@ -48,7 +48,12 @@ const cases = [
   {
     name: 'an expired leaf',
     arrivals: [root(), leaf(svidSecret(ca, { notAfterMs: Date.now() - 60_000 }))],
-    want: { 'not valid now': 1 },
+    want: { 'not valid now': 1, 'expired at the end': 1 },
+  },
+  {
+    name: 'a leaf that comes when the last one has expired',
+    arrivals: [root(), leaf(svidSecret(ca, { notAfterMs: Date.now() - 60_000 })), leaf(svidSecret(ca))],
+    want: { 'not valid now': 1, 'later than the end of the last': 1 },
   },
   {
     name: 'a leaf of tomorrow',

@@ -171,6 +171,7 @@ class MortalCa {
     this.#lives.push(this.#server);
     this.#port = Number(this.#server.address.split(':')[1]);
     this.#server.identityOf = (authorization) => this.#identityOf(authorization);
+    this.#server.checksCsrs = false;
   }
 
   kill(): void {

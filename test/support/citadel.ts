@@ -44,6 +44,8 @@ export interface TestCitadel {
 }
 
 interface Options extends Partial<Omit<CertificateServiceOptions, 'logger'>> {
+  /** Of the tokens that it accepts; by default one of its own. */
+  readonly issuer?: TokenIssuer;
   /** Callers may show certificates. */
   readonly hasClientCertificates?: boolean;
   /** In place of those by default; without `policy`. */
@@ -60,11 +62,17 @@ interface Options extends Partial<Omit<CertificateServiceOptions, 'logger'>> {
  * A Citadel as `app` builds it, on a real TLS port, with what a test puts in place of a part; closed after the test.
  */
 export async function startCitadel(t: Test, hotPath: HotPath, options: Options = {}): Promise<TestCitadel> {
-  const { directory, server: serverOptions, flags, bundles: bundleOptions, ...rest } = options;
+  const {
+    directory,
+    server: serverOptions,
+    flags,
+    bundles: bundleOptions,
+    issuer = new TokenIssuer(),
+    ...rest
+  } = options;
   const { hasClientCertificates = false, ...replaced } = rest;
   const policy = new IssuingPolicy({ ...FLAG_TERMS, ...flags });
   const logger = new RecordingLogger();
-  const issuer = new TokenIssuer();
   const jwksFile = join(shortDir(t), 'jwks.json');
   writeFileSync(jwksFile, JSON.stringify(issuer.jwks));
   const common = { trustDomain, logger, now: Date.now };

@@ -66,7 +66,7 @@ export class RunningEnvoy {
   readonly #gone = new AbortController();
 
   /** Starts it, and ends it with the test. It may not be ready yet. @throws when there is no such program. */
-  static async start(t: Test, { path, files, bootstrap }: Start): Promise<RunningEnvoy> {
+  static async start(t: Pick<Test, 'teardown'>, { path, files, bootstrap }: Start): Promise<RunningEnvoy> {
     const configFile = `${files.admin}.json`;
     await writeFile(configFile, JSON.stringify(bootstrap));
     const envoy = new RunningEnvoy(path, configFile, files);

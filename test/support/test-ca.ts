@@ -85,7 +85,7 @@ export class TestCa {
   }
 
   /** A leaf for a key pair, or for the key of a CSR, whose signature openssl checks. */
-  leaf(forWhom: KeyPair | { readonly csrPem: Buffer | string }, shape: LeafShape = {}): Buffer {
+  leaf(forWhom: Pick<KeyPair, 'publicKey'> | { readonly csrPem: Buffer | string }, shape: LeafShape = {}): Buffer {
     const publicKey = 'csrPem' in forWhom ? csrPublicKey(forWhom.csrPem) : forWhom.publicKey;
     const { uris = [], dnsNames = [], ipAddresses = [], ...life } = shape;
     const names = [
@@ -106,6 +106,20 @@ function within({ notBeforeMs = Date.now() - HOUR_MS, notAfterMs = Date.now() + 
 
 export function privateKeyPem(keys: KeyPair): Buffer {
   return Buffer.from(keys.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+}
+
+/** What a P-256 key begins with as a SubjectPublicKeyInfo, and its length. (RFC 5480 §2) */
+const P256_KEY = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex');
+const P256_KEY_LENGTH = 91;
+
+/**
+ * The P-256 key in a CSR whose signature is not checked: for CAs that are asked by thousands, as openssl is a process
+ * for each.
+ */
+export function p256KeyIn(csrPem: string): KeyPair['publicKey'] {
+  const der = Buffer.from(csrPem.replace(/-----.*-----|\s/g, ''), 'base64');
+  const at = der.indexOf(P256_KEY);
+  return createPublicKey({ key: der.subarray(at, at + P256_KEY_LENGTH), format: 'der', type: 'spki' });
 }
 
 function csrPublicKey(csrPem: Buffer | string): KeyObject {

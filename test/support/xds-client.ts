@@ -70,6 +70,16 @@ export class XdsClient<Response extends { readonly names: readonly string[] }> {
     return response;
   }
 
+  /** The next response, however long it takes; `undefined` when the stream ends in place of it. */
+  async nextResponse(): Promise<Response | undefined> {
+    while (this.#arrived.length === 0 && this.#end === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#notify = resolve;
+      });
+    }
+    return this.#arrived.shift();
+  }
+
   /**
    * Proves that what was sent and changed until now gave no response, and that the stream lives: by round trips on the
    * same connection, which the server answers after all that it had to do for this stream.

@@ -48,9 +48,19 @@ const cases: readonly Case[] = [
     longest: [1000, 2000, 4000, 6000, 6000],
   },
   {
-    name: 'by a crowd fifty times a second in all, whatever life is left',
-    failed: { kind: 'refused', remainingMs: 1000, crowd: 2000 },
+    name: 'by a crowd fifty times a second in all',
+    failed: { kind: 'refused', remainingMs: 10 * MINUTE_MS, crowd: 2000 },
     longest: [1000, 2000, 4000, 8000, 80_000],
+  },
+  {
+    name: 'and no pod of it waits for more than half of what is left of its life',
+    failed: { kind: 'refused', remainingMs: MINUTE_MS, crowd: 2000 },
+    longest: [1000, 2000, 4000, 8000, 30_000],
+  },
+  {
+    name: 'by a crowd five hundred times a second in all, whatever life is left',
+    failed: { kind: 'refused', remainingMs: 1000, crowd: 2000 },
+    longest: [1000, 2000, 4000, 8000, 8000],
   },
   {
     name: 'a refusal is not repeated within moments when there is nothing to lose',

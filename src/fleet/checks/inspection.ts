@@ -49,6 +49,8 @@ export class Inspection {
   private next = 0;
   /** Certificates that came before their bundle. */
   private waiting: { stream: InspectedStream; verdict: CertificateVerdict }[] = [];
+  /** Those that have got a certificate. */
+  private readonly certificateStreams = new Set<InspectedStream>();
   private readonly verdicts = new Map<string, FleetVerdict>();
   private readonly trust = new WeakMap<CertificateVerdict, WeakMap<BundleVerdict, boolean>>();
 
@@ -81,9 +83,14 @@ export class Inspection {
     this.checkWaiting();
   }
 
-  /** Checks all that is left. A certificate whose bundle never came is not trusted. */
-  finish(): void {
+  /**
+   * Checks all that is left, of a run that ended at `endedAtMs`. A certificate whose bundle never came is not trusted.
+   */
+  finish(endedAtMs = this.now()): void {
     this.work(Number.POSITIVE_INFINITY);
+    for (const { notAfterMs } of this.certificateStreams) {
+      if (notAfterMs !== 0 && notAfterMs <= endedAtMs) this.found('expired at the end');
+    }
     for (const _ of this.waiting) this.found('not trusted by the bundle');
     this.waiting = [];
   }
@@ -131,7 +138,9 @@ export class Inspection {
     inspected.spiffeId ??= verdict.spiffeId;
     if (!isExpected || inspected.spiffeId !== verdict.spiffeId) this.found('another identity');
     if (verdict.notAfterMs < stream.notAfterMs) this.found('older than the last');
+    if (stream.notAfterMs !== 0 && stream.notAfterMs <= timeMs) this.found('later than the end of the last');
     stream.notAfterMs = verdict.notAfterMs;
+    this.certificateStreams.add(stream);
     if (inspected.hasBundleStream) this.waiting.push({ stream, verdict });
   }
 

@@ -16,6 +16,8 @@ export type FleetProblem =
   | 'another identity'
   | 'not trusted by the bundle'
   | 'older than the last'
+  | 'later than the end of the last'
+  | 'expired at the end'
   | 'bundle invalid';
 
 /** What a secret is, and what is wrong with it when looked at alone. */
