@@ -10,6 +10,7 @@ import { ADDON_FOLDER } from './build-native.mjs';
 import { makeCodeCaches } from './code-cache.mjs';
 import { billOfMaterials, provenance } from './sbom.mjs';
 import { addonRevision, SHIPPED_ADDON, stateOfAddons, TEST_ADDON } from './setup/addon-revision.mjs';
+import { bundleTap } from './setup/bundled-tap.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
@@ -52,6 +53,7 @@ export async function buildForTests() {
   await build({ ...common, entryPoints, outdir: 'build', outbase: '.' });
   await copyAddon(SHIPPED_ADDON, ADDON_PLACE);
   await copyAddon(TEST_ADDON, TEST_ADDON_PLACE);
+  await bundleTap();
 }
 
 /** Beside the modules that load them. */

@@ -1,11 +1,11 @@
 import { access, readFile } from 'node:fs/promises';
 import { ADDON_FOLDER, ADDON_SOURCES, buildAddons, missingTools } from '../build-native.mjs';
 import { stateOfAddons } from './addon-revision.mjs';
+import { bundleTap, TAP_STAMP } from './bundled-tap.mjs';
 import { excerpt, run, SetupError } from './run.mjs';
 import { hashOf, isStamped, writeStamp } from './stamp.mjs';
 
 const PACKAGES_STAMP = 'node_modules/.sidecert-stamp';
-const TAP_STAMP = 'node_modules/@tapjs/test/test-built/.sidecert-stamp';
 const BUILD_STAMP = 'build/.sidecert-stamp';
 const ADDON_STAMP = 'node_modules/.sidecert-addon-stamp';
 
@@ -86,6 +86,7 @@ export const RUNNER_STEP = {
     const { code, output } = await run(process.execPath, ['node_modules/tap/dist/esm/run.mjs', 'build']);
     if (code !== 0) throw new SetupError(`tap could not build its runner:\n${excerpt(output)}`);
     await writeStamp(TAP_STAMP, await tapHash());
+    await bundleTap();
   },
 };
 
@@ -94,7 +95,16 @@ const packagesHash = async () => `${await hashOf(['package-lock.json'])} ${proce
 const tapHash = async () => `${await hashOf(['.taprc', 'package-lock.json'])} ${process.cwd()}`;
 const buildHash = () =>
   hashOf([
-    ...['src', 'test', 'bench', 'scripts/build.mjs', 'scripts/code-cache.mjs', 'package-lock.json', 'prebuilds'],
+    ...[
+      'src',
+      'test',
+      'bench',
+      'scripts/build.mjs',
+      'scripts/setup/bundled-tap.mjs',
+      'scripts/code-cache.mjs',
+      'package-lock.json',
+      'prebuilds',
+    ],
     // Their revision is in what is built.
     ...['native', 'binding.gyp'],
   ]);
