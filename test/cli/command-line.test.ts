@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { COMMANDS, type CommandSpec } from '../../src/config/index.js';
 import { environmentName, isRequired } from '../../src/config/option.js';
-import { UNBUNDLED_SIDECERT as sidecert } from '../support/mesh.js';
+import { COVERED_SIDECERT as sidecert } from '../support/mesh.js';
 import { shortDir } from '../support/short-dir.js';
 import { runSidecert, SidecertProcess } from '../support/sidecert-process.js';
 import { TokenIssuer } from '../support/test-tokens.js';

@@ -2,14 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { UNBUNDLED_SIDECERT } from '../support/mesh.js';
+import { COVERED_SIDECERT } from '../support/mesh.js';
 import { shortDir } from '../support/short-dir.js';
 
 const POD = 'apiVersion: v1\nkind: Pod\nmetadata: { name: one }\nspec:\n  containers:\n    - name: app\n';
 const HOST_POD = POD.replace('name: one', 'name: two').replace('spec:', 'spec:\n  hostNetwork: true');
 
 function kubeInject(args: readonly string[], input = ''): { code: number | null; out: string; err: string } {
-  const [program = '', ...leading] = UNBUNDLED_SIDECERT;
+  const [program = '', ...leading] = COVERED_SIDECERT;
   const { status, stdout, stderr } = spawnSync(program, [...leading, 'kube-inject', ...args], {
     input,
     encoding: 'utf8',

@@ -3,7 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ENDING_SIGNALS } from '../../src/cli/ending-signals.js';
-import { UNBUNDLED_SIDECERT as sidecert } from '../support/mesh.js';
+import { COVERED_SIDECERT as sidecert } from '../support/mesh.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';

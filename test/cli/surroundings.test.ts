@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { UNBUNDLED_SIDECERT } from '../support/mesh.js';
+import { COVERED_SIDECERT } from '../support/mesh.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { shortDir } from '../support/short-dir.js';
 import { runSidecert, SidecertProcess } from '../support/sidecert-process.js';
@@ -60,7 +60,7 @@ function commandOf(t: Test, command: 'agent' | 'citadel') {
 async function startIn(t: Test, command: 'agent' | 'citadel', preparation: string, wrapper: readonly string[] = []) {
   const { args, ...places } = commandOf(t, command);
   const shell = [...wrapper, 'sh', '-c', `unset NODE_OPTIONS; ${preparation}; exec "$@"`, places.directory];
-  const running = new SidecertProcess(t, args, { sidecert: [...shell, ...UNBUNDLED_SIDECERT] });
+  const running = new SidecertProcess(t, args, { sidecert: [...shell, ...COVERED_SIDECERT] });
   await running.says(`"${command} ready"`);
   return { ...places, running };
 }
@@ -109,7 +109,7 @@ t.test('a umask takes nothing from the owner of files, and from others what it s
 
 t.test('an agent serves with stdin, stdout and stderr closed, and ends cleanly', { timeout }, async (t) => {
   const { args, socket } = commandOf(t, 'agent');
-  const [command = '', ...leading] = [...UNBUNDLED_SIDECERT, ...args];
+  const [command = '', ...leading] = [...COVERED_SIDECERT, ...args];
   const agent = spawn('sh', ['-c', 'exec "$@" <&- >&- 2>&-', 'sh', command, ...leading], { stdio: 'ignore' });
   t.teardown(() => agent.kill('SIGKILL'));
   while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -129,7 +129,7 @@ for (const where of ['/proc/none', '/sys/none', '/dev/null/none']) {
       const { args } = commandOf(t, command);
       return args.map((arg, at) => (args[at - 1] === flag ? path : arg));
     };
-    const sidecert = UNBUNDLED_SIDECERT;
+    const sidecert = COVERED_SIDECERT;
     const citadel = await runSidecert(t, withPlace('citadel', '--ca-dir', where), { sidecert });
     t.match(citadel, { code: 1, err: new RegExp(`ERR_SIGNER_INVALID: CA directory ${where}`) });
     const agent = await runSidecert(t, withPlace('agent', '--socket', `${where}/s`), { sidecert });
@@ -162,6 +162,6 @@ t.test('threads start again when the working directory had been removed', async 
 });
 
 t.test('an error of the system is told without a stack', async (t) => {
-  const demo = await runSidecert(t, ['demo', '--once'], { env: { TMPDIR: '/dev/null' }, sidecert: UNBUNDLED_SIDECERT });
+  const demo = await runSidecert(t, ['demo', '--once'], { env: { TMPDIR: '/dev/null' }, sidecert: COVERED_SIDECERT });
   t.match(demo, { code: 1, err: /^sidecert demo: ENOTDIR: [^\n]*\n$/ });
 });
