@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cachesFor } from './setup/caches.mjs';
-import { checkNode, RUNNER_STEP, STEPS } from './setup/dependencies.mjs';
+import { BUNDLED_TAP_STEP, checkNode, RUNNER_STEP, STEPS } from './setup/dependencies.mjs';
 import { downloadEnvoy, findEnvoy, HOW_TO_GET_ENVOY, NEWEST_ENVOY } from './setup/envoy.mjs';
 import { withLock } from './setup/lock.mjs';
 import { createProgress } from './setup/progress.mjs';
@@ -22,7 +22,7 @@ export async function setUp({ env = process.env, progress = createProgress(), fo
   Object.assign(process.env, variables);
   const envoy = await findEnvoy(env);
   const isEnvoyWanted = envoy.path === undefined && !envoy.isRefused;
-  const steps = forTests ? [...STEPS, RUNNER_STEP] : STEPS;
+  const steps = forTests ? [...STEPS, RUNNER_STEP, BUNDLED_TAP_STEP] : STEPS;
   const due = await dueSteps(steps);
   if (due.length === 0 && !isEnvoyWanted) return { envoyPath: envoy.path };
   for (const reason of reasons) progress.say(`set-up: ${reason}`);

@@ -4,7 +4,7 @@ import { access, mkdir, writeFile } from 'node:fs/promises';
 export const TAP_STAMP = 'node_modules/@tapjs/test/test-built/.sidecert-stamp';
 
 /** What tests get for `tap`: Node.js looks here before it comes to the packages of the project. */
-const FOLDER = 'build/node_modules/tap';
+export const BUNDLED_TAP = 'build/node_modules/tap';
 
 /** Tap leaves the lines of a package of this scope out of the stacks that it shows. */
 const MAIN = './node_modules/@tapjs/bundled/index.js';
@@ -22,7 +22,7 @@ export async function bundleTap() {
   const { build } = await import('esbuild');
   await build({
     entryPoints: ['node_modules/tap/dist/esm/index.js'],
-    outfile: `${FOLDER}/${MAIN}`,
+    outfile: `${BUNDLED_TAP}/${MAIN}`,
     ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20.19', logLevel: 'warning' },
     // Of this one there is one in each process: with coverage it is loaded before the test.
     external: ['@tapjs/processinfo'],
@@ -30,6 +30,6 @@ export async function bundleTap() {
       js: "import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);",
     },
   });
-  await mkdir(FOLDER, { recursive: true });
-  await writeFile(`${FOLDER}/package.json`, `${JSON.stringify({ name: 'tap', type: 'module', main: MAIN })}\n`);
+  await mkdir(BUNDLED_TAP, { recursive: true });
+  await writeFile(`${BUNDLED_TAP}/package.json`, `${JSON.stringify({ name: 'tap', type: 'module', main: MAIN })}\n`);
 }

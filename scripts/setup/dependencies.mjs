@@ -1,7 +1,7 @@
-import { access, readFile } from 'node:fs/promises';
+import { access, readFile, rm } from 'node:fs/promises';
 import { ADDON_FOLDER, ADDON_SOURCES, buildAddons, missingTools } from '../build-native.mjs';
 import { stateOfAddons } from './addon-revision.mjs';
-import { bundleTap, TAP_STAMP } from './bundled-tap.mjs';
+import { BUNDLED_TAP, bundleTap, TAP_STAMP } from './bundled-tap.mjs';
 import { excerpt, run, SetupError } from './run.mjs';
 import { hashOf, isStamped, writeStamp } from './stamp.mjs';
 
@@ -85,9 +85,16 @@ export const RUNNER_STEP = {
   async work() {
     const { code, output } = await run(process.execPath, ['node_modules/tap/dist/esm/run.mjs', 'build']);
     if (code !== 0) throw new SetupError(`tap could not build its runner:\n${excerpt(output)}`);
+    await rm(BUNDLED_TAP, { recursive: true, force: true });
     await writeStamp(TAP_STAMP, await tapHash());
-    await bundleTap();
   },
+};
+
+/** The runner's step takes away what was made of the runner before; a build makes it again by itself. */
+export const BUNDLED_TAP_STEP = {
+  title: 'putting tap into one file',
+  isDone: () => exists(BUNDLED_TAP),
+  work: bundleTap,
 };
 
 /** The Node.js version counts too: packages with native parts are installed for one. */

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { expectNoKeyMaterial } from '../../src/demo/checks/file-scan.js';
-import { COVERED_SIDECERT, SIDECERT } from '../support/mesh.js';
+import { SIDECERT, UNBUNDLED_SIDECERT } from '../support/mesh.js';
 import { realEnvoy } from '../support/real-envoy.js';
 import { scannedDirectories } from '../support/scanned-directories.js';
 import { shortDir } from '../support/short-dir.js';
@@ -56,7 +56,7 @@ const stages = [
   {
     name: 'without an Envoy, saying so, and all in JavaScript',
     args: ['--once', '--hot-path', 'js'],
-    sidecert: COVERED_SIDECERT,
+    sidecert: UNBUNDLED_SIDECERT,
     envoy: 'none',
     skip: false,
     word: 'with stand-ins for Envoy',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { startCitadel } from '../support/citadel.js';
 import { openHotPath } from '../support/hot-path.js';
-import { COVERED_SIDECERT } from '../support/mesh.js';
+import { UNBUNDLED_SIDECERT } from '../support/mesh.js';
 import { openSdsClient, type SdsClient } from '../support/sds-client.js';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
@@ -49,10 +49,10 @@ export async function serveAgents(t: Test, { ttl = '24h' } = {}) {
     /** Puts a new token into the place of the old one, as the kubelet does: one is good for an hour. */
     renewToken,
     /** What starts one. */
-    commandLine: (): string[] => [...COVERED_SIDECERT, ...argsFor(socket, [])],
+    commandLine: (): string[] => [...UNBUNDLED_SIDECERT, ...argsFor(socket, [])],
     /** Starts one, and waits until it serves. */
     async start(options: AgentProcessOptions = {}) {
-      const { args = [], wrapper = [], socket: path = socket, sidecert = COVERED_SIDECERT, env = {} } = options;
+      const { args = [], wrapper = [], socket: path = socket, sidecert = UNBUNDLED_SIDECERT, env = {} } = options;
       const { readyText } = { readyText: '"agent ready"', ...options };
       const agent = new SidecertProcess(t, argsFor(path, args), { sidecert: [...wrapper, ...sidecert], env });
       if (readyText !== undefined) await agent.says(readyText);

@@ -20,7 +20,7 @@ import { TokenIssuer } from '../support/test-tokens.js';
 
 const SECONDS = Number(process.env.CHAOS_SECONDS ?? 60);
 
-/** In the suite so few that most of its minute is left to the tests beside it: each pod is an agent's state of its own. */
+/** So few in the suite that most of the CPU is left to the tests beside it: each pod is a state of its own. */
 const PODS = Number(process.env.CHAOS_PODS ?? (SECONDS > 60 ? 60 : 24));
 const SIDECARS = 6;
 const SEED = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 32));

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { NO_ADDON } from '../hotpath/implementations.js';
 import { authorityDirectory } from '../support/authority-files.js';
-import { COVERED_SIDECERT, SIDECERT } from '../support/mesh.js';
+import { SIDECERT, UNBUNDLED_SIDECERT } from '../support/mesh.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { TestCa } from '../support/test-ca.js';
@@ -87,7 +87,7 @@ async function tracedStart(t: Test, command: 'agent' | 'citadel') {
       ...['citadel', '--listen', '127.0.0.1:0', '--ca-dir', directory, '--jwks', jwks],
       ...['--token-issuer', issuer.issuer, ...NATIVE],
     ],
-    { sidecert: [...wrapper, ...COVERED_SIDECERT] },
+    { sidecert: [...wrapper, ...UNBUNDLED_SIDECERT] },
   );
   await citadel.says('"citadel ready"');
   return { calls: (await readFile(trace, 'latin1')).split('\n'), secret: 'ca-key.pem"' };

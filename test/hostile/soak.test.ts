@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { encodeFrame, encodeSettings, Frame, Setting } from '../../src/net/http2/index.js';
-import { COVERED_SIDECERT } from '../support/mesh.js';
+import { UNBUNDLED_SIDECERT } from '../support/mesh.js';
 import { seededRandom } from '../support/prng.js';
 import { callHeaders, data, opening, ping } from '../support/raw-frames.js';
 import { RawPeer } from '../support/raw-peer.js';
@@ -12,8 +12,8 @@ import { hostileBytes, type Random } from './conversations.js';
 import { asks, STREAM_SECRETS } from './served.js';
 
 /**
- * `npm run soak -- --minutes 60` for more. Long enough for some hundred peers of each kind, ten floods and twenty rotations; what
- * grows slowly shows in none of so few minutes, and its slope is judged in a longer run alone.
+ * `npm run soak -- --minutes 60` for more. Long enough for some hundred peers, ten floods and twenty rotations; what
+ * grows slowly does not show in a few minutes, and its slope is judged in a longer run alone.
  */
 const SECONDS = Number(process.env.SOAK_SECONDS ?? 45);
 
@@ -126,7 +126,7 @@ t.test(
           ...['--duration', `${SECONDS}s`, '--timeout', `${SECONDS + GRACE_SECONDS}s`],
           ...['--first-request-bytes', '55000'],
         ],
-        { sidecert: COVERED_SIDECERT },
+        { sidecert: UNBUNDLED_SIDECERT },
       );
     const fleets = [fleet(200, 'churn:20'), fleet(50, 'slow:0.5'), fleet(50, 'nack:0.2'), fleet(50, 'silent:0.5')];
 

@@ -8,8 +8,8 @@ import { IMPLEMENTATIONS } from './implementations.js';
 import { certificate, csrPem, derOf, ecKeys, HOUR_MS, NOW_MS, pem, pkcs8, SLEEP } from './pki.js';
 
 /**
- * Numbers that look random and are the same in each run (mulberry32), so that a failure can be had again: a second run of
- * the suite draws nothing new, `npm run fuzz` does.
+ * Numbers that look random and are the same in each run (mulberry32), so that a failure can be had again: a second run
+ * of the suite draws nothing new, `npm run fuzz` does.
  */
 function numbers(seed: number): (below: number) => number {
   let state = seed;
