@@ -67,11 +67,15 @@ t.test(
   },
 );
 
-t.test('1 000 connections that ask nothing are gone after a minute', { timeout: 250_000 }, async (t) => {
+t.test('200 connections that ask nothing are gone after a minute', { timeout: 250_000 }, async (t) => {
   const { pass, peer } = await startAgeing(t);
   const peers: RawPeer[] = [];
-  for (let count = 0; count < 1000; count += 1) peers.push(await peer());
-  await Promise.all(peers.map((each) => each.ping()));
+  for (let count = 0; count < 200; count += 1) {
+    const each = await peer();
+    // Before the next one: a connection has some seconds for its first frames, on a busy machine too.
+    await each.ping();
+    peers.push(each);
+  }
   pass(60_000);
   t.ok((await Promise.all(peers.map((each) => each.ended()))).every((code) => code === Http2ErrorCode.noError));
 });
