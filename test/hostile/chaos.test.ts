@@ -267,7 +267,10 @@ t.test(`whatever fails, every workload has a valid certificate (seed ${SEED})`, 
     }
     for (const { spiffeId, isServed } of workloads) if (!isServed) onWrong(`${spiffeId}: nothing valid`);
   }, PERIOD_MS);
-  const kubelet = setInterval(() => void writeTokens(), TOKEN_MS);
+  let written = Promise.resolve();
+  const kubelet = setInterval(() => {
+    written = written.then(writeTokens);
+  }, TOKEN_MS);
   const happened = new Set<string>();
   let faultMs = 0;
   const faults = Object.entries(FAULTS);
@@ -286,6 +289,8 @@ t.test(`whatever fails, every workload has a valid certificate (seed ${SEED})`, 
   }
   clearInterval(watch);
   clearInterval(kubelet);
+  // Before the test takes their directories away.
+  await written;
   isOver = true;
 
   const seconds = (Date.now() - startedAt) / 1000;
