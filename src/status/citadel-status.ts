@@ -129,6 +129,8 @@ export interface CitadelStatusOptions {
     };
   };
   readonly recent?: RequestsFacts | undefined;
+  /** What istiod's CA would tell of the same calls. */
+  readonly istioMetrics: { collect(): void };
   readonly metrics: MetricRegistry;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -154,6 +156,7 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
     recent,
     policy,
     serving,
+    istioMetrics,
     metrics,
     now,
   } = options;
@@ -167,6 +170,7 @@ export function citadelStatus(options: CitadelStatusOptions): StatusPage {
     notReady: () => (now() < endMs(options) ? undefined : 'its signing certificate has expired'),
     collect() {
       server.showLoad();
+      istioMetrics.collect();
       expiry.set((authority.current.notAfterMs - now()) / 1000);
       if (intermediate !== undefined) setIntermediateGauges(intermediate.state, metrics, now());
       for (const { step, gauge } of stepAges) gauge.set(stepAgeMs(authority, step, now()) / 1000);

@@ -4,6 +4,7 @@
  * Prometheus, and what the rooms see of traces.
  */
 export { Field, type LogFields } from './fields.js';
+export { IstioMetric } from './istio-metric-names.js';
 export { jsonLine, type LineFormat, textLine } from './line-formats.js';
 export { createLineLogger } from './line-logger.js';
 export { LogThreshold } from './log-threshold.js';

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -60,6 +61,12 @@ t.test('a Citadel with a status page', { skip: judge.skip }, async (t) => {
     t.equal(sample('sidecert_certificate_request_seconds_count', 'OK'), 1);
     t.equal(sample('sidecert_certificate_request_seconds_count', 'ERR_TOKEN_MISSING'), 1);
     t.equal(sample('sidecert_certificate_requests_in_flight'), 0);
+    // By the names of Istio, too; this reader gives each counter the end of OpenMetrics.
+    t.equal(sample('citadel_server_csr_count_total'), 2);
+    t.equal(sample('citadel_server_success_cert_issuance_count_total'), 1);
+    t.equal(sample('citadel_server_authentication_failure_count_total'), 1);
+    const { validTo } = new X509Certificate(readFileSync(rootOut));
+    t.equal(sample('citadel_server_root_cert_expiry_timestamp'), Date.parse(validTo) / 1000);
     const tenYears = 10 * 365 * 24 * 3600;
     t.ok(Math.abs(sample('sidecert_authority_expiry_seconds') - tenYears) < 600);
     t.ok(Math.abs(sample('sidecert_serving_certificate_expiry_seconds') - 24 * 3600) < 600);

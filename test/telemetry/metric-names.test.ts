@@ -1,15 +1,24 @@
 import t from 'tap';
-import { Metric, MetricRegistry, prometheusText } from '../../src/telemetry/index.js';
+import { IstioMetric, Metric, MetricRegistry, prometheusText } from '../../src/telemetry/index.js';
 import { hasPromtool, metricProblems, promtoolProblems } from '../support/metric-lint.js';
 
 t.test('names and help texts of all metrics are as Prometheus wants them', async (t) => {
   const registry = new MetricRegistry();
-  for (const definition of Object.values(Metric)) {
+  for (const definition of [...Object.values(Metric), ...Object.values(IstioMetric)]) {
     if (definition.kind === 'counter') registry.counter(definition);
     else if (definition.kind === 'gauge') registry.gauge(definition);
     else registry.histogram(definition);
   }
   t.strictSame(metricProblems(prometheusText(registry.series())), []);
+});
+
+t.test('what stands beside names of Istio is found all the same', async (t) => {
+  const istio = '# HELP citadel_server_csr_count Some help.\n# TYPE citadel_server_csr_count counter\n';
+  const ours = '# HELP sidecert_csr_count Some help.\n# TYPE sidecert_csr_count counter\n';
+  t.strictSame(metricProblems(`${istio}citadel_server_csr_count 1\n`), []);
+  const both = `${istio}citadel_server_csr_count 1\n${ours}sidecert_csr_count 1\n`;
+  t.match(metricProblems(both).join('\n'), /sidecert_csr_count: expected the end _total/);
+  if (hasPromtool) t.equal(promtoolProblems(both).length > 0, true);
 });
 
 const gauge = (name: string, labels = '', help = 'Some help.') =>

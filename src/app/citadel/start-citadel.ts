@@ -14,6 +14,7 @@ import {
   addTrustBundleMethod,
   type FleetSummary,
   FleetView,
+  IstioMetrics,
   MAX_CERTIFICATE_REQUEST_BYTES,
   RecentRequests,
   rootsVersion,
@@ -262,6 +263,7 @@ async function start(
     inventory,
     recent,
     revocations,
+    istioMetrics: new IstioMetrics({ metrics, authority, now }),
   };
   const makePage: MakePage = ({ citadelStatus }) => citadelStatus({ ...shown, metrics, now });
   await openStatusPage(config.statusAddress, makePage, {
