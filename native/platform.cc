@@ -5,6 +5,7 @@
 
 #ifdef __linux__
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -61,6 +62,12 @@ std::optional<SystemError> forbidDumping() {
   return std::nullopt;
 }
 
+void endWithParent(int64_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  // It may have ended before that: then no signal comes any more.
+  if (getppid() != parent) kill(getpid(), SIGKILL);
+}
+
 void reserveDescriptors(int count) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -84,6 +91,8 @@ std::variant<PeerCredentials, SystemError> peerCredentials(int) {
 std::optional<SystemError> forbidDumping() {
   return SystemError{"", "forbidding core dumps is not supported here, only on Linux"};
 }
+
+void endWithParent(int64_t) {}
 
 #endif
 

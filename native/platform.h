@@ -29,6 +29,11 @@ std::variant<PeerCredentials, SystemError> peerCredentials(int descriptor);
 // prctl(2)) Takes away its limit for core files, too. Nothing when it is so.
 std::optional<SystemError> forbidDumping();
 
+// Has this process killed when the process that has started it ends, whatever hangs in this one: a thread that is stuck
+// in a library sees no closed pipe. (PR_SET_PDEATHSIG in prctl(2)) Kills it at once when that one, `parent`, has ended already.
+// Linux alone; elsewhere nothing.
+void endWithParent(int64_t parent);
+
 // Makes room in the process's table of descriptors for so many, as far as its limit goes. The code that opens the first one that
 // the table has no room for waits until each core has gone through the scheduler, 5 to 15 ms, when there are threads
 // (Linux, expand_fdtable): so it is done ahead, and by who has the time.

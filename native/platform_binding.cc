@@ -31,6 +31,11 @@ void dumpingForbidden(const Napi::CallbackInfo& info) {
   if (const std::optional<SystemError> failure = forbidDumping()) throwSystemError(info.Env(), *failure);
 }
 
+void endedWithParent(const Napi::CallbackInfo& info) {
+  const std::optional<double> parent = numberOf(info[0]);
+  if (parent) endWithParent(static_cast<int64_t>(*parent));
+}
+
 void descriptorsReserved(const Napi::CallbackInfo& info) {
   const std::optional<double> count = numberOf(info[0]);
   constexpr double most = 1 << 20;
@@ -42,6 +47,7 @@ void descriptorsReserved(const Napi::CallbackInfo& info) {
 void exportPlatform(Napi::Env env, Napi::Object exports) {
   exports["peerCredentials"] = Napi::Function::New<credentialsOf>(env, "peerCredentials");
   exports["forbidDumping"] = Napi::Function::New<dumpingForbidden>(env, "forbidDumping");
+  exports["endWithParent"] = Napi::Function::New<endedWithParent>(env, "endWithParent");
   exports["reserveDescriptors"] = Napi::Function::New<descriptorsReserved>(env, "reserveDescriptors");
 }
 

@@ -23,6 +23,7 @@ export class SoftHsm {
   readonly directory: string;
   readonly pinFile: string;
   readonly modulePath: string;
+  readonly configFile: string;
 
   /** The module finds its files by the environment, so a test file has one at a time. */
   constructor(t: Test) {
@@ -31,9 +32,12 @@ export class SoftHsm {
     this.modulePath = moduleBeside(realpathSync(SOFTHSM_PATH));
     mkdirSync(this.#tokens);
     writeFileSync(this.pinFile, `${PIN}\n`);
-    const config = join(this.directory, 'softhsm2.conf');
-    writeFileSync(config, `directories.tokendir = ${this.#tokens}\nobjectstore.backend = file\nlog.level = ERROR\n`);
-    process.env.SOFTHSM2_CONF = config;
+    this.configFile = join(this.directory, 'softhsm2.conf');
+    writeFileSync(
+      this.configFile,
+      `directories.tokendir = ${this.#tokens}\nobjectstore.backend = file\nlog.level = ERROR\n`,
+    );
+    process.env.SOFTHSM2_CONF = this.configFile;
     this.#run('--init-token', '--free', '--label', TOKEN, '--pin', PIN, '--so-pin', PIN);
   }
 
@@ -54,6 +58,12 @@ export class SoftHsm {
   /** As `--ca-key` has it. */
   uri(object: string): string {
     return `pkcs11:token=${TOKEN};object=${object}?module-path=${this.modulePath}&pin-source=file:${this.pinFile}`;
+  }
+
+  /** From now on the module waits for its configuration until it is written into this pipe. */
+  configByPipe(): void {
+    rmSync(this.configFile);
+    execFileSync('mkfifo', [this.configFile]);
   }
 
   /** Takes the token away, with its keys. */

@@ -20,8 +20,8 @@ type SignError = (typeof SIGN_ERRORS)[number];
 type Outcome = 'success' | 'authentication failure' | 'cancelled' | SignError;
 
 /**
- * The metrics of istiod's CA, derived from our own when they are read: issuing counts once. In one point they are better:
- * istiod registers the count of CSRs that do not parse, and never adds to it.
+ * The metrics of istiod's CA, derived from our own when they are read: issuing counts once. In one point they are
+ * better: istiod registers the count of CSRs that do not parse, and never adds to it.
  */
 export class IstioMetrics {
   private readonly requests: Counter;

@@ -32,6 +32,8 @@ export interface Addon {
   peerCredentials(descriptor: number): { readonly pid: number; readonly uid: number; readonly gid: number };
   /** @throws as {@link peerCredentials}. */
   forbidDumping(): void;
+  /** Has this process killed when the one with this id, which has started it, ends or has ended. Linux alone. */
+  endWithParent(parentPid: number): void;
   /** Makes room for so many descriptors of this process, and waits for it up to 15 ms. */
   reserveDescriptors(count: number): void;
 

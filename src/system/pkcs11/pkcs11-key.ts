@@ -54,7 +54,7 @@ export class Pkcs11Key {
   /** As the token has said it last. */
   private keyType: TokenKeyType | undefined;
   private lastId = 0;
-  /** While its module hangs a process does not see that we have gone. */
+  /** While its module hangs a process does not see that we have gone; Linux ends it where no handler can. */
   private readonly onExit = (): void => void this.child?.kill('SIGKILL');
   private isClosed = false;
   private isUsable = true;
@@ -149,7 +149,7 @@ export class Pkcs11Key {
     this.startedAtMs = this.now();
     this.lastAnswerAtMs = undefined;
     // Beside this file in build/, and among the files of the threads in dist/. Options of this Node.js are not for it.
-    const child = fork(fileURLToPath(new URL('./token-process.js', import.meta.url)), [], {
+    const child = fork(fileURLToPath(new URL('./token-process.js', import.meta.url)), [`${process.pid}`], {
       execArgv: [],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

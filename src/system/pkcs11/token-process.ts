@@ -4,7 +4,7 @@
  */
 import { messageOf } from '../../errors/index.js';
 import { loadAddon } from '../addon/index.js';
-import { protectMemory } from '../platform/index.js';
+import { endWithParent, protectMemory } from '../platform/index.js';
 import type { FromToken, ToToken } from './messages.js';
 import { TokenOpener } from './open-token.js';
 import { SessionQueue } from './session-queue.js';
@@ -17,7 +17,10 @@ protectMemory({ usesAddon: true });
 // A Ctrl-C reaches all processes of a terminal: Citadel ends this one, when it has answered its callers.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
-// By a signal, since an exit would wait for a thread that hangs in the module.
+// A module that hangs in this thread lets it see nothing of the end of Citadel, whose process is the first argument.
+endWithParent(Number(process.argv[2]));
+
+// Elsewhere than on Linux. By a signal, since an exit would wait for a thread that hangs in the module.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
 let queue: SessionQueue | undefined;

@@ -9,6 +9,6 @@ export { optimiseSooner } from './optimise-sooner.js';
 export { refuseOpenMemory } from './process-hardening.js';
 export type { BatchSender, CutMessage } from './send-batch.js';
 export { openSocketHub, type SocketHub, type SocketHubAnswer, type SocketHubEvents } from './socket-hub.js';
-export { type PeerAnswer, type PeerCredentials, peerCredentials } from './system-door.js';
+export { endWithParent, type PeerAnswer, type PeerCredentials, peerCredentials } from './system-door.js';
 export { contextTrusting, trustByAddon } from './trusted-roots.js';
 export { setV8Flag, type V8Flag } from './v8-flag.js';

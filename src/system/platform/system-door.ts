@@ -28,6 +28,15 @@ export function peerCredentials(descriptor: number): PeerAnswer {
 }
 
 /**
+ * Has this process killed when the one that has started it ends, however that ends and whatever hangs here, and at
+ * once when it has ended already. (PR_SET_PDEATHSIG in prctl(2)) Nothing without the addon, or elsewhere than on Linux.
+ */
+export function endWithParent(parentPid: number): void {
+  const load = loadAddon();
+  if (load.kind !== 'absent') load.addon.endWithParent(parentPid);
+}
+
+/**
  * Keeps this process from leaving core files, and from being traced or read by others of its own user.
  * (PR_SET_DUMPABLE in prctl(2), RLIMIT_CORE in setrlimit(2)) Also makes its files below /proc root's.
  * @throws IdentityError `ERR_INTERNAL` without the addon, or where the system has no such thing: with the reason.

@@ -27,8 +27,8 @@ t.test('an addon of other sources is not taken, whether it says so or has nothin
 
 t.test('the addon that ships exports what the program calls, and nothing of tests and benches', { skip }, async (t) => {
   t.strictSame(Object.keys(addon).sort(), [
-    ...['Pkcs11Module', 'SocketHub', 'contextTrusting', 'forbidDumping', 'hasSigner', 'issueBatch', 'loadSigner'],
-    ...['peerCredentials', 'prepareBatch', 'reserveDescriptors', 'revision', 'sealBatch'],
+    ...['Pkcs11Module', 'SocketHub', 'contextTrusting', 'endWithParent', 'forbidDumping', 'hasSigner', 'issueBatch'],
+    ...['loadSigner', 'peerCredentials', 'prepareBatch', 'reserveDescriptors', 'revision', 'sealBatch'],
   ]);
   const shipped = readdirSync(DIST, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.node'));
   t.strictSame(shipped, [`threads/prebuilds/${process.platform}-${process.arch}/sidecert.node`]);

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { verify } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import t, { type Test } from 'tap';
 import { signatureAlgorithmFor } from '../../../src/pki/x509/index.js';
 import { Pkcs11Key } from '../../../src/system/pkcs11/index.js';
@@ -161,6 +162,28 @@ t.test('a process that hangs goes with the one that has started it', { skip }, a
   process.kill(pid, 'SIGSTOP');
   starter.stdin.write('end');
   t.strictSame(await once(starter, 'exit'), [0, null]);
+  while (isRunning(pid)) await new Promise((resolve) => setImmediate(resolve));
+});
+
+t.test('a module that hangs while it is opened goes with a Citadel that is killed', { skip }, async (t) => {
+  const hsm = new SoftHsm(t);
+  hsm.import('citadel', opensslRoot('ec-p256').privateKeyPem);
+  // The module reads its configuration in the main thread of its process, and waits there for what is never written.
+  hsm.configByPipe();
+  const url = (path: string): string => JSON.stringify(new URL(path, import.meta.url));
+  const program = `
+    import { Pkcs11Key } from ${url('../../../src/system/pkcs11/index.js')};
+    import { MetricRegistry } from ${url('../../../src/telemetry/index.js')};
+    await Pkcs11Key.open(${JSON.stringify(hsm.reference('citadel'))}, { metrics: new MetricRegistry() });`;
+  const starter = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: 'inherit' });
+  t.teardown(() => starter.kill('SIGKILL'));
+  // Resolves when the module has opened the other end.
+  const pipe = await open(hsm.configFile, 'w');
+  t.teardown(() => pipe.close());
+  const [pid = 0] = childrenNamed('token-process', starter.pid);
+  t.equal(isRunning(pid), true);
+  starter.kill('SIGKILL');
+  t.strictSame(await once(starter, 'exit'), [null, 'SIGKILL']);
   while (isRunning(pid)) await new Promise((resolve) => setImmediate(resolve));
 });
 

@@ -55,6 +55,16 @@ t.test('what is no Unix socket has no peer', { skip }, async (t) => {
   }
 });
 
+t.test('a process that is to end with its parent ends at once when that has ended', { skip }, async (t) => {
+  const module = new URL('../../../src/system/platform/system-door.js', import.meta.url).href;
+  const end = async (parent: string): Promise<unknown[]> => {
+    const script = `const { endWithParent } = await import('${module}'); endWithParent(${parent}); process.exit(3);`;
+    return once(spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' }), 'exit');
+  };
+  t.strictSame(await end('process.ppid'), [3, null]);
+  t.strictSame(await end('process.pid'), [null, 'SIGKILL']);
+});
+
 t.test('a process that forbids dumping cannot be read by others of its user', { skip }, async (t) => {
   const module = new URL('../../../src/system/platform/system-door.js', import.meta.url).href;
   const script = `const { forbidDumping } = await import('${module}'); forbidDumping();
