@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import type { Signer } from '../../hotpath/index.js';
 import type { TrustDomain } from '../../pki/spiffe/index.js';
@@ -71,6 +71,13 @@ interface Composed {
   readonly authority: SigningAuthority;
 }
 
+/** What the store has. */
+interface Known {
+  /** SHA-256 of it, by which it is known to be the same; empty for nothing. */
+  readonly digest: string;
+  readonly all: readonly Intermediate[];
+}
+
 interface Failure {
   readonly message: string;
   readonly count: number;
@@ -97,7 +104,7 @@ export class OnlineIntermediate {
   private constructor(
     private readonly options: Required<Pick<OnlineIntermediateOptions, 'clock' | 'metrics'>> &
       OnlineIntermediateOptions,
-    private known: readonly Intermediate[],
+    private known: Known,
     private composed: Composed,
   ) {
     this.timers = new WallClockTimers(options.clock);
@@ -116,11 +123,11 @@ export class OnlineIntermediate {
   static async open(given: OnlineIntermediateOptions): Promise<OnlineIntermediate> {
     const options = { ...given, clock: given.clock ?? systemClock, metrics: given.metrics ?? new MetricRegistry() };
     let known = await readKnown(options.store);
-    if (composedOf(options, known, options.clock.now()) === undefined) {
+    if (composedOf(options, known.all, options.clock.now()) === undefined) {
       const { signer, notAfterMs } = options.live.current;
       known = await renewed(options, signer, notAfterMs);
     }
-    const composed = composedOf(options, known, options.clock.now());
+    const composed = composedOf(options, known.all, options.clock.now());
     if (composed === undefined) {
       throw new IdentityError('ERR_SIGNER_INVALID', `${options.store.name}: got no intermediate that can sign now`);
     }
@@ -146,7 +153,7 @@ export class OnlineIntermediate {
   /** All keys whose leaves may be valid, and those that are to sign next. */
   get signers(): readonly Signer[] {
     const nowMs = this.options.clock.now();
-    return this.known.filter(({ notAfterMs }) => notAfterMs > nowMs).map(({ signer }) => signer);
+    return this.known.all.filter(({ notAfterMs }) => notAfterMs > nowMs).map(({ signer }) => signer);
   }
 
   get state(): IntermediateState {
@@ -196,7 +203,7 @@ export class OnlineIntermediate {
     while (this.isLookWanted && !this.isClosed) {
       this.isLookWanted = false;
       try {
-        this.learn(await readKnown(this.options.store));
+        this.learn(await readKnown(this.options.store, this.known));
         await this.renewDue();
         if (this.failure !== undefined) this.options.logger.info('online intermediate is well again');
         this.failure = undefined;
@@ -223,13 +230,11 @@ export class OnlineIntermediate {
 
   private below({ certificate }: Signer): readonly Intermediate[] {
     const host = wantedHost(this.options);
-    return this.known.filter((one) => isBelow(one, certificate, host));
+    return this.known.all.filter((one) => isBelow(one, certificate, host));
   }
 
-  private learn(known: readonly Intermediate[]): void {
-    const ids = (all: readonly Intermediate[]): string => all.map(({ signer }) => signer.material.id).join();
-    const isNews = ids(known) !== ids(this.known);
-    if (!isNews) return;
+  private learn(known: Known): void {
+    if (known.digest === this.known.digest) return;
     this.known = known;
     for (const listener of this.keyListeners) listener();
   }
@@ -239,7 +244,7 @@ export class OnlineIntermediate {
     const { logger, clock } = this.options;
     const before = this.composed;
     try {
-      const composed = composedOf(this.options, this.known, clock.now());
+      const composed = composedOf(this.options, this.known.all, clock.now());
       if (composed === undefined || isSame(composed, before)) return;
       this.composed = composed;
       if (!isSameKey(composed.intermediate, before.intermediate)) {
@@ -289,14 +294,17 @@ export class OnlineIntermediate {
   }
 }
 
-async function readKnown(store: IntermediateStore): Promise<readonly Intermediate[]> {
+/** `last` when that is what it still has: each reading puts the keys into memory once more. */
+async function readKnown(store: IntermediateStore, last?: Known): Promise<Known> {
   const kept = await store.read();
-  if (kept === undefined) return [];
+  if (kept === undefined) return { digest: '', all: [] };
   try {
-    const known = decodeIntermediates(kept, store.name);
+    const digest = createHash('sha256').update(kept).digest('hex');
+    if (digest === last?.digest) return last;
+    const all = decodeIntermediates(kept, store.name);
     // Their keys stay where they sign.
-    for (const { pem } of known) pem.fill(0);
-    return known;
+    for (const { pem } of all) pem.fill(0);
+    return { digest, all };
   } finally {
     kept.fill(0);
   }
@@ -307,7 +315,7 @@ async function renewed(
   options: OnlineIntermediateOptions & { readonly clock: TimerClock; readonly metrics: MetricRegistry },
   above: Signer,
   aboveNotAfterMs: number,
-): Promise<readonly Intermediate[]> {
+): Promise<Known> {
   const { store, clock, trustDomain, isConstrained, logger, metrics } = options;
   const { lifeMs = intermediateLifeMs(options.leafLifeMs()) } = options;
   const nowMs = clock.now();

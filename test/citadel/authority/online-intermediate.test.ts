@@ -180,6 +180,25 @@ async function untilNext(online: OnlineIntermediate): Promise<void> {
   while (online.state.next === undefined) await new Promise((resolve) => setImmediate(resolve));
 }
 
+t.test('its key is read once, however often it looks', async (t) => {
+  const directory = shortDir(t);
+  const store = intermediatesInDirectory(directory);
+  let reads = 0;
+  const read = () => {
+    reads += 1;
+    return store.read();
+  };
+  const { online, clock } = await setUp(t, { directory, store: { ...store, read } });
+  const [signer] = online.signers;
+  for (const last = reads + 3; reads < last; ) {
+    await clock.untilArmed();
+    clock.advance(31_000);
+  }
+  await clock.untilArmed();
+  t.equal(online.signers.length, 1);
+  t.equal(online.signers[0], signer, 'no other copy of it in memory');
+});
+
 t.test('a clock that jumps beyond its end, or back, costs no more than another one', async (t) => {
   const { online, clock, logger } = await setUp(t);
   const first = serialOf(online);
