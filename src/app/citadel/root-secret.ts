@@ -25,6 +25,7 @@ const MAX_TRIES = 5;
  * when it is not. With the names, type and keys of Istio, so that either takes over the root of the other.
  */
 export class RootSecret implements AuthorityStore {
+  /** By the last read that has come to an end: others ask for it while the next one is on its way. */
   private found = SELF_MADE;
 
   constructor(
@@ -43,13 +44,15 @@ export class RootSecret implements AuthorityStore {
 
   async read(): Promise<SecretData | undefined> {
     for (const name of [PLUGGED_IN, SELF_MADE]) {
-      this.found = name;
       try {
-        return await readSecret(this.client, { namespace: this.namespace, name });
+        const data = await readSecret(this.client, { namespace: this.namespace, name });
+        this.found = name;
+        return data;
       } catch (error) {
         if (errorCodeOf(error) !== 'ERR_KUBERNETES_NOT_FOUND') throw error;
       }
     }
+    this.found = SELF_MADE;
     return undefined;
   }
 
@@ -85,9 +88,10 @@ export class RootSecret implements AuthorityStore {
 
   private async state(): Promise<{ name: string; before: SecretState }> {
     for (const name of [PLUGGED_IN, SELF_MADE]) {
-      this.found = name;
       try {
-        return { name, before: await readSecretState(this.client, { namespace: this.namespace, name }) };
+        const before = await readSecretState(this.client, { namespace: this.namespace, name });
+        this.found = name;
+        return { name, before };
       } catch (error) {
         if (errorCodeOf(error) !== 'ERR_KUBERNETES_NOT_FOUND') throw error;
       }
