@@ -145,6 +145,22 @@ t.test('a clock that jumps for a moment forces nothing', async (t) => {
   t.match(change.state, { state: 'held-up' });
 });
 
+t.test('a root that was made while the clock was ahead never signs before it is valid', async (t) => {
+  const { change, pass, clock, step, live } = await citadel(t, { lead: 10 * DAY_MS });
+  const old = live.current.signer.material.id;
+  clock.nowMs += 55 * DAY_MS;
+  await change.look();
+  t.match(await step(), { step: 'staged' });
+  clock.nowMs -= 55 * DAY_MS;
+  await change.look();
+  pass(2 * HOUR_MS);
+  await change.look();
+  t.match(await step(), { step: 'staged' });
+  t.match(change.state, { state: 'failing', reason: /not yet valid/ });
+  t.equal(live.current.signer.material.id, old);
+  t.ok(live.current.notAfterMs > clock.nowMs);
+});
+
 t.test('abort by hand stops it until a change by hand is finished', async (t) => {
   const { change, pass, step, place, clock } = await citadel(t);
   const config = { trustDomain, serverNames: [], isForced: true, longestTtlMs: undefined };
