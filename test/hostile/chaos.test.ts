@@ -19,9 +19,7 @@ import { TokenIssuer } from '../support/test-tokens.js';
 // fault is over before a certificate that is due has expired: whatever comes, no workload may be without a valid one.
 
 const SECONDS = Number(process.env.CHAOS_SECONDS ?? 60);
-
-/** So few in the suite that most of the CPU is left to the tests beside it: each pod is a state of its own. */
-const PODS = Number(process.env.CHAOS_PODS ?? (SECONDS > 60 ? 60 : 24));
+const PODS = Number(process.env.CHAOS_PODS ?? 60);
 const SIDECARS = 6;
 const SEED = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 32));
 

@@ -74,7 +74,7 @@ for (const implementation of IMPLEMENTATIONS) {
       t.test(`no mutation of a CSR's DER is accepted (${keyType})`, async (t) => {
         const draw = numbers(1);
         const original = derOf(prepare({ spiffeId: SLEEP, keyType }).csrPem);
-        const accepted = Array.from({ length: 1000 }, () => mutated(original, draw))
+        const accepted = Array.from({ length: 2000 }, () => mutated(original, draw))
           .filter((der) => !der.equals(original))
           .filter((der) => !(resultOf(() => leafFor(csrPem(der))) instanceof IdentityError));
         t.same(
@@ -87,7 +87,7 @@ for (const implementation of IMPLEMENTATIONS) {
     t.test('a mutation of the PEM text of a CSR is refused, or spells the same request', async (t) => {
       const draw = numbers(2);
       const original = prepare({ spiffeId: SLEEP, keyType: 'ec-p256' }).csrPem;
-      const accepted = Array.from({ length: 1000 }, () => mutated(original, draw)).filter(
+      const accepted = Array.from({ length: 2000 }, () => mutated(original, draw)).filter(
         (text) => !(resultOf(() => leafFor(text)) instanceof IdentityError),
       );
       const wrong = accepted.filter((text) => !derOf(text).equals(derOf(original)));
@@ -106,7 +106,7 @@ for (const implementation of IMPLEMENTATIONS) {
 
     t.test('no mutation of a certificate of the chain is accepted', async (t) => {
       const draw = numbers(3);
-      const accepted = Array.from({ length: 1500 }, (_, i) => {
+      const accepted = Array.from({ length: 3000 }, (_, i) => {
         const [mutatedLeaf, mutatedMiddle] =
           i % 2 ? [mutated(leaf.raw, draw), middleCertificate.raw] : [leaf.raw, mutated(middleCertificate.raw, draw)];
         return [mutatedLeaf, mutatedMiddle];
@@ -122,7 +122,7 @@ for (const implementation of IMPLEMENTATIONS) {
     t.test('what is sealed out of a mutated PEM text is still the right chain', async (t) => {
       const draw = numbers(4);
       const right = sealing(pem(leaf, middleCertificate)).certificateBody;
-      const sealed = Array.from({ length: 1000 }, () => mutated(pem(leaf, middleCertificate), draw)).map((text) =>
+      const sealed = Array.from({ length: 2000 }, () => mutated(pem(leaf, middleCertificate), draw)).map((text) =>
         resultOf(() => sealing(text)),
       );
       const wrong = sealed.filter(
