@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { startStatusServer } from '../../src/status/index.js';
 import { silentLogger } from '../../src/telemetry/index.js';
 import { BROWSER_NEEDED, Chromium, type Screen, type Tab } from '../support/chromium.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { agentDocument, citadelDocument, HOSTILE } from '../support/status-documents.js';
 
 /** Deque's rules of accessibility. */
@@ -16,11 +17,16 @@ const PHONE: Screen = { width: 320, height: 640 };
 
 type Document = ReturnType<typeof agentDocument> | ReturnType<typeof citadelDocument>;
 
-/** A status server that shows what `shown` holds at the time, on loopback. */
+/**
+ * A status server that shows what `shown` holds at the time, on loopback. A browser that has had no CPU time for as long
+ * as a connection may last elsewhere would find it closed, and say `ERR_EMPTY_RESPONSE`.
+ */
 async function serve(t: Test, document: Document, port = 0) {
   const shown = { document };
   const content = { notReady: () => undefined, metrics: () => [], status: () => shown.document };
-  const server = await startStatusServer({ address: { host: '127.0.0.1', port }, content, logger: silentLogger });
+  const server = await startStatusServer({
+    ...{ address: { host: '127.0.0.1', port }, content, logger: silentLogger, connectionLimitMs: PATIENCE_MS },
+  });
   t.teardown(() => server.close());
   return { shown, server, url: `http://${server.address}/` };
 }
