@@ -95,9 +95,9 @@ function differenceOf(uri: string, matcher: SanMatcher): string | undefined {
 
 /** A pattern has to fit from the first character to the last. (Envoy, `RegexMatcher`) */
 function regexDifference(uri: string, pattern: string): string | undefined {
-  const [part, anyCase] = [regexTest(`.*(?:${pattern}).*`), regexTest(pattern.toLowerCase())];
+  const [part, anyCase] = [regexTest(`.*(?:${pattern}).*`), regexTest(`(?i)${pattern}`)];
   if (part?.(uri) === true) return 'the pattern fits a part of the name, and has to fit the whole of it';
-  return anyCase?.(uri.toLowerCase()) === true ? 'they differ in case alone' : undefined;
+  return anyCase?.(uri) === true ? 'they differ in case alone' : undefined;
 }
 
 /** `URI exact spiffe://a/b`. */
