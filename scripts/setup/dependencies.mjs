@@ -93,7 +93,8 @@ export const RUNNER_STEP = {
 /** The runner's step takes away what was made of the runner before; a build makes it again by itself. */
 export const BUNDLED_TAP_STEP = {
   title: 'putting tap into one file',
-  isDone: () => exists(BUNDLED_TAP),
+  // Written last: without it, nothing finds the rest.
+  isDone: () => exists(`${BUNDLED_TAP}/package.json`),
   work: bundleTap,
 };
 
