@@ -18,8 +18,8 @@ const PHONE: Screen = { width: 320, height: 640 };
 type Document = ReturnType<typeof agentDocument> | ReturnType<typeof citadelDocument>;
 
 /**
- * A status server that shows what `shown` holds at the time, on loopback. A browser that has had no CPU time for as long
- * as a connection may last elsewhere would find it closed, and say `ERR_EMPTY_RESPONSE`.
+ * A status server that shows what `shown` holds at the time, on loopback. A browser that has had no CPU time for as
+ * long as a connection lasts elsewhere would find it closed, and say `ERR_EMPTY_RESPONSE`.
  */
 async function serve(t: Test, document: Document, port = 0) {
   const shown = { document };
