@@ -130,6 +130,18 @@ t.test('the page', BROWSER_NEEDED, async (t) => {
     t.match(text, /claims to be system:serviceaccount:foo:sleepclaimed pod sleep-7f/);
   });
 
+  t.test('of a Citadel it shows which intermediate signs, the next one, and why there is none', async (t) => {
+    const document = citadelDocument({ text: 'the token does not answer' });
+    const { tab } = await look(t, document);
+    const text = await tab.evaluate(`document.querySelector('main').textContent`);
+    t.match(text, /Online intermediate.?0def.*9d.*the next one signs .*the token does not answer.*Roots/);
+    t.notMatch(
+      await tab.evaluate(`document.querySelector('main').innerHTML`),
+      /<script/,
+      'and takes nothing of it for its own',
+    );
+  });
+
   t.test('on a phone each row is a card, and to screen readers still a row of a table', async (t) => {
     const { tab } = await look(t, agentDocument(), PHONE);
     const nodes = await tab.accessibility();

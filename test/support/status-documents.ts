@@ -140,6 +140,10 @@ export function citadelDocument(scene: { readonly text?: string; readonly reason
       ...{ serial: '0abc', not_before: at(-100 * HOUR_MS), not_after: at(8000 * HOUR_MS), bundle_size: 1 },
       root_change: { step: 'staged', since: at(-80 * HOUR_MS) },
     },
+    online_intermediate: {
+      ...{ serial: '0def', not_before: at(-500 * HOUR_MS), not_after: at(220 * HOUR_MS), problem: text },
+      next: { serial: '0123', signs_from: at(HOUR_MS) },
+    },
     policy: { path: '/etc/sidecert/policy.yaml', rules: 3, problem: text },
     trail: { directory: '/var/lib/sidecert/trail', head: 'ab', pending: 0, lost: 2, failure: 'ENOSPC' },
     recent_requests: {

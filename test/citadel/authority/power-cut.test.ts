@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { AuthorityFiles } from '../../../src/citadel/authority/authority-directory.js';
 import { changeAuthoritySet, readAuthoritySet } from '../../../src/citadel/authority/authority-sets.js';
-import { LiveAuthority } from '../../../src/citadel/authority/index.js';
+import { intermediatesInDirectory, LiveAuthority, OnlineIntermediate } from '../../../src/citadel/authority/index.js';
 import {
   type AuthorityFileSet,
   abort,
@@ -17,6 +17,7 @@ import {
 import { errorCodeOf, messageOf } from '../../../src/errors/index.js';
 import { TrustDomain } from '../../../src/pki/spiffe/index.js';
 import { authorityDirectory } from '../../support/authority-files.js';
+import { FakeClock } from '../../support/fake-clock.js';
 import { recordDisk } from '../../support/power-cut.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { shortDir } from '../../support/short-dir.js';
@@ -49,6 +50,52 @@ t.test('a root that is in use outlasts a power cut at any moment', async (t) => 
   });
   t.comment(`${disk.steps.length} steps, ${count} disks`);
   t.same(wrong, []);
+});
+
+t.test('online intermediates that leaves may be of outlast a power cut at any moment', async (t) => {
+  const startMs = Math.floor(Date.now() / 1000) * 1000;
+  const [HOUR_MS, DAY_MS] = [3_600_000, 86_400_000];
+  const above = TestCa.root('above', { notBeforeMs: startMs - HOUR_MS, notAfterMs: startMs + 1000 * DAY_MS });
+  /** As a Citadel that starts at this time has it. */
+  const open = async (directory: string, clock: FakeClock): Promise<OnlineIntermediate> => {
+    const logger = new RecordingLogger();
+    const live = await LiveAuthority.open({ directory, trustDomain, logger, now: clock.now, every: () => () => {} });
+    live.close();
+    return OnlineIntermediate.open({
+      ...{ live, store: intermediatesInDirectory(directory), trustDomain, isConstrained: true },
+      ...{ leafLifeMs: () => DAY_MS, logger, clock, random: () => 0.5 },
+    });
+  };
+  const serials = ({ signers }: OnlineIntermediate): string[] =>
+    signers.map(({ certificate }) => certificate.serialNumber).sort();
+  const place = authorityDirectory(t, { signer: above, roots: [above] });
+  const renewalMs = startMs + 15 * DAY_MS;
+  const disk = await recordDisk(place, async (promise) => {
+    for (const atMs of [startMs, renewalMs]) {
+      // The second start finds that the next one is due.
+      const online = await open(place, new FakeClock(atMs));
+      promise(serials(online).join(' '));
+      await online.close();
+    }
+  });
+  const wrong: string[] = [];
+  const count = await disk.eachCut(async ({ directory, promises, cut }) => {
+    try {
+      // A minute later the lock of the one that was cut off counts for nothing.
+      const [lock, longAgo] = [join(directory, '.online-intermediate-lock'), Date.now() / 1000 - 120];
+      if (existsSync(lock)) utimesSync(lock, longAgo, longAgo);
+      const online = await open(directory, new FakeClock(renewalMs));
+      await online.close();
+      const found = serials(online);
+      const lost = (promises.at(-1) ?? '').split(' ').filter((serial) => serial !== '' && !found.includes(serial));
+      if (lost.length > 0) throw new Error(`lost ${lost}, got ${found}`);
+    } catch (error) {
+      wrong.push(`${cut}: ${messageOf(error)}`);
+    }
+  });
+  t.comment(`${disk.steps.length} steps, ${count} disks`);
+  t.equal(disk.steps.filter(({ kind }) => kind === 'promise').length, 2);
+  t.same(wrong.slice(0, 5), []);
 });
 
 const moment: RotationMoment = { atMs: Date.UTC(2026, 11, 1), isForced: true };

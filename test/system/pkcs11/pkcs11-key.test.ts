@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { verify } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import t, { type Test } from 'tap';
 import { signatureAlgorithmFor } from '../../../src/pki/x509/index.js';
 import { Pkcs11Key } from '../../../src/system/pkcs11/index.js';
 import { Metric, MetricRegistry } from '../../../src/telemetry/index.js';
 import type { DeadlineClock } from '../../../src/timers/index.js';
+import { childrenNamed, isRunning } from '../../support/child-processes.js';
 import { opensslRoot, ROOT_KEY_TYPES, type RootKeyType } from '../../support/openssl-root.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { NO_TOKENS, SoftHsm } from '../../support/softhsm.js';
@@ -214,35 +215,3 @@ t.test('what is missing is told at the start', { skip }, async (t) => {
   await t.rejects(Pkcs11Key.open(hsm.reference('citadel'), options), wrongPin);
   t.strictSame(childrenNamed('token-process'), []);
 });
-
-/** Processes that `parent` has started, by a part of their command lines. */
-function childrenNamed(part: string, parent = process.pid): number[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.map(Number).filter((pid) => {
-    const { parentPid, isZombie } = statusOf(pid) ?? {};
-    return parentPid === parent && isZombie === false && commandLineOf(pid).includes(part);
-  });
-}
-
-function isRunning(pid: number): boolean {
-  return statusOf(pid)?.isZombie === false;
-}
-
-/** `undefined`: there is no such process. (proc(5), /proc/pid/stat) */
-function statusOf(pid: number): { readonly parentPid: number; readonly isZombie: boolean } | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const [, state, parent] = stat.slice(stat.lastIndexOf(')')).split(' ');
-    return { parentPid: Number(parent), isZombie: state === 'Z' };
-  } catch {
-    return undefined;
-  }
-}
-
-function commandLineOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
-  } catch {
-    return '';
-  }
-}
