@@ -231,7 +231,8 @@ export const SYMPTOMS = {
   },
   'tls-version': {
     symptom: 'both sides have no version of TLS in common',
-    cause: 'tls_minimum_protocol_version of one Envoy is above tls_maximum_protocol_version of the other',
+    cause:
+      'tls_minimum_protocol_version of one Envoy is above tls_maximum_protocol_version of the other, which is TLSv1_2 for clients by default',
     advice: 'set tls_params of both Envoys so that they overlap (TLSv1_2 to TLSv1_3)',
   },
   'tls-cipher': {

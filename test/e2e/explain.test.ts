@@ -109,6 +109,12 @@ const cases = [
     says: /^The first rule that fails, for both: TLS version$/m,
   },
   {
+    name: 'a client with the newest version by default, and a server of a newer one',
+    changes: { spoilB: (text: string) => text.replaceAll('TLSv1_2', 'TLSv1_3') },
+    status: 503,
+    says: /^The first rule that fails, for both: TLS version\n.*A's Envoy: TLSv1_2 to TLSv1_2 /m,
+  },
+  {
     name: 'cipher suites that do not overlap',
     changes: {
       spoilA: withParams({ tls_maximum_protocol_version: 'TLSv1_2', cipher_suites: ['ECDHE-ECDSA-AES128-GCM-SHA256'] }),

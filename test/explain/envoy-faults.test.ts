@@ -299,7 +299,8 @@ for (const { name, a, b, ofA, ofB, symptom, says, isWarning = false } of FAULTS)
 }
 
 t.test('contexts of other peers do not count, where one fits', (t) => {
-  const tls13 = { tls_params: { tls_minimum_protocol_version: 'TLSv1_3' } };
+  const versions = { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' };
+  const tls13 = { tls_params: versions };
   const tls12 = { tls_params: { tls_maximum_protocol_version: 'TLSv1_2' }, tls_certificate_sds_secret_configs: [] };
   const many = whole(dump('Upstream', tls12), dump('Upstream', { ...tls13, alpn_protocols: ['h2'] }));
   const { first, common } = playHandshake(side('A', good, { envoy: many }), side('B', other, { envoy: server(tls13) }));

@@ -14,10 +14,10 @@ export function contextsOf({ envoy }: Side, part: Part): readonly TlsContext[] {
   return (envoy?.contexts ?? []).filter(({ side }) => side === part);
 }
 
-/** What an Envoy with the defaults has, where nothing is known of one. */
+/** Where nothing is known of an Envoy: what one has by default, and the newest version, which it may have got. */
 const BY_DEFAULT: TlsContext = {
   ...{ name: '', matchers: [], sni: '', choosesSni: true, alpn: [], chainSnis: [], chainAlpn: [] },
-  params: { minVersion: undefined, maxVersion: undefined, ciphers: [], curves: [], signatures: [] },
+  params: { minVersion: undefined, maxVersion: 'TLSv1_3', ciphers: [], curves: [], signatures: [] },
   ...{ side: 'client', wantsClientCertificate: true, certificates: [], hasOwnCertificate: false, bundle: undefined },
   ...{ verifies: true, acceptsUntrusted: false, pins: { hashes: [], keys: [] } },
 };
@@ -50,7 +50,7 @@ const AGREEMENTS: readonly Agreement[] = [
     rule: new Rule('TLS version'),
     symptom: 'tls-version',
     agrees: (pair) => highestOf(pair) >= Math.max(rangeOf(pair.ours).low, rangeOf(pair.theirs).low),
-    text: ({ params: { minVersion = 'TLSv1_2', maxVersion = 'TLSv1_3' } }) => `${minVersion} to ${maxVersion}`,
+    text: (context) => `${lowestOf(context)} to ${newestOf(context)}`,
   },
   {
     rule: new Rule('cipher suite'),
@@ -129,8 +129,18 @@ function isChosenByAlpn(ours: TlsContext, { chainAlpn }: TlsContext): boolean {
 const VERSIONS = ['TLSv1_0', 'TLSv1_1', 'TLSv1_2', 'TLSv1_3'];
 const TLS_1_3 = VERSIONS.indexOf('TLSv1_3');
 
-function rangeOf({ params: { minVersion, maxVersion } }: TlsContext): { low: number; high: number } {
-  const [low, high] = [VERSIONS.indexOf(minVersion ?? 'TLSv1_2'), VERSIONS.indexOf(maxVersion ?? 'TLSv1_3')];
+/** (Envoy, `DEFAULT_MIN_VERSION` of both) */
+function lowestOf({ params: { minVersion = 'TLSv1_2' } }: TlsContext): string {
+  return minVersion;
+}
+
+/** (Envoy, `ClientContextConfigImpl::DEFAULT_MAX_VERSION`, and that of servers) */
+function newestOf({ side, params: { maxVersion = side === 'client' ? 'TLSv1_2' : 'TLSv1_3' } }: TlsContext): string {
+  return maxVersion;
+}
+
+function rangeOf(context: TlsContext): { low: number; high: number } {
+  const [low, high] = [VERSIONS.indexOf(lowestOf(context)), VERSIONS.indexOf(newestOf(context))];
   return { low, high: high < 0 ? VERSIONS.length : high };
 }
 
