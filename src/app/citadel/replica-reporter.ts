@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { CancelSource } from '../../cancellation/index.js';
 import { errorCodeOf, messageOf } from '../../errors/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
-import { everyUnreferenced } from '../../timers/index.js';
+import { everyUnreferenced, monotonicMs } from '../../timers/index.js';
 import {
   decodeReports,
   encodeReport,
@@ -21,6 +21,9 @@ const REPORT_MS = 30_000;
 /** The last report waits no longer for an API server: a shutdown may take 5 s, and 2 of them are for calls that end. */
 const END_MS = 1000;
 
+/** A directory may be one that Citadel can only read, for good: the same failure is told again so often. */
+const TELL_AGAIN_MS = 24 * 3_600_000;
+
 interface ReporterOptions {
   readonly board: ReportBoard;
   /** What this replica knows now. */
@@ -30,6 +33,8 @@ interface ReporterOptions {
   /** It has made the authority itself: nothing was issued before by any replica. */
   readonly isFresh: boolean;
   readonly logger: Logger;
+  /** Milliseconds of a clock that is never set. */
+  readonly elapsedMs?: () => number;
 }
 
 /**
@@ -46,12 +51,14 @@ export class ReplicaReporter {
   /** Of the first report that was sent; epoch milliseconds. */
   private begunAtMs: number | undefined;
   private isAwaited = false;
+  /** The failure that lasts, as it was told last. */
+  private told: { readonly message: string; readonly atMs: number } | undefined;
   private isClosed = false;
   /** No answer is waited for any more. */
   private readonly ending = new CancelSource();
 
   constructor(private readonly options: ReporterOptions) {
-    this.log = new RateLimitedLogger(options.logger);
+    this.log = new RateLimitedLogger(options.logger, options.elapsedMs);
     this.stop = everyUnreferenced(REPORT_MS, () => this.reportNow());
     this.reportNow();
   }
@@ -88,13 +95,22 @@ export class ReplicaReporter {
       const all = (await board.change(own, this.ending)) ?? (await this.make(own, report.atMs));
       const changes = this.cleaning(all, report.atMs);
       if (Object.keys(changes).length > 0) await board.change(changes, this.ending);
+      this.told = undefined;
     } catch (error) {
-      this.log.warn('what this replica has issued could not be told to the others', {
-        [Field.path]: board.name,
-        [Field.code]: errorCodeOf(error),
-        [Field.error]: messageOf(error),
-      });
+      this.failed(error);
     }
+  }
+
+  private failed(error: unknown): void {
+    const { board, elapsedMs = monotonicMs } = this.options;
+    const [message, atMs] = [messageOf(error), elapsedMs()];
+    if (this.told?.message === message && atMs < this.told.atMs + TELL_AGAIN_MS) return;
+    this.told = { message, atMs };
+    this.log.warn('what this replica has issued could not be told to the others', {
+      [Field.path]: board.name,
+      [Field.code]: errorCodeOf(error),
+      [Field.error]: message,
+    });
   }
 
   /** Of several replicas that do so at once, each tells its own part again with its next report. */

@@ -41,6 +41,8 @@ export function configMapBoard(client: ApiClient, namespace: string): ReportBoar
 /** In a CA directory, beside the sets of its files. */
 const BOARD = '.citadels';
 
+const WRITABLE = 'a directory that this user can write to';
+
 /** A report has ten names of each list. */
 const MAX_REPORT_BYTES = 256 * 1024;
 
@@ -69,14 +71,16 @@ export function directoryBoard(directory: string): ReportBoard {
       }
       return await read();
     } catch (error) {
-      throw pathError('ERR_SIGNER_INVALID', place, error, 'a directory that this user can write to');
+      throw pathError('ERR_SIGNER_INVALID', place, error, WRITABLE);
     }
   };
   return {
     name: place,
     change: async (changes) => ((await namesIn(place)) === undefined ? undefined : apply(changes)),
     async make(changes) {
-      await makeDirectory(place, 0o700);
+      await makeDirectory(place, 0o700).catch((error: unknown) => {
+        throw pathError('ERR_SIGNER_INVALID', place, error, WRITABLE);
+      });
       return apply(changes);
     },
     read,
