@@ -42,7 +42,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ],
   'agent/history': EVERYWHERE,
   'agent/identity': [
-    ...[...EVERYWHERE, 'fairness', 'hotpath', 'pki/service-account'],
+    ...[...EVERYWHERE, 'fairness', 'hotpath', 'pki/service-account', 'pki/x509'],
     ...['system/secret-memory', 'system/small-files'],
   ],
   'agent/admission': [...EVERYWHERE, 'agent/identity', 'fairness', 'pki/service-account'],

@@ -21,7 +21,7 @@ export interface CaSettings {
   readonly clientCertificate?: ClientCertificateSource | undefined;
   /** Of calls for their trust bundles between the certificates; left out, there are none. */
   readonly bundleToken?: CaClientOptions['bundleToken'];
-  /** Which Envoys do not have the newest bundle. */
+  /** What Envoys do not have yet. */
   readonly unacknowledged?: CaClientOptions['unacknowledged'];
   readonly metrics: MetricRegistry;
 }

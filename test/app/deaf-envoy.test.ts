@@ -63,3 +63,71 @@ t.test(
     });
   },
 );
+
+t.test(
+  'an Envoy that has all roots and takes no new leaf keeps the old root from going, by its name',
+  { timeout: 250_000 },
+  async (t) => {
+    const directory = shortDir(t);
+    const file = (name: string): string => join(directory, name);
+    const issuer = new TokenIssuer();
+    writeFileSync(file('token'), await issuer.token('foo', 'sleep'));
+    const { address: ca } = await startCitadelProcess(t, { file, issuer, flags: ['--trail-dir', file('trail')] });
+    const config = settings(COMMANDS.agent, {
+      ...{ socket: file('sds'), 'ca-address': ca, 'ca-root': file('root.pem'), 'token-file': file('token') },
+      ...{ namespace: 'foo', 'service-account': 'sleep' },
+    });
+    const logger = new RecordingLogger();
+    const agent = await startAgent(config, { logger, now: Date.now, random: () => 0, nodeFlags: [] });
+    t.teardown(() => agent.close());
+    const connect = (nodeId: string, name: string) => {
+      const client = openSdsClient(t, file('sds'));
+      client.request({ names: [name], nodeId });
+      return client;
+    };
+    /** Acknowledges all that comes, until the test is over. */
+    const follow = async (nodeId: string, name: string): Promise<void> => {
+      const client = connect(nodeId, name);
+      for (let next = await client.nextResponse(); next !== undefined; next = await client.nextResponse())
+        client.ack(next, { names: [name] });
+    };
+    void follow('good', 'default');
+    void follow('good', 'ROOTCA');
+    void follow('deaf', 'ROOTCA');
+    const deaf = connect('deaf', 'default');
+    deaf.ack(await deaf.expectResponse(), { names: ['default'] });
+
+    const root = async (step: string, ...flags: string[]) => {
+      const asked = step === 'stage' ? [] : ['--status-address', file('status')];
+      const command = new SidecertProcess(t, ['root', step, file('ca'), ...asked, ...flags]);
+      return { code: await command.ended, out: command.out, err: command.err };
+    };
+    const taken = (step: string) =>
+      until(`${step} to be taken`, AbortSignal.timeout(PATIENCE_MS), async () => {
+        return (await root(step)).code === 0 || undefined;
+      });
+    t.match(await root('stage'), { code: 0 });
+    await taken('activate');
+    const refused = (why: RegExp): Promise<string> =>
+      until(`${why} to be in the way`, AbortSignal.timeout(PATIENCE_MS), async () => {
+        const { code, err } = await root('retire');
+        t.equal(code, 1);
+        return why.test(err) ? err : undefined;
+      });
+    // From then on Citadel signs with the next one.
+    await refused(/have a certificate that would be refused: .*sa\/sleep/);
+    // So that the agent asks for another leaf at once, while the one that the deaf Envoy keeps has a day left.
+    const { fields } = await logger.until('svid issued');
+    const revoke = new SidecertProcess(t, [
+      ...['revoke', '--status-address', file('status'), '--serial', String(fields.serial)],
+    ]);
+    t.equal(await revoke.ended, 0);
+    const unacknowledged = await deaf.nextResponse();
+    const named = await refused(/spiffe:\/\/cluster\.local\/ns\/foo\/sa\/sleep.*: Envoy deaf/);
+    t.match(named, /1 workloads of the Citadel at .* have a certificate that would be refused/);
+    t.notMatch(named, /good/);
+    t.ok(unacknowledged);
+    if (unacknowledged !== undefined) deaf.ack(unacknowledged, { names: ['default'] });
+    await taken('retire');
+  },
+);

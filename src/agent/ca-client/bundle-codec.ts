@@ -38,9 +38,20 @@ export interface Unacknowledged {
   readonly nodeIds: readonly string[];
 }
 
-export function encodeBundleRequest(known: KnownVersions, { count, nodeIds }: Unacknowledged): Buffer {
-  const lists = { takesRevocationLists: true, knownListsVersion: known.lists };
-  const message = { knownVersion: known.bundle, ...lists, unacknowledged: [...nodeIds], unacknowledgedCount: count };
+/** What Envoys do not have yet. */
+export interface EnvoysBehind {
+  /** The newest bundle. */
+  readonly bundle: Unacknowledged;
+  /** The newest leaf, so that they may serve one of another issuer. */
+  readonly leaf: Unacknowledged;
+}
+
+export function encodeBundleRequest(known: KnownVersions, { bundle, leaf }: EnvoysBehind): Buffer {
+  const message = {
+    ...{ knownVersion: known.bundle, takesRevocationLists: true, knownListsVersion: known.lists },
+    ...{ unacknowledged: [...bundle.nodeIds], unacknowledgedCount: bundle.count },
+    ...{ withFormerLeaf: [...leaf.nodeIds], withFormerLeafCount: leaf.count },
+  };
   return Buffer.from(GetTrustBundleRequest.encode(message).finish());
 }
 

@@ -1,6 +1,6 @@
 import type { CancelSignal } from '../../cancellation/index.js';
 import type { Logger, MetricRegistry } from '../../telemetry/index.js';
-import type { Unacknowledged } from './bundle-codec.js';
+import type { EnvoysBehind } from './bundle-codec.js';
 import type { BundleUnion } from './bundle-union.js';
 import type { BundleWatch } from './bundle-watch.js';
 import type { CaRequest } from './certificate-call.js';
@@ -9,8 +9,8 @@ import type { RankedCa } from './ranked-cas.js';
 export interface BundleWatchesOptions {
   /** Of any workload that the CAs accept: there is one call for all of them. Left out, no CA is watched. */
   readonly bundleToken?: CaRequest['token'] | undefined;
-  /** Which Envoys do not have the newest bundle: CAs are told when they are asked. */
-  readonly unacknowledged?: () => Unacknowledged;
+  /** What Envoys do not have yet: CAs are told when they are asked. */
+  readonly unacknowledged?: () => EnvoysBehind;
   readonly union: BundleUnion;
   readonly closing: CancelSignal;
   readonly logger: Logger;
@@ -105,6 +105,7 @@ export class BundleWatches {
   }
 }
 
-function none(): Unacknowledged {
-  return { count: 0, nodeIds: [] };
+function none(): EnvoysBehind {
+  const all = { count: 0, nodeIds: [] };
+  return { bundle: all, leaf: all };
 }

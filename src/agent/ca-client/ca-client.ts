@@ -5,7 +5,7 @@ import { Field, type Logger, MetricRegistry, type Span } from '../../telemetry/i
 import { sleep } from '../../timers/index.js';
 import { attemptSpan, endAttempt } from './attempt-span.js';
 import { backOffMs, MAX_ATTEMPTS } from './back-off.js';
-import type { Unacknowledged } from './bundle-codec.js';
+import type { EnvoysBehind } from './bundle-codec.js';
 import { BundleUnion } from './bundle-union.js';
 import { BundleWatches, type IssuedLists } from './bundle-watches.js';
 import type { CaConnectionOptions } from './ca-connection.js';
@@ -35,8 +35,8 @@ export interface CaClientOptions {
    * workload that the CAs accept, asked for with each call.
    */
   readonly bundleToken?: CaRequest['token'] | undefined;
-  /** Which Envoys do not have the newest bundle: such CAs are told, so that no root goes that they need. */
-  readonly unacknowledged?: () => Unacknowledged;
+  /** What Envoys do not have yet: such CAs are told, so that no root goes that they need. */
+  readonly unacknowledged?: () => EnvoysBehind;
   readonly logger: Logger;
   readonly metrics?: MetricRegistry;
   /** Epoch milliseconds. */

@@ -7,10 +7,10 @@ import { Field, type Logger } from '../../telemetry/index.js';
 import { AnswerForm, MAX_ANSWER_BYTES, MAX_BUNDLE_CHARS } from './answer-form.js';
 import {
   decodeBundleResponse,
+  type EnvoysBehind,
   encodeBundleRequest,
   GET_TRUST_BUNDLE,
   type KnownVersions,
-  type Unacknowledged,
 } from './bundle-codec.js';
 import type { BundleOutcome } from './bundle-watch.js';
 import { CREATE_CERTIFICATE, decodeCertificateResponse, encodeCertificateRequest } from './ca-codec.js';
@@ -99,7 +99,7 @@ export class CaEndpoint {
 
   /** One call for the trust bundle alone, on the shared connection. Never rejects. */
   async askBundle(
-    request: { readonly known: KnownVersions; readonly unacknowledged: Unacknowledged },
+    request: { readonly known: KnownVersions; readonly unacknowledged: EnvoysBehind },
     token: CaRequest['token'],
     closing: CancelSignal,
   ): Promise<BundleOutcome> {

@@ -35,6 +35,7 @@ export {
 export { MigrationStepFile } from './migration-step-file.js';
 export { refusalGrounds } from './refusal-grounds.js';
 export { type ContentKind, SecretContent } from './secret-content.js';
+export { ServedLeaves } from './served-leaves.js';
 export { type IssuedSvid, LIFE_LIMITS, SvidIssuance, type SvidIssuanceOptions } from './svid-issuance.js';
 export type { SvidChange } from './svid-publisher.js';
 export { type IdentityDependencies, WorkloadIdentity } from './workload-identity.js';

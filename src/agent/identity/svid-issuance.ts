@@ -2,6 +2,7 @@ import { type ErrorCode, errorCodeOf, IdentityError } from '../../errors/index.j
 import { type AcquireRequest, Semaphore } from '../../fairness/index.js';
 import { type HotPath, KeyReserve, type PrepareRequest, type SealedSvid } from '../../hotpath/index.js';
 import type { SpiffeId } from '../../pki/spiffe/index.js';
+import { authorityKeyOf } from '../../pki/x509/index.js';
 import { inSpan, Metric, MetricRegistry, type Span } from '../../telemetry/index.js';
 import { CaPresence } from './ca-presence.js';
 import type { CertificateAnswer, CertificateIssuer, TokenSource } from './certificate-issuer.js';
@@ -69,6 +70,8 @@ export interface SvidRequest extends AcquireRequest {
 export interface IssuedSvid extends SealedSvid {
   /** When the first of its intermediates expires, in epoch milliseconds; infinite without any. */
   readonly issuersEndMs: number;
+  /** Which key has signed it, as {@link authorityKeyOf} says. */
+  readonly issuerKey: string;
   /** Of its request. */
   readonly span?: Span | undefined;
 }
@@ -141,7 +144,9 @@ export class SvidIssuance {
     try {
       const answer = await inSpan(span, 'svid.certify', (part) => this.certify(request, prepared.csrPem, part));
       const sealed = await inSpan(span, 'svid.prove', () => this.seal(answer, prepared.privateKey, request));
-      return { ...this.rewritten(sealed), issuersEndMs: this.issuersEnd.of(answer.chainPem, now()), span };
+      const { chainPem } = answer;
+      const issuer = { issuersEndMs: this.issuersEnd.of(chainPem, now()), issuerKey: authorityKeyOf(chainPem) };
+      return { ...this.rewritten(sealed), ...issuer, span };
     } finally {
       prepared.privateKey.fill(0);
     }

@@ -8,6 +8,7 @@ import { BundleWithRetiredRoots } from './bundle-with-retired-roots.js';
 import { type CurrentSvid, currentSvid } from './current-svid.js';
 import type { IssuanceTraces } from './issuance-traces.js';
 import type { SecretContent } from './secret-content.js';
+import type { ServedLeaves } from './served-leaves.js';
 
 /** Which halves of the SVID are new. */
 export interface SvidChange {
@@ -24,6 +25,8 @@ export interface SvidPublisherOptions {
   readonly bundles: BundleInterner;
   /** Is told which version is whose; left out, nothing is traced. */
   readonly traces?: Pick<IssuanceTraces, 'served'> | undefined;
+  /** Is told which key has signed what is served. */
+  readonly leaves?: Pick<ServedLeaves, 'served'> | undefined;
   /** Stands in each log line. */
   readonly logFields: LogFields;
 }
@@ -35,6 +38,8 @@ export interface NewSvid {
   readonly rotateAtMs: number;
   /** When it was asked for, in epoch milliseconds. */
   readonly startedAtMs: number;
+  /** As of {@link ServedLeaves}; left out, it is not known. */
+  readonly issuerKey?: string;
   /** Of its issuance. */
   readonly span?: Span | undefined;
 }
@@ -207,8 +212,8 @@ export class SvidPublisher {
     this.tell({ certificate: false, bundle: true });
   }
 
-  private replace({ sealed, rotateAtMs, startedAtMs, span }: NewSvid): void {
-    const { now, logger, logFields, traces } = this.options;
+  private replace({ sealed, rotateAtMs, startedAtMs, issuerKey = '', span }: NewSvid): void {
+    const { now, logger, logFields, traces, leaves } = this.options;
     const { content } = this.bundle;
     if (content === undefined) return;
     const previous = this.#held;
@@ -222,6 +227,7 @@ export class SvidPublisher {
       [Field.durationMs]: now() - startedAtMs,
       [Field.traceId]: span?.traceId,
     });
+    leaves?.served(held.certificate.version, { issuerKey, notAfterMs: held.notAfterMs });
     if (span !== undefined) traces?.served(held.certificate.version, span);
     this.tell({ certificate: true, bundle: previous?.bundle !== held.bundle });
     // Each message has a copy of the body, so the old key is no longer needed.

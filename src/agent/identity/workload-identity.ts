@@ -22,6 +22,7 @@ import type { IssuanceTraces } from './issuance-traces.js';
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
 import { isTooShortToReplace } from './replacement.js';
 import type { SecretContent } from './secret-content.js';
+import type { ServedLeaves } from './served-leaves.js';
 import type { IssuedSvid, SvidIssuance } from './svid-issuance.js';
 import { type SvidChange, SvidPublisher } from './svid-publisher.js';
 
@@ -43,6 +44,8 @@ export interface IdentityDependencies {
   readonly history?: IdentityHistory | undefined;
   /** Left out, nothing is traced. */
   readonly traces?: IssuanceTraces | undefined;
+  /** Is told which key has signed what is served. */
+  readonly leaves?: Pick<ServedLeaves, 'served'> | undefined;
   /** When to renew; left out, at half of the life. */
   readonly renewal?: RenewalPolicy;
   /** Epoch milliseconds. */
@@ -94,10 +97,10 @@ export class WorkloadIdentity implements BundleListener {
     private readonly surroundings: IdentityDependencies,
     private readonly workload: Workload,
   ) {
-    const { issuance, timers, now, logger, traces } = surroundings;
+    const { issuance, timers, now, logger, traces, leaves } = surroundings;
     const { delivery = new DeliveryByTime(timers, now), bundles = new BundleInterner() } = surroundings;
     this.keys = issuance.keysOf(workload.spiffeId);
-    const shared = { timers, now, logger, delivery, bundles, traces };
+    const shared = { timers, now, logger, delivery, bundles, traces, leaves };
     this.published = new SvidPublisher({ ...shared, logFields: this.logFields() });
     surroundings.bundleNews?.add(this);
     this.published.onChange(({ certificate }) => certificate && this.lookAtNext());
@@ -275,7 +278,8 @@ export class WorkloadIdentity implements BundleListener {
     this.issuersEndMs = notAfterMs;
     if (!survivesOutage && this.survivesOutage) this.warnOfOutage(notAfterMs, rotateAtMs);
     this.survivesOutage = survivesOutage;
-    this.published.publish({ sealed, rotateAtMs, startedAtMs, span: sealed.span });
+    const { issuerKey, span } = sealed;
+    this.published.publish({ sealed, rotateAtMs, startedAtMs, issuerKey, span });
   }
 
   private renewalFailed(error: unknown, span: Span | undefined): void {

@@ -20,7 +20,7 @@ import { ServedContents } from './served-contents.js';
 import { spread } from './spread.js';
 import { StreamLog } from './stream-log.js';
 import { StreamMetrics } from './stream-metrics.js';
-import { type Unacknowledged, unacknowledged } from './unacknowledged.js';
+import { type IsBehind, type Unacknowledged, withFormerLeaf, withoutNewestBundle } from './unacknowledged.js';
 
 export interface SdsServerOptions {
   /** Where the service is added; made with {@link MAX_REQUEST_BYTES}. */
@@ -55,6 +55,8 @@ export interface SdsServer {
   isSettled(): boolean;
   /** Peers that do not have the newest trust bundle. Goes over all streams. */
   withoutNewestBundle(): Unacknowledged;
+  /** Peers that do not have the newest certificate, in a way that matters to `isBehind`. Goes over all streams. */
+  withFormerLeaf(isBehind: IsBehind): Unacknowledged;
   /**
    * Ends all streams with OK, evenly over `spreadMs` when they are many, and those that are opened later with
    * UNAVAILABLE: for the drain of the server. Resolves when none is left.
@@ -129,7 +131,11 @@ class Server implements SdsServer {
   }
 
   withoutNewestBundle(): Unacknowledged {
-    return unacknowledged(this.streams, 'validation-context');
+    return withoutNewestBundle(this.streams);
+  }
+
+  withFormerLeaf(isBehind: IsBehind): Unacknowledged {
+    return withFormerLeaf(this.streams, isBehind);
   }
 
   endAllStreams(spreadMs = 0): Promise<void> {

@@ -1,4 +1,4 @@
-import type { SecretKind } from './secret-kind.js';
+import type { Content } from './contents.js';
 import type { SubscribedStream } from './subscribers.js';
 
 /** Peers that do not have the newest secret of a kind. */
@@ -10,12 +10,27 @@ export interface Unacknowledged {
 
 const MAX_NODE_IDS = 16;
 
-/** Those whose streams want a secret of `kind`, and have not ACKed its newest version. Goes over all streams. */
-export function unacknowledged(streams: Iterable<SubscribedStream>, kind: SecretKind): Unacknowledged {
+/** Those whose streams want a trust bundle, and have not ACKed its newest version. Goes over all streams. */
+export function withoutNewestBundle(streams: Iterable<SubscribedStream>): Unacknowledged {
+  return behind(streams, ({ kind, version }, acked) => kind === 'validation-context' && acked !== version);
+}
+
+/** Says whether a peer that is to have the certificate of version `newest` lacks it in a way that matters. */
+export type IsBehind = (newest: string, acked: string | undefined) => boolean;
+
+/** Those whose streams want a certificate, have not ACKed its newest version, and lack it by `isBehind`. */
+export function withFormerLeaf(streams: Iterable<SubscribedStream>, isBehind: IsBehind): Unacknowledged {
+  return behind(streams, ({ kind, version }, acked) => kind === 'certificate' && isBehind(version, acked));
+}
+
+function behind(
+  streams: Iterable<SubscribedStream>,
+  isBehind: (newest: Content, acked: string | undefined) => boolean,
+): Unacknowledged {
   const nodeIds = new Set<string>();
   for (const stream of streams) {
     stream.eachName((_name, state, content, applied) => {
-      if (state !== 'applied' && content?.kind === kind && applied?.version !== content.version) {
+      if (state !== 'applied' && content !== undefined && isBehind(content, applied?.version)) {
         nodeIds.add(stream.nodeId === '' ? `connection ${stream.connection}` : stream.nodeId);
       }
     });

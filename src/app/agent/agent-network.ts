@@ -93,6 +93,7 @@ export interface EnvoyListener {
   /** Whether every stream has answered all that there is for it. Goes over them, too. */
   isSettled(): boolean;
   withoutNewestBundle(): ReturnType<SdsServer['withoutNewestBundle']>;
+  withFormerLeaf: SdsServer['withFormerLeaf'];
   /** Serves a connection of another socket. */
   readonly attach: UnixListenersOptions['onWire'];
   close(): Promise<void>;
@@ -157,6 +158,7 @@ export async function listenForEnvoy(config: AgentConfig, options: EnvoyListener
     status: () => sds.status(),
     isSettled: () => sds.isSettled(),
     withoutNewestBundle: () => sds.withoutNewestBundle(),
+    withFormerLeaf: (isBehind) => sds.withFormerLeaf(isBehind),
     attach: (wire) => server.attach(wire),
     async close() {
       await Promise.all([listener.close(), rest?.close()]);

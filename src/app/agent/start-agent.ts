@@ -9,6 +9,7 @@ import {
   DeliveryByAcks,
   measuredIssuer,
   refusalGrounds,
+  ServedLeaves,
   SvidIssuance,
   type WorkloadIdentity,
 } from '../../agent/identity/index.js';
@@ -100,6 +101,8 @@ function followedFiles(config: AgentConfig): string[] {
   return Object.entries(flags).flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
 }
 
+const NO_ENVOYS = { count: 0, nodeIds: [] };
+
 /** @returns what reads files. */
 async function start(
   config: AgentConfig,
@@ -126,11 +129,15 @@ async function start(
   // There is an SVID before there is a listener, and a changed root only after both.
   let listener: EnvoyListener | undefined;
   const isSettled = (): boolean => listener?.isSettled() ?? true;
-  const withoutNewestBundle = () => listener?.withoutNewestBundle() ?? { count: 0, nodeIds: [] };
+  const leaves = new ServedLeaves(now);
+  const unacknowledged = () => ({
+    bundle: listener?.withoutNewestBundle() ?? NO_ENVOYS,
+    leaf: listener?.withFormerLeaf((newest, acked) => leaves.isBehind(newest, acked)) ?? NO_ENVOYS,
+  });
   const { statusAddress, takesOver, mode } = config;
   const history = statusAddress && new History(now);
   if (history !== undefined) followRevocations(history, catalog);
-  const acks = { isSettled, withoutNewestBundle };
+  const acks = { isSettled, unacknowledged, leaves };
   const shared = { config, context, hotPath, metrics, timers, watch, catalog, network, teardown };
   const parts = { ...shared, ...acks, history, traces };
   const source = await openSource(served, parts);
@@ -230,7 +237,7 @@ async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<O
   const extraRoots = await extraRootsOf(parts);
   const bundleNews = new BundleNews(now, random);
   const caClient = network.then(({ connectCa }) => {
-    const told = { bundleToken: { read: () => bundleNews.readToken() }, unacknowledged: parts.withoutNewestBundle };
+    const told = { bundleToken: { read: () => bundleNews.readToken() }, unacknowledged: parts.unacknowledged };
     const client = connectCa({ ...config, cas, clientCertificate, ...told, metrics }, context);
     client.onBundle((bundlePem) => bundleNews.tell(bundlePem));
     client.onLists((lists) => {
@@ -273,6 +280,7 @@ async function openFromCa(served: IssuedWorkloads, parts: AgentParts): Promise<O
     renewal,
     history,
     traces,
+    leaves: parts.leaves,
     now,
     random,
     logger,

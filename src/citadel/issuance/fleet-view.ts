@@ -1,6 +1,6 @@
 import type { SpiffeId } from '../../pki/spiffe/index.js';
 import type { AuthenticatedWorkload } from '../authn/index.js';
-import type { BundleRequest } from './trust-bundle-codec.js';
+import type { Envoys } from './trust-bundle-codec.js';
 
 /** A workload that holds a certificate, as far as this Citadel knows. */
 interface Workload {
@@ -12,8 +12,13 @@ interface Workload {
   /** The roots that it was last told, or has told that it has. */
   roots: string;
   /** Envoys that do not have the newest roots of the agent that asks for this one. */
-  unacknowledged: BundleRequest['unacknowledged'];
+  unacknowledged: Envoys;
+  /** Envoys that do not have the newest leaf of that agent, and may have one of another issuer. */
+  withFormerLeaf: Envoys;
 }
+
+/** What is known of one by a certificate that it was issued. */
+type LeafFacts = Omit<Workload, 'name' | 'unacknowledged' | 'withFormerLeaf'>;
 
 /** Who asks, as it was proven. */
 type Caller = Pick<AuthenticatedWorkload, 'spiffeId' | 'podName'>;
@@ -48,7 +53,8 @@ export interface Named {
 /** What an agent says that it has. */
 interface HeldRoots {
   readonly roots: string;
-  readonly unacknowledged: BundleRequest['unacknowledged'];
+  readonly unacknowledged: Envoys;
+  readonly withFormerLeaf: Envoys;
 }
 
 /** What the trail says of a leaf that was issued before this process began. */
@@ -63,21 +69,34 @@ export interface RestoredLeaf {
 /** In place of a connection: that of a workload from the trail is not known. */
 const RESTORED = -1;
 
-const NONE: BundleRequest['unacknowledged'] = { count: 0, nodeIds: [] };
+const NONE: Envoys = { count: 0, nodeIds: [] };
+
+/**
+ * So long after a leaf was issued an agent has given it to its Envoys: 5 s where a bundle goes before it.
+ * What it tells earlier may be of the leaf before.
+ */
+const SERVED_WITHIN_MS = 10_000;
 
 /** 20 MB of them; a replica has no more callers. */
 const MAX_WORKLOADS = 100_000;
 
 const MAX_NAMES = 50;
 
+/** As of a leaf from a trail that does not tell. */
+const UNKNOWN_ISSUER = '';
+
 /**
  * Which roots the workloads have that this Citadel has issued to, and what their leaves were signed with: by what it
  * has answered, and by what agents say that they have when they ask for news. An agent serves a leaf of another root
- * only when its Envoys have that root.
+ * only when its Envoys have that root; whether they have taken that leaf, too, it tells when it asks the next time.
  */
 export class FleetView {
   private readonly workloads = new Map<string, Workload>();
   private readonly byConnection = new Map<number, Set<Workload>>();
+  /** Connections of agents that tell of their Envoys. */
+  private readonly telling = new Set<number>();
+  /** Those of them with a leaf of another issuer since they have told, and since when; epoch milliseconds. */
+  private readonly untold = new Map<number, number>();
   private forgotten = 0;
 
   /** `now` gives epoch milliseconds; `knownSinceMs` as of {@link FleetSummary}. */
@@ -100,15 +119,32 @@ export class FleetView {
   }
 
   /** A certificate was issued, and these roots were told with it. */
-  issued({ spiffeId, podName }: Caller, facts: Omit<Workload, 'name' | 'unacknowledged'>): void {
-    this.keep(nameOf(spiffeId, podName), facts);
+  issued({ spiffeId, podName }: Caller, facts: LeafFacts): void {
+    const name = nameOf(spiffeId, podName);
+    const known = this.workloads.get(name);
+    const tells = known !== undefined && this.telling.has(known.connection);
+    const untoldMs = known === undefined ? undefined : this.untold.get(known.connection);
+    this.keep(name, facts);
+    if (!tells) return;
+    const { connection } = facts;
+    this.telling.add(connection);
+    if (known.issuer !== facts.issuer) this.untold.set(connection, this.now());
+    else if (untoldMs !== undefined) this.untold.set(connection, untoldMs);
   }
 
-  private keep(name: string, facts: Omit<Workload, 'name' | 'unacknowledged'>): void {
+  /** Whether the agent behind a connection could tell now which of its Envoys have leaves of the issuer of now. */
+  awaits(connection: number): boolean {
+    const sinceMs = this.untold.get(connection);
+    // The distance, not the order: a clock that was set back must not keep it waiting.
+    return sinceMs !== undefined && Math.abs(this.now() - sinceMs) >= SERVED_WITHIN_MS;
+  }
+
+  private keep(name: string, facts: LeafFacts): void {
     const known = this.workloads.get(name);
     if (known !== undefined) this.forget(known);
     else if (this.workloads.size >= MAX_WORKLOADS) this.makeRoom();
-    const workload = { name, unacknowledged: known?.unacknowledged ?? NONE, ...facts };
+    const { unacknowledged = NONE, withFormerLeaf = NONE } = known ?? {};
+    const workload = { name, unacknowledged, withFormerLeaf, ...facts };
     this.workloads.set(name, workload);
     this.ofConnection(facts.connection).add(workload);
   }
@@ -117,13 +153,16 @@ export class FleetView {
    * The agent behind a connection has these roots, and so have all the workloads that it has asked for, but for Envoys
    * of its that have not acknowledged them.
    */
-  has({ spiffeId, podName }: Caller, connection: number, { roots, unacknowledged }: HeldRoots): void {
+  has({ spiffeId, podName }: Caller, connection: number, { roots, unacknowledged, withFormerLeaf }: HeldRoots): void {
     const asked = this.workloads.get(nameOf(spiffeId, podName));
     // It has come back by another connection, with all its workloads.
     if (asked?.connection === RESTORED) this.connect(asked, connection);
     else if (asked !== undefined && asked.connection !== connection) this.move(asked.connection, connection);
     for (const workload of this.byConnection.get(connection) ?? []) workload.roots = roots;
-    if (asked !== undefined) asked.unacknowledged = unacknowledged;
+    if (asked === undefined) return;
+    Object.assign(asked, { unacknowledged, withFormerLeaf });
+    this.telling.add(connection);
+    if (this.awaits(connection)) this.untold.delete(connection);
   }
 
   /** As it is for these roots, and this signing certificate. */
@@ -139,6 +178,7 @@ export class FleetView {
           count,
         );
       if (workload.issuer !== issuer) withOtherIssuer.add([name]);
+      else this.addFormer({ name, ...workload }, withOtherIssuer);
     }
     return {
       ...{ knownSinceMs: this.knownSinceMs, workloads: this.workloads.size, forgotten: this.forgotten },
@@ -150,15 +190,33 @@ export class FleetView {
   leaves(): readonly LeavesOfIssuer[] {
     this.dropExpired();
     const byIssuer = new Map<string, { leaves: Names; untilMs: number }>();
-    for (const { name, issuer, notAfterMs } of this.workloads.values()) {
+    const of = (issuer: string, untilMs: number): Names => {
       const known = byIssuer.get(issuer) ?? { leaves: new Names(), untilMs: 0 };
-      known.leaves.add([name]);
-      known.untilMs = Math.max(known.untilMs, notAfterMs);
+      known.untilMs = Math.max(known.untilMs, untilMs);
       byIssuer.set(issuer, known);
+      return known.leaves;
+    };
+    for (const workload of this.workloads.values()) {
+      of(workload.issuer, workload.notAfterMs).add([workload.name]);
+      if (this.mayHaveFormer(workload)) this.addFormer(workload, of(UNKNOWN_ISSUER, workload.notAfterMs));
     }
     return [...byIssuer].map(([issuer, { leaves, untilMs }]) => {
       return { issuer, untilMs, count: leaves.count, names: leaves.names };
     });
+  }
+
+  private mayHaveFormer({ withFormerLeaf, connection }: Workload): boolean {
+    return withFormerLeaf.count > 0 || this.untold.has(connection);
+  }
+
+  /** Those behind a workload whose newest leaf is of the right issuer, and that may serve an older one. */
+  private addFormer({ name, connection, withFormerLeaf: { count, nodeIds } }: Workload, names: Names): void {
+    if (count > 0) {
+      names.add(
+        nodeIds.map((id) => `${name}: Envoy ${id}`),
+        count,
+      );
+    } else if (this.untold.has(connection)) names.add([`${name}: Envoys that its agent has not told of yet`]);
   }
 
   private makeRoom(): void {
@@ -173,16 +231,24 @@ export class FleetView {
     this.workloads.delete(workload.name);
     const others = this.byConnection.get(workload.connection);
     others?.delete(workload);
-    if (others?.size === 0) this.byConnection.delete(workload.connection);
+    if (others?.size === 0) this.dropConnection(workload.connection);
+  }
+
+  private dropConnection(connection: number): void {
+    this.byConnection.delete(connection);
+    this.telling.delete(connection);
+    this.untold.delete(connection);
   }
 
   private move(from: number, to: number): void {
     const target = this.ofConnection(to);
+    const untoldMs = this.untold.get(from);
+    if (untoldMs !== undefined) this.untold.set(to, Math.max(untoldMs, this.untold.get(to) ?? 0));
     for (const workload of this.byConnection.get(from) ?? []) {
       workload.connection = to;
       target.add(workload);
     }
-    this.byConnection.delete(from);
+    this.dropConnection(from);
   }
 
   /** Of the workloads from the trail it is not known which others have come back with this one. */

@@ -11,10 +11,18 @@ const UNACKNOWLEDGED = 2;
 const UNACKNOWLEDGED_COUNT = 3;
 const TAKES_LISTS = 4;
 const KNOWN_LISTS_VERSION = 5;
+const WITH_FORMER_LEAF = 6;
+const WITH_FORMER_LEAF_COUNT = 7;
 
 /** So many Envoys are known by name, and so much of what they call themselves. */
 const MAX_NODE_IDS = 16;
 const MAX_NODE_ID_CHARS = 128;
+
+/** How many there are, and what some of them call themselves: never identity. */
+export interface Envoys {
+  readonly count: number;
+  readonly nodeIds: readonly string[];
+}
 
 /** What an agent says that it has. */
 export interface BundleRequest {
@@ -23,7 +31,9 @@ export interface BundleRequest {
   /** The version of its revocation lists, empty for none of ours; `undefined` for a caller that takes none. */
   readonly knownListsVersion: string | undefined;
   /** Envoys of it that do not have its newest bundle. */
-  readonly unacknowledged: { readonly count: number; readonly nodeIds: readonly string[] };
+  readonly unacknowledged: Envoys;
+  /** Envoys of it that do not have its newest leaf, and may have one of another issuer. */
+  readonly withFormerLeaf: Envoys;
 }
 
 /** What a version of ours has, and no other is compared with. */
@@ -33,10 +43,10 @@ const VERSION_CHARS = 32;
 export function decodeBundleRequest(request: Buffer): BundleRequest {
   try {
     let knownVersion = '';
-    let count = 0;
+    let [unacknowledgedCount, formerCount] = [0, 0];
     let takesLists = false;
     let knownListsVersion = '';
-    const nodeIds: string[] = [];
+    const [unacknowledged, former]: [string[], string[]] = [[], []];
     const reader = new WireReader(request);
     for (let field = reader.nextOfAnyType(); field !== 0; field = reader.nextOfAnyType()) {
       if (field === KNOWN_VERSION && reader.isDelimited) {
@@ -44,14 +54,17 @@ export function decodeBundleRequest(request: Buffer): BundleRequest {
       } else if (field === KNOWN_LISTS_VERSION && reader.isDelimited) {
         knownListsVersion = versionIn(reader.value());
       } else if (field === TAKES_LISTS && reader.isVarint) takesLists = reader.number !== 0;
-      else if (field === UNACKNOWLEDGED && reader.isDelimited && nodeIds.length < MAX_NODE_IDS) {
-        nodeIds.push(clipped(reader.text(), MAX_NODE_ID_CHARS));
-      } else if (field === UNACKNOWLEDGED_COUNT && reader.isVarint) count = reader.number;
+      else if ((field === UNACKNOWLEDGED || field === WITH_FORMER_LEAF) && reader.isDelimited) {
+        const nodeIds = field === UNACKNOWLEDGED ? unacknowledged : former;
+        if (nodeIds.length < MAX_NODE_IDS) nodeIds.push(clipped(reader.text(), MAX_NODE_ID_CHARS));
+      } else if (field === UNACKNOWLEDGED_COUNT && reader.isVarint) unacknowledgedCount = reader.number;
+      else if (field === WITH_FORMER_LEAF_COUNT && reader.isVarint) formerCount = reader.number;
     }
     return {
       knownVersion,
       knownListsVersion: takesLists ? knownListsVersion : undefined,
-      unacknowledged: { count: Math.max(count, nodeIds.length), nodeIds },
+      unacknowledged: { count: Math.max(unacknowledgedCount, unacknowledged.length), nodeIds: unacknowledged },
+      withFormerLeaf: { count: Math.max(formerCount, former.length), nodeIds: former },
     };
   } catch (cause) {
     throw new IdentityError(

@@ -25,7 +25,7 @@ export interface TrustBundleServiceOptions extends CallerAuthentication {
   /** The lists of revoked certificates; left out, there is no register of them. */
   readonly revocations?: { readonly lists: ListsVersion } | undefined;
   /** Is told which roots callers have. */
-  readonly fleet?: Pick<FleetView, 'has'> | undefined;
+  readonly fleet?: Pick<FleetView, 'has' | 'awaits'> | undefined;
   readonly logger: Logger;
   readonly metrics?: MetricRegistry;
   /** Epoch milliseconds. */
@@ -61,7 +61,7 @@ const LOOK_PERIOD_MS = 1000;
 /** Longer than the 15 minutes after which the server ends a connection without a call. */
 const ASK_AGAIN_SECONDS = 20 * 60;
 
-/** Of an agent whose Envoys have not acknowledged what it has: the next step of a change of roots waits for them. */
+/** Of an agent whose Envoys have not acknowledged what it has: a step of a change of roots waits for them. */
 const TELL_AGAIN_SECONDS = 30;
 
 /** Calls whose tokens are being verified, which may take a call to Kubernetes. */
@@ -125,15 +125,15 @@ class TrustBundleService implements TrustBundleMethod {
     try {
       const caller = await this.prove(call, stop);
       if (stop.isCancelled) throw callerHasGone();
-      const { unacknowledged, ...known } = decodeBundleRequest(bytes);
+      const { unacknowledged, withFormerLeaf, ...known } = decodeBundleRequest(bytes);
       this.count('OK');
       const { knownVersion: roots } = known;
-      if (roots !== '') this.options.fleet?.has(caller, call.connection, { roots, unacknowledged });
+      if (roots !== '') this.options.fleet?.has(caller, call.connection, { roots, unacknowledged, withFormerLeaf });
       const news = this.newest();
       if (news.isNewTo(known)) call.answer(news.encode(known));
       else {
         // Held for a shorter time, and not sent away: a revocation must not wait for Envoys.
-        const hasMoreToTell = unacknowledged.count > 0;
+        const hasMoreToTell = unacknowledged.count + withFormerLeaf.count > 0;
         if (this.hold(call, known, hasMoreToTell ? TELL_AGAIN_SECONDS * 1000 : Number.POSITIVE_INFINITY)) return;
         call.answer(news.encodeUnchanged(known, hasMoreToTell ? TELL_AGAIN_SECONDS : ASK_AGAIN_SECONDS));
       }
@@ -182,7 +182,9 @@ class TrustBundleService implements TrustBundleMethod {
     const news = this.newest();
     for (const [call, { known, untilMs }] of this.held) {
       const isNews = news.isNewTo(known);
-      if (!isNews && nowMs < untilMs) continue;
+      // It has got a leaf of another issuer since, and is to tell which of its Envoys have it.
+      const isWantedAgain = this.options.fleet?.awaits(call.connection) === true;
+      if (!isNews && !isWantedAgain && nowMs < untilMs) continue;
       this.release(call);
       call.answer(isNews ? news.encode(known) : news.encodeUnchanged(known, 0));
     }

@@ -4,6 +4,7 @@
  * judges what a CA answers, what Citadel signs with and what files bring.
  */
 
+export { authorityKeyOf } from './authority-key.js';
 export type { CaSigner } from './ca-signer.js';
 export { type CertificateFacts, readFacts } from './certificate-facts.js';
 export { ChainLink } from './chain-link.js';

@@ -25,7 +25,7 @@ t.test('a workload of the trail is in the way until it is heard of', async (t) =
     withOtherIssuer: { count: 1, names: [nameOf('b')] },
   });
 
-  fleet.has(callerOf('a'), 7, { roots: 'both', unacknowledged: NONE });
+  fleet.has(callerOf('a'), 7, { roots: 'both', unacknowledged: NONE, withFormerLeaf: NONE });
   t.same(fleet.summary('both', 'new').withOtherRoots.names, [nameOf('b')], 'of one nothing follows for another');
   fleet.issued(callerOf('b'), { connection: 7, issuer: 'new', notAfterMs: NOW_MS + 2000, roots: 'both' });
   fleet.restored(leafOf('b'));
@@ -42,4 +42,46 @@ t.test('the trail may be known from before the start', async (t) => {
   fleet.knowsSince(NOW_MS - 5000);
   fleet.knowsSince(NOW_MS - 1000);
   t.equal(fleet.summary('', '').knownSinceMs, NOW_MS - 5000);
+});
+
+t.test('a leaf of another issuer counts when the agent has told that its Envoys have it', async (t) => {
+  let nowMs = NOW_MS;
+  const fleet = new FleetView(() => nowMs);
+  const facts = { connection: 7, notAfterMs: NOW_MS + 3_600_000, roots: 'both' };
+  const told = { roots: 'both', unacknowledged: NONE, withFormerLeaf: NONE };
+  const inTheWay = () => fleet.summary('both', 'new').withOtherIssuer;
+  fleet.issued(callerOf('a'), { ...facts, issuer: 'old' });
+  fleet.has(callerOf('a'), 7, told);
+  t.same(inTheWay(), { count: 1, names: [nameOf('a')] });
+  t.notOk(fleet.awaits(7));
+
+  fleet.issued(callerOf('a'), { ...facts, issuer: 'new' });
+  const untold = { count: 1, names: [`${nameOf('a')}: Envoys that its agent has not told of yet`] };
+  t.same(inTheWay(), untold);
+  t.notOk(fleet.awaits(7), 'it may not serve that leaf yet');
+  fleet.has(callerOf('a'), 7, told);
+  t.same(inTheWay(), untold, 'what it tells may be of the leaf before');
+  fleet.issued(callerOf('a'), { ...facts, connection: 8, issuer: 'new' });
+  t.same(inTheWay(), untold, 'another connection changes nothing');
+
+  nowMs += 10_000;
+  t.ok(fleet.awaits(8));
+  fleet.has(callerOf('a'), 8, { ...told, withFormerLeaf: { count: 30, nodeIds: ['x', 'y'] } });
+  const envoys = ['x', 'y'].map((id) => `${nameOf('a')}: Envoy ${id}`);
+  t.same(inTheWay(), { count: 30, names: envoys });
+  t.match(fleet.leaves(), [
+    { issuer: 'new', count: 1, names: [nameOf('a')] },
+    { issuer: '', count: 30, names: envoys, untilMs: facts.notAfterMs },
+  ]);
+  t.notOk(fleet.awaits(8), 'it has told');
+  fleet.has(callerOf('a'), 9, told);
+  t.equal(inTheWay().count, 0);
+  t.equal(fleet.leaves().length, 1);
+});
+
+t.test('of an agent that never tells of its Envoys its leaf is enough', async (t) => {
+  const fleet = new FleetView(() => NOW_MS);
+  for (const issuer of ['old', 'new'])
+    fleet.issued(callerOf('a'), { connection: 7, issuer, notAfterMs: NOW_MS + 1000, roots: 'both' });
+  t.equal(fleet.summary('both', 'new').withOtherIssuer.count, 0);
 });

@@ -2008,6 +2008,12 @@ export namespace sidecert {
             /** GetTrustBundleRequest knownListsVersion. */
             knownListsVersion: string;
 
+            /** GetTrustBundleRequest withFormerLeaf. */
+            withFormerLeaf: string[];
+
+            /** GetTrustBundleRequest withFormerLeafCount. */
+            withFormerLeafCount: number;
+
             /**
              * Creates a new GetTrustBundleRequest instance using the specified properties.
              * @param [properties] Properties to set
@@ -2061,6 +2067,12 @@ export namespace sidecert {
 
                 /** GetTrustBundleRequest knownListsVersion */
                 knownListsVersion?: (string|null);
+
+                /** GetTrustBundleRequest withFormerLeaf */
+                withFormerLeaf?: (string[]|null);
+
+                /** GetTrustBundleRequest withFormerLeafCount */
+                withFormerLeafCount?: (number|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];

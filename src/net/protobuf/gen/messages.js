@@ -2704,6 +2704,7 @@ export const sidecert = $root.sidecert = (() => {
 
             const GetTrustBundleRequest = function (properties) {
                 this.unacknowledged = [];
+                this.withFormerLeaf = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -2715,6 +2716,8 @@ export const sidecert = $root.sidecert = (() => {
             GetTrustBundleRequest.prototype.unacknowledgedCount = 0;
             GetTrustBundleRequest.prototype.takesRevocationLists = false;
             GetTrustBundleRequest.prototype.knownListsVersion = "";
+            GetTrustBundleRequest.prototype.withFormerLeaf = $util.emptyArray;
+            GetTrustBundleRequest.prototype.withFormerLeafCount = 0;
 
             GetTrustBundleRequest.create = function(properties) {
                 return new GetTrustBundleRequest(properties);
@@ -2738,6 +2741,11 @@ export const sidecert = $root.sidecert = (() => {
                     writer.uint32(32).bool(message.takesRevocationLists);
                 if (message.knownListsVersion != null && $Object.hasOwnProperty.call(message, "knownListsVersion") && message.knownListsVersion !== "")
                     writer.uint32(42).string(message.knownListsVersion);
+                if (message.withFormerLeaf != null && message.withFormerLeaf.length)
+                    for (let i = 0; i < message.withFormerLeaf.length; ++i)
+                        writer.uint32(50).string(message.withFormerLeaf[i]);
+                if (message.withFormerLeafCount != null && $Object.hasOwnProperty.call(message, "withFormerLeafCount") && message.withFormerLeafCount !== 0)
+                    writer.uint32(56).uint32(message.withFormerLeafCount);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2813,6 +2821,23 @@ export const sidecert = $root.sidecert = (() => {
                                 message.knownListsVersion = value;
                             else
                                 delete message.knownListsVersion;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.withFormerLeaf && message.withFormerLeaf.length))
+                                message.withFormerLeaf = [];
+                            message.withFormerLeaf.push(reader.stringVerify());
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.withFormerLeafCount = value;
+                            else
+                                delete message.withFormerLeafCount;
                             continue;
                         }
                     }
