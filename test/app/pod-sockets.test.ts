@@ -6,9 +6,11 @@ import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { startAgent } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
+import { until } from '../../src/demo/polling.js';
 import { startCitadel } from '../support/citadel.js';
 import { openHotPath } from '../support/hot-path.js';
 import { metricProblems } from '../support/metric-lint.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { openSdsClient, type SdsClient } from '../support/sds-client.js';
 import { settings } from '../support/settings.js';
@@ -87,6 +89,11 @@ t.test('when its directory goes the streams of a pod end, and its key is wiped w
   await logger.until('idle identity ended, its key is wiped');
   t.notOk(existsSync(directory), 'and is not made again');
   const pages = new StatusReader(logger);
+  // Streams and key go first, then the socket.
+  await until('socket is gone', AbortSignal.timeout(PATIENCE_MS), async () => {
+    const { pod_sockets: sockets } = await pages.status();
+    return (sockets as { serving: number }).serving === 0 || undefined;
+  });
   t.match(await pages.status(), { identity_count: 0, pod_sockets: { serving: 0, waiting: 0 } });
   await addPod(pods, citadel.issuer, 'one');
   await logger.until('pod socket serves', 2);

@@ -133,6 +133,16 @@ t.test('a CA that is away, and one that knows none of the tokens, end the run', 
   });
 });
 
+t.test('a CA that resets the first of many callers at once is not away', async (t) => {
+  const tokensDirectory = await tokens(t, new TokenIssuer(), ['sleep']);
+  for (const retries of [false, true]) {
+    const ca = await FakeCaServer.start(t);
+    for (let at = 0; at < 40; at += 1) ca.faults.push({ kind: 'reject', code: status.UNAVAILABLE });
+    const report = await loadOf(t, ca, { tokensDirectory, retries, requests: 100, rate: 1_000_000 });
+    t.match(report, { outcome: 'done', issued: retries ? 100 : 60 });
+  }
+});
+
 t.test('callers pause between their requests to a CA that went away in the middle', async (t) => {
   const ca = await FakeCaServer.start(t);
   const tokensDirectory = await tokens(t, new TokenIssuer(), ['sleep']);

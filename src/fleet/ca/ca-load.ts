@@ -22,9 +22,17 @@ const MAX_IN_FLIGHT = 20_000;
 const HOPELESS_AFTER = 20;
 
 const HOPELESS: ReadonlySet<status> = new Set([
-  ...[status.UNAUTHENTICATED, status.PERMISSION_DENIED, status.INVALID_ARGUMENT],
-  ...[status.UNIMPLEMENTED, status.UNAVAILABLE],
+  status.UNAUTHENTICATED,
+  status.PERMISSION_DENIED,
+  status.INVALID_ARGUMENT,
+  status.UNIMPLEMENTED,
 ]);
+
+/**
+ * A CA that is away for so long is so for the run. Not sooner: one that many connections reach at once resets some
+ * before the first of them has a certificate.
+ */
+const AWAY_FOR_GOOD_MS = 5000;
 
 /** A closed loop does not go round without a pause while its CA is away. */
 const AWAY_PAUSE_MS = 100;
@@ -197,12 +205,18 @@ export class CaLoad {
 
   private endIfHopeless({ code }: CallFailure): void {
     const { lastIssuedAtMs, failed } = this.times;
-    if (lastIssuedAtMs === undefined && failed >= HOPELESS_AFTER && HOPELESS.has(code)) this.stop('refused');
+    if (lastIssuedAtMs !== undefined || failed < HOPELESS_AFTER) return;
+    if (HOPELESS.has(code) || (code === status.UNAVAILABLE && this.isAwayForGood)) this.stop('refused');
+  }
+
+  /** An agent tries for ever: with further attempts only the duration ends the run. */
+  private get isAwayForGood(): boolean {
+    return !this.options.retries && performance.now() - this.startedAtMs >= AWAY_FOR_GOOD_MS;
   }
 }
 
 /** As an agent tells them. */
 function kindOf({ code }: CallFailure): FailureKind {
   if (code === status.RESOURCE_EXHAUSTED) return 'overloaded';
-  return HOPELESS.has(code) && code !== status.UNAVAILABLE ? 'refused' : 'away';
+  return HOPELESS.has(code) ? 'refused' : 'away';
 }
