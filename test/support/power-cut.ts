@@ -109,10 +109,12 @@ export class RecordedDisk {
   }
 
   renamed(from: string, to: string): void {
-    const file = this.names.get(from);
-    this.names.delete(from);
-    if (file !== undefined) this.names.set(to, file);
-    else this.names.delete(to);
+    this.names.delete(to);
+    for (const [path, file] of [...this.names]) {
+      if (path !== from && !path.startsWith(`${from}/`)) continue;
+      this.names.delete(path);
+      this.names.set(`${to}${path.slice(from.length)}`, file);
+    }
     this.steps.push({ kind: 'rename', from, to });
   }
 
@@ -237,8 +239,11 @@ function change(entries: Map<string, Entry>, step: DiskStep): void {
       entries.delete(step.path);
       break;
     case 'rename':
-      put(entries, step.to, entries.get(step.from));
-      entries.delete(step.from);
+      for (const [path, entry] of [...entries].sort()) {
+        if (path !== step.from && !path.startsWith(`${step.from}/`)) continue;
+        entries.delete(path);
+        put(entries, `${step.to}${path.slice(step.from.length)}`, entry);
+      }
       break;
     default:
       break;

@@ -1,15 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IdentityError } from '../../errors/index.js';
-import {
-  isExposed,
-  makeDirectory,
-  pathError,
-  readSmallFile,
-  syncDirectory,
-  writeNew,
-  writeWhole,
-} from '../../system/small-files/index.js';
+import { isExposed, pathError, readSmallFile } from '../../system/small-files/index.js';
 
 /** What a CA directory holds. */
 export interface AuthorityFiles {
@@ -52,15 +44,12 @@ export const AUTHORITY_FILE_NAMES: readonly string[] = [...new Set(LAYOUTS.flatM
  * Written in this order: with the key alone a directory is incomplete and refused, never silently replaced by a fresh
  * root.
  */
-const WRITTEN = [
+export const WRITTEN = [
   { part: 'caKey', mode: 0o600 },
   { part: 'caCert', mode: 0o644 },
   { part: 'certChain', mode: 0o644 },
   { part: 'rootCert', mode: 0o644 },
 ] as const satisfies readonly { part: Part; mode: number }[];
-
-/** No process but Citadel has business beside the key. */
-const DIRECTORY_MODE = 0o700;
 
 /** A file system puts it into its own root. */
 const LOST_AND_FOUND = 'lost+found';
@@ -168,7 +157,12 @@ function listed(names: AuthorityFileNames): string {
 /** What an operator is told of an incomplete authority. */
 function incompleteError(what: string, names: AuthorityFileNames, missing: readonly string[]): IdentityError {
   const told = [...new Set(missing)].join(', ');
-  return new IdentityError('ERR_SIGNER_INVALID', `${what}: ${told} missing, expected all of ${listed(names)} or none`);
+  const isKeyAlone = missing.length === WRITTEN.length - 1 && !missing.includes(names.caKey);
+  const remedy = `; nothing was signed with a key that never had certificates: remove ${names.caKey} if it is no other one's`;
+  return new IdentityError(
+    'ERR_SIGNER_INVALID',
+    `${what}: ${told} missing, expected all of ${listed(names)} or none${isKeyAlone ? remedy : ''}`,
+  );
 }
 
 /** None of a directory that is not there. */
@@ -181,37 +175,8 @@ async function entriesOf(directory: string): Promise<string[]> {
   }
 }
 
-/**
- * Writes the four files to the disk. Makes the directory if it is missing. Of several processes that do so at once one
- * succeeds; for the others it is false.
- * @throws IdentityError `ERR_SIGNER_INVALID`: the system's reason.
- */
-export async function writeAuthorityFiles(directory: string, files: AuthorityFiles): Promise<boolean> {
-  try {
-    await makeDirectory(directory, DIRECTORY_MODE);
-    const [key, ...certificates] = WRITTEN;
-    const pathOf = (part: Part): string => join(directory, ISTIO_FILES[part]);
-    if (!(await isNewlyWritten(pathOf(key.part), files[key.part], key.mode))) return false;
-    for (const { part, mode } of certificates) await writeWhole(pathOf(part), files[part], mode);
-    await syncDirectory(directory);
-    return true;
-  } catch (error) {
-    throw pathError('ERR_SIGNER_INVALID', `CA directory ${directory}`, error, 'one that can be written');
-  }
-}
-
-/** False when the file is there already. */
-async function isNewlyWritten(path: string, content: Buffer, mode: number): Promise<boolean> {
-  try {
-    await writeNew(path, content, mode);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-async function readIfThere(path: string): Promise<Buffer | undefined> {
+/** `undefined` of a file that is not there. */
+export async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return (await readSmallFile(path, { what: path, code: 'ERR_SIGNER_INVALID', maxBytes: MAX_FILE_BYTES })).content;
   } catch (error) {

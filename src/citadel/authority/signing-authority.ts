@@ -14,9 +14,9 @@ import {
   isKeyExposed,
   readAuthorityFiles,
   readKeptFiles,
-  writeAuthorityFiles,
 } from './authority-directory.js';
 import type { AuthorityStore } from './authority-store.js';
+import { completeFirstAuthority, forgetFirstAuthorities, writeFirstAuthority } from './first-authority.js';
 import { BACKDATING_MS } from './issuing-policy.js';
 import { DEFAULT_SERVER_NAMES } from './server-names.js';
 import { findSigningPath } from './signing-path.js';
@@ -194,13 +194,18 @@ async function filesOfDirectory(directory: string, options: SigningAuthorityOpti
   const place = { what: `CA directory ${directory}`, path: directory };
   for (let look = 1; ; look += 1) {
     const state = await readAuthorityFiles(directory, remoteKey !== undefined);
-    if (state.kind === 'whole') return { ...state, place, isFresh: false };
+    if (state.kind === 'whole') {
+      await forgetFirstAuthorities(directory);
+      return { ...state, place, isFresh: false };
+    }
+    if (remoteKey === undefined && (await completeFirstAuthority(directory))) continue;
     if (state.kind === 'empty') {
       if (remoteKey !== undefined) throw withoutCertificates(directory, remoteKey);
       if (store !== undefined) return undefined;
       const files = freshAuthority(options.trustDomain, options.now());
-      if (await writeAuthorityFiles(directory, files)) return { files, names: ISTIO_FILES, place, isFresh: true };
+      if (await writeFirstAuthority(directory, files)) return { files, names: ISTIO_FILES, place, isFresh: true };
       files.caKey.fill(0);
+      if (look >= MAX_LOOKS) throw madeByAnother(`CA directory ${directory}`);
     } else if (look >= MAX_LOOKS) {
       throw state.error;
     } else {
@@ -241,9 +246,13 @@ async function filesOfStore(store: AuthorityStore, options: SigningAuthorityOpti
     }
     if (isOurs) return { files, names: ISTIO_FILES, place, isFresh: true };
     if (look >= MAX_LOOKS) {
-      throw new IdentityError('ERR_SIGNER_INVALID', `${store.name}: made by another process, and not there when read`);
+      throw madeByAnother(store.name);
     }
   }
+}
+
+function madeByAnother(place: string): IdentityError {
+  return new IdentityError('ERR_SIGNER_INVALID', `${place}: made by another process, and not there when read`);
 }
 
 function namedFiles(files: AuthorityFiles): ReadonlyMap<string, Buffer> {

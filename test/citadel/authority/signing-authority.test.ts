@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { LiveAuthority, type SigningAuthority } from '../../../src/citadel/authority/index.js';
@@ -73,6 +73,41 @@ for (const missing of NAMES) {
     );
   });
 }
+
+const ONLY_KEY = { 'ca-cert.pem': undefined, 'cert-chain.pem': undefined, 'root-cert.pem': undefined };
+
+t.test('a key alone is refused, with what to do about it, and stays', async (t) => {
+  const directory = authorityDirectory(t, whole, ONLY_KEY);
+  const before = readFileSync(join(directory, 'ca-key.pem'), 'utf8');
+  await t.rejects(open(directory), {
+    code: 'ERR_SIGNER_INVALID',
+    message: /root-cert\.pem missing, expected all .* or none; nothing was signed with .*: remove ca-key\.pem if it/,
+  });
+  t.equal(readFileSync(join(directory, 'ca-key.pem'), 'utf8'), before);
+});
+
+t.test('a first start that was cut off is completed by the next one, and by all that start at once', async (t) => {
+  const directory = authorityDirectory(t, whole, ONLY_KEY);
+  // As the first start leaves it: all files out of sight, and of those in sight some.
+  cpSync(authorityDirectory(t, whole), join(directory, '.first-authority'), { recursive: true });
+  const opened = await Promise.all([open(directory), open(directory), open(directory)]);
+  const { serialNumber } = issuing.certificate;
+  t.same(
+    opened.map(({ signer }) => signer.certificate.serialNumber),
+    [serialNumber, serialNumber, serialNumber],
+  );
+  t.same(readdirSync(directory).sort(), NAMES);
+});
+
+t.test('a key of another one is not completed by what a first start has left', async (t) => {
+  const directory = authorityDirectory(t, whole, ONLY_KEY);
+  const other = TestCa.root('other');
+  const first = authorityDirectory(t, { signer: other, roots: [other] });
+  cpSync(first, join(directory, '.first-authority'), { recursive: true });
+  const before = readFileSync(join(directory, 'ca-key.pem'), 'utf8');
+  await t.rejects(open(directory), { code: 'ERR_SIGNER_INVALID', message: /missing, expected all/ });
+  t.equal(readFileSync(join(directory, 'ca-key.pem'), 'utf8'), before);
+});
 
 t.test('all that is missing is named at once', async (t) => {
   const gone = { 'ca-key.pem': undefined, 'root-cert.pem': undefined };
