@@ -9,6 +9,10 @@ import { syncDirectory } from './sync-directory.js';
  * @throws what `mkdir` does: a file is in the way, for one.
  */
 export async function makeDirectory(path: string, mode: number): Promise<void> {
+  await makeWithParents(path, mode, true);
+}
+
+async function makeWithParents(path: string, mode: number, triesAgain: boolean): Promise<void> {
   try {
     await mkdir(path, { mode });
     await syncParent(path);
@@ -16,10 +20,10 @@ export async function makeDirectory(path: string, mode: number): Promise<void> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EEXIST' && (await isDirectory(path))) return;
     const above = dirname(path);
-    // ENOENT below a directory that is there: to try once more would be of no use.
-    if (code !== 'ENOENT' || above === path || (await isDirectory(above))) throw error;
-    await makeDirectory(above, mode);
-    await makeDirectory(path, mode);
+    // Once more: another process may have made the one above meanwhile. Below /proc there is none however often.
+    if (code !== 'ENOENT' || above === path || !triesAgain) throw error;
+    await makeWithParents(above, mode, true);
+    await makeWithParents(path, mode, false);
   }
 }
 

@@ -24,3 +24,12 @@ t.test('a link to a directory is one, and a file in the way is told', async (t) 
 t.test('where the system has no new directories it is not tried without end', async (t) => {
   await t.rejects(makeDirectory('/proc/none/below', 0o700), { code: 'ENOENT' });
 });
+
+t.test('many that make one directory at once all have it, with those above it', async (t) => {
+  const place = t.testdir();
+  for (let round = 0; round < 50; round += 1) {
+    const path = join(place, String(round), 'above', 'below');
+    await Promise.all(Array.from({ length: 10 }, () => makeDirectory(path, 0o700)));
+    t.ok(statSync(path).isDirectory());
+  }
+});
