@@ -1,8 +1,9 @@
+import type { FailureRecord } from '../errors/index.js';
 import { Field, Metric, type MetricRegistry } from '../telemetry/index.js';
 import { type CaFacts, caSection, casSection, showCoolDowns } from './ca-section.js';
 import { type FederationFacts, federationSection } from './federation-section.js';
 import { type HistoryFacts, historySection } from './history-section.js';
-import { type FailureFacts, failureSection, type IdentityFacts, identitySection, STATES } from './identity-section.js';
+import { failureSection, type IdentityFacts, identitySection, STATES } from './identity-section.js';
 import { type MigrationFacts, migrationSection } from './migration-section.js';
 import { type SdsFacts, sdsSection } from './sds-section.js';
 import { type SecretReaders, ServedSections } from './served-section.js';
@@ -43,13 +44,13 @@ export interface OutputFacts {
   /** Epoch milliseconds. */
   readonly writtenAtMs: number | undefined;
   readonly failures: number;
-  readonly lastFailure: FailureFacts | undefined;
+  readonly lastFailure: FailureRecord | undefined;
   /** Who is told of new files. */
   readonly notices: readonly {
     readonly to: string;
     readonly sentAtMs: number | undefined;
     readonly failures: number;
-    readonly lastFailure: FailureFacts | undefined;
+    readonly lastFailure: FailureRecord | undefined;
   }[];
 }
 

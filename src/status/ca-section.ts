@@ -1,4 +1,6 @@
+import type { FailureRecord } from '../errors/index.js';
 import { Field, Metric, type MetricRegistry } from '../telemetry/index.js';
+import { failureSection } from './identity-section.js';
 import type { JsonValue } from './status-pages.js';
 import { timeText } from './time-text.js';
 
@@ -14,7 +16,7 @@ export interface CaFacts {
     readonly coolingUntilMs: number | undefined;
     readonly lastAnswerMs: number | undefined;
     readonly bundleCheckedMs: number | undefined;
-    readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
+    readonly lastFailure: FailureRecord | undefined;
   }[];
 }
 
@@ -47,10 +49,6 @@ function standingOf(standing: ReturnType<CaFacts['statuses']>[number]): JsonValu
     cooling_until: coolingUntilMs === undefined ? undefined : timeText(coolingUntilMs),
     last_certificate: lastAnswerMs === undefined ? undefined : timeText(lastAnswerMs),
     bundle_checked: bundleCheckedMs === undefined ? undefined : timeText(bundleCheckedMs),
-    last_failure: lastFailure && {
-      [Field.code]: lastFailure.code,
-      [Field.error]: lastFailure.message,
-      at: timeText(lastFailure.atMs),
-    },
+    last_failure: failureSection(lastFailure),
   };
 }

@@ -1,4 +1,6 @@
+import type { FailureRecord } from '../errors/index.js';
 import { Field } from '../telemetry/index.js';
+import { failureSection } from './identity-section.js';
 import type { JsonValue } from './status-pages.js';
 import { timeText } from './time-text.js';
 
@@ -20,7 +22,7 @@ interface EndpointFacts {
   /** Epoch milliseconds. */
   readonly fetchedAtMs: number | undefined;
   readonly nextFetchMs: number | undefined;
-  readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
+  readonly lastFailure: FailureRecord | undefined;
 }
 
 /** Of one domain: a bundle of more is none of a mesh. */
@@ -45,10 +47,6 @@ function endpointSection({ url, profile, sequence, fetchedAtMs, nextFetchMs, las
     sequence,
     last_good: timeText(fetchedAtMs),
     next_fetch: timeText(nextFetchMs),
-    last_failure: lastFailure && {
-      [Field.code]: lastFailure.code,
-      [Field.error]: lastFailure.message,
-      at: timeText(lastFailure.atMs),
-    },
+    last_failure: failureSection(lastFailure),
   };
 }

@@ -1,3 +1,4 @@
+import type { FailureRecord } from '../errors/index.js';
 import { Field } from '../telemetry/index.js';
 import type { ServedFacts } from './served-section.js';
 import type { JsonValue } from './status-pages.js';
@@ -23,7 +24,7 @@ export interface IdentityFacts {
   readonly survivesOutage: boolean | undefined;
   /** In a row. */
   readonly failures: number;
-  readonly lastFailure: FailureFacts | undefined;
+  readonly lastFailure: FailureRecord | undefined;
   readonly held?: ServedFacts | undefined;
   /** What the token of the last renewal says of itself. */
   readonly token?: TokenFacts | undefined;
@@ -34,13 +35,6 @@ interface TokenFacts {
   readonly subject: string | undefined;
   readonly audiences: readonly string[];
   readonly expiresAtMs: number | undefined;
-}
-
-export interface FailureFacts {
-  readonly code: string;
-  readonly message: string;
-  /** Epoch milliseconds. */
-  readonly atMs: number;
 }
 
 /** An identity as the page shows it: under the names of the log, so that a search finds both. */
@@ -69,6 +63,6 @@ export function identitySection(status: IdentityFacts): Readonly<Record<string, 
   };
 }
 
-export function failureSection(failure: FailureFacts | undefined): JsonValue {
+export function failureSection(failure: FailureRecord | undefined): JsonValue {
   return failure && { [Field.code]: failure.code, [Field.error]: failure.message, at: timeText(failure.atMs) };
 }

@@ -1,3 +1,4 @@
+import { type FailureRecord, failureRecord } from '../../errors/index.js';
 import { Field, type Logger, Metric, type MetricRegistry } from '../../telemetry/index.js';
 import type { CaEndpoint } from './ca-endpoint.js';
 import type { CaFailure } from './ca-failure.js';
@@ -20,7 +21,7 @@ export interface CaStanding {
   /** When it last gave a certificate, in epoch milliseconds. */
   readonly lastAnswerMs: number | undefined;
   /** Since its last certificate. */
-  readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
+  readonly lastFailure: FailureRecord | undefined;
 }
 
 /** One CA and how it stands. */
@@ -98,7 +99,7 @@ export class RankedCas {
     const standing = this.standing(rank);
     const { address } = standing.endpoint;
     this.count(address, error.code);
-    standing.lastFailure = { code: error.code, message: error.message, atMs: now() };
+    standing.lastFailure = failureRecord(error, now());
     if (!failsOver) {
       this.answered(standing);
       return;

@@ -1,5 +1,5 @@
 import { CancelSource } from '../../cancellation/index.js';
-import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
+import { type FailureRecord, failureRecord, IdentityError } from '../../errors/index.js';
 import type { TrustBundle } from '../../pki/spiffe/index.js';
 import { Field, Metric, type MetricRegistry, type RateLimitedLogger } from '../../telemetry/index.js';
 import type { ScheduledCall, WallClockTimers } from '../../timers/index.js';
@@ -32,7 +32,7 @@ export interface EndpointStatus {
   /** Epoch milliseconds. */
   readonly nextFetchMs: number | undefined;
   /** Since the last good document. */
-  readonly lastFailure: { readonly code: string; readonly message: string; readonly atMs: number } | undefined;
+  readonly lastFailure: FailureRecord | undefined;
 }
 
 /**
@@ -135,9 +135,10 @@ export class BundleEndpoint {
 
   private failed(error: unknown): void {
     const { now, log, trustDomain, url } = this.options;
-    const [code, message] = [errorCodeOf(error), messageOf(error)];
+    const failure = failureRecord(error, now());
+    const { code, message } = failure;
     this.failures += 1;
-    this.lastFailure = { code, message, atMs: now() };
+    this.lastFailure = failure;
     this.count(code);
     log.warn(
       this.#roots === undefined

@@ -1,5 +1,6 @@
+import type { FailureRecord } from '../../errors/index.js';
 import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
-import type { HeldSecrets, RenewalFailure } from './identity-status.js';
+import type { HeldSecrets } from './identity-status.js';
 import type { SvidChange } from './svid-publisher.js';
 
 /** What keeps the recent past of identities. Declared beside its use; `app` plugs it in. */
@@ -11,5 +12,5 @@ export interface IdentityHistory {
     change: SvidChange,
   ): void;
   /** Is told of each renewal that failed, the last of so many in a row. */
-  failed(spiffeId: string, failure: RenewalFailure, inARow: number): void;
+  failed(spiffeId: string, failure: FailureRecord, inARow: number): void;
 }

@@ -1,16 +1,8 @@
-import type { ErrorCode } from '../../errors/index.js';
+import type { FailureRecord } from '../../errors/index.js';
 import type { ShownClaims } from '../../pki/service-account/index.js';
 import type { CurrentSvid } from './current-svid.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { SecretContent } from './secret-content.js';
-
-/** Why the last renewal failed. */
-export interface RenewalFailure {
-  readonly code: ErrorCode;
-  readonly message: string;
-  /** Epoch milliseconds. */
-  readonly atMs: number;
-}
 
 /** What is served, or was until it expired. The certificate has the key in it, and shows it to no one by itself. */
 export interface HeldSecrets {
@@ -44,7 +36,7 @@ export interface IdentityStatus {
   /** In a row, since the last success. */
   readonly failures: number;
   /** Of those in a row, the last. */
-  readonly lastFailure: RenewalFailure | undefined;
+  readonly lastFailure: FailureRecord | undefined;
   /** `undefined` without an SVID. */
   readonly held: HeldSecrets | undefined;
   /** What the token of the last renewal says of itself; `undefined` where it is not known. */
@@ -63,7 +55,7 @@ export function identityStatus(
   }: {
     held: CurrentSvid | undefined;
     lifecycle: Lifecycle;
-    lastFailure: RenewalFailure | undefined;
+    lastFailure: FailureRecord | undefined;
     survivesOutage: boolean | undefined;
     token: ShownClaims | undefined;
   },

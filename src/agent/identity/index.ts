@@ -19,7 +19,7 @@ export { DeliveryByAcks } from './delivery-by-acks.js';
 export { failureOf } from './failure-kind.js';
 export { createFileTokenSource } from './file-token-source.js';
 export type { IdentityHistory } from './identity-history.js';
-export type { HeldSecrets, IdentityStatus, RenewalFailure } from './identity-status.js';
+export type { HeldSecrets, IdentityStatus } from './identity-status.js';
 export type { IssuanceTraces } from './issuance-traces.js';
 export { MIN_HURRY_INTERVAL_MS } from './lifecycle.js';
 export { measuredIssuer } from './measured-issuer.js';

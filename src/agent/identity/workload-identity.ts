@@ -1,5 +1,5 @@
 import { CancelSource } from '../../cancellation/index.js';
-import { type ErrorCode, errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
+import { type ErrorCode, type FailureRecord, failureRecord, IdentityError } from '../../errors/index.js';
 import type { KeyReserve } from '../../hotpath/index.js';
 import { claimsText } from '../../pki/service-account/index.js';
 import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
@@ -17,7 +17,7 @@ import type { BundleListener, BundleNews } from './bundle-news.js';
 import type { RefusalGrounds, TokenSource } from './certificate-issuer.js';
 import { failureOf } from './failure-kind.js';
 import type { IdentityHistory } from './identity-history.js';
-import { type IdentityStatus, identityStatus, type RenewalFailure } from './identity-status.js';
+import { type IdentityStatus, identityStatus } from './identity-status.js';
 import type { IssuanceTraces } from './issuance-traces.js';
 import { advance, INITIAL_LIFECYCLE, isWorthLogging, type Lifecycle, type LifecycleEvent } from './lifecycle.js';
 import { isTooShortToReplace } from './replacement.js';
@@ -73,7 +73,7 @@ const ABOUT_TOKENS: ReadonlySet<ErrorCode> = new Set(['ERR_CA_REFUSED_TOKEN', 'E
  */
 export class WorkloadIdentity implements BundleListener {
   private state: Lifecycle = INITIAL_LIFECYCLE;
-  private lastFailure: RenewalFailure | undefined;
+  private lastFailure: FailureRecord | undefined;
   /** By the life of the last SVID that came. */
   private survivesOutage = true;
   /** When the last SVID is of no use any more, its issuers counted; epoch milliseconds. */
@@ -286,7 +286,7 @@ export class WorkloadIdentity implements BundleListener {
     const { now, random, crowd } = this.surroundings;
     const nowMs = now();
     const { kind, notSoonerMs } = failureOf(error);
-    this.lastFailure = { code: errorCodeOf(error), message: messageOf(error), atMs: nowMs };
+    this.lastFailure = failureRecord(error, nowMs);
     this.step({ kind: 'failed', nowMs, draw: random(), failure: kind, crowd: crowd?.() ?? 1, notSoonerMs });
     this.logFailure(this.lastFailure, span?.traceId);
     this.surroundings.history?.failed(this.spiffeId.toString(), this.lastFailure, this.state.failures);
@@ -320,7 +320,7 @@ export class WorkloadIdentity implements BundleListener {
     this.keys.stock();
   }
 
-  private logFailure({ code, message }: RenewalFailure, traceId: string | undefined): void {
+  private logFailure({ code, message }: FailureRecord, traceId: string | undefined): void {
     const { logger } = this.surroundings;
     const { held } = this.published;
     const claims = this.workload.token.claims?.();

@@ -1,4 +1,4 @@
-import { type ErrorCode, errorCodeOf, messageOf } from '../../errors/index.js';
+import { type ErrorCode, errorCodeOf, type FailureRecord, failureRecord } from '../../errors/index.js';
 import { Field, type Logger, Metric, type MetricRegistry } from '../../telemetry/index.js';
 import type { ScheduledCall, WallClockTimers } from '../../timers/index.js';
 import type { OutputDirectory } from './output-directory.js';
@@ -23,7 +23,7 @@ export interface OutputStatus {
   readonly writtenAtMs: number | undefined;
   /** In a row, since the last success. */
   readonly failures: number;
-  readonly lastFailure: { readonly code: ErrorCode; readonly message: string; readonly atMs: number } | undefined;
+  readonly lastFailure: FailureRecord | undefined;
 }
 
 export interface OutputCertsOptions {
@@ -117,7 +117,7 @@ export class OutputCerts {
       this.succeeded(serial, now());
     } catch (error) {
       code = errorCodeOf(error);
-      this.failed({ code, message: messageOf(error), atMs: now() }, serial);
+      this.failed(failureRecord(error, now()), serial);
     } finally {
       wipeFiles(files);
     }
@@ -159,7 +159,7 @@ export class OutputCerts {
     });
   }
 
-  private failed(failure: NonNullable<OutputStatus['lastFailure']>, serial: string): void {
+  private failed(failure: FailureRecord, serial: string): void {
     const isNew = this.failures === 0 || this.lastFailure?.message !== failure.message;
     this.failures += 1;
     this.lastFailure = failure;

@@ -1,4 +1,4 @@
-import { type ErrorCode, errorCodeOf, messageOf } from '../../errors/index.js';
+import { type ErrorCode, errorCodeOf, type FailureRecord, failureRecord } from '../../errors/index.js';
 import { Field, type Logger, Metric, type MetricRegistry } from '../../telemetry/index.js';
 import type { ScheduledCall, WallClockTimers } from '../../timers/index.js';
 import { type Notice, type NoticeTarget, sendNotice, targetText } from './rotation-notice.js';
@@ -10,7 +10,7 @@ export interface NoticeStatus {
   readonly sentAtMs: number | undefined;
   /** Of the last switch, in a row. */
   readonly failures: number;
-  readonly lastFailure: { readonly code: ErrorCode; readonly message: string; readonly atMs: number } | undefined;
+  readonly lastFailure: FailureRecord | undefined;
 }
 
 export interface RotationNoticesOptions {
@@ -106,12 +106,12 @@ class TargetNotices {
       logger.info('told of new svid files', { [Field.target]: targetText(this.target), [Field.serial]: notice.serial });
     } catch (error) {
       code = errorCodeOf(error);
-      this.failed({ code, message: messageOf(error), atMs: now() }, notice);
+      this.failed(failureRecord(error, now()), notice);
     }
     metrics.counter(Metric.outputNotices, { code }).add();
   }
 
-  private failed(failure: NonNullable<NoticeStatus['lastFailure']>, notice: Notice): void {
+  private failed(failure: FailureRecord, notice: Notice): void {
     const { timers, now, logger } = this.options;
     this.failures += 1;
     this.lastFailure = failure;

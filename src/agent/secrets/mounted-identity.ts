@@ -1,4 +1,4 @@
-import { errorCodeOf, messageOf } from '../../errors/index.js';
+import { type FailureRecord, failureRecord } from '../../errors/index.js';
 import type { SpiffeId, TrustDomain } from '../../pki/spiffe/index.js';
 import { isoTime } from '../../pki/x509/index.js';
 import { Field, type LogFields, type Logger, Metric, type MetricRegistry } from '../../telemetry/index.js';
@@ -38,7 +38,7 @@ export class MountedIdentity implements ServedIdentity {
   readonly mayChange = true;
   private readonly files: ReloadedFiles<MountedSet>;
   private readonly rollover: MountedRollover;
-  private lastFailure: IdentityStatus['lastFailure'];
+  private lastFailure: FailureRecord | undefined;
   private told = { serial: '', warnings: 0 };
   private readonly listeners = new Set<(change: SvidChange) => void>();
   private stopJudging = (): void => {};
@@ -170,9 +170,9 @@ export class MountedIdentity implements ServedIdentity {
 
   private refused(error: unknown): void {
     const { metrics, now } = this.options;
-    const code = errorCodeOf(error);
-    this.lastFailure = { code, message: messageOf(error), atMs: now() };
-    metrics.counter(Metric.identityFilesRefused, { code }).add();
+    const failure = failureRecord(error, now());
+    this.lastFailure = failure;
+    metrics.counter(Metric.identityFilesRefused, { code: failure.code }).add();
   }
 
   /** The agent does not renew them: the operator is told in time, and more often towards the end. */
