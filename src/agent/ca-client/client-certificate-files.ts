@@ -4,7 +4,7 @@ import { createSecureContext } from 'node:tls';
 import { errorCodeOf, IdentityError, messageOf, wrapError } from '../../errors/index.js';
 import { TLS_PARAMETERS } from '../../net/transport/index.js';
 import { readPrivateKey } from '../../pki/x509/index.js';
-import { ChangingFiles, readSmallFile } from '../../system/small-files/index.js';
+import { ChangingFiles, ISTIO_IDENTITY_FILES, readSmallFile } from '../../system/small-files/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
 import { ClientCertificate, type ClientCertificateSource } from './client-certificate.js';
 
@@ -24,9 +24,6 @@ export interface ClientCertificateFilesOptions {
   readonly now: () => number;
 }
 
-/** The names in such a directory, which are those of Istio's agent. */
-export const CLIENT_CERTIFICATE_FILES = { chain: 'cert-chain.pem', key: 'key.pem' } as const;
-
 /**
  * A client certificate from files that become others under us. Key and chain of different states, half written or
  * swapped one after the other, never replace a pair; one that has expired is not shown, for a CA would refuse the
@@ -42,8 +39,8 @@ export class ClientCertificateFiles implements ClientCertificateSource {
   private lastProblem: string | undefined;
 
   constructor(private readonly options: ClientCertificateFilesOptions) {
-    this.chainPath = join(options.directory, CLIENT_CERTIFICATE_FILES.chain);
-    this.keyPath = join(options.directory, CLIENT_CERTIFICATE_FILES.key);
+    this.chainPath = join(options.directory, ISTIO_IDENTITY_FILES.chain);
+    this.keyPath = join(options.directory, ISTIO_IDENTITY_FILES.key);
     this.files = new ChangingFiles([this.chainPath, this.keyPath]);
   }
 

@@ -8,4 +8,4 @@ export { type CaAddress, type CaConnectionOptions, type CaRoot, type PlainCa, re
 export { speaksNoTls } from './ca-failure.js';
 export type { AnswerVerdict, CaAnswer, CaRequest, JudgedAnswer } from './certificate-call.js';
 export { ClientCertificate, type ClientCertificateSource } from './client-certificate.js';
-export { CLIENT_CERTIFICATE_FILES, ClientCertificateFiles } from './client-certificate-files.js';
+export { ClientCertificateFiles } from './client-certificate-files.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { IdentityError } from '../../errors/index.js';
 import { SpiffeId, type TrustBundle, type TrustDomain } from '../../pki/spiffe/index.js';
 import { type CertificateFacts, ChainLink, IssuerPool, NameTag, PathSearch } from '../../pki/x509/index.js';
-import { pathError } from '../../system/small-files/index.js';
+import { ISTIO_IDENTITY_FILES, pathError } from '../../system/small-files/index.js';
 import { parseBundleFile } from './bundle-file.js';
 import { type CertificatePair, parseCertificatePair } from './certificate-files.js';
 import type { Round } from './reloaded-files.js';
@@ -17,8 +17,8 @@ interface Layout {
 }
 
 const LAYOUTS: readonly Layout[] = [
-  // Istio's secret volumes, and what its agent writes and reads. (reference: Istio A29)
-  { key: 'key.pem', chain: 'cert-chain.pem', roots: ['root-cert.pem'] },
+  // Istio's secret volumes, and what its agent writes and reads.
+  { ...ISTIO_IDENTITY_FILES, roots: [ISTIO_IDENTITY_FILES.roots] },
   // A Kubernetes TLS secret, as cert-manager fills it.
   { key: 'tls.key', chain: 'tls.crt', roots: ['ca.crt'] },
   // A pod certificate of the kubelet: first the key, then the chain. The roots are those of a ClusterTrustBundle.

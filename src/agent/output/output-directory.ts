@@ -14,8 +14,8 @@ import {
   symlink,
 } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { makeDirectory, pathError } from '../../system/small-files/index.js';
-import { FILE_NAMES, namedContents, type SvidFiles } from './svid-files.js';
+import { ISTIO_IDENTITY_FILES, makeDirectory, pathError } from '../../system/small-files/index.js';
+import { namedContents, type SvidFiles } from './svid-files.js';
 
 /** Whose the files become; what is left out stays as the system makes it. */
 export interface OutputOwner {
@@ -76,7 +76,7 @@ export class OutputDirectory {
       const generation = await this.newGeneration(files);
       const previous = await this.current();
       await this.link(basename(generation), CURRENT, generation);
-      for (const name of Object.values(FILE_NAMES)) await this.link(join(CURRENT, name), name, generation);
+      for (const name of Object.values(ISTIO_IDENTITY_FILES)) await this.link(join(CURRENT, name), name, generation);
       await this.removeOld(previous);
     } catch (error) {
       throw pathError('ERR_OUTPUT_FAILED', `output directory ${this.path}`, error, 'a directory that can be written');
@@ -85,7 +85,7 @@ export class OutputDirectory {
 
   /** Whether every name still leads to a file. Never rejects. */
   async isComplete(): Promise<boolean> {
-    const areFiles = Object.values(FILE_NAMES).map((name) =>
+    const areFiles = Object.values(ISTIO_IDENTITY_FILES).map((name) =>
       stat(join(this.path, name)).then(
         (state) => state.isFile(),
         () => false,

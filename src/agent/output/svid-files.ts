@@ -1,3 +1,5 @@
+import { ISTIO_IDENTITY_FILES } from '../../system/small-files/index.js';
+
 /** What is written, all in PEM: one SVID with its trust bundle. Its taker calls {@link wipeFiles}: it has a key. */
 export interface SvidFiles {
   /** Leaf first. In memory of its own, as all of them. */
@@ -8,15 +10,12 @@ export interface SvidFiles {
   readonly serial: string;
 }
 
-/** Their names, which are those of Istio's agent. */
-export const FILE_NAMES = { chainPem: 'cert-chain.pem', privateKeyPem: 'key.pem', bundlePem: 'root-cert.pem' } as const;
-
 /** Each file with its content. */
 export function namedContents(files: SvidFiles): (readonly [name: string, content: Buffer])[] {
   return [
-    [FILE_NAMES.chainPem, files.chainPem],
-    [FILE_NAMES.privateKeyPem, files.privateKeyPem],
-    [FILE_NAMES.bundlePem, files.bundlePem],
+    [ISTIO_IDENTITY_FILES.chain, files.chainPem],
+    [ISTIO_IDENTITY_FILES.key, files.privateKeyPem],
+    [ISTIO_IDENTITY_FILES.roots, files.bundlePem],
   ];
 }
 

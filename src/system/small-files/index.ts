@@ -6,6 +6,7 @@
 export { ChangingFiles } from './changing-files.js';
 export { isExposed, isReadableByAll } from './exposed.js';
 export { FileValue } from './file-value.js';
+export { ISTIO_IDENTITY_FILES } from './identity-file-names.js';
 export { readJson } from './json-text.js';
 export { makeDirectory } from './make-directory.js';
 export { pathError, systemReason } from './path-error.js';
