@@ -117,7 +117,7 @@ export class RealSidecars {
       ...proxy,
     });
     const teardown = (close: () => unknown): void => void this.closers.push(close);
-    this.envoys.push(await RunningEnvoy.start({ teardown } as never, { path: envoyPath, files, bootstrap }));
+    this.envoys.push(await RunningEnvoy.start({ teardown }, { path: envoyPath, files, bootstrap }));
   }
 
   private async close(): Promise<void> {

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { startAgent } from '../../src/app/index.js';
 import { COMMANDS } from '../../src/config/index.js';
 import { until } from '../../src/demo/polling.js';
@@ -13,54 +13,68 @@ import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
+/** A Citadel, an agent that asks it for news of the roots at once and then as often as it may, and the commands. */
+async function startMesh(t: Test, { hasTrail }: { readonly hasTrail: boolean }) {
+  const directory = shortDir(t);
+  const file = (name: string): string => join(directory, name);
+  const issuer = new TokenIssuer();
+  writeFileSync(file('token'), await issuer.token('foo', 'sleep'));
+  const { address: ca } = await startCitadelProcess(t, {
+    file,
+    issuer,
+    flags: hasTrail ? ['--trail-dir', file('trail')] : [],
+  });
+  const config = settings(COMMANDS.agent, {
+    ...{ socket: file('sds'), 'ca-address': ca, 'ca-root': file('root.pem'), 'token-file': file('token') },
+    ...{ namespace: 'foo', 'service-account': 'sleep' },
+  });
+  const logger = new RecordingLogger();
+  const agent = await startAgent(config, { logger, now: Date.now, random: () => 0, nodeFlags: [] });
+  t.teardown(() => agent.close());
+  const connect = (nodeId: string, name: string) => {
+    const client = openSdsClient(t, file('sds'));
+    client.request({ names: [name], nodeId });
+    return client;
+  };
+  const root = async (step: string, ...more: string[]) => {
+    const asked = step === 'stage' ? [] : ['--status-address', file('status')];
+    const command = new SidecertProcess(t, ['root', step, file('ca'), ...asked, ...more]);
+    return { code: await command.ended, out: command.out, err: command.err };
+  };
+  const taken = (step: string) =>
+    until(`${step} to be taken`, AbortSignal.timeout(PATIENCE_MS), async () => {
+      return (await root(step)).code === 0 || undefined;
+    });
+  /** Tries a step until it is refused for this reason; resolves with what was said. */
+  const refused = (step: string, why: RegExp): Promise<string> =>
+    until(`${why} to be in the way`, AbortSignal.timeout(PATIENCE_MS), async () => {
+      const { code, err } = await root(step);
+      t.equal(code, 1);
+      return why.test(err) ? err : undefined;
+    });
+  return { file, logger, connect, root, taken, refused };
+}
+
 t.test(
   'an Envoy that acknowledges no new root keeps the next one from signing, by its name',
   { timeout: 250_000 },
   async (t) => {
-    const directory = shortDir(t);
-    const file = (name: string): string => join(directory, name);
-    const issuer = new TokenIssuer();
-    writeFileSync(file('token'), await issuer.token('foo', 'sleep'));
-    const { address: ca } = await startCitadelProcess(t, { file, issuer });
-    const config = settings(COMMANDS.agent, {
-      ...{ socket: file('sds'), 'ca-address': ca, 'ca-root': file('root.pem'), 'token-file': file('token') },
-      ...{ namespace: 'foo', 'service-account': 'sleep' },
-    });
-    // It asks for news of the roots at once, and then as often as it may.
-    const context = { logger: new RecordingLogger(), now: Date.now, random: () => 0, nodeFlags: [] };
-    const agent = await startAgent(config, context);
-    t.teardown(() => agent.close());
-    const connect = (nodeId: string) => {
-      const client = openSdsClient(t, file('sds'));
-      client.request({ names: ['ROOTCA'], nodeId });
-      return client;
-    };
-    const [good, deaf] = [connect('good'), connect('deaf')];
+    const { file, connect, root, taken, refused } = await startMesh(t, { hasTrail: false });
+    const [good, deaf] = [connect('good', 'ROOTCA'), connect('deaf', 'ROOTCA')];
     good.ack(await good.expectResponse(), { names: ['ROOTCA'] });
     const first = await deaf.expectResponse();
     deaf.ack(first, { names: ['ROOTCA'] });
 
-    const root = async (step: string, ...flags: string[]) => {
-      const asked = step === 'stage' ? [] : ['--status-address', file('status')];
-      const command = new SidecertProcess(t, ['root', step, file('ca'), ...asked, ...flags]);
-      return { code: await command.ended, out: command.out, err: command.err };
-    };
     t.match(await root('stage'), { code: 0 });
     good.ack(await good.expectResponse(), { names: ['ROOTCA'] });
     const unacknowledged = await deaf.expectResponse();
-    const named = await until('the deaf one to be named', AbortSignal.timeout(PATIENCE_MS), async () => {
-      const { code, err } = await root('activate');
-      t.equal(code, 1);
-      return /spiffe:\/\/cluster\.local\/ns\/foo\/sa\/sleep.*: Envoy deaf/.test(err) ? err : undefined;
-    });
+    const named = await refused('activate', /spiffe:\/\/cluster\.local\/ns\/foo\/sa\/sleep.*: Envoy deaf/);
     t.match(named, /1 workloads of the Citadel at .* do not have both roots yet/);
     t.notMatch(named, /good/);
     t.equal((readFileSync(file('ca/root-cert.pem'), 'utf8').match(/BEGIN/g) ?? []).length, 2);
 
     deaf.ack(unacknowledged, { names: ['ROOTCA'] });
-    await until('the step to be taken', AbortSignal.timeout(PATIENCE_MS), async () => {
-      return (await root('activate')).code === 0 || undefined;
-    });
+    await taken('activate');
   },
 );
 
@@ -68,23 +82,7 @@ t.test(
   'an Envoy that has all roots and takes no new leaf keeps the old root from going, by its name',
   { timeout: 250_000 },
   async (t) => {
-    const directory = shortDir(t);
-    const file = (name: string): string => join(directory, name);
-    const issuer = new TokenIssuer();
-    writeFileSync(file('token'), await issuer.token('foo', 'sleep'));
-    const { address: ca } = await startCitadelProcess(t, { file, issuer, flags: ['--trail-dir', file('trail')] });
-    const config = settings(COMMANDS.agent, {
-      ...{ socket: file('sds'), 'ca-address': ca, 'ca-root': file('root.pem'), 'token-file': file('token') },
-      ...{ namespace: 'foo', 'service-account': 'sleep' },
-    });
-    const logger = new RecordingLogger();
-    const agent = await startAgent(config, { logger, now: Date.now, random: () => 0, nodeFlags: [] });
-    t.teardown(() => agent.close());
-    const connect = (nodeId: string, name: string) => {
-      const client = openSdsClient(t, file('sds'));
-      client.request({ names: [name], nodeId });
-      return client;
-    };
+    const { file, logger, connect, root, taken, refused } = await startMesh(t, { hasTrail: true });
     /** Acknowledges all that comes, until the test is over. */
     const follow = async (nodeId: string, name: string): Promise<void> => {
       const client = connect(nodeId, name);
@@ -97,25 +95,10 @@ t.test(
     const deaf = connect('deaf', 'default');
     deaf.ack(await deaf.expectResponse(), { names: ['default'] });
 
-    const root = async (step: string, ...flags: string[]) => {
-      const asked = step === 'stage' ? [] : ['--status-address', file('status')];
-      const command = new SidecertProcess(t, ['root', step, file('ca'), ...asked, ...flags]);
-      return { code: await command.ended, out: command.out, err: command.err };
-    };
-    const taken = (step: string) =>
-      until(`${step} to be taken`, AbortSignal.timeout(PATIENCE_MS), async () => {
-        return (await root(step)).code === 0 || undefined;
-      });
     t.match(await root('stage'), { code: 0 });
     await taken('activate');
-    const refused = (why: RegExp): Promise<string> =>
-      until(`${why} to be in the way`, AbortSignal.timeout(PATIENCE_MS), async () => {
-        const { code, err } = await root('retire');
-        t.equal(code, 1);
-        return why.test(err) ? err : undefined;
-      });
     // From then on Citadel signs with the next one.
-    await refused(/have a certificate that would be refused: .*sa\/sleep/);
+    await refused('retire', /have a certificate that would be refused: .*sa\/sleep/);
     // So that the agent asks for another leaf at once, while the one that the deaf Envoy keeps has a day left.
     const { fields } = await logger.until('svid issued');
     const revoke = new SidecertProcess(t, [
@@ -123,7 +106,7 @@ t.test(
     ]);
     t.equal(await revoke.ended, 0);
     const unacknowledged = await deaf.nextResponse();
-    const named = await refused(/spiffe:\/\/cluster\.local\/ns\/foo\/sa\/sleep.*: Envoy deaf/);
+    const named = await refused('retire', /spiffe:\/\/cluster\.local\/ns\/foo\/sa\/sleep.*: Envoy deaf/);
     t.match(named, /1 workloads of the Citadel at .* have a certificate that would be refused/);
     t.notMatch(named, /good/);
     t.ok(unacknowledged);

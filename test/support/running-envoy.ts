@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Test } from 'tap';
 import { until } from '../../src/demo/polling.js';
 import { envoyArgs } from '../../src/demo/sidecars/envoy-sidecar.js';
 import { envoyBootstrap } from '../../src/envoy-bootstrap/envoy-bootstrap.js';
@@ -11,6 +10,11 @@ import type { WorkloadProxy } from '../../src/envoy-bootstrap/workload-proxy.js'
 import { plainSerial } from '../../src/text/index.js';
 import { PATIENCE_MS } from './patience.js';
 import { askUnix } from './unix-http.js';
+
+/** Closes at its end what is given: a test, or a bench. */
+interface Closing {
+  teardown(close: () => unknown): void;
+}
 
 export interface EnvoyFiles {
   readonly admin: string;
@@ -66,7 +70,7 @@ export class RunningEnvoy {
   readonly #gone = new AbortController();
 
   /** Starts it, and ends it with the test. It may not be ready yet. @throws when there is no such program. */
-  static async start(t: Pick<Test, 'teardown'>, { path, files, bootstrap }: Start): Promise<RunningEnvoy> {
+  static async start(t: Closing, { path, files, bootstrap }: Start): Promise<RunningEnvoy> {
     const configFile = `${files.admin}.json`;
     await writeFile(configFile, JSON.stringify(bootstrap));
     const envoy = new RunningEnvoy(path, configFile, files);

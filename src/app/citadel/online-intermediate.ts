@@ -10,6 +10,7 @@ import type { MetricRegistry } from '../../telemetry/index.js';
 import { systemClock } from '../../timers/index.js';
 import type { AppContext } from '../running-app.js';
 import type { Cluster } from './cluster.js';
+import { namesToIssue } from './names-to-issue.js';
 
 export interface IntermediateSurroundings {
   readonly live: LiveAuthority;
@@ -28,11 +29,11 @@ export function openOnlineIntermediate(
   { live, cluster, leafLifeMs, metrics }: IntermediateSurroundings,
   { logger, now, random }: AppContext,
 ): Promise<OnlineIntermediate> {
-  const { trustDomain, serverNames, dnsNames, nameConstraints, onlineIntermediateTtlMs } = config;
+  const { trustDomain, nameConstraints, onlineIntermediateTtlMs } = config;
   const open = () =>
     OnlineIntermediate.open({
       ...{ live, store: storeOf(config, cluster), trustDomain, leafLifeMs, logger, metrics, random },
-      serverNames: [...serverNames, ...dnsNames.map(({ dnsName }) => dnsName)],
+      serverNames: namesToIssue(config),
       ...{ isConstrained: nameConstraints === 'on', lifeMs: onlineIntermediateTtlMs },
       clock: { ...systemClock, now },
     });

@@ -36,17 +36,17 @@ import type { TraceSurroundings } from '../open-traces.js';
 import { type AppContext, type RunningApp, runApp, type Teardown } from '../running-app.js';
 import { type MakePage, openStatusPage } from '../status-page.js';
 import { VERSION } from '../version.js';
-import { AutomaticRootChange } from './automatic-root-change.js';
 import { openClientCertificates } from './client-certificates.js';
 import type { Cluster, IssuedOptions } from './cluster.js';
 import { openImpersonation } from './impersonation.js';
+import { namesToIssue } from './names-to-issue.js';
 import type { IntermediateSurroundings } from './online-intermediate.js';
 import { openPolicy } from './policy.js';
 import { ReplicaReporter } from './replica-reporter.js';
 import { directoryBoard } from './report-board.js';
 import { restoreFleet } from './restore-fleet.js';
 import type { openRevocations } from './revocations.js';
-import { type RootPlace, sharedDirectoryPlace } from './root-place.js';
+import { changeRootInTime, whyForeign } from './root-in-time.js';
 import { openTokenAuthentication } from './token-authentication.js';
 
 /** Above the 256 requests that the service has in flight at most, so that the service is who refuses. */
@@ -245,15 +245,21 @@ async function start(
     roots?.trustBundle.publish(rootsPem);
     if (config.rootCertOut !== undefined) void rewriteRoots(config.rootCertOut, bundle, logger);
   });
+  const summary = fleet && (() => summaryOf(fleet, live, longestTtlMs(), now()));
   const rootChange =
-    issued && changeRootInTime({ config, context, metrics, live, cluster, fleet, reporter, issued, longestTtlMs });
+    issued &&
+    summary &&
+    changeRootInTime({
+      ...{ config, context, metrics, live, cluster, reporter, issued, longestTtlMs },
+      knownSinceMs: () => summary().knownSinceMs,
+    });
   teardown.add(() => rootChange?.close());
   const shown = {
     authority: live,
     intermediate,
     rootChange,
     serving,
-    fleet: fleet && (() => summaryOf(fleet, live, longestTtlMs(), now())),
+    fleet: summary,
     trustDomain: trustDomain.toString(),
     keys,
     roots,
@@ -323,86 +329,6 @@ function issuedReport(
       return { atMs, hasEnded: false, longestTtlMs: ttlMs, forgotten, ...facts };
     },
   };
-}
-
-interface RootChangeSurroundings {
-  readonly config: CitadelConfig;
-  readonly context: AppContext;
-  readonly metrics: MetricRegistry;
-  readonly live: LiveAuthority;
-  readonly cluster: Cluster | undefined;
-  readonly fleet: FleetView;
-  readonly reporter: ReplicaReporter | undefined;
-  readonly issued: IssuedOptions;
-  readonly longestTtlMs: () => number;
-}
-
-/** Looks at the end of the root from now on; `undefined` for one that ends with this process. */
-function changeRootInTime(surroundings: RootChangeSurroundings): AutomaticRootChange | undefined {
-  const { config, context, metrics, live, cluster, longestTtlMs } = surroundings;
-  const place = rootPlaceOf(surroundings);
-  if (place === undefined) return undefined;
-  const { trustDomain, rootChangeLead: lead, rootChangeSettleMs: settleMs } = config;
-  return new AutomaticRootChange({
-    ...{ live, place, trustDomain, lead, settleMs, longestTtlMs, metrics },
-    foreign: () => whyForeign(live, config, cluster),
-    serverNames: [...config.serverNames, ...config.dnsNames.map(({ dnsName }) => dnsName)],
-    ...{ logger: context.logger, now: context.now },
-  });
-}
-
-function rootPlaceOf({
-  config,
-  context,
-  live,
-  cluster,
-  fleet,
-  reporter,
-  issued,
-  longestTtlMs,
-}: RootChangeSurroundings): RootPlace | undefined {
-  switch (live.keptIn) {
-    case 'memory':
-      return undefined;
-    case 'store':
-      return cluster?.rootPlace;
-    case 'directory': {
-      const { key = '' } = reporter ?? {};
-      const { caDirectory = '' } = config;
-      if (cluster !== undefined || key === '') return unchangeable;
-      return sharedDirectoryPlace(caDirectory, () => {
-        const { knownSinceMs } = summaryOf(fleet, live, longestTtlMs(), context.now());
-        return { key, knownSinceMs, report: issued.report() };
-      });
-    }
-    default:
-      return live.keptIn satisfies never;
-  }
-}
-
-/** One whose files Citadel never changes: only its end is looked at. */
-const unchangeable: RootPlace = {
-  read: async () => new Map(),
-  change: async () => {
-    throw new IdentityError('ERR_ROTATION_REFUSED', 'the root is not one that this Citadel has made');
-  },
-  witnesses: async () => ({ citadels: [], ended: [] }),
-};
-
-/** Why the authority of now is not one that Citadel may replace; `undefined` when it has made such a one itself. */
-function whyForeign(
-  { current: { signer, bundle }, keptIn, rotation }: LiveAuthority,
-  { trustDomain, caKey, caDirectory }: CitadelConfig,
-  cluster: Cluster | undefined,
-): string | undefined {
-  if (caKey !== undefined) return 'its key is in a token (--ca-key)';
-  if (keptIn === 'directory' && cluster !== undefined) return `it is in --ca-dir ${caDirectory}, which pods share`;
-  if (keptIn === 'store' && cluster?.store.isPluggedIn === true) return `it is plugged in: ${cluster.store.name}`;
-  const { subject, issuer, ca } = signer.certificate;
-  const isOwn = ca && subject === `O=${trustDomain.name}` && issuer === subject;
-  if (!isOwn) return 'it is plugged in: its certificate is not of the form of a root that Citadel makes';
-  const isAlone = bundle.size === 1 || (rotation !== undefined && rotation.step !== 'steady');
-  return isAlone ? undefined : 'other roots are trusted beside it';
 }
 
 /** Tells the other Citadels of a directory, from now until the end, what this one has issued. */
@@ -520,8 +446,7 @@ function openAuthority(
 ): Promise<LiveAuthority> {
   const { caDirectory, trustDomain } = config;
   const directory = caDirectory !== undefined && { directory: caDirectory };
-  const serverNames = [...config.serverNames, ...config.dnsNames.map(({ dnsName }) => dnsName)];
-  const common = { trustDomain, serverNames, remoteKey, logger, now };
+  const common = { trustDomain, serverNames: namesToIssue(config), remoteKey, logger, now };
   const open = () => LiveAuthority.open({ ...directory, store: cluster?.store, ...common });
   return cluster === undefined ? open() : cluster.insist('root', open);
 }
