@@ -15,6 +15,8 @@ const REQUEST_TIMEOUT_MS = 15_000;
 
 /**
  * Below the hour after which Envoy's server side closes an idle connection, so that it is never closed under a request.
+ * Never below {@link CONNECT_TIMEOUT_MS}: an older Envoy (1.36) counts TCP and the handshake as idle, and the requests
+ * that wait for them get a 503. (envoy#42753)
  */
 const UPSTREAM_IDLE_MS = 300_000;
 
@@ -92,7 +94,7 @@ export function upstreamCluster(sds: SdsOptions, upstream: UpstreamPeer, maxConn
 export function connectionAge(maxConnectionAgeMs: number): EnvoyObject {
   return {
     common_http_protocol_options: {
-      idle_timeout: duration(Math.min(UPSTREAM_IDLE_MS, maxConnectionAgeMs)),
+      idle_timeout: duration(UPSTREAM_IDLE_MS),
       max_connection_duration: duration(maxConnectionAgeMs),
     },
   };

@@ -141,7 +141,7 @@ t.test('an upstream is reached by its name and must prove exactly its SPIFFE ID'
     type: 'STATIC',
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-        common_http_protocol_options: { max_connection_duration: '2s' },
+        common_http_protocol_options: { idle_timeout: '300s', max_connection_duration: '2s' },
       },
     },
     transport_socket: {

@@ -41,8 +41,9 @@ export class SteadyLoad {
 
   private async get(): Promise<void> {
     try {
-      const { status } = await this.http.get(this.server, '/status/200');
-      if (status !== 200) this.failures.push(`status ${status}`);
+      const { status, body } = await this.http.get(this.server, '/status/200');
+      // The proxy that refuses it says why.
+      if (status !== 200) this.failures.push(`status ${status}: ${body}`);
     } catch (error) {
       this.failures.push(messageOf(error));
     }
