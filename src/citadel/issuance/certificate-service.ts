@@ -1,6 +1,13 @@
 import { CancelSource } from '../../cancellation/index.js';
 import { type ErrorCode, errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
-import { addUnaryMethod, type GrpcServer, type ServedCall, status } from '../../net/grpc/index.js';
+import {
+  type ArrivingCall,
+  addUnaryMethod,
+  type GrpcServer,
+  type ServedCall,
+  type StatusText,
+  status,
+} from '../../net/grpc/index.js';
 import {
   Field,
   type Gauge,
@@ -22,7 +29,7 @@ import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
 import { decodeCertificateRequest, encodeCertificateResponse } from './certificate-codec.js';
 import { type CallerTrace, callerFields, type IssuanceOptions, issueLeaf } from './certificate-issuance.js';
 import { HeldLeaves } from './held-leaves.js';
-import { IssuingShares, IssuingSlot } from './issuing-shares.js';
+import { IssuingShares, IssuingSlot, type PlaceRefusal } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
 import { RetrySlots } from './retry-slots.js';
 import { endServerSpan, serverSpan, workloadAttributes } from './server-span.js';
@@ -70,7 +77,10 @@ export function addCertificateMethod(
 ): CertificateMethod {
   const service = new CertificateService(options);
   const metadata = options.tracer === undefined ? CALLER_METADATA : [...CALLER_METADATA, 'traceparent'];
-  addUnaryMethod(server, CREATE_CERTIFICATE, (bytes, call) => service.answer(bytes, call), { metadata });
+  addUnaryMethod(server, CREATE_CERTIFICATE, (bytes, call) => service.answer(bytes, call), {
+    metadata,
+    turnsAway: (call) => service.turnAway(call),
+  });
   return service;
 }
 
@@ -125,14 +135,26 @@ class CertificateService implements CertificateMethod {
     return this.shares.isFull;
   }
 
+  /** Why the call is refused without a look at its message, for want of a place: as cheaply as may be. */
+  turnAway(call: ArrivingCall): StatusText | undefined {
+    const { held, options } = this;
+    const refusal = this.shares.refusalFor(call.connection, () =>
+      held.isClaimedRenewal(call.metadata('authorization'), options.now()),
+    );
+    return refusal && this.noPlace(refusal, call, traceOf(call), this.spanOf(call));
+  }
+
   /** Answers the call, or refuses it when it has failed, run out of time or been cancelled. */
   answer(bytes: Buffer, call: ServedCall): void {
-    const { connection, networkPeer } = call;
-    const caller = { connection, clusterId: clusterId(call), address: networkPeer?.address };
-    const { tracer } = this.options;
-    const span = tracer && serverSpan(tracer, call, caller);
-    const place = this.placeFor(call, caller, span);
-    if (place === undefined) return;
+    const caller = traceOf(call);
+    const span = this.spanOf(call, caller);
+    const place = this.shares.enter(call.connection);
+    if (!(place instanceof IssuingSlot)) {
+      // The last one has gone since its header came.
+      call.refuse(this.noPlace(place, call, caller, span));
+      return;
+    }
+    this.inFlight.set(this.shares.inFlight);
     const pending = new PendingCall(call, caller, place, span);
     this.deadlines.add(pending);
     call.onGone(() => this.giveUp(pending, callerHasGone()));
@@ -182,24 +204,28 @@ class CertificateService implements CertificateMethod {
     if (span !== undefined) endServerSpan(span, code, refusal.code);
   }
 
-  /** A place, or `undefined` when the call has been refused for want of one: as cheaply as may be, since many are. */
-  private placeFor(call: ServedCall, caller: CallerTrace, span: Span | undefined): IssuingSlot | undefined {
-    const { held, options } = this;
-    const place = this.shares.enter(caller.connection, () =>
-      held.isClaimedRenewal(call.metadata('authorization'), options.now()),
-    );
-    if (place instanceof IssuingSlot) {
-      this.inFlight.set(this.shares.inFlight);
-      return place;
-    }
+  private spanOf(call: ArrivingCall, caller = traceOf(call)): Span | undefined {
+    const { tracer } = this.options;
+    return tracer && serverSpan(tracer, call, caller);
+  }
+
+  /** Records that there is no place for a call, and gives what it is told. */
+  private noPlace(
+    { reason, retryAfterMs }: PlaceRefusal,
+    call: ArrivingCall,
+    caller: CallerTrace,
+    span: Span | undefined,
+  ): StatusText {
     const nowMs = performance.now();
-    const { reason, retryAfterMs = this.slots.delayMs(nowMs) } = place;
     const code = 'ERR_CITADEL_OVERLOADED';
     this.recordRefusal({ code, reason }, { call, caller, workload: undefined, span });
     this.observe(code, nowMs);
-    call.refuse({ code: status.RESOURCE_EXHAUSTED, details: reason, retryAfterMs });
     if (span !== undefined) endServerSpan(span, code, status.RESOURCE_EXHAUSTED);
-    return undefined;
+    return {
+      code: status.RESOURCE_EXHAUSTED,
+      details: reason,
+      retryAfterMs: retryAfterMs ?? this.slots.delayMs(nowMs),
+    };
   }
 
   private async create(bytes: Buffer, pending: PendingCall): Promise<Buffer> {
@@ -250,7 +276,7 @@ class CertificateService implements CertificateMethod {
   /** In log, trail and on the status page. */
   private recordRefusal(
     { code, reason }: Reason,
-    refused: Pick<PendingCall, 'call' | 'caller' | 'workload' | 'span'>,
+    refused: Pick<PendingCall, 'caller' | 'workload' | 'span'> & { readonly call: ArrivingCall },
   ): void {
     const { call, caller, workload, span } = refused;
     const { connection, clusterId, address } = caller;
@@ -270,18 +296,23 @@ class CertificateService implements CertificateMethod {
         [Field.traceId]: span?.traceId,
       };
     };
-    const { logger } = this.options;
+    const { logger, trail, recent } = this.options;
     if (code === 'ERR_CANCELLED') {
       if (logger.writesDebug) logger.debug('certificate request cancelled', fields());
       return;
     }
     // Agents come back ten times a second with what was refused: a line a minute for each reason and connection.
     this.log.warn('certificate refused', fields, `${code} ${connection}`);
+    if (trail === undefined && recent === undefined) return;
     const spiffeId = workload?.spiffeId.toString();
     const refusal = { code, reason, spiffe_id: spiffeId, ...callerFields(caller, workload) };
-    this.options.trail?.refused(refusal);
-    this.options.recent?.refused({ ...refusal, ...claimed() });
+    trail?.refused(refusal);
+    recent?.refused({ ...refusal, ...claimed() });
   }
+}
+
+function traceOf(call: ArrivingCall): CallerTrace {
+  return { connection: call.connection, clusterId: clusterId(call), address: call.networkPeer?.address };
 }
 
 function tooLate(timeoutMs: number): IdentityError {

@@ -18,6 +18,8 @@ export class IssuingShares {
 
   /** As many as renewals may have. */
   private readonly renewalLimit: number;
+  private readonly allTaken: string;
+  private readonly keptForFirst: string;
 
   /** `shareDelayMs`: in how many milliseconds a caller that has its share is to come back; left out, it is not told. */
   constructor(
@@ -25,6 +27,8 @@ export class IssuingShares {
     private readonly shareDelayMs: () => number | undefined = () => undefined,
   ) {
     this.renewalLimit = Math.ceil(limit * RENEWAL_PART);
+    this.allTaken = `${limit} requests are in flight, try again later`;
+    this.keptForFirst = `${this.renewalLimit} requests are in flight, the other places are for workloads without a certificate: try again later`;
   }
 
   get inFlight(): number {
@@ -37,19 +41,22 @@ export class IssuingShares {
   }
 
   /**
-   * Takes a place for a caller whose token is not verified yet, or says why there is none. `isClaimedRenewal` is asked
-   * only when few are left.
+   * Why there is no place for a caller whose token is not verified yet, or `undefined`. `isClaimedRenewal` is asked
+   * only when few are left. Asked for each of a flood, so what it says is the same for all of them.
    */
-  enter(connection: number, isClaimedRenewal = (): boolean => false): IssuingSlot | PlaceRefusal {
+  refusalFor(connection: number, isClaimedRenewal = (): boolean => false): PlaceRefusal | undefined {
     const free = this.limit - this.total;
-    if (free <= 0) return { reason: `${this.limit} requests are in flight, try again later` };
+    if (free <= 0) return { reason: this.allTaken };
     if (this.ofConnections.isTaken(connection, free)) {
-      return {
-        reason: shareTaken(this.ofConnections.of(connection), 'this connection', free),
-        retryAfterMs: this.shareDelayMs(),
-      };
+      return { reason: CONNECTION_SHARE_TAKEN, retryAfterMs: this.shareDelayMs() };
     }
-    if (this.isFull && isClaimedRenewal()) return { reason: this.keptForFirst() };
+    return this.isFull && isClaimedRenewal() ? { reason: this.keptForFirst } : undefined;
+  }
+
+  /** Takes a place for a caller whose token is not verified yet, or says why there is none. */
+  enter(connection: number): IssuingSlot | PlaceRefusal {
+    const refusal = this.refusalFor(connection);
+    if (refusal !== undefined) return refusal;
     this.total += 1;
     this.ofConnections.take(connection);
     return new IssuingSlot(this, connection);
@@ -60,14 +67,12 @@ export class IssuingShares {
     // The place itself has been taken already.
     const free = this.limit - this.total + 1;
     if (this.ofIdentities.isTaken(identity, free)) {
-      throw overloaded(shareTaken(this.ofIdentities.of(identity), identity, free), this.shareDelayMs());
+      const count = this.ofIdentities.of(identity);
+      const reason = `${count} requests of ${identity} are in flight, which is its share while ${free} places are free: try again later`;
+      throw overloaded(reason, this.shareDelayMs());
     }
-    if (isRenewal && this.total > this.renewalLimit) throw overloaded(this.keptForFirst());
+    if (isRenewal && this.total > this.renewalLimit) throw overloaded(this.keptForFirst);
     this.ofIdentities.take(identity);
-  }
-
-  private keptForFirst(): string {
-    return `${this.renewalLimit} requests are in flight, the other places are for workloads without a certificate: try again later`;
   }
 
   /** For the place. */
@@ -77,6 +82,9 @@ export class IssuingShares {
     if (identity !== undefined) this.ofIdentities.giveBack(identity);
   }
 }
+
+const CONNECTION_SHARE_TAKEN =
+  'this connection has its share of the requests in flight while others wait, try again later';
 
 /** Why a request gets no place. */
 export interface PlaceRefusal {
@@ -106,10 +114,6 @@ export class IssuingSlot {
   leave(): void {
     this.shares.leave(this.connection, this.identity);
   }
-}
-
-function shareTaken(count: number, whose: string, free: number): string {
-  return `${count} requests of ${whose} are in flight, which is its share while ${free} places are free: try again later`;
 }
 
 function overloaded(reason: string, retryAfterMs?: number): IdentityError {

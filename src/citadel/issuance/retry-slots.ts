@@ -19,6 +19,18 @@ const MIN_DELAY_MS = 100;
  */
 const MAX_DELAY_MS = 15_000;
 
+/**
+ * Moments are told by so many milliseconds, rounded up: fewer callers than there are places come at one of them, and
+ * the answers of thousands are the same bytes.
+ */
+const STEP_MS = 10;
+
+/**
+ * A line of which no caller has come for so long is forgotten: they have found another replica, or never meant to come
+ * back. Those who come now must not wait behind them.
+ */
+const FORSAKEN_MS = 300;
+
 /** Who has its share waits for its own requests, which are answered sooner. */
 const MIN_SHARE_DELAY_MS = 1000;
 
@@ -33,6 +45,7 @@ export class RetrySlots {
   private windowFromMs = Number.NEGATIVE_INFINITY;
   private served = 0;
   private refused = 0;
+  private lastMs = Number.NEGATIVE_INFINITY;
 
   /** `random` is in [0, 1). */
   constructor(private readonly random: () => number) {}
@@ -49,9 +62,9 @@ export class RetrySlots {
     this.learn(nowMs);
     const slotMs = Math.max(this.nextMs, nowMs + MIN_DELAY_MS);
     const delayMs = slotMs - nowMs;
-    if (delayMs > MAX_DELAY_MS) return Math.ceil(MAX_DELAY_MS * (0.5 + this.random() / 2));
+    if (delayMs > MAX_DELAY_MS) return inSteps(MAX_DELAY_MS * (0.5 + this.random() / 2));
     this.nextMs = slotMs + 1000 / (this.perSecond * SHARE);
-    return Math.ceil(delayMs);
+    return inSteps(delayMs);
   }
 
   /**
@@ -59,10 +72,13 @@ export class RetrySlots {
    * moment in it, or one caller alone would send all others to its end.
    */
   shareDelayMs(nowMs: number): number {
-    return Math.ceil(Math.max(MIN_SHARE_DELAY_MS, this.nextMs - nowMs) * (0.5 + this.random() / 2));
+    this.learn(nowMs);
+    return inSteps(Math.max(MIN_SHARE_DELAY_MS, this.nextMs - nowMs) * (0.5 + this.random() / 2));
   }
 
   private learn(nowMs: number): void {
+    if (nowMs - this.lastMs >= FORSAKEN_MS) this.nextMs = nowMs;
+    this.lastMs = nowMs;
     const elapsedMs = nowMs - this.windowFromMs;
     if (elapsedMs < WINDOW_MS) return;
     // A longer window says nothing: no caller was served or refused at its end.
@@ -74,4 +90,8 @@ export class RetrySlots {
     this.served = 0;
     this.refused = 0;
   }
+}
+
+function inSteps(delayMs: number): number {
+  return Math.ceil(delayMs / STEP_MS) * STEP_MS;
 }

@@ -1,4 +1,4 @@
-import type { ServedCall } from '../../net/grpc/index.js';
+import type { ArrivingCall } from '../../net/grpc/index.js';
 import type { Span, SpanAttributes, Tracer } from '../../telemetry/index.js';
 import type { AuthenticatedWorkload } from '../authn/index.js';
 import type { CallerTrace } from './certificate-issuance.js';
@@ -7,7 +7,7 @@ const SERVICE = 'istio.v1.auth.IstioCertificateService';
 const METHOD = 'CreateCertificate';
 
 /** The span of a call for a certificate, a part of its caller's trace where that brings one. */
-export function serverSpan(tracer: Tracer, call: ServedCall, { address, connection }: CallerTrace): Span {
+export function serverSpan(tracer: Tracer, call: ArrivingCall, { address, connection }: CallerTrace): Span {
   const attributes = {
     ...{ 'rpc.system': 'grpc', 'rpc.service': SERVICE, 'rpc.method': METHOD },
     ...{ 'client.address': address, 'sidecert.connection': connection },

@@ -14,7 +14,7 @@ export { askHealth, readServingStatus } from './health/health-answer.js';
 export { addHealthMethods } from './health/health-service.js';
 export { addReflectionMethods } from './reflection/reflection-methods.js';
 export { type CallEvents, FRAME_PREFIX_BYTES, type GrpcCall, writeFramePrefix } from './server/grpc-call.js';
-export { type CountedConnection, createGrpcServer, type GrpcServer } from './server/grpc-server.js';
+export { type ArrivingCall, type CountedConnection, createGrpcServer, type GrpcServer } from './server/grpc-server.js';
 export type { GrpcServerMetrics } from './server/server-counters.js';
 export { addUnaryMethod, type ServedCall, type UnaryMethod } from './server/unary-method.js';
 export { type StatusText, toStatusObject } from './status.js';

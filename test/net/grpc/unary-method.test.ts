@@ -92,6 +92,45 @@ t.test('a call sees its metadata, all values of it, and the number of its connec
   ]);
 });
 
+t.test('a call that is turned away has its answer before its message comes; others are not touched', async (t) => {
+  const asked: unknown[] = [];
+  const { open, bare } = await serveFramed(t, {
+    methods: (server) =>
+      addUnaryMethod(server, ECHO, answerSame, {
+        ...METADATA,
+        turnsAway: (call) => {
+          const [cluster] = call.metadata('clusterid');
+          asked.push([call.connection, cluster, call.metadata('te')]);
+          return cluster === 'full'
+            ? { code: status.RESOURCE_EXHAUSTED, details: 'come back', retryAfterMs: 250 }
+            : undefined;
+        },
+      }),
+  });
+  const channel = open();
+  const metadata = { clusterid: 'full' };
+  const refusal = { code: status.RESOURCE_EXHAUSTED, details: 'come back' };
+  const message = Buffer.alloc(20_000);
+  for (let call = 0; call < 3; call += 1) {
+    await t.rejects(channel.unary(ECHO, message, { deadlineMs: soon(), metadata }), refusal);
+    t.equal((await channel.unary(ECHO, message, { deadlineMs: soon() })).length, message.length);
+  }
+  const session = bare();
+  const stream = session.request({
+    ...{ ':method': 'POST', ':path': ECHO, 'content-type': 'application/grpc', clusterid: 'full' },
+  });
+  stream.on('error', () => {});
+  const [response] = await once(stream, 'response');
+  t.match(response, { ':status': 200, 'grpc-status': '8', 'grpc-message': 'come back' }, 'without a message');
+  t.match(response['grpc-status-details-bin'], /\S/);
+  t.match(await ask(session, {}, Buffer.alloc(5)), { 'grpc-status': '0' }, 'on the same connection');
+  t.same(asked.slice(0, 2), [
+    [1, 'full', []],
+    [1, undefined, []],
+  ]);
+  t.equal(asked.length, 8);
+});
+
 t.test("a refusal's text arrives whatever letters it has", async (t) => {
   const details = 'no, niet, näh: 100 %\n';
   const { open } = await serve(t, { echo: (_request, call) => call.refuse({ code: status.ABORTED, details }) });

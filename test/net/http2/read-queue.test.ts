@@ -129,20 +129,26 @@ t.test('a slice ends by the clock, and the next one goes on with whoever has wai
   t.same(order, ['a', 'b', 'c', 'a', 'c', 'a']);
 });
 
-t.test('of a server that is full one reader has a turn, and the others wait for a pause', async (t) => {
+t.test('of a server that is full readers have a slice, and the others wait for a pause', async (t) => {
   let isFull = true;
+  let nowMs = 0;
   const pauses: (() => void)[] = [];
-  const queue = new ReadQueue({ now: () => 0, isFull: () => isFull, after: (_ms, run) => pauses.push(run) });
+  const queue = new ReadQueue({ now: () => nowMs, isFull: () => isFull, after: (_ms, run) => pauses.push(run) });
   const order: string[] = [];
-  const reader = (name: string): QueuedReader => ({ readOn: () => order.push(name) < 0 });
+  const reader = (name: string): QueuedReader => ({
+    readOn() {
+      nowMs += 2;
+      return order.push(name) < 0;
+    },
+  });
   t.equal(queue.isBusy, true, 'so that who sends many requests comes here');
   for (const name of ['a', 'b', 'c', 'd']) queue.add(reader(name));
   await nextTurn();
   t.same(order, []);
   pauses.shift()?.();
-  t.same(order, ['a']);
+  t.same(order, ['a', 'b'], 'of 2 ms each');
   await nextTurn();
-  t.same(order, ['a']);
+  t.same(order, ['a', 'b']);
   isFull = false;
   pauses.shift()?.();
   t.same(order, ['a', 'b', 'c', 'd'], 'and all as soon as there is room');

@@ -14,8 +14,9 @@ import type { ConnectionAccount } from '../ledger/accounts.js';
 import type { CallQuota, CountedCall } from '../ledger/call-quota.js';
 import type { StatusText } from '../status.js';
 import { status } from '../status-code.js';
-import { retryDetails } from './retry-info.js';
+import { fieldValues } from './request-kind.js';
 import type { CallRefusal } from './server-counters.js';
+import { RESPONSE_FIELDS, trailersOf } from './status-trailers.js';
 
 /** What a call tells its handler. All are called from the event loop, none after `gone`. */
 export interface CallEvents {
@@ -105,12 +106,6 @@ export function framed(message: Buffer): Buffer {
   frame.set(message, FRAME_PREFIX_BYTES);
   return frame;
 }
-
-const RESPONSE_FIELDS = [
-  [':status', '200'],
-  ['content-type', 'application/grpc'],
-  ['grpc-accept-encoding', 'identity'],
-] as const;
 
 const RESPONSE_HEAD = encodeHeaderBlock(RESPONSE_FIELDS);
 
@@ -230,12 +225,7 @@ export class Http2Call implements GrpcCall, StreamEvents, Expiring, CountedCall 
   }
 
   metadata(name: string): readonly string[] {
-    const values: string[] = [];
-    for (let index = 0; index < this.fields.length; index += 1) {
-      const field = this.fields[index];
-      if (field?.[0] === name) values.push(field[1]);
-    }
-    return values;
+    return fieldValues(this.fields, name);
   }
 
   forgetMetadata(): void {
@@ -430,19 +420,6 @@ export class Http2Call implements GrpcCall, StreamEvents, Expiring, CountedCall 
     this.events = undefined;
     events?.gone();
   }
-}
-
-/** What `grpc-message` may not hold as it is. (gRPC over HTTP/2, "Status-Message") */
-const NOT_PLAIN = /[^\x20-\x24\x26-\x7e]+/g;
-
-function trailersOf({ code, details, retryAfterMs }: StatusText): [name: string, value: string][] {
-  const trailers: [string, string][] = [['grpc-status', String(code)]];
-  // Through a Buffer, since half a surrogate pair has no UTF-8.
-  if (details !== '') {
-    trailers.push(['grpc-message', Buffer.from(details).toString().replace(NOT_PLAIN, encodeURIComponent)]);
-  }
-  if (retryAfterMs !== undefined) trailers.push(['grpc-status-details-bin', retryDetails(code, details, retryAfterMs)]);
-  return trailers;
 }
 
 function bytesOf(fields: RequestHead['fields']): number {

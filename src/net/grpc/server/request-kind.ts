@@ -37,3 +37,13 @@ export function wantedFields({ fields }: RequestHead, names: readonly string[]):
   }
   return wanted.length === 0 ? NO_FIELDS : wanted;
 }
+
+/** The values of the fields of this name. */
+export function fieldValues(fields: RequestHead['fields'], name: string): readonly string[] {
+  const values: string[] = [];
+  for (let index = 0; index < fields.length; index += 1) {
+    const field = fields[index];
+    if (field?.[0] === name) values.push(field[1]);
+  }
+  return values;
+}

@@ -14,9 +14,13 @@ export interface RequestHead {
 /** Lower case, and of those characters that a name may have. (RFC 9113 §8.2.1; RFC 9110 §5.6.2) */
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 
-/** Neither a break nor a zero may be in a value. (RFC 9113 §8.2.1) */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
-const BAD_VALUE = /[\u0000\r\n]/;
+/**
+ * Neither a break nor a zero may be in a value (RFC 9113 §8.2.1). Looked for one by one, by what processors have for
+ * that: an expression takes ten times as long for a token.
+ */
+function isBadValue(value: string): boolean {
+  return value.includes('\n') || value.includes('\r') || value.includes('\0');
+}
 
 const COLON = 0x3a;
 
@@ -114,7 +118,7 @@ export function lengthOf(value: string): number {
 
 /** Why a field may stand in no message, that is behind its pseudo-header fields. (RFC 9113 §8.2.1, §8.2.2) */
 export function problemOf(name: string, value: string): string | undefined {
-  if (!FIELD_NAME.test(name) || BAD_VALUE.test(value)) return 'got a field of characters that none may have';
+  if (!FIELD_NAME.test(name) || isBadValue(value)) return 'got a field of characters that none may have';
   if (OF_CONNECTION.has(name)) return 'got a field that belongs to HTTP/1';
   return name === 'te' && value !== 'trailers' ? 'got a te field other than trailers' : undefined;
 }

@@ -8,8 +8,8 @@ export interface QueuedReader {
 const SLICE_MS = 3;
 
 /**
- * While the server has as much to do as it takes, what is read only to be refused takes this much less of the event
- * loop: one turn, of a millisecond, and then a pause. What waits for it waits with its sender. (TCP's flow control)
+ * While the server has as much to do as it takes, what is read only to be refused gets a slice, and then this pause: a
+ * fifth of the event loop. What waits for it waits with its sender. (TCP's flow control)
  */
 const FULL_PAUSE_MS = 12;
 
@@ -69,7 +69,7 @@ export class ReadQueue {
     for (const reader of this.waiting) {
       count += 1;
       if (reader.readOn()) again.push(reader);
-      if (this.now() >= endMs || this.isFull()) break;
+      if (this.now() >= endMs) break;
     }
     this.waiting.splice(0, count);
     this.waiting.push(...again);
