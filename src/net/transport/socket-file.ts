@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, chown, lstat, mkdtemp, open, rename, rm, unlink } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdtemp, open, rename, rmdir, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { IdentityError } from '../../errors/index.js';
 import { makeDirectory, pathError, systemReason } from '../../system/small-files/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
@@ -18,8 +19,11 @@ const PARENT_MODE = 0o750;
 /** Leaves the user as it is. (chown(2): -1) */
 const KEPT_OWNER = 2 ** 32 - 1;
 
-/** What the socket is called in its private directory. */
-const PRIVATE_NAME = 's';
+/**
+ * Names a file without opening it, which a socket does not allow. Node has no name for it. (open(2);
+ * asm-generic/fcntl.h)
+ */
+const O_PATH = 0o10000000;
 
 /** What a stat tells of a file, for telling it from another at the same path. */
 export interface FileIdentity {
@@ -74,8 +78,12 @@ interface PublishedAccess extends Pick<ClaimOptions, 'isLookedAfter'> {
  * Runs `bind` with a path inside a fresh private directory (0700) beside `path`, whose parent is made where it is
  * missing; gives the new socket its final group and mode there, and only then renames it into place: at no time can it
  * be reached with wrong permissions.
+ *
+ * Others may write to the parent, as the containers of a pod do that share a volume. So the directory and the socket
+ * are opened once and named by their descriptors from then on: a link that is put in their place leads nowhere.
  * @returns what the file is known by from now on.
- * @throws IdentityError `ERR_SOCKET_INVALID`: the system does not let us give it to that group.
+ * @throws IdentityError `ERR_SOCKET_INVALID`: the system does not let us give it to that group, or something else was
+ *   put in its place.
  */
 export async function publishSocket(
   path: string,
@@ -83,30 +91,50 @@ export async function publishSocket(
   bind: (temporaryPath: string) => Promise<void>,
 ): Promise<FileIdentity> {
   if (!isLookedAfter) await makeDirectory(dirname(path), PARENT_MODE);
-  const parent = await openParent(dirname(path));
+  // Not by join, which would take the dot away and put the directory beside the parent.
+  const privateDirectory = await mkdtemp(`${dirname(path)}/.`);
   try {
-    // Not by join, which would take the dot away and put the directory beside the parent.
-    const privateDirectory = await mkdtemp(`${parent.path}/.`);
+    const directory = await openPinned(privateDirectory, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    // Node.js removes what it has bound by its path when it closes: that must never be a file of another directory
+    // which has the descriptor by then.
+    const temporaryPath = `${directory.path}/${randomUUID()}`;
     try {
-      const temporaryPath = join(privateDirectory, PRIVATE_NAME);
       await bind(temporaryPath);
-      if (group !== undefined) await giveTo(temporaryPath, path, group);
-      await chmod(temporaryPath, mode);
-      const { dev, ino } = await lstat(temporaryPath);
+      const identity = await giveAccess(temporaryPath, path, { mode, group });
       await rename(temporaryPath, path);
-      return { dev, ino };
+      return identity;
     } finally {
-      await rm(privateDirectory, { recursive: true, force: true });
+      await unlink(temporaryPath).catch(ignore);
+      await directory.close();
     }
   } finally {
-    await parent.close();
+    // With what others have put there it is left: to remove that would be to follow their links.
+    await rmdir(privateDirectory).catch(ignore);
+  }
+}
+
+/** Gives the socket its group and mode; what is there must be the socket, and stays the one that is changed. */
+async function giveAccess(
+  temporaryPath: string,
+  path: string,
+  { mode, group }: Pick<PublishedAccess, 'mode' | 'group'>,
+): Promise<FileIdentity> {
+  const socket = await openPinned(temporaryPath, O_PATH | constants.O_NOFOLLOW);
+  try {
+    const state = await socket.state();
+    if (!state.isSocket()) throw invalid(path, `got ${kindOf(state)}, expected the socket that was just made`);
+    if (group !== undefined) await giveTo(socket.path, path, group);
+    await chmod(socket.path, mode);
+    return { dev: state.dev, ino: state.ino };
+  } finally {
+    await socket.close();
   }
 }
 
 /** Before the mode is set: a change of the owner may take bits of it away. (chown(2)) */
-async function giveTo(temporaryPath: string, path: string, group: number): Promise<void> {
+async function giveTo(pinnedPath: string, path: string, group: number): Promise<void> {
   try {
-    await chown(temporaryPath, KEPT_OWNER, group);
+    await chown(pinnedPath, KEPT_OWNER, group);
   } catch (error) {
     throw invalid(
       path,
@@ -115,17 +143,17 @@ async function giveTo(temporaryPath: string, path: string, group: number): Promi
   }
 }
 
-/**
- * The directory of a socket under a path that leaves room for the private directory: the name of the socket may be
- * shorter.
- */
-async function openParent(directory: string): Promise<{ readonly path: string; close(): Promise<void> }> {
-  const needed = Buffer.byteLength(join(directory, '.XXXXXX', PRIVATE_NAME));
-  if (needed <= MAX_PATH_BYTES) return { path: directory, close: async () => {} };
-  const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-  // Linux: the same directory, whatever its name. (proc_pid_fd(5))
-  return { path: `/proc/self/fd/${handle.fd}`, close: () => handle.close() };
+/** A file or a directory under a short path that leads to it whatever has become of its name. Its opener closes it. */
+async function openPinned(path: string, flags: number) {
+  // Elsewhere there is no such path, and no such descriptor.
+  if (process.platform !== 'linux') return { path, state: () => lstat(path), close: async () => {} };
+  const handle = await open(path, flags);
+  // (proc_pid_fd(5))
+  return { path: `/proc/self/fd/${handle.fd}`, state: () => handle.stat(), close: () => handle.close() };
 }
+
+/** What cannot be removed is left: it does no harm. */
+function ignore(): void {}
 
 /**
  * Removes the socket at `path` if it is still the file `ours`, and not another one that was put there since. Where it

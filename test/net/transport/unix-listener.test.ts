@@ -1,6 +1,6 @@
-import { chmod, lstat, mkdir, readdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, symlink, unlink, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Wire } from '../../../src/net/http2/index.js';
 import { listenUnix } from '../../../src/net/transport/index.js';
@@ -98,13 +98,74 @@ t.test(
     const server = createServer();
     t.teardown(() => server.close());
     await publishSocket(join(directory, 's.sock'), { mode: 0o600 }, async (temporaryPath) => {
-      const privateDirectory = dirname(temporaryPath);
+      const privateDirectory = await realpath(dirname(temporaryPath));
       t.equal(dirname(privateDirectory), directory);
       t.equal((await lstat(privateDirectory)).mode & 0o777, 0o700);
       await new Promise<void>((resolve) => server.listen(temporaryPath, resolve));
       t.notOk((await readdir(directory)).includes('s.sock'));
     });
     t.same(await readdir(directory), ['s.sock']);
+  },
+);
+
+/** A directory with files that must stay as they are, and what they are. */
+async function victim(t: Test) {
+  const directory = shortDir(t);
+  const file = join(directory, 'secret');
+  await writeFile(file, 'kept', { mode: 0o600 });
+  await chmod(directory, 0o700);
+  const state = async () => [(await lstat(directory)).mode, (await lstat(file)).mode, await readdir(directory)];
+  return { directory, file, state, before: await state() };
+}
+
+t.test(
+  'who may write to its directory cannot lead elsewhere what is done to a socket before it is there',
+  async (t) => {
+    const bound = async (path: string): Promise<void> => {
+      const server = createServer();
+      t.teardown(() => server.close());
+      await new Promise<void>((resolve) => server.listen(path, resolve));
+    };
+
+    await t.test('not by a link in the place of the private directory', async (t) => {
+      const [directory, { directory: target, before, state }] = [shortDir(t), await victim(t)];
+      await publishSocket(join(directory, 's.sock'), { mode: 0o666 }, async (temporaryPath) => {
+        const privateDirectory = await realpath(dirname(temporaryPath));
+        await rename(privateDirectory, join(directory, 'aside'));
+        await symlink(target, privateDirectory);
+        await bound(temporaryPath);
+      });
+      t.strictSame(await state(), before, 'nothing is made, changed or removed there');
+      t.equal((await lstat(join(directory, 's.sock'))).mode & 0o777, 0o666);
+    });
+
+    await t.test('not by another directory with a link for a socket', async (t) => {
+      const [directory, { directory: target, file, before, state }] = [shortDir(t), await victim(t)];
+      await publishSocket(join(directory, 's.sock'), { mode: 0o666 }, async (temporaryPath) => {
+        await bound(temporaryPath);
+        const privateDirectory = await realpath(dirname(temporaryPath));
+        await rename(privateDirectory, join(directory, 'aside'));
+        await mkdir(privateDirectory);
+        await symlink(file, join(privateDirectory, basename(temporaryPath)));
+        await symlink(target, join(privateDirectory, 'more'));
+      });
+      t.strictSame(await state(), before);
+      t.ok((await lstat(join(directory, 's.sock'))).isSocket());
+    });
+
+    for (const what of ['a file', 'a directory'] as const) {
+      await t.test(`not by a link to ${what} in the place of the socket`, async (t) => {
+        const [directory, { directory: target, file, before, state }] = [shortDir(t), await victim(t)];
+        const publish = publishSocket(join(directory, 's.sock'), { mode: 0o666 }, async (temporaryPath) => {
+          await bound(temporaryPath);
+          await unlink(temporaryPath);
+          await symlink(what === 'a file' ? file : target, temporaryPath);
+        });
+        await t.rejects(publish, { code: 'ERR_SOCKET_INVALID', message: /got a symbolic link, expected the socket/ });
+        t.strictSame(await state(), before);
+        t.strictSame(await readdir(directory), [], 'and nothing is left');
+      });
+    }
   },
 );
 
