@@ -1,47 +1,59 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { status } from '@grpc/grpc-js';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { startAgent } from '../../src/app/index.js';
-import { COMMANDS } from '../../src/config/index.js';
-import { FakeCaServer, type Fault } from '../support/fake-ca-server.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { seededRandom } from '../support/prng.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { openSdsClient, type SdsClient } from '../support/sds-client.js';
-import { settings } from '../support/settings.js';
 import { shortDir } from '../support/short-dir.js';
-import { TestCa } from '../support/test-ca.js';
-import { TokenIssuer } from '../support/test-tokens.js';
+import { agentConfig } from '../support/sidecar-agent.js';
+import { CA_FAULTS, isAbsence, MortalCa } from './chaos-ca.js';
+import { WritingAgent } from './chaos-files.js';
+import { Kubelet, PodToken, TOKEN_FAULTS } from './chaos-tokens.js';
+import { Workload } from './chaos-workload.js';
+import { withoutOwnDisks } from './own-disk.js';
 
-// The agent of a node, and agents of one workload each, through all that a CA, a token and a clock can do to them. Each
-// fault is over before a certificate that is due has expired: whatever comes, no workload may be without a valid one.
+// The agent of a node, agents of one workload each, with one CA or with two, and one that writes files to a small disk,
+// through all that CAs, tokens, a clock and a disk can do to them. Each fault is over before a certificate that is due
+// has expired: whatever comes, no workload may be without a valid one.
 
 const SECONDS = Number(process.env.CHAOS_SECONDS ?? 60);
 const PODS = Number(process.env.CHAOS_PODS ?? 60);
-const SIDECARS = 6;
 const SEED = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 32));
+const SIDECARS = 6;
 
-/** Of a certificate; it is due at half of it. */
-const TTL_SECONDS = 30;
+/** Of the sidecars, so many have a second CA behind the first one. */
+const WITH_TWO_CAS = 3;
+
+/** Of a certificate; it is due at half of it. What a crowd is asked to wait has to fit into it. */
+const TTL_SECONDS = PODS <= 500 ? 30 : 120;
 
 /**
- * A fault, and the calm behind it: the half of a life that an agent has for its tries holds a whole calm, and that is
- * longer than it waits between two tries.
+ * The longest wait between two tries of a pod, while half a life is left of its certificate: two seconds, or as the
+ * agent spreads those of a crowd, fifty a second, over half of what is left. (docs/sds.md, "Retries")
  */
-const MAX_FAULT_MS = 4000;
-const MIN_CALM_MS = 3500;
-const MAX_CALM_MS = 5000;
+const MAX_WAIT_MS = Math.max(2000, Math.min(40 * PODS, (TTL_SECONDS * 1000) / 4));
 
-/** Between two tokens that a kubelet writes. */
+/** A fault, and the calm behind it: that is longer than an agent waits between two tries, so it holds a try of each. */
+const MAX_FAULT_MS = (TTL_SECONDS * 1000) / 8;
+const MIN_CALM_MS = MAX_WAIT_MS + 1500;
+const MAX_CALM_MS = MIN_CALM_MS + 1500;
+
+/** Between two tokens that a kubelet writes to a file. */
 const TOKEN_MS = 3000;
+
+/** Of the tokens of pods: at its end all streams of the pod end, and come back with the next one. */
+const MIN_TOKEN_SECONDS = 300;
+const MAX_TOKEN_SECONDS = 900;
 
 /** How far the clock of an agent is moved: less than a certificate has left when it is due. */
 const MAX_CLOCK_MS = 3000;
 
 /** So many connections have all streams of pods. */
-const CONNECTIONS = 6;
+const CONNECTIONS = Math.max(6, Math.ceil(PODS / 50));
 
 /** Between the end of a stream and the next one. */
 const RECONNECT_MS = 500;
@@ -55,204 +67,117 @@ const PERIOD_MS = 250;
  */
 const STALL_MS = 2000;
 
-t.setTimeout((SECONDS + 120) * 1000);
+/** Until all have a first certificate: far above what that takes. */
+const START_MS = PATIENCE_MS + PODS * 100;
+
+t.setTimeout((SECONDS + 120) * 1000 + START_MS);
 
 const random = seededRandom(SEED);
 const below = (limit: number): number => Math.floor(random() * limit);
 
-const issuer = new TokenIssuer();
-const foreign = TestCa.root('another root');
-const past = { notBeforeMs: Date.now() - 7_200_000, notAfterMs: Date.now() - 3_600_000 };
-const future = { notBeforeMs: Date.now() + 3_600_000, notAfterMs: Date.now() + 7_200_000 };
-const rejected = (code: status): Fault => ({ kind: 'reject', code });
-
-/** What the CA answers wrongly, or late, or not at all. */
-const FAULTS: Readonly<Record<string, Fault>> = {
-  hangs: { kind: 'hang' },
-  'is slow': { kind: 'slow', delayMs: 1500 },
-  'is unavailable': rejected(status.UNAVAILABLE),
-  'has an internal error': rejected(status.INTERNAL),
-  'is overloaded': rejected(status.RESOURCE_EXHAUSTED),
-  'ends by its deadline': rejected(status.DEADLINE_EXCEEDED),
-  'knows no such method': rejected(status.UNIMPLEMENTED),
-  'refuses the token': rejected(status.UNAUTHENTICATED),
-  'permits nothing': rejected(status.PERMISSION_DENIED),
-  'answers nothing': { kind: 'elements', elements: [] },
-  'answers text': { kind: 'elements', elements: ['no certificate', 'nor this'] },
-  'answers roots alone': { kind: 'elements', elements: [String(foreign.certificatePem)] },
-  'answers no message': { kind: 'garbage-bytes' },
-  'certifies another key': { kind: 'wrong-key' },
-  'certifies another workload': { kind: 'issues', leaf: { uris: ['spiffe://cluster.local/ns/foo/sa/someone'] } },
-  'certifies another trust domain': { kind: 'issues', leaf: { uris: ['spiffe://elsewhere/ns/foo/sa/sleep'] } },
-  'certifies nobody': { kind: 'issues', leaf: { uris: [] } },
-  'certifies two': {
-    kind: 'issues',
-    leaf: { uris: ['spiffe://cluster.local/ns/foo/sa/a', 'spiffe://cluster.local/ns/foo/sa/b'] },
-  },
-  'issues for the past': { kind: 'issues', leaf: past },
-  'issues for the future': { kind: 'issues', leaf: future },
-  'issues for a second': { kind: 'issues', lifeMs: 1000 },
-  'signs by a CA that is not of its roots': { kind: 'issues', signer: foreign },
-  'answers roots that have not signed': { kind: 'issues', roots: String(foreign.certificatePem) },
-  'answers roots that are none': { kind: 'issues', roots: 'nothing' },
-};
-
-/** What one workload holds, as its Envoy sees it. */
-class Workload {
-  #validUntil = 0;
-  responses = 0;
-
-  constructor(
-    readonly spiffeId: string,
-    private readonly roots: readonly X509Certificate[],
-  ) {}
-
-  /** Has it a certificate that is good now? Before the first one has come, it has none to lose. */
-  get isServed(): boolean {
-    return this.responses === 0 || Date.now() < this.#validUntil;
-  }
-
-  /** Takes all that comes, until the stream ends, and says what is wrong with it. */
-  async follow(stream: SdsClient, onWrong: (text: string) => void): Promise<void> {
-    stream.request({ names: ['default'] });
-    for (;;) {
-      const response = await Promise.race([stream.expectResponse(), stream.ended]);
-      if (!('secrets' in response)) return;
-      stream.ack(response);
-      const { certificateChain, privateKey } = response.secrets[0]?.tlsCertificate ?? {};
-      const chain = Buffer.from(certificateChain?.inlineBytes ?? []).toString();
-      const [leaf, ...above] =
-        chain.match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g)?.map((pem) => new X509Certificate(pem)) ?? [];
-      if (leaf === undefined) return onWrong(`${this.spiffeId}: no certificate`);
-      const issuers = [...above, ...this.roots];
-      const problems = [
-        leaf.subjectAltName === `URI:${this.spiffeId}` ? '' : `is for ${leaf.subjectAltName}`,
-        leaf.checkPrivateKey(createPrivateKey(Buffer.from(privateKey?.inlineBytes ?? []))) ? '' : 'has another key',
-        issuers.some((one) => leaf.verify(one.publicKey)) ? '' : 'is signed by none of the issuers',
-        above.every((one) => this.roots.some((root) => one.verify(root.publicKey))) ? '' : 'ends at another root',
-        new Date(leaf.validTo).getTime() > Date.now() ? '' : `has expired at ${leaf.validTo}`,
-        new Date(leaf.validFrom).getTime() <= Date.now() ? '' : `begins at ${leaf.validFrom}`,
-      ].filter((text) => text !== '');
-      for (const problem of problems) onWrong(`${this.spiffeId}: the certificate ${problem}`);
-      this.#validUntil = new Date(leaf.validTo).getTime();
-      this.responses += 1;
-    }
-  }
+/** What may go wrong for a while. */
+interface Failure {
+  readonly name: string;
+  /** How often one workload that is due then may ask while it lasts so long. */
+  readonly tries?: (lastsMs: number) => number;
+  begin(): void | Promise<void>;
+  end(): void | Promise<void>;
 }
 
-/** A CA that can be killed and comes back at the same address, with the same root. */
-class MortalCa {
-  #server: (FakeCaServer & { address: string }) | undefined;
-  /** All that it has been, one for each life. */
-  readonly #lives: FakeCaServer[] = [];
-  readonly callsOf = new Map<string, number>();
-  readonly root = TestCa.root();
-  readonly #certificate = this.root.server();
-  #port = 0;
+/**
+ * Of a CA that gives no answer, or has too much to do: five tries of each request, within 750 ms on average, and then a
+ * wait of a tenth of what is left, a fourth of a life at least, half of that on average. (docs/ca.md, "Several CAs";
+ * docs/sds.md, "Retries")
+ */
+const triesOfAbsent = (lastsMs: number): number => 5 * (1 + lastsMs / (750 + (TTL_SECONDS * 1000) / 80));
 
-  constructor(private readonly t: Test) {}
-
-  get address(): string {
-    return `127.0.0.1:${this.#port}`;
-  }
-
-  /** Of all that were asked. */
-  get calls(): number {
-    return this.#lives.reduce((sum, { calls }) => sum + calls.length, 0);
-  }
-
-  set fault(fault: Fault) {
-    if (this.#server !== undefined) this.#server.fault = fault;
-  }
-
-  async start(): Promise<void> {
-    const options = { root: this.root, serverCertificate: this.#certificate, port: this.#port };
-    this.#server = await FakeCaServer.start(this.t, options);
-    this.#lives.push(this.#server);
-    this.#port = Number(this.#server.address.split(':')[1]);
-    this.#server.identityOf = (authorization) => this.#identityOf(authorization);
-    this.#server.checksCsrs = false;
-  }
-
-  kill(): void {
-    this.#server?.stop();
-    this.#server = undefined;
-  }
-
-  #identityOf(authorization: string): string {
-    const { sub } = JSON.parse(Buffer.from(authorization.split('.')[1] ?? '', 'base64url').toString());
-    const [, , namespace, account] = sub.split(':');
-    const spiffeId = `spiffe://cluster.local/ns/${namespace}/sa/${account}`;
-    this.callsOf.set(spiffeId, (this.callsOf.get(spiffeId) ?? 0) + 1);
-    return spiffeId;
-  }
-}
+/** Of one that refuses, or whose answers cannot be used: after half a second on average, then one, two. (ibid.) */
+const triesOfRefused = (lastsMs: number): number => 2 + lastsMs / 1000;
 
 t.test(`whatever fails, every workload has a valid certificate (seed ${SEED})`, async (t) => {
-  const ca = new MortalCa(t);
-  await ca.start();
-  const rootFile = join(shortDir(t), 'root.pem');
-  writeFileSync(rootFile, ca.root.certificatePem);
-  const roots = [new X509Certificate(ca.root.certificatePem)];
+  const cas = [await MortalCa.start(t), await MortalCa.start(t)] as const;
+  const roots = cas.map(({ root }) => new X509Certificate(root.certificatePem));
+  const rootFiles = roots.map((root) => {
+    const path = join(shortDir(t), 'root.pem');
+    writeFileSync(path, root.toString());
+    return path;
+  });
   const wrong: string[] = [];
   let excusedUntilMs = 0;
+  let failing = 'nothing has failed yet';
   const onWrong = (text: string): void => {
-    if (Date.now() > excusedUntilMs) wrong.push(`${new Date().toISOString()} ${text}`);
+    if (Date.now() > excusedUntilMs) wrong.push(`${new Date().toISOString()} ${text} (${failing})`);
   };
-  const workloads: Workload[] = [];
   let clockMs = 0;
   const now = (): number => Date.now() + clockMs;
-  const common = { 'ca-address': ca.address, 'ca-root': rootFile, ttl: `${TTL_SECONDS}s` };
-  const open = async (flags: Record<string, string>): Promise<string> => {
+  const flagsOf = (caCount: number) => ({
+    'ca-address': cas.slice(0, caCount).map(({ address }) => address),
+    'ca-root': rootFiles.slice(0, caCount),
+    ttl: `${TTL_SECONDS}s`,
+  });
+  const open = async (caCount: number, flags: Record<string, string>): Promise<string> => {
     const socket = join(shortDir(t), 's');
-    const config = settings(COMMANDS.agent, { ...common, socket, ...flags });
+    const config = agentConfig({ ...flagsOf(caCount), socket, ...flags });
     const agent = await startAgent(config, { logger: new RecordingLogger(), now, random, nodeFlags: [] });
     t.teardown(() => agent.close());
     return socket;
   };
   let isOver = false;
   // As Envoy does: what it holds stays, and a stream that has ended is opened again.
-  const follow = async (account: string, connect: () => Promise<SdsClient>): Promise<void> => {
-    const workload = new Workload(`spiffe://cluster.local/ns/foo/sa/${account}`, roots);
-    workloads.push(workload);
+  const again = async (account: string, follow: () => Promise<void>): Promise<void> => {
     while (!isOver) {
-      await workload.follow(await connect(), onWrong).catch((error) => {
+      await follow().catch((error) => {
         if (!isOver) onWrong(`${account}: ${error}`);
       });
       if (!isOver) await sleep(RECONNECT_MS);
     }
   };
+  const workloads: Workload[] = [];
+  const added = (account: string): Workload => {
+    const workload = new Workload(`spiffe://cluster.local/ns/foo/sa/${account}`, roots, onWrong);
+    workloads.push(workload);
+    return workload;
+  };
 
-  const nodeSocket = await open({ mode: 'node' });
+  const nodeSocket = await open(1, { mode: 'node' });
   const connections: SdsClient[] = [];
+  let podTokens = 0;
   for (let at = 0; at < PODS; at += 1) {
     const account = `pod-${at}`;
-    const pod = { namespace: 'foo', serviceaccount: { name: account }, pod: { name: account, uid: account } };
-    void follow(account, async () => {
-      const token = await issuer.sign({ ...issuer.claims('foo', account), 'kubernetes.io': pod });
+    const podToken = new PodToken(account, MIN_TOKEN_SECONDS + below(MAX_TOKEN_SECONDS - MIN_TOKEN_SECONDS));
+    const connect = async (): Promise<SdsClient> => {
+      const { token, isNew } = await podToken.read();
+      podTokens += isNew ? 1 : 0;
       const metadata = { authorization: `Bearer ${token}` };
       const shared = connections[at % CONNECTIONS];
       if (shared !== undefined) return shared.another(metadata);
       const stream = openSdsClient(t, nodeSocket, metadata);
       connections[at % CONNECTIONS] = stream;
       return stream;
-    });
+    };
+    const workload = added(account);
+    void again(account, async () => workload.follow(await connect()));
   }
-  const tokenFiles: { account: string; path: string }[] = [];
-  const writeTokens = async (): Promise<void> => {
-    for (const { account, path } of tokenFiles) writeFileSync(path, await issuer.token('foo', account));
-  };
+  const kubelet = new Kubelet(t);
   for (let at = 0; at < SIDECARS; at += 1) {
     const account = `sidecar-${at}`;
-    const path = join(shortDir(t), 'token');
-    tokenFiles.push({ account, path });
-    await writeTokens();
-    const socket = await open({ namespace: 'foo', 'service-account': account, 'token-file': path });
-    void follow(account, async () => openSdsClient(t, socket));
+    const socket = await open(at < WITH_TWO_CAS ? 2 : 1, await kubelet.flagsFor(account));
+    const workload = added(account);
+    void again(account, () => workload.follow(openSdsClient(t, socket)));
+    void again(account, () => workload.followRoots(openSdsClient(t, socket)));
   }
-  while (workloads.some(({ responses }) => responses === 0)) await sleep(PERIOD_MS);
+  const noDisk = withoutOwnDisks();
+  if (noDisk !== false) t.comment(`without a full disk: ${noDisk}`);
+  const files =
+    noDisk === false ? new WritingAgent(t, { ...flagsOf(2), ...(await kubelet.flagsFor('files')) }) : undefined;
+  const isUnserved = (): boolean => files?.isServing === false || workloads.some(({ responses }) => responses === 0);
+  for (const limit = AbortSignal.timeout(START_MS); isUnserved(); await sleep(PERIOD_MS)) {
+    if (limit.aborted) throw new Error(`not all were served; the log of the one with files: ${files?.log}`);
+  }
 
-  const firstCalls = ca.calls;
+  const callsOfAll = (): number => cas.reduce((sum, { calls }) => sum + calls, 0);
+  const firstCalls = callsOfAll();
+  const firstTokens = podTokens;
   const startedAt = Date.now();
   let lookedAtMs = Date.now();
   let stalledMs = 0;
@@ -264,42 +189,75 @@ t.test(`whatever fails, every workload has a valid certificate (seed ${SEED})`, 
       excusedUntilMs = Date.now() + (TTL_SECONDS / 2) * 1000;
     }
     for (const { spiffeId, isServed } of workloads) if (!isServed) onWrong(`${spiffeId}: nothing valid`);
+    const problem = files?.problem();
+    if (problem !== undefined) onWrong(`files: ${problem}`);
   }, PERIOD_MS);
-  let written = Promise.resolve();
-  const kubelet = setInterval(() => {
-    written = written.then(writeTokens);
-  }, TOKEN_MS);
-  const happened = new Set<string>();
-  let faultMs = 0;
-  const faults = Object.entries(FAULTS);
+  const rotation = setInterval(() => void kubelet.writeTokens(), TOKEN_MS);
+
+  const caFaults = Object.entries(CA_FAULTS);
+  const brokenCa = (ca: MortalCa, which: string): Failure => {
+    // One time in nine it is killed: there the connection goes, and another CA has the port to itself.
+    const [name, fault] = caFaults[Math.max(0, below(caFaults.length + 2) - 2)] ?? ['is killed', undefined];
+    const tries = isAbsence(fault) ? triesOfAbsent : triesOfRefused;
+    return { name: `${which} ${name}`, tries, begin: () => ca.break(fault), end: () => ca.mend() };
+  };
+  const brokenTokens = (): Failure => {
+    const fault = TOKEN_FAULTS[below(TOKEN_FAULTS.length)];
+    const name = `tokens ${fault}`;
+    return { name, tries: triesOfRefused, begin: () => kubelet.break(fault), end: () => kubelet.break(undefined) };
+  };
+  const fullDisk: Failure = { name: 'disk is full', begin: () => files?.fillDisk(), end: () => files?.emptyDisk() };
+  const movedClock: Failure = {
+    name: 'clock is moved',
+    begin: () => {
+      clockMs = below(2 * MAX_CLOCK_MS) - MAX_CLOCK_MS;
+    },
+    // Until it is moved again.
+    end: () => {},
+  };
+  const drawFailures = (): Failure[] => [
+    random() < 0.15 ? brokenTokens() : brokenCa(cas[0], 'CA'),
+    ...(random() < 0.5 ? [brokenCa(cas[1], 'second CA')] : []),
+    ...(random() < 0.3 ? [fullDisk] : []),
+    ...(random() < 0.3 ? [movedClock] : []),
+  ];
+  const happened = new Map<string, number>();
+  // Of a long run somebody wants to know how it goes.
+  const tellProgress = (): void => {
+    if (SECONDS <= 60) return;
+    const seconds = Math.round((Date.now() - startedAt) / 1000);
+    process.stderr.write(`${seconds} s: ${callsOfAll() - firstCalls} calls, ${wrong.length} wrong; ${failing}\n`);
+  };
+  let allowed = 0;
   while (Date.now() - startedAt < SECONDS * 1000) {
-    const [name, fault] = faults[below(faults.length + 3)] ?? ['is killed', undefined];
-    happened.add(name);
-    if (fault === undefined) ca.kill();
-    else ca.fault = fault;
-    if (random() < 0.3) clockMs = below(MAX_CLOCK_MS);
+    const failures = drawFailures();
+    for (const { name } of failures) happened.set(name, (happened.get(name) ?? 0) + 1);
+    failing = failures.map(({ name }) => name).join(', ');
     const lastsMs = below(MAX_FAULT_MS);
-    faultMs += lastsMs;
+    for (const { begin } of failures) await begin();
     await sleep(lastsMs);
-    if (fault === undefined) await ca.start();
-    ca.fault = { kind: 'none' };
+    for (const { end } of failures) await end();
+    failing = `after ${lastsMs} ms of: ${failing}`;
+    tellProgress();
+    const shareDue = (lastsMs + MAX_WAIT_MS) / ((TTL_SECONDS * 1000) / 2);
+    const tries = failures.map((failure) => failure.tries?.(lastsMs) ?? 0);
+    allowed += shareDue * workloads.length * Math.max(...tries);
     await sleep(MIN_CALM_MS + below(MAX_CALM_MS - MIN_CALM_MS));
   }
   clearInterval(watch);
-  clearInterval(kubelet);
+  clearInterval(rotation);
   // Before the test takes their directories away.
-  await written;
+  await kubelet.writeTokens();
   isOver = true;
 
   const seconds = (Date.now() - startedAt) / 1000;
-  const due = (seconds / (TTL_SECONDS / 2)) * workloads.length;
-  const calls = ca.calls - firstCalls;
-  t.comment(
-    `${happened.size} kinds of faults, ${calls} calls, ${due.toFixed(0)} renewals due, stalled for ${stalledMs} ms`,
-  );
-  t.strictSame(wrong.slice(0, 10), []);
-  // Each one asks twice a second at most while something fails, and a moment longer.
-  t.ok(calls < due + 2 * workloads.length * ((2 * faultMs) / 1000), `${calls} calls`);
+  // The one with files asks as the others do.
+  const due = (seconds / (TTL_SECONDS / 2)) * (workloads.length + 1) + podTokens - firstTokens;
+  const calls = callsOfAll() - firstCalls;
+  t.comment([...happened].map(([name, times]) => `${name}: ${times}`).join(', '));
+  t.comment(`${calls} calls, ${due.toFixed(0)} due, ${allowed.toFixed(0)} more allowed, stalled for ${stalledMs} ms`);
+  t.strictSame([...wrong.slice(0, 10), ...(wrong.length > 10 ? [`${wrong.length} in all`] : [])], []);
+  t.ok(calls < due + allowed, `${calls} calls, ${Math.round(due + allowed)} at most`);
   const pushes = workloads.map(({ responses }) => responses - 1);
   t.ok(
     Math.min(...pushes) >= Math.floor((seconds - stalledMs / 1000) / TTL_SECONDS) - 1,
