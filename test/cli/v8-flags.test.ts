@@ -63,11 +63,23 @@ t.test('flags that no version was tried with are not set', async (t) => {
   t.strictSame(toldTo('14.7.0.0-node.1', 'semi-space-growth-factor'), []);
 });
 
+t.test('the old generation of a Citadel is collected sooner, that of other commands as V8 likes', async (t) => {
+  const told = (command: string): string => {
+    const program = `
+      import { setV8Flags } from ${module('cli/v8-flags.js')};
+      process.getBuiltinModule('node:v8').setFlagsFromString = (text) => console.log(text);
+      setV8Flags('${command}');`;
+    return execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' });
+  };
+  t.match(told('citadel'), '--heap-growing-percent=50');
+  for (const command of ['agent', 'fleet']) t.notMatch(told(command), '--heap-growing-percent');
+});
+
 t.test('V8 has nothing to say to a flag that is set', async (t) => {
   const program = `
     import { setV8Flags } from ${module('cli/v8-flags.js')};
     import { optimiseSooner } from ${module('system/platform/index.js')};
-    setV8Flags('agent'); optimiseSooner(); await import(${module('hotpath/worker.js')});`;
+    setV8Flags('agent'); setV8Flags('citadel'); optimiseSooner(); await import(${module('hotpath/worker.js')});`;
   const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
     encoding: 'utf8',
   });

@@ -12,6 +12,7 @@ const FLAGS = {
   'interrupt-budget': [NODE_20],
   'max-inlined-bytecode-size-cumulative': [NODE_20, NODE_26],
   'semi-space-growth-factor': [NODE_20, NODE_22, NODE_24, NODE_26],
+  'heap-growing-percent': [NODE_20, NODE_22, NODE_24, NODE_26],
 } as const satisfies Record<string, readonly number[]>;
 
 /** A flag of V8 that this project sets. */
