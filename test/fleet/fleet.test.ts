@@ -110,7 +110,7 @@ t.test('connects are counted as refused when the server goes', async (t) => {
   const endpoint = await SdsEndpoint.start(t, join(shortDir(t), 'sds'));
   endpoint.source.setSecrets(first());
   const onMilestone = (): void => void endpoint.stop();
-  const { report } = await fleetOn(t, endpoint.socketPath, { rotations: 1, timeoutMs: 2000 }, { onMilestone });
+  const { report } = await fleetOn(t, endpoint.socketPath, { rotations: 1, timeoutMs: 5000 }, { onMilestone });
   t.match(report, { outcome: 'timeout', isClean: false, unserved: 0, rotations: [] });
   t.equal(report.refusedConnects, report.errors['connect ENOENT']?.count);
 });
@@ -183,7 +183,7 @@ for (const { kind, want, hotPath } of misbehaviours.flatMap((one) => [
       });
     });
     const misbehave = { kind, share: 0.5 };
-    const changes = { envoys: 2, streams: ['default'], misbehave, hotPath, durationMs: 1500 };
+    const changes = { envoys: 2, streams: ['default'], misbehave, hotPath, durationMs: 4000 };
     const { report } = await fleetOn(t, path, changes);
     t.match(report, { streams: 1, unserved: 0, isClean: true });
     const [good = [], bad = []] = [...answers].sort(([a], [b]) => a.localeCompare(b)).map(([, requests]) => requests);
@@ -197,7 +197,7 @@ t.test('Envoys that go and come back are served again', async (t) => {
   const { path, source } = await serveSds(t);
   source.setSecrets(first());
   const misbehave = { kind: 'churn', perSecond: 100 } as const;
-  const { report } = await fleetOn(t, path, { misbehave, durationMs: 500 });
+  const { report } = await fleetOn(t, path, { misbehave, durationMs: 2000 });
   t.match(report, { isClean: true, unserved: 0 });
   t.ok((report.returnedMs?.count ?? 0) > 10, 'they came back');
   t.ok(source.callers.length > 30);
@@ -210,7 +210,7 @@ t.test('a version that a stream never saw is told from one that it missed', asyn
   const onMilestone = (text: string): void => {
     if (text.startsWith('all ')) for (const version of versions) source.setSecrets(version);
   };
-  const { report } = await fleetOn(t, path, { envoys: 20, durationMs: 400 }, { onMilestone });
+  const { report } = await fleetOn(t, path, { envoys: 20, durationMs: 3000 }, { onMilestone });
   const [last] = report.rotations.slice(-1);
   t.match(last, { reached: 20, streams: 20 });
   t.strictSame(report.checks.problems, {});
@@ -219,7 +219,7 @@ t.test('a version that a stream never saw is told from one that it missed', asyn
 t.test('a run that is stopped reports what it has', async (t) => {
   const { path, source } = await serveSds(t);
   source.setSecrets({ ROOTCA: bundleSecret(ca.certificatePem), default: svidSecret(ca, { uris: [SLEEP_ID] }) });
-  const { report } = await fleetOn(t, path, { rotations: 1, timeoutMs: 300 });
+  const { report } = await fleetOn(t, path, { rotations: 1, timeoutMs: 3000 });
   t.match(report, { outcome: 'timeout', isClean: false, unserved: 0, rotations: [] });
 });
 
@@ -258,6 +258,6 @@ t.test('streams that are refused do not end the run while other Envoys have not 
   source.admit = async ({ authorization }) => {
     if (authorization.some((text) => text.includes('bad'))) throw new IdentityError('ERR_TOKEN_REFUSED', 'bad');
   };
-  const { report } = await fleetOn(t, path, { envoys: 2, tokensDirectory: directory, rampMs: 1000, timeoutMs: 3000 });
+  const { report } = await fleetOn(t, path, { envoys: 2, tokensDirectory: directory, rampMs: 1000, timeoutMs: 6000 });
   t.match(report, { outcome: 'timeout', pushes: 2, unserved: 2 }, 'the second one is served');
 });

@@ -36,7 +36,7 @@ async function startFleet(t: Test, ...args: string[]) {
 t.test('the program writes its reports, with PINGs from its thread, and ends with 0 when all is well', async (t) => {
   const directory = shortDir(t);
   const [json, html] = [join(directory, 'r.json'), join(directory, 'r.html')];
-  const { code, lineWith, out } = await startFleet(t, '--duration', '500ms', '--json', json, '--html', html);
+  const { code, lineWith, out } = await startFleet(t, '--duration', '2s', '--json', json, '--html', html);
   await lineWith('clean: nothing is missing');
   t.equal(await code, 0, out());
   const report = JSON.parse(readFileSync(json, 'utf8'));

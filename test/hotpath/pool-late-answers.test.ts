@@ -16,7 +16,7 @@ function stop(milliseconds: number): void {
 t.test('the keys of answers that came in time and were told too late are wiped', async (t) => {
   const workerUrl = new URL('./instant-worker.js', import.meta.url);
   const options = { threads: { min: 1, max: 1 }, idleTimeoutMs: 60_000, maxQueue: 1000, workerUrl };
-  const hotPath = createPooledHotPath({ ...options, taskTimeoutMs: 3000, startTimeoutMs: 60_000 });
+  const hotPath = createPooledHotPath({ ...options, taskTimeoutMs: 5000, startTimeoutMs: 60_000 });
   t.teardown(() => hotPath.close());
   await hotPath.prepare(P256);
   let wiped = 0;
@@ -28,13 +28,14 @@ t.test('the keys of answers that came in time and were told too late are wiped',
   t.teardown(() => {
     Uint8Array.prototype.fill = fill;
   });
-  const keys = Array.from({ length: 200 }, () => hotPath.prepare(P256));
+  // Few: they are made far within their time on a busy machine, too.
+  const keys = Array.from({ length: 40 }, () => hotPath.prepare(P256));
   // All answers have come as one, and most of them wait for the next turns of the event loop.
-  const stopped = keys[0]?.then(() => stop(3500));
+  const stopped = keys[0]?.then(() => stop(5500));
   const codes = await Promise.all(keys.map((key) => key.then(() => 'none', errorCodeOf)));
   await stopped;
   const late = codes.filter((code) => code === 'ERR_HOTPATH_DEADLINE').length;
-  t.equal(late, 200 - 16);
+  t.equal(late, 40 - 16);
   // The turns of the answers themselves.
   for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   t.equal(wiped, late);

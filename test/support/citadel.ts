@@ -18,6 +18,7 @@ import type { GrpcServerOptions } from '../../src/net/grpc/server/grpc-server.js
 import { listenTls, wiresOf } from '../../src/net/transport/index.js';
 import { TrustDomain } from '../../src/pki/spiffe/index.js';
 import { CitadelCaller } from './citadel-caller.js';
+import { PATIENCE_MS } from './patience.js';
 import { RecordingLogger } from './recording-logger.js';
 import { shortDir } from './short-dir.js';
 import { TokenIssuer } from './test-tokens.js';
@@ -112,7 +113,7 @@ export async function startCitadel(t: Test, hotPath: HotPath, options: Options =
     ...bundleOptions,
   });
   const listener = await listenTls({
-    ...{ host: '127.0.0.1', port: 0, backlog: 128, handshakeTimeoutMs: 10_000, logger },
+    ...{ host: '127.0.0.1', port: 0, backlog: 128, handshakeTimeoutMs: PATIENCE_MS, logger },
     certificate: serving.current,
     clientCertificates: clients?.check,
     admission: server.admission,

@@ -1,8 +1,8 @@
 """A server of gRPC's C core with TLS on behalf of a test: prints its port, and serves until its stdin ends.
 
 Arguments: the files of certificate and key. Methods of /test.Echo, bytes in and bytes out:
-  Echo answers what it got; Fail answers PERMISSION_DENIED with what it got as its text; Hang answers nothing and prints
-  "cancelled" when its caller has given up.
+  Echo answers what it got; Fail answers PERMISSION_DENIED with what it got as its text; Hang answers nothing, prints
+  "hangs" when it is called and "cancelled" when its caller has given up.
 """
 
 import sys
@@ -28,6 +28,7 @@ def fail(request, context):
 def hang(_request, context):
     ended = threading.Event()
     context.add_callback(ended.set)
+    print("hangs", flush=True)
     ended.wait()
     print("cancelled", flush=True)
     return b""

@@ -121,10 +121,10 @@ export class KubeApiServer {
   }
 
   /** `kubectl apply` of a manifest. */
-  async apply(manifest: string): Promise<void> {
+  async apply(manifest: string, ...flags: readonly string[]): Promise<void> {
     const path = join(this.directory, `manifest-${Math.random().toString(36).slice(2)}.yaml`);
     writeFileSync(path, manifest);
-    await this.kubectl('apply', '-f', path);
+    await this.kubectl('apply', '-f', path, ...flags);
   }
 
   /** A token of a service account, which is made when it is not there. */

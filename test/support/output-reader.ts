@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { mismatchOf, readAtOnce } from './output-sets.js';
 
-const { directory } = workerData as { directory: string };
+const { directory, progress } = workerData as { directory: string; progress?: Int32Array };
 const roots = new Set<string>();
 const mismatches: string[] = [];
 let reads = 0;
@@ -16,6 +16,8 @@ function read(): void {
   if (set !== undefined) {
     reads += 1;
     roots.add(set.root);
+    // For a writer that goes on until enough was seen.
+    if (progress !== undefined) progress.set([reads, roots.size]);
     const mismatch = mismatchOf(set);
     if (mismatch !== undefined) mismatches.push(mismatch);
   }

@@ -62,6 +62,7 @@ export class CaLoad {
   readonly done: Promise<CaLoadOutcome>;
   private readonly ending = new CancelSource();
   private readonly underWay = new Set<Promise<unknown>>();
+  private readonly beganAtMs: number;
   private outcome: CaLoadOutcome = 'done';
   private inFlight = 0;
 
@@ -71,6 +72,7 @@ export class CaLoad {
   ) {
     this.connections = new CaConnections(parts.target, options.connections);
     this.checks = new AnswerChecks(parts.now);
+    this.beganAtMs = parts.now();
     this.startedAtMs = performance.now();
     this.times = new CallTimes(this.startedAtMs);
     this.done = this.run();
@@ -211,7 +213,7 @@ export class CaLoad {
 
   /** An agent tries for ever: with further attempts only the duration ends the run. */
   private get isAwayForGood(): boolean {
-    return !this.options.retries && performance.now() - this.startedAtMs >= AWAY_FOR_GOOD_MS;
+    return !this.options.retries && this.parts.now() - this.beganAtMs >= AWAY_FOR_GOOD_MS;
   }
 }
 

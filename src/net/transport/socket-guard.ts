@@ -9,7 +9,7 @@ import {
   type MetricRegistry,
   RateLimitedLogger,
 } from '../../telemetry/index.js';
-import { everyUnreferenced } from '../../timers/index.js';
+import { type Every, everyUnreferenced } from '../../timers/index.js';
 import type { FileIdentity } from './socket-file.js';
 import { judgePath, type PathState, type SeenAtPath, seenAt } from './socket-path-state.js';
 
@@ -23,6 +23,7 @@ export interface SocketGuardOptions {
   readonly isLookedAfter: boolean;
   readonly logger: Logger;
   readonly metrics?: MetricRegistry | undefined;
+  readonly every?: Every | undefined;
 }
 
 /**
@@ -74,7 +75,7 @@ export class SocketGuard {
       if (this.watcher === undefined) this.watch();
       this.look();
     };
-    this.stopChecks = options.isLookedAfter ? () => {} : everyUnreferenced(CHECK_MS, check);
+    this.stopChecks = options.isLookedAfter ? () => {} : (options.every ?? everyUnreferenced)(CHECK_MS, check);
     this.watch();
     // What happened before there was a watch.
     this.look();

@@ -1,6 +1,6 @@
-import { Field, type Logger, type MetricRegistry } from '../../telemetry/index.js';
+import { Field } from '../../telemetry/index.js';
 import { claimSocketPath, type FileIdentity, publishSocket, removeSocket } from './socket-file.js';
-import { SocketGuard } from './socket-guard.js';
+import { SocketGuard, type SocketGuardOptions } from './socket-guard.js';
 
 /** A listener; its opener closes it. */
 export interface Listener {
@@ -48,7 +48,7 @@ export interface Acceptor {
 export async function listenOnPath(
   { path, mode, group, takesOver = false, isPrivate = false, isLookedAfter = false }: SocketFileOptions,
   acceptor: Acceptor,
-  { logger, metrics }: { readonly logger: Logger; readonly metrics?: MetricRegistry | undefined },
+  { logger, metrics, every }: Pick<SocketGuardOptions, 'logger' | 'metrics' | 'every'>,
 ): Promise<LookedAfterListener> {
   const access = { mode, group, isLookedAfter };
   const publish = (): Promise<FileIdentity> => publishSocket(path, access, (temporary) => acceptor.listen(temporary));
@@ -60,7 +60,7 @@ export async function listenOnPath(
         [Field.reason]: openTo,
       });
     }
-    const guard = new SocketGuard({ path, ours: await publish(), publish, isLookedAfter, logger, metrics });
+    const guard = new SocketGuard({ path, ours: await publish(), publish, isLookedAfter, logger, metrics, every });
     const stop = async (): Promise<void> => {
       const ours = await guard.close();
       acceptor.close();

@@ -3,6 +3,7 @@ import { getSystemErrorName } from 'node:util';
 import { openSocketHub, type SocketHub } from '../../system/platform/index.js';
 import { pathError } from '../../system/small-files/index.js';
 import { Field, type Logger, type MetricRegistry, RateLimitedLogger } from '../../telemetry/index.js';
+import type { Every } from '../../timers/index.js';
 import { Outbox, type Wire } from '../http2/index.js';
 import { HubWire } from './hub-wire.js';
 import { listening, watchAccepts } from './node-accept.js';
@@ -20,6 +21,8 @@ export interface UnixListenerOptions extends SocketFileOptions {
   readonly logger: Logger;
   /** Counts what happens to the socket's file. */
   readonly metrics?: MetricRegistry | undefined;
+  /** When it is checked that the file is there, though the kernel has told of no change. */
+  readonly every?: Every | undefined;
 }
 
 /**

@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 import t from 'tap';
 import { openChannel } from '../../../src/net/grpc/index.js';
 import { certificateSecret, textSecret } from '../../support/fake-secret-source.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import { encodeRequest } from '../../support/sds-client.js';
 import { serveSds } from './serve.js';
 
@@ -70,7 +71,7 @@ t.test('row 23: an unknown method is UNIMPLEMENTED, and costs no other stream an
   const channel = openChannel({ unix: path });
   t.teardown(() => channel.close());
   const method = '/envoy.service.secret.v3.SecretDiscoveryService/Nope';
-  const call = channel.unary(method, Buffer.alloc(0), { deadlineMs: Date.now() + 10_000 });
+  const call = channel.unary(method, Buffer.alloc(0), { deadlineMs: Date.now() + PATIENCE_MS });
   await t.rejects(call, { code: status.UNIMPLEMENTED });
   await client.expectSilence();
 });

@@ -4,6 +4,7 @@ import { CancelSource } from '../../../src/cancellation/index.js';
 import { IdentityError } from '../../../src/errors/index.js';
 import { openChannel } from '../../../src/net/grpc/index.js';
 import { certificateSecret } from '../../support/fake-secret-source.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import { decodeResponse, encodeRequest } from '../../support/sds-client.js';
 import { serveSds } from './serve.js';
 
@@ -17,7 +18,7 @@ async function serveFetch(t: import('tap').Test) {
   t.teardown(() => channel.close());
   const fetch = async (names: readonly string[], typeUrl?: string) => {
     const request = encodeRequest({ names, ...(typeUrl !== undefined && { typeUrl }) });
-    return decodeResponse(await channel.unary(FETCH, request, { deadlineMs: Date.now() + 10_000 }));
+    return decodeResponse(await channel.unary(FETCH, request, { deadlineMs: Date.now() + PATIENCE_MS }));
   };
   return { ...served, fetch, channel };
 }
@@ -63,7 +64,9 @@ t.test('row 34: no names, another type and what is no request are INVALID_ARGUME
     code: status.INVALID_ARGUMENT,
   });
   const broken = Buffer.from('1a05616263', 'hex');
-  await t.rejects(channel.unary(FETCH, broken, { deadlineMs: Date.now() + 10_000 }), { code: status.INVALID_ARGUMENT });
+  await t.rejects(channel.unary(FETCH, broken, { deadlineMs: Date.now() + PATIENCE_MS }), {
+    code: status.INVALID_ARGUMENT,
+  });
 });
 
 t.test('row 34: a caller that is refused, or never known, gets the reason within the time', async (t) => {
@@ -85,7 +88,7 @@ t.test('row 34: a caller that is refused, or never known, gets the reason within
 t.test('a caller that goes away waits no longer', async (t) => {
   const { source, channel } = await serveFetch(t);
   const going = new CancelSource();
-  const options = { deadlineMs: Date.now() + 10_000, signal: going };
+  const options = { deadlineMs: Date.now() + PATIENCE_MS, signal: going };
   const answer = channel.unary(FETCH, encodeRequest({ names: ['later'] }), options);
   while (source.openViews === 0) await new Promise(setImmediate);
   going.cancel();

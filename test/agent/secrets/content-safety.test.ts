@@ -6,8 +6,8 @@ import { SLEEP, startSidecarAgent } from '../../support/sidecar-agent.js';
 import { TestCa } from '../../support/test-ca.js';
 import { TokenIssuer } from '../../support/test-tokens.js';
 
-/** Renewals come after 4.5 to 5.5 s, and 5 s are left then, which a busy machine may need. */
-const TTL = '10s';
+/** Renewals come after some five seconds, and most of a minute is left then, which a busy machine may need. */
+const LIFE = { ttl: '50s', 'renew-at': '0.1' };
 
 /** Rows wait for their renewals beside one another. */
 t.jobs = 8;
@@ -93,7 +93,7 @@ const wrong: readonly { row: number; what: string; fault: Fault; code: string; r
 ];
 for (const { row, what, fault, code, reason = /./ } of wrong) {
   t.test(`row ${row}: a certificate ${what} is never pushed; what was good stays`, { buffered: true }, async (t) => {
-    const { ask, ca, logger } = await startSidecarAgent(t, { flags: { ttl: TTL } });
+    const { ask, ca, logger } = await startSidecarAgent(t, { flags: LIFE });
     const { stream, response } = await ask('default', 'ROOTCA');
     const before = pairOf(response);
     ca.fault = fault;
@@ -121,7 +121,7 @@ for (const { row, what, fault, code, reason = /./ } of wrong) {
 }
 
 t.test('row 38: a life above two seconds is the choice of the CA', { buffered: true }, async (t) => {
-  const { ask, ca } = await startSidecarAgent(t, { flags: { ttl: TTL } });
+  const { ask, ca } = await startSidecarAgent(t, { flags: LIFE });
   const { stream, response } = await ask('default');
   ca.fault = { kind: 'issues', lifeMs: 4000 };
   const second = pairOf(await stream.expectResponse());

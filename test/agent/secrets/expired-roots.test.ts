@@ -49,7 +49,7 @@ t.test('expired roots of a federated bundle are left out, also when one expires 
 
 t.test('expired roots of file-root are left out, also when one expires while it is served', async (t) => {
   const directory = t.testdir({ roots: pems(expired, ending, current) });
-  const { surroundings, clock, look } = lookedFiles(NOW_MS);
+  const { surroundings, clock, look, untilWatched } = lookedFiles(NOW_MS);
   const secrets = new FileSecrets({
     ...{ ...surroundings, directories: new AllowedDirectories([directory]) },
     ...{ generic: new Map(), privateKeyProvider: undefined },
@@ -66,7 +66,7 @@ t.test('expired roots of file-root are left out, also when one expires while it 
   stream.secret(name);
   await first;
   // The watch begins behind the first look.
-  await new Promise(setImmediate);
+  await untilWatched(1);
   t.equal(rootsOf(stream.secret(name)?.body), pems(ending, current));
   const second = next();
   clock.nowMs += 2 * HOUR_MS;

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { openChannel } from '../../../src/net/grpc/index.js';
 import { NO_ADDON } from '../../hotpath/implementations.js';
 import { OfficialSecrets } from '../../support/official-secrets.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import { encodeRequest } from '../../support/sds-client.js';
 import { shortDir } from '../../support/short-dir.js';
 import { startSidecarAgent } from '../../support/sidecar-agent.js';
@@ -32,7 +33,7 @@ interface Fetched {
 async function overGrpc(t: Test, socket: string, name: string): Promise<Fetched> {
   const channel = openChannel({ unix: socket });
   t.teardown(() => channel.close());
-  const answer = await channel.unary(FETCH, encodeRequest({ names: [name] }), { deadlineMs: Date.now() + 10_000 });
+  const answer = await channel.unary(FETCH, encodeRequest({ names: [name] }), { deadlineMs: Date.now() + PATIENCE_MS });
   return textsOf(official.resources(answer)[0]);
 }
 

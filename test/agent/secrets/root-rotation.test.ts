@@ -14,6 +14,16 @@ const blocks = (pem: Uint8Array): X509Certificate[] =>
       .match(/-----BEGIN[^-]+-----[^-]+-----END CERTIFICATE-----/g) ?? []
   ).map((block) => new X509Certificate(block));
 
+const known = new Map<string, boolean>();
+
+/** Each pair is looked at once: all of the fleet looks at all of it after each step, and its agent is to have time, too. */
+function isSignedBy(certificate: X509Certificate, root: X509Certificate): boolean {
+  const pair = `${certificate.fingerprint256} ${root.fingerprint256}`;
+  const verdict = known.get(pair) ?? certificate.verify(root.publicKey);
+  known.set(pair, verdict);
+  return verdict;
+}
+
 /** What one fake Envoy has applied: a stream for each secret, ACKed as it comes. */
 class Held {
   chain: X509Certificate[] = [];
@@ -34,7 +44,7 @@ class Held {
   /** Whether a peer that shows this chain is let in. */
   trusts(chain: readonly X509Certificate[]): boolean {
     const last = chain.at(-1);
-    return last === undefined || this.roots.some((root) => last.verify(root.publicKey));
+    return last === undefined || this.roots.some((root) => isSignedBy(last, root));
   }
 
   async #follow(stream: SdsClient, name: string): Promise<void> {
@@ -59,46 +69,51 @@ class Held {
   }
 }
 
-t.test('row 46: in a fleet nobody is refused at any moment of a change of the root', { timeout: 99_000 }, async (t) => {
-  const ca = await FakeCaServer.start(t);
-  const { connect } = await startSidecarAgent(t, { ca, flags: { ttl: '8s' } });
-  const connection = connect();
-  const refusals: string[] = [];
-  const fleet: Held[] = [];
-  let wake = (): void => {};
-  const onApplied = (): void => {
-    for (const [from, { chain }] of fleet.entries()) {
-      for (const [to, peer] of fleet.entries()) {
-        if (peer.roots.length > 0 && !peer.trusts(chain)) refusals.push(`${from} by ${to}`);
+t.test(
+  'row 46: in a fleet nobody is refused at any moment of a change of the root',
+  { timeout: 250_000 },
+  async (t) => {
+    const ca = await FakeCaServer.start(t);
+    // Nearly ten seconds are left when it is renewed: the agent waits for the streams for half of that.
+    const { connect } = await startSidecarAgent(t, { ca, flags: { ttl: '12s', 'renew-at': '0.2' } });
+    const connection = connect();
+    const refusals: string[] = [];
+    const fleet: Held[] = [];
+    let wake = (): void => {};
+    const onApplied = (): void => {
+      for (const [from, { chain }] of fleet.entries()) {
+        for (const [to, peer] of fleet.entries()) {
+          if (peer.roots.length > 0 && !peer.trusts(chain)) refusals.push(`${from} by ${to}`);
+        }
       }
+      wake();
+    };
+    const until = async (isThere: (envoy: Held) => boolean): Promise<void> => {
+      while (!fleet.every(isThere)) await new Promise<void>((resolve) => (wake = resolve));
+    };
+    for (let count = 0; count < ENVOYS; count += 1) {
+      fleet.push(new Held(onApplied, connection.another(), connection.another()));
     }
-    wake();
-  };
-  const until = async (isThere: (envoy: Held) => boolean): Promise<void> => {
-    while (!fleet.every(isThere)) await new Promise<void>((resolve) => (wake = resolve));
-  };
-  for (let count = 0; count < ENVOYS; count += 1) {
-    fleet.push(new Held(onApplied, connection.another(), connection.another()));
-  }
-  t.teardown(() => {
-    for (const envoy of fleet) envoy.isOver = true;
-  });
-  await until(({ chain, roots }) => chain.length > 0 && roots.length === 1);
+    t.teardown(() => {
+      for (const envoy of fleet) envoy.isOver = true;
+    });
+    await until(({ chain, roots }) => chain.length > 0 && roots.length === 1);
 
-  const next = TestCa.root('next root');
-  ca.fault = { kind: 'issues', signer: next.intermediate(), roots: String(next.certificatePem) };
-  await until(({ roots }) => roots.length === 2);
-  t.ok(
-    fleet.every(({ leaves }) => leaves === 1),
-    'all have both roots before anybody has the new leaf',
-  );
-  await until(({ leaves }) => leaves === 2);
-  t.ok(fleet.every(({ chain }) => chain.at(-1)?.verify(next.certificate.publicKey)));
-  await until(({ roots }) => roots.length === 1);
-  t.ok(fleet.every(({ roots }) => roots[0]?.fingerprint256 === next.certificate.fingerprint256));
-  t.ok(
-    fleet.every(({ bundles }) => bundles === 3),
-    'one bundle each: the old root, both, the new one',
-  );
-  t.same(refusals, []);
-});
+    const next = TestCa.root('next root');
+    ca.fault = { kind: 'issues', signer: next.intermediate(), roots: String(next.certificatePem) };
+    await until(({ roots }) => roots.length === 2);
+    t.ok(
+      fleet.every(({ leaves }) => leaves === 1),
+      'all have both roots before anybody has the new leaf',
+    );
+    await until(({ leaves }) => leaves >= 2);
+    t.ok(fleet.every(({ chain }) => chain.at(-1)?.verify(next.certificate.publicKey)));
+    await until(({ roots }) => roots.length === 1);
+    t.ok(fleet.every(({ roots }) => roots[0]?.fingerprint256 === next.certificate.fingerprint256));
+    t.ok(
+      fleet.every(({ bundles }) => bundles === 3),
+      'one bundle each: the old root, both, the new one',
+    );
+    t.same(refusals, []);
+  },
+);

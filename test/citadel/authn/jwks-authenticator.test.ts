@@ -12,12 +12,14 @@ import { shortDir } from '../../support/short-dir.js';
 import { TokenIssuer } from '../../support/test-tokens.js';
 
 const issuer = new TokenIssuer();
-const seconds = (): number => Math.floor(Date.now() / 1000);
 
-/** A claim that is so many seconds away when the token is made, not when this file is read. */
+/** Stands still from the setup of a test on: what is told apart by seconds does not depend on how long it runs. */
+const clock = { nowMs: 0 };
+
+/** A claim that is so many seconds away by the clock of the test. */
 const inSeconds = (claim: 'exp' | 'nbf' | 'iat', away: number) => ({
   get [claim]() {
-    return seconds() + away;
+    return Math.floor(clock.nowMs / 1000) + away;
   },
 });
 
@@ -36,6 +38,7 @@ async function setup(t: Test, keys: unknown = issuer.jwks, binding: 'pod' | 'any
   writeFileSync(path, JSON.stringify(keys));
   const logged: string[] = [];
   const log = (message: string): void => void logged.push(message);
+  clock.nowMs = Date.now();
   let offsetMs = 0;
   const authenticator = await createJwksAuthenticator({
     path,
@@ -44,7 +47,7 @@ async function setup(t: Test, keys: unknown = issuer.jwks, binding: 'pod' | 'any
     trustDomain: TrustDomain.parse('cluster.local'),
     binding,
     logger: { ...silentLogger, info: log, warn: log },
-    now: () => Date.now() + offsetMs,
+    now: () => clock.nowMs + offsetMs,
   });
   return {
     ...{ path, authenticator, logged },

@@ -15,6 +15,7 @@ import { authorityDirectory } from '../../support/authority-files.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { FakeIssuing } from '../../support/fake-issuing.js';
 import { openHotPath } from '../../support/hot-path.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { TestCa } from '../../support/test-ca.js';
 
@@ -111,7 +112,7 @@ t.test('by default it lives for a day, and never longer than its signer', async 
 /** A TLS listener with the certificate of `serving`, as Citadel has one. */
 async function listen(t: Test, certificate: ServingCredentials) {
   const listener = await listenTls({
-    ...{ host: '127.0.0.1', port: 0, backlog: 128, handshakeTimeoutMs: 10_000, logger: new RecordingLogger() },
+    ...{ host: '127.0.0.1', port: 0, backlog: 128, handshakeTimeoutMs: PATIENCE_MS, logger: new RecordingLogger() },
     certificate,
     onSocket: (socket) => socket.pipe(socket),
   });

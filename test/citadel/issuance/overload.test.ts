@@ -10,6 +10,7 @@ import { CitadelCaller, SERVER_NAME } from '../../support/citadel-caller.js';
 import { FakeIssuing } from '../../support/fake-issuing.js';
 import { foreignCsr } from '../../support/foreign-csr.js';
 import { openHotPath } from '../../support/hot-path.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import { TokenIssuer } from '../../support/test-tokens.js';
 
 const hotPath = openHotPath();
@@ -180,7 +181,7 @@ t.test('callers that are refused are told when to come back', async (t) => {
   t.teardown(() => client.close());
   const calls = Array.from({ length: 50 }, () =>
     client.unary('/istio.v1.auth.IstioCertificateService/CreateCertificate', Buffer.alloc(0), {
-      deadlineMs: Date.now() + 20_000,
+      deadlineMs: Date.now() + PATIENCE_MS,
     }),
   );
   const outcomes = await Promise.allSettled(calls);
@@ -201,7 +202,7 @@ t.test('a caller that has its share does not send the others to the end of a lin
   t.teardown(() => client.close());
   const refusal = await client
     .unary('/istio.v1.auth.IstioCertificateService/CreateCertificate', Buffer.alloc(0), {
-      deadlineMs: Date.now() + 20_000,
+      deadlineMs: Date.now() + PATIENCE_MS,
     })
     .catch((error) => error);
   t.match(refusal.details, /^4 requests are in flight/);

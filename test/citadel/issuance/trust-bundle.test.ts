@@ -102,6 +102,8 @@ t.test('where no more calls may be held, callers are told when to ask again', as
   const another = new CitadelCaller(t, citadel);
   t.match(await ask(version), { bundle: '', askAgainSeconds: 1200 }, 'one connection has its share');
   const second = another.bundle(token, version);
+  // Asked behind it on its connection: it is held by now.
+  await another.bundle(token);
   t.match(await new CitadelCaller(t, citadel).bundle(token, version), { bundle: '', askAgainSeconds: 1200 });
   await citadel.close();
   t.match(await held, { code: status.UNAVAILABLE }, 'a shutdown ends what is held');

@@ -16,9 +16,14 @@ async function follow(t: Test, answer: Answer, idleMs?: number) {
     seen.push(what);
     wake();
   };
-  // No one waits for a minute in a test: pauses are turns of the loop; limits of time stay.
-  const after = (delayMs: number, fire: () => void): (() => void) =>
-    systemClock.after(delayMs >= 5000 || delayMs === idleMs ? delayMs : 0, fire);
+  // No one waits for a minute in a test: pauses are turns of the loop; limits of time stay, and that of silence passes
+  // when the test says so.
+  const silences = new Set<() => void>();
+  const after = (delayMs: number, fire: () => void): (() => void) => {
+    if (delayMs !== idleMs) return systemClock.after(delayMs >= 5000 ? delayMs : 0, fire);
+    silences.add(fire);
+    return () => void silences.delete(fire);
+  };
   const clock = { now: skippingClock(), after };
   const following = followResource<ConfigMap>({
     client: server.client({ clock, ...(idleMs !== undefined && { idleMs }) }),
@@ -37,7 +42,10 @@ async function follow(t: Test, answer: Answer, idleMs?: number) {
       });
     }
   };
-  return { server, seen, until, following };
+  const passSilence = (): void => {
+    for (const fire of silences) fire();
+  };
+  return { server, seen, until, following, passSilence };
 }
 
 /** Whatever is waited for is due at the next look. */
@@ -144,7 +152,7 @@ for (const line of unfit) {
 }
 
 t.test('a watch on which nothing comes, not even a bookmark, is opened again', async (t) => {
-  const { server, seen, until } = await follow(
+  const { server, seen, until, passSilence } = await follow(
     t,
     script(
       [listOf([], '5')],
@@ -153,6 +161,8 @@ t.test('a watch on which nothing comes, not even a bookmark, is opened again', a
     ),
     30,
   );
+  await until('one 6');
+  passSilence();
   await until('two 7');
   t.strictSame(seen, ['synced', 'one 6', 'two 7']);
   t.strictSame(versionsOf(server).slice(0, 2), ['5', '6']);

@@ -108,12 +108,12 @@ t.test('roots in the namespaces of a real API server', { skip: programs.skip }, 
 
   await t.test('one that another manager has applied is taken over', async () => {
     await server.kubectl('create', 'namespace', 'theirs');
-    await server.apply(
-      JSON.stringify({
-        ...{ apiVersion: 'v1', kind: 'ConfigMap', data: { 'root-cert.pem': 'of istiod' } },
-        metadata: { name: 'istio-ca-root-cert', namespace: 'theirs' },
-      }),
-    );
+    const manifest = JSON.stringify({
+      ...{ apiVersion: 'v1', kind: 'ConfigMap', data: { 'root-cert.pem': 'of istiod' } },
+      metadata: { name: 'istio-ca-root-cert', namespace: 'theirs' },
+    });
+    // By the server, and whether it is there already or not: ours may have been first.
+    await server.apply(manifest, '--server-side', '--force-conflicts', '--field-manager=istiod');
     await until('theirs', hasRoot);
   });
 

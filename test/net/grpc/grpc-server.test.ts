@@ -11,6 +11,7 @@ import {
 import { sendMessage } from '../../../src/net/grpc/server/grpc-call.js';
 import { grpcMessages } from '../../../src/net/protobuf/index.js';
 import { serveFramed } from '../../support/framed-endpoint.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 
 const { HealthCheckRequest, HealthCheckResponse } = grpcMessages.health.v1;
 const HEALTH = '/grpc.health.v1.Health/Check';
@@ -18,7 +19,7 @@ const ECHO = '/test.Echo/Stream';
 /** Tells how long a message was. */
 const COUNT = '/test.Echo/Count';
 const MAX_BYTES = 100_000;
-const soon = () => Date.now() + 10_000;
+const soon = () => Date.now() + PATIENCE_MS;
 
 /** A server with health and an echo, which tells the connection's number first. */
 async function serve(t: Test, { isServing = () => true }: { isServing?: () => boolean } = {}) {
@@ -212,10 +213,12 @@ t.test('a stream that the server ends is over on both sides, although the peer h
 });
 
 t.test('a reset by the peer is told once', async (t) => {
-  const { bare, channel, goneCount } = await serve(t);
+  const { bare, channel, goneCount, nextGone } = await serve(t);
   const stream = bare().request(ECHO_HEADERS);
   await next(stream);
+  const gone = nextGone();
   stream.close(constants.NGHTTP2_CANCEL);
+  await gone;
   await channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: soon() });
   const other = channel.bidi(ECHO);
   await next(other);

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap';
 import { addHealthMethods, createGrpcServer, openGrpcClient } from '../../../src/net/grpc/index.js';
 import { listenTls, wiresOf } from '../../../src/net/transport/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import { collectWarnings } from '../../support/process-warnings.js';
 import { LOOPBACK_V4, TestCa } from '../../support/test-ca.js';
 
@@ -18,7 +19,7 @@ async function serve(t: Test, certificate = ca.server(), host = '127.0.0.1') {
   addHealthMethods(server, () => true);
   const attach = wiresOf((wire) => server.attach(wire));
   const listener = await listenTls({
-    ...{ host, port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs: 10_000, certificate },
+    ...{ host, port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs: PATIENCE_MS, certificate },
     onSocket: (socket: TLSSocket & { servername?: string | false | null }) => {
       names.push(socket.servername ?? false);
       attach(socket);
@@ -40,7 +41,7 @@ interface Dial {
 function check(t: Test, { rootPem = ca.certificatePem, ...dial }: Dial): Promise<Buffer> {
   const channel = openGrpcClient({ rootPem, ...dial });
   t.teardown(() => channel.close());
-  return channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: Date.now() + 10_000 });
+  return channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: Date.now() + PATIENCE_MS });
 }
 
 const sent = [
@@ -111,7 +112,7 @@ t.test('two calls to an address share one connection', async (t) => {
   const { names, port } = await serve(t);
   const channel = openGrpcClient({ rootPem: ca.certificatePem, address: `127.0.0.1:${port}` });
   t.teardown(() => channel.close());
-  const call = () => channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: Date.now() + 10_000 });
+  const call = () => channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: Date.now() + PATIENCE_MS });
   await call();
   await call();
   t.equal(names.length, 1);

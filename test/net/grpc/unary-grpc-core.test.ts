@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { CancelSource } from '../../../src/cancellation/index.js';
 import { openGrpcClient, status } from '../../../src/net/grpc/index.js';
 import { grpcCore } from '../../support/grpc-core.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import { TestCa } from '../../support/test-ca.js';
 
 // The build has no Python in it: the script lies where this file was written.
@@ -38,10 +40,10 @@ async function serve(t: Test) {
 
 t.test("a server of gRPC's C core is asked, fails, and is left waiting, on one connection", { skip }, async (t) => {
   const { connection, nextLine } = await serve(t);
-  const ask = (method: string, request: Buffer, ms = 20_000) =>
+  const ask = (method: string, request: Buffer, { ms = PATIENCE_MS, signal = new CancelSource() } = {}) =>
     connection.unary(`/test.Echo/${method}`, request, {
       metadata: { authorization: `Bearer ${'t'.repeat(1100)}`, clusterid: '' },
-      deadlineMs: Date.now() + ms,
+      ...{ deadlineMs: Date.now() + ms, signal },
     });
   for (const bytes of [0, 1, 16_379, 16_380, 200_000, 4 * 1024 * 1024]) {
     const request = Buffer.alloc(bytes, 'x');
@@ -51,7 +53,13 @@ t.test("a server of gRPC's C core is asked, fails, and is left waiting, on one c
   t.same(await Promise.all(many.map((request) => ask('Echo', request))), many);
   await t.rejects(ask('Fail', Buffer.from('näh: 100 %')), { code: status.PERMISSION_DENIED, details: 'näh: 100 %' });
   await t.rejects(ask('None', Buffer.alloc(1)), { code: status.UNIMPLEMENTED });
-  await t.rejects(ask('Hang', Buffer.alloc(1), 100), { code: status.DEADLINE_EXCEEDED });
+  const signal = new CancelSource();
+  const hanging = t.rejects(ask('Hang', Buffer.alloc(1), { signal }), { code: status.CANCELLED });
+  t.equal(await nextLine(), 'hangs');
+  signal.cancel();
+  await hanging;
   t.equal(await nextLine(), 'cancelled');
+  // A server that is slow may never have begun it by then.
+  await t.rejects(ask('Hang', Buffer.alloc(1), { ms: 100 }), { code: status.DEADLINE_EXCEEDED });
   t.equal(connection.isUsable, true);
 });

@@ -9,12 +9,13 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { type GrpcClient, openGrpcClient, status } from '../../../src/net/grpc/index.js';
 import { encodeFrame, encodeSettings, Frame } from '../../../src/net/http2/index.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import { TestCa } from '../../support/test-ca.js';
 
 const ECHO = '/test.Echo/Echo';
 const ca = TestCa.root();
 const { certPem: cert, keyPem: key } = ca.server();
-const soon = () => Date.now() + 10_000;
+const soon = () => Date.now() + PATIENCE_MS;
 const GRPC = { ':status': 200, 'content-type': 'application/grpc' } as const;
 
 function open(t: Test, port: number): GrpcClient {

@@ -9,6 +9,7 @@ import t, { type Test } from 'tap';
 import { addHealthMethods, createGrpcServer, openGrpcClient } from '../../../src/net/grpc/index.js';
 import { listenTls, type TlsCertificate, wiresOf } from '../../../src/net/transport/index.js';
 import { type Logger, silentLogger } from '../../../src/telemetry/index.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { shortDir } from '../../support/short-dir.js';
 
@@ -32,7 +33,7 @@ function certificate(t: Test): { certPem: Buffer; keyPem: Buffer } {
 async function serve(
   t: Test,
   serverCertificate: TlsCertificate,
-  { handshakeTimeoutMs = 10_000, logger = silentLogger }: { handshakeTimeoutMs?: number; logger?: Logger } = {},
+  { handshakeTimeoutMs = PATIENCE_MS, logger = silentLogger }: { handshakeTimeoutMs?: number; logger?: Logger } = {},
 ) {
   const server = createGrpcServer({ logger: silentLogger, maxReceiveBytes: 1000, maxConcurrentStreams: 100 });
   addHealthMethods(server, () => true);
@@ -51,7 +52,7 @@ async function serve(
 function check(t: Test, tls: { address: string; rootPem: Buffer; serverName?: string }): Promise<Buffer> {
   const channel = openGrpcClient(tls);
   t.teardown(() => channel.close());
-  return channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: Date.now() + 10_000 });
+  return channel.unary(HEALTH, Buffer.alloc(0), { deadlineMs: Date.now() + PATIENCE_MS });
 }
 
 /** The outcome of one handshake: the connected socket, or what went wrong. */
@@ -97,7 +98,7 @@ t.test('a new certificate serves new handshakes, a broken one is refused and cha
 t.test('a listener of HTTP/1.1 takes peers that offer it or nothing, once it has a certificate', async (t) => {
   const taken: (string | false | null)[] = [];
   const listener = await listenTls({
-    ...{ host: '127.0.0.1', port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs: 10_000 },
+    ...{ host: '127.0.0.1', port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs: PATIENCE_MS },
     protocol: 'http/1.1',
     onSocket(socket) {
       taken.push(socket.alpnProtocol);

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 import { openGrpcClient } from '../../../src/net/grpc/index.js';
 import { listenTls, type TlsAgreement } from '../../../src/net/transport/index.js';
 import { silentLogger } from '../../../src/telemetry/index.js';
+import { PATIENCE_MS } from '../../support/patience.js';
 import { shortDir } from '../../support/short-dir.js';
 import { TestCa } from '../../support/test-ca.js';
 
@@ -15,7 +16,7 @@ const ca = TestCa.root();
 
 async function serve(t: Test): Promise<string> {
   const listener = await listenTls({
-    ...{ host: '127.0.0.1', port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs: 10_000 },
+    ...{ host: '127.0.0.1', port: 0, backlog: 128, logger: silentLogger, handshakeTimeoutMs: PATIENCE_MS },
     ...{ certificate: ca.server(), onSocket: (socket) => socket.destroy() },
   });
   t.teardown(() => listener.close());
@@ -75,7 +76,7 @@ async function dialled(t: Test, ...options: string[]): Promise<string> {
   const { server, port } = await opensslServer(t, options);
   const connection = openGrpcClient({ address: `127.0.0.1:${port}`, rootPem: ca.certificatePem });
   t.teardown(() => connection.close());
-  const call = connection.unary('/a.B/C', Buffer.alloc(1), { deadlineMs: Date.now() + 10_000 });
+  const call = connection.unary('/a.B/C', Buffer.alloc(1), { deadlineMs: Date.now() + PATIENCE_MS });
   const failure = call.then(String, String);
   // It prints what was agreed on, and knows nothing of HTTP/2; whichever comes first.
   const agreement = (async () => {
