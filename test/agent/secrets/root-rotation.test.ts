@@ -16,7 +16,7 @@ const blocks = (pem: Uint8Array): X509Certificate[] =>
 
 const known = new Map<string, boolean>();
 
-/** Each pair is looked at once: all of the fleet looks at all of it after each step, and its agent is to have time, too. */
+/** Each pair is looked at once: all of the fleet looks at all of it after each step, and its agent needs time, too. */
 function isSignedBy(certificate: X509Certificate, root: X509Certificate): boolean {
   const pair = `${certificate.fingerprint256} ${root.fingerprint256}`;
   const verdict = known.get(pair) ?? certificate.verify(root.publicKey);
