@@ -76,6 +76,8 @@ export class WorkloadIdentity implements BundleListener {
   private lastFailure: FailureRecord | undefined;
   /** By the life of the last SVID that came. */
   private survivesOutage = true;
+  /** Whether the last failure found no valid SVID, which was told then. */
+  private isEndTold = false;
   /** When the last SVID is of no use any more, its issuers counted; epoch milliseconds. */
   private issuersEndMs = 0;
   private renewal: Promise<void> | undefined;
@@ -334,9 +336,13 @@ export class WorkloadIdentity implements BundleListener {
       // What is to be compared with what the CA accepts: its answer does not say which of them is wrong.
       ...(claims && ABOUT_TOKENS.has(code) && { [Field.tokenClaims]: claimsText(claims) }),
     };
+    const isValid = this.hasValidSvid();
+    // The first failure behind the end of the SVID is worth a line, whichever in the row it is.
+    const isEnd = !isValid && !this.isEndTold;
+    this.isEndTold = !isValid;
     if (this.waitsForToken(code)) this.tellWait(fields);
-    else if (!isWorthLogging(this.state.failures)) logger.debug('svid renewal failed', fields);
-    else if (this.hasValidSvid()) logger.warn('svid renewal failed', fields);
+    else if (!isEnd && !isWorthLogging(this.state.failures)) logger.debug('svid renewal failed', fields);
+    else if (isValid) logger.warn('svid renewal failed', fields);
     else logger.error('no valid svid', fields);
   }
 

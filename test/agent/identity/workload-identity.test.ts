@@ -415,6 +415,36 @@ t.test('a failed renewal is a warning as long as there is a valid SVID', async (
   t.match(JSON.parse(lines.at(-1) ?? ''), { level: 'warn', msg: 'svid renewal failed', code: 'ERR_CA_DEADLINE' });
 });
 
+t.test('the first failure behind the end of the last SVID is an error, whichever in the row it is', async (t) => {
+  const { ca, clock, identity, nextFailure, issued, lines } = setUp(t);
+  await issued();
+  ca.fault = 'ERR_CA_DEADLINE';
+  let failure = nextFailure();
+  clock.advance(TTL_MS / 2 + 1000);
+  await failure;
+  for (let failures = 2; failures <= 5; failures += 1) {
+    failure = nextFailure();
+    clock.advance(30_000);
+    await failure;
+  }
+  failure = nextFailure();
+  clock.advance(TTL_MS / 2);
+  await failure;
+  t.notOk(identity.hasValidSvid());
+  failure = nextFailure();
+  clock.advance(30_000);
+  await failure;
+  const told = lines.map((line) => JSON.parse(line)).filter(({ attempt }) => attempt !== undefined);
+  t.strictSame(
+    told.slice(-3).map(({ level, msg, attempt }) => ({ level, msg, attempt })),
+    [
+      { level: 'debug', msg: 'svid renewal failed', attempt: 5 },
+      { level: 'error', msg: 'no valid svid', attempt: 6 },
+      { level: 'debug', msg: 'svid renewal failed', attempt: 7 },
+    ],
+  );
+});
+
 t.test('an answer for another identity is refused, and what is held stays', async (t) => {
   const { identity, ca, clock, nextFailure, issued } = setUp(t);
   await issued();
