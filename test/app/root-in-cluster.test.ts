@@ -1,14 +1,13 @@
 import { X509Certificate } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { until } from '../../src/demo/polling.js';
 import { citadelAccount } from '../support/citadel-account.js';
 import { CitadelCaller } from '../support/citadel-caller.js';
 import { type ClusterCitadel, startInCluster } from '../support/cluster-citadel.js';
 import { openHotPath } from '../support/hot-path.js';
 import { KubeApiServer, kubernetesPrograms } from '../support/kube-apiserver.js';
-import { PATIENCE_MS } from '../support/patience.js';
-import { SidecertProcess } from '../support/sidecert-process.js';
+import { rootSteps } from '../support/root-steps.js';
+import { runSidecert } from '../support/sidecert-process.js';
 
 const programs = kubernetesPrograms();
 const hotPath = openHotPath();
@@ -32,22 +31,11 @@ t.test(
     const secret = async () => JSON.parse(await server.kubectl('get', ...SECRET));
     await server.kubectl('label', 'secret', '-n', 'istio-system', 'istio-ca-secret', 'team=mesh');
 
-    const root = async (step: string, ...more: string[]) => {
-      const command = new SidecertProcess(t, ['root', step, '--kubernetes', '--kubeconfig', account, ...more]);
-      return { code: await command.ended, out: command.out, err: command.err };
-    };
+    const root = (step: string, ...more: string[]) =>
+      runSidecert(t, ['root', step, '--kubernetes', '--kubeconfig', account, ...more]);
+    const { taken, refused } = rootSteps(t, root);
     const reread = async () => {
       for (const { citadel } of [first, second]) await citadel.reload?.();
-    };
-    /** Tries a step until it is safe; why it was not, meanwhile. */
-    const take = async (step: string): Promise<string> => {
-      let refusals = '';
-      await until(`${step} to be safe`, AbortSignal.timeout(PATIENCE_MS), async () => {
-        const { code, err } = await root(step);
-        refusals += err;
-        return code === 0 || undefined;
-      });
-      return refusals;
     };
     const issue = async ({ citadel }: ClusterCitadel): Promise<void> => {
       const data = (await secret()).data;
@@ -70,32 +58,23 @@ t.test(
 
     t.match(await root('activate'), { code: 1, err: /replica \S+ does not use these files yet/ });
     await reread();
-    let refused = '';
-    await until('a name', AbortSignal.timeout(PATIENCE_MS), async () => {
-      refused = (await root('activate')).err;
-      return /do not have both roots/.test(refused) || undefined;
-    });
     t.match(
-      refused,
+      await refused('activate', /do not have both roots/),
       /: 1 workloads of replica \S+ do not have both roots yet: spiffe:\/\/cluster.local\/ns\/foo\/sa\/sleep/,
     );
     await issue(first);
     await first.citadel.reload?.();
-    await take('activate');
+    await taken('activate');
 
     await reread();
-    await until('a name', AbortSignal.timeout(PATIENCE_MS), async () => {
-      refused = (await root('retire')).err;
-      return /would be refused/.test(refused) || undefined;
-    });
     t.match(
-      refused,
+      await refused('retire', /would be refused/),
       /workloads of replica \S+ have a certificate that would be refused: spiffe:\/\/cluster.local\/ns\/foo/,
     );
     await second.citadel.close();
     t.match(await first.pages.status(), { authority: { root_change: { step: 'active' } } });
     await issue(first);
-    await take('retire');
+    await taken('retire');
     const after = await secret();
     t.not(after.data['ca-key.pem'], before.data['ca-key.pem']);
     t.equal(after.data['root-cert.pem'], after.data['ca-cert.pem']);

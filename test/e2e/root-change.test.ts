@@ -10,6 +10,7 @@ import { startEnvoy } from '../support/bootstrapped-envoy.js';
 import { startCitadelProcess } from '../support/citadel-process.js';
 import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoys } from '../support/real-envoy.js';
+import { rootSteps } from '../support/root-steps.js';
 import { shortDir } from '../support/short-dir.js';
 import { runSidecert, SidecertProcess } from '../support/sidecert-process.js';
 import { TokenIssuer } from '../support/test-tokens.js';
@@ -90,31 +91,9 @@ t.test(
     const load = new SteadyLoad(client, 'httpbin.foo', REQUESTS_PER_SECOND);
 
     /** The load goes on meanwhile. */
-    const root = async (step: string): Promise<{ code: number | NodeJS.Signals; out: string; err: string }> => {
-      const asked = step === 'stage' ? [] : ['--status-address', file('status')];
-      const command = new SidecertProcess(t, ['root', step, file('ca'), ...asked]);
-      const code = await command.ended;
-      return { code, out: command.out, err: command.err };
-    };
-    /** Tries a step until it is safe. */
-    const take = async (step: string): Promise<void> => {
-      let refusal = '';
-      await until(`${step} to be safe`, AbortSignal.timeout(PATIENCE_MS), async () => {
-        const { code, err } = await root(step);
-        refusal = err;
-        return code === 0 || undefined;
-      }).catch((error: unknown) => {
-        throw new Error(`the last refusal: ${refusal}`, { cause: error });
-      });
-    };
-    /** A step that is refused because of one that stands still, however slow the machine. */
-    const refused = async (step: string, why: RegExp): Promise<void> => {
-      await until(`${step} to be refused`, AbortSignal.timeout(PATIENCE_MS), async () => {
-        const { code, err } = await root(step);
-        t.equal(code, 1);
-        return why.test(err) || undefined;
-      });
-    };
+    const root = (step: string) =>
+      runSidecert(t, ['root', step, file('ca'), ...(step === 'stage' ? [] : ['--status-address', file('status')])]);
+    const { taken, refused } = rootSteps(t, root);
     await startAgent('held', '1h');
     await until('a certificate for it', AbortSignal.timeout(PATIENCE_MS), async () => {
       return /"certificate issued".*sa\/held"/.test(citadel.err) || undefined;
@@ -124,7 +103,7 @@ t.test(
     t.match(await root('stage'), { code: 0 });
     await refused('activate', /workloads of .* do not have both roots yet: .*sa\/held/);
     held?.kill('SIGCONT');
-    await take('activate');
+    await taken('activate');
     held?.kill('SIGKILL');
     await held?.ended;
     await refused(
@@ -132,7 +111,7 @@ t.test(
       /workloads of .* have a certificate that would be refused: .*spiffe:\/\/cluster\.local\/ns\/foo\/sa\/held/,
     );
     await startAgent('held');
-    await take('retire');
+    await taken('retire');
     const roots = readFileSync(file('ca/root-cert.pem'), 'utf8').match(/-----BEGIN/g) ?? [];
     t.equal(roots.length, 1);
     await citadel.says('"roots are gone from the trust bundle');
