@@ -50,7 +50,11 @@ export interface Mesh {
   servesOther(sidecar: string, serial: string): Promise<string>;
 }
 
-export type MeshOptions = Pick<DemoClusterOptions, 'ttlSeconds' | 'tokenTtlSeconds'> & { readonly envoyPath: string };
+export type MeshOptions = Pick<DemoClusterOptions, 'ttlSeconds' | 'tokenTtlSeconds'> & {
+  readonly envoyPath: string;
+  /** The share of its life after which a certificate is renewed; a half unless given. */
+  readonly renewAt?: number;
+};
 
 /** Waits until a process says something that it had not said before the call. */
 export async function says(process: SupervisedProcess, text: string): Promise<void> {
@@ -70,7 +74,12 @@ export function kill({ name, pid }: SupervisedProcess): number {
 }
 
 /** Starts all of it, and ends it with the test. */
-export async function startMesh(t: Test, options: MeshOptions): Promise<Mesh> {
+export async function startMesh(t: Test, given: MeshOptions): Promise<Mesh> {
+  const { renewAt, ...options } = given;
+  if (renewAt !== undefined) {
+    process.env.SIDECERT_RENEW_AT = String(renewAt);
+    t.teardown(() => delete process.env.SIDECERT_RENEW_AT);
+  }
   const directory = await mkdtemp(join(tmpdir(), 'sidecert-e2e-'));
   const listeners = new Set<(workload: string, serial: string) => void>();
   const troubles: string[] = [];
