@@ -3,7 +3,7 @@ import type { HttpClient } from '../kubernetes/http-client.js';
 
 export interface LoadResult {
   readonly sent: number;
-  /** What went wrong: a status other than 200, or an error. */
+  /** What went wrong, and when: a status other than 200, or an error. */
   readonly failures: readonly string[];
 }
 
@@ -43,9 +43,13 @@ export class SteadyLoad {
     try {
       const { status, body } = await this.http.get(this.server, '/status/200');
       // The proxy that refuses it says why.
-      if (status !== 200) this.failures.push(`status ${status}: ${body}`);
+      if (status !== 200) this.failed(`status ${status}: ${body}`);
     } catch (error) {
-      this.failures.push(messageOf(error));
+      this.failed(messageOf(error));
     }
+  }
+
+  private failed(why: string): void {
+    this.failures.push(`${why}, at ${new Date().toISOString()}`);
   }
 }

@@ -1,7 +1,7 @@
 import { connect, type TLSSocket } from 'node:tls';
 import { plainSerial } from '../../text/index.js';
 
-const TIMEOUT_MS = 5000;
+const TIMEOUT_MS = 20_000;
 
 export interface TlsProbe {
   readonly port: number;

@@ -1,7 +1,7 @@
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 
-/** A request that takes longer counts as failed. */
-const TIMEOUT_MS = 5000;
+/** A request that takes longer counts as failed: more than the 15 s after which a sidecar itself answers 504. */
+const TIMEOUT_MS = 20_000;
 
 export interface HttpAnswer {
   readonly status: number;
@@ -15,7 +15,7 @@ export class HttpClient {
 
   constructor(private readonly port: number) {}
 
-  /** @throws Error when no answer came: refused, reset or after five seconds. */
+  /** @throws Error when no answer came: refused, reset or after twenty seconds. */
   get(host: string, path: string): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const sent = request(
