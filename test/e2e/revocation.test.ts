@@ -99,6 +99,7 @@ t.test(
     open.write('GET /status/200 HTTP/1.1\r\nhost: app\r\n\r\n');
     t.equal(await answered, 'HTTP/1.1 200');
 
+    await agent.says('"svid issued"');
     // That of the agent itself: it asks for another one, with another key, and its Envoys show that.
     const [, own = ''] = /"msg":"svid issued"[^\n]*"serial":"([0-9a-f]+)"/.exec(agent.err) ?? [];
     t.match(await revoke('--serial', own), { code: 0 });

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readlinkSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
@@ -172,8 +171,10 @@ t.test('row 78: SIGUSR1 opens no inspector, however often it comes', { timeout }
 /** The TCP ports that a process listens on. (proc_pid_net(5)) */
 async function listeningPorts(pid: number): Promise<string[]> {
   const sockets = new Set<string>();
-  for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
-    const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${descriptor}`)) ?? [];
+  for (const descriptor of await readdir(`/proc/${pid}/fd`)) {
+    // One that has been closed meanwhile listens on nothing.
+    const target = await readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => '');
+    const [, inode] = /^socket:\[(\d+)\]$/.exec(target) ?? [];
     if (inode !== undefined) sockets.add(inode);
   }
   const tables = await Promise.all(

@@ -84,18 +84,24 @@ async function outOfDescriptors(t: Test, hotPath: 'native' | 'js') {
   for (const client of newcomers) client.request({ names: ['default'], nodeId: 'envoy' });
   await agent.says('"connection could not be accepted"');
   await victim.roundTrip();
-  t.match(agent.err, /"error":"EMFILE"/);
-  t.equal(agent.err.split('could not be accepted').length, 2, 'said once');
-  return { socket: agents.socket, newcomers, lift: () => limit(10_000) };
+  await agent.says('"error":"EMFILE"');
+  /** Ends it: then all is there that it has said. */
+  const saidOnce = async (): Promise<void> => {
+    agent.kill('SIGTERM');
+    await agent.ended;
+    t.equal(agent.err.split('could not be accepted').length, 2, 'said once');
+  };
+  return { socket: agents.socket, newcomers, lift: () => limit(10_000), saidOnce };
 }
 
 t.test(
   'row 70: an agent out of descriptors says so once, serves whom it has, and accepts again when there are some',
   { timeout, skip: NO_ADDON || lacks('prlimit') },
   async (t) => {
-    const { newcomers, lift } = await outOfDescriptors(t, 'native');
+    const { newcomers, lift, saidOnce } = await outOfDescriptors(t, 'native');
     lift();
     await Promise.all(newcomers.map((client) => nextKey(client)));
+    await saidOnce();
   },
 );
 
@@ -103,7 +109,7 @@ t.test(
   'row 70: without the addon newcomers are turned away as long, and whoever comes back then is served',
   { timeout, skip: lacks('prlimit') },
   async (t) => {
-    const { socket, newcomers, lift } = await outOfDescriptors(t, 'js');
+    const { socket, newcomers, lift, saidOnce } = await outOfDescriptors(t, 'js');
     const answers = await Promise.allSettled(newcomers.map((client) => nextKey(client)));
     t.ok(
       answers.some(({ status }) => status === 'rejected'),
@@ -111,6 +117,7 @@ t.test(
     );
     lift();
     await Promise.all(newcomers.map(() => takeKey(openSdsClient(t, socket))));
+    await saidOnce();
   },
 );
 

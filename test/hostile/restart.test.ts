@@ -52,13 +52,13 @@ t.test(
         what: 'a Unix socket',
         addressIn: (directory: string) => join(directory, 'status'),
         ask: async (address: string) => (await askUnix(address, '/healthz/ready')).status,
-        waits: /^(?!.*status page waits)/s,
+        waits: [],
       },
       {
         what: 'a port',
         addressIn: () => `127.0.0.1:${port}`,
         ask: async (address: string) => (await fetch(`http://${address}/healthz/ready`)).status,
-        waits: /"warn","msg":"status page waits for its address".*EADDRINUSE/,
+        waits: ['"warn","msg":"status page waits for its address"', 'EADDRINUSE'],
       },
     ];
     for (const { what, addressIn, ask, waits } of cases) {
@@ -69,7 +69,7 @@ t.test(
         await takeKey(openSdsClient(t, agents.socket));
         const next = await agents.start({ args: ['--status-address', address, '--takeover'] });
         await takeKey(openSdsClient(t, agents.socket));
-        t.match(next.err, waits);
+        for (const text of waits) await next.says(text);
         t.equal(await ask(address), 200, 'one of them answers');
         old.kill('SIGTERM');
         t.equal(await old.ended, 0);
@@ -78,6 +78,7 @@ t.test(
         await takeKey(openSdsClient(t, agents.socket));
         next.kill('SIGTERM');
         t.equal(await next.ended, 0);
+        t.equal(next.err.includes('status page waits'), waits.length > 0);
       });
     }
   },
