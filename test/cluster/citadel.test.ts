@@ -48,7 +48,7 @@ t.test('a rolled update of Citadel and of a server under load: no request fails'
   await rolledOut(cluster, CITADEL_NAMESPACE, 'deployment/sidecert-citadel');
   // The pods of before are gone, too, with all that they had begun.
   const ended = 'until [ "$(kubectl get pods -l app=server -n "$0" -o name | wc -l)" = 2 ]; do sleep 0.5; done';
-  t.equal((await cluster.enter(['timeout', '90', 'bash', '-c', ended, namespace])).code, 0, 'two pods are left');
+  t.equal((await cluster.enter(['timeout', '180', 'bash', '-c', ended, namespace])).code, 0, 'two pods are left');
   t.equal(await cluster.kubectl(['logs', 'caller', '-c', 'caller', '-n', namespace]), '', 'no request failed');
 });
 

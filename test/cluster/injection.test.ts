@@ -124,7 +124,7 @@ t.test(
         '-w',
         '%{http_code}',
         '--max-time',
-        '5',
+        '60',
         `http://${address}:8000/ip`,
       ];
       return (await cluster.enter(args)).output;

@@ -63,7 +63,7 @@ t.test(
 
     await inside(`${release} uninstall other --wait`);
     // It waits for what it made, and not for the pods of that.
-    await cluster.kubectl(['wait', 'pods', '--all', '-n', 'other', '--for=delete', '--timeout=60s']);
+    await cluster.kubectl(['wait', 'pods', '--all', '-n', 'other', '--for=delete', '--timeout=180s']);
     t.equal(await cluster.kubectl(['get', 'all', '-n', 'other', '-o', 'name']), '', 'nothing is left');
     await cluster.kubectl(['delete', 'namespace', 'other', '--wait=false']);
   },

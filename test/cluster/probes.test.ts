@@ -48,17 +48,25 @@ t.test(
     const { cluster } = await openCluster();
     const namespace = await ownNamespace(t, cluster, 'probes');
     const get = (path: string): object => ({ httpGet: { path, port: 'web' } });
+    // A second, which is the default, is little for a node that starts pods: a late answer is none of a wrong status.
+    const timeoutSeconds = 30;
     await applyInjected(cluster, namespace, [
       probed('well', {
-        startupProbe: { ...get('/get'), periodSeconds: 1 },
-        readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1 },
-        livenessProbe: { ...get('/status/204'), periodSeconds: 1, failureThreshold: 1 },
+        startupProbe: { ...get('/get'), periodSeconds: 1, timeoutSeconds },
+        readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1, timeoutSeconds },
+        livenessProbe: { ...get('/status/204'), periodSeconds: 1, timeoutSeconds, failureThreshold: 1 },
         lifecycle: { postStart: get('/get'), preStop: get('/get') },
       }),
-      probed('closed', { readinessProbe: { tcpSocket: { port: 81 }, periodSeconds: 1 } }),
-      probed('grpc-well', { command: grpcServer(1), readinessProbe: { grpc: { port: 81 }, periodSeconds: 1 } }),
-      probed('grpc-ill', { command: grpcServer(2), readinessProbe: { grpc: { port: 81 }, periodSeconds: 1 } }),
-      probed('ill', { readinessProbe: { ...get('/status/500'), periodSeconds: 1 } }),
+      probed('closed', { readinessProbe: { tcpSocket: { port: 81 }, periodSeconds: 1, timeoutSeconds } }),
+      probed('grpc-well', {
+        command: grpcServer(1),
+        readinessProbe: { grpc: { port: 81 }, periodSeconds: 1, timeoutSeconds },
+      }),
+      probed('grpc-ill', {
+        command: grpcServer(2),
+        readinessProbe: { grpc: { port: 81 }, periodSeconds: 1, timeoutSeconds },
+      }),
+      probed('ill', { readinessProbe: { ...get('/status/500'), periodSeconds: 1, timeoutSeconds } }),
     ]);
     await rolledOut(cluster, namespace, 'deployment/well', 'deployment/grpc-well');
     /** Resolves when the kubelet has said this of a pod. */
