@@ -8,6 +8,7 @@ import { RawPeer } from '../support/raw-peer.js';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { TokenIssuer } from '../support/test-tokens.js';
+import { settledRssMb } from './settled-memory.js';
 
 interface CitadelProcessOptions {
   readonly hotPath: 'native' | 'js';
@@ -15,11 +16,6 @@ interface CitadelProcessOptions {
   readonly maxHeapMb?: number;
   /** More of the command line. */
   readonly args?: readonly string[];
-}
-
-/** The resident memory of a process, in MB. (proc_pid_status(5)) */
-function rssMbOf(pid: number): number {
-  return Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
 
 /** The CPU time that a process has had, in seconds, by the usual 100 ticks each. (proc_pid_stat(5): utime and stime) */
@@ -30,8 +26,13 @@ function cpuSecondsOf(pid: number): number {
 }
 
 /** Asserts that a process keeps less than `maxRssMb`; tells that, and what its floods have cost. */
-export function assertSmall(t: Test, pid: number, maxRssMb: number, peers: readonly RawPeer[] = []): void {
-  const rssMb = rssMbOf(pid);
+export async function assertSmall(
+  t: Test,
+  pid: number,
+  maxRssMb: number,
+  peers: readonly RawPeer[] = [],
+): Promise<void> {
+  const rssMb = await settledRssMb(pid, maxRssMb);
   const ended = peers.filter(({ isClosed }) => isClosed).length;
   t.comment(`RSS ${rssMb.toFixed(0)} MB, CPU ${cpuSecondsOf(pid).toFixed(1)} s, ${ended} peers were ended`);
   t.ok(rssMb < maxRssMb, `${rssMb.toFixed(0)} MB`);

@@ -127,7 +127,7 @@ for (const { hotPath, skip } of HOT_PATHS) {
       for (let count = 0; count < 6; count += 1) peers.push(await provenPeer(t, socket));
       await Promise.all(peers.map((peer) => pour(peer, 9500, (index) => asks(3 + 2 * index, ['nothing']))));
       await servesAll(t, socket, victim);
-      assertSmall(t, agent.pid, Number.POSITIVE_INFINITY, peers);
+      await assertSmall(t, agent.pid, Number.POSITIVE_INFINITY, peers);
     },
   );
 
@@ -144,7 +144,7 @@ for (const { hotPath, skip } of HOT_PATHS) {
         await Promise.all([victim.roundTrip(), servesAnotherProcess(t, socket)]);
         await flood;
         await servesAll(t, socket, victim);
-        assertSmall(t, agent.pid, MAX_RSS_MB, peers);
+        await assertSmall(t, agent.pid, MAX_RSS_MB, peers);
         for (const peer of peers) peer.leave();
       },
     );
@@ -167,7 +167,7 @@ for (const { hotPath, skip } of HOT_PATHS) {
     });
     await Promise.all(bodies);
     await servesAll(t, socket, victim);
-    assertSmall(t, agent.pid, MAX_RSS_MB);
+    await assertSmall(t, agent.pid, MAX_RSS_MB);
   });
 
   t.test(
@@ -191,7 +191,7 @@ for (const { hotPath, skip } of HOT_PATHS) {
       const again = openSdsClient(t, socket, known);
       await takeKey(again);
       await again.roundTrip();
-      assertSmall(t, agent.pid, MAX_RSS_MB, peers);
+      await assertSmall(t, agent.pid, MAX_RSS_MB, peers);
     },
   );
 }
