@@ -79,7 +79,8 @@ t.test(
   'row 70: a log on a disk that fills up goes on in whole lines, and says how many are lost',
   { skip, timeout },
   async (t) => {
-    const agents = await serveAgents(t, { ttl: TTL });
+    // What stands before the first rotation must be done by then, on a machine that is busy.
+    const agents = await serveAgents(t, { ttl: '20s' });
     const disk = new OwnDisk(t);
     const agent = await agents.start({
       wrapper: disk.wrapper('size=64k', `exec "$@" 2>>"${join(disk.directory, 'log')}"`),
@@ -95,12 +96,14 @@ t.test(
     client.request({ names: ['default'], nodeId: 'envoy' });
     const first = await client.expectResponse();
     disk.fill(agent.pid);
+    const { length: full } = log();
     // Each is a line, and none is answered.
     for (let count = 0; count < 300; count += 1) client.ack(first);
+    await client.roundTrip();
     const second = await client.expectResponse();
     client.ack(second);
     t.not(second.version, first.version, 'it rotates');
-    t.notMatch(log(), 'svid rotated', 'no line has room any more');
+    t.notMatch(log().slice(full), 'svid rotated', 'no line has room any more');
 
     disk.empty(agent.pid);
     t.not((await client.expectResponse()).version, second.version);
