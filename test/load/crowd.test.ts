@@ -15,8 +15,11 @@ import { shortDir } from '../support/short-dir.js';
 const ENVOYS = 5000;
 const ROTATIONS = 5;
 
-/** Of the leaf; it rotates after half of that, which is more than it takes 5 000 Envoys to come. */
-const TTL = '10s';
+/**
+ * It rotates after five seconds, which is more than it takes 5 000 Envoys to come, and lives for so long that a machine
+ * with other work brings each of them the next one in time.
+ */
+const RENEWALS = ['--ttl', '60s', '--renew-at', '0.083'];
 
 /** What a real Envoy sends first. */
 const FIRST_REQUEST_BYTES = 55_000;
@@ -49,7 +52,7 @@ t.test('with 5 000 Envoys of two streams each', { skip }, async (t) => {
   const { process: agent } = await WatchedProcess.start(
     [
       ...['agent', '--socket', file('s'), '--ca-address', citadel.address, '--ca-root', file('root.pem')],
-      ...['--token-file', file('token'), '--namespace', 'foo', '--service-account', 'sleep', '--ttl', TTL],
+      ...['--token-file', file('token'), '--namespace', 'foo', '--service-account', 'sleep', ...RENEWALS],
     ],
     'agent ready',
   );
@@ -77,7 +80,14 @@ t.test('with 5 000 Envoys of two streams each', { skip }, async (t) => {
   );
   const figures = await Promise.all(rotations);
   const all = await withAll;
-  t.match(report, { isClean: true, streams: 2 * ENVOYS, unserved: 0, refusedConnects: 0, errors: {} });
+  const { outcome, isClean, streams, unserved, refusedConnects, errors, checks } = report;
+  t.same(
+    { outcome, isClean, streams, unserved, refusedConnects, errors, problems: checks.problems },
+    {
+      ...{ outcome: 'done', isClean: true, streams: 2 * ENVOYS, unserved: 0, refusedConnects: 0 },
+      ...{ errors: {}, problems: {} },
+    },
+  );
 
   await t.test('row 60: an idle one of them takes at most 50 kB of resident memory', async (t) => {
     const perEnvoyKb = (((all?.rssMb ?? Number.NaN) - alone.rssMb) * 1024) / ENVOYS;
