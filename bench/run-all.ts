@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { writeToDocs } from './harness/docs.js';
-import { BENCHES, runBench } from './harness/processes.js';
+import { BENCHES, runBench, SCENES } from './harness/processes.js';
 
 /** Git ignores it. */
 const OUT = '.cache/bench';
@@ -12,8 +12,9 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { smoke: { type: 'boolean' }, rounds: { type: 'string' }, write: { type: 'boolean' } },
 });
-const unknown = positionals.filter((name) => !BENCHES.includes(name));
-if (unknown.length > 0) throw new TypeError(`bench: got ${unknown.join(', ')}, expected some of ${BENCHES.join(', ')}`);
+const all = [...BENCHES, ...SCENES];
+const unknown = positionals.filter((name) => !all.includes(name));
+if (unknown.length > 0) throw new TypeError(`bench: got ${unknown.join(', ')}, expected some of ${all.join(', ')}`);
 
 const flags = [
   ...(values.smoke ? ['--smoke'] : []),
@@ -21,6 +22,10 @@ const flags = [
 ];
 const failed: string[] = [];
 for (const name of positionals.length > 0 ? positionals : BENCHES) {
+  if (SCENES.includes(name)) {
+    if ((await runBench(name, values.smoke ? ['--smoke'] : [])) !== 0) failed.push(name);
+    continue;
+  }
   const json = `${OUT}/${name}.json`;
   const code = await runBench(name, [...flags, '--json', json]);
   if (code !== 0) failed.push(name);

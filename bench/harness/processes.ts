@@ -17,6 +17,9 @@ export const BENCHES: readonly string[] = [
   'rotation-ways',
 ];
 
+/** Those that run only by their name: minutes of a whole mesh, whose answer is told as text. */
+export const SCENES: readonly string[] = ['short-lives', 'root-rotation'];
+
 /**
  * Runs a bench as the build in `directory` has it; resolves with its exit code. What it prints is shown unless
  * `isQuiet`.

@@ -41,6 +41,7 @@ export class RealSidecars {
   private readonly closers: (() => unknown)[] = [];
   private readonly envoys: RunningEnvoy[] = [];
   private readonly loads: SteadyLoad[] = [];
+  private inbound: readonly number[] = [];
 
   /** Resolves when every server has answered. */
   static async start(options: RealSidecarsOptions): Promise<RealSidecars> {
@@ -56,7 +57,12 @@ export class RealSidecars {
 
   private constructor(private readonly options: RealSidecarsOptions) {}
 
-  /** Ends all of it. */
+  /** Where the servers listen on this machine. */
+  get serverPorts(): readonly number[] {
+    return this.inbound;
+  }
+
+  /** Ends all of it; to be called once. */
   async stop(): Promise<SidecarFigures> {
     const results = await Promise.all(this.loads.map((load) => load.stop()));
     const sum = async (name: string, envoys = this.envoys): Promise<number> => {
@@ -80,6 +86,7 @@ export class RealSidecars {
     const { servers } = this.options;
     const names = Array.from({ length: servers }, (_, at) => `server-${at}`);
     const [app = 0, outbound = 0, ...inbound] = await freePorts(2 + servers);
+    this.inbound = inbound;
     const httpApp = await startHttpbin(app);
     this.closers.push(() => httpApp.close());
     const at = (port = 0) => ({ host: '127.0.0.1', port });
@@ -120,7 +127,8 @@ export class RealSidecars {
     this.envoys.push(await RunningEnvoy.start({ teardown }, { path: envoyPath, files, bootstrap }));
   }
 
-  private async close(): Promise<void> {
+  /** Ends all of it, whatever it has come to. Safe to call twice. */
+  async close(): Promise<void> {
     for (const load of this.loads) await load.stop();
     for (const close of this.closers.splice(0).reverse()) await close();
   }

@@ -21,6 +21,7 @@ const OTHERS = [
   'injector',
   'load',
   'material',
+  'root-rotation',
   'run-all',
   'short-lives',
   'watched-page',

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { SteadyLoad } from '../../src/demo/checks/steady-load.js';
@@ -100,8 +100,13 @@ t.test(
     });
     const held = agents.at(-1);
     held?.kill('SIGSTOP');
+    // The list of the next root cannot be written.
+    rmSync(file('trail/crl.pem'));
+    mkdirSync(file('trail/crl.pem'));
     t.match(await root('stage'), { code: 0 });
     await refused('activate', /workloads of .* do not have both roots yet: .*sa\/held/);
+    await refused('activate', /sa\/httpbin[^,;]* \(revocation lists\)/);
+    rmdirSync(file('trail/crl.pem'));
     held?.kill('SIGCONT');
     await taken('activate');
     held?.kill('SIGKILL');

@@ -1,8 +1,16 @@
 import type { LeavesOfIssuer } from '../../citadel/issuance/index.js';
 import type { CitadelFacts, EndedReplica, Named } from './root-judgement.js';
 
+/** Where a report is from, as far as others of the same machine can make use of it. */
+export interface ReportOrigin {
+  /** Of the running system, when its process has marked itself. */
+  readonly bootId?: string;
+  /** Of the directory that has a record of each certificate which this process gives away. */
+  readonly trail?: string;
+}
+
 /** What one replica tells the others of those whom it has issued to: JSON in a ConfigMap. */
-export interface ReplicaReport {
+export interface ReplicaReport extends ReportOrigin {
   /** Epoch milliseconds. */
   readonly atMs: number;
   /** It has ended, and issues nothing any more. */
@@ -135,16 +143,17 @@ function sumOf(one: Named, other: Named): Named {
   return { count: one.count + other.count, names: [...new Set([...one.names, ...other.names])] };
 }
 
-/** The replicas as a step is judged by them. */
+/** The replicas as a step is judged by them; `killed` are those whose processes have ended, whatever they told last. */
 export function factsOfReports(
   { knownSinceMs, reports }: ReplicaReports,
   nowMs: number,
+  killed: ReadonlySet<string> = new Set(),
 ): { readonly citadels: readonly CitadelFacts[]; readonly ended: readonly EndedReplica[] } {
   const citadels: CitadelFacts[] = [];
   const ended: EndedReplica[] = [];
   for (const [key, { leaves, ...report }] of reports) {
     const name = `replica ${key}`;
-    if (report.hasEnded || report.atMs + SILENT_MS < nowMs) {
+    if (report.hasEnded || killed.has(key) || report.atMs + SILENT_MS < nowMs) {
       ended.push({ name, ...report, leaves: leaves.filter(({ untilMs }) => untilMs >= nowMs) });
     } else {
       const withOtherIssuer = leavesOfOthers(leaves, report.signer);

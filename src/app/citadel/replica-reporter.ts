@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { CancelSource } from '../../cancellation/index.js';
 import { errorCodeOf, messageOf } from '../../errors/index.js';
+import type { ProcessMark } from '../../system/small-files/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import { everyUnreferenced, monotonicMs } from '../../timers/index.js';
 import {
@@ -10,6 +11,7 @@ import {
   isOver,
   KNOWN_SINCE,
   type ReplicaReport,
+  type ReportOrigin,
   SILENT_MS,
   withoutRepeats,
 } from './replica-report.js';
@@ -32,6 +34,8 @@ interface ReporterOptions {
   readonly knownSinceMs: number;
   /** It has made the authority itself: nothing was issued before by any replica. */
   readonly isFresh: boolean;
+  /** As of {@link ReportOrigin}. */
+  readonly trail?: string | undefined;
   readonly logger: Logger;
   /** Milliseconds of a clock that is never set. */
   readonly elapsedMs?: () => number;
@@ -47,6 +51,8 @@ export class ReplicaReporter {
   readonly key = `${this.prefix}${randomBytes(4).toString('hex')}`;
   private readonly stop: () => void;
   private readonly log: RateLimitedLogger;
+  /** `undefined` when it is not known yet whether this process can be marked. */
+  private mark: { readonly of: ProcessMark | undefined } | undefined;
   private sending: Promise<void> = Promise.resolve();
   /** Of the first report that was sent; epoch milliseconds. */
   private begunAtMs: number | undefined;
@@ -61,6 +67,13 @@ export class ReplicaReporter {
     this.log = new RateLimitedLogger(options.logger, options.elapsedMs);
     this.stop = everyUnreferenced(REPORT_MS, () => this.reportNow());
     this.reportNow();
+  }
+
+  /** Of what this process tells. */
+  get origin(): ReportOrigin {
+    const { trail } = this.options;
+    const { bootId } = this.mark?.of ?? {};
+    return { ...(bootId !== undefined && { bootId }), ...(trail !== undefined && { trail }) };
   }
 
   /** Another authority is in use: who changes it waits for that. */
@@ -81,11 +94,13 @@ export class ReplicaReporter {
     const limit = setTimeout(() => this.ending.cancel(), END_MS);
     this.sending = this.sending.then(() => this.send(true)).finally(() => clearTimeout(limit));
     await this.sending;
+    await this.mark?.of?.remove();
   }
 
   /** Never rejects: the next report tells the same. */
   private async send(hasEnded: boolean): Promise<void> {
-    const report = { ...this.options.report(), hasEnded };
+    if (!hasEnded) this.mark ??= { of: await this.options.board.mark?.(this.key).catch(() => undefined) };
+    const report = { ...this.options.report(), ...this.origin, hasEnded };
     // One that ends, and leaves nothing behind, is as if it had not been.
     const own = { [this.key]: hasEnded && isOver(report, report.atMs) ? null : encodeReport(report) };
     const { board } = this.options;

@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import type { CancelSignal } from '../../cancellation/index.js';
 import { errorCodeOf } from '../../errors/index.js';
 import { type ApiClient, CONFIG_MAPS } from '../../kubernetes/api/index.js';
-import { makeDirectory, pathError, readIfThere, writeWhole } from '../../system/small-files/index.js';
+import {
+  lifeOfProcess,
+  makeDirectory,
+  markProcess,
+  type ProcessLife,
+  type ProcessMark,
+  pathError,
+  readIfThere,
+  writeWhole,
+} from '../../system/small-files/index.js';
 import { KNOWN_SINCE, REPORTS_NAME } from './replica-report.js';
 
 type Texts = Readonly<Record<string, string>>;
@@ -19,6 +28,14 @@ export interface ReportBoard {
   make(changes: Changes, signal?: CancelSignal): Promise<Texts>;
   /** What it has. */
   read(): Promise<Texts>;
+  /** Lets others learn whether the process of this key runs; left out where they cannot. */
+  mark?(key: string): Promise<ProcessMark | undefined>;
+}
+
+/** That of one machine. */
+export interface DirectoryBoard extends ReportBoard {
+  /** Of the process of this key, which has marked itself under this boot of the system. */
+  life(key: string, bootId: string): Promise<ProcessLife>;
 }
 
 /** A ConfigMap beside the Secret of the authority. */
@@ -50,8 +67,9 @@ const MAX_REPORT_BYTES = 256 * 1024;
 const KEY = /^[A-Za-z0-9][A-Za-z0-9._-]*\.[0-9a-f]{8}$/;
 
 /** Files of a CA directory, for the Citadels of one machine. They hold names and fingerprints, no keys. */
-export function directoryBoard(directory: string): ReportBoard {
+export function directoryBoard(directory: string): DirectoryBoard {
   const place = join(directory, BOARD);
+  const markOf = (key: string): string => join(place, `${key}.process`);
   const isKey = (name: string): boolean => name === KNOWN_SINCE || KEY.test(name);
   const read = async (): Promise<Texts> => {
     const texts: Record<string, string> = {};
@@ -66,7 +84,7 @@ export function directoryBoard(directory: string): ReportBoard {
   const apply = async (changes: Changes): Promise<Texts> => {
     try {
       for (const [key, text] of Object.entries(changes)) {
-        if (text === null) await rm(join(place, key), { force: true });
+        if (text === null) for (const path of [join(place, key), markOf(key)]) await rm(path, { force: true });
         else await writeWhole(join(place, key), Buffer.from(text), 0o600);
       }
       return await read();
@@ -84,6 +102,11 @@ export function directoryBoard(directory: string): ReportBoard {
       return apply(changes);
     },
     read,
+    async mark(key) {
+      await makeDirectory(place, 0o700);
+      return markProcess(markOf(key));
+    },
+    life: (key, bootId) => lifeOfProcess(markOf(key), bootId),
   };
 }
 

@@ -15,7 +15,7 @@ import type { AppContext } from '../running-app.js';
 interface Surroundings {
   readonly live: LiveAuthority;
   /** Signs below it, where there is one. */
-  readonly intermediate: Pick<OnlineIntermediate, 'signers' | 'onKeysChange'> | undefined;
+  readonly intermediate: Pick<OnlineIntermediate, 'signers' | 'onKeysChange' | 'isComplete'> | undefined;
   readonly trail: TrailWriter;
   /** The longest life of a leaf by the policy, in milliseconds. */
   readonly leafLifeMs: () => number;
@@ -31,6 +31,7 @@ export async function openRevocations(
   { logger, now }: AppContext,
 ): Promise<RevocationRegister> {
   const { directory } = trail.state;
+  let hasOthers = true;
   const signers = async (): Promise<readonly ListSigner[]> => {
     const { signer } = live.current;
     const all = new Map([signer, ...(await others())].map((one) => [one.material.id, listSignerOf(one)]));
@@ -42,9 +43,12 @@ export async function openRevocations(
   /** Without them the lists of the key in use are still of use. */
   const others = async () => {
     try {
-      return await live.otherSigners();
+      const known = await live.otherSigners();
+      hasOthers = true;
+      return known;
     } catch (error) {
       const fields = { [Field.code]: errorCodeOf(error), [Field.error]: messageOf(error) };
+      hasOthers = false;
       logger.debug('no other keys of the authority for revocation lists', fields);
       return [];
     }
@@ -71,6 +75,7 @@ export async function openRevocations(
       revoked: (fields) => trail.revoked(fields),
     },
     ...{ signers, leafLifeMs, logger, metrics, now },
+    isPartial: () => !hasOthers || intermediate?.isComplete === false,
   });
   live.onChange(() => void register.signersChanged());
   intermediate?.onKeysChange(() => void register.signersChanged());

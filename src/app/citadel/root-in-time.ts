@@ -17,8 +17,10 @@ interface RootChangeSurroundings {
   readonly cluster: Cluster | undefined;
   /** Since when all that was issued is known; epoch milliseconds. */
   readonly knownSinceMs: () => number;
-  readonly reporter: Pick<ReplicaReporter, 'key'> | undefined;
+  readonly reporter: Pick<ReplicaReporter, 'key' | 'origin'> | undefined;
   readonly issued: Pick<IssuedOptions, 'report'>;
+  /** Citadels of the directory that had ended before the trail was read. */
+  readonly endedBefore: ReadonlySet<string>;
   readonly longestTtlMs: () => number;
 }
 
@@ -37,18 +39,18 @@ export function changeRootInTime(surroundings: RootChangeSurroundings): Automati
 }
 
 function rootPlaceOf(surroundings: RootChangeSurroundings): RootPlace | undefined {
-  const { config, live, cluster, knownSinceMs, reporter, issued } = surroundings;
+  const { config, live, cluster, knownSinceMs, reporter, issued, endedBefore } = surroundings;
   switch (live.keptIn) {
     case 'memory':
       return undefined;
     case 'store':
       return cluster?.rootPlace;
     case 'directory': {
-      const { key = '' } = reporter ?? {};
       const { caDirectory = '' } = config;
-      if (cluster !== undefined || key === '') return unchangeable;
+      if (cluster !== undefined || reporter === undefined) return unchangeable;
       return sharedDirectoryPlace(caDirectory, () => {
-        return { key, knownSinceMs: knownSinceMs(), report: issued.report() };
+        const { key, origin } = reporter;
+        return { key, knownSinceMs: knownSinceMs(), report: { ...issued.report(), ...origin }, endedBefore };
       });
     }
     default:

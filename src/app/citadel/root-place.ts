@@ -6,7 +6,7 @@ import {
 } from '../../citadel/authority/index.js';
 import type { ApiClient } from '../../kubernetes/api/index.js';
 import { decodeReports, factsOfReports, type ReplicaReport } from './replica-report.js';
-import { configMapBoard, directoryBoard } from './report-board.js';
+import { configMapBoard, type DirectoryBoard, directoryBoard } from './report-board.js';
 import type { CitadelFacts, Witnesses } from './root-judgement.js';
 import { RootSecret } from './root-secret.js';
 
@@ -34,17 +34,16 @@ export function directoryPlace(directory: string, citadels: readonly CitadelFact
 }
 
 /** A directory whose Citadels tell on a board in it; `own` gives what this one knows now, under its key there. */
-export function sharedDirectoryPlace(
-  directory: string,
-  own: () => { readonly key: string; readonly knownSinceMs: number; readonly report: ReplicaReport },
-): RootPlace {
+export function sharedDirectoryPlace(directory: string, own: () => OwnReport): RootPlace {
   const board = directoryBoard(directory);
   return {
     ...directoryPlace(directory, []),
     async witnesses(nowMs) {
-      const { key, knownSinceMs, report } = own();
+      const ours = own();
+      const { key, knownSinceMs, report } = ours;
       const { reports, ...told } = decodeReports(await board.read());
-      const others = factsOfReports({ ...told, reports: without(reports, key) }, nowMs);
+      const { known, killed } = await othersOf(board, reports, ours);
+      const others = factsOfReports({ ...told, reports: known }, nowMs, killed);
       // Its trail may tell more than the board does.
       const since = Math.min(told.knownSinceMs, knownSinceMs);
       const self = factsOfReports({ knownSinceMs: since, reports: new Map([[key, report]]) }, nowMs);
@@ -53,8 +52,45 @@ export function sharedDirectoryPlace(
   };
 }
 
-function without(reports: ReadonlyMap<string, ReplicaReport>, own: string): ReadonlyMap<string, ReplicaReport> {
-  return new Map([...reports].filter(([key]) => key !== own));
+interface OwnReport {
+  readonly key: string;
+  readonly knownSinceMs: number;
+  readonly report: ReplicaReport;
+  /** As of {@link endedCitadels}, before our trail was read. */
+  readonly endedBefore: ReadonlySet<string>;
+}
+
+/** The keys of those Citadels of a directory whose processes have certainly ended, and could not tell so. */
+export async function endedCitadels(directory: string): Promise<ReadonlySet<string>> {
+  const board = directoryBoard(directory);
+  const ended = new Set<string>();
+  for (const [key, report] of decodeReports(await board.read()).reports)
+    if (await wasKilled(board, key, report)) ended.add(key);
+  return ended;
+}
+
+async function wasKilled(board: DirectoryBoard, key: string, { bootId, hasEnded }: ReplicaReport): Promise<boolean> {
+  return bootId !== undefined && !hasEnded && (await board.life(key, bootId)) === 'ended';
+}
+
+/**
+ * The reports of others, and which of them are of processes that were killed. Of one that had our trail, and had ended
+ * before we read that, all that it has issued is known better than it could tell.
+ */
+async function othersOf(board: DirectoryBoard, reports: ReadonlyMap<string, ReplicaReport>, own: OwnReport) {
+  const known = new Map<string, ReplicaReport>();
+  const killed = new Set<string>();
+  for (const [key, report] of reports) {
+    if (key === own.key) continue;
+    if (await wasKilled(board, key, report)) {
+      killed.add(key);
+      const { bootId, atMs, trail } = report;
+      const hadOurTrail = trail !== undefined && trail === own.report.trail && bootId === own.report.bootId;
+      if (hadOurTrail && own.endedBefore.has(key) && own.knownSinceMs <= atMs) continue;
+    }
+    known.set(key, report);
+  }
+  return { known, killed };
 }
 
 /** The Secret of a cluster. Its replicas tell of their workloads in a ConfigMap beside it. */

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import {
@@ -15,6 +16,7 @@ import {
   type FleetSummary,
   FleetView,
   IstioMetrics,
+  type ListsNow,
   MAX_CERTIFICATE_REQUEST_BYTES,
   RecentRequests,
   rootsVersion,
@@ -47,6 +49,7 @@ import { directoryBoard } from './report-board.js';
 import { restoreFleet } from './restore-fleet.js';
 import type { openRevocations } from './revocations.js';
 import { changeRootInTime, whyForeign } from './root-in-time.js';
+import { endedCitadels } from './root-place.js';
 import { openTokenAuthentication } from './token-authentication.js';
 
 /** Above the 256 requests that the service has in flight at most, so that the service is who refuses. */
@@ -174,16 +177,21 @@ async function start(
   const isTold = cluster !== undefined || config.statusAddress !== undefined || ownDirectory;
   const fleet = isTold ? openFleetView(live, now) : undefined;
   const longestTtlMs = longestSeen(leafLifeMs);
+  const board = ownDirectory && cluster === undefined ? config.caDirectory : undefined;
+  const endedBefore = board === undefined ? new Set<string>() : await endedCitadels(board);
   if (fleet !== undefined && config.trailDirectory !== undefined) {
     // Not waited for: a trail of millions takes seconds to read.
     void restoreFleet(fleet, config.trailDirectory, { logger, now });
   }
   // Before the server: it tells that it has ended when no call can come any more.
-  const issued = fleet && issuedReport(live, { fleet, longestTtlMs, now });
-  const board = ownDirectory && cluster === undefined ? config.caDirectory : undefined;
+  const lists = (): ListsNow => ({ keys: revocations?.lists.keys ?? '', isBehind: revocations?.isBehind === true });
+  const summary =
+    fleet && (() => summaryOf(fleet, live, { longestTtlMs: longestTtlMs(), lists: lists(), nowMs: now() }));
+  const issued = fleet && summary && issuedReport(live, { fleet, summary, now });
   const reporter =
     issued &&
-    (cluster?.reportIssued(issued) ?? (board === undefined ? undefined : reportBeside(board, issued, logger)));
+    (cluster?.reportIssued(issued) ??
+      (board === undefined ? undefined : reportBeside(board, { ...issued, trail: await fullTrailOf(config) }, logger)));
   if (cluster === undefined) teardown.add(() => reporter?.close());
   const maxConnections = connectionLimit(config.maxConnections, logger);
   const server = createGrpcServer({
@@ -245,12 +253,11 @@ async function start(
     roots?.trustBundle.publish(rootsPem);
     if (config.rootCertOut !== undefined) void rewriteRoots(config.rootCertOut, bundle, logger);
   });
-  const summary = fleet && (() => summaryOf(fleet, live, longestTtlMs(), now()));
   const rootChange =
     issued &&
     summary &&
     changeRootInTime({
-      ...{ config, context, metrics, live, cluster, reporter, issued, longestTtlMs },
+      ...{ config, context, metrics, live, cluster, reporter, issued, endedBefore, longestTtlMs },
       knownSinceMs: () => summary().knownSinceMs,
     });
   teardown.add(() => rootChange?.close());
@@ -299,14 +306,15 @@ function longestSeen(ttlMs: () => number): () => number {
   };
 }
 
+type ToldSummary = FleetSummary & { readonly longestTtlMs: number };
+
 /** What is known of those who hold certificates, held against the authority of now. */
 function summaryOf(
   fleet: FleetView,
   { current: { issuersPemAt, authorityId } }: LiveAuthority,
-  longestTtlMs: number,
-  nowMs: number,
-): FleetSummary & { readonly longestTtlMs: number } {
-  return { ...fleet.summary(rootsVersion(issuersPemAt(nowMs)), authorityId), longestTtlMs };
+  { longestTtlMs, lists, nowMs }: { readonly longestTtlMs: number; readonly lists: ListsNow; readonly nowMs: number },
+): ToldSummary {
+  return { ...fleet.summary(rootsVersion(issuersPemAt(nowMs)), authorityId, lists), longestTtlMs };
 }
 
 /** The same for the other replicas. */
@@ -314,9 +322,9 @@ function issuedReport(
   live: LiveAuthority,
   {
     fleet,
-    longestTtlMs,
+    summary,
     now,
-  }: { readonly fleet: FleetView; readonly longestTtlMs: () => number; readonly now: () => number },
+  }: { readonly fleet: FleetView; readonly summary: () => ToldSummary; readonly now: () => number },
 ): IssuedOptions {
   const { isFresh, current } = live;
   return {
@@ -324,16 +332,30 @@ function issuedReport(
     knownSinceMs: isFresh ? Date.parse(current.signer.certificate.validFrom) : now(),
     report() {
       const atMs = now();
-      const { withOtherRoots, forgotten, longestTtlMs: ttlMs } = summaryOf(fleet, live, longestTtlMs(), atMs);
+      const { withOtherRoots, forgotten, longestTtlMs } = summary();
       const facts = { ...authorityFields(live.current), withOtherRoots, leaves: fleet.leaves() };
-      return { atMs, hasEnded: false, longestTtlMs: ttlMs, forgotten, ...facts };
+      return { atMs, hasEnded: false, longestTtlMs, forgotten, ...facts };
     },
   };
 }
 
 /** Tells the other Citadels of a directory, from now until the end, what this one has issued. */
-function reportBeside(directory: string, issued: IssuedOptions, logger: Logger): ReplicaReporter {
+function reportBeside(
+  directory: string,
+  issued: IssuedOptions & { readonly trail: string | undefined },
+  logger: Logger,
+): ReplicaReporter {
   return new ReplicaReporter({ board: directoryBoard(directory), logger, ...issued });
+}
+
+/**
+ * Which directory of this machine has a record of each certificate that is given away, however the process ends;
+ * `undefined` when there is none.
+ */
+async function fullTrailOf({ trailDirectory, trailMode }: CitadelConfig): Promise<string | undefined> {
+  if (trailDirectory === undefined || trailMode !== 'wait') return undefined;
+  const { dev, ino } = await stat(trailDirectory);
+  return `${dev}:${ino}`;
 }
 
 /** A Citadel that has been asked for a trail does not start without one. */

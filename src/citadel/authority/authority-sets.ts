@@ -39,9 +39,9 @@ export async function changeAuthoritySet(
   check: (directory: string) => Promise<void>,
 ): Promise<AuthorityFileSet> {
   try {
-    await takeLock(
+    const giveBack = await takeLock(
       join(directory, LOCK),
-      `another sidecert root is at work on ${directory}, or has been killed: try again in a minute`,
+      `another sidecert root is at work on ${directory}, or was killed on another machine: try again in a minute`,
     );
     try {
       const before = await readAuthoritySet(directory);
@@ -54,7 +54,7 @@ export async function changeAuthoritySet(
       await removeOthers(directory);
       return after;
     } finally {
-      await rm(join(directory, LOCK), { force: true });
+      await giveBack();
     }
   } catch (error) {
     throw pathError('ERR_SIGNER_INVALID', `CA directory ${directory}`, error, 'one that this user can write to');

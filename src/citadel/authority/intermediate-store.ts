@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCodeOf } from '../../errors/index.js';
@@ -40,14 +39,17 @@ export function intermediatesInDirectory(directory: string): IntermediateStore {
     async change(change) {
       const lock = join(directory, LOCK);
       try {
-        await takeTurn(lock, `another Citadel is at work on ${path}, or was killed: tried again within a minute`);
+        const giveBack = await takeTurn(
+          lock,
+          `another Citadel is at work on ${path}, or was killed on another machine: tried again within a minute`,
+        );
         try {
           await applied(change, await read(), async (changed) => {
             await writeWhole(path, changed, FILE_MODE);
             await syncDirectory(directory);
           });
         } finally {
-          await rm(lock, { force: true });
+          await giveBack();
         }
       } catch (error) {
         throw pathError('ERR_SIGNER_INVALID', path, error, 'a file that this process can write');
@@ -56,11 +58,10 @@ export function intermediatesInDirectory(directory: string): IntermediateStore {
   };
 }
 
-async function takeTurn(lock: string, busy: string): Promise<void> {
+async function takeTurn(lock: string, busy: string): Promise<() => Promise<void>> {
   for (let look = 1; ; look += 1) {
     try {
-      await takeLock(lock, busy);
-      return;
+      return await takeLock(lock, busy);
     } catch (error) {
       if (errorCodeOf(error) !== 'ERR_ROTATION_REFUSED' || look === MAX_LOOKS) throw error;
       await sleep(LOOK_AGAIN_MS);

@@ -98,6 +98,8 @@ export class OnlineIntermediate {
   /** By the wall clock; epoch milliseconds. */
   private lookAtMs = Number.POSITIVE_INFINITY;
   private isLookWanted = false;
+  /** Nothing is known yet of a root that the authority has come to. */
+  private hasToLook = false;
   private isClosed = false;
   private failure: Failure | undefined;
 
@@ -110,6 +112,7 @@ export class OnlineIntermediate {
     this.timers = new WallClockTimers(options.clock);
     options.live.onChange(() => {
       // One that was made for it while it was staged signs at once.
+      this.hasToLook = true;
       this.compose();
       void this.look();
     });
@@ -154,6 +157,11 @@ export class OnlineIntermediate {
   get signers(): readonly Signer[] {
     const nowMs = this.options.clock.now();
     return this.known.all.filter(({ notAfterMs }) => notAfterMs > nowMs).map(({ signer }) => signer);
+  }
+
+  /** Whether each root that is to sign next has one below it, so that all {@link signers} of then are known. */
+  get isComplete(): boolean {
+    return !this.hasToLook;
   }
 
   get state(): IntermediateState {
@@ -205,6 +213,8 @@ export class OnlineIntermediate {
       try {
         this.learn(await readKnown(this.options.store, this.known));
         await this.renewDue();
+        // Another root may have come meanwhile, which is looked at next.
+        if (!this.isLookWanted) this.hasToLook = false;
         if (this.failure !== undefined) this.options.logger.info('online intermediate is well again');
         this.failure = undefined;
       } catch (error) {

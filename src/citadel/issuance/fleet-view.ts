@@ -11,6 +11,10 @@ interface Workload {
   readonly notAfterMs: number;
   /** The roots that it was last told, or has told that it has. */
   roots: string;
+  /** Which keys have a list among the revocation lists that it has: a text to compare, empty without lists. */
+  listKeys: string;
+  /** Until then it may have lists of before that it has not told of; epoch milliseconds. */
+  readonly listsUntoldUntilMs: number;
   /** Envoys that do not have the newest roots of the agent that asks for this one. */
   unacknowledged: Envoys;
   /** Envoys that do not have the newest leaf of that agent, and may have one of another issuer. */
@@ -18,7 +22,7 @@ interface Workload {
 }
 
 /** What is known of one by a certificate that it was issued. */
-type LeafFacts = Omit<Workload, 'name' | 'unacknowledged' | 'withFormerLeaf'>;
+type LeafFacts = Pick<Workload, 'connection' | 'issuer' | 'notAfterMs' | 'roots'>;
 
 /** Who asks, as it was proven. */
 type Caller = Pick<AuthenticatedWorkload, 'spiffeId' | 'podName'>;
@@ -29,7 +33,10 @@ export interface FleetSummary {
   readonly knownSinceMs: number;
   /** Those with a certificate that is valid. */
   readonly workloads: number;
-  /** How many of them, or of their Envoys, do not have the roots of now, and the names of some. */
+  /**
+   * How many of them, or of their Envoys, do not have the roots of now, or have revocation lists without one of each
+   * key, and the names of some.
+   */
   readonly withOtherRoots: Named;
   /** How many of them have a leaf that was not signed by the certificate in use, and the names of some. */
   readonly withOtherIssuer: Named;
@@ -53,8 +60,17 @@ export interface Named {
 /** What an agent says that it has. */
 interface HeldRoots {
   readonly roots: string;
+  readonly listKeys: string;
   readonly unacknowledged: Envoys;
   readonly withFormerLeaf: Envoys;
+}
+
+/** The revocation lists of this Citadel. */
+export interface ListsNow {
+  /** As of {@link HeldRoots}. */
+  readonly keys: string;
+  /** A key may have no list yet. */
+  readonly isBehind: boolean;
 }
 
 /** What the trail says of a leaf that was issued before this process began. */
@@ -64,6 +80,13 @@ export interface RestoredLeaf {
   /** As of {@link Workload}; empty when it is not known. */
   readonly issuer: string;
   readonly notAfterMs: number;
+}
+
+/** Since when an agent has something to tell, and within how long its Envoys have it; milliseconds. */
+interface Untold {
+  /** Epoch milliseconds. */
+  readonly sinceMs: number;
+  readonly withinMs: number;
 }
 
 /** In place of a connection: that of a workload from the trail is not known. */
@@ -76,6 +99,23 @@ const NONE: Envoys = { count: 0, nodeIds: [] };
  * What it tells earlier may be of the leaf before.
  */
 const SERVED_WITHIN_MS = 10_000;
+
+/**
+ * So long after an agent has come by another connection, maybe as another process, its Envoys are back: they wait 30 s
+ * at most between two tries. What it tells earlier is of those that are.
+ */
+const BACK_WITHIN_MS = 40_000;
+
+/**
+ * After a restart of Citadel an agent asks for news again within so long, however often it has found none: what lists it
+ * has is known then.
+ */
+const ASKS_WITHIN_MS = 10 * 60_000;
+
+/** In place of keys. */
+const NOT_TOLD = '?';
+
+const NO_LISTS: ListsNow = { keys: '', isBehind: false };
 
 /** 20 MB of them; a replica has no more callers. */
 const MAX_WORKLOADS = 100_000;
@@ -95,8 +135,8 @@ export class FleetView {
   private readonly byConnection = new Map<number, Set<Workload>>();
   /** Connections of agents that tell of their Envoys. */
   private readonly telling = new Set<number>();
-  /** Those of them with a leaf of another issuer since they have told, and since when; epoch milliseconds. */
-  private readonly untold = new Map<number, number>();
+  /** Those of them whose Envoys may have something else since they have told. */
+  private readonly untold = new Map<number, Untold>();
   private forgotten = 0;
 
   /** `now` gives epoch milliseconds; `knownSinceMs` as of {@link FleetSummary}. */
@@ -122,29 +162,39 @@ export class FleetView {
   issued({ spiffeId, podName }: Caller, facts: LeafFacts): void {
     const name = nameOf(spiffeId, podName);
     const known = this.workloads.get(name);
-    const tells = known !== undefined && this.telling.has(known.connection);
-    const untoldMs = known === undefined ? undefined : this.untold.get(known.connection);
-    this.keep(name, facts);
-    if (!tells) return;
+    if (known === undefined || !this.telling.has(known.connection)) {
+      this.keep(name, facts);
+      return;
+    }
     const { connection } = facts;
+    const before = this.untold.get(known.connection);
+    const isOther = known.connection !== connection;
+    const hasMore = known.roots !== facts.roots || known.withFormerLeaf.count > 0 || before !== undefined;
+    // Which roots its Envoys have it tells: it got these a moment ago.
+    this.keep(name, { ...facts, roots: known.roots });
     this.telling.add(connection);
-    if (known.issuer !== facts.issuer) this.untold.set(connection, this.now());
-    else if (untoldMs !== undefined) this.untold.set(connection, untoldMs);
+    if (known.issuer !== facts.issuer || (isOther && hasMore)) {
+      const withinMs = Math.max(before?.withinMs ?? 0, isOther ? BACK_WITHIN_MS : SERVED_WITHIN_MS);
+      this.untold.set(connection, { sinceMs: this.now(), withinMs });
+    } else if (before !== undefined) this.untold.set(connection, before);
   }
 
-  /** Whether the agent behind a connection could tell now which of its Envoys have leaves of the issuer of now. */
+  /** Whether the agent behind a connection could tell now what its Envoys have, and has not told it yet. */
   awaits(connection: number): boolean {
-    const sinceMs = this.untold.get(connection);
+    const untold = this.untold.get(connection);
     // The distance, not the order: a clock that was set back must not keep it waiting.
-    return sinceMs !== undefined && Math.abs(this.now() - sinceMs) >= SERVED_WITHIN_MS;
+    return untold !== undefined && Math.abs(this.now() - untold.sinceMs) >= untold.withinMs;
   }
 
   private keep(name: string, facts: LeafFacts): void {
     const known = this.workloads.get(name);
     if (known !== undefined) this.forget(known);
     else if (this.workloads.size >= MAX_WORKLOADS) this.makeRoom();
-    const { unacknowledged = NONE, withFormerLeaf = NONE } = known ?? {};
-    const workload = { name, unacknowledged, withFormerLeaf, ...facts };
+    const { unacknowledged = NONE, withFormerLeaf = NONE, listKeys = '', listsUntoldUntilMs = 0 } = known ?? {};
+    const isBack = known?.connection === RESTORED && facts.connection !== RESTORED;
+    const untoldUntilMs = isBack ? this.now() + ASKS_WITHIN_MS : listsUntoldUntilMs;
+    const lists = { listKeys, listsUntoldUntilMs: untoldUntilMs };
+    const workload = { name, unacknowledged, withFormerLeaf, ...lists, ...facts };
     this.workloads.set(name, workload);
     this.ofConnection(facts.connection).add(workload);
   }
@@ -153,20 +203,30 @@ export class FleetView {
    * The agent behind a connection has these roots, and so have all the workloads that it has asked for, but for Envoys
    * of its that have not acknowledged them.
    */
-  has({ spiffeId, podName }: Caller, connection: number, { roots, unacknowledged, withFormerLeaf }: HeldRoots): void {
+  has({ spiffeId, podName }: Caller, connection: number, told: HeldRoots): void {
+    const { roots, listKeys, unacknowledged, withFormerLeaf } = told;
     const asked = this.workloads.get(nameOf(spiffeId, podName));
     // It has come back by another connection, with all its workloads.
     if (asked?.connection === RESTORED) this.connect(asked, connection);
     else if (asked !== undefined && asked.connection !== connection) this.move(asked.connection, connection);
-    for (const workload of this.byConnection.get(connection) ?? []) workload.roots = roots;
+    const isAwaited = this.awaits(connection);
+    const areAllBack = isAwaited || this.untold.get(connection)?.withinMs !== BACK_WITHIN_MS;
+    const lists = { listKeys, listsUntoldUntilMs: 0 };
+    for (const workload of this.byConnection.get(connection) ?? [])
+      Object.assign(workload, { ...lists, ...(areAllBack && { roots }) });
     if (asked === undefined) return;
     Object.assign(asked, { unacknowledged, withFormerLeaf });
     this.telling.add(connection);
-    if (this.awaits(connection)) this.untold.delete(connection);
+    if (isAwaited) this.untold.delete(connection);
   }
 
-  /** As it is for these roots, and this signing certificate. */
-  summary(roots: string, issuer: string): FleetSummary {
+  /** The agent behind a connection was given other lists: which it has is known when it tells so. */
+  gaveLists(connection: number): void {
+    for (const workload of this.byConnection.get(connection) ?? []) workload.listKeys = NOT_TOLD;
+  }
+
+  /** As it is for these roots, this signing certificate and these revocation lists. */
+  summary(roots: string, issuer: string, lists: ListsNow = NO_LISTS): FleetSummary {
     this.dropExpired();
     const [withOtherRoots, withOtherIssuer] = [new Names(), new Names()];
     for (const { name, ...workload } of this.workloads.values()) {
@@ -177,6 +237,7 @@ export class FleetView {
           nodeIds.map((id) => `${name}: Envoy ${id}`),
           count,
         );
+      else if (this.lacksLists(workload, lists)) withOtherRoots.add([`${name} (revocation lists)`]);
       if (workload.issuer !== issuer) withOtherIssuer.add([name]);
       else this.addFormer({ name, ...workload }, withOtherIssuer);
     }
@@ -203,6 +264,14 @@ export class FleetView {
     return [...byIssuer].map(([issuer, { leaves, untilMs }]) => {
       return { issuer, untilMs, count: leaves.count, names: leaves.names };
     });
+  }
+
+  /** With any list Envoy refuses the leaves of each key that has none. */
+  private lacksLists({ connection, listKeys, listsUntoldUntilMs }: Omit<Workload, 'name'>, now: ListsNow): boolean {
+    // It may get lists of before at any moment.
+    if (now.isBehind && now.keys !== '' && this.telling.has(connection)) return true;
+    if (listKeys !== '') return listKeys !== now.keys;
+    return now.keys !== '' && this.now() < listsUntoldUntilMs;
   }
 
   private mayHaveFormer({ withFormerLeaf, connection }: Workload): boolean {
@@ -242,8 +311,8 @@ export class FleetView {
 
   private move(from: number, to: number): void {
     const target = this.ofConnection(to);
-    const untoldMs = this.untold.get(from);
-    if (untoldMs !== undefined) this.untold.set(to, Math.max(untoldMs, this.untold.get(to) ?? 0));
+    const [untold, other] = [this.untold.get(from), this.untold.get(to)];
+    if (untold !== undefined && !(other !== undefined && other.sinceMs > untold.sinceMs)) this.untold.set(to, untold);
     for (const workload of this.byConnection.get(from) ?? []) {
       workload.connection = to;
       target.add(workload);

@@ -5,7 +5,7 @@
  */
 export { MAX_CERTIFICATE_REQUEST_BYTES } from './certificate-codec.js';
 export { addCertificateMethod } from './certificate-service.js';
-export { type FleetSummary, FleetView, type LeavesOfIssuer, type RestoredLeaf } from './fleet-view.js';
+export { type FleetSummary, FleetView, type LeavesOfIssuer, type ListsNow, type RestoredLeaf } from './fleet-view.js';
 export { IstioMetrics } from './istio-metrics.js';
 export { RecentRequests } from './recent-requests.js';
 export { rootsVersion } from './trust-bundle-codec.js';

@@ -165,7 +165,8 @@ export class TrustNews {
     return knownVersion !== this.bundle.version;
   }
 
-  private hasOtherLists({ knownListsVersion: known }: KnownVersions): boolean {
+  /** Whether the lists of a caller that takes any are others. */
+  hasOtherLists({ knownListsVersion: known }: KnownVersions): boolean {
     return this.lists !== undefined && known !== undefined && known !== this.lists.version;
   }
 }

@@ -23,9 +23,9 @@ import {
 export interface TrustBundleServiceOptions extends CallerAuthentication {
   readonly authority: Pick<SigningAuthority, 'issuersPemAt'>;
   /** The lists of revoked certificates; left out, there is no register of them. */
-  readonly revocations?: { readonly lists: ListsVersion } | undefined;
+  readonly revocations?: HeldLists | undefined;
   /** Is told which roots callers have. */
-  readonly fleet?: Pick<FleetView, 'has' | 'awaits'> | undefined;
+  readonly fleet?: Pick<FleetView, 'has' | 'awaits' | 'gaveLists'> | undefined;
   readonly logger: Logger;
   readonly metrics?: MetricRegistry;
   /** Epoch milliseconds. */
@@ -37,6 +37,12 @@ export interface TrustBundleServiceOptions extends CallerAuthentication {
   /** Milliseconds, never going back. */
   readonly clock?: () => number;
   readonly every?: Every;
+}
+
+interface HeldLists {
+  readonly lists: ListsVersion;
+  /** Which keys have a list in those of this version: a text to compare. */
+  keysOf(version: string): string;
 }
 
 /** {@link addTrustBundleMethod} has opened it. */
@@ -63,6 +69,9 @@ const ASK_AGAIN_SECONDS = 20 * 60;
 
 /** Of an agent whose Envoys have not acknowledged what it has: a step of a change of roots waits for them. */
 const TELL_AGAIN_SECONDS = 30;
+
+/** Lists, where this Citadel has none. */
+const OF_ANOTHER_CITADEL = '?';
 
 /** Calls whose tokens are being verified, which may take a call to Kubernetes. */
 const MAX_PROVING = 256;
@@ -128,9 +137,12 @@ class TrustBundleService implements TrustBundleMethod {
       const { unacknowledged, withFormerLeaf, ...known } = decodeBundleRequest(bytes);
       this.count('OK');
       const { knownVersion: roots } = known;
-      if (roots !== '') this.options.fleet?.has(caller, call.connection, { roots, unacknowledged, withFormerLeaf });
+      if (roots !== '') {
+        const told = { roots, listKeys: this.listKeysOf(known), unacknowledged, withFormerLeaf };
+        this.options.fleet?.has(caller, call.connection, told);
+      }
       const news = this.newest();
-      if (news.isNewTo(known)) call.answer(news.encode(known));
+      if (news.isNewTo(known)) this.give(news, known, call);
       else {
         // Held for a shorter time, and not sent away: a revocation must not wait for Envoys.
         const hasMoreToTell = unacknowledged.count + withFormerLeaf.count > 0;
@@ -141,6 +153,12 @@ class TrustBundleService implements TrustBundleMethod {
       chargeRefusal(call, error);
       this.refuse(call, error);
     }
+  }
+
+  /** As of {@link HeldLists.keysOf}: empty for a caller without lists. */
+  private listKeysOf({ knownListsVersion = '' }: KnownVersions): string {
+    if (knownListsVersion === '') return '';
+    return this.options.revocations?.keysOf(knownListsVersion) ?? OF_ANOTHER_CITADEL;
   }
 
   private async prove(call: ServedCall, stop: CancelSource): Promise<AuthenticatedWorkload> {
@@ -186,8 +204,14 @@ class TrustBundleService implements TrustBundleMethod {
       const isWantedAgain = this.options.fleet?.awaits(call.connection) === true;
       if (!isNews && !isWantedAgain && nowMs < untilMs) continue;
       this.release(call);
-      call.answer(isNews ? news.encode(known) : news.encodeUnchanged(known, 0));
+      if (isNews) this.give(news, known, call);
+      else call.answer(news.encodeUnchanged(known, 0));
     }
+  }
+
+  private give(news: TrustNews, known: KnownVersions, call: ServedCall): void {
+    if (news.hasOtherLists(known)) this.options.fleet?.gaveLists(call.connection);
+    call.answer(news.encode(known));
   }
 
   private release(call: ServedCall): void {

@@ -53,6 +53,8 @@ export interface RevocationLists {
   readonly version: string;
   /** PEM; empty as long as no certificate is revoked that has not expired. */
   readonly pem: Buffer;
+  /** Which keys have a list, as a text to compare; empty without lists. */
+  readonly keys: string;
 }
 
 export interface RegisterOptions {
@@ -63,6 +65,8 @@ export interface RegisterOptions {
   readonly trail: RevocationSource;
   /** All keys of the authority: those whose leaves may be valid, and the one that is to sign next. */
   readonly signers: () => Promise<readonly ListSigner[]>;
+  /** Whether `signers` may have left out a key that is to sign next. */
+  readonly isPartial?: () => boolean;
   /** The longest life of a leaf, in milliseconds. */
   readonly leafLifeMs: () => number;
   readonly logger: Logger;
@@ -80,7 +84,17 @@ const MAX_FILE_BYTES = 16 * 1024 * 1024;
 /** Of an error, which the status page and the command pass on as one line. */
 const MAX_SERIALS_CHARS = 500;
 
-const LOOK_MS = 3_600_000;
+/** Keys that have no list yet are tried again so often: a change of the root waits for them. */
+const LOOK_MS = 5000;
+
+/** A renewal that has failed is tried again, and told again, so often. */
+const RENEW_AGAIN_MS = 3_600_000;
+
+/** Of lists that agents may have: all but those that were away have the newest within seconds. */
+const MAX_VERSIONS = 64;
+
+/** {@link RevocationRegister.keysOf} of lists that are not known. */
+const UNKNOWN_KEYS = '?';
 
 /** Whose certificates they were is not public. */
 const FILE_MODE = 0o600;
@@ -93,7 +107,13 @@ const LIST_MODE = 0o644;
 export class RevocationRegister {
   private state: RevocationState = NOTHING_REVOKED;
   private serials: ReadonlySet<string> = new Set();
-  private current: RevocationLists = { version: versionOf(NOTHING), pem: NOTHING };
+  private current: RevocationLists = { version: versionOf(NOTHING), pem: NOTHING, keys: '' };
+  /** {@link RevocationLists.keys} of the newest versions. */
+  private readonly versions = new Map([[this.current.version, '']]);
+  /** The keys that the lists were signed for last. */
+  private signedFor = '';
+  private lacksKeys = false;
+  private failed: { readonly message: string; readonly atMs: number } | undefined;
   /** Names of keys in use whose certificates may sign no lists. */
   private unable: readonly string[] = [];
   /** One change at a time. */
@@ -120,6 +140,7 @@ export class RevocationRegister {
     }
     const register = new RevocationRegister(options);
     await register.sign(state, state.revoked, await options.signers());
+    register.lacksKeys = options.isPartial?.() === true;
     await register.record();
     register.stop = every(LOOK_MS, () => void register.look());
     return register;
@@ -127,6 +148,16 @@ export class RevocationRegister {
 
   get lists(): RevocationLists {
     return this.current;
+  }
+
+  /** Whether there may be a key of the authority whose list has not been signed: peers refuse its leaves. */
+  get isBehind(): boolean {
+    return this.lacksKeys;
+  }
+
+  /** {@link RevocationLists.keys} of lists of this version, which an agent has. */
+  keysOf(version: string): string {
+    return this.versions.get(version) ?? UNKNOWN_KEYS;
   }
 
   /** How it stands, for people: how many certificates are on the lists, and which keys may sign none. */
@@ -174,6 +205,7 @@ export class RevocationRegister {
 
   /** The keys of the authority are others now. Never rejects: the lists stay as they are, and the log tells. */
   signersChanged(): Promise<void> {
+    this.lacksKeys = true;
     return this.inTurn(() => this.renew());
   }
 
@@ -184,21 +216,38 @@ export class RevocationRegister {
   }
 
   private async look(): Promise<void> {
-    const isDue = (): boolean => Math.abs(this.options.now() - this.state.signedAtMs) >= RENEW_MS;
     await this.inTurn(async () => {
-      if (isDue()) await this.renew();
+      const isTried = this.failed !== undefined && this.isWithin(RENEW_AGAIN_MS, this.failed.atMs);
+      if (this.lacksKeys || (this.isDue() && !isTried)) await this.renew();
     });
+  }
+
+  private isDue(): boolean {
+    return !this.isWithin(RENEW_MS, this.state.signedAtMs);
+  }
+
+  /** By the distance, not the order: a clock may be set back. */
+  private isWithin(periodMs: number, sinceMs: number): boolean {
+    return Math.abs(this.options.now() - sinceMs) < periodMs;
   }
 
   private async renew(): Promise<void> {
     try {
-      await this.sign(this.state, this.state.revoked, await this.options.signers());
+      const keys = await this.options.signers();
+      // Of the same keys they say the same: no Envoy has to take others.
+      if (this.isDue() || textOf(keys) !== this.signedFor) await this.sign(this.state, this.state.revoked, keys);
+      this.lacksKeys = this.options.isPartial?.() === true;
       await this.record();
+      this.failed = undefined;
     } catch (error) {
-      this.options.logger.error('revocation lists cannot be renewed, the last ones stay', {
-        [Field.error]: messageOf(error),
-      });
+      this.tellFailure(messageOf(error));
     }
+  }
+
+  private tellFailure(message: string): void {
+    if (this.failed?.message === message && this.isWithin(RENEW_AGAIN_MS, this.failed.atMs)) return;
+    this.failed = { message, atMs: this.options.now() };
+    this.options.logger.error('revocation lists cannot be renewed, the last ones stay', { [Field.error]: message });
   }
 
   private inTurn<T>(act: () => Promise<T>): Promise<T> {
@@ -252,6 +301,7 @@ export class RevocationRegister {
     await this.write(path, encodeState(state), FILE_MODE);
     await this.write(listPath, pem, LIST_MODE);
     this.state = state;
+    this.signedFor = textOf(signers);
     this.serials = new Set(state.revoked.map(({ serial }) => serial));
     this.unable = signers.filter(({ maySignLists }) => !maySignLists).map(({ name }) => name);
     this.metrics.gauge(Metric.revokedCertificates).set(this.serials.size);
@@ -277,10 +327,18 @@ export class RevocationRegister {
 
   private publish(pem: Buffer, { number, lists }: RevocationState): void {
     if (this.current.pem.equals(pem)) return;
-    this.current = { version: versionOf(pem), pem };
+    this.current = { version: versionOf(pem), pem, keys: pem.length === 0 ? '' : textOf(lists) };
+    this.remember(this.current);
     this.metrics.counter(Metric.revocationListsSigned).add(lists.length);
     this.options.logger.info('revocation lists signed', { [Field.count]: this.serials.size, [Field.version]: number });
     for (const listener of this.listeners) listener();
+  }
+
+  private remember({ version, keys }: RevocationLists): void {
+    this.versions.delete(version);
+    this.versions.set(version, keys);
+    const [oldest] = this.versions.keys();
+    if (this.versions.size > MAX_VERSIONS && oldest !== undefined) this.versions.delete(oldest);
   }
 
   /** What is revoked is so without a record: the next list, or the next start, makes up for it. */
@@ -329,6 +387,14 @@ const NOTHING = Buffer.alloc(0);
 
 /** What agents hold lists against. */
 const VERSION_CHARS = 32;
+
+/** In whatever order. */
+function textOf(keys: readonly { readonly id: string }[]): string {
+  return keys
+    .map(({ id }) => id)
+    .sort()
+    .join(' ');
+}
 
 function versionOf(pem: Buffer): string {
   return hash('sha256', pem).slice(0, VERSION_CHARS);

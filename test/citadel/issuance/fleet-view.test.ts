@@ -25,7 +25,7 @@ t.test('a workload of the trail is in the way until it is heard of', async (t) =
     withOtherIssuer: { count: 1, names: [nameOf('b')] },
   });
 
-  fleet.has(callerOf('a'), 7, { roots: 'both', unacknowledged: NONE, withFormerLeaf: NONE });
+  fleet.has(callerOf('a'), 7, { roots: 'both', listKeys: '', unacknowledged: NONE, withFormerLeaf: NONE });
   t.same(fleet.summary('both', 'new').withOtherRoots.names, [nameOf('b')], 'of one nothing follows for another');
   fleet.issued(callerOf('b'), { connection: 7, issuer: 'new', notAfterMs: NOW_MS + 2000, roots: 'both' });
   fleet.restored(leafOf('b'));
@@ -48,7 +48,7 @@ t.test('a leaf of another issuer counts when the agent has told that its Envoys 
   let nowMs = NOW_MS;
   const fleet = new FleetView(() => nowMs);
   const facts = { connection: 7, notAfterMs: NOW_MS + 3_600_000, roots: 'both' };
-  const told = { roots: 'both', unacknowledged: NONE, withFormerLeaf: NONE };
+  const told = { roots: 'both', listKeys: '', unacknowledged: NONE, withFormerLeaf: NONE };
   const inTheWay = () => fleet.summary('both', 'new').withOtherIssuer;
   fleet.issued(callerOf('a'), { ...facts, issuer: 'old' });
   fleet.has(callerOf('a'), 7, told);
@@ -61,10 +61,15 @@ t.test('a leaf of another issuer counts when the agent has told that its Envoys 
   t.notOk(fleet.awaits(7), 'it may not serve that leaf yet');
   fleet.has(callerOf('a'), 7, told);
   t.same(inTheWay(), untold, 'what it tells may be of the leaf before');
+  nowMs += 10_000;
+  t.ok(fleet.awaits(7));
   fleet.issued(callerOf('a'), { ...facts, connection: 8, issuer: 'new' });
   t.same(inTheWay(), untold, 'another connection changes nothing');
+  t.notOk(fleet.awaits(8), 'it may be another process, to which not all Envoys have come back yet');
+  fleet.has(callerOf('a'), 8, told);
+  t.same(inTheWay(), untold);
 
-  nowMs += 10_000;
+  nowMs += 40_000;
   t.ok(fleet.awaits(8));
   fleet.has(callerOf('a'), 8, { ...told, withFormerLeaf: { count: 30, nodeIds: ['x', 'y'] } });
   const envoys = ['x', 'y'].map((id) => `${nameOf('a')}: Envoy ${id}`);
@@ -84,4 +89,74 @@ t.test('of an agent that never tells of its Envoys its leaf is enough', async (t
   for (const issuer of ['old', 'new'])
     fleet.issued(callerOf('a'), { connection: 7, issuer, notAfterMs: NOW_MS + 1000, roots: 'both' });
   t.equal(fleet.summary('both', 'new').withOtherIssuer.count, 0);
+});
+
+t.test(
+  'a workload whose revocation lists lack one of the next root is in the way until it has told of newer ones',
+  async (t) => {
+    const fleet = new FleetView(() => NOW_MS);
+    const told = { roots: 'both', unacknowledged: NONE, withFormerLeaf: NONE };
+    const inTheWay = (keys: string, isBehind = false) =>
+      fleet.summary('both', 'old', { keys, isBehind }).withOtherRoots;
+    const leaf = { connection: 7, issuer: 'old', notAfterMs: NOW_MS + 1000, roots: 'both' };
+    fleet.issued(callerOf('a'), leaf);
+    t.equal(inTheWay('old next', true).count, 0, 'an agent that never asks for lists has none');
+    fleet.has(callerOf('a'), 7, { ...told, listKeys: 'old' });
+    t.equal(inTheWay('old').count, 0);
+    const named = { count: 1, names: [`${nameOf('a')} (revocation lists)`] };
+    t.same(inTheWay('old', true), named, 'the list of the next root is not signed yet');
+    t.same(inTheWay('old next'), named);
+    fleet.issued(callerOf('a'), leaf);
+    t.same(inTheWay('old next'), named, 'a certificate brings roots, no lists');
+    fleet.gaveLists(7);
+    t.same(inTheWay('old next'), named, 'its Envoys need not have them yet');
+    fleet.has(callerOf('a'), 7, { ...told, listKeys: 'old next' });
+    t.equal(inTheWay('old next').count, 0);
+    fleet.has(callerOf('a'), 7, { ...told, listKeys: '' });
+    t.equal(inTheWay('old next').count, 0, 'without any list Envoy refuses no key for it');
+    t.same(inTheWay('old', true), named, 'it may get lists that are too old');
+    t.equal(inTheWay('', true).count, 0, 'nothing is revoked');
+  },
+);
+
+t.test('after a restart of Citadel a workload may have lists that it has not told of', async (t) => {
+  let nowMs = NOW_MS;
+  const fleet = new FleetView(() => nowMs);
+  const inTheWay = (keys: string) => fleet.summary('both', 'old', { keys, isBehind: false }).withOtherRoots.count;
+  const notAfterMs = NOW_MS + 3_600_000;
+  fleet.restored(leafOf('a', { notAfterMs }));
+  fleet.issued(callerOf('a'), { connection: 7, issuer: 'old', notAfterMs, roots: 'both' });
+  t.equal(inTheWay(''), 0);
+  t.equal(inTheWay('old next'), 1);
+  nowMs += 10 * 60_000;
+  t.equal(inTheWay('old next'), 0, 'its agent is one that never tells');
+});
+
+t.test('that an agent was given roots is not that its Envoys have them, which it tells', async (t) => {
+  let nowMs = NOW_MS;
+  const fleet = new FleetView(() => nowMs);
+  const facts = { issuer: 'old', notAfterMs: NOW_MS + 3_600_000 };
+  const told = { roots: 'both', listKeys: '', unacknowledged: NONE, withFormerLeaf: NONE };
+  const inTheWay = () => fleet.summary('both', 'old').withOtherRoots;
+  fleet.issued(callerOf('a'), { ...facts, connection: 7, roots: 'one' });
+  fleet.issued(callerOf('a'), { ...facts, connection: 7, roots: 'both' });
+  t.equal(inTheWay().count, 0, 'of an agent that never tells this is all that is known');
+  fleet.has(callerOf('a'), 7, { ...told, roots: 'one' });
+  fleet.issued(callerOf('a'), { ...facts, connection: 7, roots: 'both' });
+  t.same(inTheWay(), { count: 1, names: [nameOf('a')] });
+  fleet.has(callerOf('a'), 7, told);
+  t.equal(inTheWay().count, 0);
+
+  fleet.has(callerOf('a'), 7, { ...told, roots: 'one' });
+  fleet.issued(callerOf('a'), { ...facts, connection: 8, roots: 'both' });
+  fleet.has(callerOf('a'), 8, told);
+  t.equal(inTheWay().count, 1, 'of an agent that has been started again not all Envoys need be back');
+  nowMs += 40_000;
+  t.ok(fleet.awaits(8));
+  fleet.has(callerOf('a'), 8, told);
+  t.equal(inTheWay().count, 0);
+  t.notOk(fleet.awaits(8));
+  fleet.issued(callerOf('a'), { ...facts, connection: 9, roots: 'both' });
+  t.equal(inTheWay().count, 0, 'the roots are no news');
+  t.notOk(fleet.awaits(9));
 });

@@ -15,7 +15,7 @@ async function setUp(t: Test, limits: { readonly maxHeld?: number; readonly hold
   let look = (): void => {};
   let elapsedMs = 0;
   let looking = 0;
-  const revocations = { lists: { version: 'a'.repeat(32), pem: Buffer.alloc(0) } };
+  const revocations = { lists: { version: 'a'.repeat(32), pem: Buffer.alloc(0) }, keysOf: () => '' };
   const metrics = new MetricRegistry();
   const citadel = await startCitadel(t, hotPath, {
     bundles: {

@@ -182,6 +182,43 @@ t.test('each key that may have valid leaves has a list, one that is gone its las
   t.equal(listsIn(readFileSync(join(t.testdirName, 'crl.pem'))).length, 1, 'until its leaves have expired');
 });
 
+t.test('a key whose list cannot be signed, or is not known yet, is tried again until it has one', async (t) => {
+  const { world, options, logger, look } = scene(t);
+  let isPartial = false;
+  let isAway = false;
+  const signers = async () => {
+    if (isAway) throw new Error('the store is away');
+    return options.signers();
+  };
+  const register = await RevocationRegister.open({ ...options, signers, isPartial: () => isPartial });
+  await register.revoke({ serial: 'a1' }, by);
+  const { version, keys } = register.lists;
+  t.equal(register.isBehind, false);
+  t.equal(register.keysOf(version), keys);
+  t.equal(register.keysOf('of another Citadel'), '?');
+
+  [world.keys, isAway] = [[old, next], true];
+  const changed = register.signersChanged();
+  t.equal(register.isBehind, true, 'from the moment on that the key is known');
+  await changed;
+  look();
+  await register.revoke({ serial: 'ff' }, by).catch(() => {});
+  t.equal(register.isBehind, true);
+  t.equal(logger.of('revocation lists cannot be renewed, the last ones stay').length, 1);
+  [isAway, isPartial, world.keys] = [false, true, [old]];
+  await register.signersChanged();
+  t.equal(register.isBehind, true);
+  t.equal(register.lists.version, version, 'nothing new is said of the same keys');
+  [isPartial, world.keys] = [false, [next, old]];
+  look();
+  await register.close();
+  t.equal(register.isBehind, false);
+  t.not(register.lists.keys, keys);
+  t.equal(register.keysOf(register.lists.version), register.lists.keys);
+  t.equal(register.keysOf(version), keys, 'agents may have these still');
+  t.equal(listsIn(register.lists.pem).length, 2);
+});
+
 t.test('a key whose certificate may sign no lists refuses to, since Envoy would refuse every peer', async (t) => {
   // As the root of istiod.
   const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign'];

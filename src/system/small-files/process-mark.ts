@@ -1,0 +1,92 @@
+import { open, readFile, rm } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { basename, dirname, join } from 'node:path';
+
+/** What `sun_path` takes, without the zero behind it. (unix(7)) */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+
+/** To learn that a process is there takes no time; a machine without memory must not hold up the answer for ever. */
+const ASK_MS = 5000;
+
+/** A socket file that its process listens on. When that ends, however it ends, the kernel says so. */
+export interface ProcessMark {
+  /** Of the running system, for {@link lifeOfProcess}. */
+  readonly bootId: string;
+  /** Safe to call twice. */
+  remove(): Promise<void>;
+}
+
+/**
+ * Marks `path`, a name that no other process has, as one of this process. `undefined` where that is not possible: on a
+ * file system without sockets, or a system without `/proc`. The process may end with it.
+ */
+export async function markProcess(path: string): Promise<ProcessMark | undefined> {
+  const bootId = await ownBootId();
+  if (bootId === undefined) return undefined;
+  // A connection is the whole answer.
+  const server = createServer((socket) => socket.destroy());
+  try {
+    await atShortPath(path, (short) => listening(server, short));
+  } catch {
+    return undefined;
+  }
+  server.unref();
+  return {
+    bootId,
+    async remove() {
+      server.close();
+      await rm(path, { force: true });
+    },
+  };
+}
+
+/** Of a process that has marked a path: `unknown` for one of another machine, or that may not be asked. */
+export type ProcessLife = 'runs' | 'ended' | 'unknown';
+
+/** Whether the process that has marked `path`, under this boot of the system, runs still. Never rejects. */
+export async function lifeOfProcess(path: string, bootId: string): Promise<ProcessLife> {
+  if (bootId === '' || bootId !== (await ownBootId())) return 'unknown';
+  return atShortPath(path, lifeBehind).catch(() => 'unknown' as const);
+}
+
+async function ownBootId(): Promise<string | undefined> {
+  const text = await readFile(BOOT_ID, 'utf8').catch(() => '');
+  return text.trim() === '' ? undefined : text.trim();
+}
+
+function listening(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // Who may open the directory may ask, as another user, too.
+    server.listen({ path, writableAll: true }, resolve);
+  });
+}
+
+function lifeBehind(path: string): Promise<ProcessLife> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    const told = (life: ProcessLife): void => {
+      socket.destroy();
+      resolve(life);
+    };
+    socket.setTimeout(ASK_MS, () => told('unknown'));
+    socket.once('connect', () => told('runs'));
+    socket.once('error', ({ code = '' }: NodeJS.ErrnoException) => told(LIFE_BY_ERROR[code] ?? 'unknown'));
+  });
+}
+
+/** Nothing listens; the file was removed by its process, or by who has found that it has ended; many ask at once. */
+const LIFE_BY_ERROR: Readonly<Record<string, ProcessLife>> = { ECONNREFUSED: 'ended', ENOENT: 'ended', EAGAIN: 'runs' };
+
+/** Below an open directory, where a path is longer than a socket may have. */
+async function atShortPath<T>(path: string, act: (short: string) => Promise<T>): Promise<T> {
+  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return act(path);
+  const directory = await open(dirname(path), 'r');
+  try {
+    return await act(join('/proc/self/fd', String(directory.fd), basename(path)));
+  } finally {
+    await directory.close();
+  }
+}
