@@ -107,8 +107,8 @@ const SERVED_WITHIN_MS = 10_000;
 const BACK_WITHIN_MS = 40_000;
 
 /**
- * After a restart of Citadel an agent asks for news again within so long, however often it has found none: what lists it
- * has is known then.
+ * After a restart of Citadel an agent asks for news again within so long, however often it has found none: what lists
+ * it has is known then.
  */
 const ASKS_WITHIN_MS = 10 * 60_000;
 
