@@ -15,26 +15,26 @@ export function spiffeIdOf(authorization: string): string | undefined {
   return exp * 1000 > Date.now() ? `spiffe://cluster.local/ns/${namespace}/sa/${account}` : undefined;
 }
 
-/** The token of a pod, which the kubelet replaces at four fifths of its life. */
+/** The token of a pod as a stream finds it that is opened; another one each `everyMs`. */
 export class PodToken {
   #token = '';
-  #replacedAtMs = 0;
+  #writtenAtMs = 0;
 
   /** Of a pod that is named as its account is. */
   constructor(
     private readonly account: string,
-    private readonly lifeSeconds: number,
+    private readonly options: { readonly lifeSeconds: number; readonly everyMs: number },
   ) {}
 
   /** As it is now, and whether nobody has seen it before. */
   async read(): Promise<{ readonly token: string; readonly isNew: boolean }> {
-    if (Date.now() < this.#replacedAtMs) return { token: this.#token, isNew: false };
-    this.#replacedAtMs = Date.now() + this.lifeSeconds * 800;
-    const { account } = this;
+    const { account, options } = this;
+    if (Date.now() < this.#writtenAtMs + options.everyMs) return { token: this.#token, isNew: false };
+    this.#writtenAtMs = Date.now();
     const claims = issuer.claims('foo', account);
     this.#token = await issuer.sign({
       ...claims,
-      exp: Number(claims.iat) + this.lifeSeconds,
+      exp: Number(claims.iat) + options.lifeSeconds,
       'kubernetes.io': { namespace: 'foo', serviceaccount: { name: account }, pod: { name: account, uid: account } },
     });
     return { token: this.#token, isNew: true };
