@@ -211,9 +211,10 @@ export class FleetView {
     else if (asked !== undefined && asked.connection !== connection) this.move(asked.connection, connection);
     const isAwaited = this.awaits(connection);
     const areAllBack = isAwaited || this.untold.get(connection)?.withinMs !== BACK_WITHIN_MS;
-    const lists = { listKeys, listsUntoldUntilMs: 0 };
+    // The agent tells of all its Envoys in the name of one workload, which may be another one than the last time.
+    const ofAll = { listKeys, listsUntoldUntilMs: 0, unacknowledged: NONE, withFormerLeaf: NONE };
     for (const workload of this.byConnection.get(connection) ?? [])
-      Object.assign(workload, { ...lists, ...(areAllBack && { roots }) });
+      Object.assign(workload, { ...ofAll, ...(areAllBack && { roots }) });
     if (asked === undefined) return;
     Object.assign(asked, { unacknowledged, withFormerLeaf });
     this.telling.add(connection);

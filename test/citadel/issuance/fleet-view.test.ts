@@ -160,3 +160,15 @@ t.test('that an agent was given roots is not that its Envoys have them, which it
   t.equal(inTheWay().count, 0, 'the roots are no news');
   t.notOk(fleet.awaits(9));
 });
+
+t.test('what an agent tells in the name of one of its workloads is of all of them', async (t) => {
+  const fleet = new FleetView(() => NOW_MS);
+  const leaf = { connection: 7, issuer: 'old', notAfterMs: NOW_MS + 3_600_000, roots: 'both' };
+  for (const pod of ['a', 'b']) fleet.issued(callerOf(pod), leaf);
+  const told = { roots: 'both', listKeys: '', unacknowledged: NONE, withFormerLeaf: NONE };
+  const behind = { count: 2, nodeIds: ['x', 'y'] };
+  fleet.has(callerOf('a'), 7, { ...told, unacknowledged: behind, withFormerLeaf: behind });
+  t.match(fleet.summary('both', 'old'), { withOtherRoots: { count: 2 }, withOtherIssuer: { count: 2 } });
+  fleet.has(callerOf('b'), 7, told);
+  t.match(fleet.summary('both', 'old'), { withOtherRoots: { count: 0 }, withOtherIssuer: { count: 0 } });
+});
