@@ -12,6 +12,8 @@ export interface HandshakeSlot {
 
 export interface HandshakeQueueOptions {
   readonly admission?: HandshakeSlot | undefined;
+  /** Whether there is room for one more of this address among those under way; asked before it is admitted. */
+  readonly hasRoom?: ((address: string) => boolean) | undefined;
   /** Which addresses are one peer: these take turns. */
   readonly keyOf?: (address: string) => string;
   /** Begins the handshake of a socket with what it has said so far, which is still to be read from it. */
@@ -31,7 +33,7 @@ const SLICE_MS = 3;
  */
 const ACCEPT_MS = 9;
 
-/** One that is not admitted is tried again after this. */
+/** One that is not admitted, or has no room, is tried again after this. */
 const AGAIN_MS = 10;
 
 /** A record of the handshake protocol: its type, and the octets before its content. (RFC 8446 §5.1) */
@@ -49,8 +51,8 @@ interface Waiter {
 /**
  * Where connections wait for their handshakes. What costs is what follows a client's first message, so none begins
  * before all of that has come, and then the addresses take turns, in slices of the event loop: however many peers send
- * theirs in the same moment, others wait for a slice. One that is not admitted waits, too, and those of its address
- * behind it, in their order.
+ * theirs in the same moment, others wait for a slice. One that is not admitted, or for which there is no room, waits,
+ * too, and those of its address behind it, in their order.
  */
 export class HandshakeQueue {
   /** By peer, those who have said what they begin with. */
@@ -138,7 +140,8 @@ export class HandshakeQueue {
   private next(): Waiter | undefined {
     for (const [peer, line] of this.ready) {
       for (const waiter of line) {
-        if (this.options.admission?.admits(waiter.address) === false) break;
+        const { hasRoom, admission } = this.options;
+        if (hasRoom?.(waiter.address) === false || admission?.admits(waiter.address) === false) break;
         this.leave(peer, waiter);
         if (line.size > 0) {
           this.ready.delete(peer);

@@ -1,9 +1,10 @@
 import type { X509Certificate } from 'node:crypto';
-import { createServer, type Socket } from 'node:net';
+import { createServer } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { wrapError } from '../../errors/index.js';
 import { Field, type Logger, RateLimitedLogger } from '../../telemetry/index.js';
 import { HandshakeQueue, type HandshakeSlot } from './handshake-queue.js';
+import { Handshakes } from './handshakes.js';
 import { listening, watchAccepts } from './node-accept.js';
 import { addressKey } from './peer-key.js';
 import { listenerAddress } from './plain-listener.js';
@@ -108,6 +109,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
   const begun = new Handshakes(MAX_BEGUN, (address) => admission?.failed(address));
   const queue = new HandshakeQueue({
     ...{ admission, timeoutMs: handshakeTimeoutMs, keyOf: addressKey },
+    hasRoom: (address) => begun.hasRoom(address),
     begin: (socket) => {
       begun.started(socket);
       secure.emit('connection', socket);
@@ -163,75 +165,6 @@ const MAX_HANDSHAKES = 1024;
  * turn.
  */
 const MAX_BEGUN = 64;
-
-/**
- * The handshakes under way: bounded, and ended with the listener. Above the bound the one that has lasted longest ends,
- * of the address that has most. Node names the raw socket in one event and the TLS socket in the next.
- */
-class Handshakes {
-  /**
-   * By address, then by address and port, the oldest first. So a flood costs a look at the addresses for each that
-   * ends, and no more.
-   */
-  private readonly peers = new Map<string, Map<string, Socket>>();
-  private count = 0;
-
-  constructor(
-    private readonly max: number,
-    private readonly onFailed: (address: string) => void = () => {},
-  ) {}
-
-  started(socket: Socket): void {
-    const id = idOf(socket);
-    const { remoteAddress = '' } = socket;
-    const peer = addressKey(remoteAddress);
-    const ofPeer = this.peers.get(peer) ?? new Map<string, Socket>();
-    this.peers.set(peer, ofPeer.set(id, socket));
-    this.count += 1;
-    socket.once('close', () => {
-      if (this.forget(peer, id, socket)) this.onFailed(remoteAddress);
-    });
-    if (this.count > this.max) this.endOldest();
-  }
-
-  finished(socket: Socket): void {
-    this.forget(addressKey(socket.remoteAddress ?? ''), idOf(socket));
-  }
-
-  abort(): void {
-    for (const ofPeer of this.peers.values()) for (const socket of ofPeer.values()) socket.destroy();
-    this.peers.clear();
-    this.count = 0;
-  }
-
-  /** False when it was forgotten before, or is another than `socket`. */
-  private forget(peer: string, id: string, socket?: Socket): boolean {
-    const ofPeer = this.peers.get(peer);
-    const known = ofPeer?.get(id);
-    if (ofPeer === undefined || known === undefined || (socket !== undefined && known !== socket)) return false;
-    ofPeer.delete(id);
-    if (ofPeer.size === 0) this.peers.delete(peer);
-    this.count -= 1;
-    return true;
-  }
-
-  private endOldest(): void {
-    let most: readonly [peer: string, sockets: ReadonlyMap<string, Socket>] | undefined;
-    for (const entry of this.peers) if (most === undefined || entry[1].size > most[1].size) most = entry;
-    if (most === undefined) return;
-    const [peer, sockets] = most;
-    for (const [id, socket] of sockets) {
-      this.forget(peer, id);
-      this.onFailed(socket.remoteAddress ?? '');
-      socket.destroy();
-      return;
-    }
-  }
-}
-
-function idOf(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`;
-}
 
 /** What a handshake shows at most; a path is shorter. */
 const MAX_CLIENT_CERTIFICATES = 10;

@@ -121,3 +121,24 @@ t.test('the time to begin ends one that has not begun, and none that has', async
   for (const peer of [silent, later]) if (!peer.destroyed) await new Promise((resolve) => peer.once('close', resolve));
   t.notOk(served.destroyed);
 });
+
+t.test('one for which there is no room waits, and is not asked to be admitted; others go on', async (t) => {
+  let full = new Set(['10.0.0.1']);
+  const admitted: string[] = [];
+  const { begun, connect } = queueAt({
+    hasRoom: (address) => !full.has(address),
+    admission: {
+      admits: (address) => admitted.push(address) > 0,
+      failed() {},
+      turnedAway() {},
+    },
+  });
+  connect('10.0.0.1').write(HELLO);
+  connect('10.0.0.2').write(HELLO);
+  while (begun.length === 0) await nextTurn();
+  t.same(begun, ['10.0.0.2 305']);
+  t.same(admitted, ['10.0.0.2']);
+  full = new Set();
+  while (begun.length === 1) await nextTurn();
+  t.same(begun, ['10.0.0.2 305', '10.0.0.1 305']);
+});
