@@ -5,7 +5,7 @@
 // of the Citadel, are processes as well, as probes start them, and so is a Node.js beside them that has nothing to do.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:http2';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { envoy } from '../src/net/protobuf/index.js';
+import { Written } from '../test/support/written.js';
 import type { Answer } from './harness/answer.js';
 import { conditionsOf } from './harness/conditions.js';
 import { percentilesOf } from './harness/percentiles.js';
@@ -211,15 +212,8 @@ try {
     ...['citadel', '--listen', '127.0.0.1:0', '--jwks', file('jwks.json'), '--token-issuer', ISSUER],
     ...['--root-cert-out', file('root.pem')],
   );
-  let log = '';
-  citadel.stderr.on('data', (text) => {
-    log += text;
-  });
-  while (!(existsSync(file('root.pem')) && /"address":"[^"]+"/.test(log))) {
-    if (citadel.exitCode !== null) throw new Error(`the Citadel did not start:\n${log}`);
-    await new Promise((r) => setTimeout(r, 10));
-  }
-  const caAddress = /"address":"([^"]+)"/.exec(log)?.[1] ?? '';
+  const ready = await new Written(citadel.stderr, 'the Citadel').line('"citadel ready"');
+  const { address: caAddress } = JSON.parse(ready) as { address: string };
   const results = [];
   for (let run = 0; run < RUNS; run += 1) results.push(await measureAgent(run, caAddress));
   const held = await measureHeld(caAddress);

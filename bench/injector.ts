@@ -8,10 +8,12 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { performance } from 'node:perf_hooks';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { InjectorScene, isInjected } from '../test/support/injector-scene.js';
 import { kubernetesPrograms } from '../test/support/kube-apiserver.js';
+import { Written } from '../test/support/written.js';
 import { conditionsOf } from './harness/conditions.js';
 import { percentilesOf } from './harness/percentiles.js';
 import { invocationOf, report } from './harness.js';
@@ -45,7 +47,7 @@ await t.test('the injector', async (t) => {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   t.teardown(() => child.kill('SIGKILL'));
-  const port = await portOf(child);
+  const port = await portOf(child.stderr);
   await scene.configure(t, {}, port);
   await sleep(REST_MS);
   const atRest = memoryMb(child);
@@ -112,17 +114,11 @@ await t.test('the injector', async (t) => {
   );
 });
 
-async function portOf(child: ChildProcess): Promise<number> {
-  let log = '';
-  child.stderr?.on('data', (text) => {
-    log += text;
-  });
-  for (;;) {
-    const [, port] = /"injector listens","address":"127\.0\.0\.1:(\d+)"/.exec(log) ?? [];
-    if (port !== undefined && log.includes('"svid issued"')) return Number(port);
-    if (child.exitCode !== null) throw new Error(`the injector did not start:\n${log}`);
-    await sleep(10);
-  }
+async function portOf(stderr: Readable): Promise<number> {
+  const log = new Written(stderr, 'the injector');
+  await log.line('"svid issued"');
+  const { address } = JSON.parse(await log.line('"injector listens"')) as { address: string };
+  return Number(address.split(':').at(-1));
 }
 
 function memoryMb(child: ChildProcess): { rss: number; anonymous: number } {

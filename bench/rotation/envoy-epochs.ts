@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askUnix } from '../../test/support/unix-http.js';
+import { Written } from '../../test/support/written.js';
 import { cpuMsOf } from '../load/process-meter.js';
 
 /** Between two looks at memory and CPU time. */
@@ -50,17 +51,13 @@ export class EnvoyEpochs {
     }).flatMap(([name, value]) => [name, `${value}`]);
     const child = spawn(this.options.envoyPath, flags, { stdio: ['ignore', 'ignore', 'pipe'] });
     await once(child, 'spawn');
-    let said = '';
-    child.stderr?.on('data', (text) => {
-      said += text;
-    });
+    const log = new Written(child.stderr, `epoch ${this.#epoch} of Envoy`);
     this.#running.add(child);
     child.on('exit', () => this.#running.delete(child));
     const deadline = performance.now() + READY_MS;
     while (!(await this.#serves(this.#epoch))) {
       const isLate = performance.now() > deadline;
-      if (isLate || !this.#running.has(child))
-        throw new Error(`epoch ${this.#epoch} of Envoy does not serve:\n${said}`);
+      if (isLate || !this.#running.has(child)) throw log.failure('it does not serve');
       await sleep(SAMPLE_MS / 5);
     }
   }

@@ -84,14 +84,14 @@ t.test('a Citadel in a cluster', { skip: programs.skip }, async (t) => {
     const secret = ['secret', '-n', 'istio-system', 'istio-ca-secret'];
     await server.kubectl('delete', ...secret);
     const addresses = (await freePorts(3)).map((port) => `127.0.0.1:${port}`);
-    const startReplica = async (address: string): Promise<SidecertProcess> => {
+    const startReplica = async (address: string): Promise<{ replica: SidecertProcess; start: string }> => {
       const args = ['citadel', `--listen=${address}`, '--kubernetes=true', `--kubeconfig=${account}`];
       const replica = new SidecertProcess(t, args, { env: WITHOUT_COVERAGE });
-      await replica.says('roots are in every namespace');
-      return replica;
+      return { replica, start: await replica.log.upTo('roots are in every namespace') };
     };
-    const replicas = await Promise.all(addresses.map(startReplica));
-    const makers = replicas.filter(({ err }) => err.includes('signing authority created'));
+    const started = await Promise.all(addresses.map(startReplica));
+    const replicas = started.map(({ replica }) => replica);
+    const makers = started.filter(({ start }) => start.includes('signing authority created'));
     t.equal(makers.length, 1, 'one of them makes the root');
     const material = async (): Promise<unknown> =>
       JSON.parse(await server.kubectl('get', ...secret, '-o', 'json')).data;

@@ -29,7 +29,7 @@ async function cluster(t: Test, plugged?: string) {
       ...flags,
     ]);
     await citadel.says('status page open');
-    const [, address = ''] = /"msg":"citadel ready","address":"([^"]+)"/.exec(citadel.err) ?? [];
+    const address = await citadel.address();
     return { citadel, caller: new CitadelCaller(t, { address, rootPem: readFileSync(file('root.pem')) }) };
   };
   const withTrail = (name: string) => start(name, '--trail-dir', file(`${name}-trail`));

@@ -47,6 +47,8 @@ t.test('what a Citadel has issued and refused stands in its trail, also after it
   t.equal(answer.code, status.OK);
   const serial = new X509Certificate(answer.elements[0] ?? '').serialNumber.toLowerCase();
   t.equal((await caller.call({ token: `${token.slice(0, -8)}AAAAAAAA`, csr })).code, status.UNAUTHENTICATED);
+  // No answer waits for the record of a refusal.
+  await eventually(() => served.run('certs', 'list', served.trail, '--events', 'refused'), /ERR_TOKEN_REFUSED/);
   const shown = served.run('status', '--status-address', served.statusPath, '-o', 'json');
   const { head, failure } = JSON.parse(shown.stdout).trail;
   t.equal(failure, undefined);
@@ -127,11 +129,13 @@ t.test('an inventory has what the trail has, and is looked up by serial, identit
   t.match(revoke, { status: 0 });
   await eventually(() => list('--events', 'revoked'), new RegExp(` revoked spiffe:.* serial ${serial}`));
   t.strictSame(list('--events', 'all'), served.run('certs', 'list', served.trail, '--events', 'all'));
-  const shown = served.run('status', '--status-address', served.statusPath, '-o', 'json');
-  t.match(JSON.parse(shown.stdout).inventory, { database: `sqlite:${database}`, behind: 0 });
+  const shownNow = () => served.run('status', '--status-address', served.statusPath, '-o', 'json');
+  const shown = await eventually(shownNow, /"behind": ?0\b/);
+  t.match(JSON.parse(shown).inventory, { database: `sqlite:${database}`, behind: 0 });
   citadel.kill('SIGTERM');
-  t.equal(await citadel.ended, 0);
-  t.notMatch(citadel.err, /Experimental/);
+  const { code, err } = await citadel.whole();
+  t.equal(code, 0);
+  t.notMatch(err, /Experimental/);
 
   const away = served.run('certs', 'list', `sqlite:${database}-2`);
   t.match(away, { status: 1, stderr: /ERR_INVENTORY_UNAVAILABLE: inventory sqlite:.*-2: got .*, expected one that a/ });

@@ -7,6 +7,7 @@ import t from 'tap';
 import { FakeCaServer } from '../support/fake-ca-server.js';
 import { shortDir } from '../support/short-dir.js';
 import { startSidecarAgent } from '../support/sidecar-agent.js';
+import { Written } from '../support/written.js';
 
 /** One connection, verified against the root; resolves with the serial of the server's leaf, small letters. */
 async function serialOf(port: number, ca: Buffer): Promise<string> {
@@ -29,7 +30,8 @@ t.test('a server without SDS serves each new certificate after SIGHUP, and no ha
   const script = fileURLToPath(new URL('../support/reloading-server.js', import.meta.url));
   const server = spawn(process.execPath, [script, path, pidFile], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => server.kill('SIGKILL'));
-  const port = Number(/^port (\d+)\n/.exec(String((await once(server.stdout, 'data'))[0]))?.[1]);
+  const said = await new Written(server.stdout, 'the server').line('port ');
+  const port = Number(said.slice('port '.length));
   const seen = new Set<string>();
   let handshakes = 0;
   while (seen.size < 3) {
@@ -37,10 +39,12 @@ t.test('a server without SDS serves each new certificate after SIGHUP, and no ha
     handshakes += 1;
   }
   t.ok(handshakes >= 3);
-  const written = logger.of('svid files written').map(({ fields }) => fields.serial);
-  t.ok(
-    [...seen].every((serial) => written.includes(serial)),
-    'all of them are those of the files',
-  );
+  // The server may have been told of the last one before the log is.
+  const writes = async (serial: string): Promise<void> => {
+    const isThere = () => logger.of('svid files written').some(({ fields }) => fields.serial === serial);
+    while (!isThere()) await logger.until('svid files written', logger.of('svid files written').length + 1);
+  };
+  // All of them are those of the files.
+  for (const serial of seen) await writes(serial);
   t.equal(server.exitCode, null);
 });

@@ -6,7 +6,7 @@ import { CitadelCaller } from '../support/citadel-caller.js';
 import { startCitadelProcess } from '../support/citadel-process.js';
 import { openHotPath } from '../support/hot-path.js';
 import { shortDir } from '../support/short-dir.js';
-import { SidecertProcess } from '../support/sidecert-process.js';
+import { runSidecert } from '../support/sidecert-process.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
 const hotPath = openHotPath();
@@ -28,8 +28,7 @@ async function serve(t: Test, flags: (file: (name: string) => string) => readonl
     return { citadel, issue };
   };
   const run = async (...args: string[]): Promise<{ code: unknown; out: string; err: string }> => {
-    const command = new SidecertProcess(t, args);
-    return { code: await command.ended, out: command.out, err: command.err };
+    return runSidecert(t, args);
   };
   const step = (name: string, ...more: string[]) =>
     run('root', name, file('ca'), ...(name === 'stage' ? [] : ['--status-address', file('status')]), ...more);
@@ -50,7 +49,7 @@ t.test('a Citadel that was started again says what it does not know, and no step
     code: 1,
     err: /knows of no certificates that were issued before 20\S+Z, which may be valid until 20\S+Z; --force/,
   });
-  const before = second.citadel.err.length;
+  const before = second.citadel.log.place;
   t.match(await step('activate', '--longest-ttl', '1ms'), { code: 0 });
   await second.citadel.says('signing authority reloaded', before);
   t.match(await step('retire'), { code: 1, err: /knows of no certificates that were issued before/ });

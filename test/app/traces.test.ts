@@ -32,8 +32,7 @@ async function startBoth(t: Test, collector: string, flags: { agent?: string[]; 
     ...['--root-cert-out', file('root.pem'), '--trail-dir', file('trail'), '--otlp-endpoint', collector],
     ...(flags.citadel ?? []),
   ]);
-  await citadel.says('"citadel ready"');
-  const [, address = ''] = /"msg":"citadel ready","address":"([^"]+)"/.exec(citadel.err) ?? [];
+  const address = await citadel.address();
   const agent = new SidecertProcess(t, [
     ...['agent', '--socket', file('s'), '--ca-address', address, '--ca-root', file('root.pem')],
     ...['--token-file', file('token'), '--namespace', 'foo', '--service-account', 'sleep'],
@@ -113,14 +112,8 @@ t.test('one issuance is one trace, from the request of the agent to the trail of
   });
   for (const span of spans) t.ok(span.end >= span.start && span.start > 1_600_000_000_000_000_000n, span.name);
   const traceId = `"trace_id":"${issue?.traceId}"`;
-  t.match(
-    agent.err.split('\n').find((line) => line.includes('"svid issued"')),
-    traceId,
-  );
-  t.match(
-    citadel.err.split('\n').find((line) => line.includes('"certificate issued"')),
-    traceId,
-  );
+  t.match(await agent.says('"svid issued"'), traceId);
+  t.match(await citadel.says('"certificate issued"'), traceId);
 });
 
 t.test('the official definitions read what a real issuance sends, and all of it', officialOtlp(), async (t) => {
@@ -224,8 +217,8 @@ for (const { name, url } of [
     collector.answer = 'hang';
     const { agent, citadel, socket, endBoth } = await startBoth(t, url === 'hang' ? collector.url : url);
     await served(t, socket);
-    t.match(agent.err, /"svid issued"/);
-    t.match(citadel.err, /"certificate issued"/);
+    await agent.says('"svid issued"');
+    await citadel.says('"certificate issued"');
     await endBoth();
   });
 }
@@ -270,8 +263,13 @@ t.test('what is sent holds no key, no token and no CSR, whatever fails', async (
     (await both.caller().call({ token: both.token, csr: `${csr.slice(0, 90)}\n` })).code,
     status.INVALID_ARGUMENT,
   );
-  // Of two agents, and of Citadel one of a certificate and two that it refuses.
-  await collector.until(() => collector.named(RPC).length === 5);
+  await collector.until(() => collector.named('svid.issue').length >= 2);
+  // Of Citadel one of a certificate and two that it refuses; a slow machine may need more tries.
+  const answers = () => collector.named(RPC).filter(({ kind }) => kind === SERVER);
+  const codes = () => new Set(answers().map(({ attributes }) => attributes['rpc.grpc.status_code']));
+  await collector.until(() =>
+    [status.OK, status.UNAUTHENTICATED, status.INVALID_ARGUMENT].every((c) => codes().has(c)),
+  );
   await both.endBoth();
   const hunt = new SecretHunt();
   for (const { tlsCertificate } of response.secrets) {

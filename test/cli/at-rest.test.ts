@@ -35,9 +35,10 @@ async function loadedBy(t: Test, ...flags: string[]): Promise<string> {
   const agent = new SidecertProcess(t, args, { sidecert });
   await agent.says('"svid issued"');
   agent.kill('SIGTERM');
-  t.equal(await agent.ended, 0);
-  t.match(agent.out, /told$/);
-  return agent.out;
+  const { code, out } = await agent.whole();
+  t.equal(code, 0);
+  t.match(out, /told$/);
+  return out;
 }
 
 t.test('an agent of one workload that serves has loaded neither threads nor what few agents need', async (t) => {

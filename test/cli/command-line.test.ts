@@ -151,9 +151,7 @@ t.test('Citadel is started, asked for its health, and stopped', async (t) => {
     ['citadel', '--listen', '127.0.0.1:0', '--jwks', jwks, '--token-issuer', 'issuer', '--root-cert-out', root],
     { sidecert },
   );
-  await citadel.says('"citadel ready"');
-  const ready = citadel.err.split('\n').find((line) => line.includes('"citadel ready"')) ?? '{}';
-  const health = ['health', '--address', JSON.parse(ready).address, '--ca-root', root, '--timeout', '1m'];
+  const health = ['health', '--address', await citadel.address(), '--ca-root', root, '--timeout', '1m'];
   t.match(await run(t, health), { code: 0, out: 'SERVING\n', err: '' });
   citadel.kill('SIGTERM');
   t.equal(await citadel.ended, 0);

@@ -6,7 +6,7 @@ import t from 'tap';
 import { takeKey } from '../hostile/agent-process.js';
 import { openSdsClient } from '../support/sds-client.js';
 import { shortDir } from '../support/short-dir.js';
-import { SidecertProcess } from '../support/sidecert-process.js';
+import { runSidecert, SidecertProcess } from '../support/sidecert-process.js';
 import { TokenIssuer } from '../support/test-tokens.js';
 
 /** build/test/cli/ → what ships, with the code cache of the Node.js that has built it. */
@@ -74,8 +74,7 @@ for (const node of NODES) {
         ],
         { sidecert },
       );
-      await citadel.says('"citadel ready"');
-      const address = /"address":"([^"]+)"/.exec(citadel.err)?.[1] ?? '';
+      const address = await citadel.address();
       const agent = new SidecertProcess(
         t,
         [
@@ -87,14 +86,14 @@ for (const node of NODES) {
       await agent.says('"agent ready"');
       const key = await takeKey(openSdsClient(t, socket));
       t.match(key.toString('latin1'), /^-----BEGIN PRIVATE KEY-----/);
-      const health = new SidecertProcess(t, ['health', '--socket', socket, '--timeout', '1m'], { sidecert });
-      t.equal(await health.ended, 0);
-      t.strictSame({ out: health.out, err: health.err }, { out: 'SERVING\n', err: '' });
+      const health = await runSidecert(t, ['health', '--socket', socket, '--timeout', '1m'], { sidecert });
+      t.strictSame(health, { code: 0, out: 'SERVING\n', err: '' });
       for (const process of [agent, citadel]) {
         process.kill('SIGTERM');
-        t.equal(await process.ended, 0);
-        t.equal(process.out, '');
-        t.ok(isLog(process.err), process.err);
+        const { code, out, err } = await process.whole();
+        t.equal(code, 0);
+        t.equal(out, '');
+        t.ok(isLog(err), err);
       }
     },
   );

@@ -72,9 +72,8 @@ t.test(
     const running = new SidecertProcess(t, agent('--hot-path', 'auto').slice(1), {
       sidecert: [process.execPath, program],
     });
-    await running.says('"agent ready"');
     t.match(
-      running.err,
+      await running.log.upTo('"agent ready"'),
       /"msg":"hot path chosen","mode":"js","reason":"the addon was built from other sources: got revision/,
     );
   },
@@ -85,8 +84,7 @@ for (const kind of ['auto', 'js']) {
     const { program, directory, flags } = shippedWithoutAddon(t);
     const args = [...flags, '--hot-path', kind, '--socket', join(directory, 's')];
     const agent = new SidecertProcess(t, args, { sidecert: [process.execPath, program] });
-    await agent.says('"agent ready"');
-    t.match(agent.err, /"msg":"hot path chosen","mode":"js"/);
+    t.match(await agent.log.upTo('"agent ready"'), /"msg":"hot path chosen","mode":"js"/);
   });
 }
 

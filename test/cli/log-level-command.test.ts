@@ -16,14 +16,14 @@ async function startCitadel(t: Test) {
     ...['citadel', '--listen', '127.0.0.1:0', '--jwks', jwks, '--token-issuer', issuer.issuer],
     ...['--status-address', '127.0.0.1:0', '--log-level', 'info', '--log-format', 'text'],
   ]);
-  await citadel.says('status page open');
-  const [, status = ''] = /status page open +address=(\S+)/.exec(citadel.err) ?? [];
-  return { citadel, status };
+  const opened = await citadel.says('status page open');
+  const [, status = ''] = /status page open +address=(\S+)/.exec(opened) ?? [];
+  return { citadel, status, opened };
 }
 
 t.test('the level of a running Citadel is set for a while, and its log says so', async (t) => {
-  const { citadel, status } = await startCitadel(t);
-  t.match(citadel.err, /^\S+Z INFO {2}status page open {29}address=\S+$/m);
+  const { citadel, status, opened } = await startCitadel(t);
+  t.match(opened, /^\S+Z INFO {2}status page open {29}address=\S+$/);
   t.match(await runSidecert(t, ['log-level', status, 'error', '--for', '1s']), {
     ...{ code: 0, out: 'log level error for 1 s\n', err: '' },
   });

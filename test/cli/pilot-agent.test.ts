@@ -43,13 +43,14 @@ for (const name of ['pilot-agent', 'agent']) {
     t.strictSame((await envoy.expectResponse()).names, ['default']);
     t.match(ca.calls, [{ clusterId: ['east'], validitySeconds: 7200 }]);
     agent.kill('SIGTERM');
-    t.equal(await agent.ended, 0);
-    const lines = agent.err.split('\n').filter((line) => line.includes('settings of istio are ignored'));
+    const { code, err } = await agent.whole();
+    t.equal(code, 0);
+    const lines = err.split('\n').filter((line) => line.includes('settings of istio are ignored'));
     t.equal(lines.length, 1);
     const { detail } = JSON.parse(lines[0] ?? '') as { detail: string };
     const names = ['--domain', '--proxyLogLevel', 'PROXY_CONFIG_XDS_AGENT', 'XDS_HEADER_TOKEN'];
     t.strictSame(detail.split(' ').sort(), names);
-    t.notMatch(agent.err, /a-secret/);
+    t.notMatch(err, /a-secret/);
   });
 }
 

@@ -43,8 +43,8 @@ t.test('an agent that serves is shown with its certificate, its CA and its strea
   stream.request({ names: ['default'], nodeId: 'sleep-1' });
   const response = await stream.expectResponse();
   stream.nack(response, 'no such\u001b[31m thing');
-  const shown = new SidecertProcess(t, ['status', '--status-address', status]);
-  t.equal(await shown.ended, 0, shown.err);
+  const shown = await runSidecert(t, ['status', '--status-address', status]);
+  t.equal(shown.code, 0, shown.err);
   for (const text of [
     /agent \(sidecar mode\)/,
     new RegExp(`^${SLEEP} {2}valid$`, 'm'),
@@ -99,8 +99,9 @@ t.test('--watch asks again until it is interrupted; as JSON, one line each time'
   const watch = new SidecertProcess(t, ['status', '--watch', '--output=json', '--status-address', status]);
   await watch.prints('}\n{');
   watch.kill('SIGINT');
-  t.equal(await watch.ended, 0);
-  for (const line of watch.out.trim().split('\n')) t.match(JSON.parse(line), { mode: 'sidecar' });
+  const { code, out } = await watch.whole();
+  t.equal(code, 0);
+  for (const line of out.trim().split('\n')) t.match(JSON.parse(line), { mode: 'sidecar' });
 });
 
 t.test('a peer that is no sidecert, or is not there, is named with what to do, with exit code 1', async (t) => {

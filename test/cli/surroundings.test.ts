@@ -96,7 +96,8 @@ for (const { name, preparation, wrapper = [] } of surroundings) {
         await envoy.expectSilence();
       }
       running.kill('SIGTERM');
-      t.equal(await running.ended, 0, running.err);
+      const { code, err } = await running.whole();
+      t.equal(code, 0, err);
     });
   }
 }
@@ -120,7 +121,7 @@ t.test('an agent serves with stdin, stdout and stderr closed, and ends cleanly',
 
 t.test('few open files are said at the start', { timeout, skip: !hasTool('prlimit') && 'no prlimit' }, async (t) => {
   const { running } = await startIn(t, 'agent', 'ulimit -n 200');
-  t.match(running.err, /"limit of open files leaves room for few connections","connections":72/);
+  await running.says('"limit of open files leaves room for few connections","connections":72');
 });
 
 for (const where of ['/proc/none', '/sys/none', '/dev/null/none']) {

@@ -8,6 +8,7 @@ import { freePorts } from '../../src/demo/free-ports.js';
 import { createKeepAliveServer } from '../../src/demo/keep-alive-server.js';
 import { startHttpbin } from '../../src/demo/kubernetes/http-app.js';
 import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
+import { Written } from '../support/written.js';
 
 const cases = [
   { path: '/ip', status: 200, body: /"origin": "127\.0\.0\.1"/ },
@@ -46,8 +47,12 @@ t.test('a port is given out once, also by two processes at the same time', async
   const module = new URL('../../src/demo/free-ports.js', import.meta.url).href;
   const child = spawn(process.execPath, ['--input-type=module', '-e', others, module]);
   t.teardown(() => child.kill());
-  const [theirs, ours, more] = await Promise.all([once(child.stdout, 'data'), freePorts(200), freePorts(200)]);
-  const ports = [...ours, ...more, ...(String(theirs[0]).match(/\d+/g) ?? []).map(Number)];
+  const [theirs, ours, more] = await Promise.all([
+    new Written(child.stdout, 'the other process').line('['),
+    freePorts(200),
+    freePorts(200),
+  ]);
+  const ports = [...ours, ...more, ...(theirs.match(/\d+/g) ?? []).map(Number)];
   t.equal(ports.length, new Set(ports).size);
   t.ok(ports.length === 600);
 });

@@ -12,6 +12,7 @@ import { envoyArgs } from '../../src/demo/sidecars/envoy-sidecar.js';
 import { PATIENCE_MS } from '../support/patience.js';
 import { realEnvoys } from '../support/real-envoy.js';
 import { shortDir } from '../support/short-dir.js';
+import { Written } from '../support/written.js';
 
 const UPSTREAM = 'on=127.0.0.1:1=spiffe://cluster.local/ns/foo/sa/a';
 const files = { whyUnreadable: () => undefined, read: () => Buffer.alloc(0) };
@@ -31,10 +32,7 @@ async function startEnvoy(t: Test, path: string, args: readonly string[]) {
   const file = join(directory, 'envoy.yaml');
   await writeFile(file, await renderBootstrap(result.config));
   const envoy = spawn(path, envoyArgs(file), { stdio: ['ignore', 'ignore', 'pipe'] });
-  let log = '';
-  envoy.stderr.on('data', (text) => {
-    log += text;
-  });
+  const log = new Written(envoy.stderr, 'Envoy');
   const gone = new AbortController();
   envoy.once('exit', () => gone.abort());
   const admin = new HttpClient(adminPort);
@@ -47,7 +45,7 @@ async function startEnvoy(t: Test, path: string, args: readonly string[]) {
     const { status } = await admin.get('localhost', '/ready');
     return status === 200 || undefined;
   }).catch((error: Error) => {
-    throw new Error(`${error.message}; Envoy says:\n${log}`);
+    throw log.failure(error.message, error);
   });
   return { page };
 }

@@ -183,18 +183,18 @@ t.test(
       hunt.addPrivateKey('key in place of a token', wrongFile);
       const cut = (await mint('half a token')).slice(0, 300);
       for (const content of [cut, `${cut}\n${cut}`, wrongFile.toString(), '{"access_token":']) {
-        const since = byFile.err.length;
+        const since = byFile.log.place;
         await volume.write(content);
         await byFile.says('"ERR_TOKEN_MALFORMED"', since);
       }
-      const since = byFile.err.length;
+      const since = byFile.log.place;
       await volume.write(await mint('token of the file anew'));
       await byFile.says('"svid rotated"', since);
     });
 
     await t.test('Citadel is away, and comes back', async (t) => {
       const shown = citadel.osView();
-      const [sinceFile, sinceStream] = [byFile.err.length, byStream.err.length];
+      const [sinceFile, sinceStream] = [byFile.log.place, byStream.log.place];
       citadel.kill('SIGKILL');
       t.equal(await citadel.ended, 'SIGKILL');
       await Promise.all([
@@ -221,17 +221,20 @@ t.test(
     });
 
     const shown = [citadel, byFile, byStream].map((process) => process.osView());
+    const lines = [];
     for (const process of [citadel, byFile, byStream]) {
       process.kill('SIGTERM');
-      t.equal(await process.ended, 0);
+      const { code, err } = await process.whole();
+      t.equal(code, 0);
+      lines.push(...err.trimEnd().split('\n'));
     }
-    const lines = [citadel, byFile, byStream].flatMap(({ err }) => err.trimEnd().split('\n'));
     t.strictSame(
       lines.filter((line) => !/^\{"ts":.*\}$/.test(line)),
       [],
       'a log has JSON lines only',
     );
-    const said = processes.map(({ out, err }) => `${out}\n${err}`);
+    const whole = await Promise.all(processes.map((process) => process.whole()));
+    const said = whole.map(({ out, err }) => `${out}\n${err}`);
     for (const line of ['sds request', 'sds stream ended', 'certificate refused', 'ca request failed, trying again']) {
       t.match(said.join('\n'), line, `"${line}" was logged: the hunt saw the level of debug and the failures`);
     }

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
 import { expectNoKeyMaterial } from '../../src/demo/checks/file-scan.js';
 import { SIDECERT, UNBUNDLED_SIDECERT } from '../support/mesh.js';
 import { realEnvoy } from '../support/real-envoy.js';
 import { scannedDirectories } from '../support/scanned-directories.js';
 import { shortDir } from '../support/short-dir.js';
+import { Written } from '../support/written.js';
 
 const { path: envoyPath, skip } = realEnvoy();
 
@@ -33,7 +33,9 @@ const TOKEN = /eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\./;
 
 interface Played {
   readonly child: ChildProcess;
-  readonly lines: string[];
+  readonly out: Written;
+  /** All that it has printed, when it has ended. */
+  lines(): Promise<string[]>;
   /** The demo's directory lies alone in it. */
   readonly temporary: string;
   readonly done: Promise<number | null>;
@@ -45,10 +47,10 @@ function play(t: Test, envoy: string, { args = ['--once'] as readonly string[], 
   const env = { ...process.env, ENVOY_PATH: envoy, TMPDIR: temporary };
   const child = spawn(command, [...leading, 'demo', ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
-  const lines: string[] = [];
-  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
+  const out = new Written(child.stdout, 'the demo');
   const done = once(child, 'close').then(([code]) => code as number | null);
-  return { child, lines, temporary, done };
+  const lines = async (): Promise<string[]> => (await out.whole()).split('\n');
+  return { child, out, lines, temporary, done };
 }
 
 const stages = [
@@ -64,8 +66,9 @@ const stages = [
 ];
 for (const { name, args, sidecert, envoy, skip, word } of stages) {
   t.test(`the demo keeps all its promises ${name}`, { skip, timeout: 250_000 }, async (t) => {
-    const { done, lines, temporary } = play(t, envoy, { args, sidecert });
-    t.equal(await done, 0, 'exit code', { lines });
+    const played = play(t, envoy, { args, sidecert });
+    const lines = await played.lines();
+    t.equal(await played.done, 0, 'exit code', { lines });
     t.strictSame(
       lines.filter((line) => line.includes(' to httpbin.')),
       MATRIX,
@@ -83,20 +86,17 @@ for (const { name, args, sidecert, envoy, skip, word } of stages) {
     );
     await expectNoKeyMaterial(...scannedDirectories(t, Buffer.from(lines.join('\n'))));
     t.notMatch(lines.join('\n'), TOKEN);
-    t.strictSame(await readdir(temporary), [], 'its directory has been removed');
+    t.strictSame(await readdir(played.temporary), [], 'its directory has been removed');
   });
 }
 
 t.test('Ctrl-C ends the demo and all that it started', { timeout: 250_000 }, async (t) => {
-  const { child, done, lines, temporary } = play(t, 'none', { args: [] });
-  while (!lines.some((line) => line.startsWith('rotation under load'))) {
-    await once(child.stdout ?? child, 'data');
-    await new Promise(setImmediate);
-  }
+  const { child, done, out, lines, temporary } = play(t, 'none', { args: [] });
+  await out.line(/^rotation under load/);
   child.kill('SIGINT');
   t.equal(await done, 130);
   t.notOk(
-    lines.some((line) => line.startsWith('FAIL')),
+    (await lines()).some((line) => line.startsWith('FAIL')),
     'what was interrupted has not failed',
   );
   t.strictSame(await readdir(temporary), []);
@@ -105,6 +105,6 @@ t.test('Ctrl-C ends the demo and all that it started', { timeout: 250_000 }, asy
 t.test('a part that does not start is named, and the exit code says so', { timeout: 250_000 }, async (t) => {
   const { done, lines, temporary } = play(t, '/bin/false');
   t.equal(await done, 1);
-  t.ok(lines.some((line) => /^FAIL {2}Envoy of .* did not get ready/.test(line)));
+  t.ok((await lines()).some((line) => /^FAIL {2}Envoy of .* did not get ready/.test(line)));
   t.strictSame(await readdir(temporary), []);
 });

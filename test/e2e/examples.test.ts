@@ -97,7 +97,7 @@ for (const { name, path, skip } of realEnvoys()) {
       t.match(nobody, { kind: 'refused' });
       const bringsToken = title.includes('token');
       t.strictSame(endpoint.source.callers[0]?.authorization, bringsToken ? ['Bearer a.b.c'] : []);
-      t.notMatch(envoy.log, /deprecated/i, 'and Envoy does not complain of it');
+      t.notMatch(await envoy.log(), /deprecated/i, 'and Envoy does not complain of it');
     });
   }
 }

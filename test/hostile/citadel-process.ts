@@ -56,8 +56,7 @@ export async function serveCitadel(t: Test, { hotPath, maxHeapMb = 256, args = [
       env: WITHOUT_COVERAGE,
     },
   );
-  await citadel.says('"citadel ready"');
-  const address = /"address":"([^"]+)"/.exec(citadel.err)?.[1] ?? '';
+  const address = await citadel.address();
   const rootPem = readFileSync(roots);
   const csr = foreignCsr();
   return {

@@ -10,7 +10,7 @@ import { callHeaders, callsOf, data, grpcMessage } from '../support/raw-frames.j
 import { RawPeer } from '../support/raw-peer.js';
 import { decodeResponse, encodeRequest, openSdsClient, type SdsClient } from '../support/sds-client.js';
 import { shortDir } from '../support/short-dir.js';
-import { SidecertProcess } from '../support/sidecert-process.js';
+import { runSidecert, SidecertProcess } from '../support/sidecert-process.js';
 import { serveAgents, takeKey } from './agent-process.js';
 import { assertSmall } from './citadel-process.js';
 import { HOT_PATHS, pour, TIMEOUT_MS as timeout } from './poured.js';
@@ -113,8 +113,8 @@ async function servesAll(t: Test, path: string, victim: SdsClient): Promise<void
 /** A new Envoy of a process of its own, which is not bound by what this one makes the agent keep, gets its key. */
 async function servesAnotherProcess(t: Test, path: string): Promise<void> {
   const args = ['fleet', '--socket', path, '--envoys', '1', '--streams', 'default', '--duration', '1ms'];
-  const newcomer = new SidecertProcess(t, args, { sidecert: UNBUNDLED_SIDECERT });
-  t.equal(await newcomer.ended, 0, `a new Envoy of another process gets its key: ${newcomer.err}`);
+  const { code, err } = await runSidecert(t, args, { sidecert: UNBUNDLED_SIDECERT });
+  t.equal(code, 0, `a new Envoy of another process gets its key: ${err}`);
 }
 
 for (const { hotPath, skip } of HOT_PATHS) {

@@ -7,6 +7,7 @@ import { NO_ADDON } from '../hotpath/implementations.js';
 import { callHeaders, data, grpcMessage, opening, ping } from '../support/raw-frames.js';
 import { decodeResponse, encodeRequest, openSdsClient } from '../support/sds-client.js';
 import { SOCKET_WAYS } from '../support/socket-ways.js';
+import { Written } from '../support/written.js';
 import { asks, STREAM_SECRETS, serveHostile, Victim } from './served.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -22,12 +23,7 @@ async function connectAs(t: Test, uid: number, path: string): Promise<string> {
   const args = ['--reuid', String(uid), '--regid', String(uid), '--clear-groups', process.execPath, '-e', script, path];
   const child = spawn('setpriv', [...args, opening().toString('hex')], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
-  let out = '';
-  child.stdout.on('data', (text) => {
-    out += text;
-  });
-  await new Promise((resolve) => child.once('close', resolve));
-  return out.split('\n')[0] ?? '';
+  return new Written(child.stdout, 'the client').line('');
 }
 
 t.test(

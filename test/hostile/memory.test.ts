@@ -11,6 +11,7 @@ import { openSdsClient } from '../support/sds-client.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { TestCa } from '../support/test-ca.js';
 import { TokenIssuer } from '../support/test-tokens.js';
+import { Written } from '../support/written.js';
 import { serveAgents, takeKey } from './agent-process.js';
 import { lacks } from './tools.js';
 
@@ -97,8 +98,9 @@ t.test('row 78: SIGUSR1 opens no inspector', { timeout }, async (t) => {
   const agent = await agents.start();
   agent.kill('SIGUSR1');
   await takeKey(openSdsClient(t, agents.socket));
-  t.notMatch(agent.err, /Debugger listening/);
   t.same(await listeningPorts(agent.pid), []);
+  agent.kill('SIGTERM');
+  t.notMatch((await agent.whole()).err, /Debugger listening/);
 });
 
 /** An agent as it ships, up to its ready line, or to its end: `onStart` gets it when it has just been started. */
@@ -106,34 +108,33 @@ async function startEarly(t: Test, commandLine: readonly string[], onStart: (age
   const [command = '', , ...args] = commandLine;
   const agent = spawn(command, [SIDECERT[1] ?? '', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
   t.teardown(() => agent.kill('SIGKILL'));
-  let err = '';
-  const ready = new Promise<'served'>((resolve) => {
-    agent.stderr.on('data', (text) => {
-      err += text;
-      if (err.includes('"agent ready"')) resolve('served');
-    });
-  });
-  const ended = once(agent, 'close').then(() => 'ended' as const);
+  const log = new Written(agent.stderr, 'the agent');
+  const ended = once(agent, 'close');
   onStart(agent);
-  return { agent, ended, outcome: await Promise.race([ready, ended]), err: () => err };
+  const outcome = await log.line('"agent ready"').then(
+    () => 'served' as const,
+    () => 'ended' as const,
+  );
+  return { agent, ended, outcome, log };
 }
 
 /** Sent at the signal's worst: never does an agent go on with an inspector. Says how it ended, if it did. */
 async function surviveEarly(
   t: Test,
-  { agent, ended, outcome, err }: Awaited<ReturnType<typeof startEarly>>,
+  { agent, ended, outcome, log }: Awaited<ReturnType<typeof startEarly>>,
 ): Promise<'killed' | 'refused' | 'served'> {
   if (outcome === 'served') {
     t.same(await listeningPorts(agent.pid ?? 0), []);
-    t.notMatch(err(), /Debugger listening/);
     agent.kill('SIGTERM');
     await ended;
+    t.notMatch(await log.whole(), /Debugger listening/);
     t.equal(agent.exitCode, 0);
     return 'served';
   }
+  await ended;
   if (agent.signalCode === 'SIGUSR1') return 'killed';
   t.equal(agent.exitCode, 1);
-  t.match(err(), /ERR_CONFIG_INVALID: (inspector of Node.js|node options): got an open/);
+  t.match(await log.whole(), /ERR_CONFIG_INVALID: (inspector of Node.js|node options): got an open/);
   return 'refused';
 }
 

@@ -47,8 +47,8 @@ async function serveAgent(t: Test) {
     async linesSince(sinceMs: number): Promise<string[]> {
       const endMs = Date.now();
       agent.kill('SIGTERM');
-      await agent.ended;
-      return agent.err
+      const { err } = await agent.whole();
+      return err
         .trim()
         .split('\n')
         .filter((line) => {

@@ -47,6 +47,7 @@ t.test(
     t.strictSame(hunt.findIn(toFiles.map(decoded).join('\n')), []);
     agent.kill('SIGTERM');
     await client.ended;
+    const { err } = await agent.whole();
     await rm(trace);
     const files = await Promise.all(
       (await readdir(agents.directory))
@@ -54,7 +55,7 @@ t.test(
         .map((name) => readFile(join(agents.directory, name), 'latin1')),
     );
     t.strictSame(hunt.findIn(files.join('\n')), []);
-    t.strictSame(hunt.findIn(agent.err), []);
+    t.strictSame(hunt.findIn(err), []);
   },
 );
 
@@ -82,14 +83,15 @@ async function outOfDescriptors(t: Test, hotPath: 'native' | 'js') {
   limit(readdirSync(`/proc/${agent.pid}/fd`).length + 10);
   const newcomers = Array.from({ length: 30 }, () => openSdsClient(t, agents.socket));
   for (const client of newcomers) client.request({ names: ['default'], nodeId: 'envoy' });
-  await agent.says('"connection could not be accepted"');
+  t.match(await agent.says('"connection could not be accepted"'), /"error":"EMFILE"/);
   await victim.roundTrip();
-  await agent.says('"error":"EMFILE"');
+  const saidAtMs = performance.now();
   /** Ends it: then all is there that it has said. */
   const saidOnce = async (): Promise<void> => {
     agent.kill('SIGTERM');
-    await agent.ended;
-    t.equal(agent.err.split('could not be accepted').length, 2, 'said once');
+    const count = (await agent.whole()).err.split('could not be accepted').length - 1;
+    // Once a minute, that is.
+    t.ok(count <= 1 + (performance.now() - saidAtMs) / 60_000, `said ${count} times`);
   };
   return { socket: agents.socket, newcomers, lift: () => limit(10_000), saidOnce };
 }
@@ -134,9 +136,10 @@ t.test(
     const clients = Array.from({ length: 60 }, () => openSdsClient(t, agents.socket));
     // Of those that ask nothing the idlest one makes room.
     await agent.says('"connection evicted for others"');
-    t.notMatch(agent.err, /EMFILE/);
     await victim.roundTrip();
     for (const client of clients) client.cancel();
+    agent.kill('SIGTERM');
+    t.notMatch((await agent.whole()).err, /EMFILE/);
   },
 );
 

@@ -77,8 +77,9 @@ t.test(
         t.equal(await ask(address), 200, 'and then the new one');
         await takeKey(openSdsClient(t, agents.socket));
         next.kill('SIGTERM');
-        t.equal(await next.ended, 0);
-        t.equal(next.err.includes('status page waits'), waits.length > 0);
+        const { code, err } = await next.whole();
+        t.equal(code, 0);
+        t.equal(err.includes('status page waits'), waits.length > 0);
       });
     }
   },

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { COMMANDS } from '../../src/config/index.js';
 import { FakeCaServer } from '../support/fake-ca-server.js';
+import { PATIENCE_MS } from '../support/patience.js';
 import { shortDir } from '../support/short-dir.js';
 import { SidecertProcess } from '../support/sidecert-process.js';
 import { TokenIssuer } from '../support/test-tokens.js';
@@ -85,7 +86,7 @@ t.test(
     const program = `${process.execPath} ${join(ROOT, 'dist/sidecert.js')}`;
     const script = (/'(.*)'$/.exec(post)?.[1] ?? '').replaceAll(INSTALLED, program).replace('/run', run);
     // Rejects when it ends with another code than 0; the CA is in this process, which must not be blocked.
-    await promisify(execFile)('/bin/sh', ['-c', script], { timeout: 25_000 });
-    t.match(agent.err, 'agent ready');
+    await promisify(execFile)('/bin/sh', ['-c', script], { timeout: PATIENCE_MS });
+    await agent.says('agent ready');
   },
 );

@@ -7,6 +7,7 @@ import { COMMANDS, readConfig } from '../../src/config/index.js';
 import { HttpClient } from '../../src/demo/kubernetes/http-client.js';
 import { envoyArgs } from '../../src/demo/sidecars/envoy-sidecar.js';
 import { shortDir } from './short-dir.js';
+import { Written } from './written.js';
 
 /** An Envoy with the bootstrap of these flags, ended with the test, and a client of its admin port. */
 export async function startEnvoy(
@@ -24,13 +25,10 @@ export async function startEnvoy(
   const file = join(shortDir(t), 'envoy.yaml');
   writeFileSync(file, await renderBootstrap(config.config));
   const envoy = spawn(path, envoyArgs(file), { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
-  envoy.stderr.on('data', (text) => {
-    said += text;
-  });
+  const log = new Written(envoy.stderr, `Envoy at ${admin}`);
   const client = new HttpClient(admin);
   t.teardown(() => {
-    if (!t.passing()) process.stderr.write(`Envoy at ${admin}, exit code ${envoy.exitCode}, says:\n${said}\n`);
+    if (!t.passing()) process.stderr.write(`${log.failure(`exit code ${envoy.exitCode}`).message}\n`);
     client.close();
     envoy.kill('SIGKILL');
   });

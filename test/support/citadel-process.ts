@@ -17,7 +17,5 @@ export async function startCitadelProcess(
     ...['--token-issuer', issuer.issuer, '--status-address', file('status'), '--root-cert-out', file('root.pem')],
     ...flags,
   ]);
-  await citadel.says('"citadel ready"');
-  const [, address = ''] = /"msg":"citadel ready","address":"([^"]+)"/.exec(citadel.err) ?? [];
-  return { citadel, address };
+  return { citadel, address: await citadel.address() };
 }

@@ -4,11 +4,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Test } from 'tap';
 import { shortDir } from './short-dir.js';
 import { privateKeyPem, type TestCa } from './test-ca.js';
 import type { TokenIssuer } from './test-tokens.js';
+import { Written } from './written.js';
 
 /** As `npm test` says. */
 const PROGRAM = process.env.ISTIO_CA_PATH ?? 'none';
@@ -42,8 +42,8 @@ export interface IstioCa {
   plugIn(next: PluggedIn): Promise<void>;
   /** Resolves with how it has ended. */
   readonly ended: Promise<number | NodeJS.Signals>;
-  /** All that it has logged. */
-  readonly log: string;
+  /** Resolves with all that it has logged, when it has ended. */
+  log(): Promise<string>;
 }
 
 /** Ends with the test. */
@@ -66,33 +66,22 @@ export async function startIstioCa(t: Test, { issuer, kubeconfig, pluggedIn }: I
     child.kill('SIGKILL');
     await ended;
   });
-  let log = '';
-  child.stderr.on('data', (text) => {
-    log += text;
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const line = async (): Promise<string> => {
-    const { value, done } = await lines.next();
-    if (done === true) throw new Error(`istiod's CA has ended: ${log}`);
-    // Istio logs to standard output, too.
-    if (/^(127\.0\.0\.1:\d+|reloaded)$/.test(value)) return value;
-    log += `${value}\n`;
-    return line();
-  };
-  const address = await line();
+  // Istio logs to standard output, too.
+  const [out, err] = [new Written(child.stdout, "istiod's CA, stdout"), new Written(child.stderr, "istiod's CA")];
+  const address = await out.line(/^127\.0\.0\.1:\d+$/);
+  let reloads = 0;
   return {
     address,
     ended,
-    get log() {
-      return log;
-    },
+    log: async () => `${await out.whole()}${await err.whole()}`,
     get rootPem() {
       return readFileSync(join(directory, 'root-cert.pem'));
     },
     async plugIn(next) {
       writePluggedIn(cacerts, next);
       child.kill('SIGHUP');
-      await line();
+      reloads += 1;
+      await out.lines(/^reloaded$/, reloads);
     },
   };
 }

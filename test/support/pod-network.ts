@@ -1,5 +1,4 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,6 +9,7 @@ import { SIDECERT } from './mesh.js';
 import { PATIENCE_MS } from './patience.js';
 import { shortDir } from './short-dir.js';
 import { TokenIssuer } from './test-tokens.js';
+import { Written } from './written.js';
 
 /** The node's own address, at which Citadel is. */
 const NODE_IP = '10.77.0.1';
@@ -111,7 +111,7 @@ export class PodNetwork {
     const [program = '', ...leading] = SIDECERT;
     const all = [...leading, ...flags, '--listen', `${NODE_IP}:15012`, '--root-cert-out', this.rootFile];
     const command = [...ENDING_WITH_TEST, program, ...all];
-    const child = spawn('nsenter', [...entering(this.node), ...command], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn('nsenter', [...entering(this.node), ...command], { stdio: 'ignore' });
     this.t.teardown(() => child.kill('SIGKILL'));
     await until('Citadel', AbortSignal.timeout(PATIENCE_MS), async () => {
       const { stdout } = await exec('cat', [this.rootFile]);
@@ -301,7 +301,7 @@ async function startNamespace(t: Test, script: string): Promise<number> {
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );
   t.teardown(() => child.kill('SIGKILL'));
-  await once(child.stdout, 'data');
+  await new Written(child.stdout, 'the name space').line('');
   if (child.pid === undefined) throw new Error('unshare did not start');
   return child.pid;
 }

@@ -5,7 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { Test } from 'tap';
 import { freePorts } from '../../src/demo/free-ports.js';
+import { PATIENCE_MS } from './patience.js';
 import { shortDir } from './short-dir.js';
+import { Written } from './written.js';
 
 const PROGRAM = process.env.POSTGRES_PATH ?? '';
 
@@ -13,12 +15,11 @@ const PROGRAM = process.env.POSTGRES_PATH ?? '';
 export const NO_POSTGRES: string | false = ['', 'none'].includes(PROGRAM) ? 'no PostgreSQL' : whyNotAsUser();
 
 /** Far above what it takes on a busy machine. */
-const START_PATIENCE_MS = 60_000;
+const START_PATIENCE_MS = PATIENCE_MS;
 
 /** A real server with an empty database, ended with the test. */
 export class Postgres {
   private process: ChildProcess | undefined;
-  private log = '';
 
   private constructor(
     private readonly directory: string,
@@ -59,12 +60,10 @@ export class Postgres {
     const [command, args] = asUser(PROGRAM, ['-D', this.directory, ...settings.flatMap((one) => ['-c', one])]);
     const server = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     this.process = server;
-    server.stderr.setEncoding('utf8').on('data', (text) => {
-      this.log += text;
-    });
+    const log = new Written(server.stderr, 'PostgreSQL');
     const until = Date.now() + START_PATIENCE_MS;
     while (!(await this.query('SELECT 1').catch(() => undefined))) {
-      if (server.exitCode !== null || Date.now() > until) throw new Error(`PostgreSQL does not answer:\n${this.log}`);
+      if (server.exitCode !== null || Date.now() > until) throw log.failure('it does not answer');
       await sleep(50);
     }
   }

@@ -3,13 +3,16 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
+import { readWhole } from './output-sets.js';
 
 const [directory = '', pidFile = ''] = process.argv.slice(2);
 const files = () => ({
   cert: readFileSync(join(directory, 'cert-chain.pem')),
   key: readFileSync(join(directory, 'key.pem')),
 });
-const server = createServer(files(), (socket) => socket.end('served\n'));
+// Nothing tells it to read again before its pid file is there.
+const { chain, key } = readWhole(directory);
+const server = createServer({ cert: chain, key }, (socket) => socket.end('served\n'));
 server.on('tlsClientError', () => {});
 process.on('SIGHUP', () => {
   try {

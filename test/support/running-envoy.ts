@@ -10,6 +10,7 @@ import type { WorkloadProxy } from '../../src/envoy-bootstrap/workload-proxy.js'
 import { plainSerial } from '../../src/text/index.js';
 import { PATIENCE_MS } from './patience.js';
 import { askUnix } from './unix-http.js';
+import { Written } from './written.js';
 
 /** Closes at its end what is given: a test, or a bench. */
 interface Closing {
@@ -65,7 +66,7 @@ interface Start {
 /** A real Envoy with one thread, seen through its admin pages on a Unix socket. */
 export class RunningEnvoy {
   readonly #child: ChildProcess;
-  readonly #output: string[] = [];
+  readonly #output: Written;
   /** Aborts when it has ended: then nothing is worth waiting for. */
   readonly #gone = new AbortController();
 
@@ -84,14 +85,16 @@ export class RunningEnvoy {
     configFile: string,
     readonly files: EnvoyFiles,
   ) {
-    this.#child = spawn(path, envoyArgs(configFile), { stdio: ['ignore', 'ignore', 'pipe'] });
-    this.#child.on('exit', () => this.#gone.abort());
-    this.#child.stderr?.on('data', (text) => this.#output.push(String(text)));
+    const child = spawn(path, envoyArgs(configFile), { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = child;
+    child.on('exit', () => this.#gone.abort());
+    this.#output = new Written(child.stderr, 'Envoy');
   }
 
-  /** All that it has logged: warnings and errors. */
-  get log(): string {
-    return this.#output.join('');
+  /** Ends it. Resolves with all that it has logged: warnings and errors. */
+  async log(): Promise<string> {
+    await this.close();
+    return this.#output.whole();
   }
 
   /** The value of one counter or gauge by the end of its name; 0 while it has none. */
@@ -129,7 +132,7 @@ export class RunningEnvoy {
   async until<T>(what: string, probe: () => Promise<T | undefined>): Promise<T> {
     const limit = AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), this.#gone.signal]);
     return until(what, limit, probe).catch((error: Error) => {
-      throw new Error(`${error.message}; Envoy says:\n${this.log}`, { cause: error });
+      throw this.#output.failure(error.message, error);
     });
   }
 

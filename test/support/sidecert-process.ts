@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Test } from 'tap';
 import { SIDECERT } from './mesh.js';
-import { PATIENCE_MS } from './patience.js';
+import { Written } from './written.js';
 
 interface StartOptions {
   /** Program and leading arguments. */
@@ -12,37 +12,36 @@ interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** One process of the program, with all that it has written. */
+/** How a process ended, and all that it had written by then. */
+interface Whole {
+  readonly code: number | NodeJS.Signals;
+  readonly out: string;
+  readonly err: string;
+}
+
+/**
+ * One process of the program. While it runs, what it writes can be waited for and not be read: its last lines may still
+ * be in the pipe when it has answered a call ({@link Written}).
+ */
 export class SidecertProcess {
   readonly #child: ChildProcess;
-  #out = '';
-  #err = '';
-  readonly #waiters: (() => void)[] = [];
-  #isOver = false;
+  readonly #out: Written;
+  readonly #err: Written;
   /** Its exit code, or the signal that ended it; all output is there by then. */
   readonly ended: Promise<number | NodeJS.Signals>;
 
   /** Starts it, and kills it with the test. */
   constructor(t: Test, args: readonly string[], { sidecert = SIDECERT, env = {} }: StartOptions = {}) {
     const [command = '', ...leading] = sidecert;
-    this.#child = spawn(command, [...leading, ...args], {
+    const child = spawn(command, [...leading, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    t.teardown(() => this.#child.kill('SIGKILL'));
-    this.#child.stdout?.on('data', (text) => {
-      this.#out += text;
-      this.#notify();
-    });
-    this.#child.stderr?.on('data', (text) => {
-      this.#err += text;
-      this.#notify();
-    });
-    this.ended = once(this.#child, 'close').then(([code, signal]) => {
-      this.#isOver = true;
-      this.#notify();
-      return (code ?? signal) as number | NodeJS.Signals;
-    });
+    this.#child = child;
+    t.teardown(() => child.kill('SIGKILL'));
+    this.#out = new Written(child.stdout, `${args[0]}, stdout`);
+    this.#err = new Written(child.stderr, `${args[0]}, stderr`);
+    this.ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
   }
 
   /** As the system knows it. */
@@ -50,12 +49,10 @@ export class SidecertProcess {
     return this.#child.pid ?? 0;
   }
 
-  get out(): string {
-    return this.#out;
-  }
-
-  get err(): string {
-    return this.#err;
+  /** Resolves when it has ended. */
+  async whole(): Promise<Whole> {
+    const code = await this.ended;
+    return { code, out: await this.#out.whole(), err: await this.#err.whole() };
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -73,38 +70,32 @@ export class SidecertProcess {
     return ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'latin1')).join('\n');
   }
 
+  /** What it writes to stderr: its log. */
+  get log(): Written {
+    return this.#err;
+  }
+
   /**
-   * Resolves when it has written `text` to stderr; with `since`, a former length of {@link err}, only what came after
-   * that counts. @throws Error when it ends before, or takes far too long.
+   * Resolves with the first whole line of stderr that holds `wanted`, from `since` on, a {@link Written.place} of its
+   * log. @throws Error when it ends before, or takes far too long.
    */
-  async says(text: string, since = 0): Promise<void> {
-    await this.#until(`say ${text}`, () => this.#err.includes(text, since));
+  says(wanted: string | RegExp, since = 0): Promise<string> {
+    return this.#err.line(wanted, since);
   }
 
-  /** The same of stdout. */
-  async prints(text: string): Promise<void> {
-    await this.#until(`print ${text}`, () => this.#out.includes(text));
+  /** Resolves when it has written `text` to stdout, in a line or over several. */
+  prints(text: string): Promise<void> {
+    return this.#out.text(text);
   }
 
-  async #until(what: string, isDone: () => boolean): Promise<void> {
-    const limit = AbortSignal.timeout(PATIENCE_MS);
-    while (!isDone()) {
-      if (this.#isOver || limit.aborted) throw new Error(`it did not ${what}, but:\n${this.#out}\n${this.#err}`);
-      await new Promise<void>((resolve) => {
-        this.#waiters.push(resolve);
-        limit.addEventListener('abort', () => resolve(), { once: true });
-      });
-    }
-  }
-
-  #notify(): void {
-    for (const wake of this.#waiters.splice(0)) wake();
+  /** Resolves with the address of a Citadel that is ready. */
+  async address(): Promise<string> {
+    const line = await this.says('"citadel ready"');
+    return JSON.parse(line).address;
   }
 }
 
 /** Runs the program to its end. */
-export async function runSidecert(t: Test, args: readonly string[], options: StartOptions = {}) {
-  const process = new SidecertProcess(t, args, options);
-  const code = await process.ended;
-  return { code, out: process.out, err: process.err };
+export function runSidecert(t: Test, args: readonly string[], options: StartOptions = {}): Promise<Whole> {
+  return new SidecertProcess(t, args, options).whole();
 }

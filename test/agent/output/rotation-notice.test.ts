@@ -10,6 +10,7 @@ import { WallClockTimers } from '../../../src/timers/index.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { shortDir } from '../../support/short-dir.js';
+import { Written } from '../../support/written.js';
 
 const isRoot = process.getuid?.() === 0;
 const skip = (!isRoot && 'not root') || (spawnSync('setpriv', ['--version']).error !== undefined && 'no setpriv');
@@ -28,8 +29,13 @@ async function startProcess(
   const [program = '', ...args] = [...wrapper, process.execPath, '-e', LISTENING];
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env.PATH } });
   t.teardown(() => child.kill('SIGKILL'));
-  const says = async (): Promise<string> => String((await once(child.stdout, 'data'))[0]);
-  t.equal(await says(), 'ready\n');
+  const out = new Written(child.stdout, 'the process');
+  let count = 0;
+  const says = async (): Promise<string> => {
+    count += 1;
+    return (await out.lines('', count)).at(-1) ?? '';
+  };
+  t.equal(await says(), 'ready');
   return { child, says };
 }
 
@@ -45,7 +51,7 @@ t.test('the process of a pid file gets the signal', async (t) => {
     for (const end of ['', '\n']) {
       const said = says();
       await sendNotice({ kind: 'signal', signal, pidFile: pidFileOf(t, `${child.pid}${end}`) }, NOTICE);
-      t.equal(await said, `${signal}\n`);
+      t.equal(await said, signal);
     }
   }
 });
@@ -152,7 +158,7 @@ t.test(
     });
     const said = says();
     notices.switched(NOTICE);
-    t.equal(await said, 'SIGHUP\n');
+    t.equal(await said, 'SIGHUP');
     for (const [index, waitMs] of [1000, 2000, 4000, 8000].entries()) {
       await logger.until('not told of new svid files', index + 1);
       await clock.untilArmed();

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -31,6 +31,7 @@ import {
 import { seededRandom } from '../../support/prng.js';
 import { shortDir } from '../../support/short-dir.js';
 import { TestCa } from '../../support/test-ca.js';
+import { Written } from '../../support/written.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -236,11 +237,11 @@ t.test('a bind mount shows what its source becomes, and another mount over it is
 
 /** A mount namespace of its own, that ends with the test; `undefined`, with the reason told, where there is none. */
 async function mountSpace(t: Test) {
-  const child: ChildProcess = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', 'echo up; cat'], {
+  const child = spawn('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', 'echo up; cat'], {
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   const isUp = await Promise.race([
-    once(child.stdout as NodeJS.ReadableStream, 'data').then(() => true),
+    new Written(child.stdout, 'unshare').line('up').then(() => true),
     once(child, 'exit').then(() => false),
     once(child, 'error').then(() => false),
   ]);

@@ -14,6 +14,7 @@ import { Metric, MetricRegistry, silentLogger } from '../../../src/telemetry/ind
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { shortDir } from '../../support/short-dir.js';
 import { SOCKET_WAYS } from '../../support/socket-ways.js';
+import { Written } from '../../support/written.js';
 
 const OURS = { dev: 1, ino: 2 };
 const states = [
@@ -181,7 +182,7 @@ t.test(
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     t.teardown(() => thief.kill('SIGKILL'));
-    await once(thief.stdout, 'data');
+    await new Written(thief.stdout, 'the thief').line('');
     const message = 'socket had been replaced, and was put back';
     t.match(await logger.until(message), { level: 'error', fields: { path, uid: 65534 } });
     t.not((await lstat(path)).ino, ino);
@@ -270,11 +271,6 @@ t.test(
     connect(process.argv[1]).on('data', (text) => { console.log(String(text)); process.exit(); });`;
     const mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"';
     const pod = spawn('unshare', ['-m', 'sh', '-c', mount, directory, process.execPath, '-e', script, path]);
-    let out = '';
-    pod.stdout.on('data', (text) => {
-      out += text;
-    });
-    await once(pod, 'close');
-    t.equal(out, 'EROFS\nours\n');
+    t.equal(await new Written(pod.stdout, 'the pod').whole(), 'EROFS\nours\n');
   },
 );

@@ -1,5 +1,4 @@
 import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,6 +9,7 @@ import { silentLogger } from '../../../src/telemetry/index.js';
 import { PATIENCE_MS } from '../../support/patience.js';
 import { shortDir } from '../../support/short-dir.js';
 import { TestCa } from '../../support/test-ca.js';
+import { Written } from '../../support/written.js';
 
 const run = promisify(execFile);
 const ca = TestCa.root();
@@ -65,25 +65,20 @@ async function opensslServer(t: Test, options: readonly string[]) {
   const files = ['-cert', file('cert.pem', certPem), '-key', file('key.pem', keyPem)];
   const server = spawn('openssl', ['s_server', '-accept', '127.0.0.1:0', '-alpn', 'h2', ...files, ...options]);
   t.teardown(() => server.kill());
-  let said = '';
-  while (!/ACCEPT 127\.0\.0\.1:(\d+)/.test(said)) said += String((await once(server.stdout, 'data'))[0]);
-  const port = /ACCEPT 127\.0\.0\.1:(\d+)/.exec(said)?.[1];
-  return { server, port };
+  const out = new Written(server.stdout, 'the server of openssl');
+  const [, port] = /ACCEPT 127\.0\.0\.1:(\d+)/.exec(await out.line('ACCEPT ')) ?? [];
+  return { out, port };
 }
 
 /** What our client makes of such a server. */
 async function dialled(t: Test, ...options: string[]): Promise<string> {
-  const { server, port } = await opensslServer(t, options);
+  const { out, port } = await opensslServer(t, options);
   const connection = openGrpcClient({ address: `127.0.0.1:${port}`, rootPem: ca.certificatePem });
   t.teardown(() => connection.close());
   const call = connection.unary('/a.B/C', Buffer.alloc(1), { deadlineMs: Date.now() + PATIENCE_MS });
   const failure = call.then(String, String);
   // It prints what was agreed on, and knows nothing of HTTP/2; whichever comes first.
-  const agreement = (async () => {
-    let printed = '';
-    while (!/CIPHER is (\S+)/.test(printed)) printed += String((await once(server.stdout, 'data'))[0]);
-    return /CIPHER is (\S+)/.exec(printed)?.[1] ?? '';
-  })();
+  const agreement = out.line('CIPHER is ').then((line) => /CIPHER is (\S+)/.exec(line)?.[1] ?? '');
   return Promise.race([failure, agreement]);
 }
 

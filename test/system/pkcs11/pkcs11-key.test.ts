@@ -12,6 +12,7 @@ import { childrenNamed, isRunning } from '../../support/child-processes.js';
 import { opensslRoot, ROOT_KEY_TYPES, type RootKeyType } from '../../support/openssl-root.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { NO_TOKENS, SoftHsm } from '../../support/softhsm.js';
+import { Written } from '../../support/written.js';
 
 const skip = NO_TOKENS;
 const UNAVAILABLE = { code: 'ERR_CA_KEY_UNAVAILABLE' };
@@ -158,7 +159,7 @@ t.test('a process that hangs goes with the one that has started it', { skip }, a
   const stdio = ['pipe', 'pipe', 'inherit'] as const;
   const starter = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: [...stdio] });
   t.teardown(() => starter.kill('SIGKILL'));
-  await once(starter.stdout, 'data');
+  await new Written(starter.stdout, 'the starter').line('open');
   const [pid = 0] = childrenNamed('token-process', starter.pid);
   process.kill(pid, 'SIGSTOP');
   starter.stdin.write('end');
