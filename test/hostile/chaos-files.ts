@@ -31,8 +31,9 @@ export class WritingAgent {
     return existsSync(join(this.#path, 'cert-chain.pem'));
   }
 
-  get log(): string {
-    return this.#process.out + this.#process.err;
+  /** A failure that quotes its log. */
+  failure(message: string): Error {
+    return this.#process.log.failure(message);
   }
 
   /** What is wrong with its files as they are now, by node:crypto. */

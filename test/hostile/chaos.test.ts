@@ -180,7 +180,7 @@ t.test(`whatever fails, every workload has a valid certificate (seed ${SEED})`, 
     noDisk === false ? new WritingAgent(t, { ...flagsOf(2), ...(await kubelet.flagsFor('files')) }) : undefined;
   const isUnserved = (): boolean => files?.isServing === false || workloads.some(({ responses }) => responses === 0);
   for (const limit = AbortSignal.timeout(START_MS); isUnserved(); await sleep(PERIOD_MS)) {
-    if (limit.aborted) throw new Error(`not all were served; the log of the one with files: ${files?.log}`);
+    if (limit.aborted) throw files?.failure('not all were served') ?? new Error('not all were served');
   }
 
   const callsOfAll = (): number => cas.reduce((sum, { calls }) => sum + calls, 0);
