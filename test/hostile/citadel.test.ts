@@ -91,16 +91,19 @@ t.test(
     const askAgain = async (ask: () => Promise<number>): Promise<void> => {
       for (let count = 0; count < 250; count += 1) t.equal(await ask(), OK);
     };
+    const startedAtMs = performance.now();
     await Promise.all(callers.map(askAgain));
     served.citadel.kill('SIGTERM');
     const { err } = await served.citadel.whole();
+    // Lines are limited by the minute: one, on a machine that has the time.
+    const minutes = 1 + Math.floor((performance.now() - startedAtMs) / 60_000);
     const lines = err.split('\n').filter((line) => /"certificates? issued"/.test(line));
     const counts = lines.map((line) => Number((JSON.parse(line) as { count?: number }).count ?? 1));
     t.equal(
       counts.reduce((sum, count) => sum + count, 0),
       1000,
     );
-    t.ok(lines.length < 100, `${lines.length} lines`);
-    t.ok(err.length < 30_000, `${err.length} characters`);
+    t.ok(lines.length < 100 * minutes, `${lines.length} lines`);
+    t.ok(err.length < 30_000 * minutes, `${err.length} characters`);
   },
 );
