@@ -53,7 +53,8 @@ async function scene(t: Test, envoyPath: string) {
   await citadel.says('status page open');
   const agents: SidecertProcess[] = [];
   t.teardown(() => {
-    if (!t.passing()) process.stderr.write([citadel, ...agents].map(({ err }) => err).join('\n'));
+    if (t.passing()) return;
+    for (const { log } of [citadel, ...agents]) process.stderr.write(`${log.failure('the test has failed').message}\n`);
   });
   const startAgent = async (account: string): Promise<string> => {
     writeFileSync(file(`${account}.token`), await issuer.token('foo', account));
