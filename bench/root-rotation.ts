@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createTokenIssuer, TOKEN_ISSUER } from '../src/demo/kubernetes/token-issuer.js';
 import { type FleetRun, runFleet } from '../src/fleet/index.js';
+import { Written } from '../test/support/written.js';
 import { conditionsLine, conditionsOf } from './harness/conditions.js';
 import { DeafEnvoy, judgedByPeer } from './load/deaf-envoy.js';
 import { RealSidecars } from './load/real-sidecars.js';
@@ -62,12 +63,9 @@ async function root(step: string, ...more: string[]): Promise<string | undefined
     env: plainEnvironment(),
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  let said = '';
-  child.stderr.on('data', (text) => {
-    said += text;
-  });
+  const err = new Written(child.stderr, `root ${step}`);
   const [code] = await once(child, 'close');
-  return code === 0 ? undefined : said;
+  return code === 0 ? undefined : err.whole();
 }
 
 /** Tries a step until it is taken, or refused for this reason; resolves with what it says then. */

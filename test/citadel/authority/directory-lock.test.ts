@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { takeLock } from '../../../src/citadel/authority/directory-lock.js';
 import { shortDir } from '../../support/short-dir.js';
+import { Written } from '../../support/written.js';
 
 const LOCK = new URL('../../../src/citadel/authority/directory-lock.js', import.meta.url).href;
 const BUSY = { code: 'ERR_ROTATION_REFUSED', message: 'busy' };
@@ -20,7 +21,7 @@ async function holder(t: Test, path: string): Promise<ChildProcess> {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.teardown(() => child.kill('SIGKILL'));
-  if (child.stdout !== null) await once(child.stdout, 'data');
+  await new Written(child.stdout, 'the holder').line('taken');
   return child;
 }
 
