@@ -50,7 +50,7 @@ async function startBoth(t: Test, collector: string, flags: { agent?: string[]; 
     socket: file('s'),
     token,
     caller,
-    endBoth: async () => [await ended(agent), await ended(citadel)],
+    endBoth: () => Promise.all([ended(agent), ended(citadel)]),
   };
 }
 
