@@ -11,10 +11,11 @@ import { HOW_TO_GET_ENVOY, NO_ENVOY } from './setup/envoy.mjs';
 import { createProgress } from './setup/progress.mjs';
 import { SetupError } from './setup/run.mjs';
 import { PlainFilter, totalsOf } from './setup/tap-totals.mjs';
+import { lanesOf, testFiles } from './setup/test-lanes.mjs';
 import { setUpTestTools } from './setup/test-tools.mjs';
 import { runScript, setUp } from './setup.mjs';
 
-/** Files at once. More only makes tests with real processes wait for each other on a small machine. */
+/** Files at once, beside one of those that wait. More only makes tests with real processes wait for each other on a small machine. */
 const JOBS = 2;
 
 /** Of these, each wants the cluster; the others run without. */
@@ -47,7 +48,10 @@ await runScript(async () => {
   const isAll = files.length === 0 && !process.argv.includes(ON_CLUSTER);
   const tools = { ENVOY_PATH: path, ...others };
   const runs = [];
-  if (isAll || onCluster.length < files.length) {
+  if (args.length === 0 && isAll && !isCovered && process.stdout.isTTY !== true) {
+    const { waiting, others } = lanesOf(await testFiles());
+    runs.push(...(await Promise.all([runTap(others, tools), runTap(['--jobs=1', ...waiting], tools)])));
+  } else if (isAll || onCluster.length < files.length) {
     runs.push(
       await runTap(
         args.filter((arg) => !onCluster.includes(arg)),

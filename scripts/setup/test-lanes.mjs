@@ -1,0 +1,32 @@
+// Which test files of a whole run go side by side.
+import { readdir } from 'node:fs/promises';
+
+/**
+ * Each of these waits for lives of seconds and for what processes tell each other, computes little, and holds on a machine
+ * with thirty times the work that it can do: one of them at a time goes beside the others, and keeps no core idle.
+ */
+export const WAITING = [
+  'app/deaf-envoy',
+  'app/output-certs',
+  'app/root-in-cluster',
+  'app/token-end',
+  'app/traces',
+  'e2e/root-change',
+].map((name) => `build/test/${name}.test.js`);
+
+/** All test files but those that want a whole cluster, as paths within the project. */
+export async function testFiles() {
+  const names = await readdir('build/test', { recursive: true });
+  return names
+    .filter((name) => name.endsWith('.test.js') && !name.startsWith('cluster/'))
+    .map((name) => `build/test/${name}`)
+    .sort();
+}
+
+/** Pure: the files that wait, and the others. */
+export function lanesOf(files) {
+  return {
+    waiting: files.filter((file) => WAITING.includes(file)),
+    others: files.filter((file) => !WAITING.includes(file)),
+  };
+}
