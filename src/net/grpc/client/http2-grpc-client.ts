@@ -116,6 +116,8 @@ export class Http2GrpcClient implements GrpcClient, CallHost {
     socket.on('error', (error) => this.lose(`connection lost: ${error.message}`));
     socket.on('data', (bytes: Buffer) => this.http2.received(bytes, 0, bytes.length));
     socket.on('close', () => this.lose('connection closed'));
+    // No answer can follow; `close` comes some turns of the event loop later.
+    socket.on('end', () => this.lose('connection closed'));
     this.http2.open();
   }
 
