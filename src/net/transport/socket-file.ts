@@ -25,6 +25,9 @@ const KEPT_OWNER = 2 ** 32 - 1;
  */
 const O_PATH = 0o10000000;
 
+/** What the socket is called in its private directory where that has its own path alone: that must stay short. */
+const PRIVATE_NAME = 's';
+
 /** What a stat tells of a file, for telling it from another at the same path. */
 export interface FileIdentity {
   readonly dev: number;
@@ -97,7 +100,7 @@ export async function publishSocket(
     const directory = await openPinned(privateDirectory, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     // Node.js removes what it has bound by its path when it closes: that must never be a file of another directory
     // which has the descriptor by then.
-    const temporaryPath = `${directory.path}/${randomUUID()}`;
+    const temporaryPath = `${directory.path}/${directory.isPinned ? randomUUID() : PRIVATE_NAME}`;
     try {
       await bind(temporaryPath);
       const identity = await giveAccess(temporaryPath, path, { mode, group });
@@ -143,13 +146,22 @@ async function giveTo(pinnedPath: string, path: string, group: number): Promise<
   }
 }
 
-/** A file or a directory under a short path that leads to it whatever has become of its name. Its opener closes it. */
+/**
+ * A file or a directory under a short path that leads to it whatever has become of its name; under its own path where
+ * there is no /proc to lead there. Its opener closes it.
+ */
 async function openPinned(path: string, flags: number) {
+  const asNamed = { path, isPinned: false, state: () => lstat(path), close: async () => {} };
   // Elsewhere there is no such path, and no such descriptor.
-  if (process.platform !== 'linux') return { path, state: () => lstat(path), close: async () => {} };
+  if (process.platform !== 'linux') return asNamed;
   const handle = await open(path, flags);
   // (proc_pid_fd(5))
-  return { path: `/proc/self/fd/${handle.fd}`, state: () => handle.stat(), close: () => handle.close() };
+  const pinnedPath = `/proc/self/fd/${handle.fd}`;
+  if ((await lstat(pinnedPath).catch(ifMissing)) === undefined) {
+    await handle.close();
+    return asNamed;
+  }
+  return { path: pinnedPath, isPinned: true, state: () => handle.stat(), close: () => handle.close() };
 }
 
 /** What cannot be removed is left: it does no harm. */
