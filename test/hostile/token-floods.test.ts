@@ -67,6 +67,7 @@ t.test(
   'under 9 500 forged tokens on one connection new pods get their first key, and proven ones theirs',
   async (t) => {
     const { socket, asked, logger } = await startNode(t);
+    const startedAtMs = performance.now();
     const proven = token('proven');
     const before = await leafOf(openSdsClient(t, socket, bearer(proven)));
     const flooder = await RawPeer.connect(t, socket);
@@ -96,7 +97,8 @@ t.test(
       t.ok(place < 200, 'not behind the flood');
     }
     t.ok(forged() < 9500, 'the flood was still waiting');
-    t.ok(logger.of('sds stream refused').length <= 2, 'a line for each reason');
+    const minutes = 1 + Math.ceil((performance.now() - startedAtMs) / 60_000);
+    t.ok(logger.of('sds stream refused').length <= 2 * minutes, 'a line for each reason and minute');
   },
 );
 
