@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { MetricRegistry } from '../../../src/telemetry/index.js';
+import { Metric, MetricRegistry } from '../../../src/telemetry/index.js';
 import { startCitadel } from '../../support/citadel.js';
 import { CitadelCaller } from '../../support/citadel-caller.js';
 import { openHotPath } from '../../support/hot-path.js';
@@ -34,10 +35,20 @@ async function setUp(t: Test, limits: { readonly maxHeld?: number; readonly hold
     },
   });
   const token = await citadel.issuer.token();
-  /** Calls that have not been answered when another call on the same connection has been. */
+  let asked = 0;
+  const bundle: CitadelCaller['bundle'] = (...call) => {
+    asked += 1;
+    return citadel.caller.bundle(...call);
+  };
+  const proven = metrics.counter(Metric.bundleRequests, { code: 'OK' });
+  /** So many calls have been answered, or are held; threads may prove a later one sooner. */
+  const untilProven = async (count: number): Promise<void> => {
+    while (proven.value < count) await sleep(1);
+  };
+  /** A call that has not been answered when a later one on the same connection has been. */
   const isHeld = async (call: Promise<unknown>): Promise<boolean> => {
-    const state = Promise.race([call.then(() => false), citadel.caller.bundle(token).then(() => true)]);
-    return state;
+    await untilProven(asked);
+    return Promise.race([call.then(() => false), bundle(token).then(() => true)]);
   };
   return {
     ...{
@@ -45,8 +56,10 @@ async function setUp(t: Test, limits: { readonly maxHeld?: number; readonly hold
       token,
       metrics,
       isHeld,
+      untilProven,
       revocations,
-      ask: (version?: string) => citadel.caller.bundle(token, version),
+      bundle,
+      ask: (version?: string) => bundle(token, version),
     },
     rotate(pem: string) {
       issuersPem = [pem];
@@ -95,15 +108,14 @@ t.test('a call is held for minutes, not for ever', async (t) => {
 });
 
 t.test('where no more calls may be held, callers are told when to ask again', async (t) => {
-  const { citadel, token, ask, isHeld } = await setUp(t, { maxHeld: 2 });
+  const { citadel, token, ask, isHeld, untilProven } = await setUp(t, { maxHeld: 2 });
   const { version } = await ask();
   const held = ask(version);
   t.equal(await isHeld(held), true);
   const another = new CitadelCaller(t, citadel);
   t.match(await ask(version), { bundle: '', askAgainSeconds: 1200 }, 'one connection has its share');
   const second = another.bundle(token, version);
-  // Asked behind it on its connection: it is held by now.
-  await another.bundle(token);
+  await untilProven(5);
   t.match(await new CitadelCaller(t, citadel).bundle(token, version), { bundle: '', askAgainSeconds: 1200 });
   await citadel.close();
   t.match(await held, { code: status.UNAVAILABLE }, 'a shutdown ends what is held');
@@ -127,9 +139,9 @@ t.test('a request that is no message is refused', async (t) => {
 t.test(
   'a caller that takes revocation lists is answered when there are others; one that takes none never is',
   async (t) => {
-    const { citadel, token, revocations, look, isHeld, ask } = await setUp(t);
+    const { bundle, token, revocations, look, isHeld, ask } = await setUp(t);
     const taking = (version: string, knownListsVersion: string) =>
-      citadel.caller.bundle(token, version, [], { takesRevocationLists: true, knownListsVersion });
+      bundle(token, version, [], { takesRevocationLists: true, knownListsVersion });
     const first = await taking('', '');
     t.match(first, { bundle: oldRoot, listsVersion: 'a'.repeat(32), lists: '' });
     const [call, other] = [taking(first.version, first.listsVersion), ask(first.version)];
