@@ -6,6 +6,7 @@ import t from 'tap';
 import type { ReplicaReport } from '../../src/app/citadel/replica-report.js';
 import { endedCitadels, sharedDirectoryPlace } from '../../src/app/citadel/root-place.js';
 import { shortDir } from '../support/short-dir.js';
+import { Written } from '../support/written.js';
 
 const moduleOf = (name: string): string =>
   JSON.stringify(new URL(`../../src/app/citadel/${name}.js`, import.meta.url).href);
@@ -33,7 +34,7 @@ t.test('what a Citadel has told counts as told by one that runs until it has end
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.teardown(() => child.kill('SIGKILL'));
-  await once(child.stdout, 'data');
+  await new Written(child.stdout, 'the Citadel').line('');
   const board = join(directory, '.citadels');
   const [key = ''] = readdirSync(board).filter((name) => /\.[0-9a-f]{8}$/.test(name));
   const told: ReplicaReport = JSON.parse(readFileSync(join(board, key), 'utf8'));
