@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { takeLock } from '../../../src/citadel/authority/directory-lock.js';
@@ -64,6 +64,19 @@ t.test('who takes over from one that was killed may be killed, too', async (t) =
   t.same(readdirSync(join(path, '..')), []);
 });
 
+/** Puts a lock there, whole, where there is none. */
+function leave(path: string, content: Buffer): void {
+  const whole = `${path}.left`;
+  writeFileSync(whole, content);
+  try {
+    linkSync(whole, path);
+  } catch (error) {
+    if (Object(error).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(whole);
+  }
+}
+
 t.test('of all that find the same holder dead one has the lock', async (t) => {
   const [path = ''] = places(t);
   const child = await holder(t, path);
@@ -84,8 +97,8 @@ t.test('of all that find the same holder dead one has the lock', async (t) => {
       await new Promise((resolve) => setImmediate(resolve));
       inside -= 1;
       await giveBack();
-      // As the one that was killed has left it.
-      if (taken % 2 === 0 && !existsSync(path)) writeFileSync(path, dead, { flag: 'wx' });
+      // As the one that was killed has left it; unless another one has it already.
+      if (taken % 2 === 0) leave(path, dead);
     }
   };
   await Promise.all(Array.from({ length: 16 }, contend));
