@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { cp, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { inspect } from 'node:util';
 import { status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
@@ -215,7 +215,9 @@ t.test(
       const token = await mint('token in place of a path');
       const wrong = start('agent', '--token-file', token, '--namespace', 'foo', '--service-account', 'sleep', token);
       t.equal(await wrong.ended, 2);
-      await cp(file('ca'), file('broken'), { recursive: true });
+      // What a running Citadel keeps beside its keys comes and goes, and `cp` of Node.js copies no socket.
+      const filter = (path: string): boolean => basename(path) !== '.citadels';
+      await cp(file('ca'), file('broken'), { recursive: true, filter });
       await truncate(file('broken/ca-key.pem'), 150);
       t.equal(await startCitadel(file('broken')).ended, 1);
     });
