@@ -6,12 +6,16 @@ import { readdir } from 'node:fs/promises';
  * with thirty times the work that it can do: one of them at a time goes beside the others, and keeps no core idle.
  */
 export const WAITING = [
+  'agent/secrets/content-safety',
   'app/deaf-envoy',
   'app/output-certs',
   'app/root-in-cluster',
   'app/token-end',
   'app/traces',
+  'e2e/online-intermediate',
   'e2e/root-change',
+  'e2e/stream-tokens',
+  'fleet/fleet',
 ].map((name) => `build/test/${name}.test.js`);
 
 /** All test files but those that want a whole cluster, as paths within the project. */
