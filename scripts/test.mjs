@@ -66,10 +66,16 @@ await runScript(async () => {
     const flags = args.filter((arg) => arg.startsWith('-'));
     runs.push(...(await runOnCluster(flags, onCluster, { tools, envoyPath, progress })));
   }
-  const { passed, failed, skipped } = totalsOf(runs.map(({ tap }) => tap).join('\n'));
+  const totals = runs.map(({ tap }) => totalsOf(tap));
+  const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map((key) => sumOf(totals, key));
+  if (failed === 0) for (const { code } of runs) if (code !== 0) console.log(`a run of tap ended with ${code}`);
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   process.exitCode = passed + failed + skipped === 0 ? 1 : Math.max(...runs.map(({ code }) => code));
 });
+
+function sumOf(totals, key) {
+  return totals.reduce((sum, { [key]: count }) => sum + count, 0);
+}
 
 /**
  * Runs the tests that want a whole cluster, by default all, on the same one; without it they say themselves what that

@@ -39,6 +39,7 @@ const AGAIN_MS = 10;
 /** A record of the handshake protocol: its type, and the octets before its content. (RFC 8446 §5.1) */
 const HANDSHAKE_RECORD = 22;
 const RECORD_HEADER_BYTES = 5;
+const MAX_RECORD_BYTES = 16_384;
 
 interface Waiter {
   readonly socket: Socket;
@@ -154,9 +155,11 @@ export class HandshakeQueue {
   }
 }
 
-/** What is none of TLS is not waited for: it fails at once. */
+/** What is none of TLS, or longer than a record may be, is not waited for: it fails at once. */
 function isWhole(bytes: Buffer): boolean {
   if (bytes.length === 0) return false;
   if (bytes[0] !== HANDSHAKE_RECORD) return true;
-  return bytes.length >= RECORD_HEADER_BYTES && bytes.length >= RECORD_HEADER_BYTES + bytes.readUInt16BE(3);
+  if (bytes.length < RECORD_HEADER_BYTES) return false;
+  const length = bytes.readUInt16BE(RECORD_HEADER_BYTES - 2);
+  return length > MAX_RECORD_BYTES || bytes.length >= RECORD_HEADER_BYTES + length;
 }

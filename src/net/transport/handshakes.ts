@@ -12,21 +12,21 @@ const PATIENCE_MS = 1000;
 const MUCH_MORE = 2;
 
 interface Handshake {
+  readonly id: string;
+  readonly peer: string;
   readonly socket: Socket;
   readonly beganAtMs: number;
 }
 
 /**
- * The handshakes under way: bounded, and ended with the listener. Above the bound the one that has lasted longest ends,
- * of the address that has most. Node names the raw socket in one event and the TLS socket in the next.
+ * The handshakes under way: bounded, and ended with the listener. Above the bound one ends for the next. Node names the
+ * raw socket in one event and the TLS socket in the next.
  */
 export class Handshakes {
-  /**
-   * By address, then by address and port, the oldest first. So a flood costs a look at the addresses for each that
-   * ends, and no more.
-   */
+  /** By address and port, the oldest first. */
+  private readonly all = new Map<string, Handshake>();
+  /** The same by address. */
   private readonly peers = new Map<string, Map<string, Handshake>>();
-  private count = 0;
 
   constructor(
     private readonly max: number,
@@ -37,66 +37,79 @@ export class Handshakes {
 
   /** Whether one more of this address may begin, though another has to end for it. */
   hasRoom(address: string): boolean {
-    if (this.count < this.max) return true;
-    const [, most] = this.most() ?? [];
-    const [oldest] = most?.values() ?? [];
-    if (most === undefined || oldest === undefined) return true;
-    const own = this.peers.get(addressKey(address))?.size ?? 0;
-    return most.size >= MUCH_MORE * (own + 1) || this.now() - oldest.beganAtMs >= PATIENCE_MS;
+    return this.all.size < this.max || this.endsFor(addressKey(address)) !== undefined;
   }
 
+  /** Where {@link hasRoom} has not been asked, or said no, one ends of the address that has most. */
   started(socket: Socket): void {
     const id = idOf(socket);
     const { remoteAddress = '' } = socket;
     const peer = addressKey(remoteAddress);
-    const ofPeer = this.peers.get(peer) ?? new Map<string, Handshake>();
-    this.peers.set(peer, ofPeer.set(id, { socket, beganAtMs: this.now() }));
-    this.count += 1;
+    if (this.all.size >= this.max) this.end(this.endsFor(peer) ?? oldestOf(this.most()));
+    const handshake = { id, peer, socket, beganAtMs: this.now() };
+    this.all.set(id, handshake);
+    this.peers.set(peer, (this.peers.get(peer) ?? new Map<string, Handshake>()).set(id, handshake));
     socket.once('close', () => {
-      if (this.forget(peer, id, socket)) this.onFailed(remoteAddress);
+      if (this.forget(id, socket)) this.onFailed(remoteAddress);
     });
-    if (this.count > this.max) this.endOldest();
   }
 
   finished(socket: Socket): void {
-    this.forget(addressKey(socket.remoteAddress ?? ''), idOf(socket));
+    this.forget(idOf(socket));
   }
 
   abort(): void {
-    for (const ofPeer of this.peers.values()) for (const { socket } of ofPeer.values()) socket.destroy();
+    for (const { socket } of this.all.values()) socket.destroy();
     this.peers.clear();
-    this.count = 0;
+    this.all.clear();
   }
 
   /** False when it was forgotten before, or is another than `socket`. */
-  private forget(peer: string, id: string, socket?: Socket): boolean {
-    const ofPeer = this.peers.get(peer);
-    const known = ofPeer?.get(id);
-    if (ofPeer === undefined || known === undefined) return false;
-    if (socket !== undefined && known.socket !== socket) return false;
-    ofPeer.delete(id);
-    if (ofPeer.size === 0) this.peers.delete(peer);
-    this.count -= 1;
+  private forget(id: string, socket?: Socket): boolean {
+    const known = this.all.get(id);
+    if (known === undefined || (socket !== undefined && known.socket !== socket)) return false;
+    this.all.delete(id);
+    const ofPeer = this.peers.get(known.peer);
+    ofPeer?.delete(id);
+    if (ofPeer?.size === 0) this.peers.delete(known.peer);
     return true;
   }
 
-  /** The address that has most, with those. */
-  private most(): readonly [peer: string, handshakes: ReadonlyMap<string, Handshake>] | undefined {
-    let most: readonly [string, ReadonlyMap<string, Handshake>] | undefined;
-    for (const entry of this.peers) if (most === undefined || entry[1].size > most[1].size) most = entry;
+  /**
+   * Which one may end for one more of this address: the oldest of an address that has much more, if it has had its
+   * time; else the oldest of all, if that has; else that of the address, however young.
+   */
+  private endsFor(peer: string): Handshake | undefined {
+    const most = this.most();
+    const own = this.peers.get(peer)?.size ?? 0;
+    const ofMost = (most?.size ?? 0) >= MUCH_MORE * (own + 1) ? oldestOf(most) : undefined;
+    if (this.hadItsTime(ofMost)) return ofMost;
+    const oldest = oldestOf(this.all);
+    return this.hadItsTime(oldest) ? oldest : ofMost;
+  }
+
+  private hadItsTime(handshake: Handshake | undefined): boolean {
+    return handshake !== undefined && this.now() - handshake.beganAtMs >= PATIENCE_MS;
+  }
+
+  /** Those of the address that has most. */
+  private most(): ReadonlyMap<string, Handshake> | undefined {
+    let most: ReadonlyMap<string, Handshake> | undefined;
+    for (const ofPeer of this.peers.values()) if (most === undefined || ofPeer.size > most.size) most = ofPeer;
     return most;
   }
 
-  private endOldest(): void {
-    const [peer, handshakes] = this.most() ?? [];
-    if (peer === undefined || handshakes === undefined) return;
-    for (const [id, { socket }] of handshakes) {
-      this.forget(peer, id);
-      this.onFailed(socket.remoteAddress ?? '');
-      socket.destroy();
-      return;
-    }
+  private end(handshake: Handshake | undefined): void {
+    if (handshake === undefined) return;
+    const { id, socket } = handshake;
+    this.forget(id);
+    this.onFailed(socket.remoteAddress ?? '');
+    socket.destroy();
   }
+}
+
+function oldestOf(handshakes: ReadonlyMap<string, Handshake> | undefined): Handshake | undefined {
+  return handshakes?.values().next().value;
 }
 
 function idOf(socket: Socket): string {

@@ -157,7 +157,11 @@ async function openPinned(path: string, flags: number) {
   const handle = await open(path, flags);
   // (proc_pid_fd(5))
   const pinnedPath = `/proc/self/fd/${handle.fd}`;
-  if ((await lstat(pinnedPath).catch(ifMissing)) === undefined) {
+  const isThere = await lstat(pinnedPath).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) {
     await handle.close();
     return asNamed;
   }

@@ -105,22 +105,22 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
       handshakeTimeout: handshakeTimeoutMs,
     }),
   );
-  const handshakes = new Handshakes(MAX_HANDSHAKES);
+  const waiting = new Handshakes(MAX_WAITING);
   const begun = new Handshakes(MAX_BEGUN, (address) => admission?.failed(address));
   const queue = new HandshakeQueue({
     ...{ admission, timeoutMs: handshakeTimeoutMs, keyOf: addressKey },
     hasRoom: (address) => begun.hasRoom(address),
     begin: (socket) => {
+      waiting.finished(socket);
       begun.started(socket);
       secure.emit('connection', socket);
     },
   });
   const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
-    handshakes.started(socket);
+    waiting.started(socket);
     queue.add(socket);
   });
   secure.on('secureConnection', (socket: TLSSocket) => {
-    handshakes.finished(socket);
     socket.on('error', () => {});
     if (socket.alpnProtocol === protocol || (socket.alpnProtocol === false && protocol === 'http/1.1')) {
       begun.finished(socket);
@@ -152,18 +152,16 @@ export async function listenTls(options: TlsListenerOptions): Promise<TlsListene
     },
     async close() {
       if (server.listening) server.close();
-      handshakes.abort();
+      waiting.abort();
+      begun.abort();
     },
   };
 }
 
-/** Each holds some tens of kB. A handshake takes milliseconds, so an honest crowd has few at once. */
-const MAX_HANDSHAKES = 1024;
+/** Connections whose handshakes have not begun: each holds some tens of kB. One more than these ends one of them. */
+const MAX_WAITING = 1024;
 
-/**
- * Of these those that have begun: so many may be gone on with, at half a millisecond each, before others have their
- * turn.
- */
+/** Handshakes under way: so many may be gone on with, at half a millisecond each, before others have their turn. */
 const MAX_BEGUN = 64;
 
 /** What a handshake shows at most; a path is shorter. */

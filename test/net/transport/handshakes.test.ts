@@ -74,6 +74,32 @@ t.test('an address with many gives up places to those with few at once, and none
   t.equal(handshakes.hasRoom('10.0.0.3'), true, 'the same for a third one');
 });
 
+t.test('those that stand still give way, not the one before of the address that comes', async (t) => {
+  const { handshakes, clock, failed, start } = eight();
+  for (let index = 0; index < 7; index += 1) start(`10.0.0.${index}`);
+  clock.nowMs += PATIENCE_MS;
+  const crowd = start('10.0.1.1');
+  for (let index = 0; index < 7; index += 1) {
+    t.equal(handshakes.hasRoom('10.0.1.1'), true);
+    crowd.push(...start('10.0.1.1'));
+  }
+  t.same(
+    failed,
+    Array.from({ length: 7 }, (_, index) => `10.0.0.${index}`),
+  );
+  t.ok(crowd.every(({ isDestroyed }) => !isDestroyed));
+  t.equal(handshakes.hasRoom('10.0.1.1'), false, 'its own wait for each other');
+});
+
+t.test('of one with much more and one that stands still, the second gives way', async (t) => {
+  const { clock, failed, start } = eight();
+  start('10.0.0.1');
+  clock.nowMs += PATIENCE_MS;
+  start('10.0.0.2', 7);
+  start('10.0.0.3');
+  t.same(failed, ['10.0.0.1']);
+});
+
 t.test('one that ends by itself has failed; one that is finished has not', async (t) => {
   const { handshakes, failed, start, finish } = eight();
   const [ended, finished] = start('10.0.0.1', 2);

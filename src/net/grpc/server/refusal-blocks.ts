@@ -17,7 +17,10 @@ export class RefusalBlocks {
   }
 
   private encode(failure: StatusText): Buffer {
-    const block = encodeHeaderBlock([...RESPONSE_FIELDS, ...trailersOf(failure)]);
+    const encoded = encodeHeaderBlock([...RESPONSE_FIELDS, ...trailersOf(failure)]);
+    // Without the rest of the slab that Node has given it a part of.
+    const block = Buffer.allocUnsafeSlow(encoded.length);
+    encoded.copy(block);
     if (this.count === MAX_KEPT) {
       this.blocks.clear();
       this.count = 0;

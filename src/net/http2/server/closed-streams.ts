@@ -1,5 +1,8 @@
-/** What comes for a stream after its end comes within a round trip: more streams than these need not be remembered. */
-const KEPT = 32;
+/**
+ * What comes for a stream after its end comes within a round trip: more streams than these need not be remembered. A
+ * peer that begins all that it may at once sends their headers first, and their messages when all have been refused.
+ */
+const KEPT = 128;
 
 /** How a stream that is no more has ended: by us, in which case the peer may not know yet, or by the peer. */
 export type ClosedBy = 'us' | 'peer';
