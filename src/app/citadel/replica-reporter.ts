@@ -99,7 +99,7 @@ export class ReplicaReporter {
 
   /** Never rejects: the next report tells the same. */
   private async send(hasEnded: boolean): Promise<void> {
-    if (!hasEnded) this.mark ??= { of: await this.options.board.mark?.(this.key).catch(() => undefined) };
+    if (!hasEnded) await this.keepMarked();
     const report = { ...this.options.report(), ...this.origin, hasEnded };
     // One that ends, and leaves nothing behind, is as if it had not been.
     const own = { [this.key]: hasEnded && isOver(report, report.atMs) ? null : encodeReport(report) };
@@ -114,6 +114,14 @@ export class ReplicaReporter {
     } catch (error) {
       this.failed(error);
     }
+  }
+
+  /** Who took this process for one that has ended may have removed its mark: that is made again before it is named. */
+  private async keepMarked(): Promise<void> {
+    const former = this.mark?.of;
+    if (this.mark !== undefined && (former === undefined || (await former.isThere()))) return;
+    await former?.remove();
+    this.mark = { of: await this.options.board.mark?.(this.key).catch(() => undefined) };
   }
 
   private failed(error: unknown): void {

@@ -11,6 +11,7 @@ import {
   type ProcessMark,
   pathError,
   readIfThere,
+  removeEndedMark,
   writeWhole,
 } from '../../system/small-files/index.js';
 import { KNOWN_SINCE, REPORTS_NAME } from './replica-report.js';
@@ -81,10 +82,14 @@ export function directoryBoard(directory: string): DirectoryBoard {
     }
     return texts;
   };
+  const remove = async (key: string): Promise<void> => {
+    await rm(join(place, key), { force: true });
+    await removeEndedMark(markOf(key));
+  };
   const apply = async (changes: Changes): Promise<Texts> => {
     try {
       for (const [key, text] of Object.entries(changes)) {
-        if (text === null) for (const path of [join(place, key), markOf(key)]) await rm(path, { force: true });
+        if (text === null) await remove(key);
         else await writeWhole(join(place, key), Buffer.from(text), 0o600);
       }
       return await read();

@@ -1,19 +1,25 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rename, rm, stat } from 'node:fs/promises';
 import { IdentityError } from '../../errors/index.js';
-import { lifeOfProcess, markProcess, type ProcessMark } from '../../system/small-files/index.js';
+import {
+  lifeOfProcess,
+  markProcess,
+  type ProcessMark,
+  removeEndedMark,
+  writeNew,
+} from '../../system/small-files/index.js';
 
 /** A process of which nothing can be learnt has ended when its lock is so old. */
 const EXPIRES_MS = 60_000;
 
-/** Ended holders, each of which had taken over from the one before: a process that is killed again and again. */
-const MAX_ENDED = 100;
+/** Nothing of it is secret, and a process of another user must learn whose it is. */
+const FILE_MODE = 0o644;
 
 /** What stands in the file of a lock. */
 interface LockFile {
   /** A name of this hold of it alone. */
   readonly token: string;
-  /** Of the system that its holder runs on; empty when that cannot be asked for it. */
+  /** As of {@link ProcessMark}; empty when nothing can be learnt of its holder. */
   readonly bootId: string;
 }
 
@@ -28,7 +34,7 @@ interface Held extends LockFile {
  * this machine is free when that has ended, by the word of the kernel; of any other one when it is a minute old.
  *
  * Who takes it over from an ended holder makes a file of that one's token, which can be made once: of two that find the
- * same holder dead, one has the lock. What is at `path` goes when the lock is given back, before any other file of it.
+ * same holder dead, one has the lock. That file then takes the place of the dead one's at `path`.
  * @throws IdentityError `ERR_ROTATION_REFUSED`, with `busy` for its message: another process has it; what the system
  *   says.
  */
@@ -40,11 +46,8 @@ export async function takeLock(path: string, busy: string): Promise<() => Promis
       const ended = await endedHolders(path);
       if (ended === 'busy') throw new IdentityError('ERR_ROTATION_REFUSED', busy);
       mark ??= await markProcess(socketOf(path, token));
-      const place = placeAfter(path, ended);
-      if (!(await make(place, { token, bootId: mark?.bootId ?? '' }))) continue;
-      if (ended.length === 0 || (await read(path))?.token === ended[0]) return giveBack(path, { token, ended, mark });
-      // The one that had taken it over meanwhile has given it back.
-      await rm(place, { force: true });
+      if (!(await make(placeAfter(path, ended), { token, bootId: mark?.bootId ?? '' }))) continue;
+      if (ended.length === 0 || (await takeOver(path, ended))) return () => giveBack(path, token, mark);
     }
   } catch (error) {
     await mark?.remove();
@@ -52,17 +55,42 @@ export async function takeLock(path: string, busy: string): Promise<() => Promis
   }
 }
 
-/** The tokens of those that have had the lock, the last of which has ended; none when it is free. */
+/**
+ * The tokens of those that have had the lock, the last of which has ended; none when it is free. There are several when
+ * one was killed between the two steps of taking it over.
+ */
 async function endedHolders(path: string): Promise<string[] | 'busy'> {
   const ended: string[] = [];
-  while (ended.length < MAX_ENDED) {
+  for (;;) {
     const held = await read(placeAfter(path, ended));
     if (held === undefined) return ended;
     if (!(await hasEnded(path, held))) return 'busy';
     ended.push(held.token);
   }
-  return 'busy';
 }
+
+/** By the file that was made after the last of them. False when another one had taken the lock over meanwhile. */
+async function takeOver(path: string, ended: readonly string[]): Promise<boolean> {
+  const place = placeAfter(path, ended);
+  let isOurs = false;
+  try {
+    isOurs = (await read(path))?.token === ended[0];
+    if (isOurs) await rename(place, path);
+  } catch (error) {
+    isOurs = false;
+    throw error;
+  } finally {
+    if (!isOurs) await rm(place, { force: true });
+  }
+  if (!isOurs) return false;
+  // What cannot be removed is left: with another token at `path` it tells of nothing.
+  for (const at of ended.keys())
+    if (at > 0) await rm(placeAfter(path, ended.slice(0, at)), { force: true }).catch(ignore);
+  for (const one of ended) await removeEndedMark(socketOf(path, one)).catch(ignore);
+  return true;
+}
+
+function ignore(): void {}
 
 function placeAfter(path: string, ended: readonly string[]): string {
   const last = ended.at(-1);
@@ -82,12 +110,7 @@ async function hasEnded(path: string, { token, bootId, madeAtMs }: Held): Promis
 /** False when the file is there. */
 async function make(path: string, content: LockFile): Promise<boolean> {
   try {
-    const handle = await open(path, 'wx', 0o600);
-    try {
-      await handle.writeFile(JSON.stringify(content));
-    } finally {
-      await handle.close();
-    }
+    await writeNew(path, Buffer.from(JSON.stringify(content)), FILE_MODE);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -98,14 +121,20 @@ async function make(path: string, content: LockFile): Promise<boolean> {
 /** `undefined` when there is no such file. */
 async function read(path: string): Promise<Held | undefined> {
   try {
-    const [text, { ino, mtimeMs }] = [await readFile(path, 'utf8'), await stat(path)];
+    const [text, { ino, mtimeMs }] = [await readFile(path, 'utf8').catch(ifDenied), await stat(path)];
     const { token, bootId } = contentOf(text);
-    // Of one that is being written, or of an older version, nothing can be learnt.
+    // Of one that is being written, of another user's mask, or of an older version, nothing can be learnt.
     return { token: token || `${ino}-${Math.floor(mtimeMs)}`, bootId, madeAtMs: mtimeMs };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** Another user may have made it with a mask that leaves it to that one. */
+function ifDenied(error: NodeJS.ErrnoException): string {
+  if (error.code === 'EACCES') return '';
+  throw error;
 }
 
 function contentOf(text: string): LockFile {
@@ -118,15 +147,12 @@ function contentOf(text: string): LockFile {
   return { token: '', bootId: '' };
 }
 
-/** What was taken over goes as well, the first of it first: who has read that knows then that it is too late. */
-function giveBack(
-  path: string,
-  { token, ended, mark }: { token: string; ended: readonly string[]; mark: ProcessMark | undefined },
-): () => Promise<void> {
-  return async () => {
-    const all = [...ended, token];
-    for (const at of all.keys()) await rm(placeAfter(path, all.slice(0, at)), { force: true });
-    for (const one of ended) await rm(socketOf(path, one), { force: true });
+/** Whether or not its file can be removed: without its mark it is one of a holder that has ended. */
+async function giveBack(path: string, token: string, mark: ProcessMark | undefined): Promise<void> {
+  try {
+    // One that was taken over from us, as from one that has ended, is another's.
+    if ((await read(path))?.token === token) await rm(path, { force: true });
+  } finally {
     await mark?.remove();
-  };
+  }
 }

@@ -10,7 +10,13 @@ export { ISTIO_IDENTITY_FILES } from './identity-file-names.js';
 export { readJson } from './json-text.js';
 export { makeDirectory } from './make-directory.js';
 export { pathError, systemReason } from './path-error.js';
-export { lifeOfProcess, markProcess, type ProcessLife, type ProcessMark } from './process-mark.js';
+export {
+  lifeOfProcess,
+  markProcess,
+  type ProcessLife,
+  type ProcessMark,
+  removeEndedMark,
+} from './process-mark.js';
 export { readIfThere, readSmallFile, type SmallFile, type SmallFileOptions } from './read-small-file.js';
 export { syncDirectory } from './sync-directory.js';
 export { whyUnreadable } from './why-unreadable.js';

@@ -1,4 +1,4 @@
-import { open, readFile, rm } from 'node:fs/promises';
+import { open, readFile, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 
@@ -12,9 +12,14 @@ const ASK_MS = 5000;
 
 /** A socket file that its process listens on. When that ends, however it ends, the kernel says so. */
 export interface ProcessMark {
-  /** Of the running system, for {@link lifeOfProcess}. */
+  /**
+   * Of the running system and, behind a colon, the number that the file system of the mark has there, for
+   * {@link lifeOfProcess}.
+   */
   readonly bootId: string;
-  /** Safe to call twice. */
+  /** Whether its file is there. */
+  isThere(): Promise<boolean>;
+  /** Never rejects: what cannot be removed tells that the process has ended. Safe to call twice. */
   remove(): Promise<void>;
 }
 
@@ -23,7 +28,7 @@ export interface ProcessMark {
  * file system without sockets, or a system without `/proc`. The process may end with it.
  */
 export async function markProcess(path: string): Promise<ProcessMark | undefined> {
-  const bootId = await ownBootId();
+  const bootId = await bootIdAt(path);
   if (bootId === undefined) return undefined;
   // A connection is the whole answer.
   const server = createServer((socket) => socket.destroy());
@@ -35,25 +40,43 @@ export async function markProcess(path: string): Promise<ProcessMark | undefined
   server.unref();
   return {
     bootId,
+    isThere: () =>
+      stat(path).then(
+        (file) => file.isSocket(),
+        () => false,
+      ),
     async remove() {
       server.close();
-      await rm(path, { force: true });
+      await rm(path, { force: true }).catch(() => {});
     },
   };
 }
 
-/** Of a process that has marked a path: `unknown` for one of another machine, or that may not be asked. */
+/** Of a process that has marked a path: `unknown` for one of another machine or mount, or that may not be asked. */
 export type ProcessLife = 'runs' | 'ended' | 'unknown';
 
-/** Whether the process that has marked `path`, under this boot of the system, runs still. Never rejects. */
+/** Whether the process that has marked `path`, with this id, runs still. Never rejects. */
 export async function lifeOfProcess(path: string, bootId: string): Promise<ProcessLife> {
-  if (bootId === '' || bootId !== (await ownBootId())) return 'unknown';
+  if (bootId === '' || bootId !== (await bootIdAt(path))) return 'unknown';
   return atShortPath(path, lifeBehind).catch(() => 'unknown' as const);
 }
 
-async function ownBootId(): Promise<string | undefined> {
-  const text = await readFile(BOOT_ID, 'utf8').catch(() => '');
-  return text.trim() === '' ? undefined : text.trim();
+/** Removes the mark of a process that has ended; a process that is heard keeps its own. */
+export async function removeEndedMark(path: string): Promise<void> {
+  const life = await atShortPath(path, lifeBehind).catch(() => 'unknown' as const);
+  if (life !== 'runs') await rm(path, { force: true });
+}
+
+/**
+ * A directory that is mounted twice, each time as a file system of its own (FUSE; NFS with `nosharecache`), has two
+ * files at one path: who listens on one does not hear who asks at the other.
+ */
+async function bootIdAt(path: string): Promise<string | undefined> {
+  const [text, directory] = await Promise.all([
+    readFile(BOOT_ID, 'utf8').catch(() => ''),
+    stat(dirname(path)).catch(() => undefined),
+  ]);
+  return text.trim() === '' || directory === undefined ? undefined : `${text.trim()}:${directory.dev}`;
 }
 
 function listening(server: Server, path: string): Promise<void> {
