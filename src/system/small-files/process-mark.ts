@@ -81,7 +81,8 @@ async function bootIdAt(path: string): Promise<string | undefined> {
 
 function listening(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    // For as long as it listens: an accept that fails, for want of memory or files, ends nothing.
+    server.on('error', reject);
     // Who may open the directory may ask, as another user, too.
     server.listen({ path, writableAll: true }, resolve);
   });
