@@ -134,4 +134,12 @@ t.test('what a Citadel has left that was started again and again is one report f
   const after = new Map([...reports, ...changes]);
   const rest = new Map([...after].flatMap(([key, report]) => (report === null ? [] : [[key, report] as const])));
   t.equal(withoutRepeats(rest, { prefix: 'pod-a.', own: 'pod-a.own', nowMs: NOW_MS }).size, 0, 'that is all');
+  const of = (more: Partial<ReplicaReport>) => reportOf({ atMs: old, ...more });
+  const trail = 'disk:1';
+  const kinds = [of({}), of({ trail }), of({ trail, bootId: 'b' }), of({ trail: 'disk:2', bootId: 'b' })];
+  const apart = new Map(kinds.map((report, at) => [`pod-a.${at}`, report]));
+  t.equal(withoutRepeats(apart, { prefix: 'pod-a.', own: '', nowMs: NOW_MS }).size, 0, 'of another trail or boot');
+  const ages = new Map([1, 2].map((at) => [`pod-a.${at}`, of({ atMs: old + at, startedAtMs: 10 * at })]));
+  const one = withoutRepeats(ages, { prefix: 'pod-a.', own: '', nowMs: NOW_MS });
+  t.same(one.get('pod-a.2'), of({ atMs: old + 2, startedAtMs: 10 }), 'since the start of the first');
 });

@@ -13,6 +13,8 @@ export interface ReportOrigin {
 export interface ReplicaReport extends ReportOrigin {
   /** Epoch milliseconds. */
   readonly atMs: number;
+  /** It has issued nothing before; epoch milliseconds. Left out by older Citadels. */
+  readonly startedAtMs?: number;
   /** It has ended, and issues nothing any more. */
   readonly hasEnded: boolean;
   readonly longestTtlMs: number;
@@ -90,7 +92,8 @@ export function isOver({ atMs, hasEnded, longestTtlMs, leaves }: ReplicaReport, 
 
 /**
  * Reports of processes of one pod that have ended, as few as tell the same: a Citadel that is started again and again
- * leaves one each time. Those of the same authority become one, under the key of the newest; `null` takes one away.
+ * leaves one each time. Those of the same authority, trail and boot become one, under the key of the newest; `null` takes
+ * one away.
  * `prefix` is that of the keys of the pod, `own` that of the process which runs now. Pure.
  */
 export function withoutRepeats(
@@ -99,10 +102,12 @@ export function withoutRepeats(
 ): Map<string, ReplicaReport | null> {
   const groups = new Map<string, [string, ReplicaReport][]>();
   for (const [key, report] of reports) {
-    const isOver = report.hasEnded || report.atMs + SILENT_MS < nowMs;
-    if (key === own || !key.startsWith(prefix) || !isOver) continue;
-    const authority = JSON.stringify([report.signer, report.roots, report.hasEnded]);
-    groups.set(authority, [...(groups.get(authority) ?? []), [key, report]]);
+    const { signer, roots, hasEnded, bootId, trail } = report;
+    const isSilent = hasEnded || report.atMs + SILENT_MS < nowMs;
+    if (key === own || !key.startsWith(prefix) || !isSilent) continue;
+    // What is known of one by its trail is not known of one without, or with another.
+    const kind = JSON.stringify([signer, roots, hasEnded, bootId, trail]);
+    groups.set(kind, [...(groups.get(kind) ?? []), [key, report]]);
   }
   const changes = new Map<string, ReplicaReport | null>();
   for (const group of groups.values()) {
@@ -127,8 +132,10 @@ function merged(newest: ReplicaReport, older: readonly ReplicaReport[]): Replica
     const { untilMs = 0, ...before } = leaves.get(one.issuer) ?? NO_LEAVES;
     leaves.set(one.issuer, { ...one, ...sumOf(before, one), untilMs: Math.max(untilMs, one.untilMs) });
   }
+  const startedAtMs = Math.min(...all.map((report) => report.startedAtMs ?? 0));
   return {
     ...newest,
+    ...(newest.startedAtMs !== undefined && { startedAtMs }),
     longestTtlMs: Math.max(...all.map(({ longestTtlMs }) => longestTtlMs)),
     forgotten: all.reduce((sum, { forgotten }) => sum + forgotten, 0),
     withOtherRoots: all.map(({ withOtherRoots }) => withOtherRoots).reduce(sumOf),

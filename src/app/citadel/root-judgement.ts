@@ -28,14 +28,14 @@ interface ToldFacts {
   readonly withOtherRoots: Named;
 }
 
-/** One that runs. */
+/** One whose process runs, as far as is known. */
 export interface CitadelFacts extends ToldFacts {
   /** What was issued before is not known; epoch milliseconds. */
   readonly knownSinceMs: number;
   readonly withOtherIssuer: Named;
 }
 
-/** One that has told nothing for a while, or that it ends. */
+/** One that has told nothing for a while, or that it ends, or was killed. */
 export interface EndedReplica extends ToldFacts {
   /** When it told this; epoch milliseconds. */
   readonly atMs: number;

@@ -42,7 +42,7 @@ export function sharedDirectoryPlace(directory: string, own: () => OwnReport): R
       const ours = own();
       const { key, knownSinceMs, report } = ours;
       const { reports, ...told } = decodeReports(await board.read());
-      const { known, killed } = await othersOf(board, reports, ours);
+      const { known, killed } = await othersOf(board, reports, { ...ours, nowMs });
       const others = factsOfReports({ ...told, reports: known }, nowMs, killed);
       // Its trail may tell more than the board does.
       const since = Math.min(told.knownSinceMs, knownSinceMs);
@@ -60,7 +60,10 @@ interface OwnReport {
   readonly endedBefore: ReadonlySet<string>;
 }
 
-/** The keys of those Citadels of a directory whose processes have certainly ended, and could not tell so. */
+/**
+ * The keys of those Citadels of a directory whose processes have certainly ended, and could not tell so.
+ * @throws IdentityError `ERR_SIGNER_INVALID`: the reports cannot be read.
+ */
 export async function endedCitadels(directory: string): Promise<ReadonlySet<string>> {
   const board = directoryBoard(directory);
   const ended = new Set<string>();
@@ -77,20 +80,30 @@ async function wasKilled(board: DirectoryBoard, key: string, { bootId, hasEnded 
  * The reports of others, and which of them are of processes that were killed. Of one that had our trail, and had ended
  * before we read that, all that it has issued is known better than it could tell.
  */
-async function othersOf(board: DirectoryBoard, reports: ReadonlyMap<string, ReplicaReport>, own: OwnReport) {
+async function othersOf(
+  board: DirectoryBoard,
+  reports: ReadonlyMap<string, ReplicaReport>,
+  { nowMs, ...own }: OwnReport & { readonly nowMs: number },
+) {
   const known = new Map<string, ReplicaReport>();
   const killed = new Set<string>();
   for (const [key, report] of reports) {
     if (key === own.key) continue;
     if (await wasKilled(board, key, report)) {
       killed.add(key);
-      const { bootId, atMs, trail } = report;
+      const { bootId, trail } = report;
       const hadOurTrail = trail !== undefined && trail === own.report.trail && bootId === own.report.bootId;
-      if (hadOurTrail && own.endedBefore.has(key) && own.knownSinceMs <= atMs) continue;
+      if (hadOurTrail && own.endedBefore.has(key) && isKnownWhole(report, own.knownSinceMs, nowMs)) continue;
     }
     known.set(key, report);
   }
   return { known, killed };
+}
+
+/** Whether all that one has issued, and that may be valid, was issued after `knownSinceMs`. */
+function isKnownWhole({ startedAtMs, longestTtlMs }: ReplicaReport, knownSinceMs: number, nowMs: number): boolean {
+  const wasBegunAfter = startedAtMs !== undefined && knownSinceMs <= startedAtMs;
+  return wasBegunAfter || knownSinceMs + longestTtlMs < nowMs;
 }
 
 /** The Secret of a cluster. Its replicas tell of their workloads in a ConfigMap beside it. */

@@ -25,7 +25,7 @@ import type { IssuingPolicy } from '../../citadel/policy/index.js';
 import type { RevocationRegister } from '../../citadel/revocation/index.js';
 import type { AuthorityFields, TrailWriter } from '../../citadel/trail/index.js';
 import type { CitadelConfig } from '../../config/index.js';
-import { IdentityError, messageOf } from '../../errors/index.js';
+import { errorCodeOf, IdentityError, messageOf } from '../../errors/index.js';
 import { loadPooledHotPath, type RemoteKey, residentThreads } from '../../hotpath/index.js';
 import { addHealthMethods, addReflectionMethods, createGrpcServer } from '../../net/grpc/index.js';
 import { listenTls, wiresOf } from '../../net/transport/index.js';
@@ -178,7 +178,7 @@ async function start(
   const fleet = isTold ? openFleetView(live, now) : undefined;
   const longestTtlMs = longestSeen(leafLifeMs);
   const board = ownDirectory && cluster === undefined ? config.caDirectory : undefined;
-  const endedBefore = board === undefined ? new Set<string>() : await endedCitadels(board);
+  const endedBefore = board === undefined ? NONE_ENDED : await endedOrNone(board, logger);
   if (fleet !== undefined && config.trailDirectory !== undefined) {
     // Not waited for: a trail of millions takes seconds to read.
     void restoreFleet(fleet, config.trailDirectory, { logger, now });
@@ -327,6 +327,7 @@ function issuedReport(
   }: { readonly fleet: FleetView; readonly summary: () => ToldSummary; readonly now: () => number },
 ): IssuedOptions {
   const { isFresh, current } = live;
+  const startedAtMs = now();
   return {
     isFresh,
     knownSinceMs: isFresh ? Date.parse(current.signer.certificate.validFrom) : now(),
@@ -334,9 +335,24 @@ function issuedReport(
       const atMs = now();
       const { withOtherRoots, forgotten, longestTtlMs } = summary();
       const facts = { ...authorityFields(live.current), withOtherRoots, leaves: fleet.leaves() };
-      return { atMs, hasEnded: false, longestTtlMs, forgotten, ...facts };
+      return { atMs, startedAtMs, hasEnded: false, longestTtlMs, forgotten, ...facts };
     },
   };
+}
+
+const NONE_ENDED: ReadonlySet<string> = new Set();
+
+/** As of {@link endedCitadels}. Of one that is not known to have ended, what it has told counts for longer. */
+async function endedOrNone(directory: string, logger: Logger): Promise<ReadonlySet<string>> {
+  try {
+    return await endedCitadels(directory);
+  } catch (error) {
+    logger.debug('which citadels of the directory have ended is not known', {
+      [Field.code]: errorCodeOf(error),
+      [Field.error]: messageOf(error),
+    });
+    return NONE_ENDED;
+  }
 }
 
 /** Tells the other Citadels of a directory, from now until the end, what this one has issued. */
