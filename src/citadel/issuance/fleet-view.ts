@@ -9,12 +9,12 @@ interface Workload {
   /** SHA-256 fingerprint of the certificate that its leaf was signed with, hex. */
   readonly issuer: string;
   readonly notAfterMs: number;
-  /** The roots that it was last told, or has told that it has. */
+  /** Of an agent that tells, the roots that it has told; of another one those that it was given. */
   roots: string;
   /** Which keys have a list among the revocation lists that it has: a text to compare, empty without lists. */
   listKeys: string;
   /** Until then it may have lists of before that it has not told of; epoch milliseconds. */
-  readonly listsUntoldUntilMs: number;
+  listsUntoldUntilMs: number;
   /** Envoys that do not have the newest roots of the agent that asks for this one. */
   unacknowledged: Envoys;
   /** Envoys that do not have the newest leaf of that agent, and may have one of another issuer. */
@@ -87,6 +87,8 @@ interface Untold {
   /** Epoch milliseconds. */
   readonly sinceMs: number;
   readonly withinMs: number;
+  /** Whether Envoys may have a leaf of another issuer meanwhile. */
+  readonly mayHaveFormer: boolean;
 }
 
 /** In place of a connection: that of a workload from the trail is not known. */
@@ -112,8 +114,11 @@ const BACK_WITHIN_MS = 40_000;
  */
 const ASKS_WITHIN_MS = 10 * 60_000;
 
-/** In place of keys. */
-const NOT_TOLD = '?';
+/** In place of roots, and of the keys of lists: which it has is not known, and none of now are the same. */
+export const NOT_KNOWN = '?';
+
+/** Of one in whose name its agent has told nothing of Envoys. */
+const TOLD_OF_NONE = { listsUntoldUntilMs: 0, unacknowledged: NONE, withFormerLeaf: NONE };
 
 const NO_LISTS: ListsNow = { keys: '', isBehind: false };
 
@@ -126,8 +131,8 @@ const MAX_NAMES = 50;
 const UNKNOWN_ISSUER = '';
 
 /**
- * Which roots the workloads have that this Citadel has issued to, and what their leaves were signed with: by what it
- * has answered, and by what agents say that they have when they ask for news. An agent serves a leaf of another root
+ * Which roots the workloads have that this Citadel has issued to, and what their leaves were signed with: by what
+ * agents say that they have when they ask for news, and of those that never do by what they were answered. An agent serves a leaf of another root
  * only when its Envoys have that root; whether they have taken that leaf, too, it tells when it asks the next time.
  */
 export class FleetView {
@@ -167,16 +172,23 @@ export class FleetView {
       return;
     }
     const { connection } = facts;
-    const before = this.untold.get(known.connection);
     const isOther = known.connection !== connection;
-    const hasMore = known.roots !== facts.roots || known.withFormerLeaf.count > 0 || before !== undefined;
+    const isOtherIssuer = known.issuer !== facts.issuer;
+    const before = isOther ? this.joined(known.connection, connection) : this.untold.get(connection);
     // Which roots its Envoys have it tells: it got these a moment ago.
     this.keep(name, { ...facts, roots: known.roots });
     this.telling.add(connection);
-    if (known.issuer !== facts.issuer || (isOther && hasMore)) {
-      const withinMs = Math.max(before?.withinMs ?? 0, isOther ? BACK_WITHIN_MS : SERVED_WITHIN_MS);
-      this.untold.set(connection, { sinceMs: this.now(), withinMs });
-    } else if (before !== undefined) this.untold.set(connection, before);
+    // A process that began a moment ago may get other roots before its Envoys are back, and tell of none of them.
+    const newMs = isOther ? BACK_WITHIN_MS : isOtherIssuer ? SERVED_WITHIN_MS : 0;
+    const untold =
+      newMs === 0
+        ? before
+        : {
+            sinceMs: this.now(),
+            withinMs: Math.max(before?.withinMs ?? 0, newMs),
+            mayHaveFormer: isOtherIssuer || before?.mayHaveFormer === true,
+          };
+    if (untold !== undefined) this.untold.set(connection, untold);
   }
 
   /** Whether the agent behind a connection could tell now what its Envoys have, and has not told it yet. */
@@ -211,19 +223,25 @@ export class FleetView {
     else if (asked !== undefined && asked.connection !== connection) this.move(asked.connection, connection);
     const isAwaited = this.awaits(connection);
     const areAllBack = isAwaited || this.untold.get(connection)?.withinMs !== BACK_WITHIN_MS;
-    // The agent tells of all its Envoys in the name of one workload, which may be another one than the last time.
-    const ofAll = { listKeys, listsUntoldUntilMs: 0, unacknowledged: NONE, withFormerLeaf: NONE };
-    for (const workload of this.byConnection.get(connection) ?? [])
-      Object.assign(workload, { ...ofAll, ...(areAllBack && { roots }) });
-    if (asked === undefined) return;
-    Object.assign(asked, { unacknowledged, withFormerLeaf });
+    const ofConnection = this.byConnection.get(connection) ?? new Set();
+    for (const workload of ofConnection) {
+      if (areAllBack) Object.assign(workload, { ...TOLD_OF_NONE, roots, listKeys });
+      // Envoys that are not back may have what was told before.
+      else Object.assign(workload, { roots: both(workload.roots, roots), listKeys: both(workload.listKeys, listKeys) });
+    }
+    // The agent tells of all its Envoys in the name of one workload, which may be another one than the last time, or
+    // one that is not known any more.
+    const [named = asked] = asked === undefined ? ofConnection : [asked];
+    if (named === undefined) return;
+    named.unacknowledged = allOf(named.unacknowledged, unacknowledged);
+    named.withFormerLeaf = allOf(named.withFormerLeaf, withFormerLeaf);
     this.telling.add(connection);
     if (isAwaited) this.untold.delete(connection);
   }
 
   /** The agent behind a connection was given other lists: which it has is known when it tells so. */
   gaveLists(connection: number): void {
-    for (const workload of this.byConnection.get(connection) ?? []) workload.listKeys = NOT_TOLD;
+    for (const workload of this.byConnection.get(connection) ?? []) workload.listKeys = NOT_KNOWN;
   }
 
   /** As it is for these roots, this signing certificate and these revocation lists. */
@@ -276,7 +294,11 @@ export class FleetView {
   }
 
   private mayHaveFormer({ withFormerLeaf, connection }: Workload): boolean {
-    return withFormerLeaf.count > 0 || this.untold.has(connection);
+    return withFormerLeaf.count > 0 || this.mayServeFormer(connection);
+  }
+
+  private mayServeFormer(connection: number): boolean {
+    return this.untold.get(connection)?.mayHaveFormer === true;
   }
 
   /** Those behind a workload whose newest leaf is of the right issuer, and that may serve an older one. */
@@ -286,7 +308,7 @@ export class FleetView {
         nodeIds.map((id) => `${name}: Envoy ${id}`),
         count,
       );
-    } else if (this.untold.has(connection)) names.add([`${name}: Envoys that its agent has not told of yet`]);
+    } else if (this.mayServeFormer(connection)) names.add([`${name}: Envoys that its agent has not told of yet`]);
   }
 
   private makeRoom(): void {
@@ -310,15 +332,32 @@ export class FleetView {
     this.untold.delete(connection);
   }
 
+  /** An agent tells by another connection. One that was started again gets a certificate before it tells. */
   private move(from: number, to: number): void {
     const target = this.ofConnection(to);
-    const [untold, other] = [this.untold.get(from), this.untold.get(to)];
-    if (untold !== undefined && !(other !== undefined && other.sinceMs > untold.sinceMs)) this.untold.set(to, untold);
-    for (const workload of this.byConnection.get(from) ?? []) {
+    const workloads = [...(this.byConnection.get(from) ?? [])];
+    // Which may not be back, all the same, where it got that certificate of another Citadel.
+    const isOfEnvoys = workloads.some((one) => one.unacknowledged.count + one.withFormerLeaf.count > 0);
+    const before = this.joined(from, to);
+    const isBack = { sinceMs: this.now(), withinMs: BACK_WITHIN_MS, mayHaveFormer: before?.mayHaveFormer === true };
+    const untold = isOfEnvoys ? isBack : before;
+    if (untold !== undefined) this.untold.set(to, untold);
+    for (const workload of workloads) {
       workload.connection = to;
       target.add(workload);
     }
     this.dropConnection(from);
+  }
+
+  /** What is untold of two connections of one agent. */
+  private joined(from: number, to: number): Untold | undefined {
+    const [one, other] = [this.untold.get(from), this.untold.get(to)];
+    if (one === undefined || other === undefined) return one ?? other;
+    return {
+      sinceMs: Math.max(one.sinceMs, other.sinceMs),
+      withinMs: Math.max(one.withinMs, other.withinMs),
+      mayHaveFormer: one.mayHaveFormer || other.mayHaveFormer,
+    };
   }
 
   /** Of the workloads from the trail it is not known which others have come back with this one. */
@@ -342,6 +381,17 @@ export class FleetView {
 
 function nameOf(spiffeId: SpiffeId | string, podName: string | undefined): string {
   return podName === undefined ? spiffeId.toString() : `${spiffeId} (pod ${podName})`;
+}
+
+/** Of two sets of Envoys. */
+function both(before: string, now: string): string {
+  return before === now ? now : NOT_KNOWN;
+}
+
+/** At least so many: those that have no name may be the same. */
+function allOf(one: Envoys, other: Envoys): Envoys {
+  const nodeIds = [...new Set([...one.nodeIds, ...other.nodeIds])].slice(0, MAX_NAMES);
+  return { count: Math.max(one.count, other.count, nodeIds.length), nodeIds };
 }
 
 /** How many there are, and some of their names. */

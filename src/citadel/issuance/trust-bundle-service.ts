@@ -8,7 +8,7 @@ import type { AuthenticatedWorkload, CallerAuthentication } from '../authn/index
 import type { SigningAuthority } from '../authority/index.js';
 import { CALLER_METADATA } from './caller-metadata.js';
 import { callerHasGone, chargeRefusal, proveCaller } from './caller-proof.js';
-import type { FleetView } from './fleet-view.js';
+import { type FleetView, NOT_KNOWN } from './fleet-view.js';
 import { IssuingShares, IssuingSlot } from './issuing-shares.js';
 import { refusalOf } from './refusal.js';
 import {
@@ -41,8 +41,8 @@ export interface TrustBundleServiceOptions extends CallerAuthentication {
 
 interface HeldLists {
   readonly lists: ListsVersion;
-  /** Which keys have a list in those of this version: a text to compare. */
-  keysOf(version: string): string;
+  /** Which keys have a list in those of this version: a text to compare; `undefined` of another Citadel's. */
+  keysOf(version: string): string | undefined;
 }
 
 /** {@link addTrustBundleMethod} has opened it. */
@@ -69,9 +69,6 @@ const ASK_AGAIN_SECONDS = 20 * 60;
 
 /** Of an agent whose Envoys have not acknowledged what it has: a step of a change of roots waits for them. */
 const TELL_AGAIN_SECONDS = 30;
-
-/** Lists, where this Citadel has none. */
-const OF_ANOTHER_CITADEL = '?';
 
 /** Calls whose tokens are being verified, which may take a call to Kubernetes. */
 const MAX_PROVING = 256;
@@ -158,7 +155,7 @@ class TrustBundleService implements TrustBundleMethod {
   /** As of {@link HeldLists.keysOf}: empty for a caller without lists. */
   private listKeysOf({ knownListsVersion = '' }: KnownVersions): string {
     if (knownListsVersion === '') return '';
-    return this.options.revocations?.keysOf(knownListsVersion) ?? OF_ANOTHER_CITADEL;
+    return this.options.revocations?.keysOf(knownListsVersion) ?? NOT_KNOWN;
   }
 
   private async prove(call: ServedCall, stop: CancelSource): Promise<AuthenticatedWorkload> {

@@ -80,6 +80,10 @@ t.test('a leaf of another issuer counts when the agent has told that its Envoys 
   ]);
   t.notOk(fleet.awaits(8), 'it has told');
   fleet.has(callerOf('a'), 9, told);
+  t.same(inTheWay(), { count: 30, names: envoys }, 'by another connection not all of them need be back');
+  nowMs += 40_000;
+  t.ok(fleet.awaits(9));
+  fleet.has(callerOf('a'), 9, told);
   t.equal(inTheWay().count, 0);
   t.equal(fleet.leaves().length, 1);
 });
@@ -157,8 +161,16 @@ t.test('that an agent was given roots is not that its Envoys have them, which it
   t.equal(inTheWay().count, 0);
   t.notOk(fleet.awaits(8));
   fleet.issued(callerOf('a'), { ...facts, connection: 9, roots: 'both' });
+  fleet.has(callerOf('a'), 9, told);
   t.equal(inTheWay().count, 0, 'the roots are no news');
-  t.notOk(fleet.awaits(9));
+  t.same(fleet.summary('both', 'old').withOtherIssuer.count, 0, 'nor is the issuer');
+  t.same(fleet.summary('more', 'old').withOtherRoots.count, 1);
+  fleet.has(callerOf('a'), 9, { ...told, roots: 'more' });
+  t.equal(fleet.summary('more', 'old').withOtherRoots.count, 1, 'that came before its Envoys are back');
+  nowMs += 40_000;
+  t.ok(fleet.awaits(9));
+  fleet.has(callerOf('a'), 9, { ...told, roots: 'more' });
+  t.equal(fleet.summary('more', 'old').withOtherRoots.count, 0);
 });
 
 t.test('what an agent tells in the name of one of its workloads is of all of them', async (t) => {
@@ -171,4 +183,61 @@ t.test('what an agent tells in the name of one of its workloads is of all of the
   t.match(fleet.summary('both', 'old'), { withOtherRoots: { count: 2 }, withOtherIssuer: { count: 2 } });
   fleet.has(callerOf('b'), 7, told);
   t.match(fleet.summary('both', 'old'), { withOtherRoots: { count: 0 }, withOtherIssuer: { count: 0 } });
+});
+
+t.test(
+  'an Envoy that an agent has told of stays in the way when the agent is started again, until all are back',
+  async (t) => {
+    const cases = [
+      { what: 'roots', behind: { unacknowledged: { count: 1, nodeIds: ['e'] } }, named: `${nameOf('a')}: Envoy e` },
+      { what: 'leaf', behind: { withFormerLeaf: { count: 1, nodeIds: ['e'] } }, named: `${nameOf('a')}: Envoy e` },
+      { what: 'lists', behind: { listKeys: 'old' }, named: `${nameOf('a')} (revocation lists)` },
+    ];
+    const told = { roots: 'both', listKeys: 'old next', unacknowledged: NONE, withFormerLeaf: NONE };
+    const leaf = { issuer: 'old', notAfterMs: NOW_MS + 3_600_000, roots: 'both' };
+    for (const { what, behind, named } of cases) {
+      for (const isIssued of what === 'lists' ? [true] : [true, false]) {
+        let nowMs = NOW_MS;
+        const fleet = new FleetView(() => nowMs);
+        const inTheWay = () => {
+          const { withOtherRoots, withOtherIssuer } = fleet.summary('both', 'old', {
+            keys: 'old next',
+            isBehind: false,
+          });
+          return [...withOtherRoots.names, ...withOtherIssuer.names];
+        };
+        fleet.issued(callerOf('a'), { ...leaf, connection: 7 });
+        fleet.has(callerOf('a'), 7, { ...told, ...behind });
+        t.same(inTheWay(), [named], what);
+        if (isIssued) fleet.issued(callerOf('a'), { ...leaf, connection: 8 });
+        for (const passMs of [1000, 30_000]) {
+          nowMs += passMs;
+          fleet.has(callerOf('a'), 8, told);
+          t.same(inTheWay(), [named], `${what} ${nowMs - NOW_MS}`);
+        }
+        fleet.has(callerOf('a'), 8, { ...told, ...behind });
+        t.same(inTheWay(), [named], 'it is the same one');
+        nowMs += 40_000;
+        t.ok(fleet.awaits(8));
+        fleet.has(callerOf('a'), 8, told);
+        t.same(inTheWay(), [], what);
+      }
+    }
+  },
+);
+
+t.test('what an agent tells in the name of a workload that is not known is of those that are', async (t) => {
+  const fleet = new FleetView(() => NOW_MS);
+  const inTheWay = () => fleet.summary('both', 'old').withOtherRoots;
+  const leaf = { connection: 7, issuer: 'old', notAfterMs: NOW_MS + 3_600_000, roots: 'one' };
+  const told = { roots: 'both', listKeys: '', unacknowledged: NONE, withFormerLeaf: NONE };
+  fleet.has(callerOf('gone'), 7, told);
+  t.equal(fleet.summary('both', 'old').workloads, 0);
+  for (const pod of ['a', 'b']) fleet.issued(callerOf(pod), leaf);
+  fleet.has(callerOf('gone'), 7, { ...told, unacknowledged: { count: 1, nodeIds: ['x'] } });
+  t.same(inTheWay(), { count: 1, names: [`${nameOf('a')}: Envoy x`] });
+  fleet.has(callerOf('gone'), 7, told);
+  t.equal(inTheWay().count, 0);
+  fleet.issued(callerOf('b'), { ...leaf, roots: 'more' });
+  t.equal(fleet.summary('more', 'old').withOtherRoots.count, 2, 'its agent tells');
 });
