@@ -12,6 +12,11 @@ import { Field, type MetricRegistry } from '../../telemetry/index.js';
 import { plainSerial } from '../../text/index.js';
 import type { AppContext } from '../running-app.js';
 
+interface FailuresInARow {
+  readonly message: string;
+  readonly count: number;
+}
+
 interface Surroundings {
   readonly live: LiveAuthority;
   /** Signs below it, where there is one. */
@@ -32,6 +37,7 @@ export async function openRevocations(
 ): Promise<RevocationRegister> {
   const { directory } = trail.state;
   let hasOthers = true;
+  let failures: FailuresInARow = { message: '', count: 0 };
   const signers = async (): Promise<readonly ListSigner[]> => {
     const { signer } = live.current;
     const all = new Map([signer, ...(await others())].map((one) => [one.material.id, listSignerOf(one)]));
@@ -45,11 +51,16 @@ export async function openRevocations(
     try {
       const known = await live.otherSigners();
       hasOthers = true;
+      failures = { message: '', count: 0 };
       return known;
     } catch (error) {
-      const fields = { [Field.code]: errorCodeOf(error), [Field.error]: messageOf(error) };
+      const message = messageOf(error);
+      const fields = { [Field.code]: errorCodeOf(error), [Field.error]: message };
       hasOthers = false;
-      logger.debug('no other keys of the authority for revocation lists', fields);
+      failures = { message, count: failures.message === message ? failures.count + 1 : 1 };
+      // The first may be of files that were being written. One that lasts stands in the way of a change of the root.
+      if (failures.count === 2) logger.warn('no other keys of the authority for revocation lists', fields);
+      else logger.debug('no other keys of the authority for revocation lists', fields);
       return [];
     }
   };

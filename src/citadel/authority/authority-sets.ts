@@ -85,6 +85,15 @@ export async function readAuthoritySet(directory: string): Promise<AuthorityFile
   );
 }
 
+/**
+ * The same where the root was changed, or is; else no files: none but the authority in use are there, in whatever
+ * layout. Who asks wipes the keys.
+ * @throws IdentityError `ERR_SIGNER_INVALID`.
+ */
+export async function readActiveSet(directory: string): Promise<AuthorityFileSet> {
+  return (await activeSet(directory)) === undefined ? new Map() : readAuthoritySet(directory);
+}
+
 const KEY_ELSEWHERE = '; the root of a key in a token (--ca-key) is changed by its certificates, by hand';
 
 /** Where the change of the root of a CA directory stands, without its keys; `undefined` when nothing readable tells. */

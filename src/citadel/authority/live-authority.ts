@@ -5,7 +5,7 @@ import { ChangingFiles } from '../../system/small-files/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
 import { type Every, everyUnreferenced } from '../../timers/index.js';
 import { AUTHORITY_FILE_NAMES } from './authority-directory.js';
-import { readAuthoritySet, readRotation, wipeKeys } from './authority-sets.js';
+import { readActiveSet, readRotation, wipeKeys } from './authority-sets.js';
 import type { AuthorityStore } from './authority-store.js';
 import { otherSigners } from './other-signers.js';
 import { type RotationRecord, rotationOf } from './root-rotation.js';
@@ -87,7 +87,7 @@ export class LiveAuthority {
     const { directory, store } = this.options;
     switch (this.opened.from) {
       case 'directory':
-        return otherSigners(await readAuthoritySet(directory ?? ''));
+        return otherSigners(await readActiveSet(directory ?? ''));
       case 'store':
         return otherSigners((await store?.read()) ?? new Map());
       case 'memory':

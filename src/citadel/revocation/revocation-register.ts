@@ -93,9 +93,6 @@ const RENEW_AGAIN_MS = 3_600_000;
 /** Of lists that agents may have: all but those that were away have the newest within seconds. */
 const MAX_VERSIONS = 64;
 
-/** {@link RevocationRegister.keysOf} of lists that are not known. */
-const UNKNOWN_KEYS = '?';
-
 /** Whose certificates they were is not public. */
 const FILE_MODE = 0o600;
 const LIST_MODE = 0o644;
@@ -113,6 +110,8 @@ export class RevocationRegister {
   /** The keys that the lists were signed for last. */
   private signedFor = '';
   private lacksKeys = false;
+  /** How often the keys have changed. */
+  private changes = 0;
   private failed: { readonly message: string; readonly atMs: number } | undefined;
   /** Names of keys in use whose certificates may sign no lists. */
   private unable: readonly string[] = [];
@@ -139,8 +138,7 @@ export class RevocationRegister {
       );
     }
     const register = new RevocationRegister(options);
-    await register.sign(state, state.revoked, await options.signers());
-    register.lacksKeys = options.isPartial?.() === true;
+    await register.sign(state, state.revoked, await register.keysNow());
     await register.record();
     register.stop = every(LOOK_MS, () => void register.look());
     return register;
@@ -155,9 +153,9 @@ export class RevocationRegister {
     return this.lacksKeys;
   }
 
-  /** {@link RevocationLists.keys} of lists of this version, which an agent has. */
-  keysOf(version: string): string {
-    return this.versions.get(version) ?? UNKNOWN_KEYS;
+  /** {@link RevocationLists.keys} of lists of this version, which an agent has; `undefined` when it is not known. */
+  keysOf(version: string): string | undefined {
+    return this.versions.get(version);
   }
 
   /** How it stands, for people: how many certificates are on the lists, and which keys may sign none. */
@@ -184,11 +182,12 @@ export class RevocationRegister {
   revoke(order: RevocationOrder, { reason, by, isTrial, ...said }: Revoker): Promise<readonly FoundCertificate[]> {
     return this.inTurn(async () => {
       const { now, trail } = this.options;
-      const found = 'certificates' in order ? order.certificates : await trail.find(order);
+      const wanted = 'certificates' in order ? order.certificates : await trail.find(order);
       const revokedAtMs = now();
-      const valid = found.filter(({ notAfterMs }) => notAfterMs > revokedAtMs);
+      const valid = wanted.filter(({ notAfterMs }) => notAfterMs > revokedAtMs);
       const fresh = valid.filter(({ serial }) => !this.isRevoked(serial));
-      const keys = await this.options.signers();
+      const found = await this.keysNow();
+      const { keys } = found;
       const isSoleIssuer = said.isSoleIssuer || this.state.isSoleIssuer;
       this.assertPossible(fresh, { keys, isSoleIssuer });
       const isNews = fresh.length > 0 || isSoleIssuer !== this.state.isSoleIssuer;
@@ -197,7 +196,7 @@ export class RevocationRegister {
         ({ issuer: _, ...one }): Revoked => ({ ...one, revokedAtMs, reason, by, isRecorded: false }),
       );
       const addedOf = new Set(fresh.map(({ issuer }) => issuer));
-      await this.sign({ ...this.state, isSoleIssuer }, [...this.state.revoked, ...added], keys, addedOf);
+      await this.sign({ ...this.state, isSoleIssuer }, [...this.state.revoked, ...added], found, addedOf);
       await this.recordOrTell();
       return valid;
     });
@@ -206,6 +205,7 @@ export class RevocationRegister {
   /** The keys of the authority are others now. Never rejects: the lists stay as they are, and the log tells. */
   signersChanged(): Promise<void> {
     this.lacksKeys = true;
+    this.changes += 1;
     return this.inTurn(() => this.renew());
   }
 
@@ -232,16 +232,31 @@ export class RevocationRegister {
   }
 
   private async renew(): Promise<void> {
+    let hasOtherKeys = false;
     try {
-      const keys = await this.options.signers();
+      const found = await this.keysNow();
+      hasOtherKeys = textOf(found.keys) !== this.signedFor;
       // Of the same keys they say the same: no Envoy has to take others.
-      if (this.isDue() || textOf(keys) !== this.signedFor) await this.sign(this.state, this.state.revoked, keys);
-      this.lacksKeys = this.options.isPartial?.() === true;
+      if (this.isDue() || hasOtherKeys) await this.sign(this.state, this.state.revoked, found);
+      else this.haveLists(found);
+      hasOtherKeys = false;
       await this.record();
       this.failed = undefined;
     } catch (error) {
+      if (hasOtherKeys) this.lacksKeys = true;
       this.tellFailure(messageOf(error));
     }
+  }
+
+  private async keysNow(): Promise<FoundKeys> {
+    const { changes } = this;
+    const keys = await this.options.signers();
+    return { keys, changes, isPartial: this.options.isPartial?.() === true };
+  }
+
+  /** Each of these has its list. */
+  private haveLists({ changes, isPartial }: FoundKeys): void {
+    this.lacksKeys = isPartial || changes !== this.changes;
   }
 
   private tellFailure(message: string): void {
@@ -291,10 +306,11 @@ export class RevocationRegister {
   private async sign(
     before: RevocationState,
     revoked: readonly Revoked[],
-    signers: readonly ListSigner[],
+    found: FoundKeys,
     addedOf?: ReadonlySet<string | undefined>,
   ): Promise<void> {
     const { leafLifeMs, now, path, listPath } = this.options;
+    const { keys: signers } = found;
     const signing = { signers, leafLifeMs: leafLifeMs(), nowMs: now(), ...(addedOf && { addedOf }) };
     const state = await signLists(before, revoked, signing);
     const pem = Buffer.concat(state.lists.map(({ der }) => encodePem('X509 CRL', der)));
@@ -302,6 +318,7 @@ export class RevocationRegister {
     await this.write(listPath, pem, LIST_MODE);
     this.state = state;
     this.signedFor = textOf(signers);
+    this.haveLists(found);
     this.serials = new Set(state.revoked.map(({ serial }) => serial));
     this.unable = signers.filter(({ maySignLists }) => !maySignLists).map(({ name }) => name);
     this.metrics.gauge(Metric.revokedCertificates).set(this.serials.size);
@@ -376,6 +393,15 @@ export class RevocationRegister {
       throw pathError('ERR_TRAIL_UNAVAILABLE', path, error, 'a file that this process can write');
     }
   }
+}
+
+/** The keys of the authority as they were found. */
+interface FoundKeys {
+  readonly keys: readonly ListSigner[];
+  /** Another may be to sign next. */
+  readonly isPartial: boolean;
+  /** How often they had changed before they were asked for. */
+  readonly changes: number;
 }
 
 interface Keys {

@@ -188,6 +188,11 @@ t.test('keys beside the one that signs are found in a directory and in a store',
   const both = [next.certificate.raw, old.certificate.raw];
   t.same(await others(await LiveAuthority.open({ ...surroundings, store })), both);
   t.same(await others(await LiveAuthority.open(surroundings)), [], 'in memory there is no change');
+  const secret = shortDir(t);
+  writeFileSync(join(secret, 'tls.crt'), signer.certificatePem);
+  writeFileSync(join(secret, 'tls.key'), signer.privateKeyPem);
+  writeFileSync(join(secret, 'ca.crt'), signer.certificatePem);
+  t.same(await others(await open(secret)), [], 'nor is there in files of another layout');
   mkdirSync(join(directory, '.sets'));
   const set = shortDir(t);
   for (const [name, content] of kept) writeFileSync(join(set, name), content);

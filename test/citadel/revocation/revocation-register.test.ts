@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readRevocationList } from '../../../src/agent/files/revocation-list.js';
@@ -195,7 +195,7 @@ t.test('a key whose list cannot be signed, or is not known yet, is tried again u
   const { version, keys } = register.lists;
   t.equal(register.isBehind, false);
   t.equal(register.keysOf(version), keys);
-  t.equal(register.keysOf('of another Citadel'), '?');
+  t.equal(register.keysOf('of another Citadel'), undefined);
 
   [world.keys, isAway] = [[old, next], true];
   const changed = register.signersChanged();
@@ -217,6 +217,52 @@ t.test('a key whose list cannot be signed, or is not known yet, is tried again u
   t.equal(register.keysOf(register.lists.version), register.lists.keys);
   t.equal(register.keysOf(version), keys, 'agents may have these still');
   t.equal(listsIn(register.lists.pem).length, 2);
+});
+
+t.test('keys that change while their lists are being signed are not taken for signed', async (t) => {
+  const { world, options, look } = scene(t);
+  let meanwhile = async (): Promise<void> => {};
+  const signers = async () => {
+    const found = await options.signers();
+    await meanwhile();
+    return found;
+  };
+  let isPartial = false;
+  const register = await RevocationRegister.open({ ...options, signers, isPartial: () => isPartial });
+  let changed: Promise<void> | undefined;
+  meanwhile = async () => {
+    meanwhile = async () => {
+      t.equal(register.isBehind, true, 'the keys that were read first are those of before');
+    };
+    world.keys = [old, next];
+    changed = register.signersChanged();
+  };
+  await register.revoke({ serial: 'a1' }, by);
+  await changed;
+  t.equal(register.isBehind, false);
+  t.equal(listsIn(register.lists.pem).length, 2);
+
+  isPartial = true;
+  meanwhile = async () => {};
+  await register.revoke({ serial: 'a2' }, by);
+  t.equal(register.isBehind, true, 'a key may be missing from the lists');
+  isPartial = false;
+  look();
+  await register.close();
+  t.equal(register.isBehind, false);
+});
+
+t.test('a key is without its list when it is found by a daily renewal that cannot be written', async (t) => {
+  const { world, options, directory, look } = scene(t);
+  const register = await RevocationRegister.open(options);
+  await register.revoke({ serial: 'a1' }, by);
+  world.keys = [old, next];
+  world.nowMs += DAY_MS;
+  rmSync(join(directory, 'crl.pem'));
+  mkdirSync(join(directory, 'crl.pem'));
+  look();
+  await register.close();
+  t.equal(register.isBehind, true);
 });
 
 t.test('a key whose certificate may sign no lists refuses to, since Envoy would refuse every peer', async (t) => {
