@@ -31,6 +31,9 @@ const STEP_MS = 10;
  */
 const FORSAKEN_MS = 300;
 
+/** A slow key signs less than three certificates a second: no caller comes within that time then. */
+const FORSAKEN_SPACINGS = 2;
+
 /** Who has its share waits for its own requests, which are answered sooner. */
 const MIN_SHARE_DELAY_MS = 1000;
 
@@ -63,7 +66,7 @@ export class RetrySlots {
     const slotMs = Math.max(this.nextMs, nowMs + MIN_DELAY_MS);
     const delayMs = slotMs - nowMs;
     if (delayMs > MAX_DELAY_MS) return inSteps(MAX_DELAY_MS * (0.5 + this.random() / 2));
-    this.nextMs = slotMs + 1000 / (this.perSecond * SHARE);
+    this.nextMs = slotMs + this.spacingMs;
     return inSteps(delayMs);
   }
 
@@ -76,8 +79,13 @@ export class RetrySlots {
     return inSteps(Math.max(MIN_SHARE_DELAY_MS, this.nextMs - nowMs) * (0.5 + this.random() / 2));
   }
 
+  /** Between two moments of the line. */
+  private get spacingMs(): number {
+    return 1000 / (this.perSecond * SHARE);
+  }
+
   private learn(nowMs: number): void {
-    if (nowMs - this.lastMs >= FORSAKEN_MS) this.nextMs = nowMs;
+    if (nowMs - this.lastMs >= Math.max(FORSAKEN_MS, FORSAKEN_SPACINGS * this.spacingMs)) this.nextMs = nowMs;
     this.lastMs = nowMs;
     const elapsedMs = nowMs - this.windowFromMs;
     if (elapsedMs < WINDOW_MS) return;

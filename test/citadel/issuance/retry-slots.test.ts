@@ -82,3 +82,20 @@ t.test('a line whose callers do not come is forgotten; one whose callers come st
   t.equal(slots.delayMs(1200), 3900);
   t.equal(slots.delayMs(1500), 100);
 });
+
+t.test('a line behind a slow key stays, though its callers come far apart', async (t) => {
+  const slots = new RetrySlots(() => 0);
+  let nowMs = 0;
+  for (let each = 0; each < 60; each += 1) {
+    nowMs += 350;
+    slots.issued(nowMs);
+    slots.delayMs(nowMs);
+  }
+  nowMs += 60_000;
+  const [first, second = 0] = [slots.delayMs(nowMs), slots.delayMs(nowMs)];
+  t.equal(first, 100);
+  t.ok(second > 400, `some three a second: ${second} ms`);
+  nowMs += 350;
+  const third = slots.delayMs(nowMs);
+  t.ok(third > second - 350, `behind them: ${third} ms`);
+});
