@@ -92,9 +92,8 @@ export function isOver({ atMs, hasEnded, longestTtlMs, leaves }: ReplicaReport, 
 
 /**
  * Reports of processes of one pod that have ended, as few as tell the same: a Citadel that is started again and again
- * leaves one each time. Those of the same authority, trail and boot become one, under the key of the newest; `null` takes
- * one away.
- * `prefix` is that of the keys of the pod, `own` that of the process which runs now. Pure.
+ * leaves one each time. Those of the same authority, trail and boot become one, under the key of the newest; `null`
+ * takes one away. `prefix` is that of the keys of the pod, `own` that of the process which runs now. Pure.
  */
 export function withoutRepeats(
   reports: ReadonlyMap<string, ReplicaReport>,

@@ -132,8 +132,9 @@ const UNKNOWN_ISSUER = '';
 
 /**
  * Which roots the workloads have that this Citadel has issued to, and what their leaves were signed with: by what
- * agents say that they have when they ask for news, and of those that never do by what they were answered. An agent serves a leaf of another root
- * only when its Envoys have that root; whether they have taken that leaf, too, it tells when it asks the next time.
+ * agents say that they have when they ask for news, and of those that never do by what they were answered. An agent
+ * serves a leaf of another root only when its Envoys have that root; whether they have taken that leaf, too, it tells
+ * when it asks the next time.
  */
 export class FleetView {
   private readonly workloads = new Map<string, Workload>();
