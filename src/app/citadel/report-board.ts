@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CancelSignal } from '../../cancellation/index.js';
 import { errorCodeOf } from '../../errors/index.js';
@@ -64,13 +64,19 @@ const WRITABLE = 'a directory that this user can write to';
 /** A report has ten names of each list. */
 const MAX_REPORT_BYTES = 256 * 1024;
 
+/** Behind the key, the socket file of its process. */
+const MARK = '.process';
+
+/** A process tells as soon as it has its mark; one that cannot write for so long makes that again. */
+const LITTER_MS = 3_600_000;
+
 /** What is no key of a Citadel is not read: a name of a host and random digits, or {@link KNOWN_SINCE}. */
 const KEY = /^[A-Za-z0-9][A-Za-z0-9._-]*\.[0-9a-f]{8}$/;
 
 /** Files of a CA directory, for the Citadels of one machine. They hold names and fingerprints, no keys. */
 export function directoryBoard(directory: string): DirectoryBoard {
   const place = join(directory, BOARD);
-  const markOf = (key: string): string => join(place, `${key}.process`);
+  const markOf = (key: string): string => join(place, `${key}${MARK}`);
   const isKey = (name: string): boolean => name === KNOWN_SINCE || KEY.test(name);
   const read = async (): Promise<Texts> => {
     const texts: Record<string, string> = {};
@@ -86,13 +92,24 @@ export function directoryBoard(directory: string): DirectoryBoard {
     await rm(join(place, key), { force: true });
     await removeEndedMark(markOf(key));
   };
+  /** Of processes that were killed before they had told anything. */
+  const sweep = async (texts: Texts): Promise<void> => {
+    for (const name of (await namesIn(place)) ?? []) {
+      const key = name.slice(0, -MARK.length);
+      if (!name.endsWith(MARK) || !isKey(key) || key in texts) continue;
+      const { mtimeMs } = await stat(join(place, name)).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+      if (Date.now() - mtimeMs >= LITTER_MS) await removeEndedMark(markOf(key));
+    }
+  };
   const apply = async (changes: Changes): Promise<Texts> => {
     try {
       for (const [key, text] of Object.entries(changes)) {
         if (text === null) await remove(key);
         else await writeWhole(join(place, key), Buffer.from(text), 0o600);
       }
-      return await read();
+      const texts = await read();
+      await sweep(texts);
+      return texts;
     } catch (error) {
       throw pathError('ERR_SIGNER_INVALID', place, error, WRITABLE);
     }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { IdentityError } from '../../errors/index.js';
 import {
   lifeOfProcess,
@@ -12,8 +13,13 @@ import {
 /** A process of which nothing can be learnt has ended when its lock is so old. */
 const EXPIRES_MS = 60_000;
 
+/** What stands beside a lock for so long was left by a process that was killed: taking a lock takes moments. */
+const LITTER_MS = 3_600_000;
+
 /** Nothing of it is secret, and a process of another user must learn whose it is. */
 const FILE_MODE = 0o644;
+
+const TOKEN = /^[0-9a-f]{16}$/;
 
 /** What stands in the file of a lock. */
 interface LockFile {
@@ -47,7 +53,9 @@ export async function takeLock(path: string, busy: string): Promise<() => Promis
       if (ended === 'busy') throw new IdentityError('ERR_ROTATION_REFUSED', busy);
       mark ??= await markProcess(socketOf(path, token));
       if (!(await make(placeAfter(path, ended), { token, bootId: mark?.bootId ?? '' }))) continue;
-      if (ended.length === 0 || (await takeOver(path, ended))) return () => giveBack(path, token, mark);
+      if (ended.length > 0 && !(await takeOver(path, ended))) continue;
+      await sweep(path, token);
+      return () => giveBack(path, token, mark);
     }
   } catch (error) {
     await mark?.remove();
@@ -91,6 +99,19 @@ async function takeOver(path: string, ended: readonly string[]): Promise<boolean
 }
 
 function ignore(): void {}
+
+/** Removes what those have left beside the lock that were killed before they had it. Never rejects. */
+async function sweep(path: string, token: string): Promise<void> {
+  const prefix = `${basename(path)}.`;
+  for (const name of await readdir(dirname(path)).catch(() => [])) {
+    const [of = '', kind] = name.startsWith(prefix) ? name.slice(prefix.length).split('.') : [];
+    if (!TOKEN.test(of) || of === token) continue;
+    const place = join(dirname(path), name);
+    const { mtimeMs } = await stat(place).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+    if (Date.now() - mtimeMs < LITTER_MS) continue;
+    await (kind === 'process' ? removeEndedMark(place) : rm(place, { force: true })).catch(ignore);
+  }
+}
 
 function placeAfter(path: string, ended: readonly string[]): string {
   const last = ended.at(-1);
@@ -140,7 +161,7 @@ function ifDenied(error: NodeJS.ErrnoException): string {
 function contentOf(text: string): LockFile {
   try {
     const { token, bootId } = JSON.parse(text);
-    if (/^[0-9a-f]{16}$/.test(token)) return { token, bootId: String(bootId) };
+    if (TOKEN.test(token)) return { token, bootId: String(bootId) };
   } catch {
     // As one of another form.
   }

@@ -85,6 +85,19 @@ t.test('who takes over leaves one file, whatever was there', async (t) => {
   t.same(readdirSync(join(path, '..')), []);
 });
 
+t.test('what those have left that were killed before they had the lock goes in time', async (t) => {
+  const [path = ''] = places(t);
+  const directory = join(path, '..');
+  const token = '0123456789abcdef';
+  const names = [`.lock.${token}`, `.lock.${token}.process`, '.lock.other', '.other-lock'];
+  for (const name of names) writeFileSync(join(directory, name), '');
+  await (await takeLock(path, 'busy'))();
+  t.same(readdirSync(directory).sort(), names.sort(), 'it may be in use');
+  for (const name of names) utimesSync(join(directory, name), 0, 0);
+  await (await takeLock(path, 'busy'))();
+  t.same(readdirSync(directory).sort(), ['.lock.other', '.other-lock']);
+});
+
 t.test('a lock that another has by now stays when the former holder gives it back', async (t) => {
   const [path = ''] = places(t);
   const giveBack = await takeLock(path, 'busy');
