@@ -49,8 +49,8 @@ await runScript(async () => {
   const tools = { ENVOY_PATH: path, ...others };
   const runs = [];
   if (args.length === 0 && isAll && !isCovered && process.stdout.isTTY !== true) {
-    const { waiting, alone, others } = lanesOf(await testFiles());
-    runs.push(...(await Promise.all([runTap(others, tools), runTap(['--jobs=1', ...waiting], tools)])));
+    const { waiting, alone, rest } = lanesOf(await testFiles());
+    runs.push(...(await Promise.all([runTap(rest, tools), runTap(['--jobs=1', ...waiting], tools)])));
     runs.push(await runTap(['--jobs=1', ...alone], tools));
   } else if (isAll || onCluster.length < files.length) {
     runs.push(

@@ -30,12 +30,12 @@ export async function testFiles() {
 /** What these measure is the machine's, too. (.taprc) */
 const ALONE = 'build/test/load/';
 
-/** Pure: the files that wait, those that go alone behind all, and the others. */
+/** Pure: the files that wait, those that go alone behind all, and the rest. */
 export function lanesOf(files) {
   const isAlone = (file) => file.startsWith(ALONE);
   return {
     waiting: files.filter((file) => WAITING.includes(file)),
     alone: files.filter(isAlone),
-    others: files.filter((file) => !WAITING.includes(file) && !isAlone(file)),
+    rest: files.filter((file) => !WAITING.includes(file) && !isAlone(file)),
   };
 }

@@ -12,8 +12,8 @@ t.test('a whole run has each test file once, in one of the lanes', async (t) => 
     files.filter((file) => file.includes('/cluster/')),
     [],
   );
-  const { waiting, alone, others } = lanesOf(files);
-  t.strictSame([...waiting, ...alone, ...others].sort(), files);
+  const { waiting, alone, rest } = lanesOf(files);
+  t.strictSame([...waiting, ...alone, ...rest].sort(), files);
   t.ok(waiting.length > 0 && alone.length > 0, 'tap runs all where it is given none');
   t.strictSame([...waiting].sort(), [...WAITING].sort(), 'each that is named as waiting is there');
 });

@@ -1,10 +1,11 @@
 import type { LeavesOfIssuer } from '../../citadel/issuance/index.js';
+import type { ProcessMark } from '../../system/small-files/index.js';
 import type { CitadelFacts, EndedReplica, Named } from './root-judgement.js';
 
 /** Where a report is from, as far as others of the same machine can make use of it. */
 export interface ReportOrigin {
-  /** Of the running system, when its process has marked itself. */
-  readonly bootId?: string;
+  /** As of {@link ProcessMark}; left out when the process could not be marked. */
+  readonly bootId?: ProcessMark['bootId'];
   /** Of the directory that has a record of each certificate which this process gives away. */
   readonly trail?: string;
 }

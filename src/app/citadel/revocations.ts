@@ -36,7 +36,6 @@ export async function openRevocations(
   { logger, now }: AppContext,
 ): Promise<RevocationRegister> {
   const { directory } = trail.state;
-  let hasOthers = true;
   let failures: FailuresInARow = { message: '', count: 0 };
   const signers = async (): Promise<readonly ListSigner[]> => {
     const { signer } = live.current;
@@ -50,13 +49,11 @@ export async function openRevocations(
   const others = async () => {
     try {
       const known = await live.otherSigners();
-      hasOthers = true;
       failures = { message: '', count: 0 };
       return known;
     } catch (error) {
       const message = messageOf(error);
       const fields = { [Field.code]: errorCodeOf(error), [Field.error]: message };
-      hasOthers = false;
       failures = { message, count: failures.message === message ? failures.count + 1 : 1 };
       // The first may be of files that were being written. One that lasts stands in the way of a change of the root.
       if (failures.count === 2) logger.warn('no other keys of the authority for revocation lists', fields);
@@ -86,7 +83,7 @@ export async function openRevocations(
       revoked: (fields) => trail.revoked(fields),
     },
     ...{ signers, leafLifeMs, logger, metrics, now },
-    isPartial: () => !hasOthers || intermediate?.isComplete === false,
+    isPartial: () => failures.count > 0 || intermediate?.isComplete === false,
   });
   live.onChange(() => void register.signersChanged());
   intermediate?.onKeysChange(() => void register.signersChanged());

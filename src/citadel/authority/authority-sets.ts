@@ -41,7 +41,7 @@ export async function changeAuthoritySet(
   try {
     const giveBack = await takeLock(
       join(directory, LOCK),
-      `another sidecert root is at work on ${directory}, or was killed on another machine or before this one started: try again in a minute`,
+      `another sidecert root is at work on ${directory}, or was killed on another machine, or before this machine started: try again in a minute`,
     );
     try {
       const before = await readAuthoritySet(directory);

@@ -82,18 +82,16 @@ async function takeOver(path: string, ended: readonly string[]): Promise<boolean
   const place = placeAfter(path, ended);
   let isOurs = false;
   try {
-    isOurs = (await read(path))?.token === ended[0];
-    if (isOurs) await rename(place, path);
-  } catch (error) {
-    isOurs = false;
-    throw error;
+    if ((await read(path))?.token === ended[0]) {
+      await rename(place, path);
+      isOurs = true;
+    }
   } finally {
     if (!isOurs) await rm(place, { force: true });
   }
   if (!isOurs) return false;
-  // What cannot be removed is left: with another token at `path` it tells of nothing.
-  for (const at of ended.keys())
-    if (at > 0) await rm(placeAfter(path, ended.slice(0, at)), { force: true }).catch(ignore);
+  // What cannot be removed is left: with another token at `path` it tells of nothing. That of the last was renamed.
+  for (const one of ended.slice(0, -1)) await rm(placeAfter(path, [one]), { force: true }).catch(ignore);
   for (const one of ended) await removeEndedMark(socketOf(path, one)).catch(ignore);
   return true;
 }

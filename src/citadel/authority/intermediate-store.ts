@@ -41,7 +41,7 @@ export function intermediatesInDirectory(directory: string): IntermediateStore {
       try {
         const giveBack = await takeTurn(
           lock,
-          `another Citadel is at work on ${path}, or was killed on another machine or before this one started: tried again within a minute`,
+          `another Citadel is at work on ${path}, or was killed on another machine, or before this machine started: tried again within a minute`,
         );
         try {
           await applied(change, await read(), async (changed) => {

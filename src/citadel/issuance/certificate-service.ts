@@ -141,20 +141,20 @@ class CertificateService implements CertificateMethod {
     const refusal = this.shares.refusalFor(call.connection, () =>
       held.isClaimedRenewal(call.metadata('authorization'), options.now()),
     );
-    return refusal && this.noPlace(refusal, call, traceOf(call), this.spanOf(call));
+    return refusal && this.noPlace(refusal, call);
   }
 
   /** Answers the call, or refuses it when it has failed, run out of time or been cancelled. */
   answer(bytes: Buffer, call: ServedCall): void {
-    const caller = traceOf(call);
-    const span = this.spanOf(call, caller);
     const place = this.shares.enter(call.connection);
     if (!(place instanceof IssuingSlot)) {
       // The last one has gone since its header came.
-      call.refuse(this.noPlace(place, call, caller, span));
+      call.refuse(this.noPlace(place, call));
       return;
     }
     this.inFlight.set(this.shares.inFlight);
+    const caller = traceOf(call);
+    const span = this.spanOf(call, caller);
     const pending = new PendingCall(call, caller, place, span);
     this.deadlines.add(pending);
     call.onGone(() => this.giveUp(pending, callerHasGone()));
@@ -204,18 +204,15 @@ class CertificateService implements CertificateMethod {
     if (span !== undefined) endServerSpan(span, code, refusal.code);
   }
 
-  private spanOf(call: ArrivingCall, caller = traceOf(call)): Span | undefined {
+  private spanOf(call: ArrivingCall, caller: CallerTrace): Span | undefined {
     const { tracer } = this.options;
     return tracer && serverSpan(tracer, call, caller);
   }
 
   /** Records that there is no place for a call, and gives what it is told. */
-  private noPlace(
-    { reason, retryAfterMs }: PlaceRefusal,
-    call: ArrivingCall,
-    caller: CallerTrace,
-    span: Span | undefined,
-  ): StatusText {
+  private noPlace({ reason, retryAfterMs }: PlaceRefusal, call: ArrivingCall): StatusText {
+    const caller = traceOf(call);
+    const span = this.spanOf(call, caller);
     const nowMs = performance.now();
     const code = 'ERR_CITADEL_OVERLOADED';
     this.recordRefusal({ code, reason }, { call, caller, workload: undefined, span });

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { chmod, chown, lstat, mkdtemp, open, rename, rmdir, unlink } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { IdentityError } from '../../errors/index.js';
-import { makeDirectory, pathError, systemReason } from '../../system/small-files/index.js';
+import {
+  isListenedOn,
+  MAX_SOCKET_PATH_BYTES,
+  makeDirectory,
+  pathError,
+  systemReason,
+} from '../../system/small-files/index.js';
 import { Field, type Logger } from '../../telemetry/index.js';
 import { directoriesUpwards, foreignWriter } from './socket-directory.js';
-
-/**
- * Linux keeps a socket's path in `sun_path`, 108 bytes with the closing zero; libuv cuts a longer one without a word.
- */
-const MAX_PATH_BYTES = 107;
 
 /** The parent of a socket that we make ourselves: our group may reach the socket, no other user. */
 const PARENT_MODE = 0o750;
@@ -188,10 +188,10 @@ export async function removeSocket(path: string, ours: FileIdentity, logger: Log
 function checkLength(path: string): void {
   const needed = Buffer.byteLength(path);
   if (path === '' || path.includes('\0')) throw invalid(path, 'got no usable path, expected a file path');
-  if (needed > MAX_PATH_BYTES) {
+  if (needed > MAX_SOCKET_PATH_BYTES) {
     throw invalid(
       path,
-      `got a path that needs ${needed} bytes, expected at most ${MAX_PATH_BYTES} (use a shorter directory)`,
+      `got a path that needs ${needed} bytes, expected at most ${MAX_SOCKET_PATH_BYTES} (use a shorter directory)`,
     );
   }
 }
@@ -209,19 +209,10 @@ async function whoMayReplace(directory: string, makesIt: boolean): Promise<strin
   }
 }
 
-/** Whether a process listens: also when its backlog is full (EAGAIN). */
+/** Whether a process listens: also when its backlog is full. */
 function answers(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const probe = connect({ path });
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(false);
-      else if (error.code === 'EAGAIN') resolve(true);
-      else reject(invalid(path, `cannot tell whether it is in use (${error.code})`, error));
-    });
+  return isListenedOn(path).catch((error: NodeJS.ErrnoException) => {
+    throw invalid(path, `cannot tell whether it is in use (${error.code})`, error);
   });
 }
 

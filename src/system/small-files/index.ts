@@ -18,6 +18,7 @@ export {
   removeEndedMark,
 } from './process-mark.js';
 export { readIfThere, readSmallFile, type SmallFile, type SmallFileOptions } from './read-small-file.js';
+export { isListenedOn, MAX_SOCKET_PATH_BYTES } from './socket-probe.js';
 export { syncDirectory } from './sync-directory.js';
 export { whyUnreadable } from './why-unreadable.js';
 export { writeNew, writeWhole } from './write-whole.js';

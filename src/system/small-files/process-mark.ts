@@ -1,9 +1,7 @@
 import { open, readFile, rm, stat } from 'node:fs/promises';
-import { connect, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
-
-/** What `sun_path` takes, without the zero behind it. (unix(7)) */
-const MAX_SOCKET_PATH_BYTES = 107;
+import { isListenedOn, MAX_SOCKET_PATH_BYTES } from './socket-probe.js';
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
@@ -88,21 +86,10 @@ function listening(server: Server, path: string): Promise<void> {
   });
 }
 
-function lifeBehind(path: string): Promise<ProcessLife> {
-  return new Promise((resolve) => {
-    const socket = connect({ path });
-    const told = (life: ProcessLife): void => {
-      socket.destroy();
-      resolve(life);
-    };
-    socket.setTimeout(ASK_MS, () => told('unknown'));
-    socket.once('connect', () => told('runs'));
-    socket.once('error', ({ code = '' }: NodeJS.ErrnoException) => told(LIFE_BY_ERROR[code] ?? 'unknown'));
-  });
+/** One whose file is gone was removed by its process, or by who has found that it has ended. */
+async function lifeBehind(path: string): Promise<ProcessLife> {
+  return (await isListenedOn(path, ASK_MS)) ? 'runs' : 'ended';
 }
-
-/** Nothing listens; the file was removed by its process, or by who has found that it has ended; many ask at once. */
-const LIFE_BY_ERROR: Readonly<Record<string, ProcessLife>> = { ECONNREFUSED: 'ended', ENOENT: 'ended', EAGAIN: 'runs' };
 
 /** Below an open directory, where a path is longer than a socket may have. */
 async function atShortPath<T>(path: string, act: (short: string) => Promise<T>): Promise<T> {
